@@ -1,0 +1,42 @@
+"""The settings file's schema (``a2pcli.yaml``, found beside the campaign or above it)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from a2pcli.config.campaign import Strict
+
+
+class Numbers(Strict):
+    """Which numbers are accepted."""
+
+    allow_fictional: bool = Field(
+        False, description="Accept numbers reserved for drama (07700 900xxx, 555-01xx), for samples and tests"
+    )
+    allow_fixed_line: bool = Field(False, description="Accept fixed-line numbers for SMS")
+
+
+class Parts(Strict):
+    """How long a message may get."""
+
+    warn: int = Field(3, ge=1, le=255, description="Warn above this many parts")
+    refuse: int = Field(6, ge=1, le=255, description="Exclude messages above this many parts")
+
+
+class Settings(Strict):
+    """A settings file. Every key may be left out."""
+
+    ledger: str = Field(".a2pcli/ledger.db", description="Path of the SQLite ledger, or a postgresql:// URL")
+    region: str | None = Field(None, description="Two-letter region of numbers written without +")
+    locale: str = Field("en", description="Locale of the money and date filters")
+    gateway: str = Field("outbox", description="The gateway of campaigns that name none")
+    gateways: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Gateways by name: `type` and what that type takes; `${NAME}` reads the environment",
+    )
+    rates: str | None = Field(None, description="Rate card CSV, relative to this file")
+    smart: bool = Field(True, description="Replace typographic characters where that saves UCS-2")
+    numbers: Numbers = Field(default_factory=Numbers, description="Which numbers are accepted")
+    parts: Parts = Field(default_factory=Parts, description="How long a message may get")

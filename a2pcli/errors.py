@@ -1,0 +1,101 @@
+"""The root of every error a user can cause or meet, and the problem it is made of.
+
+Only ``cli`` prints or exits. Everything below raises an ``A2PError`` that carries its exit status
+and one ``Problem`` for each thing to mend, so that all of them are shown at once, in file order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from a2pcli.exit_status import ExitStatus
+
+
+class Severity(StrEnum):
+    """An error stops the command; a warning costs money or trust and does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend: where it is, what is wrong, what to do.
+
+    ``line`` and ``column`` count from 1. ``code`` is a stable kebab-case name for scripts and tests.
+    """
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+    code: str = "invalid"
+
+    @property
+    def place(self) -> str:
+        """``file:line:column``, as far as it is known."""
+        parts = [str(part) for part in (self.path, self.line, self.column) if part is not None]
+        return ":".join(parts)
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.message}" if self.place else self.message
+        if self.severity is Severity.WARNING:
+            text = f"{self.place}: warning: {self.message}" if self.place else f"warning: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems sorted by file, line and column; those without a place come first."""
+    return tuple(sorted(problems, key=lambda p: (p.path or "", p.line or 0, p.column or 0)))
+
+
+class A2PError(Exception):
+    """Something the user can act on. Never raised bare: choose a subclass, which fixes the exit status."""
+
+    exit_status: ExitStatus = ExitStatus.INTERNAL
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems: tuple[Problem, ...] = tuple(
+            problem if isinstance(problem, Problem) else Problem(problem) for problem in problems
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UsageError(A2PError):
+    """The command line asks for something impossible or contradictory."""
+
+    exit_status = ExitStatus.USAGE
+
+
+class InvalidInput(A2PError):
+    """A campaign, settings, contacts or rate-card file is wrong, or cannot be read."""
+
+    exit_status = ExitStatus.INVALID
+
+
+class LedgerError(A2PError):
+    """The ledger cannot be opened, read or written (newer version, read-only, full disk, no server)."""
+
+    exit_status = ExitStatus.INVALID
+
+
+class GatewayUnusable(A2PError):
+    """The gateway cannot be used: unreachable, refused the account, out of credit."""
+
+    exit_status = ExitStatus.GATEWAY
+
+
+class Refused(A2PError):
+    """Over budget, or the person said no."""
+
+    exit_status = ExitStatus.REFUSED
+
+
+class RunBusy(A2PError):
+    """Another process sends this run."""
+
+    exit_status = ExitStatus.BUSY

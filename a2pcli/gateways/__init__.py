@@ -1,0 +1,1 @@
+"""Gateways: the providers a message can leave through."""

@@ -1,0 +1,125 @@
+"""The protocol every gateway speaks, and the sans-I/O half that HTTP gateways are made of.
+
+A gateway is batch-first: ``submit`` takes up to ``capabilities.batch`` messages and gives one outcome for
+each, in order, and never raises for what a provider, a network or a message does. It raises only
+``a2pcli.errors.GatewayUnusable`` or ``InvalidInput``, from ``open``, for settings that cannot work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from a2pcli.messages import Message, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a gateway can do; planning and sending read it, nobody asks for a gateway's name.
+
+    ``durable_lookup``: ``lookup`` can tell for sure whether a reference was taken.
+    ``idempotent``: a resend with the same reference is never delivered twice.
+    """
+
+    channels: frozenset[str]
+    batch: int = 1
+    concurrency: int = 100
+    durable_lookup: bool = False
+    idempotent: bool = False
+    receipts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What ``gateways test`` shows: reachable, credentials accepted, one sentence about it."""
+
+    ok: bool
+    detail: str
+
+
+@runtime_checkable
+class Gateway(Protocol):
+    """A configured gateway. Made by its class from the settings' mapping, opened once, closed once."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def open(self) -> None:
+        """Make ready: connections, files. Settings that cannot work raise here."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; safe to call twice."""
+        ...
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Hand a batch over; one outcome for each message, in order."""
+        ...
+
+    async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
+        """What became of these references; those it cannot tell about are absent."""
+        ...
+
+    async def check(self) -> Health:
+        """Credentials and reachability, without sending anything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as data. ``body`` is already encoded; ``headers`` hold its content type."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A whole response. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpProvider(Protocol):
+    """The sans-I/O half of an HTTP gateway: pure functions from messages to requests and back.
+
+    ``gateways.transport.HttpGateway`` sends for it. ``read`` gets only whole responses; what happens on
+    the wire (timeouts, dropped connections) is mapped to outcomes once, in the transport.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request that submits the batch."""
+        ...
+
+    def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
+        """One outcome for each message of the batch, from whatever came back."""
+        ...
+
+    def lookup_request(self, reference: str) -> HttpRequest | None:
+        """The request that asks what became of a reference; None where the provider cannot tell."""
+        ...
+
+    def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
+        """What became of the reference; None where the answer does not say."""
+        ...
+
+    def check_request(self) -> HttpRequest | None:
+        """A harmless request that proves credentials; None where there is none."""
+        ...
+
+    def read_check(self, response: HttpResponse) -> Health:
+        """What the answer to ``check_request`` says."""
+        ...
+
+
+GatewaySettings = Mapping[str, Any]
+"""A gateway's block in ``a2pcli.yaml``, secrets already filled in from the environment."""

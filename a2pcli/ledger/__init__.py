@@ -1,0 +1,1 @@
+"""The ledger: the only record of what was planned, attempted and settled."""

@@ -1,0 +1,137 @@
+"""The ledger's tables, in SQLAlchemy Core, for SQLite and PostgreSQL alike.
+
+A message's id is ``run * 2**32 + row``: the rows of a run lie together in the file, a claim is a short range
+scan, and inserting a million of them costs no second index (measured: a composite key costs 1.4x, an index on
+the address 1.9x). Moments are UTC milliseconds since 1970. Money is an integer of 1e-9 currency units: exact.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, String, Table, Text
+
+from a2pcli.messages import CLAIMED_STATES
+
+metadata = MetaData()
+
+ROWS_PER_RUN = 2**32
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(24), nullable=False, unique=True),
+    Column("campaign", Text, nullable=False),
+    # The campaign and its occurrence ("spring-sale/once"): within one occasion nobody is messaged twice.
+    Column("occasion", Integer, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("state_reason", Text),
+    Column("campaign_file", Text),
+    Column("contacts_file", Text),
+    Column("contacts_fingerprint", String(64)),
+    Column("gateway", Text, nullable=False),
+    Column("channel", String(12), nullable=False),
+    Column("sender", Text),
+    Column("purpose", String(16)),
+    Column("digest", String(64)),
+    Column("rows_read", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("planned_at", BigInteger),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("not_before", BigInteger),
+    Column("expires_at", BigInteger),
+    # JSON: what the plan found (counts, cost, samples) and how it is to be sent (pace, media, limits).
+    Column("summary", Text),
+    Column("sending", Text),
+)
+
+occasions = Table(
+    "occasions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("campaign", Text, nullable=False),
+    Column("occurrence", Text, nullable=False),
+    Index("occasions_name", "campaign", "occurrence", unique=True),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("run", Integer, nullable=False),
+    Column("occasion", Integer, nullable=False),
+    Column("line", BigInteger, nullable=False),
+    # The cell as it was read, kept only where there is no address to show instead.
+    Column("cell", Text),
+    Column("address", Text),
+    # The person within the occasion: the number's digits, or a hash of it with once_per.
+    Column("person", BigInteger),
+    Column("country", String(3)),
+    Column("state", String(12), nullable=False),
+    Column("reason", String(24)),
+    Column("detail", Text),
+    Column("body", Text),
+    Column("encoding", String(6)),
+    Column("units", Integer),
+    Column("parts", SmallInteger),
+    Column("cost", BigInteger),
+    Column("currency", String(3)),
+    Column("variant", Text),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("due_at", BigInteger),
+    Column("claimed_at", BigInteger),
+    Column("settled_at", BigInteger),
+    Column("gateway_id", Text),
+    Column("code", Text),
+)
+
+_is_claimed = messages.c.state.in_([str(state) for state in CLAIMED_STATES])
+
+Index(
+    "messages_once",
+    messages.c.occasion,
+    messages.c.person,
+    unique=True,
+    sqlite_where=_is_claimed,
+    postgresql_where=_is_claimed,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("message", BigInteger),
+    Column("run", Integer),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("gateway_id", Text),
+)
+Index("events_message", events.c.message)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False),
+    # "everything", or "sender" with the sender in scope_value; more scopes come with the rules.
+    Column("scope", String(16), nullable=False),
+    Column("scope_value", Text, nullable=False, server_default=""),
+    Column("source", Text, nullable=False),
+    Column("reason", Text),
+    Column("added_at", BigInteger, nullable=False),
+    # A lifted suppression keeps its row: the list is also its own history.
+    Column("lifted_at", BigInteger),
+    Column("lifted_by", Text),
+)
+_active = suppressions.c.lifted_at.is_(None)
+Index(
+    "suppressions_active",
+    suppressions.c.address,
+    suppressions.c.scope,
+    suppressions.c.scope_value,
+    unique=True,
+    sqlite_where=_active,
+    postgresql_where=_active,
+)

@@ -1,0 +1,63 @@
+"""Reason codes: why a row does not get a message. One enum, one sentence each.
+
+The codes are part of the interface (``--json``, reports, ``explain``); they never change meaning.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a row was excluded from a plan, or a planned message was not sent."""
+
+    RAGGED_ROW = "ragged-row"
+    MISSING_NUMBER = "missing-number"
+    INVALID_NUMBER = "invalid-number"
+    AMBIGUOUS_NUMBER = "ambiguous-number"
+    DAMAGED_NUMBER = "damaged-number"
+    HAS_EXTENSION = "has-extension"
+    NOT_MOBILE = "not-mobile"
+    FILTERED = "filtered"
+    EXCLUDED_LIST = "excluded-list"
+    EXCLUDED_RUN = "excluded-run"
+    HOLDOUT = "holdout"
+    OPTED_OUT = "opted-out"
+    MISSING_VALUE = "missing-value"
+    TEMPLATE_ERROR = "template-error"
+    EMPTY_MESSAGE = "empty-message"
+    INVALID_TEXT = "invalid-text"
+    TOO_LONG = "too-long"
+    UNPRICED = "unpriced"
+    DUPLICATE = "duplicate"
+    ALREADY_SENT = "already-sent"
+    OVER_LIMIT = "over-limit"
+    EXPIRED = "expired"
+    COUNTRY_REFUSED = "country-refused"
+    CANCELLED = "cancelled"
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.RAGGED_ROW: "the row has more or fewer cells than the header",
+    Reason.MISSING_NUMBER: "the number cell is empty",
+    Reason.INVALID_NUMBER: "not a phone number that exists in any numbering plan",
+    Reason.AMBIGUOUS_NUMBER: "the cell holds more than one number",
+    Reason.DAMAGED_NUMBER: "a spreadsheet destroyed digits of the number; they cannot be restored",
+    Reason.HAS_EXTENSION: "the number has an extension, which cannot receive messages",
+    Reason.NOT_MOBILE: "the number's type cannot receive text messages",
+    Reason.FILTERED: "the campaign's where: does not select this row",
+    Reason.EXCLUDED_LIST: "the number is in the campaign's exclude list",
+    Reason.EXCLUDED_RUN: "the number got a message in a run that the campaign excludes",
+    Reason.HOLDOUT: "held out as the control group, on purpose never messaged",
+    Reason.OPTED_OUT: "on the suppression list",
+    Reason.MISSING_VALUE: "a value that the message needs is empty, and the template gives no default",
+    Reason.TEMPLATE_ERROR: "the template failed on this row's values",
+    Reason.EMPTY_MESSAGE: "the message came out empty",
+    Reason.INVALID_TEXT: "the message holds characters that cannot be encoded",
+    Reason.TOO_LONG: "the message needs more parts than the limit allows",
+    Reason.UNPRICED: "no price is known for this destination, and the campaign refuses unpriced messages",
+    Reason.DUPLICATE: "the same number stands in an earlier row that is sent",
+    Reason.ALREADY_SENT: "already messaged by an earlier run of this campaign",
+    Reason.OVER_LIMIT: "beyond --limit",
+    Reason.EXPIRED: "the campaign expired before the message could go",
+    Reason.COUNTRY_REFUSED: "the gateway's account may not send to this country",
+    Reason.CANCELLED: "the run was cancelled",
+}
