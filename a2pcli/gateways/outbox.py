@@ -1,0 +1,276 @@
+"""The default gateway: messages go into a file, one JSON object a line, and nowhere else.
+
+What is told as accepted is on the disk. A batch is appended with one write and one fsync under a lock, so
+that several processes can share the file; a write that does not succeed whole is taken back. The file may be
+renamed away at any time (log rotation): the next batch starts a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import re
+import stat
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from a2pcli.errors import GatewayUnusable, InvalidInput
+from a2pcli.gateways.base import Capabilities, Health
+from a2pcli.gateways.filelocks import locked
+from a2pcli.gateways.settings import GatewayBlock, block_problem, read_block
+from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+_REFERENCE = re.compile(rb'\{"reference": "([^"\\]+)"')
+# JSON escapes control characters; these three also end a line for some readers, so they are escaped too.
+_LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_UNWRITABLE = Outcome(
+    Verdict.REJECTED,
+    cause=Cause.CONTENT,
+    code="not-utf-8",
+    detail="the message holds characters that cannot be encoded",
+)
+
+
+class OutboxBlock(GatewayBlock):
+    """Settings of the outbox."""
+
+    file: Path = Field(
+        Path(".a2pcli/outbox.jsonl"), description="The file, relative to the settings file's folder"
+    )
+
+
+class OutboxGateway:
+    """Appends messages to a JSON-lines file, durably."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        block = read_block(OutboxBlock, name, settings)
+        self.name = name
+        self.path = block.folder / block.file
+        self.capabilities = Capabilities(
+            channels=frozenset({"sms", "mms"}),
+            batch=500,
+            concurrency=min(block.concurrency or 2, 16),
+            durable_lookup=True,
+        )
+        self.repaired = False
+        """True once a torn last line, left by a crash, was closed off."""
+        self._sender = block.sender
+        self._timeout = block.timeout
+        self._descriptor: int | None = None
+        # Not an asyncio lock: a cancelled submit leaves its thread running, which must still exclude others.
+        self._lock = threading.Lock()
+
+    async def open(self) -> None:
+        """Create the file (mode 0600) or open it, and close off a line that a crash left unfinished."""
+        await asyncio.to_thread(self._open)
+
+    async def close(self) -> None:
+        """Close the file, after a write under way."""
+        await asyncio.to_thread(self._close)
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Append the batch; accepted means on the disk."""
+        lines: list[bytes | None] = [self._line(message) for message in batch]
+        whole = b"".join(line for line in lines if line is not None)
+        problem = await asyncio.to_thread(self._append, whole) if whole else None
+        return [
+            _UNWRITABLE if line is None else problem or Outcome(Verdict.ACCEPTED, message.reference)
+            for message, line in zip(batch, lines, strict=True)
+        ]
+
+    async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
+        """Accepted if the file holds a whole record of the reference, not sent if it does not.
+
+        Nothing is told where there is no file: it was moved away, and may have held them.
+        """
+        found = await asyncio.to_thread(self._find, set(references))
+        if found is None:
+            return {}
+        absent = Outcome(
+            Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="not in the outbox file"
+        )
+        return {
+            reference: Outcome(Verdict.ACCEPTED, reference) if reference in found else absent
+            for reference in references
+        }
+
+    async def check(self) -> Health:
+        """Whether the file can be written."""
+        try:
+            await self.open()
+        except (GatewayUnusable, InvalidInput) as error:
+            return Health(False, error.problems[0].message)
+        return Health(True, f"messages go to {self.path}; nothing leaves this machine")
+
+    def _line(self, message: Message) -> bytes | None:
+        record = {
+            "reference": message.reference,
+            "to": message.to,
+            "body": message.body,
+            "sender": message.sender or self._sender,
+            "channel": message.channel,
+            "media": list(message.media),
+            "parts": message.parts,
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        try:
+            return (json.dumps(record, ensure_ascii=False).translate(_LINE_ENDS) + "\n").encode()
+        except UnicodeEncodeError:
+            return None
+
+    def _open(self) -> None:
+        with self._lock:
+            if self._descriptor is not None:
+                return
+            try:
+                self._descriptor = self._open_file()
+                with locked(self._descriptor, self._timeout):
+                    self.repaired = _close_torn_line(self._descriptor) or self.repaired
+            except (IsADirectoryError, NotADirectoryError, FileExistsError):
+                raise InvalidInput(
+                    block_problem(self.name, "file", f"{self.path} is not a file that can be appended to")
+                ) from None
+            except OSError as error:
+                self._close_file()
+                why = f"gateway {self.name}: cannot write {self.path}: {error.strerror or error}"
+                raise GatewayUnusable(why) from error
+
+    def _open_file(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # A pipe or a device neither keeps what it got nor can be searched; opening one might even block.
+        if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):
+            raise IsADirectoryError
+        is_new = not self.path.exists()
+        flags = (
+            os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        )
+        descriptor = os.open(self.path, flags, 0o600)
+        if is_new:
+            _sync_folder(self.path.parent)
+        return descriptor
+
+    def _close(self) -> None:
+        with self._lock:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _append(self, data: bytes) -> Outcome | None:
+        """Write and sync; None when it is on the disk, else what became of every message of the batch."""
+        with self._lock:
+            try:
+                descriptor = self._current_file()
+                with locked(descriptor, self._timeout):
+                    return _write_whole(descriptor, data)
+            except OSError as error:
+                return _not_sent(error)
+
+    def _current_file(self) -> int:
+        """The open file; a new one if it was renamed or deleted since."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                ours, there = os.fstat(self._descriptor), self.path.stat()
+                if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino):
+                    return self._descriptor
+            self._close_file()
+        self._descriptor = self._open_file()
+        return self._descriptor
+
+    def _find(self, wanted: set[str]) -> set[str] | None:
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file, locked(descriptor, self._timeout, shared=True):
+            return _references_in(file, wanted)
+
+
+def _write_whole(descriptor: int, data: bytes) -> Outcome | None:
+    """Append ``data`` and sync it, or leave the file as it was. The lock is held."""
+    _close_torn_line(descriptor)
+    start = os.fstat(descriptor).st_size
+    try:
+        written = os.write(descriptor, data)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        try:
+            os.ftruncate(descriptor, start)
+        except OSError:
+            return _unknown(error)
+        return _not_sent(error)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # What a failed sync left on the disk, nobody can say.
+        return _unknown(error)
+    return None
+
+
+def _close_torn_line(descriptor: int) -> bool:
+    """End a last line that has no end, so that the next record has a line of its own. True if there was one.
+
+    What was torn stays in the file for people to see; it is not a whole record, and so was never accepted.
+    """
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        return False
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    if os.read(descriptor, 1) == b"\n":
+        return False
+    os.write(descriptor, b"\n")
+    return True
+
+
+def _references_in(file: Any, wanted: set[str]) -> set[str]:
+    found: set[str] = set()
+    for line in file:
+        match = _REFERENCE.match(line)
+        if match and match[1].decode(errors="replace") not in wanted:
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record.get("reference") in wanted:
+            found.add(record["reference"])
+    return found
+
+
+def _not_sent(error: OSError) -> Outcome:
+    return Outcome(
+        Verdict.NOT_SENT,
+        cause=Cause.UNREACHABLE,
+        code=errno.errorcode.get(error.errno or 0, "OSError"),
+        detail=f"the outbox file cannot be written: {os.strerror(error.errno or 0)}",
+    )
+
+
+def _unknown(error: OSError) -> Outcome:
+    return Outcome(
+        Verdict.UNKNOWN,
+        cause=Cause.AMBIGUOUS,
+        code=errno.errorcode.get(error.errno or 0, "OSError"),
+        detail=f"the outbox file may or may not hold it: {os.strerror(error.errno or 0)}",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name durable too; Windows has no such call and needs none."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,97 @@
+"""From a block in ``a2pcli.yaml`` to a gateway.
+
+Gateways are found through the entry-point group ``a2pcli.gateways``. An entry point is a class or function
+``(name, settings) -> Gateway``, and only the one that is asked for is imported. The names of the gateways
+that come with a2pcli are reserved: another package cannot take the place of ``twilio``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from a2pcli.errors import A2PError, InvalidInput
+from a2pcli.gateways.base import Gateway
+from a2pcli.gateways.settings import block_problem
+
+GROUP = "a2pcli.gateways"
+
+BUILT_IN: dict[str, tuple[str, str]] = {
+    "outbox": (
+        "a2pcli.gateways.outbox:OutboxGateway",
+        "Writes messages to a JSON-lines file; nothing leaves",
+    ),
+    "console": ("a2pcli.gateways.console:ConsoleGateway", "Prints messages; nothing leaves"),
+    "simulator": (
+        "a2pcli.gateways.simulator:SimulatorGateway",
+        "Behaves like a provider, delays and errors included; nothing leaves",
+    ),
+    "http": ("a2pcli.gateways.http:DeclarativeHttpGateway", "Any HTTP API, described in YAML"),
+    "twilio": ("a2pcli.gateways.twilio:TwilioGateway", "Twilio Programmable Messaging: SMS and MMS"),
+}
+"""Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """A gateway type that a block can name."""
+
+    type: str
+    target: str
+    summary: str
+    package: str
+
+
+def available() -> list[Available]:
+    """Every gateway type there is: ours first, then those of other packages by name. Imports none of them."""
+    found = [Available(name, target, line, "a2pcli") for name, (target, line) in BUILT_IN.items()]
+    for name, point in sorted(_third_party().items()):
+        package = point.dist.name if point.dist else "unknown"
+        found.append(Available(name, point.value, f"From the package {package}", package))
+    return found
+
+
+def create(name: str, settings: Mapping[str, Any]) -> Gateway:
+    """The gateway that a block describes; not opened yet.
+
+    ``name`` is the block's name in ``a2pcli.yaml``; ``settings["type"]`` chooses the gateway, or the name
+    does where it is a type's own. ``settings["folder"]`` is the settings file's folder, from which relative
+    paths count. Raises ``InvalidInput`` for an unknown type, wrong settings, a gateway that cannot load.
+    """
+    kind = str(settings.get("type") or name)
+    if kind in BUILT_IN:
+        module, _, attribute = BUILT_IN[kind][0].partition(":")
+        factory = getattr(import_module(module), attribute)
+    else:
+        factory = _load_third_party(name, kind)
+    gateway: Gateway = factory(name, settings)
+    return gateway
+
+
+def _third_party() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in BUILT_IN}
+
+
+def _load_third_party(name: str, kind: str) -> Any:
+    points = _third_party()
+    if kind not in points:
+        known = [*BUILT_IN, *sorted(points)]
+        near = difflib.get_close_matches(kind, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InvalidInput(
+            block_problem(
+                name, "type", f"no gateway type {kind!r}", hint=f"{hint}types: {', '.join(known)}".strip()
+            )
+        )
+    try:
+        return points[kind].load()
+    except A2PError:
+        raise
+    except Exception as error:
+        # Another package's module may fail in any way at import; that must not look like a defect of ours.
+        why = f"gateway type {kind!r} cannot be loaded: {type(error).__name__}: {error}"
+        raise InvalidInput(block_problem(name, "type", why)) from error

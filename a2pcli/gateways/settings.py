@@ -1,0 +1,102 @@
+"""What every gateway's block in ``a2pcli.yaml`` shares, and how a wrong one is told.
+
+Values arrive as text (the YAML is read untyped) with ``${NAME}`` already filled in, so no message made here
+repeats a value: it could be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from a2pcli.errors import InvalidInput, Problem
+
+
+class GatewayBlock(BaseModel):
+    """The keys that every gateway takes; a gateway's own model adds to them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    type: str = Field("", description="Which gateway this is; may be left out where the block's name says it")
+    rate: str | None = Field(None, description="Pace, e.g. `20/s` or `600/min`, `20 parts/s`")
+    concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Requests under way at once; else what the gateway is known to take",
+    )
+    timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for an answer")
+    sender: str | None = Field(
+        None, description="Number or name messages come from, where a campaign names none"
+    )
+    folder: Path = Field(
+        default_factory=Path,
+        description="Set by a2pcli: the settings file's folder",
+        exclude=True,
+        repr=False,
+    )
+
+
+Block = TypeVar("Block", bound=GatewayBlock)
+
+
+def read_block(model: type[Block], name: str, settings: Mapping[str, Any]) -> Block:
+    """The block as its model.
+
+    Raises ``InvalidInput`` with a problem for each wrong key; a problem's message starts with the key's path,
+    ``gateways.<name>.<key>: …``, by which the command line finds the line in the file.
+    """
+    try:
+        return model.model_validate(dict(settings))
+    except ValidationError as error:
+        raise InvalidInput(*(_problem(model, name, one) for one in error.errors())) from None
+
+
+def block_problem(name: str, key: str, message: str, *, hint: str | None = None) -> Problem:
+    """A problem with one key of a gateway's block, in the form that ``read_block`` gives them."""
+    return Problem(f"gateways.{name}.{key}: {message}", hint=hint, code="gateway-settings")
+
+
+def _problem(model: type[GatewayBlock], name: str, error: Any) -> Problem:
+    location = [str(part) for part in error["loc"]]
+    kind = error["type"]
+    hint = None
+    if kind == "extra_forbidden":
+        message = "unknown key"
+        known = known_keys(model, location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        if near:
+            hint = f"did you mean {near[0]!r}?"
+        elif known:
+            hint = "keys: " + ", ".join(sorted(known))
+    elif kind == "missing":
+        message = "missing, and needed"
+    elif kind == "value_error":
+        message = str(error["ctx"]["error"])
+    else:
+        message = str(error["msg"])
+        message = message[0].lower() + message[1:]
+    return block_problem(name, ".".join(location) or "(block)", message, hint=hint)
+
+
+def known_keys(model: type[BaseModel], location: list[str]) -> list[str]:
+    """The keys that the model takes at a place inside it; none where the place is not a model of its own."""
+    current: type[BaseModel] | None = model
+    for part in location:
+        field = current.model_fields.get(part) if current else None
+        current = _model_inside(field.annotation) if field else current if part.isdigit() else None
+    return [key for key in current.model_fields if key != "folder"] if current else []
+
+
+def _model_inside(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_inside(argument)
+        if found:
+            return found
+    return None
