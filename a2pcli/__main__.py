@@ -2,4 +2,5 @@
 
 from a2pcli.cli.main import run
 
-run()
+if __name__ == "__main__":  # planning workers import this module too, and must not run it
+    run()

@@ -1,0 +1,66 @@
+"""Small tools for chunks: pandas frames whose columns are Arrow arrays (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.reasons import Reason
+
+Mask = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.int64]
+
+
+def arrow(frame: pd.DataFrame, column: str) -> pa.Array:
+    """A column as one Arrow array, without a copy where it is one already."""
+    values = pa.array(frame[column])
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def put(frame: pd.DataFrame, column: str, values: pa.Array) -> None:
+    """Set a column from an Arrow array of the frame's length."""
+    frame[column] = pd.Series(values, dtype=pd.ArrowDtype(values.type), index=frame.index)
+
+
+def alive(frame: pd.DataFrame) -> Mask:
+    """The rows that have not dropped out."""
+    return mask_of(pc.is_null(arrow(frame, "@reason")))
+
+
+def mask_of(values: pa.Array) -> Mask:
+    """A boolean Arrow array as numpy; null counts as false."""
+    mask: Mask = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def drop(frame: pd.DataFrame, where: Mask, reason: Reason, detail: str | None = None) -> None:
+    """Let the rows in ``where`` drop out; those that dropped out before keep their reason."""
+    if not where.any():
+        return
+    reasons = arrow(frame, "@reason")
+    fresh = pc.and_(pa.array(where), pc.is_null(reasons))
+    put(frame, "@reason", pc.if_else(fresh, pa.scalar(str(reason)), reasons))
+    if detail is not None:
+        details = arrow(frame, "@detail")
+        put(frame, "@detail", pc.if_else(fresh, pa.scalar(detail), details))
+
+
+def spread(values: pa.Array, rows: Mask) -> pa.Array:
+    """Values for the rows in ``rows``, spread over the whole chunk; null elsewhere."""
+    if rows.all():
+        return values
+    places = np.cumsum(rows) - 1
+    return values.take(pa.array(places, mask=~rows))
+
+
+def among(keys: Keys, members: Keys) -> Mask:
+    """Which keys are in ``members`` (sorted)."""
+    if len(members) == 0:
+        return np.zeros(len(keys), dtype=np.bool_)
+    at = np.searchsorted(members, keys)
+    at[at == len(members)] = 0
+    found: Mask = members[at] == keys
+    return found

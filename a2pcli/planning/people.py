@@ -1,0 +1,77 @@
+"""One integer for each person: what duplicates, earlier runs and suppressions are compared by.
+
+A phone number's key is its digits (E.164 has at most 15, ITU-T E.164 section 6.1, so they fit 63 bits): exact,
+no collisions. With ``once_per``, and for addresses that are no numbers, it is a 63-bit hash: among ten million
+people of one campaign the chance that any two collide is about 5 in a million, and then one of them is left out
+rather than messaged twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.planning.frames import Keys, Mask
+
+NOBODY = -1
+
+
+def number_keys(numbers: pa.Array) -> Keys:
+    """Keys of E.164 numbers; null gives ``NOBODY``."""
+    digits = pc.utf8_slice_codeunits(numbers, start=1)
+    keys: Keys = pc.fill_null(pc.cast(digits, pa.int64()), NOBODY).to_numpy(zero_copy_only=False)
+    return keys
+
+
+def hashed_key(*parts: str) -> int:
+    """The key of an address together with what makes it distinct (``once_per``), or of no number at all."""
+    digest = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def hashed_keys(addresses: Sequence[str | None], distinctions: Sequence[str | None]) -> Keys:
+    """``hashed_key`` over columns; a null address gives ``NOBODY``."""
+    return np.fromiter(
+        (
+            NOBODY if address is None else hashed_key(address, distinction or "")
+            for address, distinction in zip(addresses, distinctions, strict=True)
+        ),
+        dtype=np.int64,
+        count=len(addresses),
+    )
+
+
+class Seen:
+    """The people met so far, in sorted runs of integers: 8 bytes a person, merged as they grow.
+
+    Ten million people cost 80 MB here and about 900 MB in a Python set.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Keys] = []
+
+    def first_time(self, keys: Keys) -> Mask:
+        """For each key, whether it is met for the first time (within the call and over all calls)."""
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+        first = np.ones(len(keys), dtype=np.bool_)
+        first[order[1:]] = ordered[1:] != ordered[:-1]
+        for run in self._runs:
+            at = np.searchsorted(run, keys)
+            at[at == len(run)] = 0
+            first &= run[at] != keys
+        self._add(np.sort(keys[first]))
+        return first
+
+    def _add(self, fresh: Keys) -> None:
+        if len(fresh) == 0:
+            return
+        self._runs.append(fresh)
+        while len(self._runs) > 1 and len(self._runs[-2]) <= 2 * len(self._runs[-1]):
+            merged = np.concatenate((self._runs.pop(), self._runs.pop()))
+            merged.sort(kind="stable")
+            self._runs.append(merged)

@@ -1,0 +1,53 @@
+"""Planned chunks in file order: the stages, and then what depends on the rows before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from a2pcli.contacts.table import Table
+from a2pcli.planning.frames import alive, arrow, drop
+from a2pcli.planning.job import Compiled, Job
+from a2pcli.planning.people import Seen
+from a2pcli.planning.stages import run_stages
+from a2pcli.planning.workers import Workers
+from a2pcli.reasons import Reason
+
+CHUNK_ROWS = 50_000
+
+
+def planned_chunks(
+    table: Table, job: Job, compiled: Compiled, workers: Workers | None = None
+) -> Iterator[pd.DataFrame]:
+    """Every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order."""
+    chunks = table.chunks(compiled.columns, rows=CHUNK_ROWS)
+    stream = workers.map(chunks, job) if workers else (run_stages(chunk, compiled) for chunk in chunks)
+    across = AcrossRows(job.limit)
+    for frame in stream:
+        across.apply(frame)
+        yield frame
+
+
+class AcrossRows:
+    """What depends on earlier rows. Only rows that would be sent count: the second of two rows with the same
+    number is sent where the first was filtered out or could not be rendered."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._seen = Seen()
+        self._left = limit
+
+    def apply(self, frame: pd.DataFrame) -> None:
+        """Drop duplicates, then what is beyond the limit."""
+        rows = alive(frame)
+        people = arrow(frame, "@person").to_numpy(zero_copy_only=False)
+        repeated = np.zeros(len(frame), dtype=np.bool_)
+        repeated[rows] = ~self._seen.first_time(people[rows])
+        drop(frame, repeated, Reason.DUPLICATE)
+        if self._left is None:
+            return
+        rows &= ~repeated
+        beyond = rows & (np.cumsum(rows) > self._left)
+        drop(frame, beyond, Reason.OVER_LIMIT)
+        self._left -= int((rows & ~beyond).sum())

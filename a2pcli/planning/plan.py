@@ -1,0 +1,245 @@
+"""Freeze a plan in the ledger: every row, its body or its reason, and a digest over what people would get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.config.load import Rate
+from a2pcli.content.prices import parse_budget, to_decimal
+from a2pcli.errors import InvalidInput, Problem
+from a2pcli.ledger.records import AcceptedRows, ExcludedRows, NewRun, PlannedRows, Run
+from a2pcli.ledger.store import Ledger
+from a2pcli.planning.frames import Mask, alive, arrow
+from a2pcli.planning.pipeline import planned_chunks
+from a2pcli.planning.prepare import Prepared
+from a2pcli.planning.rows_file import RowsFile
+from a2pcli.planning.summary import Tally
+from a2pcli.planning.workers import Workers
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A frozen plan. ``summary`` is what the ledger keeps of it, JSON-ready; ``over_budget`` says why it may
+    not be sent, or is None."""
+
+    run: Run
+    summary: dict[str, Any]
+    over_budget: str | None
+
+    @property
+    def recipients(self) -> int:
+        """How many people get a message."""
+        return int(self.summary["recipients"])
+
+
+def make_plan(
+    prepared: Prepared,
+    ledger: Ledger,
+    *,
+    rate: Rate | None,
+    budget: str | None = None,
+    workers: Workers | None = None,
+    out: Path | None = None,
+    progress: Progress = lambda rows: None,
+) -> Plan:
+    """Plan every row and store the result. ``budget`` (``50 GBP``) goes before the campaign's.
+
+    ``progress`` is told the rows read so far. Raises ``InvalidInput`` for a contacts file that turns out broken
+    or changes while it is read; nothing of the plan remains then.
+    """
+    fingerprint = prepared.table.fingerprint()
+    run = ledger.begin_plan(_new_run(prepared, fingerprint, rate))
+    try:
+        tally = _store_rows(prepared, ledger, run, workers, out, progress)
+        if prepared.table.fingerprint() != fingerprint:
+            raise InvalidInput(
+                Problem("the contacts file changed while it was read", path=prepared.table.path)
+            )
+    except BaseException:
+        ledger.discard_plan(run)
+        raise
+    summary = _summary(prepared, tally, rate)
+    over = over_budget(prepared, tally, budget)
+    summary["over_budget"] = over
+    job = prepared.job
+    digest = tally.digest(job.campaign, job.channel, job.sender or "", *job.media)
+    run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary)
+    return Plan(run, summary, over)
+
+
+def _store_rows(
+    prepared: Prepared,
+    ledger: Ledger,
+    run: Run,
+    workers: Workers | None,
+    out: Path | None,
+    progress: Progress,
+) -> Tally:
+    tally = Tally()
+    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers)
+    with RowsFile(out) if out else nullcontext() as file:
+        for frame in chunks:
+            ledger.add_rows(run, planned_rows(frame, first=tally.rows + 1))
+            tally.add(frame)
+            if file is not None:
+                file.add(frame)
+            progress(tally.rows)
+    return tally
+
+
+def planned_rows(frame: pd.DataFrame, first: int) -> PlannedRows:
+    """A planned chunk as the ledger takes it; its rows are numbered from ``first``."""
+    rows = alive(frame)
+    numbers = np.arange(first, first + len(frame))
+    return PlannedRows(
+        accepted=_accepted(frame, rows, numbers) if rows.any() else None,
+        excluded=_excluded(frame, ~rows, numbers) if not rows.all() else None,
+    )
+
+
+def _accepted(frame: pd.DataFrame, rows: Mask, numbers: Any) -> AcceptedRows:
+    take = _Columns(frame, rows)
+    return AcceptedRows(
+        row=numbers[rows].tolist(),
+        line=take("@line"),
+        address=take("@number"),
+        person=take("@person"),
+        body=take("@body"),
+        country=take("@country"),
+        encoding=take.encoding(),
+        units=take("@units"),
+        parts=take("@parts"),
+        cost=take("@cost"),
+        currency=take("@currency"),
+        variant=take("@variant"),
+    )
+
+
+def _excluded(frame: pd.DataFrame, rows: Mask, numbers: Any) -> ExcludedRows:
+    take = _Columns(frame, rows)
+    without_number = pc.if_else(pc.is_null(arrow(frame, "@number")), arrow(frame, "@cell"), None)
+    return ExcludedRows(
+        row=numbers[rows].tolist(),
+        line=take("@line"),
+        reason=take("@reason"),
+        detail=take("@detail"),
+        cell=take.values(without_number),
+        address=take("@number"),
+        person=take("@person"),
+        country=take("@country"),
+        variant=take("@variant"),
+    )
+
+
+class _Columns:
+    """Columns of some rows of a chunk, as Python values; a column that says the same in each row as that value."""
+
+    def __init__(self, frame: pd.DataFrame, rows: Mask) -> None:
+        self._frame = frame
+        self._rows = None if rows.all() else pa.array(rows)
+
+    def __call__(self, column: str) -> Any:
+        return self.values(arrow(self._frame, column))
+
+    def encoding(self) -> Any:
+        return self.values(pc.if_else(arrow(self._frame, "@ucs2"), "UCS-2", "GSM-7"))
+
+    def values(self, column: pa.Array) -> Any:
+        if self._rows is not None:
+            column = column.filter(self._rows)
+        if column.null_count == len(column):
+            return None
+        if column.null_count:
+            return column.to_pylist()
+        if pa.types.is_string(column.type) and pc.all(pc.equal(column, column[0])).as_py():
+            return column[0].as_py()
+        return column.to_numpy(zero_copy_only=False).tolist()
+
+
+def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None) -> NewRun:
+    campaign = prepared.loaded.campaign
+    schedule = campaign.schedule
+    sending: dict[str, Any] = {"media": list(campaign.media)}
+    if rate is not None:
+        sending["rate"] = {"per_second": rate.per_second, "unit": rate.unit}
+    return NewRun(
+        campaign=campaign.name,
+        occasion=prepared.occasion,
+        gateway=prepared.job.gateway,
+        channel=campaign.channel,
+        sender=campaign.sender,
+        purpose=campaign.purpose,
+        campaign_file=str(prepared.loaded.path.resolve()),
+        contacts_file=prepared.table.path,
+        contacts_fingerprint=fingerprint,
+        not_before=_moment(schedule.not_before, schedule.timezone),
+        expires_at=_moment(schedule.expires, schedule.timezone),
+        sending=sending,
+    )
+
+
+def _moment(moment: datetime | None, zone: str) -> int | None:
+    """A moment of the schedule in UTC milliseconds; a moment without an offset is in the schedule's zone."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(zone))
+    return int(moment.timestamp() * 1000)
+
+
+def _summary(prepared: Prepared, tally: Tally, rate: Rate | None) -> dict[str, Any]:
+    campaign, table = prepared.loaded.campaign, prepared.table
+    seconds = None
+    if rate is not None:
+        work = tally.total_parts if rate.unit == "parts" else tally.recipients
+        seconds = work / rate.per_second
+    return {
+        "objective": campaign.objective,
+        "occurrence": prepared.occurrence,
+        "contacts": {
+            "file": table.path,
+            "format": table.format,
+            "encoding": table.encoding,
+            "encoding_guessed": table.encoding_guessed,
+            "delimiter": table.delimiter,
+            "blank_rows": table.blank_rows,
+        },
+        "limit": prepared.job.limit,
+        "rated": prepared.job.rates is not None,
+        "seconds": seconds,
+        **tally.document(),
+    }
+
+
+def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | None:
+    """Why the plan must not be sent, in a sentence; None where it stays within every bound."""
+    limits = prepared.loaded.campaign.limits
+    if limits.recipients is not None and tally.recipients > limits.recipients:
+        return f"{tally.recipients:,} recipients, the campaign's limit is {limits.recipients:,}"
+    budget = budget or limits.cost
+    if not budget:
+        return None
+    amount, currency = parse_budget(budget)
+    for spent_in, nano in sorted(tally.cost.items()):
+        spent: Decimal = to_decimal(nano)
+        if spent_in != currency and nano:
+            return f"costs {spent:f} {spent_in}, and the budget is in {currency}"
+        if spent > amount:
+            return f"costs {spent:f} {spent_in}, the budget is {amount:f} {currency}"
+    if tally.unpriced:
+        return f"{tally.unpriced:,} messages have no known price, so the budget of {amount:f} {currency} cannot be kept"
+    return None

@@ -1,0 +1,186 @@
+"""From a campaign file to a job: everything is opened, compiled and looked up once, all problems told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from a2pcli.config.campaign import Campaign, ContactsSource
+from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
+from a2pcli.contacts.phones import PhonePolicy, normalise_column
+from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
+from a2pcli.content.templates import SourcePlace
+from a2pcli.errors import A2PError, InvalidInput, Problem
+from a2pcli.ledger.store import Ledger
+from a2pcli.planning.frames import Keys, arrow
+from a2pcli.planning.job import Arm, Compiled, Job, People, Source
+from a2pcli.planning.people import number_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line decides beyond the campaign file."""
+
+    today: date
+    limit: int | None = None
+    occurrence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A campaign ready to be planned."""
+
+    loaded: LoadedCampaign
+    settings: LoadedSettings
+    table: Table
+    job: Job
+    compiled: Compiled
+    occasion: int
+    occurrence: str
+
+
+def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, choices: Choices) -> Prepared:
+    """Open the contacts, compile the templates, read who stays out. Raises ``InvalidInput`` with every problem."""
+    campaign = loaded.campaign
+    problems: list[Problem] = []
+    table, address = _contacts(loaded, problems)
+    occurrence = choices.occurrence or occurrence_of(campaign, choices.today)
+    occasion = ledger.occasion(campaign.name, occurrence)
+    policy = phone_policy(loaded, settings)
+    people = _people(loaded, settings, ledger, occasion, policy, problems)
+    job = Job(
+        campaign=campaign.name,
+        folder=loaded.folder,
+        channel=campaign.channel,
+        gateway=gateway_name(loaded, settings),
+        sender=campaign.sender,
+        media=tuple(campaign.media),
+        arms=_arms(loaded),
+        where=_source(loaded, ("where",), campaign.where) if campaign.where else None,
+        once_per=_source(loaded, ("once_per",), campaign.once_per) if campaign.once_per else None,
+        address=address or "",
+        known=table.columns if table else (),
+        policy=policy,
+        locale=campaign.locale or settings.settings.locale,
+        smart=settings.settings.smart if campaign.smart is None else campaign.smart,
+        max_parts=campaign.limits.parts or settings.settings.parts.refuse,
+        holdout=parse_share(campaign.holdout) if campaign.holdout else 0.0,
+        exclude_unpriced=campaign.limits.unpriced == "exclude",
+        rates=settings.folder / settings.settings.rates if settings.settings.rates else None,
+        today=choices.today,
+        people=people,
+        limit=choices.limit,
+    )
+    compiled = _compile(job, problems) if table else None
+    if problems or table is None or compiled is None:
+        raise InvalidInput(*problems)
+    return Prepared(loaded, settings, table, job, compiled, occasion, occurrence)
+
+
+def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
+    """The gateway the campaign goes through, by its name in the settings."""
+    return loaded.campaign.gateway or settings.settings.gateway
+
+
+def contacts_source(campaign: Campaign) -> ContactsSource:
+    """``contacts:`` in its long form."""
+    given = campaign.contacts
+    return ContactsSource(file=given) if isinstance(given, str) else given
+
+
+def open_contacts(loaded: LoadedCampaign) -> Table:
+    """The campaign's contacts file."""
+    source = contacts_source(loaded.campaign)
+    options = ReadOptions(
+        encoding=source.encoding, delimiter=source.delimiter, sheet=source.sheet, columns=source.columns
+    )
+    return open_table(source.file, base=loaded.folder, options=options)
+
+
+def phone_policy(loaded: LoadedCampaign, settings: LoadedSettings) -> PhonePolicy:
+    """How number cells are read: the campaign's region before the settings'."""
+    numbers = settings.settings.numbers
+    return PhonePolicy(
+        region=contacts_source(loaded.campaign).region or settings.settings.region,
+        allow_fictional=numbers.allow_fictional,
+        allow_fixed_line=numbers.allow_fixed_line,
+    )
+
+
+def _contacts(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Table | None, str | None]:
+    try:
+        table = open_contacts(loaded)
+        return table, address_column(table, loaded.campaign.channel)
+    except A2PError as error:
+        problems += error.problems
+        return None, None
+
+
+def _compile(job: Job, problems: list[Problem]) -> Compiled | None:
+    try:
+        return Compiled(job)
+    except A2PError as error:
+        problems += error.problems
+        return None
+
+
+def _source(loaded: LoadedCampaign, loc: tuple[str, ...], text: str) -> Source:
+    block = loaded.document.block(loc)
+    place = SourcePlace(path=loaded.document.path, line=block.line, column=block.column, indent=block.indent)
+    return Source(text, place)
+
+
+def _arms(loaded: LoadedCampaign) -> tuple[Arm, ...]:
+    campaign = loaded.campaign
+    if campaign.variants:
+        return tuple(
+            Arm(name, variant.weight, _source(loaded, ("variants", name, "message"), variant.message))
+            for name, variant in campaign.variants.items()
+        )
+    return (Arm(None, 1, _source(loaded, ("message",), campaign.message or "")),)
+
+
+def _people(
+    loaded: LoadedCampaign,
+    settings: LoadedSettings,
+    ledger: Ledger,
+    occasion: int,
+    policy: PhonePolicy,
+    problems: list[Problem],
+) -> People:
+    exclude = loaded.campaign.exclude
+    excluded_list = np.empty(0, dtype=np.int64)
+    if exclude.file:
+        try:
+            excluded_list = _listed(loaded.folder, exclude.file, policy)
+        except A2PError as error:
+            problems += error.problems
+    return People(
+        suppressed=_keys(ledger.suppressed_addresses(sender=loaded.campaign.sender)),
+        excluded_list=excluded_list,
+        excluded_runs=_keys(ledger.messaged_addresses(exclude.runs))
+        if exclude.runs
+        else np.empty(0, np.int64),
+        reached=ledger.reached(occasion),
+    )
+
+
+def _keys(addresses: object) -> Keys:
+    import pyarrow as pa
+
+    return np.unique(number_keys(pa.array(addresses, pa.string())))
+
+
+def _listed(folder: Path, file: str, policy: PhonePolicy) -> Keys:
+    """The numbers of an exclude file. A landline in it excludes as well as a mobile does."""
+    table = open_table(file, base=folder)
+    column = address_column(table)
+    wide = PhonePolicy(region=policy.region, allow_fictional=True, allow_fixed_line=True)
+    found = [np.empty(0, dtype=np.int64)]
+    for chunk in table.chunks([column]):
+        numbers = arrow(normalise_column(chunk[column], wide), "@number")
+        found.append(number_keys(numbers.drop_null()))
+    return np.unique(np.concatenate(found))

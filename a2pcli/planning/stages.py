@@ -1,0 +1,216 @@
+"""The stages of planning. Read ``STAGES`` from top to bottom: it is the product's story.
+
+Each stage takes a chunk and the compiled job and adds columns; a row it refuses gets its reason and is passed
+over by every later stage. What a stage decides depends on the row alone; what depends on other rows
+(duplicates, --limit) follows in ``pipeline``, in the order of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.contacts.phones import normalise_column
+from a2pcli.content.encoding import measure_column
+from a2pcli.content.smart import smart_column
+from a2pcli.content.templates import MessageTemplate
+from a2pcli.planning.assignment import arms, shares
+from a2pcli.planning.frames import Mask, alive, among, arrow, drop, mask_of, put, spread
+from a2pcli.planning.job import Compiled
+from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
+from a2pcli.reasons import Reason
+
+Stage = Callable[[pd.DataFrame, Compiled], None]
+
+
+def numbers(frame: pd.DataFrame, job: Compiled) -> None:
+    """The address cell becomes a number, or a reason why not."""
+    cells = arrow(frame, job.job.address)
+    put(frame, "@cell", cells)
+    found = normalise_column(cells, job.job.policy)
+    whole = alive(frame)
+    for column in ("@number", "@type", "@country", "@repairs"):
+        put(frame, column, arrow(found, column))
+    if whole.all():
+        put(frame, "@reason", arrow(found, "@reason"))
+        put(frame, "@detail", arrow(found, "@detail"))
+    else:
+        merge_reasons(frame, arrow(found, "@reason"), arrow(found, "@detail"))
+    put(frame, "@person", pa.array(number_keys(arrow(frame, "@number"))))
+
+
+def suppressed(frame: pd.DataFrame, job: Compiled) -> None:
+    """Nobody who said no."""
+    people = arrow(frame, "@person").to_numpy()
+    drop(frame, among(people, job.job.people.suppressed), Reason.OPTED_OUT)
+
+
+def excluded(frame: pd.DataFrame, job: Compiled) -> None:
+    """The campaign's own exclusions."""
+    people = arrow(frame, "@person").to_numpy()
+    drop(frame, among(people, job.job.people.excluded_list), Reason.EXCLUDED_LIST)
+    drop(frame, among(people, job.job.people.excluded_runs), Reason.EXCLUDED_RUN)
+
+
+def filtered(frame: pd.DataFrame, job: Compiled) -> None:
+    """``where:`` selects."""
+    if job.where is None:
+        return
+    rows = alive(frame)
+    if not rows.any():
+        return
+    selected = job.where.evaluate_column(_select(frame, rows, job.where.columns))
+    if selected.reasons is not None:
+        merge_reasons(frame, spread(selected.reasons, rows), spread(selected.details, rows))
+    keep = np.ones(len(frame), dtype=np.bool_)
+    keep[rows] = selected.keep
+    drop(frame, ~keep, Reason.FILTERED)
+
+
+def held_out(frame: pd.DataFrame, job: Compiled) -> None:
+    """The control group of ``holdout:``, chosen by the address alone."""
+    if not job.job.holdout:
+        return
+    rows = alive(frame)
+    addresses = arrow(frame, "@number").filter(pa.array(rows)).to_pylist()
+    out = np.zeros(len(frame), dtype=np.bool_)
+    out[rows] = shares(job.job.campaign, "holdout", addresses) < job.job.holdout
+    drop(frame, out, Reason.HOLDOUT)
+
+
+def distinguished(frame: pd.DataFrame, job: Compiled) -> None:
+    """``once_per:`` makes one person several: one for each appointment, order, …"""
+    if job.once_per is None:
+        return
+    rows = alive(frame)
+    values = _render(frame, rows, job.once_per)
+    rows = alive(frame)
+    addresses = pc.if_else(pa.array(rows), arrow(frame, "@number"), pa.scalar(None, pa.string()))
+    put(frame, "@person", pa.array(hashed_keys(addresses.to_pylist(), values.to_pylist())))
+
+
+def rendered(frame: pd.DataFrame, job: Compiled) -> None:
+    """The message, for each arm its rows."""
+    rows = alive(frame)
+    if len(job.messages) == 1:
+        put(frame, "@body", _render(frame, rows, job.messages[0]))
+        put(frame, "@variant", pa.nulls(len(frame), pa.string()))
+        return
+    addresses = arrow(frame, "@number").filter(pa.array(rows)).to_pylist()
+    chosen = np.full(len(frame), -1)
+    chosen[rows] = arms(shares(job.job.campaign, "variants", addresses), job.weights)
+    bodies = pa.nulls(len(frame), pa.string())
+    for place, template in enumerate(job.messages):
+        mine = chosen == place
+        bodies = pc.if_else(pa.array(mine), _render(frame, mine, template), bodies)
+    put(frame, "@body", bodies)
+    names = pa.array([arm.name for arm in job.job.arms], pa.string())
+    put(frame, "@variant", names.take(pa.array(chosen, mask=chosen < 0)))
+
+
+def measured(frame: pd.DataFrame, job: Compiled) -> None:
+    """Unicode is composed, typography replaced where that saves parts, units and parts counted."""
+    rows = alive(frame)
+    bodies = pc.utf8_normalize(arrow(frame, "@body").filter(pa.array(rows)), "NFC")
+    sms = job.job.channel == "sms"
+    replaced = np.zeros(len(bodies), dtype=np.int32)
+    if sms and job.job.smart:
+        bodies, replaced = smart_column(bodies)
+    count = measure_column(bodies)
+    put(frame, "@body", spread(bodies, rows))
+    put(frame, "@replaced", spread(pa.array(replaced, pa.int32()), rows))
+    put(frame, "@ucs2", spread(pa.array(count.ucs2), rows))
+    put(frame, "@units", spread(pa.array(count.units, pa.int32()), rows))
+    parts = count.parts if sms else np.ones(len(bodies), dtype=np.int16)
+    put(frame, "@parts", spread(pa.array(parts, pa.int16()), rows))
+    drop(frame, mask_of(spread(pa.array(count.invalid), rows)), Reason.INVALID_TEXT)
+    limit = job.job.max_parts
+    drop(
+        frame, mask_of(spread(pa.array(parts > limit), rows)), Reason.TOO_LONG, f"the limit is {limit} parts"
+    )
+
+
+def priced(frame: pd.DataFrame, job: Compiled) -> None:
+    """The cost, or knowingly none: an unpriced destination is unknown, never 0."""
+    size = len(frame)
+    put(frame, "@cost", pa.nulls(size, pa.int64()))
+    put(frame, "@currency", pa.nulls(size, pa.string()))
+    rows = alive(frame)
+    if job.rates is not None and rows.any():
+        taken = pa.array(rows)
+        price = job.rates.price_column(
+            gateway=job.job.gateway,
+            channel=job.job.channel,
+            on=job.job.today,
+            countries=arrow(frame, "@country").filter(taken),
+            numbers=arrow(frame, "@number").filter(taken),
+            parts=arrow(frame, "@parts").filter(taken).to_numpy(zero_copy_only=False),
+        )
+        put(frame, "@cost", spread(pa.array(price.cost, pa.int64(), mask=~price.known), rows))
+        put(frame, "@currency", spread(pa.array(price.currency, pa.string()), rows))
+    if job.job.exclude_unpriced:
+        drop(frame, mask_of(pc.is_null(arrow(frame, "@cost"))), Reason.UNPRICED)
+
+
+def already_sent(frame: pd.DataFrame, job: Compiled) -> None:
+    """Nobody gets the same occasion of a campaign twice."""
+    people = arrow(frame, "@person").to_numpy(zero_copy_only=False)
+    drop(frame, among(people, job.job.people.reached), Reason.ALREADY_SENT)
+
+
+STAGES: tuple[Stage, ...] = (
+    numbers,
+    suppressed,
+    excluded,
+    filtered,
+    held_out,
+    distinguished,
+    already_sent,
+    rendered,
+    measured,
+    priced,
+)
+
+RESULT_COLUMNS = (
+    "@line", "@cell", "@number", "@type", "@country", "@repairs", "@reason", "@detail", "@person",
+    "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
+)  # fmt: skip
+
+
+def run_stages(frame: pd.DataFrame, job: Compiled) -> pd.DataFrame:
+    """All stages over one chunk; gives back the pipeline's own columns."""
+    for column in ("@reason", "@detail"):
+        if column not in frame.columns:
+            put(frame, column, pa.nulls(len(frame), pa.string()))
+    for stage in STAGES:
+        stage(frame, job)
+    return frame[list(RESULT_COLUMNS)]
+
+
+def merge_reasons(frame: pd.DataFrame, reasons: pa.Array, details: pa.Array) -> None:
+    """Take over reasons for rows that have none yet."""
+    old = arrow(frame, "@reason")
+    put(frame, "@detail", pc.if_else(pc.is_null(old), details, arrow(frame, "@detail")))
+    put(frame, "@reason", pc.coalesce(old, reasons))
+
+
+def _select(frame: pd.DataFrame, rows: Mask, columns: frozenset[str]) -> pd.DataFrame:
+    names = [name for name in frame.columns if name in columns]
+    return frame[names] if rows.all() else frame.loc[rows, names]
+
+
+def _render(frame: pd.DataFrame, rows: Mask, template: MessageTemplate) -> pa.Array:
+    """The template over the rows in ``rows``; those it fails on get their reason."""
+    if not rows.any():
+        return pa.nulls(len(frame), pa.string())
+    result = template.render_column(_select(frame, rows, template.columns))
+    if result.reasons is not None:
+        merge_reasons(frame, spread(result.reasons, rows), spread(result.details, rows))
+    return spread(result.bodies, rows)
+
+
+__all__ = ["NOBODY", "RESULT_COLUMNS", "STAGES", "run_stages"]

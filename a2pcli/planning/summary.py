@@ -1,0 +1,144 @@
+"""What a plan found, counted while the chunks go by: the numbers a person approves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.planning.frames import arrow
+
+SAMPLES = 3
+
+
+class TextDigest:
+    """A digest over a column of texts. Lengths and characters are hashed apart, so that no two different lists
+    hash the same and the size of the chunks does not matter."""
+
+    def __init__(self) -> None:
+        self._lengths = sha256()
+        self._text = sha256()
+
+    def add(self, texts: pa.ChunkedArray) -> None:
+        """Take in a chunk without nulls."""
+        for text in pc.cast(texts, pa.large_string()).chunks:
+            offsets = np.frombuffer(text.buffers()[1], dtype=np.int64)[
+                text.offset : text.offset + len(text) + 1
+            ]
+            self._lengths.update(np.diff(offsets).astype("<i8").tobytes())
+            if offsets[-1] > offsets[0]:
+                self._text.update(memoryview(text.buffers()[2])[offsets[0] : offsets[-1]])
+
+    def hexdigest(self) -> str:
+        """Both digests, one after the other."""
+        return self._lengths.hexdigest() + self._text.hexdigest()
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running totals over planned chunks. ``rows == recipients + sum(excluded.values())``, always."""
+
+    rows: int = 0
+    recipients: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+    countries: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)
+    parts: Counter[int] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)
+    variants: Counter[str] = field(default_factory=Counter)
+    cost: Counter[str] = field(default_factory=Counter)
+    unpriced: int = 0
+    unpriced_countries: Counter[str] = field(default_factory=Counter)
+    replaced: int = 0
+    total_parts: int = 0
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    _longest: dict[str, Any] | None = None
+    _people: TextDigest = field(default_factory=lambda: TextDigest())
+    _bodies: TextDigest = field(default_factory=lambda: TextDigest())
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Count one planned chunk."""
+        self.rows += len(frame)
+        reasons = arrow(frame, "@reason")
+        accepted = pc.is_null(reasons)
+        _count(self.excluded, reasons.drop_null())
+        self._count_accepted(
+            pa.table({name[1:]: arrow(frame, name) for name in frame.columns})
+            .filter(accepted)
+            .combine_chunks()
+        )
+
+    def _count_accepted(self, rows: pa.Table) -> None:
+        if rows.num_rows == 0:
+            return
+        self.recipients += rows.num_rows
+        _count(self.countries, rows["country"])
+        _count(self.encodings, pc.if_else(rows["ucs2"], "UCS-2", "GSM-7"))
+        _count(self.parts, rows["parts"])
+        _count(self.variants, rows["variant"].drop_null())
+        for repairs, count in _counts(rows["repairs"].drop_null()):
+            for repair in repairs.split(","):
+                self.repairs[repair] += count
+        priced = rows.filter(pc.is_valid(rows["cost"]))
+        for group in priced.group_by("currency").aggregate([("cost", "sum")]).to_pylist():
+            self.cost[group["currency"]] += group["cost_sum"]
+        self.unpriced += rows.num_rows - priced.num_rows
+        _count(self.unpriced_countries, rows.filter(pc.is_null(rows["cost"]))["country"])
+        self.total_parts += pc.sum(rows["parts"]).as_py()
+        self.replaced += pc.sum(pc.greater(rows["replaced"], 0)).as_py() or 0
+        self._take_samples(rows)
+        self._people.add(rows["number"])
+        self._bodies.add(rows["body"])
+
+    def _take_samples(self, rows: pa.Table) -> None:
+        shown = ["line", "number", "country", "body", "ucs2", "units", "parts", "cost", "currency", "variant"]
+        rows = rows.select(shown)
+        if len(self.samples) < SAMPLES:
+            self.samples += rows.slice(0, SAMPLES - len(self.samples)).to_pylist()
+        longest = rows.slice(int(pc.index(rows["parts"], pc.max(rows["parts"])).as_py()), 1).to_pylist()[0]
+        if self._longest is None or longest["parts"] > self._longest["parts"]:
+            self._longest = longest
+
+    def digest(self, *settings: str) -> str:
+        """SHA-256 over recipients, bodies and what else decides what people get (channel, sender, media)."""
+        whole = sha256()
+        for piece in (self._people.hexdigest(), self._bodies.hexdigest(), *settings):
+            whole.update(piece.encode() + b"\x00")
+        return whole.hexdigest()
+
+    def document(self) -> dict[str, Any]:
+        """The totals as JSON-ready data, the same that the ledger keeps."""
+        samples = list(self.samples)
+        if self._longest is not None and self._longest not in samples:
+            samples.append(self._longest)
+        return {
+            "rows": self.rows,
+            "recipients": self.recipients,
+            "excluded": dict(self.excluded.most_common()),
+            "countries": dict(self.countries.most_common()),
+            "encodings": dict(self.encodings.most_common()),
+            "parts": {str(parts): count for parts, count in sorted(self.parts.items())},
+            "total_parts": self.total_parts,
+            "repairs": dict(self.repairs.most_common()),
+            "variants": dict(sorted(self.variants.items())),
+            "replaced": self.replaced,
+            "cost": dict(sorted(self.cost.items())),
+            "unpriced": self.unpriced,
+            "unpriced_countries": dict(self.unpriced_countries.most_common()),
+            "samples": samples,
+        }
+
+
+def _counts(values: Any) -> list[tuple[Any, int]]:
+    return [(entry["values"], entry["counts"]) for entry in pc.value_counts(values).to_pylist()]
+
+
+def _count(counter: Counter[Any], values: Any) -> None:
+    for value, count in _counts(values):
+        counter[value] += count
