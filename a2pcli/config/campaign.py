@@ -1,19 +1,70 @@
 """The campaign file's schema: one pydantic model; the reference in the README is generated from it.
 
 Scalars arrive as strings (the YAML is read untyped, so that ``21:00`` and ``NO`` stay what was typed);
-pydantic turns them into what the field says.
+pydantic turns them into what the field says. What concerns several keys at once is in ``cross.py``.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
+
+from a2pcli.config import values
+from a2pcli.config.values import Budget, Rate
+
+__all__ = [
+    "Budget",
+    "Campaign",
+    "ContactsSource",
+    "Exclude",
+    "Limits",
+    "Rate",
+    "Schedule",
+    "Strict",
+    "Variant",
+]
 
 Purpose = Literal["marketing", "transactional", "otp", "emergency"]
 Channel = Literal["sms", "mms"]
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# A template keeps its leading white space, so that a place in it is a place in the file.
+Template = Annotated[str, StringConstraints(min_length=1), AfterValidator(str.rstrip)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+def _typed(parse: Any) -> BeforeValidator:
+    """A notation of ``values``: checked, and kept in its normal spelling where ``parse`` gives a string."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        meant = parse(value)
+        return meant if isinstance(meant, (str, datetime)) else value
+
+    return BeforeValidator(check)
+
+
+Region = Annotated[str, _typed(values.parse_region)]
+LocaleName = Annotated[str, _typed(values.parse_locale)]
+Moment = Annotated[datetime, _typed(values.parse_moment)]
+Zone = Annotated[str, _typed(values.parse_zone)]
+Pace = Annotated[str, _typed(values.parse_rate)]
+Share = Annotated[str, _typed(values.parse_share)]
+Money = Annotated[str, _typed(values.parse_budget)]
+Sender = Annotated[str, _typed(values.parse_sender)]
+MediaUrl = Annotated[str, _typed(values.parse_media_url)]
 
 
 class Strict(BaseModel):
@@ -25,43 +76,66 @@ class Strict(BaseModel):
 class ContactsSource(Strict):
     """Where the people come from."""
 
-    file: str = Field(
+    file: Text = Field(
         description="CSV, .xlsx, .parquet or .jsonl file, relative to the campaign; `-` is stdin"
     )
-    columns: dict[str, str] = Field(
+    columns: dict[str, Text] = Field(
         default_factory=dict,
         description="Names for columns: `phone: Mobile No.` reads the column `Mobile No.` as `phone`",
     )
-    region: str | None = Field(
+    region: Region | None = Field(
         None, description="Two-letter region of numbers written without +; else the settings'"
     )
-    sheet: str | None = Field(None, description="The sheet of a workbook; else its first")
-    encoding: str | None = Field(None, description="Character encoding, where the detected one is wrong")
+    sheet: Text | None = Field(None, description="The sheet of a workbook; else its first")
+    encoding: Text | None = Field(None, description="Character encoding, where the detected one is wrong")
     delimiter: str | None = Field(None, description="CSV delimiter, where the detected one is wrong")
 
 
 class Exclude(Strict):
     """People to leave out, beyond the suppression list."""
 
-    runs: list[str] = Field(
+    runs: list[Text] = Field(
         default_factory=list, description="Run ids, or names of campaigns, whose recipients stay out"
     )
-    file: str | None = Field(None, description="A contacts file whose numbers stay out")
+    file: Text | None = Field(None, description="A contacts file whose numbers stay out")
 
 
 class Variant(Strict):
     """One arm of a split test."""
 
-    message: str = Field(description="This arm's message template")
-    weight: int = Field(1, ge=1, description="Its share, relative to the other arms")
+    message: Template = Field(description="This arm's message template")
+    weight: int = Field(1, ge=1, le=1_000_000, description="Its share, relative to the other arms")
 
 
 class Schedule(Strict):
     """When messages may leave."""
 
-    not_before: datetime | None = Field(None, description="Nothing leaves before this moment")
-    expires: datetime | None = Field(None, description="What has not left by this moment never leaves")
-    timezone: str = Field("UTC", description="IANA zone of the moments above, e.g. Europe/London")
+    not_before: Moment | None = Field(
+        None, description="Nothing leaves before this moment, e.g. `2026-03-01 09:00`"
+    )
+    expires: Moment | None = Field(
+        None, description="What has not left by this moment never leaves, e.g. `2026-03-03 21:00`"
+    )
+    timezone: Zone = Field("UTC", description="IANA zone of the moments above, e.g. `Europe/London`")
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """``not_before`` in UTC. An hour that comes twice means the second: never too early."""
+        return in_utc(self.not_before, self.timezone, fold=1)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """``expires`` in UTC. An hour that comes twice means the first: never too late."""
+        return in_utc(self.expires, self.timezone, fold=0)
+
+
+def in_utc(moment: datetime | None, zone: str, *, fold: Literal[0, 1]) -> datetime | None:
+    """The moment in UTC; one without an offset is read in the zone."""
+    if moment is None or moment.tzinfo is not None:
+        return moment.astimezone(UTC) if moment else None
+    from zoneinfo import ZoneInfo
+
+    return moment.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 
 
 class Limits(Strict):
@@ -70,8 +144,10 @@ class Limits(Strict):
     parts: int | None = Field(
         None, ge=1, le=255, description="Most SMS parts a message may have; else the settings'"
     )
-    cost: str | None = Field(None, description="Budget with currency, e.g. `50 GBP`; the plan stops above it")
-    rate: str | None = Field(
+    cost: Money | None = Field(
+        None, description="Budget with currency, e.g. `50 GBP`; the plan stops above it"
+    )
+    rate: Pace | None = Field(
         None, description="Pace, e.g. `20/s` or `600/min`, `20 parts/s`; never above the gateway's"
     )
     recipients: int | None = Field(None, ge=1, description="The plan is refused above this many recipients")
@@ -80,52 +156,62 @@ class Limits(Strict):
     )
 
 
+def _file_or_mapping(value: Any) -> str:
+    return "mapping" if isinstance(value, (dict, ContactsSource)) else "file"
+
+
+Contacts = Annotated[
+    Annotated[Text, Tag("file")] | Annotated[ContactsSource, Tag("mapping")], Discriminator(_file_or_mapping)
+]
+
+
 class Campaign(Strict):
     """A campaign file."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = Field(
-        description="Identifies the campaign for ever: nobody gets the same campaign twice"
-    )
-    objective: str = Field(description="What the campaign is for, in a sentence")
+    name: Name = Field(description="Identifies the campaign for ever: nobody gets the same campaign twice")
+    objective: Text = Field(description="What the campaign is for, in a sentence")
     purpose: Purpose = Field(description="Decides which rules bind")
-    contacts: str | ContactsSource = Field(
-        description="The contacts file, or a mapping that says how to read it"
-    )
-    where: str | None = Field(
+    contacts: Contacts = Field(description="The contacts file, or a mapping that says how to read it")
+    where: Template | None = Field(
         None, description="A Jinja expression; only rows for which it is true are messaged"
     )
     exclude: Exclude = Field(default_factory=Exclude, description="People to leave out")
     channel: Channel = Field("sms", description="How the message travels")
-    gateway: str | None = Field(
+    gateway: Text | None = Field(
         None, description="A gateway named in a2pcli.yaml; else the settings' default"
     )
-    sender: str | None = Field(None, description="Number or name the message comes from; else the gateway's")
-    message: str | None = Field(None, description="The message, a Jinja template over the contact's columns")
+    sender: Sender | None = Field(
+        None,
+        description="Number, short code or name (at most 11 characters) it comes from; else the gateway's",
+    )
+    message: Template | None = Field(
+        None, description="The message, a Jinja template over the contact's columns"
+    )
     variants: dict[str, Variant] | None = Field(
         None, description="Instead of message: the arms of a split test"
     )
-    holdout: str | None = Field(None, description="Share never messaged, for comparison, e.g. `5%`")
-    media: list[str] = Field(default_factory=list, description="URLs of pictures or files, for mms")
+    holdout: Share | None = Field(None, description="Share never messaged, for comparison, e.g. `5%`")
+    media: list[MediaUrl] = Field(default_factory=list, description="URLs of pictures or files, for mms")
     smart: bool | None = Field(
         None, description="Replace typographic characters where that saves UCS-2; else the settings'"
     )
-    locale: str | None = Field(
-        None, description="Locale of the money and date filters, e.g. en_GB; else the settings'"
+    locale: LocaleName | None = Field(
+        None, description="Locale of the money and date filters, e.g. `en_GB`; else the settings'"
     )
-    occurrence: str = Field(
+    occurrence: Text = Field(
         "once",
         description="once, daily, weekly, monthly, yearly or any text: nobody is messaged twice within one",
     )
-    once_per: str | None = Field(
+    once_per: Template | None = Field(
         None,
         description="A template, e.g. `{{ appointment_id }}`: one message per person and value",
     )
     schedule: Schedule = Field(default_factory=Schedule, description="When messages may leave")
     limits: Limits = Field(default_factory=Limits, description="Bounds that stop a mistake")
 
-
-class Budget(Strict):
-    """``limits.cost`` once read."""
-
-    amount: Decimal
-    currency: str
+    @property
+    def source(self) -> ContactsSource:
+        """``contacts`` in its long form."""
+        return (
+            self.contacts if isinstance(self.contacts, ContactsSource) else ContactsSource(file=self.contacts)
+        )

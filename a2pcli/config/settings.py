@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from a2pcli.config.campaign import Strict
+from a2pcli.config.campaign import LocaleName, Region, Strict, Text
 
 
 class Numbers(Strict):
@@ -28,15 +28,15 @@ class Parts(Strict):
 class Settings(Strict):
     """A settings file. Every key may be left out."""
 
-    ledger: str = Field(".a2pcli/ledger.db", description="Path of the SQLite ledger, or a postgresql:// URL")
-    region: str | None = Field(None, description="Two-letter region of numbers written without +")
-    locale: str = Field("en", description="Locale of the money and date filters")
-    gateway: str = Field("outbox", description="The gateway of campaigns that name none")
+    ledger: Text = Field(".a2pcli/ledger.db", description="Path of the SQLite ledger, or a postgresql:// URL")
+    region: Region | None = Field(None, description="Two-letter region of numbers written without +")
+    locale: LocaleName = Field("en", description="Locale of the money and date filters")
+    gateway: Text = Field("outbox", description="The gateway of campaigns that name none")
     gateways: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Gateways by name: `type` and what that type takes; `${NAME}` reads the environment",
     )
-    rates: str | None = Field(None, description="Rate card CSV, relative to this file")
+    rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
     smart: bool = Field(True, description="Replace typographic characters where that saves UCS-2")
     numbers: Numbers = Field(default_factory=Numbers, description="Which numbers are accepted")
     parts: Parts = Field(default_factory=Parts, description="How long a message may get")

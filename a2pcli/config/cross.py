@@ -1,0 +1,124 @@
+"""Rules that concern several keys of a campaign or settings file at once.
+
+They look at the data as typed, not at the model, so that they speak even while other keys are wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+from a2pcli.config import values
+from a2pcli.config.campaign import in_utc
+from a2pcli.config.document import Document
+from a2pcli.errors import Problem
+
+_ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+
+
+def campaign_problems(document: Document) -> Iterator[Problem]:
+    """Everything wrong with a campaign that no single key can tell."""
+    data = document.data
+    yield from _message_or_variants(document)
+    if data.get("media") and data.get("channel", "sms") == "sms":
+        yield document.problem(
+            "media cannot travel by sms", ("media",), of="key", hint="add 'channel: mms'", code="media"
+        )
+    schedule = data.get("schedule")
+    if isinstance(schedule, dict):
+        yield from _schedule(document, schedule)
+
+
+def _message_or_variants(document: Document) -> Iterator[Problem]:
+    data = document.data
+    if "message" not in data and "variants" not in data:
+        hint = "the message, a Jinja template over the contact's columns"
+        yield document.problem("'message' is missing", (), hint=hint, code="missing-key")
+    if "message" in data and "variants" in data:
+        hint = "make the message one of the variants, or remove it"
+        yield document.problem(
+            "'message' and 'variants' exclude each other", ("variants",), of="key", hint=hint, code="variants"
+        )
+    variants = data.get("variants")
+    if not isinstance(variants, dict):
+        return
+    if len(variants) < 2:
+        hint = "one text for all goes under 'message:'"
+        yield document.problem(
+            "a split test needs two variants", ("variants",), of="key", hint=hint, code="variants"
+        )
+    for name in variants:
+        if not _ARM.fullmatch(name):
+            hint = "at most 32 letters, digits, '.', '_' and '-'"
+            message = f"'{name[:40]}' cannot be a variant's name"
+            yield document.problem(message, ("variants", name), of="key", hint=hint, code="variants")
+
+
+def _schedule(document: Document, schedule: dict[str, Any]) -> Iterator[Problem]:
+    try:
+        zone = values.parse_zone(schedule.get("timezone", "UTC"))
+    except (ValueError, AttributeError):
+        return
+    starts, ends = _moment(schedule, "not_before", zone, 1), _moment(schedule, "expires", zone, 0)
+    for key, moment in (("not_before", starts), ("expires", ends)):
+        if moment is not None and not _exists(values.parse_moment(schedule[key]), zone):
+            message = f"the clocks in {zone} skip '{schedule[key]}'"
+            yield document.problem(
+                message, ("schedule", key), hint="they go forward at that hour", code="schedule"
+            )
+    if starts is not None and ends is not None and ends <= starts:
+        yield document.problem(
+            "'expires' is not after 'not_before': nothing could leave",
+            ("schedule", "expires"),
+            code="schedule",
+        )
+
+
+def _moment(schedule: dict[str, Any], key: str, zone: str, fold: Literal[0, 1]) -> datetime | None:
+    try:
+        return in_utc(values.parse_moment(schedule[key]), zone, fold=fold)
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        return None
+
+
+def _exists(moment: datetime, zone: str) -> bool:
+    """Whether the zone's clocks ever show this time: going to UTC and back must not move it."""
+    from zoneinfo import ZoneInfo
+
+    if moment.tzinfo is not None:
+        return True
+    there = in_utc(moment, zone, fold=0)
+    return there is not None and there.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == moment
+
+
+def settings_problems(document: Document) -> Iterator[Problem]:
+    """Everything wrong with settings that no single key can tell."""
+    parts = document.data.get("parts")
+    if isinstance(parts, dict):
+        warn, refuse = _whole(parts.get("warn", "3")), _whole(parts.get("refuse", "6"))
+        if warn is not None and refuse is not None and refuse < warn:
+            key = "refuse" if "refuse" in parts else "warn"
+            message = f"messages are refused above {refuse} parts, before the warning above {warn}"
+            yield document.problem(message, ("parts", key), code="parts")
+    gateways = document.data.get("gateways")
+    if not isinstance(gateways, dict):
+        return
+    for name, block in gateways.items():
+        if not _ARM.fullmatch(name):
+            hint = "at most 32 letters, digits, '.', '_' and '-'"
+            message = f"'{name[:40]}' cannot be a gateway's name"
+            yield document.problem(message, ("gateways", name), of="key", hint=hint, code="gateway")
+        if isinstance(block, dict) and "type" not in block:
+            hint = "for example 'type: http'; a2pcli gateways lists the types"
+            message = f"'type' is missing under '{name[:40]}'"
+            yield document.problem(message, ("gateways", name), of="key", hint=hint, code="missing-key")
+        if isinstance(block, dict) and isinstance(block.get("type"), (dict, list)):
+            yield document.problem(
+                "'type' must be a text", ("gateways", name, "type"), of="key", code="bad-value"
+            )
+
+
+def _whole(typed: Any) -> int | None:
+    return int(typed) if isinstance(typed, str) and typed.isascii() and typed.isdigit() else None

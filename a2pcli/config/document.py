@@ -1,0 +1,237 @@
+"""A YAML file whose values know where they stand, so that every problem has a line and a column."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from a2pcli.config import nodes
+from a2pcli.config.align import offset_in_source
+from a2pcli.config.nodes import Mapping, Node, Scalar
+from a2pcli.config.syntax import YamlFault
+from a2pcli.errors import InvalidInput, Problem
+
+LARGEST = 1_000_000
+"""Bytes. A campaign is a page of text; a file beyond this is something else (contacts, usually)."""
+
+# What YAML 1.1 allows in a stream (section 5.1), less the byte order mark.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+Loc = Sequence[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlace:
+    """Where the text of a scalar starts (from 1), and by how many columns its lines are indented."""
+
+    line: int
+    column: int
+    indent: int
+
+
+class Document:
+    """A file read: ``data`` holds dicts, lists and strings; ``place`` and ``block`` say where each stands."""
+
+    def __init__(self, path: str, text: str, root: Mapping) -> None:
+        self.path = path
+        self.text = text
+        self.root = root
+        self.data: dict[str, Any] = _plain(root)
+        self._line_starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", text))]
+
+    def place(self, loc: Loc, *, of: Literal["key", "value"] = "value") -> tuple[int, int]:
+        """Line and column, from 1, of the value at ``loc`` or of its key; steps leading nowhere are skipped."""
+        key, node = self._find(loc)
+        start = key.start if of == "key" and key is not None else node.start
+        return self.position(start)
+
+    def has(self, loc: Loc) -> bool:
+        """Whether the file holds something at exactly ``loc``."""
+        node: Node = self.root
+        for step in loc:
+            inner = _step(node, step)
+            if inner is None:
+                return False
+            node = inner[1]
+        return True
+
+    def scalar(self, loc: Loc) -> Scalar | None:
+        """The scalar at ``loc``, for those who need its style or exact text."""
+        node = self._find(loc)[1]
+        return node if isinstance(node, Scalar) and self.has(loc) else None
+
+    def block(self, loc: Loc) -> TextPlace:
+        """Where the text of the scalar at ``loc`` starts: for ``|`` and ``>`` its first line and indentation,
+        else the position after a quote."""
+        node = self._find(loc)[1]
+        if not isinstance(node, Scalar) or node.style not in ("|", ">"):
+            quoted = isinstance(node, Scalar) and node.style is not None
+            line, column = self.position(node.start + quoted)
+            return TextPlace(line, column, column - 1)
+        start = _content_start(self.text, node)
+        indent = _indentation(self.text[start : node.end], node.value)
+        return TextPlace(self.position(start)[0], indent + 1, indent)
+
+    def spot(self, loc: Loc, offset: int) -> tuple[int, int]:
+        """Line and column of the character at ``offset`` of the scalar's value, whatever its style."""
+        node = self._find(loc)[1]
+        if not isinstance(node, Scalar):
+            return self.position(node.start)
+        start = node.start
+        if node.style in ("|", ">"):
+            start = _content_start(self.text, node)
+        elif node.style is not None:
+            start += 1
+        indent = _indentation(self.text[start : node.end], node.value) if node.style == "|" else 0
+        return self.position(
+            offset_in_source(self.text, start, node.end, node.value, node.style, indent, offset)
+        )
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, from 1, of a character of the file."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def problem(
+        self,
+        message: str,
+        loc: Loc = (),
+        *,
+        of: Literal["key", "value"] = "value",
+        hint: str | None = None,
+        code: str = "invalid",
+    ) -> Problem:
+        """An error at ``loc``."""
+        line, column = self.place(loc, of=of)
+        return Problem(message, self.path, line, column, hint, code=code)
+
+    def repeated_keys(self) -> Iterator[Problem]:
+        """A problem for each key that stands twice in one mapping."""
+        waiting: list[Node] = [self.root]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, nodes.Sequence):
+                waiting.extend(node.items)
+            elif isinstance(node, Mapping):
+                waiting.extend(value for _, value in node.entries.values())
+                for key, first in node.repeated:
+                    line, column = self.position(key.start)
+                    message = (
+                        f"key '{key.value}' is given twice, first on line {self.position(first.start)[0]}"
+                    )
+                    yield Problem(message, self.path, line, column, "remove one", code="duplicate-key")
+
+    def _find(self, loc: Loc) -> tuple[Scalar | None, Node]:
+        key: Scalar | None = None
+        node: Node = self.root
+        for step in loc:
+            inner = _step(node, step)
+            if inner is not None:
+                key, node = inner
+        return key, node
+
+
+def read_document(path: Path) -> Document:
+    """The file's one mapping, with positions. Raises ``InvalidInput`` for everything that is not that."""
+    shown = str(path)
+    text = _decode(_bytes_of(path), shown)
+    try:
+        forbidden = _FORBIDDEN.search(text)
+        if forbidden:
+            name = f"U+{ord(forbidden[0]):04X}"
+            raise YamlFault(
+                forbidden.start(), f"the control character {name} cannot stand in YAML", "remove it"
+            )
+        root = nodes.compose(text)
+        if root is None or (isinstance(root, Scalar) and not root.value):
+            raise YamlFault(0, "the file is empty")
+        if not isinstance(root, Mapping):
+            raise _not_a_mapping(root)
+    except YamlFault as fault:
+        probe = Document(shown, text, Mapping(0))
+        line, column = probe.position(fault.offset)
+        raise InvalidInput(Problem(fault.message, shown, line, column, fault.hint, code="yaml")) from None
+    return Document(shown, text, root)
+
+
+def _bytes_of(path: Path) -> bytes:
+    shown = str(path)
+    try:
+        if path.is_dir():
+            raise InvalidInput(Problem("is a folder, not a file", shown, code="unreadable"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise InvalidInput(Problem("no such file", shown, code="unreadable")) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidInput(Problem(f"cannot be read: {reason}", shown, code="unreadable")) from None
+    except ValueError:  # a NUL in the name
+        raise InvalidInput(Problem("not a file name", repr(shown), code="unreadable")) from None
+    if len(content) > LARGEST:
+        hint = "contacts belong in a file of their own"
+        raise InvalidInput(Problem(f"larger than {LARGEST // 1_000_000} MB", shown, hint=hint, code="yaml"))
+    return content
+
+
+def _decode(content: bytes, shown: str) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InvalidInput(Problem("saved as UTF-16", shown, 1, 1, "save it as UTF-8", code="yaml"))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8", "replace")
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        message = f"byte 0x{content[error.start]:02X} is not UTF-8"
+        raise InvalidInput(
+            Problem(message, shown, line, column, "save the file as UTF-8", code="yaml")
+        ) from None
+
+
+def _not_a_mapping(root: Node) -> YamlFault:
+    if isinstance(root, Scalar):
+        glued = re.match(r"(\w+):\S", root.value)
+        hint = f"put a space after '{glued[1]}:'" if glued else None
+        return YamlFault(root.start, "no 'key: value' lines in this file", hint)
+    return YamlFault(
+        root.start, "the file is a list; it must be 'key: value' lines", "remove the leading '- '"
+    )
+
+
+def _step(node: Node, step: str | int) -> tuple[Scalar | None, Node] | None:
+    if isinstance(node, Mapping):
+        return node.entries.get(str(step))
+    if isinstance(node, nodes.Sequence) and isinstance(step, int) and 0 <= step < len(node.items):
+        return None, node.items[step]
+    return None
+
+
+def _plain(node: Node) -> Any:
+    """Dicts, lists and strings. Recursion is safe: the composer bounds the depth."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, nodes.Sequence):
+        return [_plain(item) for item in node.items]
+    return {name: _plain(value) for name, (_, value) in node.entries.items()}
+
+
+def _content_start(text: str, node: Scalar) -> int:
+    """Offset of the line below a block scalar's ``|`` or ``>``."""
+    found = re.compile(r"\r\n|\r|\n").search(text, node.start)
+    return min(found.end(), node.end) if found else node.end
+
+
+def _indentation(source: str, value: str) -> int:
+    """How far a block scalar's lines are indented: what its first line with text lost on the way."""
+    typed = next((line for line in source.splitlines() if line.strip()), "")
+    kept = next((line for line in value.splitlines() if line.strip()), "")
+    return max(_spaces(typed) - _spaces(kept), 0)
+
+
+def _spaces(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))

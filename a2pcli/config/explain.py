@@ -1,0 +1,121 @@
+"""What pydantic found, in plain words and at its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from a2pcli.config import suggest
+from a2pcli.config.document import Document
+from a2pcli.errors import Problem
+
+Place = tuple[str | int, ...]
+
+
+def explain(details: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:
+    """The problem behind one of pydantic's errors."""
+    loc = without_tags(details["loc"])
+    kind = details["type"]
+    if kind == "missing":
+        return _missing(loc, document, model)
+    if kind == "extra_forbidden":
+        message, hint = f"unknown key '{loc[-1]}'", suggest.meant_key(model, loc[:-1], str(loc[-1]))
+        return document.problem(message, loc, of="key", hint=hint, code="unknown-key")
+    message, hint = _value_problem(kind, details, _label(loc))
+    of_key = kind in ("list_type", "dict_type", "model_type", "model_attributes_type")
+    return document.problem(message, loc, of="key" if of_key else "value", hint=hint, code="bad-value")
+
+
+def _missing(loc: Place, document: Document, model: type[BaseModel]) -> Problem:
+    owner = suggest.model_at(model, loc[:-1])
+    about = owner.model_fields[str(loc[-1])].description if owner else None
+    hint = about[0].lower() + about[1:] if about and about[1].islower() else about
+    where = f" under '{loc[-2]}'" if len(loc) > 1 else ""
+    return document.problem(
+        f"'{loc[-1]}' is missing{where}", loc[:-1], of="key", hint=hint, code="missing-key"
+    )
+
+
+def _value_problem(kind: str, details: ErrorDetails, name: str) -> tuple[str, str | None]:
+    context: Mapping[str, Any] = details.get("ctx") or {}
+    typed = details["input"]
+    if kind == "value_error":
+        arguments = context["error"].args
+        return str(arguments[0]), arguments[1] if len(arguments) > 1 else None
+    if kind == "literal_error":
+        return _literal(name, typed, str(context["expected"]))
+    if kind == "string_pattern_mismatch":
+        return _pattern(name, str(typed))
+    rule = _KINDS.get(kind)
+    if rule is None:
+        return f"{name}: {details['msg'][0].lower()}{details['msg'][1:]}", None
+    return rule(name, typed, context)
+
+
+def _literal(name: str, typed: Any, expected: str) -> tuple[str, str | None]:
+    choices = [choice.strip(" '") for choice in expected.replace(" or ", ",").split(",") if choice.strip()]
+    if not isinstance(typed, str):
+        return f"{name} cannot be {_kind_of(typed)}", "one of " + ", ".join(choices)
+    near = get_close_matches(typed.lower(), choices, 1, 0.6)
+    hint = f"did you mean '{near[0]}'?" if near else "one of " + ", ".join(choices)
+    return f"{name} cannot be '{_short(typed)}'", hint
+
+
+def _pattern(name: str, typed: str) -> tuple[str, str | None]:
+    fitting = "".join(char if char.isascii() and char.isalnum() else "-" for char in typed.strip().lower())
+    fitting = "-".join(part for part in fitting.split("-") if part)[:64]
+    example = f", like '{fitting}'" if fitting else ""
+    return f"{name} cannot be '{_short(typed)}'", f"at most 64 of a-z, 0-9, '.', '_' and '-'{example}"
+
+
+_KINDS: dict[str, Callable[[str, Any, Mapping[str, Any]], tuple[str, str | None]]] = {
+    "string_type": lambda name, typed, _: (f"{name} must be a text, not {_kind_of(typed)}", None),
+    "string_too_short": lambda name, typed, _: (f"{name} is empty", None),
+    "int_parsing": lambda name, typed, _: (f"{name} must be a whole number, not '{_short(typed)}'", None),
+    "int_parsing_size": lambda name, typed, _: (f"{name} is too large a number", None),
+    "int_type": lambda name, typed, _: (f"{name} must be a whole number, not {_kind_of(typed)}", None),
+    "bool_parsing": lambda name, typed, _: (f"{name} must be true or false, not '{_short(typed)}'", None),
+    "bool_type": lambda name, typed, _: (f"{name} must be true or false, not {_kind_of(typed)}", None),
+    "datetime_type": lambda name, typed, _: (
+        f"{name} must be a date with a time, not {_kind_of(typed)}",
+        None,
+    ),
+    "list_type": lambda name, typed, _: (
+        f"{name} must be a list",
+        "write [one, two], or a '- ' line for each",
+    ),
+    "dict_type": lambda name, typed, _: (f"{name} must hold 'key: value' lines", None),
+    "model_type": lambda name, typed, _: (f"{name} must hold 'key: value' lines", None),
+    "model_attributes_type": lambda name, typed, _: (f"{name} must hold 'key: value' lines", None),
+    "greater_than_equal": lambda name, typed, context: (f"{name} must be at least {context['ge']}", None),
+    "less_than_equal": lambda name, typed, context: (f"{name} must be at most {context['le']}", None),
+}
+_KINDS["datetime_from_date_parsing"] = _KINDS["datetime_parsing"] = _KINDS["datetime_type"]
+
+
+def _label(loc: Place) -> str:
+    if loc and isinstance(loc[-1], int):
+        return f"item {loc[-1] + 1} of '{loc[-2]}'"
+    return f"'{loc[-1]}'" if loc else "the file"
+
+
+def without_tags(loc: Place) -> Place:
+    """Pydantic names the chosen arm of a union in the path; the file does not."""
+    if len(loc) > 1 and loc[0] == "contacts" and loc[1] in ("file", "mapping"):
+        return (loc[0], *loc[2:])
+    return tuple(step for step in loc if step != "[key]")
+
+
+def _kind_of(typed: Any) -> str:
+    if isinstance(typed, list):
+        return "a list"
+    return "'key: value' lines" if isinstance(typed, dict) else f"'{_short(typed)}'"
+
+
+def _short(typed: Any) -> str:
+    text = str(typed)
+    return text if len(text) <= 40 else text[:37] + "..."

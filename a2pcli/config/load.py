@@ -1,0 +1,216 @@
+"""Campaigns and settings read whole: every problem of a file at once, in file order, each at its place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from a2pcli.config import cross, environment
+from a2pcli.config.campaign import Campaign
+from a2pcli.config.document import Document, read_document
+from a2pcli.config.explain import explain, without_tags
+from a2pcli.config.nodes import Mapping as MappingNode
+from a2pcli.config.nodes import Node, Scalar
+from a2pcli.config.settings import Settings
+from a2pcli.config.values import Rate, parse_rate, parse_share
+from a2pcli.errors import InvalidInput, Problem, in_file_order
+
+__all__ = [
+    "BUILT_IN_GATEWAYS",
+    "LoadedCampaign",
+    "LoadedSettings",
+    "Rate",
+    "gateway_settings",
+    "ledger_url",
+    "load_campaign",
+    "load_settings",
+    "occurrence_of",
+    "parse_rate",
+    "parse_share",
+]
+
+SETTINGS_NAMES = ("a2pcli.yaml", "a2pcli.yml")
+BUILT_IN_GATEWAYS = ("outbox", "console")
+"""Gateways that need no settings: their names work without being configured."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCampaign:
+    """A campaign, the document it was read from, and the folder its paths are relative to."""
+
+    campaign: Campaign
+    document: Document
+    path: Path
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings and where they came from; ``document`` and ``path`` are None for the defaults."""
+
+    settings: Settings
+    document: Document | None
+    path: Path | None
+    folder: Path
+
+    def problem(
+        self, message: str, loc: tuple[str | int, ...], *, hint: str | None = None, code: str
+    ) -> Problem:
+        """An error at ``loc`` of the settings file, or without a place for the defaults."""
+        if self.document is None:
+            return Problem(message, hint=hint, code=code)
+        return self.document.problem(message, loc, hint=hint, code=code)
+
+
+def load_campaign(path: Path) -> LoadedCampaign:
+    """The campaign in the file. Raises ``InvalidInput`` with every problem of the file."""
+    document = read_document(path)
+    campaign = _validated(document, Campaign, cross.campaign_problems)
+    return LoadedCampaign(campaign, document, path, path.parent)
+
+
+def load_settings(start: Path) -> LoadedSettings:
+    """The settings beside ``start`` (a file or folder) or above it; without any, the defaults."""
+    folder = start if start.is_dir() else start.parent
+    path = find_settings(folder)
+    if path is None:
+        return LoadedSettings(Settings(), None, None, folder)
+    document = read_document(path)
+    settings = _validated(document, Settings, cross.settings_problems)
+    return LoadedSettings(settings, document, path, path.parent)
+
+
+def find_settings(folder: Path) -> Path | None:
+    """``a2pcli.yaml`` in the folder or the nearest one above, named relative to where the user stands."""
+    here = folder.absolute()
+    for level in (here, *here.parents):
+        found = [level / name for name in SETTINGS_NAMES if (level / name).is_file()]
+        if len(found) > 1:
+            message = f"lies beside {SETTINGS_NAMES[1]}; only one can count"
+            raise InvalidInput(Problem(message, shown_path(found[0]), hint="remove one", code="settings"))
+        if found:
+            return Path(shown_path(found[0]))
+    return None
+
+
+def shown_path(path: Path) -> str:
+    """The path as a person at this folder would type it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(f"..{os.sep}..{os.sep}..") else relative
+
+
+def gateway_settings(
+    loaded: LoadedSettings, name: str, environ: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The gateway's block with ``type`` and the environment filled in. Raises ``InvalidInput``."""
+    environ = os.environ if environ is None else environ
+    block = loaded.settings.gateways.get(name)
+    if block is None:
+        if name in BUILT_IN_GATEWAYS:
+            return {"type": name}
+        raise InvalidInput(unknown_gateway(loaded, name))
+    if loaded.document is not None:
+        problems = environment.reference_problems(block, ("gateways", name), loaded.document, environ)
+        if found := tuple(problems):
+            raise InvalidInput(*found)
+    filled: dict[str, Any] = environment.filled(block, environ)
+    return filled
+
+
+def unknown_gateway(loaded: LoadedSettings, name: str) -> Problem:
+    """The problem of a gateway that is neither configured nor built in."""
+    from difflib import get_close_matches
+
+    known = [*loaded.settings.gateways, *BUILT_IN_GATEWAYS]
+    near = get_close_matches(name, known, 1, 0.6)
+    hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(dict.fromkeys(known))
+    return loaded.problem(
+        f"no gateway '{name}' in the settings", ("gateways",), hint=hint, code="unknown-gateway"
+    )
+
+
+def ledger_url(loaded: LoadedSettings, environ: Mapping[str, str] | None = None) -> str:
+    """SQLAlchemy's URL of the ledger; a relative SQLite path is relative to the settings' folder."""
+    environ = os.environ if environ is None else environ
+    typed = loaded.settings.ledger
+    if loaded.document is not None:
+        problems = environment.reference_problems(typed, ("ledger",), loaded.document, environ)
+        if found := tuple(problems):
+            raise InvalidInput(*found)
+    place: str = environment.filled(typed, environ)
+    scheme, separator, rest = place.partition("://")
+    if separator and scheme in ("postgres", "postgresql"):
+        return f"postgresql+psycopg://{rest}"
+    if separator and scheme.startswith("postgresql+"):
+        return place
+    if separator and scheme == "sqlite":
+        place = rest.removeprefix("/")
+    elif separator:
+        hint = "a file's path, or postgresql://..."
+        raise InvalidInput(
+            loaded.problem(f"the ledger cannot be a {scheme} database", ("ledger",), hint=hint, code="ledger")
+        )
+    from sqlalchemy.engine import URL
+
+    file = (loaded.folder / Path(place).expanduser()).absolute()
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
+
+
+def occurrence_of(campaign: Campaign, today: date) -> str:
+    """The campaign's occurrence on a day: within one, nobody is messaged twice."""
+    year, week, _ = today.isocalendar()
+    named = {
+        "daily": today.isoformat(),
+        "weekly": f"{year}-W{week:02}",
+        "monthly": f"{today:%Y-%m}",
+        "yearly": f"{today:%Y}",
+    }
+    return named.get(campaign.occurrence, campaign.occurrence)
+
+
+def _validated(
+    document: Document, model: type[_Model], cross_problems: Callable[[Document], Iterator[Problem]]
+) -> _Model:
+    problems = [*document.repeated_keys(), *cross_problems(document)]
+    empty = dict(_without_value(document, model))
+    problems += empty.values()
+    result: _Model | None = None
+    try:
+        result = model.model_validate(document.data)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            if without_tags(details["loc"]) not in empty:
+                problems.append(explain(details, document, model))
+    if problems or result is None:
+        raise InvalidInput(*dict.fromkeys(in_file_order(problems)))
+    return result
+
+
+def _without_value(document: Document, model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    """A problem for each key with nothing, ``~`` or ``null`` after it.
+
+    A gateway's own block is free in what it holds: there only nothing at all is a problem.
+    """
+    waiting: list[tuple[tuple[str, ...], Node]] = [((), document.root)]
+    while waiting:
+        loc, node = waiting.pop()
+        if isinstance(node, MappingNode):
+            waiting.extend(((*loc, name), value) for name, (_, value) in node.entries.items())
+        elif isinstance(node, Scalar) and loc and node.style is None:
+            if node.value == "":
+                message = f"'{loc[-1]}' has no value"
+            elif node.value in ("~", "null", "Null", "NULL") and loc[0] != "gateways":
+                message = f"'{loc[-1]}' has no value: '{node.value}' means none in YAML"
+            else:
+                continue
+            line, column = document.place(loc)
+            hint = "give one, or remove the line"
+            yield loc, Problem(message, document.path, line, column, hint, code="no-value")

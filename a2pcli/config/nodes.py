@@ -1,0 +1,131 @@
+"""YAML nodes that remember where they stand, composed without recursion.
+
+PyYAML's parser gives the events; its composer is recursive and resolves aliases, so a deep or self-expanding
+file could exhaust the machine. Here aliases, anchors, tags and several documents are refused, depth is bounded,
+and every scalar stays the text that was typed (``21:00``, ``NO``, ``0712345670``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import yaml
+
+from a2pcli.config.syntax import YamlFault, explain_syntax
+
+DEEPEST = 20
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A text. ``start`` and ``end`` are character offsets; ``style`` is None, ``'``, ``"``, ``|`` or ``>``."""
+
+    value: str
+    start: int
+    end: int
+    style: str | None
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    start: int
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mapping:
+    """Keys and values in file order. ``repeated`` are (key, first such key) of duplicates, whose values are
+    dropped."""
+
+    start: int
+    entries: dict[str, tuple[Scalar, Node]] = field(default_factory=dict)
+    repeated: list[tuple[Scalar, Scalar]] = field(default_factory=list)
+    key: Scalar | None = None
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def compose(text: str) -> Node | None:
+    """The root node of the text's one document; None where there is none. Raises ``YamlFault``."""
+    roots: list[Node] = []
+    open_nodes: list[Sequence | Mapping] = []
+    try:
+        for event in yaml.parse(text, Loader=yaml.BaseLoader):
+            if isinstance(event, yaml.events.DocumentStartEvent) and roots:
+                raise YamlFault(
+                    event.start_mark.index, "a second document starts here", "one file, one document"
+                )
+            if isinstance(event, yaml.events.NodeEvent):
+                _refuse_references(event, text)
+            if isinstance(event, yaml.events.CollectionEndEvent):
+                open_nodes.pop()
+                continue
+            node = _node_of(event)
+            if node is None:
+                continue
+            if open_nodes:
+                _attach(open_nodes[-1], node, text)
+            else:
+                roots.append(node)
+            if not isinstance(node, Scalar):
+                open_nodes.append(node)
+                if len(open_nodes) > DEEPEST:
+                    raise YamlFault(node.start, f"nested more than {DEEPEST} levels deep")
+    except yaml.MarkedYAMLError as error:
+        raise explain_syntax(text, error) from None
+    return roots[0] if roots else None
+
+
+def _node_of(event: yaml.Event) -> Node | None:
+    if isinstance(event, yaml.ScalarEvent):
+        style = event.style if event.style in ("'", '"', "|", ">") else None
+        return Scalar(event.value, event.start_mark.index, event.end_mark.index, style)
+    if isinstance(event, yaml.SequenceStartEvent):
+        return Sequence(event.start_mark.index)
+    if isinstance(event, yaml.MappingStartEvent):
+        return Mapping(event.start_mark.index)
+    return None
+
+
+def _refuse_references(event: yaml.events.NodeEvent, text: str) -> None:
+    at = event.start_mark.index
+    quote = "a value that starts with it must be in quotes"
+    if isinstance(event, yaml.AliasEvent):
+        raise YamlFault(
+            at, f"aliases such as '*{event.anchor}' are not supported", f"write the text out; {quote}"
+        )
+    if event.anchor is not None:
+        raise YamlFault(at, f"anchors such as '&{event.anchor}' are not supported", f"remove it; {quote}")
+    tag = getattr(event, "tag", None)
+    if tag is not None and text[at : at + 1] == "!":
+        typed = text[at:].split(None, 1)[0]
+        raise YamlFault(at, f"tags such as '{typed[:40]}' are not supported", f"remove it; {quote}")
+
+
+def _attach(parent: Sequence | Mapping, node: Node, text: str) -> None:
+    if isinstance(parent, Sequence):
+        parent.items.append(node)
+        return
+    if parent.key is None:
+        if not isinstance(node, Scalar):
+            raise _no_key(parent, node, text)
+        if node.value == "<<" and node.style is None:
+            raise YamlFault(node.start, "merge keys ('<<') are not supported", "write the keys out")
+        parent.key = node
+        return
+    key, parent.key = parent.key, None
+    if key.value in parent.entries:
+        parent.repeated.append((key, parent.entries[key.value][0]))
+    else:
+        parent.entries[key.value] = (key, node)
+
+
+def _no_key(parent: Mapping, node: Sequence | Mapping, text: str) -> YamlFault:
+    if text.startswith("{{", parent.start):
+        hint = "put the value in quotes, or on its own lines below '|'"
+        return YamlFault(parent.start, "a value cannot start with '{{' unless quoted", hint)
+    kind = "list" if isinstance(node, Sequence) else "mapping"
+    return YamlFault(node.start, f"a {kind} stands where a key should be")

@@ -1,0 +1,189 @@
+"""The small notations inside campaign and settings files: paces, shares, budgets, moments, senders.
+
+Each function takes what was typed and gives what it means, or raises ``ValueError`` with a plain sentence.
+A second argument of the error is a hint, where there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Literal
+
+_SECONDS = {
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "h": 3600,
+    "hour": 3600,
+    "day": 86400,
+}
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(parts?|messages?)?\s*(?:/|per)\s*([a-z]+)", re.IGNORECASE)
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]{3})|([A-Za-z]{3})\s*(\d+(?:\.\d+)?)")
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d?:\d\d(?::\d\d)?\s*(?:Z|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
+)
+_PHONE = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+_SHORT_CODE = re.compile(r"\d{3,8}", re.ASCII)
+_ALPHANUMERIC = re.compile(r"[A-Za-z0-9 +\-_&]{1,11}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A pace: so many messages, or SMS parts, a second."""
+
+    per_second: float
+    unit: Literal["messages", "parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An amount of money in one currency (ISO 4217)."""
+
+    amount: Decimal
+    currency: str
+
+
+def parse_rate(text: str) -> Rate:
+    """``20/s``, ``600/min``, ``1000 / hour``, ``20 parts/s``."""
+    found = _RATE.fullmatch(text.strip())
+    seconds = _SECONDS.get(found[3].lower()) if found else None
+    if found is None or seconds is None:
+        raise ValueError(f"'{text}' is not a pace", "write it like 20/s, 600/min or 20 parts/s")
+    per_second = float(found[1]) / seconds
+    if per_second <= 0:
+        raise ValueError("the pace is zero: nothing would ever leave", "leave the key out for no limit")
+    return Rate(per_second, "parts" if (found[2] or "").lower().startswith("part") else "messages")
+
+
+def parse_share(text: str) -> float:
+    """``5%`` is 0.05. From 0% to less than 100%."""
+    found = _SHARE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"'{text}' is not a share", "write it with a percent sign, like 5%")
+    share = float(found[1]) / 100
+    if share >= 1:
+        raise ValueError(f"a share of {text} leaves nobody to message", "write less than 100%")
+    return share
+
+
+def parse_budget(text: str) -> Budget:
+    """``50 GBP`` or ``GBP 50``."""
+    found = _BUDGET.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"'{text}' is not an amount with its currency", "write it like 50 GBP")
+    return Budget(Decimal(found[1] or found[4]), (found[2] or found[3]).upper())
+
+
+def parse_moment(text: str) -> datetime:
+    """``2026-03-01 09:00``, with ``T``, seconds or an offset if you like. Without one it is naive."""
+    typed = text.strip()
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", typed):
+        raise ValueError(f"'{text}' has no time of day", f"write it like {typed} 09:00")
+    if not _MOMENT.fullmatch(typed):
+        raise ValueError(f"'{text}' is not a date with a time", "write it like 2026-03-01 09:00")
+    day, clock = re.split(r"[Tt ]", typed, maxsplit=1)
+    clock = clock.replace(" ", "")
+    if clock[1] == ":":
+        clock = "0" + clock
+    try:
+        return datetime.fromisoformat(f"{day}T{clock.upper()}")
+    except ValueError:
+        raise ValueError(f"there is no '{text}' in the calendar") from None
+
+
+def parse_zone(text: str) -> str:
+    """An IANA zone's name, in its own spelling."""
+    from zoneinfo import available_timezones
+
+    names = available_timezones()
+    typed = text.strip()
+    if typed in names:
+        return typed
+    if typed.lower() == "recipient":
+        raise ValueError(
+            "the recipient's own time zone is not supported yet", "name a zone like Europe/London"
+        )
+    folded = {name.lower(): name for name in names}
+    wanted = typed.lower().replace(" ", "_")
+    if wanted in folded:
+        return folded[wanted]
+    cities = {name.rsplit("/", 1)[-1].lower(): name for name in sorted(names) if "/" in name}
+    near = get_close_matches(wanted, folded, 1, 0.8) or get_close_matches(wanted, cities, 1, 0.8)
+    guess = (folded.get(near[0]) or cities[near[0]]) if near else None
+    hint = f"did you mean '{guess}'?" if guess else "IANA names look like Europe/London"
+    raise ValueError(f"unknown time zone '{text}'", hint)
+
+
+def parse_region(text: str) -> str:
+    """A two-letter region (ISO 3166) that has phone numbers, upper case."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    region = text.strip().upper()
+    if region in SUPPORTED_REGIONS:
+        return region
+    guess = {"UK": "GB", "EN": "GB", "USA": "US", "GBR": "GB", "EL": "GR", "DEU": "DE", "FRA": "FR"}.get(
+        region
+    )
+    hint = f"did you mean '{guess}'?" if guess else "two letters, like GB or US"
+    raise ValueError(f"unknown region '{text}'", hint)
+
+
+def parse_locale(text: str) -> str:
+    """A locale that Babel knows, as ``en_GB``."""
+    from babel import Locale, UnknownLocaleError
+
+    name = text.strip().replace("-", "_")
+    try:
+        return str(Locale.parse(name))
+    except (ValueError, UnknownLocaleError):
+        raise ValueError(f"unknown locale '{text}'", "locales look like en_GB or fr") from None
+
+
+def parse_sender(text: str) -> str:
+    """A number with its ``+``, a short code of 3 to 8 digits, or a name.
+
+    Names: at most 11 of letters, digits, space and ``+ - _ &``, with a letter (3GPP TS 23.040, 9.1.2.5, less the
+    characters that networks refuse).
+    """
+    typed = text.strip()
+    packed = re.sub(r"[\s().\-]", "", typed)
+    if _PHONE.fullmatch(packed):
+        return packed
+    if _SHORT_CODE.fullmatch(typed):
+        return typed
+    if packed.lstrip("+").isdigit():
+        raise ValueError(
+            "the sender is neither a full number nor a short code", "numbers start with + and country code"
+        )
+    if len(typed) > 11:
+        raise ValueError(f"the sender '{typed}' has {len(typed)} characters", "a name has at most 11")
+    if not _ALPHANUMERIC.fullmatch(typed) or not re.search("[A-Za-z]", typed):
+        odd = next((char for char in typed if not _ALPHANUMERIC.fullmatch(char)), "")
+        what = f"'{odd}' cannot stand in a sender's name" if odd else "a sender's name needs a letter"
+        raise ValueError(what, "letters, digits, space and + - _ & can")
+    return typed
+
+
+def parse_media_url(text: str) -> str:
+    """An ``http`` or ``https`` URL with a host."""
+    from urllib.parse import urlsplit
+
+    typed = text.strip()
+    try:
+        parts = urlsplit(typed)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in typed
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(
+            f"'{typed}' is not a URL", "media are fetched by the gateway from https://... addresses"
+        )
+    return typed
