@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""Where people come from: reading tables of any kind, finding the address column, judging phone numbers."""
