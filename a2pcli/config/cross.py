@@ -110,14 +110,38 @@ def settings_problems(document: Document) -> Iterator[Problem]:
             hint = "at most 32 letters, digits, '.', '_' and '-'"
             message = f"'{name[:40]}' cannot be a gateway's name"
             yield document.problem(message, ("gateways", name), of="key", hint=hint, code="gateway")
-        if isinstance(block, dict) and "type" not in block:
-            hint = "for example 'type: http'; a2pcli gateways lists the types"
-            message = f"'type' is missing under '{name[:40]}'"
-            yield document.problem(message, ("gateways", name), of="key", hint=hint, code="missing-key")
-        if isinstance(block, dict) and isinstance(block.get("type"), (dict, list)):
-            yield document.problem(
-                "'type' must be a text", ("gateways", name, "type"), of="key", code="bad-value"
-            )
+        if isinstance(block, dict):
+            yield from _gateway(document, name, block)
+
+
+def _gateway(document: Document, name: str, block: dict[str, Any]) -> Iterator[Problem]:
+    """What every gateway's block shares; the rest is the gateway's to judge."""
+    if "type" not in block and name not in _gateway_types():
+        hint = "for example 'type: http'; a2pcli gateways lists the types"
+        message = f"'type' is missing under '{name[:40]}'"
+        yield document.problem(message, ("gateways", name), of="key", hint=hint, code="missing-key")
+    if isinstance(block.get("type"), (dict, list)):
+        yield document.problem(
+            "'type' must be a text", ("gateways", name, "type"), of="key", code="bad-value"
+        )
+    if "folder" in block:  # The gateway is told the settings' folder under this name.
+        yield document.problem(
+            "unknown key 'folder'", ("gateways", name, "folder"), of="key", code="unknown-key"
+        )
+    for key, parse in (("rate", values.parse_rate), ("sender", values.parse_sender)):
+        typed = block.get(key)
+        if isinstance(typed, str) and typed and "${" not in typed:
+            try:
+                parse(typed)
+            except ValueError as error:
+                message, hint = error.args[0], error.args[1] if len(error.args) > 1 else None
+                yield document.problem(message, ("gateways", name, key), hint=hint, code="bad-value")
+
+
+def _gateway_types() -> set[str]:
+    from importlib.metadata import entry_points
+
+    return {point.name for point in entry_points(group="a2pcli.gateways")}
 
 
 def _whole(typed: Any) -> int | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ __all__ = [
     "BUILT_IN_GATEWAYS",
     "LoadedCampaign",
     "LoadedSettings",
+    "at_gateway_key",
     "Rate",
     "gateway_settings",
     "ledger_url",
@@ -110,19 +112,43 @@ def shown_path(path: Path) -> str:
 def gateway_settings(
     loaded: LoadedSettings, name: str, environ: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """The gateway's block with ``type`` and the environment filled in. Raises ``InvalidInput``."""
+    """The gateway's block as the registry takes it: ``type`` (else the name), ``folder``, environment filled in.
+
+    Raises ``InvalidInput`` for a name that is not known and for variables that are not set.
+    """
     environ = os.environ if environ is None else environ
     block = loaded.settings.gateways.get(name)
     if block is None:
         if name in BUILT_IN_GATEWAYS:
-            return {"type": name}
+            return {"type": name, "folder": loaded.folder}
         raise InvalidInput(unknown_gateway(loaded, name))
     if loaded.document is not None:
         problems = environment.reference_problems(block, ("gateways", name), loaded.document, environ)
         if found := tuple(problems):
             raise InvalidInput(*found)
-    filled: dict[str, Any] = environment.filled(block, environ)
-    return filled
+    return {"type": name, **environment.filled(block, environ), "folder": loaded.folder}
+
+
+def at_gateway_key(loaded: LoadedSettings, problem: Problem) -> Problem:
+    """A gateway's problem (``gateways.<name>.<key>: …``) with the place of that key in the settings file."""
+    found = re.match(r"gateways\.([^:]+): ", problem.message)
+    if found is None or loaded.document is None or problem.line is not None:
+        return problem
+    loc: tuple[str | int, ...] = ("gateways",)
+    rest = found[1]
+    while rest:
+        # Names may hold dots themselves: the longest key that the file has wins.
+        names = [rest[:end] for end in _dots(rest) if loaded.document.has((*loc, rest[:end]))]
+        if not names:
+            break
+        loc = (*loc, names[-1])
+        rest = rest[len(names[-1]) + 1 :]
+    line, column = loaded.document.place(loc, of="key")
+    return replace(problem, path=loaded.document.path, line=line, column=column)
+
+
+def _dots(text: str) -> list[int]:
+    return [*(found.start() for found in re.finditer(r"\.", text)), len(text)]
 
 
 def unknown_gateway(loaded: LoadedSettings, name: str) -> Problem:

@@ -8,6 +8,7 @@ and every scalar stays the text that was typed (``21:00``, ``NO``, ``0712345670`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -55,9 +56,7 @@ def compose(text: str) -> Node | None:
     try:
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
             if isinstance(event, yaml.events.DocumentStartEvent) and roots:
-                raise YamlFault(
-                    event.start_mark.index, "a second document starts here", "one file, one document"
-                )
+                raise YamlFault(_start(event), "a second document starts here", "one file, one document")
             if isinstance(event, yaml.events.NodeEvent):
                 _refuse_references(event, text)
             if isinstance(event, yaml.events.CollectionEndEvent):
@@ -79,19 +78,28 @@ def compose(text: str) -> Node | None:
     return roots[0] if roots else None
 
 
+def _start(event: yaml.Event) -> int:
+    return _index(event.start_mark)
+
+
+def _index(mark: Any) -> int:
+    """The offset of a mark; the stubs say it may be None, the parser always sets it."""
+    return int(mark.index) if mark is not None else 0
+
+
 def _node_of(event: yaml.Event) -> Node | None:
     if isinstance(event, yaml.ScalarEvent):
         style = event.style if event.style in ("'", '"', "|", ">") else None
-        return Scalar(event.value, event.start_mark.index, event.end_mark.index, style)
+        return Scalar(event.value, _start(event), _index(event.end_mark), style)
     if isinstance(event, yaml.SequenceStartEvent):
-        return Sequence(event.start_mark.index)
+        return Sequence(_start(event))
     if isinstance(event, yaml.MappingStartEvent):
-        return Mapping(event.start_mark.index)
+        return Mapping(_start(event))
     return None
 
 
 def _refuse_references(event: yaml.events.NodeEvent, text: str) -> None:
-    at = event.start_mark.index
+    at = _start(event)
     quote = "a value that starts with it must be in quotes"
     if isinstance(event, yaml.AliasEvent):
         raise YamlFault(
