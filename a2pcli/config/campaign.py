@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,6 +17,7 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    WithJsonSchema,
 )
 
 from a2pcli.config import values
@@ -40,7 +40,11 @@ Channel = Literal["sms", "mms"]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 # A template keeps its leading white space, so that a place in it is a place in the file.
-Template = Annotated[str, StringConstraints(min_length=1), AfterValidator(str.rstrip)]
+Template = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    BeforeValidator(lambda value: value.rstrip() if isinstance(value, str) else value),
+]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -51,20 +55,42 @@ def _typed(parse: Any) -> BeforeValidator:
         if not isinstance(value, str):
             return value
         meant = parse(value)
-        return meant if isinstance(meant, (str, datetime)) else value
+        return meant if isinstance(meant, (str, bool, datetime)) else value
 
     return BeforeValidator(check)
 
 
-Region = Annotated[str, _typed(values.parse_region)]
-LocaleName = Annotated[str, _typed(values.parse_locale)]
-Moment = Annotated[datetime, _typed(values.parse_moment)]
-Zone = Annotated[str, _typed(values.parse_zone)]
-Pace = Annotated[str, _typed(values.parse_rate)]
-Share = Annotated[str, _typed(values.parse_share)]
-Money = Annotated[str, _typed(values.parse_budget)]
-Sender = Annotated[str, _typed(values.parse_sender)]
-MediaUrl = Annotated[str, _typed(values.parse_media_url)]
+def _like(pattern: str, *types: str) -> WithJsonSchema:
+    """What editors check; the loader knows more (whether the zone exists, the day is in the calendar)."""
+    return WithJsonSchema({"type": list(types or ["string"]), "pattern": pattern})
+
+
+Region = Annotated[str, _typed(values.parse_region), _like(r"^\s*[A-Za-z]{2}\s*$")]
+LocaleName = Annotated[str, _typed(values.parse_locale), _like(r"^\s*[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*\s*$")]
+Moment = Annotated[
+    datetime,
+    _typed(values.parse_moment),
+    _like(r"^\s*\d{4}-\d\d-\d\d[Tt ]\d\d?:\d\d(:\d\d)?\s*([Zz]|[+-]\d\d:?\d\d)?\s*$"),
+]
+Zone = Annotated[str, _typed(values.parse_zone), _like(r"^\s*[A-Za-z0-9_+/ -]+\s*$")]
+Pace = Annotated[
+    str,
+    _typed(values.parse_rate),
+    _like(r"^\s*\d+(\.\d+)?\s*([A-Za-z]+\s*)?(/|[Pp][Ee][Rr])\s*[A-Za-z]+\s*$"),
+]
+Share = Annotated[str, _typed(values.parse_share), _like(r"^\s*\d?\d(\.\d+)?\s*%\s*$")]
+Money = Annotated[
+    str,
+    _typed(values.parse_budget),
+    _like(r"^\s*(\d+(\.\d+)?\s*[A-Za-z]{3}|[A-Za-z]{3}\s*\d+(\.\d+)?)\s*$"),
+]
+Sender = Annotated[
+    str,
+    _typed(values.parse_sender),
+    _like(r"^\s*([A-Za-z0-9 +\-_&]{1,11}|\+[0-9 ().-]{7,})\s*$", "string", "number"),
+]
+MediaUrl = Annotated[str, _typed(values.parse_media_url), _like(r"^\s*https?://[^\s/]\S*\s*$")]
+YesNo = Annotated[bool, _typed(values.parse_yes_no)]
 
 
 class Strict(BaseModel):
@@ -192,7 +218,7 @@ class Campaign(Strict):
     )
     holdout: Share | None = Field(None, description="Share never messaged, for comparison, e.g. `5%`")
     media: list[MediaUrl] = Field(default_factory=list, description="URLs of pictures or files, for mms")
-    smart: bool | None = Field(
+    smart: YesNo | None = Field(
         None, description="Replace typographic characters where that saves UCS-2; else the settings'"
     )
     locale: LocaleName | None = Field(

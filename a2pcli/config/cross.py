@@ -15,7 +15,7 @@ from a2pcli.config.campaign import in_utc
 from a2pcli.config.document import Document
 from a2pcli.errors import Problem
 
-_ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
 def campaign_problems(document: Document) -> Iterator[Problem]:
@@ -50,7 +50,7 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
             "a split test needs two variants", ("variants",), of="key", hint=hint, code="variants"
         )
     for name in variants:
-        if not _ARM.fullmatch(name):
+        if not _NAME.fullmatch(name):
             hint = "at most 32 letters, digits, '.', '_' and '-'"
             message = f"'{name[:40]}' cannot be a variant's name"
             yield document.problem(message, ("variants", name), of="key", hint=hint, code="variants")
@@ -106,7 +106,7 @@ def settings_problems(document: Document) -> Iterator[Problem]:
     if not isinstance(gateways, dict):
         return
     for name, block in gateways.items():
-        if not _ARM.fullmatch(name):
+        if not _NAME.fullmatch(name):
             hint = "at most 32 letters, digits, '.', '_' and '-'"
             message = f"'{name[:40]}' cannot be a gateway's name"
             yield document.problem(message, ("gateways", name), of="key", hint=hint, code="gateway")
@@ -134,8 +134,8 @@ def _gateway(document: Document, name: str, block: dict[str, Any]) -> Iterator[P
             try:
                 parse(typed)
             except ValueError as error:
-                message, hint = error.args[0], error.args[1] if len(error.args) > 1 else None
-                yield document.problem(message, ("gateways", name, key), hint=hint, code="bad-value")
+                wrong, advice = values.message_and_hint(error)
+                yield document.problem(wrong, ("gateways", name, key), hint=advice, code="bad-value")
 
 
 def _gateway_types() -> set[str]:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from a2pcli.config import suggest
 from a2pcli.config.document import Document
+from a2pcli.config.values import message_and_hint
 from a2pcli.errors import Problem
 
 Place = tuple[str | int, ...]
@@ -44,8 +45,7 @@ def _value_problem(kind: str, details: ErrorDetails, name: str) -> tuple[str, st
     context: Mapping[str, Any] = details.get("ctx") or {}
     typed = details["input"]
     if kind == "value_error":
-        arguments = context["error"].args
-        return str(arguments[0]), arguments[1] if len(arguments) > 1 else None
+        return message_and_hint(context["error"])
     if kind == "literal_error":
         return _literal(name, typed, str(context["expected"]))
     if kind == "string_pattern_mismatch":

@@ -6,16 +6,16 @@ from typing import Any
 
 from pydantic import Field
 
-from a2pcli.config.campaign import LocaleName, Region, Strict, Text
+from a2pcli.config.campaign import LocaleName, Region, Strict, Text, YesNo
 
 
 class Numbers(Strict):
     """Which numbers are accepted."""
 
-    allow_fictional: bool = Field(
+    allow_fictional: YesNo = Field(
         False, description="Accept numbers reserved for drama (07700 900xxx, 555-01xx), for samples and tests"
     )
-    allow_fixed_line: bool = Field(False, description="Accept fixed-line numbers for SMS")
+    allow_fixed_line: YesNo = Field(False, description="Accept fixed-line numbers for SMS")
 
 
 class Parts(Strict):
@@ -37,6 +37,6 @@ class Settings(Strict):
         description="Gateways by name: `type` and what that type takes; `${NAME}` reads the environment",
     )
     rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
-    smart: bool = Field(True, description="Replace typographic characters where that saves UCS-2")
+    smart: YesNo = Field(True, description="Replace typographic characters where that saves UCS-2")
     numbers: Numbers = Field(default_factory=Numbers, description="Which numbers are accepted")
     parts: Parts = Field(default_factory=Parts, description="How long a message may get")

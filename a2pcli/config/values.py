@@ -1,7 +1,7 @@
 """The small notations inside campaign and settings files: paces, shares, budgets, moments, senders.
 
-Each function takes what was typed and gives what it means, or raises ``ValueError`` with a plain sentence.
-A second argument of the error is a hint, where there is one.
+Each function takes what was typed and gives what it means, or raises ``ValueError`` with a plain sentence and,
+where there is one, a hint (``message_and_hint``).
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ _MOMENT = re.compile(
 _PHONE = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"\d{3,8}", re.ASCII)
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9 +\-_&]{1,11}")
+
+
+def message_and_hint(error: ValueError) -> tuple[str, str | None]:
+    """The sentence of an error raised here, and its hint."""
+    return str(error.args[0]), error.args[1] if len(error.args) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,14 @@ def parse_moment(text: str) -> datetime:
         return datetime.fromisoformat(f"{day}T{clock.upper()}")
     except ValueError:
         raise ValueError(f"there is no '{text}' in the calendar") from None
+
+
+def parse_yes_no(text: str) -> bool:
+    """``true``, ``yes`` and ``on``, or their opposites, in any case."""
+    typed = text.strip().lower()
+    if typed not in ("true", "yes", "on", "false", "no", "off"):
+        raise ValueError(f"'{text}' is neither true nor false", "write true or false")
+    return typed in ("true", "yes", "on")
 
 
 def parse_zone(text: str) -> str:

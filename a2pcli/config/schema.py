@@ -1,0 +1,75 @@
+"""JSON Schema of the two files, for editors: completion, descriptions, most mistakes underlined.
+
+Editors read YAML typed, the loader reads it as text. So wherever the loader takes a text, the schema takes what
+YAML makes of it without quotes: ``sender: 60155`` is a number to the editor.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from a2pcli.config.campaign import Campaign
+from a2pcli.config.settings import Settings
+
+_DIALECT = "http://json-schema.org/draft-07/schema#"
+"""What the common editors' YAML support reads in full."""
+
+_TRUTH = ["true", "false", "yes", "no", "on", "off"]
+_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+
+
+def json_schema(kind: Literal["campaign", "settings"]) -> dict[str, Any]:
+    """The schema of a campaign or settings file."""
+    model = Campaign if kind == "campaign" else Settings
+    schema: dict[str, Any] = _for_editors(model.model_json_schema(by_alias=True))
+    definitions = schema.pop("$defs", {})
+    title = "a2pcli campaign" if kind == "campaign" else "a2pcli settings"
+    schema = {"$schema": _DIALECT, "title": title, **schema}
+    if kind == "campaign":
+        schema["oneOf"] = [{"required": ["message"]}, {"required": ["variants"]}]
+        schema["properties"]["variants"] |= {"minProperties": 2, "propertyNames": {"pattern": _NAME}}
+    else:
+        schema["properties"]["gateways"]["propertyNames"] = {"pattern": _NAME}
+    if definitions:
+        schema["definitions"] = definitions
+    return schema
+
+
+def _for_editors(node: Any) -> Any:
+    """The schema pydantic makes, with texts widened, null removed and references in draft-07's place."""
+    if isinstance(node, list):
+        return [_for_editors(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "properties" in node:
+        node = {**node, "properties": {key: _property(value) for key, value in node["properties"].items()}}
+        node.pop("title", None)
+    if "$ref" in node:
+        return {**node, "$ref": node["$ref"].replace("#/$defs/", "#/definitions/")}
+    if node.get("type") == "string" and "enum" not in node and "const" not in node:
+        return {**node, "type": ["string", "number", "boolean"]}
+    if node.get("type") == "boolean":
+        return {**_without(node, "type"), "enum": [True, False, *_TRUTH]}
+    if node.get("type") == "integer":
+        return {**node, "type": ["integer", "string"], "pattern": "^[0-9]+$"}
+    return {key: value if key in ("default", "enum") else _for_editors(value) for key, value in node.items()}
+
+
+def _property(node: dict[str, Any]) -> dict[str, Any]:
+    """One key: no generated title, no null (a key without a value is an error), its description for hovering."""
+    node = _without(node, "title")
+    if node.get("default", 0) is None:
+        node = _without(node, "default")
+    choices = [choice for choice in node.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        node = {**_without(node, "anyOf"), **choices[0]}
+    if "$ref" in node:
+        # Beside "$ref" draft-07 reads nothing else.
+        node = {**_without(node, "$ref"), "allOf": [{"$ref": node["$ref"]}]}
+    if "description" in node:
+        node["markdownDescription"] = node["description"]
+    return node
+
+
+def _without(node: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if name != key}
