@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, String, Table, Text
 
-from a2pcli.messages import CLAIMED_STATES
+from a2pcli.messages import CLAIMED_STATES, State
 
 metadata = MetaData()
 
@@ -96,6 +96,16 @@ Index(
     postgresql_where=_is_claimed,
 )
 
+# Rows that wait for an hour, or for another try. Rows that never waited are not in it: it costs a plan nothing.
+_is_waiting = (messages.c.state == str(State.PLANNED)) & messages.c.due_at.is_not(None)
+Index(
+    "messages_waiting",
+    messages.c.run,
+    messages.c.due_at,
+    sqlite_where=_is_waiting,
+    postgresql_where=_is_waiting,
+)
+
 events = Table(
     "events",
     metadata,
@@ -134,4 +144,12 @@ Index(
     unique=True,
     sqlite_where=_active,
     postgresql_where=_active,
+)
+
+# One row a fact about the ledger itself: which version of a2pcli wrote its schema.
+about = Table(
+    "about",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
 )

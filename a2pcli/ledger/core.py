@@ -1,0 +1,96 @@
+"""What every part of the ledger's front stands on: opening, closing, and the two kinds of transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy.engine import URL, Connection, Engine
+
+from a2pcli.ledger import claims, migrate
+from a2pcli.ledger.engine import READ, connect, create_file, ledger_url
+from a2pcli.ledger.faults import plainly, shown
+from a2pcli.ledger.lock import RunLock
+
+if TYPE_CHECKING:
+    pass
+
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process's write before saying that the ledger is locked."""
+
+
+class LedgerCore:
+    """An open database with the ledger's schema."""
+
+    def __init__(self, url: URL, engine: Engine, busy_seconds: float) -> None:
+        self.url = url
+        self.engine = engine
+        self._busy_seconds = busy_seconds
+        self._chunks: Engine | None = None
+        self._planning: dict[int, RunLock] = {}
+        self._progress: dict[int, claims.Progress] = {}
+        self._sending_lock = threading.RLock()
+        self._sending: Connection | None = None
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, busy_seconds: float = BUSY_SECONDS) -> Self:
+        """Open the ledger at a path or URL, and bring its schema up to date.
+
+        Raises ``LedgerError`` in plain words for whatever is in the way; a password is never shown.
+        """
+        parsed = ledger_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            create_file(parsed, create=create)
+        engine = connect(parsed, busy_seconds=busy_seconds)
+        try:
+            with plainly(parsed):
+                migrate.prepare(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(parsed, engine, busy_seconds)
+
+    def close(self) -> None:
+        """Let go of every connection and lock; safe to call twice."""
+        with plainly(self.url), self._sending_lock:
+            if self._sending is not None:
+                self._sending.close()
+                self._sending = None
+            if self._chunks is not None:
+                self._chunks.dispose()
+                self._chunks = None
+            self.engine.dispose()
+        for lock in self._planning.values():
+            lock.drop()
+        self._planning.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """The ledger's path, or its URL without the password."""
+        return shown(self.url)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(**READ) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _sending_transaction(self) -> Iterator[Connection]:
+        """One durable transaction on the connection that is kept for sending."""
+        with self._sending_lock:
+            if self._sending is None or self._sending.invalidated:
+                self._sending = self.engine.connect()
+            with self._sending.begin():
+                yield self._sending

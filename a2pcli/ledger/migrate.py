@@ -1,0 +1,116 @@
+"""Bringing a ledger's schema up to this version, and refusing those that are not ours or are newer.
+
+A new ledger is made in one transaction from ``tables.metadata`` and stamped with the newest revision: no
+migration runs, and Alembic, which is slow to import, stays out. A test holds the two ways equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Column, MetaData, String, Table, func, insert, inspect, select, text
+from sqlalchemy.engine import Connection, Engine
+
+from a2pcli import __version__
+from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger.engine import APPLICATION_ID, READ
+from a2pcli.ledger.faults import shown
+from a2pcli.ledger.tables import about, metadata
+
+FOLDER = Path(__file__).parent / "migrations"
+
+KNOWN: tuple[str, ...] = ("0001",)
+"""Revisions this version can read, oldest first; the last is the schema of ``tables``."""
+
+VERSION_TABLE = "a2pcli_revision"
+"""Not Alembic's usual name: a PostgreSQL database may hold somebody else's tables too."""
+
+_versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+
+_ADVISORY_KEY = 0x61327063_00000001
+
+
+def prepare(engine: Engine) -> None:
+    """Create or migrate the schema where needed. A ledger that is up to date costs one query."""
+    with engine.connect().execution_options(**READ) as connection:
+        revision = _revision(connection)
+        if revision == KNOWN[-1]:
+            return
+        if revision is not None and revision not in KNOWN:
+            _refuse_newer(connection, revision)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_KEY)))
+        # Asked again under the lock: another process may have done it.
+        revision = _revision(connection)
+        if revision is None:
+            _create(connection)
+        elif revision not in KNOWN:
+            _refuse_newer(connection, revision)
+        elif revision != KNOWN[-1]:
+            upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    """The stored revision; None for an empty database. Raises for somebody else's database."""
+    names = set(inspect(connection).get_table_names())
+    if VERSION_TABLE in names:
+        return connection.execute(select(_versions.c.version_num)).scalar()
+    ours = names & set(metadata.tables)
+    if connection.dialect.name == "sqlite":
+        # A file is ours alone; on a server other programs' tables may stand beside ours.
+        ours |= names
+    if ours:
+        hint = "name another ledger; a2pcli writes only to databases of its own"
+        problem = Problem(
+            "this database belongs to another program",
+            path=shown(connection.engine.url),
+            hint=hint,
+            code="ledger-foreign",
+        )
+        raise LedgerError(problem)
+    return None
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    _versions.create(connection)
+    connection.execute(insert(_versions).values(version_num=KNOWN[-1]))
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+    _sign(connection)
+
+
+def _sign(connection: Connection) -> None:
+    """Note which version of a2pcli wrote the schema, for the message of an older one that meets it."""
+    connection.execute(about.delete().where(about.c.name == "version"))
+    connection.execute(insert(about).values(name="version", value=__version__))
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Run the numbered migrations on this connection, inside its transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+    _sign(connection)
+
+
+def _refuse_newer(connection: Connection, revision: str) -> None:
+    writer = "a newer version"
+    if inspect(connection).has_table(about.name):
+        version = connection.execute(text("SELECT value FROM about WHERE name = 'version'")).scalar()
+        writer = f"version {version}" if version else writer
+    problem = Problem(
+        f"the ledger was written by {writer} of a2pcli (schema {revision}); this is {__version__},"
+        f" which knows schemas up to {KNOWN[-1]}",
+        path=shown(connection.engine.url),
+        hint="upgrade a2pcli: pip install --upgrade a2pcli",
+        code="ledger-newer",
+    )
+    raise LedgerError(problem)

@@ -1,0 +1,117 @@
+"""The half of the ledger's front that a planner uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.ledger import plans, queries
+from a2pcli.ledger.core import LedgerCore
+from a2pcli.ledger.engine import connect
+from a2pcli.ledger.faults import speaks_plainly
+from a2pcli.ledger.lock import planner_lock
+from a2pcli.ledger.records import (
+    NewRun,
+    PlannedRows,
+    Run,
+    RunState,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+class PlanningPart(LedgerCore):
+    """Making plans; see ``store.Ledger``."""
+
+    @speaks_plainly
+    def occasion(self, campaign: str, occurrence: str) -> int:
+        """The number of a campaign's occurrence, within which nobody is messaged twice."""
+        with self.engine.begin() as connection:
+            return plans.occasion_number(connection, campaign, occurrence)
+
+    @speaks_plainly
+    def begin_plan(self, new: NewRun) -> Run:
+        """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
+        self._clean(new.occasion)
+        with self.engine.begin() as connection:
+            run = plans.begin(connection, new)
+            # Taken before others can see the run, so that nobody takes its planner for dead.
+            lock = planner_lock(self.engine, run.number, run.id)
+            lock.take()
+            self._planning[run.number] = lock
+        return run
+
+    def _clean(self, occasion: int) -> None:
+        with self.engine.begin() as connection, ExitStack() as locks:
+            for run, lock in plans.abandoned(connection, self.engine, occasion):
+                locks.callback(lock.drop)
+                plans.drop_rows(connection, run, RunState.DISCARDED, "its planner ended half-way")
+
+    @speaks_plainly
+    def add_rows(self, run: Run, rows: PlannedRows) -> None:
+        """One chunk of the plan in one commit; safe from a thread, one call at a time."""
+        if self._chunks is None:
+            self._chunks = connect(self.url, busy_seconds=self._busy_seconds, chunks=True)
+        with self._chunks.begin() as connection:
+            plans.add_rows(connection, run, rows)
+
+    @speaks_plainly
+    def finish_plan(self, run: Run, *, digest: str, rows_read: int, summary: Mapping[str, Any]) -> Run:
+        """The plan is complete and durable. Unsent plans of the occasion beyond the newest three lose their rows."""
+        with self.engine.begin() as connection:
+            plans.finish(connection, run, digest=digest, rows_read=rows_read, summary=summary)
+        self._end_planning(run)
+        with self.engine.begin() as connection:
+            for old in plans.outdated(connection, run.occasion):
+                plans.drop_rows(connection, old, RunState.SUPERSEDED, f"newer plans, the last is {run.id}")
+        return self.run(run.id)
+
+    @speaks_plainly
+    def discard_plan(self, run: Run) -> None:
+        """Take an unsent plan away: its rows are removed, the run stays as ``discarded``."""
+        with self.engine.begin() as connection:
+            state = queries.run_by_id(connection, run.id).state
+            if state in (RunState.PLANNING, RunState.PLANNED):
+                plans.drop_rows(connection, run, RunState.DISCARDED, "not approved")
+        self._end_planning(run)
+
+    def _end_planning(self, run: Run) -> None:
+        lock = self._planning.pop(run.number, None)
+        if lock is not None:
+            lock.drop()
+        if not self._planning and self._chunks is not None:
+            self._chunks.dispose()
+            self._chunks = None
+
+    @speaks_plainly
+    def reached(self, occasion: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Sorted ``person`` keys of everybody who has, or may have, a message of this occasion, in any run."""
+        with self._reading() as connection:
+            return queries.reached(connection, occasion)
+
+    @speaks_plainly
+    def recipients(self, names: Sequence[str]) -> pa.StringArray:
+        """Addresses that have, or may have, a message of these runs or campaigns, as a PyArrow string array."""
+        with self._reading() as connection:
+            return queries.recipients(connection, names)
+
+    @speaks_plainly
+    def open_run(self, occasion: int) -> Run | None:
+        """The newest run of the occasion that was interrupted or paused."""
+        with self._reading() as connection:
+            return queries.open_run(connection, occasion)
+
+    @speaks_plainly
+    def run(self, id: str) -> Run:
+        """The run with this id, as it is now. Raises ``UsageError`` where there is none."""
+        with self._reading() as connection:
+            return queries.run_by_id(connection, id)
+
+    @speaks_plainly
+    def runs(self, limit: int | None = None, campaign: str | None = None) -> list[Run]:
+        """Runs, newest first."""
+        with self._reading() as connection:
+            return queries.list_runs(connection, limit, campaign)

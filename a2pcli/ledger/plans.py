@@ -1,0 +1,160 @@
+"""Making a plan: a run in state ``planning`` takes rows chunk by chunk, and is ``planned`` once they are all there.
+
+A planner that dies leaves a run in ``planning``; its rows can never be sent, and the next plan of the same
+occasion removes them. Whether a planner is dead is not guessed by age: it holds a lock that ends with it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from a2pcli.ledger.bulk import insert_columns
+from a2pcli.ledger.lock import RunLock, planner_lock
+from a2pcli.ledger.records import NewRun, PlannedRows, Run, RunState, now_ms
+from a2pcli.ledger.tables import ROWS_PER_RUN, events, messages, occasions, runs
+from a2pcli.messages import State
+
+KEPT_PLANS = 3
+"""Unsent plans of an occasion that stay approvable by ``--plan ID``; older ones lose their rows."""
+
+# No vowels, so that no id reads as a word; nothing that looks like something else (0 o, 1 l i).
+_ALPHABET = "23456789bcdfghjkmnpqrstvwxyz"
+
+
+def new_run_id() -> str:
+    """``r`` and seven characters that are easy to read out: 13 thousand million of them."""
+    return "r" + "".join(secrets.choice(_ALPHABET) for _ in range(7))
+
+
+def first_id(run: Run) -> int:
+    """The smallest message id a row of the run could have; its rows are from here to below ``end_id``."""
+    return run.number * ROWS_PER_RUN
+
+
+def end_id(run: Run) -> int:
+    """One more than the largest message id of the run."""
+    return (run.number + 1) * ROWS_PER_RUN
+
+
+def of_run(run: Run) -> Any:
+    """The condition for the messages of a run: a range of the primary key."""
+    return (messages.c.id >= first_id(run)) & (messages.c.id < end_id(run))
+
+
+def run_from_row(row: RowMapping) -> Run:
+    """A ``Run`` from a row of the runs table."""
+    values: dict[str, Any] = {field.name: row[field.name] for field in fields(Run)}
+    values["summary"] = json.loads(row["summary"]) if row["summary"] else {}
+    values["sending"] = json.loads(row["sending"]) if row["sending"] else {}
+    return Run(**values)
+
+
+def occasion_number(connection: Connection, campaign: str, occurrence: str) -> int:
+    """The number of a campaign's occurrence, made when it is new."""
+    same = (occasions.c.campaign == campaign) & (occasions.c.occurrence == occurrence)
+    number = connection.execute(select(occasions.c.number).where(same)).scalar()
+    if number is None:
+        try:
+            with connection.begin_nested():
+                values = {"campaign": campaign, "occurrence": occurrence}
+                connection.execute(insert(occasions).values(values))
+        except IntegrityError:
+            pass  # another process made it meanwhile
+        number = connection.execute(select(occasions.c.number).where(same)).scalar_one()
+    return int(number)
+
+
+def begin(connection: Connection, new: NewRun) -> Run:
+    """Insert the run in state ``planning``."""
+    values = {field.name: getattr(new, field.name) for field in fields(NewRun)}
+    values["sending"] = json.dumps(dict(new.sending), ensure_ascii=False)
+    values["state"] = str(RunState.PLANNING)
+    for _ in range(8):
+        values["id"] = new_run_id()
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(runs).values(values))
+            break
+        except IntegrityError:
+            continue  # the id is taken: once in 13 thousand million
+    row = connection.execute(select(runs).where(runs.c.id == values["id"])).mappings().one()
+    return run_from_row(row)
+
+
+def add_rows(connection: Connection, run: Run, rows: PlannedRows) -> int:
+    """Insert one chunk; gives how many rows it held."""
+    shared = {"run": run.number, "occasion": run.occasion}
+    offset = {"id": first_id(run)}
+    count = 0
+    if rows.accepted is not None:
+        columns = _columns(rows.accepted) | shared | {"state": str(State.PLANNED)}
+        count += insert_columns(connection, messages, columns, offset=offset)
+    if rows.excluded is not None:
+        columns = _columns(rows.excluded) | shared | {"state": str(State.SKIPPED)}
+        count += insert_columns(connection, messages, columns, offset=offset)
+    return count
+
+
+def _columns(half: Any) -> dict[str, Any]:
+    columns = {field.name: getattr(half, field.name) for field in fields(half)}
+    columns["id"] = columns.pop("row")
+    return columns
+
+
+def finish(
+    connection: Connection, run: Run, *, digest: str, rows_read: int, summary: Mapping[str, Any]
+) -> None:
+    """The run is planned: from now on it can be approved, and it survives power loss once committed."""
+    connection.execute(
+        update(runs)
+        .where(runs.c.number == run.number, runs.c.state == str(RunState.PLANNING))
+        .values(
+            state=str(RunState.PLANNED),
+            digest=digest,
+            rows_read=rows_read,
+            summary=json.dumps(dict(summary), ensure_ascii=False, default=str),
+            planned_at=now_ms(),
+        )
+    )
+
+
+def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) -> None:
+    """Take the rows of an unsent run away; the run itself stays, as history."""
+    connection.execute(delete(messages).where(of_run(run)))
+    connection.execute(
+        update(runs).where(runs.c.number == run.number).values(state=str(state), state_reason=reason)
+    )
+    connection.execute(
+        insert(events).values(run=run.number, at=now_ms(), kind="run", code=str(state), detail=reason)
+    )
+
+
+def outdated(connection: Connection, occasion: int) -> list[Run]:
+    """Unsent plans of the occasion beyond the newest ``KEPT_PLANS``."""
+    query = (
+        select(runs)
+        .where(runs.c.occasion == occasion, runs.c.state == str(RunState.PLANNED))
+        .order_by(runs.c.number.desc())
+        .offset(KEPT_PLANS)
+    )
+    return [run_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def abandoned(connection: Connection, engine: Engine, occasion: int) -> list[tuple[Run, RunLock]]:
+    """Runs of the occasion whose planner died, each with its lock, now ours: drop it when done."""
+    query = select(runs).where(runs.c.occasion == occasion, runs.c.state == str(RunState.PLANNING))
+    found = []
+    for row in connection.execute(query).mappings().all():
+        run = run_from_row(row)
+        lock = planner_lock(engine, run.number, run.id)
+        if lock.take():
+            found.append((run, lock))
+    return found

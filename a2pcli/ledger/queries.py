@@ -1,0 +1,194 @@
+"""Reading: runs, totals, rows, and the history of one address. Nothing here writes."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.ledger.claims import _literally
+from a2pcli.ledger.plans import end_id, first_id, of_run, run_from_row
+from a2pcli.ledger.records import RESUMABLE, Event, HistoryEntry, Run, StateTotals, Totals
+from a2pcli.ledger.tables import events, messages, runs
+from a2pcli.messages import CLAIMED_STATES, State
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_c = messages.c
+_CLAIMED = _literally([str(state) for state in CLAIMED_STATES])
+
+
+def run_by_id(connection: Connection, id: str) -> Run:
+    """The run with this id. Raises ``UsageError`` with the nearest id for one that is not there."""
+    row = connection.execute(select(runs).where(runs.c.id == id.strip().lower())).mappings().first()
+    if row is not None:
+        return run_from_row(row)
+    known = connection.execute(select(runs.c.id).order_by(runs.c.number.desc()).limit(10_000)).scalars().all()
+    near = difflib.get_close_matches(id.strip().lower(), known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else "`a2pcli runs` lists the runs of this ledger"
+    raise UsageError(Problem(f"there is no run '{id}' in this ledger", hint=hint, code="unknown-run"))
+
+
+def list_runs(connection: Connection, limit: int | None, campaign: str | None) -> list[Run]:
+    """Runs, newest first."""
+    query = select(runs).order_by(runs.c.number.desc())
+    if campaign is not None:
+        query = query.where(runs.c.campaign == campaign)
+    if limit is not None:
+        query = query.limit(limit)
+    return [run_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def open_run(connection: Connection, occasion: int) -> Run | None:
+    """The newest run of the occasion that was interrupted or paused."""
+    query = (
+        select(runs)
+        .where(runs.c.occasion == occasion, runs.c.state.in_(sorted(str(state) for state in RESUMABLE)))
+        .order_by(runs.c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else run_from_row(row)
+
+
+def reached(connection: Connection, occasion: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The ``person`` of everybody in a claimed state within the occasion, sorted."""
+    import numpy as np
+
+    query = (
+        select(_c.person)
+        .where(_c.occasion == occasion, _c.state.in_(_CLAIMED), _c.person.is_not(None))
+        .order_by(_c.person)
+    )
+    parts = [
+        np.fromiter((row[0] for row in chunk), np.int64, count=len(chunk))
+        for chunk in connection.execute(query).partitions(100_000)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:
+    """Addresses that have, or may have, a message of these runs (ids) or campaigns (names): for ``exclude.runs``.
+
+    Raises ``InvalidInput`` for a name that is neither.
+    """
+    import pyarrow as pa
+
+    arrays = []
+    for name in names:
+        chosen = select(runs).where(or_(runs.c.id == name, runs.c.campaign == name))
+        found = [run_from_row(row) for row in connection.execute(chosen).mappings()]
+        if not found:
+            known = connection.execute(select(runs.c.campaign).distinct()).scalars().all()
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else None
+            problem = Problem(f"no run or campaign '{name}' in the ledger", hint=hint, code="unknown-run")
+            raise InvalidInput(problem)
+        for run in found:
+            query = select(_c.address).where(
+                of_run(run), _c.state.in_(_CLAIMED), _c.state != str(State.REJECTED)
+            )
+            for chunk in connection.execute(query).scalars().partitions(100_000):
+                arrays.append(pa.array(chunk, pa.string()))
+    return pa.concat_arrays(arrays).unique() if arrays else pa.array([], pa.string())
+
+
+def totals(connection: Connection, run: Run) -> Totals:
+    """The run counted, in one pass over its rows."""
+    keys = (_c.state, _c.reason, _c.country, _c.currency, _c.code)
+    query = (
+        select(*keys, func.count(), func.sum(_c.parts), func.sum(_c.cost), func.count(_c.cost))
+        .where(of_run(run))
+        .group_by(*keys)
+    )
+    by_state: dict[str, int] = defaultdict(int)
+    by_reason: dict[str, int] = defaultdict(int)
+    parts: dict[str, int] = defaultdict(int)
+    unpriced: dict[str, int] = defaultdict(int)
+    cost: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    by_country: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    by_code: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for state, reason, country, currency, code, count, part_sum, cost_sum, priced in connection.execute(
+        query
+    ):
+        by_state[state] += count
+        parts[state] += int(part_sum or 0)
+        unpriced[state] += count - priced
+        if reason is not None:
+            by_reason[reason] += count
+        if currency is not None and priced:
+            cost[state][currency] += int(cost_sum)
+        if country is not None and state != State.SKIPPED:
+            by_country[country][state] += count
+        if code is not None:
+            by_code[state][code] += count
+    states = {
+        state: StateTotals(by_state[state], parts[state], dict(cost[state]), unpriced[state])
+        for state in sorted(by_state)
+    }
+    return Totals(
+        rows=sum(by_state.values()),
+        by_state=dict(by_state),
+        by_reason=dict(by_reason),
+        states=states,
+        by_country={country: dict(counts) for country, counts in sorted(by_country.items())},
+        by_code={state: dict(counts) for state, counts in sorted(by_code.items())},
+    )
+
+
+def rows_after(
+    connection: Connection, run: Run, after: int | None, chunk: int, states: Sequence[str] | None
+) -> list[dict[str, Any]]:
+    """The next rows of the run by id; ``after`` is the last id seen."""
+    start = first_id(run) - 1 if after is None else after
+    query = select(messages).where(_c.id > start, _c.id < end_id(run)).order_by(_c.id).limit(chunk)
+    if states is not None:
+        query = query.where(_c.state.in_([str(state) for state in states]))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def history(
+    connection: Connection, address: str, run: Run | None, cells: Sequence[str]
+) -> list[HistoryEntry]:
+    """The messages of one address over all runs, or in ``run``, oldest first, with their events.
+
+    ``cells`` are texts as people typed them: rows excluded for their number have no address, only a cell.
+    """
+    same: Any = _c.address == address
+    if cells:
+        same = or_(same, _c.cell.in_(list(cells)))
+    query = select(messages).where(same).order_by(_c.id)
+    if run is not None:
+        query = query.where(of_run(run))
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    return [
+        HistoryEntry(_run_numbered(connection, row["run"]), row, events_of(connection, row["id"]))
+        for row in found
+    ]
+
+
+def _run_numbered(connection: Connection, number: int) -> Run:
+    return run_from_row(connection.execute(select(runs).where(runs.c.number == number)).mappings().one())
+
+
+def events_of(connection: Connection, message_id: int) -> tuple[Event, ...]:
+    """The events of one message, oldest first."""
+    return _events(connection, events.c.message == message_id)
+
+
+def run_events(connection: Connection, run: Run) -> tuple[Event, ...]:
+    """What happened to the run as a whole, and its test messages, oldest first."""
+    return _events(connection, (events.c.run == run.number) & events.c.message.is_(None))
+
+
+def _events(connection: Connection, chosen: Any) -> tuple[Event, ...]:
+    e = events.c
+    query = select(e.at, e.kind, e.code, e.detail, e.gateway_id).where(chosen).order_by(e.number)
+    return tuple(Event(*row) for row in connection.execute(query))

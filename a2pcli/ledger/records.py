@@ -1,0 +1,271 @@
+"""The values that go into the ledger and come out of it. Plain data: no connection, no SQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from a2pcli.messages import Message, Outcome, State
+
+MONEY_UNITS = 10**9
+"""Money in the ledger counts 1e-9 of a currency unit."""
+
+
+def now_ms() -> int:
+    """This moment as UTC milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class RunState(StrEnum):
+    """Where a run is. ``planned`` waits for approval; ``sending`` and ``paused`` can be resumed."""
+
+    PLANNING = "planning"
+    PLANNED = "planned"
+    SENDING = "sending"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    DISCARDED = "discarded"  # the person said no, or planning failed; its rows are gone
+    SUPERSEDED = "superseded"  # newer plans of the occasion took its place; its rows are gone
+
+
+RESUMABLE: frozenset[str] = frozenset({RunState.SENDING, RunState.PAUSED})
+SENDABLE: frozenset[str] = RESUMABLE | {RunState.PLANNED, RunState.FINISHED}
+"""``finished`` is among them because ``reconcile --as not-sent`` gives a finished run messages again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What is known when planning starts. ``occasion`` comes from ``Ledger.occasion``.
+
+    Moments are UTC milliseconds. ``sending`` is kept as JSON and says how the run is to be sent (pace,
+    limits, and ``media``: the list of URLs that every message carries).
+    """
+
+    campaign: str
+    occasion: int
+    gateway: str
+    channel: str = "sms"
+    sender: str | None = None
+    purpose: str | None = None
+    campaign_file: str | None = None
+    contacts_file: str | None = None
+    contacts_fingerprint: str | None = None
+    not_before: int | None = None
+    expires_at: int | None = None
+    sending: Mapping[str, Any] = field(default_factory=dict)
+    created_at: int = field(default_factory=now_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of the runs table. ``summary`` and ``sending`` are read from their JSON."""
+
+    number: int
+    id: str
+    campaign: str
+    occasion: int
+    state: str
+    state_reason: str | None
+    campaign_file: str | None
+    contacts_file: str | None
+    contacts_fingerprint: str | None
+    gateway: str
+    channel: str
+    sender: str | None
+    purpose: str | None
+    digest: str | None
+    rows_read: int | None
+    created_at: int
+    planned_at: int | None
+    started_at: int | None
+    finished_at: int | None
+    not_before: int | None
+    expires_at: int | None
+    summary: Mapping[str, Any]
+    sending: Mapping[str, Any]
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """The URLs every message of the run carries."""
+        return tuple(self.sending.get("media") or ())
+
+    def reference(self, row: int) -> str:
+        """The reference of a row's message: the same on every retry, unique for ever."""
+        return f"{self.id}-{row:06d}"
+
+
+ColumnOf: TypeAlias = Sequence[Any] | Any
+"""A column of planned rows: a list, a NumPy or pandas array or a PyArrow array, as long as the chunk; or one
+string or integer that is the same in every row; or None where every row has none. A list is the fastest."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRows:
+    """The rows of a chunk that are to be sent, as parallel columns, in the order of ``row``.
+
+    ``row`` counts all rows of the run, accepted and excluded alike, from 1, in the file's order, without
+    repeats. ``person`` is the person within the occasion: the number's digits, or a 63-bit hash with
+    ``once_per``. ``cost`` is in 1e-9 currency units. ``due_at`` is None for rows that may leave at once.
+    """
+
+    row: ColumnOf
+    line: ColumnOf
+    address: ColumnOf
+    person: ColumnOf
+    body: ColumnOf
+    country: ColumnOf = None
+    encoding: ColumnOf = None
+    units: ColumnOf = None
+    parts: ColumnOf = 1
+    cost: ColumnOf = None
+    currency: ColumnOf = None
+    variant: ColumnOf = None
+    due_at: ColumnOf = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedRows:
+    """The rows of a chunk that get nothing, with why. ``cell`` only where there is no ``address``."""
+
+    row: ColumnOf
+    line: ColumnOf
+    reason: ColumnOf
+    detail: ColumnOf = None
+    cell: ColumnOf = None
+    address: ColumnOf = None
+    person: ColumnOf = None
+    country: ColumnOf = None
+    variant: ColumnOf = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRows:
+    """One chunk of a plan; either half may be absent."""
+
+    accepted: AcceptedRows | None = None
+    excluded: ExcludedRows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A claimed message, what the gateway said, and the state the sender gives it.
+
+    ``state`` is ``planned`` with a ``due_at`` (UTC milliseconds) for a later try. ``counted`` is False where
+    the try says nothing about the message (rate limit, gateway not reached): it is not one of its attempts.
+    """
+
+    message_id: int
+    outcome: Outcome
+    state: State
+    due_at: int | None = None
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message whose intent is durable: hand it over. ``attempts`` counts this one too."""
+
+    message: Message
+    attempts: int
+    cost: int | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What ``Ledger.exchange`` gives back.
+
+    ``skipped`` were opted out meanwhile or reached by another run. ``left`` are rows still planned after
+    this claim, those that wait included. ``next_due`` is the earliest moment a waiting row may go; it is
+    given only when fewer were claimed than wanted. Nothing claimed, ``left`` 0: there is no more to send.
+    """
+
+    claimed: list[Claimed]
+    skipped: int
+    left: int | None
+    next_due: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A row of the suppression list; ``lifted_at`` is None while it holds."""
+
+    address: str
+    scope: str
+    scope_value: str
+    source: str
+    reason: str | None
+    added_at: int
+    lifted_at: int | None
+    lifted_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a bulk import did: every address is one of the two."""
+
+    added: int
+    already: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateTotals:
+    """What the messages of one state add up to. ``cost`` by currency, in 1e-9 units.
+
+    ``unpriced`` are messages without a known price: never counted as 0.
+    """
+
+    messages: int
+    parts: int
+    cost: Mapping[str, int]
+    unpriced: int
+
+    def money(self, currency: str) -> Decimal:
+        """The cost in this currency, exact."""
+        return Decimal(self.cost.get(currency, 0)) / MONEY_UNITS
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A run counted. ``rows`` is the sum of ``by_state``; every other table is a cut through the same rows.
+
+    ``states`` holds parts and cost by state. ``by_reason`` counts rows that got nothing, by reason code.
+    ``by_country`` is country -> state -> messages, without excluded rows. ``by_code`` is state -> provider's
+    code -> messages.
+    """
+
+    rows: int
+    by_state: Mapping[str, int]
+    by_reason: Mapping[str, int]
+    states: Mapping[str, StateTotals]
+    by_country: Mapping[str, Mapping[str, int]]
+    by_code: Mapping[str, Mapping[str, int]]
+
+    def count(self, *states: str) -> int:
+        """How many messages are in these states."""
+        return sum(self.by_state.get(state, 0) for state in states)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a message; events are only ever added."""
+
+    at: int
+    kind: str
+    code: str | None
+    detail: str | None
+    gateway_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A message of one address in one run, with its events, oldest first. ``row`` is a row of the messages table."""
+
+    run: Run
+    row: Mapping[str, Any]
+    events: tuple[Event, ...]

@@ -1,0 +1,150 @@
+"""The ledger's front: every promise of the ledger is a method here, one short transaction each.
+
+How each is kept is in ``plans`` (making a plan), ``claims`` (sending), ``optouts`` and ``queries``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert
+
+from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger import claims, plans, queries
+from a2pcli.ledger.faults import speaks_plainly
+from a2pcli.ledger.planning_part import PlanningPart
+from a2pcli.ledger.reading_part import ReadingPart
+from a2pcli.ledger.records import (
+    SENDABLE,
+    Exchange,
+    Run,
+    RunState,
+    Settled,
+    now_ms,
+)
+from a2pcli.ledger.tables import events
+from a2pcli.messages import Outcome, State
+from a2pcli.reasons import Reason
+
+if TYPE_CHECKING:
+    pass
+
+
+class Ledger(PlanningPart, ReadingPart):
+    """An open ledger. Safe to use from several threads; one sender a run (``lock.sender_lock``)."""
+
+    @speaks_plainly
+    def start_sending(self, run: Run, now: int) -> int:
+        """Begin or resume: intents that a crash left become ``unknown``; gives how many.
+
+        Hold ``sender_lock`` around the whole of sending. Raises ``LedgerError`` for a run whose rows are not
+        all there or gone.
+        """
+        with self._sending_transaction() as connection:
+            state = queries.run_by_id(connection, run.id).state
+            if state not in SENDABLE:
+                problem = Problem(
+                    f"run {run.id} cannot be sent: it is {state}",
+                    hint="make a new plan",
+                    code="run-not-sendable",
+                )
+                raise LedgerError(problem)
+            lost, progress = claims.start(connection, run, now)
+        self._progress[run.number] = progress
+        return lost
+
+    @speaks_plainly
+    def exchange(self, run: Run, settled: Sequence[Settled], want: int, now: int) -> Exchange:
+        """Record outcomes and claim up to ``want`` due messages, durably, in one transaction.
+
+        When it raises, nothing of it happened: the same call can be made again.
+        """
+
+        def work() -> Exchange:
+            with self._sending_transaction() as connection:
+                progress = self._progress.get(run.number)
+                if progress is None:
+                    progress = claims.Progress(plans.first_id(run) - 1, claims.count_left(connection, run))
+                result, moved = claims.exchange(connection, run, progress, settled, want, now)
+            self._progress[run.number] = moved
+            return result
+
+        with self._sending_lock:
+            return claims.retrying(work)
+
+    @speaks_plainly
+    def release(self, run: Run, message_ids: Sequence[int]) -> None:
+        """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
+        with self._sending_transaction() as connection:
+            back = claims.release(connection, message_ids)
+        self._gained(run, back)
+
+    def _gained(self, run: Run, count: int) -> None:
+        with self._sending_lock:
+            progress = self._progress.get(run.number)
+            if progress is not None:
+                progress.left += count
+
+    @speaks_plainly
+    def set_state(self, run: Run, state: str, reason: str | None = None, now: int | None = None) -> None:
+        """Set the run's state (``RunState``), with why."""
+        with self._sending_transaction() as connection:
+            claims.set_run_state(connection, run, state, reason, now_ms() if now is None else now)
+
+    @speaks_plainly
+    def settle_unknown(
+        self, run: Run, message_ids: Sequence[int] | None, state: State, note: str, now: int | None = None
+    ) -> int:
+        """Settle ``unknown`` messages (all of them for None) as accepted, rejected, or planned (not sent)."""
+        if state not in (State.ACCEPTED, State.REJECTED, State.PLANNED):
+            raise ValueError(f"unknown messages cannot become {state}")
+        moment = now_ms() if now is None else now
+        with self._sending_transaction() as connection:
+            count = claims.settle_unknown(connection, run, message_ids, state, note, moment)
+        if state is State.PLANNED:
+            self._gained(run, count)
+        return count
+
+    @speaks_plainly
+    def expire(self, run: Run, now: int) -> int:
+        """After the run's ``expires_at``, what is still planned never leaves; gives how many."""
+        if run.expires_at is None or now < run.expires_at:
+            return 0
+        return self._end_planned(run, State.EXPIRED, Reason.EXPIRED, now)
+
+    @speaks_plainly
+    def refuse_country(self, run: Run, country: str, now: int | None = None) -> int:
+        """Nothing more goes to this country in this run; gives how many are skipped."""
+        return self._end_planned(run, State.SKIPPED, Reason.COUNTRY_REFUSED, now, country)
+
+    @speaks_plainly
+    def cancel(self, run: Run, now: int | None = None) -> int:
+        """What is still planned is cancelled, and so is the run; gives how many."""
+        count = self._end_planned(run, State.CANCELLED, Reason.CANCELLED, now)
+        self.set_state(run, RunState.CANCELLED, None, now)
+        return count
+
+    def _end_planned(
+        self, run: Run, state: State, reason: Reason, now: int | None, country: str | None = None
+    ) -> int:
+        moment = now_ms() if now is None else now
+        with self._sending_transaction() as connection:
+            count = claims.end_planned(connection, run, state, reason, moment, country)
+        self._gained(run, -count)
+        return count
+
+    @speaks_plainly
+    def record_test(self, run: Run | None, address: str, outcome: Outcome, now: int | None = None) -> None:
+        """A test message, as an event only: it is never counted, and its number is kept by its last digits."""
+        values = {
+            "run": None if run is None else run.number,
+            "at": now_ms() if now is None else now,
+            "kind": "test",
+            "code": outcome.code,
+            "detail": f"{outcome.verdict} to …{address[-4:]}"
+            + (f": {outcome.detail}" if outcome.detail else ""),
+            "gateway_id": outcome.gateway_id,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(events).values(values))
