@@ -2,8 +2,67 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from a2pcli.cli.output import JSON_HELP
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
+    app.command("plan")(plan)
+
+
+def plan(
+    campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN")],
+    out: Annotated[
+        Path | None, typer.Option(help="Also write every row to this .csv, .jsonl or .parquet file.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Plan the first N recipients only.")] = None,
+    max_cost: Annotated[
+        str | None, typer.Option(help="Budget, e.g. '50 GBP'; else the campaign's limits.cost.")
+    ] = None,
+    occurrence: Annotated[
+        str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.")
+    ] = None,
+    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """See exactly who gets what, and at what cost; freeze it in the ledger.
+
+    Nothing is sent. The plan keeps an id and a digest over recipients and bodies;
+    `a2pcli send --plan ID` sends exactly that.
+
+    Example:  a2pcli plan campaigns/spring_sale.yaml --out plan.csv
+
+    Exit status: 0 planned, 3 a file is wrong, 6 over budget (the plan is kept, and cannot be sent).
+    """
+    show_plan(campaign, out, limit, max_cost, occurrence, ledger, as_json)
+
+
+def show_plan(
+    campaign: Path,
+    out: Path | None,
+    limit: int | None,
+    max_cost: str | None,
+    occurrence: str | None,
+    ledger: str | None,
+    as_json: bool,
+) -> None:
+    """What ``plan`` and ``send --dry-run`` do: the same path as ``send``, up to the last step."""
+    from a2pcli.cli.campaigns import opened, plan_with_progress, prepared
+    from a2pcli.cli.output import print_json, stdout_console
+    from a2pcli.cli.plan_view import plan_document, plan_screen
+    from a2pcli.errors import Refused
+
+    with opened(campaign, ledger) as work:
+        ready = prepared(work, limit=limit, occurrence=occurrence)
+        made = plan_with_progress(work, ready, budget=max_cost, out=out)
+    if as_json:
+        print_json(plan_document(made.run))
+    else:
+        stdout_console().print(plan_screen(made.run, next_step=made.over_budget is None))
+    if made.over_budget:
+        raise Refused(f"over budget: {made.over_budget}")

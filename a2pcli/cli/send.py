@@ -2,8 +2,67 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from a2pcli.cli.output import JSON_HELP
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
+    app.command("send")(send)
+
+
+def send(
+    campaign: Annotated[Path | None, typer.Argument(help="The campaign file.", metavar="CAMPAIGN")] = None,
+    plan: Annotated[str | None, typer.Option(help="Send exactly this approved plan.", metavar="ID")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for cron.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Stop before the last step, like `plan`.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Send to the first N recipients only.")] = None,
+    test_to: Annotated[
+        str | None,
+        typer.Option(help="Send one real row to your own number, marked as a test.", metavar="NUMBER"),
+    ] = None,
+    max_cost: Annotated[str | None, typer.Option(help="Budget, e.g. '50 GBP'; else limits.cost.")] = None,
+    occurrence: Annotated[
+        str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Most requests in flight.")] = None,
+    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
+
+    Without a terminal it wants --yes or --plan ID. Ctrl-C finishes what is in flight and
+    stops; a second Ctrl-C stops at once. The same command goes on where it stopped.
+
+    Example:  a2pcli send campaigns/spring_sale.yaml --max-cost '50 GBP'
+
+    Cron:     a2pcli send campaigns/spring_sale.yaml --yes
+
+    Exit status: 0 done or waiting for its hour, 3 a file is wrong, 4 some rejected or unknown,
+    5 the gateway cannot be used (run paused), 6 over budget or refused, 7 another sender holds
+    the run, 130 interrupted.
+    """
+    from a2pcli.cli.sending import SendRequest, send_campaign, send_one_test
+    from a2pcli.errors import UsageError
+
+    if campaign is None and plan is None:
+        raise UsageError("name a CAMPAIGN, or --plan ID")
+    if plan is not None and (limit or occurrence or test_to or dry_run):
+        raise UsageError(
+            "--plan ID sends a plan as it was approved; it takes no other choice of what is sent"
+        )
+    if campaign is not None and test_to is not None:
+        send_one_test(campaign, test_to, ledger, yes=yes, as_json=as_json)
+    elif campaign is not None and dry_run:
+        from a2pcli.cli.plan import show_plan
+
+        show_plan(campaign, None, limit, max_cost, occurrence, ledger, as_json)
+    else:
+        request = SendRequest(campaign, plan, yes, limit, max_cost, occurrence, concurrency, ledger, as_json)
+        raise typer.Exit(send_campaign(request))

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from a2pcli.config.load import Rate
 from a2pcli.content.prices import parse_budget, to_decimal
 from a2pcli.errors import InvalidInput, Problem
-from a2pcli.ledger.records import AcceptedRows, ExcludedRows, NewRun, PlannedRows, Run
+from a2pcli.ledger.records import MONEY_UNITS, AcceptedRows, ExcludedRows, NewRun, PlannedRows, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Mask, alive, arrow
 from a2pcli.planning.pipeline import planned_chunks
@@ -62,7 +62,7 @@ def make_plan(
     or changes while it is read; nothing of the plan remains then.
     """
     fingerprint = prepared.table.fingerprint()
-    run = ledger.begin_plan(_new_run(prepared, fingerprint, rate))
+    run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
     try:
         tally = _store_rows(prepared, ledger, run, workers, out, progress)
         if prepared.table.fingerprint() != fingerprint:
@@ -170,12 +170,15 @@ class _Columns:
         return column.to_numpy(zero_copy_only=False).tolist()
 
 
-def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None) -> NewRun:
+def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None) -> NewRun:
     campaign = prepared.loaded.campaign
     schedule = campaign.schedule
     sending: dict[str, Any] = {"media": list(campaign.media)}
     if rate is not None:
         sending["rate"] = {"per_second": rate.per_second, "unit": rate.unit}
+    if budget := budget or campaign.limits.cost:
+        amount, currency = parse_budget(budget)
+        sending["max_cost"] = {currency: int(amount * MONEY_UNITS)}
     return NewRun(
         campaign=campaign.name,
         occasion=prepared.occasion,
@@ -184,12 +187,16 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None) -> NewRun:
         sender=campaign.sender,
         purpose=campaign.purpose,
         campaign_file=str(prepared.loaded.path.resolve()),
-        contacts_file=prepared.table.path,
+        contacts_file=_absolute(prepared.table.path),
         contacts_fingerprint=fingerprint,
         not_before=_moment(schedule.not_before, schedule.timezone),
         expires_at=_moment(schedule.expires, schedule.timezone),
         sending=sending,
     )
+
+
+def _absolute(path: str) -> str:
+    return path if path == "-" else str(Path(path).resolve())
 
 
 def _moment(moment: datetime | None, zone: str) -> int | None:

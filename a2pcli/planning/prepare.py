@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
@@ -168,10 +169,8 @@ def _people(
     )
 
 
-def _keys(addresses: object) -> Keys:
-    import pyarrow as pa
-
-    return np.unique(number_keys(pa.array(addresses, pa.string())))
+def _keys(addresses: pa.Array) -> Keys:
+    return np.unique(number_keys(addresses))
 
 
 def _listed(folder: Path, file: str, policy: PhonePolicy) -> Keys:

@@ -1,0 +1,126 @@
+"""What ``plan``, ``send`` and ``preview`` share: finding the files, starting workers early, planning with progress."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a2pcli.cli.ledger_option import open_ledger
+from a2pcli.config.load import (
+    LoadedCampaign,
+    LoadedSettings,
+    Rate,
+    gateway_settings,
+    load_campaign,
+    load_settings,
+    parse_rate,
+)
+from a2pcli.errors import A2PError, InvalidInput, Problem
+from a2pcli.planning.workers import Workers
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.store import Ledger
+    from a2pcli.planning.plan import Plan
+    from a2pcli.planning.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A campaign with its settings, ready to be planned into ``ledger``."""
+
+    loaded: LoadedCampaign
+    settings: LoadedSettings
+    ledger: Ledger
+    workers: Workers | None
+    rate: Rate | None
+
+
+@contextmanager
+def opened(campaign: Path, ledger: str | None, *, plan: bool = True) -> Iterator[Opened]:
+    """Everything a campaign command works on. Workers start first: they import while this process opens files."""
+    loaded, settings = load_both(campaign)
+    workers = Workers.for_size(_size(loaded)) if plan else None
+    try:
+        rate = pace(loaded, settings)
+        with open_ledger(ledger, campaign) as store:
+            yield Opened(loaded, settings, store, workers, rate)
+    finally:
+        if workers is not None:
+            workers.close()
+
+
+def load_both(campaign: Path) -> tuple[LoadedCampaign, LoadedSettings]:
+    """Campaign and settings; the problems of both at once."""
+    problems: list[Problem] = []
+    loaded, settings = None, None
+    try:
+        loaded = load_campaign(campaign)
+    except A2PError as error:
+        problems += error.problems
+    try:
+        settings = load_settings(campaign)
+    except A2PError as error:
+        problems += error.problems
+    if problems or loaded is None or settings is None:
+        raise InvalidInput(*problems)
+    return loaded, settings
+
+
+def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
+    """The slower of the campaign's pace and the gateway's; None where nobody set one."""
+    name = loaded.campaign.gateway or settings.settings.gateway
+    of_gateway = gateway_settings(settings, name).get("rate")
+    rates = [parse_rate(str(text)) for text in (loaded.campaign.limits.rate, of_gateway) if text]
+    if not rates:
+        return None
+    slowest = min(rate.per_second for rate in rates)
+    # A message has one part at least, so the slower figure in parts keeps a pace in messages as well.
+    unit = "parts" if any(rate.unit == "parts" for rate in rates) else "messages"
+    return Rate(slowest, unit)
+
+
+def prepared(work: Opened, *, limit: int | None = None, occurrence: str | None = None) -> Prepared:
+    """The campaign compiled, its contacts opened, those who stay out looked up."""
+    from datetime import date
+
+    from a2pcli.planning.prepare import Choices, prepare
+
+    choices = Choices(today=date.today(), limit=limit, occurrence=occurrence)
+    return prepare(work.loaded, work.settings, work.ledger, choices)
+
+
+def plan_with_progress(
+    work: Opened, ready: Prepared, *, budget: str | None = None, out: Path | None = None
+) -> Plan:
+    """Freeze the plan, with a counter on stderr while a large file is read."""
+    from a2pcli.cli.problems import show_problems
+    from a2pcli.cli.progress import RowCounter
+    from a2pcli.planning.plan import make_plan
+
+    show_problems(ready.table.notes)
+    with RowCounter("planning", work.workers is not None) as counter:
+        return make_plan(
+            ready,
+            work.ledger,
+            rate=work.rate,
+            budget=budget,
+            workers=work.workers,
+            out=out,
+            progress=counter.at,
+        )
+
+
+def _size(loaded: LoadedCampaign) -> int | None:
+    """Bytes of the contacts file; None for stdin."""
+    contacts = loaded.campaign.contacts
+    file = contacts if isinstance(contacts, str) else contacts.file
+    if file == "-":
+        return None
+    try:
+        return os.stat(loaded.folder / file).st_size  # noqa: PTH116 - one call, before anything is imported
+    except OSError:
+        return 0

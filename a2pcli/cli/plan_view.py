@@ -1,0 +1,198 @@
+"""A plan on the terminal and as JSON: what a person approves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from a2pcli.content.prices import to_decimal
+from a2pcli.ledger.records import Run
+from a2pcli.reasons import SENTENCES, Reason
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+
+def plan_document(run: Run) -> dict[str, Any]:
+    """The plan as ``--json`` shows it; money as decimal text."""
+    summary = dict(run.summary)
+    summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
+    summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
+    return {
+        "plan": run.id,
+        "digest": run.digest,
+        "state": run.state,
+        "campaign": run.campaign,
+        "purpose": run.purpose,
+        "channel": run.channel,
+        "gateway": run.gateway,
+        "sender": run.sender,
+        **summary,
+    }
+
+
+def _sample_document(sample: Mapping[str, Any]) -> dict[str, Any]:
+    cost = sample["cost"]
+    return {
+        **{key: value for key, value in sample.items() if key != "ucs2"},
+        "encoding": "UCS-2" if sample["ucs2"] else "GSM-7",
+        "cost": None if cost is None else money(cost),
+    }
+
+
+def money(nano: int) -> str:
+    """Plain decimal text, at least two places: ``2.88``, ``0.0075``."""
+    value = to_decimal(nano)
+    text = format(value.normalize(), "f")
+    places = len(text.partition(".")[2])
+    return text if places >= 2 else format(value, ".2f")
+
+
+def plan_screen(run: Run, *, next_step: bool = True) -> RenderableType:
+    """The whole plan, top to bottom: what, who, who not and why, cost, time, how it looks, what to do next."""
+    summary = run.summary
+    pieces: list[RenderableType] = [_heading(run), Text(), _people(summary), Text(), _facts(run, summary)]
+    if summary["samples"]:
+        pieces += [Text(), Text("Sample messages", style="bold"), *_bubbles(summary["samples"])]
+    pieces += [Text(), *_closing(run, summary, next_step)]
+    return Group(*pieces)
+
+
+def _heading(run: Run) -> RenderableType:
+    summary = run.summary
+    contacts = summary["contacts"]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("campaign", Text(run.campaign, style="bold") + Text(f"  {summary['objective']}", style=""))
+    how = [contacts["format"]]
+    if contacts["encoding"]:
+        guessed = " (guessed)" if contacts["encoding_guessed"] else ""
+        how.append(f"{contacts['encoding']}{guessed}")
+    if contacts["delimiter"]:
+        how.append(DELIMITERS.get(contacts["delimiter"], repr(contacts["delimiter"])))
+    file = Path(contacts["file"]).name if contacts["file"] != "-" else "standard input"
+    grid.add_row("contacts", f"{file}  {', '.join(how)}")
+    sender = f", from {run.sender}" if run.sender else ""
+    grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
+    occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
+    grid.add_row("purpose", f"{run.purpose}{occurrence}")
+    return grid
+
+
+def _people(summary: Mapping[str, Any]) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim", overflow="fold")
+    table.add_row(Text(f"{summary['recipients']:,}", style="bold green"), Text("get it", style="bold"), "")
+    excluded = sum(summary["excluded"].values())
+    table.add_row(Text(f"{excluded:,}", style="bold"), Text("do not", style="bold"), "")
+    for reason, count in summary["excluded"].items():
+        table.add_row(f"{count:,}", f"  {reason}", SENTENCES[Reason(reason)])
+    table.add_row(f"{summary['rows']:,}", "rows read", _blank(summary))
+    return table
+
+
+def _blank(summary: Mapping[str, Any]) -> str:
+    blank = summary["contacts"]["blank_rows"]
+    return f"and {blank:,} blank rows passed over" if blank else ""
+
+
+def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("countries", _list(summary["countries"], most=12))
+    if run.channel == "sms":
+        parts = {f"{n} part{'' if n == '1' else 's'}": count for n, count in summary["parts"].items()}
+        grid.add_row("length", f"{_list(parts)}  ({summary['total_parts']:,} parts in all)")
+        grid.add_row("encoding", _list(summary["encodings"]))
+    if summary["replaced"]:
+        grid.add_row("typography", f"{summary['replaced']:,} messages made plain so that they stay GSM-7")
+    if summary["repairs"]:
+        grid.add_row("repairs", _list(summary["repairs"]) + " number cells")
+    if summary["variants"]:
+        grid.add_row("variants", _list(summary["variants"]))
+    for line, (currency, nano) in enumerate(summary["cost"].items()):
+        grid.add_row("" if line else "cost", Text(f"{money(nano)} {currency}", style="bold"))
+    if summary["unpriced"]:
+        label = "" if summary["cost"] else "cost"
+        why = "" if summary["rated"] else ": no rate card in the settings"
+        where = f" ({_list(summary['unpriced_countries'], most=6)})" if summary["rated"] else ""
+        grid.add_row(label, Text(f"unknown for {summary['unpriced']:,} messages{where}{why}", style="yellow"))
+    if summary["seconds"] is not None:
+        rate = run.sending["rate"]
+        grid.add_row("time", f"{duration(summary['seconds'])} at {rate['per_second']:g} {rate['unit']}/s")
+    else:
+        grid.add_row("time", "as fast as the gateway takes them; set limits.rate to pace it")
+    return grid
+
+
+def _list(counts: Mapping[str, int], most: int = 8) -> str:
+    shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
+    rest = sum(list(counts.values())[most:])
+    if rest:
+        shown.append(f"others {rest:,}")
+    return " · ".join(shown) or "none"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def bubble(body: str, title: str, facts: str, *, sent: bool = True) -> RenderableType:
+    """A message as it looks on a phone, with its facts below."""
+    width = min(52, max(24, max((len(line) for line in body.splitlines()), default=0) + 4, len(title) + 6))
+    return Panel(
+        Text(body),
+        box=box.ROUNDED,
+        width=width,
+        title=Text(title),
+        title_align="left",
+        subtitle=Text(facts),
+        subtitle_align="left",
+        border_style="green" if sent else "dim",
+    )
+
+
+def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
+    shown: list[RenderableType] = []
+    for sample in samples:
+        variant = f"  {sample['variant']}" if sample["variant"] else ""
+        title = f"{sample['number']}  line {sample['line']:,}{variant}"
+        shown.append(Padding(bubble(sample["body"], title, facts_of(sample)), (0, 0, 0, 2)))
+    return shown
+
+
+def facts_of(sample: Mapping[str, Any]) -> str:
+    """``GSM-7 · 95 units · 1 part · 0.04 GBP``."""
+    encoding = "UCS-2" if sample["ucs2"] else "GSM-7"
+    parts = sample["parts"]
+    cost = "price unknown" if sample["cost"] is None else f"{money(sample['cost'])} {sample['currency']}"
+    return f"{encoding} · {sample['units']} · {parts} part{'' if parts == 1 else 's'} · {cost}"
+
+
+def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[RenderableType]:
+    digest = (run.digest or "")[:12]
+    lines: list[RenderableType] = [
+        Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))
+    ]
+    if summary["over_budget"]:
+        lines.append(Text(f"over budget: {summary['over_budget']}", style="bold red"))
+    elif next_step and summary["recipients"]:
+        lines.append(Text(f"to send exactly this:  a2pcli send --plan {run.id}"))
+    return lines

@@ -1,0 +1,48 @@
+"""A counter of rows on stderr: a live line on a terminal, a line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+
+class RowCounter:
+    """Shows how many rows are done. Silent for small work (``shown`` false)."""
+
+    EVERY_TERMINAL = 0.2
+    EVERY_ELSEWHERE = 5.0
+
+    def __init__(self, what: str, shown: bool) -> None:
+        self._what = what
+        self._shown = shown
+        self._terminal = sys.stderr.isatty()
+        self._last = time.monotonic()
+        self._started = self._last
+        self._written = False
+
+    def at(self, rows: int) -> None:
+        """So many rows are done."""
+        now = time.monotonic()
+        every = self.EVERY_TERMINAL if self._terminal else self.EVERY_ELSEWHERE
+        if not self._shown or now - self._last < every:
+            return
+        self._last = now
+        rate = rows / max(now - self._started, 1e-9)
+        text = f"{self._what}: {rows:,} rows, {rate:,.0f} rows/s"
+        self._written = True
+        if self._terminal:
+            sys.stderr.write(f"\r\x1b[2K{text}")
+            sys.stderr.flush()
+        else:
+            print(text, file=sys.stderr)
+
+    def __enter__(self) -> RowCounter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._written and self._terminal:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()

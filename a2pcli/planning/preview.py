@@ -1,0 +1,157 @@
+"""Single messages out of a plan that is not stored: found by number, line, chance, length or cost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.content.encoding import prepare as compose
+from a2pcli.content.smart import Replacement, smart
+from a2pcli.content.templates import MissingValue, TemplateFailure
+from a2pcli.planning.frames import arrow
+from a2pcli.planning.pipeline import planned_chunks
+from a2pcli.planning.prepare import Prepared
+from a2pcli.planning.workers import Workers
+
+Row = dict[str, Any]
+Choose = Callable[[Iterator[pd.DataFrame]], list[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewedRow:
+    """A planned row (its columns without the ``@``), and what the message would have been were it excluded."""
+
+    row: Row
+    body: str | None
+    replacements: tuple[Replacement, ...]
+
+
+def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) -> list[PreviewedRow]:
+    """The rows that ``choose`` takes from the planned chunks, in its order."""
+    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers)
+    chosen = choose(chunks)
+    raw = _raw_rows(prepared, {row["line"] for row in chosen})
+    return [_previewed(prepared, row, raw.get(row["line"], {})) for row in chosen]
+
+
+def by_number(number: str | None, cell: str) -> Choose:
+    """Every row with this number (E.164), or whose cell reads exactly so."""
+
+    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+        found: list[Row] = []
+        for frame in chunks:
+            same = pc.equal(arrow(frame, "@cell"), cell)
+            if number is not None:
+                same = pc.or_kleene(same, pc.equal(arrow(frame, "@number"), number))
+            found += _rows(frame, same)
+        return found
+
+    return choose
+
+
+def by_line(line: int) -> Choose:
+    """The row that starts at this line of the file."""
+
+    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+        for frame in chunks:
+            if found := _rows(frame, pc.equal(arrow(frame, "@line"), line)):
+                return found
+        return []
+
+    return choose
+
+
+def first(count: int) -> Choose:
+    """The first recipients of the file."""
+
+    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+        found: list[Row] = []
+        for frame in chunks:
+            found += _rows(frame, pc.is_null(arrow(frame, "@reason")), most=count - len(found))
+            if len(found) >= count:
+                break
+        return found
+
+    return choose
+
+
+def at_random(count: int, seed: int) -> Choose:
+    """Recipients by chance, each as likely as any other; the same ones for the same seed and file."""
+
+    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+        dice = random.Random(seed)
+        kept: list[tuple[float, Row]] = []
+        for frame in chunks:
+            keys = pa.array([dice.random() for _ in range(len(frame))])
+            accepted = pc.is_null(arrow(frame, "@reason"))
+            bound = kept[-1][0] if len(kept) == count else 1.0
+            wanted = pc.and_(accepted, pc.less(keys, bound))
+            drawn = zip(keys.filter(wanted).to_pylist(), _rows(frame, wanted), strict=True)
+            kept = sorted([*kept, *drawn], key=lambda pair: pair[0])[:count]
+        return [row for _, row in sorted(kept, key=lambda pair: int(pair[1]["line"]))]
+
+    return choose
+
+
+def greatest(column: str) -> Choose:
+    """The recipient with the most ``units`` or ``cost``: the first of those that tie."""
+
+    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+        best: Row | None = None
+        for frame in chunks:
+            values = pc.if_else(pc.is_null(arrow(frame, "@reason")), arrow(frame, f"@{column}"), None)
+            most = pc.max(values).as_py()
+            if most is not None and (best is None or most > best[column]):
+                best = _rows(frame, pc.equal(values, most), most=1)[0]
+        return [best] if best else []
+
+    return choose
+
+
+def _rows(frame: pd.DataFrame, wanted: pa.Array, most: int | None = None) -> list[Row]:
+    places = pc.indices_nonzero(pc.fill_null(wanted, False))
+    places = places if most is None else places.slice(0, most)
+    if len(places) == 0:
+        return []
+    columns = {name[1:]: arrow(frame, name).take(places) for name in frame.columns}
+    rows: list[Row] = pa.table(columns).to_pylist()
+    return rows
+
+
+def _raw_rows(prepared: Prepared, lines: set[int]) -> dict[int, dict[str, str]]:
+    """The contact columns of some lines, read again: previews are few, and planning need not keep them."""
+    found: dict[int, dict[str, str]] = {}
+    if not lines or prepared.table.path == "-":
+        return found
+    wanted = pa.array(sorted(lines), pa.int64())
+    for chunk in prepared.table.chunks(prepared.compiled.columns):
+        here = pc.is_in(arrow(chunk, "@line"), wanted)
+        names = [name for name in chunk.columns if not name.startswith("@")]
+        if pc.any(here).as_py():
+            line_numbers = arrow(chunk, "@line").filter(here).to_pylist()
+            rows = pa.table({name: arrow(chunk, name).filter(here) for name in names}).to_pylist()
+            found.update(zip(line_numbers, rows, strict=True))
+        if len(found) == len(lines):
+            break
+    return found
+
+
+def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRow:
+    """The row with its message as rendered before typography was replaced."""
+    job = prepared.job
+    names = [arm.name for arm in job.arms]
+    template = prepared.compiled.messages[names.index(row["variant"]) if row["variant"] in names else 0]
+    try:
+        body = compose(template.render(raw)) if raw else row["body"]
+    except (MissingValue, TemplateFailure):
+        return PreviewedRow(row, row["body"], ())
+    if body is None or not (job.smart and job.channel == "sms"):
+        return PreviewedRow(row, row["body"] or body, ())
+    plain = smart(body)
+    return PreviewedRow(row, row["body"] or plain.text, plain.replacements)
