@@ -81,7 +81,7 @@ Pace = Annotated[
 Share = Annotated[str, _typed(values.parse_share), _like(r"^\s*\d?\d(\.\d+)?\s*%\s*$")]
 Money = Annotated[
     str,
-    _typed(values.parse_budget),
+    _typed(values.parse_money),
     _like(r"^\s*(\d+(\.\d+)?\s*[A-Za-z]{3}|[A-Za-z]{3}\s*\d+(\.\d+)?)\s*$"),
 ]
 Sender = Annotated[
@@ -90,6 +90,8 @@ Sender = Annotated[
     _like(r"^\s*([A-Za-z0-9 +\-_&]{1,11}|\+[0-9 ().-]{7,})\s*$", "string", "number"),
 ]
 MediaUrl = Annotated[str, _typed(values.parse_media_url), _like(r"^\s*https?://[^\s/]\S*\s*$")]
+Encoding = Annotated[str, _typed(values.parse_encoding)]
+Delimiter = Annotated[str, _typed(values.parse_delimiter)]
 YesNo = Annotated[bool, _typed(values.parse_yes_no)]
 
 
@@ -113,8 +115,8 @@ class ContactsSource(Strict):
         None, description="Two-letter region of numbers written without +; else the settings'"
     )
     sheet: Text | None = Field(None, description="The sheet of a workbook; else its first")
-    encoding: Text | None = Field(None, description="Character encoding, where the detected one is wrong")
-    delimiter: str | None = Field(None, description="CSV delimiter, where the detected one is wrong")
+    encoding: Encoding | None = Field(None, description="Character encoding, where the detected one is wrong")
+    delimiter: Delimiter | None = Field(None, description="CSV delimiter, where the detected one is wrong")
 
 
 class Exclude(Strict):

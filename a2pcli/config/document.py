@@ -18,8 +18,11 @@ from a2pcli.errors import InvalidInput, Problem
 LARGEST = 1_000_000
 """Bytes. A campaign is a page of text; a file beyond this is something else (contacts, usually)."""
 
-# What YAML 1.1 allows in a stream (section 5.1), less the byte order mark.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Beyond what YAML 1.1 refuses in a stream (section 5.1): a byte order mark in the middle, and NEL, LS and PS,
+# which YAML takes for line ends and no editor shows as such.
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 
 Loc = Sequence[str | int]
 
@@ -144,7 +147,7 @@ def read_document(path: Path) -> Document:
         if forbidden:
             name = f"U+{ord(forbidden[0]):04X}"
             raise YamlFault(
-                forbidden.start(), f"the control character {name} cannot stand in YAML", "remove it"
+                forbidden.start(), f"the invisible character {name} cannot stand here", "remove it"
             )
         root = nodes.compose(text)
         if root is None or (isinstance(root, Scalar) and not root.value):
@@ -182,7 +185,8 @@ def _decode(content: bytes, shown: str) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InvalidInput(Problem("saved as UTF-16", shown, 1, 1, "save it as UTF-8", code="yaml"))
     try:
-        return content.decode("utf-8-sig")
+        # A lone CR ends a line as well; replaced by LF, every offset stays true.
+        return re.sub(r"\r(?!\n)", "\n", content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", "replace")
         line = before.count("\n") + 1

@@ -205,9 +205,8 @@ def occurrence_of(campaign: Campaign, today: date) -> str:
 def _validated(
     document: Document, model: type[_Model], cross_problems: Callable[[Document], Iterator[Problem]]
 ) -> _Model:
-    problems = [*document.repeated_keys(), *cross_problems(document)]
-    empty = dict(_without_value(document, model))
-    problems += empty.values()
+    empty = dict(_without_value(document))
+    problems = [*document.repeated_keys(), *empty.values()]
     result: _Model | None = None
     try:
         result = model.model_validate(document.data)
@@ -215,12 +214,23 @@ def _validated(
         for details in error.errors(include_url=False):
             if without_tags(details["loc"]) not in empty:
                 problems.append(explain(details, document, model))
+    problems += cross_problems(document)
     if problems or result is None:
-        raise InvalidInput(*dict.fromkeys(in_file_order(problems)))
+        raise InvalidInput(*in_file_order(_without_echoes(problems)))
     return result
 
 
-def _without_value(document: Document, model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], Problem]]:
+def _without_echoes(problems: list[Problem]) -> list[Problem]:
+    """Without "'message' is missing" where an unknown key beside says "did you mean 'message'?"."""
+    meant = {problem.hint for problem in problems if problem.code == "unknown-key"}
+    return [
+        problem
+        for problem in dict.fromkeys(problems)
+        if problem.code != "missing-key" or f"did you mean {problem.message.split(' ')[0]}?" not in meant
+    ]
+
+
+def _without_value(document: Document) -> Iterator[tuple[tuple[str, ...], Problem]]:
     """A problem for each key with nothing, ``~`` or ``null`` after it.
 
     A gateway's own block is free in what it holds: there only nothing at all is a problem.

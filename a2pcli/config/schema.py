@@ -6,6 +6,7 @@ YAML makes of it without quotes: ``sender: 60155`` is a number to the editor.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from a2pcli.config.campaign import Campaign
@@ -33,6 +34,11 @@ def json_schema(kind: Literal["campaign", "settings"]) -> dict[str, Any]:
     if definitions:
         schema["definitions"] = definitions
     return schema
+
+
+def schema_text(kind: Literal["campaign", "settings"]) -> str:
+    """The schema as the text of a file."""
+    return json.dumps(json_schema(kind), ensure_ascii=False, indent=2) + "\n"
 
 
 def _for_editors(node: Any) -> Any:

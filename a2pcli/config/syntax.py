@@ -41,6 +41,8 @@ def _cannot_start(text: str, at: int, opened: int, found: re.Match[str]) -> Yaml
     char = text[at : at + 1]
     if char == "\t":
         return YamlFault(at, "a tab where YAML wants spaces", "indent with spaces")
+    if found[0].endswith("<document end>'"):
+        return YamlFault(at, "'...' ends the document before it began", "remove the line")
     if not char:
         return YamlFault(at, "the file ends in the middle of a value")
     return YamlFault(at, f"a value cannot start with '{char}' unless quoted", QUOTE)
@@ -165,7 +167,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str, int, int, re.Match[str]], Ya
     (re.compile(r"sequence entries are not allowed"), _list_after_key),
     (re.compile(r"mapping keys are not allowed"), _question),
     (re.compile(r"(scanning an (alias|anchor)|parsing a tag|scanning a tag)"), _cannot_start),
-    (re.compile(r"expected the node content"), _cannot_start),
+    (re.compile(r"expected the node content.*"), _cannot_start),
     (re.compile(r"(directive|<document start>|incompatible YAML document)"), _directive),
 )
 

@@ -87,6 +87,37 @@ def parse_budget(text: str) -> Budget:
     return Budget(Decimal(found[1] or found[4]), (found[2] or found[3]).upper())
 
 
+def parse_money(text: str) -> str:
+    """A budget in a currency that exists, kept as typed."""
+    from babel.core import get_global
+
+    currency = parse_budget(text).currency
+    if currency not in get_global("all_currencies"):
+        raise ValueError(f"unknown currency '{currency}'", "three letters of ISO 4217, like GBP or USD")
+    return text
+
+
+def parse_delimiter(text: str) -> str:
+    """One character, or a name for one."""
+    named = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "\\t": "\t"}
+    delimiter = named.get(text.strip().lower(), text)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ValueError(
+            f"'{text}' is not a delimiter", "one character in quotes, or tab, comma, semicolon, pipe"
+        )
+    return delimiter
+
+
+def parse_encoding(text: str) -> str:
+    """A character encoding that Python knows."""
+    import codecs
+
+    try:
+        return codecs.lookup(text.strip()).name
+    except (LookupError, ValueError):
+        raise ValueError(f"unknown encoding '{text}'", "like utf-8, windows-1252 or utf-16") from None
+
+
 def parse_moment(text: str) -> datetime:
     """``2026-03-01 09:00``, with ``T``, seconds or an offset if you like. Without one it is naive."""
     typed = text.strip()
@@ -157,7 +188,8 @@ def parse_locale(text: str) -> str:
     try:
         return str(Locale.parse(name))
     except (ValueError, UnknownLocaleError):
-        raise ValueError(f"unknown locale '{text}'", "locales look like en_GB or fr") from None
+        hint = "did you mean 'en_GB'?" if name.lower() == "en_uk" else "locales look like en_GB or fr"
+        raise ValueError(f"unknown locale '{text}'", hint) from None
 
 
 def parse_sender(text: str) -> str:
