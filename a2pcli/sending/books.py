@@ -1,0 +1,121 @@
+"""The one thread that talks to the ledger while a run is sent, and what is handed to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from a2pcli.ledger.records import Exchange, Run, Settled
+from a2pcli.ledger.store import Ledger
+from a2pcli.messages import State
+from a2pcli.sending.tally import Tally
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Round:
+    """What happened since the last transaction. Writing it twice does no harm."""
+
+    release: list[int] = field(default_factory=list)
+    """Claimed messages that never left."""
+    settled: list[Settled] = field(default_factory=list)
+    suppress: list[tuple[str, str]] = field(default_factory=list)
+    """(address, sender): the gateway says that the person opted out from this sender."""
+    refuse: set[str] = field(default_factory=set)
+    """Countries the gateway's account may not send to."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it holds something that should not wait for company."""
+        return bool(self.release or self.suppress or self.refuse)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.settled or self.is_urgent)
+
+    @property
+    def gives_back(self) -> bool:
+        """Whether messages become planned again by it."""
+        return bool(self.release) or any(one.state is State.PLANNED for one in self.settled)
+
+    def then(self, later: Round) -> Round:
+        """This one, which could not be written, and what came after it."""
+        return Round(
+            self.release + later.release,
+            self.settled + later.settled,
+            self.suppress + later.suppress,
+            self.refuse | later.refuse,
+        )
+
+
+class Books:
+    """The ledger as the sender uses it: one call at a time, on a thread of its own."""
+
+    def __init__(self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int]) -> None:
+        self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+
+    async def start(self) -> Tally:
+        """Begin or resume the run; the counts so far."""
+
+        def work() -> Tally:
+            self._ledger.start_sending(self._run, self._clock())
+            return Tally.of(self._ledger.totals(self._run))
+
+        return await self._on_thread(work)
+
+    async def totals(self, before: Tally) -> Tally:
+        """The counts as the ledger has them in the end, with what only the sender knows."""
+
+        def work() -> Tally:
+            return Tally.of(self._ledger.totals(self._run), before)
+
+        return await self._on_thread(work)
+
+    async def write(self, round: Round, want: int) -> Exchange:
+        """Record the round and claim up to ``want``; durable when it returns.
+
+        What is released goes first, so that refusing a country finds it; suppressions before the outcomes
+        that brought them, so that a kill in between forgets none.
+        """
+
+        def work() -> Exchange:
+            ledger, run, now = self._ledger, self._run, self._clock()
+            if round.release:
+                ledger.release(run, round.release)
+            for address, sender in round.suppress:
+                source = f"gateway {self._gateway}"
+                ledger.suppress(address, scope="sender", scope_value=sender, source=source, now=now)
+            exchange = ledger.exchange(run, round.settled, 0 if round.refuse else want, now)
+            for country in sorted(round.refuse):
+                ledger.refuse_country(run, country, now)
+            return ledger.exchange(run, [], want, now) if round.refuse else exchange
+
+        return await self._on_thread(work)
+
+    async def set_state(self, state: str, reason: str | None) -> None:
+        """Set the run's state."""
+        await self._on_thread(lambda: self._ledger.set_state(self._run, state, reason, self._clock()))
+
+    async def expire(self) -> int:
+        """What is planned expires; how many."""
+        return await self._on_thread(lambda: self._ledger.expire(self._run, self._clock()))
+
+    async def reload(self) -> Run:
+        """The run as it is now."""
+        return await self._on_thread(lambda: self._ledger.run(self._run.id))
+
+    def close(self) -> None:
+        """End the thread; waits for a transaction under way."""
+        self._thread.shutdown()
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._thread, work)
+        # Shielded: a cancelled sender still needs to know whether a transaction under way went through.
+        return await asyncio.shield(future)

@@ -1,0 +1,137 @@
+"""The breaker: stops a run from pouring messages into a gateway that is down.
+
+It also opens the tap slowly. The first message goes alone; each clear answer lets one more be in flight. So a
+gateway that is down from the start, or hangs, or refuses the account, costs a handful of messages, not a
+hundred; over a gateway that answers, the doubling is done after a few round trips.
+
+Pure: told what time it is, in seconds of any steady clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+
+from a2pcli.messages import Cause, Outcome, Verdict
+from a2pcli.sending.options import BreakerOptions
+
+
+class Sign(StrEnum):
+    """What an outcome says about the gateway, whatever it says about the message."""
+
+    CLEAR = "clear"  # it answered: accepted, or refused this one message
+    QUIET = "quiet"  # nothing either way: a rate answer; a repeated temporary error of one message
+    FAILING = "failing"  # unknown, or a temporary error
+    UNREACHABLE = "unreachable"
+
+
+def sign_of(outcome: Outcome, attempts: int) -> Sign:
+    """What the outcome of a message's ``attempts``-th try says about the gateway.
+
+    Only the first temporary error of a message counts: three stubborn messages at the end of a run, tried
+    five times each, are not a gateway that is down.
+    """
+    if outcome.cause is Cause.UNREACHABLE:
+        return Sign.UNREACHABLE
+    if outcome.verdict is Verdict.UNKNOWN:
+        return Sign.FAILING
+    if outcome.verdict is Verdict.NOT_SENT:
+        if outcome.cause is Cause.RATE or attempts > 1:
+            return Sign.QUIET
+        return Sign.FAILING
+    return Sign.CLEAR
+
+
+class Breaker:
+    """Closed, open or half-open, and how many messages may be in flight.
+
+    ``epoch`` goes up whenever it opens or tries again. An answer is reported with the epoch in which its
+    message left, so that stragglers of a failed second do not decide about the try after it.
+    """
+
+    def __init__(self, options: BreakerOptions, concurrency: int) -> None:
+        self._options = options
+        self._concurrency = max(concurrency, 1)
+        self._ramp = 1
+        self._last: deque[bool] = deque(maxlen=options.window)
+        self._failing = 0
+        self._unreachable = 0
+        self._tries = 0
+        self._opened_at: float | None = None
+        self._half_open = False
+        self.epoch = 0
+
+    @property
+    def gave_up(self) -> bool:
+        """Every try failed: the run pauses."""
+        return self._opened_at is not None and self._tries >= len(self._options.waits)
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing may be claimed or sent."""
+        return self._opened_at is not None
+
+    @property
+    def half_open(self) -> bool:
+        """Whether a single message tries if the gateway is back."""
+        return self._half_open
+
+    def allowance(self, now: float) -> int:
+        """How many messages may be in flight now. Ends an open period whose wait is over."""
+        if self._opened_at is None:
+            return 1 if self._half_open else self._ramp
+        if self.gave_up or self.reopens_in(now) > 0:
+            return 0
+        self._opened_at = None
+        self._half_open = True
+        self.epoch += 1
+        return 1
+
+    def reopens_in(self, now: float) -> float:
+        """Seconds until the next try; 0 when closed or due."""
+        if self._opened_at is None or self.gave_up:
+            return 0.0
+        return max(0.0, self._opened_at + self._options.waits[self._tries] - now)
+
+    def record(self, sign: Sign, epoch: int, now: float) -> None:
+        """Take in what one outcome says about the gateway."""
+        if epoch != self.epoch or self.open:
+            return
+        if sign is Sign.CLEAR or (sign is Sign.QUIET and self._half_open):
+            self._clear()
+        elif sign is not Sign.QUIET:
+            self._bad(sign, now)
+
+    def _clear(self) -> None:
+        if self._half_open:
+            self._half_open = False
+            self._ramp = 0
+            self._last.clear()
+        self._tries = self._failing = self._unreachable = 0
+        self._ramp = min(self._ramp + 1, self._concurrency)
+        self._last.append(False)
+
+    def _bad(self, sign: Sign, now: float) -> None:
+        self._last.append(True)
+        self._failing += 1
+        self._unreachable = self._unreachable + 1 if sign is Sign.UNREACHABLE else 0
+        if self._half_open:
+            self._half_open = False
+            self._tries += 1
+            self._open(now)
+        elif (
+            self._unreachable >= self._options.unreachable
+            or self._failing >= self._options.failing
+            or (
+                len(self._last) == self._last.maxlen
+                and sum(self._last) >= self._options.share * len(self._last)
+            )
+        ):
+            self._open(now)
+
+    def _open(self, now: float) -> None:
+        self._opened_at = now
+        self.epoch += 1
+        self._ramp = 1
+        self._failing = self._unreachable = 0
+        self._last.clear()

@@ -1,0 +1,155 @@
+"""The desk every message passes on its way out and back: may it leave, and what does its answer mean."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from a2pcli.errors import Problem
+from a2pcli.ledger.records import Claimed, Run, Settled
+from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
+from a2pcli.sending import why
+from a2pcli.sending.books import Round
+from a2pcli.sending.breaker import Breaker, sign_of
+from a2pcli.sending.options import Ended, SendOptions
+from a2pcli.sending.pace import Pace
+from a2pcli.sending.retry import RetryPolicy, decide
+from a2pcli.sending.tally import Tally
+
+
+class RunDesk:
+    """What one run knows about itself while it is sent. Lives on the event loop; nothing here waits.
+
+    ``time`` is the loop's clock in seconds, ``clock`` the wall's in UTC milliseconds. ``wake`` calls the main
+    loop; ``take_back`` asks the flow for the messages (of a country) that have not left.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        gateway: str,
+        options: SendOptions,
+        pace: Pace,
+        breaker: Breaker,
+        *,
+        time: Callable[[], float],
+        clock: Callable[[], int],
+        wake: Callable[[], None],
+    ) -> None:
+        self._run, self._gateway, self._options = run, gateway, options
+        self._pace, self._breaker = pace, breaker
+        self._time, self._clock, self._wake = time, clock, wake
+        self._policy = RetryPolicy(options.max_attempts, options.backoff_base, options.backoff_max)
+        self._only_rate_since: float | None = None
+        self.take_back: Callable[[str | None], list[int]] = lambda _country: []
+        self.group = 50
+        """So many outcomes are worth a transaction of their own at once."""
+        self.tally = Tally()
+        self.round = Round()
+        self.round_since = 0.0
+        self.refused: set[str] = set()
+        self.ended: Ended | None = None
+        self.reason: Problem | None = None
+        self.ended_at = 0.0
+        self.last_failure: Outcome | None = None
+        self.defect: BaseException | None = None
+
+    def may_leave(self, claimed: Claimed) -> bool:
+        """Hour and budget, looked at for every message as it leaves."""
+        if self.ended is not None:
+            return False
+        if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
+            self.end(Ended.EXPIRED, why.expired())
+            return False
+        currency = claimed.currency
+        limit = self._options.max_cost.get(currency) if currency else None
+        if not claimed.cost or currency is None or limit is None:
+            return True
+        if self.tally.committed(currency) + claimed.cost > limit:
+            self.end(Ended.OVER_BUDGET, why.over_budget(limit, currency))
+            return False
+        return True
+
+    def departed(self, claimed: Claimed) -> None:
+        """Its cost counts from now."""
+        self.tally.departed(claimed)
+
+    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> None:
+        """Settle each message of a batch, and learn what its outcomes say about the gateway."""
+        now = self._time()
+        settled = self.round.settled
+        before = len(settled)
+        if not before:
+            self.round_since = now
+        for claimed, outcome in zip(batch, outcomes, strict=True):
+            self._breaker.record(sign_of(outcome, claimed.attempts), epoch, now)
+            if outcome.verdict is Verdict.ACCEPTED:
+                one = Settled(claimed.message.id, outcome, State.ACCEPTED)
+                self._pace.answered()
+                self._only_rate_since = None
+            else:
+                one = self._failed(claimed, outcome, now)
+            self.tally.settled(claimed, outcome, one.state)
+            settled.append(one)
+        # The main loop costs more than a message: it is woken for the first of a group and the last.
+        if not before or before < self.group <= len(settled) or self.round.is_urgent:
+            self._wake()
+
+    def broke(self, error: BaseException) -> None:
+        """A defect of ours: it is raised from the main loop."""
+        self.defect = error
+        self._wake()
+
+    def end(self, ended: Ended, reason: Problem) -> None:
+        """No more leaves; the first reason stands. What is with the gateway is waited for."""
+        if self.ended is None:
+            self.ended, self.reason, self.ended_at = ended, reason, self._time()
+            self._wake()
+
+    def refuse(self, country: str) -> None:
+        """No more to this country: neither what is planned nor what is claimed."""
+        self.refused.add(country)
+        self.round.refuse.add(country)
+        self.round.release += self.take_back(country)
+
+    def _failed(self, claimed: Claimed, outcome: Outcome, now: float) -> Settled:
+        decision = decide(outcome, claimed.attempts, self._policy, random.random)
+        self.last_failure = outcome
+        if outcome.cause in STOPS_THE_RUN:
+            self.end(Ended.PAUSED, why.stopped_by(self._gateway, outcome))
+        elif decision.state is State.REJECTED:
+            self._learn(claimed, outcome)
+        elif outcome.verdict is Verdict.NOT_SENT:
+            self._slow_down(outcome, now)
+        due_at = None
+        if decision.state is State.PLANNED:
+            wait = decision.due_in or 0.0
+            if outcome.cause is Cause.RATE:
+                wait = max(wait, self._pace.held(now))
+            elif decision.counted:
+                self.tally.retrying += 1
+            due_at = self._clock() + int(wait * 1000)
+        return Settled(claimed.message.id, decision.outcome, decision.state, due_at, decision.counted)
+
+    def _learn(self, claimed: Claimed, outcome: Outcome) -> None:
+        """What one rejection says about other messages."""
+        message = claimed.message
+        if outcome.cause is Cause.OPTED_OUT:
+            self.round.suppress.append((message.to, message.sender or ""))
+        elif outcome.cause is Cause.COUNTRY and message.country:
+            self.refuse(message.country)
+
+    def _slow_down(self, outcome: Outcome, now: float) -> None:
+        """A rate answer or ``Retry-After``: everybody waits; for too long a wait the run pauses."""
+        if outcome.cause is Cause.RATE:
+            wait = self._pace.refused(now, outcome.retry_after)
+            if self._only_rate_since is None:
+                self._only_rate_since = now
+            silence = now - self._only_rate_since
+            if silence > self._options.longest_hold:
+                self.end(Ended.PAUSED, why.only_rate_answers(self._gateway, silence))
+        else:
+            self._pace.hold(now + (outcome.retry_after or 0.0))
+            wait = self._pace.held(now)
+        if wait > self._options.longest_hold:
+            self.end(Ended.PAUSED, why.hold_too_long(self._gateway, wait))

@@ -1,0 +1,343 @@
+"""``send_run``: one run, from its first claim to its last outcome.
+
+One thread talks to the ledger, one event loop to the gateway. The loop below goes round whenever there is
+something to write: it hands the thread all outcomes since the last round, and takes the next claims from the
+same durable transaction. While a transaction is under way outcomes gather for the next, so the group grows
+with the load by itself. Claims are made late and few: whatever is claimed when the process is killed is
+``unknown`` afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from a2pcli.errors import GatewayUnusable, LedgerError, Problem
+from a2pcli.gateways.base import Gateway
+from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, now_ms
+from a2pcli.ledger.store import Ledger
+from a2pcli.sending import why
+from a2pcli.sending.books import Books, Round
+from a2pcli.sending.breaker import Breaker
+from a2pcli.sending.desk import RunDesk
+from a2pcli.sending.flow import Flow
+from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
+from a2pcli.sending.pace import Pace
+from a2pcli.sending.stop import StopRequest
+
+log = logging.getLogger(__name__)
+
+HORIZON = 0.5
+"""Seconds of pace that are claimed ahead, and the longest wait for which a claim is kept."""
+
+LINGER = 0.02
+"""Seconds an outcome waits for company, where nothing waits for the claims that come with it."""
+
+TICK = 0.1
+"""Seconds after which the loop looks round even if nothing happened."""
+
+SHOW_EVERY = 0.2
+"""Seconds between two calls of ``on_progress``."""
+
+LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0)
+"""Seconds between tries of a transaction that fails; after the last, sending stops."""
+
+
+async def send_run(
+    ledger: Ledger,
+    run: Run,
+    gateway: Gateway,
+    options: SendOptions,
+    *,
+    stop: StopRequest,
+    on_progress: Callable[[Progress], None],
+    clock: Callable[[], int] = now_ms,
+) -> SendResult:
+    """Send what the run still has planned, and say how it ended.
+
+    Opens the gateway and closes it; holds the run's lock meanwhile. Raises ``RunBusy`` where another process
+    has it, ``InvalidInput`` from a gateway whose settings cannot work, ``LedgerError`` when the ledger no
+    longer takes what happens (what was in flight is ``unknown`` at the next start). A gateway that cannot be
+    used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC
+    milliseconds.
+    """
+    with sender_lock(ledger, run):
+        books = Books(ledger, run, gateway.name, clock)
+        try:
+            return await _Sending(run, books, gateway, options, stop, on_progress, clock).whole()
+        finally:
+            books.close()
+
+
+class _Sending:
+    """One call of ``send_run``."""
+
+    def __init__(
+        self,
+        run: Run,
+        books: Books,
+        gateway: Gateway,
+        options: SendOptions,
+        stop: StopRequest,
+        on_progress: Callable[[Progress], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._run, self._books, self._gateway, self._options = run, books, gateway, options
+        self._stop, self._on_progress, self._clock = stop, on_progress, clock
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._started = self._shown = self._time()
+        self._kick = asyncio.Event()
+        submits = max(1, min(options.concurrency, gateway.capabilities.concurrency))
+        self._pace = Pace(options.rate)
+        self._breaker = Breaker(options.breaker, submits * max(1, gateway.capabilities.batch))
+        self._desk = RunDesk(
+            run,
+            gateway.name,
+            options,
+            self._pace,
+            self._breaker,
+            time=self._time,
+            clock=clock,
+            wake=self._kick.set,
+        )
+        self._flow = Flow(
+            gateway, self._pace, self._breaker, self._desk, submits=submits, deadline=options.submit_deadline
+        )
+        self._desk.take_back = self._flow.take_back
+        self._desk.group = max(1, submits * self._flow.batch // 2)
+        self._claim_from = 0  # UTC ms before which asking for more is pointless
+        self._is_empty = False  # the ledger had no more to claim, and nothing went back since
+        self._writing: asyncio.Future[Exchange] | None = None
+        self._dropped = False
+
+    async def whole(self) -> SendResult:
+        """Everything, in order."""
+        if self._is_expired():
+            return await self._result(Ended.EXPIRED, why.expired())
+        if self._run.not_before is not None and self._clock() < self._run.not_before:
+            return await self._result(Ended.WAITING, why.waits_until(self._run.not_before))
+        unusable: GatewayUnusable | None = None
+        try:
+            await self._gateway.open()
+        except GatewayUnusable as error:
+            unusable = error
+        try:
+            self._desk.tally = await self._books.start()
+            if unusable is not None:
+                return await self._result(Ended.PAUSED, unusable.problems[0])
+            with self._stop.heard_by(self._wake_from_anywhere):
+                await self._rounds()
+        except BaseException as error:
+            await self._save_what_can_be_saved(error)
+            raise
+        finally:
+            await self._flow.end()
+            with suppress(Exception):
+                await self._gateway.close()
+        return await self._result(self._desk.ended or Ended.FINISHED, self._desk.reason)
+
+    # -- going round ------------------------------------------------------------------------------------
+
+    async def _rounds(self) -> None:
+        while True:
+            self._look_round()
+            wait = self._wait_before_writing()
+            if wait <= 0:
+                await self._write()
+            elif await self._is_over():
+                return
+            else:
+                await self._sleep(min(wait, TICK))
+
+    def _look_round(self) -> None:
+        """Everything that can end, stop or go on without a message coming back."""
+        desk, flow, now = self._desk, self._flow, self._time()
+        if desk.defect is not None:
+            raise desk.defect
+        if self._stop.draining:
+            desk.end(Ended.INTERRUPTED, why.interrupted(hard=False))
+        if self._is_expired():
+            desk.end(Ended.EXPIRED, why.expired())
+        if self._breaker.gave_up:
+            desk.end(Ended.PAUSED, why.gateway_down(self._gateway.name, desk.last_failure))
+        if desk.ended is not None:
+            flow.closed = True
+            self._drop_what_takes_too_long(now)
+        if desk.ended is not None or self._breaker.open or self._pace.held(now) > HORIZON:
+            desk.round.release += flow.take_back()
+        flow.pump()
+        if now - self._shown >= SHOW_EVERY:
+            self._shown = now
+            self._show()
+
+    def _drop_what_takes_too_long(self, now: float) -> None:
+        too_long = now - self._desk.ended_at > self._options.drain_deadline
+        if (too_long or self._stop.hard_stop) and not self._dropped:
+            self._dropped = True
+            if self._desk.ended is Ended.INTERRUPTED and self._flow.flying:
+                self._desk.reason = why.interrupted(hard=True)
+            self._flow.drop()
+
+    def _want(self) -> int:
+        """How many more to claim now: little, and late."""
+        if self._desk.ended is not None or self._flow.closed:
+            return 0
+        now = self._time()
+        allowed = self._breaker.allowance(now)
+        if self._breaker.half_open:
+            return max(0, allowed - self._flow.flying - self._flow.ready)
+        ahead = min(2 * allowed - self._flow.flying, self._pace.within(HORIZON, now))
+        return max(0, int(ahead) - self._flow.ready)
+
+    def _wait_before_writing(self) -> float:
+        """Seconds until the next transaction should start; 0 for now."""
+        round = self._desk.round
+        if round.is_urgent:
+            return 0.0
+        want = self._want()
+        if round.settled:
+            if self._desk.ended is not None or 2 * want >= self._breaker.allowance(self._time()) > 0:
+                return 0.0
+            return LINGER - (self._time() - self._desk.round_since)
+        if want > 0 and not self._is_empty:
+            return max(0.0, (self._claim_from - self._clock()) / 1000)
+        return TICK
+
+    async def _write(self) -> None:
+        """One transaction, and what follows from it."""
+        desk = self._desk
+        round, desk.round = desk.round, Round()
+        want = self._want()
+        try:
+            exchange = await self._insist(round, want)
+        except BaseException:
+            desk.round = round.then(desk.round)
+            raise
+        if round.gives_back or round.refuse:
+            self._is_empty, self._claim_from = False, 0
+        if len(exchange.claimed) < want:
+            self._is_empty, self._claim_from = exchange.next_due is None, exchange.next_due or 0
+        desk.tally.took(exchange)
+        self._let_go(exchange.claimed)
+
+    def _let_go(self, claimed: list[Claimed]) -> None:
+        """Hand over what was claimed, except what may no longer leave."""
+        if self._desk.ended is not None:
+            self._desk.round.release += [one.message.id for one in claimed]
+            return
+        refused = self._desk.refused
+        if refused and any(one.message.country in refused for one in claimed):
+            for one in claimed:
+                if one.message.country in refused:
+                    self._desk.round.release.append(one.message.id)
+                    self._desk.refuse(one.message.country)
+            claimed = [one for one in claimed if one.message.country not in refused]
+        self._flow.offer(claimed)
+
+    async def _insist(self, round: Round, want: int) -> Exchange:
+        """Write, and again if the ledger fails; nothing leaves meanwhile."""
+        for pause in (*LEDGER_PAUSES, None):
+            self._writing = asyncio.ensure_future(self._books.write(round, want))
+            try:
+                exchange = await asyncio.shield(self._writing)
+            except LedgerError as error:
+                self._flow.closed = True
+                if pause is None or self._stop.hard_stop:
+                    raise
+                log.warning("the ledger failed, trying again: %s", error)
+                await asyncio.sleep(pause)
+            else:
+                self._writing = None
+                self._flow.closed = self._desk.ended is not None
+                return exchange
+        raise AssertionError("the last pause raises")
+
+    async def _is_over(self) -> bool:
+        """Whether nothing is under way and nothing will come."""
+        if self._flow.flying or self._flow.ready or not self._desk.round.is_empty:
+            return False
+        if self._desk.ended is not None:
+            return True
+        if not self._is_empty:
+            patience = 1000 * (self._options.longest_hold + self._options.backoff_max)
+            if self._claim_from - self._clock() > patience:
+                self._desk.end(Ended.WAITING, why.waits_until(self._claim_from))
+            return self._desk.ended is not None
+        state = (await self._books.reload()).state if self._desk.tally.left else RunState.SENDING
+        if state != RunState.SENDING:
+            self._desk.end(Ended.INTERRUPTED, why.changed_elsewhere(self._run.id, state))
+        return True
+
+    async def _sleep(self, seconds: float) -> None:
+        """Until something happens, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._kick.wait()
+        self._kick.clear()
+
+    def _wake_from_anywhere(self) -> None:
+        self._loop.call_soon_threadsafe(self._kick.set)
+
+    def _is_expired(self) -> bool:
+        return self._run.expires_at is not None and self._clock() >= self._run.expires_at
+
+    # -- coming to an end --------------------------------------------------------------------------------
+
+    async def _save_what_can_be_saved(self, error: BaseException) -> None:
+        """After a failure of the ledger, a defect or a cancellation: record what is known, if it can be."""
+        flow, desk = self._flow, self._desk
+        flow.closed = True
+        if isinstance(error, LedgerError):
+            await flow.come_home(0.0 if self._stop.hard_stop else self._options.drain_deadline)
+        flow.drop()
+        await flow.end()
+        desk.round.release += flow.take_back()
+        try:
+            if self._writing is not None and not isinstance(error, LedgerError):
+                claimed = (await self._writing).claimed
+                desk.round.release += [one.message.id for one in claimed]
+            await self._books.write(desk.round, 0)
+            await self._books.set_state(RunState.PAUSED, "sending ended by an error")
+        except Exception as again:
+            if isinstance(error, LedgerError):
+                at_stake = flow.flying + len(desk.round.settled) + len(desk.round.release)
+                raise LedgerError(*error.problems, why.ledger_failed(at_stake)) from again
+
+    async def _result(self, ended: Ended, reason: Problem | None) -> SendResult:
+        """Leave the run in the state that says how it ended."""
+        if ended is Ended.EXPIRED:
+            await self._books.expire()
+        if reason is None or reason.code != why.CHANGED_ELSEWHERE:
+            is_done = ended in (Ended.FINISHED, Ended.EXPIRED)
+            state = RunState.FINISHED if is_done else RunState.PAUSED
+            await self._books.set_state(state, None if reason is None else reason.message)
+        self._desk.tally = await self._books.totals(self._desk.tally)
+        progress = self._progress(str(ended))
+        with suppress(Exception):
+            self._on_progress(progress)
+        return SendResult(ended, reason, progress, self._time() - self._started)
+
+    def _show(self) -> None:
+        """Tell where the run is. A display that fails must not end a run."""
+        state = "sending"
+        if self._desk.ended is not None:
+            state = "stopping"
+        elif self._breaker.open or self._breaker.half_open:
+            state = "gateway-down"
+        elif self._pace.held(self._time()) > HORIZON:
+            state = "holding"
+        try:
+            self._on_progress(self._progress(state))
+        except Exception as error:
+            log.warning("the progress display failed with %s; going on without", type(error).__name__)
+            self._on_progress = lambda _progress: None
+
+    def _progress(self, state: str) -> Progress:
+        rate = self._options.rate
+        pace = rate.per_second if rate is not None and rate.unit == "messages" else None
+        here = self._flow.flying + self._flow.ready
+        return self._desk.tally.progress(state, self._time(), here, self._flow.flying, pace)

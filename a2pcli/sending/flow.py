@@ -1,0 +1,237 @@
+"""The flow from claimed messages to the gateway: who may leave when, and what came back.
+
+A few long-lived tasks submit; a plain function decides. No task, lock or queue is made for a message, and a
+task that comes back from the gateway takes its next batch in the same step when pace and breaker allow it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from a2pcli.gateways.base import Gateway
+from a2pcli.ledger.records import Claimed
+from a2pcli.messages import Cause, Outcome, Verdict
+from a2pcli.sending.breaker import Breaker
+from a2pcli.sending.pace import Pace
+
+log = logging.getLogger(__name__)
+
+BATCH_SPAN = 0.5
+"""Seconds of pace that one batch may hold: a batch of 500 at 20 a second would leave every 25 s."""
+
+LET_GO = 2.0
+"""Seconds a cancelled submit gets to end; a gateway that does not end is left behind."""
+
+
+class Desk(Protocol):
+    """What the flow asks of the run, for every message, and tells it."""
+
+    def may_leave(self, claimed: Claimed) -> bool:
+        """Whether this message may go now; False where budget or hour forbid it (the run is ending then)."""
+        ...
+
+    def departed(self, claimed: Claimed) -> None:
+        """It goes."""
+        ...
+
+    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> None:
+        """What became of a batch that left in this epoch of the breaker."""
+        ...
+
+    def broke(self, error: BaseException) -> None:
+        """A defect of the sender itself ended one of the flow's tasks."""
+        ...
+
+
+class Flow:
+    """Messages with a durable intent, waiting to leave or with the gateway."""
+
+    def __init__(
+        self, gateway: Gateway, pace: Pace, breaker: Breaker, desk: Desk, *, submits: int, deadline: float
+    ) -> None:
+        self._gateway = gateway
+        self._pace = pace
+        self._breaker = breaker
+        self._desk = desk
+        self._submits = submits
+        self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[Claimed] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._idle: list[asyncio.Future[list[Claimed]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._dropping = False
+        self._home = asyncio.Event()
+        self.batch = max(1, gateway.capabilities.batch)
+        self.flying = 0
+        self.closed = False
+        """While True nothing leaves: the run is ending, or the ledger does not take outcomes."""
+
+    @property
+    def ready(self) -> int:
+        """Claimed messages that wait to leave."""
+        return len(self._ready)
+
+    def offer(self, claimed: Sequence[Claimed]) -> None:
+        """Take claimed messages in and let go of what may leave now."""
+        self._ready.extend(claimed)
+        self.pump()
+
+    def take_back(self, country: str | None = None) -> list[int]:
+        """Ids of the messages (of a country) that have not left; they leave no more."""
+        back = [one for one in self._ready if country is None or one.message.country == country]
+        kept = [] if country is None else [one for one in self._ready if one.message.country != country]
+        self._ready = deque(kept)
+        return [one.message.id for one in back]
+
+    def pump(self) -> None:
+        """Start whatever may start. Called whenever something changed that could allow more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._ready and (self._idle or len(self._workers) < self._submits):
+            batch = self._next_batch()
+            if not batch:
+                return
+            if self._idle:
+                self._idle.pop().set_result(batch)
+            else:
+                worker = self._loop.create_task(self._work(batch))
+                self._workers.add(worker)
+                worker.add_done_callback(self._worker_done)
+
+    def drop(self) -> None:
+        """Cancel what is with the gateway; it comes back as unknown."""
+        self.closed = True
+        self._dropping = True
+        for worker in self._workers:
+            worker.cancel()
+
+    async def end(self) -> None:
+        """End the tasks. What does not end is left behind, and its messages stay as they are."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for worker in self._workers:
+            worker.cancel()
+        if self._workers:
+            await asyncio.wait(self._workers, timeout=LET_GO)
+
+    async def come_home(self, seconds: float) -> None:
+        """Wait, for so long at most, until nothing is with the gateway."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.flying:
+                    self._home.clear()
+                    await self._home.wait()
+
+    def _next_batch(self) -> list[Claimed]:
+        """The messages that may leave together now; empty if none may."""
+        if self.closed or not self._ready:
+            return []
+        now = self._loop.time()
+        free = self._breaker.allowance(now) - self.flying
+        if free <= 0:
+            return []
+        if self.batch == 1 and not self._pace.limited and not self._pace.held(now):
+            batch = [self._ready.popleft()]
+            weight = 1
+        else:
+            batch, weight = self._gather(free, now)
+        for position, one in enumerate(batch):
+            if not self._desk.may_leave(one):
+                self._ready.extendleft(reversed(batch[position:]))
+                batch = batch[:position]
+                break
+            self._desk.departed(one)
+        if not batch:
+            return []
+        self._pace.take(weight, now)
+        self.flying += len(batch)
+        return batch
+
+    def _gather(self, free: int, now: float) -> tuple[list[Claimed], int]:
+        """As large a batch as gateway, pace and breaker allow, and its weight; sets a timer if it must wait."""
+        size = self.batch
+        if self._pace.per_second is not None:
+            size = min(size, max(1, int(self._pace.per_second * BATCH_SPAN)))
+        if free < min(size, len(self._ready)) and self.flying:
+            return [], 0  # a fuller batch goes when more is free
+        size = min(size, free, len(self._ready))
+        chosen: list[Claimed] = []
+        weight = 0
+        for one in self._ready:
+            more = self._pace.weight(one.message.parts)
+            if chosen and (len(chosen) >= size or (self._pace.limited and weight + more > size)):
+                break
+            chosen.append(one)
+            weight += more
+        delay = self._pace.delay(weight, now)
+        if delay > 0:
+            self._timer = self._loop.call_later(delay, self.pump)
+            return [], 0
+        for _ in chosen:
+            self._ready.popleft()
+        return chosen, weight
+
+    def _worker_done(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        error = None if worker.cancelled() else worker.exception()
+        if error is not None:
+            self._desk.broke(error)
+
+    async def _work(self, batch: list[Claimed]) -> None:
+        while True:
+            epoch = self._breaker.epoch
+            outcomes = await self._submit(batch)
+            self.flying -= len(batch)
+            if not self.flying:
+                self._home.set()
+            self._desk.returned(batch, outcomes, epoch)
+            if self._dropping:
+                return
+            batch = self._next_batch()
+            if not batch:
+                waiting: asyncio.Future[list[Claimed]] = self._loop.create_future()
+                self._idle.append(waiting)
+                self.pump()
+                batch = await waiting
+
+    async def _submit(self, batch: list[Claimed]) -> Sequence[Outcome]:
+        """The gateway's outcomes, one for each; whatever it does wrong is an unknown outcome."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                answers = await self._gateway.submit([one.message for one in batch])
+        except TimeoutError:
+            return _unknown(batch, "no-answer", "the gateway gave no answer in time")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._dropping and task is not None and task.cancelling():
+                raise
+            return _unknown(batch, "interrupted", "stopped while the gateway had it")
+        except Exception as error:
+            # Its text may hold a number or a secret: only its name is told.
+            name = type(error).__name__
+            log.warning("gateway %s raised %s for %s", self._gateway.name, name, batch[0].message.reference)
+            return _unknown(batch, name, f"the gateway failed with {name}")
+        return _one_each(batch, answers)
+
+
+def _one_each(batch: list[Claimed], answers: object) -> Sequence[Outcome]:
+    """The answers, if they are one outcome for each message; else nobody can say whose they are."""
+    if (
+        isinstance(answers, Sequence)
+        and len(answers) == len(batch)
+        and all(isinstance(answer, Outcome) for answer in answers)
+    ):
+        return answers
+    return _unknown(batch, "bad-answer", "the gateway did not give one outcome for each message")
+
+
+def _unknown(batch: list[Claimed], code: str, detail: str) -> list[Outcome]:
+    return [Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code=code, detail=detail)] * len(batch)

@@ -1,0 +1,147 @@
+"""The pace of a run: a grid of slots, one for each message or part, that nothing runs ahead of.
+
+No burst is saved up and none is given at the start: the first second sends no more than the rate. A message of
+three parts takes three slots and leaves at the last of them. Rate answers of the gateway halve the pace, and it
+creeps back; ``Retry-After`` stops everybody until its moment.
+
+Pure: every method is told what time it is, in seconds of any steady clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal
+
+from a2pcli.sending.options import Rate
+
+CATCH_UP = 0.02
+"""Seconds of slots that may be made up for when the event loop wakes late; more would be a burst."""
+
+SLOWEST = 0.05
+"""Units a second below which rate answers do not push the pace: one message in twenty seconds."""
+
+CALM = 1.0
+"""Seconds without a rate answer after which the pace creeps up, and within which they count as one."""
+
+CREEP = 1.15
+"""How much faster each calm second makes a slowed pace: back from a half in five seconds."""
+
+
+class Pace:
+    """Says when the next message may leave. One for a run, shared by all that send."""
+
+    def __init__(self, rate: Rate | None) -> None:
+        self._limit = rate.per_second if rate else None
+        self._unit: Literal["messages", "parts"] = rate.unit if rate else "messages"
+        self._current = self._limit
+        self._next: float | None = None  # the moment of the next free slot
+        self._held_until = 0.0
+        self._changed = 0.0
+        self._deaf_until = float("-inf")
+        self._refusals = 0
+        self._recent: deque[tuple[float, int]] = deque()
+        self._recent_units = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether slots are counted at all now; without a rate they are only after a rate answer."""
+        return self._current is not None
+
+    @property
+    def per_second(self) -> float | None:
+        """Units a second now; None for as fast as the gateway takes them."""
+        return self._current
+
+    def weight(self, parts: int) -> int:
+        """Slots that a message of so many parts takes."""
+        return max(parts, 1) if self._unit == "parts" else 1
+
+    def delay(self, weight: int, now: float) -> float:
+        """Seconds until something of this weight may leave; 0 for now."""
+        held = self.held(now)
+        speed = self._creep(now)
+        if speed is None:
+            return held
+        if self._next is None:
+            self._next = now
+        return max(held, self._next + (weight - 1) / speed - now)
+
+    def take(self, weight: int, now: float) -> None:
+        """Note that something of this weight leaves now."""
+        self._note(weight, now)
+        if self._current is None:
+            return
+        step = 1 / self._current
+        first = now if self._next is None else self._next
+        last = first + (weight - 1) * step
+        self._next = max(last, now - CATCH_UP) + step
+
+    def within(self, horizon: float, now: float) -> float:
+        """How many slots come up in the next ``horizon`` seconds; infinite without a pace."""
+        if self._held_until > now + horizon:
+            return 0.0
+        if self._current is None:
+            return float("inf")
+        first = now if self._next is None else max(self._next, now - CATCH_UP, self._held_until)
+        return max(0.0, (now + horizon - first) * self._current + 1)
+
+    def hold(self, until: float) -> None:
+        """Nothing leaves before this moment (``Retry-After``)."""
+        self._held_until = max(self._held_until, until)
+
+    def held(self, now: float) -> float:
+        """Seconds for which nothing may leave, whatever the slots say."""
+        return max(0.0, self._held_until - now)
+
+    def refused(self, now: float, retry_after: float | None) -> float:
+        """A rate answer came: halve the pace, and wait. Gives the seconds that everybody waits.
+
+        A hundred answers to a hundred messages in flight are one signal: only the first of a calm
+        second counts. Without ``Retry-After`` the wait doubles with each signal, up to a minute.
+        """
+        if retry_after is not None:
+            self.hold(now + retry_after)
+        if now < self._deaf_until:
+            return self.held(now)
+        if retry_after is None:
+            self.hold(now + min(0.5 * 2.0 ** min(self._refusals, 8), 60.0))
+        self._refusals += 1
+        speed = self._current if self._current is not None else self._seen(now)
+        self._current = max(speed / 2, min(SLOWEST, speed))
+        self._next = max(now, self._held_until)
+        self._changed = self._next
+        self._deaf_until = max(now + CALM, self._held_until)
+        return self.held(now)
+
+    def answered(self) -> None:
+        """The gateway took something: the next rate answer starts from a short wait again."""
+        self._refusals = 0
+
+    def _creep(self, now: float) -> float | None:
+        """After calm seconds go a little faster, until the limit, or none where none was set; the speed now."""
+        calm = int(now - self._changed)
+        if self._current is not None and self._current != self._limit and calm >= CALM:
+            self._changed += calm
+            faster = self._current * CREEP ** min(calm, 100)
+            if self._limit is not None:
+                self._current = min(faster, self._limit)
+            else:
+                self._current = faster if faster < 4 * self._seen(now) else None
+        return self._current
+
+    def _note(self, weight: int, now: float) -> None:
+        """Keep what left in the last second, in steps of a tenth so that it stays small."""
+        recent = self._recent
+        if recent and now - recent[-1][0] < 0.1:
+            recent[-1] = (recent[-1][0], recent[-1][1] + weight)
+        else:
+            recent.append((now, weight))
+        self._recent_units += weight
+        while len(recent) > 1 and now - recent[0][0] > CALM:
+            self._recent_units -= recent.popleft()[1]
+
+    def _seen(self, now: float) -> float:
+        """Units that left in the last second, at least one."""
+        while self._recent and now - self._recent[0][0] > CALM:
+            self._recent_units -= self._recent.popleft()[1]
+        return float(max(self._recent_units, 1))

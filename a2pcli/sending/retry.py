@@ -1,0 +1,75 @@
+"""What becomes of a message after an answer: the one table that turns outcomes into states.
+
+==========================  =======================================================================
+accepted                    accepted
+rejected                    rejected; opted-out also suppresses, country also refuses the country
+unknown                     unknown, never tried again by itself
+not sent: temporary         planned again after a backoff, within ``max_attempts``; then rejected
+not sent: rate              planned again after the wait everybody keeps; not one of its attempts
+not sent: unreachable       planned again at once; the breaker decides when; not one of its attempts
+account, sender, credit     planned again; the run stops
+==========================  =======================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
+
+_FINAL = frozenset({Cause.PERMANENT, Cause.CONTENT, Cause.OPTED_OUT, Cause.COUNTRY})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Backoff in seconds: ``base`` doubled with each attempt, at most ``longest``, jittered."""
+
+    max_attempts: int = 5
+    base: float = 1.0
+    longest: float = 300.0
+
+    def backoff(self, attempts: int, chance: float) -> float:
+        """Seconds to wait after the ``attempts``-th try; ``chance`` in [0, 1) spreads it over the upper half.
+
+        The lower half is kept free so that a retry is never immediate; the upper is spread so that a
+        thousand messages refused together do not come back together.
+        """
+        full = min(self.longest, self.base * 2.0 ** min(attempts - 1, 60))
+        return full * (0.5 + chance / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The state a message goes to, when it is due again (seconds from now), and the outcome to record.
+
+    ``counted`` is False where the try says nothing about the message: the ledger does not count it.
+    """
+
+    state: State
+    outcome: Outcome
+    due_in: float | None = None
+    counted: bool = True
+
+
+def decide(outcome: Outcome, attempts: int, policy: RetryPolicy, chance: Callable[[], float]) -> Decision:
+    """What becomes of a message whose ``attempts``-th try (from 1) ended with this outcome."""
+    match outcome.verdict:
+        case Verdict.ACCEPTED:
+            return Decision(State.ACCEPTED, outcome)
+        case Verdict.UNKNOWN:
+            return Decision(State.UNKNOWN, outcome)
+    if outcome.cause in STOPS_THE_RUN:
+        return Decision(State.PLANNED, outcome, counted=False)
+    if outcome.verdict is Verdict.REJECTED or outcome.cause in _FINAL:
+        return Decision(State.REJECTED, outcome)
+    if outcome.cause is Cause.UNREACHABLE:
+        return Decision(State.PLANNED, outcome, counted=False)
+    wait = policy.backoff(attempts, chance())
+    if outcome.cause is Cause.RATE:
+        return Decision(State.PLANNED, outcome, due_in=outcome.retry_after or 0.0, counted=False)
+    if attempts >= policy.max_attempts:
+        last = outcome.detail or "a temporary error"
+        given_up = f"given up after {attempts} attempts; the last answer: {last}"
+        return Decision(State.REJECTED, replace(outcome, verdict=Verdict.REJECTED, detail=given_up))
+    return Decision(State.PLANNED, outcome, due_in=max(wait, outcome.retry_after or 0.0))

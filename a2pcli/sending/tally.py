@@ -1,0 +1,119 @@
+"""The counts behind the progress: from the ledger's totals at the start, and from every answer after it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from a2pcli.ledger.records import Claimed, Exchange, Totals
+from a2pcli.messages import Outcome, State, Verdict
+from a2pcli.sending.options import Progress
+
+MOST_CODES = 50
+"""Different codes counted one by one; a provider that makes up a new one each time fills no memory."""
+
+RATE_WINDOW = 10.0
+"""Seconds over which the rate is measured."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one run. Money in 1e-9 currency units."""
+
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    skipped: int = 0
+    retrying: int = 0
+    left: int = 0
+    spent: Counter[str] = field(default_factory=Counter)
+    """Of accepted and unknown messages: what was, or may have been, paid."""
+    flying: Counter[str] = field(default_factory=Counter)
+    """Of messages with the gateway now."""
+    codes: Counter[str] = field(default_factory=Counter)
+    _samples: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @classmethod
+    def of(cls, totals: Totals, before: Tally | None = None) -> Tally:
+        """The counts of the run by the ledger; ``before`` gives what only its sender knows."""
+        before = before or cls()
+        tally = cls(
+            skipped=before.skipped,
+            retrying=before.retrying,
+            codes=before.codes,
+            _samples=before._samples,
+            accepted=totals.count(State.ACCEPTED),
+            rejected=totals.count(State.REJECTED),
+            unknown=totals.count(State.UNKNOWN),
+            left=totals.count(State.PLANNED),
+        )
+        for state in (State.ACCEPTED, State.UNKNOWN):
+            if state in totals.states:
+                tally.spent.update(totals.states[state].cost)
+        return tally
+
+    @property
+    def done(self) -> int:
+        """Messages with a last word."""
+        return self.accepted + self.rejected + self.unknown + self.skipped
+
+    def departed(self, claimed: Claimed) -> None:
+        """A message goes to the gateway."""
+        if claimed.cost and claimed.currency:
+            self.flying[claimed.currency] += claimed.cost
+
+    def settled(self, claimed: Claimed, outcome: Outcome, state: State) -> None:
+        """A message came back."""
+        if claimed.cost and claimed.currency:
+            self.flying[claimed.currency] -= claimed.cost
+            if state in (State.ACCEPTED, State.UNKNOWN):
+                self.spent[claimed.currency] += claimed.cost
+        if state is State.ACCEPTED:
+            self.accepted += 1
+        elif state is State.REJECTED:
+            self.rejected += 1
+        elif state is State.UNKNOWN:
+            self.unknown += 1
+        if outcome.verdict is not Verdict.ACCEPTED:
+            code = outcome.code or str(outcome.cause)
+            self.codes[code if code in self.codes or len(self.codes) < MOST_CODES else "other"] += 1
+
+    def committed(self, currency: str) -> int:
+        """Spent, or about to be."""
+        return self.spent[currency] + self.flying[currency]
+
+    def took(self, exchange: Exchange) -> None:
+        """A transaction went through."""
+        self.left = exchange.left or 0
+        self.skipped += exchange.skipped
+        again = sum(one.attempts > 1 for one in exchange.claimed)
+        self.retrying = max(0, self.retrying - again)
+
+    def progress(self, state: str, now: float, here: int, flying: int, pace: float | None) -> Progress:
+        """The counts as a value.
+
+        ``here`` are claimed messages without an answer, ``flying`` those of them that left. ``pace`` is
+        messages a second allowed, for an ETA before there is a rate.
+        """
+        self._samples.append((now, self.done))
+        while len(self._samples) > 2 and now - self._samples[0][0] > RATE_WINDOW:
+            self._samples.popleft()
+        then, done_then = self._samples[0]
+        seconds = now - then
+        rate = (self.done - done_then) / seconds if seconds > 0 else 0.0
+        speed = rate or pace or 0.0
+        return Progress(
+            state=state,
+            done=self.done,
+            accepted=self.accepted,
+            rejected=self.rejected,
+            unknown=self.unknown,
+            skipped=self.skipped,
+            retrying=self.retrying,
+            left=self.left + here,
+            in_flight=flying,
+            rate=rate,
+            eta=(self.left + here) / speed if speed > 0 else None,
+            spend={currency: cost for currency, cost in self.spent.items() if cost},
+            errors_by_code=dict(self.codes),
+        )

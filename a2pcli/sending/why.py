@@ -1,0 +1,106 @@
+"""Why a run ended before its end, in words: one problem for each way, with what to do next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from a2pcli.errors import Problem
+from a2pcli.ledger.records import MONEY_UNITS
+from a2pcli.messages import Cause, Outcome
+
+CHANGED_ELSEWHERE = "changed-elsewhere"
+
+_GO_ON = "run the same command again to go on; nobody gets it twice"
+
+
+def interrupted(*, hard: bool) -> Problem:
+    """Ctrl-C, once or twice."""
+    if hard:
+        text = "stopped at once; what the gateway had just then is unknown"
+        return Problem(text, hint=f"{_GO_ON}; `a2pcli reconcile` settles what is unknown", code="interrupted")
+    return Problem("stopped; what was under way is settled", hint=_GO_ON, code="interrupted")
+
+
+def changed_elsewhere(run: str, state: str) -> Problem:
+    """Another command cancelled or paused the run meanwhile."""
+    return Problem(f"run {run} was {state} by another command", code=CHANGED_ELSEWHERE)
+
+
+def waits_until(moment: int) -> Problem:
+    """Nothing may leave before a moment (UTC milliseconds)."""
+    when = datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Problem(f"waits until {when}", hint="run the same command again then", code="waiting")
+
+
+def expired() -> Problem:
+    """The campaign's ``expires`` has passed."""
+    text = "the campaign has expired; what had not left never leaves"
+    return Problem(text, hint="schedule.expires in the campaign says when", code="expired")
+
+
+def over_budget(limit: int, currency: str) -> Problem:
+    """The next message would cost more than ``limit`` (1e-9 currency units) leaves."""
+    money = f"{(Decimal(limit) / MONEY_UNITS).normalize():f} {currency}"
+    hint = f"{_GO_ON}, with a higher --max-cost or limits.cost"
+    return Problem(f"the budget of {money} is used up", hint=hint, code="over-budget")
+
+
+def gateway_down(gateway: str, last: Outcome | None) -> Problem:
+    """The breaker gave up."""
+    text = f"gateway {gateway} does not answer"
+    if last is not None and last.cause is not Cause.UNREACHABLE:
+        text = f"gateway {gateway} gives no clear answers"
+    hint = f"{_GO_ON}; `a2pcli gateways test {gateway}` tells whether it is back"
+    return Problem(_with_answer(text, last), hint=hint, code="gateway-down")
+
+
+def hold_too_long(gateway: str, seconds: float) -> Problem:
+    """It asked for a longer wait than a run waits."""
+    text = f"gateway {gateway} asks to wait {_duration(seconds)} before the next message"
+    return Problem(text, hint="run the same command again after that", code="gateway-wait")
+
+
+def only_rate_answers(gateway: str, seconds: float) -> Problem:
+    """It has taken nothing for a long time, and says that we are too fast."""
+    text = f"gateway {gateway} has taken nothing for {_duration(seconds)} because of its rate limit"
+    return Problem(
+        text, hint="set a lower rate; the quota of the account may be used up", code="gateway-rate"
+    )
+
+
+def stopped_by(gateway: str, outcome: Outcome) -> Problem:
+    """Account, sender or credit: no message can go until a person mends it."""
+    what, hint = {
+        Cause.ACCOUNT: ("refuses the account", "check its credentials and the state of the account"),
+        Cause.SENDER: (
+            "refuses the sender",
+            "check the sender of the campaign, and that the account owns it",
+        ),
+        Cause.CREDIT: ("says the credit is used up", "top up the account"),
+    }[outcome.cause]
+    text = _with_answer(f"gateway {gateway} {what}", outcome)
+    return Problem(text, hint=f"{hint}; then {_GO_ON}", code=f"gateway-{outcome.cause}")
+
+
+def ledger_failed(in_flight: int) -> Problem:
+    """Beside the ledger's own problem: what it means for the run."""
+    text = "sending stopped, because what happens could not be recorded"
+    if in_flight:
+        text += f"; up to {in_flight} messages will show as unknown"
+    return Problem(text, hint=_GO_ON, code="sending-stopped")
+
+
+def _with_answer(text: str, outcome: Outcome | None) -> str:
+    if outcome is None:
+        return text
+    answer = outcome.detail or ""
+    if outcome.code and outcome.code not in answer:
+        answer = f"{outcome.code} {answer}".strip()
+    return f"{text}: {answer}" if answer else text
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
