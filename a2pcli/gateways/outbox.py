@@ -30,7 +30,7 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _REFERENCE = re.compile(rb'\{"reference": "([^"\\]+)"')
 # JSON escapes control characters; these three also end a line for some readers, so they are escaped too.
-_LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _UNWRITABLE = Outcome(
     Verdict.REJECTED,
     cause=Cause.CONTENT,
@@ -78,7 +78,8 @@ class OutboxGateway:
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Append the batch; accepted means on the disk."""
-        lines: list[bytes | None] = [self._line(message) for message in batch]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        lines = [self._line(message, now) for message in batch]
         whole = b"".join(line for line in lines if line is not None)
         problem = await asyncio.to_thread(self._append, whole) if whole else None
         return [
@@ -110,7 +111,7 @@ class OutboxGateway:
             return Health(False, error.problems[0].message)
         return Health(True, f"messages go to {self.path}; nothing leaves this machine")
 
-    def _line(self, message: Message) -> bytes | None:
+    def _line(self, message: Message, at: str) -> bytes | None:
         record = {
             "reference": message.reference,
             "to": message.to,
@@ -119,10 +120,13 @@ class OutboxGateway:
             "channel": message.channel,
             "media": list(message.media),
             "parts": message.parts,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "at": at,
         }
+        text = json.dumps(record, ensure_ascii=False)
+        for character, escape in _LINE_ENDS.items():
+            text = text.replace(character, escape)
         try:
-            return (json.dumps(record, ensure_ascii=False).translate(_LINE_ENDS) + "\n").encode()
+            return (text + "\n").encode()
         except UnicodeEncodeError:
             return None
 

@@ -1,0 +1,226 @@
+"""From an origin to a connected socket: names, proxies, TLS. Whatever fails here, nothing was sent.
+
+Names are kept for a few seconds (a server that closes after every answer would mean a look-up for each
+message), and of several addresses the one that worked last comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+import ssl
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from a2pcli.gateways.engine import CONNECT_TIMEOUT, NotSent
+
+NAMES_KEPT = 10.0
+"""Seconds for which a name's addresses are remembered."""
+
+_MAX_PROXY_ANSWER = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy from the environment (``HTTPS_PROXY`` and the like)."""
+
+    host: str
+    port: int
+    authorization: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes, and through what. ``host`` is ASCII, without brackets."""
+
+    secure: bool
+    host: str
+    port: int
+    proxy: Proxy | None = None
+
+    @property
+    def authority(self) -> str:
+        """``host:port`` as HTTP writes it, without the port that goes without saying."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+    @property
+    def is_relayed(self) -> bool:
+        """Through a proxy that reads the request: it is told the whole URL."""
+        return self.proxy is not None and not self.secure
+
+
+Connected = TypeVar("Connected", bound=asyncio.Protocol)
+
+
+class Dialer:
+    """Opens connections, one call one connection."""
+
+    def __init__(self, *, timeout: float = CONNECT_TIMEOUT, tls: ssl.SSLContext | None = None) -> None:
+        self._timeout = timeout
+        self._tls = tls
+        self._names: dict[tuple[str, int], tuple[float, list[str]]] = {}
+        self._looking: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
+
+    async def dial(self, route: Route, factory: Callable[[], Connected]) -> Connected:
+        """A connected protocol. Raises ``NotSent``, whatever went wrong."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._dial(route, factory)
+        except NotSent:
+            raise
+        except Exception as error:
+            raise not_sent(error) from error
+
+    async def _dial(self, route: Route, factory: Callable[[], Connected]) -> Connected:
+        hop = route.proxy or route
+        connected = await self._socket(hop.host, hop.port)
+        try:
+            if route.proxy and route.secure:
+                await _tunnel(connected, route, route.proxy)
+            _, protocol = await asyncio.get_running_loop().create_connection(
+                factory,
+                sock=connected,
+                ssl=self._context() if route.secure else None,
+                server_hostname=route.host if route.secure else None,
+            )
+        except BaseException:
+            connected.close()
+            raise
+        return protocol
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = tls_context()
+        return self._tls
+
+    async def _socket(self, host: str, port: int) -> socket.socket:
+        addresses = await self._addresses(host, port)
+        failure: OSError | None = None
+        loop = asyncio.get_running_loop()
+        for address in list(addresses):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            attempt = socket.socket(family, socket.SOCK_STREAM)
+            attempt.setblocking(False)
+            try:
+                # An address that does not answer must leave time for the next one.
+                async with asyncio.timeout(self._timeout / len(addresses)):
+                    await loop.sock_connect(attempt, (address, port))
+            except OSError as error:  # TimeoutError is one
+                attempt.close()
+                failure = error
+                continue
+            except BaseException:
+                attempt.close()
+                raise
+            if address != addresses[0]:
+                addresses.remove(address)
+                addresses.insert(0, address)
+            return attempt
+        self._names.pop((host, port), None)
+        raise failure or OSError("the name has no address")
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        """The name's addresses; look-ups of the same name at the same time are one."""
+        key = (host, port)
+        loop = asyncio.get_running_loop()
+        known = self._names.get(key)
+        if known and known[0] > loop.time():
+            return known[1]
+        task = self._looking.get(key)
+        if task is None:
+            task = self._looking[key] = loop.create_task(self._look_up(key))
+            # Everybody who waited may be gone by the time it fails; that is no reason for a complaint.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(task)
+
+    async def _look_up(self, key: tuple[str, int]) -> list[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(key[0], key[1], type=socket.SOCK_STREAM)
+        finally:
+            self._looking.pop(key, None)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        self._names[key] = (loop.time() + NAMES_KEPT, addresses)
+        return addresses
+
+
+def tls_context() -> ssl.SSLContext:
+    """Verified TLS: the system's roots and certifi's, or what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name."""
+    import certifi
+
+    context = ssl.create_default_context()
+    if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def proxy_for(secure: bool, host: str) -> Proxy | None:
+    """The proxy that the environment names for a host; None for a direct connection.
+
+    Reads what ``urllib`` reads: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, ``NO_PROXY``, the system's
+    settings on macOS and Windows. Raises ``ValueError`` for a proxy that cannot be used (SOCKS, TLS to it).
+    """
+    proxies = urllib.request.getproxies()
+    url = proxies.get("https" if secure else "http") or proxies.get("all")
+    if not url or urllib.request.proxy_bypass(host):
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme != "http":
+        raise ValueError(f"the environment names a {parts.scheme} proxy; only http:// proxies can be used")
+    if not parts.hostname:
+        raise ValueError("the environment names a proxy without a host")
+    authorization = None
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        authorization = "Basic " + base64.b64encode(pair).decode("ascii")
+    return Proxy(parts.hostname, parts.port or 80, authorization)
+
+
+async def _tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
+    """Ask the proxy for a way through to the route's host (RFC 9110, CONNECT)."""
+    loop = asyncio.get_running_loop()
+    host = f"[{route.host}]" if ":" in route.host else route.host
+    lines = [f"CONNECT {host}:{route.port} HTTP/1.1", f"Host: {host}:{route.port}"]
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    await loop.sock_sendall(connected, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        # One byte too many would be the first of the TLS handshake; a proxy sends none before ours.
+        more = await loop.sock_recv(connected, 4096)
+        answer += more
+        if not more or len(answer) > _MAX_PROXY_ANSWER:
+            raise NotSent("proxy", "the proxy closed the connection")
+    status = answer.split(b"\r\n", 1)[0].split(b" ")[1:2]
+    if not status or not status[0].startswith(b"2"):
+        code = status[0][:3].decode("ascii", "replace") if status else "garbled"
+        raise NotSent(f"proxy-{code}", f"the proxy refused the connection ({code})")
+
+
+def not_sent(error: BaseException) -> NotSent:
+    """The failure to connect as a ``NotSent`` that names its kind."""
+    match error:
+        case TimeoutError():
+            return NotSent("connect-timeout", "no connection in time")
+        case socket.gaierror():
+            return NotSent("dns", "the host's name cannot be looked up")
+        case ssl.SSLCertVerificationError():
+            return NotSent("tls", f"the certificate is not trusted: {error.verify_message}")
+        case ssl.SSLError():
+            return NotSent("tls", "no TLS connection could be made")
+        case ConnectionRefusedError():
+            return NotSent("refused", "the connection was refused")
+        case OSError():
+            return NotSent(
+                "connect", f"no connection: {os.strerror(error.errno) if error.errno else 'failed'}"
+            )
+        case UnicodeError():
+            return NotSent("dns", "the host's name is not one that can exist")
+        case _:
+            return NotSent("connect", f"no connection: {type(error).__name__}")

@@ -1,0 +1,50 @@
+"""What sends an HTTP request, and the only three ways in which that can fail.
+
+Which of them it was decides whether a message may be tried again, so an engine sorts its failures by what the
+other side can have seen, never by the name of an exception.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from a2pcli.gateways.base import HttpRequest, HttpResponse
+
+MAX_BODY = 1_000_000
+"""Bytes of an answer that are read; the rest is cut off."""
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to reach the other side, name look-up and TLS handshake included."""
+
+
+class WireError(Exception):
+    """No answer. ``code`` is a stable short name; ``detail`` a sentence without addresses or secrets."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+class NotSent(WireError):
+    """Certain: no byte of the request left."""
+
+
+class MaybeSent(WireError):
+    """The request, or a part of it, left, and no whole answer came back."""
+
+
+class Unsendable(Exception):
+    """The request cannot be written as HTTP: a line break in a header, a space in a URL. Nothing left."""
+
+
+class Engine(Protocol):
+    """Sends requests. Never sends one twice and follows no redirects."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The answer. Raises ``NotSent``, ``MaybeSent`` or ``Unsendable``, nothing else."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        ...

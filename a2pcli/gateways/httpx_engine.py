@@ -1,0 +1,108 @@
+"""The same engine on httpx: for tests with ``httpx.MockTransport``, and for networks that need what httpx can do.
+
+Choose it with ``engine: httpx`` in a gateway's block. It is many times slower than ``wire`` and just as
+careful: httpx never sends a request twice, and each of its exceptions stands in one of the two tables below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from a2pcli import __version__
+from a2pcli.gateways.base import HttpRequest, HttpResponse
+from a2pcli.gateways.engine import CONNECT_TIMEOUT, MAX_BODY, MaybeSent, NotSent, Unsendable
+
+NOTHING_LEFT: dict[type[Exception], tuple[str, str]] = {
+    httpx.ConnectTimeout: ("connect-timeout", "no connection in time"),
+    httpx.ConnectError: ("connect", "no connection"),
+    httpx.PoolTimeout: ("busy", "all connections were in use"),
+    httpx.ProxyError: ("proxy", "the proxy refused the connection"),
+}
+"""Exceptions that are raised before the first byte of a request leaves."""
+
+SOMETHING_LEFT: dict[type[Exception], tuple[str, str]] = {
+    httpx.ReadTimeout: ("timeout", "no answer in time"),
+    httpx.WriteTimeout: ("timeout", "the request could not be written in time"),
+    httpx.ReadError: ("dropped", "the connection was closed before a whole answer came"),
+    httpx.WriteError: ("dropped", "the connection was closed while the request was written"),
+    httpx.CloseError: ("dropped", "the connection could not be closed"),
+    httpx.RemoteProtocolError: ("dropped", "the connection was closed before a whole answer came"),
+    httpx.LocalProtocolError: ("garbled", "the exchange was not HTTP"),
+    httpx.DecodingError: ("garbled", "the answer could not be decoded"),
+    httpx.TooManyRedirects: ("garbled", "the answer led elsewhere"),
+}
+"""Exceptions after which the other side may have the request."""
+
+NEVER_A_REQUEST: tuple[type[Exception], ...] = (httpx.InvalidURL, httpx.UnsupportedProtocol)
+"""Exceptions that are raised for a request that cannot be written."""
+
+
+class HttpxEngine:
+    """Sends with ``httpx.AsyncClient``."""
+
+    def __init__(self, limit: int, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            limits=httpx.Limits(max_connections=limit, keepalive_expiry=1.5),
+            headers={"User-Agent": f"a2pcli/{__version__}", "Accept-Encoding": "identity"},
+            follow_redirects=False,
+        )
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The answer; see ``Engine.send``."""
+        try:
+            outgoing = self._client.build_request(
+                request.method,
+                request.url,
+                headers=[(name.encode("ascii"), value.encode()) for name, value in request.headers.items()],
+                content=request.body,
+                timeout=httpx.Timeout(request.timeout, connect=min(CONNECT_TIMEOUT, request.timeout)),
+            )
+        except Exception as error:
+            raise Unsendable("the request cannot be written as HTTP") from error
+        try:
+            # httpx bounds each read; an answer that dribbles in for ever must end too.
+            async with asyncio.timeout(CONNECT_TIMEOUT + request.timeout):
+                response = await self._client.send(outgoing, stream=True)
+                try:
+                    return HttpResponse(response.status_code, _headers(response), await _body(response))
+                finally:
+                    await response.aclose()
+        except NEVER_A_REQUEST as error:
+            raise Unsendable("the URL cannot be used") from error
+        except Exception as error:
+            raise wire_error(error) from error
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        await self._client.aclose()
+
+
+def wire_error(error: Exception) -> NotSent | MaybeSent:
+    """What an exception of httpx says about the request; one that nobody knows is a ``MaybeSent``."""
+    if isinstance(error, TimeoutError):
+        return MaybeSent("timeout", "no answer in time")
+    for kind in type(error).__mro__:
+        if kind in NOTHING_LEFT:
+            return NotSent(*NOTHING_LEFT[kind])
+        if kind in SOMETHING_LEFT:
+            return MaybeSent(*SOMETHING_LEFT[kind])
+    return MaybeSent("dropped", f"the exchange failed: {type(error).__name__}")
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+async def _body(response: httpx.Response) -> bytes:
+    """The body, at most ``MAX_BODY`` bytes of it."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        chunks.append(chunk[: MAX_BODY - size])
+        size += len(chunk)
+        if size >= MAX_BODY:
+            break
+    return b"".join(chunks)

@@ -1,0 +1,179 @@
+"""One client for every HTTP provider: what happens on the wire becomes an outcome here, once.
+
+A provider is pure functions (``base.HttpProvider``); an engine sends. Between them, this: whatever a message,
+a network or a provider's answer does, there is one outcome for each message, and it is never better than what
+is known for sure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from time import monotonic
+
+from a2pcli.errors import GatewayUnusable
+from a2pcli.gateways.base import Capabilities, Health, HttpProvider, HttpRequest, HttpResponse
+from a2pcli.gateways.engine import Engine, MaybeSent, NotSent, Unsendable
+from a2pcli.gateways.wire import WireEngine, route_of
+from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+log = logging.getLogger(__name__)
+
+REPEATS = 2
+"""How often an unclear request is repeated where an idempotency key makes that harmless."""
+
+REPEAT_WITHIN = 100.0
+"""Seconds from the first try within which the last repeat must end; the sender gives a submit 120."""
+
+LOOKUPS_AT_ONCE = 10
+
+
+class HttpGateway:
+    """A gateway made of a provider and an engine."""
+
+    def __init__(self, provider: HttpProvider, *, engine: Engine | None = None) -> None:
+        self.name = provider.name
+        self.capabilities: Capabilities = provider.capabilities
+        self.provider = provider
+        self._given = engine
+        self._engine: Engine | None = None
+
+    async def open(self) -> None:
+        """Make the engine ready. Raises ``GatewayUnusable`` for a proxy or address that cannot work."""
+        if self._engine is None:
+            request = self.provider.check_request()
+            if request is not None:
+                try:
+                    route_of(request.url)
+                except Unsendable as error:
+                    raise GatewayUnusable(f"gateway {self.name}: {error}") from error
+            self._engine = self._given or WireEngine(self.capabilities.concurrency)
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.close()
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """One request for the batch; one outcome for each message, in order. Never raises."""
+        try:
+            request = self.provider.request(batch)
+        except Exception as error:
+            # The provider could not write this batch down: nothing left.
+            log.warning("gateway %s cannot write a request: %s", self.name, type(error).__name__)
+            return [_UNWRITABLE] * len(batch)
+        outcomes = await self._once(batch, request)
+        if not self.capabilities.idempotent or not _is_unclear(outcomes):
+            return outcomes
+        return await self._repeat(batch, request, outcomes)
+
+    async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
+        """What the provider says became of these references; those it does not tell about are absent."""
+        limit = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def one(reference: str) -> tuple[str, Outcome | None]:
+            async with limit:
+                return reference, await self._look_up(reference)
+
+        answers = await asyncio.gather(*[one(reference) for reference in references])
+        return {reference: outcome for reference, outcome in answers if outcome is not None}
+
+    async def check(self) -> Health:
+        """Whether the provider is reachable and takes the credentials."""
+        request = self.provider.check_request()
+        if request is None:
+            return Health(
+                True, "the settings are complete; this provider has no harmless request to prove more"
+            )
+        try:
+            response = await self._opened().send(request)
+            return self.provider.read_check(response)
+        except (NotSent, MaybeSent) as error:
+            return Health(False, error.detail)
+        except Unsendable as error:
+            return Health(False, str(error))
+        except Exception as error:
+            return Health(False, f"the answer could not be read ({type(error).__name__})")
+
+    async def _once(self, batch: Sequence[Message], request: HttpRequest) -> Sequence[Outcome]:
+        try:
+            response = await self._opened().send(request)
+        except NotSent as error:
+            outcome = Outcome(Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code=error.code, detail=error.detail)
+            return [outcome] * len(batch)
+        except MaybeSent as error:
+            return [_unknown(error.code, error.detail)] * len(batch)
+        except Unsendable as error:
+            outcome = Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="unsendable", detail=str(error))
+            return [outcome] * len(batch)
+        return self._read(batch, response)
+
+    def _read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
+        try:
+            outcomes = self.provider.read(batch, response)
+        except Exception as error:
+            # A defect of the provider's reader must not lose the knowledge that something was sent.
+            log.warning("gateway %s cannot read an answer: %s", self.name, type(error).__name__)
+            return [_unknown("unreadable", "the answer could not be read")] * len(batch)
+        if len(outcomes) != len(batch):
+            return [_unknown("miscounted", "the answer does not say what became of each")] * len(batch)
+        return outcomes
+
+    async def _repeat(
+        self, batch: Sequence[Message], request: HttpRequest, outcomes: Sequence[Outcome]
+    ) -> Sequence[Outcome]:
+        """The same request with the same key again, soon: the only repeat that cannot deliver twice.
+
+        It happens here, within seconds, because keys are forgotten after hours: a message that stays unclear
+        is ``unknown``, and nobody sends it again by itself.
+        """
+        started = monotonic()
+        for attempt in range(1, REPEATS + 1):
+            pause = 2.0 ** (attempt - 1) * random.uniform(0.25, 0.5)
+            if monotonic() - started + pause + 2 * request.timeout > REPEAT_WITHIN:
+                break
+            await asyncio.sleep(pause)
+            again = await self._once(batch, request)
+            outcomes = [
+                new if old.verdict is Verdict.UNKNOWN and new.verdict is not Verdict.NOT_SENT else old
+                for old, new in zip(outcomes, again, strict=True)
+            ]
+            if not _is_unclear(outcomes):
+                break
+        return outcomes
+
+    async def _look_up(self, reference: str) -> Outcome | None:
+        try:
+            request = self.provider.lookup_request(reference)
+            if request is None:
+                return None
+            response = await self._opened().send(request)
+            return self.provider.read_lookup(reference, response)
+        except Exception as error:
+            # No answer tells nothing; the message stays unknown, which is the truth.
+            log.warning("gateway %s: look-up failed: %s", self.name, type(error).__name__)
+            return None
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise NotSent("closed", "the gateway is closed")
+        return self._engine
+
+
+_UNWRITABLE = Outcome(
+    Verdict.REJECTED,
+    cause=Cause.CONTENT,
+    code="unsendable",
+    detail="the message cannot be written as the provider wants it",
+)
+
+
+def _unknown(code: str, detail: str) -> Outcome:
+    return Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code=code, detail=detail)
+
+
+def _is_unclear(outcomes: Sequence[Outcome]) -> bool:
+    return any(outcome.verdict is Verdict.UNKNOWN for outcome in outcomes)
