@@ -21,8 +21,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.plans import end_id, first_id, of_run
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, Settled
-from a2pcli.ledger.tables import ROWS_PER_RUN, events, messages, runs, suppressions
-from a2pcli.messages import CLAIMED_STATES, Message, State
+from a2pcli.ledger.tables import ROWS_PER_RUN, events, is_claimed, is_waiting, messages, runs, suppressions
+from a2pcli.messages import Message, State
 from a2pcli.reasons import Reason
 
 PLANNED, SUBMITTING, SKIPPED = str(State.PLANNED), str(State.SUBMITTING), str(State.SKIPPED)
@@ -33,18 +33,12 @@ _c = messages.c
 _other = messages.alias("other")
 
 
-def _literally(value: str | Sequence[str]) -> Any:
-    """A value written into the SQL: a partial index is only used where its condition can be seen."""
-    expanding = not isinstance(value, str)
-    return bindparam(None, value, literal_execute=True, expanding=expanding)
-
-
 # Is this person in a claimed state in another row of the occasion? (the index messages_once answers)
 _reached = exists(
     select(1).where(
         _other.c.occasion == _c.occasion,
         _other.c.person == _c.person,
-        _other.c.state.in_(_literally([str(state) for state in CLAIMED_STATES])),
+        is_claimed(_other.c.state),
     )
 )
 _opted_out = exists(
@@ -71,10 +65,7 @@ _candidate = select(
 
 _waited = (
     _candidate.where(
-        _c.run == bindparam("run"),
-        _c.state == _literally(PLANNED),
-        _c.due_at.is_not(None),
-        _c.due_at <= bindparam("now"),
+        _c.run == bindparam("run"), is_waiting(_c.state, _c.due_at), _c.due_at <= bindparam("now")
     )
     .order_by(_c.due_at)
     .limit(bindparam("want"))
@@ -86,9 +77,7 @@ _fresh = (
     .order_by(_c.id)
     .limit(bindparam("want"))
 )
-_next_due = select(func.min(_c.due_at)).where(
-    _c.run == bindparam("run"), _c.state == _literally(PLANNED), _c.due_at.is_not(None)
-)
+_next_due = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), is_waiting(_c.state, _c.due_at))
 _claim = (
     update(messages)
     .where(_c.id == bindparam("b_id"), _c.state == PLANNED)

@@ -11,18 +11,16 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import InvalidInput, Problem, UsageError
-from a2pcli.ledger.claims import _literally
 from a2pcli.ledger.plans import end_id, first_id, of_run, run_from_row
 from a2pcli.ledger.records import RESUMABLE, Event, HistoryEntry, Run, StateTotals, Totals
-from a2pcli.ledger.tables import events, messages, runs
-from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.ledger.tables import events, is_claimed, messages, runs
+from a2pcli.messages import State
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 _c = messages.c
-_CLAIMED = _literally([str(state) for state in CLAIMED_STATES])
 
 
 def run_by_id(connection: Connection, id: str) -> Run:
@@ -64,7 +62,7 @@ def reached(connection: Connection, occasion: int) -> np.ndarray[Any, np.dtype[n
 
     query = (
         select(_c.person)
-        .where(_c.occasion == occasion, _c.state.in_(_CLAIMED), _c.person.is_not(None))
+        .where(_c.occasion == occasion, is_claimed(_c.state), _c.person.is_not(None))
         .order_by(_c.person)
     )
     parts = [
@@ -93,7 +91,7 @@ def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:
             raise InvalidInput(problem)
         for run in found:
             query = select(_c.address).where(
-                of_run(run), _c.state.in_(_CLAIMED), _c.state != str(State.REJECTED)
+                of_run(run), is_claimed(_c.state), _c.state != str(State.REJECTED)
             )
             for chunk in connection.execute(query).scalars().partitions(100_000):
                 arrays.append(pa.array(chunk, pa.string()))

@@ -7,7 +7,20 @@ the address 1.9x). Moments are UTC milliseconds since 1970. Money is an integer 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    literal,
+    or_,
+)
+from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.messages import CLAIMED_STATES, State
 
@@ -85,25 +98,40 @@ messages = Table(
     Column("code", Text),
 )
 
-_is_claimed = messages.c.state.in_([str(state) for state in CLAIMED_STATES])
 
+def is_claimed(state: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a state is one of ``CLAIMED_STATES``, in the very words of the index ``messages_once``.
+
+    SQLite uses a partial index only for a query that repeats its condition. And not with IN: for a list
+    SQLite builds a small tree at every insert, which made a plan of a million rows 2x slower (measured).
+    """
+    return or_(*(state == literal(str(claimed), literal_execute=True) for claimed in CLAIMED_STATES))
+
+
+# The last guard against messaging anybody twice: one claimed row a person and occasion.
 Index(
     "messages_once",
     messages.c.occasion,
     messages.c.person,
     unique=True,
-    sqlite_where=_is_claimed,
-    postgresql_where=_is_claimed,
+    sqlite_where=is_claimed(messages.c.state),
+    postgresql_where=is_claimed(messages.c.state),
 )
 
 # Rows that wait for an hour, or for another try. Rows that never waited are not in it: it costs a plan nothing.
-_is_waiting = (messages.c.state == str(State.PLANNED)) & messages.c.due_at.is_not(None)
+
+
+def is_waiting(state: ColumnElement[str], due_at: ColumnElement[int]) -> ColumnElement[bool]:
+    """Planned, with a moment before which it must not go; in the words of the index ``messages_waiting``."""
+    return due_at.is_not(None) & (state == literal(str(State.PLANNED), literal_execute=True))
+
+
 Index(
     "messages_waiting",
     messages.c.run,
     messages.c.due_at,
-    sqlite_where=_is_waiting,
-    postgresql_where=_is_waiting,
+    sqlite_where=is_waiting(messages.c.state, messages.c.due_at),
+    postgresql_where=is_waiting(messages.c.state, messages.c.due_at),
 )
 
 events = Table(
