@@ -1,0 +1,86 @@
+"""Prints each message for a person to read, and says that it is not sent.
+
+It prints on stderr: stdout belongs to a command's result, which ``--json`` promises to be one document.
+Nothing is masked, since seeing what would leave is the whole purpose; control characters are shown escaped,
+so that no contact file can drive the terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from a2pcli.gateways.base import Capabilities, Health
+from a2pcli.gateways.settings import GatewayBlock, read_block
+from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+# Besides C0 and C1: marks that reorder what is shown, and line separators.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class ConsoleBlock(GatewayBlock):
+    """Settings of the console."""
+
+
+class ConsoleGateway:
+    """Prints on stderr; nothing leaves."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        block = read_block(ConsoleBlock, name, settings)
+        self.name = name
+        self.capabilities = Capabilities(channels=frozenset({"sms", "mms"}), batch=100, concurrency=1)
+        self._sender = block.sender
+
+    async def open(self) -> None:
+        """Nothing to make ready."""
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Print the batch."""
+        text = "".join(self._shown(message) for message in batch)
+        try:
+            await asyncio.to_thread(_print, text)
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            failed = Outcome(
+                Verdict.NOT_SENT,
+                cause=Cause.UNREACHABLE,
+                code=type(error).__name__,
+                detail="nothing can be printed",
+            )
+            return [failed] * len(batch)
+        return [Outcome(Verdict.ACCEPTED, message.reference) for message in batch]
+
+    async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
+        """Nothing is remembered, so nothing can be told."""
+        return {}
+
+    async def check(self) -> Health:
+        """Always well."""
+        return Health(True, "messages are printed; nothing leaves this machine")
+
+    def _shown(self, message: Message) -> str:
+        sender = message.sender or self._sender
+        parts = "1 part" if message.parts == 1 else f"{message.parts} parts"
+        head = f"[not sent] {message.reference} to {message.to}"
+        if sender:
+            head += f" from {sender}"
+        lines = [f"{head} ({message.channel}, {parts})"]
+        lines += [f"    {line}" for line in message.body.split("\n")]
+        lines += [f"    with {url}" for url in message.media]
+        return "".join(_CONTROL.sub(_escaped, line) + "\n" for line in lines)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _print(text: str) -> None:
+    encoding = sys.stderr.encoding or "utf-8"
+    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stderr.flush()
