@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 # Length of the escapes that are longer than two characters (YAML 1.1, section 5.6).
 _LONG_ESCAPES = {"x": 4, "u": 6, "U": 10}
+_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
 def offset_in_source(
@@ -52,6 +55,8 @@ def _skip_blank(text: str, at: int, end: int, style: str | None) -> int:
 
 def _typed_length(text: str, at: int, style: str | None) -> int:
     if style == '"' and text[at] == "\\":
+        if _PAIR.match(text, at):
+            return 12
         return _LONG_ESCAPES.get(text[at + 1 : at + 2], 2)
     if style == "'" and text[at] == "'":
         return 2

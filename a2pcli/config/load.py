@@ -137,12 +137,14 @@ def at_gateway_key(loaded: LoadedSettings, problem: Problem) -> Problem:
     loc: tuple[str | int, ...] = ("gateways",)
     rest = found[1]
     while rest:
-        # Names may hold dots themselves: the longest key that the file has wins.
-        names = [rest[:end] for end in _dots(rest) if loaded.document.has((*loc, rest[:end]))]
-        if not names:
+        # Names may hold dots themselves: the longest key that the file has wins. Items have numbers.
+        steps = [(rest[:end], end) for end in _dots(rest)]
+        steps = [(int(name) if name.isdigit() else name, end) for name, end in steps]
+        known = [(step, end) for step, end in steps if loaded.document.has((*loc, step))]
+        if not known:
             break
-        loc = (*loc, names[-1])
-        rest = rest[len(names[-1]) + 1 :]
+        loc = (*loc, known[-1][0])
+        rest = rest[known[-1][1] + 1 :]
     line, column = loaded.document.place(loc, of="key")
     return replace(problem, path=loaded.document.path, line=line, column=column)
 
@@ -186,7 +188,7 @@ def ledger_url(loaded: LoadedSettings, environ: Mapping[str, str] | None = None)
         )
     from sqlalchemy.engine import URL
 
-    file = (loaded.folder / Path(place).expanduser()).absolute()
+    file = (loaded.folder / Path(place).expanduser()).resolve()
     return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 

@@ -7,14 +7,17 @@ and every scalar stays the text that was typed (``21:00``, ``NO``, ``0712345670`
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from a2pcli.config.syntax import YamlFault, explain_syntax
+from a2pcli.config.syntax import YamlFault, beyond_unicode, explain_syntax
 
 DEEPEST = 20
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(slots=True)
@@ -75,7 +78,23 @@ def compose(text: str) -> Node | None:
                     raise YamlFault(node.start, f"nested more than {DEEPEST} levels deep")
     except yaml.MarkedYAMLError as error:
         raise explain_syntax(text, error) from None
+    except (ValueError, OverflowError):
+        # PyYAML makes characters of escapes and numbers of %YAML without asking whether there are such.
+        raise beyond_unicode(text) from None
     return roots[0] if roots else None
+
+
+def _whole(event: yaml.ScalarEvent) -> str:
+    """The value; ``"\\uD83C\\uDF38"``, as JSON escapes an emoji, becomes the one character it stands for."""
+    value: str = event.value
+    if not _SURROGATE.search(value):
+        return value
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise YamlFault(
+            _start(event), "half a character: a '\\uD8..' escape without its other half"
+        ) from None
 
 
 def _start(event: yaml.Event) -> int:
@@ -90,7 +109,7 @@ def _index(mark: Any) -> int:
 def _node_of(event: yaml.Event) -> Node | None:
     if isinstance(event, yaml.ScalarEvent):
         style = event.style if event.style in ("'", '"', "|", ">") else None
-        return Scalar(event.value, _start(event), _index(event.end_mark), style)
+        return Scalar(_whole(event), _start(event), _index(event.end_mark), style)
     if isinstance(event, yaml.SequenceStartEvent):
         return Sequence(_start(event))
     if isinstance(event, yaml.MappingStartEvent):

@@ -36,6 +36,16 @@ def explain_syntax(text: str, error: yaml.MarkedYAMLError) -> YamlFault:
     return YamlFault(at, f"not valid YAML: {problem}")
 
 
+def beyond_unicode(text: str) -> YamlFault:
+    """The fault of an escape whose number is beyond the last character there is."""
+    for escape in re.finditer(r"\\U([0-9A-Fa-f]{8})", text):
+        if int(escape[1], 16) > 0x10FFFF:
+            return YamlFault(
+                escape.start(), f"'{escape[0]}' stands for no character", "write the character itself"
+            )
+    return YamlFault(0, "not valid YAML")
+
+
 def _cannot_start(text: str, at: int, opened: int, found: re.Match[str]) -> YamlFault:
     at = opened if found.re is not _TOKEN else at
     char = text[at : at + 1]
@@ -156,6 +166,10 @@ _TOKEN = re.compile(r"cannot start any token")
 
 _RULES: tuple[tuple[re.Pattern[str], Callable[[str, int, int, re.Match[str]], YamlFault]], ...] = (
     (_TOKEN, _cannot_start),
+    (
+        re.compile(r"(scanning an (alias|anchor)|parsing a tag|scanning a tag|undefined tag handle)"),
+        _cannot_start,
+    ),
     (re.compile(r"mapping values are not allowed"), _colon),
     (re.compile(r"could not find expected ':'"), _missing_colon),
     (re.compile(r"quoted scalar: found unexpected (end of stream|document separator)"), _unclosed_quote),
@@ -166,7 +180,6 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str, int, int, re.Match[str]], Ya
     (re.compile(r"expected <block end>, but found '(.*)'"), _block_end),
     (re.compile(r"sequence entries are not allowed"), _list_after_key),
     (re.compile(r"mapping keys are not allowed"), _question),
-    (re.compile(r"(scanning an (alias|anchor)|parsing a tag|scanning a tag)"), _cannot_start),
     (re.compile(r"expected the node content.*"), _cannot_start),
     (re.compile(r"(directive|<document start>|incompatible YAML document)"), _directive),
 )

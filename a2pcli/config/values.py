@@ -24,9 +24,9 @@ _SECONDS = {
     "hour": 3600,
     "day": 86400,
 }
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(parts?|messages?)?\s*(?:/|per)\s*([a-z]+)", re.IGNORECASE)
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]{3})|([A-Za-z]{3})\s*(\d+(?:\.\d+)?)")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(parts?|messages?)?\s*(?:/|per)\s*([a-z]+)", re.IGNORECASE | re.ASCII)
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%", re.ASCII)
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]{3})|([A-Za-z]{3})\s*(\d+(?:\.\d+)?)", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d?:\d\d(?::\d\d)?\s*(?:Z|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
 )
