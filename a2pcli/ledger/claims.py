@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from a2pcli.ledger.optouts import binds
-from a2pcli.ledger.plans import end_id, first_id, of_run
+from a2pcli.ledger.plans import UNCOUNTED, changed, end_id, first_id, of_run
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, Settled
 from a2pcli.ledger.tables import ROWS_PER_RUN, events, is_claimed, is_waiting, messages, runs, suppressions
 from a2pcli.messages import Message, State
@@ -143,6 +143,7 @@ def start(connection: Connection, run: Run, now: int) -> tuple[int, Progress]:
             state_reason=None,
             started_at=func.coalesce(runs.c.started_at, now),
             finished_at=None,
+            **UNCOUNTED,
         )
     )
     add_run_event(connection, run, RunState.SENDING, None, now)
@@ -203,6 +204,8 @@ def exchange(
     claimed: list[Claimed] = []
     skipped = 0
     state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
+    if settled and state != RunState.SENDING:
+        changed(connection, run)
     next_due: int | None = None
     if want > 0 and state == RunState.SENDING:
         parameters = {
@@ -324,6 +327,7 @@ def settle_unknown(
         ids = [id for id in ids if id in wanted]
     if not ids:
         return 0
+    changed(connection, run)
     again = state is State.PLANNED
     connection.execute(
         update(messages)
@@ -365,6 +369,7 @@ def end_planned(
         query.values(state=str(state), reason=str(reason), due_at=None, settled_at=now)
     ).rowcount
     if done:
+        changed(connection, run)
         # One event for all of them: each row carries its own reason and moment.
         detail = f"{done} messages" + (f" to {country}" if country else "")
         connection.execute(
@@ -379,7 +384,7 @@ def set_run_state(connection: Connection, run: Run, state: str, reason: str | No
     connection.execute(
         update(runs)
         .where(runs.c.number == run.number)
-        .values(state=str(state), state_reason=reason, finished_at=now if ended else None)
+        .values(state=str(state), state_reason=reason, finished_at=now if ended else None, **UNCOUNTED)
     )
     add_run_event(connection, run, state, reason, now)
 

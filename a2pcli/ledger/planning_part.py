@@ -111,7 +111,9 @@ class PlanningPart(LedgerCore):
             return queries.run_by_id(connection, id)
 
     @speaks_plainly
-    def runs(self, limit: int | None = None, campaign: str | None = None) -> list[Run]:
-        """Runs, newest first."""
+    def runs(
+        self, limit: int | None = None, campaign: str | None = None, without: Sequence[str] = ()
+    ) -> list[Run]:
+        """Runs, newest first, but for those in the states ``without``."""
         with self._reading() as connection:
-            return queries.list_runs(connection, limit, campaign)
+            return queries.list_runs(connection, limit, campaign, without)

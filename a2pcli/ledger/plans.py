@@ -44,6 +44,15 @@ def end_id(run: Run) -> int:
     return (run.number + 1) * ROWS_PER_RUN
 
 
+UNCOUNTED = {"totals": None, "changes": runs.c.changes + 1}
+"""Goes into every change of a run that may change its rows: a count kept before does not hold; see ``counting``."""
+
+
+def changed(connection: Connection, run: Run) -> None:
+    """Rows of the run changed while nobody sends it."""
+    connection.execute(update(runs).where(runs.c.number == run.number).values(**UNCOUNTED))
+
+
 def of_run(run: Run) -> Any:
     """The condition for the messages of a run: a range of the primary key."""
     return (messages.c.id >= first_id(run)) & (messages.c.id < end_id(run))
@@ -130,7 +139,9 @@ def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) ->
     """Take the rows of an unsent run away; the run itself stays, as history."""
     connection.execute(delete(messages).where(of_run(run)))
     connection.execute(
-        update(runs).where(runs.c.number == run.number).values(state=str(state), state_reason=reason)
+        update(runs)
+        .where(runs.c.number == run.number)
+        .values(state=str(state), state_reason=reason, **UNCOUNTED)
     )
     connection.execute(
         insert(events).values(run=run.number, at=now_ms(), kind="run", code=str(state), detail=reason)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.ledger import optouts, queries
+from sqlalchemy.exc import SQLAlchemyError
+
+from a2pcli.ledger import counting, optouts, queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import (
@@ -111,9 +114,40 @@ class ReadingPart(LedgerCore):
 
     @speaks_plainly
     def totals(self, run: Run) -> Totals:
-        """The run counted, in one pass over its rows."""
+        """The run counted: in one pass over its rows, unless a count that still holds is kept with the run."""
         with self._reading() as connection:
-            return queries.totals(connection, run)
+            known, changes = counting.kept(connection, run)
+            if known is not None:
+                return known
+            counted = counting.count(connection, run)
+        # Keeping it only saves time: a ledger that cannot be written just now can still be read.
+        with suppress(SQLAlchemyError), self.engine.begin() as connection:
+            counting.keep(connection, run, counted, changes)
+        return counted
+
+    def row_columns(
+        self,
+        run: Run,
+        *,
+        states: Sequence[str] | None = None,
+        reasons: Sequence[str] | None = None,
+        chunk: int = 20_000,
+    ) -> Iterator[dict[str, Sequence[Any]]]:
+        """The run's rows in the file's order, chunk by chunk, as parallel columns of the messages table.
+
+        ``states`` and ``reasons`` narrow them. Each chunk is a short read of its own.
+        """
+        after: int | None = None
+        while True:
+            with plainly(self.url), self._reading() as connection:
+                wanted = queries.Wanted(states, reasons)
+                found = queries.columns_after(connection, run, after, chunk, wanted)
+            ids = found["id"]
+            if ids:
+                yield found
+                after = ids[-1]
+            if len(ids) < chunk:
+                return
 
     def rows(
         self, run: Run, *, states: Sequence[str] | None = None, chunk: int = 10_000
@@ -125,7 +159,7 @@ class ReadingPart(LedgerCore):
         after: int | None = None
         while True:
             with plainly(self.url), self._reading() as connection:
-                found = queries.rows_after(connection, run, after, chunk, states)
+                found = queries.rows_after(connection, run, after, chunk, queries.Wanted(states))
             if found:
                 yield found
                 after = found[-1]["id"]

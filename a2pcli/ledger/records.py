@@ -234,17 +234,37 @@ class StateTotals:
 class Totals:
     """A run counted. ``rows`` is the sum of ``by_state``; every other table is a cut through the same rows.
 
-    ``states`` holds parts and cost by state. ``by_reason`` counts rows that got nothing, by reason code.
-    ``by_country`` is country -> state -> messages, without excluded rows. ``by_code`` is state -> provider's
-    code -> messages.
+    ``states`` holds parts and cost by state. ``reasons`` is state -> reason code -> rows that got nothing.
+    ``by_code`` is state -> provider's code -> messages, ``code_sentences`` what the provider said with it.
+    ``countries`` is country -> state -> sums, without excluded rows. ``by_variant`` is variant -> state ->
+    rows, with those excluded after the variant was drawn.
     """
 
     rows: int
     by_state: Mapping[str, int]
-    by_reason: Mapping[str, int]
     states: Mapping[str, StateTotals]
-    by_country: Mapping[str, Mapping[str, int]]
+    reasons: Mapping[str, Mapping[str, int]]
     by_code: Mapping[str, Mapping[str, int]]
+    code_sentences: Mapping[str, str]
+    countries: Mapping[str, Mapping[str, StateTotals]]
+    by_variant: Mapping[str, Mapping[str, int]]
+
+    @property
+    def by_reason(self) -> dict[str, int]:
+        """Rows that got nothing, by reason code, whatever their state."""
+        together: dict[str, int] = {}
+        for counts in self.reasons.values():
+            for reason, count in counts.items():
+                together[reason] = together.get(reason, 0) + count
+        return together
+
+    @property
+    def by_country(self) -> dict[str, dict[str, int]]:
+        """Country -> state -> messages, without excluded rows."""
+        return {
+            country: {state: one.messages for state, one in states.items()}
+            for country, states in self.countries.items()
+        }
 
     def count(self, *states: str) -> int:
         """How many messages are in these states."""

@@ -78,6 +78,7 @@ class Ledger(PlanningPart, ReadingPart):
         """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
         with self._sending_transaction() as connection:
             back = claims.release(connection, message_ids)
+            plans.changed(connection, run)
         self._gained(run, back)
 
     def _gained(self, run: Run, count: int) -> None:

@@ -56,6 +56,9 @@ runs = Table(
     # JSON: what the plan found (counts, cost, samples) and how it is to be sent (pace, media, limits).
     Column("summary", Text),
     Column("sending", Text),
+    # JSON: the run counted, kept while nobody changes it; see ``counting``.
+    Column("totals", Text),
+    Column("changes", Integer, nullable=False, server_default="0"),
 )
 
 occasions = Table(

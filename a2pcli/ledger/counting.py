@@ -1,0 +1,183 @@
+"""A run counted, and the count kept: a pass over a million rows costs a second, a list of fifty runs must not.
+
+A count is kept with the run only while nobody sends it, and whatever changes a row then calls
+``plans.changed``, which takes the kept count away. ``runs.changes`` tells a count that was made meanwhile
+from one that still holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger.plans import of_run
+from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
+from a2pcli.ledger.tables import messages, runs
+from a2pcli.messages import State
+
+SHAPE = 1
+"""Of the kept document; another one is counted again."""
+
+_c = messages.c
+
+
+def kept(connection: Connection, run: Run) -> tuple[Totals | None, int]:
+    """The count kept with the run, or None, and the number of changes that a count made now belongs to."""
+    row = connection.execute(
+        select(runs.c.totals, runs.c.changes).where(runs.c.number == run.number)
+    ).one_or_none()
+    if row is None:
+        return None, 0
+    return _read(row.totals), row.changes
+
+
+def keep(connection: Connection, run: Run, totals: Totals, changes: int) -> None:
+    """Keep a count, unless the run is being made or sent, or has changed since."""
+    moving = (str(RunState.PLANNING), str(RunState.SENDING))
+    connection.execute(
+        update(runs)
+        .where(runs.c.number == run.number, runs.c.changes == changes, runs.c.state.not_in(moving))
+        .values(totals=_written(totals))
+    )
+
+
+def count(connection: Connection, run: Run) -> Totals:
+    """The run counted, in one pass over its rows."""
+    keys = (_c.state, _c.reason, _c.country, _c.currency, _c.code, _c.variant)
+    query = (
+        select(
+            *keys,
+            func.count(),
+            func.sum(_c.parts),
+            func.sum(_c.cost),
+            func.count(_c.cost),
+            func.min(_c.detail),
+        )
+        .where(of_run(run))
+        .group_by(*keys)
+    )
+    tally = _Tally()
+    for row in connection.execute(query):
+        tally.add(*row)
+    return tally.totals()
+
+
+class _Sum:
+    """What some messages add up to, while it grows."""
+
+    def __init__(self) -> None:
+        self.messages = self.parts = self.unpriced = 0
+        self.cost: dict[str, int] = defaultdict(int)
+
+    def add(self, many: int, parts: int, currency: str | None, cost: int, priced: int) -> None:
+        self.messages += many
+        self.parts += parts
+        self.unpriced += many - priced
+        if currency is not None and priced:
+            self.cost[currency] += cost
+
+    def totals(self) -> StateTotals:
+        return StateTotals(self.messages, self.parts, dict(self.cost), self.unpriced)
+
+
+class _Tally:
+    """Adds up the groups of the query."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, _Sum] = defaultdict(_Sum)
+        self.countries: dict[str, dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
+        self.reasons: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self.codes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self.variants: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self.sentences: dict[str, tuple[int, str]] = {}
+
+    def add(
+        self,
+        state: str,
+        reason: str | None,
+        country: str | None,
+        currency: str | None,
+        code: str | None,
+        variant: str | None,
+        many: int,
+        parts: int | None,
+        cost: int | None,
+        priced: int,
+        detail: str | None,
+    ) -> None:
+        sums = (many, int(parts or 0), currency, int(cost or 0), priced)
+        self.states[state].add(*sums)
+        if country is not None and state != State.SKIPPED:
+            self.countries[country][state].add(*sums)
+        for table, key in ((self.reasons, reason), (self.codes, code)):
+            if key is not None:
+                table[state][key] += many
+        if variant is not None:
+            self.variants[variant][state] += many
+        if code is not None and detail is not None and many > self.sentences.get(code, (0, ""))[0]:
+            self.sentences[code] = (many, detail)
+
+    def totals(self) -> Totals:
+        states = {state: one.totals() for state, one in sorted(self.states.items())}
+        return Totals(
+            rows=sum(one.messages for one in states.values()),
+            by_state={state: one.messages for state, one in states.items()},
+            states=states,
+            reasons=_plain(self.reasons),
+            by_code=_plain(self.codes),
+            code_sentences={code: sentence for code, (_, sentence) in sorted(self.sentences.items())},
+            countries={
+                country: {state: one.totals() for state, one in sorted(of.items())}
+                for country, of in sorted(self.countries.items())
+            },
+            by_variant=_plain(self.variants),
+        )
+
+
+def _plain(table: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    return {key: dict(sorted(counts.items())) for key, counts in sorted(table.items())}
+
+
+def _written(totals: Totals) -> str:
+    document: dict[str, Any] = {
+        "shape": SHAPE,
+        "states": {state: _sums(one) for state, one in totals.states.items()},
+        "reasons": totals.reasons,
+        "codes": totals.by_code,
+        "sentences": totals.code_sentences,
+        "countries": {
+            country: {state: _sums(one) for state, one in of.items()}
+            for country, of in totals.countries.items()
+        },
+        "variants": totals.by_variant,
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _sums(one: StateTotals) -> list[Any]:
+    return [one.messages, one.parts, dict(one.cost), one.unpriced]
+
+
+def _read(text: str | None) -> Totals | None:
+    document = json.loads(text) if text else {}
+    if document.get("shape") != SHAPE:
+        return None
+    states = {state: StateTotals(*sums) for state, sums in document["states"].items()}
+    return Totals(
+        rows=sum(one.messages for one in states.values()),
+        by_state={state: one.messages for state, one in states.items()},
+        states=states,
+        reasons=document["reasons"],
+        by_code=document["codes"],
+        code_sentences=document["sentences"],
+        countries={
+            country: {state: StateTotals(*sums) for state, sums in of.items()}
+            for country, of in document["countries"].items()
+        },
+        by_variant=document["variants"],
+    )
