@@ -1,0 +1,147 @@
+"""The answers about a column of numbers: kept as small integers row by row, made into text once at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.contacts import phone_fiction, phone_judge
+from a2pcli.contacts.phone_plans import REGION_NUMBERS, REGIONS, TYPES, Flags, Numbers, matches, pick, replaced
+from a2pcli.contacts.phone_plans import lengths as byte_lengths
+from a2pcli.contacts.phone_readings import BITS, NO_REGION, UNKNOWN_CODE, Readings
+from a2pcli.contacts.phone_text import Digits
+from a2pcli.contacts.phone_types import REPAIRS, PhonePolicy, PhoneResult
+from a2pcli.reasons import Reason
+
+TEXT = pd.ArrowDtype(pa.string())
+
+_REASONS: tuple[str | None, ...] = (None, *Reason)
+_REASON_NUMBERS = {reason: number for number, reason in enumerate(_REASONS)}
+_CODE_TEXTS = pa.array([f"+{code}" for code in range(1000)], pa.string())
+
+
+class Column:
+    """What is known of each row; `frame` gives it in the shape `normalise_column` promises."""
+
+    def __init__(self, count: int) -> None:
+        self.unsure = np.zeros(count, bool)
+        self.kind = np.zeros(count, np.int8)
+        self.country = np.zeros(count, np.int16)
+        self.repairs = np.zeros(count, np.int32)
+        self.reason = np.zeros(count, np.int8)
+        self.detail = np.zeros(count, np.int32)
+        self.number = pa.nulls(count, pa.string())
+        self._details: dict[str | None, int] = {None: 0}
+        self._put: dict[int, str | None] = {}
+
+    def put(self, place: int, result: PhoneResult) -> None:
+        """Take the judge's answer for a row."""
+        self._put[place] = result.number
+        self.kind[place] = TYPES.index(result.type or "")
+        self.country[place] = REGION_NUMBERS[result.country or ""]
+        self._say(place, result.reason, result.detail, result.repairs)
+
+    def refuse(self, place: int, digits: Digits) -> None:
+        """A row whose text alone is reason enough."""
+        self._say(place, digits.reason, digits.detail, digits.repairs)
+
+    def _say(self, place: int, reason: Reason | None, detail: str | None, repairs: tuple[str, ...]) -> None:
+        self.reason[place] = _REASON_NUMBERS[reason]
+        self.detail[place] = self._detail_number(detail)
+        self.repairs[place] = sum(map(BITS.__getitem__, repairs))
+
+    def _detail_number(self, detail: str | None) -> int:
+        return self._details.setdefault(detail, len(self._details))
+
+    def settle(self, places: Numbers, readings: Readings, trunk_zero: Flags, policy: PhonePolicy) -> None:
+        """Apply the policy to the readings of some rows (`phone_judge.settle`)."""
+        kind, country = readings.kind.copy(), readings.country.copy()
+        self.unsure[places] = readings.unsure | (trunk_zero & (kind == 0))
+        refused = np.zeros(len(places), dtype=bool)
+        for code in phone_fiction.FICTIONAL:
+            self._fiction(places, readings, code, refused if not policy.allow_fictional else None, kind, country)
+        self.kind[places], self.country[places], self.repairs[places] = kind, country, readings.repairs
+        accepted = np.array([bool(name) and phone_judge.accepts(name, policy) for name in TYPES])[kind]
+        self._not_mobile(places, readings, kind, ~refused & (kind > 0) & ~accepted)
+        self._invalid(places, readings, ~refused & (kind == 0) & ~self.unsure[places])
+        good = accepted & ~refused
+        numbers = pc.binary_join_element_wise(_CODE_TEXTS.take(pa.array(readings.code)), readings.national, "")
+        if not good.all():
+            numbers = pc.if_else(pa.array(good), numbers, pa.scalar(None, pa.string()))
+        self.number = numbers if len(places) == len(self.kind) else replaced(self.number, places, numbers)
+
+    def _fiction(
+        self, places: Numbers, readings: Readings, code: int, refused: Flags | None,
+        kind: np.ndarray, country: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Refuse numbers reserved for fiction; or give those that no plan has their type."""
+        here = np.flatnonzero(readings.code == code)
+        if not len(here):
+            return
+        national = readings.national if len(here) == len(kind) else pick(readings.national, here)
+        fictional = here[matches(national, phone_fiction.FICTIONAL[code])]
+        if refused is not None:
+            refused[fictional] = True
+            self.reason[places[fictional]] = _REASON_NUMBERS[Reason.INVALID_NUMBER]
+            self.detail[places[fictional]] = self._detail_number(phone_fiction.WORDS[code])
+        elif len(fictional) and code in phone_fiction.UNPLANNED_MOBILES:
+            pattern = phone_fiction.UNPLANNED_MOBILES[code]
+            mobile = fictional[matches(pick(readings.national, fictional), pattern)]
+            kind[mobile] = TYPES.index("mobile")
+            country[mobile] = REGION_NUMBERS[phone_judge.main_region(code) or ""]
+
+    def _not_mobile(self, places: Numbers, readings: Readings, kind: np.ndarray, which: Flags) -> None:
+        here = np.flatnonzero(which)
+        self.reason[places[here]] = _REASON_NUMBERS[Reason.NOT_MOBILE]
+        for code, number in np.unique(np.stack([readings.code[here], kind[here]]), axis=1).T.tolist():
+            same = here[(readings.code[here] == code) & (kind[here] == number)]
+            self.detail[places[same]] = self._detail_number(phone_judge.refusal(code, TYPES[number]))
+
+    def _invalid(self, places: Numbers, readings: Readings, which: Flags) -> None:
+        here = np.flatnonzero(which)
+        if not len(here):
+            return
+        self.reason[places[here]] = _REASON_NUMBERS[Reason.INVALID_NUMBER]
+        length = byte_lengths(pick(readings.national, here))
+        keys = np.stack([readings.lost[here], readings.code[here], length, readings.hint[here]])
+        unique, inverse = np.unique(keys, axis=1, return_inverse=True)
+        numbers = [self._detail_number(_invalid_detail(*key)) for key in unique.T.tolist()]
+        self.detail[places[here]] = np.array(numbers, dtype=np.int32)[inverse.reshape(-1)]
+
+    def frame(self, index: pd.Index | None) -> pd.DataFrame:
+        """The six columns as Arrow strings."""
+        number = self.number
+        if self._put:
+            answers = pa.array(list(self._put.values()), pa.string())
+            number = replaced(number, np.array(list(self._put)), answers)
+        masks, inverse = np.unique(self.repairs, return_inverse=True)
+        columns = {
+            "@number": number,
+            "@type": _texts([name or None for name in TYPES], self.kind),
+            "@country": _texts([name or None for name in REGIONS], self.country),
+            "@repairs": _texts([_repairs_text(mask) for mask in masks.tolist()], inverse),
+            "@reason": _texts(list(_REASONS), self.reason),
+            "@detail": _texts(list(self._details), self.detail),
+        }
+        arrays = {name: pd.arrays.ArrowExtensionArray(pa.chunked_array([array])) for name, array in columns.items()}
+        return pd.DataFrame(arrays, index=index)
+
+
+def _texts(names: list[str | None], numbers: np.ndarray) -> pa.StringArray:
+    return pa.array(names, pa.string()).take(pa.array(numbers))
+
+
+def _repairs_text(mask: int) -> str | None:
+    return ",".join(name for name in REPAIRS if mask & BITS[name]) or None
+
+
+def _invalid_detail(lost: int, code: int, length: int, hint: int) -> str:
+    if lost == UNKNOWN_CODE:
+        detail = phone_judge.UNKNOWN_CODE
+    elif lost == NO_REGION:
+        detail = phone_judge.NO_REGION
+    else:
+        detail = phone_judge.invalid_detail(code, length)
+    return detail + phone_judge.plus_hint(REGIONS[hint]) if hint else detail

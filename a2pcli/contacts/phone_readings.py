@@ -1,0 +1,262 @@
+"""How a column of digits can be read: calling code, national number, type and country of each.
+
+The same steps as `phone_judge._read` and, inside it, `phonenumbers.parse`, for all numbers of a calling code at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.contacts.phone_judge import writes_zero
+from a2pcli.contacts.phone_plans import (
+    TYPES, Flags, Numbers, RegionPlan, classify, code_plans, lengths, matches, pick, region_plan, replaced, starts,
+    tail,
+)  # fmt: skip
+from a2pcli.contacts.phone_types import ACCEPTED_TYPES, REPAIRS
+
+BITS = {name: 1 << place for place, name in enumerate(REPAIRS)}
+"""Repairs as bits, so that a column of them is a column of integers."""
+LEAST = 5
+"""Characters a number must have to be read as part of a column; shorter ones go to the judge."""
+_MOST = 15
+"""Digits of an international number, calling code included (E.164)."""
+
+LOCATED, UNKNOWN_CODE, NO_REGION = 0, 1, 2
+"""Whether a calling code was found, and why not."""
+
+_CODES = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+_CODE_OF = np.zeros(1000, dtype=np.int16)
+"""Calling code by the first three digits; 0 where there is none. Calling codes are prefix-free."""
+for _code in _CODES:
+    _first = _code * 10 ** (3 - len(str(_code)))
+    _CODE_OF[_first : _first + 10 ** (3 - len(str(_code)))] = _code
+
+_FIELDS = ("code", "kind", "country", "repairs", "hint", "lost", "unsure")
+
+
+@dataclass(slots=True)
+class Readings:
+    """One reading for each number (`phone_judge.Reading` as arrays of one length).
+
+    `kind` and `country` are numbers in `TYPES` and `REGIONS`, 0 where the number is not valid. `hint` is the country
+    it would be valid in with a + in front. `unsure`: only the judge can tell.
+    """
+
+    code: npt.NDArray[np.int16]
+    kind: npt.NDArray[np.int8]
+    country: npt.NDArray[np.int16]
+    repairs: npt.NDArray[np.int32]
+    hint: npt.NDArray[np.int16]
+    lost: npt.NDArray[np.int8]
+    unsure: Flags
+    national: pa.StringArray
+
+    @classmethod
+    def unknown(cls, count: int) -> Readings:
+        """Readings of which nothing is known yet."""
+        return cls(
+            code=np.zeros(count, np.int16),
+            kind=np.zeros(count, np.int8),
+            country=np.zeros(count, np.int16),
+            repairs=np.zeros(count, np.int32),
+            hint=np.zeros(count, np.int16),
+            lost=np.zeros(count, np.int8),
+            unsure=np.zeros(count, bool),
+            national=pa.repeat(pa.scalar("", pa.string()), count),
+        )
+
+    def put(self, places: Numbers, other: Readings) -> None:
+        """Take over another's readings at some places."""
+        if len(places) == len(self.code):
+            for name in (*_FIELDS, "national"):
+                setattr(self, name, getattr(other, name))
+            return
+        for name in _FIELDS:
+            getattr(self, name)[places] = getattr(other, name)
+        self.national = replaced(self.national, places, other.national)
+
+
+def _some(strings: pa.StringArray, places: Numbers) -> pa.StringArray:
+    return strings if len(places) == len(strings) else pick(strings, places)
+
+
+def _first_digits(strings: pa.StringArray, count: int) -> npt.NDArray[np.int16]:
+    """The first bytes of each string as digits; `+` is -5. Every string must be at least that long."""
+    offsets = np.frombuffer(strings.buffers()[1], np.int32)[strings.offset : strings.offset + len(strings)]
+    data = np.frombuffer(strings.buffers()[2], np.uint8)
+    return data[offsets[:, None] + np.arange(count)].astype(np.int16) - ord("0")
+
+
+def read(compact: pa.StringArray, region: str | None) -> Readings:
+    """Readings of numbers that are `+` and digits, 5 to 18 characters each."""
+    readings = Readings.unknown(len(compact))
+    if not len(compact):
+        return readings
+    head = _first_digits(compact, 2)
+    plus, zeros = head[:, 0] < 0, (head[:, 0] == 0) & (head[:, 1] == 0)
+    readings.unsure = plus & (head[:, 1] == 0)
+    places = np.flatnonzero(plus & ~readings.unsure)
+    if len(places):
+        readings.put(places, _international(tail(_some(compact, places), 1)))
+    places = np.flatnonzero(zeros)
+    if len(places):
+        part = _international(tail(_some(compact, places), 2))
+        part.repairs |= BITS["international-prefix"]
+        if region is not None:
+            part.unsure |= part.kind == 0
+        readings.put(places, part)
+    places = np.flatnonzero(~plus & ~zeros)
+    if len(places):
+        readings.put(places, _national(_some(compact, places), region))
+    return readings
+
+
+def _international(digits: pa.StringArray) -> Readings:
+    """Readings of digits that start with a calling code."""
+    length = lengths(digits)
+    fits = (length >= LEAST) & (length <= _MOST)
+    if not fits.all():
+        readings = Readings.unknown(len(digits))
+        readings.unsure = ~fits
+        places = np.flatnonzero(fits)
+        if len(places):
+            readings.put(places, _international(pick(digits, places)))
+        return readings
+    codes = _CODE_OF[_first_digits(digits, 3) @ np.array([100, 10, 1], dtype=np.int16)]
+    order = np.argsort(codes, kind="stable")
+    borders = np.flatnonzero(np.diff(codes[order], prepend=-1)).tolist()
+    grouped = digits if len(borders) == 1 else pick(digits, order)
+    readings = Readings.unknown(len(digits))
+    nationals: list[pa.StringArray] = []
+    for start, end in zip(borders, [*borders[1:], len(order)], strict=True):
+        code, places = int(codes[order[start]]), order[start:end]
+        national = grouped.slice(start, end - start)
+        if code:
+            national, turned = code_plans(code)[0].strip(tail(national, len(str(code))))
+            _classify(readings, places, code, national, turned)
+        else:
+            readings.lost[places] = UNKNOWN_CODE
+        nationals.append(national)
+    if len(nationals) == 1:
+        readings.national = nationals[0]
+    else:
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        readings.national = pick(pa.concat_arrays(nationals), back)
+    return readings
+
+
+def _classify(
+    readings: Readings, places: Numbers, code: int, national: pa.StringArray, turned: Flags
+) -> None:
+    """Note what the national numbers of one calling code are, all but the numbers themselves."""
+    kinds, regions = classify(code, national)
+    readings.code[places], readings.kind[places], readings.country[places] = code, kinds, regions
+    if code == 54 and turned.any():
+        readings.repairs[places[turned & (kinds > 0)]] |= BITS["argentina-15"]
+    if code == 52:
+        readings.unsure[places] |= (kinds == 0) & starts(national, "0?1|04[45]")
+    if code == 55:
+        readings.unsure[places] |= (kinds == 0) & matches(national, r"\d\d[6-9]\d{7}")
+
+
+def _national(digits: pa.StringArray, region: str | None) -> Readings:
+    """Readings of digits without + or 00: with the region's own prefixes, or national numbers."""
+    readings = Readings.unknown(len(digits))
+    if region is None:
+        readings.lost[:] = NO_REGION
+        _hint(readings, digits)
+        return readings
+    plan = region_plan(region)
+    code = int(plan.metadata.country_code)
+    dialled = _dialled(readings, digits, plan)
+    own_code = _own_code(readings, digits, ~dialled, plan, code)
+    places = np.flatnonzero(~dialled & ~own_code)
+    if len(places):
+        national, turned = plan.strip(_some(digits, places))
+        part = Readings.unknown(len(places))
+        part.national = national
+        _classify(part, np.arange(len(places)), code, national, turned)
+        readings.put(places, part)
+    bare = ~dialled & ~own_code & ~starts(digits, "0")
+    _missing_zero(readings, digits, bare, region, code)
+    _hint(readings, digits)
+    return readings
+
+
+def _dialled(readings: Readings, digits: pa.StringArray, plan: RegionPlan) -> Flags:
+    """Read those that begin with what the region dials before a country code (011 in America)."""
+    prefix = plan.metadata.international_prefix
+    dialled = starts(digits, prefix)
+    places = np.flatnonzero(dialled)
+    if len(places):
+        rest = pc.replace_substring_regex(pick(digits, places), f"^(?:{prefix})", "", max_replacements=1)
+        really = ~starts(rest, "0")
+        dialled[places[~really]] = False
+        if really.any():
+            part = _international(pick(rest, really))
+            part.repairs |= np.where(part.kind > 0, BITS["international-prefix"], 0).astype(np.int32)
+            part.unsure |= part.kind == 0
+            readings.put(places[really], part)
+    return dialled
+
+
+def _own_code(readings: Readings, digits: pa.StringArray, asked: Flags, plan: RegionPlan, code: int) -> Flags:
+    """Read those that begin with the region's own calling code (`_maybe_extract_country_code`)."""
+    own = asked & starts(digits, str(code))
+    places = np.flatnonzero(own)
+    if not len(places):
+        return own
+    some = pick(digits, places)
+    rest, turned = plan.strip(tail(some, len(str(code))), any_length=True)
+    general = plan.metadata.general_desc.national_number_pattern
+    meant = (~matches(some, general) & matches(rest, general)) | plan.too_long(lengths(some))
+    own[places[~meant]] = False
+    places = places[meant]
+    if len(places):
+        main = code_plans(code)[0]
+        national, again = main.strip(pick(rest, meant))
+        part = Readings.unknown(len(places))
+        part.national = national
+        _classify(part, np.arange(len(places)), code, national, turned[meant] | again)
+        if main.metadata.national_prefix != str(code):
+            part.repairs |= np.where(part.kind > 0, BITS["plus-restored"], 0).astype(np.int32)
+        readings.put(places, part)
+    return own
+
+
+def _missing_zero(readings: Readings, digits: pa.StringArray, bare: Flags, region: str, code: int) -> None:
+    """Name the lost zero; where a lost + makes a mobile of a landline with a lost zero, take that reading."""
+    zeros = np.array([bool(kind) and writes_zero(region, kind) for kind in TYPES])
+    bare = bare & zeros[readings.kind]
+    if not bare.any():
+        return
+    readings.repairs[bare] |= BITS["zero-restored"]
+    accepted = np.array([kind in ACCEPTED_TYPES for kind in TYPES])
+    rivals = np.flatnonzero(bare & ~accepted[readings.kind])
+    rivals = rivals[starts(pick(digits, rivals), str(code))]
+    if not len(rivals):
+        return
+    plus = _international(pick(digits, rivals))
+    readings.unsure[rivals] |= plus.unsure
+    better = np.flatnonzero(accepted[plus.kind])
+    places = rivals[better]
+    readings.national = replaced(readings.national, places, pick(plus.national, better))
+    readings.kind[places], readings.country[places] = plus.kind[better], plus.country[better]
+    readings.repairs[places] = plus.repairs[better] | BITS["plus-restored"]
+
+
+def _hint(readings: Readings, digits: pa.StringArray) -> None:
+    """For numbers that are not valid: the country they would be valid in with a + in front."""
+    places = np.flatnonzero((readings.kind == 0) & ~readings.unsure)
+    if len(places):
+        plus = _international(_some(digits, places))
+        readings.unsure[places] |= plus.unsure
+        elsewhere = (plus.kind > 0) & (plus.code != readings.code[places])
+        readings.hint[places] = np.where(elsewhere, plus.country, 0)
