@@ -10,7 +10,12 @@ COUNTRIES = (
     # share, how a number of the country is written
     (55, lambda dice: f"07{dice.choice('45789')}{dice.randrange(10**8):08d}"),
     (10, lambda dice: f"+44 7{dice.choice('45789')}{dice.randrange(10**2):02d} {dice.randrange(10**6):06d}"),
-    (10, lambda dice: f"+1 ({dice.choice(('212', '415', '305'))}) {dice.randrange(200, 999)}-{dice.randrange(10**4):04d}"),
+    (
+        10,
+        lambda dice: (
+            f"+1 ({dice.choice(('212', '415', '305'))}) {dice.randrange(200, 999)}-{dice.randrange(10**4):04d}"
+        ),
+    ),
     (8, lambda dice: f"+49 151 {dice.randrange(10**8):08d}"),
     (7, lambda dice: f"+336{dice.randrange(10**8):08d}"),
     (5, lambda dice: f"0034 6{dice.randrange(10**8):08d}"),
@@ -40,9 +45,8 @@ def write(path: Path, rows: int, seed: int = 1) -> None:
                     recent.append(number)
                 else:
                     recent[dice.randrange(1000)] = number
-            file.write(
-                f"C{row:08d},{number},{dice.choice(NAMES)},{dice.choice(PLANS)},{dice.randrange(2000)},Town {row % 997}\n"
-            )
+            person = f"{dice.choice(NAMES)},{dice.choice(PLANS)},{dice.randrange(2000)}"
+            file.write(f"C{row:08d},{number},{person},Town {row % 997}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""Writes what the documentation takes from the code; `--check` fails when a file is behind the code.
+
+docs/cli.md holds every ``--help``; README.md holds, between markers, the campaign and settings reference, the
+exit codes and the reason codes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.update(COLUMNS="100", NO_COLOR="1", TERM="dumb")
+
+
+def cli_page() -> str:
+    from typer.testing import CliRunner
+
+    from a2pcli.cli.main import COMMANDS, build_app
+
+    runner = CliRunner()
+    app = build_app()
+    pages = ["# Command line", "", "Every command's `--help`, as the program prints it.", ""]
+    for path in [(), *((name,) for name in COMMANDS)]:
+        pages += list(_help_pages(runner, app, path))
+    return "\n".join(pages).rstrip() + "\n"
+
+
+def _help_pages(runner: Any, app: Any, path: tuple[str, ...]) -> Iterator[str]:
+    result = runner.invoke(app, [*path, "--help"], prog_name="a2pcli", terminal_width=100)
+    text = result.output.strip("\n")
+    yield f"## `{' '.join(('a2pcli', *path))}`"
+    yield f"\n```text\n{text}\n```\n"
+    section = text.partition("\nCommands:\n")[2]
+    if path and section:
+        for name in re.findall(r"^  ([a-z-]+)", section, flags=re.M):
+            yield from _help_pages(runner, app, (*path, name))
+
+
+def _rows(model: Any, prefix: str = "") -> Iterator[str]:
+    from pydantic import BaseModel
+
+    for name, field in model.model_fields.items():
+        nested = [
+            kind
+            for kind in _kinds(field.annotation)
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        key = f"{prefix}{name}"
+        mark = " **required**" if field.is_required() and not prefix else ""
+        yield f"| `{key}` | {field.description}{mark}{_choices(field.annotation)} | {_default(field, nested)} |"
+        for kind in nested:
+            inner = f"{key}.NAME." if "dict" in str(field.annotation) else f"{key}."
+            yield from _rows(kind, inner)
+
+
+def _choices(annotation: Any) -> str:
+    for kind in (annotation, *_kinds(annotation)):
+        if "Literal" in str(get_origin(kind)):
+            return " (" + ", ".join(f"`{value}`" for value in get_args(kind)) + ")"
+    return ""
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    found = [annotation]
+    for inner in get_args(annotation):
+        found += _kinds(inner)
+    return found
+
+
+def _default(field: Any, nested: list[Any]) -> str:
+    if field.is_required() or nested or field.default is None or field.default_factory is not None:
+        return ""
+    value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+    return f"`{value}`"
+
+
+def reference(model: Any) -> str:
+    return "\n".join(["| key | meaning | default |", "|---|---|---|", *_rows(model)])
+
+
+def exit_codes() -> str:
+    import ast
+    import inspect
+
+    from a2pcli import exit_status
+
+    body = ast.parse(inspect.getsource(exit_status.ExitStatus)).body[0].body  # type: ignore[attr-defined]
+    words = {}
+    for member, text in pairwise(body):
+        if isinstance(member, ast.Assign) and isinstance(text, ast.Expr):
+            words[member.targets[0].id] = text.value.value  # type: ignore[attr-defined]
+    rows = [f"| {int(status)} | {words[status.name]} |" for status in exit_status.ExitStatus]
+    return "\n".join(["| code | meaning |", "|---|---|", *rows])
+
+
+def reasons() -> str:
+    from a2pcli.reasons import SENTENCES
+
+    rows = [f"| `{code}` | {text} |" for code, text in SENTENCES.items()]
+    return "\n".join(["| code | meaning |", "|---|---|", *rows])
+
+
+def readme() -> str:
+    from a2pcli.config.campaign import Campaign
+    from a2pcli.config.settings import Settings
+
+    text = (ROOT / "README.md").read_text("utf-8")
+    parts = {
+        "campaign": reference(Campaign),
+        "settings": reference(Settings),
+        "exit-codes": exit_codes(),
+        "reasons": reasons(),
+    }
+    for name, content in parts.items():
+        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.S)
+        text = pattern.sub(lambda match, content=content: match[1] + content + "\n" + match[2], text)
+    return text
+
+
+def main() -> int:
+    pages = {"docs/cli.md": cli_page(), "README.md": readme()}
+    behind = []
+    for name, content in pages.items():
+        path = ROOT / name
+        if not path.exists() or path.read_text("utf-8") != content:
+            behind.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(content, "utf-8")
+    if behind:
+        print(
+            ("behind the code (run `make docs`): " if "--check" in sys.argv else "written: ")
+            + ", ".join(behind)
+        )
+    return 1 if behind and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
