@@ -71,6 +71,13 @@ class Readings:
             national=pa.repeat(pa.scalar("", pa.string()), count),
         )
 
+    def pick(self, places: Numbers) -> Readings:
+        """The readings at some places."""
+        return Readings(
+            *(getattr(self, name)[places] for name in _FIELDS),
+            national=pick(self.national, places),
+        )
+
     def put(self, places: Numbers, other: Readings) -> None:
         """Take over another's readings at some places."""
         if len(places) == len(self.code):
@@ -106,14 +113,23 @@ def read(compact: pa.StringArray, region: str | None) -> Readings:
         readings.put(places, _international(tail(_some(compact, places), 1)))
     places = np.flatnonzero(zeros)
     if len(places):
-        part = _international(tail(_some(compact, places), 2))
-        part.repairs |= BITS["international-prefix"]
-        if region is not None:
-            part.unsure |= part.kind == 0
-        readings.put(places, part)
+        readings.put(places, _international_prefix(_some(compact, places), region))
     places = np.flatnonzero(~plus & ~zeros)
     if len(places):
         readings.put(places, _national(_some(compact, places), region))
+    return readings
+
+
+def _international_prefix(digits: pa.StringArray, region: str | None) -> Readings:
+    """`00…`: a + whatever the region; else what the region's own prefixes make of it (0011 in Australia)."""
+    readings = _international(tail(digits, 2))
+    readings.repairs |= BITS["international-prefix"]
+    places = np.flatnonzero((readings.kind == 0) & ~readings.unsure)
+    if region is not None and len(places):
+        own = _national(pick(digits, places), region)
+        better = np.flatnonzero((own.kind > 0) | own.unsure)
+        if len(better):
+            readings.put(places[better], own.pick(better))
     return readings
 
 
@@ -202,7 +218,6 @@ def _dialled(readings: Readings, digits: pa.StringArray, plan: RegionPlan) -> Fl
         if really.any():
             part = _international(pick(rest, really))
             part.repairs |= np.where(part.kind > 0, BITS["international-prefix"], 0).astype(np.int32)
-            part.unsure |= part.kind == 0
             readings.put(places[really], part)
     return dialled
 
