@@ -59,6 +59,26 @@ def sender_lock(ledger: HasEngine, run: Run) -> Iterator[None]:
         lock.drop()
 
 
+def live_sender(ledger: HasEngine, run: Run) -> str | None:
+    """Who is sending the run just now, as far as can be told without touching the lock; else None.
+
+    For people to read, not to decide by: only ``sender_lock`` knows for sure.
+    """
+    lock = RunLock(ledger.engine, run.number, run.id, kind=_SENDER)
+    who = lock.holder()
+    if who is None or ledger.engine.dialect.name != "sqlite":
+        return who
+    pid, _, host = who.removeprefix("process ").partition(" on ")
+    if host == socket.gethostname()[:64] and os.name == "posix":
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return None  # it was killed, and left its note behind
+        except OSError:
+            return who
+    return who
+
+
 def planner_lock(engine: Engine, number: int, id: str) -> RunLock:
     """The lock that a plan in the making holds: who can take it knows that its planner is dead."""
     return RunLock(engine, number, id, kind=_PLANNER)

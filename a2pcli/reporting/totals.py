@@ -1,0 +1,119 @@
+"""A run and its totals as JSON-ready documents. Every figure is one that the ledger's rows sum to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from a2pcli.ledger.records import Event, Run, StateTotals, Totals
+from a2pcli.messages import State
+from a2pcli.reporting.values import iso, money_document
+
+HANDED_OVER = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SUBMITTING)
+"""States of messages that the gateway got, or may have got."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate that shows what it is a share of. ``share`` is None where there is nothing to divide by."""
+
+    name: str
+    of: str
+    count: int
+    base: int
+
+    @property
+    def share(self) -> float | None:
+        """Between 0 and 1."""
+        return self.count / self.base if self.base else None
+
+
+def rates(totals: Totals) -> tuple[Rate, ...]:
+    """Accepted messages, over each of the denominators that people mean."""
+    accepted = totals.count(State.ACCEPTED)
+    answered = totals.count(State.ACCEPTED, State.REJECTED)
+    return (
+        Rate("accepted_of_answered", "with a clear answer", accepted, answered),
+        Rate("accepted_of_handed_over", "handed to the gateway", accepted, totals.count(*HANDED_OVER)),
+        Rate("accepted_of_rows", "rows in all", accepted, totals.rows),
+    )
+
+
+def run_document(run: Run) -> dict[str, Any]:
+    """The run's own facts; moments are ISO 8601 in UTC."""
+    return {
+        "run": run.id,
+        "campaign": run.campaign,
+        "state": run.state,
+        "state_reason": run.state_reason,
+        "purpose": run.purpose,
+        "channel": run.channel,
+        "gateway": run.gateway,
+        "sender": run.sender,
+        "digest": run.digest,
+        "campaign_file": run.campaign_file,
+        "contacts_file": run.contacts_file,
+        "created_at": iso(run.created_at),
+        "planned_at": iso(run.planned_at),
+        "not_before": iso(run.not_before),
+        "expires_at": iso(run.expires_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
+    }
+
+
+def totals_document(totals: Totals) -> dict[str, Any]:
+    """Totals; money is decimal text. ``states`` sums to ``rows``."""
+    return {
+        "rows": totals.rows,
+        "states": _messages(totals.states),
+        "excluded": dict(sorted(totals.by_reason.items(), key=lambda item: (-item[1], item[0]))),
+        **_sums(totals.states),
+        "countries": {
+            country: {"states": _messages(states), **_sums(states)}
+            for country, states in totals.countries.items()
+        },
+        "codes": {state: dict(codes) for state, codes in totals.by_code.items()},
+        "code_sentences": dict(totals.code_sentences),
+        "variants": {variant: dict(states) for variant, states in totals.by_variant.items()},
+        "rates": {rate.name: _rate_document(rate) for rate in rates(totals)},
+    }
+
+
+def _messages(states: Mapping[str, StateTotals]) -> dict[str, int]:
+    return {state: one.messages for state, one in states.items()}
+
+
+def _sums(states: Mapping[str, StateTotals]) -> dict[str, Any]:
+    """Parts, cost and unpriced by state; rows that were left out have none of them."""
+    sent = {state: one for state, one in states.items() if state != State.SKIPPED}
+    return {
+        "parts": {state: one.parts for state, one in sent.items()},
+        "cost": {state: money_document(one.cost) for state, one in sent.items() if one.cost},
+        "unpriced": {state: one.unpriced for state, one in sent.items() if one.unpriced},
+    }
+
+
+def _rate_document(rate: Rate) -> dict[str, Any]:
+    share = rate.share
+    return {"share": None if share is None else round(share, 6), "count": rate.count, "of": rate.base}
+
+
+def report_document(run: Run, totals: Totals, events: tuple[Event, ...]) -> dict[str, Any]:
+    """The whole report; ``events`` are the run's own, the test messages among them."""
+    return {
+        **run_document(run),
+        "objective": run.summary.get("objective"),
+        **totals_document(totals),
+        "tests": count_tests(events),
+        "events": [
+            {"at": iso(event.at), "kind": event.kind, "code": event.code, "detail": event.detail}
+            for event in events
+        ],
+    }
+
+
+def count_tests(events: tuple[Event, ...]) -> int:
+    """Test messages, which are in no total."""
+    return sum(event.kind == "test" for event in events)

@@ -1,0 +1,33 @@
+"""Money and moments as reports write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from a2pcli.ledger.records import MONEY_UNITS
+from a2pcli.planning.table_file import money_text
+
+
+def money(nano: int) -> str:
+    """1e-9 currency units as plain decimal text, at least two places: ``2.50``, ``0.0075``."""
+    return money_text(Decimal(nano) / MONEY_UNITS)
+
+
+def money_document(cost: Mapping[str, int]) -> dict[str, str]:
+    """Cost by currency, for JSON."""
+    return {currency: money(nano) for currency, nano in sorted(cost.items())}
+
+
+def iso(moment: int | None) -> str | None:
+    """UTC milliseconds as ISO 8601: ``2026-11-22T10:03:00.125Z``."""
+    if moment is None:
+        return None
+    at = datetime.fromtimestamp(moment / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local(moment: int) -> str:
+    """UTC milliseconds as this machine's local time, to the minute: ``2026-11-22 10:03``."""
+    return datetime.fromtimestamp(moment / 1000).strftime("%Y-%m-%d %H:%M")
