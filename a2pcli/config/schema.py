@@ -19,7 +19,10 @@ _TRUTH = ["true", "false", "yes", "no", "on", "off"]
 _NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
 
 
-def json_schema(kind: Literal["campaign", "settings"]) -> dict[str, Any]:
+Kind = Literal["campaign", "settings"]
+
+
+def json_schema(kind: Kind) -> dict[str, Any]:
     """The schema of a campaign or settings file."""
     model = Campaign if kind == "campaign" else Settings
     schema: dict[str, Any] = _for_editors(model.model_json_schema(by_alias=True))
@@ -36,7 +39,7 @@ def json_schema(kind: Literal["campaign", "settings"]) -> dict[str, Any]:
     return schema
 
 
-def schema_text(kind: Literal["campaign", "settings"]) -> str:
+def schema_text(kind: Kind) -> str:
     """The schema as the text of a file."""
     return json.dumps(json_schema(kind), ensure_ascii=False, indent=2) + "\n"
 

@@ -135,7 +135,7 @@ def reply_to_a_name(copy: Copy) -> Iterator[Finding]:
 
 
 _ASKED = re.compile(
-    r"\b(?i:reply|respond|answer|text|txt|send)\b(?i:\s+(?:back|with|us))*\s+[\"'“‘]?"
+    r"\b(?i:reply|respond|answer|text|txt|send)\b(?i:\s+(?:back|with|us))*(?:[^.\n!?]{0,40}?\bor)?\s+[\"'“‘]?"
     r"(?P<word>STOP|CANCEL|END|QUIT|REVOKE|UNSUBSCRIBE|REMOVE)\b[\"'”’]?(?P<rest>[^.\n!?]{0,60})"
 )
 _ABOUT_MESSAGES = re.compile(
