@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from a2pcli.ledger.records import Exchange, Run, Settled
+from a2pcli.ledger.records import Exchange, Run, Settled, sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending.tally import Tally
@@ -23,8 +23,8 @@ class Round:
     release: list[int] = field(default_factory=list)
     """Claimed messages that never left."""
     settled: list[Settled] = field(default_factory=list)
-    suppress: list[tuple[str, str]] = field(default_factory=list)
-    """(address, sender): the gateway says that the person opted out from this sender."""
+    suppress: list[str] = field(default_factory=list)
+    """Addresses that, says the gateway, opted out from the run's sender."""
     refuse: set[str] = field(default_factory=set)
     """Countries the gateway's account may not send to."""
 
@@ -88,9 +88,10 @@ class Books:
             ledger, run, now = self._ledger, self._run, self._clock()
             if round.release:
                 ledger.release(run, round.release)
-            for address, sender in round.suppress:
+            for address in round.suppress:
+                scope = sender_scope(run.sender, run.gateway)
                 source = f"gateway {self._gateway}"
-                ledger.suppress(address, scope="sender", scope_value=sender, source=source, now=now)
+                ledger.suppress(address, scope="sender", scope_value=scope, source=source, now=now)
             exchange = ledger.exchange(run, round.settled, 0 if round.refuse else want, now)
             for country in sorted(round.refuse):
                 ledger.refuse_country(run, country, now)

@@ -55,7 +55,7 @@ class RunDesk:
         self.defect: BaseException | None = None
 
     def may_leave(self, claimed: Claimed) -> bool:
-        """Hour and budget, looked at for every message as it leaves."""
+        """Hour and budget, looked at for every message as it leaves. False: not now, or never."""
         if self.ended is not None:
             return False
         if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
@@ -65,10 +65,11 @@ class RunDesk:
         limit = self._options.max_cost.get(currency) if currency else None
         if not claimed.cost or currency is None or limit is None:
             return True
-        if self.tally.committed(currency) + claimed.cost > limit:
+        if self.tally.spent[currency] + claimed.cost > limit:
             self.end(Ended.OVER_BUDGET, why.over_budget(limit, currency))
             return False
-        return True
+        # What is with the gateway may yet be refused and cost nothing: then this one can go.
+        return self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
 
     def departed(self, claimed: Claimed) -> None:
         """Its cost counts from now."""
@@ -135,7 +136,7 @@ class RunDesk:
         """What one rejection says about other messages."""
         message = claimed.message
         if outcome.cause is Cause.OPTED_OUT:
-            self.round.suppress.append((message.to, message.sender or ""))
+            self.round.suppress.append(message.to)
         elif outcome.cause is Cause.COUNTRY and message.country:
             self.refuse(message.country)
 

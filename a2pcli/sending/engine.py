@@ -267,7 +267,7 @@ class _Sending:
             if self._claim_from - self._clock() > patience:
                 self._desk.end(Ended.WAITING, why.waits_until(self._claim_from))
             return self._desk.ended is not None
-        state = (await self._books.reload()).state if self._desk.tally.left else RunState.SENDING
+        state = (await self._books.reload()).state
         if state != RunState.SENDING:
             self._desk.end(Ended.INTERRUPTED, why.changed_elsewhere(self._run.id, state))
         return True

@@ -32,7 +32,7 @@ class Desk(Protocol):
     """What the flow asks of the run, for every message, and tells it."""
 
     def may_leave(self, claimed: Claimed) -> bool:
-        """Whether this message may go now; False where budget or hour forbid it (the run is ending then)."""
+        """Whether this message may go now. It is asked again when another comes back."""
         ...
 
     def departed(self, claimed: Claimed) -> None:

@@ -78,10 +78,6 @@ class Tally:
             code = outcome.code or str(outcome.cause)
             self.codes[code if code in self.codes or len(self.codes) < MOST_CODES else "other"] += 1
 
-    def committed(self, currency: str) -> int:
-        """Spent, or about to be."""
-        return self.spent[currency] + self.flying[currency]
-
     def took(self, exchange: Exchange) -> None:
         """A transaction went through."""
         self.left = exchange.left or 0
