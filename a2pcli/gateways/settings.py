@@ -9,11 +9,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
+from a2pcli.config.values import parse_rate
 from a2pcli.errors import InvalidInput, Problem
+
+
+def _rate(text: str) -> str:
+    parse_rate(text)
+    return text
 
 
 class GatewayBlock(BaseModel):
@@ -22,14 +29,16 @@ class GatewayBlock(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     type: str = Field("", description="Which gateway this is; may be left out where the block's name says it")
-    rate: str | None = Field(None, description="Pace, e.g. `20/s` or `600/min`, `20 parts/s`")
+    rate: Annotated[str, AfterValidator(_rate)] | None = Field(
+        None, description="Pace, e.g. `20/s` or `600/min`, `20 parts/s`"
+    )
     concurrency: int | None = Field(
         None,
         ge=1,
         le=10_000,
         description="Requests under way at once; else what the gateway is known to take",
     )
-    timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for an answer")
+    timeout: float = Field(30.0, gt=0, le=100, description="Seconds to wait for an answer")
     sender: str | None = Field(
         None, description="Number or name messages come from, where a campaign names none"
     )
@@ -58,7 +67,8 @@ def read_block(model: type[Block], name: str, settings: Mapping[str, Any]) -> Bl
 
 def block_problem(name: str, key: str, message: str, *, hint: str | None = None) -> Problem:
     """A problem with one key of a gateway's block, in the form that ``read_block`` gives them."""
-    return Problem(f"gateways.{name}.{key}: {message}", hint=hint, code="gateway-settings")
+    place = f"gateways.{name}.{key}" if key else f"gateways.{name}"
+    return Problem(f"{place}: {message}", hint=hint, code="gateway-settings")
 
 
 def _problem(model: type[GatewayBlock], name: str, error: Any) -> Problem:
@@ -76,20 +86,27 @@ def _problem(model: type[GatewayBlock], name: str, error: Any) -> Problem:
     elif kind == "missing":
         message = "missing, and needed"
     elif kind == "value_error":
-        message = str(error["ctx"]["error"])
+        wrong = error["ctx"]["error"]
+        message = str(wrong.args[0]) if wrong.args else "cannot be used"
+        hint = str(wrong.args[1]) if len(wrong.args) > 1 and wrong.args[1] else None
     else:
         message = str(error["msg"])
         message = message[0].lower() + message[1:]
-    return block_problem(name, ".".join(location) or "(block)", message, hint=hint)
+    return block_problem(name, ".".join(location), message, hint=hint)
 
 
 def known_keys(model: type[BaseModel], location: list[str]) -> list[str]:
     """The keys that the model takes at a place inside it; none where the place is not a model of its own."""
     current: type[BaseModel] | None = model
     for part in location:
-        field = current.model_fields.get(part) if current else None
+        field = _keys(current).get(part) if current else None
         current = _model_inside(field.annotation) if field else current if part.isdigit() else None
-    return [key for key in current.model_fields if key != "folder"] if current else []
+    return [key for key in _keys(current) if key != "folder"] if current else []
+
+
+def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The model's fields by the key that a file has for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_inside(annotation: Any) -> type[BaseModel] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from a2pcli.errors import GatewayUnusable
@@ -31,13 +31,13 @@ LOOKUPS_AT_ONCE = 10
 
 
 class HttpGateway:
-    """A gateway made of a provider and an engine."""
+    """A gateway made of a provider and an engine; ``engine`` makes it when the gateway opens."""
 
-    def __init__(self, provider: HttpProvider, *, engine: Engine | None = None) -> None:
+    def __init__(self, provider: HttpProvider, *, engine: Callable[[], Engine] | None = None) -> None:
         self.name = provider.name
         self.capabilities: Capabilities = provider.capabilities
         self.provider = provider
-        self._given = engine
+        self._make_engine = engine or (lambda: WireEngine(provider.capabilities.concurrency))
         self._engine: Engine | None = None
 
     async def open(self) -> None:
@@ -49,7 +49,7 @@ class HttpGateway:
                     route_of(request.url)
                 except Unsendable as error:
                     raise GatewayUnusable(f"gateway {self.name}: {error}") from error
-            self._engine = self._given or WireEngine(self.capabilities.concurrency)
+            self._engine = self._make_engine()
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""

@@ -1,0 +1,298 @@
+"""The declarative HTTP gateway: any provider with an HTTP API, described in ``a2pcli.yaml``.
+
+The block is compiled once: templates to functions, paths and conditions to data. docs/gateways.md has worked
+examples for several providers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
+from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_id
+from a2pcli.gateways.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
+from a2pcli.gateways.http_settings import engine_for
+from a2pcli.gateways.reading import NOTHING, Answer, as_text, at, seconds
+from a2pcli.gateways.settings import read_block
+from a2pcli.gateways.statuses import by_status, retry_after, sentence, unreadable
+from a2pcli.gateways.templating import Fill, structure, text_template, url_template, values_of, xml_template
+from a2pcli.gateways.transport import HttpGateway
+from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+_NOT_FOUND = Outcome(
+    Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="the provider never got it"
+)
+
+
+class DeclaredProvider:
+    """From messages to the requests that a block describes, and back."""
+
+    def __init__(self, name: str, block: DeclaredBlock) -> None:
+        self.name = name
+        self.capabilities = Capabilities(
+            channels=frozenset(block.channels),
+            batch=block.batch,
+            concurrency=block.concurrency or 100,
+            durable_lookup=block.lookup is not None and block.lookup.missing is not None,
+            idempotent=block.idempotent or block.idempotency_header is not None,
+        )
+        self._block = block
+        self._reading = block.response
+        self._pattern = _compiled(block.response)
+        self._codes = dict(load_codes(block.codes)) if block.codes else {}
+        self._codes |= {code: Code(meaning, "") for code, meaning in block.errors.items()}
+        self._send = _Template(block, block.auth, block.timeout, _body_of(block))
+        self._lookup = _of_call(block.lookup, block)
+        self._check = _of_call(block.check, block)
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request that submits the batch."""
+        values = values_of(batch[0], self._block.sender)
+        if self._block.batch > 1:
+            values["@batch"] = [values_of(message, self._block.sender) for message in batch]
+        header = self._block.idempotency_header
+        return self._send.request(values, {header: batch[0].reference} if header else None)
+
+    def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
+        """One outcome for each message."""
+        answer = Answer(response, self._pattern)
+        items = at(answer.data, self._reading.items)
+        if self._reading.items is None:
+            return [self._outcome(answer, answer.data)] * len(batch)
+        if not isinstance(items, list):
+            whole = self._outcome(answer, answer.data)
+            return [unreadable(response) if whole.verdict is Verdict.ACCEPTED else whole] * len(batch)
+        return [
+            unreadable(response) if item is NOTHING else self._outcome(answer, item)
+            for item in self._matched(batch, items)
+        ]
+
+    def lookup_request(self, reference: str) -> HttpRequest | None:
+        """The request that asks for a reference."""
+        return self._lookup.request({"reference": reference}) if self._lookup else None
+
+    def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
+        """Accepted, rejected, not sent, or nothing where the answer does not say."""
+        lookup = self._block.lookup
+        if lookup is None:
+            return None
+        answer = Answer(response, _compiled(lookup.response))
+        if lookup.missing is not None and answer.meets(lookup.missing, answer.data):
+            return _NOT_FOUND
+        known = self._known(answer, answer.data, lookup.response)
+        if known is not None:
+            return known if known.verdict in (Verdict.ACCEPTED, Verdict.REJECTED) else None
+        if not answer.meets(lookup.response.success, answer.data):
+            return None
+        identifier = safe_id(at(answer.data, lookup.response.id))
+        if lookup.response.id is not None and identifier is None:
+            return None
+        return Outcome(Verdict.ACCEPTED, identifier)
+
+    def check_request(self) -> HttpRequest | None:
+        """The request under ``check``."""
+        return self._check.request({}) if self._check else None
+
+    def read_check(self, response: HttpResponse) -> Health:
+        """Whether the answer looks as the block says."""
+        check = self._block.check
+        if check is None:
+            return Health(False, "there is no check in the settings")
+        answer = Answer(response, _compiled(check.response))
+        if answer.meets(check.response.success, answer.data):
+            return Health(True, "the provider answered as it should")
+        if response.status in (401, 403):
+            return Health(False, f"the provider refused the credentials ({response.status})")
+        if 200 <= response.status < 300:
+            return Health(False, "the provider answered, but not as `check` describes")
+        return Health(False, sentence(response.status))
+
+    def _outcome(self, answer: Answer, data: Any) -> Outcome:
+        reading, response = self._reading, answer.response
+        known = self._known(answer, data, reading)
+        if known is not None:
+            return known
+        code = safe_code(at(data, reading.code))
+        meaning = self._block.statuses.get(str(response.status))
+        if meaning is not None:
+            return outcome_of(
+                meaning,
+                code=code or str(response.status),
+                gateway_id=safe_id(at(data, reading.id)),
+                retry_after=self._pause(answer, data, reading),
+            )
+        verdict = answer.meets(reading.success, data)
+        if verdict:
+            identifier = safe_id(at(data, reading.id))
+            return (
+                unreadable(response)
+                if reading.id and identifier is None
+                else Outcome(Verdict.ACCEPTED, identifier)
+            )
+        if not _is_a_yes(response.status, reading):
+            return by_status(response, code=code)
+        # The status says yes. Either what must stand in the answer is missing, or it says something else.
+        if verdict is None:
+            return unreadable(response)
+        return outcome_of("content", code=code or str(response.status))
+
+    def _known(self, answer: Answer, data: Any, reading: Reading) -> Outcome | None:
+        """The outcome of a code that stands in the tables."""
+        value = as_text(at(data, reading.code))
+        known = self._codes.get(value) if value is not None else None
+        if known is None:
+            return None
+        return outcome_of(
+            known.meaning,
+            code=safe_code(value),
+            detail=known.detail or None,
+            gateway_id=safe_id(at(data, reading.id)),
+            retry_after=self._pause(answer, data, reading),
+        )
+
+    def _pause(self, answer: Answer, data: Any, reading: Reading) -> float | None:
+        pause = seconds(at(data, reading.retry_after))
+        return pause if pause is not None else retry_after(answer.response.headers)
+
+    def _matched(self, batch: Sequence[Message], items: list[Any]) -> list[Any]:
+        """The item of each message, by reference or by order; ``NOTHING`` where it cannot be told."""
+        if self._reading.reference is not None:
+            by_reference = {as_text(at(item, self._reading.reference)): item for item in items}
+            return [by_reference.get(message.reference, NOTHING) for message in batch]
+        return items if len(items) == len(batch) else [NOTHING] * len(batch)
+
+
+class DeclarativeHttpGateway(HttpGateway):
+    """A provider described in the settings."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        block = read_block(DeclaredBlock, name, settings)
+        provider = DeclaredProvider(name, block)
+        super().__init__(provider, engine=lambda: engine_for(block, provider.capabilities.concurrency))
+
+
+class _Template:
+    """A request with places to fill in."""
+
+    def __init__(
+        self,
+        call: Call | DeclaredBlock,
+        auth: Auth | None,
+        timeout: float,
+        body: tuple[str, Callable[[Any], bytes]] | None,
+    ) -> None:
+        self._method = call.method
+        self._timeout = timeout
+        self._url = url_template(call.url)
+        self._query = structure(call.query) if call.query else None
+        self._joint = "&" if "?" in call.url else "?"
+        fixed, self._secret_query = _signed_in(auth)
+        if body is not None:
+            fixed["Content-Type"] = body[0]
+        self._body = body[1] if body else None
+        self._headers: dict[str, str] = {"Accept": "application/json, */*;q=0.5"}
+        self._filled: dict[str, Fill] = {}
+        for name, source in call.headers.items():
+            if "{" in source:
+                self._filled[name] = text_template(source)
+            else:
+                self._headers[name] = source
+        self._headers |= fixed
+
+    def request(self, values: Mapping[str, Any], more: Mapping[str, str] | None = None) -> HttpRequest:
+        """The request for these values."""
+        url: str = self._url(values)
+        if self._query is not None or self._secret_query:
+            pairs = [*_pairs(self._query(values) if self._query else {}), *self._secret_query]
+            url += self._joint + urlencode(pairs)
+        headers = self._headers
+        if self._filled or more:
+            headers = {
+                **headers,
+                **{name: fill(values) for name, fill in self._filled.items()},
+                **(more or {}),
+            }
+        body = self._body(values) if self._body else b""
+        return HttpRequest(self._method, url, headers, body, self._timeout)
+
+
+def _signed_in(auth: Auth | None) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The headers and the keys of the query that say who asks."""
+    if auth is None:
+        return {}, []
+    if auth.basic:
+        pair = f"{auth.basic.username}:{auth.basic.password.get_secret_value()}".encode()
+        return {"Authorization": "Basic " + base64.b64encode(pair).decode("ascii")}, []
+    if auth.bearer:
+        return {"Authorization": f"Bearer {auth.bearer.get_secret_value()}"}, []
+    if auth.header:
+        return {auth.header.name: auth.header.value.get_secret_value()}, []
+    assert auth.query is not None
+    return {}, [(auth.query.name, auth.query.value.get_secret_value())]
+
+
+def _body_of(block: DeclaredBlock | Call) -> tuple[str, Callable[[Any], bytes]] | None:
+    """The content type, and from values to the encoded body."""
+    if block.json_ is not None:
+        fill = _batched(block.json_)
+        return "application/json", lambda values: json.dumps(
+            fill(values), ensure_ascii=False, separators=(",", ":")
+        ).encode()
+    if isinstance(block, Call):
+        return None
+    if block.form is not None:
+        form = structure(block.form)
+        return (
+            "application/x-www-form-urlencoded",
+            lambda values: urlencode(_pairs(form(values))).encode("ascii"),
+        )
+    if block.xml is not None:
+        xml = xml_template(block.xml)
+        return block.content_type or "application/xml; charset=utf-8", lambda values: str(
+            xml(values)
+        ).encode()
+    if block.text is not None:
+        text = text_template(block.text)
+        return block.content_type or "text/plain; charset=utf-8", lambda values: str(text(values)).encode()
+    return None
+
+
+def _batched(data: Any) -> Fill:
+    """``structure``, with the list of messages wherever there is an ``each``."""
+    if isinstance(data, dict):
+        if set(data) == {ONE_MESSAGE}:
+            each = structure(data[ONE_MESSAGE])
+            return lambda values: [each(one) for one in values["@batch"]]
+        entries = [(key, _batched(value)) for key, value in data.items()]
+        return lambda values: {key: value for key, fill in entries if (value := fill(values)) is not None}
+    if isinstance(data, list):
+        items = [_batched(item) for item in data]
+        return lambda values: [value for fill in items if (value := fill(values)) is not None]
+    return structure(data)
+
+
+def _pairs(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys and values of a form or query; a list gives its key several times."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in data.items():
+        for one in value if isinstance(value, list) else [value]:
+            text = as_text(one)
+            pairs.append((key, text if text is not None else json.dumps(one)))
+    return pairs
+
+
+def _of_call(call: Call | None, block: DeclaredBlock) -> _Template | None:
+    return _Template(call, block.auth, block.timeout, _body_of(call)) if call else None
+
+
+def _compiled(reading: Reading) -> re.Pattern[str] | None:
+    return re.compile(reading.pattern) if reading.pattern else None
+
+
+def _is_a_yes(status: int, reading: Reading) -> bool:
+    return any(first <= status <= last for first, last in reading.success.status)

@@ -1,0 +1,37 @@
+"""What every HTTP gateway's block shares, and the engine it asks for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from a2pcli.gateways.engine import Engine, Unsendable
+from a2pcli.gateways.settings import GatewayBlock
+from a2pcli.gateways.wire import WireEngine, route_of
+
+
+class HttpBlock(GatewayBlock):
+    """The keys that every HTTP gateway takes."""
+
+    engine: Literal["wire", "httpx"] = Field(
+        "wire", description="What sends: `wire` is fast; `httpx` for networks that need what httpx can do"
+    )
+
+
+def engine_for(block: HttpBlock, concurrency: int) -> Engine:
+    """The engine that the block asks for. Called within a running event loop."""
+    if block.engine == "httpx":
+        from a2pcli.gateways.httpx_engine import HttpxEngine
+
+        return HttpxEngine(concurrency)
+    return WireEngine(concurrency)
+
+
+def checked_url(url: str) -> str:
+    """The URL, if it leads somewhere; for a pydantic validator. Raises ``ValueError``."""
+    try:
+        route_of(url)
+    except Unsendable as error:
+        raise ValueError(str(error)) from None
+    return url

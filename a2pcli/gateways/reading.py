@@ -1,0 +1,91 @@
+"""Answers of providers read by paths and conditions. Whatever comes back, reading it never fails."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from a2pcli.gateways.base import HttpResponse
+from a2pcli.gateways.declared import Conditions
+
+NOTHING = object()
+"""What stands at a path that leads nowhere. (A JSON null is nothing too: providers write both.)"""
+
+_READ_BY_PATTERN = 65_536
+"""Characters of an answer in text that a pattern looks at."""
+
+
+class Answer:
+    """A response and what could be read of it."""
+
+    __slots__ = ("data", "response")
+
+    def __init__(self, response: HttpResponse, pattern: re.Pattern[str] | None) -> None:
+        self.response = response
+        self.data: Any = _by_pattern(response, pattern) if pattern else _json(response)
+
+    def meets(self, conditions: Conditions, data: Any) -> bool | None:
+        """Whether all conditions hold; None where the answer does not have what they ask about."""
+        if not any(first <= self.response.status <= last for first, last in conditions.status):
+            return False
+        unclear = False
+        for path, wanted in conditions.where.items():
+            there = as_text(at(data, path))
+            if there is None:
+                unclear = True
+            elif there not in wanted and "*" not in wanted:
+                return False
+        if conditions.absent and not isinstance(data, dict | list):
+            unclear = True
+        if any(at(data, path) is not NOTHING for path in conditions.absent):
+            return False
+        return None if unclear else True
+
+
+def at(data: Any, path: str | None) -> Any:
+    """What stands at a path like ``messages.0.id``."""
+    if path is None:
+        return NOTHING
+    for step in path.split("."):
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(data):
+            data = data[int(step[:9])]
+        else:
+            return NOTHING
+    return NOTHING if data is None else data
+
+
+def as_text(value: Any) -> str | None:
+    """A value as conditions write it: ``true``, ``0``, ``queued``; None for what is no single value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value) if -(10**40) < value < 10**40 else None
+    if isinstance(value, float):
+        return repr(value)
+    return None
+
+
+def seconds(value: Any) -> float | None:
+    """A number of seconds, 0 to a day; None where it is none."""
+    text = as_text(value)
+    if text is None or not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text.strip()):
+        return None
+    return min(float(text), 86_400.0)
+
+
+def _json(response: HttpResponse) -> Any:
+    try:
+        return json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _by_pattern(response: HttpResponse, pattern: re.Pattern[str]) -> Any:
+    text = response.body[: 4 * _READ_BY_PATTERN].decode("utf-8", "replace")[:_READ_BY_PATTERN]
+    found = pattern.search(text)
+    return found.groupdict() if found else None
