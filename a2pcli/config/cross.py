@@ -128,14 +128,13 @@ def _gateway(document: Document, name: str, block: dict[str, Any]) -> Iterator[P
         yield document.problem(
             "unknown key 'folder'", ("gateways", name, "folder"), of="key", code="unknown-key"
         )
-    for key, parse in (("rate", values.parse_rate), ("sender", values.parse_sender)):
-        typed = block.get(key)
-        if isinstance(typed, str) and typed and "${" not in typed:
-            try:
-                parse(typed)
-            except ValueError as error:
-                wrong, advice = values.message_and_hint(error)
-                yield document.problem(wrong, ("gateways", name, key), hint=advice, code="bad-value")
+    typed = block.get("rate")
+    if isinstance(typed, str) and typed and "${" not in typed:
+        try:
+            values.parse_rate(typed)
+        except ValueError as error:
+            wrong, advice = values.message_and_hint(error)
+            yield document.problem(wrong, ("gateways", name, "rate"), hint=advice, code="bad-value")
 
 
 def _gateway_types() -> set[str]:
