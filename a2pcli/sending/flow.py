@@ -15,7 +15,8 @@ from typing import Protocol
 
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.records import Claimed
-from a2pcli.messages import Cause, Outcome, Verdict
+from a2pcli.messages import Outcome
+from a2pcli.sending.answers import all_unknown, failed, no_answer, one_each
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.pace import Pace
 
@@ -208,30 +209,14 @@ class Flow:
             async with asyncio.timeout(self._deadline):
                 answers = await self._gateway.submit([one.message for one in batch])
         except TimeoutError:
-            return _unknown(batch, "no-answer", "the gateway gave no answer in time")
+            return no_answer(len(batch))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._dropping and task is not None and task.cancelling():
                 raise
-            return _unknown(batch, "interrupted", "stopped while the gateway had it")
+            return all_unknown(len(batch), "interrupted", "stopped while the gateway had it")
         except Exception as error:
-            # Its text may hold a number or a secret: only its name is told.
-            name = type(error).__name__
-            log.warning("gateway %s raised %s for %s", self._gateway.name, name, batch[0].message.reference)
-            return _unknown(batch, name, f"the gateway failed with {name}")
-        return _one_each(batch, answers)
-
-
-def _one_each(batch: list[Claimed], answers: object) -> Sequence[Outcome]:
-    """The answers, if they are one outcome for each message; else nobody can say whose they are."""
-    if (
-        isinstance(answers, Sequence)
-        and len(answers) == len(batch)
-        and all(isinstance(answer, Outcome) for answer in answers)
-    ):
-        return answers
-    return _unknown(batch, "bad-answer", "the gateway did not give one outcome for each message")
-
-
-def _unknown(batch: list[Claimed], code: str, detail: str) -> list[Outcome]:
-    return [Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code=code, detail=detail)] * len(batch)
+            first = batch[0].message.reference
+            log.warning("gateway %s raised %s for %s", self._gateway.name, type(error).__name__, first)
+            return failed(len(batch), error)
+        return one_each(len(batch), answers)

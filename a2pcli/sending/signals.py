@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from a2pcli.sending.stop import StopRequest
@@ -31,7 +31,8 @@ def stop_on_signals(
     def handle(_number: int, _frame: FrameType | None) -> None:
         stop.press()
         if heard is not None:
-            heard(stop)
+            with suppress(RuntimeError):  # the main thread was in the middle of writing to the same stream
+                heard(stop)
 
     before = {}
     for name in STOPPING:

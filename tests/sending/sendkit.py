@@ -12,7 +12,7 @@ from a2pcli.ledger.records import AcceptedRows, NewRun, PlannedRows, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 from a2pcli.sending.engine import send_run
-from a2pcli.sending.options import Progress, Rate, SendOptions, SendResult
+from a2pcli.sending.options import Progress, SendOptions, SendResult
 from a2pcli.sending.stop import StopRequest
 
 ACCEPTED = Outcome(Verdict.ACCEPTED)
@@ -195,7 +195,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
-    def run_in_executor(self, _executor: object, function: Callable[..., object], *args: object) -> asyncio.Future[object]:  # type: ignore[override]
+    def run_in_executor(
+        self, _executor: object, function: Callable[..., object], *args: object
+    ) -> asyncio.Future[object]:  # type: ignore[override]
         done: asyncio.Future[object] = self.create_future()
         try:
             done.set_result(function(*args))

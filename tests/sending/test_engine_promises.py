@@ -8,8 +8,8 @@ from sendkit import (
     START_MS,
     UNKNOWN,
     ScriptedGateway,
-    number_of,
     not_sent,
+    number_of,
     plan_run,
     rejected,
     send_in_no_time,
@@ -98,7 +98,9 @@ def test_a_gateway_that_takes_batches_gets_full_ones(ledger: Ledger) -> None:
 
 def test_a_paced_gateway_that_takes_batches_gets_them_small_enough_for_the_pace(ledger: Ledger) -> None:
     gateway = ScriptedGateway(batch=500)
-    _, seconds = send_in_no_time(ledger, plan_run(ledger, 100), gateway, SendOptions(rate=Rate(20, "messages")))
+    _, seconds = send_in_no_time(
+        ledger, plan_run(ledger, 100), gateway, SendOptions(rate=Rate(20, "messages"))
+    )
     assert max(gateway.batches) <= 10
     assert seconds == pytest.approx(5, abs=0.6)
 
@@ -125,7 +127,9 @@ def test_temporary_errors_are_tried_again_with_growing_waits_and_then_taken(ledg
 
 
 def test_after_the_last_attempt_a_temporary_error_is_a_rejection_with_its_code(ledger: Ledger) -> None:
-    gateway = ScriptedGateway(lambda m, _n: not_sent(Cause.TEMPORARY, "30003") if m.to == number_of(2) else ACCEPTED)
+    gateway = ScriptedGateway(
+        lambda m, _n: not_sent(Cause.TEMPORARY, "30003") if m.to == number_of(2) else ACCEPTED
+    )
     run = plan_run(ledger, 4)
     result, _ = send_in_no_time(ledger, run, gateway, SendOptions(max_attempts=3))
     assert gateway.numbers.count(number_of(2)) == 3
@@ -155,7 +159,9 @@ def test_unknown_and_permanent_outcomes_are_never_tried_again(ledger: Ledger, ou
 
 
 def test_an_opt_out_told_by_the_gateway_is_suppressed_for_its_sender_only(ledger: Ledger) -> None:
-    gateway = ScriptedGateway(lambda m, _n: rejected(Cause.OPTED_OUT, "21610") if m.to == number_of(3) else ACCEPTED)
+    gateway = ScriptedGateway(
+        lambda m, _n: rejected(Cause.OPTED_OUT, "21610") if m.to == number_of(3) else ACCEPTED
+    )
     run = plan_run(ledger, 5, sender="ACME")
     send_in_no_time(ledger, run, gateway)
     (entry,) = ledger.suppressions_of(number_of(3))
@@ -169,7 +175,9 @@ def test_an_opt_out_told_by_the_gateway_is_suppressed_for_its_sender_only(ledger
     assert states(ledger, other) == {"accepted": 5}
 
 
-def test_an_opt_out_told_by_the_gateway_without_a_known_sender_is_recorded_for_the_gateway(ledger: Ledger) -> None:
+def test_an_opt_out_told_by_the_gateway_without_a_known_sender_is_recorded_for_the_gateway(
+    ledger: Ledger,
+) -> None:
     gateway = ScriptedGateway(lambda _m, n: rejected(Cause.OPTED_OUT) if n == 0 else ACCEPTED)
     run = plan_run(ledger, 3, sender=None)
     result, _ = send_in_no_time(ledger, run, gateway)
@@ -235,7 +243,9 @@ def test_a_gateway_that_raises_for_everything_pauses_the_run_after_a_few(ledger:
     assert found["planned"] == 1000 - found["unknown"]
 
 
-@pytest.mark.parametrize("answers", [[], [ACCEPTED] * 3, [ACCEPTED] * 5, None, "four", ["a", "b", "c", "d"], 4])
+@pytest.mark.parametrize(
+    "answers", [[], [ACCEPTED] * 3, [ACCEPTED] * 5, None, "four", ["a", "b", "c", "d"], 4]
+)
 def test_answers_that_cannot_be_told_apart_are_unknown(ledger: Ledger, answers: object) -> None:
     class Wrong(ScriptedGateway):
         async def submit(self, batch: object) -> object:  # type: ignore[override]
@@ -377,7 +387,9 @@ def test_while_everybody_waits_no_row_stays_claimed(ledger: Ledger) -> None:
         if progress.state == "holding":
             found.append(states(ledger, run).get("submitting", 0))
 
-    gateway = ScriptedGateway(lambda _m, n: not_sent(Cause.RATE, "429", retry_after=30) if n == 100 else ACCEPTED)
+    gateway = ScriptedGateway(
+        lambda _m, n: not_sent(Cause.RATE, "429", retry_after=30) if n == 100 else ACCEPTED
+    )
     run = plan_run(ledger, 400)
     send_in_no_time(ledger, run, gateway, on_progress=look)
     assert found
@@ -385,7 +397,9 @@ def test_while_everybody_waits_no_row_stays_claimed(ledger: Ledger) -> None:
 
 
 def test_a_wait_that_is_too_long_pauses_the_run(ledger: Ledger) -> None:
-    gateway = ScriptedGateway(lambda _m, n: not_sent(Cause.RATE, "429", retry_after=3600) if n == 50 else ACCEPTED)
+    gateway = ScriptedGateway(
+        lambda _m, n: not_sent(Cause.RATE, "429", retry_after=3600) if n == 50 else ACCEPTED
+    )
     run = plan_run(ledger, 400)
     result, seconds = send_in_no_time(ledger, run, gateway)
     assert result.ended is Ended.PAUSED
@@ -396,7 +410,9 @@ def test_a_wait_that_is_too_long_pauses_the_run(ledger: Ledger) -> None:
     assert found["accepted"] + found["planned"] == 400
 
 
-def test_a_gateway_that_only_answers_too_fast_pauses_the_run_in_the_end_and_rejects_nobody(ledger: Ledger) -> None:
+def test_a_gateway_that_only_answers_too_fast_pauses_the_run_in_the_end_and_rejects_nobody(
+    ledger: Ledger,
+) -> None:
     gateway = ScriptedGateway(lambda _m, _n: not_sent(Cause.RATE, "429"))
     run = plan_run(ledger, 30)
     result, seconds = send_in_no_time(ledger, run, gateway)
@@ -443,7 +459,10 @@ def test_rejected_messages_give_their_money_back_and_earlier_sessions_count(ledg
 def test_a_batch_does_not_overrun_the_budget(ledger: Ledger) -> None:
     run = plan_run(ledger, 500)
     send_in_no_time(
-        ledger, run, ScriptedGateway(batch=100, concurrency=3), SendOptions(max_cost={"GBP": 40_000_000 * 250})
+        ledger,
+        run,
+        ScriptedGateway(batch=100, concurrency=3),
+        SendOptions(max_cost={"GBP": 40_000_000 * 250}),
     )
     assert states(ledger, run) == {"accepted": 250, "planned": 250}
 
@@ -542,7 +561,9 @@ def test_a_run_cancelled_by_another_command_stops_and_stays_cancelled(ledger: Le
         return ACCEPTED
 
     run = plan_run(ledger, 1000)
-    result, _ = send_in_no_time(ledger, run, ScriptedGateway(answer, seconds=0.1), SendOptions(concurrency=10))
+    result, _ = send_in_no_time(
+        ledger, run, ScriptedGateway(answer, seconds=0.1), SendOptions(concurrency=10)
+    )
     assert result.ended is Ended.INTERRUPTED
     assert ledger.run(run.id).state == RunState.CANCELLED
     found = states(ledger, run)
@@ -568,7 +589,9 @@ class Failing:
         monkeypatch.setattr(Ledger, "exchange", exchange)
 
 
-def test_a_ledger_that_fails_for_a_moment_costs_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_fails_for_a_moment_costs_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Failing(monkeypatch, 4, 6)
     run, gateway = plan_run(ledger, 300), ScriptedGateway(seconds=0.05)
     result, _ = send_in_no_time(ledger, run, gateway)
@@ -616,7 +639,8 @@ def test_a_failure_of_the_last_commit_before_the_end_is_recovered_by_the_final_t
 def test_progress_adds_up_at_every_moment(ledger: Ledger) -> None:
     seen: list[Progress] = []
     gateway = ScriptedGateway(
-        lambda _m, n: (ACCEPTED, ACCEPTED, not_sent(Cause.TEMPORARY), rejected(Cause.PERMANENT))[n % 4], seconds=0.2
+        lambda _m, n: (ACCEPTED, ACCEPTED, not_sent(Cause.TEMPORARY), rejected(Cause.PERMANENT))[n % 4],
+        seconds=0.2,
     )
     run = plan_run(ledger, 400)
     send_in_no_time(ledger, run, gateway, SendOptions(rate=Rate(50, "messages")), on_progress=seen.append)

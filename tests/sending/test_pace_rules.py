@@ -49,7 +49,11 @@ def test_no_second_ever_holds_more_parts_than_the_rate_and_one_message(
     times = leave_times(Pace(Rate(rate, "parts")), weights, late=late)
     most = rate * (1 + CATCH_UP) + max(weights) + 1
     for first in range(len(times)):
-        inside = [weight for time, weight in zip(times, weights, strict=True) if times[first] <= time < times[first] + 1]
+        inside = [
+            weight
+            for time, weight in zip(times, weights, strict=True)
+            if times[first] <= time < times[first] + 1
+        ]
         assert sum(inside) <= most
 
 

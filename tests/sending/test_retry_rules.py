@@ -12,8 +12,12 @@ from a2pcli.sending.retry import Decision, RetryPolicy, decide
 POLICY = RetryPolicy(max_attempts=3, base=1.0, longest=60.0)
 
 
-def after(verdict: Verdict, cause: Cause = Cause.NONE, attempts: int = 1, retry_after: float | None = None) -> Decision:
-    return decide(Outcome(verdict, cause=cause, code="503", retry_after=retry_after), attempts, POLICY, lambda: 0.5)
+def after(
+    verdict: Verdict, cause: Cause = Cause.NONE, attempts: int = 1, retry_after: float | None = None
+) -> Decision:
+    return decide(
+        Outcome(verdict, cause=cause, code="503", retry_after=retry_after), attempts, POLICY, lambda: 0.5
+    )
 
 
 def test_an_accepted_message_is_accepted() -> None:
@@ -37,13 +41,17 @@ def test_a_final_cause_is_final_even_where_the_gateway_says_not_sent(cause: Caus
 
 @pytest.mark.parametrize("cause", sorted(STOPS_THE_RUN))
 @pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.NOT_SENT])
-def test_what_stops_the_run_leaves_its_message_planned_and_the_try_uncounted(verdict: Verdict, cause: Cause) -> None:
+def test_what_stops_the_run_leaves_its_message_planned_and_the_try_uncounted(
+    verdict: Verdict, cause: Cause
+) -> None:
     decision = after(verdict, cause, attempts=99)
     assert decision.state is State.PLANNED
     assert not decision.counted
 
 
-def test_temporary_errors_are_retried_until_the_last_attempt_and_then_rejected_with_the_providers_code() -> None:
+def test_temporary_errors_are_retried_until_the_last_attempt_and_then_rejected_with_the_providers_code() -> (
+    None
+):
     first, second, last = (after(Verdict.NOT_SENT, Cause.TEMPORARY, attempts) for attempts in (1, 2, 3))
     assert first.state is second.state is State.PLANNED
     assert first.counted

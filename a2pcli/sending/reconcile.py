@@ -1,0 +1,146 @@
+"""Settling what is unknown: by asking the gateway where it can tell, or by the user's decision."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from a2pcli.gateways.base import Gateway
+from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.records import Run, RunState, now_ms
+from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.tables import ROWS_PER_RUN
+from a2pcli.messages import Outcome, State, Verdict
+from a2pcli.sending.stop import StopRequest
+
+log = logging.getLogger(__name__)
+
+ASKED_AT_ONCE = 200
+
+SETTLE_AFTER = 60.0
+"""Seconds after the intent before "not there" is believed: a request may still be on its way."""
+
+_SETTLED_AS = {
+    Verdict.ACCEPTED: State.ACCEPTED,
+    Verdict.REJECTED: State.REJECTED,
+    Verdict.NOT_SENT: State.PLANNED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of the unknown messages. They sum up to ``found``.
+
+    ``not_sent`` are planned again: the next ``send`` sends them. ``too_early`` are those of the unknown that
+    the gateway does not have, but could still get: ask again in a minute.
+    """
+
+    found: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    not_sent: int = 0
+    too_early: int = 0
+    unknown: int = 0
+    can_tell: bool = True
+    """Whether the gateway can tell at all."""
+
+
+async def reconcile(
+    ledger: Ledger,
+    run: Run,
+    gateway: Gateway,
+    *,
+    stop: StopRequest | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _found: None,
+    settle_after: float = SETTLE_AFTER,
+    clock: Callable[[], int] = now_ms,
+) -> Reconciled:
+    """Ask the gateway what became of each unknown message, and settle those it can tell about.
+
+    Nothing is sent. Holds the run's lock, so that no sender is at work (``RunBusy``); opens the gateway and
+    closes it (``GatewayUnusable``). Intents that a killed sender left count as unknown from here on.
+    ``on_progress`` gets how many were asked about, of how many. Stops between two questions when asked to.
+    """
+    with sender_lock(ledger, run):
+        found = await asyncio.to_thread(_count_unknown, ledger, run, clock())
+        if not gateway.capabilities.durable_lookup:
+            return Reconciled(found=found, unknown=found, can_tell=False)
+        counts = dict.fromkeys((State.ACCEPTED, State.REJECTED, State.PLANNED), 0)
+        done = too_early = 0
+        await gateway.open()
+        try:
+            for asked in await asyncio.to_thread(_unknown, ledger, run):
+                if stop is not None and stop.draining:
+                    break
+                told = await _lookup(gateway, list(asked))
+                by_state, early = _sort(asked, told, clock() - int(settle_after * 1000))
+                for state, ids in by_state.items():
+                    note = f"gateway {gateway.name} was asked"
+                    counts[state] += await asyncio.to_thread(
+                        ledger.settle_unknown, run, ids, state, note, clock()
+                    )
+                too_early += early
+                done += len(asked)
+                on_progress(done, found)
+        finally:
+            await gateway.close()
+    left = found - sum(counts.values()) - too_early
+    return Reconciled(
+        found, counts[State.ACCEPTED], counts[State.REJECTED], counts[State.PLANNED], too_early, left
+    )
+
+
+def settle_by_decision(ledger: Ledger, run: Run, *, sent: bool, now: int | None = None) -> int:
+    """Settle every unknown message as the user says: sent (accepted), or not sent (planned again).
+
+    Recorded with each message as the user's decision. Gives how many. Raises ``RunBusy`` while it is sent.
+    """
+    moment = now_ms() if now is None else now
+    with sender_lock(ledger, run):
+        _count_unknown(ledger, run, moment)
+        note = "decided by the user: " + ("sent" if sent else "not sent")
+        return ledger.settle_unknown(run, None, State.ACCEPTED if sent else State.PLANNED, note, moment)
+
+
+def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
+    """How many are unknown, once what a killed sender left is. The run's lock is held: none is at work."""
+    totals = ledger.totals(run)
+    if totals.count(State.SUBMITTING):
+        ledger.start_sending(run, now)
+        ledger.set_state(run, RunState.PAUSED, "its sender ended without a word", now)
+        totals = ledger.totals(run)
+    return totals.count(State.UNKNOWN)
+
+
+def _unknown(ledger: Ledger, run: Run) -> list[dict[str, tuple[int, int]]]:
+    """The unknown messages by reference: id, and the moment of the intent; a chunk for each question."""
+    return [
+        {run.reference(row["id"] % ROWS_PER_RUN): (row["id"], row["claimed_at"] or 0) for row in rows}
+        for rows in ledger.rows(run, states=[State.UNKNOWN], chunk=ASKED_AT_ONCE)
+    ]
+
+
+async def _lookup(gateway: Gateway, references: list[str]) -> Mapping[str, Outcome]:
+    try:
+        return await gateway.lookup(references)
+    except Exception as error:
+        log.warning("gateway %s failed with %s when asked", gateway.name, type(error).__name__)
+        return {}
+
+
+def _sort(
+    asked: Mapping[str, tuple[int, int]], told: Mapping[str, Outcome], old_enough: int
+) -> tuple[dict[State, list[int]], int]:
+    """Ids by the state they get, and how many are not there but were handed over too lately to be sure."""
+    by_state: dict[State, list[int]] = {}
+    too_early = 0
+    for reference, (id, intended_at) in asked.items():
+        outcome = told.get(reference)
+        state = _SETTLED_AS.get(outcome.verdict) if outcome is not None else None
+        if state is State.PLANNED and intended_at > old_enough:
+            too_early += 1
+        elif state is not None:
+            by_state.setdefault(state, []).append(id)
+    return by_state, too_early
