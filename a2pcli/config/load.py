@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from a2pcli.config import cross, environment
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import Document, read_document
-from a2pcli.config.explain import explain, without_tags
-from a2pcli.config.nodes import Mapping as MappingNode
-from a2pcli.config.nodes import Node, Scalar
+from a2pcli.config.examine import examine
 from a2pcli.config.settings import Settings
 from a2pcli.config.values import Rate, parse_rate, parse_share
-from a2pcli.errors import InvalidInput, Problem, in_file_order
+from a2pcli.errors import InvalidInput, Problem
 
 __all__ = [
     "BUILT_IN_GATEWAYS",
@@ -41,7 +37,8 @@ SETTINGS_NAMES = ("a2pcli.yaml", "a2pcli.yml")
 BUILT_IN_GATEWAYS = ("outbox", "console")
 """Gateways that need no settings: their names work without being configured."""
 
-_Model = TypeVar("_Model", bound=BaseModel)
+STAND_INS = {"name": "unnamed", "objective": "?", "purpose": "transactional", "contacts": "-"}
+"""What ``examine_campaign`` puts where a required key is missing or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +72,43 @@ class LoadedSettings:
 def load_campaign(path: Path) -> LoadedCampaign:
     """The campaign in the file. Raises ``InvalidInput`` with every problem of the file."""
     document = read_document(path)
-    campaign = _validated(document, Campaign, cross.campaign_problems)
+    campaign = examine(document, Campaign, cross.campaign_problems).sound
     return LoadedCampaign(campaign, document, path, path.parent)
+
+
+def examine_campaign(path: Path) -> tuple[LoadedCampaign | None, tuple[Problem, ...]]:
+    """What can be used of the file, and every problem. For ``check`` alone. Raises where it is not even YAML."""
+    document = read_document(path)
+    found = examine(document, Campaign, cross.campaign_problems, STAND_INS)
+    if found.usable is None:
+        return None, found.problems
+    return LoadedCampaign(found.usable, document, path, path.parent), found.problems
 
 
 def load_settings(start: Path) -> LoadedSettings:
     """The settings beside ``start`` (a file or folder) or above it; without any, the defaults."""
+    loaded, problems = examine_settings(start)
+    if problems or loaded is None:
+        raise InvalidInput(*problems)
+    return loaded
+
+
+def examine_settings(start: Path) -> tuple[LoadedSettings | None, tuple[Problem, ...]]:
+    """What can be used of the settings, and every problem. Raises where they are not even YAML."""
     folder = start if start.is_dir() else start.parent
     path = find_settings(folder)
     if path is None:
-        return LoadedSettings(Settings(), None, None, folder)
+        return LoadedSettings(Settings(), None, None, folder), ()
     document = read_document(path)
-    settings = _validated(document, Settings, cross.settings_problems)
-    return LoadedSettings(settings, document, path, path.parent)
+    found = examine(document, Settings, cross.settings_problems)
+    if found.usable is None:
+        return None, found.problems
+    return LoadedSettings(found.usable, document, path, path.parent), found.problems
 
 
 def find_settings(folder: Path) -> Path | None:
     """``a2pcli.yaml`` in the folder or the nearest one above, named relative to where the user stands."""
-    here = folder.absolute()
+    here = folder.resolve()
     for level in (here, *here.parents):
         found = [level / name for name in SETTINGS_NAMES if (level / name).is_file()]
         if len(found) > 1:
@@ -202,53 +218,3 @@ def occurrence_of(campaign: Campaign, today: date) -> str:
         "yearly": f"{today:%Y}",
     }
     return named.get(campaign.occurrence, campaign.occurrence)
-
-
-def _validated(
-    document: Document, model: type[_Model], cross_problems: Callable[[Document], Iterator[Problem]]
-) -> _Model:
-    empty = dict(_without_value(document))
-    problems = [*document.repeated_keys(), *empty.values()]
-    result: _Model | None = None
-    try:
-        result = model.model_validate(document.data)
-    except ValidationError as error:
-        for details in error.errors(include_url=False):
-            if without_tags(details["loc"]) not in empty:
-                problems.append(explain(details, document, model))
-    problems += cross_problems(document)
-    if problems or result is None:
-        raise InvalidInput(*in_file_order(_without_echoes(problems)))
-    return result
-
-
-def _without_echoes(problems: list[Problem]) -> list[Problem]:
-    """Without "'message' is missing" where an unknown key beside says "did you mean 'message'?"."""
-    meant = {problem.hint for problem in problems if problem.code == "unknown-key"}
-    return [
-        problem
-        for problem in dict.fromkeys(problems)
-        if problem.code != "missing-key" or f"did you mean {problem.message.split(' ')[0]}?" not in meant
-    ]
-
-
-def _without_value(document: Document) -> Iterator[tuple[tuple[str, ...], Problem]]:
-    """A problem for each key with nothing, ``~`` or ``null`` after it.
-
-    A gateway's own block is free in what it holds: there only nothing at all is a problem.
-    """
-    waiting: list[tuple[tuple[str, ...], Node]] = [((), document.root)]
-    while waiting:
-        loc, node = waiting.pop()
-        if isinstance(node, MappingNode):
-            waiting.extend(((*loc, name), value) for name, (_, value) in node.entries.items())
-        elif isinstance(node, Scalar) and loc and node.style is None:
-            if node.value == "":
-                message = f"'{loc[-1]}' has no value"
-            elif node.value in ("~", "null", "Null", "NULL") and loc[0] != "gateways":
-                message = f"'{loc[-1]}' has no value: '{node.value}' means none in YAML"
-            else:
-                continue
-            line, column = document.place(loc)
-            hint = "give one, or remove the line"
-            yield loc, Problem(message, document.path, line, column, hint, code="no-value")
