@@ -73,7 +73,7 @@ def reached(connection: Connection, occasion: int) -> np.ndarray[Any, np.dtype[n
 
     query = (
         select(_c.person)
-        .where(_c.occasion == occasion, is_claimed(_c.state), _c.person.is_not(None))
+        .where(_c.occasion == occasion, is_claimed(_c.claimed_at), _c.person.is_not(None))
         .order_by(_c.person)
     )
     parts = [
@@ -102,7 +102,7 @@ def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:
             raise InvalidInput(problem)
         for run in found:
             query = select(_c.address).where(
-                of_run(run), is_claimed(_c.state), _c.state != str(State.REJECTED)
+                of_run(run), is_claimed(_c.claimed_at), _c.state != str(State.REJECTED)
             )
             for chunk in connection.execute(query).scalars().partitions(100_000):
                 arrays.append(pa.array(chunk, pa.string()))

@@ -15,6 +15,11 @@ MONEY_UNITS = 10**9
 """Money in the ledger counts 1e-9 of a currency unit."""
 
 
+def sender_scope(sender: str | None, gateway: str) -> str:
+    """The name under which a sender's own opt-outs are kept; a gateway that chooses the sender has one, too."""
+    return sender or f"gateway {gateway}"
+
+
 def now_ms() -> int:
     """This moment as UTC milliseconds since 1970."""
     return time.time_ns() // 1_000_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import claims, plans, queries
+from a2pcli.ledger import claims, outcomes, plans, queries
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
 from a2pcli.ledger.reading_part import ReadingPart
@@ -65,7 +65,7 @@ class Ledger(PlanningPart, ReadingPart):
             with self._sending_transaction() as connection:
                 progress = self._progress.get(run.number)
                 if progress is None:
-                    progress = claims.Progress(plans.first_id(run) - 1, claims.count_left(connection, run))
+                    progress = claims.beginning(connection, run)
                 result, moved = claims.exchange(connection, run, progress, settled, want, now)
             self._progress[run.number] = moved
             return result
@@ -77,7 +77,7 @@ class Ledger(PlanningPart, ReadingPart):
     def release(self, run: Run, message_ids: Sequence[int]) -> None:
         """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
         with self._sending_transaction() as connection:
-            back = claims.release(connection, message_ids)
+            back = outcomes.release(connection, message_ids)
             plans.changed(connection, run)
         self._gained(run, back)
 
@@ -91,7 +91,7 @@ class Ledger(PlanningPart, ReadingPart):
     def set_state(self, run: Run, state: str, reason: str | None = None, now: int | None = None) -> None:
         """Set the run's state (``RunState``), with why."""
         with self._sending_transaction() as connection:
-            claims.set_run_state(connection, run, state, reason, now_ms() if now is None else now)
+            outcomes.set_run_state(connection, run, state, reason, now_ms() if now is None else now)
 
     @speaks_plainly
     def settle_unknown(
@@ -102,7 +102,7 @@ class Ledger(PlanningPart, ReadingPart):
             raise ValueError(f"unknown messages cannot become {state}")
         moment = now_ms() if now is None else now
         with self._sending_transaction() as connection:
-            count = claims.settle_unknown(connection, run, message_ids, state, note, moment)
+            count = outcomes.settle_unknown(connection, run, message_ids, state, note, moment)
         if state is State.PLANNED:
             self._gained(run, count)
         return count
@@ -131,7 +131,7 @@ class Ledger(PlanningPart, ReadingPart):
     ) -> int:
         moment = now_ms() if now is None else now
         with self._sending_transaction() as connection:
-            count = claims.end_planned(connection, run, state, reason, moment, country)
+            count = outcomes.end_planned(connection, run, state, reason, moment, country)
         self._gained(run, -count)
         return count
 

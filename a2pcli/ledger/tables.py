@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     Index,
     Integer,
@@ -17,12 +18,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    literal,
-    or_,
 )
 from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.messages import CLAIMED_STATES
 
 metadata = MetaData()
 
@@ -94,21 +93,28 @@ messages = Table(
     Column("currency", String(3)),
     Column("variant", Text),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    # Set in planned rows only, and only in those that wait or have been tried.
     Column("due_at", BigInteger),
+    # Set in CLAIMED_STATES and in no other.
     Column("claimed_at", BigInteger),
     Column("settled_at", BigInteger),
     Column("gateway_id", Text),
     Column("code", Text),
+    CheckConstraint(
+        "(claimed_at IS NOT NULL) = (" + " OR ".join(f"state = '{state}'" for state in CLAIMED_STATES) + ")",
+        name="messages_claimed",
+    ),
 )
 
 
-def is_claimed(state: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a state is one of ``CLAIMED_STATES``, in the very words of the index ``messages_once``.
+def is_claimed(claimed_at: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a row is in one of ``CLAIMED_STATES``, in the very words of the index ``messages_once``.
 
-    SQLite uses a partial index only for a query that repeats its condition. And not with IN: for a list
-    SQLite builds a small tree at every insert, which made a plan of a million rows 2x slower (measured).
+    It asks for ``claimed_at``, which is set in exactly those states (the table checks it), for speed: SQLite
+    rewrites a partial index whenever a column of its condition changes, and the state changes once more when
+    a message is settled (measured: sending 1.5x slower, planning 2x slower, with a condition on the state).
     """
-    return or_(*(state == literal(str(claimed), literal_execute=True) for claimed in CLAIMED_STATES))
+    return claimed_at.is_not(None)
 
 
 # The last guard against messaging anybody twice: one claimed row a person and occasion.
@@ -117,24 +123,19 @@ Index(
     messages.c.occasion,
     messages.c.person,
     unique=True,
-    sqlite_where=is_claimed(messages.c.state),
-    postgresql_where=is_claimed(messages.c.state),
+    sqlite_where=is_claimed(messages.c.claimed_at),
+    postgresql_where=is_claimed(messages.c.claimed_at),
 )
 
-# Rows that wait for an hour, or for another try. Rows that never waited are not in it: it costs a plan nothing.
 
-
-def is_waiting(state: ColumnElement[str], due_at: ColumnElement[int]) -> ColumnElement[bool]:
-    """Planned, with a moment before which it must not go; in the words of the index ``messages_waiting``."""
-    return due_at.is_not(None) & (state == literal(str(State.PLANNED), literal_execute=True))
-
-
+# Rows that wait for an hour, or for another try; rows that never waited are not in it, so a plan pays nothing.
+# ``due_at`` is set in planned rows only.
 Index(
     "messages_waiting",
     messages.c.run,
     messages.c.due_at,
-    sqlite_where=is_waiting(messages.c.state, messages.c.due_at),
-    postgresql_where=is_waiting(messages.c.state, messages.c.due_at),
+    sqlite_where=messages.c.due_at.is_not(None),
+    postgresql_where=messages.c.due_at.is_not(None),
 )
 
 events = Table(

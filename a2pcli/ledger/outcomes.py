@@ -1,0 +1,201 @@
+"""What becomes of claimed and planned messages: outcomes, releases, decisions about the unknown, mass ends.
+
+Every change is noted as an event; events are only ever added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import and_, bindparam, insert, literal, literal_column, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger.hot import execute_many
+from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
+from a2pcli.ledger.records import Run, RunState, Settled
+from a2pcli.ledger.tables import events, messages, runs
+from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.reasons import Reason
+
+_c = messages.c
+IS_PLANNED = _c.state == literal_column(f"'{State.PLANNED}'")
+IS_SUBMITTING = _c.state == literal_column(f"'{State.SUBMITTING}'")
+
+_one = and_(_c.id == bindparam("b_id"), IS_SUBMITTING)
+_heard: dict[str, Any] = {
+    "state": bindparam("b_state"),
+    "code": bindparam("b_code"),
+    "detail": bindparam("b_detail"),
+    "gateway_id": bindparam("b_gateway_id"),
+    "settled_at": bindparam("b_now"),
+}
+# Two statements, because of claimed_at: one keeps it, and with it the person's place in messages_once.
+_settle = update(messages).where(_one).values(**_heard)
+_put_back = (
+    update(messages)
+    .where(_one)
+    .values(
+        **_heard,
+        attempts=_c.attempts - bindparam("b_uncounted"),
+        due_at=bindparam("b_due_at"),
+        claimed_at=literal_column("NULL"),
+    )
+)
+_release = (
+    update(messages)
+    .where(_one)
+    # Due since it was claimed, that is, at once; the due_at is what lets the next claim find it.
+    .values(
+        state=literal_column(f"'{State.PLANNED}'"),
+        attempts=_c.attempts - literal_column("1"),
+        due_at=_c.claimed_at,
+        claimed_at=literal_column("NULL"),
+    )
+)
+_note = (
+    insert(events)
+    .inline()
+    .values(
+        message=bindparam("b_id"),
+        run=bindparam("b_run"),
+        at=bindparam("b_now"),
+        kind=bindparam("b_kind"),
+        code=bindparam("b_code"),
+        detail=bindparam("b_detail"),
+        gateway_id=bindparam("b_gateway_id"),
+    )
+)
+
+
+def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:
+    """Record outcomes and their events; gives how many rows went back to ``planned``."""
+    ended, back = [], []
+    for one in settled:
+        outcome = one.outcome
+        row = {
+            "b_id": one.message_id,
+            "b_run": run.number,
+            "b_state": str(one.state),
+            "b_kind": str(outcome.verdict),
+            "b_code": outcome.code,
+            "b_detail": outcome.detail,
+            "b_gateway_id": outcome.gateway_id,
+            "b_now": now,
+        }
+        if one.state in CLAIMED_STATES:
+            ended.append(row)
+        else:
+            # A row that goes back always waits, if only until now: so the next claim finds it.
+            row["b_due_at"] = (
+                (now if one.due_at is None else one.due_at) if one.state == State.PLANNED else None
+            )
+            row["b_uncounted"] = 0 if one.counted else 1
+            back.append(row)
+    execute_many(connection, _settle, ended)
+    returned = execute_many(connection, _put_back, back)
+    execute_many(connection, _note, ended + back)
+    return returned if back else 0
+
+
+def note_each(
+    connection: Connection,
+    run: Run,
+    ids: Iterable[int],
+    now: int,
+    *,
+    kind: str,
+    code: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """The same event for each of these messages."""
+    shared = {"b_run": run.number, "b_now": now, "b_kind": kind, "b_code": code, "b_detail": detail}
+    execute_many(connection, _note, [{"b_id": id, "b_gateway_id": None, **shared} for id in ids])
+
+
+def release(connection: Connection, message_ids: Iterable[int]) -> int:
+    """Claims that certainly never reached the gateway go back, as if they had not been made."""
+    return execute_many(connection, _release, [{"b_id": id} for id in message_ids])
+
+
+def lose(connection: Connection, run: Run, now: int) -> None:
+    """``submitting`` that no sender holds any more becomes ``unknown``."""
+    detail = "the process ended between the intent and the outcome"
+    found = and_(of_run(run), IS_SUBMITTING)
+    connection.execute(
+        insert(events).from_select(
+            ["message", "run", "at", "kind", "detail"],
+            select(_c.id, _c.run, literal(now), literal(str(State.UNKNOWN)), literal(detail)).where(found),
+        )
+    )
+    connection.execute(
+        update(messages).where(found).values(state=str(State.UNKNOWN), settled_at=now, detail=detail)
+    )
+
+
+def settle_unknown(
+    connection: Connection, run: Run, message_ids: Sequence[int] | None, state: State, note: str, now: int
+) -> int:
+    """Give ``unknown`` messages a state by decision or by what the gateway said; recorded as events."""
+    unknown = _c.state == str(State.UNKNOWN)
+    ids = connection.execute(select(_c.id).where(of_run(run), unknown).order_by(_c.id)).scalars().all()
+    if message_ids is not None:
+        wanted = set(message_ids)
+        ids = [id for id in ids if id in wanted]
+    if not ids:
+        return 0
+    changed(connection, run)
+    again = state is State.PLANNED
+    values: dict[str, Any] = {"state": str(state), "settled_at": now, "detail": note}
+    if again:
+        values |= {"due_at": now, "claimed_at": None}
+    connection.execute(
+        update(messages).where(_c.id == bindparam("b_id"), unknown).values(values),
+        [{"b_id": id} for id in ids],
+    )
+    note_each(connection, run, ids, now, kind="reconciled", code=str(state), detail=note)
+    if again:
+        connection.execute(
+            update(runs)
+            .where(runs.c.number == run.number, runs.c.state == str(RunState.FINISHED))
+            .values(state=str(RunState.PAUSED), state_reason="messages settled as not sent", finished_at=None)
+        )
+    return len(ids)
+
+
+def end_planned(
+    connection: Connection, run: Run, state: State, reason: Reason, now: int, country: str | None = None
+) -> int:
+    """Every planned row (of ``country``) ends in ``state`` for one reason: expired, cancelled, a country refused."""
+    query = update(messages).where(of_run(run), _c.state == str(State.PLANNED))
+    if country is not None:
+        query = query.where(_c.country == country)
+    done = connection.execute(
+        query.values(state=str(state), reason=str(reason), due_at=None, settled_at=now)
+    ).rowcount
+    if done:
+        changed(connection, run)
+        # One event for all of them: each row carries its own reason and moment.
+        detail = f"{done} messages" + (f" to {country}" if country else "")
+        connection.execute(
+            insert(events).values(run=run.number, at=now, kind=str(state), code=str(reason), detail=detail)
+        )
+    return done
+
+
+def set_run_state(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:
+    """Set the run's state, and note it as an event."""
+    ended = state in (RunState.FINISHED, RunState.CANCELLED)
+    connection.execute(
+        update(runs)
+        .where(runs.c.number == run.number)
+        .values(state=str(state), state_reason=reason, finished_at=now if ended else None, **UNCOUNTED)
+    )
+    add_run_event(connection, run, state, reason, now)
+
+
+def add_run_event(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:
+    """An event of the run as a whole."""
+    connection.execute(
+        insert(events).values(run=run.number, at=now, kind="run", code=str(state), detail=reason)
+    )
