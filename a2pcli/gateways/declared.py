@@ -93,7 +93,7 @@ def _meaning(value: str) -> str:
     if value not in codes.MEANINGS:
         near = get_close_matches(value, codes.MEANINGS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "one of " + ", ".join(codes.MEANINGS)
-        raise ValueError(f"no such cause ({hint})")
+        raise ValueError("no such cause", hint)
     return value
 
 

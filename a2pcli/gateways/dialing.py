@@ -211,7 +211,8 @@ def not_sent(error: BaseException) -> NotSent:
         case socket.gaierror():
             return NotSent("dns", "the host's name cannot be looked up")
         case ssl.SSLCertVerificationError():
-            return NotSent("tls", f"the certificate is not trusted: {error.verify_message}")
+            why = getattr(error, "verify_message", "") or "not verified"
+            return NotSent("tls", f"the certificate is not trusted: {why}")
         case ssl.SSLError():
             return NotSent("tls", "no TLS connection could be made")
         case ConnectionRefusedError():

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from a2pcli.gateways.engine import Engine, Unsendable
+from a2pcli.gateways.dialing import Dialer
+from a2pcli.gateways.engine import CONNECT_TIMEOUT, Engine, Unsendable
 from a2pcli.gateways.settings import GatewayBlock
 from a2pcli.gateways.wire import WireEngine, route_of
 
@@ -25,7 +26,7 @@ def engine_for(block: HttpBlock, concurrency: int) -> Engine:
         from a2pcli.gateways.httpx_engine import HttpxEngine
 
         return HttpxEngine(concurrency)
-    return WireEngine(concurrency)
+    return WireEngine(concurrency, dialer=Dialer(timeout=min(CONNECT_TIMEOUT, block.timeout)))
 
 
 def checked_url(url: str) -> str:

@@ -148,7 +148,7 @@ def _check_names(environment: ImmutableSandboxedEnvironment, source: str, only: 
     for name in sorted(used - set(known)):
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(known)
-        raise ValueError(f"the template names {name!r}, which there is not ({hint})")
+        raise ValueError(f"the template names {name!r}, which there is not", hint)
 
 
 def _for_xml(value: Any) -> Any:

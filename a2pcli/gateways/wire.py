@@ -113,7 +113,7 @@ class WireEngine:
         if idle is None:
             idle = self._idle[route] = deque()
         idle.append(connection)
-        while idle[0].is_expired():  # those at the bottom are not used while the load is small
+        while idle and idle[0].is_expired():  # those at the bottom are not used while the load is small
             idle.popleft().close()
 
     def _encode(self, request: HttpRequest) -> tuple[Route, bytes]:
@@ -287,7 +287,7 @@ class _Connection(asyncio.Protocol):
             self._head_read += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail("garbled", _GARBLED)
         if not self._head_complete and self._head_read > MAX_HEAD:
             self._fail("garbled", "the answer's headers had no end")
@@ -305,6 +305,8 @@ class _Connection(asyncio.Protocol):
     # What llhttp tells
 
     def on_message_begin(self) -> None:
+        if self._waiter is None or self._waiter.done():
+            self._clean = False  # a second answer to one request: whose would the next one be?
         self._begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -329,7 +331,8 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if 100 <= self._parser.get_status_code() < 200:
-            return  # an interim answer; the real one follows
+            self._begin()  # an interim answer; the real one follows
+            return
         self._keep_alive = self._parser.should_keep_alive()
         self._answer()
 
