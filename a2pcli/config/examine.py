@@ -76,6 +76,8 @@ def _remains(data: dict[str, Any], errors: list[ErrorDetails]) -> dict[str, Any]
 
 def _remove(data: Any, loc: tuple[str | int, ...]) -> None:
     """Remove the value at ``loc``; a list with a wrong item goes as a whole."""
+    if not loc:
+        return
     for place, step in enumerate(loc[:-1]):
         if isinstance(loc[place + 1], int):
             break

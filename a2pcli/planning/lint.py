@@ -8,7 +8,8 @@ field: the opt-out words that carriers know, the link shorteners that they block
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from a2pcli.content.encoding import measure
@@ -23,13 +24,15 @@ _BLANK = "\ue000"
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A message as written. ``columns`` are the contacts' canonical columns, where they are known."""
+    """A message as written. ``columns`` are the contacts' canonical columns, where they are known; ``examples``
+    are messages as people would get them, before smart encoding."""
 
     source: str
     marketing: bool
     smart: bool = True
     sender: str | None = None
     columns: Collection[str] = ()
+    examples: Sequence[str] = ()
 
     @property
     def words(self) -> str:
@@ -58,16 +61,33 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
     forcing = _forcing(copy)
     if not forcing:
         return
-    text = copy.words.replace(_BLANK, "").strip() or "".join(forcing)
-    now = measure(smart(text).text if copy.smart else text).parts
-    without = measure("".join(TABLE.get(char, "?") if char not in GSM else char for char in text)).parts
-    cost = f"{now} parts instead of {without}" if now > without else "70 characters a part instead of 160"
+    cost = _cost(copy, "".join(forcing))
     for char, offsets in forcing.items():
         times = f" ({len(offsets)} times)" if len(offsets) > 1 else ""
         replacement = TABLE.get(char)
         hint = "remove it" if replacement is None else f"write {replacement!r}, or set smart: true"
         message = f"'{char}' ({character_name(char)}){times} turns the message into UCS-2: {cost}"
         yield Finding(offsets[0], message, hint, "ucs-2")
+
+
+def _cost(copy: Copy, forcing: str) -> str:
+    """What the characters cost the typical message: parts with them, and without."""
+    texts = copy.examples or [copy.words.replace(_BLANK, "").strip() or forcing]
+    plain = str.maketrans({char: TABLE.get(char, "?") for char in forcing})
+    pairs = Counter(
+        (measure(_best(text, copy)).parts, measure(_best(text.translate(plain), copy)).parts)
+        for text in texts
+        if text
+    )
+    now, without = max(pairs, key=lambda pair: (pairs[pair], pair), default=(1, 1))
+    if now == without:
+        return "70 characters a part instead of 160"
+    for_whom = " for most people" if copy.examples and len(pairs) > 1 else ""
+    return f"{now} parts instead of {without}{for_whom}"
+
+
+def _best(text: str, copy: Copy) -> str:
+    return smart(text).text if copy.smart else text
 
 
 def _forcing(copy: Copy) -> dict[str, list[int]]:

@@ -1,0 +1,147 @@
+"""Which files ``check`` looks at, and what needs gateways to be told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from a2pcli.config.campaign import Campaign
+from a2pcli.config.document import read_document
+from a2pcli.config.environment import reference_problems
+from a2pcli.config.load import (
+    BUILT_IN_GATEWAYS,
+    SETTINGS_NAMES,
+    LoadedCampaign,
+    LoadedSettings,
+    at_gateway_key,
+    gateway_settings,
+    unknown_gateway,
+)
+from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
+from a2pcli.planning.check import Checked, check_campaign
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def find_campaigns(asked: Sequence[Path]) -> list[Path]:
+    """The campaign files named, and those of the folders named; without any, those of ``./campaigns`` and of
+    this folder. Raises ``InvalidInput`` where there is none."""
+    if asked:
+        files = [file for path in asked for file in (_in_folder(path) if path.is_dir() else [path])]
+    else:
+        files = [
+            *_in_folder(Path("campaigns")),
+            *(file for file in _in_folder(Path()) if _looks_like_one(file)),
+        ]
+    if not files:
+        where = ", ".join(str(path) for path in asked) or "here or in ./campaigns"
+        hint = "name one, or start with: a2pcli init"
+        raise InvalidInput(
+            Problem(f"no campaign {'in ' if asked else ''}{where}", hint=hint, code="no-campaign")
+        )
+    return list(dict.fromkeys(files))
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """A folder's YAML files that are not settings, by name."""
+    if not folder.is_dir():
+        return []
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidInput(Problem(f"cannot be read: {reason}", str(folder), code="unreadable")) from None
+    return [
+        file
+        for file in files
+        if file.suffix in _SUFFIXES and file.name not in SETTINGS_NAMES and not file.name.startswith(".")
+    ]
+
+
+def _looks_like_one(file: Path) -> bool:
+    """Whether a file of the current folder is a campaign: other tools keep YAML there, too."""
+    try:
+        data = read_document(file).data
+    except A2PError:
+        return False
+    return len(Campaign.model_fields.keys() & data.keys()) >= 3
+
+
+def check_files(files: Sequence[Path]) -> list[Checked]:
+    """Each campaign checked, with its gateway; a name that two of them have is told."""
+    names: dict[tuple[str, Path], Path] = {}
+    result = []
+    for file in files:
+        checked = check_campaign(file)
+        more = [*_gateways(checked)]
+        if checked.campaign is not None and checked.settings is not None and checked.name is not None:
+            key = (checked.name, checked.settings.folder.resolve())
+            first = names.setdefault(key, file)
+            if first != file:
+                more.append(_same_name(checked.campaign, first))
+        result.append(replace(checked, problems=(*checked.problems, *more)))
+    return result
+
+
+def _same_name(campaign: LoadedCampaign, first: Path) -> Problem:
+    problem = campaign.document.problem(
+        f"{first} has this name, too: who got the one does not get the other",
+        ("name",),
+        hint="give each campaign a name of its own",
+        code="same-name",
+    )
+    return replace(problem, severity=Severity.WARNING)
+
+
+def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Iterator[Problem]:
+    """The campaign's gateway must exist and do what the campaign wants; the others must be well made."""
+    settings = checked.settings
+    if settings is None:
+        return
+    environ = os.environ if environ is None else environ
+    used = None
+    if checked.campaign is not None:
+        campaign = checked.campaign.campaign
+        used = campaign.gateway or settings.settings.gateway
+        if used not in settings.settings.gateways and used not in BUILT_IN_GATEWAYS:
+            yield _unknown(checked.campaign, settings, used)
+    for name in settings.settings.gateways:
+        yield from _gateway(settings, name, checked.campaign if name == used else None, environ)
+
+
+def _unknown(campaign: LoadedCampaign, settings: LoadedSettings, name: str) -> Problem:
+    """Told where the name was typed."""
+    problem = unknown_gateway(settings, name)
+    if campaign.campaign.gateway is not None:
+        return campaign.document.problem(problem.message, ("gateway",), hint=problem.hint, code=problem.code)
+    return settings.problem(problem.message, ("gateway",), hint=problem.hint, code=problem.code)
+
+
+def _gateway(
+    settings: LoadedSettings, name: str, user: LoadedCampaign | None, environ: Mapping[str, str]
+) -> Iterator[Problem]:
+    """One configured gateway. ``user`` is the campaign that sends through it, if it does."""
+    from a2pcli.gateways.registry import create
+
+    block = settings.settings.gateways[name]
+    if settings.document is not None:
+        references = list(reference_problems(block, ("gateways", name), settings.document, environ))
+        missing = [problem for problem in references if problem.code == "missing-variable"]
+        yield from (problem for problem in references if problem not in missing)
+        if references:
+            # Without its secrets a gateway cannot be made. That matters to those who send through it.
+            yield from (
+                replace(problem, severity=Severity.WARNING) for problem in missing if user is not None
+            )
+            return
+    try:
+        gateway = create(name, gateway_settings(settings, name, environ))
+    except A2PError as error:
+        yield from (at_gateway_key(settings, problem) for problem in error.problems)
+        return
+    if user is not None and user.campaign.channel not in gateway.capabilities.channels:
+        can = ", ".join(sorted(gateway.capabilities.channels))
+        message = f"gateway '{name}' cannot send {user.campaign.channel}, only {can}"
+        yield user.document.problem(message, ("channel",), code="channel")

@@ -1,0 +1,274 @@
+"""Everything that can be told about a campaign before it is planned: errors, and what costs money or trust.
+
+Each step gives problems with places and none stops the next, so that a person sees all of them at once. The
+contacts are looked at in a sample from the start of the file: a check is quick however long the file is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from a2pcli.config.load import (
+    STAND_INS,
+    LoadedCampaign,
+    LoadedSettings,
+    examine_campaign,
+    examine_settings,
+)
+from a2pcli.config.values import parse_budget
+from a2pcli.contacts.table import Table, address_column, open_table
+from a2pcli.content.prices import RateCard
+from a2pcli.content.templates import (
+    Expression,
+    MessageTemplate,
+    SourcePlace,
+    compile_expression,
+    compile_template,
+)
+from a2pcli.errors import A2PError, Problem, Severity, in_file_order
+from a2pcli.planning.lint import Copy, lint
+from a2pcli.planning.prepare import open_contacts
+from a2pcli.planning.sample import Sample, take_sample
+
+Loc = tuple[str, ...]
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A campaign file looked at. ``campaign`` and ``settings`` are what could be read of them."""
+
+    path: Path
+    campaign: LoadedCampaign | None
+    settings: LoadedSettings | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def name(self) -> str | None:
+        """The campaign's name, where it has a right one."""
+        name = self.campaign.campaign.name if self.campaign else None
+        return None if name == STAND_INS["name"] else name
+
+
+def check_campaign(path: Path) -> Checked:
+    """Every problem of a campaign, its settings, templates and contacts."""
+    problems: list[Problem] = []
+    campaign = settings = None
+    found = _attempt(problems, lambda: examine_campaign(path))
+    if found:
+        campaign = found[0]
+        problems += found[1]
+    found_settings = _attempt(problems, lambda: examine_settings(path))
+    if found_settings:
+        settings = found_settings[0]
+        problems += found_settings[1]
+    if campaign is not None and settings is not None:
+        problems += _Check(campaign, settings).problems()
+    return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)))
+
+
+def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None:
+    """What the step gives; where it raises, its problems are kept and the check goes on."""
+    try:
+        return step()
+    except A2PError as error:
+        problems += error.problems
+        return None
+
+
+class _Check:
+    """One campaign with its settings."""
+
+    def __init__(self, campaign: LoadedCampaign, settings: LoadedSettings) -> None:
+        self.loaded = campaign
+        self.campaign = campaign.campaign
+        self.document = campaign.document
+        self.settings = settings
+        self.found: list[Problem] = []
+        self.smart = settings.settings.smart if self.campaign.smart is None else self.campaign.smart
+
+    def problems(self) -> list[Problem]:
+        """Run every step."""
+        table = self._contacts()
+        where = self._compiled(("where",), self.campaign.where, compile_expression, table)
+        once = self._compiled(("once_per",), self.campaign.once_per, compile_template, table)
+        messages = {
+            loc: self._compiled(loc, text, compile_template, table) for loc, text in self._texts().items()
+        }
+        sample = self._sample(table, where, [*messages.values(), once])
+        for loc, template in messages.items():
+            self._wording(loc, template, table, sample)
+        if sample is not None:
+            self.found += sample.problems
+        self._excluded_file()
+        self._prices()
+        self._schedule()
+        return self.found
+
+    def _named(self, loc: Loc, step: Callable[[], Thing]) -> Thing | None:
+        """What the step makes of the file named at ``loc``: what has no line of its own is told where it is named."""
+        problems: list[Problem] = []
+        thing = _attempt(problems, step)
+        line, column = self.document.place(loc)
+        for problem in problems:
+            if problem.line is None:
+                message = f"{problem.path}: {problem.message}" if problem.path else problem.message
+                path = self.document.path
+                problem = replace(problem, message=message, path=path, line=line, column=column)
+            self.found.append(problem)
+        return thing
+
+    def _texts(self) -> dict[Loc, str]:
+        """Every message of the campaign by its place."""
+        if self.campaign.variants:
+            return {
+                ("variants", name, "message"): arm.message for name, arm in self.campaign.variants.items()
+            }
+        return {("message",): self.campaign.message} if self.campaign.message else {}
+
+    def _contacts(self) -> Table | None:
+        """The contacts, opened; None for stdin and where they cannot be read."""
+        if self.campaign.source.file == "-":
+            return None
+        loc = ("contacts", "file") if self.document.has(("contacts", "file")) else ("contacts",)
+        table = self._named(loc, lambda: open_contacts(self.loaded))
+        if table is not None:
+            self.found += table.notes
+            _attempt(self.found, lambda: address_column(table, self.campaign.channel))
+        return table
+
+    def _compiled(
+        self, loc: Loc, text: str | None, compile_: Callable[..., Thing], table: Table | None
+    ) -> Thing | None:
+        if text is None:
+            return None
+        block = self.document.block(loc)
+        place = SourcePlace(
+            self.document.path, block.line, block.column, block.indent, partial(self.document.spot, loc)
+        )
+        locale = self.campaign.locale or self.settings.settings.locale
+        known = table.columns if table else None
+        template = _attempt(
+            self.found,
+            lambda: compile_(text, where=place, folder=self.loaded.folder, locale=locale, known=known),
+        )
+        self.found += getattr(template, "problems", ())
+        return template
+
+    def _sample(
+        self, table: Table | None, where: Expression | None, templates: list[MessageTemplate | None]
+    ) -> Sample | None:
+        """The first contacts; None where they cannot be read, or ``where`` is wrong."""
+        if table is None or (self.campaign.where and where is None):
+            return None
+        columns = {column for template in (where, *templates) if template for column in template.columns}
+        return _attempt(self.found, lambda: take_sample(table, columns, where, self._at(("where",))))
+
+    def _wording(
+        self, loc: Loc, template: MessageTemplate | None, table: Table | None, sample: Sample | None
+    ) -> None:
+        """What the text says, and what becomes of it with the first contacts."""
+        text = self._texts()[loc]
+        examples: list[str] = []
+        if template is not None and sample is not None and len(sample.rows):
+            examples, problems = sample.render(template, self._at(loc), self._limits())
+            self.found += problems
+            self.found += sample.empty_columns(template, partial(self._column, loc, text))
+        copy = Copy(
+            text,
+            marketing=self.campaign.purpose == "marketing",
+            smart=self.smart,
+            sender=self.campaign.sender,
+            columns=table.columns if table else (),
+            examples=examples,
+        )
+        for finding in lint(copy):
+            line, column = self.document.spot(loc, finding.offset)
+            path = self.document.path
+            self.found.append(
+                Problem(finding.message, path, line, column, finding.hint, Severity.WARNING, finding.code)
+            )
+        self._lost_comment(loc)
+
+    def _limits(self) -> tuple[bool, int, int]:
+        """Smart encoding or not; parts that are warned about; parts that are refused."""
+        parts = self.settings.settings.parts
+        return self.smart, parts.warn, self.campaign.limits.parts or parts.refuse
+
+    def _at(self, loc: Loc) -> Problem:
+        """A warning at the start of a text, without its words yet."""
+        block = self.document.block(loc)
+        return Problem("", self.document.path, block.line, block.column, severity=Severity.WARNING)
+
+    def _column(self, loc: Loc, text: str, name: str) -> Problem:
+        """A warning where a template first uses a column."""
+        import re
+
+        found = re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?\b({re.escape(name)})\b", text, re.DOTALL)
+        if found is None:
+            return self._at(loc)
+        line, column = self.document.spot(loc, found.start(1))
+        return replace(self._at(loc), line=line, column=column)
+
+    def _lost_comment(self, loc: Loc) -> None:
+        """``message: Half price #sale``: YAML takes the rest for a comment."""
+        scalar = self.document.scalar(loc)
+        if scalar is None or scalar.style is not None:
+            return
+        rest = self.document.text[scalar.end :].split("\n", 1)[0]
+        if rest.lstrip().startswith("#"):
+            line, column = self.document.position(scalar.end + len(rest) - len(rest.lstrip()))
+            message = f"'{rest.strip()[:40]}' is a comment, and not part of the message"
+            hint = "put the message in quotes, or below '|'"
+            self.found.append(
+                Problem(message, self.document.path, line, column, hint, Severity.WARNING, "lost-comment")
+            )
+
+    def _excluded_file(self) -> None:
+        file = self.campaign.exclude.file
+        if file is not None and file != "-":
+            self._named(
+                ("exclude", "file"), lambda: address_column(open_table(file, base=self.loaded.folder))
+            )
+
+    def _prices(self) -> None:
+        """The rate card, and whether the budget means anything with it."""
+        budget = self.campaign.limits.cost
+        rates = self.settings.settings.rates
+        if rates is None:
+            if budget:
+                self._warn(
+                    ("limits", "cost"),
+                    "a budget without prices stops nothing",
+                    "name a rate card in a2pcli.yaml: rates: rates.csv",
+                    "budget-without-prices",
+                )
+            return
+        card = _attempt(self.found, lambda: RateCard.load(self.settings.folder / rates))
+        if card is None or not budget:
+            return
+        currency = parse_budget(budget).currency
+        if card.currencies and currency not in card.currencies:
+            has = ", ".join(sorted(card.currencies))
+            self._warn(
+                ("limits", "cost"),
+                f"the budget is in {currency}, the rate card in {has}: it stops nothing",
+                None,
+                "budget-currency",
+            )
+
+    def _schedule(self) -> None:
+        ends = self.campaign.schedule.ends_at
+        if ends is not None and ends <= datetime.now(UTC):
+            self._warn(
+                ("schedule", "expires"), "this moment is past: nothing would leave", None, "schedule-past"
+            )
+
+    def _warn(self, loc: Loc, message: str, hint: str | None, code: str) -> None:
+        problem = self.document.problem(message, loc, hint=hint, code=code)
+        self.found.append(replace(problem, severity=Severity.WARNING))

@@ -1,0 +1,141 @@
+"""The first contacts of a file, as ``check`` looks at them: enough to see what is usual, quick for any file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from a2pcli.contacts.table import Table
+from a2pcli.content.arrow import as_numpy, column_of, is_blank
+from a2pcli.content.encoding import measure_column
+from a2pcli.content.smart import smart_column
+from a2pcli.content.templates import Expression, MessageTemplate, Rendered
+from a2pcli.errors import Problem
+from a2pcli.planning.frames import arrow
+
+ROWS = 10_000
+"""Rows in which empty cells are counted."""
+RENDERED = 2_000
+"""Rows whose messages are made."""
+MANY = 0.05
+"""A column that is empty in more than this share of the rows is worth a word."""
+MOST = 0.5
+"""With a default, only when most people get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """``rows``: the first rows of the file that ``where`` selects. ``whole``: there are no others."""
+
+    path: str
+    rows: pd.DataFrame
+    whole: bool
+    problems: tuple[Problem, ...] = ()
+
+    def empty_columns(self, template: MessageTemplate, place: Callable[[str], Problem]) -> list[Problem]:
+        """A warning for each column of the template that is empty in many rows."""
+        problems = []
+        for column in sorted(template.columns):
+            empty = int(is_blank(column_of(self.rows, column)).sum())
+            defaulted = column in template.defaulted
+            if empty <= len(self.rows) * (MOST if defaulted else MANY):
+                continue
+            message = f"column '{column}' is empty in {self._share(empty)}"
+            if defaulted:
+                text, hint = f"{message}: they get the message without it", None
+            else:
+                text = f"{message}: they get no message"
+                hint = f"{{{{ {column} | default('…') }}}} gives them one"
+            problems.append(replace(place(column), message=text, hint=hint, code="empty-column"))
+        return problems
+
+    def render(
+        self, template: MessageTemplate, at: Problem, limits: tuple[bool, int, int]
+    ) -> tuple[list[str], list[Problem]]:
+        """The messages of the first contacts, before smart encoding, and what is wrong with them.
+
+        ``limits``: smart encoding or not, parts that are warned about, parts that are refused.
+        """
+        rows = self.rows.iloc[:RENDERED]
+        rendered = template.render_column(rows)
+        problems = list(self._failures(rendered, rows, at))
+        made = rendered.bodies.drop_null()
+        if len(made):
+            lines = rows["@line"].to_numpy()[as_numpy(rendered.bodies.is_valid())]
+            problems += self._long(made, lines, at, limits)
+        return [text for text in made.to_pylist() if text], problems
+
+    def _failures(self, rendered: Rendered, rows: pd.DataFrame, at: Problem) -> list[Problem]:
+        """Rows on which the template fails, by what it says of them. Missing values are told by column."""
+        failed = as_numpy(rendered.reasons.is_valid())
+        reasons = np.asarray(rendered.reasons.to_pylist(), dtype=object)
+        problems = []
+        for reason in dict.fromkeys(reasons[failed].tolist()):
+            if reason == "missing-value":
+                continue
+            these = np.flatnonzero(reasons == reason)
+            first = int(these[0])
+            detail = rendered.details[first].as_py() or reason
+            message = f"{_of(len(these), len(rows), 'fails', 'fail')}: {detail}"
+            hint = f"first in line {rows['@line'].iloc[first]} of {self.path}"
+            problems.append(replace(at, message=message, hint=hint, code=str(reason)))
+        return problems
+
+    def _long(
+        self, made: pa.StringArray, lines: np.ndarray, at: Problem, limits: tuple[bool, int, int]
+    ) -> list[Problem]:
+        smart, warn, refuse = limits
+        measured = measure_column(smart_column(made)[0] if smart else made)
+        parts = measured.parts
+        longest = int(parts.argmax())
+        hint = f"the longest is line {lines[longest]} of {self.path}, with {parts[longest]} parts"
+        problems = []
+        if (parts > refuse).any():
+            count = _of(int((parts > refuse).sum()), len(made), "needs", "need")
+            message = f"{count} more than {refuse} parts and would be left out"
+            problems.append(replace(at, message=message, hint=hint, code="too-long"))
+        elif (parts > warn).any():
+            count = _of(int((parts > warn).sum()), len(made), "needs", "need")
+            message = f"{count} more than {warn} parts"
+            problems.append(replace(at, message=message, hint=hint, code="many-parts"))
+        return problems
+
+    def _share(self, count: int) -> str:
+        of = f"{len(self.rows):,} rows" if self.whole else f"the first {len(self.rows):,} rows"
+        return f"{count:,} of {of}"
+
+
+def _of(some: int, all_: int, one: str, many: str) -> str:
+    return f"{some:,} of {all_:,} messages {one if some == 1 else many}"
+
+
+def take_sample(
+    table: Table, columns: Collection[str], where: Expression | None, at_where: Problem
+) -> Sample:
+    """The first rows that ``where`` selects. Raises ``InvalidInput`` where the file cannot be read on."""
+    chunks = table.chunks(columns, rows=ROWS)
+    rows = next(chunks, None)
+    if rows is None:
+        nobody = replace(at_where, message="the file has no rows", path=table.path, line=1, column=None)
+        return Sample(table.path, pd.DataFrame(), True, (replace(nobody, code="no-rows"),))
+    whole = len(rows) < ROWS
+    rows = rows[~as_numpy(arrow(rows, "@reason").is_valid())]
+    problems: list[Problem] = []
+    if where is not None and len(rows):
+        selected = where.evaluate_column(rows)
+        reasons = selected.reasons.to_pylist()
+        failed = [row for row, reason in enumerate(reasons) if reason not in (None, "missing-value")]
+        if failed:
+            detail = selected.details[failed[0]].as_py()
+            hint = f"first in line {rows['@line'].iloc[failed[0]]} of {table.path}"
+            message = f"fails on {len(failed):,} of {len(rows):,} rows: {detail}"
+            problems.append(replace(at_where, message=message, hint=hint, code="template-error"))
+        if whole and not selected.keep.any():
+            message = "selects nobody: no row makes it true"
+            problems.append(replace(at_where, message=message, code="selects-nobody"))
+        rows = rows[selected.keep]
+    return Sample(table.path, rows, whole, tuple(problems))
