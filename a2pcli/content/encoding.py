@@ -45,8 +45,8 @@ _DOUBLES[0, [character.encode()[0] for character in EXTENSION]] = True
 _DOUBLES[1, 0xF0:] = True
 """First UTF-8 bytes of characters of two units. In a GSM-7 text (row 0) only the euro sign begins with its
 byte; in a UCS-2 text (row 1) the four-byte characters are those with surrogates."""
-_MAY_DOUBLE = _DOUBLES.any(axis=0)
-_IS_LEAD: npt.NDArray[np.bool_] = np.arange(256) & 0xC0 != 0x80
+_MAY_DOUBLE: Any = _DOUBLES.any(axis=0)
+_IS_LEAD: Any = np.arange(256) & 0xC0 != 0x80
 
 _SLICE = 65_536
 """Rows looked at together: what they need beside the texts stays in the processor's cache."""
@@ -237,7 +237,7 @@ class _Pairs:
         rows = compute.cast(rows, pa.large_string())
         offsets = np.frombuffer(rows.buffers()[1], np.int64)[rows.offset : rows.offset + len(rows) + 1]
         octets = np.frombuffer(rows.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-        leads: npt.NDArray[np.uint8] = np.extract(_IS_LEAD[octets], octets)
+        leads = octets[_IS_LEAD[octets]]
         ends = np.cumsum(as_numpy(compute.utf8_length(rows)), dtype=np.int64)
         at = np.flatnonzero(_MAY_DOUBLE[leads])
         row_of = np.searchsorted(ends, at, side="right")

@@ -1,0 +1,120 @@
+"""Python's text functions, with results that stay within what a message can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import Undefined
+from jinja2.runtime import Macro
+
+from a2pcli.content.blanks import needed
+from a2pcli.content.budget import MOST_CHARACTERS, MOST_ITEMS, short
+from a2pcli.content.failures import TooMuchWork, Unsuitable
+
+MOST_TURNS = 1_000
+"""Of one ``range``."""
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, for people."""
+    if value is None:
+        return "nothing (none)"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float, Decimal)):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, Macro):
+        return "a macro"
+    return "a list" if isinstance(value, (list, tuple, range)) else "this value"
+
+
+def to_text(value: Any) -> str:
+    """The value as a message shows it. Texts, numbers, true and false; a list or nothing is a mistake."""
+    if type(value) is str:
+        return value
+    if isinstance(value, (str, int, float, Decimal)):
+        return str(value)
+    if isinstance(value, Undefined):
+        return str(value)  # raises, and says what is missing
+    hint = ": use the join filter" if isinstance(value, (list, tuple, dict, range)) else ""
+    hint = hint or (": call it, with ()" if isinstance(value, Macro) else "")
+    raise Unsuitable(f"{kind_of(value)} cannot be printed{hint}")
+
+
+def join_texts(values: Iterable[Any]) -> str:
+    """What ``~`` does."""
+    return short("".join([short(to_text(value)) for value in values]))
+
+
+def join_items(separator: str, values: Iterable[Any]) -> str:
+    """``separator.join(values)``, for any values that can be printed."""
+    texts = []
+    length = 0
+    for value in needed(values):
+        texts.append(to_text(value))
+        length += len(texts[-1]) + len(separator)
+        if length > MOST_CHARACTERS + len(separator):
+            raise TooMuchWork(f"a text of more than {MOST_CHARACTERS:,} characters")
+    return separator.join(texts)
+
+
+def replace(text: str, old: str, new: str, count: int = -1) -> str:
+    """``text.replace``."""
+    old, new = to_text(old), to_text(new)
+    hits = text.count(old) if count is None or count < 0 else min(count, text.count(old))
+    if len(text) + hits * (len(new) - len(old)) > MOST_CHARACTERS:
+        raise TooMuchWork(f"a text of more than {MOST_CHARACTERS:,} characters")
+    return text.replace(old, new, -1 if count is None else count)
+
+
+def width(value: Any) -> int:
+    """A width in characters that can be allowed."""
+    if not isinstance(value, int):
+        raise Unsuitable("a width is a whole number")
+    if value > MOST_CHARACTERS:
+        raise TooMuchWork(f"a text of more than {MOST_CHARACTERS:,} characters")
+    return value
+
+
+def center(text: str, to: int, fill: str = " ") -> str:
+    """``text.center``."""
+    return text.center(width(to), fill)
+
+
+def ljust(text: str, to: int, fill: str = " ") -> str:
+    """``text.ljust``."""
+    return text.ljust(width(to), fill)
+
+
+def rjust(text: str, to: int, fill: str = " ") -> str:
+    """``text.rjust``."""
+    return text.rjust(width(to), fill)
+
+
+def zfill(text: str, to: int) -> str:
+    """``text.zfill``."""
+    return text.zfill(width(to))
+
+
+def range_of(*bounds: int) -> range:
+    """``range``, of at most ``MOST_TURNS`` numbers."""
+    numbers = range(*bounds)
+    if (numbers.stop - numbers.start) // numbers.step > MOST_TURNS:
+        raise TooMuchWork(f"a range of more than {MOST_TURNS:,} numbers")
+    return numbers
+
+
+def listed(values: Iterable[Any]) -> list[Any]:
+    """The values as a list of bounded length."""
+    items = []
+    for item in needed(values):
+        items.append(item)
+        if len(items) > MOST_ITEMS:
+            raise TooMuchWork(f"a list of more than {MOST_ITEMS:,} items")
+    return items

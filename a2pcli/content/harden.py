@@ -1,0 +1,125 @@
+"""Rewrites a parsed template so that the work and the text of every row are counted.
+
+Jinja's sandbox keeps templates from reaching anything they should not; it does not keep ``{% for %}`` in
+``{% for %}`` from running for ever. Counting is put into the template itself, only where something can repeat:
+loops and macros count their turns, texts that are captured or repeated count their characters. A template of
+plain variables and ``if`` is left as fast as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
+
+# Filters with names that no template can write.
+PRINT = "@print"
+WRITE = "@write"
+SPEND = "@spend"
+EACH = "@each"
+JOIN = "@join"
+FLAT = "@flat"
+
+_WORK = (nodes.Filter, nodes.Test, nodes.Call, nodes.BinExpr, nodes.Concat)
+
+
+def harden(body: list[nodes.Node], cells: frozenset[str] = frozenset()) -> list[nodes.Node]:
+    """The statements of a template, counted. ``cells`` are names that only ever stand for a contact's cell:
+    a text already, so printing one needs no check."""
+    hardener = _Hardener(cells)
+    return [hardener.visit(node) for node in body]
+
+
+def harden_expression(expression: nodes.Expr) -> nodes.Expr:
+    """The same for a lone expression."""
+    hardened: nodes.Expr = _Hardener(frozenset()).visit(expression)
+    return hardened
+
+
+def filtered(node: Any, name: str, *args: nodes.Expr, lineno: int) -> nodes.Filter:
+    """The node put through a filter."""
+    return nodes.Filter(node, name, list(args), [], None, None, lineno=lineno)
+
+
+class _Hardener(NodeTransformer):
+    def __init__(self, cells: frozenset[str]) -> None:
+        self.cells = cells
+        self.repeated = False
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
+        node.nodes = [self._printed(child) for child in node.nodes]
+        return node
+
+    def _printed(self, child: nodes.Expr) -> nodes.Expr:
+        line = child.lineno
+        if isinstance(child, nodes.TemplateData):
+            if not self.repeated:
+                return child
+            return filtered(nodes.Const(child.data, lineno=line), WRITE, lineno=line)
+        if isinstance(child, nodes.Name) and child.name in self.cells and not self.repeated:
+            return child
+        return filtered(self.visit(child), WRITE if self.repeated else PRINT, lineno=line)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        node.iter = self.visit(node.iter)
+        if node.test is not None:
+            # Turns that the condition refuses never reach the body's count.
+            node.test = self.visit(node.test)
+            node.iter = filtered(node.iter, EACH, lineno=node.lineno)
+        node.body = self._repeated(node.body, node.lineno)
+        node.else_ = [self.visit(child) for child in node.else_]
+        return node
+
+    def visit_Macro(self, node: nodes.Macro | nodes.CallBlock) -> nodes.Node:
+        node.defaults = [self.visit(default) for default in node.defaults]
+        if isinstance(node, nodes.CallBlock):
+            node.call = self.visit(node.call)
+        node.body = self._repeated(node.body, node.lineno)
+        return node
+
+    visit_CallBlock = visit_Macro
+
+    def visit_AssignBlock(self, node: nodes.AssignBlock | nodes.FilterBlock) -> nodes.Node:
+        before, self.repeated = self.repeated, True
+        self.generic_visit(node)
+        self.repeated = before
+        return node
+
+    visit_FilterBlock = visit_AssignBlock
+
+    def _repeated(self, body: list[nodes.Node], line: int) -> list[nodes.Node]:
+        before, self.repeated = self.repeated, True
+        weight = 1 + sum(_count(node) for node in body) // 4
+        visited = [self.visit(node) for node in body]
+        self.repeated = before
+        spend = filtered(nodes.Const(weight, lineno=line), SPEND, lineno=line)
+        return [nodes.ExprStmt(spend, lineno=line), *visited]
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        items = nodes.List([self.visit(child) for child in node.nodes], lineno=node.lineno)
+        return filtered(items, JOIN, lineno=node.lineno)
+
+    def visit_List(self, node: nodes.List | nodes.Tuple | nodes.Dict) -> nodes.Node:
+        self.generic_visit(node)
+        if getattr(node, "ctx", "load") != "load" or _is_constant(node.items):
+            return node
+        return filtered(node, FLAT, lineno=node.lineno)
+
+    visit_Tuple = visit_List
+    visit_Dict = visit_List
+
+    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:
+        """``x if y`` is nothing where y is false: what Jinja does unless it is strict."""
+        if node.expr2 is None:
+            node.expr2 = nodes.Const("", lineno=node.lineno)
+        return self.generic_visit(node)
+
+
+def _count(node: nodes.Node) -> int:
+    return isinstance(node, _WORK) + sum(1 for _ in node.find_all(_WORK))
+
+
+def _is_constant(items: Iterable[Any]) -> bool:
+    return all(isinstance(item, (nodes.Const, nodes.TemplateData)) for item in items)

@@ -1,0 +1,239 @@
+"""Message templates and ``where:`` expressions: Jinja, checked against the columns, rendered by the column.
+
+Compiling checks everything that can be known before a contact is read and raises all of it at once, each
+problem at its place in the YAML or the partial. Compiled templates are cheap to make and are made again in
+each process: what travels between processes is the source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank
+from a2pcli.content.batch import OutOfControl
+from a2pcli.content.blanks import empty_cell
+from a2pcli.content.budget import MOST_CHARACTERS
+from a2pcli.content.encoding import prepare
+from a2pcli.content.failures import (
+    MessageTooLong,
+    MissingValue,
+    RowFailure,
+    TemplateFailure,
+    UnsendableText,
+)
+from a2pcli.content.program import Program, build_expression, build_message
+from a2pcli.content.sources import SourcePlace
+from a2pcli.errors import InvalidInput, Problem
+from a2pcli.reasons import Reason
+
+__all__ = [
+    "Expression",
+    "MessageTemplate",
+    "MissingValue",
+    "Rendered",
+    "RowFailure",
+    "Selected",
+    "SourcePlace",
+    "TemplateFailure",
+    "compile_expression",
+    "compile_template",
+]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_SLICE = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A column of messages. Where ``reasons`` holds a reason code, the body is null and ``details`` says more.
+
+    ``reasons`` and ``details`` are null throughout where all went well.
+    """
+
+    bodies: pa.StringArray
+    reasons: pa.StringArray
+    details: pa.StringArray
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Which rows an expression is true for; those it failed on have a reason and are not kept."""
+
+    keep: npt.NDArray[np.bool_]
+    reasons: pa.StringArray
+    details: pa.StringArray
+
+
+def compile_template(
+    source: str,
+    *,
+    where: SourcePlace,
+    folder: Path | None = None,
+    locale: str = "en",
+    known: Collection[str] | None = None,
+) -> MessageTemplate:
+    """A message template, checked.
+
+    Args:
+        source: the text, as YAML gives it.
+        where: where the text stands, for problems.
+        folder: the campaign's folder, from which partials come; None for none.
+        locale: of the ``money``, ``number`` and ``date`` filters, such as ``en_GB``.
+        known: the contact's columns by their canonical names; None where they are not known yet.
+
+    Raises:
+        InvalidInput: with every problem found, each at its place.
+    """
+    return MessageTemplate(build_message(source, where, folder, locale, known))
+
+
+def compile_expression(
+    source: str,
+    *,
+    where: SourcePlace,
+    folder: Path | None = None,
+    locale: str = "en",
+    known: Collection[str] | None = None,
+) -> Expression:
+    """A ``where:`` expression, checked. Arguments and errors are those of ``compile_template``."""
+    return Expression(build_expression(source, where, locale, known))
+
+
+class _Compiled:
+    """What templates and expressions have in common: columns, and rows to run over."""
+
+    def __init__(self, program: Program, take: Callable[[str], Any]) -> None:
+        self._program = program
+        self._loop = program.loop(take)
+        self.columns: frozenset[str] = frozenset(program.variables)
+        """Every contact column it can read, through partials too."""
+        self.defaulted: frozenset[str] = self.columns - program.required
+        """Those it does without where they are empty: each use has a default or a test around it."""
+        self.problems: tuple[Problem, ...] = program.warnings
+        """Warnings; what is wrong was raised when it was compiled."""
+
+    def _one(self, values: Mapping[str, str]) -> Any:
+        cells = (_cell(column, values.get(column)) for column in self._program.variables)
+        results, failures = self._run([(*cells, None)])
+        if failures:
+            raise failures[0]
+        return results[0]
+
+    def _run(self, rows: Iterable[tuple[Any, ...]]) -> tuple[list[Any], dict[int, RowFailure]]:
+        try:
+            results, failures = self._loop.run(rows)
+        except OutOfControl as error:
+            raise InvalidInput(self._program.problem(str(error), error.line)) from None
+        return results, {row: self._placed(failure) for row, failure in failures.items()}
+
+    def _placed(self, failure: RowFailure) -> RowFailure:
+        if isinstance(failure, TemplateFailure) and failure.line is not None:
+            line, place = self._program.line_of(failure.line)
+            return type(failure)(failure.message, line, place)
+        return failure
+
+    def _over(self, frame: pd.DataFrame) -> tuple[list[Any], dict[int, RowFailure]]:
+        """Results and failures of every row of a frame."""
+        size = len(frame)
+        if not self.columns:
+            results, failures = self._run([(None,)] if size else [])
+            return results * size, dict.fromkeys(range(size), failures[0]) if failures else {}
+        values = [_values(frame, column) for column in self._program.variables]
+        return self._run(zip(*values, repeat(None)))
+
+
+class MessageTemplate(_Compiled):
+    """A compiled message. Rows never see each other: what one sets, the next does not find."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program, finished)
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """One message; the empty text where nothing comes out.
+
+        Raises ``MissingValue`` or ``TemplateFailure``.
+        """
+        body: str = self._one(values)
+        return body
+
+    def render_column(self, frame: pd.DataFrame) -> Rendered:
+        """The messages of a frame's rows. Columns are Arrow strings; empty or white space means missing."""
+        results, failures = self._over(frame)
+        bodies = pa.array(results, pa.string())
+        for row in np.flatnonzero(as_numpy(compute.binary_length(bodies.fill_null("x"))) == 0):
+            failures[int(row)] = _EmptyMessage()
+            results[int(row)] = None
+        if any(isinstance(failure, _EmptyMessage) for failure in failures.values()):
+            bodies = pa.array(results, pa.string())
+        return Rendered(bodies, *_columns_of(failures, len(frame)))
+
+
+class Expression(_Compiled):
+    """A compiled expression."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program, bool)
+
+    def evaluate(self, values: Mapping[str, str]) -> bool:
+        """Whether it is true for one contact. Raises ``MissingValue`` or ``TemplateFailure``."""
+        return bool(self._one(values))
+
+    def evaluate_column(self, frame: pd.DataFrame) -> Selected:
+        """For which of a frame's rows it is true."""
+        results, failures = self._over(frame)
+        return Selected(np.array(results, dtype=np.bool_), *_columns_of(failures, len(frame)))
+
+
+class _EmptyMessage(RowFailure):
+    reason = Reason.EMPTY_MESSAGE
+
+
+def finished(text: str) -> str:
+    """A rendered text as it is sent: composed, LF line ends, no white space behind; empty if nothing shows."""
+    text = text.rstrip()
+    if not text.isascii() or "\r" in text:
+        text = prepare(text)
+        if _SURROGATE.search(text):
+            raise UnsendableText("half a surrogate pair")
+        if not text.strip(_UNSEEN):
+            return ""
+    if len(text) > MOST_CHARACTERS:
+        raise MessageTooLong(f"more than {MOST_CHARACTERS:,} characters")
+    return text
+
+
+def _cell(column: str, value: str | None) -> Any:
+    return empty_cell(column) if value is None or not value or value.isspace() else value
+
+
+def _values(frame: pd.DataFrame, column: str) -> list[Any]:
+    """A column as Python values, empty cells as what raises when it is used."""
+    texts: Texts = column_of(frame, column)
+    values = as_numpy(texts)
+    blank = is_blank(texts)
+    if blank.any():
+        values = values.copy()
+        values[blank] = empty_cell(column)
+    listed: list[Any] = values.tolist()
+    return listed
+
+
+def _columns_of(failures: Mapping[int, RowFailure], size: int) -> tuple[pa.StringArray, pa.StringArray]:
+    """Reason codes and details by row."""
+    reasons: list[str | None] = [None] * size
+    details: list[str | None] = [None] * size
+    for row, failure in failures.items():
+        reasons[row] = str(failure.reason)
+        details[row] = str(failure) or None
+    return pa.array(reasons, pa.string()), pa.array(details, pa.string())
