@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts import phone_fiction, phone_judge
-from a2pcli.contacts.phone_plans import REGION_NUMBERS, REGIONS, TYPES, Flags, Numbers, matches, pick, replaced
-from a2pcli.contacts.phone_plans import lengths as byte_lengths
+from a2pcli.contacts.phone_plans import REGION_NUMBERS, REGIONS, TYPES
 from a2pcli.contacts.phone_readings import BITS, NO_REGION, UNKNOWN_CODE, Readings
+from a2pcli.contacts.phone_strings import Flags, Numbers, lengths, pick, replaced
 from a2pcli.contacts.phone_text import Digits
 from a2pcli.contacts.phone_types import REPAIRS, PhonePolicy, PhoneResult
 from a2pcli.reasons import Reason
@@ -60,55 +60,57 @@ class Column:
         kind, country = readings.kind.copy(), readings.country.copy()
         self.unsure[places] = readings.unsure | (trunk_zero & (kind == 0))
         refused = np.zeros(len(places), dtype=bool)
-        for code in phone_fiction.FICTIONAL:
-            self._fiction(places, readings, code, refused if not policy.allow_fictional else None, kind, country)
+        if readings.fictional.any():
+            refused = self._fiction(places, readings, kind, country, policy)
         self.kind[places], self.country[places], self.repairs[places] = kind, country, readings.repairs
         accepted = np.array([bool(name) and phone_judge.accepts(name, policy) for name in TYPES])[kind]
         self._not_mobile(places, readings, kind, ~refused & (kind > 0) & ~accepted)
         self._invalid(places, readings, ~refused & (kind == 0) & ~self.unsure[places])
         good = accepted & ~refused
-        numbers = pc.binary_join_element_wise(_CODE_TEXTS.take(pa.array(readings.code)), readings.national, "")
+        numbers = pc.binary_join_element_wise(
+            _CODE_TEXTS.take(pa.array(readings.code)), readings.national, ""
+        )
         if not good.all():
             numbers = pc.if_else(pa.array(good), numbers, pa.scalar(None, pa.string()))
         self.number = numbers if len(places) == len(self.kind) else replaced(self.number, places, numbers)
 
     def _fiction(
-        self, places: Numbers, readings: Readings, code: int, refused: Flags | None,
-        kind: np.ndarray, country: np.ndarray,
-    ) -> None:  # fmt: skip
-        """Refuse numbers reserved for fiction; or give those that no plan has their type."""
-        here = np.flatnonzero(readings.code == code)
-        if not len(here):
-            return
-        national = readings.national if len(here) == len(kind) else pick(readings.national, here)
-        fictional = here[matches(national, phone_fiction.FICTIONAL[code])]
-        if refused is not None:
-            refused[fictional] = True
-            self.reason[places[fictional]] = _REASON_NUMBERS[Reason.INVALID_NUMBER]
-            self.detail[places[fictional]] = self._detail_number(phone_fiction.WORDS[code])
-        elif len(fictional) and code in phone_fiction.UNPLANNED_MOBILES:
-            pattern = phone_fiction.UNPLANNED_MOBILES[code]
-            mobile = fictional[matches(pick(readings.national, fictional), pattern)]
+        self, places: Numbers, readings: Readings, kind: np.ndarray, country: np.ndarray, policy: PhonePolicy
+    ) -> Flags:
+        """Refuse numbers reserved for fiction; where they are allowed, give those that no plan has their type."""
+        refused = (readings.fictional > 0) & (not policy.allow_fictional)
+        self.reason[places[refused]] = _REASON_NUMBERS[Reason.INVALID_NUMBER]
+        for code, words in phone_fiction.WORDS.items():
+            here = readings.code == code
+            self.detail[places[refused & here]] = self._detail_number(words)
+            mobile = (readings.fictional == 2) & here & ~refused
             kind[mobile] = TYPES.index("mobile")
             country[mobile] = REGION_NUMBERS[phone_judge.main_region(code) or ""]
+        return refused
 
     def _not_mobile(self, places: Numbers, readings: Readings, kind: np.ndarray, which: Flags) -> None:
         here = np.flatnonzero(which)
         self.reason[places[here]] = _REASON_NUMBERS[Reason.NOT_MOBILE]
-        for code, number in np.unique(np.stack([readings.code[here], kind[here]]), axis=1).T.tolist():
-            same = here[(readings.code[here] == code) & (kind[here] == number)]
-            self.detail[places[same]] = self._detail_number(phone_judge.refusal(code, TYPES[number]))
+        key = readings.code[here].astype(np.int64) << 8 | kind[here]
+        for code_and_kind in np.unique(key).tolist():
+            code, number = divmod(code_and_kind, 256)
+            detail = self._detail_number(phone_judge.refusal(code, TYPES[number]))
+            self.detail[places[here[key == code_and_kind]]] = detail
 
     def _invalid(self, places: Numbers, readings: Readings, which: Flags) -> None:
         here = np.flatnonzero(which)
         if not len(here):
             return
         self.reason[places[here]] = _REASON_NUMBERS[Reason.INVALID_NUMBER]
-        length = byte_lengths(pick(readings.national, here))
-        keys = np.stack([readings.lost[here], readings.code[here], length, readings.hint[here]])
-        unique, inverse = np.unique(keys, axis=1, return_inverse=True)
-        numbers = [self._detail_number(_invalid_detail(*key)) for key in unique.T.tolist()]
-        self.detail[places[here]] = np.array(numbers, dtype=np.int32)[inverse.reshape(-1)]
+        length = lengths(pick(readings.national, here))
+        key = readings.lost[here].astype(np.int64) << 40 | readings.code[here].astype(np.int64) << 24
+        key |= length << 16 | readings.hint[here]
+        unique, inverse = np.unique(key, return_inverse=True)
+        numbers = [
+            self._detail_number(_invalid_detail(k >> 40, k >> 24 & 0xFFFF, k >> 16 & 0xFF, k & 0xFFFF))
+            for k in unique.tolist()
+        ]
+        self.detail[places[here]] = np.array(numbers, dtype=np.int32)[inverse]
 
     def frame(self, index: pd.Index | None) -> pd.DataFrame:
         """The six columns as Arrow strings."""
@@ -116,16 +118,20 @@ class Column:
         if self._put:
             answers = pa.array(list(self._put.values()), pa.string())
             number = replaced(number, np.array(list(self._put)), answers)
-        masks, inverse = np.unique(self.repairs, return_inverse=True)
+        seen = np.flatnonzero(np.bincount(self.repairs))
+        repairs = np.zeros(seen[-1] + 1 if len(seen) else 1, dtype=np.int16)
+        repairs[seen] = np.arange(len(seen))
         columns = {
             "@number": number,
             "@type": _texts([name or None for name in TYPES], self.kind),
             "@country": _texts([name or None for name in REGIONS], self.country),
-            "@repairs": _texts([_repairs_text(mask) for mask in masks.tolist()], inverse),
+            "@repairs": _texts([_repairs_text(mask) for mask in seen.tolist()], repairs[self.repairs]),
             "@reason": _texts(list(_REASONS), self.reason),
             "@detail": _texts(list(self._details), self.detail),
         }
-        arrays = {name: pd.arrays.ArrowExtensionArray(pa.chunked_array([array])) for name, array in columns.items()}
+        arrays = {
+            name: pd.arrays.ArrowExtensionArray(pa.chunked_array([array])) for name, array in columns.items()
+        }
         return pd.DataFrame(arrays, index=index)
 
 

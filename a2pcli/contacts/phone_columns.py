@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from a2pcli.contacts.phone_answers import Column
 from a2pcli.contacts.phone_judge import judge
-from a2pcli.contacts.phone_plans import Flags, Numbers, lengths, matches, pick
 from a2pcli.contacts.phone_readings import BITS, LEAST, read
+from a2pcli.contacts.phone_strings import Flags, Numbers, contains, lengths, matches, pick, without
 from a2pcli.contacts.phone_text import LONGEST_CELL, MAX_DIGITS, SIMPLE, Digits, read_digits
 from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult, with_repairs
 
@@ -53,13 +53,15 @@ def _strings(cells: pa.Array | pa.ChunkedArray | pd.Series) -> pa.StringArray:
 def _simple(text: pa.StringArray) -> tuple[Numbers, pa.StringArray, Flags]:
     """The cells that are plainly one number: their places, their digits (and +), which of them have a `(0)`."""
     plain = matches(text, SIMPLE.pattern.replace(r"\Z", "$")) & (lengths(text) <= LONGEST_CELL)
-    compact = pc.replace_substring_regex(text, "[ ().-]+", "")
+    compact = without(text, b" ().-")
     length = lengths(compact)
     plain &= (length >= LEAST) & (length <= MAX_DIGITS)
     places = np.flatnonzero(plain)
     if len(places) < len(text):
         text, compact = pick(text, places), pick(compact, places)
-    trunk_zero = np.asarray(pc.match_substring(text, "(0)").to_numpy(zero_copy_only=False), dtype=bool)
+    trunk_zero = np.zeros(len(text), dtype=bool)
+    if contains(text, b"(0)"):
+        trunk_zero = np.asarray(pc.match_substring(text, "(0)").to_numpy(zero_copy_only=False), dtype=bool)
     return places, compact, trunk_zero
 
 
@@ -85,6 +87,8 @@ def _settle_others(column: Column, places: Numbers, cells: list[str], policy: Ph
             left.append(digits)
     if rows:
         readings = read(pa.array([digits.compact for digits in left], pa.string()), policy.region)
-        readings.repairs |= np.array([sum(map(BITS.__getitem__, digits.repairs)) for digits in left], np.int32)
+        readings.repairs |= np.array(
+            [sum(map(BITS.__getitem__, digits.repairs)) for digits in left], np.int32
+        )
         trunk_zero = np.array([digits.trunk_zero for digits in left])
         column.settle(np.array(rows), readings, trunk_zero, policy)

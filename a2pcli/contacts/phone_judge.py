@@ -241,6 +241,7 @@ def _mend(reading: Reading, trunk_zero: bool) -> Reading:
         longer = _parsed(f"+55{national[:2]}9{national[2:]}", None)
         if longer.type == "mobile":
             return replace(
-                reading, detail="Brazilian mobiles have nine digits now: put a 9 before the last eight if it is one"
+                reading,
+                detail="Brazilian mobiles have nine digits now: put a 9 before the last eight if it is one",
             )
     return reading

@@ -1,7 +1,7 @@
-"""The numbering plans of `phonenumbers`, run over a whole column instead of number by number.
+"""The numbering plans of `phonenumbers`, asked about a whole column instead of number by number.
 
-The library keeps each plan as regular expressions: they run here as RE2 full matches over Arrow strings (50 to 80 ns
-a number, where the library needs 100 µs). The order of questions is the library's: `_number_type_helper`,
+Each calling code's patterns (all regions, all types, national prefixes, fiction) become one automaton; what its
+states mean is worked out once per state and length, in the library's own order of questions: `_number_type_helper`,
 `_region_code_for_number_from_list` and `_maybe_strip_national_prefix_carrier_code` of phonenumberutil. A test holds
 the answers equal to the library's over generated numbers of every region.
 """
@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from phonenumbers import PhoneMetadata
 
-from a2pcli.contacts.phone_judge import TYPE_NAMES, metadata_of
-
-Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]
+from a2pcli.contacts import phone_fiction
+from a2pcli.contacts.phone_automaton import Automaton
+from a2pcli.contacts.phone_judge import TYPE_NAMES
+from a2pcli.contacts.phone_strings import Flags, Numbers, buffers, lengths, pick, replaced, starts, tail
 
 TYPES: tuple[str, ...] = ("", *TYPE_NAMES.values())
 """Names by type code; 0 is no valid number."""
@@ -35,202 +35,204 @@ _SPECIAL_TYPES = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
 )  # fmt: skip
 """In the order in which the library asks for them, before fixed line and mobile."""
-_FEW = 128
-"""Up to so many strings Python's `re`, compiled once, beats RE2, compiled at every call (20 to 400 µs)."""
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+_ASKED = ("kind", "country", "fictional", "general", "prefixed")
 
 
-def matches(strings: pa.StringArray, pattern: str) -> Flags:
-    """Which strings match a pattern whole."""
-    return starts(strings, f"(?:{pattern})$")
+@dataclass(slots=True)
+class Asked:
+    """What a calling code's plans say of each national number.
+
+    `general` and `prefixed` are of the region asked about: whether the number has the region's general shape, and
+    whether it may start with the region's national prefix.
+    """
+
+    kind: npt.NDArray[np.int8]
+    country: npt.NDArray[np.int16]
+    fictional: npt.NDArray[np.int8]
+    general: Flags
+    prefixed: Flags
 
 
-def starts(strings: pa.StringArray, pattern: str) -> Flags:
-    """Which strings match a pattern from their start."""
-    if len(strings) <= _FEW:
-        match = _compiled(pattern).match
-        return np.fromiter((match(text) is not None for text in strings.to_pylist()), bool, len(strings))
-    found = pc.match_substring_regex(strings, f"^(?:{pattern})")
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+class CodePlan:
+    """The plans of one calling code, its main region first."""
 
+    def __init__(self, code: int) -> None:
+        self.code = code
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+        self.plans = [PhoneMetadata.metadata_for_region_or_calling_code(code, region) for region in regions]
+        self.regions = tuple(regions)
+        self._patterns: dict[str, int] = {}
+        for plan in self.plans:
+            for name in ("general_desc", "fixed_line", "mobile", *_SPECIAL_TYPES):
+                self._note(getattr(getattr(plan, name), "national_number_pattern", None))
+            self._note(_starting(plan.leading_digits))
+            self._note(_starting(plan.national_prefix_for_parsing))
+        self._note(phone_fiction.FICTIONAL.get(code))
+        self._note(phone_fiction.UNPLANNED_MOBILES.get(code))
+        self._automaton = Automaton(list(self._patterns))
+        self._verdicts: dict[tuple[int, int, int], tuple[int, int, int, bool, bool]] = {}
 
-def lengths(strings: pa.StringArray) -> Numbers:
-    """Bytes of each string."""
-    return np.asarray(pc.binary_length(strings).to_numpy(zero_copy_only=False), dtype=np.int64)
+    def _note(self, pattern: str | None) -> None:
+        if pattern:
+            self._patterns.setdefault(pattern, len(self._patterns))
 
+    def ask(self, national: pa.StringArray, region: str) -> Asked:
+        """What the plans say of national numbers. Costs about 0.1 µs each."""
+        count = len(national)
+        asked = Asked(
+            np.zeros(count, np.int8), np.zeros(count, np.int16), np.zeros(count, np.int8),
+            np.zeros(count, bool), np.zeros(count, bool),
+        )  # fmt: skip
+        if not count:
+            return asked
+        length = lengths(national).astype(np.int16)
+        order = None
+        if (np.diff(length) < 0).any():
+            order = np.argsort(length, kind="stable")
+            national, length = pick(national, order), length[order]
+        offsets, data = buffers(national)
+        borders = np.flatnonzero(np.diff(length, prepend=-1)).tolist()
+        for start, end in zip(borders, [*borders[1:], count], strict=True):
+            size = int(length[start])
+            digits = data[offsets[start] : offsets[end]].reshape(end - start, size)
+            states = self._automaton.run(digits)
+            rows = slice(start, end) if order is None else order[start:end]
+            self._answer(asked, rows, states, size, self.regions.index(region))
+        return asked
 
-def pick(strings: pa.StringArray, chosen: Flags | Numbers) -> pa.StringArray:
-    """Those strings that a mask or positions choose."""
-    return strings.take(pa.array(np.flatnonzero(chosen) if chosen.dtype == bool else chosen))
+    def _answer(
+        self, asked: Asked, rows: slice | Numbers, states: npt.NDArray[np.int16], size: int, region: int
+    ) -> None:
+        answers = np.zeros((5, int(states.max(initial=0)) + 1), dtype=np.int16)
+        for state in np.flatnonzero(np.bincount(states)).tolist():
+            answers[:, state] = self._verdict(self._automaton.accepts(state), size, region)
+        for name, answer in zip(_ASKED, answers, strict=True):
+            getattr(asked, name)[rows] = answer[states]
 
+    def _verdict(self, accepts: int, size: int, region: int) -> tuple[int, int, int, bool, bool]:
+        key = (accepts, size, region)
+        if key not in self._verdicts:
+            here = _Matched(self._patterns, accepts, size)
+            kind, country = self._type_and_region(here)
+            fictional = here.pattern(phone_fiction.FICTIONAL.get(self.code))
+            unplanned = here.pattern(phone_fiction.UNPLANNED_MOBILES.get(self.code))
+            plan = self.plans[region]
+            self._verdicts[key] = (
+                kind,
+                country,
+                int(fictional) + int(unplanned),
+                here.pattern(plan.general_desc.national_number_pattern),
+                here.pattern(_starting(plan.national_prefix_for_parsing)),
+            )
+        return self._verdicts[key]
 
-def tail(strings: pa.StringArray, start: int) -> pa.StringArray:
-    """Each string without its first bytes. Ten times as fast on bytes as on code units."""
-    return pc.binary_slice(strings.cast(pa.binary()), start, 1 << 20).cast(pa.string())
+    def _type_and_region(self, here: _Matched) -> tuple[int, int]:
+        """`region_code_for_number`, then `number_type` there; zeros where the number is not valid."""
+        for plan, region in zip(self.plans, self.regions, strict=True):
+            kind = here.type(plan)
+            if len(self.plans) > 1:
+                is_here = here.pattern(_starting(plan.leading_digits)) if plan.leading_digits else kind > 0
+                if not is_here:
+                    continue
+            return kind, REGION_NUMBERS[region] if kind else 0
+        return 0, 0
 
-
-def replaced(strings: pa.StringArray, places: Numbers, others: pa.StringArray) -> pa.StringArray:
-    """The strings with others at some places."""
-    source = np.arange(len(strings))
-    source[places] = len(strings) + np.arange(len(others))
-    return pa.concat_arrays([strings, others]).take(pa.array(source))
-
-
-def choose(first: Flags, yes: pa.StringArray, no: pa.StringArray) -> pa.StringArray:
-    """`yes` where `first`, else `no`."""
-    return pc.if_else(pa.array(first), yes, no)
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One description of a plan: its pattern and the lengths it allows (all, where none are given)."""
-
-    pattern: str
-    lengths: frozenset[int]
-
-    def ask(self, national: pa.StringArray, length: Numbers) -> Flags:
-        if self.lengths and not np.isin(length, list(self.lengths)).any():
-            return np.zeros(len(national), dtype=bool)
-        found = matches(national, self.pattern)
-        return found & np.isin(length, list(self.lengths)) if self.lengths else found
-
-
-def _question(description: Any) -> _Question | None:
-    if description is None or not description.national_number_pattern:
-        return None
-    return _Question(description.national_number_pattern, frozenset(description.possible_length))
-
-
-class RegionPlan:
-    """The plan of one region (or worldwide service)."""
-
-    def __init__(self, metadata: PhoneMetadata) -> None:
-        self.metadata = metadata
-        self.number = REGION_NUMBERS[metadata.id]
-        self.leading_digits: str | None = metadata.leading_digits
-        self.prefix: str | None = metadata.national_prefix_for_parsing
-        self.rule: str | None = metadata.national_prefix_transform_rule
-        self.general = _question(metadata.general_desc)
-        self.fixed = _question(metadata.fixed_line)
-        self.mobile = _question(metadata.mobile)
-        names = [(name.replace("_", "-"), _question(getattr(metadata, name))) for name in _SPECIAL_TYPES]
-        self.special = [(TYPES.index(name), question) for name, question in names if question]
-        self.any_special = "|".join(f"(?:{question.pattern})" for _, question in self.special)
-        self.groups = _compiled(self.prefix).groups if self.prefix else 0
-
-    def types(self, national: pa.StringArray) -> npt.NDArray[np.int8]:
-        """Type codes of national numbers (`_number_type_helper`)."""
-        length = lengths(national)
-        kinds = np.zeros(len(national), dtype=np.int8)
-        if self.general is None:
-            return kinds
-        general = self.general.ask(national, length)
-        nothing = np.zeros(len(national), dtype=bool)
-        fixed = self.fixed.ask(national, length) if self.fixed else nothing
-        mobile = self.mobile.ask(national, length) if self.mobile else nothing
-        same = self.metadata.same_mobile_and_fixed_line_pattern
-        kinds[general & mobile & ~fixed & (not same)] = TYPES.index("mobile")
-        kinds[general & fixed] = TYPES.index("fixed-line")
-        kinds[general & fixed & (mobile | bool(same))] = TYPES.index("fixed-line-or-mobile")
-        if self.any_special:
-            maybe = np.flatnonzero(general & matches(national, self.any_special))
-            some, some_length = pick(national, maybe), length[maybe]
-            for kind, question in reversed(self.special) if len(maybe) else ():
-                kinds[maybe[question.ask(some, some_length)]] = kind
-        return kinds
-
-    def strip(self, national: pa.StringArray, any_length: bool = False) -> tuple[pa.StringArray, Flags]:
-        """Without national prefix and carrier code; and which were transformed (Argentina's 15 became a 9).
+    def strip(
+        self, national: pa.StringArray, region: str, any_length: bool = False
+    ) -> tuple[pa.StringArray, Asked, Flags]:
+        """Without national prefix and carrier code; what is said of that; which were transformed (15 became 9).
 
         The prefix stays on where the rest would have a wrong length, unless `any_length`.
         """
+        asked = self.ask(national, region)
         turned = np.zeros(len(national), dtype=bool)
-        if not self.prefix or not len(national):
-            return national, turned
-        places = np.flatnonzero(starts(national, self.prefix))
+        places = np.flatnonzero(asked.prefixed)
         if not len(places):
-            return national, turned
-        some = pick(national, places)
-        stripped, transformed = self._without_prefix(some)
-        general = self.metadata.general_desc.national_number_pattern
-        keep = matches(some, general) & ~matches(stripped, general)
+            return national, asked, turned
+        plan = self.plans[self.regions.index(region)]
+        some = pick(national, places) if len(places) < len(national) else national
+        stripped, transformed = _without_prefix(some, plan)
+        new = self.ask(stripped, region)
         new_length = lengths(stripped)
-        keep |= new_length == lengths(some)
+        keep = (asked.general[places] & ~new.general) | (new_length == lengths(some))
         if not any_length:
-            keep |= self._not_a_length(new_length)
-        if keep.all():
-            return national, turned
-        turned[places] = transformed & ~keep
-        if len(places) == len(national) and not keep.any():
-            return stripped, turned
-        return replaced(national, places[~keep], pick(stripped, ~keep)), turned
+            keep |= _not_a_length(plan, new_length)
+        taken = np.flatnonzero(~keep)
+        if len(taken):
+            turned[places[taken]] = transformed[taken]
+            national = replaced(national, places[taken], pick(stripped, taken))
+            for name in _ASKED:
+                getattr(asked, name)[places[taken]] = getattr(new, name)[taken]
+        return national, asked, turned
 
-    def _without_prefix(self, some: pa.StringArray) -> tuple[pa.StringArray, Flags]:
-        pattern = f"^(?:{self.prefix})"
-        plain = pc.replace_substring_regex(some, pattern, "", max_replacements=1)
-        if not self.rule or not self.groups:
-            return plain, np.zeros(len(some), dtype=bool)
-        marked = pc.replace_substring_regex(some, pattern, rf"<\{self.groups}>", max_replacements=1)
-        grouped = ~starts(marked, "<>")
-        if not grouped.any():
-            return plain, grouped
-        turned = pc.replace_substring_regex(some, pattern, self.rule, max_replacements=1)
-        return choose(grouped, turned, plain), grouped
 
-    def _not_a_length(self, length: Numbers) -> Flags:
-        """Lengths after stripping at which the library leaves the prefix on (the whole may be a short number)."""
-        general = self.metadata.general_desc
-        fits = np.isin(length, general.possible_length) | (length > general.possible_length[-1])
-        return np.isin(length, general.possible_length_local_only) | ~fits
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """Which patterns a national number of some length matches."""
 
-    def too_long(self, length: Numbers) -> Flags:
-        """Which lengths are over everything the plan allows."""
-        return length > self.metadata.general_desc.possible_length[-1]
+    patterns: dict[str, int]
+    accepts: int
+    size: int
+
+    def pattern(self, pattern: str | None) -> bool:
+        return bool(pattern) and bool(self.accepts >> self.patterns[pattern or ""] & 1)
+
+    def description(self, description: Any) -> bool:
+        """`_is_number_matching_desc`."""
+        if description is None or (
+            description.possible_length and self.size not in description.possible_length
+        ):
+            return False
+        return self.pattern(description.national_number_pattern)
+
+    def type(self, plan: PhoneMetadata) -> int:
+        """`_number_type_helper`."""
+        if not self.description(plan.general_desc):
+            return 0
+        for name in _SPECIAL_TYPES:
+            if self.description(getattr(plan, name)):
+                return TYPES.index(name.replace("_", "-"))
+        same = plan.same_mobile_and_fixed_line_pattern
+        if self.description(plan.fixed_line):
+            both = same or self.description(plan.mobile)
+            return TYPES.index("fixed-line-or-mobile" if both else "fixed-line")
+        return TYPES.index("mobile") if not same and self.description(plan.mobile) else 0
+
+
+def _starting(pattern: str | None) -> str | None:
+    """A pattern for numbers that may start with a pattern; more than that where the pattern has an end."""
+    return f"(?:{pattern.replace('$', '')})\\d*" if pattern else None
+
+
+def _not_a_length(plan: PhoneMetadata, length: Numbers) -> Flags:
+    """Lengths after stripping at which the library leaves the prefix on (the whole may be a short number)."""
+    general = plan.general_desc
+    fits = np.isin(length, general.possible_length) | (length > general.possible_length[-1])
+    return np.isin(length, general.possible_length_local_only) | ~fits
+
+
+def _without_prefix(some: pa.StringArray, plan: PhoneMetadata) -> tuple[pa.StringArray, Flags]:
+    """The numbers, which may start with the national prefix, without it; and which were transformed."""
+    prefix = plan.national_prefix_for_parsing
+    literal = re.match(r"\d+(?=\||\Z)", prefix)
+    if literal and not re.search(r"[^\d|]", prefix) and starts(some, literal[0]).all():
+        return tail(some, len(literal[0])), np.zeros(len(some), dtype=bool)
+    pattern, groups = f"^(?:{prefix})", re.compile(prefix).groups
+    plain = pc.replace_substring_regex(some, pattern, "", max_replacements=1)
+    rule = plan.national_prefix_transform_rule
+    if not rule or not groups:
+        return plain, np.zeros(len(some), dtype=bool)
+    marked = pc.replace_substring_regex(some, pattern, rf"<\{groups}>", max_replacements=1)
+    grouped = starts(marked, "<") & ~starts(marked, "<>")
+    if not grouped.any():
+        return plain, grouped
+    turned = pc.replace_substring_regex(some, pattern, rule, max_replacements=1)
+    return pc.if_else(pa.array(grouped), turned, plain), grouped
 
 
 @cache
-def region_plan(region: str) -> RegionPlan:
-    """The plan of a region."""
-    return RegionPlan(PhoneMetadata.metadata_for_region(region))
-
-
-@cache
-def code_plans(code: int) -> tuple[RegionPlan, ...]:
-    """The plans of a calling code, its main region first; only these are loaded."""
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
-    if regions[0] == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY:
-        return (RegionPlan(metadata_of(code)),)
-    return tuple(region_plan(region) for region in regions)
-
-
-def classify(
-    code: int, national: pa.StringArray
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int16]]:
-    """Type codes and region numbers of national numbers under a calling code; both 0 where invalid."""
-    plans = code_plans(code)
-    if len(plans) == 1:
-        kinds = plans[0].types(national)
-        return kinds, np.where(kinds > 0, plans[0].number, 0).astype(np.int16)
-    kinds = np.zeros(len(national), dtype=np.int8)
-    regions = np.zeros(len(national), dtype=np.int16)
-    unsettled = np.arange(len(national))
-    for plan in plans:
-        some = national if len(unsettled) == len(national) else pick(national, unsettled)
-        if plan.leading_digits:
-            here = starts(some, plan.leading_digits)
-            found = plan.types(pick(some, here)) if here.any() else np.zeros(0, dtype=np.int8)
-        else:
-            found = plan.types(some)
-            here = found > 0
-            found = found[here]
-        places = unsettled[here]
-        kinds[places] = found
-        regions[places[found > 0]] = plan.number
-        unsettled = unsettled[~here]
-        if not len(unsettled):
-            break
-    return kinds, regions
+def code_plan(code: int) -> CodePlan:
+    """The plans of a calling code; only these are loaded."""
+    return CodePlan(code)

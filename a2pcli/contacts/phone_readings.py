@@ -12,12 +12,21 @@ import numpy.typing as npt
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
+from phonenumbers import PhoneMetadata
 
 from a2pcli.contacts.phone_judge import writes_zero
-from a2pcli.contacts.phone_plans import (
-    TYPES, Flags, Numbers, RegionPlan, classify, code_plans, lengths, matches, pick, region_plan, replaced, starts,
+from a2pcli.contacts.phone_plans import TYPES, Asked, code_plan
+from a2pcli.contacts.phone_strings import (
+    Flags,
+    Numbers,
+    first_digits,
+    lengths,
+    matches,
+    pick,
+    replaced,
+    starts,
     tail,
-)  # fmt: skip
+)
 from a2pcli.contacts.phone_types import ACCEPTED_TYPES, REPAIRS
 
 BITS = {name: 1 << place for place, name in enumerate(REPAIRS)}
@@ -37,7 +46,7 @@ for _code in _CODES:
     _first = _code * 10 ** (3 - len(str(_code)))
     _CODE_OF[_first : _first + 10 ** (3 - len(str(_code)))] = _code
 
-_FIELDS = ("code", "kind", "country", "repairs", "hint", "lost", "unsure")
+_FIELDS = ("code", "kind", "country", "repairs", "hint", "lost", "fictional", "unsure")
 
 
 @dataclass(slots=True)
@@ -45,7 +54,8 @@ class Readings:
     """One reading for each number (`phone_judge.Reading` as arrays of one length).
 
     `kind` and `country` are numbers in `TYPES` and `REGIONS`, 0 where the number is not valid. `hint` is the country
-    it would be valid in with a + in front. `unsure`: only the judge can tell.
+    it would be valid in with a + in front. `fictional`: 1 for a number reserved for fiction, 2 for a mobile that
+    stands in no plan besides. `unsure`: only the judge can tell.
     """
 
     code: npt.NDArray[np.int16]
@@ -54,6 +64,7 @@ class Readings:
     repairs: npt.NDArray[np.int32]
     hint: npt.NDArray[np.int16]
     lost: npt.NDArray[np.int8]
+    fictional: npt.NDArray[np.int8]
     unsure: Flags
     national: pa.StringArray
 
@@ -67,6 +78,7 @@ class Readings:
             repairs=np.zeros(count, np.int32),
             hint=np.zeros(count, np.int16),
             lost=np.zeros(count, np.int8),
+            fictional=np.zeros(count, np.int8),
             unsure=np.zeros(count, bool),
             national=pa.repeat(pa.scalar("", pa.string()), count),
         )
@@ -93,19 +105,12 @@ def _some(strings: pa.StringArray, places: Numbers) -> pa.StringArray:
     return strings if len(places) == len(strings) else pick(strings, places)
 
 
-def _first_digits(strings: pa.StringArray, count: int) -> npt.NDArray[np.int16]:
-    """The first bytes of each string as digits; `+` is -5. Every string must be at least that long."""
-    offsets = np.frombuffer(strings.buffers()[1], np.int32)[strings.offset : strings.offset + len(strings)]
-    data = np.frombuffer(strings.buffers()[2], np.uint8)
-    return data[offsets[:, None] + np.arange(count)].astype(np.int16) - ord("0")
-
-
 def read(compact: pa.StringArray, region: str | None) -> Readings:
     """Readings of numbers that are `+` and digits, 5 to 18 characters each."""
     readings = Readings.unknown(len(compact))
     if not len(compact):
         return readings
-    head = _first_digits(compact, 2)
+    head = first_digits(compact, 2)
     plus, zeros = head[:, 0] < 0, (head[:, 0] == 0) & (head[:, 1] == 0)
     readings.unsure = plus & (head[:, 1] == 0)
     places = np.flatnonzero(plus & ~readings.unsure)
@@ -144,42 +149,43 @@ def _international(digits: pa.StringArray) -> Readings:
         if len(places):
             readings.put(places, _international(pick(digits, places)))
         return readings
-    codes = _CODE_OF[_first_digits(digits, 3) @ np.array([100, 10, 1], dtype=np.int16)]
-    order = np.argsort(codes, kind="stable")
-    borders = np.flatnonzero(np.diff(codes[order], prepend=-1)).tolist()
-    grouped = digits if len(borders) == 1 else pick(digits, order)
+    codes = _CODE_OF[first_digits(digits, 3) @ np.array([100, 10, 1], dtype=np.int16)]
+    # By calling code, then length: the plans read numbers of one length as a matrix. 16 bits make it a radix sort.
+    order = np.argsort((codes * 16 + length).astype(np.int16), kind="stable")
+    codes = codes[order]
+    borders = np.flatnonzero(np.diff(codes, prepend=-1)).tolist()
+    grouped = pick(digits, order)
     readings = Readings.unknown(len(digits))
     nationals: list[pa.StringArray] = []
     for start, end in zip(borders, [*borders[1:], len(order)], strict=True):
-        code, places = int(codes[order[start]]), order[start:end]
+        code, places = int(codes[start]), order[start:end]
         national = grouped.slice(start, end - start)
         if code:
-            national, turned = code_plans(code)[0].strip(tail(national, len(str(code))))
-            _classify(readings, places, code, national, turned)
+            plan = code_plan(code)
+            national, asked, turned = plan.strip(tail(national, len(str(code))), plan.regions[0])
+            _note(readings, places, code, national, asked, turned)
         else:
             readings.lost[places] = UNKNOWN_CODE
         nationals.append(national)
-    if len(nationals) == 1:
-        readings.national = nationals[0]
-    else:
-        back = np.empty(len(order), dtype=np.int64)
-        back[order] = np.arange(len(order))
-        readings.national = pick(pa.concat_arrays(nationals), back)
+    back = np.empty(len(order), dtype=np.int64)
+    back[order] = np.arange(len(order))
+    readings.national = pick(pa.concat_arrays(nationals), back)
     return readings
 
 
-def _classify(
-    readings: Readings, places: Numbers, code: int, national: pa.StringArray, turned: Flags
+def _note(
+    readings: Readings, places: Numbers, code: int, national: pa.StringArray, asked: Asked, turned: Flags
 ) -> None:
     """Note what the national numbers of one calling code are, all but the numbers themselves."""
-    kinds, regions = classify(code, national)
-    readings.code[places], readings.kind[places], readings.country[places] = code, kinds, regions
+    readings.code[places], readings.kind[places], readings.country[places] = code, asked.kind, asked.country
+    readings.fictional[places] = asked.fictional
+    wrong = asked.kind == 0
     if code == 54 and turned.any():
-        readings.repairs[places[turned & (kinds > 0)]] |= BITS["argentina-15"]
+        readings.repairs[places[turned & ~wrong]] |= BITS["argentina-15"]
     if code == 52:
-        readings.unsure[places] |= (kinds == 0) & starts(national, "0?1|04[45]")
+        readings.unsure[places] |= wrong & matches(national, r"(?:0?1|04[45])\d*")
     if code == 55:
-        readings.unsure[places] |= (kinds == 0) & matches(national, r"\d\d[6-9]\d{7}")
+        readings.unsure[places] |= wrong & matches(national, r"\d\d[6-9]\d{7}")
 
 
 def _national(digits: pa.StringArray, region: str | None) -> Readings:
@@ -189,16 +195,15 @@ def _national(digits: pa.StringArray, region: str | None) -> Readings:
         readings.lost[:] = NO_REGION
         _hint(readings, digits)
         return readings
-    plan = region_plan(region)
-    code = int(plan.metadata.country_code)
-    dialled = _dialled(readings, digits, plan)
-    own_code = _own_code(readings, digits, ~dialled, plan, code)
+    code = int(phonenumbers.country_code_for_region(region))
+    dialled = _dialled(readings, digits, region)
+    own_code = _own_code(readings, digits, ~dialled, region, code)
     places = np.flatnonzero(~dialled & ~own_code)
     if len(places):
-        national, turned = plan.strip(_some(digits, places))
+        national, asked, turned = code_plan(code).strip(_some(digits, places), region)
         part = Readings.unknown(len(places))
         part.national = national
-        _classify(part, np.arange(len(places)), code, national, turned)
+        _note(part, np.arange(len(places)), code, national, asked, turned)
         readings.put(places, part)
     bare = ~dialled & ~own_code & ~starts(digits, "0")
     _missing_zero(readings, digits, bare, region, code)
@@ -206,10 +211,12 @@ def _national(digits: pa.StringArray, region: str | None) -> Readings:
     return readings
 
 
-def _dialled(readings: Readings, digits: pa.StringArray, plan: RegionPlan) -> Flags:
+def _dialled(readings: Readings, digits: pa.StringArray, region: str) -> Flags:
     """Read those that begin with what the region dials before a country code (011 in America)."""
-    prefix = plan.metadata.international_prefix
-    dialled = starts(digits, prefix)
+    prefix = PhoneMetadata.metadata_for_region(region).international_prefix
+    if prefix == "00":  # `read` has taken those out already
+        return np.zeros(len(digits), dtype=bool)
+    dialled = matches(digits, f"(?:{prefix})\\d*")
     places = np.flatnonzero(dialled)
     if len(places):
         rest = pc.replace_substring_regex(pick(digits, places), f"^(?:{prefix})", "", max_replacements=1)
@@ -222,25 +229,25 @@ def _dialled(readings: Readings, digits: pa.StringArray, plan: RegionPlan) -> Fl
     return dialled
 
 
-def _own_code(readings: Readings, digits: pa.StringArray, asked: Flags, plan: RegionPlan, code: int) -> Flags:
+def _own_code(readings: Readings, digits: pa.StringArray, asked: Flags, region: str, code: int) -> Flags:
     """Read those that begin with the region's own calling code (`_maybe_extract_country_code`)."""
     own = asked & starts(digits, str(code))
     places = np.flatnonzero(own)
     if not len(places):
         return own
+    plan = code_plan(code)
     some = pick(digits, places)
-    rest, turned = plan.strip(tail(some, len(str(code))), any_length=True)
-    general = plan.metadata.general_desc.national_number_pattern
-    meant = (~matches(some, general) & matches(rest, general)) | plan.too_long(lengths(some))
+    rest, answer, turned = plan.strip(tail(some, len(str(code))), region, any_length=True)
+    longest = PhoneMetadata.metadata_for_region(region).general_desc.possible_length[-1]
+    meant = (~plan.ask(some, region).general & answer.general) | (lengths(some) > longest)
     own[places[~meant]] = False
     places = places[meant]
     if len(places):
-        main = code_plans(code)[0]
-        national, again = main.strip(pick(rest, meant))
+        national, again, turned_again = plan.strip(pick(rest, meant), plan.regions[0])
         part = Readings.unknown(len(places))
         part.national = national
-        _classify(part, np.arange(len(places)), code, national, turned[meant] | again)
-        if main.metadata.national_prefix != str(code):
+        _note(part, np.arange(len(places)), code, national, again, turned[meant] | turned_again)
+        if plan.plans[0].national_prefix != str(code):
             part.repairs |= np.where(part.kind > 0, BITS["plus-restored"], 0).astype(np.int32)
         readings.put(places, part)
     return own
@@ -263,7 +270,8 @@ def _missing_zero(readings: Readings, digits: pa.StringArray, bare: Flags, regio
     better = np.flatnonzero(accepted[plus.kind])
     places = rivals[better]
     readings.national = replaced(readings.national, places, pick(plus.national, better))
-    readings.kind[places], readings.country[places] = plus.kind[better], plus.country[better]
+    for name in ("kind", "country", "fictional"):
+        getattr(readings, name)[places] = getattr(plus, name)[better]
     readings.repairs[places] = plus.repairs[better] | BITS["plus-restored"]
 
 

@@ -135,7 +135,9 @@ def _damage(text: str) -> Digits | None:
         )
     if _CELL_ERROR.match(text):
         return Digits(
-            None, reason=Reason.DAMAGED_NUMBER, detail="a spreadsheet's error, or a column too narrow, not a number"
+            None,
+            reason=Reason.DAMAGED_NUMBER,
+            detail="a spreadsheet's error, or a column too narrow, not a number",
         )
     return None
 
@@ -163,7 +165,9 @@ def _one_number(text: str, repairs: tuple[str, ...]) -> Digits:
     if len(parts) > 1:
         if len(parts) == 2 and _count(parts[0]) >= _WHOLE > _count(parts[1]):
             return Digits(None, repairs, Reason.HAS_EXTENSION, "digits after a comma or semicolon")
-        return Digits(None, repairs, Reason.INVALID_NUMBER, "a comma, semicolon or line break inside the number")
+        return Digits(
+            None, repairs, Reason.INVALID_NUMBER, "a comma, semicolon or line break inside the number"
+        )
     if "/" in text or "\\" in text:
         if not _one_by_slash(text):
             return Digits(None, repairs, Reason.AMBIGUOUS_NUMBER, "what follows the slash is a second number")

@@ -94,8 +94,6 @@ def region_code(text: str) -> str:
     raise InvalidInput(Problem(f"'{text}' is not a region", hint=hint, code="unknown-region"))
 
 
-
-
 _ORDER = {name: place for place, name in enumerate(REPAIRS)}
 
 
