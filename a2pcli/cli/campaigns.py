@@ -79,8 +79,7 @@ def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
         return None
     slowest = min(rate.per_second for rate in rates)
     # A message has one part at least, so the slower figure in parts keeps a pace in messages as well.
-    unit = "parts" if any(rate.unit == "parts" for rate in rates) else "messages"
-    return Rate(slowest, unit)
+    return Rate(slowest, "parts" if any(rate.unit == "parts" for rate in rates) else "messages")
 
 
 def prepared(work: Opened, *, limit: int | None = None, occurrence: str | None = None) -> Prepared:

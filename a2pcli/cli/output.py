@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+PIPE_WIDTH = 240
 
 JSON_HELP = "Print one JSON document on stdout, nothing else there."
 
@@ -24,7 +27,9 @@ def stdout_console() -> Console:
     """For results. Respects NO_COLOR, a pipe and the terminal's width; never reads text as markup."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False)
+    # What a file or a program gets is not cut to a terminal that nobody looks at.
+    width = PIPE_WIDTH if not sys.stdout.isatty() and "COLUMNS" not in os.environ else None
+    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 def stderr_console() -> Console:
@@ -32,6 +37,18 @@ def stderr_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def show(screen: Any, *, stderr: bool = False) -> None:
+    """A screen of rich renderables; into a pipe or a file without the spaces that pad its lines."""
+    console = stderr_console() if stderr else stdout_console()
+    if console.is_terminal:
+        console.print(screen)
+        return
+    with console.capture() as captured:
+        console.print(screen)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    print("\n".join(lines), file=sys.stderr if stderr else sys.stdout)
 
 
 def say(text: str) -> None:

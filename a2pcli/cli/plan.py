@@ -53,7 +53,7 @@ def show_plan(
 ) -> None:
     """What ``plan`` and ``send --dry-run`` do: the same path as ``send``, up to the last step."""
     from a2pcli.cli.campaigns import opened, plan_with_progress, prepared
-    from a2pcli.cli.output import print_json, stdout_console
+    from a2pcli.cli.output import print_json, show
     from a2pcli.cli.plan_view import plan_document, plan_screen
     from a2pcli.errors import Refused
 
@@ -63,6 +63,6 @@ def show_plan(
     if as_json:
         print_json(plan_document(made.run))
     else:
-        stdout_console().print(plan_screen(made.run, next_step=made.over_budget is None))
+        show(plan_screen(made.run))
     if made.over_budget:
         raise Refused(f"over budget: {made.over_budget}")

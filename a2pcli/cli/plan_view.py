@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.content.prices import to_decimal
 from a2pcli.ledger.records import Run
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.values import duration as duration
+from a2pcli.reporting.values import money as money
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -45,14 +47,6 @@ def _sample_document(sample: Mapping[str, Any]) -> dict[str, Any]:
         "encoding": "UCS-2" if sample["ucs2"] else "GSM-7",
         "cost": None if cost is None else money(cost),
     }
-
-
-def money(nano: int) -> str:
-    """Plain decimal text, at least two places: ``2.88``, ``0.0075``."""
-    value = to_decimal(nano)
-    text = format(value.normalize(), "f")
-    places = len(text.partition(".")[2])
-    return text if places >= 2 else format(value, ".2f")
 
 
 def plan_screen(run: Run, *, next_step: bool = True) -> RenderableType:
@@ -144,16 +138,6 @@ def _list(counts: Mapping[str, int], most: int = 8) -> str:
     return " · ".join(shown) or "none"
 
 
-def duration(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3 h 20 min``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
 def bubble(body: str, title: str, facts: str, *, sent: bool = True) -> RenderableType:
     """A message as it looks on a phone, with its facts below."""
     width = min(52, max(24, max((len(line) for line in body.splitlines()), default=0) + 4, len(title) + 6))
@@ -174,7 +158,7 @@ def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
     for sample in samples:
         variant = f"  {sample['variant']}" if sample["variant"] else ""
         title = f"{sample['number']}  line {sample['line']:,}{variant}"
-        shown.append(Padding(bubble(sample["body"], title, facts_of(sample)), (0, 0, 0, 2)))
+        shown.append(Padding(bubble(sample["body"], title, facts_of(sample)), (0, 0, 0, 2), expand=False))
     return shown
 
 
@@ -186,13 +170,20 @@ def facts_of(sample: Mapping[str, Any]) -> str:
     return f"{encoding} · {sample['units']} · {parts} part{'' if parts == 1 else 's'} · {cost}"
 
 
+def campaign_argument(run: Run) -> str:
+    """The campaign file as an argument, where it is needed to find the settings from here."""
+    if not run.campaign_file:
+        return ""
+    path = Path(run.campaign_file)
+    near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f" {shlex.quote(str(near))}"
+
+
 def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[RenderableType]:
     digest = (run.digest or "")[:12]
     lines: list[RenderableType] = [
         Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))
     ]
-    if summary["over_budget"]:
-        lines.append(Text(f"over budget: {summary['over_budget']}", style="bold red"))
-    elif next_step and summary["recipients"]:
-        lines.append(Text(f"to send exactly this:  a2pcli send --plan {run.id}"))
+    if next_step and summary["recipients"] and not summary["over_budget"]:
+        lines.append(Text(f"to send exactly this:  a2pcli send{campaign_argument(run)} --plan {run.id}"))
     return lines

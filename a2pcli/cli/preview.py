@@ -38,7 +38,7 @@ def preview(
     Example:  a2pcli preview campaigns/spring_sale.yaml --random 3 --seed 7
     """
     from a2pcli.cli.campaigns import opened, prepared
-    from a2pcli.cli.output import print_json, stdout_console
+    from a2pcli.cli.output import print_json, show
     from a2pcli.errors import UsageError
     from a2pcli.planning import preview as choosing
 
@@ -55,9 +55,8 @@ def preview(
         return
     if not shown:
         raise UsageError(_nothing(contact, row, costliest))
-    console = stdout_console()
     for one in shown:
-        console.print(_screen(one))
+        show(_screen(one))
 
 
 def _choice(

@@ -6,12 +6,13 @@ import asyncio
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.campaigns import Opened, opened, plan_with_progress, prepared
 from a2pcli.cli.ledger_option import open_ledger
-from a2pcli.cli.output import print_json, say, stderr_console, stdout_console
+from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.plan_view import money, plan_screen
 from a2pcli.cli.run_view import result_document, result_screen
 from a2pcli.cli.send_progress import SendProgress
@@ -76,7 +77,7 @@ def _send_approved(request: SendRequest, plan: str) -> ExitStatus:
         if run.state in RESUMABLE:
             _show_resumed(ledger, run, request)
         elif not request.as_json:
-            stdout_console().print(plan_screen(run, next_step=False))
+            show(plan_screen(run, next_step=False))
         _warn_if_changed(run)
         if sys.stdin.isatty():  # naming the plan is the approval where nobody can be asked
             _confirm(request, ledger, run)
@@ -127,8 +128,7 @@ def _planned(work: Opened, request: SendRequest) -> Run | None:
 
 
 def _show_plan(run: Run, request: SendRequest) -> None:
-    console = stderr_console() if request.as_json else stdout_console()
-    console.print(plan_screen(run, next_step=False))
+    show(plan_screen(run, next_step=False), stderr=request.as_json)
 
 
 def _show_resumed(ledger: Ledger, run: Run, request: SendRequest) -> None:
@@ -164,12 +164,11 @@ def _confirm(request: SendRequest, ledger: Ledger, run: Run) -> None:
 
 def _changed(run: Run) -> bool:
     """Whether the contacts file is another one than was planned."""
-    from a2pcli.contacts.table import fingerprint_of
-
     if not run.contacts_file or run.contacts_file == "-":
         return False
     try:
-        return fingerprint_of(Path(run.contacts_file)) != run.contacts_fingerprint
+        with Path(run.contacts_file).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest() != run.contacts_fingerprint
     except OSError:
         return True
 
@@ -188,8 +187,8 @@ def _send(ledger: Ledger, settings: LoadedSettings, run: Run, request: SendReque
     stop = StopRequest()
     quiet = run.gateway == "console"
     shown: Any = nullcontext(lambda progress: None) if quiet else SendProgress(run)
-    with shown as show, stop_on_signals(stop, _heard):
-        result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=show))
+    with shown as on_progress, stop_on_signals(stop, _heard):
+        result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress))
     return _say_how_it_ended(ledger, run, result, request)
 
 
@@ -228,7 +227,7 @@ def _say_how_it_ended(ledger: Ledger, run: Run, result: SendResult, request: Sen
     if request.as_json:
         print_json(result_document(run, totals, result))
     else:
-        stdout_console().print(result_screen(run, totals, result))
+        show(result_screen(run, totals, result))
     if result.ended in STATUS:
         return STATUS[result.ended]
     return ExitStatus.FINISHED_WITH_FAILURES if totals.count("rejected", "unknown") else ExitStatus.OK
@@ -255,7 +254,7 @@ def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool,
         row = rows[0].row
         if not as_json:
             title = f"test to {mine.number}, as line {row['line']:,} would get it"
-            stdout_console().print(bubble(row["body"], title, facts_of(row)))
+            show(bubble(row["body"], title, facts_of(row)))
         if not yes and not sys.stdin.isatty():
             raise Refused(
                 Problem("nothing was sent: there is no terminal to ask on", hint="--yes sends the test")

@@ -248,5 +248,8 @@ def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | N
         if spent > amount:
             return f"costs {spent:f} {spent_in}, the budget is {amount:f} {currency}"
     if tally.unpriced:
-        return f"{tally.unpriced:,} messages have no known price, so the budget of {amount:f} {currency} cannot be kept"
+        return (
+            f"{tally.unpriced:,} messages have no known price, so the budget of {amount:f} {currency} cannot be kept "
+            "(price them in the rate card, or leave them out with limits.unpriced: exclude)"
+        )
     return None

@@ -162,7 +162,7 @@ def _people(
     return People(
         suppressed=_keys(ledger.suppressed_addresses(sender=loaded.campaign.sender)),
         excluded_list=excluded_list,
-        excluded_runs=_keys(ledger.messaged_addresses(exclude.runs))
+        excluded_runs=_keys(ledger.recipients(exclude.runs))
         if exclude.runs
         else np.empty(0, np.int64),
         reached=ledger.reached(occasion),

@@ -14,7 +14,19 @@ import pyarrow.compute as pc
 
 from a2pcli.planning.frames import arrow
 
-SAMPLES = 3
+SAMPLES = 4
+SAMPLE_COLUMNS = [
+    "line",
+    "number",
+    "country",
+    "body",
+    "ucs2",
+    "units",
+    "parts",
+    "cost",
+    "currency",
+    "variant",
+]
 
 
 class TextDigest:
@@ -57,8 +69,7 @@ class Tally:
     unpriced_countries: Counter[str] = field(default_factory=Counter)
     replaced: int = 0
     total_parts: int = 0
-    samples: list[dict[str, Any]] = field(default_factory=list)
-    _longest: dict[str, Any] | None = None
+    _samples: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _people: TextDigest = field(default_factory=lambda: TextDigest())
     _bodies: TextDigest = field(default_factory=lambda: TextDigest())
 
@@ -97,13 +108,14 @@ class Tally:
         self._bodies.add(rows["body"])
 
     def _take_samples(self, rows: pa.Table) -> None:
-        shown = ["line", "number", "country", "body", "ucs2", "units", "parts", "cost", "currency", "variant"]
-        rows = rows.select(shown)
-        if len(self.samples) < SAMPLES:
-            self.samples += rows.slice(0, SAMPLES - len(self.samples)).to_pylist()
-        longest = rows.slice(int(pc.index(rows["parts"], pc.max(rows["parts"])).as_py()), 1).to_pylist()[0]
-        if self._longest is None or longest["parts"] > self._longest["parts"]:
-            self._longest = longest
+        """The first message of each kind: another arm, encoding or number of parts looks different."""
+        kinds = rows.select(["variant", "ucs2", "parts"]).append_column(
+            "at", pa.array(np.arange(rows.num_rows))
+        )
+        for kind in kinds.group_by(["variant", "ucs2", "parts"]).aggregate([("at", "min")]).to_pylist():
+            key = (kind["variant"], kind["ucs2"], kind["parts"])
+            if key not in self._samples:
+                self._samples[key] = rows.select(SAMPLE_COLUMNS).slice(kind["at_min"], 1).to_pylist()[0]
 
     def digest(self, *settings: str) -> str:
         """SHA-256 over recipients, bodies and what else decides what people get (channel, sender, media)."""
@@ -114,9 +126,8 @@ class Tally:
 
     def document(self) -> dict[str, Any]:
         """The totals as JSON-ready data, the same that the ledger keeps."""
-        samples = list(self.samples)
-        if self._longest is not None and self._longest not in samples:
-            samples.append(self._longest)
+        kinds = sorted(self._samples.values(), key=lambda sample: (-sample["parts"], sample["line"]))
+        samples = sorted(kinds[:SAMPLES], key=lambda sample: int(sample["line"]))
         return {
             "rows": self.rows,
             "recipients": self.recipients,
