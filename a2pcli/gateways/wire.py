@@ -256,7 +256,7 @@ class _Connection(asyncio.Protocol):
 
     def is_expired(self) -> bool:
         """Whether it has been idle for too long."""
-        return self._loop.time() > self._until
+        return self._loop.time() >= self._until
 
     def is_usable(self) -> bool:
         """Whether it is open at this moment: nothing came in since the last answer, not even its end."""
