@@ -2,8 +2,183 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+from typer.core import TyperCommand
+
+from a2pcli.cli.output import JSON_HELP
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.records import Run
+    from a2pcli.ledger.store import Ledger
+
+STDOUT = "-"
+
+
+class _BareCsv(TyperCommand):
+    """``--csv`` without a file means stdout."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, with_csv_target(args))
+
+
+def with_csv_target(arguments: Sequence[str]) -> list[str]:
+    """The arguments with ``-`` after a ``--csv`` that names no file; what looks like a run's id is no file."""
+    filled: list[str] = []
+    for place, word in enumerate(arguments):
+        filled.append(word)
+        following = arguments[place + 1] if place + 1 < len(arguments) else "--"
+        is_run = re.fullmatch(r"r[2-9b-z]{7}", following) is not None
+        if word == "--csv" and (is_run or (following.startswith("-") and following != STDOUT)):
+            filled.append(STDOUT)
+    return filled
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
+    app.command("report", cls=_BareCsv)(report)
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="A run's id, or a campaign's name for its newest run. Default: the newest.", metavar="[RUN]"
+        ),
+    ] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(help="Write every row as CSV to FILE; - or no name is stdout.", metavar="[FILE]"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write every row to this .csv, .jsonl or .parquet file.", metavar="FILE"),
+    ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only rows in this state, e.g. rejected. May be repeated.")
+    ] = None,
+    reason: Annotated[
+        list[str] | None, typer.Option(help="Only rows left out for this reason. May be repeated.")
+    ] = None,
+    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Account for every row of a run: who got it, who did not and why, what it cost.
+
+    In CSV no cell is a formula: one that starts with = + - @ or TAB gets an apostrophe,
+    numbers (+44...) too. Moments are UTC, money is exact.
+
+    Example:  a2pcli report spring-sale --csv rejected.csv --state rejected
+    """
+    from a2pcli.cli.output import say
+    from a2pcli.cli.run_choice import chosen_run, existing_ledger
+    from a2pcli.errors import UsageError
+
+    _check(csv, out, state, reason, as_json)
+    with existing_ledger(ledger) as store:
+        chosen = None if store is None else chosen_run(store, run)
+        if store is None or chosen is None:
+            if run is not None:
+                raise UsageError(f"there is no run '{run}': the ledger is empty")
+            if as_json:
+                from a2pcli.cli.output import print_json
+
+                print_json({"run": None, "rows": 0})
+            say("no run yet: `a2pcli plan` makes one")
+            return
+        if csv is not None or out is not None:
+            _write(store, chosen, csv, out, state, reason)
+        if as_json or (csv is None and out is None):
+            _show(store, chosen, as_json)
+
+
+def _check(
+    csv: str | None, out: Path | None, state: list[str] | None, reason: list[str] | None, as_json: bool
+) -> None:
+    """Refuse what contradicts itself, and words that are no state or reason."""
+    from difflib import get_close_matches
+
+    from a2pcli.errors import Problem, UsageError
+    from a2pcli.messages import State
+    from a2pcli.reasons import Reason
+
+    if csv is not None and out is not None:
+        raise UsageError("choose one of --csv and --out")
+    if csv == STDOUT and as_json:
+        raise UsageError(Problem("--csv and --json cannot both go to stdout", hint="name a file: --csv FILE"))
+    if (state or reason) and csv is None and out is None:
+        raise UsageError(
+            Problem("--state and --reason choose rows", hint="add --csv or --out, where rows are written")
+        )
+    for option, given, known in (("--state", state, State), ("--reason", reason, Reason)):
+        names = [str(one) for one in known]
+        for word in given or ():
+            if word not in names:
+                near = get_close_matches(word, names, n=1)
+                hint = f"did you mean {near[0]}?" if near else ", ".join(names)
+                raise UsageError(Problem(f"{option} {word}: there is no such {option[2:]}", hint=hint))
+
+
+def _show(store: Ledger, run: Run, as_json: bool) -> None:
+    from a2pcli.cli.output import print_json, show
+    from a2pcli.cli.run_view import report_screen
+    from a2pcli.ledger.lock import live_sender
+    from a2pcli.reporting.totals import count_tests, report_document
+
+    totals, events = store.totals(run), store.run_events(run)
+    if as_json:
+        print_json(report_document(run, totals, events))
+        return
+    live = live_sender(store, run)
+    show(report_screen(run, totals, tests=count_tests(events), live=live))
+
+
+def _write(
+    store: Ledger,
+    run: Run,
+    csv: str | None,
+    out: Path | None,
+    state: list[str] | None,
+    reason: list[str] | None,
+) -> None:
+    from a2pcli.cli.output import say
+    from a2pcli.cli.progress import RowCounter
+    from a2pcli.planning.table_file import TableFile
+    from a2pcli.reporting.rows import SCHEMA, row_tables
+
+    tables = row_tables(store, run, states=state or None, reasons=reason or None)
+    if csv == STDOUT:
+        _write_stdout(tables)
+        return
+    file = (
+        TableFile(Path(csv), SCHEMA, option="--csv", form="csv")
+        if csv is not None
+        else TableFile(out or Path(), SCHEMA)
+    )
+    rows = 0
+    with RowCounter("writing", shown=True) as counter, file:
+        for table in tables:
+            file.add(table)
+            rows += table.num_rows
+            counter.at(rows)
+    say(f"{rows:,} rows of run {run.id} in {csv or out}")
+
+
+def _write_stdout(tables: Any) -> None:
+    """CSV on stdout: UTF-8 whatever the terminal's encoding, without a byte order mark."""
+    import io
+    import sys
+
+    from a2pcli.planning.table_file import CsvRows
+    from a2pcli.reporting.rows import SCHEMA
+
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    rows = CsvRows(stream, SCHEMA)
+    for table in tables:
+        rows.write(table)
+    stream.flush()
+    stream.detach()

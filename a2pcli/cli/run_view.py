@@ -1,17 +1,22 @@
-"""A run on the terminal and as JSON: what became of every row."""
+"""A run on the terminal: what became of every row. Counts sum to the rows, rates show what they are a share of."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.cli.plan_view import duration, money
-from a2pcli.ledger.records import Run, Totals
+from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.totals import HANDED_OVER, rates, run_document, totals_document
+from a2pcli.reporting.values import duration, local, money
 from a2pcli.sending.options import Ended, SendResult
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -20,46 +25,259 @@ WORDS: dict[str, tuple[str, str]] = {
     State.UNKNOWN: ("yellow", "the person may have it; never resent by itself"),
     State.SUBMITTING: ("yellow", "being handed over now, or cut off by a crash"),
     State.PLANNED: ("cyan", "still to be sent"),
-    State.EXPIRED: ("", "the campaign expired first"),
-    State.CANCELLED: ("", "cancelled"),
-    State.SKIPPED: ("", "left out, for the reasons below"),
+    State.EXPIRED: ("", "never sent: the campaign expired first"),
+    State.CANCELLED: ("", "never sent: the run was cancelled"),
+    State.SKIPPED: ("", "left out, each for a reason"),
+}
+"""State: its style and what it means, in the order in which they are shown."""
+
+RUN_STYLES: dict[str, str] = {
+    RunState.FINISHED: "green",
+    RunState.SENDING: "cyan",
+    RunState.PAUSED: "yellow",
+    RunState.PLANNED: "",
 }
 
+COSTING = (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING, State.PLANNED)
+"""States of messages that cost something, or may, or will."""
 
-def totals_document(totals: Totals) -> dict[str, Any]:
-    """Totals as JSON; money as decimal text."""
-    return {
-        "rows": totals.rows,
-        "states": dict(totals.by_state),
-        "excluded": dict(totals.by_reason),
-        "countries": {country: dict(states) for country, states in totals.by_country.items()},
-        "codes": {state: dict(codes) for state, codes in totals.by_code.items()},
-        "parts": {state: one.parts for state, one in totals.states.items()},
-        "cost": {
-            state: {currency: money(nano) for currency, nano in one.cost.items()}
-            for state, one in totals.states.items()
-            if one.cost
-        },
-        "unpriced": {state: one.unpriced for state, one in totals.states.items() if one.unpriced},
+NARROW = 64
+"""Below this width explanations are left away, so that the figures keep their lines."""
+
+MOST_LINES = 12
+"""Lines of a long list before the others are summed up; ``--json`` has them all."""
+
+
+def fits(console: Console, options: ConsoleOptions, table: Table) -> bool:
+    """Whether the table needs no more than the width there is."""
+    wide = options.update(width=10_000)
+    return Measurement.get(console, wide, table).maximum <= options.max_width
+
+
+def facts() -> Table:
+    """An empty grid of names and facts."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
+@dataclass(frozen=True, slots=True)
+class StatesTable:
+    """Every row of the run, by state, with provider's codes and reasons; the counts sum to the rows."""
+
+    totals: Totals
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        explained = options.max_width >= NARROW
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(no_wrap=True)
+        if explained:
+            table.add_column(style="dim", overflow="fold")
+        for line in self._lines():
+            table.add_row(*line[: 3 if explained else 2])
+        yield table
+
+    def _lines(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        totals = self.totals
+        for state, (style, words) in WORDS.items():
+            count = totals.by_state.get(state, 0)
+            if not count:
+                continue
+            yield Text(f"{count:,}", style=f"bold {style}".strip()), Text(str(state), style="bold"), words
+            yield from self._codes(state)
+            if state == State.SKIPPED:
+                yield from self._reasons(totals.reasons.get(state, {}))
+        yield Text(f"{totals.rows:,}", style="bold"), "rows in all", ""
+
+    def _codes(self, state: str) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        if state == State.ACCEPTED:
+            return
+        codes = list(_most_first(self.totals.by_code.get(state, {})))
+        for code, many in codes[:MOST_LINES]:
+            yield "", f"  {many:,} × {code}", self.totals.code_sentences.get(code, "")
+        if rest := sum(many for _, many in codes[MOST_LINES:]):
+            yield "", f"  {rest:,} × other codes", ""
+
+    def _reasons(
+        self, reasons: Mapping[str, int]
+    ) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        for reason, many in _most_first(reasons):
+            known = reason in Reason._value2member_map_
+            yield "", f"  {many:,} {reason}", SENTENCES[Reason(reason)] if known else ""
+
+
+def _most_first(counts: Mapping[str, int]) -> Iterable[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The sent rows cut another way (by country, by variant): a column a state, then parts and cost."""
+
+    name: str
+    lines: Mapping[str, Mapping[str, StateTotals]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        present = {state for of in self.lines.values() for state in of}
+        states = [state for state in WORDS if state in present]
+        columns = [*states, "parts", "cost"]
+        # Where it is too wide, the last columns go first; the accepted stay.
+        while True:
+            table = self._table(columns)
+            if len(columns) == 1 or fits(console, options, table):
+                break
+            columns.pop()
+        yield table
+
+    def _table(self, columns: Sequence[str]) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        table.add_column(self.name, no_wrap=True)
+        for column in columns:
+            table.add_column(column, justify="right", no_wrap=True)
+        lines = sorted(self.lines.items(), key=lambda item: -sum(one.messages for one in item[1].values()))
+        shown = [(name, [of]) for name, of in lines[:MOST_LINES]]
+        if rest := lines[MOST_LINES:]:
+            shown.append((f"{len(rest)} others", [of for _, of in rest]))
+        for name, several in shown:
+            table.add_row(name, *(_cell(column, several) for column in columns))
+        return table
+
+
+def _cell(column: str, several: Sequence[Mapping[str, StateTotals]]) -> str:
+    if column not in ("parts", "cost"):
+        return f"{sum(of[column].messages for of in several if column in of):,}"
+    taken = [one for of in several for state, one in of.items() if state in (State.ACCEPTED, State.UNKNOWN)]
+    if column == "parts":
+        return f"{sum(one.parts for one in taken):,}"
+    return cost_text(taken)
+
+
+def cost_text(several: Iterable[StateTotals]) -> str:
+    """``392.48 GBP + 12.00 EUR + 3 unpriced``; empty where nothing was sent."""
+    cost: dict[str, int] = {}
+    unpriced = 0
+    for one in several:
+        unpriced += one.unpriced
+        for currency, nano in one.cost.items():
+            cost[currency] = cost.get(currency, 0) + nano
+    pieces = [f"{money(nano)} {currency}" for currency, nano in sorted(cost.items())]
+    if unpriced:
+        pieces.append(f"{unpriced:,} unpriced")
+    return " + ".join(pieces)
+
+
+def report_screen(run: Run, totals: Totals, *, tests: int = 0, live: str | None = None) -> RenderableType:
+    """The whole report, top to bottom. ``live`` is who sends the run just now."""
+    pieces: list[RenderableType] = [_title(run), _about(run, live), Text(), StatesTable(totals)]
+    sums = _sums(run, totals)
+    if sums.row_count:
+        pieces += [Text(), sums]
+    if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
+        pieces += [Text(), Cut("country", totals.countries)]
+    if totals.by_variant:
+        pieces += [Text(), _variants(totals)]
+    if tests:
+        plural = "" if tests == 1 else "s"
+        pieces += [Text(), Text(f"{tests:,} test message{plural}, counted nowhere above", style="dim")]
+    steps = next_steps(run, totals) if live is None else []
+    return Group(*pieces, *([Text(), *steps] if steps else []))
+
+
+def _title(run: Run) -> Text:
+    style = f"bold {RUN_STYLES.get(run.state, 'dim')}".strip()
+    title = Text.assemble((run.id, "bold"), "  ", (run.campaign, "bold"), "  ", (run.state, style))
+    if run.state_reason:
+        title.append(f": {run.state_reason}")
+    return title
+
+
+def _about(run: Run, live: str | None) -> Table:
+    grid = facts()
+    if run.summary.get("objective"):
+        grid.add_row("objective", Text(str(run.summary["objective"])))
+    if run.contacts_file:
+        name = "standard input" if run.contacts_file == "-" else Path(run.contacts_file).name
+        grid.add_row("contacts", Text(name))
+    sender = f", from {run.sender}" if run.sender else ""
+    grid.add_row("left by" if run.started_at else "leaves by", Text(f"{run.gateway}, {run.channel}{sender}"))
+    if run.planned_at:
+        grid.add_row("planned", local(run.planned_at))
+    if run.started_at:
+        grid.add_row("sent", _when_sent(run))
+    for label, moment in (("not before", run.not_before), ("expires", run.expires_at)):
+        if moment and not run.finished_at:
+            grid.add_row(label, local(moment))
+    if run.state == RunState.SENDING:
+        cut_off = "nobody is sending it now: its sender was cut off"
+        grid.add_row(
+            "now", Text(f"{live} is sending it" if live else cut_off, style="" if live else "yellow")
+        )
+    return grid
+
+
+def _when_sent(run: Run) -> str:
+    assert run.started_at is not None
+    start = local(run.started_at)
+    if run.finished_at is None:
+        return f"since {start}"
+    end = local(run.finished_at)
+    took = duration((run.finished_at - run.started_at) / 1000)
+    if end == start:
+        return f"{start}, {took}"
+    return f"{start} to {end[11:] if end[:10] == start[:10] else end}, {took}"
+
+
+def _sums(run: Run, totals: Totals) -> Table:
+    """Rates with their denominators, then parts and cost by state; what has no price has its own line."""
+    grid = facts()
+    if totals.count(*HANDED_OVER):
+        label, bases = "accepted", set()
+        for rate in rates(totals):
+            # Where everybody was answered for, the second rate says the same as the first.
+            if rate.share is not None and rate.base not in bases:
+                grid.add_row(label, f"{_percent(rate.share)} of {rate.base:,} {rate.of}")
+                bases.add(rate.base)
+                label = ""
+    sent = [(state, totals.states[state]) for state in COSTING if state in totals.states]
+    if run.channel == "sms" and sent:
+        grid.add_row("parts", " · ".join(f"{one.parts:,} {state}" for state, one in sent))
+    label = "cost"
+    for state, one in sent:
+        for currency, nano in sorted(one.cost.items()):
+            grid.add_row(label, f"{money(nano)} {currency} {state}")
+            label = ""
+        if one.unpriced:
+            grid.add_row(label, Text(f"price unknown for {one.unpriced:,} {state}", style="yellow"))
+            label = ""
+    return grid
+
+
+def _percent(share: float) -> str:
+    """One decimal, and 100 % or 0 % only where it is all or nothing."""
+    shown = round(share * 100, 1)
+    if shown in (0.0, 100.0) and share not in (0.0, 1.0):
+        return "over 99.9%" if shown else "under 0.1%"
+    return f"{shown:.1f}%"
+
+
+def _variants(totals: Totals) -> Cut:
+    lines = {
+        variant: {state: StateTotals(count, 0, {}, 0) for state, count in states.items()}
+        for variant, states in totals.by_variant.items()
     }
+    return Cut("variant", lines)
 
 
-def run_document(run: Run) -> dict[str, Any]:
-    """The run's own facts as JSON."""
-    return {
-        "run": run.id,
-        "campaign": run.campaign,
-        "state": run.state,
-        "state_reason": run.state_reason,
-        "gateway": run.gateway,
-        "channel": run.channel,
-        "sender": run.sender,
-        "digest": run.digest,
-        "contacts_file": run.contacts_file,
-        "created_at": run.created_at,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-    }
+ENDINGS = {
+    Ended.FINISHED: ("green", "finished"),
+    Ended.WAITING: ("cyan", "waiting for its hour"),
+    Ended.PAUSED: ("yellow", "paused"),
+    Ended.OVER_BUDGET: ("red", "stopped at the budget"),
+    Ended.INTERRUPTED: ("yellow", "interrupted"),
+    Ended.EXPIRED: ("yellow", "expired"),
+}
 
 
 def result_document(run: Run, totals: Totals, result: SendResult) -> dict[str, Any]:
@@ -74,52 +292,6 @@ def result_document(run: Run, totals: Totals, result: SendResult) -> dict[str, A
     }
 
 
-def totals_table(totals: Totals) -> RenderableType:
-    """Every row of the run, by state, then the reasons of those left out; the counts sum to the rows."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for state, (style, words) in WORDS.items():
-        count = totals.by_state.get(state, 0)
-        if not count:
-            continue
-        table.add_row(
-            Text(f"{count:,}", style=f"bold {style}".strip()), str(state), _about(totals, state, words)
-        )
-        for code, many in sorted(totals.by_code.get(state, {}).items(), key=lambda item: -item[1])[:8]:
-            if state in (State.REJECTED, State.UNKNOWN):
-                table.add_row("", f"  {many:,} × {code}", "")
-        if state == State.SKIPPED:
-            for reason, many in sorted(totals.by_reason.items(), key=lambda item: -item[1]):
-                known = reason in Reason._value2member_map_
-                words = SENTENCES[Reason(reason)] if known else ""
-                table.add_row("", f"  {many:,} {reason}", Text(words, style="dim"))
-    table.add_row(Text(f"{totals.rows:,}", style="bold"), "rows in all", "")
-    return table
-
-
-def _about(totals: Totals, state: str, words: str) -> Text:
-    text = Text(words, style="dim")
-    one = totals.states.get(state)
-    if one is not None and state in (State.ACCEPTED, State.UNKNOWN, State.PLANNED):
-        cost = [f"{money(nano)} {currency}" for currency, nano in one.cost.items()]
-        if one.unpriced:
-            cost.append(f"price unknown for {one.unpriced:,}")
-        text.append(f"  {one.parts:,} parts" + (", " + ", ".join(cost) if cost else ""))
-    return text
-
-
-ENDINGS = {
-    Ended.FINISHED: ("green", "finished"),
-    Ended.WAITING: ("cyan", "waiting for its hour"),
-    Ended.PAUSED: ("yellow", "paused"),
-    Ended.OVER_BUDGET: ("red", "stopped at the budget"),
-    Ended.INTERRUPTED: ("yellow", "interrupted"),
-    Ended.EXPIRED: ("yellow", "expired"),
-}
-
-
 def result_screen(run: Run, totals: Totals, result: SendResult) -> RenderableType:
     """How ``send`` ended, and what to do next."""
     style, word = ENDINGS[result.ended]
@@ -129,17 +301,21 @@ def result_screen(run: Run, totals: Totals, result: SendResult) -> RenderableTyp
     pieces: list[RenderableType] = [head]
     if result.reason is not None:
         pieces.append(Text(str(result.reason), style=style))
-    pieces += [totals_table(totals), *next_steps(run, totals)]
-    return Group(*pieces)
+    pieces.append(StatesTable(totals))
+    sums = _sums(run, totals)
+    if sums.row_count:
+        pieces += [Text(), sums]
+    return Group(*pieces, *next_steps(run, totals))
 
 
 def next_steps(run: Run, totals: Totals) -> list[RenderableType]:
     """The commands that make sense now."""
     steps = []
-    if totals.count(State.PLANNED) and run.state != "planned":
-        steps.append(f"to go on:            a2pcli send --plan {run.id}")
-    if totals.count(State.UNKNOWN):
-        steps.append(f"to settle unknowns:  a2pcli reconcile {run.id}")
+    if totals.count(State.PLANNED, State.SUBMITTING):
+        word = "send it" if run.state == RunState.PLANNED else "go on"
+        steps.append((f"to {word}:", f"a2pcli send --plan {run.id}"))
+    if totals.count(State.UNKNOWN, State.SUBMITTING):
+        steps.append(("to settle unknowns:", f"a2pcli reconcile {run.id}"))
     if run.started_at:
-        steps.append(f"every row:           a2pcli report {run.id} --csv report.csv")
-    return [Text(step, style="dim") for step in steps]
+        steps.append(("every row:", f"a2pcli report {run.id} --csv report.csv"))
+    return [Text(f"{label:<20} {command}", style="dim") for label, command in steps]

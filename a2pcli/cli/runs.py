@@ -2,8 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from a2pcli.cli.output import JSON_HELP
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
+    app.command("runs")(runs)
+
+
+def runs(
+    campaign: Annotated[
+        str | None, typer.Option(help="Only runs of this campaign (its name).", metavar="NAME")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest N runs.")] = 20,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every run, with plans that were replaced or discarded.")
+    ] = False,
+    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """List the runs in the ledger, newest first: state, time, who got it, cost.
+
+    A plan that was not sent yet is listed too, with the cost it would have.
+
+    Example:  a2pcli runs --campaign spring-sale
+    """
+    from a2pcli.cli.output import print_json, say
+    from a2pcli.cli.run_choice import existing_ledger
+    from a2pcli.reporting.runs import run_lines, runs_document
+
+    with existing_ledger(ledger) as store:
+        most = None if everything else limit
+        lines = run_lines(store, limit=most, campaign=campaign, everything=everything) if store else []
+    if as_json:
+        print_json(runs_document(lines))
+        return
+    if not lines:
+        say(
+            f"no run of campaign {campaign} yet"
+            if campaign and store
+            else "no run yet: `a2pcli plan` makes one"
+        )
+        return
+    from a2pcli.cli.output import show
+    from a2pcli.cli.runs_view import runs_screen
+
+    show(runs_screen(lines))

@@ -146,7 +146,8 @@ def settle_unknown(
         return 0
     changed(connection, run)
     again = state is State.PLANNED
-    values: dict[str, Any] = {"state": str(state), "settled_at": now, "detail": note}
+    # The code of the answer that was not clear says nothing about what it became; its event keeps it.
+    values: dict[str, Any] = {"state": str(state), "settled_at": now, "detail": note, "code": None}
     if again:
         values |= {"due_at": now, "claimed_at": None}
     connection.execute(

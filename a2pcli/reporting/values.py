@@ -31,3 +31,13 @@ def iso(moment: int | None) -> str | None:
 def local(moment: int) -> str:
     """UTC milliseconds as this machine's local time, to the minute: ``2026-11-22 10:03``."""
     return datetime.fromtimestamp(moment / 1000).strftime("%Y-%m-%d %H:%M")
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

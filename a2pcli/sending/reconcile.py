@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import Run, RunState, now_ms
+from a2pcli.ledger.records import RESUMABLE, Run, RunState, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import Outcome, State, Verdict
@@ -86,22 +86,41 @@ async def reconcile(
                 on_progress(done, found)
         finally:
             await gateway.close()
+        await asyncio.to_thread(_finish_if_done, ledger, run, clock())
     left = found - sum(counts.values()) - too_early
     return Reconciled(
         found, counts[State.ACCEPTED], counts[State.REJECTED], counts[State.PLANNED], too_early, left
     )
 
 
-def settle_by_decision(ledger: Ledger, run: Run, *, sent: bool, now: int | None = None) -> int:
-    """Settle every unknown message as the user says: sent (accepted), or not sent (planned again).
+def settle_by_decision(
+    ledger: Ledger,
+    run: Run,
+    *,
+    sent: bool,
+    by: str = "the user",
+    only: Sequence[int] | None = None,
+    now: int | None = None,
+) -> int:
+    """Settle unknown messages as the user says: sent (accepted), or not sent (planned again).
 
-    Recorded with each message as the user's decision. Gives how many. Raises ``RunBusy`` while it is sent.
+    All of them, or those with the ids in ``only``. Recorded with each message as a decision of ``by``. Gives
+    how many. Raises ``RunBusy`` while it is sent.
     """
     moment = now_ms() if now is None else now
     with sender_lock(ledger, run):
         _count_unknown(ledger, run, moment)
-        note = "decided by the user: " + ("sent" if sent else "not sent")
-        return ledger.settle_unknown(run, None, State.ACCEPTED if sent else State.PLANNED, note, moment)
+        note = f"decided by {by}: " + ("sent" if sent else "not sent")
+        count = ledger.settle_unknown(run, only, State.ACCEPTED if sent else State.PLANNED, note, moment)
+        _finish_if_done(ledger, run, moment)
+    return count
+
+
+def _finish_if_done(ledger: Ledger, run: Run, now: int) -> None:
+    """A run that stopped half-way, and has nothing left to send now, is finished."""
+    state = ledger.run(run.id).state
+    if state in RESUMABLE and not ledger.totals(run).count(State.PLANNED, State.SUBMITTING):
+        ledger.set_state(run, RunState.FINISHED, None, now)
 
 
 def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:

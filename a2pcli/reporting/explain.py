@@ -1,0 +1,156 @@
+"""The story of one number: every run that has it, what became of each message, and what will."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from a2pcli.contacts.phones import PhonePolicy, PhoneResult, normalise
+from a2pcli.ledger.lock import live_sender
+from a2pcli.ledger.records import HistoryEntry, Run, Suppression, now_ms
+from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.tables import ROWS_PER_RUN
+from a2pcli.messages import State
+from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.sentences import Surroundings, moment_of, opt_out, what, what_next
+from a2pcli.reporting.values import iso, money
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message of the number. ``at`` is when it got where it is (UTC milliseconds); ``next`` what will be."""
+
+    entry: HistoryEntry
+    at: int | None
+    what: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that the ledger knows about a number. ``number`` is None where the text is no number.
+
+    ``messages`` are newest first. ``suppressions`` are oldest first, those that were lifted too.
+    """
+
+    asked: str
+    number: str | None
+    judged: PhoneResult
+    suppressions: tuple[Suppression, ...]
+    messages: tuple[Told, ...]
+
+    @property
+    def suppressed(self) -> bool:
+        """On the suppression list now."""
+        return any(one.lifted_at is None for one in self.suppressions)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the text is no number."""
+        if self.number is not None or self.judged.reason is None:
+            return None
+        detail = f" ({self.judged.detail})" if self.judged.detail else ""
+        return f"{SENTENCES[self.judged.reason]}{detail}"
+
+
+def explain(
+    ledger: Ledger, asked: str, policy: PhonePolicy, *, run: Run | None = None, now: int | None = None
+) -> Explanation:
+    """What became of this number in every run, or in ``run``.
+
+    ``asked`` may be written in any way; without a ``+`` it is read in the policy's region. Rows whose cell was
+    no number are found by the cell.
+    """
+    judged = normalise(asked, policy)
+    number = judged.number
+    # Rows that did not become a number hold what was typed: as asked, or the digits after the country.
+    cells = [asked.strip()] if number is None else [asked.strip(), *_national(number)]
+    entries = ledger.history(number or "", run=run, cells=[cell for cell in dict.fromkeys(cells) if cell])
+    everything = entries
+    if run is not None and number is not None and any(_needs_others(entry) for entry in entries):
+        everything = ledger.history(number)
+    suppressions = tuple(ledger.suppressions_of(number)) if number is not None else ()
+    live = {entry.run.id: live_sender(ledger, entry.run) for entry in entries if entry.run.state == "sending"}
+    around = Surroundings(everything, suppressions, live, now_ms() if now is None else now)
+    told = [Told(entry, moment_of(entry), what(entry, around), what_next(entry, around)) for entry in entries]
+    told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
+    return Explanation(asked, number, judged, suppressions, tuple(told))
+
+
+def nothing_known(asked: str, policy: PhonePolicy) -> Explanation:
+    """The explanation where there is no ledger yet."""
+    judged = normalise(asked, policy)
+    return Explanation(asked, judged.number, judged, (), ())
+
+
+def _needs_others(entry: HistoryEntry) -> bool:
+    """Whether a message is explained by what other runs did."""
+    others = (Reason.ALREADY_SENT, Reason.EXCLUDED_RUN)
+    return entry.row["state"] == State.PLANNED or entry.row["reason"] in others
+
+
+def _national(number: str) -> list[str]:
+    """The digits without the country's: how a cell may hold the number among other things."""
+    import phonenumbers
+
+    parsed = phonenumbers.parse(number, None)
+    digits = phonenumbers.national_significant_number(parsed)
+    return [digits] if len(digits) >= 7 else []
+
+
+def explanation_document(told: Explanation) -> dict[str, Any]:
+    """For ``--json``."""
+    judged = told.judged
+    return {
+        "asked": told.asked,
+        "number": told.number,
+        "country": judged.country,
+        "type": judged.type,
+        "problem": told.problem,
+        "suppressed": told.suppressed,
+        "suppressions": [_suppression(one) for one in told.suppressions],
+        "messages": [_message(one) for one in told.messages],
+    }
+
+
+def _suppression(one: Suppression) -> dict[str, Any]:
+    return {
+        "scope": one.scope,
+        "scope_value": one.scope_value or None,
+        "source": one.source,
+        "reason": one.reason,
+        "added_at": iso(one.added_at),
+        "lifted_at": iso(one.lifted_at),
+        "lifted_by": one.lifted_by,
+        "what": opt_out(one),
+    }
+
+
+_ROW_KEYS = (
+    "line", "cell", "state", "reason", "detail", "variant", "body", "encoding", "units", "parts", "currency",
+    "attempts", "code", "gateway_id",
+)  # fmt: skip
+
+
+def _message(told: Told) -> dict[str, Any]:
+    row, run = told.entry.row, told.entry.run
+    taken: Mapping[str, Any] = {key: row[key] for key in _ROW_KEYS}
+    return {
+        "run": run.id,
+        "campaign": run.campaign,
+        "run_state": run.state,
+        "number": row["address"],
+        **taken,
+        "cost": None if row["cost"] is None else money(row["cost"]),
+        "reference": run.reference(row["id"] % ROWS_PER_RUN) if row["claimed_at"] else None,
+        "due_at": iso(row["due_at"]),
+        "claimed_at": iso(row["claimed_at"]),
+        "settled_at": iso(row["settled_at"]),
+        "what": told.what,
+        "next": told.next,
+        "events": [
+            {"at": iso(event.at), "kind": event.kind, "code": event.code, "detail": event.detail}
+            for event in told.entry.events
+        ],
+    }

@@ -1,0 +1,237 @@
+"""What became of one message, and what will, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from a2pcli.ledger.optouts import EVERYTHING, binds
+from a2pcli.ledger.records import HistoryEntry, Run, RunState, Suppression
+from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.values import local, money
+
+SHORT: dict[str, str] = {
+    State.PLANNED: "is planned",
+    State.SKIPPED: "was left out",
+    State.SUBMITTING: "is being handed over",
+    State.ACCEPTED: "was accepted",
+    State.REJECTED: "was refused",
+    State.UNKNOWN: "may have been sent",
+    State.EXPIRED: "expired",
+    State.CANCELLED: "was cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What else is known around a message: the other messages of its number, opt-outs, who sends just now."""
+
+    entries: Sequence[HistoryEntry]
+    suppressions: Sequence[Suppression]
+    live: Mapping[str, str | None]
+    """Run id -> who sends it now, or None."""
+    now: int
+
+
+def what(entry: HistoryEntry, around: Surroundings) -> str:
+    """What became of the message."""
+    row, run = entry.row, entry.run
+    state = row["state"]
+    if state == State.ACCEPTED:
+        return _accepted(entry)
+    if state == State.REJECTED:
+        return f"refused by {run.gateway} for good{_answer(row)}{_tries(row)}"
+    if state == State.UNKNOWN:
+        return f"handed to {run.gateway}{_at(row)}, and its answer is not known{_answer(row)}: the person may have it"
+    if state == State.SUBMITTING:
+        if around.live.get(run.id):
+            return f"being handed to {run.gateway} now"
+        return f"handed to {run.gateway}{_at(row)} when the sender was cut off: the person may have it"
+    if state == State.PLANNED:
+        tried = f": tried {_times(row['attempts'])}{_answer(row)}" if row["attempts"] or row["code"] else ""
+        return f"planned, not sent yet{tried}"
+    if state == State.EXPIRED:
+        return "never sent: the campaign expired before the message could go"
+    if state == State.CANCELLED:
+        return "never sent: the run was cancelled"
+    return _left_out(entry, around)
+
+
+def _accepted(entry: HistoryEntry) -> str:
+    row, run = entry.row, entry.run
+    settled = [event for event in entry.events if event.kind == "reconciled"]
+    if settled:
+        how = f"settled as accepted: {settled[-1].detail}"
+    else:
+        name = f" as {row['gateway_id']}" if row["gateway_id"] else ""
+        how = f"accepted by {run.gateway}{name}{_tries(row)}"
+    if run.channel == "sms" and row["parts"]:
+        how += f", {row['parts']} part{'' if row['parts'] == 1 else 's'}"
+    price = "price unknown" if row["cost"] is None else f"{money(row['cost'])} {row['currency']}"
+    return f"{how}, {price}"
+
+
+def _at(row: Mapping[str, Any]) -> str:
+    return f" at {local(row['claimed_at'])}" if row["claimed_at"] else ""
+
+
+def _answer(row: Mapping[str, Any]) -> str:
+    """The gateway's code and sentence, as far as there are any."""
+    words = [str(row[name]) for name in ("code", "detail") if row[name]]
+    return f" ({': '.join(words)})" if words else ""
+
+
+def _tries(row: Mapping[str, Any]) -> str:
+    return f" after {row['attempts']} attempts" if row["attempts"] > 1 else ""
+
+
+def _times(count: int) -> str:
+    return {0: "without reaching the gateway", 1: "once"}.get(count, f"{count} times")
+
+
+def _left_out(entry: HistoryEntry, around: Surroundings) -> str:
+    row = entry.row
+    reason = row["reason"] or ""
+    sentence = SENTENCES[Reason(reason)] if reason in Reason._value2member_map_ else reason
+    more = {
+        Reason.DUPLICATE: _other_row,
+        Reason.ALREADY_SENT: _earlier_run,
+        Reason.EXCLUDED_RUN: _got_before,
+        Reason.OPTED_OUT: _opt_out_then,
+    }.get(Reason(reason) if reason in Reason._value2member_map_ else Reason.FILTERED)
+    found = more(entry, around) if more else None
+    detail = f" ({row['detail']})" if row["detail"] else ""
+    return f"left out: {reason}: {found or sentence}{detail}"
+
+
+def _other_row(entry: HistoryEntry, around: Surroundings) -> str | None:
+    """The row of the same run that stands for this one."""
+    for other in around.entries:
+        same = other.run.id == entry.run.id and other.row["id"] != entry.row["id"]
+        if not same or other.row["address"] != entry.row["address"]:
+            continue
+        if other.row["reason"] != Reason.DUPLICATE and other.row["person"] == entry.row["person"]:
+            words = SHORT.get(other.row["state"], other.row["state"])
+            return f"the same number stands in line {other.row['line']:,}, which {words}"
+    return None
+
+
+def reached_elsewhere(entry: HistoryEntry, around: Surroundings) -> HistoryEntry | None:
+    """The message of another run by which this person has, or may have, the same campaign's occurrence."""
+    for other in around.entries:
+        same = other.run.id != entry.run.id and other.run.occasion == entry.run.occasion
+        if same and other.row["person"] == entry.row["person"] and other.row["state"] in CLAIMED_STATES:
+            return other
+    return None
+
+
+def _earlier_run(entry: HistoryEntry, around: Surroundings) -> str | None:
+    other = reached_elsewhere(entry, around)
+    if other is None:
+        return None
+    words = SHORT.get(other.row["state"], other.row["state"])
+    return f"the message of run {other.run.id}{_on(other)} {words}, and nobody gets the same campaign twice"
+
+
+def _on(entry: HistoryEntry) -> str:
+    moment = moment_of(entry)
+    return f" on {local(moment)[:10]}" if moment else ""
+
+
+def moment_of(entry: HistoryEntry) -> int | None:
+    """When the message got where it is."""
+    row, run = entry.row, entry.run
+    moment: int | None = row["settled_at"] or row["claimed_at"] or run.planned_at or run.created_at
+    return moment
+
+
+def _got_before(entry: HistoryEntry, around: Surroundings) -> str | None:
+    """The campaign excludes the recipients of other runs: which of them this number was in."""
+    got = (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)
+    found = [
+        f"{other.run.campaign} ({other.run.id})"
+        for other in around.entries
+        if other.run.number < entry.run.number and other.row["state"] in got
+    ]
+    if not found:
+        return None
+    return f"{SENTENCES[Reason.EXCLUDED_RUN]}; before, it got {', '.join(dict.fromkeys(found))}"
+
+
+def _opt_out_then(entry: HistoryEntry, around: Surroundings) -> str | None:
+    """The opt-out that held when the row was left out."""
+    moment = entry.row["settled_at"] or entry.run.planned_at or entry.run.created_at
+    for one in around.suppressions:
+        held = one.added_at <= moment and (one.lifted_at is None or one.lifted_at > entry.run.created_at)
+        if held and _concerns(one, entry.run):
+            return opt_out(one)
+    return None
+
+
+def _concerns(one: Suppression, run: Run) -> bool:
+    return one.scope == EVERYTHING or one.scope_value == (run.sender or "")
+
+
+def opt_out(one: Suppression) -> str:
+    """An entry of the suppression list, in words."""
+    scope = "" if one.scope == EVERYTHING else f" for messages from {one.scope_value}"
+    why = f", {one.reason}" if one.reason else ""
+    since = f"on the suppression list{scope} since {local(one.added_at)} ({one.source}{why})"
+    if one.lifted_at is None:
+        return since
+    was = since.replace("since", "from", 1)
+    return f"{was} until {local(one.lifted_at)} (lifted by {one.lifted_by})"
+
+
+def what_next(entry: HistoryEntry, around: Surroundings) -> str | None:
+    """What will happen to the message, or what can be done about it; None where nothing will."""
+    row, run = entry.row, entry.run
+    if row["state"] == State.PLANNED:
+        return _when_planned(entry, around)
+    if row["state"] == State.UNKNOWN:
+        return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
+    if row["state"] == State.SUBMITTING and not around.live.get(run.id):
+        return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
+    if row["state"] == State.SKIPPED and row["reason"] == Reason.OPTED_OUT and not _blocked(run, around):
+        return "the opt-out does not hold any more: a new plan would not leave it out for that"
+    return None
+
+
+def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
+    run, row = entry.run, entry.row
+    blocked = _blocked(run, around)
+    if blocked is not None:
+        return f"will be skipped: {opt_out(blocked)}"
+    other = reached_elsewhere(entry, around)
+    if other is not None:
+        words = SHORT.get(other.row["state"], other.row["state"])
+        return f"will be skipped: the message of run {other.run.id} {words}"
+    if run.expires_at is not None and run.expires_at <= around.now:
+        return f"will not be sent: the campaign expired on {local(run.expires_at)}"
+    if run.state == RunState.PLANNED and run.summary.get("over_budget"):
+        return f"cannot be sent: the plan is over budget ({run.summary['over_budget']})"
+    after = max(run.not_before or 0, row["due_at"] or 0)
+    hour = f", not before {local(after)}" if after > around.now else ""
+    return f"will be sent {_on_what(run, around)}{hour}"
+
+
+def _on_what(run: Run, around: Surroundings) -> str:
+    command = f"a2pcli send --plan {run.id}"
+    if run.state == RunState.PLANNED:
+        return f"when the plan is sent ({command})"
+    if around.live.get(run.id):
+        return "by the run that is under way"
+    why = f", it is paused: {run.state_reason}" if run.state_reason else ""
+    return f"when the run goes on ({command}{why})"
+
+
+def _blocked(run: Run, around: Surroundings) -> Suppression | None:
+    """The opt-out that keeps messages of this run away now."""
+    if not binds(run.purpose):
+        return None
+    for one in around.suppressions:
+        if one.lifted_at is None and _concerns(one, run):
+            return one
+    return None
