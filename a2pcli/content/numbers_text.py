@@ -116,8 +116,13 @@ def currency_hint(code: Any) -> str | None:
     typed = str(code).strip().upper()
     if is_currency(typed):
         return f"did you mean '{typed}'?"
-    by_symbol = _SYMBOLS.get(typed)
-    near = by_symbol or get_close_matches(typed, ["GBP", "EUR", "USD", *sorted(list_currencies())], 1, 0.6)
+    usual = ["GBP", "EUR", "USD", "CAD", "AUD", "CHF", "INR", "JPY"]
+    near = (
+        _SYMBOLS.get(typed)
+        or [code for code in usual if sorted(code) == sorted(typed)]
+        or get_close_matches(typed, usual, 1, 0.6)
+        or get_close_matches(typed, sorted(list_currencies()), 1, 0.6)
+    )
     return f"did you mean '{near[0]}'?" if near else "write a three-letter code, such as 'GBP'"
 
 

@@ -10,7 +10,7 @@ no known price, which is not the price 0.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -21,6 +21,159 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from a2pcli.config.values import parse_budget as _parse_budget
+from a2pcli.config import values
 from a2pcli.content.arrow import Texts, as_numpy, compute, one_piece
+from a2pcli.content.numbers_text import babel_locale, is_currency, no_odd_spaces
 from a2pcli.content.rate_card import NANO, Rate, read_rate_card
+from a2pcli.errors import InvalidInput, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one message costs, in 1e-9 of the currency, and the row of the card that says so."""
+
+    cost: int
+    currency: str
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class PricedColumn:
+    """Costs in 1e-9 of the row's currency. Where no price is known the cost is 0 and the currency null."""
+
+    cost: npt.NDArray[np.int64]
+    currency: pa.StringArray
+    known: npt.NDArray[np.bool_]
+
+
+class RateCard:
+    """A rate card in memory."""
+
+    def __init__(self, rates: Iterable[Rate]) -> None:
+        self.rates = tuple(rates)
+
+    @classmethod
+    def load(cls, path: Path) -> RateCard:
+        """Read a card. Raises ``InvalidInput`` with every problem, each with line and column."""
+        return cls(read_rate_card(path))
+
+    def price(
+        self,
+        *,
+        gateway: str,
+        channel: str,
+        on: date,
+        country: str | None,
+        number: str,
+        parts: int,
+        category: str | None = None,
+    ) -> Price | None:
+        """What one message to an E.164 number costs; None where the card does not say."""
+        digits = number.removeprefix("+")
+        rates = self._applicable(gateway, channel, on, category)
+        rate = _best(
+            rate for rate in rates if digits.startswith(rate.prefix) and rate.country in (None, country)
+        )
+        if rate is None:
+            return None
+        each = rate.price + rate.surcharge
+        return Price(each * parts if rate.per_part else each, rate.currency, rate)
+
+    def price_column(
+        self,
+        *,
+        gateway: str,
+        channel: str,
+        on: date,
+        countries: Texts,
+        numbers: Texts,
+        parts: npt.NDArray[Any],
+        category: str | None = None,
+    ) -> PricedColumn:
+        """``price`` for a column of messages: countries (null where unknown), E.164 numbers, parts of each."""
+        rates = self._applicable(gateway, channel, on, category)
+        chosen = _choose(rates, one_piece(countries), one_piece(numbers))
+        known = chosen >= 0
+        # One row more than there are rates: what stands for "unknown" when it is taken.
+        each = np.array([rate.price + rate.surcharge for rate in rates] + [0], dtype=np.int64)
+        per_part = np.array([rate.per_part for rate in rates] + [False])
+        cost = each[chosen] * np.where(per_part[chosen], parts, 1).astype(np.int64)
+        names = pa.array([rate.currency for rate in rates], pa.string())
+        return PricedColumn(cost, names.take(pa.array(chosen, pa.int64(), mask=~known)), known)
+
+    def _applicable(self, gateway: str, channel: str, on: date, category: str | None) -> list[Rate]:
+        wanted = None if category is None else category.lower()
+        return [
+            rate
+            for rate in self.rates
+            if rate.gateway in (None, gateway)
+            and rate.channel in (None, channel)
+            and rate.category in (None, wanted)
+            and rate.valid_from <= on <= rate.valid_to
+        ]
+
+
+def _best(rates: Iterable[Rate]) -> Rate | None:
+    return max(rates, key=lambda rate: rate.rank, default=None)
+
+
+def _choose(rates: list[Rate], countries: Any, numbers: Any) -> npt.NDArray[np.int64]:
+    """The index of each row's rate, -1 for none: the longest prefixes first, each pair of prefix and country
+    judged once."""
+    chosen = np.full(len(numbers), -1, dtype=np.int64)
+    place = {id(rate): index for index, rate in enumerate(rates)}
+    encoded = countries.dictionary_encode()
+    names = [*encoded.dictionary.to_pylist(), None]
+    country = as_numpy(compute.fill_null(encoded.indices, len(names) - 1)).astype(np.int64)
+    digits = compute.utf8_ltrim(numbers, "+")
+    for length in sorted({len(rate.prefix) for rate in rates}, reverse=True):
+        mine = [rate for rate in rates if len(rate.prefix) == length]
+        prefixes = sorted({rate.prefix for rate in mine})
+        start = compute.utf8_slice_codeunits(digits, 0, length)
+        found = as_numpy(compute.fill_null(compute.index_in(start, pa.array(prefixes)), -1)).astype(np.int64)
+        rows = np.flatnonzero((found >= 0) & (chosen < 0))
+        pairs, pair_of = np.unique(found[rows] * len(names) + country[rows], return_inverse=True)
+        answers = np.full(len(pairs), -1, dtype=np.int64)
+        for index, pair in enumerate(pairs.tolist()):
+            prefix, name = prefixes[pair // len(names)], names[pair % len(names)]
+            best = _best(rate for rate in mine if rate.prefix == prefix and rate.country in (None, name))
+            answers[index] = -1 if best is None else place[id(best)]
+        chosen[rows] = answers[pair_of]
+    return chosen
+
+
+def to_decimal(nano: int) -> Decimal:
+    """An amount as Decimal, exact, without needless zeros: 7500000 is ``0.0075``."""
+    amount = Decimal(nano) / NANO
+    return amount.quantize(Decimal(1)) if amount == amount.to_integral() else amount.normalize()
+
+
+def format_money(nano: int, currency: str, locale: str = "en") -> str:
+    """An amount for people. From 1 on, rounded to the currency's decimals; below, every decimal there is."""
+    from babel.numbers import format_currency, get_currency_precision
+
+    amount = Decimal(nano) / NANO
+    usual = get_currency_precision(currency)
+    exact = -int(amount.normalize().as_tuple().exponent)
+    digits = max(usual, exact) if abs(amount) < 1 else usual
+    pattern = f"¤#,##0{'.' * bool(digits)}{'0' * digits}" if digits != usual else None
+    if pattern is not None:
+        standard = babel_locale(locale).currency_formats["standard"].pattern
+        pattern = standard.replace("0.00", f"0.{'0' * digits}")
+    return no_odd_spaces(
+        format_currency(
+            amount, currency, pattern, locale=babel_locale(locale), currency_digits=pattern is None
+        )
+    )
+
+
+def parse_budget(text: str) -> tuple[Decimal, str]:
+    """``50 GBP`` or ``GBP 50``. Raises ``InvalidInput``."""
+    try:
+        budget = values.parse_budget(text)
+    except ValueError as error:
+        message, *hint = error.args
+        raise InvalidInput(Problem(str(message), hint=hint[0] if hint else None, code="budget")) from None
+    if not is_currency(budget.currency):
+        raise InvalidInput(Problem(f"unknown currency '{budget.currency}'", code="budget"))
+    return budget.amount, budget.currency
