@@ -253,8 +253,9 @@ class _Check:
         if card is None or not budget:
             return
         currency = parse_budget(budget).currency
-        if card.currencies and currency not in card.currencies:
-            has = ", ".join(sorted(card.currencies))
+        priced = {rate.currency for rate in card.rates}
+        if priced and currency not in priced:
+            has = ", ".join(sorted(priced))
             self._warn(
                 ("limits", "cost"),
                 f"the budget is in {currency}, the rate card in {has}: it stops nothing",

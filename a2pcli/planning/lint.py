@@ -121,7 +121,7 @@ _OPT_OUT = re.compile(
     r"baja|cancelar suscripci[oó]n|"  # Spanish
     r"cancell\w+|disiscri\w*|"  # Italian
     r"sair|parar|cancelar|"  # Portuguese
-    r"afmeld\w*|stopp\w*|avregistr\w*|avmeld\w*|frameld\w*|"  # Dutch, Scandinavian
+    r"afmeld\w*|stopp|avregistr\w*|avmeld\w*|frameld\w*|"  # Dutch, Scandinavian
     r"rezygn\w*|wypisz\w*|peruuta)\b|退订|退訂|配信停止",
     re.IGNORECASE,
 )

@@ -1,0 +1,382 @@
+"""``init``, ``check`` and ``schema`` as a person or a script meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from a2pcli.cli.main import run
+
+ROOT = Path(__file__).parents[2]
+
+
+class Shell:
+    """Runs commands in a folder; what they said and how they left."""
+
+    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
+        self._capfd = capfd
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: str) -> int:
+        with pytest.raises(SystemExit) as left:
+            run(arguments)
+        self.out, self.err = self._capfd.readouterr()
+        return int(left.value.code or 0)
+
+    @property
+    def problems(self) -> list[str]:
+        """Lines on stderr before the summary."""
+        return self.err.strip().split("\n")[:-1]
+
+
+@pytest.fixture
+def shell(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(capfd)
+
+
+CAMPAIGN = """\
+name: spring-sale
+objective: Gold customers try the spring collection
+purpose: transactional
+contacts: people.csv
+message: Hi {{ first_name }}
+"""
+PEOPLE = "phone,first_name\n07700 900001,Amelia\n07700 900002,Oliver\n"
+
+
+def project(campaign: str = CAMPAIGN, people: str = PEOPLE, settings: str = "") -> None:
+    """A project in the current folder."""
+    Path("spring.yaml").write_text(campaign, encoding="utf-8")
+    Path("people.csv").write_text(people, encoding="utf-8")
+    Path("a2pcli.yaml").write_text("region: GB\n" + settings, encoding="utf-8")
+
+
+# init ---------------------------------------------------------------------------------------------------
+
+
+def test_a_starter_project_is_made_and_passes_its_own_check(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shell("init", "mine") == 0
+    assert "mine/campaigns/welcome.yaml" in shell.out
+    assert "a2pcli plan campaigns/welcome.yaml" in shell.out
+    monkeypatch.chdir("mine")
+    assert shell("check", "--strict") == 0
+    assert shell.err == "1 campaign checked: 0 errors, 0 warnings\n"
+
+
+def test_a_starter_project_can_be_planned_at_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell("init", "mine")
+    monkeypatch.chdir("mine")
+    assert shell("plan", "campaigns/welcome.yaml", "--json") == 0, shell.err
+    assert json.loads(shell.out)
+
+
+def test_init_overwrites_nothing_and_says_what_it_kept(shell: Shell) -> None:
+    Path("a2pcli.yaml").write_text("region: US\n")
+    Path(".gitignore").write_text("*.bak\n")
+    assert shell("init") == 0
+    assert Path("a2pcli.yaml").read_text() == "region: US\n"
+    assert "kept     a2pcli.yaml" in shell.out
+    assert "add '.a2pcli/' to .gitignore" in shell.err
+    assert shell("init", "--json") == 0
+    result = json.loads(shell.out)
+    assert result["created"] == []
+    assert len(result["kept"]) == 7
+
+
+def test_init_names_a_schema_of_another_version(shell: Shell) -> None:
+    shell("init")
+    Path(".schema/campaign.json").write_text("{}")
+    assert shell("init") == 0
+    assert "a2pcli schema campaign --out .schema/campaign.json" in shell.err
+
+
+@pytest.mark.parametrize("name", ["file", "file/inside", "project/campaigns"])
+def test_init_where_a_file_is_in_the_way(shell: Shell, name: str) -> None:
+    Path("project").mkdir()
+    Path("project/campaigns").touch()
+    Path("file").touch()
+    folder = "project" if name == "project/campaigns" else name
+    assert shell("init", folder) == 3
+    blocking = "file" if name.startswith("file") else name
+    assert shell.err == f"{blocking}: is in the way: a folder is wanted here\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the super-user may write anywhere")
+def test_init_in_a_folder_that_is_read_only(shell: Shell) -> None:
+    Path("locked").mkdir(mode=0o500)
+    assert shell("init", "locked") == 3
+    assert shell.err == "locked/a2pcli.yaml: cannot be written: Permission denied\n"
+
+
+# check --------------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_campaigns_have_no_errors_and_one_known_warning(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample contacts hold one delivery day in words."""
+    monkeypatch.chdir(ROOT)
+    assert shell("check") == 0
+    (warning,) = shell.problems
+    assert warning.startswith("campaigns/order_shipped.yaml:14:3: warning: 1 of ")
+    assert "'next Tuesday' is not a date" in warning
+
+
+def test_every_problem_of_a_file_is_told_at_once(shell: Shell) -> None:
+    """A wrong key does not hide a wrong column, nor a wrong column a missing gateway."""
+    project(
+        CAMPAIGN.replace("first_name", "frist_name")
+        + "bdoy: x\nwhere: plann == 'gold'\ngateway: outbx\nlimits: {rate: fast}\n"
+    )
+    assert shell("check", "spring.yaml") == 3
+    assert [line.split(" (")[0] for line in shell.problems] == [
+        "spring.yaml:5:16: unknown column 'frist_name'",
+        "spring.yaml:6:1: unknown key 'bdoy'",
+        "spring.yaml:7:8: unknown column 'plann'",
+        "spring.yaml:8:10: no gateway 'outbx' in the settings",
+        "spring.yaml:9:16: 'fast' is not a pace",
+    ]
+    assert shell.err.endswith("1 campaign checked: 5 errors, 0 warnings\n")
+
+
+def test_problems_of_the_settings_are_told_once_for_all_campaigns(shell: Shell) -> None:
+    project(settings="ledgr: x\n")
+    Path("autumn.yaml").write_text(CAMPAIGN.replace("spring", "autumn"))
+    assert shell("check") == 3
+    assert shell.problems == ["a2pcli.yaml:2:1: unknown key 'ledgr' (did you mean 'ledger'?)"]
+    assert shell.err.endswith("2 campaigns checked: 1 error, 0 warnings\n")
+
+
+def test_json_is_one_document_with_every_problem_and_campaign(shell: Shell) -> None:
+    project(CAMPAIGN + "bdoy: x\n")
+    assert shell("check", "--json") == 3
+    document = json.loads(shell.out)
+    assert document["problems"] == [
+        {
+            "path": "spring.yaml",
+            "line": 6,
+            "column": 1,
+            "severity": "error",
+            "code": "unknown-key",
+            "message": "unknown key 'bdoy'",
+            "hint": "did you mean 'message'?",
+        }
+    ]
+    assert document["campaigns"] == [
+        {"path": "spring.yaml", "name": "spring-sale", "errors": 1, "warnings": 0}
+    ]
+
+
+def test_warnings_fail_only_when_strict(shell: Shell) -> None:
+    project(CAMPAIGN.replace("transactional", "marketing"))
+    assert shell("check") == 0
+    assert shell.err == (
+        "spring.yaml:5:10: warning: a marketing message that does not say how to opt out"
+        " (add a line such as 'Reply STOP to opt out')\n"
+        "1 campaign checked: 0 errors, 1 warning\n"
+    )
+    assert shell("check", "--strict") == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "place"),
+    [
+        ("|\n  Hi {{ first_name }}\n  Spring 🌸 now", "7:10"),
+        (">\n  Hi {{ first_name }}\n  Spring 🌸 now", "7:10"),
+        ('"Hi {{ first_name }}\n  Spring 🌸 now"', "6:10"),
+        ('"Hi {{ first_name }} Spring \\U0001F338 now"', "5:38"),
+        ("Hi {{ first_name }} Spring 🌸 now", "5:37"),
+    ],
+)
+def test_a_costly_character_is_told_at_its_place_in_the_yaml(shell: Shell, message: str, place: str) -> None:
+    project(CAMPAIGN.replace("Hi {{ first_name }}", message))
+    assert shell("check") == 0
+    assert shell.problems == [
+        f"spring.yaml:{place}: warning: '🌸' (CHERRY BLOSSOM) turns the message into UCS-2:"
+        " 70 characters a part instead of 160 (remove it)"
+    ]
+
+
+def test_a_column_that_is_empty_for_many_is_told_unless_it_has_a_default(shell: Shell) -> None:
+    rows = "".join(f"07700 9000{n:02},{'' if n < 10 else 'Bo'}\n" for n in range(30))
+    project(people="phone,first_name\n" + rows)
+    assert shell("check") == 0
+    assert shell.problems == [
+        "spring.yaml:5:16: warning: column 'first_name' is empty in 10 of 30 rows: they get no message"
+        " ({{ first_name | default('…') }} gives them one)"
+    ]
+    project(CAMPAIGN.replace("first_name", "first_name | default('there')"), "phone,first_name\n" + rows)
+    assert shell("check", "--strict") == 0
+
+
+def test_only_rows_that_where_selects_count(shell: Shell) -> None:
+    project(CAMPAIGN + "where: first_name\n", PEOPLE + "07700 900003,\n" * 20)
+    assert shell("check", "--strict") == 0
+    project(CAMPAIGN + "where: first_name == 'Nobody'\n")
+    assert shell("check") == 0
+    assert shell.problems == ["spring.yaml:6:8: warning: selects nobody: no row makes it true"]
+
+
+def test_messages_that_come_out_long_are_told_with_the_longest(shell: Shell) -> None:
+    project(people=PEOPLE + f"07700 900003,{'x' * 500}\n07700 900004,{'x' * 2000}\n")
+    assert shell("check") == 0
+    assert shell.problems == [
+        "spring.yaml:5:10: warning: 1 of 4 messages needs more than 6 parts and would be left out"
+        " (the longest is line 5 of people.csv, with 14 parts)"
+    ]
+    project(people=PEOPLE + f"07700 900003,{'x' * 500}\n")
+    shell("check")
+    assert shell.problems == [
+        "spring.yaml:5:10: warning: 1 of 3 messages needs more than 3 parts"
+        " (the longest is line 4 of people.csv, with 4 parts)"
+    ]
+
+
+def test_a_message_cut_off_by_a_comment_is_told(shell: Shell) -> None:
+    project(CAMPAIGN.replace("Hi {{ first_name }}", "Hi {{ first_name }} #spring"))
+    assert shell("check") == 0
+    assert shell.problems == [
+        "spring.yaml:5:30: warning: '#spring' is a comment, and not part of the message"
+        " (put the message in quotes, or below '|')"
+    ]
+
+
+def test_contacts_that_are_missing_are_told_where_they_are_named(shell: Shell) -> None:
+    project(CAMPAIGN.replace("people.csv", "{file: nobody.csv}") + "exclude: {file: staff.csv}\n")
+    assert shell("check") == 3
+    places = [line.split(": ")[0] for line in shell.problems]
+    assert places == ["spring.yaml:4:18", "spring.yaml:6:17"]
+    assert "nobody.csv" in shell.err
+    assert "staff.csv" in shell.err
+
+
+def test_contacts_without_a_phone_column_are_told(shell: Shell) -> None:
+    project(people="name,first_name\nx,y\n")
+    assert shell("check") == 3
+    assert "no column with phone numbers" in shell.err
+
+
+def test_a_budget_without_prices_is_told(shell: Shell) -> None:
+    project(CAMPAIGN + "limits: {cost: 5 GBP}\n")
+    assert shell("check") == 0
+    assert shell.problems == [
+        "spring.yaml:6:16: warning: a budget without prices stops nothing"
+        " (name a rate card in a2pcli.yaml: rates: rates.csv)"
+    ]
+
+
+def test_a_campaign_that_has_expired_is_told(shell: Shell) -> None:
+    project(CAMPAIGN + "schedule: {expires: 2020-01-01 09:00}\n")
+    assert shell("check") == 0
+    assert shell.problems == ["spring.yaml:6:21: warning: this moment is past: nothing would leave"]
+
+
+def test_two_campaigns_of_one_name_are_told(shell: Shell) -> None:
+    project()
+    Path("autumn.yaml").write_text(CAMPAIGN)
+    assert shell("check") == 0
+    assert shell.problems == [
+        "spring.yaml:1:7: warning: autumn.yaml has this name, too: who got the one does not get the other"
+        " (give each campaign a name of its own)"
+    ]
+
+
+GATEWAYS = """\
+gateways:
+  mine:
+    type: twilio
+    account_sid: ${A2PCLI_TEST_SID}
+    auth_token: ${A2PCLI_TEST_TOKEN}
+"""
+
+
+def test_missing_secrets_are_warnings_and_only_for_those_who_need_them(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("A2PCLI_TEST_SID", raising=False)
+    monkeypatch.setenv("A2PCLI_TEST_TOKEN", "s3cret")
+    project(settings=GATEWAYS)
+    assert shell("check", "--strict") == 0
+    project(CAMPAIGN + "gateway: mine\n", settings=GATEWAYS)
+    assert shell("check") == 0
+    assert shell.problems == [
+        "a2pcli.yaml:5:18: warning: the environment variable A2PCLI_TEST_SID is not set"
+        " (export A2PCLI_TEST_SID=...)"
+    ]
+
+
+def test_a_wrong_secret_is_told_at_its_line_and_never_shown(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A2PCLI_TEST_SID", "s3cret-sid")
+    monkeypatch.setenv("A2PCLI_TEST_TOKEN", "s3cret-token")
+    project(settings=GATEWAYS)
+    assert shell("check") == 3
+    (problem,) = shell.problems
+    assert problem.startswith("a2pcli.yaml:5:5: gateways.mine.account_sid: ")
+    assert "s3cret" not in shell.err
+
+
+def test_a_gateway_that_cannot_send_the_channel_is_told(shell: Shell) -> None:
+    project(
+        CAMPAIGN + "channel: mms\nmedia: [https://acme.example/a.jpg]\ngateway: mine\n",
+        settings="gateways:\n  mine: {type: http, url: 'https://sms.example/send', text: '{{ body }}'}\n",
+    )
+    assert shell("check") == 3
+    assert shell.problems == ["spring.yaml:6:10: gateway 'mine' cannot send mms, only sms"]
+
+
+def test_other_tools_yaml_in_this_folder_is_left_alone_but_not_in_campaigns(shell: Shell) -> None:
+    project()
+    Path("docker-compose.yaml").write_text("services: {web: {image: x}}\n")
+    Path("broken.yaml").write_text("a: [\n")
+    assert shell("check") == 0
+    assert shell.err.startswith("1 campaign checked")
+    Path("campaigns").mkdir()
+    Path("campaigns/broken.yml").write_text("a: [1\n")
+    assert shell("check") == 3
+    assert shell.err.startswith("campaigns/broken.yml:1:4: the '[' opened here is never closed\n2 campaigns")
+
+
+def test_nothing_to_check_is_an_error_that_says_what_to_do(shell: Shell) -> None:
+    assert shell("check") == 3
+    assert shell.err == "no campaign here or in ./campaigns (name one, or start with: a2pcli init)\n"
+    Path("empty").mkdir()
+    assert shell("check", "empty") == 3
+    assert shell.err == "no campaign in empty (name one, or start with: a2pcli init)\n"
+    assert shell("check", "nowhere.yaml") == 3
+    assert shell.err.startswith("nowhere.yaml: no such file\n")
+
+
+# schema -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["campaign", "settings"])
+def test_schema_prints_one_json_document(shell: Shell, kind: str) -> None:
+    assert shell("schema", kind) == 0
+    assert json.loads(shell.out)["title"] == f"a2pcli {kind}"
+    assert shell.err == ""
+
+
+def test_schema_writes_the_same_to_a_file(shell: Shell) -> None:
+    shell("schema", "campaign")
+    printed = json.loads(shell.out)
+    assert shell("schema", "campaign", "--out", "a/b.json") == 0
+    assert shell.out == ""
+    assert json.loads(Path("a/b.json").read_text()) == printed
+
+
+def test_schema_of_what_there_is_none_is_a_usage_error(shell: Shell) -> None:
+    assert shell("schema", "contacts") == 2
+
+
+def test_schema_that_cannot_be_written_is_told(shell: Shell) -> None:
+    Path("file").touch()
+    assert shell("schema", "campaign", "--out", "file/x.json") == 3
+    assert shell.err.startswith("file/x.json: cannot be written: ")
