@@ -10,7 +10,7 @@ gets a ``due_at``, so nothing is ever left behind that mark.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from a2pcli.ledger.hot import execute_many
+from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, note_each, settle
 from a2pcli.ledger.plans import UNCOUNTED, changed, end_id, first_id, of_run
@@ -72,6 +72,9 @@ _candidate = select(
     _c.id, _c.address, _c.body, _c.country, _c.parts, _c.attempts, _c.cost, _c.currency, _why_not
 ).with_for_update(skip_locked=True, of=messages)
 
+ID, WHY_NOT = 0, -1
+"""Places in a row of ``_candidate``; by name they cost 5x as much."""
+
 _waited = (
     _candidate.where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
     .order_by(_c.due_at)
@@ -96,12 +99,12 @@ _intent = (
     # On SQLite a row whose person is taken is left as it is; PostgreSQL has no such words (see _mark_postgres).
     .prefix_with("OR IGNORE", dialect="sqlite")
 )
-_intent_of_one = _intent.where(_c.id == bindparam("b_id"), IS_PLANNED)
+_intent_of_one = Hot(_intent.where(_c.id == bindparam("b_id"), IS_PLANNED), "b_now", "b_id")
 _intent_of_range = _intent.where(
     _c.id.between(bindparam("b_first"), bindparam("b_last")), IS_PLANNED, _c.due_at.is_(None)
 )
 _intent_of_these = _intent.where(_c.id == any_(bindparam("b_ids", type_=ARRAY(BigInteger))), IS_PLANNED)
-_skip = (
+_skip = Hot(
     update(messages)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(
@@ -109,7 +112,10 @@ _skip = (
         reason=bindparam("b_reason"),
         due_at=literal_column("NULL"),
         settled_at=bindparam("b_now"),
-    )
+    ),
+    "b_reason",
+    "b_now",
+    "b_id",
 )
 
 
@@ -210,14 +216,15 @@ class _Claim:
         while room := self.room:
             rows = self._find(_fresh)
             self._take(rows, together=True)
-            self.after = rows[-1].id if len(rows) == room else end_id(self.run)
+            self.after = rows[-1][ID] if len(rows) == room else end_id(self.run)
             if len(rows) < room:
                 return
 
     def _take(self, rows: Sequence[Any], *, together: bool) -> None:
         """Claim those of the candidates that may go; skip the others with their reason."""
-        self._skip([(row.id, row.why_not) for row in rows if row.why_not is not None])
-        good = [row for row in rows if row.why_not is None]
+        good = [row for row in rows if row[WHY_NOT] is None]
+        if len(good) < len(rows):
+            self._skip([(row[ID], row[WHY_NOT]) for row in rows if row[WHY_NOT] is not None])
         if not good:
             return
         if self.connection.dialect.name == "sqlite":
@@ -225,13 +232,12 @@ class _Claim:
         else:
             taken = _mark_postgres(self.connection, good, self.now)
         if len(taken) < len(good):
-            ids = {row.id for row in taken}
-            self._skip([(row.id, str(Reason.ALREADY_SENT)) for row in good if row.id not in ids])
-        self.claimed.extend(_claimed(self.run, row) for row in taken)
+            ids = {row[ID] for row in taken}
+            self._skip([(row[ID], str(Reason.ALREADY_SENT)) for row in good if row[ID] not in ids])
+        self.claimed.extend(_claimed(self.run, taken))
 
     def _skip(self, rows: Sequence[tuple[int, str]]) -> None:
-        values = [{"b_id": id, "b_reason": reason, "b_now": self.now} for id, reason in rows]
-        execute_many(self.connection, _skip, values)
+        _skip.run(self.connection, [(reason, self.now, id) for id, reason in rows])
         for reason in {reason for _, reason in rows}:
             ids = [id for id, other in rows if other == reason]
             note_each(self.connection, self.run, ids, self.now, kind=str(State.SKIPPED), code=reason)
@@ -241,25 +247,24 @@ class _Claim:
 def _mark_sqlite(connection: Connection, rows: Sequence[Any], now: int, *, together: bool) -> Sequence[Any]:
     """Mark as submitting; gives the rows it worked for. ``together``: no planned row lies between them."""
     if together:
-        parameters = {"b_first": rows[0].id, "b_last": rows[-1].id, "b_now": now}
+        parameters = {"b_first": rows[0][ID], "b_last": rows[-1][ID], "b_now": now}
         done = connection.execute(_intent_of_range, parameters).rowcount
     else:
-        done = execute_many(connection, _intent_of_one, [{"b_id": row.id, "b_now": now} for row in rows])
+        done = _intent_of_one.run(connection, [(now, row[ID]) for row in rows])
     if done == len(rows):
         return rows
     # The person of some rows is taken by another row of this very batch: messages_once left those alone.
-    query = select(_c.id).where(
-        _c.id.between(min(r.id for r in rows), max(r.id for r in rows)), IS_SUBMITTING
-    )
+    ids = [row[ID] for row in rows]
+    query = select(_c.id).where(_c.id.between(min(ids), max(ids)), IS_SUBMITTING)
     taken = set(connection.execute(query).scalars())
-    return [row for row in rows if row.id in taken]
+    return [row for row in rows if row[ID] in taken]
 
 
 def _mark_postgres(connection: Connection, rows: Sequence[Any], now: int) -> Sequence[Any]:
     """Mark as submitting; where somebody else takes a person meanwhile, halve until that row is alone."""
     try:
         with connection.begin_nested():
-            connection.execute(_intent_of_these, {"b_ids": [row.id for row in rows], "b_now": now})
+            connection.execute(_intent_of_these, {"b_ids": [row[ID] for row in rows], "b_now": now})
         return rows
     except IntegrityError:
         if len(rows) == 1:
@@ -269,19 +274,13 @@ def _mark_postgres(connection: Connection, rows: Sequence[Any], now: int) -> Seq
     return [*first, *_mark_postgres(connection, rows[middle:], now)]
 
 
-def _claimed(run: Run, row: Any) -> Claimed:
-    message = Message(
-        id=row.id,
-        reference=run.reference(row.id % ROWS_PER_RUN),
-        to=row.address,
-        body=row.body,
-        channel=run.channel,
-        sender=run.sender,
-        country=row.country,
-        parts=row.parts,
-        media=run.media,
-    )
-    return Claimed(message, row.attempts + 1, row.cost, row.currency)
+def _claimed(run: Run, rows: Sequence[Any]) -> Iterator[Claimed]:
+    # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
+    channel, sender, media, reference = run.channel, run.sender, run.media, run.reference
+    for id, address, body, country, parts, attempts, cost, currency, _ in rows:
+        row = id % ROWS_PER_RUN
+        message = Message(id, reference(row), address, body, channel, sender, country, parts, media)
+        yield Claimed(message, attempts + 1, cost, currency)
 
 
 def retrying(work: Callable[[], Exchange]) -> Exchange:

@@ -82,11 +82,7 @@ def connect(url: URL, *, busy_seconds: float, chunks: bool = False) -> Engine:
 
 
 def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool) -> Engine:
-    engine = create_engine(
-        url,
-        paramstyle="named",  # the hot statements go to the driver as they are, with mappings (see hot.py)
-        connect_args={"timeout": busy_seconds, "check_same_thread": False},
-    )
+    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _configure(driver: Any, _record: Any) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import and_, bindparam, insert, literal, literal_column, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger.hot import execute_many
+from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
 from a2pcli.ledger.records import Run, RunState, Settled
 from a2pcli.ledger.tables import events, messages, runs
-from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.messages import CLAIMED_STATES, State, Verdict
 from a2pcli.reasons import Reason
 
 _c = messages.c
@@ -31,8 +31,11 @@ _heard: dict[str, Any] = {
     "settled_at": bindparam("b_now"),
 }
 # Two statements, because of claimed_at: one keeps it, and with it the person's place in messages_once.
-_settle = update(messages).where(_one).values(**_heard)
-_put_back = (
+_settle = Hot(
+    update(messages).where(_one).values(**_heard),
+    *("b_state", "b_detail", "b_now", "b_gateway_id", "b_code", "b_id"),
+)
+_put_back = Hot(
     update(messages)
     .where(_one)
     .values(
@@ -40,9 +43,10 @@ _put_back = (
         attempts=_c.attempts - bindparam("b_uncounted"),
         due_at=bindparam("b_due_at"),
         claimed_at=literal_column("NULL"),
-    )
+    ),
+    *("b_state", "b_detail", "b_uncounted", "b_due_at", "b_now", "b_gateway_id", "b_code", "b_id"),
 )
-_release = (
+_release = Hot(
     update(messages)
     .where(_one)
     # Due since it was claimed, that is, at once; the due_at is what lets the next claim find it.
@@ -51,51 +55,35 @@ _release = (
         attempts=_c.attempts - literal_column("1"),
         due_at=_c.claimed_at,
         claimed_at=literal_column("NULL"),
-    )
+    ),
+    "b_id",
 )
-_note = (
-    insert(events)
-    .inline()
-    .values(
-        message=bindparam("b_id"),
-        run=bindparam("b_run"),
-        at=bindparam("b_now"),
-        kind=bindparam("b_kind"),
-        code=bindparam("b_code"),
-        detail=bindparam("b_detail"),
-        gateway_id=bindparam("b_gateway_id"),
-    )
+_EVENT = ("message", "run", "at", "kind", "code", "detail", "gateway_id")
+_note = Hot(
+    insert(events).inline().values({name: bindparam(f"b_{name}") for name in _EVENT}),
+    *(f"b_{name}" for name in _EVENT),
 )
+_STATES = {state: str(state) for state in State}
+_VERDICTS = {verdict: str(verdict) for verdict in Verdict}
 
 
 def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:
     """Record outcomes and their events; gives how many rows went back to ``planned``."""
-    ended, back = [], []
+    ended, back, notes = [], [], []
     for one in settled:
-        outcome = one.outcome
-        row = {
-            "b_id": one.message_id,
-            "b_run": run.number,
-            "b_state": str(one.state),
-            "b_kind": str(outcome.verdict),
-            "b_code": outcome.code,
-            "b_detail": outcome.detail,
-            "b_gateway_id": outcome.gateway_id,
-            "b_now": now,
-        }
+        outcome, id, state = one.outcome, one.message_id, _STATES[one.state]
+        code, detail, gateway_id = outcome.code, outcome.detail, outcome.gateway_id
+        notes.append((id, run.number, now, _VERDICTS[outcome.verdict], code, detail, gateway_id))
         if one.state in CLAIMED_STATES:
-            ended.append(row)
+            ended.append((state, detail, now, gateway_id, code, id))
         else:
             # A row that goes back always waits, if only until now: so the next claim finds it.
-            row["b_due_at"] = (
-                (now if one.due_at is None else one.due_at) if one.state == State.PLANNED else None
-            )
-            row["b_uncounted"] = 0 if one.counted else 1
-            back.append(row)
-    execute_many(connection, _settle, ended)
-    returned = execute_many(connection, _put_back, back)
-    execute_many(connection, _note, ended + back)
-    return returned if back else 0
+            due_at = (now if one.due_at is None else one.due_at) if one.state is State.PLANNED else None
+            back.append((state, detail, 0 if one.counted else 1, due_at, now, gateway_id, code, id))
+    _settle.run(connection, ended)
+    returned = _put_back.run(connection, back)
+    _note.run(connection, notes)
+    return returned
 
 
 def note_each(
@@ -109,13 +97,12 @@ def note_each(
     detail: str | None = None,
 ) -> None:
     """The same event for each of these messages."""
-    shared = {"b_run": run.number, "b_now": now, "b_kind": kind, "b_code": code, "b_detail": detail}
-    execute_many(connection, _note, [{"b_id": id, "b_gateway_id": None, **shared} for id in ids])
+    _note.run(connection, [(id, run.number, now, kind, code, detail, None) for id in ids])
 
 
 def release(connection: Connection, message_ids: Iterable[int]) -> int:
     """Claims that certainly never reached the gateway go back, as if they had not been made."""
-    return execute_many(connection, _release, [{"b_id": id} for id in message_ids])
+    return _release.run(connection, [(id,) for id in message_ids])
 
 
 def lose(connection: Connection, run: Run, now: int) -> None:
