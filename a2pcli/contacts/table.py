@@ -1,25 +1,33 @@
-"""Open a table of contacts, whatever it is stored as, and read it in chunks of text."""
+"""Open a table of contacts, whatever it is stored as, and read it in chunks of text.
+
+Everything is a string as it was typed (`NA`, `null`, `007`, `1e5`) until a template asks otherwise.
+"""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from a2pcli.contacts.columns import Columns, pick_address, read_header
+from a2pcli.contacts.rows import Reader, Rows
+from a2pcli.contacts.source import TEXT_KINDS, Source
 from a2pcli.errors import InvalidInput, Problem
 
 TEXT = pd.ArrowDtype(pa.string())
+"""The dtype of every contact column."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read a table, where what is detected would be wrong. `columns`: name to header as in the file."""
+    """How to read a table, where what is detected would be wrong.
+
+    `columns` maps the name a column shall have to its header as in the file: `{"phone": "Mobile No."}`.
+    """
 
     encoding: str | None = None
     delimiter: str | None = None
@@ -28,92 +36,140 @@ class ReadOptions:
 
 
 class Table:
-    """FIRST VERSION (CSV only): an opened contacts file."""
+    """An opened table: its columns are known, its rows not yet read.
 
-    def __init__(self, path: str, file: Path, options: ReadOptions) -> None:
-        self.path, self.file, self.format = path, file, "csv"
-        self.encoding: str | None = options.encoding or "utf-8"
-        self.encoding_guessed = False
-        self.delimiter: str | None = options.delimiter or ","
-        self.notes: list[Problem] = []
+    `notes` are warnings (a guessed encoding, another delimiter than comma, ...); reading may add some.
+    `blank_rows` is known once the chunks have been read.
+    """
+
+    def __init__(self, source: Source, reader: Reader, options: ReadOptions) -> None:
+        self.path = source.name
+        self.format = reader.format
+        self.encoding = reader.encoding
+        self.encoding_guessed = reader.encoding_guessed
+        self.delimiter = reader.delimiter
+        self.header_line = reader.header_line
         self.blank_rows = 0
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            header = next(csv.reader(stream), None)
-        if header is None:
-            raise InvalidInput(Problem("the file is empty", path=path, code="empty-file"))
-        self._columns, notes = read_header(header, options.columns, path, 1)
-        self.notes.extend(notes)
+        self._source, self._reader = source, reader
+        self.described, warnings = read_header(
+            reader.header, options.columns, source.name, reader.header_line
+        )
+        self._warnings = warnings
+
+    @property
+    def notes(self) -> list[Problem]:
+        """Warnings so far."""
+        return [*self._reader.notes, *self._warnings]
 
     @property
     def header(self) -> tuple[str, ...]:
         """The header as written."""
-        return self._columns.header
+        return self.described.header
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Canonical names, aligned with `header`."""
-        return self._columns.names
-
-    @property
-    def described(self) -> Columns:
-        """The header understood."""
-        return self._columns
+        """Canonical names, aligned with `header`: unique, lower case, letters, digits and `_`."""
+        return self.described.names
 
     def column(self, name: str) -> str | None:
         """The canonical column that a name means, whatever its case, spaces, `_` and `-`."""
-        return self._columns.find(name)
+        return self.described.find(name)
 
     def chunks(self, columns: Collection[str] | None = None, rows: int = 50_000) -> Iterator[pd.DataFrame]:
-        """The rows, as frames of `@line`, `@reason`, `@detail` and the wanted columns as Arrow strings."""
-        wanted = [name for name in self.columns if columns is None or name in columns]
-        places = [self.columns.index(name) for name in wanted]
-        batch: list[tuple[int, str | None, str | None, list[str]]] = []
-        with self.file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            next(reader)
-            before = reader.line_num
-            for row in reader:
-                line, before = before + 1, reader.line_num
-                if not any(cell.strip() for cell in row):
-                    self.blank_rows += 1
-                    continue
-                if len(row) != len(self.columns):
-                    detail = f"{len(row)} cells, the header has {len(self.columns)}"
-                    batch.append((line, "ragged-row", detail, [""] * len(wanted)))
-                else:
-                    batch.append((line, None, None, [row[place] for place in places]))
-                if len(batch) == rows:
-                    yield self._frame(batch, wanted)
-                    batch = []
-        if batch:
-            yield self._frame(batch, wanted)
+        """The rows in order, as frames of at most `rows`: `@line`, `@reason`, `@detail`, then the wanted columns.
 
-    def _frame(
-        self, batch: list[tuple[int, str | None, str | None, list[str]]], wanted: list[str]
-    ) -> pd.DataFrame:
-        data = {
-            "@line": pd.Series([row[0] for row in batch], dtype="int64"),
-            "@reason": pd.Series([row[1] for row in batch], dtype=TEXT),
-            "@detail": pd.Series([row[2] for row in batch], dtype=TEXT),
-        }
-        for place, name in enumerate(wanted):
-            data[name] = pd.Series([row[3][place] for row in batch], dtype=TEXT)
-        return pd.DataFrame(data)
+        `columns` are canonical names (default: all); they come in the file's order. A bad row (ragged, bytes that
+        are no text) has its reason and empty cells. Blank rows are skipped and counted. May be called again.
+        Raises InvalidInput: an unknown column, a quotation mark never closed, a file that changed meanwhile, ...
+        """
+        wanted = self._wanted(columns)
+        places = [self.columns.index(name) for name in wanted]
+        self._source.check_unchanged()
+        self.blank_rows = 0
+        empty = True
+        for part in self._reader.rows(places):
+            self.blank_rows += part.blank
+            count = len(part)
+            pieces = -(-count // rows)
+            for piece in range(pieces):
+                empty = False
+                yield _frame(part, wanted, count * piece // pieces, count * (piece + 1) // pieces)
+        self._source.check_unchanged()
+        if empty:
+            raise self._source.problem(
+                "there is a header, but no row below it", line=self.header_line, code="no-rows"
+            )
+
+    def _wanted(self, columns: Collection[str] | None) -> list[str]:
+        if columns is None:
+            return list(self.columns)
+        unknown = [name for name in columns if name not in self.columns]
+        if unknown:
+            raise InvalidInput(
+                *(
+                    Problem(
+                        f"no column '{name}'", path=self.path, line=self.header_line,
+                        hint=self.described.suggestion(name), code="unknown-column",
+                    )
+                    for name in unknown
+                )
+            )  # fmt: skip
+        return [name for name in self.columns if name in columns]
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the file's bytes."""
-        with self.file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        """SHA-256 (hex) of the file's bytes, so that a change between plan and send is noticed."""
+        return self._source.fingerprint()
 
 
 def open_table(file: str, *, base: Path | None = None, options: ReadOptions | None = None) -> Table:
-    """Open a contacts file (`-` is stdin). Raises InvalidInput with every problem."""
-    path = Path(file) if base is None else base / file
-    if not path.is_file():
-        raise InvalidInput(Problem("no such file", path=file, code="no-such-file"))
-    return Table(file, path, options or ReadOptions())
+    """Open a contacts file; `-` is stdin, read once into a temporary file.
+
+    `base` is the folder relative paths start from. Raises InvalidInput with every problem of the file's beginning.
+    """
+    options = options or ReadOptions()
+    source = Source(file, base)
+    reader: Reader
+    if source.kind == "parquet":
+        from a2pcli.contacts.parquet_table import ParquetReader
+
+        reader = ParquetReader(source)
+    elif source.kind == "workbook":
+        from a2pcli.contacts.workbook import WorkbookReader
+
+        reader = WorkbookReader(source, options.sheet)
+    elif source.kind == "jsonl":
+        from a2pcli.contacts.json_lines import JsonLinesReader
+
+        reader = JsonLinesReader(source, options.encoding)
+    else:
+        from a2pcli.contacts.csv_table import CsvReader
+
+        reader = CsvReader(source, options.encoding, options.delimiter)
+    if options.sheet is not None and source.kind in (*TEXT_KINDS, "parquet"):
+        raise source.problem("only workbooks have sheets", hint="leave the sheet out", code="no-sheet")
+    return Table(source, reader, options)
 
 
 def address_column(table: Table, channel: str = "sms") -> str:
-    """The canonical name of the column that holds the address: `phone` if there is one, else a known synonym."""
-    return pick_address(table.described, channel, table.path, 1)
+    """The canonical name of the column that holds the address.
+
+    `phone` if there is one (a mapping makes it), else a known synonym (mobile, msisdn, ...). Raises InvalidInput
+    where there is none, or where two columns have that name.
+    """
+    return pick_address(table.described, channel, table.path, table.header_line)
+
+
+def _frame(rows: Rows, names: list[str], start: int, end: int) -> pd.DataFrame:
+    """Some of the rows as a frame."""
+    count = end - start
+    bad = [row for row in sorted(rows.bad) if start <= row < end]
+    data: dict[str, object] = {"@line": rows.lines[start:end]}
+    for name, part in (("@reason", 0), ("@detail", 1)):
+        values = np.full(count, None, dtype=object)
+        for row in bad:
+            values[row - start] = str(rows.bad[row][part])
+        text = pa.array(values, pa.string()) if bad else pa.nulls(count, pa.string())
+        data[name] = pd.arrays.ArrowExtensionArray(pa.chunked_array([text]))
+    for name, cells in zip(names, rows.cells, strict=True):
+        data[name] = pd.arrays.ArrowExtensionArray(pa.chunked_array([cells.slice(start, count)]))
+    return pd.DataFrame(data)

@@ -1,0 +1,63 @@
+"""The text a person sees in a typed cell of a workbook or a Parquet file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from typing import Any
+
+
+def cell_text(value: Any) -> str:
+    """`447911123456.0` as the digits, a date as ISO text, an empty cell as "".
+
+    >>> cell_text(447911123456.0), cell_text(0.1 + 0.2), cell_text(dt.datetime(2026, 3, 1))
+    ('447911123456', '0.3', '2026-03-01')
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, int):
+        return str(value)
+    return _other_text(value)
+
+
+def number_text(value: float) -> str:
+    """A number as spreadsheets show it: 15 significant digits, no exponent where digits do."""
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(float(f"{value:.15g}")))
+    if value != value or value in (float("inf"), float("-inf")):
+        return ""
+    text = f"{value:.15g}"
+    if "e" in text and abs(value) < 1:
+        text = f"{Decimal(text):f}"
+    return text
+
+
+def _other_text(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        midnight = value.time() == dt.time() and value.tzinfo is None
+        return value.date().isoformat() if midnight else value.isoformat(" ", _precision(value))
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, dt.time):
+        return value.isoformat(_precision(value))
+    if isinstance(value, dt.timedelta):
+        hours, rest = divmod(round(value.total_seconds()), 3600)
+        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=cell_text)
+    return str(value)
+
+
+def _precision(value: dt.datetime | dt.time) -> str:
+    return "microseconds" if value.microsecond else "seconds"

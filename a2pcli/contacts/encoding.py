@@ -1,0 +1,198 @@
+"""Which character encoding a text file is in, and the file as a stream of UTF-8 whatever it is."""
+
+from __future__ import annotations
+
+import codecs
+import encodings.cp1252
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from a2pcli.contacts.source import Source
+
+BLOCK = 8 << 20
+"""Bytes read at a time: enough that the cost of a block does not count, little enough to keep memory flat."""
+DAMAGED = "\ufdd0"
+"""Stands for bytes that are no text in the file's encoding (a code point that no text may use)."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+_ALIASES = {
+    "ansi": "cp1252",
+    "windows": "cp1252",
+    "excel": "cp1252",
+    "unicode": "utf-16",
+    "utf8-sig": "utf-8",
+}
+_WINDOWS_1252 = "".join(
+    chr(byte) if character == "\ufffe" else character
+    for byte, character in enumerate(encodings.cp1252.decoding_table)
+)
+"""Windows-1252 as browsers read it: the five bytes it leaves free are control characters, not errors."""
+_ESCAPED = re.compile("[\udc80-\udcff]")
+_ENOUGH_EVIDENCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncoding:
+    """`name` is a Python codec; `bom` the bytes to skip. `damaged`: some bytes are not text in it.
+
+    `example` is a word, and its line, that shows whether a guess was right.
+    """
+
+    name: str
+    guessed: bool = False
+    bom: int = 0
+    damaged: bool = False
+    example: tuple[str, int] | None = None
+
+
+def detect(source: Source, declared: str | None) -> TextEncoding:
+    """The encoding: as declared, else by byte order mark, else UTF-8 if all of the file is, else Windows-1252.
+
+    Reads the whole file once, unless a mark tells (8 ms for 10 MB of ASCII). Raises InvalidInput for an encoding
+    that does not exist and for a file that is not text.
+    """
+    if declared is not None:
+        return _declared(source, declared)
+    for mark, name in _BOMS:
+        if source.head.startswith(mark):
+            damaged = name == "utf-8" and not _is_utf8(source)
+            return TextEncoding(name, bom=len(mark), damaged=damaged)
+    wide = _without_mark(source.head)
+    if wide:
+        return TextEncoding(wide)
+    _refuse_binary(source)
+    if _is_utf8(source):
+        return TextEncoding("utf-8")
+    return _not_utf8(source)
+
+
+def utf8_blocks(source: Source, encoding: TextEncoding, first: int = BLOCK) -> Iterator[bytes]:
+    """The file's text as UTF-8 in blocks of about 8 MB (the first one of `first` bytes), without its mark."""
+    size = first
+    plain = encoding.name == "utf-8" and not encoding.damaged
+    decoder = None if plain else _decoder(encoding.name)
+    with source.open() as stream:
+        stream.seek(encoding.bom)
+        while block := stream.read(size):
+            size = BLOCK
+            if decoder is None:
+                yield block
+            else:
+                yield decoder.decode(block).encode("utf-8")
+        if decoder is not None:
+            yield decoder.decode(b"", final=True).encode("utf-8")
+
+
+class _Windows1252Decoder(codecs.IncrementalDecoder):
+    def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
+        return codecs.charmap_decode(data, "strict", _WINDOWS_1252)[0]
+
+
+def _decoder(name: str) -> codecs.IncrementalDecoder:
+    if name == "cp1252":
+        return _Windows1252Decoder()
+    return codecs.getincrementaldecoder(name)("a2pcli-mark")
+
+
+def _mark_damage(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return DAMAGED, error.end
+
+
+codecs.register_error("a2pcli-mark", _mark_damage)
+
+
+def _declared(source: Source, declared: str) -> TextEncoding:
+    wanted = declared.strip().lower().replace("_", "-")
+    try:
+        codec = codecs.lookup(_ALIASES.get(wanted, wanted))
+    except LookupError:
+        codec = None
+    if codec is None or not getattr(codec, "_is_text_encoding", True):
+        raise source.problem(
+            f"'{declared}' is not an encoding",
+            hint="for example utf-8, cp1252, latin-1, utf-16",
+            code="bad-encoding",
+        )
+    name = {"utf-8-sig": "utf-8"}.get(codec.name, codec.name)
+    for mark, marked in _BOMS:
+        if source.head.startswith(mark) and marked.startswith(name):
+            return TextEncoding(marked, bom=len(mark), damaged=marked != "utf-8" or not _is_utf8(source))
+    if name == "utf-8":
+        return TextEncoding(name, damaged=not _is_utf8(source))
+    name = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name)
+    return TextEncoding(name, damaged=name not in ("cp1252", "iso8859-1"))
+
+
+def _without_mark(head: bytes) -> str | None:
+    """UTF-16 without a mark, where it is obvious: every other byte of ASCII characters is NUL."""
+    pairs = len(head) // 2
+    if pairs < 2:
+        return None
+    low, high = head[0 : pairs * 2 : 2].count(0), head[1 : pairs * 2 : 2].count(0)
+    for name, nul, other in (("utf-16-le", high, low), ("utf-16-be", low, high)):
+        if nul >= pairs * 0.1 and other <= nul * 0.02:
+            text = head[: pairs * 2].decode(name, "replace")
+            strange = sum(character < " " and character not in "\t\r\n" for character in text)
+            if strange <= len(text) * 0.01 and any(break_ in text for break_ in "\r\n"):
+                return name
+    return None
+
+
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x0b\x0c\x1a\x1b\x1c\x1d\x1e\x1f")
+
+
+def _refuse_binary(source: Source) -> None:
+    """Text has hardly any control characters; a few NULs, or a tail of them after a crash, are still text."""
+    head = source.head.rstrip(b"\0")
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    if not head or controls > max(2, len(head) * 0.05):
+        raise source.problem(
+            "this is not a text file", hint="contacts are CSV, .xlsx, .parquet or .jsonl", code="not-a-table"
+        )
+
+
+def _is_utf8(source: Source) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    pending = False
+    with source.open() as stream:
+        while block := stream.read(BLOCK):
+            if not pending and block.isascii():
+                continue
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                return False
+            pending = bool(decoder.getstate()[0])
+    return not pending
+
+
+def _not_utf8(source: Source) -> TextEncoding:
+    """Windows-1252, or UTF-8 with some damage: whichever the bytes beyond ASCII speak for."""
+    right = wrong = 0
+    line = 1
+    example: tuple[str, int] | None = None
+    with source.open() as stream:
+        while (block := stream.readline(1 << 16)) and right + wrong < _ENOUGH_EVIDENCE:
+            if not block.isascii():
+                text = block.decode("utf-8", "surrogateescape")
+                bad = len(_ESCAPED.findall(text))
+                wrong += bad
+                right += sum(character >= "\x80" for character in text) - bad
+                if bad and example is None:
+                    example = _word(block), line
+            line += block.count(b"\n") or block.count(b"\r")
+    if right > wrong:
+        return TextEncoding("utf-8", damaged=True, example=example)
+    return TextEncoding("cp1252", guessed=True, example=example)
+
+
+def _word(line: bytes) -> str:
+    """The first word of a line with a character beyond ASCII, as Windows-1252 has it."""
+    text = codecs.charmap_decode(line, "strict", _WINDOWS_1252)[0]
+    word = next((word for word in re.findall(r"\w+", text) if not word.isascii()), "")
+    return word[:24]

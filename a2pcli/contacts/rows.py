@@ -1,0 +1,71 @@
+"""Rows as every reader hands them on, before they become frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from a2pcli.errors import Problem
+from a2pcli.reasons import Reason
+
+Lines = npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Some consecutive rows: the line of each, its wanted cells column by column (no nulls), and the bad ones.
+
+    `bad` is row to (reason, detail); the cells of a bad row are empty. Blank rows are left out, and counted.
+    """
+
+    lines: Lines
+    cells: list[pa.StringArray]
+    bad: dict[int, tuple[Reason, str]] = field(default_factory=dict)
+    blank: int = 0
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+class Reader(Protocol):
+    """One kind of file. `header_line` is the line the header stands on; `notes` are warnings."""
+
+    format: str
+    header: tuple[str, ...]
+    header_line: int
+    encoding: str | None
+    encoding_guessed: bool
+    delimiter: str | None
+    notes: list[Problem]
+
+    def rows(self, places: Sequence[int]) -> Iterator[Rows]:
+        """All rows, with the cells of the columns at some places of the header, in that order."""
+        ...
+
+
+def rows_of(
+    lines: Sequence[int],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    bad: dict[int, tuple[Reason, str]],
+    blank: int,
+) -> Rows:
+    """Rows from Python strings, row by row. Characters that cannot be encoded become U+FFFD, the row bad."""
+    columns: list[pa.StringArray] = []
+    for place in range(width):
+        cells = [row[place] for row in rows]
+        try:
+            columns.append(pa.array(cells, pa.string()))
+        except UnicodeEncodeError:
+            for number, cell in enumerate(cells):
+                clean = cell.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+                if clean != cell:
+                    cells[number] = clean
+                    bad.setdefault(number, (Reason.INVALID_TEXT, "a cell holds half a character"))
+            columns.append(pa.array(cells, pa.string()))
+    return Rows(np.array(lines, dtype=np.int64), columns, bad, blank)

@@ -1,0 +1,171 @@
+"""The file itself: where it is, what kind it is, and whether it stays the same while it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import weakref
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from a2pcli.errors import InvalidInput, Problem
+
+STDIN = "-"
+TEXT_KINDS = ("csv", "jsonl")
+_SUFFIX_KINDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl"}
+_FOREIGN = (
+    (b"%PDF", "a PDF"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"),
+    (b"\x1f\x8b", "a gzip archive"), (b"BZh", "a bzip2 archive"), (b"\xfd7zXZ", "an xz archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"), (b"Rar!", "a RAR archive"), (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"SQLite format 3", "an SQLite database"), (b"\x7fELF", "a program"), (b"MZ\x90", "a program"),
+    (b"{\\rtf", "a Rich Text document"), (b"ARROW1", "an Arrow IPC file"), (b"ORC", "an ORC file"),
+)  # fmt: skip
+_HEAD = 64 * 1024
+
+
+class Source:
+    """A contacts file on disk, or stdin (or another stream) spooled to a temporary file so that it is read once.
+
+    `name` is what the user called it, for messages. `kind` is csv, jsonl, parquet or workbook.
+    """
+
+    def __init__(self, file: str, base: Path | None) -> None:
+        """Raises InvalidInput where there is nothing that can be read as a table."""
+        self.name = file
+        self.path = self._locate(file, base)
+        with self.open() as stream:
+            self.head = stream.read(_HEAD)
+        self._signature = self._stat()
+        self.size = self._signature[2]
+        if not self.size:
+            raise self.problem("the file is empty", code="empty-file")
+        self.kind = self._kind()
+
+    def problem(
+        self, message: str, *, line: int | None = None, hint: str | None = None, code: str
+    ) -> InvalidInput:
+        """An error about this file."""
+        return InvalidInput(Problem(message, path=self.name, line=line, hint=hint, code=code))
+
+    def open(self) -> BinaryIO:
+        """The file's bytes. Raises InvalidInput where the system says no."""
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise self.problem(
+                f"cannot read the file: {error.strerror or error}", code="unreadable"
+            ) from error
+
+    def check_unchanged(self) -> None:
+        """Raise InvalidInput if the file is not the one that was opened."""
+        try:
+            same = self._stat() == self._signature
+        except OSError:
+            same = False
+        if not same:
+            raise self.problem(
+                "the file changed while it was being read", hint="run the command again", code="file-changed"
+            )
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the file's bytes."""
+        with self.open() as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def _stat(self) -> tuple[int, int, int, int]:
+        status = self.path.stat()
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _locate(self, file: str, base: Path | None) -> Path:
+        if file == STDIN:
+            return self._spooled(sys.stdin.buffer)
+        path = Path(file).expanduser()
+        if base is not None and not path.is_absolute():
+            path = base / path
+        try:
+            mode = path.stat().st_mode
+        except (OSError, ValueError) as error:
+            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+            reason = (
+                "no such file" if missing else f"cannot read the file: {getattr(error, 'strerror', error)}"
+            )
+            raise self.problem(
+                reason, hint=_nearby(path) if missing else None, code="no-such-file"
+            ) from error
+        if stat.S_ISDIR(mode):
+            raise self.problem("this is a directory, not a file", code="directory")
+        if stat.S_ISREG(mode):
+            return path
+        with path.open("rb") as stream:  # a named pipe, <(...) in a shell
+            return self._spooled(stream)
+
+    def _spooled(self, stream: BinaryIO) -> Path:
+        handle, name = tempfile.mkstemp(prefix="a2pcli-", suffix=".contacts")
+        weakref.finalize(self, _remove, name, os.getpid())
+        try:
+            with os.fdopen(handle, "wb") as copy:
+                shutil.copyfileobj(stream, copy, 1 << 20)
+        except OSError as error:
+            raise self.problem(
+                f"cannot keep what was read from it: {error.strerror}", hint=f"in {name}", code="unreadable"
+            ) from error
+        return Path(name)
+
+    def _kind(self) -> str:
+        head = self.head
+        if head.startswith(b"PAR1"):
+            return "parquet"
+        if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+            return "workbook"
+        if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            return self._zip_kind()
+        for magic, what in _FOREIGN:
+            if head.startswith(magic):
+                hint = (
+                    "unpack it first" if "archive" in what else "contacts are CSV, .xlsx, .parquet or .jsonl"
+                )
+                raise self.problem(f"this is {what}, not a table of contacts", hint=hint, code="not-a-table")
+        kind = _SUFFIX_KINDS.get(self.path.suffix.lower()) or _SUFFIX_KINDS.get(
+            Path(self.name).suffix.lower()
+        )
+        if kind is None and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b'{"'):
+            kind = "jsonl"
+        return kind or "csv"
+
+    def _zip_kind(self) -> str:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                names = set(archive.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise self.problem(
+                "a broken workbook or archive: it ends too early", code="broken-workbook"
+            ) from error
+        if "xl/workbook.xml" in names or "xl/workbook.bin" in names or "content.xml" in names:
+            return "workbook"
+        if any(name.startswith("xl/") for name in names):
+            raise self.problem("a broken workbook: it has no list of sheets", code="broken-workbook")
+        raise self.problem(
+            "this is a zip archive, not a table of contacts", hint="unpack it first", code="not-a-table"
+        )
+
+
+def _remove(name: str, owner: int) -> None:
+    if os.getpid() == owner:
+        with suppress(OSError):
+            os.unlink(name)
+
+
+def _nearby(path: Path) -> str | None:
+    from difflib import get_close_matches
+
+    with suppress(OSError, ValueError):
+        near = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1, cutoff=0.7)
+        if near:
+            return f"did you mean {near[0]}?"
+    return None
