@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 
 BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -36,7 +37,7 @@ _CONTROL_NAMES = {
 }
 
 
-def regex_class(characters: frozenset[str] | set[str]) -> str:
+def regex_class(characters: Collection[str]) -> str:
     """The inside of an RE2 character class that matches just these characters."""
     return "".join(f"\\x{{{ord(character):x}}}" for character in sorted(characters))
 

@@ -1,137 +1,41 @@
-"""Smart encoding: typographic characters replaced where that turns a UCS-2 text into GSM-7.
-
-All or nothing: unless the whole text is GSM-7 afterwards, and needs no more parts, it stays as it was. What
-stands in a URL is never touched. Joiners (ZWJ, ZWNJ) carry meaning and stay. The choice of characters is what
-Twilio, Sinch and Webex replace, as far as a reader sees no difference of meaning.
-"""
+"""Smart encoding for a column of texts: ``typography.smart``, with the same results."""
 
 from __future__ import annotations
-
-import re
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from a2pcli.content.arrow import Texts, as_numpy, compute, is_blank, one_piece
-from a2pcli.content.encoding import is_gsm, measure, measure_column
+from a2pcli.content.encoding import measure_column
 from a2pcli.content.gsm import GSM, UCS2_ALONE, regex_class
-
-
-def _table() -> dict[str, str]:
-    groups = {
-        "'": "‘’‚‛′‵ʹʻʼʽ‹›´`\uff40",
-        '"': "“”„‟″‶ʺ«»〝〞",
-        "'''": "‴",
-        "-": "‐‑‒–—―−⁃•‣◦∙",
-        "...": "…",
-        "..": "‥",
-        "/": "⁄∕",
-        " ": "\t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-        "\u2028\u2029\u202f\u205f\u3000",
-        # Zero-width space, word joiner, byte order mark, soft hyphen: never seen.
-        "": "\u200b\u2060\ufeff\u00ad",
-        "£": "\uffe1",
-        "¥": "\uffe5",
-    }
-    table = {before: after for after, befores in groups.items() for before in befores}
-    for code in range(0xFF01, 0xFF5F):  # full-width ASCII
-        table.setdefault(chr(code), chr(code - 0xFEE0))
-    fractions = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅛": "1/8", "⅜": "3/8"}
-    return table | fractions | {"⅝": "5/8", "⅞": "7/8", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5", "⅘": "4/5"}
-
-
-TABLE = _table()
-"""Each character that is replaced, and by what. Everything on the right is basic GSM-7."""
-
-_POSSIBLE = GSM | TABLE.keys()
-_FRACTIONS = "".join(before for before, after in TABLE.items() if len(after) == 3 and after[1] == "/")
-_HIT = re.compile(f"[{re.escape(''.join(TABLE))}]")
-_INVISIBLE = "\u200b\u2060\ufeff"
-_URL_START = r"(?:https?://|www\.|(?<![a-z0-9.-])(?:[a-z0-9-]+\.)+[a-z]{2,24}/)"
-# An invisible character that alone parts a word from a URL belongs to the URL: without it the two would fuse.
-_URL = re.compile(rf"(?:(?<=\w)[{_INVISIBLE}]+)?{_URL_START}", re.IGNORECASE)
-_WORD = re.compile(r"\S+")
-_AFTER_URL = ".,;:!?\"')]}>…’”»›–—" + _INVISIBLE
-
-# What a whole column cannot do: rows that match go one by one. RE2's \S takes in more than Python's.
-_RE2_TABLE = regex_class(set(TABLE))
-_NEEDS_A_LOOK = (
-    rf"(?i:https?://|www\.|\.[a-z]{{2,24}}/)\S*[{_RE2_TABLE}]"
-    rf"|[{regex_class(set(_INVISIBLE))}](?i:https?://|www\.|[a-z0-9-]+\.)"
-    rf"|\pN[{regex_class(set(_FRACTIONS))}]"
+from a2pcli.content.typography import (
+    AFTER_URL,
+    FRACTIONS,
+    INVISIBLE,
+    POSSIBLE,
+    TABLE,
+    Replacement,
+    SmartText,
+    replaced,
+    smart,
 )
+
+__all__ = ["Replacement", "SmartText", "smart", "smart_column"]
+
+_SPACE = r"\s\v\pZ\x{85}\x{1c}-\x{1f}"
+_START = r"(?i:https?://|www\.|\.[a-z]{2,24}/)"
+_BEHIND = {character for character in TABLE if character in AFTER_URL}
+# What a whole column cannot do goes row by row: a character inside a URL (and not just behind it), an invisible
+# one in front of a URL, fractions side by side.
+_NEEDS_A_LOOK = (
+    rf"{_START}[^{_SPACE}]*(?:[{regex_class(TABLE.keys() - _BEHIND)}]"
+    rf"|[{regex_class(_BEHIND)}][^{_SPACE}]*[^{_SPACE}{regex_class(AFTER_URL)}])"
+    rf"|[{regex_class(INVISIBLE)}](?i:https?://|www\.|[a-z0-9-]+\.)"
+    rf"|[{regex_class(FRACTIONS)}]{{2}}"
+)
+_DIGIT_AND_FRACTION = rf"([0-9\x{{ff10}}-\x{{ff19}}])([{regex_class(FRACTIONS)}])"
 _SLICE = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """One character replaced. ``position`` counts characters of the text as it was, from 1."""
-
-    position: int
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class SmartText:
-    """The text to send, and every replacement made to get it; none where it was left alone."""
-
-    text: str
-    replacements: tuple[Replacement, ...]
-
-
-def smart(text: str) -> SmartText:
-    """Replace typographic characters if, and only if, that makes the whole text GSM-7."""
-    unchanged = SmartText(text, ())
-    if is_gsm(text) or not _POSSIBLE.issuperset(text):
-        return unchanged
-    new, hits = _replace(text)
-    if not hits or not _is_worth_it(text, new):
-        return unchanged
-    made = tuple(Replacement(hit.start() + 1, hit[0], _after(hit)) for hit in hits)
-    return SmartText(new, made)
-
-
-def _replace(text: str) -> tuple[str, list[re.Match[str]]]:
-    """The text with everything replaced, and the hits; none where a URL keeps the whole text in UCS-2."""
-    hits = list(_HIT.finditer(text))
-    urls = _urls(text)
-    if urls and any(start <= hit.start() < end for hit in hits for start, end in urls):
-        return text, []
-    return _HIT.sub(_after, text), hits
-
-
-def _after(hit: re.Match[str]) -> str:
-    after = TABLE[hit[0]]
-    position = hit.start()
-    # After a digit a fraction needs a space: 1½ is not 11/2.
-    if hit[0] in _FRACTIONS and position and hit.string[position - 1].isnumeric():
-        return f" {after}"
-    return after
-
-
-def _urls(text: str) -> list[tuple[int, int]]:
-    """Where URLs begin and end. Punctuation behind one is not part of it."""
-    if "/" not in text and "www." not in text.lower():
-        return []
-    urls = []
-    for word in _WORD.finditer(text):
-        if "/" not in word[0] and "www." not in word[0].lower():
-            continue
-        url = _URL.search(word[0])
-        if url:
-            urls.append((word.start() + url.start(), word.start() + len(word[0].rstrip(_AFTER_URL))))
-    return urls
-
-
-def _is_worth_it(text: str, new: str) -> bool:
-    """Not when nothing is left, nor when longer replacements (``…``) cost a part more than UCS-2 does."""
-    if not new.strip():
-        return False
-    return len(new) <= UCS2_ALONE or measure(new).parts <= measure(text).parts
 
 
 def smart_column(
@@ -156,28 +60,28 @@ def smart_column(
     return compute.replace_with_mask(texts, pa.array(ucs2), pa.concat_arrays(changed)), counts
 
 
-def _smart_slice(texts: Texts) -> tuple[Any, npt.NDArray[np.int32]]:
+def _smart_slice(texts: Texts) -> tuple[Texts, npt.NDArray[np.int32]]:
     """Texts that are all UCS-2."""
     counts = np.zeros(len(texts), dtype=np.int32)
-    hopeless = as_numpy(compute.match_substring_regex(texts, f"[^{regex_class(_POSSIBLE)}]"))
+    hopeless = as_numpy(compute.match_substring_regex(texts, f"[^{regex_class(POSSIBLE)}]"))
     look = ~hopeless & as_numpy(compute.match_substring_regex(texts, _NEEDS_A_LOOK))
     easy = ~hopeless & ~look
 
     old = texts.filter(pa.array(easy))
-    new = old
-    replaced = np.zeros(len(old), dtype=np.int32)
+    new = compute.replace_substring_regex(old, _DIGIT_AND_FRACTION, r"\1 \2")  # 1½ is not 11/2
+    hits = np.zeros(len(old), dtype=np.int32)
     for character in _present(old):
         shorter = compute.replace_substring(new, character, TABLE[character])
-        replaced += _count(character, new, shorter)
+        hits += _count(character, new, shorter)
         new = shorter
     worth = _are_worth_it(old, new)
-    counts[easy] = np.where(worth, replaced, 0)
+    counts[easy] = np.where(worth, hits, 0)
     texts = compute.replace_with_mask(
         texts, pa.array(easy), compute.if_else(pa.array(worth), new, old) if not worth.all() else new
     )
     if look.any():
         old = texts.filter(pa.array(look))
-        results = [(text, len(hits)) for text, hits in map(_replace, old.to_pylist())]
+        results = [(text, len(hits)) for text, hits in map(replaced, old.to_pylist())]
         new = pa.array([text for text, _ in results], pa.string())
         worth = _are_worth_it(old, new)
         counts[look] = np.where(worth, [count for _, count in results], 0)
@@ -194,12 +98,12 @@ def _count(character: str, old: Texts, new: Texts) -> npt.NDArray[np.int32]:
     return as_numpy(compute.subtract(compute.binary_length(old), compute.binary_length(new))) // saved
 
 
-def _are_worth_it(old: Any, new: Any) -> npt.NDArray[np.bool_]:
+def _are_worth_it(old: Texts, new: Texts) -> npt.NDArray[np.bool_]:
     worth = ~is_blank(new)
     length = as_numpy(compute.utf8_length(new))
     longer = worth & (length > UCS2_ALONE) & (length > as_numpy(compute.utf8_length(old)))
     if longer.any():
-        rows: Any = pa.array(longer)
+        rows: Texts = pa.array(longer)
         worth[longer] = measure_column(new.filter(rows)).parts <= measure_column(old.filter(rows)).parts
     return worth
 
