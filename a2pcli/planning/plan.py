@@ -16,14 +16,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.config.load import Rate
+from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.content.prices import parse_budget, to_decimal
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.records import MONEY_UNITS, AcceptedRows, ExcludedRows, NewRun, PlannedRows, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Mask, alive, arrow
 from a2pcli.planning.pipeline import planned_chunks
-from a2pcli.planning.prepare import Prepared
+from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.rows_file import RowsFile
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
@@ -187,7 +187,7 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
         sender=campaign.sender,
         purpose=campaign.purpose,
         campaign_file=str(prepared.loaded.path.resolve()),
-        contacts_file=_absolute(prepared.table.path),
+        contacts_file=contacts_path(prepared.loaded),
         contacts_fingerprint=fingerprint,
         not_before=_moment(schedule.not_before, schedule.timezone),
         expires_at=_moment(schedule.expires, schedule.timezone),
@@ -195,8 +195,10 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
     )
 
 
-def _absolute(path: str) -> str:
-    return path if path == "-" else str(Path(path).resolve())
+def contacts_path(loaded: LoadedCampaign) -> str:
+    """The contacts file's absolute path; ``-`` for standard input."""
+    file = contacts_source(loaded.campaign).file
+    return file if file == "-" else str((loaded.folder / file).resolve())
 
 
 def _moment(moment: datetime | None, zone: str) -> int | None:
