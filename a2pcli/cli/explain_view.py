@@ -58,7 +58,7 @@ def _message(told: Told) -> Iterator[RenderableType]:
     yield Padding(Text(told.what, style=style), INDENT)
     if told.next:
         yield Padding(Text(told.next), INDENT)
-    if row["body"]:
+    if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
         yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
     # One event says what the sentence says.
     if len(told.entry.events) > 1:

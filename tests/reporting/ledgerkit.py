@@ -79,7 +79,9 @@ OUTCOMES = {
 }
 
 
-def send(ledger: Ledger, run: Run, outcomes: list[str], *, now: int = 2_000_000, end: str | None = "finished") -> Run:
+def send(
+    ledger: Ledger, run: Run, outcomes: list[str], *, now: int = 2_000_000, end: str | None = "finished"
+) -> Run:
     """Send the next messages with these outcomes (``lost`` leaves the intent behind), then end the run."""
     ledger.start_sending(run, now)
     claimed = ledger.exchange(run, [], len(outcomes), now).claimed
