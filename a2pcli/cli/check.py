@@ -24,10 +24,14 @@ def check(
     campaigns: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Campaign files or folders; else ./campaigns, or this folder.", metavar="[CAMPAIGN]..."
+            help="Campaign files or folders; else ./campaigns, or this folder.", metavar="[CAMPAIGN]"
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave warnings of this code out (--json names codes).", metavar="CODE"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Find every problem of campaigns, settings, templates and contacts, before anything is planned.
@@ -46,7 +50,7 @@ def check(
     from a2pcli.errors import Severity, in_file_order
     from a2pcli.exit_status import ExitStatus
 
-    checked = check_files(find_campaigns(campaigns or []))
+    checked = check_files(find_campaigns(campaigns or []), ignore or [])
     problems = in_file_order(dict.fromkeys(problem for one in checked for problem in one.problems))
     if as_json:
         print_json(_document(checked, problems))

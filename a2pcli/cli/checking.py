@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from a2pcli.config.load import (
     LoadedSettings,
     at_gateway_key,
     gateway_settings,
+    ledger_url,
     unknown_gateway,
 )
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
@@ -69,8 +70,11 @@ def _looks_like_one(file: Path) -> bool:
     return len(Campaign.model_fields.keys() & data.keys()) >= 3
 
 
-def check_files(files: Sequence[Path]) -> list[Checked]:
-    """Each campaign checked, with its gateway; a name that two of them have is told."""
+def check_files(files: Sequence[Path], ignored: Collection[str] = ()) -> list[Checked]:
+    """Each campaign checked, with its gateway; a name that two of them have is told.
+
+    Warnings whose code is among ``ignored`` are left out; errors never are.
+    """
     names: dict[tuple[str, Path], Path] = {}
     result = []
     for file in files:
@@ -81,7 +85,12 @@ def check_files(files: Sequence[Path]) -> list[Checked]:
             first = names.setdefault(key, file)
             if first != file:
                 more.append(_same_name(checked.campaign, first))
-        result.append(replace(checked, problems=(*checked.problems, *more)))
+        problems = (
+            problem
+            for problem in (*checked.problems, *more)
+            if problem.severity is Severity.ERROR or problem.code not in ignored
+        )
+        result.append(replace(checked, problems=tuple(problems)))
     return result
 
 
@@ -107,8 +116,19 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
         used = campaign.gateway or settings.settings.gateway
         if used not in settings.settings.gateways and used not in BUILT_IN_GATEWAYS:
             yield _unknown(checked.campaign, settings, used)
+    yield from _ledger(settings, environ)
     for name in settings.settings.gateways:
         yield from _gateway(settings, name, checked.campaign if name == used else None, environ)
+
+
+def _ledger(settings: LoadedSettings, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Whether the ledger's address can be one; it is not opened."""
+    try:
+        ledger_url(settings, environ)
+    except A2PError as error:
+        for problem in error.problems:
+            absent = problem.code == "missing-variable"
+            yield replace(problem, severity=Severity.WARNING) if absent else problem
 
 
 def _unknown(campaign: LoadedCampaign, settings: LoadedSettings, name: str) -> Problem:

@@ -176,7 +176,8 @@ class _Check:
         text = self._texts()[loc]
         examples: list[str] = []
         if template is not None and sample is not None and len(sample.rows):
-            examples, problems = sample.render(template, self._at(loc), self._limits())
+            rendered = _attempt(self.found, lambda: sample.render(template, self._at(loc), self._limits()))
+            examples, problems = rendered or ([], [])
             self.found += problems
             self.found += sample.empty_columns(template, partial(self._column, loc, text))
         copy = Copy(
@@ -244,7 +245,7 @@ class _Check:
             if budget:
                 self._warn(
                     ("limits", "cost"),
-                    "a budget without prices stops nothing",
+                    "no plan can keep a budget without prices, and none will be sent",
                     "name a rate card in a2pcli.yaml: rates: rates.csv",
                     "budget-without-prices",
                 )
@@ -258,7 +259,7 @@ class _Check:
             has = ", ".join(sorted(priced))
             self._warn(
                 ("limits", "cost"),
-                f"the budget is in {currency}, the rate card in {has}: it stops nothing",
+                f"the budget is in {currency}, the prices are in {has}: the plan will not be sent",
                 None,
                 "budget-currency",
             )

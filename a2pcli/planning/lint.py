@@ -14,10 +14,13 @@ from dataclasses import dataclass
 
 from a2pcli.content.encoding import measure
 from a2pcli.content.gsm import GSM, character_name
-from a2pcli.content.smart import TABLE, smart
+from a2pcli.content.smart import smart
+from a2pcli.content.typography import TABLE
 
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _CONSTANT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+MANY = 3
+"""Costly characters up to which each is told by itself."""
 _BLANK = "\ue000"
 """Stands for a character of a tag: no letter, no space, in no alphabet."""
 
@@ -62,6 +65,13 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
     if not forcing:
         return
     cost = _cost(copy, "".join(forcing))
+    if len(forcing) > MANY:  # Another script, as a rule: one word about it is enough.
+        char, offsets = next(iter(forcing.items()))
+        message = (
+            f"'{char}' ({character_name(char)}) and {len(forcing) - 1} other characters turn the message"
+        )
+        yield Finding(offsets[0], f"{message} into UCS-2: {cost}", None, "ucs-2")
+        return
     for char, offsets in forcing.items():
         times = f" ({len(offsets)} times)" if len(offsets) > 1 else ""
         replacement = TABLE.get(char)

@@ -184,6 +184,13 @@ def test_warnings_fail_only_when_strict(shell: Shell) -> None:
     assert shell("check", "--strict") == 3
 
 
+def test_a_warning_can_be_ignored_by_its_code_and_an_error_cannot(shell: Shell) -> None:
+    project(CAMPAIGN.replace("transactional", "marketing"))
+    assert shell("check", "--strict", "--ignore", "no-opt-out") == 0
+    project(CAMPAIGN + "bdoy: x\n")
+    assert shell("check", "--ignore", "unknown-key") == 3
+
+
 @pytest.mark.parametrize(
     ("message", "place"),
     [
@@ -266,7 +273,7 @@ def test_a_budget_without_prices_is_told(shell: Shell) -> None:
     project(CAMPAIGN + "limits: {cost: 5 GBP}\n")
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:6:16: warning: a budget without prices stops nothing"
+        "spring.yaml:6:16: warning: no plan can keep a budget without prices, and none will be sent"
         " (name a rate card in a2pcli.yaml: rates: rates.csv)"
     ]
 
@@ -285,6 +292,34 @@ def test_two_campaigns_of_one_name_are_told(shell: Shell) -> None:
         "spring.yaml:1:7: warning: autumn.yaml has this name, too: who got the one does not get the other"
         " (give each campaign a name of its own)"
     ]
+
+
+def test_a_budget_in_another_currency_than_the_prices_is_told(shell: Shell) -> None:
+    project(CAMPAIGN + "limits: {cost: 5 USD}\n", settings="rates: rates.csv\n")
+    Path("rates.csv").write_text("country,unit,price,currency\nGB,part,0.04,GBP\n")
+    assert shell("check") == 0
+    assert shell.problems == [
+        "spring.yaml:6:16: warning: the budget is in USD, the prices are in GBP: the plan will not be sent"
+    ]
+
+
+def test_a_rate_card_that_is_missing_or_wrong_is_told(shell: Shell) -> None:
+    project(settings="rates: rates.csv\n")
+    assert shell("check") == 3
+    assert "rates.csv" in shell.err
+    Path("rates.csv").write_text("country,unit,price,currency\nGB,part,cheap,GBP\n")
+    assert shell("check") == 3
+    assert shell.problems[0].startswith("rates.csv:2:")
+
+
+def test_a_ledger_that_cannot_be_one_is_told(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    project(settings="ledger: mysql://host/db\n")
+    assert shell("check") == 3
+    assert shell.problems[0].startswith("a2pcli.yaml:2:9: the ledger cannot be a mysql database")
+    monkeypatch.delenv("A2PCLI_TEST_PW", raising=False)
+    project(settings="ledger: postgresql://u:${A2PCLI_TEST_PW}@host/db\n")
+    assert shell("check") == 0
+    assert shell.problems[0].startswith("a2pcli.yaml:2:24: warning: the environment variable A2PCLI_TEST_PW")
 
 
 GATEWAYS = """\

@@ -42,6 +42,13 @@ def test_with_a_character_beyond_help_only_that_one_is_to_blame() -> None:
     assert told("It’s 🌸 on – 🌸", "ucs-2") == ["🌸"]
 
 
+def test_a_message_in_another_script_is_told_once() -> None:
+    (found,) = findings("Скидка 20% до воскресенья")
+    assert found.message.startswith(
+        "'С' (CYRILLIC CAPITAL LETTER ES) and 12 other characters turn the message"
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "count"),
     [
