@@ -58,17 +58,11 @@ def as_list(column: Any) -> list[Any]:
         return column
     if hasattr(column, "to_pylist"):  # PyArrow
         return list(column.to_pylist())
-    if hasattr(column, "tolist"):  # NumPy, pandas
-        values = column.tolist()
-        if getattr(getattr(column, "dtype", None), "kind", "O") in "iub":
-            return list(values)
-        # pandas writes missing values as NA, NaT or NaN; none of them equals itself, None does.
-        return [None if value is None or value is not value or _is_na(value) else value for value in values]
-    return list(column)
-
-
-def _is_na(value: Any) -> bool:
-    return type(value).__name__ in ("NAType", "NaTType")
+    if hasattr(column, "to_numpy"):  # pandas, whose missing values are NA, NaT or NaN
+        column = column.to_numpy(dtype=object, na_value=None)
+    elif getattr(getattr(column, "dtype", None), "kind", "") == "f":  # NumPy writes missing integers as NaN
+        return [None if value != value else int(value) for value in column.tolist()]
+    return list(column.tolist() if hasattr(column, "tolist") else column)
 
 
 def _is_constant(column: Any) -> bool:

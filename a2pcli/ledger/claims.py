@@ -130,7 +130,7 @@ class Progress:
 def start(connection: Connection, run: Run, now: int) -> tuple[int, Progress]:
     """``submitting`` left by a crash becomes ``unknown``; the run is ``sending``. Gives how many, and where we are."""
     found = select(_c.state, func.count()).where(of_run(run)).group_by(_c.state)
-    counts: dict[str, int] = dict(connection.execute(found).tuples().all())
+    counts = {str(state): int(count) for state, count in connection.execute(found)}
     lost = counts.get(str(State.SUBMITTING), 0)
     if lost:
         lose(connection, run, now)
