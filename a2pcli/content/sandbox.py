@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, Undefined, nodes
 from jinja2.environment import TemplateModule
+from jinja2.lexer import TokenStream
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
@@ -21,6 +22,7 @@ from a2pcli.content.budget import Budget, flat
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.harden import EACH, FLAT, JOIN, PRINT, SPEND, WRITE
+from a2pcli.content.tag_lines import without_tag_lines
 
 TEXT_METHODS: dict[str, Callable[..., Any]] = {
     **{
@@ -183,6 +185,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             JOIN: bounded.join_texts,
             FLAT: flat,
         }
+
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
+        tokens = without_tag_lines(self.lexer.tokeniter(source, name, filename, state))
+        return TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
 
     def add_module(self, name: str, body: list[nodes.Node]) -> None:
         """A file that templates may import, already checked and counted."""
