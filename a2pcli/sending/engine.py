@@ -23,7 +23,7 @@ from a2pcli.sending import why
 from a2pcli.sending.books import Books, Round
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.desk import RunDesk
-from a2pcli.sending.flow import Flow
+from a2pcli.sending.flow import LET_GO, Flow
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
 from a2pcli.sending.stop import StopRequest
@@ -113,6 +113,7 @@ class _Sending:
         self._is_empty = False  # the ledger had no more to claim, and nothing went back since
         self._writing: asyncio.Future[Exchange] | None = None
         self._dropped = False
+        self._looked_after = 0.0
 
     async def whole(self) -> SendResult:
         """Everything, in order."""
@@ -169,6 +170,9 @@ class _Sending:
             self._drop_what_takes_too_long(now)
         if desk.ended is not None or self._breaker.open or self._pace.held(now) > HORIZON:
             desk.round.release += flow.take_back()
+        if now - self._looked_after >= TICK:
+            self._looked_after = now
+            flow.look_after()
         flow.pump()
         if now - self._shown >= SHOW_EVERY:
             self._shown = now
@@ -294,7 +298,7 @@ class _Sending:
         if isinstance(error, LedgerError):
             await flow.come_home(0.0 if self._stop.hard_stop else self._options.drain_deadline)
         flow.drop()
-        await flow.end()
+        await flow.come_home(2 * LET_GO)
         desk.round.release += flow.take_back()
         try:
             if self._writing is not None and not isinstance(error, LedgerError):

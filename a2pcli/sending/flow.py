@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from a2pcli.gateways.base import Gateway
@@ -26,7 +27,7 @@ BATCH_SPAN = 0.5
 """Seconds of pace that one batch may hold: a batch of 500 at 20 a second would leave every 25 s."""
 
 LET_GO = 2.0
-"""Seconds a cancelled submit gets to end; a gateway that does not end is left behind."""
+"""Seconds a cancelled submit gets to end; one that does not is left behind, and its messages are unknown."""
 
 
 class Desk(Protocol):
@@ -49,6 +50,16 @@ class Desk(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Errand:
+    """A batch with the gateway."""
+
+    batch: list[Claimed]
+    epoch: int
+    since: float
+    cancelled_at: float | None = None
+
+
 class Flow:
     """Messages with a durable intent, waiting to leave or with the gateway."""
 
@@ -64,9 +75,10 @@ class Flow:
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Claimed] = deque()
         self._workers: set[asyncio.Task[None]] = set()
+        self._errands: dict[asyncio.Task[None], _Errand] = {}
         self._idle: list[asyncio.Future[list[Claimed]]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._dropping = False
+        self._dropping = self._ending = False
         self._home = asyncio.Event()
         self.batch = max(1, gateway.capabilities.batch)
         self.flying = 0
@@ -106,16 +118,32 @@ class Flow:
                 self._workers.add(worker)
                 worker.add_done_callback(self._worker_done)
 
+    def look_after(self) -> None:
+        """Cancel what is with the gateway for too long, and give up on what cannot even be cancelled.
+
+        Called a few times a second; so no message needs a timer of its own.
+        """
+        now = self._loop.time()
+        for worker, errand in list(self._errands.items()):
+            if errand.cancelled_at is None:
+                if now - errand.since >= self._deadline:
+                    self._cancel(worker, errand)
+            elif now - errand.cancelled_at >= LET_GO:
+                log.warning("gateway %s cannot be stopped; left behind", self._gateway.name)
+                self._workers.discard(worker)
+                self._came_back(worker, errand, no_answer(len(errand.batch)))
+
     def drop(self) -> None:
-        """Cancel what is with the gateway; it comes back as unknown."""
+        """Cancel all that is with the gateway; it comes back as unknown."""
         self.closed = True
         self._dropping = True
-        for worker in self._workers:
-            worker.cancel()
+        for worker, errand in self._errands.items():
+            if errand.cancelled_at is None:
+                self._cancel(worker, errand)
 
     async def end(self) -> None:
-        """End the tasks. What does not end is left behind, and its messages stay as they are."""
-        self.closed = True
+        """End the tasks. What is with the gateway stays as the ledger has it."""
+        self.closed = self._ending = True
         if self._timer is not None:
             self._timer.cancel()
         for worker in self._workers:
@@ -125,11 +153,13 @@ class Flow:
 
     async def come_home(self, seconds: float) -> None:
         """Wait, for so long at most, until nothing is with the gateway."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self.flying:
-                    self._home.clear()
+        until = self._loop.time() + seconds
+        while self.flying and self._loop.time() < until:
+            self._home.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LET_GO / 10):
                     await self._home.wait()
+            self.look_after()
 
     def _next_batch(self) -> list[Claimed]:
         """The messages that may leave together now; empty if none may."""
@@ -187,13 +217,14 @@ class Flow:
             self._desk.broke(error)
 
     async def _work(self, batch: list[Claimed]) -> None:
+        me = asyncio.current_task()
+        assert me is not None
         while True:
-            epoch = self._breaker.epoch
-            outcomes = await self._submit(batch)
-            self.flying -= len(batch)
-            if not self.flying:
-                self._home.set()
-            self._desk.returned(batch, outcomes, epoch)
+            errand = self._errands[me] = _Errand(batch, self._breaker.epoch, self._loop.time())
+            outcomes = await self._submit(errand)
+            if self._errands.get(me) is not errand:
+                return  # left behind: what it brings comes too late
+            self._came_back(me, errand, outcomes)
             if self._dropping:
                 return
             batch = self._next_batch()
@@ -203,20 +234,35 @@ class Flow:
                 self.pump()
                 batch = await waiting
 
-    async def _submit(self, batch: list[Claimed]) -> Sequence[Outcome]:
+    def _cancel(self, worker: asyncio.Task[None], errand: _Errand) -> None:
+        errand.cancelled_at = self._loop.time()
+        worker.cancel()
+
+    def _came_back(self, worker: asyncio.Task[None], errand: _Errand, outcomes: Sequence[Outcome]) -> None:
+        del self._errands[worker]
+        self.flying -= len(errand.batch)
+        if not self.flying:
+            self._home.set()
+        self._desk.returned(errand.batch, outcomes, errand.epoch)
+
+    async def _submit(self, errand: _Errand) -> Sequence[Outcome]:
         """The gateway's outcomes, one for each; whatever it does wrong is an unknown outcome."""
+        count = len(errand.batch)
         try:
-            async with asyncio.timeout(self._deadline):
-                answers = await self._gateway.submit([one.message for one in batch])
-        except TimeoutError:
-            return no_answer(len(batch))
+            answers = await self._gateway.submit([one.message for one in errand.batch])
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._dropping and task is not None and task.cancelling():
+            if self._ending:
                 raise
-            return all_unknown(len(batch), "interrupted", "stopped while the gateway had it")
+            if errand.cancelled_at is None:
+                return all_unknown(count, "CancelledError", "the gateway cancelled itself")
+            me = asyncio.current_task()
+            assert me is not None
+            me.uncancel()
+            if self._dropping:
+                return all_unknown(count, "interrupted", "stopped while the gateway had it")
+            return no_answer(count)
         except Exception as error:
-            first = batch[0].message.reference
+            first = errand.batch[0].message.reference
             log.warning("gateway %s raised %s for %s", self._gateway.name, type(error).__name__, first)
-            return failed(len(batch), error)
-        return one_each(len(batch), answers)
+            return failed(count, error)
+        return one_each(count, answers)

@@ -56,6 +56,7 @@ class Provider:
         self.received: list[Receipt] = []
         self.most_at_once = self._at_once = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def serve(self, port: int = 0) -> asyncio.Server:
         return await asyncio.start_server(self._connection, "127.0.0.1", port, reuse_address=True)
@@ -64,13 +65,23 @@ class Provider:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    async def gone(self) -> None:
+        """Until every connection's task has ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         self._writers.add(writer)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 while await self._one(reader, writer):
                     pass
         finally:
+            self._tasks.discard(task)
             self._writers.discard(writer)
             writer.close()
 
@@ -160,6 +171,7 @@ class Loopback:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self._on_loop(self.provider.gone())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -44,21 +44,21 @@ def test_429_with_retry_after_makes_everybody_wait(ledger: Ledger) -> None:
     refused: list[float] = []
 
     def answer(receipt: Receipt, n: int) -> Reply:
-        if n == 100:
+        if n == 40:
             refused.append(receipt.at)
             return Reply(429, headers={"Retry-After": "1"})
         return accept(receipt, n)
 
     with Loopback(answer) as server:
-        run = plan_run(ledger, 300)
+        run = plan_run(ledger, 80)
         result = send(ledger, run, gateway_to(server), QUICK)
     assert result.ended is Ended.FINISHED
-    assert states(ledger, run) == {"accepted": 300}
+    assert states(ledger, run) == {"accepted": 80}
     # What was under way when the answer came may still arrive; then nobody for a second.
     late = [one.at - refused[0] for one in server.received if one.at > refused[0]]
     assert [gap for gap in late if 0.25 < gap < 0.99] == []
     assert len([gap for gap in late if gap <= 0.25]) < 40
-    assert server.numbers.count(server.received[100].to) == 2
+    assert server.numbers.count(server.received[40].to) == 2
 
 
 def test_some_503_are_tried_again_and_all_arrive(ledger: Ledger) -> None:
@@ -178,7 +178,8 @@ def test_suppressions_of_another_process_are_honoured_while_the_run_is_on(ledger
 
     def answer(receipt: Receipt, n: int) -> Reply:
         if n == 5:
-            subprocess.run([sys.executable, "-c", script, ledger.name, late], check=True)
+            command = [sys.executable, "-c", script, ledger.name, late]
+            subprocess.run(command, check=True)  # the provider is slow meanwhile: nothing else goes on
         return accept(receipt, n)
 
     with Loopback(answer) as server:
@@ -209,28 +210,25 @@ class Sender:
             text=True,
         )
 
-    def signal_when(self, server: Loopback, received: int, number: int = signal.SIGINT) -> None:
+    def signal_when(self, server: Loopback, received: int) -> None:
         until = time.monotonic() + 30
         while len(server.received) < received and time.monotonic() < until:
             time.sleep(0.005)
-        os.kill(self.process.pid, number)
+        os.kill(self.process.pid, signal.SIGINT)
 
     def end(self) -> dict[str, object]:
         output, _ = self.process.communicate(timeout=30)
         return dict(json.loads(output.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_drains_what_is_in_flight_and_the_next_send_completes_the_run(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_ctrl_c_drains_what_is_in_flight_and_the_next_send_completes_the_run(tmp_path: Path) -> None:
     with (
         open_ledger(tmp_path) as ledger,
         Loopback(lambda _r, n: Reply(body={"id": str(n)}, after=0.1)) as server,
     ):
         run = plan_run(ledger, 300)
         sender = Sender(tmp_path, run.id, server, concurrency=10)
-        sender.signal_when(server, 40, number)
+        sender.signal_when(server, 40)
         ended = sender.end()
         assert ended["ended"] == "interrupted"
         assert ended["reason"] == "interrupted"
