@@ -18,7 +18,7 @@ from a2pcli.gateways.settings import GatewayBlock, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 # Besides C0 and C1: marks that reorder what is shown, and line separators.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class ConsoleBlock(GatewayBlock):

@@ -166,7 +166,8 @@ class Reading(Part):
         None, description="With a batch: the list that has one answer for each message"
     )
     reference: Path | None = Field(
-        None, description="With a batch: where an item holds our reference; else they come in our order"
+        None,
+        description="Where our reference stands: in an item of a batch (else they come in our order), in a look-up",
     )
     id: Path | None = Field(None, description="The provider's id of the message; if named, it must be there")
     code: Path | None = Field(None, description="The provider's code, looked up under `errors` and `codes`")
@@ -195,6 +196,13 @@ class Lookup(Call):
     missing: Conditions | None = Field(
         None, description="What the answer for a message that never arrived looks like"
     )
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Lookup:
+        reading = self.response
+        if not (reading.id or reading.reference or reading.success.where):
+            raise ValueError("say what proves it: response.reference, response.id or response.success.where")
+        return self
 
 
 class DeclaredBlock(HttpBlock):

@@ -85,12 +85,14 @@ class DeclaredProvider:
         if lookup.missing is not None and answer.meets(lookup.missing, answer.data):
             return _NOT_FOUND
         known = self._known(answer, answer.data, lookup.response)
-        if known is not None:
+        if known is not None and self._is_about(reference, answer, lookup.response):
             return known if known.verdict in (Verdict.ACCEPTED, Verdict.REJECTED) else None
         if not answer.meets(lookup.response.success, answer.data):
             return None
         identifier = safe_id(at(answer.data, lookup.response.id))
         if lookup.response.id is not None and identifier is None:
+            return None
+        if not self._is_about(reference, answer, lookup.response):
             return None
         return Outcome(Verdict.ACCEPTED, identifier)
 
@@ -111,6 +113,9 @@ class DeclaredProvider:
         if 200 <= response.status < 300:
             return Health(False, "the provider answered, but not as `check` describes")
         return Health(False, sentence(response.status))
+
+    def _is_about(self, reference: str, answer: Answer, reading: Reading) -> bool:
+        return reading.reference is None or as_text(at(answer.data, reading.reference)) == reference
 
     def _outcome(self, answer: Answer, data: Any) -> Outcome:
         reading, response = self._reading, answer.response

@@ -137,6 +137,7 @@ def test_infobip_is_asked_by_reference() -> None:
         return made.provider.read_lookup("r", HttpResponse(status, {}, json.dumps(body).encode()))
 
     there = told({"results": [{"messageId": "r", "status": {"id": 5}}]})
+    assert told({"results": [{"messageId": "another", "status": {"id": 5}}]}) is None
     assert there is not None
     assert there.verdict is Verdict.ACCEPTED
     assert told({"results": []}) is None
@@ -414,6 +415,9 @@ BAD_BLOCKS: dict[str, tuple[dict[str, Any], str]] = {
     "batch without each": ({"batch": "5", "json": {}}, "gateways.g: a batch needs json with a list under"),
     "batch without items": ({"batch": "5", "json": {"each": {}}}, "gateways.g: a batch needs response.items"),
     "each without batch": ({"json": {"each": {}}}, "gateways.g: `each` in json needs batch"),
+    "lookup that proves nothing": (
+        {"lookup": {"url": URL, "missing": {"status": "404"}}}, "gateways.g.lookup: say what proves it"
+    ),
     "idempotent batch": (
         {"batch": "5", "json": {"each": {}}, "response": {"items": "m"}, "idempotent": "true"},
         "gateways.g: a batch cannot be idempotent",
@@ -441,14 +445,8 @@ def test_blocks_that_cannot_work(case: str) -> None:
 def test_the_whole_against_a_counterpart() -> None:
     async def answer(received: Received, writer: asyncio.StreamWriter) -> bool:
         number = int(received.json["ref"][-6:])
-        act = (
-            reply(429, {}, {"Retry-After": "2"})
-            if number == 2
-            else drop
-            if number == 3
-            else reply(201, {"id": number})
-        )
-        return await act(received, writer)
+        acts = {2: reply(429, {}, {"Retry-After": "2"}), 3: drop}
+        return bool(await acts.get(number, reply(201, {"id": number}))(received, writer))
 
     async def whole(url: str) -> list[Outcome]:
         made = gateway(
