@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Made if it does not exist.", metavar="[DIR]")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Made if it does not exist.", metavar="DIR")] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Make a starter project that runs at once: settings, a campaign, contacts, prices.

@@ -15,7 +15,7 @@ from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.examine import examine
 from a2pcli.config.settings import Settings
-from a2pcli.config.values import Rate, parse_rate, parse_share
+from a2pcli.config.values import Rate, message_and_hint, parse_rate, parse_share
 from a2pcli.errors import InvalidInput, Problem
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "LoadedSettings",
     "Rate",
     "at_gateway_key",
+    "gateway_pace",
     "gateway_settings",
     "ledger_url",
     "load_campaign",
@@ -143,6 +144,25 @@ def gateway_settings(
         if found := tuple(problems):
             raise InvalidInput(*found)
     return {"type": name, **environment.filled(block, environ), "folder": loaded.folder}
+
+
+def gateway_pace(loaded: LoadedSettings, name: str, environ: Mapping[str, str] | None = None) -> Rate | None:
+    """The gateway's own pace; None where it has none. Needs none of its secrets, so that a plan does not either.
+
+    Raises ``InvalidInput`` for a name that is not known and for a pace that is none.
+    """
+    block = loaded.settings.gateways.get(name)
+    if block is None and name not in BUILT_IN_GATEWAYS:
+        raise InvalidInput(unknown_gateway(loaded, name))
+    typed = (block or {}).get("rate")
+    if typed is None:
+        return None
+    try:
+        return parse_rate(environment.filled(str(typed), os.environ if environ is None else environ))
+    except ValueError as error:
+        message, hint = message_and_hint(error)
+        loc = ("gateways", name, "rate")
+        raise InvalidInput(loaded.problem(message, loc, hint=hint, code="bad-value")) from None
 
 
 def at_gateway_key(loaded: LoadedSettings, problem: Problem) -> Problem:

@@ -26,13 +26,12 @@ from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (
     Expression,
     MessageTemplate,
-    SourcePlace,
     compile_expression,
     compile_template,
 )
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.planning.lint import Copy, lint
-from a2pcli.planning.prepare import open_contacts
+from a2pcli.planning.prepare import open_contacts, source_place
 from a2pcli.planning.sample import Sample, take_sample
 
 Loc = tuple[str, ...]
@@ -147,10 +146,7 @@ class _Check:
     ) -> Thing | None:
         if text is None:
             return None
-        block = self.document.block(loc)
-        place = SourcePlace(
-            self.document.path, block.line, block.column, block.indent, partial(self.document.spot, loc)
-        )
+        place = source_place(self.loaded, loc)
         locale = self.campaign.locale or self.settings.settings.locale
         known = table.columns if table else None
         template = _attempt(

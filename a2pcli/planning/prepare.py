@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -128,10 +129,15 @@ def _compile(job: Job, problems: list[Problem]) -> Compiled | None:
         return None
 
 
-def _source(loaded: LoadedCampaign, loc: tuple[str, ...], text: str) -> Source:
+def source_place(loaded: LoadedCampaign, loc: tuple[str, ...]) -> SourcePlace:
+    """Where a text of the campaign stands, to the character, however YAML folds or quotes it."""
     block = loaded.document.block(loc)
-    place = SourcePlace(path=loaded.document.path, line=block.line, column=block.column, indent=block.indent)
-    return Source(text, place)
+    spot = partial(loaded.document.spot, loc)
+    return SourcePlace(loaded.document.path, block.line, block.column, block.indent, spot)
+
+
+def _source(loaded: LoadedCampaign, loc: tuple[str, ...], text: str) -> Source:
+    return Source(text, source_place(loaded, loc))
 
 
 def _arms(loaded: LoadedCampaign) -> tuple[Arm, ...]:
@@ -162,9 +168,7 @@ def _people(
     return People(
         suppressed=_keys(ledger.suppressed_addresses(sender=loaded.campaign.sender)),
         excluded_list=excluded_list,
-        excluded_runs=_keys(ledger.recipients(exclude.runs))
-        if exclude.runs
-        else np.empty(0, np.int64),
+        excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, np.int64),
         reached=ledger.reached(occasion),
     )
 

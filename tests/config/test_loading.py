@@ -10,6 +10,7 @@ import pytest
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import (
     at_gateway_key,
+    gateway_pace,
     gateway_settings,
     ledger_url,
     load_campaign,
@@ -235,6 +236,18 @@ def test_a_missing_variable_is_told_at_its_line_and_only_when_the_gateway_is_wan
     assert str(caught.value) == (
         "a2pcli.yaml:4:38: the environment variable TOKEN is not set (export TOKEN=...)"
     )
+
+
+def test_a_gateways_pace_is_known_without_its_secrets(tmp_path: Path) -> None:
+    (tmp_path / "a2pcli.yaml").write_text(GATEWAYS)
+    loaded = load_settings(tmp_path)
+    pace = gateway_pace(loaded, "twilio", {})
+    assert pace is not None
+    assert pace.per_second == 10
+    assert gateway_pace(loaded, "mine", {}) is None
+    assert gateway_pace(loaded, "outbox", {}) is None
+    with pytest.raises(InvalidInput):
+        gateway_pace(loaded, "nobody", {})
 
 
 def test_outbox_and_console_work_without_being_configured(tmp_path: Path) -> None:
