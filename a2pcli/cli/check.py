@@ -24,7 +24,9 @@ def check(
     campaigns: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Campaign files or folders; else ./campaigns, or this folder.", metavar="CAMPAIGN"
+            help="Campaign files or folders; else ./campaigns, or this folder.",
+            metavar="CAMPAIGN",
+            readable=False,
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,

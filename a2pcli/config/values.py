@@ -208,6 +208,9 @@ def parse_sender(text: str) -> str:
         raise ValueError(
             "the sender is neither a full number nor a short code", "numbers start with + and country code"
         )
+    if re.fullmatch("MG[0-9a-fA-F]{32}", typed):
+        hint = "messaging_service_sid under the gateway in a2pcli.yaml"
+        raise ValueError("a Messaging Service is the gateway's, not the campaign's", hint)
     if len(typed) > 11:
         raise ValueError(f"the sender '{typed}' has {len(typed)} characters", "a name has at most 11")
     if not _ALPHANUMERIC.fullmatch(typed) or not re.search("[A-Za-z]", typed):
