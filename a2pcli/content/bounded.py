@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from jinja2 import Undefined
@@ -38,6 +39,8 @@ def to_text(value: Any) -> str:
     """The value as a message shows it. Texts, numbers, true and false; a list or nothing is a mistake."""
     if type(value) is str:
         return value
+    if isinstance(value, float) and not isfinite(value):
+        raise Unsuitable("the number is not finite")
     if isinstance(value, (str, int, float, Decimal)):
         return str(value)
     if isinstance(value, Undefined):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.utils import _PassArg
 
+from a2pcli.contacts.columns import canonical
 from a2pcli.content.numbers_text import currency_hint, is_currency
 from a2pcli.content.sandbox import TEXT_METHODS, Sandbox
 from a2pcli.content.sources import Sources
-from a2pcli.errors import Problem
+from a2pcli.errors import Problem, Severity
 
+_PLACEHOLDER = re.compile(r"(?:\{\$?|\[|<<?|%%?|\*\||##?)[ ]?(\w[\w -]{0,40}?)[ ]?(?:\}|\]|>>?|%%?|\|\*|##?)")
 _ORDER = ("lt", "lteq", "gt", "gteq")
 _GONE = {
     "safe": "messages are plain text: leave it out",
@@ -33,10 +36,15 @@ _GONE = {
 
 
 def check(
-    environment: Sandbox, sources: Sources, body: list[nodes.Node], cells: Collection[str]
+    environment: Sandbox,
+    sources: Sources,
+    body: list[nodes.Node],
+    cells: Collection[str],
+    known: Collection[str] = (),
 ) -> Iterator[Problem]:
-    """Every problem of a composed template except names nobody knows. ``cells`` are its columns."""
-    checker = _Checker(environment, sources, frozenset(cells))
+    """Every problem of a composed template except names nobody knows. ``cells`` are its columns, ``known``
+    all that contacts have."""
+    checker = _Checker(environment, sources, frozenset(cells), frozenset(known))
     for node in body:
         yield from checker.node(node)
         for inner in node.find_all(nodes.Node):
@@ -44,7 +52,10 @@ def check(
 
 
 class _Checker:
-    def __init__(self, environment: Sandbox, sources: Sources, cells: frozenset[str]) -> None:
+    def __init__(
+        self, environment: Sandbox, sources: Sources, cells: frozenset[str], known: frozenset[str]
+    ) -> None:
+        self.known = known
         self.environment = environment
         self.sources = sources
         self.cells = cells
@@ -62,6 +73,8 @@ class _Checker:
             yield from self._arithmetic(node)
         elif isinstance(node, nodes.For) and node.recursive:
             yield self._problem(node, "recursive loops are not supported", "recursive")
+        elif isinstance(node, nodes.TemplateData):
+            yield from self._left_over(node)
         elif isinstance(node, nodes.ScopedEvalContextModifier):
             yield self._problem(node, "autoescape is for web pages: messages are plain text", "autoescape")
 
@@ -69,6 +82,21 @@ class _Checker:
         self, node: nodes.Node, message: str, name: str | None = None, hint: str | None = None
     ) -> Problem:
         return self.sources.problem(message, node.lineno, name=name, hint=hint)
+
+    def _left_over(self, node: nodes.TemplateData) -> Iterator[Problem]:
+        """Placeholders of other tools, ``{name}`` or ``[name]``: they would be sent as they stand."""
+        for found in _PLACEHOLDER.finditer(node.data):
+            column = canonical(found[1])
+            if column in self.known:
+                line = node.lineno + node.data.count("\n", 0, found.start())
+                yield self.sources.problem(
+                    f"'{found[0]}' is sent as it stands",
+                    line,
+                    name=found[0],
+                    hint=f"write {{{{ {column} }}}}",
+                    code="placeholder",
+                    severity=Severity.WARNING,
+                )
 
     def _filter(self, node: nodes.Filter) -> Iterator[Problem]:
         if problems := list(self._known(node, node.name, "filter", self.environment.filters, _GONE)):

@@ -25,6 +25,8 @@ from a2pcli.content.failures import TooMuchWork, Unsuitable
 Filter = Callable[..., Any]
 
 _NOT_GIVEN: Any = object()
+_LETTERS_A_STEP = {"truncate_parts": 100, "wordwrap": 100}
+"""How much text a filter goes through for one step of the budget, where that is not 1,000 letters."""
 
 
 def filters_for(locale: str, budget: Budget) -> dict[str, Filter]:
@@ -36,17 +38,22 @@ def filters_for(locale: str, budget: Budget) -> dict[str, Filter]:
         "int": to_int,
         "float": to_float,
     }
-    return {name: _on_values(function) for name, function in plain.items()} | own
+    return {name: _on_values(name, function, budget) for name, function in plain.items()} | own
 
 
-def _on_values(function: Filter) -> Filter:
-    """Missing values pass through: whoever prints one in the end, or compares it, learns that it is missing."""
+def _on_values(name: str, function: Filter, budget: Budget) -> Filter:
+    """Missing values pass through: whoever prints one in the end, or compares it, learns that it is missing.
+    Long texts count as work."""
     at = 1 if _PassArg.from_obj(function) is not None else 0
+    letters = _LETTERS_A_STEP.get(name, 1_000)
 
     @wraps(function)
     def on_value(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(args[at], Undefined):
-            return args[at]
+        value = args[at]
+        if isinstance(value, Undefined):
+            return value
+        if isinstance(value, str) and len(value) > letters:
+            budget.spend(len(value) // letters)
         return function(*args, **kwargs)
 
     return on_value

@@ -91,7 +91,7 @@ class _Hardener(NodeTransformer):
 
     def _repeated(self, body: list[nodes.Node], line: int) -> list[nodes.Node]:
         before, self.repeated = self.repeated, True
-        weight = 1 + sum(_count(node) for node in body) // 4
+        weight = 1 + sum(_count(node) for node in body) // 2
         visited = [self.visit(node) for node in body]
         self.repeated = before
         spend = filtered(nodes.Const(weight, lineno=line), SPEND, lineno=line)

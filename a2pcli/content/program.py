@@ -118,7 +118,7 @@ def _built(
         *_unknown(
             sources, body, {name: seen.lines.get(name, [1]) for name in outside - columns - own}, known
         ),
-        *check(environment, sources, body, cells),
+        *check(environment, sources, body, cells, known or cells),
     ]
     required = columns & (seen.required | columns.difference(seen.lines))
     for name, tree in composed.imports.items():

@@ -216,21 +216,25 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if attribute in LOOP_ATTRIBUTES:
                 return getattr(obj, attribute)
         elif not attribute.startswith("_") and isinstance(obj, (Namespace, TemplateModule)):
-            return getattr(obj, attribute, self.undefined(obj=obj, name=attribute))
-        return self.undefined(obj=obj, name=attribute)
+            return getattr(obj, attribute, self._nothing(obj, attribute))
+        return self._nothing(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """``value[…]``: of texts, lists and mappings only."""
         needed(obj)
         needed(argument)
-        if isinstance(obj, (str, list, tuple, dict)):
+        if isinstance(obj, (str, list, tuple, dict, range)):
             try:
                 return obj[argument]
             except (TypeError, LookupError):
                 pass
         if isinstance(argument, str):
             return self.getattr(obj, argument)
-        return self.undefined(obj=obj, name=argument)
+        return self._nothing(obj, argument)
+
+    def _nothing(self, obj: Any, name: Any) -> Undefined:
+        what = f"'{name}'" if isinstance(name, str) else f"element {bounded.to_text(name)}"
+        return self.undefined(hint=f"{bounded.kind_of(obj)} has no {what}", obj=obj, name=str(name))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Arithmetic whose result is bounded before it is worked out."""

@@ -103,12 +103,13 @@ class Sources:
         code: str = "template",
         severity: Severity = Severity.ERROR,
     ) -> Problem:
-        """A problem on a line, at the column of the word ``name`` in it where that is found."""
+        """A problem on a line, at the column where the word ``name`` stands in it."""
         path, file_line, column = self.where(line)
         if name is not None:
             source, inner = self._find(line)
-            at = next(_words(_line_of(source.text, inner), name), None)
-            if at is not None:
+            text = _line_of(source.text, inner)
+            at = next(_words(text, name), text.find(name))
+            if at >= 0:
                 file_line, column = source.position(inner, at + 1)
         return Problem(message, path, file_line, column, hint, severity, code)
 

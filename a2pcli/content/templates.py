@@ -122,6 +122,15 @@ class _Compiled:
         """Those it does without where they are empty: each use has a default or a test around it."""
         self.problems: tuple[Problem, ...] = program.warnings
         """Warnings; what is wrong was raised when it was compiled."""
+        if not self.columns:
+            self._always()
+
+    def _always(self) -> None:
+        """What reads no column comes out the same for everyone: if it fails, it fails now."""
+        _, failures = self._loop.run([(None,)])
+        for failure in failures.values():
+            line = failure.line if isinstance(failure, TemplateFailure) else None
+            raise InvalidInput(self._program.problem(str(failure), line))
 
     def _one(self, values: Mapping[str, str]) -> Any:
         cells = (_cell(column, values.get(column)) for column in self._program.variables)
