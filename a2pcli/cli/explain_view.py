@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -76,12 +77,12 @@ def _kind(kind: str) -> str:
 def _now(would: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text.assemble(("now", "bold"), "  ", (str(would["campaign"]), "bold"), "  if it were planned now")
     if not would["rows"]:
-        yield Padding(Text(f"not in {would['contacts']}"), INDENT)
+        yield Padding(Text(f"not in {Path(would['contacts']).name}"), INDENT)
     for row in would["rows"]:
         if row["sent"]:
             yield Padding(Text(f"line {row['line']:,} would get it:", style="green"), INDENT)
             yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
         else:
-            detail = f" ({row['detail']})" if row["detail"] else ""
+            detail = f"; {row['detail']}" if row["detail"] else ""
             why = f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"
             yield Padding(Text(f"line {row['line']:,} would be left out: {why}"), INDENT)

@@ -18,6 +18,16 @@ PIPE_WIDTH = 240
 JSON_HELP = "Print one JSON document on stdout, nothing else there."
 
 
+_CONTROLS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
+_CONTROLS |= dict.fromkeys([0x7F, *range(0x80, 0xA0)], "\ufffd")
+
+
+def printable(text: str) -> str:
+    """The text with control characters as signs that can be seen. What a file or a provider says must not move
+    the cursor, colour the screen or do worse: terminals obey what stands behind an ESC."""
+    return text.translate(_CONTROLS)
+
+
 def print_json(document: Any) -> None:
     """The one JSON document a command prints with ``--json``."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
@@ -41,16 +51,24 @@ def stderr_console() -> Console:
 
 def show(screen: Any, *, stderr: bool = False) -> None:
     """A screen of rich renderables; into a pipe or a file without the spaces that pad its lines."""
+    from rich.console import ConsoleOptions, RenderResult
+    from rich.segment import Segment
+
+    class Harmless:
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            for text, style, control in console.render(screen, options):
+                yield Segment(text if control else printable(text), style, control)
+
     console = stderr_console() if stderr else stdout_console()
     if console.is_terminal:
-        console.print(screen)
+        console.print(Harmless())
         return
     with console.capture() as captured:
-        console.print(screen)
+        console.print(Harmless())
     lines = [line.rstrip() for line in captured.get().splitlines()]
     print("\n".join(lines), file=sys.stderr if stderr else sys.stdout)
 
 
 def say(text: str) -> None:
     """One plain line on stderr."""
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)

@@ -50,7 +50,7 @@ class Explanation:
         """Why the text is no number."""
         if self.number is not None or self.judged.reason is None:
             return None
-        detail = f" ({self.judged.detail})" if self.judged.detail else ""
+        detail = f"; {self.judged.detail}" if self.judged.detail else ""
         return f"{SENTENCES[self.judged.reason]}{detail}"
 
 

@@ -102,7 +102,7 @@ def _left_out(entry: HistoryEntry, around: Surroundings) -> str:
         Reason.OPTED_OUT: _opt_out_then,
     }.get(Reason(reason) if reason in Reason._value2member_map_ else Reason.FILTERED)
     found = more(entry, around) if more else None
-    detail = f" ({row['detail']})" if row["detail"] else ""
+    detail = f"; {row['detail']}" if row["detail"] else ""
     return f"left out: {reason}: {found or sentence}{detail}"
 
 
