@@ -46,6 +46,15 @@ def reference_problems(
             yield from reference_problems(value, (*loc, key), document, environ)
 
 
+def variables(data: Any, environ: Mapping[str, str]) -> dict[str, bool]:
+    """The variables that the data names, in order, and whether each is there (or has a default)."""
+    if isinstance(data, str):
+        names = [_NAME.fullmatch(found[1]) for found in _REFERENCE.finditer(data) if found[1] is not None]
+        return {name[1]: name[1] in environ or name[2] is not None for name in names if name}
+    parts = data if isinstance(data, list) else data.values() if isinstance(data, dict) else ()
+    return {name: there for part in parts for name, there in variables(part, environ).items()}
+
+
 def _fault(found: re.Match[str], environ: Mapping[str, str]) -> tuple[str, str, str] | None:
     if found[1] is None:
         return None
