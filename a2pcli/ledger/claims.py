@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     and_,
-    any_,
     bindparam,
     case,
     exists,
@@ -28,7 +26,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -103,7 +100,7 @@ _intent_of_one = Hot(_intent.where(_c.id == bindparam("b_id"), IS_PLANNED), "b_n
 _intent_of_range = _intent.where(
     _c.id.between(bindparam("b_first"), bindparam("b_last")), IS_PLANNED, _c.due_at.is_(None)
 )
-_intent_of_these = _intent.where(_c.id == any_(bindparam("b_ids", type_=ARRAY(BigInteger))), IS_PLANNED)
+_intent_of_these = _intent.where(_c.id.in_(bindparam("b_ids", expanding=True)), IS_PLANNED)
 _skip = Hot(
     update(messages)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)

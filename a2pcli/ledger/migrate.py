@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Column, MetaData, String, Table, func, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import Connection, Engine
 
 from a2pcli import __version__
@@ -25,7 +36,13 @@ KNOWN: tuple[str, ...] = ("0001",)
 VERSION_TABLE = "a2pcli_revision"
 """Not Alembic's usual name: a PostgreSQL database may hold somebody else's tables too."""
 
-_versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+# As Alembic makes it, to the name of the constraint.
+_versions = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 
 _ADVISORY_KEY = 0x61327063_00000001
 
