@@ -42,6 +42,18 @@ def plan(
     show_plan(campaign, out, limit, max_cost, occurrence, ledger, as_json)
 
 
+def check_budget(max_cost: str | None) -> None:
+    """A budget that cannot be read is said before anything is planned."""
+    from a2pcli.content.prices import parse_budget
+    from a2pcli.errors import InvalidInput, UsageError
+
+    if max_cost is not None:
+        try:
+            parse_budget(max_cost)
+        except InvalidInput as error:
+            raise UsageError(*(f"--max-cost: {problem.message}" for problem in error.problems)) from error
+
+
 def show_plan(
     campaign: Path,
     out: Path | None,
@@ -57,6 +69,7 @@ def show_plan(
     from a2pcli.cli.plan_view import plan_document, plan_screen
     from a2pcli.errors import Refused
 
+    check_budget(max_cost)
     with opened(campaign, ledger) as work:
         ready = prepared(work, limit=limit, occurrence=occurrence)
         made = plan_with_progress(work, ready, budget=max_cost, out=out)

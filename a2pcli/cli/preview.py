@@ -140,7 +140,7 @@ def _screen(one: PreviewedRow) -> Any:
             Text(f"  number repaired: {row['cell']!r}, {row['repairs'].replace(',', ', ')}", style="dim")
         )
     if one.replacements:
-        changes = ", ".join(f"{c.before!r} at {c.position + 1} became {c.after!r}" for c in one.replacements)
+        changes = ", ".join(f"{c.before!r} at {c.position} became {c.after!r}" for c in one.replacements)
         pieces.append(Text(f"  made plain to stay GSM-7: {changes}", style="dim"))
     return Group(*pieces, Text())
 

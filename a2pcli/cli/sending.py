@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.cli.campaigns import Opened, opened, plan_with_progress, prepared
 from a2pcli.cli.ledger_option import open_ledger
 from a2pcli.cli.output import print_json, say, show
+from a2pcli.cli.plan import check_budget
 from a2pcli.cli.plan_view import money, plan_screen
 from a2pcli.cli.run_view import result_document, result_screen
 from a2pcli.cli.send_progress import SendProgress
@@ -50,6 +51,7 @@ def send_campaign(request: SendRequest) -> ExitStatus:
     if request.plan is not None:
         return _send_approved(request, request.plan)
     assert request.campaign is not None
+    check_budget(request.max_cost)
     with opened(request.campaign, request.ledger) as work:
         run = _resumable(work, request)
         if run is None:

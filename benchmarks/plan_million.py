@@ -1,0 +1,124 @@
+"""Plan contacts with the ledger written, against the usual script on the same file: a ratio of the same run.
+
+    python benchmarks/plan_million.py [ROWS] [--yardstick-rows N] [--runs K]
+
+The yardstick does one row after the other, so its time grows with the rows; it runs on N rows (default a fifth)
+and is scaled. Memory is the largest sum over all processes of the tool, as the system counts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import contacts  # noqa: E402
+import usual_script  # noqa: E402
+
+CAMPAIGN = f"""name: benchmark
+objective: Measure planning
+purpose: marketing
+contacts: {{file: contacts.csv, columns: {{phone: mobile}}, region: GB}}
+message: "{usual_script.TEMPLATE}"
+"""
+RATES = "gateway,channel,country,prefix,category,unit,price,surcharge,currency,valid_from,valid_to\n" + "".join(
+    f"*,sms,{country},,,part,{price},,GBP,,\n" for country, price in usual_script.PRICES.items()
+)
+MIN_RATIO = 12.0
+
+
+def main() -> int:
+    options = argparse.ArgumentParser()
+    options.add_argument("rows", nargs="?", type=int, default=1_000_000)
+    options.add_argument("--yardstick-rows", type=int)
+    options.add_argument("--runs", type=int, default=3)
+    asked = options.parse_args()
+    fewer = asked.yardstick_rows or max(1, asked.rows // 5)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        contacts.write(place / "contacts.csv", asked.rows)
+        contacts.write(place / "fewer.csv", fewer)
+        (place / "campaign.yaml").write_text(CAMPAIGN)
+        (place / "rates.csv").write_text(RATES)
+        (place / "a2pcli.yaml").write_text("region: GB\nrates: rates.csv\n")
+        tool, script, memory = [], [], []
+        for _ in range(asked.runs):
+            script.append(_script(place) * asked.rows / fewer)
+            seconds, peak = _tool(place)
+            tool.append(seconds)
+            memory.append(peak)
+    ratio = statistics.median(script) / statistics.median(tool)
+    print(f"plan {asked.rows:,} contacts, ledger written: {statistics.median(tool):.2f} s")
+    print(f"usual script, {fewer:,} rows scaled:          {statistics.median(script):.2f} s")
+    print(f"ratio {ratio:.1f}x (at least {MIN_RATIO:.0f}x), peak memory {max(memory) / 1e6:.0f} MB")
+    return 0 if ratio >= MIN_RATIO else 1
+
+
+def _script(place: Path) -> float:
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, HERE / "usual_script.py", place / "fewer.csv", place / "out.csv"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - started
+
+
+def _tool(place: Path) -> tuple[float, int]:
+    shutil.rmtree(place / ".a2pcli", ignore_errors=True)
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "a2pcli", "plan", place / "campaign.yaml", "--json"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if "-v" not in sys.argv else None,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    peak = _Peak(process.pid)
+    peak.start()
+    if process.wait() != 0:
+        raise SystemExit("a2pcli plan failed")
+    return time.perf_counter() - started, peak.most
+
+
+class _Peak(threading.Thread):
+    """Watches the resident memory of a process and its children (proportional, where the system tells)."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._process = psutil.Process(pid)
+        self.most = 0
+
+    def run(self) -> None:
+        while True:
+            try:
+                family = [self._process, *self._process.children(recursive=True)]
+                self.most = max(self.most, sum(_memory(one) for one in family))
+            except psutil.Error:
+                if not self._process.is_running():
+                    return
+            if self._process.status() == psutil.STATUS_ZOMBIE:
+                return
+            time.sleep(0.05)
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        full = process.memory_full_info()
+        return int(getattr(full, "pss", 0) or full.uss)
+    except psutil.Error:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
