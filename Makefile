@@ -12,6 +12,17 @@ $(READY): pyproject.toml .ci/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+# Plans and sends the sample campaign into a file; nothing leaves this machine. Runs the same each time.
+demo: $(READY)
+	@rm -rf .a2pcli/demo && mkdir -p .a2pcli/demo && cp -R campaigns sample_contacts.csv .a2pcli/demo/
+	@cd .a2pcli/demo && for step in \
+	  "check campaigns/spring_sale.yaml" \
+	  "send campaigns/spring_sale.yaml --yes" \
+	  "explain 07700900001" \
+	  "runs" ; do \
+	  printf '\n$$ a2pcli %s\n' "$$step"; ../../$(BIN)/a2pcli $$step || exit $$?; done
+	@printf '\n%s\n' "The messages are in .a2pcli/demo/campaigns/.a2pcli/outbox.jsonl. Next: README.md, 'The first campaign in five minutes'."
+
 test: $(READY)
 	$(BIN)/pytest -n auto -q
 
@@ -24,6 +35,15 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+
+bench: $(READY)
+	$(BIN)/python benchmarks/help_start.py
+	$(BIN)/python benchmarks/plan_million.py
+	$(BIN)/python benchmarks/send_http.py
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/picture.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.update(COLUMNS="100", NO_COLOR="1", TERM="dumb")
@@ -42,48 +42,6 @@ def _help_pages(runner: Any, app: Any, path: tuple[str, ...]) -> Iterator[str]:
             yield from _help_pages(runner, app, (*path, name))
 
 
-def _rows(model: Any, prefix: str = "") -> Iterator[str]:
-    from pydantic import BaseModel
-
-    for name, field in model.model_fields.items():
-        nested = [
-            kind
-            for kind in _kinds(field.annotation)
-            if isinstance(kind, type) and issubclass(kind, BaseModel)
-        ]
-        key = f"{prefix}{name}"
-        mark = " **required**" if field.is_required() and not prefix else ""
-        yield f"| `{key}` | {field.description}{mark}{_choices(field.annotation)} | {_default(field, nested)} |"
-        for kind in nested:
-            inner = f"{key}.NAME." if "dict" in str(field.annotation) else f"{key}."
-            yield from _rows(kind, inner)
-
-
-def _choices(annotation: Any) -> str:
-    for kind in (annotation, *_kinds(annotation)):
-        if "Literal" in str(get_origin(kind)):
-            return " (" + ", ".join(f"`{value}`" for value in get_args(kind)) + ")"
-    return ""
-
-
-def _kinds(annotation: Any) -> list[Any]:
-    found = [annotation]
-    for inner in get_args(annotation):
-        found += _kinds(inner)
-    return found
-
-
-def _default(field: Any, nested: list[Any]) -> str:
-    if field.is_required() or nested or field.default is None or field.default_factory is not None:
-        return ""
-    value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
-    return f"`{value}`"
-
-
-def reference(model: Any) -> str:
-    return "\n".join(["| key | meaning | default |", "|---|---|---|", *_rows(model)])
-
-
 def exit_codes() -> str:
     import ast
     import inspect
@@ -107,13 +65,12 @@ def reasons() -> str:
 
 
 def readme() -> str:
-    from a2pcli.config.campaign import Campaign
-    from a2pcli.config.settings import Settings
+    from a2pcli.config.reference import markdown
 
     text = (ROOT / "README.md").read_text("utf-8")
     parts = {
-        "campaign": reference(Campaign),
-        "settings": reference(Settings),
+        "campaign": markdown("campaign").rstrip(),
+        "settings": markdown("settings").rstrip(),
         "exit-codes": exit_codes(),
         "reasons": reasons(),
     }

@@ -14,7 +14,7 @@ from a2pcli.config.load import (
     LoadedCampaign,
     LoadedSettings,
     Rate,
-    gateway_settings,
+    gateway_pace,
     load_campaign,
     load_settings,
     parse_rate,
@@ -72,9 +72,9 @@ def load_both(campaign: Path) -> tuple[LoadedCampaign, LoadedSettings]:
 
 def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
     """The slower of the campaign's pace and the gateway's; None where nobody set one."""
-    name = loaded.campaign.gateway or settings.settings.gateway
-    of_gateway = gateway_settings(settings, name).get("rate")
-    rates = [parse_rate(str(text)) for text in (loaded.campaign.limits.rate, of_gateway) if text]
+    typed = loaded.campaign.limits.rate
+    given = (parse_rate(typed) if typed else None, gateway_pace(settings, gateway_name(loaded, settings)))
+    rates = [rate for rate in given if rate is not None]
     if not rates:
         return None
     slowest = min(rate.per_second for rate in rates)
@@ -111,6 +111,11 @@ def plan_with_progress(
             out=out,
             progress=counter.at,
         )
+
+
+def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
+    """The gateway the campaign goes through, by its name in the settings."""
+    return loaded.campaign.gateway or settings.settings.gateway
 
 
 def _size(loaded: LoadedCampaign) -> int | None:

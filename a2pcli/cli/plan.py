@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN")],
+    campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)],
     out: Annotated[
         Path | None, typer.Option(help="Also write every row to this .csv, .jsonl or .parquet file.")
     ] = None,

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def preview(
-    campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN")],
+    campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)],
     contact: Annotated[str | None, typer.Option(help="The rows with this number.", metavar="NUMBER")] = None,
     row: Annotated[int | None, typer.Option(min=1, help="The row at this line of the file.")] = None,
     random: Annotated[int | None, typer.Option(min=1, max=1000, help="So many by chance.")] = None,

@@ -14,15 +14,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.output import print_json, show
 from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
-from a2pcli.config.load import gateway_settings
 from a2pcli.contacts.phones import PhonePolicy, normalise
 from a2pcli.errors import Problem, Refused, UsageError
 from a2pcli.exit_status import ExitStatus
-from a2pcli.gateways.registry import create
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
@@ -79,7 +78,7 @@ def _ask(ledger: Ledger, run: Run) -> Reconciled:
     """Ask the gateway that the run went through, as the settings beside its campaign describe it."""
     start = Path(run.campaign_file) if run.campaign_file else Path.cwd()
     settings = settings_from(start if start.exists() else Path.cwd())
-    gateway = create(run.gateway, gateway_settings(settings, run.gateway))
+    gateway = configured_gateway(settings, run.gateway)
     stop = StopRequest()
     with RowCounter(f"asking {run.gateway}", shown=True) as counter, stop_on_signals(stop):
         return asyncio.run(

@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def send(
-    campaign: Annotated[Path | None, typer.Argument(help="The campaign file.", metavar="CAMPAIGN")] = None,
+    campaign: Annotated[
+        Path | None, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)
+    ] = None,
     plan: Annotated[str | None, typer.Option(help="Send exactly this approved plan.", metavar="ID")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for cron.")] = False,
     dry_run: Annotated[

@@ -10,7 +10,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.campaigns import Opened, opened, plan_with_progress, prepared
+from a2pcli.cli.campaigns import Opened, gateway_name, opened, plan_with_progress, prepared
+from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import open_ledger
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.plan import check_budget
@@ -20,7 +21,6 @@ from a2pcli.cli.send_progress import SendProgress
 from a2pcli.config.load import LoadedSettings, Rate, gateway_settings, load_settings
 from a2pcli.errors import InvalidInput, Problem, Refused, UsageError
 from a2pcli.exit_status import ExitStatus
-from a2pcli.gateways.registry import create
 from a2pcli.ledger.records import RESUMABLE, Run, RunState
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Ended, SendOptions, SendResult
@@ -53,6 +53,7 @@ def send_campaign(request: SendRequest) -> ExitStatus:
     assert request.campaign is not None
     check_budget(request.max_cost)
     with opened(request.campaign, request.ledger) as work:
+        configured_gateway(work.settings, gateway_name(work.loaded, work.settings))  # tell its mistakes first
         run = _resumable(work, request)
         if run is None:
             run = _planned(work, request)
@@ -183,9 +184,8 @@ def _warn_if_changed(run: Run) -> None:
 
 
 def _send(ledger: Ledger, settings: LoadedSettings, run: Run, request: SendRequest) -> ExitStatus:
-    block = gateway_settings(settings, run.gateway)
-    gateway = create(run.gateway, block)
-    options = _options(run, block, request)
+    gateway = configured_gateway(settings, run.gateway)
+    options = _options(run, gateway_settings(settings, run.gateway), request)
     stop = StopRequest()
     quiet = run.gateway == "console"
     shown: Any = nullcontext(lambda progress: None) if quiet else SendProgress(run)
@@ -271,7 +271,7 @@ def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool,
             id=0, reference="", to=mine.number, body=row["body"], channel=job.channel, sender=job.sender,
             country=mine.country, parts=row["parts"], media=job.media,
         )  # fmt: skip
-        gateway = create(job.gateway, gateway_settings(work.settings, job.gateway))
+        gateway = configured_gateway(work.settings, job.gateway)
         outcome = asyncio.run(send_test(work.ledger, None, gateway, message))
     if as_json:
         print_json({"test": True, "to": mine.number, "verdict": outcome.verdict, "code": outcome.code,
