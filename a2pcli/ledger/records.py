@@ -20,6 +20,12 @@ def sender_scope(sender: str | None, gateway: str) -> str:
     return sender or f"gateway {gateway}"
 
 
+def money_text(amount: Decimal) -> str:
+    """Plain decimal text, at least two places: ``2.50``, ``0.0075``."""
+    text = format(amount.normalize(), "f")
+    return text if len(text.partition(".")[2]) >= 2 else format(amount, ".2f")
+
+
 def now_ms() -> int:
     """This moment as UTC milliseconds since 1970."""
     return time.time_ns() // 1_000_000

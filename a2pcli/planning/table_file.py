@@ -18,6 +18,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.ledger.records import money_text
 
 pc: Any = pyarrow.compute
 Cells: TypeAlias = Any
@@ -45,12 +46,6 @@ def harmless(cells: Cells) -> Cells:
 def money_column(nano: Cells) -> Cells:
     """Integers of 1e-9 currency units as exact decimals."""
     return pc.cast(pc.multiply(pc.cast(nano, pa.decimal128(19, 0)), _UNIT), MONEY)
-
-
-def money_text(amount: Decimal) -> str:
-    """Plain decimal text, at least two places: ``2.50``, ``0.0075``."""
-    text = format(amount.normalize(), "f")
-    return text if len(text.partition(".")[2]) >= 2 else format(amount, ".2f")
 
 
 def _text(column: Cells) -> Cells:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from a2pcli.ledger.records import MONEY_UNITS
-from a2pcli.planning.table_file import money_text
+from a2pcli.ledger.records import MONEY_UNITS, money_text
 
 
 def money(nano: int) -> str:
