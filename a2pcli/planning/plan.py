@@ -250,8 +250,9 @@ def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | N
         if spent > amount:
             return f"costs {spent:f} {spent_in}, the budget is {amount:f} {currency}"
     if tally.unpriced:
+        messages = f"{tally.unpriced:,} message{'' if tally.unpriced == 1 else 's'}"
         return (
-            f"{tally.unpriced:,} message{'' if tally.unpriced == 1 else 's'} without a known price, so the budget of {amount:f} {currency} cannot be kept "
+            f"{messages} without a known price, so the budget of {amount:f} {currency} cannot be kept "
             "(price them in the rate card, or leave them out with limits.unpriced: exclude)"
         )
     return None
