@@ -164,22 +164,25 @@ def proxy_for(secure: bool, host: str) -> Proxy | None:
     """The proxy that the environment names for a host; None for a direct connection.
 
     Reads what ``urllib`` reads: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, ``NO_PROXY``, the system's
-    settings on macOS and Windows. Raises ``ValueError`` for a proxy that cannot be used (SOCKS, TLS to it).
+    settings on macOS and Windows. Raises ``NotSent`` for a proxy that cannot be used (SOCKS, TLS to it).
     """
     proxies = urllib.request.getproxies()
     url = proxies.get("https" if secure else "http") or proxies.get("all")
     if not url or urllib.request.proxy_bypass(host):
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme != "http":
-        raise ValueError(f"the environment names a {parts.scheme} proxy; only http:// proxies can be used")
-    if not parts.hostname:
-        raise ValueError("the environment names a proxy without a host")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        host_of_proxy, port = parts.hostname, parts.port or 80
+    except ValueError:
+        raise NotSent("proxy", "the environment names a proxy whose URL cannot be read") from None
+    if parts.scheme != "http" or not host_of_proxy:
+        kind = parts.scheme if parts.scheme.isalnum() else "strange"
+        raise NotSent("proxy", f"the environment names a {kind} proxy; only http:// proxies can be used")
     authorization = None
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         authorization = "Basic " + base64.b64encode(pair).decode("ascii")
-    return Proxy(parts.hostname, parts.port or 80, authorization)
+    return Proxy(host_of_proxy, port, authorization)
 
 
 async def _tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:

@@ -13,10 +13,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
-from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, Health, HttpProvider, HttpRequest, HttpResponse
 from a2pcli.gateways.engine import Engine, MaybeSent, NotSent, Unsendable
-from a2pcli.gateways.wire import WireEngine, route_of
+from a2pcli.gateways.wire import WireEngine
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -41,14 +40,8 @@ class HttpGateway:
         self._engine: Engine | None = None
 
     async def open(self) -> None:
-        """Make the engine ready. Raises ``GatewayUnusable`` for a proxy or address that cannot work."""
+        """Make the engine ready; connections are made when they are needed."""
         if self._engine is None:
-            request = self.provider.check_request()
-            if request is not None:
-                try:
-                    route_of(request.url)
-                except Unsendable as error:
-                    raise GatewayUnusable(f"gateway {self.name}: {error}") from error
             self._engine = self._make_engine()
 
     async def close(self) -> None:
@@ -109,6 +102,10 @@ class HttpGateway:
         except Unsendable as error:
             outcome = Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="unsendable", detail=str(error))
             return [outcome] * len(batch)
+        except Exception as error:
+            # An engine must not, so nobody knows what it did before.
+            log.warning("gateway %s: the engine raised %s", self.name, type(error).__name__)
+            return [_unknown(type(error).__name__, "the request failed in an unexpected way")] * len(batch)
         return self._read(batch, response)
 
     def _read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:

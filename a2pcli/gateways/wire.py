@@ -19,6 +19,7 @@ import ssl
 import zlib
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 from urllib.parse import quote, urlsplit
 
@@ -163,11 +164,16 @@ class WireEngine:
 
     def _target(self, url: str) -> tuple[Route, str]:
         """The route of a URL, and what the request line says after the method."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise Unsendable("the URL cannot be read") from None
         key = (parts.scheme, parts.netloc)
         route = self._routes.get(key)
         if route is None:
-            route = self._routes[key] = route_of(url)
+            direct = route_of(url)
+            route = replace(direct, proxy=proxy_for(direct.secure, direct.host))
+            self._routes[key] = route
         target = parts.path or "/"
         if parts.query:
             target += "?" + parts.query
@@ -177,7 +183,7 @@ class WireEngine:
 
 
 def route_of(url: str) -> Route:
-    """Where a URL leads, the environment's proxies considered. Raises ``Unsendable`` for one that leads nowhere."""
+    """Where a URL leads, without proxies. Raises ``Unsendable`` for one that leads nowhere."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -189,9 +195,10 @@ def route_of(url: str) -> Route:
         port = (443 if secure else 80) if parts.port is None else parts.port
         if not re.fullmatch(r"[A-Za-z0-9._:\-]+", host):
             raise Unsendable("the URL's host is not one that can exist")
-        return Route(secure, host, port, proxy_for(secure, host))
-    except ValueError as error:
-        raise Unsendable(f"the URL cannot be used: {error}") from None
+        return Route(secure, host, port)
+    except ValueError:
+        # Its text may quote a password.
+        raise Unsendable("the URL cannot be read") from None
 
 
 def _quoted(target: str) -> str:

@@ -426,6 +426,8 @@ UNSENDABLE = {
     "no host": HttpRequest("POST", "http:///x"),
     "bad port": HttpRequest("POST", "http://127.0.0.1:99999/"),
     "credentials": HttpRequest("POST", "http://user:secret@127.0.0.1/"),
+    "credentials and a bad port": HttpRequest("POST", "http://user:secret@127.0.0.1:secret/"),
+    "credentials and an odd host": HttpRequest("POST", "http://user:secret@a\u2100b/"),
     "a host with a space": HttpRequest("POST", "http://exa mple/"),
 }
 
@@ -507,9 +509,12 @@ def test_a_proxy_that_refuses_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
-    with pytest.raises(Unsendable, match="socks5"):
-        send(ENGINES["wire"], post("https://provider.example/"))
+    """For each message it is certain that nothing left: nobody is rejected over a proxy."""
+    monkeypatch.setenv("https_proxy", "socks5://user:s3cret@127.0.0.1:1080")
+    (end,) = send(ENGINES["wire"], post("https://provider.example/"))
+    assert isinstance(end, NotSent)
+    assert "socks5" in end.detail
+    assert "s3cret" not in end.detail
 
 
 def test_several_addresses_are_tried_and_the_good_one_kept(monkeypatch: pytest.MonkeyPatch) -> None:
