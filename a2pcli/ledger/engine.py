@@ -4,12 +4,14 @@ Durability on SQLite (https://sqlite.org/pragma.html#pragma_synchronous): the jo
 ``synchronous=FULL`` every commit waits until the log is on the disk, so it survives power loss; ``EXTRA``
 is the same as ``FULL`` with a write-ahead log. Every connection is ``FULL`` except the one that takes the
 chunks of a plan: that one is ``NORMAL``, and the ``FULL`` commit that ends the plan flushes the same log, the
-chunks with it. No connection ever changes its setting, so none can be left with the wrong one.
+chunks with it. No connection ever changes its setting, so none can be left with the wrong one. PostgreSQL has
+the same two ways: ``synchronous_commit`` on, and off for the chunks.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +69,23 @@ def connect(url: URL, *, busy_seconds: float, chunks: bool = False) -> Engine:
         raise LedgerError(
             Problem("a PostgreSQL ledger needs the driver psycopg", hint=hint, code="ledger-no-driver")
         ) from error
-    milliseconds = int(busy_seconds * 1000)
-    host = os.uname().nodename if hasattr(os, "uname") else "?"
+    # Whatever the server's or the user's own settings say: an intent is on the disk before it is given out.
+    options = (
+        f"-c lock_timeout={int(busy_seconds * 1000)} -c synchronous_commit={'off' if chunks else 'on'}",
+        *_as_tuple(url.query.get("options")),
+    )
     return create_engine(
         url,
-        # A connection that is idle in the pool costs the server one; a sender needs few.
-        pool_size=5,
         connect_args={
             "connect_timeout": 10,
-            "application_name": f"a2pcli {os.getpid()}@{host}"[:63],
-            "options": f"-c lock_timeout={milliseconds} {url.query.get('options', '')}".strip(),
+            "application_name": f"a2pcli {os.getpid()}@{socket.gethostname()}"[:63],
+            "options": " ".join(options),
         },
     )
+
+
+def _as_tuple(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else value
 
 
 def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool) -> Engine:
