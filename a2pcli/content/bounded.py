@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 from jinja2 import Undefined
+from jinja2.environment import TemplateModule
 from jinja2.runtime import Macro
 
 from a2pcli.content.blanks import needed
@@ -32,6 +33,8 @@ def kind_of(value: Any) -> str:
         return "a mapping"
     if isinstance(value, Macro):
         return "a macro"
+    if isinstance(value, TemplateModule):
+        return "the imported file"
     return "a list" if isinstance(value, (list, tuple, range)) else "this value"
 
 

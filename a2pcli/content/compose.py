@@ -172,7 +172,7 @@ class _Composer(NodeTransformer):
                 return None
             try:
                 if name not in self.numbers:
-                    self.numbers[name] = self.sources.add(*read_partial(self.folder, name))
+                    self.numbers[name] = self.sources.add(name, *read_partial(self.folder, name))
                 return name, self.sources.parse(self.environment, self.numbers[name])
             except FileNotFoundError:
                 continue

@@ -22,7 +22,8 @@ _TIME = re.compile(
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{4})(\d{2})(\d{2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
-_TIME_FIELDS = re.compile(r"[HhKkmsSaABbzZvVOXx]")
+_TIME_FIELDS = re.compile(r"[HhKkmsSaABb]")
+_ZONE_FIELDS = re.compile(r"[zZvVOXx]")
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -47,6 +48,8 @@ def _formatted(value: str, pattern: str, locale: str) -> str:
         return no_odd_spaces(format_date(day, pattern, locale=babel_locale(locale)))
     if clock is None and _TIME_FIELDS.search(_QUOTED.sub("", pattern)):
         raise Unsuitable(f"{shown(value)} has no time of day")
+    if (clock is None or clock.tzinfo is None) and _ZONE_FIELDS.search(_QUOTED.sub("", pattern)):
+        raise Unsuitable(f"{shown(value)} has no time zone")
     moment = datetime.combine(day, clock or time())
     try:
         return no_odd_spaces(format_datetime(moment, pattern, locale=babel_locale(locale)))

@@ -14,7 +14,7 @@ from a2pcli.content.budget import MOST_CHARACTERS, short
 from a2pcli.content.encoding import measure, prepare
 from a2pcli.content.failures import TooMuchWork, Unsuitable
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)*")
 _DIRECTIVE = re.compile(r"%(?:%|[-+ #0]*(\d{0,9})(?:\.(\d{0,9}))?[diouxXeEfFgGcs])")
 _LEEWAY = 5
 """Jinja's: a text that is longer by no more than this is left whole."""
@@ -27,6 +27,8 @@ def title(value: Any) -> str:
 
 def _capital(found: re.Match[str]) -> str:
     word = found[0]
+    if word[0].isdigit():
+        return word  # 3rd, 4G
     if not (word.islower() or word.isupper()):
         return word[0].title() + word[1:]
     first, mark, rest = word.lower().partition("'" if "'" in word else "’")

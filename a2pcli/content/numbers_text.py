@@ -7,7 +7,7 @@ the same, depending on who wrote it.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -25,7 +25,7 @@ _SIGNS = str.maketrans({"−": "-", "–": "-", "﹣": "-", "－": "-"})
 _SYMBOLS = {
     "£": ("GBP",),
     "€": ("EUR",),
-    "$": (),
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "CLP", "COP", "ARS", "JMD", "TTD", "BBD"),
     "¥": ("JPY", "CNY"),
     "₹": ("INR",),
     "₺": ("TRY",),
@@ -63,6 +63,8 @@ def parse_number(text: str, locale: str) -> Decimal:
 
 def _plain(digits: str, locale: str) -> str | None:
     """The digits with ``.`` before the decimals and nothing else; None where it is no number."""
+    if re.fullmatch(r"[.,]\d+", digits):
+        digits = f"0{digits}"
     if not re.fullmatch(r"\d[\d.,]*", digits):
         return None
     marks = re.sub(r"\d", "", digits)
@@ -142,7 +144,7 @@ def _without_currency(text: str, currency: str) -> str:
     typed = text.strip()
     for symbol, codes in _SYMBOLS.items():
         if symbol in typed:
-            if codes and currency not in codes:
+            if currency not in codes:
                 raise Unsuitable(f"the cell says {symbol}, the template {currency}")
             return typed.replace(symbol, "", 1)
     code = re.match(r"([A-Za-z]{3})\s*(?=[\d+-])", typed) or re.search(r"(?<=\d)\s*([A-Za-z]{3})$", typed)
@@ -155,9 +157,10 @@ def _without_currency(text: str, currency: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _format_money(number: Decimal, currency: str, locale: str, decimals: int | None) -> str:
-    from babel.numbers import format_currency
+    from babel.numbers import format_currency, get_currency_precision
 
     pattern = None if decimals is None else _with_decimals(locale, decimals)
+    number = _rounded(number, get_currency_precision(currency) if decimals is None else decimals)
     return no_odd_spaces(
         format_currency(
             number, currency, pattern, locale=babel_locale(locale), currency_digits=decimals is None
@@ -178,7 +181,15 @@ def number(value: Any, locale: str, decimals: int | None = None) -> str:
     pattern = (
         "#,##0.##########" if decimals is None else "#,##0" + "." * bool(decimals) + "0" * _decimals(decimals)
     )
-    return no_odd_spaces(format_decimal(number_of(value, locale), pattern, locale=babel_locale(locale)))
+    amount = number_of(value, locale)
+    if decimals is not None:
+        amount = _rounded(amount, decimals)
+    return no_odd_spaces(format_decimal(amount, pattern, locale=babel_locale(locale)))
+
+
+def _rounded(number: Decimal, decimals: int) -> Decimal:
+    """Half up, as people do it: Decimal's own half-even makes 0.125 to 0.12."""
+    return number.quantize(Decimal(1).scaleb(-_decimals(decimals)), ROUND_HALF_UP)
 
 
 def _decimals(decimals: Any) -> int:

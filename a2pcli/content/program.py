@@ -5,34 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from a2pcli.contacts.columns import canonical
 from a2pcli.content.batch import Loop
 from a2pcli.content.check import check
 from a2pcli.content.columns import Variables, assigned, everything, reads, undeclared
 from a2pcli.content.compose import Composed, compose
 from a2pcli.content.harden import harden
+from a2pcli.content.names import NO_COLUMNS, importing, not_exported, unknown_columns
 from a2pcli.content.sandbox import Sandbox
 from a2pcli.content.sources import SourcePlace, Sources, shift
 from a2pcli.errors import InvalidInput, Problem, Severity, in_file_order
 
 LARGEST_SOURCE = 200_000
 """Characters of a template."""
-
-_HINTS = {
-    "contact": "write contact['Column'] or the column's own name",
-    "loop": "loop exists only inside {% for %}",
-    "lipsum": "there is no such function in messages",
-    "cycler": "there is no such function in messages; loop.cycle() is there",
-    "joiner": "there is no such function in messages; the join filter is there",
-    "dict": "there is no such function in messages",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,115 +96,91 @@ def mistakes(sources: Sources) -> Iterator[None]:
 def _built(
     environment: Sandbox, sources: Sources, composed: Composed, known: Collection[str] | None
 ) -> Program:
-    variables = Variables()
-    body = _renamed(composed.body, variables)
-    outside = undeclared(environment, body)
-    own = assigned(body)
-    columns = {name for name in outside if _is_column(variables.column(name), name in own, known)}
-    seen = reads(body, outside)
-    cells = frozenset(columns - own)
-    problems = [
-        *composed.problems,
-        *_unknown(
-            sources, body, {name: seen.lines.get(name, [1]) for name in outside - columns - own}, known
-        ),
-        *check(environment, sources, body, cells, known or cells),
-    ]
-    required = columns & (seen.required | columns.difference(seen.lines))
+    builder = _Builder(environment, sources, known)
+    builder.problems += composed.problems
+    body = builder.message(composed.body)
     for name, tree in composed.imports.items():
-        tree.body = _renamed(tree.body, variables)
-        more = undeclared(environment, tree.body)
-        seen = reads(tree.body, more)
-        if name in _seeing_context(body):
-            mine = {column for column in more if _is_column(variables.column(column), False, known)}
-            columns |= mine
-            required |= mine
-            more -= mine
-        problems += _unknown(
-            sources, tree.body, {column: seen.lines.get(column, [1]) for column in more}, known
+        builder.imported(name, tree.body, body)
+    return builder.program(body)
+
+
+class _Builder:
+    """Collects columns and problems of a message and of what it imports."""
+
+    def __init__(self, environment: Sandbox, sources: Sources, known: Collection[str] | None) -> None:
+        self.environment = environment
+        self.sources = sources
+        self.known = known
+        self.variables = Variables()
+        self.columns: set[str] = set()
+        self.required: set[str] = set()
+        self.cells: frozenset[str] = frozenset()
+        self.problems: list[Problem] = []
+
+    def message(self, body: list[nodes.Node]) -> list[nodes.Node]:
+        """The message's own statements: gives them back with columns renamed."""
+        body = self._renamed(body)
+        own = assigned(body)
+        outside, lines = self._read(body, own)
+        self.cells = frozenset(self.columns - own)
+        unknown = {name: lines.get(name, [1]) for name in outside - self.columns - own}
+        self.problems += unknown_columns(self.sources, body, unknown, self.known)
+        everything_known = self.known if self.known is not None else self.cells
+        self.problems += check(self.environment, self.sources, body, self.cells, everything_known)
+        return body
+
+    def imported(self, name: str, body: list[nodes.Node], message: list[nodes.Node]) -> None:
+        """An imported file's statements: it sees columns only where the message says ``with context``."""
+        body = self._renamed(body)
+        imports = [node for node in importing(message) if getattr(node.template, "value", "") == name]
+        sees = any(node.with_context for node in imports)
+        before = set(self.columns)
+        outside, lines = (
+            self._read(body, assigned(body)) if sees else (undeclared(self.environment, body), {})
         )
-        problems += check(environment, sources, tree.body, ())
-        if any(isinstance(node, nodes.NSRef) for node in everything(tree.body)):
-            _import_afresh(body, name)
-        environment.add_module(name, harden(tree.body))
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if errors:
-        raise InvalidInput(*in_file_order(dict.fromkeys(errors)))
-    return Program(
-        environment,
-        sources,
-        harden(body, cells),
-        {variables.column(name): name for name in sorted(columns)},
-        frozenset(map(variables.column, required)),
-        tuple(in_file_order(dict.fromkeys(problems))),
-    )
+        if not sees:
+            lines = reads(body, outside).lines
+        unknown = {word: lines.get(word, [1]) for word in outside - (self.columns if sees else set())}
+        self.required |= self.columns - before
+        self.problems += unknown_columns(self.sources, body, unknown, self.known, blind=not sees)
+        self.problems += not_exported(self.sources, message, name, assigned(body))
+        self.problems += check(self.environment, self.sources, body, ())
+        if any(isinstance(node, nodes.NSRef) for node in everything(body)):
+            for node in imports:
+                # It keeps a state: imported once for all, one row would find what another left.
+                node.with_context = True
+        self.environment.add_module(name, harden(body))
 
+    def program(self, body: list[nodes.Node]) -> Program:
+        """The program, if there is no problem."""
+        errors = [problem for problem in self.problems if problem.severity is Severity.ERROR]
+        if errors:
+            raise InvalidInput(*in_file_order(dict.fromkeys(errors)))
+        return Program(
+            self.environment,
+            self.sources,
+            harden(body, self.cells),
+            {self.variables.column(name): name for name in sorted(self.columns)},
+            frozenset(map(self.variables.column, self.required)),
+            tuple(in_file_order(dict.fromkeys(self.problems))),
+        )
 
-def _renamed(body: list[nodes.Node], variables: Variables) -> list[nodes.Node]:
-    renamed: list[nodes.Node] = [variables.visit(node) for node in body]
-    for node in renamed:
-        shift(node, 0)  # nodes made on the way have no line yet
-    return renamed
+    def _read(self, body: list[nodes.Node], own: set[str]) -> tuple[set[str], dict[str, list[int]]]:
+        """Names from outside and their lines; those that are columns are noted."""
+        outside = undeclared(self.environment, body)
+        found = reads(body, outside)
+        columns = {name for name in outside if self._is_column(self.variables.column(name), name in own)}
+        self.columns |= columns
+        self.required |= columns & (found.required | columns.difference(found.lines))
+        return outside, found.lines
 
+    def _is_column(self, name: str, is_own: bool) -> bool:
+        if self.known is not None:
+            return name in self.known
+        return not (is_own or name.startswith("_") or name in NO_COLUMNS)
 
-def _is_column(name: str, is_own: bool, known: Collection[str] | None) -> bool:
-    if known is not None:
-        return name in known
-    return not (is_own or name.startswith("_") or name in _HINTS)
-
-
-def _unknown(
-    sources: Sources, body: list[nodes.Node], names: dict[str, list[int]], known: Collection[str] | None
-) -> Iterator[Problem]:
-    """A problem for each line on which a name stands that is no column."""
-    for name, lines in names.items():
-        for line in dict.fromkeys(lines):
-            hint = _HINTS.get(name) or _hyphenated(body, name, known) or _near(name, known)
-            yield sources.problem(
-                f"unknown column '{name}'", line, name=name, hint=hint, code="unknown-column"
-            )
-
-
-def _near(name: str, known: Collection[str] | None) -> str | None:
-    plain = canonical(name)
-    squeezed = {column.replace("_", ""): column for column in sorted(known or ())}
-    if plain in squeezed.values():
-        return f"did you mean '{plain}'?"
-    near = get_close_matches(plain, squeezed.values(), 1, 0.6)
-    meant = squeezed.get(plain.replace("_", "")) or (near[0] if near else None)
-    if meant:
-        return f"did you mean '{meant}'?"
-    shown = ", ".join(sorted(known)[:8]) if known else ""
-    return f"the columns are {shown}{', …' if known and len(known) > 8 else ''}" if shown else None
-
-
-def _hyphenated(body: list[nodes.Node], name: str, known: Collection[str] | None) -> str | None:
-    """``order-id`` reads as ``order`` minus ``id``: the column is ``order_id``."""
-    for node in everything(body):
-        if (
-            isinstance(node, nodes.Sub)
-            and isinstance(node.left, nodes.Name)
-            and isinstance(node.right, nodes.Name)
-        ):
-            joined = f"{node.left.name}_{node.right.name}"
-            if name in (node.left.name, node.right.name) and joined in (known or ()):
-                return f"did you mean '{joined}'?"
-    return None
-
-
-def _import_afresh(body: list[nodes.Node], name: str) -> None:
-    """A file that keeps a ``namespace`` is imported for each row again, or one row would see another's."""
-    for node in everything(body):
-        if isinstance(node, (nodes.Import, nodes.FromImport)) and getattr(node.template, "value", "") == name:
-            node.with_context = True
-
-
-def _seeing_context(body: list[nodes.Node]) -> set[str]:
-    """Names of imported files that see the columns."""
-    return {
-        node.template.value
-        for node in everything(body)
-        if isinstance(node, (nodes.Import, nodes.FromImport))
-        and node.with_context
-        and isinstance(node.template, nodes.Const)
-    }
+    def _renamed(self, body: list[nodes.Node]) -> list[nodes.Node]:
+        renamed: list[nodes.Node] = [self.variables.visit(node) for node in body]
+        for node in renamed:
+            shift(node, 0)  # nodes made on the way have no line yet
+        return renamed

@@ -35,10 +35,11 @@ class SourcePlace:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One text. ``place`` says where its first line stands."""
+    """One text. ``place`` says where its first line stands, ``name`` what a partial is included as."""
 
     text: str
     place: SourcePlace
+    name: str = ""
 
     def position(self, line: int, column: int = 1) -> tuple[int, int]:
         """Line and column in the file of a line and column of the text, all from 1."""
@@ -61,9 +62,9 @@ class Sources:
         """The message's own text."""
         return self._all[0]
 
-    def add(self, text: str, path: str) -> int:
-        """A further file; gives its number."""
-        self._all.append(Source(text, SourcePlace(path)))
+    def add(self, name: str, text: str, path: str) -> int:
+        """A further file, by the name it is included under; gives its number."""
+        self._all.append(Source(text, SourcePlace(path), name))
         return len(self._all) - 1
 
     def parse(self, environment: Environment, number: int) -> nodes.Template:
@@ -91,7 +92,7 @@ class Sources:
         """``line 7``, or ``footer.txt line 2``: for details of a row."""
         source, inner = self._find(line)
         shown = f"line {source.position(inner)[0]}"
-        return shown if source is self.main else f"{source.place.path} {shown}"
+        return shown if source is self.main else f"{source.name} {shown}"
 
     def problem(
         self,
