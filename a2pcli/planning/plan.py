@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,15 +90,23 @@ def _store_rows(
     out: Path | None,
     progress: Progress,
 ) -> Tally:
+    """Store chunk after chunk. The ledger writes one while this thread counts it and takes the next: SQLite lets
+    go of the interpreter while it writes."""
     tally = Tally()
     chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers)
-    with RowsFile(out) if out else nullcontext() as file:
+    written: Future[None] | None = None
+    with ThreadPoolExecutor(1) as writer, RowsFile(out) if out else nullcontext() as file:
         for frame in chunks:
-            ledger.add_rows(run, planned_rows(frame, first=tally.rows + 1))
+            rows = planned_rows(frame, first=tally.rows + 1)
+            if written is not None:
+                written.result()
+            written = writer.submit(ledger.add_rows, run, rows)
             tally.add(frame)
             if file is not None:
                 file.add(frame)
             progress(tally.rows)
+        if written is not None:
+            written.result()
     return tally
 
 
