@@ -161,14 +161,15 @@ def _screen(
     if not result.found:
         return Text(f"run {run.id}: no message is unknown")
     lines = [Text.assemble(f"run {run.id} of {run.campaign}: ", (f"{result.found:,}", "bold"), " unknown")]
+    asked = request.sent is None
     counted = (
-        (
-            result.accepted,
-            "green",
-            "the gateway has, now accepted" if request.sent is None else "now accepted",
-        ),
+        (result.accepted, "green", "the gateway has, now accepted" if asked else "now accepted, as you say"),
         (result.rejected, "red", "the gateway refused, now rejected"),
-        (result.not_sent, "cyan", "never sent, now planned again"),
+        (
+            result.not_sent,
+            "cyan",
+            "never sent, now planned again" if asked else "now planned again, as you say",
+        ),
         (result.too_early, "yellow", "not there yet, and too new to be sure: ask again in a minute"),
         (left - result.too_early, "yellow", "still unknown"),
     )

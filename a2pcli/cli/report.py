@@ -47,7 +47,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's id, or a campaign's name for its newest run. Default: the newest.", metavar="[RUN]"
+            help="A run's id, or a campaign's name for its newest run. Default: the newest.", metavar="RUN"
         ),
     ] = None,
     csv: Annotated[
@@ -59,10 +59,12 @@ def report(
         typer.Option(help="Write every row to this .csv, .jsonl or .parquet file.", metavar="FILE"),
     ] = None,
     state: Annotated[
-        list[str] | None, typer.Option(help="Only rows in this state, e.g. rejected. May be repeated.")
+        list[str] | None,
+        typer.Option(help="Only rows in this state, e.g. rejected. May be repeated.", metavar="STATE"),
     ] = None,
     reason: Annotated[
-        list[str] | None, typer.Option(help="Only rows left out for this reason. May be repeated.")
+        list[str] | None,
+        typer.Option(help="Only rows left out for this reason. May be repeated.", metavar="REASON"),
     ] = None,
     ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,

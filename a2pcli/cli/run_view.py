@@ -92,13 +92,17 @@ class StatesTable:
         yield Text(f"{totals.rows:,}", style="bold"), "rows in all", ""
 
     def _codes(self, state: str) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
-        if state == State.ACCEPTED:
+        # A code of these is of an earlier try.
+        if state in (State.ACCEPTED, State.SUBMITTING):
             return
         codes = list(_most_first(self.totals.by_code.get(state, {})))
         for code, many in codes[:MOST_LINES]:
             yield "", f"  {many:,} × {code}", self.totals.code_sentences.get(code, "")
         if rest := sum(many for _, many in codes[MOST_LINES:]):
             yield "", f"  {rest:,} × other codes", ""
+        without = self.totals.by_state.get(state, 0) - sum(many for _, many in codes)
+        if codes and without and state != State.PLANNED:
+            yield "", f"  {without:,} × no code", ""
 
     def _reasons(
         self, reasons: Mapping[str, int]

@@ -160,6 +160,16 @@ def test_the_screen_shows_every_state_reason_and_code(cli: Cli, sent: Run) -> No
         assert words in screen
 
 
+def test_unknown_messages_without_an_answer_are_in_the_sum_too(cli: Cli, ledger: Ledger) -> None:
+    """One timed out; the other was in flight when the sender was killed, and has no code."""
+    run = send(ledger, plan(ledger, recipients=3), ["unknown", "lost"], end=None)
+    ledger.start_sending(run, 3_000_000)
+    screen = cli("report").out
+    assert "2  unknown" in screen
+    assert "1 × timeout" in screen
+    assert "1 × no code" in screen
+
+
 def test_a_report_fits_a_narrow_terminal(cli: Cli, sent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "50")
     lines = cli("report").out.splitlines()
