@@ -18,7 +18,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "reporting"))
 
-from ledgerkit import number, plan, send
+from reportkit import number, plan, send
 
 from a2pcli.cli.main import run as main
 from a2pcli.gateways.outbox import OutboxGateway

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledgerkit import OUTCOMES, new_ledger, number, plan, send
+from reportkit import OUTCOMES, new_ledger, number, plan, send
 from sqlalchemy import select, update
 
 from a2pcli.ledger import counting

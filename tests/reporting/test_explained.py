@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ledgerkit import number, plan, send
+from reportkit import number, plan, send
 
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.ledger.lock import sender_lock

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgerkit import new_ledger, number, plan, send
+from reportkit import new_ledger, number, plan, send
 
 from a2pcli.errors import InvalidInput, UsageError
 from a2pcli.ledger.records import AcceptedRows, NewRun, PlannedRows, Run
