@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,14 @@ def work(plan: dict[str, Any]) -> str:
         return str(asyncio.run(sending).ended)
 
 
+def warm_up() -> None:
+    """Import what opening a ledger imports, once."""
+    with tempfile.TemporaryDirectory() as folder:
+        Ledger.open(f"{folder}/ledger.db").close()
+
+
 def main() -> None:
+    warm_up()
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()

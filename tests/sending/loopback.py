@@ -1,7 +1,7 @@
 """A provider on this machine: an HTTP/1.1 server that remembers what it received, and answers as told.
 
 In a test: ``with Loopback(answer) as server``, on a thread. As a program, for tests that kill the sender:
-``python loopback.py SLOWEST_MS SEED`` prints its port; ``GET /received`` tells what came.
+``python loopback.py SLOWEST_MS SEED [mixed]`` prints its port; ``GET /taken`` tells what it took (answered 201).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Provider:
     def __init__(self, answer: Answer = accept) -> None:
         self.answer = answer
         self.received: list[Receipt] = []
+        self.taken: list[str] = []
         self.most_at_once = self._at_once = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -90,8 +92,8 @@ class Provider:
         lines = head.split("\r\n")
         length = next((int(line[15:]) for line in lines if line.lower().startswith("content-length:")), 0)
         body = await reader.readexactly(length)
-        if lines[0].startswith("GET /received"):
-            reply = Reply(200, {"received": [[one.reference, one.to] for one in self.received]})
+        if lines[0].startswith("GET /taken"):
+            reply = Reply(200, {"taken": self.taken})
         else:
             data = json.loads(body)
             receipt = Receipt(time.monotonic(), data["reference"], data["to"], int(data.get("parts", 1)))
@@ -100,6 +102,8 @@ class Provider:
             self.most_at_once = max(self.most_at_once, self._at_once)
             try:
                 reply = self.answer(receipt, len(self.received) - 1)
+                if reply.status == 201:
+                    self.taken.append(receipt.to)
                 await asyncio.sleep(reply.after)
             finally:
                 self._at_once -= 1
@@ -196,11 +200,36 @@ def gateway_block(port: int, **more: Any) -> dict[str, Any]:
     }
 
 
-async def _program(slowest_ms: float, seed: int) -> None:
-    chance = random.Random(seed)
+def mixed(receipt: Receipt, tries: int) -> Reply:
+    """All that can happen to a message, by its number's last digits; ``tries`` is which try of it this is."""
+    digits = int(receipt.to[-2:])
+    if digits == 44:
+        return Reply(drop=True)  # taken, and nobody told
+    if digits == 66:
+        return Reply(451)
+    if digits % 20 == 3:
+        return Reply(410)
+    if digits % 20 == 7:
+        return Reply(400)
+    if digits % 20 == 9 and tries == 1:
+        return Reply(503)
+    return Reply(body={"id": receipt.reference})
 
-    def answer(_receipt: Receipt, n: int) -> Reply:
-        return Reply(body={"id": f"m{n}"}, after=chance.random() * slowest_ms / 1000)
+
+MIXED_STATUSES = {"410": "opted-out", "400": "permanent", "451": "country", "503": "temporary"}
+
+
+async def _program(slowest_ms: float, seed: int, is_mixed: bool) -> None:
+    chance = random.Random(seed)
+    tries: Counter[str] = Counter()
+
+    def answer(receipt: Receipt, _n: int) -> Reply:
+        tries[receipt.reference] += 1
+        reply = (
+            mixed(receipt, tries[receipt.reference]) if is_mixed else Reply(body={"id": receipt.reference})
+        )
+        reply.after = chance.random() * slowest_ms / 1000
+        return reply
 
     server = await Provider(answer).serve()
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -208,4 +237,4 @@ async def _program(slowest_ms: float, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_program(float(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_program(float(sys.argv[1]), int(sys.argv[2]), "mixed" in sys.argv[3:]))
