@@ -98,7 +98,7 @@ def _try(
         return None, (0.0, 0)
     cells = len(header.cells)
     share = widths[cells] / widths.total() if widths else 1.0
-    fits = 1.0 if share > 0.8 else share
+    fits = 1.0 if share > 0.8 else max(share, 0.02)
     if cells == 1:
         fits = 0.01
     width = widths.most_common(1)[0][0] if widths else cells
@@ -107,4 +107,4 @@ def _try(
 
 def is_blank(cells: list[bytes]) -> bool:
     """Whether a record has nothing in it."""
-    return not any(cell.strip(b' \t\0"\xc2\xa0') for cell in cells)
+    return not any(cell.strip(b" \t\r\n\0\xc2\xa0") for cell in cells)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 LONGEST_RECORD = 64 << 20
 """Bytes. A quoted cell longer than this was never closed."""
 _BREAK = re.compile(rb"\r\n|\r|\n")
-_QUOTED = re.compile(rb'[^"]*(?:""[^"]*)*"')
+_QUOTED = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')
 _SEVEN_DIGITS = re.compile(rb"\d(?:[ ().-]{0,2}\d){6}")
 
 

@@ -21,7 +21,7 @@ from a2pcli.reasons import Reason
 
 _FIRST_BLOCK = 256 << 10
 _LARGEST_SAMPLE = 64 << 20
-_SPACES = b' \t\r\n"'
+_SPACES = b" \t\r\n"
 
 
 class CsvReader:
@@ -251,13 +251,10 @@ class _BlockParser:
         regular = np.ones(len(starts), dtype=bool)
         regular[[odd.number for odd in self._odd]] = False
         numbers = np.flatnonzero(regular)
-        empty = self._maybe_blank(columns)
         drop = [
             row
-            for row in empty.tolist()
-            if not data[int(starts[numbers[row]]) : int(ends[numbers[row]])].strip(
-                _SPACES + self._delimiter.encode()
-            )
+            for row in self._maybe_blank(columns).tolist()
+            if self._is_blank(data[int(starts[numbers[row]]) : int(ends[numbers[row]])])
         ]
         bad = self._surplus(columns, drop)
         cells = [
@@ -282,6 +279,10 @@ class _BlockParser:
                 break
         return rows if rows is not None else np.zeros(0, dtype=np.int64)
 
+    def _is_blank(self, record: bytes) -> bool:
+        bare = record.strip(_SPACES + self._delimiter.encode())
+        return not bare or (b'"' in record and is_blank(self._reader.cells(record)))
+
     def _surplus(self, columns: dict[int, pa.StringArray], drop: list[int]) -> dict[int, tuple[Reason, str]]:
         """Rows with something in a cell past the header."""
         bad: dict[int, tuple[Reason, str]] = {}
@@ -289,7 +290,7 @@ class _BlockParser:
             for row in np.flatnonzero(
                 pc.binary_length(columns[place]).to_numpy(zero_copy_only=False)
             ).tolist():
-                if row not in drop:
+                if row not in drop and columns[place][row].as_py().strip():
                     bad[row] = self._ragged(place + 1)
         return bad
 
@@ -334,9 +335,9 @@ class _BlockParser:
         """The wanted cells of one record, and what is wrong with it; None if it is blank."""
         if is_blank(cells):
             return None
-        surplus = any(cell.strip() for cell in cells[self._header :])
-        if len(cells) < self._named or surplus:
-            return [""] * len(self._places), self._ragged(len(cells))
+        filled = max((place + 1 for place, cell in enumerate(cells) if cell.decode().strip()), default=0)
+        if len(cells) < self._named or filled > self._header:
+            return [""] * len(self._places), self._ragged(min(len(cells), max(filled, self._header)))
         return [cells[place].decode() if place < len(cells) else "" for place in self._places], None
 
     def _from_records(self, records: list[Record]) -> Rows:
