@@ -19,7 +19,8 @@ from a2pcli.content.partials import near_file, read_partial
 from a2pcli.content.sources import Sources
 from a2pcli.errors import Problem
 
-MOST_PARTIALS = 200
+MOST_PARTIALS = 50
+"""Inclusions of one message, each counted as often as it happens."""
 
 _Refers: TypeAlias = nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport
 _PRELUDE = (nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, nodes.Macro)

@@ -32,7 +32,7 @@ def formatted(value: Any, pattern: str, locale: str) -> str:
     (``EEEE d MMMM``, ``HH:mm``)."""
     if not isinstance(value, str):
         raise Unsuitable("not a date")
-    if not isinstance(pattern, str) or len(pattern) > 100:
+    if not isinstance(pattern, str) or not 0 < len(pattern.strip()) <= 100:
         raise Unsuitable("a date's format is a short text, such as 'd MMMM'")
     if "%" in pattern:
         raise Unsuitable("a date's format is written 'd MMMM yyyy', not with %")

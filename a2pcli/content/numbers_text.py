@@ -206,6 +206,7 @@ def no_odd_spaces(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A cell for an error: quoted, cut short, and long numbers masked, as it may end in a log."""
-    masked = re.sub(r"\d(?=(?:[\s().-]*\d){4,})", "*", text) if len(re.findall(r"\d", text)) > 8 else text
+    """A cell for an error: quoted, cut short, and long numbers (dates aside) masked, as it may end in a log."""
+    long = len(re.findall(r"\d", text)) > 8 and not re.match(r"\d{1,4}([-/.])\d\d?\1\d", text)
+    masked = re.sub(r"\d(?=(?:[\s().-]*\d){4,})", "*", text) if long else text
     return repr(masked[:20] + ("…" if len(masked) > 20 else ""))

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from a2pcli.content.failures import Unsuitable
 
-LARGEST = 200_000
+LARGEST = 50_000
 """Bytes of one partial."""
 
 

@@ -21,7 +21,7 @@ from a2pcli.content.sandbox import Sandbox
 from a2pcli.content.sources import SourcePlace, Sources, shift
 from a2pcli.errors import InvalidInput, Problem, Severity, in_file_order
 
-LARGEST_SOURCE = 200_000
+LARGEST_SOURCE = 50_000
 """Characters of a template."""
 
 
