@@ -13,7 +13,7 @@ from a2pcli.sending.books import Round
 from a2pcli.sending.breaker import Breaker, sign_of
 from a2pcli.sending.options import Ended, SendOptions
 from a2pcli.sending.pace import Pace
-from a2pcli.sending.retry import RetryPolicy, decide
+from a2pcli.sending.retry import RetryPolicy, decide, pause_of
 from a2pcli.sending.tally import Tally
 
 
@@ -143,14 +143,15 @@ class RunDesk:
     def _slow_down(self, outcome: Outcome, now: float) -> None:
         """A rate answer or ``Retry-After``: everybody waits; for too long a wait the run pauses."""
         if outcome.cause is Cause.RATE:
-            wait = self._pace.refused(now, outcome.retry_after)
+            asked = None if outcome.retry_after is None else pause_of(outcome)
+            wait = self._pace.refused(now, asked)
             if self._only_rate_since is None:
                 self._only_rate_since = now
             silence = now - self._only_rate_since
             if silence > self._options.longest_hold:
                 self.end(Ended.PAUSED, why.only_rate_answers(self._gateway, silence))
         else:
-            self._pace.hold(now + (outcome.retry_after or 0.0))
+            self._pace.hold(now + pause_of(outcome))
             wait = self._pace.held(now)
         if wait > self._options.longest_hold:
             self.end(Ended.PAUSED, why.hold_too_long(self._gateway, wait))

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from a2pcli.errors import GatewayUnusable, LedgerError, Problem
+from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, Problem
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, now_ms
@@ -59,11 +59,13 @@ async def send_run(
     """Send what the run still has planned, and say how it ended.
 
     Opens the gateway and closes it; holds the run's lock meanwhile. Raises ``RunBusy`` where another process
-    has it, ``InvalidInput`` from a gateway whose settings cannot work, ``LedgerError`` when the ledger no
+    has it, ``InvalidInput`` for a gateway that cannot do what the run needs, ``LedgerError`` when the ledger no
     longer takes what happens (what was in flight is ``unknown`` at the next start). A gateway that cannot be
     used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC
     milliseconds.
     """
+    if run.channel not in gateway.capabilities.channels:
+        raise InvalidInput(why.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
     with sender_lock(ledger, run):
         books = Books(ledger, run, gateway.name, clock)
         try:

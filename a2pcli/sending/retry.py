@@ -21,6 +21,18 @@ from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 _FINAL = frozenset({Cause.PERMANENT, Cause.CONTENT, Cause.OPTED_OUT, Cause.COUNTRY})
 
 
+LONGEST_PAUSE = 7 * 86_400.0
+"""Seconds; a gateway that asks for more means "not now" all the same."""
+
+
+def pause_of(outcome: Outcome) -> float:
+    """The seconds of ``Retry-After``, 0 without; whatever number a gateway makes of it."""
+    asked = outcome.retry_after
+    if asked is None or not asked > 0:  # NaN is not
+        return 0.0
+    return min(asked, LONGEST_PAUSE)
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Backoff in seconds: ``base`` doubled with each attempt, at most ``longest``, jittered."""
@@ -67,9 +79,9 @@ def decide(outcome: Outcome, attempts: int, policy: RetryPolicy, chance: Callabl
         return Decision(State.PLANNED, outcome, counted=False)
     wait = policy.backoff(attempts, chance())
     if outcome.cause is Cause.RATE:
-        return Decision(State.PLANNED, outcome, due_in=outcome.retry_after or 0.0, counted=False)
+        return Decision(State.PLANNED, outcome, due_in=pause_of(outcome), counted=False)
     if attempts >= policy.max_attempts:
         last = outcome.detail or "a temporary error"
         given_up = f"given up after {attempts} attempts; the last answer: {last}"
         return Decision(State.REJECTED, replace(outcome, verdict=Verdict.REJECTED, detail=given_up))
-    return Decision(State.PLANNED, outcome, due_in=max(wait, outcome.retry_after or 0.0))
+    return Decision(State.PLANNED, outcome, due_in=max(wait, pause_of(outcome)))

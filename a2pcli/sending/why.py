@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,6 +13,12 @@ from a2pcli.messages import Cause, Outcome
 CHANGED_ELSEWHERE = "changed-elsewhere"
 
 _GO_ON = "run the same command again to go on; nobody gets it twice"
+
+
+def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
+    """The gateway cannot send what the run is."""
+    text = f"gateway {gateway} cannot send {channel}"
+    return Problem(text, hint=f"it can send {', '.join(sorted(can))}", code="gateway-channel")
 
 
 def interrupted(*, hard: bool) -> Problem:

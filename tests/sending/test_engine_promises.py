@@ -432,6 +432,27 @@ def test_rate_answers_never_use_up_attempts(ledger: Ledger) -> None:
     assert rows[0]["attempts"] == 1
 
 
+@pytest.mark.parametrize("asked", [float("nan"), float("inf"), -5.0, 1e300])
+def test_a_senseless_retry_after_breaks_nothing(ledger: Ledger, asked: float) -> None:
+    gateway = ScriptedGateway(
+        lambda _m, n: (
+            not_sent((Cause.RATE, Cause.TEMPORARY)[n % 2], "429", asked) if n in (20, 31) else ACCEPTED
+        )
+    )
+    run = plan_run(ledger, 60)
+    result, _ = send_in_no_time(ledger, run, gateway)
+    found = states(ledger, run)
+    assert found["accepted"] + found.get("planned", 0) == 60
+    assert result.ended is (Ended.PAUSED if asked > 0 else Ended.FINISHED)
+
+
+def test_a_gateway_that_cannot_send_the_runs_channel_is_refused(ledger: Ledger) -> None:
+    run, gateway = plan_run(ledger, 3, channel="mms"), ScriptedGateway()
+    with pytest.raises(InvalidInput, match="cannot send mms"):
+        send_in_no_time(ledger, run, gateway)
+    assert ledger.run(run.id).state == RunState.PLANNED
+
+
 # -- budget and hours -------------------------------------------------------------------------------
 
 
