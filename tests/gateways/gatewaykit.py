@@ -111,6 +111,7 @@ class Counterpart:
         self.answer = answer
         self.received: list[Received] = []
         self.connections = 0
+        self.closed = 0
         self._tls = tls
         self._idle = idle
         self._ready = threading.Event()
@@ -160,6 +161,9 @@ class Counterpart:
         finally:
             self._tasks.discard(task)
             writer.close()
+            with suppress(ConnectionError, ssl.SSLError, asyncio.CancelledError):
+                await writer.wait_closed()
+            self.closed += 1
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         count = 0

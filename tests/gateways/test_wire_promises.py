@@ -144,11 +144,16 @@ FAILURES = {
 }
 
 
+def patience(failure: str) -> float:
+    """Short where it must run out; elsewhere long, for a machine that is busy with other things."""
+    return 0.3 if failure in ("hang", "dribble") else 30.0
+
+
 @pytest.mark.parametrize("failure", list(FAILURES))
 def test_what_fails_after_the_request_left_may_have_been_sent(failure: str) -> None:
     answer, code = FAILURES[failure]
     with Counterpart(answer) as there:
-        (end,) = send(ENGINES["wire"], post(there.url, seconds=0.3))
+        (end,) = send(ENGINES["wire"], post(there.url, seconds=patience(failure)))
     assert isinstance(end, MaybeSent)
     assert end.code == code
     assert len(there.received) == 1
@@ -156,9 +161,10 @@ def test_what_fails_after_the_request_left_may_have_been_sent(failure: str) -> N
 
 @pytest.mark.parametrize("failure", list(FAILURES))
 def test_httpx_knows_the_same_failures(failure: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpx_engine, "CONNECT_TIMEOUT", 0.3)
+    if failure == "dribble":
+        monkeypatch.setattr(httpx_engine, "CONNECT_TIMEOUT", 1.0)
     with Counterpart(FAILURES[failure][0]) as there:
-        (end,) = send(ENGINES["httpx"], post(there.url, seconds=0.3))
+        (end,) = send(ENGINES["httpx"], post(there.url, seconds=patience(failure)))
     assert isinstance(end, MaybeSent)
     assert len(there.received) == 1
 
@@ -186,7 +192,8 @@ def test_a_connection_that_the_server_closed_while_idle_costs_nothing(make: Call
             statuses = []
             for _ in range(4):
                 statuses.append((await engine.send(post(there.url))).status)
-                await asyncio.sleep(0.15)
+                while there.closed < there.connections:
+                    await asyncio.sleep(0.01)
             return statuses
 
         assert run(make, work) == [201] * 4
@@ -200,8 +207,9 @@ def test_a_server_that_closes_after_each_answer_without_saying_so_costs_nothing(
         statuses = []
         for _ in range(30):
             statuses.append((await engine.send(post(there.url))).status)
-            # Lets the server close; nothing on this side has looked at the socket since.
-            threading.Event().wait(0.01)
+            # Lets the server close, while nothing on this side looks at the socket.
+            while there.closed < there.connections:
+                threading.Event().wait(0.001)
         return statuses
 
     with Counterpart(reply(keep=False)) as there:
@@ -518,7 +526,7 @@ def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_several_addresses_are_tried_and_the_good_one_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Counterpart(reply(keep=False)) as there:
+    with Counterpart(reply(headers={"Connection": "close"}, keep=False)) as there:
 
         async def addresses(self: Dialer, key: tuple[str, int]) -> list[str]:
             found = ["127.0.0.9", "127.0.0.1"]
