@@ -78,7 +78,7 @@ def test_a_gateway_down_then_up_and_intents_left_by_a_crash(ledger: Ledger) -> N
     assert result.ended is Ended.PAUSED
     assert states(ledger, run) == {"planned": 280, "unknown": 20}
     later = ScriptedGateway()
-    result = send(ledger, run, later)
+    result, _ = send_in_no_time(ledger, run, later)
     assert result.ended is Ended.FINISHED
     assert states(ledger, run) == {"accepted": 280, "unknown": 20}
     assert len(later.got) == 280
