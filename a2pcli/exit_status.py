@@ -24,3 +24,5 @@ class ExitStatus(IntEnum):
     """Another sender holds the run."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    OUTPUT_CLOSED = 141
+    """Whoever read the output stopped reading (`| head`)."""

@@ -21,13 +21,12 @@ os.environ.update(COLUMNS="100", NO_COLOR="1", TERM="dumb")
 def cli_page() -> str:
     from typer.testing import CliRunner
 
-    from a2pcli.cli.main import COMMANDS, build_app
+    from a2pcli.cli.app import COMMANDS, build_app
 
     runner = CliRunner()
-    app = build_app()
     pages = ["# Command line", "", "Every command's `--help`, as the program prints it.", ""]
     for path in [(), *((name,) for name in COMMANDS)]:
-        pages += list(_help_pages(runner, app, path))
+        pages += list(_help_pages(runner, build_app(path), path))
     return "\n".join(pages).rstrip() + "\n"
 
 

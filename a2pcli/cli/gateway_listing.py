@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from a2pcli.cli.asking import confirm
 from a2pcli.cli.gateway_lines import Line, gateway_lines
 from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.problems import show_problems
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
-from a2pcli.errors import GatewayUnusable, InvalidInput, Problem, Refused, UsageError
+from a2pcli.errors import GatewayUnusable, InvalidInput, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.gateways.base import Capabilities, Gateway, Health
 from a2pcli.gateways.registry import BUILT_IN, available, create
@@ -138,15 +138,9 @@ def _message(settings: LoadedSettings, asked: GatewayTest) -> Message:
 def _ask(asked: GatewayTest, message: Message) -> None:
     if asked.yes:
         return
-    if not sys.stdin.isatty():
-        raise Refused(
-            Problem("nothing was sent: there is no terminal to ask on", hint="--yes sends the test")
-        )
     parts = "1 part" if message.parts == 1 else f"{message.parts} parts"
-    sys.stderr.write(f"Send one test message ({parts}) to {message.to} through {asked.name}? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Refused("nothing was sent")
+    question = f"Send one test message ({parts}) to {message.to} through {asked.name}?"
+    confirm(question, refused="nothing was sent", without_terminal="--yes sends the test")
 
 
 async def _try(gateway: Gateway, message: Message | None) -> tuple[Health, Outcome | None]:

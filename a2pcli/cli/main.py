@@ -1,103 +1,114 @@
-"""The entry point: which command lives in which module, and how an error becomes an exit status.
+"""The entry point: runs a command, and turns however it ends into an exit status and a plain sentence.
 
-Only the module of the command that was asked for is imported; ``a2pcli --help`` needs none of them. So the
-first screen stays instant however heavy a command is.
+Nothing is imported here that takes time: from the first moment on Ctrl-C ends in a status, not in a traceback.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
-import typer
-
-from a2pcli import __version__
 from a2pcli.errors import A2PError
 from a2pcli.exit_status import ExitStatus
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("init", "Make a starter project that runs at once."),
-    "check": ("check", "Find every problem of campaigns, settings, templates and contacts."),
-    "preview": ("preview", "See a message as the person sees it."),
-    "plan": ("plan", "See exactly who gets what, and at what cost; freeze it in the ledger."),
-    "send": ("send", "Plan, show, ask, send. Run again, it resumes."),
-    "runs": ("runs", "List the runs in the ledger."),
-    "report": ("report", "Account for every row of a run."),
-    "explain": ("explain", "Why someone got a message, did not, or will."),
-    "reconcile": ("reconcile", "Settle messages whose outcome is unknown."),
-    "optout": ("optout", "Keep the suppression list."),
-    "contacts": ("contacts", "Check a contacts file."),
-    "count": ("count", "Count encoding, units and parts of a text."),
-    "gateways": ("gateways", "List gateways; test one."),
-    "schema": ("schema", "Print the JSON Schema of campaign or settings files."),
-}
-"""Command name: module in ``a2pcli.cli`` (which has ``register(app)``), and the line ``--help`` shows."""
-
-
-def _version(shown: bool) -> None:
-    if shown:
-        typer.echo(f"a2pcli {__version__}")
-        raise typer.Exit
-
-
-def _root(
-    version: bool = typer.Option(
-        False, "--version", help="Show the version.", callback=_version, is_eager=True
-    ),
-) -> None:
-    """Bulk messaging campaigns: plan exactly, send once to each, account for every row.
-
-    Start with:  a2pcli init my-campaigns
-    """
-
-
-def build_app(asked: Sequence[str] | None = None) -> typer.Typer:
-    """The Typer app: the commands named in ``asked`` (default: all) for real, a bare line for the others."""
-    app = typer.Typer(
-        name="a2pcli",
-        callback=_root,
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
-    for name, (module, line) in COMMANDS.items():
-        if asked is None or name in asked:
-            import_module(f"a2pcli.cli.{module}").register(app)
-        else:
-            app.command(name, help=line)(_nothing)
-    return app
-
-
-def _nothing() -> None:
-    """Stands for a command whose module this call does not need."""
-
-
-def _asked(arguments: Sequence[str]) -> list[str] | None:
-    """The command the arguments name; all of them for shell completion and for mistyped names."""
-    if any(key.startswith("_A2PCLI_") for key in os.environ):
-        return None
-    words = [word for word in arguments if not word.startswith("-")]
-    if words and words[0] not in COMMANDS:
-        return None
-    return words[:1]
+CANNOT = (
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC,
+    errno.EPERM, errno.EROFS,
+)  # fmt: skip
+"""What an operating system refuses for reasons that are not ours: no defect of the program."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Nothing a user does ends in a traceback."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    from a2pcli.cli.streams import interruptible, ready_streams
+
+    ready_streams()
+    with interruptible():
+        status = _status(list(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(status)
+
+
+def _status(arguments: list[str]) -> int:
     try:
-        status: Any = build_app(_asked(arguments))(args=arguments, standalone_mode=True, prog_name="a2pcli")
+        status = _command(arguments)
+        sys.stdout.flush()
+        return status
     except A2PError as error:
         from a2pcli.cli.problems import show_error
 
-        sys.exit(show_error(error))
+        return show_error(error)
     except KeyboardInterrupt:
-        sys.exit(ExitStatus.INTERRUPTED)
-    sys.exit(status)
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return ExitStatus.OUTPUT_CLOSED
+    except Exception as error:
+        return _told(error)
+
+
+def _command(arguments: list[str]) -> int:
+    from a2pcli.cli.app import asked_for, build_app
+
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    app = build_app(asked_for(arguments))
+    try:
+        # Not standalone: there it would swallow a closed pipe, and give it the status of a defect.
+        return int(app(args=arguments, standalone_mode=False, prog_name="a2pcli") or 0)
+    except Exception as error:
+        if not hasattr(error, "exit_code"):
+            raise
+        from a2pcli.cli.usage import show_usage
+
+        return show_usage(error)
+
+
+def _told(error: Exception) -> int:
+    """A sentence about an error that nobody expected. What it says must hold no number and no secret, so of a
+    defect only the kind and the place are told."""
+    from a2pcli.cli.output import say
+
+    if os.environ.get("A2PCLI_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, MemoryError):
+        say("there is not enough memory")
+        return ExitStatus.INVALID
+    if isinstance(error, OSError) and error.errno in CANNOT:
+        _let_go_of_stdout()
+        say(f"cannot go on: {error.strerror}" + (f": {error.filename}" if error.filename else ""))
+        return ExitStatus.INVALID
+    say(
+        f"this is a defect of a2pcli, please report it: {type(error).__name__} at {_place(error)}"
+        " (A2PCLI_DEBUG=1 shows more)"
+    )
+    return ExitStatus.INTERNAL
+
+
+def _place(error: Exception) -> str:
+    """``plan.py:81``: the innermost line of ours."""
+    place, trace = "an unknown place", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if f"{os.sep}a2pcli{os.sep}" in file:
+            place = f"{os.path.basename(file)}:{trace.tb_lineno}"  # noqa: PTH119 - no import for a name
+        trace = trace.tb_next
+    return place
+
+
+def _let_go_of_stdout() -> None:
+    """What is still in the buffer cannot be written, and Python would try once more at its end."""
+    stdout: Any = sys.stdout
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stdout.fileno())
+        os.close(nothing)
+    except (OSError, ValueError):  # not a file of the system: a test's
+        return
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,8 +30,15 @@ def printable(text: str) -> str:
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document a command prints with ``--json``."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+    """The one JSON document a command prints with ``--json``. Valid whatever the encoding: what it lacks, and
+    the halves of broken characters, are written as JSON escapes."""
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeError, LookupError):
+        text = json.dumps(document, ensure_ascii=True, indent=2, default=str)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def stdout_console() -> Console:
@@ -61,14 +69,27 @@ def show(screen: Any, *, stderr: bool = False) -> None:
 
     console = stderr_console() if stderr else stdout_console()
     if console.is_terminal:
-        console.print(Harmless())
+        with suppress(OSError) if stderr else nullcontext():
+            console.print(Harmless())
         return
     with console.capture() as captured:
         console.print(Harmless())
-    lines = [line.rstrip() for line in captured.get().splitlines()]
-    print("\n".join(lines), file=sys.stderr if stderr else sys.stdout)
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    if stderr:
+        tell(text)
+    else:
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def say(text: str) -> None:
     """One plain line on stderr."""
-    print(printable(text), file=sys.stderr)
+    tell(printable(text) + "\n")
+
+
+def tell(text: str) -> None:
+    """Write to stderr, as it is. That nobody can be told must never stop what is under way: a closed terminal,
+    a full disk under a log."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
-from a2pcli.cli.output import printable
+from a2pcli.cli.output import say
 from a2pcli.errors import A2PError, Problem, in_file_order
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
     """Print every problem to stderr, in file order."""
     for problem in in_file_order(problems):
-        print(printable(str(problem)), file=sys.stderr)
+        say(str(problem))
 
 
 def show_error(error: A2PError) -> int:

@@ -6,6 +6,11 @@ import sys
 import time
 from types import TracebackType
 
+from a2pcli.cli.output import tell
+
+ERASE = "\r\x1b[2K"
+"""To the start of the line, and the line empty."""
+
 
 class RowCounter:
     """Shows how many rows are done. Silent for small work (``shown`` false)."""
@@ -32,10 +37,9 @@ class RowCounter:
         text = f"{self._what}: {rows:,} rows, {rate:,.0f} rows/s"
         self._written = True
         if self._terminal:
-            sys.stderr.write(f"\r\x1b[2K{text}")
-            sys.stderr.flush()
+            tell(f"{ERASE}{text}")
         else:
-            print(text, file=sys.stderr)
+            tell(f"{text}\n")
 
     def __enter__(self) -> RowCounter:
         return self
@@ -44,5 +48,4 @@ class RowCounter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._written and self._terminal:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+            tell(ERASE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from a2pcli.cli.asking import confirm
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.output import print_json, show
 from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
 from a2pcli.contacts.phones import PhonePolicy, normalise
-from a2pcli.errors import Problem, Refused, UsageError
+from a2pcli.errors import UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import ROWS_PER_RUN
@@ -116,21 +116,12 @@ def _confirm(run: Run, request: ReconcileRequest, count: int) -> None:
     """Ask. What is called not sent, and was, is sent twice: that is the user's to decide, with open eyes."""
     if request.yes:
         return
-    if not sys.stdin.isatty():
-        raise Refused(
-            Problem(
-                "nothing was settled: there is no terminal to ask on", hint="--yes settles without asking"
-            )
-        )
     word = f"{count:,} unknown message{'' if count == 1 else 's'} of run {run.id}"
     if request.sent:
         question = f"Count {word} as accepted?"
     else:
         question = f"Plan {word} again? Whoever has it already will get it twice."
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Refused("nothing was settled")
+    confirm(question, refused="nothing was settled", without_terminal="--yes settles without asking")
 
 
 def user() -> str:

@@ -50,7 +50,6 @@ def send(
     5 the gateway cannot be used (run paused), 6 over budget or refused, 7 another sender holds
     the run, 130 interrupted.
     """
-    from a2pcli.cli.sending import SendRequest, send_campaign, send_one_test
     from a2pcli.errors import UsageError
 
     if campaign is None and plan is None:
@@ -60,11 +59,15 @@ def send(
             "--plan ID sends a plan as it was approved; it takes no other choice of what is sent"
         )
     if campaign is not None and test_to is not None:
+        from a2pcli.cli.one_test import send_one_test
+
         send_one_test(campaign, test_to, ledger, yes=yes, as_json=as_json)
     elif campaign is not None and dry_run:
         from a2pcli.cli.plan import show_plan
 
         show_plan(campaign, None, limit, max_cost, occurrence, ledger, as_json)
     else:
+        from a2pcli.cli.sending import SendRequest, send_campaign
+
         request = SendRequest(campaign, plan, yes, limit, max_cost, occurrence, concurrency, ledger, as_json)
         raise typer.Exit(send_campaign(request))

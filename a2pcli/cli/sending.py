@@ -10,24 +10,27 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.cli.asking import confirm
 from a2pcli.cli.campaigns import Opened, gateway_name, opened, plan_with_progress, prepared
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import open_ledger
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.plan import check_budget
-from a2pcli.cli.plan_view import money, plan_screen
+from a2pcli.cli.plan_view import campaign_argument, money, plan_screen
 from a2pcli.cli.run_view import result_document, result_screen
 from a2pcli.cli.send_progress import SendProgress
-from a2pcli.config.load import LoadedSettings, Rate, gateway_settings, load_settings
+from a2pcli.config.load import LoadedSettings, Rate, gateway_settings, load_campaign, load_settings
 from a2pcli.errors import InvalidInput, Problem, Refused, UsageError
 from a2pcli.exit_status import ExitStatus
-from a2pcli.ledger.records import RESUMABLE, Run, RunState
+from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.records import SENDABLE, Run, RunState, Totals
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Ended, SendOptions, SendResult
 from a2pcli.sending.signals import stop_on_signals
 from a2pcli.sending.stop import StopRequest
 
 if TYPE_CHECKING:
+    from a2pcli.gateways.base import Gateway
     from a2pcli.ledger.store import Ledger
 
 
@@ -48,43 +51,68 @@ class SendRequest:
 
 def send_campaign(request: SendRequest) -> ExitStatus:
     """Send a campaign or an approved plan; gives the exit status."""
+    check_budget(request.max_cost)
     if request.plan is not None:
         return _send_approved(request, request.plan)
     assert request.campaign is not None
-    check_budget(request.max_cost)
     with opened(request.campaign, request.ledger) as work:
-        configured_gateway(work.settings, gateway_name(work.loaded, work.settings))  # tell its mistakes first
+        gateway = configured_gateway(work.settings, gateway_name(work.loaded, work.settings))
         run = _resumable(work, request)
         if run is None:
             run = _planned(work, request)
             if run is None:
                 return ExitStatus.OK
         else:
+            if run.gateway != gateway.name:  # it goes on as it was planned
+                gateway = configured_gateway(work.settings, run.gateway)
             _show_resumed(work.ledger, run, request)
             _confirm(request, work.ledger, run)
-        return _send(work.ledger, work.settings, run, request)
+        return _send(work.ledger, work.settings, run, gateway, request)
 
 
 def _send_approved(request: SendRequest, plan: str) -> ExitStatus:
+    """Send the plan that was approved. Naming it is the approval where nobody can be asked."""
     start = request.campaign or Path.cwd()
     with open_ledger(request.ledger, start) as ledger:
         run = ledger.run(plan)
-        over = run.summary.get("over_budget")
-        if run.state == RunState.PLANNED and over:
-            raise Refused(f"plan {run.id} is over budget: {over}")
-        if run.state == RunState.FINISHED:
-            say(f"run {run.id} is finished: nothing left to do")
+        _check_sendable(run, request)
+        if run.state == RunState.FINISHED and not ledger.totals(run).count("planned", "submitting"):
+            return _say_it_is_done(ledger, run, request)
         if request.campaign is None and run.campaign_file:
             start = Path(run.campaign_file)
         settings = load_settings(start if start.exists() else Path.cwd())
-        if run.state in RESUMABLE:
+        gateway = configured_gateway(settings, run.gateway)
+        if run.state == RunState.PLANNED:
+            _show_plan(run, request)
+            _warn_if_changed(run)
+        else:
             _show_resumed(ledger, run, request)
-        elif not request.as_json:
-            show(plan_screen(run, next_step=False))
-        _warn_if_changed(run)
-        if sys.stdin.isatty():  # naming the plan is the approval where nobody can be asked
+        if sys.stdin.isatty():
             _confirm(request, ledger, run)
-        return _send(ledger, settings, run, request)
+        return _send(ledger, settings, run, gateway, request)
+
+
+def _check_sendable(run: Run, request: SendRequest) -> None:
+    """Refuse a plan that may not be sent, or that is of another campaign than the one that is named."""
+    if run.state not in SENDABLE:
+        why = f": {run.state_reason}" if run.state_reason else ""
+        hint = "make a new one with `a2pcli plan`"
+        raise UsageError(Problem(f"plan {run.id} is {run.state}{why}; it cannot be sent", hint=hint))
+    over = run.summary.get("over_budget")
+    if run.state == RunState.PLANNED and over:
+        raise Refused(f"plan {run.id} is over budget: {over}")
+    if (
+        request.campaign is not None
+        and (named := load_campaign(request.campaign).campaign.name) != run.campaign
+    ):
+        raise UsageError(f"plan {run.id} is of campaign {run.campaign}, and {request.campaign} is {named}")
+
+
+def _say_it_is_done(ledger: Ledger, run: Run, request: SendRequest) -> ExitStatus:
+    say(f"run {run.id} is finished: nothing left to do")
+    if request.as_json:
+        print_json({"run": run.id, "ended": "nothing-to-do"})
+    return _status_of(ledger.totals(run))
 
 
 def _resumable(work: Opened, request: SendRequest) -> Run | None:
@@ -110,7 +138,10 @@ def _planned(work: Opened, request: SendRequest) -> Run | None:
     if not made.recipients:
         if already:
             work.ledger.discard_plan(run)
-            say(f"nothing left to do: {already:,} already have it, and nobody new is in the contacts")
+            rows = (
+                "1 row is of somebody who has" if already == 1 else f"{already:,} rows are of people who have"
+            )
+            say(f"nothing left to do: {rows} it already, and nobody new is in the contacts")
         else:
             _show_plan(run, request)
             say("nobody gets a message: nothing to send")
@@ -149,20 +180,31 @@ def _confirm(request: SendRequest, ledger: Ledger, run: Run) -> None:
     """Ask. Without a terminal and without --yes nothing is sent."""
     if request.yes:
         return
-    if not sys.stdin.isatty():
-        raise Refused(
-            Problem(
-                "nothing was sent: there is no terminal to ask on",
-                hint=f"--yes sends without asking; --plan {run.id} sends exactly this plan",
-            )
-        )
-    count = ledger.totals(run).count("planned")
-    cost = " + ".join(f"{money(nano)} {currency}" for currency, nano in run.summary.get("cost", {}).items())
-    about = f" for {cost}" if cost and run.state == RunState.PLANNED else ""
-    sys.stderr.write(f"Send {count:,} messages through {run.gateway}{about}? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Refused(Problem("nothing was sent", hint=f"the plan stays: a2pcli send --plan {run.id}"))
+    if sys.stdin.isatty():
+        with sender_lock(ledger, run):  # nobody is asked about what another process is sending
+            count = ledger.totals(run).count("planned")
+    else:
+        count = 0
+    messages = "1 message" if count == 1 else f"{count:,} messages"
+    confirm(
+        f"Send {messages} through {run.gateway}{_price(run)}?",
+        refused="nothing was sent",
+        without_terminal=f"--yes sends without asking; --plan {run.id} sends exactly this plan",
+        kept=f"the plan stays: a2pcli send{campaign_argument(run)} --plan {run.id}",
+    )
+
+
+def _price(run: Run) -> str:
+    """`` for 12.00 GBP + 3 at an unknown price``; nothing for a run that was sent in part."""
+    if run.state != RunState.PLANNED:
+        return ""
+    pieces = [f"{money(nano)} {currency}" for currency, nano in run.summary.get("cost", {}).items()]
+    unpriced = run.summary.get("unpriced", 0)
+    if unpriced and not pieces:
+        return " at an unknown price"
+    if unpriced:
+        pieces.append(f"{unpriced:,} at an unknown price")
+    return " for " + " + ".join(pieces) if pieces else ""
 
 
 def _changed(run: Run) -> bool:
@@ -183,11 +225,13 @@ def _warn_if_changed(run: Run) -> None:
         )
 
 
-def _send(ledger: Ledger, settings: LoadedSettings, run: Run, request: SendRequest) -> ExitStatus:
-    gateway = configured_gateway(settings, run.gateway)
-    options = _options(run, gateway_settings(settings, run.gateway), request)
+def _send(
+    ledger: Ledger, settings: LoadedSettings, run: Run, gateway: Gateway, request: SendRequest
+) -> ExitStatus:
+    block = gateway_settings(settings, run.gateway)
+    options = _options(run, block, request)
     stop = StopRequest()
-    quiet = run.gateway == "console"
+    quiet = block.get("type", run.gateway) == "console"  # it writes where the bar would be
     shown: Any = nullcontext(lambda progress: None) if quiet else SendProgress(run)
     with shown as on_progress, stop_on_signals(stop, _heard):
         result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress))
@@ -226,59 +270,15 @@ STATUS = {
 def _say_how_it_ended(ledger: Ledger, run: Run, result: SendResult, request: SendRequest) -> ExitStatus:
     run = ledger.run(run.id)
     totals = ledger.totals(run)
-    if request.as_json:
-        print_json(result_document(run, totals, result))
-    else:
-        show(result_screen(run, totals, result))
-    if result.ended in STATUS:
-        return STATUS[result.ended]
+    try:
+        if request.as_json:
+            print_json(result_document(run, totals, result))
+        else:
+            show(result_screen(run, totals, result))
+    except OSError as error:  # what was sent is sent: the status tells of it, whoever reads the output or not
+        say(f"the result could not be shown: {error.strerror} (a2pcli report {run.id})")
+    return STATUS[result.ended] if result.ended in STATUS else _status_of(totals)
+
+
+def _status_of(totals: Totals) -> ExitStatus:
     return ExitStatus.FINISHED_WITH_FAILURES if totals.count("rejected", "unknown") else ExitStatus.OK
-
-
-def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
-    """Render the first recipient's message and send it to ``number``: marked as a test, counted nowhere."""
-    from a2pcli.cli.plan_view import bubble, facts_of
-    from a2pcli.contacts.phones import normalise
-    from a2pcli.messages import Message, Verdict
-    from a2pcli.planning.preview import first, preview
-    from a2pcli.sending.testing import send_test
-
-    with opened(campaign, ledger, plan=False) as work:
-        ready = prepared(work)
-        mine = normalise(number, ready.job.policy)
-        if mine.number is None:
-            raise UsageError(
-                f"--test-to {number}: {mine.reason}" + (f" ({mine.detail})" if mine.detail else "")
-            )
-        rows = preview(ready, first(1))
-        if not rows:
-            raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
-        row = rows[0].row
-        if not as_json:
-            title = f"test to {mine.number}, as line {row['line']:,} would get it"
-            show(bubble(row["body"], title, facts_of(row)))
-        if not yes and not sys.stdin.isatty():
-            raise Refused(
-                Problem("nothing was sent: there is no terminal to ask on", hint="--yes sends the test")
-            )
-        if not yes:
-            sys.stderr.write(f"Send this one test message through {ready.job.gateway}? [y/N] ")
-            sys.stderr.flush()
-            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                raise Refused("nothing was sent")
-        job = ready.job
-        message = Message(
-            id=0, reference="", to=mine.number, body=row["body"], channel=job.channel, sender=job.sender,
-            country=mine.country, parts=row["parts"], media=job.media,
-        )  # fmt: skip
-        gateway = configured_gateway(work.settings, job.gateway)
-        outcome = asyncio.run(send_test(work.ledger, None, gateway, message))
-    if as_json:
-        print_json({"test": True, "to": mine.number, "verdict": outcome.verdict, "code": outcome.code,
-                    "detail": outcome.detail, "gateway_id": outcome.gateway_id})  # fmt: skip
-    else:
-        say(f"test {outcome.verdict}" + (f": {outcome.detail}" if outcome.detail else ""))
-    if outcome.verdict is not Verdict.ACCEPTED:
-        from a2pcli.errors import GatewayUnusable
-
-        raise GatewayUnusable(f"the test message was not accepted ({outcome.code or outcome.cause})")

@@ -10,12 +10,13 @@ import os
 import pickle
 import signal
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._job_file: str | None = None
+        self._busy = False
         self._pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start)
         self._pool.submit(_import_everything)
 
@@ -52,6 +54,7 @@ class Workers:
         with tempfile.NamedTemporaryFile(prefix="a2pcli-job-", delete=False) as file:
             pickle.dump(job, file, protocol=5)
         self._job_file = file.name
+        self._busy = True
         ahead: deque[Future[pd.DataFrame]] = deque()
         try:
             for chunk in chunks:
@@ -60,6 +63,7 @@ class Workers:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+            self._busy = False
         except BrokenProcessPool as error:
             raise LedgerError(
                 "a planning process died, most likely for want of memory; nothing was sent"
@@ -68,6 +72,9 @@ class Workers:
     def close(self) -> None:
         """Stop the processes; work under way is thrown away."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._busy:  # nobody waits for the chunks under way, and Ctrl-C should not either
+            for process in active_children():
+                process.terminate()
         if self._job_file is not None:
             Path(self._job_file).unlink(missing_ok=True)
 
@@ -82,6 +89,23 @@ class Workers:
 
 def _start() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+_opened: list[str] = []
+"""The job files this process has read."""
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot stop its workers, and they would wait for its next chunk for ever: each
+    holds both ends of the queue, so they never see it close."""
+    parent = parent_process()
+    if parent is None:
+        return
+    parent.join()
+    for job_file in _opened:
+        Path(job_file).unlink(missing_ok=True)
+    os._exit(1)
 
 
 def _import_everything() -> None:
@@ -92,6 +116,7 @@ def _import_everything() -> None:
 def _compiled(job_file: str) -> Compiled:
     from a2pcli.planning.job import Compiled
 
+    _opened.append(job_file)
     with Path(job_file).open("rb") as file:
         return Compiled(pickle.load(file))  # our own file, written a moment ago with mode 0600
 

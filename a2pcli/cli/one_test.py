@@ -1,0 +1,77 @@
+"""``send --test-to``: one real row to one's own number, marked as a test and counted nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from a2pcli.cli.asking import confirm
+from a2pcli.cli.campaigns import opened, prepared
+from a2pcli.cli.gateway_choice import configured_gateway
+from a2pcli.cli.output import print_json, say, show
+from a2pcli.cli.plan_view import bubble, facts_of
+from a2pcli.contacts.phones import normalise
+from a2pcli.errors import GatewayUnusable, UsageError
+from a2pcli.messages import Message, Outcome, Verdict
+from a2pcli.planning.prepare import Prepared
+from a2pcli.planning.preview import PreviewedRow, first, preview
+from a2pcli.sending.testing import send_test
+
+
+def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
+    """Render the first recipient's message and send it to ``number``."""
+    with opened(campaign, ledger, plan=False) as work:
+        ready = prepared(work)
+        gateway = configured_gateway(work.settings, ready.job.gateway)
+        mine = normalise(number, ready.job.policy)
+        if mine.number is None:
+            raise UsageError(
+                f"--test-to {number}: {mine.reason}" + (f" ({mine.detail})" if mine.detail else "")
+            )
+        rows = preview(ready, first(1))
+        if not rows:
+            raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
+        message = _message(ready, rows[0], mine.number, mine.country)
+        title = f"test to {mine.number}, as line {rows[0].row['line']:,} would get it"
+        show(bubble(message.body, title, facts_of(rows[0].row)), stderr=as_json)
+        if not yes:
+            confirm(
+                f"Send this one test message through {ready.job.gateway}?",
+                refused="nothing was sent",
+                without_terminal="--yes sends the test",
+            )
+        outcome = asyncio.run(send_test(work.ledger, None, gateway, message))
+    _tell(message, outcome, as_json)
+    if outcome.verdict is not Verdict.ACCEPTED:
+        raise GatewayUnusable(f"the test message was not accepted ({outcome.code or outcome.cause})")
+
+
+def _message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
+    job, row = ready.job, one.row
+    return Message(
+        id=0,
+        reference="",
+        to=number,
+        body=row["body"],
+        channel=job.channel,
+        sender=job.sender,
+        country=country,
+        parts=row["parts"],
+        media=job.media,
+    )
+
+
+def _tell(message: Message, outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "test": True,
+                "to": message.to,
+                "verdict": outcome.verdict,
+                "code": outcome.code,
+                "detail": outcome.detail,
+                "gateway_id": outcome.gateway_id,
+            }
+        )
+    else:
+        say(f"test {outcome.verdict}" + (f": {outcome.detail}" if outcome.detail else ""))

@@ -1,0 +1,69 @@
+"""The three streams and the signals of the process, made ready before a command runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+def ready_streams() -> None:
+    """Make sure that the streams are there and take every character.
+
+    A stream that was closed (``2>&-``) leads nowhere from now on. Left closed, its number would go to the next
+    file that is opened, and what is meant for the screen would be written into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            _open_nowhere(number, name)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a screen that lacks a letter shows its code
+            reconfigure(errors="backslashreplace")
+
+
+def _open_nowhere(number: int, name: str) -> None:
+    opened = os.open(os.devnull, os.O_RDWR)
+    if opened != number:
+        os.dup2(opened, number)
+        os.close(opened)
+    setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While this is on, Ctrl-C, ``kill`` and a closed terminal unwind what is under way, once.
+
+    What comes while it unwinds is ignored, so that a half-made plan is taken back whole; the third signal ends the
+    process at once, for unwinding that hangs. ``send`` has its own rules while messages leave. Where others
+    handle a signal already, or it is ignored (``nohup``), it stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    before: dict[int, Any] = {}
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+        if len(heard) > 2:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        if not heard:
+            for number, handler in before.items():
+                signal.signal(number, handler)
