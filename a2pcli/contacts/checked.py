@@ -65,7 +65,7 @@ class CheckedRows:
 
     def _judged(self, frame: pd.DataFrame) -> Chunk:
         cells = _arrow(frame[self._address])
-        judged = {name: _arrow(column) for name, column in normalise_column(cells, self._policy).items()}
+        judged = {str(name): _arrow(column) for name, column in normalise_column(cells, self._policy).items()}
         own = _arrow(frame["@reason"])
         if own.null_count < len(own):
             bad = pc.is_valid(own)

@@ -23,6 +23,7 @@ ADDRESS_NAMES: dict[str, tuple[str, ...]] = {
 """Names an address column is known by, best first. The exact word `phone` always wins (a mapping makes it)."""
 ADDRESS_NAMES["mms"] = ADDRESS_NAMES["sms"]
 
+_LIKE_NUMBER = re.compile(r"\+?[\d ().-]{7,20}")
 _NOT_NAME = re.compile(r"[\W_]+")
 
 
@@ -135,26 +136,27 @@ def pick_address(columns: Columns, channel: str, path: str, line: int) -> str:
         if name in columns.duplicates and name not in columns.mapped:
             places = [str(place + 1) for place in columns.duplicates[name]]
             written = columns.header[columns.duplicates[name][0]].strip()
+            message = (
+                f"{len(places)} columns are called '{written}' (columns {', '.join(places)}), "
+                "and it is the one with the phone numbers"
+            )
             raise InvalidInput(
                 Problem(
-                    f"{len(places)} columns are called '{written}' (columns {', '.join(places)}), "
-                    "and it is the one with the phone numbers",
-                    path=path,
-                    line=line,
-                    hint="rename one of them",
-                    code="duplicate-address-column",
-                )  # fmt: skip
+                    message, path=path, line=line, hint="rename one of them", code="duplicate-address-column"
+                )
             )
         return name
-    raise InvalidInput(
-        Problem(
-            "no column with phone numbers: none is called phone, mobile, msisdn, …",
-            path=path,
-            line=line,
-            code="no-address-column",
-            hint=f"name it in the campaign, contacts: {{columns: {{phone: …}}}}; {_listing(columns.header)}",
-        )  # fmt: skip
-    )
+    if any(_LIKE_NUMBER.fullmatch(name.strip()) for name in columns.header):
+        message, hint = (
+            "the first row looks like a contact, not like a header",
+            "put a row with names above it",
+        )
+    else:
+        message = "no column with phone numbers: none is called phone, mobile, msisdn, …"
+        hint = (
+            f"name it: `columns: {{phone: …}}` in a campaign, --column in a check; {_listing(columns.header)}"
+        )
+    raise InvalidInput(Problem(message, path=path, line=line, hint=hint, code="no-address-column"))
 
 
 def _listing(header: Iterable[str]) -> str:

@@ -33,10 +33,8 @@ def detect_dialect(source: Source, sample: bytes, whole: bool, declared: str | N
     mark that opens in the header and is not closed.
     """
     start, line, told = _sep_line(sample)
-    if declared is not None:
-        candidates = [_declared(source, declared)]
-    else:
-        candidates = [told] if told else list(DELIMITERS)
+    only = _declared(source, declared) if declared is not None else told
+    candidates = [only] if only else list(DELIMITERS)
     found: list[tuple[float, int, int, Dialect]] = []
     failure: OpenQuote | None = None
     for order, delimiter in enumerate(candidates):
@@ -86,6 +84,8 @@ def _try(
             if is_blank(record.cells):
                 continue
             if header is None:
+                if not b"".join(record.cells).strip(b" \t,;|"):
+                    continue
                 header = record
             else:
                 widths[len(record.cells)] += 1

@@ -75,9 +75,8 @@ def as_text(column: pa.Array) -> pa.StringArray:
     if pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
         kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        text = column.cast(pa.string())
-    elif pa.types.is_integer(kind):
+    strings = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if any(is_string(kind) for is_string in strings) or pa.types.is_integer(kind):
         text = column.cast(pa.string())
     elif pa.types.is_null(kind):
         return pa.repeat("", len(column))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
@@ -95,9 +96,17 @@ def main_region(code: int) -> str | None:
     return regions[0] if regions else None
 
 
-def metadata_of(code: int) -> PhoneMetadata:
-    """The library's plan of a calling code's main region."""
-    return PhoneMetadata.metadata_for_region_or_calling_code(code, main_region(code))
+def metadata_of(code: int, region: str | None = None) -> Any:
+    """The library's plan of a region (default: the main one) of a calling code. Loaded when first asked for.
+
+    `Any`, because the library's types say of every field that it may be missing.
+    """
+    return PhoneMetadata.metadata_for_region_or_calling_code(code, region or main_region(code) or "")
+
+
+def region_metadata(region: str) -> Any:
+    """The library's plan of a supported region."""
+    return PhoneMetadata.metadata_for_region(region)
 
 
 @cache
@@ -120,11 +129,12 @@ def invalid_detail(code: int, length: int) -> str:
 @cache
 def writes_zero(region: str, kind: str) -> bool:
     """Whether a region writes its numbers of a type with a 0 in front (`07911 123456`)."""
-    metadata = PhoneMetadata.metadata_for_region(region)
-    if metadata is None or metadata.national_prefix != "0":
+    if region_metadata(region).national_prefix != "0":
         return False
     wanted = next(number for number, name in TYPE_NAMES.items() if name == kind)
     example = phonenumbers.example_number_for_type(region, wanted) or phonenumbers.example_number(region)
+    if example is None:
+        return False
     written = phonenumbers.format_number(example, PhoneNumberFormat.NATIONAL)
     return written.lstrip("(").startswith("0")
 
@@ -166,8 +176,9 @@ def _national(digits: str, region: str) -> Reading:
     reading = _parsed(digits, region)
     if reading.type is None:
         return _with_plus_hint(reading, digits)
-    own = PhoneMetadata.metadata_for_region(region)
-    lacks_zero = not digits.startswith("0") and not reading.repairs and writes_zero(region, reading.type)
+    own = region_metadata(region)
+    has_prefix = digits.startswith("0") or {"international-prefix", "plus-restored"} & {*reading.repairs}
+    lacks_zero = not has_prefix and writes_zero(region, reading.type)
     if not lacks_zero:
         return reading
     if reading.type not in ACCEPTED_TYPES and digits.startswith(str(own.country_code)):
@@ -194,7 +205,7 @@ def _parsed(compact: str, region: str | None) -> Reading:
         if error.error_type == error.INVALID_COUNTRY_CODE:
             return Reading(detail=UNKNOWN_CODE)
         return Reading(detail="too short to be a phone number" if "SHORT" in _name(error) else "too long")
-    code = int(number.country_code)
+    code = int(number.country_code or 0)
     national = phonenumbers.national_significant_number(number)
     country = phonenumbers.region_code_for_number(number)
     kind = TYPE_NAMES.get(phonenumbers.number_type(number)) if country else None

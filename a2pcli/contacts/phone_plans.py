@@ -18,11 +18,10 @@ import numpy.typing as npt
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
-from phonenumbers import PhoneMetadata
 
 from a2pcli.contacts import phone_fiction
 from a2pcli.contacts.phone_automaton import Automaton
-from a2pcli.contacts.phone_judge import TYPE_NAMES
+from a2pcli.contacts.phone_judge import TYPE_NAMES, metadata_of
 from a2pcli.contacts.phone_strings import Flags, Numbers, buffers, lengths, pick, replaced, starts, tail
 
 TYPES: tuple[str, ...] = ("", *TYPE_NAMES.values())
@@ -61,7 +60,7 @@ class CodePlan:
     def __init__(self, code: int) -> None:
         self.code = code
         regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
-        self.plans = [PhoneMetadata.metadata_for_region_or_calling_code(code, region) for region in regions]
+        self.plans = [metadata_of(code, region) for region in regions]
         self.regions = tuple(regions)
         self._patterns: dict[str, int] = {}
         for plan in self.plans:
@@ -187,7 +186,7 @@ class _Matched:
             return False
         return self.pattern(description.national_number_pattern)
 
-    def type(self, plan: PhoneMetadata) -> int:
+    def type(self, plan: Any) -> int:
         """`_number_type_helper`."""
         if not self.description(plan.general_desc):
             return 0
@@ -206,14 +205,15 @@ def _starting(pattern: str | None) -> str | None:
     return f"(?:{pattern.replace('$', '')})\\d*" if pattern else None
 
 
-def _not_a_length(plan: PhoneMetadata, length: Numbers) -> Flags:
+def _not_a_length(plan: Any, length: Numbers) -> Flags:
     """Lengths after stripping at which the library leaves the prefix on (the whole may be a short number)."""
     general = plan.general_desc
     fits = np.isin(length, general.possible_length) | (length > general.possible_length[-1])
-    return np.isin(length, general.possible_length_local_only) | ~fits
+    not_a_length: Flags = np.isin(length, general.possible_length_local_only) | ~fits
+    return not_a_length
 
 
-def _without_prefix(some: pa.StringArray, plan: PhoneMetadata) -> tuple[pa.StringArray, Flags]:
+def _without_prefix(some: pa.StringArray, plan: Any) -> tuple[pa.StringArray, Flags]:
     """The numbers, which may start with the national prefix, without it; and which were transformed."""
     prefix = plan.national_prefix_for_parsing
     literal = re.match(r"\d+(?=\||\Z)", prefix)

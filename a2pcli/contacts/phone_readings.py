@@ -12,9 +12,8 @@ import numpy.typing as npt
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
-from phonenumbers import PhoneMetadata
 
-from a2pcli.contacts.phone_judge import writes_zero
+from a2pcli.contacts.phone_judge import region_metadata, writes_zero
 from a2pcli.contacts.phone_plans import TYPES, Asked, code_plan
 from a2pcli.contacts.phone_strings import (
     Flags,
@@ -85,10 +84,8 @@ class Readings:
 
     def pick(self, places: Numbers) -> Readings:
         """The readings at some places."""
-        return Readings(
-            *(getattr(self, name)[places] for name in _FIELDS),
-            national=pick(self.national, places),
-        )
+        values = {name: getattr(self, name)[places] for name in _FIELDS}
+        return Readings(**values, national=pick(self.national, places))
 
     def put(self, places: Numbers, other: Readings) -> None:
         """Take over another's readings at some places."""
@@ -213,7 +210,7 @@ def _national(digits: pa.StringArray, region: str | None) -> Readings:
 
 def _dialled(readings: Readings, digits: pa.StringArray, region: str) -> Flags:
     """Read those that begin with what the region dials before a country code (011 in America)."""
-    prefix = PhoneMetadata.metadata_for_region(region).international_prefix
+    prefix = region_metadata(region).international_prefix
     if prefix == "00":  # `read` has taken those out already
         return np.zeros(len(digits), dtype=bool)
     dialled = matches(digits, f"(?:{prefix})\\d*")
@@ -238,7 +235,7 @@ def _own_code(readings: Readings, digits: pa.StringArray, asked: Flags, region: 
     plan = code_plan(code)
     some = pick(digits, places)
     rest, answer, turned = plan.strip(tail(some, len(str(code))), region, any_length=True)
-    longest = PhoneMetadata.metadata_for_region(region).general_desc.possible_length[-1]
+    longest = region_metadata(region).general_desc.possible_length[-1]
     meant = (~plan.ask(some, region).general & answer.general) | (lengths(some) > longest)
     own[places[~meant]] = False
     places = places[meant]

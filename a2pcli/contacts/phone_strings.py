@@ -90,4 +90,5 @@ def contains(strings: pa.StringArray, text: bytes) -> bool:
 def first_digits(strings: pa.StringArray, count: int) -> npt.NDArray[np.int16]:
     """The first bytes of each string as digits; `+` is -5. Every string must be at least that long."""
     offsets, data = buffers(strings)
-    return data[offsets[:-1, None] + np.arange(count)].astype(np.int16) - ord("0")
+    head: npt.NDArray[np.int16] = data[offsets[:-1, None] + np.arange(count)].astype(np.int16)
+    return head - ord("0")

@@ -131,7 +131,9 @@ def _unwrap(text: str) -> tuple[str, tuple[str, ...]]:
 def _damage(text: str) -> Digits | None:
     if _DAMAGED.match(text):
         return Digits(
-            None, reason=Reason.DAMAGED_NUMBER, detail="a spreadsheet wrote it with an exponent (4.47E+11); digits are lost"
+            None,
+            reason=Reason.DAMAGED_NUMBER,
+            detail="a spreadsheet wrote it with an exponent (4.47E+11); digits are lost",
         )
     if _CELL_ERROR.match(text):
         return Digits(

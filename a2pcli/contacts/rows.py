@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,6 +14,7 @@ import pyarrow as pa
 from a2pcli.errors import Problem
 from a2pcli.reasons import Reason
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Lines = npt.NDArray[np.int64]
 
 
@@ -63,7 +65,7 @@ def rows_of(
             columns.append(pa.array(cells, pa.string()))
         except UnicodeEncodeError:
             for number, cell in enumerate(cells):
-                clean = cell.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+                clean = _SURROGATE.sub("\ufffd", cell)
                 if clean != cell:
                     cells[number] = clean
                     bad.setdefault(number, (Reason.INVALID_TEXT, "a cell holds half a character"))

@@ -75,8 +75,11 @@ class Source:
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the file's bytes."""
+        digest = hashlib.sha256()
         with self.open() as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            while block := stream.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
 
     def _stat(self) -> tuple[int, int, int, int]:
         status = self.path.stat()
@@ -158,7 +161,7 @@ class Source:
 def _remove(name: str, owner: int) -> None:
     if os.getpid() == owner:
         with suppress(OSError):
-            os.unlink(name)
+            Path(name).unlink()
 
 
 def _nearby(path: Path) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from a2pcli.contacts.columns import Columns, pick_address, read_header
+from a2pcli.contacts.columns import pick_address, read_header
 from a2pcli.contacts.rows import Reader, Rows
 from a2pcli.contacts.source import TEXT_KINDS, Source
 from a2pcli.errors import InvalidInput, Problem

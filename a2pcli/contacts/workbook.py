@@ -83,9 +83,9 @@ class WorkbookReader:
                 for sheet in sheets:
                     if same(sheet.name) == same(wanted):
                         return sheet.name
-            names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
+            listing = ", ".join(f"'{sheet.name}'" for sheet in sheets)
             raise self._source.problem(
-                f"no sheet '{wanted}'", hint=f"the sheets are {names}", code="no-sheet"
+                f"no sheet '{wanted}'", hint=f"the sheets are {listing}", code="no-sheet"
             )
         seen = [sheet.name for sheet in sheets if sheet.visible == calamine.SheetVisibleEnum.Visible]
         names = seen or [sheet.name for sheet in sheets]
