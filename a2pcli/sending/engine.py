@@ -226,7 +226,10 @@ class _Sending:
         if round.gives_back or round.refuse:
             self._is_empty, self._claim_from = False, 0
         if len(exchange.claimed) < want:
-            self._is_empty, self._claim_from = exchange.next_due is None, exchange.next_due or 0
+            self._is_empty = exchange.next_due is None
+            # Rows that are due and yet not given (another holds them) are not asked for without a pause.
+            soon = self._clock() + int(TICK * 1000) if not exchange.claimed else 0
+            self._claim_from = max(exchange.next_due or 0, soon)
         desk.tally.took(exchange)
         self._let_go(exchange.claimed)
 
@@ -302,10 +305,11 @@ class _Sending:
         flow.drop()
         await flow.come_home(2 * LET_GO)
         desk.round.release += flow.take_back()
-        try:
-            if self._writing is not None and not isinstance(error, LedgerError):
+        if self._writing is not None and not isinstance(error, LedgerError):
+            with suppress(Exception):  # it may be the very error that we are here for
                 claimed = (await self._writing).claimed
                 desk.round.release += [one.message.id for one in claimed]
+        try:
             await self._books.write(desk.round, 0)
             await self._books.set_state(RunState.PAUSED, "sending ended by an error")
         except Exception as again:

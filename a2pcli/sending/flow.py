@@ -222,6 +222,8 @@ class Flow:
         while True:
             errand = self._errands[me] = _Errand(batch, self._breaker.epoch, self._loop.time())
             outcomes = await self._submit(errand)
+            if errand.cancelled_at is not None:
+                me.uncancel()  # this task goes on; timeouts inside the gateway must not think otherwise
             if self._errands.get(me) is not errand:
                 return  # left behind: what it brings comes too late
             self._came_back(me, errand, outcomes)
@@ -255,9 +257,6 @@ class Flow:
                 raise
             if errand.cancelled_at is None:
                 return all_unknown(count, "CancelledError", "the gateway cancelled itself")
-            me = asyncio.current_task()
-            assert me is not None
-            me.uncancel()
             if self._dropping:
                 return all_unknown(count, "interrupted", "stopped while the gateway had it")
             return no_answer(count)

@@ -62,7 +62,12 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the run is, over all its sessions. ``rate`` is messages a second, ``eta`` seconds or None."""
+    """Where the run is, over all its sessions. ``rate`` is messages a second, ``eta`` seconds or None.
+
+    ``state`` is sending, holding (the gateway asked to wait), gateway-down (waiting for it to come back),
+    stopping, or in the end a word of ``Ended``. ``skipped`` were opted out since the plan or refused by country,
+    seen by this sender. ``errors_by_code`` counts tries, not messages: of this sender, by the provider's code.
+    """
 
     state: str
     done: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sendkit import (
     ACCEPTED,
@@ -20,6 +22,7 @@ from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError
 from a2pcli.ledger.records import RunState, Settled
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, Verdict
+from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Ended, Progress, Rate, SendOptions
 from a2pcli.sending.stop import StopRequest
 
@@ -684,3 +687,39 @@ def test_a_display_that_fails_does_not_end_the_run(ledger: Ledger) -> None:
         ledger, run, ScriptedGateway(), SendOptions(rate=Rate(50, "messages")), on_progress=broken
     )
     assert result.ended is Ended.FINISHED
+
+
+def test_a_sender_that_is_cancelled_records_what_it_can(ledger: Ledger) -> None:
+    """As ``asyncio`` does it where no signal handler was installed."""
+
+    def answer(_message: Message, n: int) -> Outcome:
+        if n == 100:
+            enough.set()
+        return ACCEPTED
+
+    enough = asyncio.Event()
+    run, gateway = plan_run(ledger, 500), ScriptedGateway(answer, seconds=0.2)
+
+    async def cancelled() -> None:
+        sending = asyncio.create_task(
+            send_run(
+                ledger,
+                run,
+                gateway,  # type: ignore[arg-type]
+                SendOptions(concurrency=20),
+                stop=StopRequest(),
+                on_progress=lambda _progress: None,
+            )
+        )
+        await enough.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+
+    asyncio.run(cancelled())
+    found = states(ledger, run)
+    assert set(found) == {"accepted", "unknown", "planned"}
+    assert found["accepted"] + found["unknown"] == len(gateway.got)
+    assert found["unknown"] <= 20
+    assert gateway.closed == 1
+    assert ledger.run(run.id).state == RunState.PAUSED
