@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from a2pcli.cli.problems import show_problems
 from a2pcli.config.load import load_settings
 from a2pcli.contacts.checked import CheckedRow, CheckedRows
 from a2pcli.contacts.csv_dialect import DELIMITER_NAMES
-from a2pcli.contacts.phones import REPAIRS, PhonePolicy
+from a2pcli.contacts.phones import REPAIRS, PhonePolicy, region_code
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
+from a2pcli.errors import InvalidInput, UsageError
 from a2pcli.reasons import SENTENCES, Reason
 
 _SHOWN_ROWS = 50
@@ -61,8 +62,14 @@ def check_contacts(asked: Asked, *, as_json: bool, show_all: bool) -> None:
 def _policy(asked: Asked) -> PhonePolicy:
     path = Path(asked.file)
     settings = load_settings(path if asked.file != "-" and path.exists() else Path.cwd()).settings
+    try:
+        region = region_code(asked.region) if asked.region else settings.region
+    except InvalidInput as error:
+        raise UsageError(
+            *(replace(problem, message=f"--region: {problem.message}") for problem in error.problems)
+        ) from None
     return PhonePolicy(
-        region=asked.region or settings.region,
+        region=region,
         allow_fictional=asked.allow_fictional or settings.numbers.allow_fictional,
         allow_fixed_line=asked.allow_fixed_line or settings.numbers.allow_fixed_line,
     )

@@ -23,6 +23,23 @@ ADDRESS_NAMES: dict[str, tuple[str, ...]] = {
 """Names an address column is known by, best first. The exact word `phone` always wins (a mapping makes it)."""
 ADDRESS_NAMES["mms"] = ADDRESS_NAMES["sms"]
 
+_TELLING_WORDS = {
+    "phone",
+    "mobile",
+    "msisdn",
+    "cell",
+    "cellphone",
+    "telephone",
+    "mobil",
+    "handy",
+    "telefon",
+    "gsm",
+}
+_OTHER_WORDS = {
+    "type", "country", "code", "carrier", "provider", "network", "consent", "optin", "opt", "date", "id", "status",
+    "valid", "verified", "model", "os", "brand", "name", "extension", "ext", "fax", "app", "user", "work", "home",
+}  # fmt: skip
+_LIKELY_NAMES = {name for name in ADDRESS_NAMES["sms"] if _TELLING_WORDS & {*name.split("_")}}
 _LIKE_NUMBER = re.compile(r"\+?[\d ().-]{7,20}")
 _NOT_NAME = re.compile(r"[\W_]+")
 
@@ -130,22 +147,41 @@ def _targets(header: Sequence[str], mapping: Mapping[str, str], path: str, line:
 def pick_address(columns: Columns, channel: str, path: str, line: int) -> str:
     """The canonical name of the column that holds the address. See `table.address_column`."""
     known = ADDRESS_NAMES.get(channel, ADDRESS_NAMES["sms"])
-    for name in known:
-        if name not in columns.names:
-            continue
-        if name in columns.duplicates and name not in columns.mapped:
-            places = [str(place + 1) for place in columns.duplicates[name]]
-            written = columns.header[columns.duplicates[name][0]].strip()
-            message = (
-                f"{len(places)} columns are called '{written}' (columns {', '.join(places)}), "
-                "and it is the one with the phone numbers"
-            )
-            raise InvalidInput(
-                Problem(
-                    message, path=path, line=line, hint="rename one of them", code="duplicate-address-column"
-                )
-            )
-        return name
+    name = next((name for name in known if name in columns.names), None) or _speaking_name(columns)
+    if name is None:
+        raise InvalidInput(_no_address(columns, path, line))
+    if name in columns.duplicates and name not in columns.mapped:
+        places = ", ".join(str(place + 1) for place in columns.duplicates[name])
+        written = columns.header[columns.duplicates[name][0]].strip()
+        count = len(columns.duplicates[name])
+        message = f"{count} columns are called '{written}' (columns {places}), and it is the one with the phone numbers"
+        hint = "rename one of them"
+        raise InvalidInput(Problem(message, path=path, line=line, hint=hint, code="duplicate-address-column"))
+    return name
+
+
+def _speaking_name(columns: Columns) -> str | None:
+    """A column that can only be the one, though its name is longer: `customer_mobile_number`."""
+    found = [
+        name
+        for name in columns.names
+        if _TELLING_WORDS & {*name.split("_")} and not _OTHER_WORDS & {*name.split("_")}
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def other_address_columns(columns: Columns, chosen: str) -> list[str]:
+    """Columns, as written, that could hold the numbers as well as the chosen one. None where it was mapped."""
+    if chosen in columns.mapped:
+        return []
+    return [
+        written.strip()
+        for written, name in zip(columns.header, columns.names, strict=True)
+        if name != chosen and name in _LIKELY_NAMES
+    ]
+
+
+def _no_address(columns: Columns, path: str, line: int) -> Problem:
     if any(_LIKE_NUMBER.fullmatch(name.strip()) for name in columns.header):
         message, hint = (
             "the first row looks like a contact, not like a header",
@@ -156,7 +192,7 @@ def pick_address(columns: Columns, channel: str, path: str, line: int) -> str:
         hint = (
             f"name it: `columns: {{phone: …}}` in a campaign, --column in a check; {_listing(columns.header)}"
         )
-    raise InvalidInput(Problem(message, path=path, line=line, hint=hint, code="no-address-column"))
+    return Problem(message, path=path, line=line, hint=hint, code="no-address-column")
 
 
 def _listing(header: Iterable[str]) -> str:

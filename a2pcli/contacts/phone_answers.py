@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from a2pcli.contacts import phone_fiction, phone_judge
 from a2pcli.contacts.phone_plans import REGION_NUMBERS, REGIONS, TYPES
 from a2pcli.contacts.phone_readings import BITS, NO_REGION, UNKNOWN_CODE, Readings
-from a2pcli.contacts.phone_strings import Flags, Numbers, lengths, pick, replaced
+from a2pcli.contacts.phone_strings import Flags, Numbers, lengths, pick, replaced, starts
 from a2pcli.contacts.phone_text import Digits
 from a2pcli.contacts.phone_types import REPAIRS, PhonePolicy, PhoneResult
 from a2pcli.reasons import Reason
@@ -58,7 +58,9 @@ class Column:
     def settle(self, places: Numbers, readings: Readings, trunk_zero: Flags, policy: PhonePolicy) -> None:
         """Apply the policy to the readings of some rows (`phone_judge.settle`)."""
         kind, country = readings.kind.copy(), readings.country.copy()
-        self.unsure[places] = readings.unsure | (trunk_zero & (kind == 0))
+        self.unsure[places] = readings.unsure
+        if trunk_zero.any():
+            self.unsure[places] |= trunk_zero & (kind == 0) & starts(readings.national, "0")
         refused = np.zeros(len(places), dtype=bool)
         if readings.fictional.any():
             refused = self._fiction(places, readings, kind, country, policy)

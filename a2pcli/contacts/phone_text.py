@@ -35,7 +35,14 @@ _WHOLE = 7
 
 SIMPLE = re.compile(r" *\+?[ (]*[0-9][0-9 ()-]*\Z|[0-9]{1,4}(?:\.[0-9]{2,5}){2,}\Z")
 """Cells whose digits are the number, whatever stands between them. The fast path uses it too (as RE2)."""
-_NOT_COMPACT = re.compile(r"[ ().-]+")
+_PUNCTUATION = dict.fromkeys(map(ord, " ().-+,;|/\\\t\r\n"))
+_USUAL = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " ") | dict.fromkeys(
+    map(
+        ord,
+        "\ufeff\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069",
+    )
+)
+"""The characters beyond ASCII that numbers come with most: spaces that do not break, marks of direction."""
 _DAMAGED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+\Z")
 _CELL_ERROR = re.compile(r"#+\Z|#(?:N/A|REF!|VALUE!|NUM!|NAME\?|DIV/0!|NULL!)\Z", re.IGNORECASE)
 _DECIMALS = re.compile(r"(\+?\d{7,})[.,]0{1,6}\Z")
@@ -66,14 +73,18 @@ def read_digits(cell: str) -> Digits:
     text = _plain(cell)
     if not text:
         return Digits(None, reason=Reason.MISSING_NUMBER)
+    if SIMPLE.match(text):
+        return _compact(text, ())
     text, repairs = _unwrap(text)
     if not text:
         return Digits(None, repairs, Reason.MISSING_NUMBER)
+    if SIMPLE.match(text):
+        return _compact(text, repairs)
     refused = _damage(text)
     if refused:
         return replace(refused, repairs=repairs)
-    text, repairs = _undo_number_format(text, repairs)
-    return _one_number(text, repairs)
+    plain, undone = _undo_number_format(text, repairs)
+    return _compact(plain, undone) if undone != repairs else _one_number(text, repairs)
 
 
 def _far_too_long(cell: str) -> Digits:
@@ -85,6 +96,8 @@ def _far_too_long(cell: str) -> Digits:
 
 def _plain(cell: str) -> str:
     """ASCII digits and punctuation for those of other scripts; no invisible marks; trimmed."""
+    if not cell.isascii():
+        cell = cell.translate(_USUAL)
     if not cell.isascii() or not cell.isprintable():
         cell = "".join(map(_plain_character, cell))
     return cell.strip(" \t\r\n.,;:/|")
@@ -164,6 +177,9 @@ def _one_number(text: str, repairs: tuple[str, ...]) -> Digits:
     if letters:
         return Digits(None, repairs, Reason.INVALID_NUMBER, _letters_detail(letters))
     parts = [part for part in _LIST_SEPARATOR.split(text) if _count(part)]
+    if len(parts) > 1 and _count(parts[0]) < _WHOLE and not re.search("[,;|]", text):
+        text = re.sub(r"\s", " ", text)  # one number, wrapped in its cell
+        parts = [text]
     if len(parts) > 1:
         if len(parts) == 2 and _count(parts[0]) >= _WHOLE > _count(parts[1]):
             return Digits(None, repairs, Reason.HAS_EXTENSION, "digits after a comma or semicolon")
@@ -181,7 +197,7 @@ def _one_number(text: str, repairs: tuple[str, ...]) -> Digits:
 
 
 def _compact(text: str, repairs: tuple[str, ...]) -> Digits:
-    digits = "".join(re.findall(r"\d", text))
+    digits = text.translate(_PUNCTUATION)
     if not digits:
         return Digits(None, repairs, Reason.INVALID_NUMBER, "no digits")
     if len(digits) > MAX_DIGITS:

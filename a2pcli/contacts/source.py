@@ -87,6 +87,8 @@ class Source:
 
     def _locate(self, file: str, base: Path | None) -> Path:
         if file == STDIN:
+            if sys.stdin is None:
+                raise self.problem("there is no standard input", code="no-such-file")
             return self._spooled(sys.stdin.buffer)
         path = Path(file).expanduser()
         if base is not None and not path.is_absolute():

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from a2pcli.contacts.columns import pick_address, read_header
+from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
 from a2pcli.contacts.rows import Reader, Rows
 from a2pcli.contacts.source import TEXT_KINDS, Source
-from a2pcli.errors import InvalidInput, Problem
+from a2pcli.errors import InvalidInput, Problem, Severity
 
 TEXT = pd.ArrowDtype(pa.string())
 """The dtype of every contact column."""
@@ -116,6 +116,19 @@ class Table:
             )  # fmt: skip
         return [name for name in self.columns if name in columns]
 
+    def note_other_addresses(self, chosen: str) -> None:
+        """Warn of other columns that could hold the numbers."""
+        others = other_address_columns(self.described, chosen)
+        if others and not any(note.code == "several-address-columns" for note in self._warnings):
+            listed = " and ".join(f"'{name}'" for name in others)
+            written = self.header[self.columns.index(chosen)].strip()
+            self._warnings.append(
+                Problem(
+                    f"the numbers are read from '{written}'; {listed} may hold numbers too",
+                    path=self.path, line=self.header_line, severity=Severity.WARNING, code="several-address-columns",
+                )
+            )  # fmt: skip
+
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the file's bytes, so that a change between plan and send is noticed."""
         return self._source.fingerprint()
@@ -156,7 +169,9 @@ def address_column(table: Table, channel: str = "sms") -> str:
     `phone` if there is one (a mapping makes it), else a known synonym (mobile, msisdn, ...). Raises InvalidInput
     where there is none, or where two columns have that name.
     """
-    return pick_address(table.described, channel, table.path, table.header_line)
+    name = pick_address(table.described, channel, table.path, table.header_line)
+    table.note_other_addresses(name)
+    return name
 
 
 def _frame(rows: Rows, names: list[str], start: int, end: int) -> pd.DataFrame:
