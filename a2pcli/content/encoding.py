@@ -162,6 +162,15 @@ def prepare_column(texts: Texts) -> Texts:
     texts = one_piece(texts)
     if compute.any(compute.match_substring(texts, "\r")).as_py():
         texts = compute.replace_substring_regex(texts, r"\r\n?", "\n")
-    if compute.all(compute.string_is_ascii(texts)).as_py():
+    # Below U+0300 nothing composes: most texts with accents need no second look.
+    ascii_only = as_numpy(compute.fill_null(compute.string_is_ascii(texts), True))
+    rows = np.flatnonzero(~ascii_only)
+    if len(rows):
+        some = texts.take(pa.array(rows, pa.int64()))
+        rows = rows[as_numpy(compute.match_substring_regex(some, r"[^\x00-\x{2ff}]"))]
+    if not len(rows):
         return texts
-    return compute.utf8_normalize(texts, "NFC")
+    mask = np.zeros(len(texts), dtype=np.bool_)
+    mask[rows] = True
+    composed = compute.utf8_normalize(texts.filter(pa.array(mask)), "NFC")
+    return compute.replace_with_mask(texts, pa.array(mask), composed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +23,12 @@ _LEEWAY = 5
 
 def title(value: Any) -> str:
     """Words with a capital first: ``ann o'neil`` is Ann O'Neil, ``sam's`` Sam's, ``McDonald`` stays."""
-    return _WORD.sub(_capital, to_text(value))
+    return _titled(to_text(value))
+
+
+@lru_cache(maxsize=4096)
+def _titled(text: str) -> str:
+    return _WORD.sub(_capital, text)
 
 
 def _capital(found: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from a2pcli.contacts.columns import canonical
-from a2pcli.content.numbers_text import currency_hint, is_currency
+from a2pcli.content.money_text import currency_hint, is_currency
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 
 NANO = 10**9

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
 import pytest
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from templatekit import render
 
 from a2pcli.content.filters_text import truncate_parts
+from a2pcli.content.money_text import money, number
+from a2pcli.content.numbers_text import no_odd_spaces
 from a2pcli.content.parts import measure
 from a2pcli.content.templates import TemplateFailure
 
@@ -184,3 +189,19 @@ def test_truncate_parts_gives_as_much_as_fits(text: str, parts: int) -> None:
 def test_truncate_parts_cuts_between_words() -> None:
     assert truncate_parts("word " * 50) == "word " * 30 + "word..."
     assert len(truncate_parts("x" * 500)) == 160
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.decimals(-(10**7), 10**10, places=4),
+    st.sampled_from(
+        ["en_GB", "en_US", "de", "de_CH", "fr", "es", "pt_PT", "pl", "hi_IN", "ar_EG", "sv", "ja", "fa"]
+    ),
+    st.sampled_from(["GBP", "EUR", "JPY", "KWD", "INR"]),
+)
+def test_the_fast_way_to_write_money_is_babels_way(amount: Decimal, locale: str, currency: str) -> None:
+    digits = get_currency_precision(currency)
+    rounded = amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    assert money(amount, currency, locale) == no_odd_spaces(format_currency(rounded, currency, locale=locale))
+    plain = format_decimal(amount.quantize(Decimal("0.01"), ROUND_HALF_UP), "#,##0.00", locale=locale)
+    assert number(amount, locale, 2) == no_odd_spaces(plain)
