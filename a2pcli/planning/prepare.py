@@ -16,6 +16,7 @@ from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
 from a2pcli.errors import A2PError, InvalidInput, Problem
+from a2pcli.ledger.records import sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Keys, arrow
 from a2pcli.planning.job import Arm, Compiled, Job, People, Source
@@ -165,8 +166,9 @@ def _people(
             excluded_list = _listed(loaded.folder, exclude.file, policy)
         except A2PError as error:
             problems += error.problems
+    scope = sender_scope(loaded.campaign.sender, gateway_name(loaded, settings))
     return People(
-        suppressed=_keys(ledger.suppressed_addresses(sender=loaded.campaign.sender)),
+        suppressed=_keys(ledger.suppressed_addresses(sender=scope)),
         excluded_list=excluded_list,
         excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, np.int64),
         reached=ledger.reached(occasion),
