@@ -96,21 +96,26 @@ def plan_with_progress(
     work: Opened, ready: Prepared, *, budget: str | None = None, out: Path | None = None
 ) -> Plan:
     """Freeze the plan, with a counter on stderr while a large file is read."""
+    from a2pcli.cli.output import say
     from a2pcli.cli.problems import show_problems
     from a2pcli.cli.progress import RowCounter
     from a2pcli.planning.plan import make_plan
 
     show_problems(ready.table.notes)
-    with RowCounter("planning", work.workers is not None) as counter:
-        return make_plan(
-            ready,
-            work.ledger,
-            rate=work.rate,
-            budget=budget,
-            workers=work.workers,
-            out=out,
-            progress=counter.at,
-        )
+    try:
+        with RowCounter("planning", work.workers is not None) as counter:
+            return make_plan(
+                ready,
+                work.ledger,
+                rate=work.rate,
+                budget=budget,
+                workers=work.workers,
+                out=out,
+                progress=counter.at,
+            )
+    except KeyboardInterrupt:
+        say("stopped: no plan was kept, and nothing was sent")
+        raise
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:

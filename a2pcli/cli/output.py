@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 PIPE_WIDTH = 240
 
@@ -70,16 +71,23 @@ def show(screen: Any, *, stderr: bool = False) -> None:
     console = stderr_console() if stderr else stdout_console()
     if console.is_terminal:
         with suppress(OSError) if stderr else nullcontext():
-            console.print(Harmless())
+            console.print(Harmless(), crop=False)
         return
     with console.capture() as captured:
-        console.print(Harmless())
+        console.print(Harmless(), crop=False)
     text = "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
     if stderr:
         tell(text)
     else:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def to_copy(text: str, style: str = "") -> Text:
+    """A line with a command in it. A narrow terminal wraps it, and it stays one line to whoever copies it."""
+    from rich.text import Text
+
+    return Text(text, style=style, no_wrap=True, overflow="ignore")
 
 
 def say(text: str) -> None:

@@ -14,9 +14,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from a2pcli.cli.output import to_copy
 from a2pcli.ledger.records import Run
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.values import duration as duration
+from a2pcli.reporting.values import local
 from a2pcli.reporting.values import money as money
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -52,7 +54,9 @@ def _sample_document(sample: Mapping[str, Any]) -> dict[str, Any]:
 def plan_screen(run: Run, *, next_step: bool = True) -> RenderableType:
     """The whole plan, top to bottom: what, who, who not and why, cost, time, how it looks, what to do next."""
     summary = run.summary
-    pieces: list[RenderableType] = [_heading(run), Text(), _people(summary), Text(), _facts(run, summary)]
+    pieces: list[RenderableType] = [_heading(run), Text(), _people(summary)]
+    if summary["recipients"]:
+        pieces += [Text(), _facts(run, summary)]
     if summary["samples"]:
         pieces += [Text(), Text("Sample messages", style="bold"), *_bubbles(summary["samples"])]
     pieces += [Text(), *_closing(run, summary, next_step)]
@@ -97,7 +101,7 @@ def _people(summary: Mapping[str, Any]) -> RenderableType:
 
 def _blank(summary: Mapping[str, Any]) -> str:
     blank = summary["contacts"]["blank_rows"]
-    return f"and {blank:,} blank rows passed over" if blank else ""
+    return f"and {_many(blank, 'blank row')} passed over" if blank else ""
 
 
 def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
@@ -107,12 +111,12 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     grid.add_row("countries", _list(summary["countries"], most=12))
     if run.channel == "sms":
         parts = {f"{n} part{'' if n == '1' else 's'}": count for n, count in summary["parts"].items()}
-        grid.add_row("length", f"{_list(parts)}  ({summary['total_parts']:,} parts in all)")
+        grid.add_row("length", f"{_list(parts)}  ({_many(summary['total_parts'], 'part')} in all)")
         grid.add_row("encoding", _list(summary["encodings"]))
     if summary["replaced"]:
-        grid.add_row("typography", f"{summary['replaced']:,} messages made plain so that they stay GSM-7")
+        grid.add_row("typography", f"{_many(summary['replaced'], 'message')} made plain to stay GSM-7")
     if summary["repairs"]:
-        grid.add_row("repairs", _list(summary["repairs"]) + " number cells")
+        grid.add_row("repaired", f"{_list(summary['repairs'])}  (number cells)")
     if summary["variants"]:
         grid.add_row("variants", _list(summary["variants"]))
     for line, (currency, nano) in enumerate(summary["cost"].items()):
@@ -121,13 +125,30 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         label = "" if summary["cost"] else "cost"
         why = "" if summary["rated"] else ": no rate card in the settings"
         where = f" ({_list(summary['unpriced_countries'], most=6)})" if summary["rated"] else ""
-        grid.add_row(label, Text(f"unknown for {summary['unpriced']:,} messages{where}{why}", style="yellow"))
+        grid.add_row(
+            label, Text(f"unknown for {_many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
+        )
     if summary["seconds"] is not None:
         rate = run.sending["rate"]
         grid.add_row("time", f"{duration(summary['seconds'])} at {rate['per_second']:g} {rate['unit']}/s")
     else:
         grid.add_row("time", "as fast as the gateway takes them; set limits.rate to pace it")
+    if when := _when(run):
+        grid.add_row("when", when)
     return grid
+
+
+def _when(run: Run) -> str:
+    """``not before 2026-03-01 09:00, never after 2026-03-03 21:00``, in this machine's time."""
+    pieces = [f"not before {local(run.not_before)}"] if run.not_before is not None else []
+    if run.expires_at is not None:
+        pieces.append(f"never after {local(run.expires_at)}")
+    return f"{', '.join(pieces)}  (local time)" if pieces else ""
+
+
+def _many(count: int, what: str) -> str:
+    """``1 message``, ``2,000 messages``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _list(counts: Mapping[str, int], most: int = 8) -> str:
@@ -167,7 +188,7 @@ def facts_of(sample: Mapping[str, Any]) -> str:
     encoding = "UCS-2" if sample["ucs2"] else "GSM-7"
     parts = sample["parts"]
     cost = "price unknown" if sample["cost"] is None else f"{money(sample['cost'])} {sample['currency']}"
-    return f"{encoding} · {sample['units']} · {parts} part{'' if parts == 1 else 's'} · {cost}"
+    return f"{encoding} · {_many(sample['units'], 'unit')} · {_many(parts, 'part')} · {cost}"
 
 
 def campaign_argument(run: Run) -> str:
@@ -181,9 +202,10 @@ def campaign_argument(run: Run) -> str:
 
 def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[RenderableType]:
     digest = (run.digest or "")[:12]
-    lines: list[RenderableType] = [
-        Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))
-    ]
+    lines: list[RenderableType] = []
+    if summary["over_budget"]:
+        lines += [Text(f"cannot be sent: {summary['over_budget']}", style="bold red")]
+    lines += [Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))]
     if next_step and summary["recipients"] and not summary["over_budget"]:
-        lines.append(Text(f"to send exactly this:  a2pcli send{campaign_argument(run)} --plan {run.id}"))
+        lines.append(to_copy(f"to send exactly this:  a2pcli send{campaign_argument(run)} --plan {run.id}"))
     return lines

@@ -42,6 +42,9 @@ class RowCounter:
             tell(f"{text}\n")
 
     def __enter__(self) -> RowCounter:
+        if self._shown and self._terminal:
+            self._written = True
+            tell(f"{self._what} ...")
         return self
 
     def __exit__(

@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from a2pcli.cli.output import to_copy
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, Reason
@@ -322,4 +323,4 @@ def next_steps(run: Run, totals: Totals) -> list[RenderableType]:
         steps.append(("to settle unknowns:", f"a2pcli reconcile {run.id}"))
     if run.started_at:
         steps.append(("every row:", f"a2pcli report {run.id} --csv report.csv"))
-    return [Text(f"{label:<20} {command}", style="dim") for label, command in steps]
+    return [to_copy(f"{label:<20} {command}", style="dim") for label, command in steps]

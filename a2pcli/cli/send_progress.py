@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from a2pcli.cli.output import tell
 from a2pcli.cli.plan_view import duration, money
 
 if TYPE_CHECKING:
@@ -19,26 +21,44 @@ if TYPE_CHECKING:
 EVERY = 5.0
 
 
-def progress_text(progress: Progress) -> str:
-    """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected (21211 2, 21614 1)``."""
-    pieces = [f"{progress.done:,} of {progress.total:,}", f"{progress.rate:,.0f}/s"]
+def progress_text(progress: Progress, width: int = 1000) -> str:
+    """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected (21211 2, 21614 1)``.
+
+    Where that is too wide, whole pieces are left away, the least needed first; a figure is never cut.
+    """
+    pieces = _pieces(progress)
+    chosen: list[int] = []
+    for _, place in sorted((importance, place) for place, (importance, _) in enumerate(pieces)):
+        shown = " · ".join(pieces[at][1] for at in sorted([*chosen, place]))
+        if len(shown) <= width or not chosen:
+            chosen.append(place)
+    return " · ".join(pieces[at][1] for at in sorted(chosen))
+
+
+def _pieces(progress: Progress) -> list[tuple[int, str]]:
+    """What there is to say, in the order in which it is shown, each with its rank."""
+    pieces = [(0, f"{progress.done:,} of {progress.total:,}")]
+    if progress.rate:
+        pieces.append((5, f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s"))
     if progress.eta is not None and progress.left:
-        pieces.append(f"{duration(progress.eta)} left")
-    pieces += [f"{money(nano)} {currency}" for currency, nano in progress.spend.items()]
+        pieces.append((1, f"{duration(progress.eta)} left"))
+    pieces += [(4, f"{money(nano)} {currency}") for currency, nano in progress.spend.items()]
     if progress.rejected:
-        pieces.append(f"{progress.rejected:,} rejected{_codes(progress)}")
+        pieces.append((2, f"{progress.rejected:,} rejected"))
+    if progress.errors_by_code:
+        pieces.append((8, _codes(progress)))
     if progress.unknown:
-        pieces.append(f"{progress.unknown:,} unknown")
+        pieces.append((3, f"{progress.unknown:,} unknown"))
     if progress.retrying:
-        pieces.append(f"{progress.retrying:,} to try again")
+        pieces.append((6, f"{progress.retrying:,} to try again"))
     if progress.skipped:
-        pieces.append(f"{progress.skipped:,} skipped")
-    return " · ".join(pieces)
+        pieces.append((7, f"{progress.skipped:,} skipped"))
+    return pieces
 
 
 def _codes(progress: Progress) -> str:
     codes = sorted(progress.errors_by_code.items(), key=lambda item: -item[1])[:3]
-    return " (" + ", ".join(f"{code} {count:,}" for code, count in codes) + ")" if codes else ""
+    return ", ".join(f"{code} × {count:,}" for code, count in codes)
 
 
 class SendProgress:
@@ -57,11 +77,16 @@ class SendProgress:
 
         from a2pcli.cli.output import stderr_console
 
+        self._console = stderr_console()
+        width = self._console.width
+        # Next to a text that says so much a bar is decoration: on a narrow terminal it goes.
+        self._beside = 24 if width >= 100 else 12 if width >= 80 else 0
+        columns = [BarColumn(self._beside)] if self._beside else []
         self._bar = Bar(
-            BarColumn(24),
+            *columns,
             TextColumn("{task.percentage:>3.0f}%", markup=False),
             TextColumn("{task.description}", markup=False),
-            console=stderr_console(),
+            console=self._console,
             refresh_per_second=5,
         )
         self._bar.start()
@@ -70,18 +95,18 @@ class SendProgress:
 
     def _live(self, progress: Progress) -> None:
         assert self._bar is not None
-        self._bar.update(
-            self._task, completed=progress.done, total=progress.total, description=progress_text(progress)
-        )
+        text = progress_text(progress, self._console.width - self._beside - 8)
+        self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
 
     def _line(self, progress: Progress) -> None:
         now = time.monotonic()
         if now - self._last >= EVERY:
             self._last = now
-            print(f"{self._run.id}: {progress_text(progress)}", file=sys.stderr, flush=True)
+            tell(f"{self._run.id}: {progress_text(progress)}\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal may be closed
+                self._bar.stop()
