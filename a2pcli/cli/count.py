@@ -191,6 +191,8 @@ def _notes(document: dict[str, Any]) -> list[Any]:
     """What forces UCS-2, and what would help."""
     from rich.text import Text
 
+    from a2pcli.content.gsm import EXTENSION
+
     lines: list[str] = []
     found: dict[str, list[int]] = {}
     names = {entry["character"]: entry["name"] for entry in document["characters"]}
@@ -205,6 +207,11 @@ def _notes(document: dict[str, Any]) -> list[Any]:
         lines.append(f"  {_visible(character)}  {names[character]}, at {places}")
     if len(found) > _SHOWN_CHARACTERS:
         lines.append(f"  and {len(found) - _SHOWN_CHARACTERS} other characters")
+    doubled = dict.fromkeys(
+        character for text in document["texts"] for character in text if character in EXTENSION
+    )
+    if doubled and document["encoding"] == "GSM-7":
+        lines.append(f"Two septets each: {' '.join(map(_visible, doubled))}")
     composed, smart = document["composed"], document["smart"]
     if composed:
         lines.append(f"Composed (NFC, LF line ends), as campaigns send it: {_summary(composed)}")

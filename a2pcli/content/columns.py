@@ -253,6 +253,17 @@ _RESERVED = frozenset(
 )
 
 
+def truth_values(expression: nodes.Node) -> Iterator[nodes.Name]:
+    """Names that an expression takes for true or false as they are."""
+    if isinstance(expression, nodes.Name):
+        yield expression
+    elif isinstance(expression, (nodes.And, nodes.Or)):
+        yield from truth_values(expression.left)
+        yield from truth_values(expression.right)
+    elif isinstance(expression, nodes.Not):
+        yield from truth_values(expression.node)
+
+
 def _is_stable(name: str) -> bool:
     return name.isascii() or unicodedata.normalize("NFKC", name) == name
 

@@ -13,7 +13,7 @@ from jinja2.parser import Parser
 
 from a2pcli.content.batch import Loop
 from a2pcli.content.check import check
-from a2pcli.content.columns import Variables, assigned, everything, reads, undeclared
+from a2pcli.content.columns import Variables, assigned, everything, reads, truth_values, undeclared
 from a2pcli.content.compose import Composed, compose
 from a2pcli.content.harden import harden
 from a2pcli.content.names import NO_COLUMNS, importing, not_exported, unknown_columns
@@ -75,7 +75,22 @@ def build_expression(source: str, where: SourcePlace, locale: str, known: Collec
         if not parser.stream.eos:
             parser.fail(f"unexpected '{parser.stream.current.value}'", parser.stream.current.lineno)
         result = nodes.CondExpr(expression, nodes.Const("1"), nodes.Const(""))
-        return _built(environment, sources, Composed([nodes.Output([result])]), known)
+        composed = Composed([nodes.Output([result])])
+        composed.problems += _truth_warnings(sources, expression)
+        return _built(environment, sources, composed, known)
+
+
+def _truth_warnings(sources: Sources, expression: nodes.Expr) -> Iterator[Problem]:
+    """``where: consent`` would message everyone whose cell says ``no``."""
+    for node in truth_values(expression):
+        yield sources.problem(
+            f"'{node.name}' is true for every cell that is not empty, 'no' and '0' too",
+            node.lineno,
+            name=node.name,
+            hint=f"write {node.name} == 'yes', or {node.name} is defined",
+            code="truth-of-text",
+            severity=Severity.WARNING,
+        )
 
 
 @contextmanager

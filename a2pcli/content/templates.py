@@ -228,6 +228,8 @@ def _cell(column: str, value: str | None) -> Any:
 
 def _values(frame: pd.DataFrame, column: str) -> list[Any]:
     """A column as Python values, empty cells as what raises when it is used."""
+    if column not in frame.columns:
+        return [empty_cell(column)] * len(frame)
     texts: Texts = column_of(frame, column)
     values = as_numpy(texts)
     blank = is_blank(texts)

@@ -185,6 +185,11 @@ def test_garbage_is_0_for_int_as_in_jinja() -> None:
     assert expression("points | int == 0").evaluate({"points": "n/a"})
 
 
+def test_a_column_that_a_table_does_not_have_is_empty_throughout() -> None:
+    column = template("{{ plan | default('x') }}{{ tags }}").render_column(frame(first_name=["a"]))
+    assert rows(column) == [(None, "missing-value", "column tags")]
+
+
 def test_a_failure_names_the_line_in_the_yaml() -> None:
     with pytest.raises(TemplateFailure) as caught:
         render("Hi\n\n{% if plan %}\n{{ plan }}: {{ points | number }}{% endif %}", plan="p", points="x")

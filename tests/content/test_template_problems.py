@@ -128,6 +128,20 @@ def test_ordinary_text_is_not_warned_about(text: str) -> None:
     assert template(f"{text} {{{{ plan }}}}").problems == ()
 
 
+@pytest.mark.parametrize(
+    ("source", "warned"),
+    [
+        ("plan", ["plan"]),
+        ("plan and not first_name or points == '1'", ["plan", "first_name"]),
+        ("plan == 'x' and first_name is defined", []),
+        ("plan | lower in ('a', 'b')", []),
+    ],
+)
+def test_where_warns_of_text_taken_for_true(source: str, warned: list[str]) -> None:
+    """A cell that says ``no`` is not empty: ``where: consent`` would message who did not consent."""
+    assert [warning.message.split("'")[1] for warning in expression(source).problems] == warned
+
+
 def test_expressions_are_compiled_without_a_template_around_them() -> None:
     compiled = compile_expression("plan == 'x'\n  and points", where=PLACE, known=KNOWN)
     assert compiled.columns == {"plan", "points"}
