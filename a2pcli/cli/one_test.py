@@ -9,7 +9,7 @@ from a2pcli.cli.asking import confirm
 from a2pcli.cli.campaigns import opened, prepared
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.output import print_json, say, show
-from a2pcli.cli.plan_view import bubble, facts_of
+from a2pcli.cli.plan_view import Bubble, facts_of
 from a2pcli.contacts.phones import normalise
 from a2pcli.errors import GatewayUnusable, UsageError
 from a2pcli.messages import Message, Outcome, Verdict
@@ -33,7 +33,7 @@ def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool,
             raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
         message = _message(ready, rows[0], mine.number, mine.country)
         title = f"test to {mine.number}, as line {rows[0].row['line']:,} would get it"
-        show(bubble(message.body, title, facts_of(rows[0].row)), stderr=as_json)
+        show(Bubble(message.body, title, facts_of(rows[0].row)), stderr=as_json)
         if not yes:
             confirm(
                 f"Send this one test message through {ready.job.gateway}?",

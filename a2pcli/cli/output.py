@@ -21,12 +21,13 @@ JSON_HELP = "Print one JSON document on stdout, nothing else there."
 
 
 _CONTROLS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
-_CONTROLS |= dict.fromkeys([0x7F, *range(0x80, 0xA0)], "\ufffd")
+_CONTROLS |= dict.fromkeys([0x7F, *range(0x80, 0xA0), 0x202D, 0x202E], "\ufffd")
 
 
 def printable(text: str) -> str:
     """The text with control characters as signs that can be seen. What a file or a provider says must not move
-    the cursor, colour the screen or do worse: terminals obey what stands behind an ESC."""
+    the cursor, colour the screen, turn the direction of writing or do worse: terminals obey what stands behind an
+    ESC."""
     return text.translate(_CONTROLS)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
@@ -20,6 +23,12 @@ from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.values import duration as duration
 from a2pcli.reporting.values import local
 from a2pcli.reporting.values import money as money
+
+PHONE = 52
+"""Columns of a bubble at most."""
+
+EXPLAINED = 46
+"""Columns from which on reasons are explained, not only named."""
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -54,7 +63,7 @@ def _sample_document(sample: Mapping[str, Any]) -> dict[str, Any]:
 def plan_screen(run: Run, *, next_step: bool = True) -> RenderableType:
     """The whole plan, top to bottom: what, who, who not and why, cost, time, how it looks, what to do next."""
     summary = run.summary
-    pieces: list[RenderableType] = [_heading(run), Text(), _people(summary)]
+    pieces: list[RenderableType] = [_heading(run), Text(), _People(summary)]
     if summary["recipients"]:
         pieces += [Text(), _facts(run, summary)]
     if summary["samples"]:
@@ -85,18 +94,31 @@ def _heading(run: Run) -> RenderableType:
     return grid
 
 
-def _people(summary: Mapping[str, Any]) -> RenderableType:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(style="dim", overflow="fold")
-    table.add_row(Text(f"{summary['recipients']:,}", style="bold green"), Text("get it", style="bold"), "")
-    excluded = sum(summary["excluded"].values())
-    table.add_row(Text(f"{excluded:,}", style="bold"), Text("do not", style="bold"), "")
-    for reason, count in summary["excluded"].items():
-        table.add_row(f"{count:,}", f"  {reason}", SENTENCES[Reason(reason)])
-    table.add_row(f"{summary['rows']:,}", "rows read", _blank(summary))
-    return table
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Who gets it and who does not; where there is no room to explain the reasons, their codes must do."""
+
+    summary: Mapping[str, Any]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        columns = 3 if options.max_width >= EXPLAINED else 2
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(no_wrap=True)
+        if columns == 3:
+            table.add_column(style="dim", overflow="fold")
+        for line in self._lines():
+            table.add_row(*line[:columns])
+        yield table
+
+    def _lines(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        summary = self.summary
+        yield Text(f"{summary['recipients']:,}", style="bold green"), Text("get it", style="bold"), ""
+        excluded = sum(summary["excluded"].values())
+        yield Text(f"{excluded:,}", style="bold"), Text("do not", style="bold"), ""
+        for reason, count in summary["excluded"].items():
+            yield f"{count:,}", f"  {reason}", SENTENCES[Reason(reason)]
+        yield f"{summary['rows']:,}", "rows read", _blank(summary)
 
 
 def _blank(summary: Mapping[str, Any]) -> str:
@@ -159,19 +181,43 @@ def _list(counts: Mapping[str, int], most: int = 8) -> str:
     return " · ".join(shown) or "none"
 
 
-def bubble(body: str, title: str, facts: str, *, sent: bool = True) -> RenderableType:
-    """A message as it looks on a phone, with its facts below."""
-    width = min(52, max(24, max((len(line) for line in body.splitlines()), default=0) + 4, len(title) + 6))
-    return Panel(
-        Text(body),
-        box=box.ROUNDED,
-        width=width,
-        title=Text(title),
-        title_align="left",
-        subtitle=Text(facts),
-        subtitle_align="left",
-        border_style="green" if sent else "dim",
-    )
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A message as it looks on a phone, its facts in the frame, or below where the frame has no room for them."""
+
+    body: str
+    title: str
+    facts: str
+    sent: bool = True
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield self._panel(options.max_width)
+        if not self._fits(options.max_width):
+            yield Text(self.facts, style="dim")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        width = min(options.max_width, self._width(options.max_width))
+        return Measurement(width, width)
+
+    def _panel(self, room: int) -> Panel:
+        return Panel(
+            Text(self.body),
+            box=box.ROUNDED,
+            width=self._width(room),
+            title=Text(self.title),
+            title_align="left",
+            subtitle=Text(self.facts) if self._fits(room) else None,
+            subtitle_align="left",
+            border_style="green" if self.sent else "dim",
+        )
+
+    def _fits(self, room: int) -> bool:
+        return cell_len(self.facts) + 6 <= min(room, PHONE)
+
+    def _width(self, room: int) -> int:
+        text = max((cell_len(line) for line in self.body.splitlines()), default=0) + 4
+        frame = max(cell_len(self.title), cell_len(self.facts) if self._fits(room) else 0) + 6
+        return min(room, PHONE, max(24, text, frame))
 
 
 def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
@@ -179,7 +225,7 @@ def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
     for sample in samples:
         variant = f"  {sample['variant']}" if sample["variant"] else ""
         title = f"{sample['number']}  line {sample['line']:,}{variant}"
-        shown.append(Padding(bubble(sample["body"], title, facts_of(sample)), (0, 0, 0, 2), expand=False))
+        shown.append(Padding(Bubble(sample["body"], title, facts_of(sample)), (0, 0, 0, 2), expand=False))
     return shown
 
 

@@ -125,14 +125,14 @@ def _screen(one: PreviewedRow) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    from a2pcli.cli.plan_view import bubble, facts_of
+    from a2pcli.cli.plan_view import Bubble, facts_of
 
     row = one.row
     sent = row["reason"] is None
     number = row["number"] or row["cell"] or "no number"
     country = f"  {row['country']}" if row["country"] else ""
     facts = facts_of(row) if row["ucs2"] is not None else "not rendered"
-    pieces: list[Any] = [bubble(one.body or "", f"{number}{country}  line {row['line']:,}", facts, sent=sent)]
+    pieces: list[Any] = [Bubble(one.body or "", f"{number}{country}  line {row['line']:,}", facts, sent=sent)]
     if not sent:
         pieces.append(Text(f"  not sent: {_why(row)}", style="yellow"))
     if row["repairs"]:
