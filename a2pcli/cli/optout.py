@@ -2,8 +2,185 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from a2pcli.cli.ledger_option import LEDGER_HELP
+from a2pcli.cli.output import JSON_HELP
+
+Region = Annotated[
+    str | None, typer.Option(metavar="GB", help="Region of numbers without +; else the settings'.")
+]
+LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP)]
+Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="One or more phone numbers.")]
+Reason = Annotated[str | None, typer.Option(help="Why, in your words; kept with the entry.")]
+SourceOption = Annotated[str | None, typer.Option(help="Where it comes from; else you, or the file.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the app."""
+    """Add the commands to the app."""
+    commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    commands.callback()(optout)
+    commands.command("add")(add)
+    commands.command("remove")(remove)
+    commands.command("list")(list_entries)
+    commands.command("import")(import_file)
+    commands.command("export")(export)
+    commands.command("check")(check)
+    app.add_typer(commands, name="optout")
+
+
+def optout() -> None:
+    """Keep the suppression list: who is not to be messaged, since when, why, and who said so.
+
+    It is asked when a plan is made, and again for each message at the moment it leaves.
+
+    Example:  a2pcli optout add '+44 7911 123456' --reason 'asked on the phone'
+    """
+
+
+def add(
+    numbers: Numbers,
+    sender: Annotated[
+        str | None, typer.Option(help="Only messages from this sender; else every message.")
+    ] = None,
+    reason: Reason = None,
+    source: SourceOption = None,
+    region: Region = None,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Put numbers on the list. A number that is on it already keeps its entry.
+
+    Example:  a2pcli optout add '+44 7911 123456' --reason 'asked on the phone'
+
+    Exit status: 2 when a number cannot be read; the others are added all the same.
+    """
+    from a2pcli.cli.optout_work import add_numbers
+
+    add_numbers(numbers, sender, reason, source, region, ledger, as_json=as_json)
+
+
+def remove(
+    numbers: Numbers,
+    sender: Annotated[
+        str | None, typer.Option(help="Only the entry for this sender; else every one.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided it; else you.")] = None,
+    region: Region = None,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Take numbers off the list. The entries stay in its history, with who lifted them and when.
+
+    Do it only where the person asked for messages again.
+
+    Example:  a2pcli optout remove '+44 7911 123456' --by 'Ann, on their written wish'
+    """
+    from a2pcli.cli.optout_work import remove_numbers
+
+    remove_numbers(numbers, sender, by, region, ledger, as_json=as_json)
+
+
+def list_entries(
+    limit: Annotated[int, typer.Option(min=1, help="The newest N entries.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Every entry.")] = False,
+    lifted: Annotated[bool, typer.Option("--lifted", help="With the entries that no longer hold.")] = False,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Show the list, newest first.
+
+    Example:  a2pcli optout list --limit 20
+    """
+    from a2pcli.cli.optout_work import list_all
+
+    list_all(None if everything else limit, ledger, lifted=lifted, as_json=as_json)
+
+
+def import_file(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
+    ],
+    sender: Annotated[
+        str | None, typer.Option(help="Only messages from this sender; else every message.")
+    ] = None,
+    reason: Reason = None,
+    source: SourceOption = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day the file is of, e.g. 2026-03-01.")
+    ] = None,
+    region: Region = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the numbers, where it is not found.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Character encoding, where the detected one is wrong.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="What separates the cells: a character, or tab.")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The sheet of a workbook; else its first.")
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show every refused row, not only the first 20.")
+    ] = False,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Put every number of a file on the list, and account for every row.
+
+    Example:  a2pcli optout import do-not-contact.csv --region GB --as-of 2026-03-01
+
+    Exit status: 3 when a row's number cannot be read (rows with an empty cell are only counted); the others are
+    added all the same, and the same command may be run again.
+    """
+    from a2pcli.cli.optout_files import Asked, import_numbers
+
+    asked = Asked(file, sender, reason, source, as_of, region, column, encoding, delimiter, sheet)
+    raise typer.Exit(import_numbers(asked, ledger, as_json=as_json, show_all=show_all))
+
+
+def export(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help=".csv, .jsonl or .parquet; - is standard output, as CSV.")
+    ],
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON lines, whatever the file's name.")] = False,
+    lifted: Annotated[bool, typer.Option("--lifted", help="With the entries that no longer hold.")] = False,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Write the list to a file, in the order it was made.
+
+    In CSV no cell is a formula: one that starts with = + - @ or TAB gets an apostrophe, numbers (+44...) too.
+    `a2pcli optout import` reads such a file back.
+
+    Example:  a2pcli optout export optouts.csv
+    """
+    from a2pcli.cli.optout_files import export_entries
+
+    export_entries(file, ledger, jsonl=as_jsonl, lifted=lifted, as_json=as_json)
+
+
+def check(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="A phone number.")],
+    sender: Annotated[
+        str | None, typer.Option(help="Whether messages from this sender are suppressed.")
+    ] = None,
+    region: Region = None,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a number is on the list, since when and why, and its history there.
+
+    Example:  a2pcli optout check '+44 7911 123456'
+
+    Exit status: 0 whether it is on the list or not (scripts read `suppressed` of --json).
+    """
+    from a2pcli.cli.optout_work import check_number
+
+    check_number(number, sender, region, ledger, as_json=as_json)

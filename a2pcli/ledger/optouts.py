@@ -93,12 +93,16 @@ def of_address(connection: Connection, address: str) -> list[Suppression]:
     return [Suppression(*row) for row in connection.execute(query)]
 
 
-def page(connection: Connection, after: int, size: int, *, lifted: bool) -> tuple[list[Suppression], int]:
-    """The next entries in the order they were added, and the number to go on after."""
-    query = select(_c.number, *(_c[field.name] for field in fields(Suppression))).where(_c.number > after)
+def page(
+    connection: Connection, after: int | None, size: int, *, lifted: bool, newest: bool
+) -> tuple[list[Suppression], int | None]:
+    """The next entries in the order they were added, or from the newest back, and the number to go on after."""
+    query = select(_c.number, *(_c[field.name] for field in fields(Suppression)))
+    if after is not None:
+        query = query.where(_c.number < after if newest else _c.number > after)
     if not lifted:
         query = query.where(_c.lifted_at.is_(None))
-    rows = connection.execute(query.order_by(_c.number).limit(size)).all()
+    rows = connection.execute(query.order_by(_c.number.desc() if newest else _c.number).limit(size)).all()
     return [Suppression(*row[1:]) for row in rows], (rows[-1].number if rows else after)
 
 

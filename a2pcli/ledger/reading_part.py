@@ -90,12 +90,14 @@ class ReadingPart(LedgerCore):
         with self._reading() as connection:
             return optouts.of_address(connection, address)
 
-    def suppressions(self, *, lifted: bool = False, chunk: int = 10_000) -> Iterator[Suppression]:
-        """The list in the order it was made; with ``lifted``, those that no longer hold too."""
-        after = 0
+    def suppressions(
+        self, *, lifted: bool = False, newest: bool = False, chunk: int = 10_000
+    ) -> Iterator[Suppression]:
+        """The list in the order it was made, or from its ``newest`` entry back; ``lifted`` ones only if asked."""
+        after: int | None = None
         while True:
             with plainly(self.url), self._reading() as connection:
-                found, after = optouts.page(connection, after, chunk, lifted=lifted)
+                found, after = optouts.page(connection, after, chunk, lifted=lifted, newest=newest)
             yield from found
             if len(found) < chunk:
                 return
