@@ -34,6 +34,7 @@ class Program:
     body: list[nodes.Node]
     variables: dict[str, str]
     required: frozenset[str]
+    wording: str
     warnings: tuple[Problem, ...]
 
     def loop(self, take: Callable[[str], Any]) -> Loop:
@@ -171,12 +172,14 @@ class _Builder:
         errors = [problem for problem in self.problems if problem.severity is Severity.ERROR]
         if errors:
             raise InvalidInput(*in_file_order(dict.fromkeys(errors)))
+        wording = "".join(node.data for node in everything(body) if isinstance(node, nodes.TemplateData))
         return Program(
             self.environment,
             self.sources,
             harden(body, self.cells),
             {self.variables.column(name): name for name in sorted(self.columns)},
             frozenset(map(self.variables.column, self.required)),
+            wording,
             tuple(in_file_order(dict.fromkeys(self.problems))),
         )
 

@@ -120,6 +120,8 @@ class _Compiled:
         """Every contact column it can read, through partials too."""
         self.defaulted: frozenset[str] = self.columns - program.required
         """Those it does without where they are empty: each use has a default or a test around it."""
+        self.wording: str = program.wording
+        """All text that stands outside of tags, that of partials included."""
         self.problems: tuple[Problem, ...] = program.warnings
         """Warnings; what is wrong was raised when it was compiled."""
         if not self.columns:

@@ -79,6 +79,10 @@ def test_partials_are_part_of_the_message(folder: Path, source: str, body: str) 
     assert render(source, folder=folder, plan="p", first_name="ann", points="5") == body
 
 
+def test_the_wording_of_partials_is_the_messages_wording(folder: Path) -> None:
+    assert "Reply STOP" in template("Hi {{ plan }}{% include 'parts/deep.txt' %}", folder=folder).wording
+
+
 def test_columns_of_partials_are_the_messages_columns(folder: Path) -> None:
     assert template("{% include 'parts/deep.txt' %}", folder=folder).columns == {"plan"}
     assert template("{% extends 'middle.txt' %}", folder=folder).columns == {"points"}
