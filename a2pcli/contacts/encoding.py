@@ -6,6 +6,7 @@ import codecs
 import encodings.cp1252
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from a2pcli.contacts.source import Source
@@ -147,8 +148,14 @@ _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x0b\x0c\x1a
 
 
 def _refuse_binary(source: Source) -> None:
-    """Text has hardly any control characters; a few NULs, or a tail of them after a crash, are still text."""
+    """Text has hardly any control characters; a few NULs, or a tail of them after a crash, are still text.
+
+    What is UTF-8 and has no NUL is text, whatever its other characters.
+    """
     head = source.head.rstrip(b"\0")
+    with suppress(UnicodeDecodeError):
+        if b"\0" not in head and codecs.getincrementaldecoder("utf-8")().decode(head):
+            return
     controls = len(head) - len(head.translate(None, _CONTROLS))
     if not head or controls > max(2, len(head) * 0.05):
         raise source.problem(
