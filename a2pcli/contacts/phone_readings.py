@@ -13,6 +13,7 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.phone_automaton import NotDigits
 from a2pcli.contacts.phone_judge import region_metadata, writes_zero
 from a2pcli.contacts.phone_plans import TYPES, Asked, code_plan
 from a2pcli.contacts.phone_strings import (
@@ -103,7 +104,19 @@ def _some(strings: pa.StringArray, places: Numbers) -> pa.StringArray:
 
 
 def read(compact: pa.StringArray, region: str | None) -> Readings:
-    """Readings of numbers that are `+` and digits, 5 to 18 characters each."""
+    """Readings of numbers that are `+` and digits, 5 to 18 characters each.
+
+    All unsure where a plan is written in more than the automaton reads (no plan is, so far).
+    """
+    try:
+        return _read(compact, region)
+    except NotDigits:
+        readings = Readings.unknown(len(compact))
+        readings.unsure[:] = True
+        return readings
+
+
+def _read(compact: pa.StringArray, region: str | None) -> Readings:
     readings = Readings.unknown(len(compact))
     if not len(compact):
         return readings
