@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from a2pcli.content.names import NO_COLUMNS, importing, not_exported, unknown_co
 from a2pcli.content.sandbox import Sandbox
 from a2pcli.content.sources import SourcePlace, Sources, shift
 from a2pcli.errors import InvalidInput, Problem, Severity, in_file_order
+
+_YES_OR_NO = re.compile(
+    r"^(?:is|has|can|may|wants?|allows?|ok)_|opt_?(?:ed_?)?(?:in|out)|consent|subscri|agree|accept|confirm|permi"
+    r"|allowed|active|enabled|blocked|member|vip|marketing|newsletter"
+)
+"""Names of columns that hold yes or no."""
 
 LARGEST_SOURCE = 50_000
 """Characters of a template."""
@@ -82,8 +89,10 @@ def build_expression(source: str, where: SourcePlace, locale: str, known: Collec
 
 
 def _truth_warnings(sources: Sources, expression: nodes.Expr) -> Iterator[Problem]:
-    """``where: consent`` would message everyone whose cell says ``no``."""
+    """``where: consent`` would message everyone whose cell says ``no``. ``where: order_id`` is fine."""
     for node in truth_values(expression):
+        if not _YES_OR_NO.search(node.name):
+            continue
         yield sources.problem(
             f"'{node.name}' is true for every cell that is not empty, 'no' and '0' too",
             node.lineno,

@@ -131,15 +131,17 @@ def test_ordinary_text_is_not_warned_about(text: str) -> None:
 @pytest.mark.parametrize(
     ("source", "warned"),
     [
-        ("plan", ["plan"]),
-        ("plan and not first_name or points == '1'", ["plan", "first_name"]),
-        ("plan == 'x' and first_name is defined", []),
-        ("plan | lower in ('a', 'b')", []),
+        ("consent", ["consent"]),
+        ("is_vip and not opted_out or points == '1'", ["is_vip", "opted_out"]),
+        ("consent == 'yes' and is_vip is defined", []),
+        ("consent | lower in ('yes', 'y')", []),
+        ("order_id and plan", []),
     ],
 )
 def test_where_warns_of_text_taken_for_true(source: str, warned: list[str]) -> None:
     """A cell that says ``no`` is not empty: ``where: consent`` would message who did not consent."""
-    assert [warning.message.split("'")[1] for warning in expression(source).problems] == warned
+    compiled = expression(source, {*KNOWN, "consent", "is_vip", "opted_out"})
+    assert [warning.message.split("'")[1] for warning in compiled.problems] == warned
 
 
 def test_expressions_are_compiled_without_a_template_around_them() -> None:
