@@ -34,7 +34,9 @@ def explain(
     region: Annotated[
         str | None, typer.Option(help="Region of a number without +, e.g. GB; else the settings'.")
     ] = None,
-    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Why someone got a message, did not, or will: every run that has the number, and the opt-outs.

@@ -56,8 +56,12 @@ def _command(arguments: list[str]) -> int:
         arguments = [*arguments[1:], "--help"]
     app = build_app(asked_for(arguments))
     try:
-        # Not standalone: there it would swallow a closed pipe, and give it the status of a defect.
         return int(app(args=arguments, standalone_mode=False, prog_name="a2pcli") or 0)
+    except SystemExit as ended:
+        # The library gives a closed pipe the status of a defect.
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise ended.__context__ from None
+        raise
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise

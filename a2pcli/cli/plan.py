@@ -18,16 +18,22 @@ def register(app: typer.Typer) -> None:
 def plan(
     campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)],
     out: Annotated[
-        Path | None, typer.Option(help="Also write every row to this .csv, .jsonl or .parquet file.")
+        Path | None,
+        typer.Option(help="Also write every row to this .csv, .jsonl or .parquet file.", metavar="FILE"),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Plan the first N recipients only.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Plan the first N recipients only.", metavar="N")
+    ] = None,
     max_cost: Annotated[
-        str | None, typer.Option(help="Budget, e.g. '50 GBP'; else the campaign's limits.cost.")
+        str | None,
+        typer.Option(help="Budget, e.g. '50 GBP'; else the campaign's limits.cost.", metavar="MONEY"),
     ] = None,
     occurrence: Annotated[
-        str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.")
+        str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.", metavar="NAME")
     ] = None,
-    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """See exactly who gets what, and at what cost; freeze it in the ledger.

@@ -22,12 +22,18 @@ def register(app: typer.Typer) -> None:
 def preview(
     campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)],
     contact: Annotated[str | None, typer.Option(help="The rows with this number.", metavar="NUMBER")] = None,
-    row: Annotated[int | None, typer.Option(min=1, help="The row at this line of the file.")] = None,
-    random: Annotated[int | None, typer.Option(min=1, max=1000, help="So many by chance.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed shows the same rows.")] = 0,
+    row: Annotated[
+        int | None, typer.Option(min=1, help="The row at this line of the file.", metavar="LINE")
+    ] = None,
+    random: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="So many by chance.", metavar="N")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed shows the same rows.", metavar="N")] = 0,
     longest: Annotated[bool, typer.Option("--longest", help="The longest message.")] = False,
     costliest: Annotated[bool, typer.Option("--costliest", help="The message that costs most.")] = False,
-    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """See a message as the person sees it, with its encoding, parts and price.

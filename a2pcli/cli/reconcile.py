@@ -34,7 +34,9 @@ def reconcile(
         str | None, typer.Option(help="With --as: only the message to this number.", metavar="NUMBER")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Settle messages whose outcome is unknown: the person may have them, so they are never resent.

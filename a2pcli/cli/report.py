@@ -66,7 +66,9 @@ def report(
         list[str] | None,
         typer.Option(help="Only rows left out for this reason. May be repeated.", metavar="REASON"),
     ] = None,
-    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Account for every row of a run: who got it, who did not and why, what it cost.

@@ -18,11 +18,13 @@ def runs(
     campaign: Annotated[
         str | None, typer.Option(help="Only runs of this campaign (its name).", metavar="NAME")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest N runs.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="The newest N runs.", metavar="N")] = 20,
     everything: Annotated[
         bool, typer.Option("--all", help="Every run, with plans that were replaced or discarded.")
     ] = False,
-    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """List the runs in the ledger, newest first: state, time, who got it, cost.

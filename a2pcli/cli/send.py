@@ -24,17 +24,25 @@ def send(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Stop before the last step, like `plan`.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Send to the first N recipients only.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Send to the first N recipients only.", metavar="N")
+    ] = None,
     test_to: Annotated[
         str | None,
         typer.Option(help="Send one real row to your own number, marked as a test.", metavar="NUMBER"),
     ] = None,
-    max_cost: Annotated[str | None, typer.Option(help="Budget, e.g. '50 GBP'; else limits.cost.")] = None,
-    occurrence: Annotated[
-        str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.")
+    max_cost: Annotated[
+        str | None, typer.Option(help="Budget, e.g. '50 GBP'; else limits.cost.", metavar="MONEY")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Most requests in flight.")] = None,
-    ledger: Annotated[str | None, typer.Option(help="Ledger path or URL; else the settings'.")] = None,
+    occurrence: Annotated[
+        str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.", metavar="NAME")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Most requests in flight.", metavar="N")
+    ] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
