@@ -20,6 +20,9 @@ Constant = str | int | None
 ROWS_A_STATEMENT = 500
 """Rows in one INSERT on SQLite; times 24 columns it stays under the 32,766 values that a statement may bind."""
 
+FEW = 100
+"""Up to so many rows PostgreSQL gets by plain INSERTs: one opt-out is not worth a table of its own."""
+
 
 def insert_columns(
     connection: Connection,
@@ -131,6 +134,10 @@ def _postgres(
     rows = zip(*columns, strict=False)
     if not ignore_conflicts:
         return _copy(connection, target, quoted, rows)
+    if len(next(iter(lists.values()))) <= FEW:
+        places = ", ".join(["%s"] * len(names))
+        sql = f"INSERT INTO {target} ({quoted}) VALUES ({places}) ON CONFLICT DO NOTHING"
+        return connection.exec_driver_sql(sql, list(rows)).rowcount
     connection.exec_driver_sql(
         f"CREATE TEMPORARY TABLE a2p_incoming ON COMMIT DROP AS SELECT {quoted} FROM {target} WITH NO DATA"
     )

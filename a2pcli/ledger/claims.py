@@ -10,6 +10,8 @@ gets a ``due_at``, so nothing is ever left behind that mark.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +40,7 @@ from a2pcli.ledger.tables import ROWS_PER_RUN, is_claimed, messages, runs, suppr
 from a2pcli.messages import Message, State
 from a2pcli.reasons import Reason
 
-RETRIES = 5
+RETRIES = 8
 """How often an exchange is tried again when PostgreSQL ends it because two senders locked each other out."""
 
 _c = messages.c
@@ -289,4 +291,5 @@ def retrying(work: Callable[[], Exchange]) -> Exchange:
             state = getattr(error.orig, "sqlstate", None)
             if state not in ("40P01", "40001") or attempt == RETRIES:
                 raise
+            time.sleep(random.uniform(0, 0.05))  # out of step with the other one
     raise AssertionError("unreachable")

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +96,8 @@ def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(driver: Any, _record: Any) -> None:
         driver.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
+        _use_write_ahead_log(driver, busy_seconds)
         for pragma in (
-            "journal_mode=WAL",
             f"synchronous={'NORMAL' if chunks else 'FULL'}",
             "fullfsync=ON",  # macOS: fsync alone leaves data in the drive's cache
             "checkpoint_fullfsync=ON",
@@ -113,6 +115,19 @@ def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _use_write_ahead_log(driver: sqlite3.Connection, seconds: float) -> None:
+    """SQLite does not wait for others while it changes the kind of journal, so this does: they make the same file."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def create_file(url: URL, *, create: bool) -> bool:

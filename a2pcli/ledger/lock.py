@@ -9,7 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -111,6 +111,11 @@ class RunLock:
                 held.close()
         elif held is not None:
             self._note.unlink(missing_ok=True)
+            if self._key[0] == _PLANNER:
+                # Nobody waits for it, and every plan has its own: they would pile up. A sender's file stays: who
+                # takes a file away that others may have open lets two of them in.
+                with suppress(OSError):
+                    self._file.unlink(missing_ok=True)
             held.release()
 
     def holder(self) -> str | None:
