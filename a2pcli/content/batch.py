@@ -47,10 +47,9 @@ class Loop:
     ) -> None:
         """``take`` makes of each row's text what is wanted; what it raises fails the row."""
         self.environment = environment
-        self.taken: list[Any] = []
         self.take = take
         self.overworked = 0
-        environment.filters[_TAKE] = self._take
+        environment.filters[_TAKE] = take
         # A dummy stands in where there is no column, so that the target is a tuple in any case.
         target = nodes.Tuple([nodes.Name(name, "store") for name in (*variables, "_row")], "store")
         rest = [node for node in body if not _is_shared_import(node)]
@@ -66,17 +65,19 @@ class Loop:
         # A plain dict: Jinja's chained globals cost 20 µs for every new context.
         self.template = environment.template_class.from_code(environment, code, dict(environment.globals))
 
-    def _take(self, text: str) -> str:
-        self.taken.append(self.take(text))
-        return ""
-
     def run(self, rows: Iterable[tuple[Any, ...]]) -> tuple[list[Any], dict[int, RowFailure]]:
         """What became of every row, in order, and the failures by row (None stands in their place).
 
         Raises ``OutOfControl`` when row after row runs into its budget: such a template would take for ever.
         """
         taken: list[Any] = []
-        self.taken = taken
+        append, take = taken.append, self.take
+
+        def take_row(text: str) -> str:
+            append(take(text))
+            return ""
+
+        self.environment.filters[_TAKE] = take_row
         failures: dict[int, RowFailure] = {}
         feed = _Feed(rows, self.environment.budget)
         while True:
