@@ -19,6 +19,7 @@ from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, now_ms
 from a2pcli.ledger.store import Ledger
+from a2pcli.messages import State
 from a2pcli.sending import why
 from a2pcli.sending.books import Books, Round
 from a2pcli.sending.breaker import Breaker
@@ -230,7 +231,7 @@ class _Sending:
             # Rows that are due and yet not given (another holds them) are not asked for without a pause.
             soon = self._clock() + int(TICK * 1000) if not exchange.claimed else 0
             self._claim_from = max(exchange.next_due or 0, soon)
-        desk.tally.took(exchange)
+        desk.tally.took(exchange, sum(one.state is State.PLANNED for one in round.settled))
         self._let_go(exchange.claimed)
 
     def _let_go(self, claimed: list[Claimed]) -> None:

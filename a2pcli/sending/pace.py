@@ -1,8 +1,8 @@
 """The pace of a run: a grid of slots, one for each message or part, that nothing runs ahead of.
 
 No burst is saved up and none is given at the start: the first second sends no more than the rate. A message of
-three parts takes three slots and leaves at the last of them. Rate answers of the gateway halve the pace, and it
-creeps back; ``Retry-After`` stops everybody until its moment.
+three parts takes three slots and leaves at the last of them. Rate answers of the gateway lower the pace, by how
+many they are, and it creeps back; ``Retry-After`` stops everybody until its moment.
 
 Pure: every method is told what time it is, in seconds of any steady clock.
 """
@@ -23,8 +23,11 @@ SLOWEST = 0.05
 CALM = 1.0
 """Seconds without a rate answer after which the pace creeps up, and within which they count as one."""
 
-CREEP = 1.15
-"""How much faster each calm second makes a slowed pace: back from a half in five seconds."""
+CREEP = 1.05
+"""How much faster each calm second makes a lowered pace: back from a half in a quarter of a minute."""
+
+LEAST_CUT, MOST_CUT = 0.1, 0.5
+"""How much of the pace the rate answers of one second take away: by their share of what left, within these."""
 
 
 class Pace:
@@ -39,6 +42,7 @@ class Pace:
         self._changed = 0.0
         self._deaf_until = float("-inf")
         self._refusals = 0
+        self._floor = 0.0
         self._recent: deque[tuple[float, int]] = deque()
         self._recent_units = 0
 
@@ -94,23 +98,27 @@ class Pace:
         return max(0.0, self._held_until - now)
 
     def refused(self, now: float, retry_after: float | None) -> float:
-        """A rate answer came: halve the pace, and wait. Gives the seconds that everybody waits.
+        """A rate answer came: lower the pace, and wait. Gives the seconds that everybody waits.
 
-        A hundred answers to a hundred messages in flight are one signal: only the first of a calm
-        second counts. Without ``Retry-After`` the wait doubles with each signal, up to a minute.
+        What comes within a second, or while everybody waits, is one signal: one answer among a hundred taken
+        lowers the pace by a tenth, a hundred answers to a hundred messages by half. Without ``Retry-After``
+        the wait doubles with each signal, up to a minute, until something is taken.
         """
         if retry_after is not None:
             self.hold(now + retry_after)
-        if now < self._deaf_until:
-            return self.held(now)
-        if retry_after is None:
-            self.hold(now + min(0.5 * 2.0 ** min(self._refusals, 8), 60.0))
-        self._refusals += 1
-        speed = self._current if self._current is not None else self._seen(now)
-        self._current = max(speed / 2, min(SLOWEST, speed))
-        self._next = max(now, self._held_until)
-        self._changed = self._next
-        self._deaf_until = max(now + CALM, self._held_until)
+        seen = self._seen(now)
+        if self._current is None:
+            self._current = seen
+        cut = 1 / seen
+        if now >= self._deaf_until:
+            if retry_after is None:
+                self.hold(now + min(0.5 * 2.0 ** min(self._refusals, 8), 60.0))
+            self._refusals += 1
+            self._floor = max(self._current * (1 - MOST_CUT), min(SLOWEST, self._current))
+            cut = max(cut, LEAST_CUT)
+            self._deaf_until = max(now + CALM, self._held_until)
+        self._current = max(self._current * (1 - min(cut, MOST_CUT)), self._floor)
+        self._next = self._changed = max(now, self._held_until)
         return self.held(now)
 
     def answered(self) -> None:

@@ -26,6 +26,8 @@ class Tally:
     skipped: int = 0
     retrying: int = 0
     left: int = 0
+    back: int = 0
+    """Planned again, but not yet written so."""
     spent: Counter[str] = field(default_factory=Counter)
     """Of accepted and unknown messages: what was, or may have been, paid."""
     flying: Counter[str] = field(default_factory=Counter)
@@ -74,13 +76,16 @@ class Tally:
             self.rejected += 1
         elif state is State.UNKNOWN:
             self.unknown += 1
+        elif state is State.PLANNED:
+            self.back += 1
         if outcome.verdict is not Verdict.ACCEPTED:
             code = outcome.code or str(outcome.cause)
             self.codes[code if code in self.codes or len(self.codes) < MOST_CODES else "other"] += 1
 
-    def took(self, exchange: Exchange) -> None:
-        """A transaction went through."""
+    def took(self, exchange: Exchange, back: int) -> None:
+        """A transaction went through, with ``back`` of those that are planned again."""
         self.left = exchange.left or 0
+        self.back -= back
         self.skipped += exchange.skipped
         again = sum(one.attempts > 1 for one in exchange.claimed)
         self.retrying = max(0, self.retrying - again)
@@ -98,6 +103,7 @@ class Tally:
         seconds = now - then
         rate = (self.done - done_then) / seconds if seconds > 0 else 0.0
         speed = rate or pace or 0.0
+        left = self.left + self.back + here
         return Progress(
             state=state,
             done=self.done,
@@ -106,10 +112,10 @@ class Tally:
             unknown=self.unknown,
             skipped=self.skipped,
             retrying=self.retrying,
-            left=self.left + here,
+            left=left,
             in_flight=flying,
             rate=rate,
-            eta=(self.left + here) / speed if speed > 0 else None,
+            eta=left / speed if speed > 0 else None,
             spend={currency: cost for currency, cost in self.spent.items() if cost},
             errors_by_code=dict(self.codes),
         )
