@@ -5,15 +5,16 @@ A lifted suppression keeps its row, so the list is its own history.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import InvalidInput, Problem
-from a2pcli.ledger.bulk import insert_columns
+from a2pcli.ledger.bulk import insert_columns, read_rows
 from a2pcli.ledger.records import Imported, Suppression
 from a2pcli.ledger.tables import suppressions
 
@@ -116,16 +117,10 @@ def count(connection: Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def addresses_for(connection: Connection, sender: str | None) -> Iterator[Sequence[str]]:
-    """The suppressed addresses for messages from ``sender``, in chunks, sorted, each once."""
-    scope = or_(_c.scope == EVERYTHING, and_(_c.scope == SENDER, _c.scope_value == (sender or "")))
-    query = select(_c.address).where(_c.lifted_at.is_(None), scope).distinct().order_by(_c.address)
-    yield from connection.execute(query).scalars().partitions(100_000)
-
-
-def as_arrow(chunks: Iterator[Sequence[str]]) -> pa.StringArray:
-    """The chunks as one PyArrow string array."""
+def addresses_for(connection: Connection, sender: str | None) -> pa.StringArray:
+    """The suppressed addresses for messages from ``sender``, sorted, each once, as a PyArrow array."""
     import pyarrow as pa
 
-    arrays = [pa.array(chunk, pa.string()) for chunk in chunks]
-    return pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
+    scope = or_(_c.scope == EVERYTHING, and_(_c.scope == SENDER, _c.scope_value == (sender or "")))
+    query = select(_c.address).where(_c.lifted_at.is_(None), scope).distinct().order_by(_c.address)
+    return pa.array(chain.from_iterable(read_rows(connection, query)), pa.string())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.plans import end_id, first_id, of_run, run_from_row
 from a2pcli.ledger.records import RESUMABLE, Event, HistoryEntry, Run
 from a2pcli.ledger.tables import events, is_claimed, messages, runs
@@ -76,11 +77,7 @@ def reached(connection: Connection, occasion: int) -> np.ndarray[Any, np.dtype[n
         .where(_c.occasion == occasion, is_claimed(_c.claimed_at), _c.person.is_not(None))
         .order_by(_c.person)
     )
-    parts = [
-        np.fromiter((row[0] for row in chunk), np.int64, count=len(chunk))
-        for chunk in connection.execute(query).partitions(100_000)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    return np.fromiter(chain.from_iterable(read_rows(connection, query)), np.int64)
 
 
 def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:
@@ -104,8 +101,7 @@ def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:
             query = select(_c.address).where(
                 of_run(run), is_claimed(_c.claimed_at), _c.state != str(State.REJECTED)
             )
-            for chunk in connection.execute(query).scalars().partitions(100_000):
-                arrays.append(pa.array(chunk, pa.string()))
+            arrays.append(pa.array(chain.from_iterable(read_rows(connection, query)), pa.string()))
     return pa.concat_arrays(arrays).unique() if arrays else pa.array([], pa.string())
 
 

@@ -112,7 +112,7 @@ class ReadingPart(LedgerCore):
     def suppressed_addresses(self, sender: str | None = None) -> pa.StringArray:
         """The addresses that messages from ``sender`` must not go to, sorted, as a PyArrow string array."""
         with self._reading() as connection:
-            return optouts.as_arrow(optouts.addresses_for(connection, sender))
+            return optouts.addresses_for(connection, sender)
 
     @speaks_plainly
     def totals(self, run: Run) -> Totals:
