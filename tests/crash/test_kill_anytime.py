@@ -196,12 +196,12 @@ def test_killed_at_the_first_boundaries_of_the_ledger(
 
 
 def test_killed_at_random_moments(ledger: Ledger, provider: Provider, zygote: Zygote) -> None:
-    crash = crash_of(ledger, provider, zygote, 6000)
+    crash = crash_of(ledger, provider, zygote, 4000)
     chance = random.Random(11)
-    while crash.kills < 8 and not crash.sender(after=chance.uniform(0, 0.2)):
+    while crash.kills < 6 and not crash.sender(after=chance.uniform(0, 0.2)):
         pass
     by_state = crash.finish()
-    assert crash.kills >= 4
+    assert crash.kills >= 3
     assert len(by_state["unknown"]) <= crash.uncertain
 
 

@@ -78,7 +78,7 @@ def test_killed_twice_and_run_again_the_command_accounts_for_everybody_once(tmp_
     assert process.returncode == (4 if unknown else 0)
 
 
-@pytest.mark.parametrize("presses", [1, 2])
+@pytest.mark.parametrize("presses", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_the_command_with_130_and_the_same_command_goes_on(tmp_path: Path, presses: int) -> None:
     with Loopback(lambda _receipt, n: Reply(body={"id": f"m{n}"}, after=0.1)) as provider:
         campaign = project(tmp_path, provider.port)
