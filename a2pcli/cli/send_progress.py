@@ -19,10 +19,18 @@ if TYPE_CHECKING:
     from a2pcli.sending.options import Progress
 
 EVERY = 5.0
+"""Seconds between two lines, where there is no terminal."""
+
+WAITS = {
+    "holding": "waiting, as the gateway asked",
+    "gateway-down": "waiting for the gateway to come back",
+    "stopping": "stopping",
+}
+"""What is worth saying about a run's state while it is sent."""
 
 
 def progress_text(progress: Progress, width: int = 1000) -> str:
-    """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected (21211 2, 21614 1)``.
+    """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected · 21211 × 2, 21614 × 1``.
 
     Where that is too wide, whole pieces are left away, the least needed first; a figure is never cut.
     """
@@ -38,21 +46,23 @@ def progress_text(progress: Progress, width: int = 1000) -> str:
 def _pieces(progress: Progress) -> list[tuple[int, str]]:
     """What there is to say, in the order in which it is shown, each with its rank."""
     pieces = [(0, f"{progress.done:,} of {progress.total:,}")]
-    if progress.rate:
-        pieces.append((5, f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s"))
-    if progress.eta is not None and progress.left:
-        pieces.append((1, f"{duration(progress.eta)} left"))
-    pieces += [(4, f"{money(nano)} {currency}") for currency, nano in progress.spend.items()]
+    if progress.state in WAITS:
+        pieces.append((1, WAITS[progress.state]))
+    elif progress.rate:
+        pieces.append((6, f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s"))
+    if progress.state not in WAITS and progress.eta is not None and progress.left:
+        pieces.append((2, f"{duration(progress.eta)} left"))
+    pieces += [(5, f"{money(nano)} {currency}") for currency, nano in progress.spend.items()]
     if progress.rejected:
-        pieces.append((2, f"{progress.rejected:,} rejected"))
+        pieces.append((3, f"{progress.rejected:,} rejected"))
     if progress.errors_by_code:
-        pieces.append((8, _codes(progress)))
+        pieces.append((9, _codes(progress)))
     if progress.unknown:
-        pieces.append((3, f"{progress.unknown:,} unknown"))
+        pieces.append((4, f"{progress.unknown:,} unknown"))
     if progress.retrying:
-        pieces.append((6, f"{progress.retrying:,} to try again"))
+        pieces.append((7, f"{progress.retrying:,} to try again"))
     if progress.skipped:
-        pieces.append((7, f"{progress.skipped:,} skipped"))
+        pieces.append((8, f"{progress.skipped:,} skipped"))
     return pieces
 
 
