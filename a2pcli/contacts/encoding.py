@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from a2pcli.contacts.source import Source
 
-BLOCK = 8 << 20
+BLOCK = 1 << 20
 """Bytes read at a time: enough that the cost of a block does not count, little enough to keep memory flat."""
 DAMAGED = "\ufdd0"
 """Stands for bytes that are no text in the file's encoding (a code point that no text may use)."""
@@ -193,7 +193,7 @@ def _not_utf8(source: Source) -> TextEncoding:
                 if bad and example is None:
                     example = _word(block), line
             line += block.count(b"\n") or block.count(b"\r")
-    if right > wrong:
+    if right >= wrong:  # Windows-1252 text hardly ever looks like UTF-8, not even once
         return TextEncoding("utf-8", damaged=True, example=example)
     return TextEncoding("cp1252", guessed=True, example=example)
 

@@ -15,7 +15,7 @@ from a2pcli.planning.stages import run_stages
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 25_000
 
 
 def planned_chunks(
