@@ -12,11 +12,12 @@ DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _TYPED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 _SAMPLE_RECORDS = 200
+_SAMPLE_BLANKS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`header` is the record with the names. `width`: the cells most rows have; `rows`: whether any row was seen."""
+    """`header` is the record with the names. `width`: the cells most rows have; `rows`: whether there may be any."""
 
     delimiter: str
     header: Record
@@ -79,9 +80,15 @@ def _try(
     """The dialect with a delimiter, and how well it fits: the share of like rows, and the cells of the header."""
     header: Record | None = None
     widths: Counter[int] = Counter()
+    blank = 0
+    unread = False
     try:
         for record in RecordReader(delimiter.encode()).records(sample, line, whole, start):
             if is_blank(record.cells):
+                blank += 1
+                if blank > _SAMPLE_BLANKS and header is not None:
+                    unread = True
+                    break
                 continue
             if header is None:
                 if not b"".join(record.cells).strip(b" \t,;|"):
@@ -91,9 +98,10 @@ def _try(
                 widths[len(record.cells)] += 1
                 if widths.total() == _SAMPLE_RECORDS:
                     break
-    except OpenQuote:
+    except OpenQuote:  # told again, with its place, when the rows are read
         if header is None:
             raise
+        unread = True
     if header is None:
         return None, (0.0, 0)
     cells = len(header.cells)
@@ -102,7 +110,7 @@ def _try(
     if cells == 1:
         fits = 0.01
     width = widths.most_common(1)[0][0] if widths else cells
-    return Dialect(delimiter, header, width, bool(widths), True), (fits, cells)
+    return Dialect(delimiter, header, width, bool(widths) or unread, True), (fits, cells)
 
 
 def is_blank(cells: list[bytes]) -> bool:

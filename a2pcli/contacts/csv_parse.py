@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,19 +61,21 @@ class BlockParser:
 
     def parse(self, block: Block) -> Rows:
         """The rows of a block. Raises OpenQuote for a record that holds others."""
-        if block.records is not None or len(self._delimiter.encode()) != 1:
-            return self._from_records(
-                block.records or list(self._reader.records(block.data, block.line, True))
-            )
-        rows = self._from_arrow(block)
-        return rows or self._from_records(list(self._reader.records(block.data, block.line, True)))
+        if block.records is not None:
+            return self._from_records(block.records)
+        # Arrow takes a byte order mark off the start of anything; inside of a file it is part of a cell.
+        if len(self._delimiter.encode()) == 1 and not block.data.startswith(codecs.BOM_UTF8):
+            rows = self._from_arrow(block)
+            if rows is not None:
+                return rows
+        return self._from_records(list(self._reader.records(block.data, block.line, True)))
 
     def _keep_odd(self, row: pa_csv.InvalidRow) -> str:
         self._odd.append(_Odd(row.number - 1, row.text))
         return "skip"
 
     def _from_arrow(self, block: Block) -> Rows | None:
-        """The rows by Arrow's parser; None where its count of records is not ours."""
+        """The rows by Arrow's parser; None where it fails, or its count of records is not ours."""
         assert block.ends is not None
         assert block.ordinals is not None
         starts = np.concatenate([[0], block.ends[:-1]])
@@ -88,14 +91,17 @@ class BlockParser:
         self._odd.clear()
         if not len(starts):
             return Rows(lines.astype(np.int64), [pa.array([], pa.string()) for _ in self._places], {}, blank)
-        table = pa_csv.read_csv(
-            pa.py_buffer(block.data),
-            read_options=pa_csv.ReadOptions(
-                use_threads=False, column_names=self._names, block_size=len(block.data) + 1
-            ),
-            parse_options=self._parse_options,
-            convert_options=self._convert_options,
-        )
+        try:
+            table = pa_csv.read_csv(
+                pa.py_buffer(block.data),
+                read_options=pa_csv.ReadOptions(
+                    use_threads=False, column_names=self._names, block_size=len(block.data) + 1
+                ),
+                parse_options=self._parse_options,
+                convert_options=self._convert_options,
+            )
+        except pa.ArrowInvalid:
+            return None
         if table.num_rows + len(self._odd) != len(starts):
             return None
         return self._assemble(block.data, table, starts, ends, lines, blank)
