@@ -27,6 +27,7 @@ SAMPLE_COLUMNS = [
     "currency",
     "variant",
 ]
+COUNTED_COLUMNS = [*SAMPLE_COLUMNS, "repairs", "replaced"]
 
 
 class TextDigest:
@@ -79,11 +80,8 @@ class Tally:
         reasons = arrow(frame, "@reason")
         accepted = pc.is_null(reasons)
         _count(self.excluded, reasons.drop_null())
-        self._count_accepted(
-            pa.table({name[1:]: arrow(frame, name) for name in frame.columns})
-            .filter(accepted)
-            .combine_chunks()
-        )
+        columns = {name: arrow(frame, f"@{name}") for name in COUNTED_COLUMNS}
+        self._count_accepted(pa.table(columns).filter(accepted).combine_chunks())
 
     def _count_accepted(self, rows: pa.Table) -> None:
         if rows.num_rows == 0:
@@ -96,26 +94,37 @@ class Tally:
         for repairs, count in _counts(rows["repairs"].drop_null()):
             for repair in repairs.split(","):
                 self.repairs[repair] += count
-        priced = rows.filter(pc.is_valid(rows["cost"]))
-        for group in priced.group_by("currency").aggregate([("cost", "sum")]).to_pylist():
-            self.cost[group["currency"]] += group["cost_sum"]
-        self.unpriced += rows.num_rows - priced.num_rows
-        _count(self.unpriced_countries, rows.filter(pc.is_null(rows["cost"]))["country"])
+        self._count_money(rows)
         self.total_parts += pc.sum(rows["parts"]).as_py()
         self.replaced += pc.sum(pc.greater(rows["replaced"], 0)).as_py() or 0
         self._take_samples(rows)
         self._people.add(rows["number"])
         self._bodies.add(rows["body"])
 
+    def _count_money(self, rows: pa.Table) -> None:
+        currencies = pc.unique(rows["currency"].drop_null()).to_pylist()
+        for currency in currencies:
+            mine = (
+                rows["cost"]
+                if len(currencies) == 1
+                else rows["cost"].filter(pc.equal(rows["currency"], currency))
+            )
+            self.cost[currency] += pc.sum(mine).as_py() or 0
+        if rows["cost"].null_count:
+            self.unpriced += rows["cost"].null_count
+            _count(self.unpriced_countries, rows["country"].filter(pc.is_null(rows["cost"])))
+
     def _take_samples(self, rows: pa.Table) -> None:
         """The first message of each kind: another arm, encoding or number of parts looks different."""
-        kinds = rows.select(["variant", "ucs2", "parts"]).append_column(
-            "at", pa.array(np.arange(rows.num_rows))
+        arms = rows["variant"].combine_chunks().dictionary_encode()
+        kinds = (
+            arms.indices.fill_null(-1).to_numpy().astype(np.int64) * 1024
+            + rows["parts"].to_numpy().astype(np.int64) * 2
+            + pc.cast(rows["ucs2"], pa.int8()).to_numpy()
         )
-        for kind in kinds.group_by(["variant", "ucs2", "parts"]).aggregate([("at", "min")]).to_pylist():
-            key = (kind["variant"], kind["ucs2"], kind["parts"])
-            if key not in self._samples:
-                self._samples[key] = rows.select(SAMPLE_COLUMNS).slice(kind["at_min"], 1).to_pylist()[0]
+        for at in np.unique(kinds, return_index=True)[1].tolist():
+            sample = rows.select(SAMPLE_COLUMNS).slice(at, 1).to_pylist()[0]
+            self._samples.setdefault((sample["variant"], sample["ucs2"], sample["parts"]), sample)
 
     def digest(self, *settings: str) -> str:
         """SHA-256 over recipients, bodies and what else decides what people get (channel, sender, media)."""
