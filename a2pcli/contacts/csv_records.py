@@ -103,7 +103,7 @@ class RecordReader:
         cell = data[at + 1 : closed.end() - 1].replace(b'""', b'"')
         rest = self._bare.match(data, closed.end())
         assert rest
-        breaks = len(_BREAK.findall(cell)) if b"\n" in cell or b"\r" in cell else 0
+        breaks = cell.count(b"\n") + cell.count(b"\r") - cell.count(b"\r\n")
         if rest[0] and breaks:
             raise OpenQuote(line, "a quotation mark opens here and is not closed before the next one")
         return cell + rest[0], rest.end(), breaks

@@ -81,8 +81,9 @@ def every_region_equal(seed: int, rounds: int) -> None:
     judged: dict[str | None, list[str]] = {}
     for region in REGIONS:
         for cell in numbers_of(region, chance, rounds):
-            judged.setdefault(region, []).append(cell)
-            judged.setdefault(chance.choice([None, *VISITED]), []).append(cell)
+            judged.setdefault(chance.choice([region, region, None, *chance.choices(VISITED)]), []).append(
+                cell
+            )
     for region, cells in judged.items():
         policy = PhonePolicy(
             region, allow_fictional=chance.random() < 0.3, allow_fixed_line=chance.random() < 0.3
