@@ -32,8 +32,9 @@ purpose: marketing
 contacts: {{file: contacts.csv, columns: {{phone: mobile}}, region: GB}}
 message: "{usual_script.TEMPLATE}"
 """
-RATES = "gateway,channel,country,prefix,category,unit,price,surcharge,currency,valid_from,valid_to\n" + "".join(
-    f"*,sms,{country},,,part,{price},,GBP,,\n" for country, price in usual_script.PRICES.items()
+RATES = (
+    "gateway,channel,country,prefix,category,unit,price,surcharge,currency,valid_from,valid_to\n"
+    + "".join(f"*,sms,{country},,,part,{price},,GBP,,\n" for country, price in usual_script.PRICES.items())
 )
 MIN_RATIO = 12.0
 

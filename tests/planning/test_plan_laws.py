@@ -38,7 +38,9 @@ numbers = st.one_of(
     st.text(max_size=12),
 )
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200)
-people = st.lists(st.tuples(numbers, st.sampled_from(["vip", "no", "", "x"]), words, words), min_size=1, max_size=25)
+people = st.lists(
+    st.tuples(numbers, st.sampled_from(["vip", "no", "", "x"]), words, words), min_size=1, max_size=25
+)
 
 
 def write(folder: Path, rows: list[tuple[str, ...]]) -> None:
