@@ -57,6 +57,7 @@ def send_campaign(request: SendRequest) -> ExitStatus:
     assert request.campaign is not None
     with opened(request.campaign, request.ledger) as work:
         gateway = configured_gateway(work.settings, gateway_name(work.loaded, work.settings))
+        _check_channel(work, gateway)
         run = _resumable(work, request)
         if run is None:
             run = _planned(work, request)
@@ -68,6 +69,16 @@ def send_campaign(request: SendRequest) -> ExitStatus:
             _show_resumed(work.ledger, run, request)
             _confirm(request, work.ledger, run)
         return _send(work.ledger, work.settings, run, gateway, request)
+
+
+def _check_channel(work: Opened, gateway: Gateway) -> None:
+    """A gateway that cannot send the campaign's channel is told before anything is planned."""
+    channel, channels = work.loaded.campaign.channel, gateway.capabilities.channels
+    if channel not in channels:
+        message = f"gateway '{gateway.name}' cannot send {channel}"
+        hint = f"it sends {', '.join(sorted(channels))}"
+        problem = work.loaded.document.problem(message, ("channel",), hint=hint, code="wrong-channel")
+        raise InvalidInput(problem)
 
 
 def _send_approved(request: SendRequest, plan: str) -> ExitStatus:
