@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tablekit import rows_of, written
 
-from a2pcli.contacts import csv_blocks, csv_table, encoding
+from a2pcli.contacts import csv_blocks, csv_parse, csv_table, encoding
 from a2pcli.contacts.table import ReadOptions, open_table
 from a2pcli.errors import InvalidInput
 
@@ -86,3 +88,48 @@ def test_any_bytes_at_all_are_a_table_or_a_problem(tmp_path, content):
     """Never a traceback."""
     outcome(written(tmp_path, b"phone,name\n" + content))
     outcome(written(tmp_path, content))
+
+
+def test_files_without_misplaced_quotes_never_meet_the_slow_reader(tmp_path, monkeypatch):
+    """Ragged and blank rows, quoted line breaks, every line end: all of it goes through Arrow."""
+
+    def slow(*_: object) -> None:
+        raise AssertionError("read record by record")
+
+    monkeypatch.setattr(csv_parse.BlockParser, "_from_records", slow)
+    body = '1,Ann,x\r\n2,"Bob ""B""\n\nSmith",y\r\n\r\n3\r,,\n4,Cy,z,,\n5,Dee,é\n'
+    rows = rows_of(open_table(written(tmp_path, "phone,name,c\r\n" + body * 50)))
+    assert len(rows) == 250
+    assert sum(row.reason == "ragged-row" for row in rows) == 50
+
+
+PEAK = """
+import resource, sys
+from a2pcli.contacts.phones import PhonePolicy, normalise_column
+from a2pcli.contacts.table import open_table
+table = open_table(sys.argv[1])
+rows = sum(len(normalise_column(frame["phone"], PhonePolicy("GB"))) for frame in table.chunks())
+print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quoted", [False, True])
+def test_memory_does_not_grow_with_the_file(tmp_path, quoted):
+    """Ten times the rows, about the same peak."""
+    peaks = []
+    for rows in (300_000, 3_000_000):
+        line = (
+            '"+44791112{:04d}","Ann Smith","gold, or so"\n' if quoted else "+44791112{:04d},Ann Smith,gold\n"
+        )
+        path = tmp_path / f"{rows}.csv"
+        with path.open("w") as file:
+            file.write("phone,name,plan\n")
+            file.writelines(line.format(number % 10_000) for number in range(rows))
+        ran = subprocess.run(
+            [sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True
+        )
+        counted, peak = map(int, ran.stdout.split())
+        assert counted == rows
+        peaks.append(peak)
+    assert peaks[1] < peaks[0] * 1.3
