@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from a2pcli.cli.ledger_option import open_ledger
+from a2pcli.cli.ledger_option import ledger_file, open_ledger
 from a2pcli.config.load import (
     LoadedCampaign,
     LoadedSettings,
@@ -96,11 +96,13 @@ def plan_with_progress(
     work: Opened, ready: Prepared, *, budget: str | None = None, out: Path | None = None
 ) -> Plan:
     """Freeze the plan, with a counter on stderr while a large file is read."""
-    from a2pcli.cli.output import say
+    from a2pcli.cli.output import say, spare
     from a2pcli.cli.problems import show_problems
     from a2pcli.cli.progress import RowCounter
     from a2pcli.planning.plan import make_plan
 
+    if out is not None:
+        spare("--out", out, _inputs(work, ready))
     show_problems(ready.table.notes)
     try:
         with RowCounter("planning", work.workers is not None) as counter:
@@ -118,6 +120,19 @@ def plan_with_progress(
         raise
 
 
+def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:
+    """The files a plan is made from."""
+    from a2pcli.planning.plan import contacts_path
+
+    return {
+        "the contacts file": Path(contacts_path(ready.loaded)),
+        "the campaign": ready.loaded.path,
+        "the settings file": ready.settings.path,
+        "the rate card": ready.job.rates,
+        "the ledger": ledger_file(work.ledger),
+    }
+
+
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
     """The gateway the campaign goes through, by its name in the settings."""
     return loaded.campaign.gateway or settings.settings.gateway
@@ -131,5 +146,5 @@ def _size(loaded: LoadedCampaign) -> int | None:
         return None
     try:
         return os.stat(loaded.folder / file).st_size  # noqa: PTH116 - one call, before anything is imported
-    except OSError:
+    except (OSError, ValueError):  # reading it will say what is wrong
         return 0

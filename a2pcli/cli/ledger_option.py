@@ -34,3 +34,9 @@ def open_ledger(ledger: str | None, start: Path, *, create: bool = True) -> Ledg
 
     named = ledger or os.environ.get("A2PCLI_LEDGER")
     return Ledger.open(named or ledger_url(settings_from(start)), create=create)
+
+
+def ledger_file(ledger: Ledger) -> Path | None:
+    """The file of a SQLite ledger; None for one on a server."""
+    url = ledger.url
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

@@ -5,20 +5,13 @@ Nothing is imported here that takes time: from the first moment on Ctrl-C ends i
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from a2pcli.errors import A2PError
+from a2pcli.errors import A2PError, UsageError
 from a2pcli.exit_status import ExitStatus
-
-CANNOT = (
-    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC,
-    errno.EPERM, errno.EROFS,
-)  # fmt: skip
-"""What an operating system refuses for reasons that are not ours: no defect of the program."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -52,6 +45,7 @@ def _status(arguments: list[str]) -> int:
 def _command(arguments: list[str]) -> int:
     from a2pcli.cli.app import asked_for, build_app
 
+    _check_text(arguments)
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     app = build_app(asked_for(arguments))
@@ -70,6 +64,17 @@ def _command(arguments: list[str]) -> int:
         return show_usage(error)
 
 
+def _check_text(arguments: list[str]) -> None:
+    """Refuse what is no text before it gets into a ledger, a path or a message."""
+    for place, argument in enumerate(arguments, start=1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"argument {place} is not valid UTF-8") from None
+        if "\0" in argument:
+            raise UsageError(f"argument {place} holds the character NUL")
+
+
 def _told(error: Exception) -> int:
     """A sentence about an error that nobody expected. What it says must hold no number and no secret, so of a
     defect only the kind and the place are told."""
@@ -82,9 +87,15 @@ def _told(error: Exception) -> int:
     if isinstance(error, MemoryError):
         say("there is not enough memory")
         return ExitStatus.INVALID
-    if isinstance(error, OSError) and error.errno in CANNOT:
+    if isinstance(error, OSError) and error.strerror:  # a full disk, a folder that is not ours to read
         _let_go_of_stdout()
         say(f"cannot go on: {error.strerror}" + (f": {error.filename}" if error.filename else ""))
+        return ExitStatus.INVALID
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        say("the name of a file or folder is not valid UTF-8: rename it")
+        return ExitStatus.INVALID
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        say("the name of a file holds the character NUL: rename it")
         return ExitStatus.INVALID
     say(
         f"this is a defect of a2pcli, please report it: {type(error).__name__} at {_place(error)}"

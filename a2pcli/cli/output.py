@@ -12,6 +12,9 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from rich.console import Console
     from rich.text import Text
 
@@ -102,3 +105,13 @@ def tell(text: str) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def spare(option: str, target: Path, inputs: Mapping[str, Path | None]) -> None:
+    """Refuse to write results over what they are made from. ``inputs`` says what each file is."""
+    from a2pcli.errors import UsageError
+
+    for what, path in inputs.items():
+        with suppress(OSError, ValueError):
+            if path is not None and target.samefile(path):
+                raise UsageError(f"{option} {target}: that is {what}, and it would be overwritten")

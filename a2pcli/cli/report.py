@@ -149,7 +149,8 @@ def _write(
     state: list[str] | None,
     reason: list[str] | None,
 ) -> None:
-    from a2pcli.cli.output import say
+    from a2pcli.cli.ledger_option import ledger_file
+    from a2pcli.cli.output import say, spare
     from a2pcli.cli.progress import RowCounter
     from a2pcli.planning.table_file import TableFile
     from a2pcli.reporting.rows import SCHEMA, row_tables
@@ -158,6 +159,12 @@ def _write(
     if csv == STDOUT:
         _write_stdout(tables)
         return
+    files = {
+        "the run's contacts file": Path(run.contacts_file) if run.contacts_file else None,
+        "the run's campaign": Path(run.campaign_file) if run.campaign_file else None,
+        "the ledger": ledger_file(store),
+    }
+    spare("--out" if csv is None else "--csv", Path(csv or out or ""), files)
     file = (
         TableFile(Path(csv), SCHEMA, option="--csv", form="csv")
         if csv is not None

@@ -30,7 +30,7 @@ def filled(data: Any, environ: Mapping[str, str]) -> Any:
 def reference_problems(
     data: Any, loc: tuple[str | int, ...], document: Document, environ: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """A problem for each reference that is malformed or names a variable that is not set."""
+    """A problem for each reference that is malformed or names a variable that is not set, or empty."""
     if isinstance(data, str):
         for found in _REFERENCE.finditer(data):
             problem = _fault(found, environ)
@@ -50,7 +50,7 @@ def variables(data: Any, environ: Mapping[str, str]) -> dict[str, bool]:
     """The variables that the data names, in order, and whether each is there (or has a default)."""
     if isinstance(data, str):
         names = [_NAME.fullmatch(found[1]) for found in _REFERENCE.finditer(data) if found[1] is not None]
-        return {name[1]: name[1] in environ or name[2] is not None for name in names if name}
+        return {name[1]: bool(environ.get(name[1])) or name[2] is not None for name in names if name}
     parts = data if isinstance(data, list) else data.values() if isinstance(data, dict) else ()
     return {name: there for part in parts for name, there in variables(part, environ).items()}
 
@@ -61,9 +61,10 @@ def _fault(found: re.Match[str], environ: Mapping[str, str]) -> tuple[str, str, 
     name = _NAME.fullmatch(found[1])
     if name is None:
         return "'${...}' must hold the name of an environment variable", "like ${API_KEY}", "bad-reference"
-    if name[1] in environ or name[2] is not None:
+    if environ.get(name[1]) or name[2] is not None:
         return None
-    return f"the environment variable {name[1]} is not set", f"export {name[1]}=...", "missing-variable"
+    what = "empty" if name[1] in environ else "not set"  # a secret that was not found is often set to nothing
+    return f"the environment variable {name[1]} is {what}", f"export {name[1]}=...", "missing-variable"
 
 
 def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:

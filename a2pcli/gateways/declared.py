@@ -103,6 +103,12 @@ def _table(value: str) -> str:
     return value
 
 
+def _given(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise ValueError("it is empty")
+    return value
+
+
 def _sms() -> list[Literal["sms", "mms"]]:
     return ["sms"]
 
@@ -117,6 +123,7 @@ Statuses = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_statuses)]
 Path = Annotated[str, AfterValidator(_path)]
 Meaning = Annotated[str, AfterValidator(_meaning)]
 Texts = Annotated[list[str], BeforeValidator(_one_or_many)]
+Secret = Annotated[SecretStr, AfterValidator(_given)]
 
 
 class Basic(Part):
@@ -130,14 +137,14 @@ class NamedSecret(Part):
     """A secret under a name of the provider's choice."""
 
     name: str = Field(description="Name of the header or of the query's key")
-    value: SecretStr = Field(description="Its value")
+    value: Secret = Field(description="Its value")
 
 
 class Auth(Part):
     """How the provider knows the account: one of these."""
 
     basic: Basic | None = Field(None, description="User name and password")
-    bearer: SecretStr | None = Field(None, description="A token, sent as `Authorization: Bearer …`")
+    bearer: Secret | None = Field(None, description="A token, sent as `Authorization: Bearer …`")
     header: NamedSecret | None = Field(None, description="A header")
     query: NamedSecret | None = Field(None, description="A key of the URL's query")
 

@@ -91,12 +91,12 @@ class TableFile:
             )
         self._path = path
         self._schema = schema
-        # A pipe or a device takes the rows as they come; it has no other name.
-        direct = path.exists() and not path.is_file() and not path.is_dir()
-        self._target = path if direct else path.with_name(path.name + ".part")
         try:
             if path.is_dir():
                 raise IsADirectoryError(21, "it is a folder")
+            # A pipe or a device takes the rows as they come; it has no other name.
+            direct = path.exists() and not path.is_file()
+            self._target = path if direct else path.with_name(path.name + ".part")
             self._writer: _Writer = writer(self._target, schema)
         except OSError as error:
             raise self._cannot_write(error) from error

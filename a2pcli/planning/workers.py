@@ -38,7 +38,6 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._job_file: str | None = None
-        self._busy = False
         self._pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start)
         self._pool.submit(_import_everything)
 
@@ -52,9 +51,8 @@ class Workers:
     def map(self, chunks: Iterable[pd.DataFrame], job: Job) -> Iterator[pd.DataFrame]:
         """The planned chunks, in order. Memory stays bounded: no chunk is read before there is room for it."""
         with tempfile.NamedTemporaryFile(prefix="a2pcli-job-", delete=False) as file:
+            self._job_file = file.name
             pickle.dump(job, file, protocol=5)
-        self._job_file = file.name
-        self._busy = True
         ahead: deque[Future[pd.DataFrame]] = deque()
         try:
             for chunk in chunks:
@@ -63,18 +61,19 @@ class Workers:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
-            self._busy = False
         except BrokenProcessPool as error:
             raise LedgerError(
                 "a planning process died, most likely for want of memory; nothing was sent"
             ) from error
 
     def close(self) -> None:
-        """Stop the processes; work under way is thrown away."""
+        """Stop the processes; work under way is thrown away.
+
+        Not asked but ended: this process would wait, at its own end, for a chunk or an import under way.
+        """
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._busy:  # nobody waits for the chunks under way, and Ctrl-C should not either
-            for process in active_children():
-                process.terminate()
+        for process in active_children():
+            process.terminate()
         if self._job_file is not None:
             Path(self._job_file).unlink(missing_ok=True)
 
