@@ -137,7 +137,8 @@ class RunLock:
 
         try:
             self._file.parent.mkdir(mode=0o700, exist_ok=True)
-            lock = FileLock(self._file, timeout=0, mode=0o600, thread_local=False)
+            # No fallback: a lock that is only a file stays behind when its process is killed, or gets stolen.
+            lock = FileLock(self._file, timeout=0, mode=0o600, thread_local=False, fallback_to_soft=False)
             lock.acquire()
         except Timeout:
             return False
