@@ -132,8 +132,9 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     grid.add_column(overflow="fold")
     grid.add_row("countries", _list(summary["countries"], most=12))
     if run.channel == "sms":
-        parts = {f"{n} part{'' if n == '1' else 's'}": count for n, count in summary["parts"].items()}
-        grid.add_row("length", f"{_list(parts)}  ({_many(summary['total_parts'], 'part')} in all)")
+        parts = [f"{count:,} × {_many(int(n), 'part')}" for n, count in summary["parts"].items()]
+        in_all = f"  = {_many(summary['total_parts'], 'part')}" if parts else ""
+        grid.add_row("length", f"{' + '.join(parts) or 'none'}{in_all}")
         grid.add_row("encoding", _list(summary["encodings"]))
     if summary["replaced"]:
         grid.add_row("typography", f"{_many(summary['replaced'], 'message')} made plain to stay GSM-7")
