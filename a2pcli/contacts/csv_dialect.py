@@ -115,4 +115,4 @@ def _try(
 
 def is_blank(cells: list[bytes]) -> bool:
     """Whether a record has nothing in it."""
-    return not any(cell.strip(b" \t\r\n\0\xc2\xa0") for cell in cells)
+    return not any(cell.strip(b" \t\r\n\0") for cell in cells)

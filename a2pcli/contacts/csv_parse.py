@@ -133,7 +133,7 @@ class BlockParser:
             for row in self._maybe_blank(columns).tolist()
             if self._is_blank(data[int(starts[numbers[row]]) : int(ends[numbers[row]])])
         ]
-        bad = self._surplus(columns, drop)
+        bad = self._surplus(columns, set(drop))
         cells = [
             columns[place] if place < self._width else pa.repeat("", len(numbers)) for place in self._places
         ]
@@ -160,13 +160,12 @@ class BlockParser:
         bare = record.strip(_SPACES + self._delimiter.encode())
         return not bare or (b'"' in record and is_blank(self._reader.cells(record)))
 
-    def _surplus(self, columns: dict[int, pa.StringArray], drop: list[int]) -> dict[int, Verdict]:
+    def _surplus(self, columns: dict[int, pa.StringArray], drop: set[int]) -> dict[int, Verdict]:
         """Rows with something in a cell past the header."""
         bad: dict[int, Verdict] = {}
         for place in self._extra:
-            for row in np.flatnonzero(
-                pc.binary_length(columns[place]).to_numpy(zero_copy_only=False)
-            ).tolist():
+            filled = pc.binary_length(columns[place]).to_numpy(zero_copy_only=False)
+            for row in np.flatnonzero(filled).tolist():
                 if row not in drop and columns[place][row].as_py().strip():
                     bad[row] = self._ragged(place + 1)
         return bad
