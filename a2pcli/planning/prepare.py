@@ -16,6 +16,7 @@ from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
 from a2pcli.errors import A2PError, InvalidInput, Problem
+from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.records import sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Keys, arrow
@@ -167,10 +168,12 @@ def _people(
         except A2PError as error:
             problems += error.problems
     scope = sender_scope(loaded.campaign.sender, gateway_name(loaded, settings))
+    nobody = np.empty(0, dtype=np.int64)
+    purpose = loaded.campaign.purpose
     return People(
-        suppressed=_keys(ledger.suppressed_addresses(sender=scope)),
+        suppressed=_keys(ledger.suppressed_addresses(sender=scope)) if binds(purpose) else nobody,
         excluded_list=excluded_list,
-        excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, np.int64),
+        excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else nobody,
         reached=ledger.reached(occasion),
     )
 

@@ -311,3 +311,10 @@ def test_the_costliest_message_has_the_highest_price(project: Project):
     assert costliest["line"] == 8
     assert costliest["parts"] == 3
     assert costliest["cost"] == "0.12"
+
+
+@pytest.mark.parametrize(("purpose", "reached"), [("marketing", 2), ("transactional", 2), ("emergency", 3)])
+def test_an_opt_out_binds_all_but_codes_and_emergencies(project: Project, purpose: str, reached: int):
+    project.starter(campaign=CAMPAIGN.replace("marketing", purpose))
+    project.run("optout", "add", "07911123457")
+    assert project.run("plan", "sale.yaml", "--json").json["recipients"] == reached
