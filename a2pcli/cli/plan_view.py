@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.cli.output import to_copy
+from a2pcli.cli.output import printable, to_copy
 from a2pcli.ledger.records import Run
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.values import duration as duration
@@ -202,7 +202,7 @@ class Bubble:
 
     def _panel(self, room: int) -> Panel:
         return Panel(
-            Text(self.body),
+            Text(printable(self.body)),
             box=box.ROUNDED,
             width=self._width(room),
             title=Text(self.title),
@@ -216,7 +216,7 @@ class Bubble:
         return cell_len(self.facts) + 6 <= min(room, PHONE)
 
     def _width(self, room: int) -> int:
-        text = max((cell_len(line) for line in self.body.splitlines()), default=0) + 4
+        text = max((cell_len(line) for line in printable(self.body).splitlines()), default=0) + 4
         frame = max(cell_len(self.title), cell_len(self.facts) if self._fits(room) else 0) + 6
         return min(room, PHONE, max(24, text, frame))
 

@@ -32,6 +32,7 @@ from a2pcli.sending.stop import StopRequest
 if TYPE_CHECKING:
     from a2pcli.gateways.base import Gateway
     from a2pcli.ledger.store import Ledger
+    from a2pcli.planning.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ def _planned(work: Opened, request: SendRequest) -> Run | None:
             say(f"nothing left to do: {rows} it already, and nobody new is in the contacts")
         else:
             _show_plan(run, request)
+            _refuse_broken_template(work, made)
             say("nobody gets a message: nothing to send")
         if request.as_json:
             print_json({"run": None, "ended": "nothing-to-do", "already_sent": already})
@@ -170,6 +172,15 @@ def _planned(work: Opened, request: SendRequest) -> Run | None:
             )
         )
     return run
+
+
+def _refuse_broken_template(work: Opened, made: Plan) -> None:
+    """Nobody gets it because the template fails on whoever could: that is no "nothing to do" for cron."""
+    failed = made.summary["excluded"].get("template-error", 0)
+    if failed:
+        message = f"the message failed on all {failed:,} rows that could get one"
+        hint = "`a2pcli plan` with --out rows.csv says why for each"
+        raise InvalidInput(Problem(message, path=str(work.loaded.path), hint=hint, code="template-error"))
 
 
 def _show_plan(run: Run, request: SendRequest) -> None:

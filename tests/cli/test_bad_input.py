@@ -1,0 +1,528 @@
+"""Whatever is wrong with what a person gives: a sentence about it, the right status, and nothing sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from clikit import CAMPAIGN, PEOPLE, Project, Ran
+
+Prepare = Callable[[Project], object]
+SEND = ("send", "sale.yaml", "--yes")
+BINARY = bytes(range(256)) * 8
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One thing that is wrong: what is prepared, what is called, how it ends and what is said about it."""
+
+    name: str
+    status: int
+    says: str
+    prepare: Prepare = lambda project: None
+    call: tuple[str, ...] = SEND
+    stdin: bytes = b""
+
+
+def wrote(name: str, content: str | bytes) -> Prepare:
+    return lambda project: project.write(name, content)
+
+
+def changed(name: str, before: str, after: str) -> Prepare:
+    def change(project: Project) -> None:
+        text = (project.folder / name).read_text("utf-8")
+        assert before in text
+        project.write(name, text.replace(before, after))
+
+    return change
+
+
+def more(text: str) -> Prepare:
+    return wrote("sale.yaml", CAMPAIGN + text)
+
+
+def from_file(name: str, content: bytes) -> Prepare:
+    def both(project: Project) -> None:
+        changed("sale.yaml", "people.csv", name)(project)
+        project.write(name, content)
+
+    return both
+
+
+def a_folder(name: str) -> Prepare:
+    def replace(project: Project) -> None:
+        path = project.folder / name
+        path.unlink(missing_ok=True)
+        path.mkdir(parents=True)
+
+    return replace
+
+
+def no(name: str) -> Prepare:
+    return lambda project: (project.folder / name).unlink()
+
+
+def database(statement: str) -> Prepare:
+    """Somebody else's SQLite file where the ledger should be."""
+
+    def make(project: Project) -> None:
+        (project.folder / ".a2pcli").mkdir()
+        with sqlite3.connect(project.folder / ".a2pcli" / "ledger.db") as connection:
+            connection.execute(statement)
+        connection.close()
+
+    return make
+
+
+def newer_ledger(project: Project) -> None:
+    assert project.run("plan", "sale.yaml").status == 0
+    with sqlite3.connect(project.folder / ".a2pcli" / "ledger.db") as connection:
+        connection.execute("UPDATE a2pcli_revision SET version_num = '9999'")
+    connection.close()
+
+
+def gateway(block: str) -> Prepare:
+    return wrote("a2pcli.yaml", f"region: GB\ngateway: p\ngateways:\n  p: {block}\n")
+
+
+HTTP = "{type: http, url: 'https://x.example/', auth: {bearer: '${NO_SUCH_TOKEN}'}, json: {to: '{{ to }}'}}"
+
+CAMPAIGN_FILE = [
+    Bad("campaign missing", 3, r"^nope.yaml: no such file$", call=("send", "nope.yaml", "--yes")),
+    Bad("campaign is a folder", 3, r"is a folder, not a file$", call=("send", ".", "--yes")),
+    Bad("campaign empty", 3, r"^sale.yaml:1:1: the file is empty$", wrote("sale.yaml", "")),
+    Bad("campaign binary", 3, r"^sale.yaml:\d+:\d+: byte 0x80 is not UTF-8", wrote("sale.yaml", BINARY)),
+    Bad("campaign NUL", 3, r"^sale.yaml:6:1: .*U\+0000", wrote("sale.yaml", CAMPAIGN + "\0")),
+    Bad("campaign UTF-16", 3, r"saved as UTF-16", wrote("sale.yaml", CAMPAIGN.encode("utf-16"))),
+    Bad(
+        "campaign latin-1",
+        3,
+        r"^sale.yaml:6:8: byte 0xFC",
+        wrote("sale.yaml", CAMPAIGN.encode() + b"where: \xfc"),
+    ),
+    Bad("campaign is a list", 3, r"^sale.yaml:1:1: the file is a list", wrote("sale.yaml", "- a\n")),
+    Bad("campaign is a word", 3, r"no 'key: value' lines", wrote("sale.yaml", "hello")),
+    Bad("campaign bomb", 3, r"anchors such as", wrote("sale.yaml", "a: &a [1]\nb: [*a, *a]\n" + CAMPAIGN)),
+    Bad("campaign bottomless", 3, r"nested more than", wrote("sale.yaml", "a: " + "[" * 5000)),
+    Bad("campaign tab", 3, r"^sale.yaml:6:1: a tab", more("\tx: 1\n")),
+    Bad("key twice", 3, r"key 'name' is given twice", more("name: x\n")),
+    Bad("key unknown", 3, r"unknown key 'gatway' \(did you mean 'gateway'\?\)", more("gatway: outbox\n")),
+    Bad("name is a path", 3, r"'name' cannot be", changed("sale.yaml", "spring-sale", "'../../x'")),
+    Bad("gateway unknown", 3, r"no gateway 'pigeon'", more("gateway: pigeon\n")),
+    Bad("budget unreadable", 3, r"^sale.yaml:6:16: 'lots'", more("limits: {cost: lots}\n")),
+    Bad("limit below one", 3, r"must be at least 1", more("limits: {recipients: 0}\n")),
+    Bad("time zone unknown", 3, r"unknown time zone 'Mars/X'", more("schedule: {timezone: Mars/X}\n")),
+    Bad("moment without a time", 3, r"has no time of day", more("schedule: {expires: 2029-01-01}\n")),
+    Bad("sender too long", 3, r"has 16 characters", more("sender: ABCDEFGHIJKLMNOP\n")),
+    Bad("holdout of all", 3, r"leaves nobody", more("holdout: 100%\n")),
+    Bad("media by sms", 3, r"media cannot travel by sms", more("media: ['https://x.example/a.png']\n")),
+]
+
+TEMPLATES = [
+    Bad(
+        "braces open",
+        3,
+        r"^sale.yaml:5:\d+: expected '}}'",
+        changed("sale.yaml", "first_name }}", "first_name "),
+    ),
+    Bad(
+        "column unknown", 3, r"did you mean 'first_name'\?", changed("sale.yaml", "first_name", "frist_name")
+    ),
+    Bad(
+        "filter unknown",
+        3,
+        r"unknown filter 'shout'",
+        changed("sale.yaml", "first_name }}", "first_name | shout }}"),
+    ),
+    Bad("out of the sandbox", 3, r"cannot be reached", changed("sale.yaml", "first_name", "''.__class__")),
+    Bad(
+        "out of the folder",
+        3,
+        r"not a file name inside",
+        changed("sale.yaml", "Hi {{", "{% include '../x' %}{{"),
+    ),
+    Bad(
+        "partial missing",
+        3,
+        r"no file 'nope.txt'",
+        changed("sale.yaml", "Hi {{", "{% include 'nope.txt' %}{{"),
+    ),
+    Bad(
+        "loop without end",
+        3,
+        r"a range of more than",
+        changed("sale.yaml", "Hi {{ first_name }}", "{% for i in range(10**9) %}x{% endfor %}"),
+    ),
+    Bad(
+        "fails on every row",
+        3,
+        r"^sale.yaml: the message failed on all 4 rows that could get one",
+        changed("sale.yaml", "first_name }}", "first_name | int // 0 }}"),
+    ),
+    Bad("where half", 3, r"^sale.yaml:6:8: unexpected", more("where: plan ==\n")),
+    Bad("where unknown", 3, r"unknown column 'plam'", more("where: plam == 'gold'\n")),
+]
+
+CONTACTS = [
+    Bad("contacts missing", 3, r"^people.csv: no such file", no("people.csv")),
+    Bad("contacts folder", 3, r"^people.csv: .*(directory|folder)", a_folder("people.csv")),
+    Bad("contacts empty", 3, r"^people.csv: the file is empty$", wrote("people.csv", "")),
+    Bad("contacts header only", 3, r"a header, but no row", wrote("people.csv", "mobile,first_name\n")),
+    Bad("contacts without numbers", 3, r"no column with phone numbers", wrote("people.csv", "a,b\n1,2\n")),
+    Bad("contacts binary", 3, r"^people.csv: this is not a text file", wrote("people.csv", BINARY)),
+    Bad("contacts a picture", 3, r"is a picture", wrote("people.csv", b"\x89PNG\r\n\x1a\n" + BINARY)),
+    Bad("contacts a PDF", 3, r"this is a PDF", from_file("people.pdf", b"%PDF-1.4\n")),
+    Bad("workbook torn", 3, r"broken workbook", from_file("people.xlsx", b"PK\x03\x04" + bytes(100))),
+    Bad(
+        "parquet torn",
+        3,
+        r"^people.parquet: the Parquet file is broken",
+        from_file("people.parquet", b"PAR1xx"),
+    ),
+    Bad("JSON lines torn", 3, r"^people.jsonl:1:\d+: not JSON", from_file("people.jsonl", b"{oops\n")),
+    Bad("JSON lines of lists", 3, r"^people.jsonl:1: not a JSON object", from_file("people.jsonl", b"[1]\n")),
+    Bad(
+        "two number columns",
+        3,
+        r"2 columns are called 'mobile'",
+        wrote("people.csv", "mobile,mobile,first_name\n1,2,3\n"),
+    ),
+    Bad(
+        "quote never closed",
+        3,
+        r"^people.csv:2: a quotation mark opens here and is never closed",
+        wrote("people.csv", 'mobile,first_name\n07911123456,"Ann\n07911123457,Ben\n'),
+    ),
+    Bad(
+        "column mapped to nothing",
+        3,
+        r"no column 'Handy'",
+        changed("sale.yaml", "people.csv", "{file: people.csv, columns: {phone: Handy}}"),
+    ),
+    Bad(
+        "encoding unknown",
+        3,
+        r"unknown encoding 'klingon'",
+        changed("sale.yaml", "people.csv", "{file: people.csv, encoding: klingon}"),
+    ),
+    Bad(
+        "region unknown",
+        3,
+        r"unknown region 'ZZ'",
+        changed("sale.yaml", "people.csv", "{file: people.csv, region: ZZ}"),
+    ),
+    Bad("NUL in the name", 3, r"a␀b", changed("sale.yaml", "people.csv", '"a\\0b"')),
+    Bad("name without end", 3, r"(?i)name too long", changed("sale.yaml", "people.csv", "a" * 5000)),
+    Bad("stdin empty", 3, r"^-: the file is empty$", changed("sale.yaml", "people.csv", "'-'")),
+    Bad("stdin binary", 3, r"not a text file", changed("sale.yaml", "people.csv", "'-'"), stdin=BINARY),
+    Bad("exclude missing", 3, r"^nope.csv: no such file", more("exclude: {file: nope.csv}\n")),
+    Bad("exclude run unknown", 3, r"no run or campaign 'nope'", more("exclude: {runs: [nope]}\n")),
+]
+
+SETTINGS = [
+    Bad("settings torn", 3, r"^a2pcli.yaml:2:1: ", wrote("a2pcli.yaml", "region: [\n")),
+    Bad("settings unknown key", 3, r"did you mean 'region'\?", wrote("a2pcli.yaml", "regoin: GB\n")),
+    Bad("settings binary", 3, r"^a2pcli.yaml:\d+:\d+: byte", wrote("a2pcli.yaml", BINARY)),
+    Bad("secret missing", 3, r"^a2pcli.yaml:4:\d+: .*NO_SUCH_TOKEN is not set", gateway(HTTP)),
+    Bad("gateway type unknown", 3, r"no gateway type 'pigeon'", gateway("{type: pigeon}")),
+    Bad("gateway key unknown", 3, r"did you mean 'file'\?", gateway("{type: outbox, fiel: x}")),
+    Bad("gateway pace unreadable", 3, r"'fast' is not a pace", gateway("{type: outbox, rate: fast}")),
+    Bad(
+        "gateway without an address", 3, r"^a2pcli.yaml:4:\d+: .*url", gateway("{type: http, json: {to: a}}")
+    ),
+    Bad("rates missing", 3, r"^rates.csv: cannot read the rate card: no such file", no("rates.csv")),
+    Bad(
+        "rates of something else", 3, r"^rates.csv:1:1: unknown column 'hello'", wrote("rates.csv", "hello\n")
+    ),
+    Bad(
+        "rates in words",
+        3,
+        r"^rates.csv:2:17: 'cheap' is not an amount",
+        changed("rates.csv", "0.04", "cheap"),
+    ),
+    Bad("rates binary", 3, r"^rates.csv:\d+: not UTF-8", wrote("rates.csv", BINARY)),
+]
+
+LEDGERS = [
+    Bad("ledger is text", 3, r"this file is not a ledger", wrote(".a2pcli/ledger.db", "hello " * 2000)),
+    Bad("ledger is a folder", 3, r"the ledger is a folder", a_folder(".a2pcli/ledger.db")),
+    Bad("ledger's folder is a file", 3, r"the ledger cannot be made", wrote(".a2pcli", "x")),
+    Bad("ledger of another program", 3, r"belongs to another program", database("CREATE TABLE t (x)")),
+    Bad("ledger of a newer version", 3, r"upgrade a2pcli", newer_ledger),
+    Bad("ledger newer, only read", 3, r"upgrade a2pcli", newer_ledger, ("runs",)),
+    Bad("ledger nobody knows", 3, r"unknown kind of ledger: mysql", call=(*SEND, "--ledger", "mysql://x/y")),
+    Bad("ledger under a device", 3, r"cannot be made", call=(*SEND, "--ledger", "/dev/null/x.db")),
+    Bad(
+        "ledger's server is not there, and its password stays unsaid",
+        3,
+        r"^postgresql://me:\*\*\*@127.0.0.1:1/x: the server does not answer",
+        call=(*SEND, "--ledger", "postgresql://me:s3cr3t@127.0.0.1:1/x"),
+    ),
+]
+
+ARGUMENTS = [
+    Bad("budget unreadable here", 2, r"^--max-cost: 'lots'", call=(*SEND, "--max-cost", "lots")),
+    Bad("budget below nothing", 2, r"^--max-cost: '-5 GBP'", call=(*SEND, "--max-cost", "-5 GBP")),
+    Bad("budget not a number", 2, r"^--max-cost: 'nan GBP'", call=(*SEND, "--max-cost", "nan GBP")),
+    Bad("currency unknown", 2, r"unknown currency 'QQQ'", call=(*SEND, "--max-cost", "5 QQQ")),
+    Bad("limit in words", 2, r"'--limit': not a number", call=(*SEND, "--limit", "ten")),
+    Bad("no concurrency", 2, r"'--concurrency': must be 1 or more", call=(*SEND, "--concurrency", "0")),
+    Bad("plan unknown", 2, r"there is no run 'rzzzzzzz'", call=("send", "--plan", "rzzzzzzz")),
+    Bad("plan and a choice", 2, r"no other choice", call=("send", "--plan", "rzzzzzzz", "--limit", "3")),
+    Bad("neither campaign nor plan", 2, r"^name a CAMPAIGN, or --plan ID$", call=("send",)),
+    Bad("test to nobody", 2, r"^--test-to 12: ", call=(*SEND, "--test-to", "12")),
+    Bad("not UTF-8", 2, r"^argument 2 is not valid UTF-8$", call=("send", "a\udcff.yaml", "--yes")),
+    Bad("NUL", 2, r"^argument 4 holds the character NUL$", call=("plan", "sale.yaml", "--out", "a\0.csv")),
+    Bad("name of no end", 3, r"File name too long", call=("plan", "a" * 5000)),
+    Bad(
+        "result in an unknown form",
+        2,
+        r"use .csv, .jsonl or .parquet",
+        call=("plan", "sale.yaml", "--out", "x.doc"),
+    ),
+    Bad("result nowhere", 3, r"^no/x.csv: cannot write", call=("plan", "sale.yaml", "--out", "no/x.csv")),
+    Bad(
+        "result a folder",
+        3,
+        r"cannot write: it is a folder",
+        a_folder("x.csv"),
+        ("plan", "sale.yaml", "--out", "x.csv"),
+    ),
+    Bad(
+        "result over the contacts",
+        2,
+        r"that is the contacts file",
+        call=("plan", "sale.yaml", "--out", "people.csv"),
+    ),
+    Bad(
+        "result over the prices",
+        2,
+        r"that is the rate card",
+        call=("plan", "sale.yaml", "--out", "./rates.csv"),
+    ),
+    Bad(
+        "row that is not there", 2, r"no row starts at line 99", call=("preview", "sale.yaml", "--row", "99")
+    ),
+    Bad("two choices", 2, r"choose one of", call=("preview", "sale.yaml", "--row", "2", "--longest")),
+    Bad("run unknown", 2, r"there is no run 'nope'", call=("report", "nope")),
+    Bad("run to settle unknown", 2, r"there is no run 'nope'", call=("reconcile", "nope")),
+    Bad("gateway to test unknown", 3, r"no gateway 'nope'", call=("gateways", "test", "nope")),
+    Bad("init in a file's place", 3, r"^sale.yaml: is in the way", call=("init", "sale.yaml")),
+    Bad("text that is none", 3, r"byte 0xFF is not UTF-8", call=("count", "-"), stdin=b"\xff\xfe\xfa"),
+    Bad("folder to check missing", 3, r"^no/such: no such file", call=("check", "no/such")),
+]
+
+TABLE = [*CAMPAIGN_FILE, *TEMPLATES, *CONTACTS, *SETTINGS, *LEDGERS, *ARGUMENTS]
+
+
+def well_told(done: Ran) -> None:
+    """A sentence for people: no traceback, no defect, nothing on stdout that looks like a result."""
+    assert "Traceback" not in done.err
+    assert "defect" not in done.err
+    assert "s3cr3t" not in done.err + done.out
+    assert done.err.strip()
+
+
+@pytest.mark.parametrize("bad", TABLE, ids=lambda bad: bad.name)
+def test_what_is_wrong_is_said_and_nothing_is_sent(project: Project, bad: Bad):
+    bad.prepare(project.starter())
+    contacts = project.folder / "people.csv"
+    before = contacts.read_bytes() if contacts.is_file() else None
+    done = project.run(*bad.call, stdin=bad.stdin)
+    assert done.status == bad.status, done.err
+    assert re.search(bad.says, done.err, flags=re.M), done.err
+    well_told(done)
+    assert project.outbox() == []
+    assert before is None or contacts.read_bytes() == before
+
+
+def test_json_has_no_document_where_there_is_no_result(project: Project):
+    """A script that reads stdout finds nothing there, rather than half a document."""
+    project.starter(campaign=CAMPAIGN + "gatway: x\n")
+    for call in (("plan", "sale.yaml"), ("send", "sale.yaml", "--yes"), ("preview", "sale.yaml")):
+        done = project.run(*call, "--json")
+        assert (done.status, done.out) == (3, "")
+
+
+def test_an_empty_secret_is_a_missing_secret(project: Project):
+    gateway(HTTP)(project.starter())
+    done = project.run(*SEND, NO_SUCH_TOKEN="")
+    assert done.status == 3
+    assert "the environment variable NO_SUCH_TOKEN is empty" in done.err
+
+
+def test_contacts_that_vanish_after_the_approval_are_not_needed_any_more(project: Project):
+    plan = project.starter().run("plan", "sale.yaml", "--json").json["plan"]
+    (project.folder / "people.csv").unlink()
+    sent = project.run("send", "--plan", plan)
+    assert sent.status == 0
+    assert "changed since the plan" in sent.err
+    assert len(project.outbox()) == 3
+
+
+def test_a_campaign_that_vanishes_after_the_approval_is_not_needed_any_more(project: Project):
+    plan = project.starter().run("plan", "sale.yaml", "--json").json["plan"]
+    (project.folder / "sale.yaml").unlink()
+    assert project.run("send", "--plan", plan).status == 0
+    assert len(project.outbox()) == 3
+
+
+def test_a_plan_of_one_campaign_is_not_sent_under_the_name_of_another(project: Project):
+    plan = project.starter().run("plan", "sale.yaml", "--json").json["plan"]
+    project.write("other.yaml", CAMPAIGN.replace("spring-sale", "other"))
+    done = project.run("send", "other.yaml", "--plan", plan, "--yes")
+    assert done.status == 2
+    assert "is of campaign spring-sale" in done.err
+    assert project.outbox() == []
+
+
+def test_a_plan_that_newer_ones_replaced_cannot_be_sent_and_says_so(project: Project):
+    project.starter()
+    plans = [project.run("plan", "sale.yaml", "--json").json["plan"] for _ in range(4)]
+    done = project.run("send", "--plan", plans[0], "--yes")
+    assert done.status == 2
+    assert f"plan {plans[0]} is superseded" in done.err
+    assert project.outbox() == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write into any folder")
+def test_a_folder_that_may_not_be_written_is_said(project: Project):
+    project.starter()
+    project.folder.chmod(0o500)
+    try:
+        done = project.run(*SEND)
+    finally:
+        project.folder.chmod(0o700)
+    assert done.status == 3
+    assert "the ledger cannot be made" in done.err
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read any file")
+@pytest.mark.parametrize("name", ["sale.yaml", "people.csv", "a2pcli.yaml", "rates.csv"])
+def test_a_file_that_may_not_be_read_is_said(project: Project, name: str):
+    project.starter()
+    (project.folder / name).chmod(0)
+    done = project.run(*SEND)
+    assert done.status == 3
+    assert name in done.err
+    well_told(done)
+    assert project.outbox() == []
+
+
+def on_a_full_disk(project: Project, kilobytes: int, *arguments: str) -> Ran:
+    """The command where no file may grow above a size: what is too much fails as it does on a full disk."""
+    code = (
+        "import resource, sys; from a2pcli.cli.main import run;"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({kilobytes * 1024}, {kilobytes * 1024})); run(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=project.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+MANY = "mobile,first_name\n" + "".join(f"0791112{n:04d},P{n}\n" for n in range(5000))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are a thing of POSIX")
+def test_a_full_disk_stops_the_plan_and_the_same_command_works_when_there_is_room(project: Project):
+    project.starter(people=MANY)
+    full = on_a_full_disk(project, 300, *SEND)
+    assert full.status == 3
+    assert "the disk failed, or is full" in full.err
+    well_told(full)
+    assert project.outbox() == []
+    assert project.run(*SEND).status == 0
+    assert len(project.outbox()) == 5000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are a thing of POSIX")
+def test_a_full_disk_while_messages_leave_stops_the_run_and_nobody_is_lost_or_sent_twice(project: Project):
+    """What was in flight when nothing could be recorded any more shows as unknown; the others go later."""
+    project.starter(people=MANY)
+    plan = project.run("plan", "sale.yaml", "--json").json["plan"]
+    size = (project.folder / ".a2pcli" / "ledger.db").stat().st_size // 1024
+    full = on_a_full_disk(project, size + 100, "send", "--plan", plan)
+    assert full.status == 3
+    assert "the disk failed, or is full" in full.err
+    well_told(full)
+    before = [one["to"] for one in project.outbox()]
+    assert 0 < len(before) < 5000
+    later = project.run("send", "--plan", plan, "--json")
+    states = later.json["states"]
+    after = [one["to"] for one in project.outbox()]
+    assert len(set(after)) == len(after)
+    assert states["accepted"] + states.get("unknown", 0) == 5000
+    assert later.status == (4 if states.get("unknown") else 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are a thing of POSIX")
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_result_that_does_not_fit_on_the_disk_is_not_left_half(project: Project, kind: str):
+    project.starter(people=MANY)
+    assert project.run("plan", "sale.yaml").status == 0
+    done = on_a_full_disk(project, 64, "report", "--out", f"rows.{kind}")
+    assert done.status == 3
+    assert f"rows.{kind}: cannot write" in done.err
+    well_told(done)
+    assert list(project.folder.glob("rows*")) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("plan", "sale.yaml"),
+        ("plan", "sale.yaml", "--json"),
+        ("report", "--csv", "-"),
+        ("count", "hi"),
+    ],
+    ids=" ".join,
+)
+def test_output_that_cannot_be_written_is_said(project: Project, arguments: tuple[str, ...]):
+    project.starter().run("plan", "sale.yaml")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "a2pcli", *arguments],
+            cwd=project.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.endswith("cannot go on: No space left on device\n")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="no shell here")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_reason_to_fail(project: Project, closed: str):
+    project.starter()
+    command = f"exec {sys.executable} -m a2pcli send sale.yaml --yes {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=project.folder, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    assert len(project.outbox()) == 3
+
+
+def test_names_that_steer_the_terminal_are_shown_not_obeyed(project: Project):
+    people = PEOPLE + "07911123499,\x1b[2J\x1b]0;owned\x07\u202eEve,gold\n"
+    shown = project.starter(people=people).run("preview", "sale.yaml", "--contact", "07911123499")
+    assert "␛[2J␛]0;owned" in shown.out
+    assert not set("\x1b\x07\u202e") & set(shown.out)
