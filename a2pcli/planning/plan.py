@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.content.prices import parse_budget, to_decimal
-from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.records import MONEY_UNITS, AcceptedRows, ExcludedRows, NewRun, PlannedRows, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Mask, alive, arrow
@@ -66,10 +65,6 @@ def make_plan(
     run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
     try:
         tally = _store_rows(prepared, ledger, run, workers, out, progress)
-        if prepared.table.fingerprint() != fingerprint:
-            raise InvalidInput(
-                Problem("the contacts file changed while it was read", path=prepared.table.path)
-            )
     except BaseException:
         ledger.discard_plan(run)
         raise
