@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from a2pcli.cli.asking import confirm
@@ -13,6 +14,7 @@ from a2pcli.cli.plan_view import Bubble, facts_of
 from a2pcli.contacts.phones import normalise
 from a2pcli.errors import GatewayUnusable, UsageError
 from a2pcli.messages import Message, Outcome, Verdict
+from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.prepare import Prepared
 from a2pcli.planning.preview import PreviewedRow, first, preview
 from a2pcli.sending.testing import send_test
@@ -21,7 +23,7 @@ from a2pcli.sending.testing import send_test
 def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
     """Render the first recipient's message and send it to ``number``."""
     with opened(campaign, ledger, plan=False) as work:
-        ready = prepared(work)
+        ready = _as_if_nobody_had_it(prepared(work))
         gateway = configured_gateway(work.settings, ready.job.gateway)
         mine = normalise(number, ready.job.policy)
         if mine.number is None:
@@ -44,6 +46,12 @@ def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool,
     _tell(message, outcome, as_json)
     if outcome.verdict is not Verdict.ACCEPTED:
         raise GatewayUnusable(f"the test message was not accepted ({outcome.code or outcome.cause})")
+
+
+def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
+    """A message can be tested after the campaign was sent, too."""
+    job = replace(ready.job, people=replace(ready.job.people, reached=no_keys()))
+    return replace(ready, job=job, compiled=Compiled(job))
 
 
 def _message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:

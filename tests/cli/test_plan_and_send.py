@@ -151,6 +151,12 @@ def test_a_test_message_goes_to_me_and_is_counted_nowhere(project: Project):
     assert project.run("plan", "sale.yaml", "--json").json["recipients"] == 3
 
 
+def test_a_message_can_be_tested_after_everybody_has_it(project: Project):
+    project.starter().run("send", "sale.yaml", "--yes")
+    assert project.run("send", "sale.yaml", "--test-to", "07400 123456", "--yes").status == 0
+    assert [one["to"] for one in project.outbox()][3:] == ["+447400123456"]
+
+
 def test_suppressed_people_are_left_out_and_the_plan_says_so(project: Project):
     project.starter()
     project.run("optout", "add", "07911123457")
