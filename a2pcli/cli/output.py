@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,14 +52,24 @@ def stdout_console() -> Console:
 
     # What a file or a program gets is not cut to a terminal that nobody looks at.
     width = PIPE_WIDTH if not sys.stdout.isatty() and "COLUMNS" not in os.environ else None
-    return Console(markup=False, highlight=False, emoji=False, width=width)
+    return Console(markup=False, highlight=False, emoji=False, width=width, color_system=_colors())
 
 
 def stderr_console() -> Console:
     """For progress and talk."""
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, color_system=_colors())
+
+
+def _colors() -> Literal["auto"] | None:
+    """With NO_COLOR there is no bold or dim either: some terminals show them as colours."""
+    return None if os.environ.get("NO_COLOR") else "auto"
+
+
+def is_live_terminal() -> bool:
+    """Whether a line on stderr can be written over, for counters and bars."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def show(screen: Any, *, stderr: bool = False) -> None:

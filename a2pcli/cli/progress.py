@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 
-from a2pcli.cli.output import tell
+from a2pcli.cli.output import is_live_terminal, tell
 
 ERASE = "\r\x1b[2K"
 """To the start of the line, and the line empty."""
@@ -21,7 +20,7 @@ class RowCounter:
     def __init__(self, what: str, shown: bool) -> None:
         self._what = what
         self._shown = shown
-        self._terminal = sys.stderr.isatty()
+        self._terminal = is_live_terminal()
         self._last = time.monotonic()
         self._started = self._last
         self._written = False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from a2pcli.cli.output import tell
+from a2pcli.cli.output import is_live_terminal, tell
 from a2pcli.cli.plan_view import duration, money
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class SendProgress:
         self._last = time.monotonic()
 
     def __enter__(self) -> Callable[[Progress], None]:
-        if not sys.stderr.isatty():
+        if not is_live_terminal():
             return self._line
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
