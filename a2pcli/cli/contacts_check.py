@@ -17,6 +17,7 @@ from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from a2pcli.cli.listing import Listing
 from a2pcli.cli.output import printable, show
 from a2pcli.cli.problems import show_problems
 from a2pcli.config.load import load_settings
@@ -147,7 +148,7 @@ def _show(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, mo
     show_problems(table.notes)
     parts: list[Any] = [_summary(table, address, policy, rows)]
     if shown:
-        parts += [Text(), _grid(shown)]
+        parts += [Text(), _listing(shown)]
     if found > len(shown):
         parts.append(Text(f"… and {found - len(shown):,} more; --all shows every one, --json all there is"))
     show(Group(*parts))
@@ -156,7 +157,7 @@ def _show(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, mo
 def _summary(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows) -> Grid:
     counts = rows.counts
     grid = Grid.grid(padding=(0, 2))
-    grid.add_column(style="bold")
+    grid.add_column(style="bold", no_wrap=True)
     grid.add_column(justify="right")
     grid.add_column()
     column = table.header[table.columns.index(address)].strip()
@@ -184,15 +185,15 @@ def _read_as(table: Table) -> str:
     return f"csv, {table.encoding}{guessed}, {delimiter}"
 
 
-def _grid(rows: list[CheckedRow]) -> Grid:
-    grid = Grid(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    grid.add_column("line", justify="right")
-    grid.add_column("cell", overflow="fold")
-    grid.add_column("number", no_wrap=True)
-    grid.add_column("why")
-    for row in rows:
-        grid.add_row(str(row.line), _cell(row.cell), row.number or "", "; ".join(_why(row)))
-    return grid
+def _listing(rows: list[CheckedRow]) -> Listing:
+    cells = [(str(row.line), _cell(row.cell), row.number or "", "; ".join(_why(row))) for row in rows]
+    return Listing(
+        ("line", "cell", "number", "why"),
+        cells,
+        lead=3,
+        whole=frozenset({"number"}),
+        right=frozenset({"line"}),
+    )
 
 
 def _why(row: CheckedRow) -> Iterator[str]:

@@ -20,7 +20,7 @@ from a2pcli.reasons import SENTENCES
 from a2pcli.reporting.values import iso, local
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from a2pcli.cli.listing import Listing
 
 EVERYTHING, SENDER = "everything", "sender"
 
@@ -169,7 +169,7 @@ def check_number(
     for line in _sentences(number, found, senders, sender):
         print(printable(line))
     if entries:
-        show(_grid(reversed(entries), lifted=True))
+        show(_listing(reversed(entries), lifted=True))
 
 
 def _sentences(
@@ -211,7 +211,7 @@ def list_all(limit: int | None, ledger: str | None, *, lifted: bool, as_json: bo
     if not entries:
         say("the list is empty: `a2pcli optout add NUMBER` puts a number on it")
         return
-    show(_grid(entries, lifted=lifted))
+    show(_listing(entries, lifted=lifted))
     held = sum(entry.lifted_at is None for entry in entries)
     if count > held:
         say(f"… and {count - held:,} more; --all shows every one")
@@ -228,26 +228,18 @@ def _write_list(count: int, entries: Iterable[Suppression]) -> None:
     sys.stdout.flush()
 
 
-def _grid(entries: Iterable[Suppression], *, lifted: bool) -> Table:
-    from rich.table import Table
+def _listing(entries: Iterable[Suppression], *, lifted: bool) -> Listing:
+    from a2pcli.cli.listing import Listing
 
-    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    grid.add_column("number", no_wrap=True)
-    grid.add_column("for")
-    grid.add_column("since", no_wrap=True)
-    grid.add_column("source", overflow="fold")
-    grid.add_column("reason", overflow="fold")
-    if lifted:
-        grid.add_column("lifted", overflow="fold")
-    for entry in entries:
-        cells = [
-            entry.address,
-            entry.scope_value or "every message",
-            local(entry.added_at),
-            entry.source,
-            entry.reason or "",
-        ]
-        if lifted:
-            cells.append("" if entry.lifted_at is None else f"{local(entry.lifted_at)} by {entry.lifted_by}")
-        grid.add_row(*(printable(cell) for cell in cells))
-    return grid
+    rows = [tuple(map(printable, _cells(entry)))[: 6 if lifted else 5] for entry in entries]
+    columns = ("number", "since", "for", "source", "reason", "lifted")[: 6 if lifted else 5]
+    return Listing(columns, rows, lead=2, whole=frozenset({"number", "since"}))
+
+
+def _cells(entry: Suppression) -> Iterator[str]:
+    yield entry.address
+    yield local(entry.added_at)
+    yield entry.scope_value or "every message"
+    yield entry.source
+    yield entry.reason or ""
+    yield "" if entry.lifted_at is None else f"lifted {local(entry.lifted_at)} by {entry.lifted_by}"
