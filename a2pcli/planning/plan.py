@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -87,6 +88,7 @@ def _store_rows(
 ) -> Tally:
     """Store chunk after chunk. The ledger writes one while this thread counts it and takes the next: SQLite lets
     go of the interpreter while it writes."""
+    gc.freeze()  # what was imported need not be looked through again and again: 5% of a plan
     tally = Tally()
     chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers)
     written: Future[None] | None = None

@@ -6,6 +6,7 @@ and Arrow has threads. Their start costs about half a second of a core that woul
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -109,6 +110,8 @@ def _end_with_parent() -> None:
 
 def _import_everything() -> None:
     import a2pcli.planning.stages  # noqa: F401
+
+    gc.freeze()
 
 
 @lru_cache(maxsize=1)

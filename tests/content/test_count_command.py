@@ -85,8 +85,6 @@ def test_text_comes_from_stdin_or_a_file_without_its_last_line_end(
         (["-"], b"", 3, "the text is empty"),
         (["-"], b"\n", 3, "the text is empty"),
         (["-"], b"ab\ncd\xff", 3, "standard input:2:3: byte 0xFF is not UTF-8"),
-        (["a\udcffb"], b"", 2, "argument 2 is not valid UTF-8"),
-        (["a\ud800b"], b"", 2, "argument 2 is not valid UTF-8"),
         (["--file", "none.txt"], b"", 3, "none.txt: cannot be read: no such file"),
         (["--file", "."], b"", 3, ".: cannot be read: Is a directory"),
         (["-"], b"a" * 1_000_001, 3, "standard input: more than 1 MB: not a message"),
@@ -100,6 +98,13 @@ def test_what_cannot_be_counted_is_an_error_with_nothing_on_stdout(
 ) -> None:
     ran = project.run("count", *json, *arguments, stdin=stdin)
     assert (ran.status, ran.out, ran.err) == (status, "", f"{message}\n")
+
+
+@pytest.mark.parametrize("text", ["a\udcffb", "a\ud800b"])
+def test_an_argument_that_is_no_text_is_a_mistake_of_the_command_line(project: Project, text: str) -> None:
+    ran = project.run("count", text)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "argument 2 is not valid UTF-8\n"
 
 
 def test_people_see_the_parts_and_what_to_change(project: Project) -> None:
