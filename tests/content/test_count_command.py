@@ -100,7 +100,7 @@ def test_what_cannot_be_counted_is_an_error_with_nothing_on_stdout(
     assert (ran.status, ran.out, ran.err) == (status, "", f"{message}\n")
 
 
-@pytest.mark.parametrize("text", ["a\udcffb", "a\ud800b"])
+@pytest.mark.parametrize("text", ["a\udcffb", chr(0xD800)])
 def test_an_argument_that_is_no_text_is_a_mistake_of_the_command_line(project: Project, text: str) -> None:
     ran = project.run("count", text)
     assert (ran.status, ran.out) == (2, "")
