@@ -64,6 +64,6 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        if not heard:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number, handler in before.items():
+            # The interpreter takes handlers away before it ends; then a second Ctrl-C would change the status.
+            signal.signal(number, signal.SIG_IGN if heard else handler)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from a2pcli.errors import LedgerError, Problem, RunBusy
 from a2pcli.ledger.faults import plainly
@@ -107,7 +108,10 @@ class RunLock:
         held, self._held = self._held, None
         if isinstance(held, Connection):
             with plainly(self._engine.url):
-                held.invalidate()  # ends the server's session, and the lock with it
+                with suppress(SQLAlchemyError):  # a lost connection has lost its lock
+                    # Asked for, not left to the end of the session: the server sees that a moment later.
+                    held.execute(select(func.pg_advisory_unlock(*self._key)))
+                held.invalidate()
                 held.close()
         elif held is not None:
             self._note.unlink(missing_ok=True)
