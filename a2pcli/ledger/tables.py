@@ -57,6 +57,10 @@ runs = Table(
     # JSON: the run counted, kept while nobody changes it; see ``counting``.
     Column("totals", Text),
     Column("changes", Integer, nullable=False, server_default="0"),
+    # What people consent to and leave: see ``suppressions`` and ``consents``.
+    Column("programme", Text),
+    # What the campaign is about, for caps that count messages on one subject.
+    Column("subject", Text),
 )
 
 occasions = Table(
@@ -99,6 +103,12 @@ messages = Table(
     Column("settled_at", BigInteger),
     Column("gateway_id", Text),
     Column("code", Text),
+    # Which of the run's clocks says when this person may be messaged; null where none does.
+    Column("clock", Integer),
+    # The sender, where it is not the run's own.
+    Column("sender", Text),
+    # The named rule that left the row out, or holds it.
+    Column("rule", Text),
     CheckConstraint(
         "(claimed_at IS NOT NULL) = (" + " OR ".join(f"state = '{state}'" for state in CLAIMED_STATES) + ")",
         name="messages_claimed",
@@ -156,7 +166,7 @@ suppressions = Table(
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("address", Text, nullable=False),
-    # "everything", or "sender" with the sender in scope_value; more scopes come with the rules.
+    # "everything"; or "programme", "sender", "channel" with its name in scope_value.
     Column("scope", Text, nullable=False),
     Column("scope_value", Text, nullable=False, server_default=""),
     Column("source", Text, nullable=False),
@@ -165,6 +175,11 @@ suppressions = Table(
     # A lifted suppression keeps its row: the list is also its own history.
     Column("lifted_at", BigInteger),
     Column("lifted_by", Text),
+    # It holds until then; for ever where null.
+    Column("until_at", BigInteger),
+    # Of an imported list: its name, and the moment up to which it says who opted out.
+    Column("list_name", Text),
+    Column("as_of", BigInteger),
 )
 _active = suppressions.c.lifted_at.is_(None)
 Index(
@@ -175,6 +190,75 @@ Index(
     unique=True,
     sqlite_where=_active,
     postgresql_where=_active,
+)
+
+# Who agreed to what: one row a fact, never changed but by its end. A revocation ends the rows before it.
+consents = Table(
+    "consents",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False),
+    # "" for every programme, and for every channel.
+    Column("programme", Text, nullable=False, server_default=""),
+    Column("channel", Text, nullable=False, server_default=""),
+    # express, soft-opt-in, implied-purchase, implied-enquiry.
+    Column("basis", Text, nullable=False),
+    # Double opt-in: null where none was asked for, else "pending" or "confirmed".
+    Column("double_opt_in", Text),
+    Column("given_at", BigInteger, nullable=False),
+    Column("confirmed_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("source", Text, nullable=False),
+    # The words the person agreed to, or the name of their version.
+    Column("wording", Text),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("revoked_by", Text),
+)
+Index("consents_address", consents.c.address)
+
+# When a run's people may be messaged: few clocks, each for many people; ``messages.clock`` names one.
+clocks = Table(
+    "clocks",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # JSON: time zones, windows, the rules they come from; see ``rules.clock``.
+    Column("spec", Text, nullable=False),
+)
+
+# Who was messaged when, for the caps: a row from the claim on, gone again where the message was not taken.
+contacted = Table(
+    "contacted",
+    metadata,
+    Column(
+        "message",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("address", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("programme", Text, nullable=False, server_default=""),
+    Column("subject", Text, nullable=False, server_default=""),
+)
+Index("contacted_address", contacted.c.address, contacted.c.at)
+
+# What was done with the ledger, by whom. Each entry holds the hash of the one before: see ``audit``.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    # What it was done to: a run's id, a list's name, never a number.
+    Column("subject", Text),
+    Column("detail", Text),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
 )
 
 # One row a fact about the ledger itself: which version of a2pcli wrote its schema.

@@ -153,10 +153,12 @@ def test_every_migration_is_known() -> None:
     assert tuple(files) == migrate.KNOWN
 
 
+NEXT = f"{len(migrate.KNOWN) + 1:04d}"
+
 NEXT_MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "NEXT", "NEWEST", None, None
 
 def upgrade():
     op.add_column("runs", sa.Column("colour", sa.Text()))
@@ -168,10 +170,11 @@ def upgrade():
 def with_next_version(monkeypatch: pytest.MonkeyPatch, folder: Path, *, broken: bool) -> None:
     """As if this were the next version of a2pcli, whose schema has one migration more."""
     shutil.copytree(migrate.FOLDER, folder / "migrations", dirs_exist_ok=True)
-    script = NEXT_MIGRATION.replace("BROKEN", str(broken))
-    (folder / "migrations" / "versions" / "0002_colour.py").write_text(script)
+    newest = migrate.KNOWN[-1]
+    script = NEXT_MIGRATION.replace("BROKEN", str(broken)).replace("NEXT", NEXT).replace("NEWEST", newest)
+    (folder / "migrations" / "versions" / f"{NEXT}_colour.py").write_text(script)
     monkeypatch.setattr(migrate, "FOLDER", folder / "migrations")
-    monkeypatch.setattr(migrate, "KNOWN", ("0001", "0002"))
+    monkeypatch.setattr(migrate, "KNOWN", (*migrate.KNOWN, NEXT))
     monkeypatch.setattr(migrate, "__version__", "0.2.0")
 
 
@@ -188,7 +191,7 @@ def test_an_older_ledger_is_migrated_when_it_is_opened(
             version = sa.text("SELECT value FROM about WHERE name = 'version'")
             assert connection.execute(version).scalar() == "0.2.0"
     monkeypatch.undo()
-    assert "written by version 0.2.0 of a2pcli (schema 0002)" in str(refused(url))
+    assert f"written by version 0.2.0 of a2pcli (schema {NEXT})" in str(refused(url))
 
 
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(
