@@ -141,12 +141,16 @@ class AcceptedRows:
 
 @dataclass(frozen=True, slots=True)
 class ExcludedRows:
-    """The rows of a chunk that get nothing, with why. ``cell`` only where there is no ``address``."""
+    """The rows of a chunk that get nothing, with why. ``cell`` only where there is no ``address``.
+
+    ``rule`` is the id of the named rule that left the row out, where one did.
+    """
 
     row: ColumnOf
     line: ColumnOf
     reason: ColumnOf
     detail: ColumnOf = None
+    rule: ColumnOf = None
     cell: ColumnOf = None
     address: ColumnOf = None
     person: ColumnOf = None

@@ -36,16 +36,21 @@ def mask_of(values: pa.Array) -> Mask:
     return mask
 
 
-def drop(frame: pd.DataFrame, where: Mask, reason: Reason, detail: str | None = None) -> None:
-    """Let the rows in ``where`` drop out; those that dropped out before keep their reason."""
+def drop(
+    frame: pd.DataFrame, where: Mask, reason: Reason, detail: str | None = None, rule: str | None = None
+) -> None:
+    """Let the rows in ``where`` drop out; those that dropped out before keep their reason.
+
+    ``rule`` is the id of the named rule that made them drop out.
+    """
     if not where.any():
         return
     reasons = arrow(frame, "@reason")
     fresh = pc.and_(pa.array(where), pc.is_null(reasons))
     put(frame, "@reason", pc.if_else(fresh, pa.scalar(str(reason)), reasons))
-    if detail is not None:
-        details = arrow(frame, "@detail")
-        put(frame, "@detail", pc.if_else(fresh, pa.scalar(detail), details))
+    for column, value in (("@detail", detail), ("@rule", rule)):
+        if value is not None:
+            put(frame, column, pc.if_else(fresh, pa.scalar(value), arrow(frame, column)))
 
 
 def spread(values: pa.Array, rows: Mask) -> pa.Array:

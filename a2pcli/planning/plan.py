@@ -143,6 +143,7 @@ def _excluded(frame: pd.DataFrame, rows: Mask, numbers: Any) -> ExcludedRows:
         line=take("@line"),
         reason=take("@reason"),
         detail=take("@detail"),
+        rule=take("@rule"),
         cell=take.values(without_number),
         address=take("@number"),
         person=take("@person"),

@@ -14,7 +14,7 @@ from a2pcli.planning.table_file import MONEY, TableFile, money_column, pc
 _TYPES: dict[str, pa.DataType] = {
     "line": pa.int64(), "cell": pa.string(), "number": pa.string(), "country": pa.string(),
     "type": pa.string(), "status": pa.string(), "reason": pa.string(), "detail": pa.string(),
-    "body": pa.string(), "encoding": pa.string(), "units": pa.int32(), "parts": pa.int16(),
+    "rule": pa.string(), "body": pa.string(), "encoding": pa.string(), "units": pa.int32(), "parts": pa.int16(),
     "cost": MONEY, "currency": pa.string(), "variant": pa.string(), "repairs": pa.string(),
 }  # fmt: skip
 SCHEMA = pa.schema(_TYPES)

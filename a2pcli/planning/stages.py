@@ -176,14 +176,14 @@ STAGES: tuple[Stage, ...] = (
 )
 
 RESULT_COLUMNS = (
-    "@line", "@cell", "@number", "@type", "@country", "@repairs", "@reason", "@detail", "@person",
-    "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
+    "@line", "@cell", "@number", "@type", "@country", "@repairs", "@reason", "@detail", "@rule",
+    "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
 )  # fmt: skip
 
 
 def run_stages(frame: pd.DataFrame, job: Compiled) -> pd.DataFrame:
     """All stages over one chunk; gives back the pipeline's own columns."""
-    for column in ("@reason", "@detail"):
+    for column in ("@reason", "@detail", "@rule"):
         if column not in frame.columns:
             put(frame, column, pa.nulls(len(frame), pa.string()))
     for stage in STAGES:
