@@ -5,6 +5,8 @@ Frozen: later changes of the tables are migrations of their own.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_NEW_COLUMNS: dict[str, tuple[tuple[str, type[sa.types.TypeEngine[object]]], ...]] = {
+_NEW_COLUMNS: dict[str, tuple[tuple[str, type[sa.types.TypeEngine[Any]]], ...]] = {
     "runs": (("programme", sa.Text), ("subject", sa.Text)),
     "messages": (("clock", sa.Integer), ("sender", sa.Text), ("rule", sa.Text)),
     "suppressions": (("until_at", sa.BigInteger), ("list_name", sa.Text), ("as_of", sa.BigInteger)),
