@@ -1,0 +1,49 @@
+"""Public holidays by calendar: a country (``FR``) or one of its states (``US-LA``). Offline, from ``holidays``.
+
+Days on which a holiday is observed because it falls on a weekend count as well as the holiday itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import date
+from functools import lru_cache
+
+
+@lru_cache(maxsize=4096)
+def holidays_of(calendar: str, year: int) -> dict[date, str]:
+    """The calendar's public holidays of a year with their English names; empty where nobody knows any.
+
+    A state whose own days the library does not know has those of its country.
+    """
+    import holidays
+
+    country, _, state = calendar.partition("-")
+    with warnings.catch_warnings():
+        # The library warns of old names of states; what it then gives is right.
+        warnings.simplefilter("ignore")
+        for subdivision in (state, None) if state else (None,):
+            try:
+                found = holidays.country_holidays(
+                    country, subdiv=subdivision, years=year, observed=True, language="en_US"
+                )
+            except (NotImplementedError, KeyError):
+                continue
+            return {day: name for day, name in found.items() if day.year == year}
+    return {}
+
+
+def has_calendar(calendar: str) -> bool:
+    """Whether public holidays of the country (of ``FR`` or ``US-LA``) are known at all."""
+    import holidays
+
+    return calendar.partition("-")[0] in holidays.list_supported_countries()
+
+
+def holiday_name(day: date, calendars: tuple[str, ...]) -> str | None:
+    """The public holiday that a day is in any of the calendars; None for a working day."""
+    for calendar in calendars:
+        name = holidays_of(calendar, day.year).get(day)
+        if name is not None:
+            return name
+    return None
