@@ -21,6 +21,7 @@ class Reason(StrEnum):
     EXCLUDED_RUN = "excluded-run"
     HOLDOUT = "holdout"
     OPTED_OUT = "opted-out"
+    NO_CONSENT = "no-consent"
     MISSING_VALUE = "missing-value"
     TEMPLATE_ERROR = "template-error"
     EMPTY_MESSAGE = "empty-message"
@@ -48,6 +49,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.EXCLUDED_RUN: "the number got a message in a run that the campaign excludes",
     Reason.HOLDOUT: "held out as the control group, on purpose never messaged",
     Reason.OPTED_OUT: "on the suppression list",
+    Reason.NO_CONSENT: "no consent in force for this programme and channel",
     Reason.MISSING_VALUE: "a value that the message needs is empty, and the template gives no default",
     Reason.TEMPLATE_ERROR: "the template failed on this row's values",
     Reason.EMPTY_MESSAGE: "the message came out empty",

@@ -200,6 +200,11 @@ class Campaign(Strict):
     objective: Text = Field(description="What the campaign is for, in a sentence")
     purpose: Purpose = Field(description="Decides which rules bind")
     contacts: Contacts = Field(description="The contacts file, or a mapping that says how to read it")
+    programme: Text | None = Field(
+        None,
+        description="What people sign up for and leave, e.g. `news`; opt-outs and consents may be for it alone;"
+        " else the settings'",
+    )
     where: Template | None = Field(
         None, description="A Jinja expression; only rows for which it is true are messaged"
     )

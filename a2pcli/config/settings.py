@@ -36,6 +36,9 @@ class Settings(Strict):
         default_factory=dict,
         description="Gateways by name: `type` and what that type takes; `${NAME}` reads the environment",
     )
+    programme: Text | None = Field(
+        None, description="The programme of campaigns that name none: what people sign up for and leave"
+    )
     rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
     smart: YesNo = Field(True, description="Replace typographic characters where that saves UCS-2")
     numbers: Numbers = Field(default_factory=Numbers, description="Which numbers are accepted")

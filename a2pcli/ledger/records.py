@@ -68,6 +68,8 @@ class NewRun:
     contacts_fingerprint: str | None = None
     not_before: int | None = None
     expires_at: int | None = None
+    programme: str | None = None
+    subject: str | None = None
     sending: Mapping[str, Any] = field(default_factory=dict)
     created_at: int = field(default_factory=now_ms)
 
@@ -99,6 +101,8 @@ class Run:
     expires_at: int | None
     summary: Mapping[str, Any]
     sending: Mapping[str, Any]
+    programme: str | None = None
+    subject: str | None = None
 
     @property
     def media(self) -> tuple[str, ...]:
@@ -122,6 +126,7 @@ class AcceptedRows:
     ``row`` counts all rows of the run, accepted and excluded alike, from 1, in the file's order, without
     repeats. ``person`` is the person within the occasion: the number's digits, or a 63-bit hash with
     ``once_per``. ``cost`` is in 1e-9 currency units. ``due_at`` is None for rows that may leave at once.
+    ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     """
 
     row: ColumnOf
@@ -137,6 +142,7 @@ class AcceptedRows:
     currency: ColumnOf = None
     variant: ColumnOf = None
     due_at: ColumnOf = None
+    consent_until: ColumnOf = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +214,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A row of the suppression list; ``lifted_at`` is None while it holds."""
+    """A row of the suppression list. It holds until it is lifted, or until ``until_at`` (UTC milliseconds)."""
 
     address: str
     scope: str
@@ -218,6 +224,13 @@ class Suppression:
     added_at: int
     lifted_at: int | None
     lifted_by: str | None
+    until_at: int | None = None
+    list_name: str | None = None
+    as_of: int | None = None
+
+    def holds(self, now: int) -> bool:
+        """Whether it keeps messages away at this moment."""
+        return self.lifted_at is None and (self.until_at is None or self.until_at > now)
 
 
 @dataclass(frozen=True, slots=True)

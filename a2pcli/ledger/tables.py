@@ -109,6 +109,8 @@ messages = Table(
     Column("sender", Text),
     # The named rule that left the row out, or holds it.
     Column("rule", Text),
+    # When the consent that allows the message ends; null where it has no end, or none was asked for.
+    Column("consent_until", BigInteger),
     CheckConstraint(
         "(claimed_at IS NOT NULL) = (" + " OR ".join(f"state = '{state}'" for state in CLAIMED_STATES) + ")",
         name="messages_claimed",
@@ -201,7 +203,7 @@ consents = Table(
     # "" for every programme, and for every channel.
     Column("programme", Text, nullable=False, server_default=""),
     Column("channel", Text, nullable=False, server_default=""),
-    # express, soft-opt-in, implied-purchase, implied-enquiry.
+    # express, soft-opt-in, implied-purchase, implied-enquiry; or withdrawn: the person took it back, at revoked_at.
     Column("basis", Text, nullable=False),
     # Double opt-in: null where none was asked for, else "pending" or "confirmed".
     Column("double_opt_in", Text),

@@ -77,6 +77,7 @@ class Job:
     today: date
     people: People
     limit: int | None = None
+    programme: str = ""
 
 
 class Compiled:

@@ -129,6 +129,7 @@ def _accepted(frame: pd.DataFrame, rows: Mask, numbers: Any) -> AcceptedRows:
         encoding=take.encoding(),
         units=take("@units"),
         parts=take("@parts"),
+        consent_until=take("@consent_until"),
         cost=take("@cost"),
         currency=take("@currency"),
         variant=take("@variant"),
@@ -204,6 +205,7 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
         contacts_fingerprint=fingerprint,
         not_before=_moment(schedule.not_before, schedule.timezone),
         expires_at=_moment(schedule.expires, schedule.timezone),
+        programme=prepared.job.programme,
         sending=sending,
     )
 

@@ -77,6 +77,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         today=choices.today,
         people=people,
         limit=choices.limit,
+        programme=programme_of(loaded, settings),
     )
     compiled = _compile(job, problems) if table else None
     if problems or table is None or compiled is None:
@@ -87,6 +88,11 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
     """The gateway the campaign goes through, by its name in the settings."""
     return loaded.campaign.gateway or settings.settings.gateway
+
+
+def programme_of(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
+    """What people sign up for and leave: the campaign's programme, else the settings'; "" where neither says."""
+    return loaded.campaign.programme or settings.settings.programme or ""
 
 
 def contacts_source(campaign: Campaign) -> ContactsSource:

@@ -178,6 +178,7 @@ STAGES: tuple[Stage, ...] = (
 RESULT_COLUMNS = (
     "@line", "@cell", "@number", "@type", "@country", "@repairs", "@reason", "@detail", "@rule",
     "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
+    "@consent_until",
 )  # fmt: skip
 
 
@@ -186,6 +187,7 @@ def run_stages(frame: pd.DataFrame, job: Compiled) -> pd.DataFrame:
     for column in ("@reason", "@detail", "@rule"):
         if column not in frame.columns:
             put(frame, column, pa.nulls(len(frame), pa.string()))
+    put(frame, "@consent_until", pa.nulls(len(frame), pa.int64()))
     for stage in STAGES:
         stage(frame, job)
     return frame[list(RESULT_COLUMNS)]

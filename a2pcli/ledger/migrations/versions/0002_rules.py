@@ -17,7 +17,7 @@ depends_on = None
 
 _NEW_COLUMNS: dict[str, tuple[tuple[str, type[sa.types.TypeEngine[Any]]], ...]] = {
     "runs": (("programme", sa.Text), ("subject", sa.Text)),
-    "messages": (("clock", sa.Integer), ("sender", sa.Text), ("rule", sa.Text)),
+    "messages": (("clock", sa.Integer), ("sender", sa.Text), ("rule", sa.Text), ("consent_until", sa.BigInteger)),
     "suppressions": (("until_at", sa.BigInteger), ("list_name", sa.Text), ("as_of", sa.BigInteger)),
 }
 
