@@ -21,6 +21,7 @@ class Reason(StrEnum):
     EXCLUDED_RUN = "excluded-run"
     HOLDOUT = "holdout"
     OPTED_OUT = "opted-out"
+    ERASED = "erased"
     NO_CONSENT = "no-consent"
     MISSING_VALUE = "missing-value"
     TEMPLATE_ERROR = "template-error"
@@ -31,6 +32,9 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     ALREADY_SENT = "already-sent"
     OVER_LIMIT = "over-limit"
+    CAPPED = "capped"
+    QUIET_HOURS = "quiet-hours"
+    UNKNOWN_ZONE = "unknown-zone"
     EXPIRED = "expired"
     COUNTRY_REFUSED = "country-refused"
     CANCELLED = "cancelled"
@@ -49,6 +53,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.EXCLUDED_RUN: "the number got a message in a run that the campaign excludes",
     Reason.HOLDOUT: "held out as the control group, on purpose never messaged",
     Reason.OPTED_OUT: "on the suppression list",
+    Reason.ERASED: "the person was erased before the message could go",
     Reason.NO_CONSENT: "no consent in force for this programme and channel",
     Reason.MISSING_VALUE: "a value that the message needs is empty, and the template gives no default",
     Reason.TEMPLATE_ERROR: "the template failed on this row's values",
@@ -59,6 +64,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.DUPLICATE: "the same number stands in an earlier row that is sent",
     Reason.ALREADY_SENT: "already messaged by an earlier run of this campaign",
     Reason.OVER_LIMIT: "beyond --limit",
+    Reason.CAPPED: "the person got as many messages as a frequency cap allows",
+    Reason.QUIET_HOURS: "held: outside the hours in which the person may be messaged",
+    Reason.UNKNOWN_ZONE: "held: it is not known which time it is for the person",
     Reason.EXPIRED: "the campaign expired before the message could go",
     Reason.COUNTRY_REFUSED: "the gateway's account may not send to this country",
     Reason.CANCELLED: "the run was cancelled",

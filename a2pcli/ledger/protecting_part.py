@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from a2pcli.ledger import audit, erased
+from a2pcli.ledger import audit, erased, erasure
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import now_ms
@@ -62,3 +62,26 @@ class ProtectingPart(LedgerCore):
         """Everybody who was erased, for a plan to leave them out; hashes are made only where there are some."""
         with self._reading() as connection:
             return erased.everybody(connection)
+
+    @speaks_plainly
+    def export_person(self, person: erasure.Person) -> dict[str, Any]:
+        """Everything the ledger holds about a person, by table; see ``erasure.export``."""
+        with self._reading() as connection:
+            return erasure.export(connection, person)
+
+    @speaks_plainly
+    def erase_person(self, person: erasure.Person, now: int | None = None) -> erasure.Erasure:
+        """Take a person out of every table; what stays is a keyed hash on the suppression list.
+
+        Raises ``RunBusy`` while a message of theirs may be on its way or a plan is being made. The file itself
+        still has to be written anew: ``rewrite``.
+        """
+        moment = now_ms() if now is None else now
+        with erasure.nobody_works_on(self, person), self.engine.begin() as connection:
+            erasure.overwrite(connection)
+            return erasure.erase(connection, person, moment)
+
+    @speaks_plainly
+    def rewrite(self) -> None:
+        """Leave no byte of what was removed in the ledger's files; see ``erasure.rewrite_file``."""
+        erasure.rewrite_file(self.engine)

@@ -142,14 +142,8 @@ def _next(run: Run, after: int | None) -> Any:
     return (_c.id > (first_id(run) - 1 if after is None else after)) & (_c.id < end_id(run))
 
 
-def history(
-    connection: Connection, address: str, run: Run | None, cells: Sequence[str]
-) -> list[HistoryEntry]:
-    """The messages of one address over all runs, or in ``run``, oldest first, with their events.
-
-    ``cells`` are texts as people typed them: rows excluded for their number have no address, only a cell. It
-    may be written in another way, or hold more than the number; spaces and punctuation are not compared.
-    """
+def of_person(address: str, cells: Sequence[str]) -> Any:
+    """The condition for all rows of an address, and those whose cell holds it; for ``cells`` see ``history``."""
     same: Any = _c.address == address
     bare: Any = _c.cell
     for mark in PUNCTUATION:
@@ -159,6 +153,18 @@ def history(
         # A few digits stand in many numbers: they have to be the whole cell.
         match = bare.contains(text, autoescape=True) if len(text) >= ENOUGH else bare == text
         same = or_(same, _c.cell == cell, and_(_c.cell.is_not(None), match))
+    return same
+
+
+def history(
+    connection: Connection, address: str, run: Run | None, cells: Sequence[str]
+) -> list[HistoryEntry]:
+    """The messages of one address over all runs, or in ``run``, oldest first, with their events.
+
+    ``cells`` are texts as people typed them: rows excluded for their number have no address, only a cell. It
+    may be written in another way, or hold more than the number; spaces and punctuation are not compared.
+    """
+    same = of_person(address, cells)
     query = select(messages).where(same).order_by(_c.id)
     if run is not None:
         query = query.where(of_run(run))

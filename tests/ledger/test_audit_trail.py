@@ -45,7 +45,7 @@ def test_an_empty_trail_is_sound(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    "column, value",
+    ("column", "value"),
     [("at", 1), ("who", "eve"), ("host", "elsewhere"), ("action", "send"), ("subject", "x"), ("detail", "{}"),
      ("previous", "f" * 64), ("hash", "f" * 64)],
 )  # fmt: skip

@@ -1,0 +1,302 @@
+"""One person's data, given out and taken away: what ``people export`` and ``people erase`` do to the ledger.
+
+Erased means: no table names the number, nothing the person was sent, and no sentence that may hold either; the
+rows of messages stay as rows, so that every run's counts hold. On SQLite the bytes go too: freed space is
+overwritten, the write-ahead log emptied and the file written anew. What backups, snapshots, a server's own logs
+and an SSD's spare blocks hold is out of this program's reach.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy.engine import Connection, Engine
+
+from a2pcli.errors import LedgerError, Problem, RunBusy
+from a2pcli.ledger import audit, erased
+from a2pcli.ledger.faults import shown
+from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
+from a2pcli.ledger.plans import UNCOUNTED, run_from_row
+from a2pcli.ledger.queries import of_person
+from a2pcli.ledger.records import Run, RunState
+from a2pcli.ledger.tables import consents, contacted, events, messages, occasions, runs, suppressions
+from a2pcli.messages import State
+from a2pcli.reasons import Reason
+
+_FEW = 500
+"""So many ids in one statement."""
+
+_BLANK: dict[str, Any] = dict.fromkeys(("address", "person", "body", "cell", "detail", "gateway_id"))
+"""What a message row loses with its person."""
+
+_UNSENT = (str(RunState.PLANNED), str(RunState.SENDING), str(RunState.PAUSED))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom it is about: the number in E.164, and its digits as they may stand in a cell or a sentence."""
+
+    address: str
+    cells: tuple[str, ...] = ()
+
+    @property
+    def digits(self) -> str:
+        """The shortest text that tells the number: where it stands, all other ways to write it do too."""
+        long = [cell for cell in (self.address.lstrip("+"), *self.cells) if cell.isdigit() and len(cell) >= 7]
+        return min(long, key=len, default=self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The receipt of an erasure, without the number. ``changed`` counts rows by table."""
+
+    hash: str
+    changed: dict[str, int]
+    skipped: int
+    runs: tuple[str, ...]
+    contacts_files: tuple[str, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """The ledger held nothing of the person."""
+        return not any(self.changed.values())
+
+
+def export(connection: Connection, person: Person) -> dict[str, Any]:
+    """Every row that is about the person, by table, as the database has it; moments are UTC milliseconds."""
+    query = select(messages).where(of_person(person.address, person.cells)).order_by(messages.c.id)
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    about_runs = _runs_by_number(connection, {row["run"] for row in found})
+    for row in found:
+        row |= {"events": _rows(connection, events, events.c.message == row["id"]), **about_runs[row["run"]]}
+    names = erased.also_hashed(connection, person.address)
+    listed = _rows(connection, suppressions, suppressions.c.address.in_(names))
+    return {
+        "number": person.address,
+        "erased": any(erased.is_hash(row["address"]) for row in listed),
+        "messages": found,
+        "suppressions": listed,
+        "consents": _rows(connection, consents, consents.c.address == person.address),
+        "contacted": _rows(connection, contacted, contacted.c.address == person.address),
+    }
+
+
+def _rows(connection: Connection, table: Table, chosen: Any) -> list[dict[str, Any]]:
+    query = select(table).where(chosen).order_by(*table.primary_key.columns)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _runs_by_number(connection: Connection, numbers: set[int]) -> dict[int, dict[str, Any]]:
+    c = runs.c
+    query = (
+        select(
+            c.number, c.id, c.campaign, c.purpose, c.channel, c.gateway, c.sender, c.contacts_file,
+            occasions.c.occurrence,
+        )
+        .join(occasions, occasions.c.number == c.occasion)
+        .where(c.number.in_(numbers))
+    )  # fmt: skip
+    names = ("campaign", "occurrence", "purpose", "channel", "gateway", "contacts_file")
+    return {
+        row["number"]: {"run_id": row["id"], **{name: row[name] for name in names}}
+        for row in connection.execute(query).mappings()
+    }
+
+
+@contextmanager
+def nobody_works_on(ledger: HasEngine, person: Person) -> Iterator[None]:
+    """Hold back senders of the person's messages, and planners. Raises ``RunBusy`` where one is at work."""
+    with ledger.engine.begin() as connection:
+        mine = select(messages.c.run).where(of_person(person.address, person.cells))
+        chosen = or_(
+            and_(runs.c.state.in_(_UNSENT), runs.c.number.in_(mine)), runs.c.state == str(RunState.PLANNING)
+        )
+        found = [run_from_row(row) for row in connection.execute(select(runs).where(chosen)).mappings()]
+    with ExitStack() as held:
+        for run in found:
+            if run.state == RunState.PLANNING:
+                _hold_planner(ledger, run, held)
+            else:
+                held.enter_context(sender_lock(ledger, run))
+        yield
+
+
+def _hold_planner(ledger: HasEngine, run: Run, held: ExitStack) -> None:
+    lock = planner_lock(ledger.engine, run.number, run.id)
+    if not lock.take():
+        hint = "wait until the plan is made, then erase again"
+        raise RunBusy(Problem(f"another process is planning {run.campaign}", hint=hint, code="run-busy"))
+    held.callback(lock.drop)
+
+
+def erase(connection: Connection, person: Person, now: int) -> Erasure:
+    """Take the person out of every table, keep the keyed hash, and note it in the audit trail: one transaction."""
+    key = erased.needed_key(connection, create=True)
+    # A row whose address went by retention may still know the person by the digits.
+    key_only = messages.c.person == int(person.address.lstrip("+"))
+    where = or_(of_person(person.address, person.cells), key_only)
+    found = connection.execute(select(messages.c.id, messages.c.run, messages.c.state).where(where)).all()
+    ids = [row.id for row in found]
+    mine = _runs_of(connection, {row.run for row in found})
+    skipped = sum(row.state == State.PLANNED for row in found)
+    counts = {
+        "messages": _blank_messages(connection, ids, now),
+        "events": _blank_events(connection, ids),
+        "contacted": _remove(connection, contacted, contacted.c.address == person.address),
+        "consents": _remove(connection, consents, consents.c.address == person.address),
+        "suppressions": _remove(connection, suppressions, suppressions.c.address == person.address),
+    }
+    counts["sentences"] = _blank_sentences(connection, person)
+    counts["runs"] = _clean_runs(connection, person, [run.number for run in mine])
+    hash = key.hash_of(person.address)
+    _suppress_hash(connection, hash, now)
+    facts = {"rows": counts, "skipped": skipped}
+    audit.append(connection, "erase", hash, facts, now)
+    files = sorted({run.contacts_file for run in mine if run.contacts_file and run.contacts_file != "-"})
+    return Erasure(hash, counts, skipped, tuple(run.id for run in mine), tuple(files))
+
+
+def _runs_of(connection: Connection, numbers: set[int]) -> list[Run]:
+    query = select(runs).where(runs.c.number.in_(numbers)).order_by(runs.c.number)
+    return [run_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _FEW):
+        yield ids[start : start + _FEW]
+
+
+def _blank_messages(connection: Connection, ids: Sequence[int], now: int) -> int:
+    """The rows stay, for the counts; what was still to be sent never is."""
+    c = messages.c
+    planned = {"state": str(State.SKIPPED), "reason": str(Reason.ERASED), "rule": "erasure"}
+    for some in _pieces(ids):
+        connection.execute(
+            update(messages)
+            .where(c.id.in_(some), c.state == str(State.PLANNED))
+            .values(**planned, due_at=None, settled_at=now)
+        )
+        connection.execute(update(messages).where(c.id.in_(some)).values(_BLANK))
+    return len(ids)
+
+
+def _blank_events(connection: Connection, ids: Sequence[int]) -> int:
+    done = 0
+    for some in _pieces(ids):
+        query = update(events).where(events.c.message.in_(some)).values(detail=None, gateway_id=None)
+        done += connection.execute(query).rowcount
+    return done
+
+
+def _remove(connection: Connection, table: Table, chosen: Any) -> int:
+    return connection.execute(delete(table).where(chosen)).rowcount
+
+
+def _blank_sentences(connection: Connection, person: Person) -> int:
+    """Sentences about others, and notes, that hold the number: a gateway's answer, a person's own words."""
+    done = 0
+    columns = (events.c.detail, messages.c.detail, suppressions.c.reason, suppressions.c.source)
+    for column in columns:
+        holds = column.contains(person.digits, autoescape=True)
+        blank = "removed" if column is suppressions.c.source else None
+        done += connection.execute(update(column.table).where(holds).values({column.name: blank})).rowcount
+    return done
+
+
+def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> int:
+    """What runs say about the person: samples of a plan, what a gateway said, why it paused."""
+    c = runs.c
+    texts = (c.summary, c.sending, c.totals, c.state_reason)
+    holds = or_(*(text.contains(person.digits, autoescape=True) for text in texts))
+    query = select(c.number, *texts).where(or_(c.number.in_(mine), holds))
+    done = 0
+    for row in connection.execute(query).mappings().all():
+        values: dict[str, Any] = {name: cleaned(row[name], person) for name in ("summary", "sending", "totals")}
+        reason = row["state_reason"]
+        values["state_reason"] = reason.replace(person.digits, "…") if reason else None
+        done += any(values[name] != row[name] for name in values)
+        pruned = "pruned" in json.loads(row["summary"] or "{}")
+        if not pruned and row["number"] in mine:
+            values |= UNCOUNTED
+        connection.execute(update(runs).where(c.number == row["number"]).values(values))
+    return done
+
+
+def cleaned(text: str | None, person: Person) -> str | None:
+    """A JSON document without what is about the person: samples go whole, other sentences that name them too."""
+    if text is None:
+        return None
+    document = json.loads(text)
+    samples = document.get("samples")
+    if isinstance(samples, list):
+        document["samples"] = [one for one in samples if not _names(one, person)]
+    return json.dumps(_without(document, person), ensure_ascii=False, separators=(",", ":"))
+
+
+def _names(value: Any, person: Person) -> bool:
+    return person.digits in json.dumps(value, ensure_ascii=False)
+
+
+def _without(value: Any, person: Person) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(one, person) for key, one in value.items() if person.digits not in key}
+    if isinstance(value, list):
+        return [_without(one, person) for one in value]
+    return None if isinstance(value, str) and person.digits in value else value
+
+
+def _suppress_hash(connection: Connection, hash: str, now: int) -> None:
+    c = suppressions.c
+    held = and_(c.address == hash, c.scope == "everything", c.lifted_at.is_(None))
+    if connection.execute(select(func.count()).select_from(suppressions).where(held)).scalar():
+        return
+    values = {"address": hash, "scope": "everything", "scope_value": "", "source": "erasure", "added_at": now}
+    connection.execute(insert(suppressions).values(values))
+
+
+def overwrite(connection: Connection) -> None:
+    """On SQLite, what this connection deletes or changes from now on is overwritten, not only let go."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def rewrite_file(engine: Engine) -> None:
+    """Write a SQLite ledger anew, so that no byte of what was removed is left in it, nor in its log.
+
+    PostgreSQL frees the space of removed rows for use again. Raises ``LedgerError`` where other programs keep
+    the old pages open.
+    """
+    raw = engine.raw_connection()
+    driver: Any = raw.driver_connection
+    try:
+        if engine.dialect.name != "sqlite":
+            driver.rollback()
+            driver.autocommit = True
+            driver.execute("VACUUM messages, events, contacted, consents, suppressions, runs")
+            return
+        encrypted = type(driver).__module__.startswith("sqlcipher3")
+        if not encrypted:  # SQLCipher's temporary files would be plain: those stay in memory
+            driver.execute("PRAGMA temp_store=FILE").fetchall()
+        _empty_log(driver, engine)
+        driver.execute("VACUUM")
+        _empty_log(driver, engine)
+    finally:
+        raw.invalidate()  # with it go its settings
+        raw.close()
+
+
+def _empty_log(driver: Any, engine: Engine) -> None:
+    (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        problem = Problem(
+            "the data is removed, but another program has the ledger open, so old pages may still hold it",
+            path=shown(engine.url),
+            hint="end the other programs, then run the same command again",
+            code="ledger-locked",
+        )
+        raise LedgerError(problem)
