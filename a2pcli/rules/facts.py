@@ -1,6 +1,6 @@
 """What a rule of the law is: a sentence with its source, and what it demands, as values.
 
-``Law`` (``rules.law``) finds the rules of a destination. Nothing here knows any country: that is ``rules/data``.
+``Law`` (``rules.law``) finds the rules of a destination. Nothing here knows any country: that is ``rules/data/law``.
 """
 
 from __future__ import annotations
