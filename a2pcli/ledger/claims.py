@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from a2pcli.ledger import caps, clocks
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, note_each, settle
@@ -68,10 +69,20 @@ _why_not = case(
 ).label("why_not")
 
 _candidate = select(
-    _c.id, _c.address, _c.body, _c.country, _c.parts, _c.attempts, _c.cost, _c.currency, _why_not
+    _c.id,
+    _c.address,
+    _c.body,
+    _c.country,
+    _c.parts,
+    _c.attempts,
+    _c.cost,
+    _c.currency,
+    _c.clock,
+    _c.sender,
+    _why_not,
 ).with_for_update(skip_locked=True, of=messages)
 
-ID, WHY_NOT = 0, -1
+ID, ADDRESS, CLOCK, WHY_NOT = 0, 1, 8, -1
 """Places in a row of ``_candidate``; by name they cost 5x as much."""
 
 _waited = (
@@ -84,6 +95,20 @@ _fresh = (
     .order_by(_c.id)
     .limit(bindparam("want"))
 )
+# The same rows in the same order, but only as much of them as the clocks need.
+_waited_clocks = (
+    select(_c.id, _c.clock)
+    .where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
+    .order_by(_c.due_at)
+    .limit(bindparam("want"))
+)
+_fresh_clocks = (
+    select(_c.id, _c.clock)
+    .where(_c.id > bindparam("after"), _c.id < bindparam("end"), IS_PLANNED, _c.due_at.is_(None))
+    .order_by(_c.id)
+    .limit(bindparam("want"))
+)
+_these = _candidate.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
 _next_due = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), _c.due_at.is_not(None))
 
 _intent = (
@@ -94,6 +119,9 @@ _intent = (
         claimed_at=bindparam("b_now"),
         due_at=literal_column("NULL"),
         settled_at=literal_column("NULL"),
+        # What held it holds it no more.
+        reason=literal_column("NULL"),
+        rule=literal_column("NULL"),
     )
     # On SQLite a row whose person is taken is left as it is; PostgreSQL has no such words (see _mark_postgres).
     .prefix_with("OR IGNORE", dialect="sqlite")
@@ -109,21 +137,30 @@ _skip = Hot(
     .values(
         state=literal_column(f"'{State.SKIPPED}'"),
         reason=bindparam("b_reason"),
+        detail=bindparam("b_detail"),
         due_at=literal_column("NULL"),
         settled_at=bindparam("b_now"),
+        rule=bindparam("b_rule"),
     ),
-    "b_reason",
-    "b_now",
-    "b_id",
+    *("b_reason", "b_detail", "b_now", "b_rule", "b_id"),
 )
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where one sender is in a run: the last id it looked at, and how many rows are still planned."""
+    """Where one sender is in a run: the last id it looked at, how many rows are still planned, and what binds them."""
 
     after: int
     left: int
+    clocks: Mapping[int, clocks.RunClock]
+    caps: caps.Caps
+
+    @classmethod
+    def at_first(cls, connection: Connection, run: Run, left: int) -> Progress:
+        """Of a sender that has looked at nothing yet."""
+        known = clocks.of_run(connection, run)
+        by_clock = {number: one.caps for number, one in known.items() if one.caps}
+        return cls(first_id(run) - 1, left, known, caps.Caps(run, by_clock))
 
 
 def start(connection: Connection, run: Run, now: int) -> tuple[int, Progress]:
@@ -145,51 +182,67 @@ def start(connection: Connection, run: Run, now: int) -> tuple[int, Progress]:
         )
     )
     add_run_event(connection, run, RunState.SENDING, None, now)
-    return lost, Progress(first_id(run) - 1, counts.get(str(State.PLANNED), 0))
+    return lost, Progress.at_first(connection, run, counts.get(str(State.PLANNED), 0))
 
 
 def beginning(connection: Connection, run: Run) -> Progress:
     """The progress of a sender that has looked at nothing yet: one pass over the run's rows."""
     query = select(func.count()).select_from(messages).where(of_run(run), IS_PLANNED)
-    return Progress(first_id(run) - 1, int(connection.execute(query).scalar_one()))
+    return Progress.at_first(connection, run, int(connection.execute(query).scalar_one()))
 
 
 def exchange(
     connection: Connection, run: Run, progress: Progress, settled: Sequence[Settled], want: int, now: int
 ) -> tuple[Exchange, Progress]:
     """Record outcomes, then claim. To be committed by the caller before anything is handed over."""
+    if progress.caps and want > 0:
+        caps.lock(connection)
     left = progress.left + settle(connection, run, settled, now)
     state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
     if settled and state != RunState.SENDING:
         changed(connection, run)
     if want <= 0 or state != RunState.SENDING:
-        return Exchange([], 0, left, None), Progress(progress.after, left)
-    claim = _Claim(connection, run, now, progress.after, want)
+        return Exchange([], 0, left, None), replace(progress, left=left)
+    claim = _Claim(connection, run, now, progress, want)
     claim.waited()
     claim.fresh()
     next_due = connection.execute(_next_due, {"run": run.number}).scalar() if claim.room else None
-    left -= len(claim.claimed) + claim.skipped
-    return Exchange(claim.claimed, claim.skipped, left, next_due), Progress(claim.after, left)
+    skipped = claim.skipped + claim.gate.expired
+    left -= len(claim.claimed) + skipped
+    more = claim.room > 0 and claim.unseen
+    return Exchange(claim.claimed, skipped, left, next_due, more), replace(
+        progress, after=claim.after, left=left
+    )
 
 
 class _Claim:
     """One claim in the making: what was found so far, and where the search stands."""
 
-    def __init__(self, connection: Connection, run: Run, now: int, after: int, want: int) -> None:
+    def __init__(self, connection: Connection, run: Run, now: int, progress: Progress, want: int) -> None:
         self.connection = connection
         self.run = run
         self.now = now
-        self.after = after
+        self.after = progress.after
         self.want = want
+        self.caps = progress.caps
+        self.gate = clocks.Gate(run, progress.clocks, now)
+        self.is_gated = bool(progress.clocks)
         self.claimed: list[Claimed] = []
         self.skipped = 0
+        self.unseen = False
+        """Whether rows were left that nobody looked at: the piece of one transaction was used up."""
 
     @property
     def room(self) -> int:
         """How many more may be claimed."""
         return self.want - len(self.claimed)
 
-    def _find(self, query: Any) -> Sequence[Any]:
+    @property
+    def spent(self) -> bool:
+        """Whether so many rows were held that the others must wait for another transaction."""
+        return self.gate.held + self.gate.expired >= clocks.PIECE
+
+    def _find(self, query: Any, **chosen: Any) -> Sequence[Any]:
         run = self.run
         parameters: dict[str, Any] = {
             "run": run.number,
@@ -197,6 +250,7 @@ class _Claim:
             "after": self.after,
             "end": end_id(run),
             "want": self.room,
+            **chosen,
             "sender": sender_scope(run.sender, run.gateway),
             "binds": binds(run.purpose),
         }
@@ -205,25 +259,63 @@ class _Claim:
     def waited(self) -> None:
         """Rows whose hour has come, longest due first."""
         while room := self.room:
-            rows = self._find(_waited)
+            if self.is_gated:
+                ids = self._open_due()
+                rows = self._find(_these, ids=ids) if ids else ()
+            else:
+                rows = self._find(_waited)
             self._take(rows, together=False)
             if len(rows) < room:
                 return
 
+    def _open_due(self) -> list[int]:
+        """The first rows whose hour has come and whose clock is open; those in front of them wait on."""
+        page = self.room
+        while True:
+            rows = self._find(_waited_clocks, want=page)
+            going = self.gate.keep_back(self.connection, rows)
+            if len(going) >= self.room or len(rows) < page:
+                return going[: self.room]
+            if self.spent:
+                self.unseen = True
+                return going
+            page = min(4 * page, clocks.PIECE)
+
     def fresh(self) -> None:
         """Rows that never waited, from the mark on."""
         while room := self.room:
-            rows = self._find(_fresh)
+            end = self._clear_ahead() if self.is_gated else end_id(self.run)
+            rows = self._find(_fresh, end=end)
             self._take(rows, together=True)
-            self.after = rows[-1][ID] if len(rows) == room else end_id(self.run)
-            if len(rows) < room:
-                return
+            if len(rows) == room:
+                self.after = rows[-1][ID]
+                continue
+            self.after = end - 1
+            if end < end_id(self.run):
+                self.unseen = True
+            return
+
+    def _clear_ahead(self) -> int:
+        """Hold the closed rows in front, so that enough open ones can be claimed together; gives where that ends."""
+        at, page, going = self.after, self.room, 0
+        while going < self.room:
+            if self.spent:
+                return at + 1
+            rows = self._find(_fresh_clocks, after=at, want=page)
+            going += len(self.gate.keep_back(self.connection, rows))
+            if len(rows) < page:
+                return end_id(self.run)
+            at = rows[-1][ID]
+            page = min(4 * page, clocks.PIECE)
+        return at + 1
 
     def _take(self, rows: Sequence[Any], *, together: bool) -> None:
         """Claim those of the candidates that may go; skip the others with their reason."""
-        good = [row for row in rows if row[WHY_NOT] is None]
+        good: Sequence[Any] = [row for row in rows if row[WHY_NOT] is None]
         if len(good) < len(rows):
-            self._skip([(row[ID], row[WHY_NOT]) for row in rows if row[WHY_NOT] is not None])
+            self._skip([(row[ID], row[WHY_NOT], None, None) for row in rows if row[WHY_NOT] is not None])
+        if self.caps and good:
+            good = self._under_caps(good)
         if not good:
             return
         if self.connection.dialect.name == "sqlite":
@@ -232,13 +324,29 @@ class _Claim:
             taken = _mark_postgres(self.connection, good, self.now)
         if len(taken) < len(good):
             ids = {row[ID] for row in taken}
-            self._skip([(row[ID], str(Reason.ALREADY_SENT)) for row in good if row[ID] not in ids])
-        self.claimed.extend(_claimed(self.run, taken))
+            self._skip(
+                [(row[ID], str(Reason.ALREADY_SENT), None, None) for row in good if row[ID] not in ids]
+            )
+        if caps.counted(self.run.purpose):
+            caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
+        self.claimed.extend(_claimed(self.run, taken, self.gate))
 
-    def _skip(self, rows: Sequence[tuple[int, str]]) -> None:
-        _skip.run(self.connection, [(reason, self.now, id) for id, reason in rows])
-        for reason in {reason for _, reason in rows}:
-            ids = [id for id, other in rows if other == reason]
+    def _under_caps(self, rows: Sequence[Any]) -> Sequence[Any]:
+        over = self.caps.over(
+            self.connection, [(row[ID], row[ADDRESS], row[CLOCK]) for row in rows], self.now
+        )
+        if not over:
+            return rows
+        self._skip([(id, str(Reason.CAPPED), detail, rule) for id, (rule, detail) in over.items()])
+        return [row for row in rows if row[ID] not in over]
+
+    def _skip(self, rows: Sequence[tuple[int, str, str | None, str | None]]) -> None:
+        """Leave out these rows: id, reason, detail, rule."""
+        _skip.run(
+            self.connection, [(reason, detail, self.now, rule, id) for id, reason, detail, rule in rows]
+        )
+        for reason in {reason for _, reason, _, _ in rows}:
+            ids = [id for id, other, _, _ in rows if other == reason]
             note_each(self.connection, self.run, ids, self.now, kind=str(State.SKIPPED), code=reason)
         self.skipped += len(rows)
 
@@ -273,13 +381,14 @@ def _mark_postgres(connection: Connection, rows: Sequence[Any], now: int) -> Seq
     return [*first, *_mark_postgres(connection, rows[middle:], now)]
 
 
-def _claimed(run: Run, rows: Sequence[Any]) -> Iterator[Claimed]:
+def _claimed(run: Run, rows: Sequence[Any], gate: clocks.Gate) -> Iterator[Claimed]:
     # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
     channel, sender, media, reference = run.channel, run.sender, run.media, run.reference
-    for id, address, body, country, parts, attempts, cost, currency, _ in rows:
+    for id, address, body, country, parts, attempts, cost, currency, clock, own, _ in rows:
         row = id % ROWS_PER_RUN
-        message = Message(id, reference(row), address, body, channel, sender, country, parts, media)
-        yield Claimed(message, attempts + 1, cost, currency)
+        message = Message(id, reference(row), address, body, channel, own or sender, country, parts, media)
+        until = None if clock is None else gate.open_until(clock)
+        yield Claimed(message, attempts + 1, cost, currency, until)
 
 
 def retrying(work: Callable[[], Exchange]) -> Exchange:

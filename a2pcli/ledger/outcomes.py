@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, insert, literal, literal_column, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.ledger import caps
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
 from a2pcli.ledger.records import Run, RunState, Settled
@@ -80,6 +81,8 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
             # A row that goes back always waits, if only until now: so the next claim finds it.
             due_at = (now if one.due_at is None else one.due_at) if one.state is State.PLANNED else None
             back.append((state, detail, 0 if one.counted else 1, due_at, now, gateway_id, code, id))
+    if caps.counted(run.purpose):
+        caps.forget(connection, [one.message_id for one in settled if one.state not in caps.TAKEN])
     _settle.run(connection, ended)
     returned = _put_back.run(connection, back)
     _note.run(connection, notes)
@@ -100,8 +103,10 @@ def note_each(
     _note.run(connection, [(id, run.number, now, kind, code, detail, None) for id in ids])
 
 
-def release(connection: Connection, message_ids: Iterable[int]) -> int:
+def release(connection: Connection, run: Run, message_ids: Sequence[int]) -> int:
     """Claims that certainly never reached the gateway go back, as if they had not been made."""
+    if caps.counted(run.purpose):
+        caps.forget(connection, message_ids)
     return _release.run(connection, [(id,) for id in message_ids])
 
 
@@ -132,6 +137,8 @@ def settle_unknown(
     if not ids:
         return 0
     changed(connection, run)
+    if state not in caps.TAKEN:
+        caps.forget(connection, ids)
     again = state is State.PLANNED
     # The code of the answer that was not clear says nothing about what it became; its event keeps it.
     values: dict[str, Any] = {"state": str(state), "settled_at": now, "detail": note, "code": None}
@@ -159,7 +166,7 @@ def end_planned(
     if country is not None:
         query = query.where(_c.country == country)
     done = connection.execute(
-        query.values(state=str(state), reason=str(reason), due_at=None, settled_at=now)
+        query.values(state=str(state), reason=str(reason), due_at=None, settled_at=now, rule=None)
     ).rowcount
     if done:
         changed(connection, run)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.ledger.bulk import insert_columns
 from a2pcli.ledger.lock import RunLock, planner_lock
 from a2pcli.ledger.records import NewRun, PlannedRows, Run, RunState, now_ms
-from a2pcli.ledger.tables import ROWS_PER_RUN, events, messages, occasions, runs
+from a2pcli.ledger.tables import ROWS_PER_RUN, clocks, events, messages, occasions, runs
 from a2pcli.messages import State
 
 KEPT_PLANS = 3
@@ -137,6 +137,7 @@ def finish(
 
 def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) -> None:
     """Take the rows of an unsent run away; the run itself stays, as history."""
+    connection.execute(delete(clocks).where(clocks.c.run == run.number))
     connection.execute(delete(messages).where(of_run(run)))
     connection.execute(
         update(runs)

@@ -189,27 +189,33 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message whose intent is durable: hand it over. ``attempts`` counts this one too."""
+    """A message whose intent is durable: hand it over. ``attempts`` counts this one too.
+
+    From ``until`` (UTC milliseconds) on it may not leave any more; None where its clock does not close.
+    """
 
     message: Message
     attempts: int
     cost: int | None
     currency: str | None
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What ``Ledger.exchange`` gives back.
 
-    ``skipped`` were opted out meanwhile or reached by another run. ``left`` are rows still planned after
-    this claim, those that wait included. ``next_due`` is the earliest moment a waiting row may go; it is
-    given only when fewer were claimed than wanted. Nothing claimed, ``left`` 0: there is no more to send.
+    ``skipped`` were opted out meanwhile, reached by another run, capped, or have expired. ``left`` are rows still
+    planned after this claim, those that wait included. ``next_due`` is the earliest moment a waiting row may go;
+    it is given only when fewer were claimed than wanted. ``more``: so many rows had to be held that others were
+    not looked at yet; ask again at once. Nothing claimed, ``left`` 0: there is no more to send.
     """
 
     claimed: list[Claimed]
     skipped: int
     left: int | None
     next_due: int | None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

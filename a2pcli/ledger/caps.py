@@ -1,0 +1,196 @@
+"""Frequency caps: so many messages to one person within so much time, over all runs, kept at every claim.
+
+``contacted`` holds one row for each message that a person got or may have got: it is inserted by the transaction
+that writes the intent, and gone again where the message was not taken. Whoever claims for a run with a cap does
+it alone (SQLite has one writer; PostgreSQL takes a lock until the commit), so two runs never both think that
+they send the last message that is allowed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger.hot import Hot
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import contacted
+from a2pcli.messages import State
+
+PERSON, PROGRAMME, CAMPAIGN, SUBJECT = "person", "programme", "campaign", "subject"
+
+TAKEN = (State.SUBMITTING, State.ACCEPTED, State.UNKNOWN)
+"""States of messages that count: the person got it, or may have."""
+
+LOCK = 0x6132_7063_6170
+"""The key of PostgreSQL's advisory lock around claims that count."""
+
+MOST_ADDRESSES = 5_000
+"""Addresses in one look; SQLite binds at most 32,766 values in a statement."""
+
+_c = contacted.c
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most ``limit`` messages to one person within any ``seconds`` before the next one.
+
+    ``scope`` says which messages to the person count: all, or those of the run's programme, campaign or subject.
+    A message without a stated subject may be about any: it counts for each.
+    """
+
+    rule: str
+    limit: int
+    seconds: int
+    scope: str
+
+    @property
+    def text(self) -> str:
+        """``2 per 7 days``, as far as the scope goes without saying ``per subject``."""
+        what = "" if self.scope == PERSON else f" per {self.scope}"
+        return f"{self.limit} per {span_text(self.seconds)}{what}"
+
+    def counts(self, run: Run, contact: Contact) -> bool:
+        """Whether an earlier message counts for one of ``run``."""
+        if self.scope == PROGRAMME:
+            return contact.programme == (run.programme or "")
+        if self.scope == CAMPAIGN:
+            return contact.campaign == run.campaign
+        if self.scope == SUBJECT:
+            return not run.subject or contact.subject in ("", run.subject)
+        return True
+
+    def to_data(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A message that a person got or may have got; ``at`` is when it was claimed, in UTC milliseconds."""
+
+    at: int
+    campaign: str
+    programme: str
+    subject: str
+
+
+def span_text(seconds: int) -> str:
+    """``7 days``, ``24 h``, ``90 min``."""
+    for unit, name in ((86_400, "day"), (3600, "h"), (60, "min")):
+        if seconds % unit == 0:
+            many = seconds // unit
+            return f"{many} {name}{'s' if name == 'day' and many != 1 else ''}"
+    return f"{seconds} s"
+
+
+def counted(purpose: str | None) -> bool:
+    """Whether messages of this purpose count for caps, and are bound by them."""
+    return purpose == "marketing"
+
+
+def of_run(run: Run) -> tuple[Cap, ...]:
+    """The caps that bind every message of the run: its campaign's, its programme's and the settings'."""
+    return tuple(Cap(**one) for one in run.sending.get("caps") or ()) if counted(run.purpose) else ()
+
+
+_note = Hot(
+    insert(contacted)
+    .inline()
+    .values(
+        {
+            name: bindparam(f"b_{name}")
+            for name in ("message", "address", "at", "campaign", "programme", "subject")
+        }
+    ),
+    *(f"b_{name}" for name in ("message", "address", "at", "campaign", "programme", "subject")),
+)
+_forget = Hot(delete(contacted).where(_c.message == bindparam("b_message")), "b_message")
+_contacts = (
+    select(_c.address, _c.at, _c.campaign, _c.programme, _c.subject)
+    .where(_c.address.in_(bindparam("addresses", expanding=True)), _c.at > bindparam("since"))
+    .order_by(_c.at)
+)
+
+
+def note(connection: Connection, run: Run, claims: Iterable[tuple[int, str]], now: int) -> None:
+    """These messages (id, address) are with the gateway from ``now`` on."""
+    about = (now, run.campaign, run.programme or "", run.subject or "")
+    _note.run(connection, [(id, address, *about) for id, address in claims])
+
+
+def forget(connection: Connection, message_ids: Iterable[int]) -> None:
+    """These messages were not taken: they do not count."""
+    _forget.run(connection, [(id,) for id in message_ids])
+
+
+def lock(connection: Connection) -> None:
+    """Until the commit nobody else claims for a run with caps. To be taken before any row is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
+def contacts_of(connection: Connection, addresses: Sequence[str], since: int) -> dict[str, list[Contact]]:
+    """What these addresses got after ``since``, oldest first."""
+    found: dict[str, list[Contact]] = defaultdict(list)
+    for first in range(0, len(addresses), MOST_ADDRESSES):
+        values = {"addresses": addresses[first : first + MOST_ADDRESSES], "since": since}
+        for address, *contact in connection.execute(_contacts, values):
+            found[address].append(Contact(*contact))
+    return found
+
+
+class Caps:
+    """The caps of one run: its own, and by clock those of the law where the person is."""
+
+    def __init__(self, run: Run, by_clock: Mapping[int, tuple[Cap, ...]]) -> None:
+        self._run = run
+        self._own = of_run(run)
+        more = by_clock if counted(run.purpose) else {}
+        self._by_clock = {clock: (*self._own, *caps) for clock, caps in more.items()}
+        every = [*self._own, *(cap for caps in self._by_clock.values() for cap in caps)]
+        self._longest = max((cap.seconds for cap in every), default=0) * 1000
+
+    def __bool__(self) -> bool:
+        return self._longest > 0
+
+    def over(
+        self, connection: Connection, rows: Sequence[tuple[int, str, int | None]], now: int
+    ) -> dict[int, tuple[str, str]]:
+        """Of these rows (id, address, clock), to be claimed now in this order, those that must not go: the rule,
+        and a sentence."""
+        addresses = list({address for _, address, _ in rows})
+        contacts = contacts_of(connection, addresses, now - self._longest)
+        mine = Contact(now, self._run.campaign, self._run.programme or "", self._run.subject or "")
+        found: dict[int, tuple[str, str]] = {}
+        for id, address, clock in rows:
+            before = contacts.setdefault(address, [])
+            why = self._why_over(before, clock, now) if before else None
+            if why is None:
+                before.append(mine)
+            else:
+                found[id] = why
+        return found
+
+    def _why_over(self, before: Sequence[Contact], clock: int | None, now: int) -> tuple[str, str] | None:
+        caps = self._own if clock is None else self._by_clock.get(clock, self._own)
+        for cap in caps:
+            span = cap.seconds * 1000
+            within = [one.at for one in before if one.at > now - span and cap.counts(self._run, one)]
+            if len(within) >= cap.limit:
+                free = within[-cap.limit] + span if cap.limit else None
+                return cap.rule, over_text(cap, free)
+        return None
+
+
+def over_text(cap: Cap, free: int | None) -> str:
+    """Which cap, and when it lets the next message go (UTC milliseconds)."""
+    if free is None:
+        return f"the cap is {cap.text}"
+    when = datetime.fromtimestamp(free / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"the cap is {cap.text}; the next may go at {when}"

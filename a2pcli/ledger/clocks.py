@@ -1,0 +1,180 @@
+"""A run's clocks at the moment of a claim: who may be messaged now, who is held and until when, whose time is up.
+
+A run has few clocks, each for many of its people (``messages.clock``). They are stored with the plan and read
+once when sending starts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, insert, literal_column, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger.caps import Cap
+from a2pcli.ledger.hot import Hot
+from a2pcli.ledger.outcomes import IS_PLANNED, note_each
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import clocks, messages
+from a2pcli.messages import State
+from a2pcli.reasons import Reason
+from a2pcli.rules.clock import EXPIRED, UNKNOWN_ZONE, Clock
+
+FAR = 253_402_300_799_000
+"""The last second of the year 9999: held until somebody does something about it."""
+
+PIECE = 20_000
+"""Rows that are held in one transaction at most: a fraction of a second (measured: 60 ms on SQLite)."""
+
+_c = messages.c
+
+
+@dataclass(frozen=True, slots=True)
+class RunClock:
+    """When the people of one place may be messaged, and the caps that the law has for them there."""
+
+    clock: Clock
+    caps: tuple[Cap, ...] = ()
+
+    def to_json(self) -> str:
+        """One line, the same for equal clocks."""
+        data = {"clock": json.loads(self.clock.to_json()), "caps": [cap.to_data() for cap in self.caps]}
+        return json.dumps(data, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunClock:
+        """The clock of ``to_json``."""
+        data = json.loads(text)
+        return cls(Clock.from_json(json.dumps(data["clock"])), tuple(Cap(**one) for one in data["caps"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row that may not go now. ``until`` (UTC milliseconds) is None where it never may: it has expired."""
+
+    until: int | None
+    reason: Reason
+    rule: str | None
+    detail: str | None = None
+
+
+def held(clock: Clock, now: int, expires_at: int | None = None) -> Held | None:
+    """Why a message of this clock may not go now, and until when; None where it may. ``expires_at`` is the run's."""
+    if clock.is_open(now):
+        return None
+    ends = [moment for moment in (clock.expires_at, expires_at) if moment is not None]
+    end = min(ends, default=None)
+    if end is not None and now >= end:
+        return Held(None, Reason.EXPIRED, EXPIRED)
+    if clock.lacks_zone:
+        return Held(FAR, Reason.UNKNOWN_ZONE, UNKNOWN_ZONE)
+    rule = next(iter(clock.closed_by(now)), None)
+    opening = clock.next_opening(now)
+    if end is not None and (opening is None or opening >= end):
+        return Held(None, Reason.EXPIRED, rule, f"it expires before it may go ({rule})")
+    return Held(FAR if opening is None else opening, Reason.QUIET_HOURS, rule)
+
+
+def write(connection: Connection, run: Run, made: Mapping[int, RunClock]) -> None:
+    """Store the clocks of a plan."""
+    rows = [{"run": run.number, "number": number, "spec": one.to_json()} for number, one in made.items()]
+    if rows:
+        connection.execute(insert(clocks), rows)
+
+
+def of_run(connection: Connection, run: Run) -> dict[int, RunClock]:
+    """The run's clocks by number; empty where nothing binds it to hours."""
+    query = select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number).order_by(clocks.c.number)
+    return {number: RunClock.from_json(spec) for number, spec in connection.execute(query)}
+
+
+_hold = Hot(
+    update(messages)
+    .where(_c.id == bindparam("b_id"), IS_PLANNED)
+    .values(due_at=bindparam("b_due_at"), reason=bindparam("b_reason"), rule=bindparam("b_rule")),
+    *("b_reason", "b_due_at", "b_rule", "b_id"),
+)
+# PostgreSQL: one statement for all; a round trip for each row would cost more than the row.
+_hold_these = (
+    update(messages)
+    .where(_c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), IS_PLANNED)
+    .values(due_at=bindparam("due_at"), reason=bindparam("reason"), rule=bindparam("rule"))
+)
+_expire = Hot(
+    update(messages)
+    .where(_c.id == bindparam("b_id"), IS_PLANNED)
+    .values(
+        state=literal_column(f"'{State.EXPIRED}'"),
+        reason=literal_column(f"'{Reason.EXPIRED}'"),
+        detail=bindparam("b_detail"),
+        due_at=literal_column("NULL"),
+        settled_at=bindparam("b_now"),
+        rule=bindparam("b_rule"),
+    ),
+    *("b_detail", "b_now", "b_rule", "b_id"),
+)
+
+
+class Gate:
+    """The run's clocks at one moment; what each says is worked out once."""
+
+    def __init__(self, run: Run, known: Mapping[int, RunClock], now: int) -> None:
+        self._run, self._known, self._now = run, known, now
+        self._answers: dict[int, Held | None] = {}
+        self._ends: dict[int, int | None] = {}
+        self.held = self.expired = 0
+
+    def __call__(self, clock: int | None) -> Held | None:
+        """Why rows of this clock may not go now; None where they may."""
+        if clock is None:
+            return None
+        if clock not in self._answers:
+            one = self._known.get(clock)
+            self._answers[clock] = None if one is None else held(one.clock, self._now, self._run.expires_at)
+        return self._answers[clock]
+
+    def open_until(self, clock: int | None) -> int | None:
+        """When an open clock closes; None where it does not."""
+        if clock is None or clock not in self._known:
+            return None
+        if clock not in self._ends:
+            self._ends[clock] = self._known[clock].clock.open_until(self._now)
+        return self._ends[clock]
+
+    def keep_back(self, connection: Connection, rows: Sequence[tuple[int, int | None]]) -> list[int]:
+        """Hold or end the rows (id, clock) that may not go now; gives the ids of the others."""
+        going: list[int] = []
+        kept: dict[Held, list[int]] = defaultdict(list)
+        for id, clock in rows:
+            why = self(clock)
+            if why is None:
+                going.append(id)
+            else:
+                kept[why].append(id)
+        for why, ids in kept.items():
+            self._keep(connection, why, ids)
+        return going
+
+    def _keep(self, connection: Connection, why: Held, ids: list[int]) -> None:
+        if why.until is not None:
+            hold(connection, ids, why)
+            self.held += len(ids)
+            return
+        _expire.run(connection, [(why.detail, self._now, why.rule, id) for id in ids])
+        note_each(
+            connection, self._run, ids, self._now, kind=str(State.EXPIRED), code=why.rule, detail=why.detail
+        )
+        self.expired += len(ids)
+
+
+def hold(connection: Connection, ids: Iterable[int], why: Held) -> None:
+    """These planned rows wait."""
+    if connection.dialect.name == "sqlite":
+        _hold.run(connection, [(str(why.reason), why.until, why.rule, id) for id in ids])
+        return
+    connection.execute(
+        _hold_these, {"ids": list(ids), "due_at": why.until, "reason": str(why.reason), "rule": why.rule}
+    )
