@@ -7,7 +7,7 @@ from typing import Literal, get_args
 CopyRule = Literal[
     "no-opt-out",
     "no-reply",
-    "stop-number",
+    "country-wording",
     "keyword-clash",
     "dlt-template",
     "shaft",

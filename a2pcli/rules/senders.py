@@ -112,7 +112,7 @@ class Senders:
         if known.countries and not {country, home} & set(known.countries):
             stated = ", ".join(known.countries)
             return "sender-countries", f"'{sender}' is for {stated} only (senders: in the settings)"
-        for rule in self.rules.get(country, self.rules.get(home or "", ())):
+        for rule in self.rules.get(country) or self.rules.get(home or "") or ():
             wrong = _misshapen(rule, sender, country) or self._unregistered(rule, sender, country, known)
             if wrong:
                 return rule.id, wrong

@@ -101,7 +101,7 @@ def test_marketing_without_a_way_out_is_told(source: str) -> None:
     ],
 )
 def test_nobody_is_asked_to_reply_to_a_name(source: str, sender: str | None, count: int) -> None:
-    assert len(findings(source, "no-reply", sender=sender)) == count
+    assert len(findings(source, "no-reply", senders=(sender,) if sender else ())) == count
 
 
 @pytest.mark.parametrize(
@@ -144,9 +144,9 @@ def test_links_without_encryption_are_told() -> None:
 
 
 def test_marketing_in_capitals_is_told_and_a_shout_or_a_name_is_not() -> None:
-    assert findings("EVERYTHING MUST GO! VISIT US TODAY", "shouting", marketing=True)
-    assert not findings("SALE! Come and see our new collection", "shouting", marketing=True)
-    assert not findings("EVERYTHING MUST GO! VISIT US TODAY", "shouting")
+    assert findings("EVERYTHING MUST GO! VISIT US TODAY", "all-caps", marketing=True)
+    assert not findings("SALE! Come and see our new collection", "all-caps", marketing=True)
+    assert not findings("EVERYTHING MUST GO! VISIT US TODAY", "all-caps")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""The word lists of the copy rules, from ``data/copy.yaml``, as compiled patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the copy rules look for. ``leave`` are answers that leave, ``plain`` those that say so by themselves."""
+
+    opt_out: re.Pattern[str]
+    leave: tuple[str, ...]
+    plain: frozenset[str]
+    help: tuple[str, ...]
+    shaft: re.Pattern[str]
+    shaft_countries: frozenset[str]
+    shortener: re.Pattern[str]
+    generic_names: frozenset[str]
+
+
+@cache
+def words() -> Words:
+    """The lists, read once."""
+    import yaml
+
+    text = files("a2pcli.rules").joinpath("data/copy.yaml").read_text("utf-8")
+    data: dict[str, Any] = yaml.safe_load(text)
+    opt_out, reserved, shaft = data["opt_out"], data["reserved"], data["shaft"]
+    hosts = "|".join(map(re.escape, data["shorteners"]["hosts"]))
+    kinds = (f"(?P<{kind}>{_any(patterns)})" for kind, patterns in shaft["words"].items())
+    return Words(
+        opt_out=re.compile(
+            rf"\b(?:{_any(pattern for patterns in opt_out['patterns'].values() for pattern in patterns)})\b"
+            rf"|{'|'.join(map(re.escape, opt_out['anywhere']))}",
+            re.IGNORECASE,
+        ),
+        leave=tuple(reserved["leave"]),
+        plain=frozenset(reserved["plain"]),
+        help=tuple(reserved["help"]),
+        shaft=re.compile(rf"(?<![\w-])(?:{'|'.join(kinds)})(?![\w-])", re.IGNORECASE),
+        shaft_countries=frozenset(shaft["countries"]),
+        shortener=re.compile(rf"(?<![\w.@-])(?:{hosts})(?![\w-]|\.\w)", re.IGNORECASE),
+        generic_names=frozenset(data["generic_names"]),
+    )
+
+
+def _any(patterns: Iterable[str]) -> str:
+    return "|".join(dict.fromkeys(patterns))

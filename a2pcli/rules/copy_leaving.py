@@ -1,0 +1,147 @@
+"""Copy rules about the way out: that there is one, that it works with the sender, that its words mean nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from a2pcli.rules.copy import BLANK, Copy, Finding
+from a2pcli.rules.copy_data import words
+from a2pcli.rules.senders import Kind, kind_of
+
+
+def no_way_out(copy: Copy) -> Iterator[Finding]:
+    """Marketing without a word on how to stop it: unlawful in most countries, blocked by carriers in some."""
+    demanded = [
+        (country, rule) for country, rules in (copy.law or {}).items() for rule in rules if rule.optout
+    ]
+    if not (copy.marketing or demanded) or _says_how(copy):
+        return
+    hint = "add a line such as 'Reply STOP to opt out'"
+    if name := _name(copy):
+        hint = f"nobody can reply to '{name}': add a link, or 'Opt out: text STOP to' a number"
+    what = "a marketing message" if copy.marketing else "a message"
+    message = f"{what} that does not say how to opt out"
+    if demanded:
+        message += f", which {_countries([country for country, _ in demanded])} asks for"
+    yield Finding(0, message, hint, "no-opt-out", lenient=not demanded)
+
+
+def _says_how(copy: Copy) -> bool:
+    # A link's text counts where it says so (acme.example/stop); a tag may hold the words itself.
+    if words().opt_out.search(copy.text.replace("_", " ")):
+        return True
+    return bool(copy.examples) and all(words().opt_out.search(text) for text in copy.examples)
+
+
+def country_wording(copy: Copy) -> Iterator[Finding]:
+    """Words that the law of a country wants in the message, such as France's STOP with its short number."""
+    text = "\n".join((copy.text, *copy.examples))
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for country, rules in (copy.law or {}).items():
+        for rule in rules:
+            if rule.must_contain and not re.search(rule.must_contain, text, re.IGNORECASE):
+                wanted.setdefault((rule.must_say or rule.must_contain, rule.source), []).append(country)
+    for (say, source), countries in wanted.items():
+        message = f"a message to {_countries(countries)} must say '{say}'"
+        yield Finding(0, message, f"the source: {source}", "country-wording")
+
+
+def _countries(countries: list[str]) -> str:
+    """``GB``, ``GB and FR``, ``GB, FR and 12 more``."""
+    names = list(dict.fromkeys(countries))
+    if len(names) > 4:
+        return f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+_REPLY = r"reply|respond|answer|text|txt|send|répond\w*|antwort\w*|respond\w*|rispond\w*|svara?"
+_CONTACT = re.compile(rf"\d{{3,}}|https?://|[\w-]+\.[a-z]{{2,}}\b|@|{BLANK}", re.IGNORECASE)
+_BEFORE, _BEHIND = 50, 70
+"""Characters around the opt-out words within which the number or link must stand."""
+
+
+def reply_to_a_name(copy: Copy) -> Iterator[Finding]:
+    """Nobody can reply to an alphanumeric sender: the way out must be a link, or a number or address to write to."""
+    name = _name(copy)
+    if name is None:
+        return
+
+    def find(text: str) -> Iterator[Finding]:
+        told = list(words().opt_out.finditer(text) if copy.marketing else _asks_to_reply().finditer(text))
+        around = [text[max(0, one.start() - _BEFORE) : one.end() + _BEHIND] for one in told]
+        if told and not any(_CONTACT.search(near) for near in around):
+            message = f"people cannot reply to the name '{name}'"
+            yield Finding(
+                _reply_before(text, told[0].start()), message, "give a number to text, or a link", "no-reply"
+            )
+
+    yield from copy.places(find)
+
+
+def _reply_before(text: str, at: int) -> int:
+    """Where the sentence begins to ask for the reply."""
+    starts = [found.start() for found in re.finditer(rf"\b(?:{_REPLY})\b", text[:at], re.IGNORECASE)]
+    return starts[-1] if starts and at - starts[-1] < 30 else at
+
+
+@cache
+def _asks_to_reply() -> re.Pattern[str]:
+    leave = "|".join(map(re.escape, words().leave))
+    return re.compile(rf"\b(?:{_REPLY})\b(?:\s+with)?\s+[\"'“‘]?(?:{leave})\b", re.IGNORECASE)
+
+
+def _name(copy: Copy) -> str | None:
+    return next((sender for sender in copy.senders if kind_of(sender) is Kind.NAME), None)
+
+
+_ABOUT_MESSAGES = re.compile(
+    r"\b(?:opt|unsub\w*|messages?|texts?|sms|mms|alerts?|updates?|offers?|reminders?|notifications?|marketing|"
+    r"news|list|contacting|hearing|receiv\w*)\b",
+    re.IGNORECASE,
+)
+_LEAVING = re.compile(r"\b(?:stop|end|quit|leave|out)\b", re.IGNORECASE)
+_ABOUT_SOMETHING = re.compile(
+    r"\b(?:appointments?|bookings?|orders?|reservations?|deliver(?:y|ies)|visits?|slots?|meetings?|trips?|rides?|"
+    r"sessions?|calls?|class(?:es)?|payments?|contracts?|memberships?|trials?|tickets?|tables?)\b",
+    re.IGNORECASE,
+)
+_HELPING = re.compile(r"\b(?:help|info\w*|support|assist\w*|details?|questions?|more|terms)\b", re.IGNORECASE)
+
+
+@cache
+def _asked() -> re.Pattern[str]:
+    """The keywords are told by their capitals, the words around them in any case."""
+    known = "|".join(map(re.escape, (*words().leave, *words().help)))
+    return re.compile(
+        r"\b(?i:reply|respond|answer|text|txt|send)\b(?i:\s+(?:back|with|us))*(?:[^.\n!?]{0,40}?\b(?i:or))?"
+        rf"\s+[\"'“‘]?(?P<word>{known})\b[\"'”’]?(?P<rest>[^.\n!?]{{0,60}})"
+    )
+
+
+def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
+    """CANCEL, END or STOP asked for as an answer: carriers and this tool take it as an opt-out. HELP likewise."""
+
+    def find(text: str) -> Iterator[Finding]:
+        for found in _asked().finditer(text):
+            word, rest = found["word"], found["rest"]
+            if word in words().help:
+                if _ABOUT_SOMETHING.search(rest) and not _HELPING.search(rest):
+                    message = f"who replies {word} is sent help by carriers, and you may never see the answer"
+                    yield Finding(
+                        found.start("word"), message, "ask for another word, such as YES", "keyword-clash"
+                    )
+            elif _means_something_else(word, rest):
+                message = f"who replies {word} is opted out of everything"
+                hint = "ask for another word, such as NO or CHANGE"
+                yield Finding(found.start("word"), message, hint, "keyword-clash")
+
+    yield from copy.places(find)
+
+
+def _means_something_else(word: str, rest: str) -> bool:
+    if _ABOUT_MESSAGES.search(rest):
+        return False
+    # Without a purpose named, STOP is understood as an opt-out; CANCEL and END are not.
+    return (word not in words().plain and not _LEAVING.search(rest)) or bool(_ABOUT_SOMETHING.search(rest))
