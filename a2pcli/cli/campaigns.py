@@ -96,6 +96,7 @@ def plan_with_progress(
     work: Opened, ready: Prepared, *, budget: str | None = None, out: Path | None = None
 ) -> Plan:
     """Freeze the plan, with a counter on stderr while a large file is read."""
+    from a2pcli.cli.auditing import planned
     from a2pcli.cli.output import say, spare
     from a2pcli.cli.problems import show_problems
     from a2pcli.cli.progress import RowCounter
@@ -106,7 +107,7 @@ def plan_with_progress(
     show_problems(ready.table.notes)
     try:
         with RowCounter("planning", work.workers is not None) as counter:
-            return make_plan(
+            made = make_plan(
                 ready,
                 work.ledger,
                 rate=work.rate,
@@ -115,6 +116,8 @@ def plan_with_progress(
                 out=out,
                 progress=counter.at,
             )
+        planned(work.ledger, made.run, work.loaded.campaign.waive, out)
+        return made
     except KeyboardInterrupt:
         say("stopped: no plan was kept, and nothing was sent")
         raise

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.asking import confirm
+from a2pcli.cli.auditing import reconciled
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.output import print_json, show
@@ -65,6 +66,8 @@ def reconcile_run(request: ReconcileRequest) -> ExitStatus:
             result = _ask(ledger, run)
         else:
             result = _decide(ledger, run, request, found)
+        if result.found:
+            reconciled(ledger, run, _how(request), **_counts(result))
         run = ledger.run(run.id)
         left = ledger.totals(run).count(*UNCERTAIN)
         if request.as_json:
@@ -130,6 +133,14 @@ def user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return f"user {os.getuid()}" if hasattr(os, "getuid") else "the user"
+
+
+def _how(request: ReconcileRequest) -> str:
+    return "asked the gateway" if request.sent is None else "sent" if request.sent else "not-sent"
+
+
+def _counts(result: Reconciled) -> dict[str, int]:
+    return {name: value for name, value in asdict(result).items() if type(value) is int}
 
 
 def _document(run: Run, request: ReconcileRequest, result: Reconciled, left: int) -> dict[str, Any]:

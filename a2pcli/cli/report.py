@@ -149,6 +149,7 @@ def _write(
     state: list[str] | None,
     reason: list[str] | None,
 ) -> None:
+    from a2pcli.cli.auditing import exported
     from a2pcli.cli.ledger_option import ledger_file
     from a2pcli.cli.output import say, spare
     from a2pcli.cli.progress import RowCounter
@@ -157,7 +158,7 @@ def _write(
 
     tables = row_tables(store, run, states=state or None, reasons=reason or None)
     if csv == STDOUT:
-        _write_stdout(tables)
+        exported(store, "report", STDOUT, _write_stdout(tables), run)
         return
     files = {
         "the run's contacts file": Path(run.contacts_file) if run.contacts_file else None,
@@ -176,11 +177,12 @@ def _write(
             file.add(table)
             rows += table.num_rows
             counter.at(rows)
+    exported(store, "report", csv or out or "", rows, run)
     say(f"{rows:,} rows of run {run.id} in {csv or out}")
 
 
-def _write_stdout(tables: Any) -> None:
-    """CSV on stdout: UTF-8 whatever the terminal's encoding, without a byte order mark."""
+def _write_stdout(tables: Any) -> int:
+    """CSV on stdout: UTF-8 whatever the terminal's encoding, without a byte order mark. Gives the rows."""
     import io
     import sys
 
@@ -189,7 +191,10 @@ def _write_stdout(tables: Any) -> None:
 
     stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     rows = CsvRows(stream, SCHEMA)
+    count = 0
     for table in tables:
         rows.write(table)
+        count += table.num_rows
     stream.flush()
     stream.detach()
+    return count

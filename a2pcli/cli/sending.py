@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.asking import confirm
+from a2pcli.cli.auditing import sending
 from a2pcli.cli.campaigns import Opened, gateway_name, opened, plan_with_progress, prepared
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import open_ledger
@@ -255,7 +256,7 @@ def _send(
     stop = StopRequest()
     quiet = block.get("type", run.gateway) == "console"  # it writes where the bar would be
     shown: Any = nullcontext(lambda progress: None) if quiet else SendProgress(run)
-    with shown as on_progress, stop_on_signals(stop, _heard):
+    with sending(ledger, run), shown as on_progress, stop_on_signals(stop, _heard):
         result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress))
     return _say_how_it_ended(ledger, run, result, request)
 

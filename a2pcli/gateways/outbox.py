@@ -148,7 +148,7 @@ class OutboxGateway:
                 raise GatewayUnusable(why) from error
 
     def _open_file(self) -> int:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         # A pipe or a device neither keeps what it got nor can be searched; opening one might even block.
         if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):
             raise IsADirectoryError
@@ -198,6 +198,13 @@ class OutboxGateway:
             return None
         with os.fdopen(descriptor, "rb") as file, locked(descriptor, self._timeout, shared=True):
             return _references_in(file, wanted)
+
+
+def private_folder(folder: Path) -> None:
+    """Make the folders that are missing, for their owner alone."""
+    for one in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        one.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # what is there and is no folder is an error
 
 
 def _write_whole(descriptor: int, data: bytes) -> Outcome | None:

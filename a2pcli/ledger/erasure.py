@@ -216,7 +216,9 @@ def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> 
     query = select(c.number, *texts).where(or_(c.number.in_(mine), holds))
     done = 0
     for row in connection.execute(query).mappings().all():
-        values: dict[str, Any] = {name: cleaned(row[name], person) for name in ("summary", "sending", "totals")}
+        values: dict[str, Any] = {
+            name: cleaned(row[name], person) for name in ("summary", "sending", "totals")
+        }
         reason = row["state_reason"]
         values["state_reason"] = reason.replace(person.digits, "…") if reason else None
         done += any(values[name] != row[name] for name in values)

@@ -155,7 +155,8 @@ class RunLock:
             )
             raise LedgerError(problem) from error
         self._held = lock
-        self._note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        with open(self._note, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as note:
+            note.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         return True
 
     def _take_advisory(self) -> bool:

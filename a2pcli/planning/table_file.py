@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import stat
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -63,6 +66,21 @@ def _text(column: Cells) -> Cells:
 def _whole(rows: pa.Table) -> list[Cells]:
     """The table's columns, each as one array."""
     return [pa.concat_arrays(column.chunks or [pa.array([], column.type)]) for column in rows.columns]
+
+
+def private(
+    path: Path, *, binary: bool = False, encoding: str | None = None, newline: str | None = None
+) -> Any:
+    """A new file, or an old one emptied, that its owner alone can read: people's numbers go in."""
+
+    def mine(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags, 0o600)
+        if os.name == "posix" and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            with suppress(PermissionError):  # somebody else's file, which we may write to
+                os.fchmod(descriptor, 0o600)
+        return descriptor
+
+    return open(path, "wb" if binary else "w", encoding=encoding, newline=newline, opener=mine)
 
 
 class _Writer(Protocol):
@@ -151,7 +169,7 @@ class CsvRows:
 class _CsvFile:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         # The byte order mark tells a spreadsheet that this is UTF-8.
-        self._file = path.open("w", encoding="utf-8-sig", newline="")
+        self._file = private(path, encoding="utf-8-sig", newline="")
         self._rows = CsvRows(self._file, schema)
 
     def write(self, rows: pa.Table) -> None:
@@ -163,7 +181,7 @@ class _CsvFile:
 
 class _JsonLines:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._file = private(path, encoding="utf-8", newline="\n")
 
     def write(self, rows: pa.Table) -> None:
         shown = pa.table(dict(zip(rows.column_names, map(_text, _whole(rows)), strict=True)))
@@ -175,10 +193,14 @@ class _JsonLines:
 
 class _Parquet:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema)
+        self._file = private(path, binary=True)
+        self._writer = pq.ParquetWriter(self._file, schema)
 
     def write(self, rows: pa.Table) -> None:
         self._writer.write_table(rows)
 
     def close(self) -> None:
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            self._file.close()

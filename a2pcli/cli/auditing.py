@@ -1,0 +1,75 @@
+"""What commands write into the audit trail, one call each: what was done, to what, with which counts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.errors import A2PError
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.records import Run
+    from a2pcli.ledger.store import Ledger
+
+EXPORT = "export"
+"""The action of entries that name a file a2pcli wrote people into; ``people erase`` finds the files by them."""
+
+
+def planned(ledger: Ledger, run: Run, waived: Mapping[Any, str], out: Path | None) -> None:
+    """A plan was made: the rules its campaign waives, with its reasons, and the file it was written to."""
+    if waived:
+        ledger.record("waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
+    if out is not None:
+        exported(ledger, "plan", out, run.rows_read or 0, run)
+
+
+@contextmanager
+def sending(ledger: Ledger, run: Run) -> Iterator[None]:
+    """Around sending: its approval and start with the plan's digest, its end with the run's counts."""
+    detail = {"campaign": run.campaign, "gateway": run.gateway, "purpose": run.purpose}
+    if run.started_at is None:
+        ledger.record("approve", run.id, {**detail, "digest": run.digest})
+    ledger.record("send-start", run.id, detail)
+    try:
+        yield
+    except BaseException as error:
+        with suppress(A2PError):  # what went wrong is what counts
+            ledger.record("send-end", run.id, {"ended": type(error).__name__})
+        raise
+    now = ledger.run(run.id)
+    ledger.record("send-end", run.id, {"ended": now.state, "states": dict(ledger.totals(now).by_state)})
+
+
+def opted_out(ledger: Ledger, action: str, people: Sequence[str], **detail: Any) -> None:
+    """Numbers were put on the suppression list (``optout-add``) or taken off (``optout-remove``)."""
+    if people:
+        ledger.record(action, None, {key: value for key, value in detail.items() if value}, people=people)
+
+
+def imported(ledger: Ledger, what: str, file: Path | str, **counts: Any) -> None:
+    """A list was read into the ledger."""
+    ledger.record(f"import-{what}", os.path.basename(file), counts)  # noqa: PTH119
+
+
+def exported(ledger: Ledger | None, what: str, file: Path | str, rows: int, run: Run | None = None) -> None:
+    """People were written into a file, or to stdout (``-``)."""
+    if ledger is None:
+        return
+    path = Path(file)
+    place = "-" if str(file) == "-" or (path.exists() and not path.is_file()) else str(path.resolve())
+    ledger.record(EXPORT, None if run is None else run.id, {"what": what, "file": place, "rows": rows})
+
+
+def reconciled(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
+    """Messages whose outcome was unknown got one: by the gateway's word or by a person's."""
+    ledger.record("reconcile", run.id, {"how": how, **counts})
+
+
+def exported_files(ledger: Ledger) -> list[Path]:
+    """The files that a2pcli wrote people into, oldest first, each once."""
+    found = [entry.facts.get("file") for entry in ledger.audit_entries() if entry.action == EXPORT]
+    paths = [Path(file) for file in reversed(found) if isinstance(file, str) and file != "-"]
+    return list(dict.fromkeys(paths))
