@@ -119,6 +119,8 @@ def without_tags(loc: Place) -> Place:
     """Pydantic names the chosen arm of a union in the path; the file does not."""
     if len(loc) > 1 and loc[0] == "contacts" and loc[1] in ("file", "mapping"):
         return (loc[0], *loc[2:])
+    if len(loc) > 1 and loc[0] == "law" and loc[1] in ("@file", "@rules"):
+        return tuple(step for place, step in enumerate(loc) if place != 1 and step != "[key]")
     if len(loc) > 1 and loc[0] == "sender":
         loc = tuple(step for place, step in enumerate(loc) if place not in (1, 3) or step not in TAGS)
     return tuple(step for step in loc if step != "[key]")

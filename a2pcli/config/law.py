@@ -10,7 +10,7 @@ import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 
 from a2pcli.config.campaign import Channel, Purpose, Strict, Text, YesNo
 from a2pcli.config.hours import DAYS, Span, parse_days, parse_spans
@@ -207,3 +207,14 @@ class LawFile(Strict):
     """A file of rules: what stands under ``law:`` in the settings, in a file of its own."""
 
     law: dict[RuleId, LawRule] = Field(default_factory=dict, description="Rules by their ids")
+
+
+def _file_or_rules(value: Any) -> str:
+    return "@file" if isinstance(value, str) else "@rules"
+
+
+LawRules = Annotated[
+    Annotated[Text, Tag("@file")] | Annotated[dict[RuleId, LawRule], Tag("@rules")],
+    Discriminator(_file_or_rules),
+]
+"""``law:`` of the settings. The tags, which pydantic puts into the path of an error, cannot be ids of rules."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from a2pcli.config.campaign import LocaleName, Pace, Region, Strict, Template, Text, YesNo
 from a2pcli.config.copy_rules import CopyRule, Strictness
-from a2pcli.config.law import LawRule, RuleId
+from a2pcli.config.law import LawRules
 from a2pcli.config.senders import Sender
 
 
@@ -69,10 +69,8 @@ class Settings(Strict):
     senders: dict[Sender, SenderFacts] = Field(
         default_factory=dict, description="What is known of senders: registrations, countries, pace"
     )
-    law: dict[RuleId, LawRule] = Field(
+    law: LawRules = Field(
         default_factory=dict,
-        description="Rules of the law that this project switches off, changes or adds, by their ids",
-    )
-    law_file: Text | None = Field(
-        None, description="Instead of `law`: a file that holds it, relative to this file"
+        description="Rules of the law that this project switches off, changes or adds, by their ids; "
+        "or the file that holds them",
     )

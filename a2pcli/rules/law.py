@@ -169,19 +169,14 @@ def law_of(loaded: LoadedSettings) -> Law:
 
 
 def overrides_of(loaded: LoadedSettings) -> Overrides | None:
-    """The project's own rules: ``law:`` of the settings, or the file that ``law_file:`` names."""
-    settings = loaded.settings
-    if loaded.document is None:
+    """The project's own rules: ``law:`` of the settings, or of the file that it names."""
+    law = loaded.settings.law
+    if loaded.document is None or not law:
         return None
-    if settings.law_file is not None:
-        if settings.law:
-            problem = loaded.problem(
-                "'law' and 'law_file' exclude each other", ("law_file",), hint="keep one", code="law"
-            )
-            raise InvalidInput(problem)
-        document = read_document(loaded.folder / Path(settings.law_file).expanduser())
+    if isinstance(law, str):
+        document = read_document(loaded.folder / Path(law).expanduser())
         return Overrides(examine(document, LawFile, lambda _: iter(())).sound.law, document)
-    return Overrides(settings.law, loaded.document) if settings.law else None
+    return Overrides(law, loaded.document)
 
 
 def _binds(rule: Rule, country: str, regions: tuple[str, ...]) -> bool:
