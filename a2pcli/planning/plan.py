@@ -125,14 +125,14 @@ def _accepted(frame: pd.DataFrame, rows: Mask, numbers: Any) -> AcceptedRows:
         address=take("@number"),
         person=take("@person"),
         body=take("@body"),
-        country=take("@country"),
+        country=take.few("@country"),
         encoding=take.encoding(),
         units=take("@units"),
         parts=take("@parts"),
         consent_until=take("@consent_until"),
         cost=take("@cost"),
-        currency=take("@currency"),
-        variant=take("@variant"),
+        currency=take.few("@currency"),
+        variant=take.few("@variant"),
     )
 
 
@@ -142,14 +142,14 @@ def _excluded(frame: pd.DataFrame, rows: Mask, numbers: Any) -> ExcludedRows:
     return ExcludedRows(
         row=numbers[rows].tolist(),
         line=take("@line"),
-        reason=take("@reason"),
-        detail=take("@detail"),
-        rule=take("@rule"),
+        reason=take.few("@reason"),
+        detail=take.few("@detail"),
+        rule=take.few("@rule"),
         cell=take.values(without_number),
         address=take("@number"),
         person=take("@person"),
-        country=take("@country"),
-        variant=take("@variant"),
+        country=take.few("@country"),
+        variant=take.few("@variant"),
     )
 
 
@@ -163,25 +163,31 @@ class _Columns:
     def __call__(self, column: str) -> Any:
         return self.values(arrow(self._frame, column))
 
+    def few(self, column: str) -> Any:
+        """A column of few different texts: one Python object for each text, not for each row."""
+        return self._few(self._taken(arrow(self._frame, column)).dictionary_encode())
+
     def encoding(self) -> Any:
-        return self.values(pc.if_else(arrow(self._frame, "@ucs2"), "UCS-2", "GSM-7"))
+        ucs2 = self._taken(arrow(self._frame, "@ucs2")).cast(pa.int32())
+        return self._few(pa.DictionaryArray.from_arrays(ucs2, ["GSM-7", "UCS-2"]))
 
     def values(self, column: pa.Array) -> Any:
-        if self._rows is not None:
-            column = column.filter(self._rows)
+        column = self._taken(column)
         if column.null_count == len(column):
             return None
         if column.null_count:
             return column.to_pylist()
-        if pa.types.is_string(column.type) and _says_the_same(column):
-            return column[0].as_py()
         return column.to_numpy(zero_copy_only=False).tolist()
 
+    def _taken(self, column: pa.Array) -> pa.Array:
+        return column if self._rows is None else column.filter(self._rows)
 
-def _says_the_same(column: pa.Array) -> bool:
-    if not column[0].equals(column[-1]):  # most columns differ at their ends, and need no longer look
-        return False
-    return bool(pc.all(pc.equal(column, column[0])).as_py())
+    def _few(self, column: pa.DictionaryArray) -> Any:
+        texts = column.dictionary.to_pylist()
+        if len(texts) <= 1 and column.null_count in (0, len(column)):
+            return texts[0] if texts else None
+        places = column.indices.fill_null(len(texts)).to_numpy()
+        return np.array([*texts, None], dtype=object)[places].tolist()
 
 
 def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None) -> NewRun:
