@@ -20,7 +20,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from a2pcli.config import values
+from a2pcli.config import senders, values
+from a2pcli.config.copy_rules import CopyRule
+from a2pcli.config.senders import SenderChoice, SenderChoices
 from a2pcli.config.values import Budget, Rate
 
 __all__ = [
@@ -83,11 +85,6 @@ Money = Annotated[
     str,
     _typed(values.parse_money),
     _like(r"^\s*(\d+(\.\d+)?\s*[A-Za-z]{3}|[A-Za-z]{3}\s*\d+(\.\d+)?)\s*$"),
-]
-Sender = Annotated[
-    str,
-    _typed(values.parse_sender),
-    _like(r"^\s*([A-Za-z0-9 +\-_&]{1,11}|\+[0-9 ().-]{7,})\s*$", "string", "number"),
 ]
 MediaUrl = Annotated[str, _typed(values.parse_media_url), _like(r"^\s*https?://[^\s/]\S*\s*$")]
 Encoding = Annotated[str, _typed(values.parse_encoding)]
@@ -184,6 +181,19 @@ class Limits(Strict):
     )
 
 
+class Dlt(Strict):
+    """A template registered on India's distributed ledger (TRAI, TCCCPR 2018)."""
+
+    template: Text = Field(description="The template's id")
+    entity: Text | None = Field(
+        None, description="The principal entity's id; else the sender's in the settings (`dlt-entity`)"
+    )
+    text: Template | None = Field(
+        None,
+        description="The template's text, with `{#var#}` for what differs; else the sender's in the settings",
+    )
+
+
 def _file_or_mapping(value: Any) -> str:
     return "mapping" if isinstance(value, (dict, ContactsSource)) else "file"
 
@@ -213,9 +223,10 @@ class Campaign(Strict):
     gateway: Text | None = Field(
         None, description="A gateway named in a2pcli.yaml; else the settings' default"
     )
-    sender: Sender | None = Field(
+    sender: SenderChoice | None = Field(
         None,
-        description="Number, short code or name (at most 11 characters) it comes from; else the gateway's",
+        description="Number, short code or name (at most 11 characters) it comes from, a list of them (everybody "
+        "keeps the same one), or `GB: ACME` lines by country with `default`; else the gateway's",
     )
     message: Template | None = Field(
         None, description="The message, a Jinja template over the contact's columns"
@@ -241,6 +252,22 @@ class Campaign(Strict):
     )
     schedule: Schedule = Field(default_factory=Schedule, description="When messages may leave")
     limits: Limits = Field(default_factory=Limits, description="Bounds that stop a mistake")
+    waive: dict[CopyRule, Text] = Field(
+        default_factory=dict,
+        description="Copy rules that this campaign may break, each with the reason, which is recorded: "
+        "`shortener: our own domain`",
+    )
+    dlt: Dlt | None = Field(None, description="India: the registered template that the message follows")
+
+    @property
+    def senders(self) -> SenderChoices:
+        """``sender`` in one shape."""
+        return senders.choices(self.sender)
+
+    @property
+    def own_sender(self) -> str | None:
+        """The run's own sender; None where the gateway, a pool or the country chooses."""
+        return self.senders.own
 
     @property
     def source(self) -> ContactsSource:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from a2pcli.config import suggest
 from a2pcli.config.document import Document
+from a2pcli.config.senders import TAGS
 from a2pcli.config.values import message_and_hint
 from a2pcli.errors import Problem
 
@@ -26,6 +27,8 @@ def explain(details: ErrorDetails, document: Document, model: type[BaseModel]) -
     if kind == "extra_forbidden":
         message, hint = f"unknown key '{loc[-1]}'", suggest.meant_key(model, loc[:-1], str(loc[-1]))
         return document.problem(message, loc, of="key", hint=hint, code="unknown-key")
+    if details["loc"][-1] == "[key]":
+        return _wrong_name(kind, details, loc, document)
     message, hint = _value_problem(kind, details, _label(loc))
     of_key = kind in ("list_type", "dict_type", "model_type", "model_attributes_type")
     return document.problem(message, loc, of="key" if of_key else "value", hint=hint, code="bad-value")
@@ -39,6 +42,14 @@ def _missing(loc: Place, document: Document, model: type[BaseModel]) -> Problem:
     return document.problem(
         f"'{loc[-1]}' is missing{where}", loc[:-1], of="key", hint=hint, code="missing-key"
     )
+
+
+def _wrong_name(kind: str, details: ErrorDetails, loc: Place, document: Document) -> Problem:
+    """A key of the user's choice that is none: a rule that does not exist, a sender that cannot be."""
+    message, hint = _value_problem(kind, details, _label(loc))
+    if kind == "literal_error":
+        message = f"unknown rule '{_short(loc[-1])}'"
+    return document.problem(message, loc, of="key", hint=hint, code="unknown-key")
 
 
 def _value_problem(kind: str, details: ErrorDetails, name: str) -> tuple[str, str | None]:
@@ -91,6 +102,7 @@ _KINDS: dict[str, Callable[[str, Any, Mapping[str, Any]], tuple[str, str | None]
     "dict_type": lambda name, typed, _: (f"{name} must hold 'key: value' lines", None),
     "model_type": lambda name, typed, _: (f"{name} must hold 'key: value' lines", None),
     "model_attributes_type": lambda name, typed, _: (f"{name} must hold 'key: value' lines", None),
+    "too_short": lambda name, typed, _: (f"{name} is empty", None),
     "greater_than_equal": lambda name, typed, context: (f"{name} must be at least {context['ge']}", None),
     "less_than_equal": lambda name, typed, context: (f"{name} must be at most {context['le']}", None),
 }
@@ -107,6 +119,8 @@ def without_tags(loc: Place) -> Place:
     """Pydantic names the chosen arm of a union in the path; the file does not."""
     if len(loc) > 1 and loc[0] == "contacts" and loc[1] in ("file", "mapping"):
         return (loc[0], *loc[2:])
+    if len(loc) > 1 and loc[0] == "sender":
+        loc = tuple(step for place, step in enumerate(loc) if place not in (1, 3) or step not in TAGS)
     return tuple(step for step in loc if step != "[key]")
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
-from a2pcli.config.campaign import LocaleName, Region, Strict, Text, YesNo
+from a2pcli.config.campaign import LocaleName, Pace, Region, Strict, Template, Text, YesNo
+from a2pcli.config.copy_rules import CopyRule, Strictness
+from a2pcli.config.senders import Sender
 
 
 class Numbers(Strict):
@@ -23,6 +25,22 @@ class Parts(Strict):
 
     warn: int = Field(3, ge=1, le=255, description="Warn above this many parts")
     refuse: int = Field(6, ge=1, le=255, description="Exclude messages above this many parts")
+
+
+class SenderFacts(Strict):
+    """What is known of a sender."""
+
+    countries: list[Region] = Field(
+        default_factory=list, description="Where it may be used; empty for everywhere that allows its kind"
+    )
+    registrations: dict[str, Text] = Field(
+        default_factory=dict,
+        description="Ids of its registrations by name: `10dlc`, `dlt-entity`, `dlt-header`, `ssir`, …",
+    )
+    dlt_templates: dict[str, Template] = Field(
+        default_factory=dict, description="India: texts of the templates registered for it, by their ids"
+    )
+    rate: Pace | None = Field(None, description="Its own pace, e.g. `1/s`")
 
 
 class Settings(Strict):
@@ -43,3 +61,10 @@ class Settings(Strict):
     smart: YesNo = Field(True, description="Replace typographic characters where that saves UCS-2")
     numbers: Numbers = Field(default_factory=Numbers, description="Which numbers are accepted")
     parts: Parts = Field(default_factory=Parts, description="How long a message may get")
+    rules: dict[CopyRule, Strictness] = Field(
+        default_factory=dict,
+        description="How strict each copy rule is: `off`, `warning` or `error` (an error stops a plan)",
+    )
+    senders: dict[Sender, SenderFacts] = Field(
+        default_factory=dict, description="What is known of senders: registrations, countries, pace"
+    )

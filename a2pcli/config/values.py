@@ -180,6 +180,11 @@ def parse_region(text: str) -> str:
     raise ValueError(f"unknown region '{text}'", hint)
 
 
+def parse_destination(text: str) -> str:
+    """A country that messages go to, or ``default`` for every other one."""
+    return "default" if text.strip().lower() == "default" else parse_region(text)
+
+
 def parse_locale(text: str) -> str:
     """A locale that Babel knows, as ``en_GB``."""
     from babel import Locale, UnknownLocaleError

@@ -14,6 +14,7 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import claims, outcomes, plans, queries
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
+from a2pcli.ledger.protecting_part import ProtectingPart
 from a2pcli.ledger.reading_part import ReadingPart
 from a2pcli.ledger.records import (
     SENDABLE,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     pass
 
 
-class Ledger(PlanningPart, ReadingPart):
+class Ledger(PlanningPart, ReadingPart, ProtectingPart):
     """An open ledger. Safe to use from several threads; one sender a run (``lock.sender_lock``)."""
 
     @speaks_plainly

@@ -180,7 +180,7 @@ class _Check:
             text,
             marketing=self.campaign.purpose == "marketing",
             smart=self.smart,
-            sender=self.campaign.sender,
+            sender=self.campaign.own_sender,
             columns=table.columns if table else (),
             examples=examples,
         )

@@ -60,7 +60,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         folder=loaded.folder,
         channel=campaign.channel,
         gateway=gateway_name(loaded, settings),
-        sender=campaign.sender,
+        sender=campaign.own_sender,
         media=tuple(campaign.media),
         arms=_arms(loaded),
         where=_source(loaded, ("where",), campaign.where) if campaign.where else None,
@@ -173,7 +173,7 @@ def _people(
             excluded_list = _listed(loaded.folder, exclude.file, policy)
         except A2PError as error:
             problems += error.problems
-    scope = sender_scope(loaded.campaign.sender, gateway_name(loaded, settings))
+    scope = sender_scope(loaded.campaign.own_sender, gateway_name(loaded, settings))
     nobody = np.empty(0, dtype=np.int64)
     purpose = loaded.campaign.purpose
     return People(

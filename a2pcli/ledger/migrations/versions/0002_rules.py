@@ -17,7 +17,12 @@ depends_on = None
 
 _NEW_COLUMNS: dict[str, tuple[tuple[str, type[sa.types.TypeEngine[Any]]], ...]] = {
     "runs": (("programme", sa.Text), ("subject", sa.Text)),
-    "messages": (("clock", sa.Integer), ("sender", sa.Text), ("rule", sa.Text), ("consent_until", sa.BigInteger)),
+    "messages": (
+        ("clock", sa.Integer),
+        ("sender", sa.Text),
+        ("rule", sa.Text),
+        ("consent_until", sa.BigInteger),
+    ),
     "suppressions": (("until_at", sa.BigInteger), ("list_name", sa.Text), ("as_of", sa.BigInteger)),
 }
 
@@ -90,3 +95,20 @@ def _audit() -> None:
         sa.Column("previous", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
     )
+    for statement in _APPEND_ONLY.get(op.get_context().dialect.name, ()):
+        op.execute(statement)
+
+
+_APPEND_ONLY: dict[str, tuple[str, ...]] = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()",
+    ),
+}

@@ -1,0 +1,93 @@
+"""Who a campaign's messages come from, as its file says it: one sender, a pool of them, or senders by country."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+
+from a2pcli.config import values
+
+DEFAULT = "default"
+"""The key of a mapping for every country that it does not name."""
+
+
+def _parsed(parse: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+Sender = Annotated[
+    str,
+    _parsed(values.parse_sender),
+    WithJsonSchema(
+        {"type": ["string", "number"], "pattern": r"^\s*([A-Za-z0-9 +\-_&]{1,11}|\+[0-9 ().-]{7,})\s*$"}
+    ),
+]
+Pool = Annotated[list[Sender], Field(min_length=1)]
+Destination = Annotated[str, _parsed(values.parse_destination)]
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return "countries"
+    return _one_or_pool(value)
+
+
+def _one_or_pool(value: Any) -> str:
+    return "pool" if isinstance(value, list) else "one"
+
+
+_OneOrPool = Annotated[
+    Annotated[Sender, Tag("one")] | Annotated[Pool, Tag("pool")], Discriminator(_one_or_pool)
+]
+SenderChoice = Annotated[
+    Annotated[Sender, Tag("one")]
+    | Annotated[Pool, Tag("pool")]
+    | Annotated[dict[Destination, _OneOrPool], Field(min_length=1), Tag("countries")],
+    Discriminator(_shape),
+]
+TAGS = frozenset({"one", "pool", "countries"})
+"""What pydantic puts into the path of an error below ``sender``."""
+
+Typed: TypeAlias = str | list[str] | dict[str, str | list[str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SenderChoices:
+    """``sender:`` in one shape: the senders of a country, and those of every other one.
+
+    ``default`` is empty where a mapping names no default: such a country has no sender. A campaign without
+    ``sender:`` has one default, None: whatever the gateway's account sends from.
+    """
+
+    by_country: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    default: tuple[str | None, ...] = (None,)
+
+    @property
+    def own(self) -> str | None:
+        """The run's own sender, where there is one: what a message without a sender of its own comes from."""
+        return self.default[0] if len(self.default) == 1 else None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every sender that is named, once."""
+        named = (*self.default, *(sender for pool in self.by_country.values() for sender in pool))
+        return tuple(dict.fromkeys(sender for sender in named if sender is not None))
+
+
+def choices(typed: Typed) -> SenderChoices:
+    """What ``sender:`` means."""
+    if typed is None:
+        return SenderChoices()
+    if not isinstance(typed, dict):
+        return SenderChoices(default=_pool(typed))
+    return SenderChoices(
+        {country: _pool(pool) for country, pool in typed.items() if country != DEFAULT},
+        _pool(typed.get(DEFAULT, [])),
+    )
+
+
+def _pool(typed: str | list[str]) -> tuple[str, ...]:
+    return (typed,) if isinstance(typed, str) else tuple(dict.fromkeys(typed))

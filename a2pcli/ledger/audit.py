@@ -1,0 +1,170 @@
+"""The audit trail: who did what to this ledger, when, and with which counts. Entries are only ever added.
+
+Each entry holds the hash of the one before it, and its own hash covers every one of its fields, so whoever
+changes, removes or slips in an entry breaks the chain from there on. Two things a chain alone cannot show: that
+its last entries were cut off, and that somebody who may write to the ledger made the whole chain anew. Both show
+against a head (number and hash of the last entry) that was noted elsewhere: ``a2pcli audit verify --head HASH``.
+
+No number and no text of a message is ever written here; a person is named by a keyed hash (see ``erased``).
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger.tables import audit
+
+START = "0" * 64
+"""What stands before the first entry."""
+
+_LOCK = 0x61327063_00000002
+
+_c = audit.c
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the trail. ``at`` is UTC milliseconds; ``detail`` is a JSON object as text."""
+
+    number: int
+    at: int
+    who: str
+    host: str
+    action: str
+    subject: str | None
+    detail: str | None
+    previous: str
+    hash: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """``detail`` as a mapping."""
+        try:
+            found = json.loads(self.detail) if self.detail else {}
+        except ValueError:
+            return {"detail": self.detail}
+        return found if isinstance(found, dict) else {"detail": found}
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Where the chain does not hold, and what is wrong there."""
+
+    number: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What ``verify`` found. ``head`` is the last entry's hash, None for an empty trail."""
+
+    entries: int
+    last: int
+    head: str | None
+    broken: tuple[Broken, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Nothing was changed, removed or slipped in, as far as the chain can tell."""
+        return not self.broken
+
+
+def user() -> str:
+    """The operating system's name of who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user without a name
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown user"
+
+
+def hash_of(fields_of: Mapping[str, Any]) -> str:
+    """SHA-256 over all fields but the hash, as canonical JSON: sorted keys, no spaces, ASCII."""
+    text = json.dumps(
+        {name: fields_of[name] for name in _COVERED}, sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_COVERED = tuple(field.name for field in fields(Entry) if field.name != "hash")
+
+
+def append(
+    connection: Connection, action: str, subject: str | None, detail: Mapping[str, Any], now: int
+) -> Entry:
+    """Add an entry, in the caller's transaction. Several processes may: one after the other.
+
+    SQLite's write transactions exclude each other already; PostgreSQL's take a lock until they end.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    last = connection.execute(select(_c.number, _c.hash).order_by(_c.number.desc()).limit(1)).first()
+    text = json.dumps(dict(detail), sort_keys=True, ensure_ascii=True, default=str) if detail else None
+    values: dict[str, Any] = {
+        "number": 1 if last is None else last.number + 1,
+        "at": now,
+        "who": _storable(user()),
+        "host": _storable(socket.gethostname()),
+        "action": action,
+        "subject": None if subject is None else _storable(subject),
+        "detail": text,
+        "previous": START if last is None else last.hash,
+    }
+    values["hash"] = hash_of(values)
+    connection.execute(insert(audit).values(values))
+    return Entry(**values)
+
+
+def _storable(text: str) -> str:
+    """What every database keeps as it is: no NUL, no halves of characters (names of files may hold them)."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def page(connection: Connection, before: int | None, size: int) -> list[Entry]:
+    """The newest entries, or the next ones back from the number ``before``."""
+    query = select(audit).order_by(_c.number.desc()).limit(size)
+    if before is not None:
+        query = query.where(_c.number < before)
+    return [Entry(**row) for row in connection.execute(query).mappings()]
+
+
+def verify(connection: Connection, head: str | None = None, most: int = 20) -> Verified:
+    """Walk the chain from its start; ``head`` is a hash noted before, which must be among the entries.
+
+    Tells ``most`` broken places at most. Constant memory.
+    """
+    broken: list[Broken] = []
+    count, number, previous, seen = 0, 0, START, head is None
+    for row in connection.execute(
+        select(audit).order_by(_c.number).execution_options(yield_per=1000)
+    ).mappings():
+        entry = Entry(**row)
+        count += 1
+        broken.extend(_faults(entry, number, previous))
+        number, previous = entry.number, entry.hash
+        seen = seen or entry.hash == head
+    if not seen:
+        broken.append(Broken(number + 1, "the noted head is not in the trail: it was cut off, or made anew"))
+    return Verified(count, number, previous if count else None, tuple(broken[:most]))
+
+
+def _faults(entry: Entry, number: int, previous: str) -> list[Broken]:
+    """What is wrong with an entry that follows the entry ``number`` with the hash ``previous``."""
+    found = []
+    if entry.number != number + 1:
+        gone = f"{number + 1}" if entry.number == number + 2 else f"{number + 1} to {entry.number - 1}"
+        found.append(Broken(entry.number, f"entry {gone} was removed"))
+    if entry.hash != hash_of({name: getattr(entry, name) for name in _COVERED}):
+        found.append(Broken(entry.number, "it was changed"))
+    if entry.previous != previous and entry.number == number + 1:
+        found.append(Broken(entry.number, "it does not follow the entry before it"))
+    return found

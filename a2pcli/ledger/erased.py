@@ -1,0 +1,230 @@
+"""People who were erased: of each, a keyed hash stays on the suppression list, so that nobody messages them again.
+
+The hash is HMAC-SHA256 (RFC 2104) of the number in E.164, under a key that is not in the ledger: without the
+key, all numbers of a country could be tried in an hour. The key is the variable ``A2PCLI_ERASURE_KEY``; without
+it, a random key in a file beside the SQLite ledger, for its owner alone. Who loses the key can tell nobody who
+was erased, so a ledger that holds such hashes refuses to plan or send without its key, or with another one.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, delete, func, insert, or_, select
+from sqlalchemy.engine import URL, Connection
+
+from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger.faults import shown
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.tables import about, suppressions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+MARK = "#"
+"""What the address of an erased person begins with; no number and no email address does."""
+
+KEY_VARIABLE = "A2PCLI_ERASURE_KEY"
+SHORTEST_KEY = 16
+"""Characters; what people type as a key is seldom better than its length."""
+
+_CHECK = "erasure-key"
+_CHECKED = b"a2pcli: the key of the erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key of the hashes. Never shown."""
+
+    secret: bytes
+
+    def hash_of(self, address: str) -> str:
+        """The address that stands for an erased one on the suppression list: ``#`` and 64 hex digits."""
+        return MARK + hmac.digest(self.secret, address.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+    def __repr__(self) -> str:
+        return "Key(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Everybody who was erased, ready to be looked for; it can be handed to worker processes."""
+
+    key: Key | None = None
+    hashes: frozenset[str] = frozenset()
+
+    def holds(self, address: str) -> bool:
+        """Whether this address was erased."""
+        return self.key is not None and self.key.hash_of(address) in self.hashes
+
+    def among(self, addresses: pa.Array) -> npt.NDArray[np.bool_]:
+        """Which of the addresses (an Arrow string array) were erased. Nothing is hashed where nobody was."""
+        import numpy as np
+
+        mask = np.zeros(len(addresses), dtype=np.bool_)
+        if self.key is None or not self.hashes:
+            return mask
+        known = {bytes.fromhex(one[1:]) for one in self.hashes}
+        secret, digest = self.key.secret, hmac.digest
+        found = (
+            address is not None
+            and digest(secret, address.encode("utf-8", "surrogatepass"), "sha256") in known
+            for address in addresses.to_pylist()
+        )
+        return np.fromiter(found, np.bool_, len(addresses))
+
+
+def is_hash(address: str) -> bool:
+    """Whether an address of the suppression list is the hash of an erased one."""
+    return address.startswith(MARK)
+
+
+def _of_erased(now: int) -> Any:
+    c = suppressions.c
+    # A range, not LIKE: the index on the address answers it.
+    return and_(
+        c.address >= MARK,
+        c.address < chr(ord(MARK) + 1),
+        c.lifted_at.is_(None),
+        or_(c.until_at.is_(None), c.until_at > now),
+    )
+
+
+def exist(connection: Connection) -> bool:
+    """Whether anybody was erased: one look at an index."""
+    query = select(suppressions.c.number).where(_of_erased(now_ms())).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def everybody(connection: Connection) -> Erased:
+    """All who were erased. Raises ``LedgerError`` where there are some and their key is not at hand."""
+    if not exist(connection):
+        return Erased()
+    query = select(suppressions.c.address).where(_of_erased(now_ms()))
+    return Erased(needed_key(connection), frozenset(connection.execute(query).scalars()))
+
+
+def erased_among(connection: Connection, addresses: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which of the addresses were erased; see ``Erased.among``."""
+    return everybody(connection).among(addresses)
+
+
+def erased_of(connection: Connection, addresses: list[str]) -> frozenset[str]:
+    """Those of a few addresses that were erased, asked by their hashes: for the moment of the claim."""
+    if not addresses or not exist(connection):
+        return frozenset()
+    key = needed_key(connection)
+    by_hash = {key.hash_of(address): address for address in addresses}
+    query = select(suppressions.c.address).where(
+        _of_erased(now_ms()), suppressions.c.address.in_(list(by_hash))
+    )
+    return frozenset(by_hash[found] for found in connection.execute(query).scalars())
+
+
+def also_hashed(connection: Connection, address: str) -> list[str]:
+    """The address, and the hash it has if it was erased: both stand for the person on the list."""
+    if is_hash(address) or not exist(connection):
+        return [address]
+    return [address, needed_key(connection).hash_of(address)]
+
+
+def hash_for_audit(connection: Connection, address: str) -> str | None:
+    """The keyed hash by which the audit trail names a person; None where this ledger has no key."""
+    key = find_key(connection.engine.url, create=True)
+    return None if key is None else key.hash_of(address)
+
+
+def needed_key(connection: Connection, *, create: bool = False) -> Key:
+    """The key of this ledger's hashes; with ``create``, made or noted where there is none yet.
+
+    Raises ``LedgerError`` where there is none, and where it is not the one the hashes were made with.
+    """
+    url = connection.engine.url
+    key = find_key(url, create=create)
+    if key is None:
+        raise LedgerError(_no_key(url))
+    check = hmac.digest(key.secret, _CHECKED, "sha256").hex()
+    noted = connection.execute(select(about.c.value).where(about.c.name == _CHECK)).scalar()
+    if noted is None and create:
+        connection.execute(insert(about).values(name=_CHECK, value=check))
+    elif noted is not None and not hmac.compare_digest(noted, check):
+        if create and not _any_hash(connection):
+            connection.execute(delete(about).where(about.c.name == _CHECK))
+            connection.execute(insert(about).values(name=_CHECK, value=check))
+            return key
+        problem = Problem(
+            "the erasure key is not the one this ledger's erased people were hashed with",
+            path=shown(url),
+            hint=f"set {KEY_VARIABLE} to that key, or unset it where the key lies in a file beside the ledger",
+            code="erasure-key",
+        )
+        raise LedgerError(problem)
+    return key
+
+
+def _any_hash(connection: Connection) -> bool:
+    query = select(func.count()).select_from(suppressions)
+    c = suppressions.c.address
+    return bool(connection.execute(query.where(c >= MARK, c < chr(ord(MARK) + 1))).scalar())
+
+
+def _no_key(url: URL) -> Problem:
+    if url.get_backend_name() == "sqlite":
+        hint = f"bring back the file {key_file(url)}, or set {KEY_VARIABLE}"
+    else:
+        hint = f"set {KEY_VARIABLE}: a ledger on a server keeps no key of its own"
+    return Problem("there is no key to tell erased people by", path=shown(url), hint=hint, code="erasure-key")
+
+
+def key_file(url: URL) -> Path:
+    """Where a SQLite ledger's key lies when no variable gives one."""
+    return Path(f"{url.database}-erasure-key")
+
+
+def find_key(url: URL, *, create: bool) -> Key | None:
+    """The key: the variable's, else the file's beside a SQLite ledger, made with ``create``; else None."""
+    given = os.environ.get(KEY_VARIABLE)
+    if given:
+        if len(given) < SHORTEST_KEY:
+            text = f"{KEY_VARIABLE} is too short: {SHORTEST_KEY} characters at least"
+            raise LedgerError(Problem(text, code="erasure-key"))
+        return Key(given.encode("utf-8", "surrogateescape"))
+    if url.get_backend_name() != "sqlite":
+        return None
+    path = key_file(url)
+    try:
+        if not path.exists():
+            if not create:
+                return None
+            _make(path)
+        return Key(path.read_text("ascii").strip().encode())
+    except (OSError, UnicodeDecodeError) as error:
+        why = (getattr(error, "strerror", None) or "it is not a key file").lower()
+        problem = Problem(f"the erasure key cannot be read: {why}", path=str(path), code="erasure-key")
+        raise LedgerError(problem) from error
+
+
+def _make(path: Path) -> None:
+    """A new key, readable by its owner alone; whole or not there, and never over one that is there."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first
+    except OSError:  # a disk without links
+        if not path.exists():
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

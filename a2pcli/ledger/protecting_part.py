@@ -1,0 +1,64 @@
+"""The part of the ledger's front that protects people's data: the audit trail, export, erasure, retention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from a2pcli.ledger import audit, erased
+from a2pcli.ledger.core import LedgerCore
+from a2pcli.ledger.faults import plainly, speaks_plainly
+from a2pcli.ledger.records import now_ms
+
+NAMED = 20
+"""So many people an audit entry names by their hashes; of more it says only how many."""
+
+
+class ProtectingPart(LedgerCore):
+    """Data protection; see ``store.Ledger``."""
+
+    @speaks_plainly
+    def record(
+        self,
+        action: str,
+        subject: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        people: Sequence[str] = (),
+        now: int | None = None,
+    ) -> audit.Entry:
+        """Add an entry to the audit trail: what was done, to what, with which counts.
+
+        Never a number and never a text in ``subject`` or ``detail``: ``people`` (addresses) are counted, and a
+        few of them named by their keyed hash.
+        """
+        facts = dict(detail or {})
+        with self.engine.begin() as connection:
+            if people:
+                facts["people"] = len(people)
+                hashes = [erased.hash_for_audit(connection, one) for one in people[:NAMED]]
+                facts |= {"hashes": hashes} if None not in hashes and len(people) <= NAMED else {}
+            return audit.append(connection, action, subject, facts, now_ms() if now is None else now)
+
+    @speaks_plainly
+    def audit_trail(self, head: str | None = None) -> audit.Verified:
+        """Whether the audit trail holds, up to a ``head`` that was noted before."""
+        with self._reading() as connection:
+            return audit.verify(connection, head)
+
+    def audit_entries(self, chunk: int = 500) -> Iterator[audit.Entry]:
+        """The audit trail from its newest entry back."""
+        before: int | None = None
+        while True:
+            with plainly(self.url), self._reading() as connection:
+                found = audit.page(connection, before, chunk)
+            yield from found
+            if len(found) < chunk:
+                return
+            before = found[-1].number
+
+    @speaks_plainly
+    def erased(self) -> erased.Erased:
+        """Everybody who was erased, for a plan to leave them out; hashes are made only where there are some."""
+        with self._reading() as connection:
+            return erased.everybody(connection)
