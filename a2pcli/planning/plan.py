@@ -13,16 +13,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.content.prices import parse_budget, to_decimal
-from a2pcli.ledger.records import MONEY_UNITS, AcceptedRows, ExcludedRows, NewRun, PlannedRows, Run
+from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
-from a2pcli.planning.frames import Mask, alive, arrow
+from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.rows_file import RowsFile
@@ -94,100 +89,18 @@ def _store_rows(
     written: Future[None] | None = None
     with ThreadPoolExecutor(1) as writer, RowsFile(out) if out else nullcontext() as file:
         for frame in chunks:
-            rows = planned_rows(frame, first=tally.rows + 1)
+            split = halves(frame)
+            rows = ledger_rows(split, first=tally.rows + 1)
             if written is not None:
                 written.result()
             written = writer.submit(ledger.add_rows, run, rows)
-            tally.add(frame)
+            tally.add(split)
             if file is not None:
                 file.add(frame)
             progress(tally.rows)
         if written is not None:
             written.result()
     return tally
-
-
-def planned_rows(frame: pd.DataFrame, first: int) -> PlannedRows:
-    """A planned chunk as the ledger takes it; its rows are numbered from ``first``."""
-    rows = alive(frame)
-    numbers = np.arange(first, first + len(frame))
-    return PlannedRows(
-        accepted=_accepted(frame, rows, numbers) if rows.any() else None,
-        excluded=_excluded(frame, ~rows, numbers) if not rows.all() else None,
-    )
-
-
-def _accepted(frame: pd.DataFrame, rows: Mask, numbers: Any) -> AcceptedRows:
-    take = _Columns(frame, rows)
-    return AcceptedRows(
-        row=numbers[rows].tolist(),
-        line=take("@line"),
-        address=take("@number"),
-        person=take("@person"),
-        body=take("@body"),
-        country=take.few("@country"),
-        encoding=take.encoding(),
-        units=take("@units"),
-        parts=take("@parts"),
-        consent_until=take("@consent_until"),
-        cost=take("@cost"),
-        currency=take.few("@currency"),
-        variant=take.few("@variant"),
-    )
-
-
-def _excluded(frame: pd.DataFrame, rows: Mask, numbers: Any) -> ExcludedRows:
-    take = _Columns(frame, rows)
-    without_number = pc.if_else(pc.is_null(arrow(frame, "@number")), arrow(frame, "@cell"), None)
-    return ExcludedRows(
-        row=numbers[rows].tolist(),
-        line=take("@line"),
-        reason=take.few("@reason"),
-        detail=take.few("@detail"),
-        rule=take.few("@rule"),
-        cell=take.values(without_number),
-        address=take("@number"),
-        person=take("@person"),
-        country=take.few("@country"),
-        variant=take.few("@variant"),
-    )
-
-
-class _Columns:
-    """Columns of some rows of a chunk, as Python values; a column that says the same in each row as that value."""
-
-    def __init__(self, frame: pd.DataFrame, rows: Mask) -> None:
-        self._frame = frame
-        self._rows = None if rows.all() else pa.array(rows)
-
-    def __call__(self, column: str) -> Any:
-        return self.values(arrow(self._frame, column))
-
-    def few(self, column: str) -> Any:
-        """A column of few different texts: one Python object for each text, not for each row."""
-        return self._few(self._taken(arrow(self._frame, column)).dictionary_encode())
-
-    def encoding(self) -> Any:
-        ucs2 = self._taken(arrow(self._frame, "@ucs2")).cast(pa.int32())
-        return self._few(pa.DictionaryArray.from_arrays(ucs2, ["GSM-7", "UCS-2"]))
-
-    def values(self, column: pa.Array) -> Any:
-        column = self._taken(column)
-        if column.null_count == len(column):
-            return None
-        if column.null_count:
-            return column.to_pylist()
-        return column.to_numpy(zero_copy_only=False).tolist()
-
-    def _taken(self, column: pa.Array) -> pa.Array:
-        return column if self._rows is None else column.filter(self._rows)
-
-    def _few(self, column: pa.DictionaryArray) -> Any:
-        texts = column.dictionary.to_pylist()
-        if len(texts) <= 1 and column.null_count in (0, len(column)):
-            return texts[0] if texts else None
-        places = column.indices.fill_null(len(texts)).to_numpy()
-        return np.array([*texts, None], dtype=object)[places].tolist()
 
 
 def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None) -> NewRun:
