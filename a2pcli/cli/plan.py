@@ -50,14 +50,15 @@ def plan(
 
 def check_budget(max_cost: str | None) -> None:
     """A budget that cannot be read is said before anything is planned."""
+    if max_cost is None:
+        return  # and nothing is imported: the workers ought to start first
     from a2pcli.content.prices import parse_budget
     from a2pcli.errors import InvalidInput, UsageError
 
-    if max_cost is not None:
-        try:
-            parse_budget(max_cost)
-        except InvalidInput as error:
-            raise UsageError(*(f"--max-cost: {problem.message}" for problem in error.problems)) from error
+    try:
+        parse_budget(max_cost)
+    except InvalidInput as error:
+        raise UsageError(*(f"--max-cost: {problem.message}" for problem in error.problems)) from error
 
 
 def show_plan(
@@ -72,13 +73,14 @@ def show_plan(
     """What ``plan`` and ``send --dry-run`` do: the same path as ``send``, up to the last step."""
     from a2pcli.cli.campaigns import opened, plan_with_progress, prepared
     from a2pcli.cli.output import print_json, show
-    from a2pcli.cli.plan_view import plan_document, plan_screen
     from a2pcli.errors import Refused
 
     check_budget(max_cost)
     with opened(campaign, ledger) as work:
         ready = prepared(work, limit=limit, occurrence=occurrence)
         made = plan_with_progress(work, ready, budget=max_cost, out=out)
+    from a2pcli.cli.plan_view import plan_document, plan_screen  # last: the workers ought to start first
+
     if as_json:
         print_json(plan_document(made.run))
     else:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow.compute as pc
 
-from a2pcli.contacts.csv_blocks import blocks
+from a2pcli.contacts.csv_blocks import Block, blocks
 from a2pcli.contacts.csv_dialect import DELIMITER_NAMES, Dialect, detect_dialect
 from a2pcli.contacts.csv_parse import BlockParser
 from a2pcli.contacts.csv_records import OpenQuote, RecordReader
 from a2pcli.contacts.encoding import DAMAGED, detect, utf8_blocks
-from a2pcli.contacts.rows import Rows
+from a2pcli.contacts.rows import Parsing, Rows
 from a2pcli.contacts.source import Source
-from a2pcli.errors import Problem, Severity
+from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.reasons import Reason
 
 _FIRST_BLOCK = 256 << 10
@@ -83,24 +85,26 @@ class CsvReader:
     def _note(self, message: str, code: str, line: int | None = None) -> Problem:
         return Problem(message, path=self._source.name, line=line, severity=Severity.WARNING, code=code)
 
-    def rows(self, places: Sequence[int]) -> Iterator[Rows]:
-        """All rows, block by block, with the cells of the columns at some places of the header."""
+    def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Block]]:
+        """All of the file in blocks, and what makes rows of them."""
         assert self.delimiter is not None
-        reader = RecordReader(self.delimiter.encode(), len(self.header))
-        parser = BlockParser(self.delimiter, self._named, len(self.header), self._width, list(places), reader)
+        parsing = CsvParsing(
+            self._source.name,
+            self.delimiter,
+            self._named,
+            len(self.header),
+            self._width,
+            tuple(places),
+            self._encoding.damaged,
+        )
+        return parsing, self._blocks(self.delimiter.encode())
+
+    def _blocks(self, delimiter: bytes) -> Iterator[Block]:
+        reader = RecordReader(delimiter, len(self.header))
         try:
-            for block in blocks(self._body(), self._next_line, self.delimiter.encode(), reader):
-                rows = parser.parse(block)
-                if self._encoding.damaged:
-                    _mark_damaged(rows)
-                yield rows
+            yield from blocks(self._body(), self._next_line, delimiter, reader)
         except OpenQuote as error:
-            raise self._source.problem(
-                error.message,
-                line=error.line,
-                hint="close it, or double it if it is part of the text",
-                code="open-quote",
-            ) from error
+            raise _never_closed(self._source.name, error) from error
 
     def _body(self) -> Iterator[bytes]:
         """The text after the header, without NUL characters."""
@@ -129,6 +133,39 @@ class CsvReader:
     def _note_once(self, note: Problem) -> None:
         if note not in self.notes:
             self.notes.append(note)
+
+
+@dataclass(frozen=True)
+class CsvParsing:
+    """Makes rows of blocks, in this process or in another."""
+
+    path: str
+    delimiter: str
+    named: int
+    header: int
+    width: int
+    places: tuple[int, ...]
+    damaged: bool
+
+    @cached_property
+    def _parser(self) -> BlockParser:
+        reader = RecordReader(self.delimiter.encode(), self.header)
+        return BlockParser(self.delimiter, self.named, self.header, self.width, list(self.places), reader)
+
+    def __call__(self, block: Block) -> Rows:
+        """The rows of a block. Raises InvalidInput for a quotation mark that is never closed."""
+        try:
+            rows = self._parser.parse(block)
+        except OpenQuote as error:
+            raise _never_closed(self.path, error) from error
+        if self.damaged:
+            _mark_damaged(rows)
+        return rows
+
+
+def _never_closed(path: str, error: OpenQuote) -> InvalidInput:
+    hint = "close it, or double it if it is part of the text"
+    return InvalidInput(Problem(error.message, path=path, line=error.line, hint=hint, code="open-quote"))
 
 
 def _text(cell: bytes) -> str:

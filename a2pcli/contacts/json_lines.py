@@ -9,7 +9,7 @@ from typing import Any
 from a2pcli.contacts.cell_text import cell_text
 from a2pcli.contacts.columns import canonical
 from a2pcli.contacts.encoding import DAMAGED, detect, utf8_blocks
-from a2pcli.contacts.rows import Rows, rows_of
+from a2pcli.contacts.rows import Parsing, Rows, as_they_are, rows_of
 from a2pcli.contacts.source import Source
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.reasons import Reason
@@ -95,8 +95,11 @@ class JsonLinesReader:
             )
         )
 
-    def rows(self, places: Sequence[int]) -> Iterator[Rows]:
+    def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Rows]]:
         """All rows, with the cells of the columns at some places of the header."""
+        return as_they_are, self._batches(places)
+
+    def _batches(self, places: Sequence[int]) -> Iterator[Rows]:
         known = set(self.header)
         wanted = [self.header[place] for place in places]
         lines: list[int] = []

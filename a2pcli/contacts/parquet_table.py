@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from a2pcli.contacts.cell_text import cell_text
-from a2pcli.contacts.rows import Rows
+from a2pcli.contacts.rows import Parsing, Rows, as_they_are
 from a2pcli.contacts.source import Source
 from a2pcli.errors import Problem
 
@@ -48,8 +48,11 @@ class ParquetReader:
             f"the Parquet file is broken: {_first_line(error)}", code="broken-parquet"
         )
 
-    def rows(self, places: Sequence[int]) -> Iterator[Rows]:
+    def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Rows]]:
         """All rows, with the cells of the columns at some places of the header."""
+        return as_they_are, self._batches(places)
+
+    def _batches(self, places: Sequence[int]) -> Iterator[Rows]:
         line = 2
         columns = sorted(set(places))
         with self._opened() as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,18 @@ class Rows:
         return len(self.lines)
 
 
+Piece: TypeAlias = Any
+"""A part of a file, cut where rows end: rows already, or text still to be parsed. It can be sent to a process."""
+
+
+class Parsing(Protocol):
+    """Makes rows of pieces; can be sent to a process too."""
+
+    def __call__(self, piece: Piece) -> Rows:
+        """The rows of one piece. Raises InvalidInput."""
+        ...
+
+
 class Reader(Protocol):
     """One kind of file. `header_line` is the line the header stands on; `notes` are warnings."""
 
@@ -45,9 +57,15 @@ class Reader(Protocol):
     delimiter: str | None
     notes: list[Problem]
 
-    def rows(self, places: Sequence[int]) -> Iterator[Rows]:
-        """All rows, with the cells of the columns at some places of the header, in that order."""
+    def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Piece]]:
+        """All of the file in pieces, and what makes rows of them, with the cells of the columns at some places of
+        the header, in that order."""
         ...
+
+
+def as_they_are(piece: Rows) -> Rows:
+    """The parsing of readers whose pieces are rows."""
+    return piece
 
 
 def rows_of(

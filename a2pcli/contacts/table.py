@@ -5,8 +5,9 @@ Everything is a string as it was typed (`NA`, `null`, `007`, `1e5`) until a temp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
-from a2pcli.contacts.rows import Reader, Rows
+from a2pcli.contacts.rows import Parsing, Piece, Reader, Rows
 from a2pcli.contacts.source import TEXT_KINDS, Source
 from a2pcli.errors import InvalidInput, Problem, Severity
 
@@ -35,6 +36,32 @@ class ReadOptions:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """What was made of a piece of a table: frames, and the blank rows that were left out."""
+
+    frames: list[pd.DataFrame]
+    blank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """Makes frames, of at most `rows` rows, of pieces of a table, in this process or in another."""
+
+    parse: Parsing
+    names: tuple[str, ...]
+    rows: int
+
+    def __call__(self, piece: Piece) -> Framed:
+        """The frames of one piece. Raises InvalidInput."""
+        part = self.parse(piece)
+        count = len(part)
+        pieces = -(-count // self.rows)
+        bounds = [count * number // pieces for number in range(pieces + 1)] if pieces else [0]
+        frames = [_frame(part, self.names, start, end) for start, end in pairwise(bounds)]
+        return Framed(frames, part.blank)
+
+
 class Table:
     """An opened table: its columns are known, its rows not yet read.
 
@@ -49,7 +76,7 @@ class Table:
         self.encoding_guessed = reader.encoding_guessed
         self.delimiter = reader.delimiter
         self.header_line = reader.header_line
-        self.blank_rows = 0
+        self.blank_rows = self._rows_read = 0
         self._source, self._reader = source, reader
         self.described, warnings = read_header(
             reader.header, options.columns, source.name, reader.header_line
@@ -82,20 +109,31 @@ class Table:
         are no text) has its reason and empty cells. Blank rows are skipped and counted. May be called again.
         Raises InvalidInput: an unknown column, a quotation mark never closed, a file that changed meanwhile, ...
         """
+        framing, pieces = self.read(columns, rows)
+        for piece in pieces:
+            framed = framing(piece)
+            self.count(framed)
+            yield from framed.frames
+        self.finish()
+
+    def read(self, columns: Collection[str] | None, rows: int) -> tuple[Framing, Iterator[Piece]]:
+        """What `chunks` does, in two halves: pieces of the file, and what makes frames of them, which may happen in
+        another process. Whoever does it `count`s what comes out, and `finish`es."""
         wanted = self._wanted(columns)
-        places = [self.columns.index(name) for name in wanted]
+        parsing, pieces = self._reader.read([self.columns.index(name) for name in wanted])
         self._source.check_unchanged()
-        self.blank_rows = 0
-        empty = True
-        for part in self._reader.rows(places):
-            self.blank_rows += part.blank
-            count = len(part)
-            pieces = -(-count // rows)
-            for piece in range(pieces):
-                empty = False
-                yield _frame(part, wanted, count * piece // pieces, count * (piece + 1) // pieces)
+        self.blank_rows = self._rows_read = 0
+        return Framing(parsing, tuple(wanted), rows), pieces
+
+    def count(self, framed: Framed) -> None:
+        """Take note of what was made of a piece."""
+        self.blank_rows += framed.blank
+        self._rows_read += sum(len(frame) for frame in framed.frames)
+
+    def finish(self) -> None:
+        """The last piece is read. Raises InvalidInput for a file that changed meanwhile, or has no row."""
         self._source.check_unchanged()
-        if empty:
+        if not self._rows_read:
             raise self._source.problem(
                 "there is a header, but no row below it", line=self.header_line, code="no-rows"
             )
@@ -174,7 +212,7 @@ def address_column(table: Table, channel: str = "sms") -> str:
     return name
 
 
-def _frame(rows: Rows, names: list[str], start: int, end: int) -> pd.DataFrame:
+def _frame(rows: Rows, names: Sequence[str], start: int, end: int) -> pd.DataFrame:
     """Some of the rows as a frame."""
     count = end - start
     bad = [row for row in sorted(rows.bad) if start <= row < end]

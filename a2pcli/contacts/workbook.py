@@ -10,7 +10,7 @@ from typing import Any
 import python_calamine as calamine
 
 from a2pcli.contacts.cell_text import cell_text
-from a2pcli.contacts.rows import Rows, rows_of
+from a2pcli.contacts.rows import Parsing, Rows, as_they_are, rows_of
 from a2pcli.contacts.source import Source
 from a2pcli.errors import Problem, Severity
 
@@ -123,8 +123,11 @@ class WorkbookReader:
             if any(cell != "" for cell in cells) and any(cell_text(cell).strip() for cell in cells):
                 yield number, cells
 
-    def rows(self, places: Sequence[int]) -> Iterator[Rows]:
+    def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Rows]]:
         """All rows, with the cells of the columns at some places of the header."""
+        return as_they_are, self._batches(places)
+
+    def _batches(self, places: Sequence[int]) -> Iterator[Rows]:
         lines: list[int] = []
         rows: list[list[str]] = []
         expected = self.header_line + 1

@@ -11,7 +11,7 @@ from a2pcli.contacts.table import Table
 from a2pcli.planning.frames import alive, arrow, drop
 from a2pcli.planning.job import Compiled, Job
 from a2pcli.planning.people import Seen
-from a2pcli.planning.stages import run_stages
+from a2pcli.planning.work import Work
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
 
@@ -22,12 +22,16 @@ def planned_chunks(
     table: Table, job: Job, compiled: Compiled, workers: Workers | None = None
 ) -> Iterator[pd.DataFrame]:
     """Every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order."""
-    chunks = table.chunks(compiled.columns, rows=CHUNK_ROWS)
-    stream = workers.map(chunks, job) if workers else (run_stages(chunk, compiled) for chunk in chunks)
+    framing, pieces = table.read(compiled.columns, CHUNK_ROWS)
+    work = Work(framing, job)
+    stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
     across = AcrossRows(job.limit)
-    for frame in stream:
-        across.apply(frame)
-        yield frame
+    for framed in stream:
+        table.count(framed)
+        for frame in framed.frames:
+            across.apply(frame)
+            yield frame
+    table.finish()
 
 
 class AcrossRows:

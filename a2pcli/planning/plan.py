@@ -13,16 +13,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.content.prices import parse_budget, to_decimal
-from a2pcli.ledger.records import MONEY_UNITS, AcceptedRows, ExcludedRows, NewRun, PlannedRows, Run
+from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
-from a2pcli.planning.frames import Mask, alive, arrow
+from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.rows_file import RowsFile
@@ -94,94 +89,18 @@ def _store_rows(
     written: Future[None] | None = None
     with ThreadPoolExecutor(1) as writer, RowsFile(out) if out else nullcontext() as file:
         for frame in chunks:
-            rows = planned_rows(frame, first=tally.rows + 1)
+            split = halves(frame)
+            rows = ledger_rows(split, first=tally.rows + 1)
             if written is not None:
                 written.result()
             written = writer.submit(ledger.add_rows, run, rows)
-            tally.add(frame)
+            tally.add(split)
             if file is not None:
                 file.add(frame)
             progress(tally.rows)
         if written is not None:
             written.result()
     return tally
-
-
-def planned_rows(frame: pd.DataFrame, first: int) -> PlannedRows:
-    """A planned chunk as the ledger takes it; its rows are numbered from ``first``."""
-    rows = alive(frame)
-    numbers = np.arange(first, first + len(frame))
-    return PlannedRows(
-        accepted=_accepted(frame, rows, numbers) if rows.any() else None,
-        excluded=_excluded(frame, ~rows, numbers) if not rows.all() else None,
-    )
-
-
-def _accepted(frame: pd.DataFrame, rows: Mask, numbers: Any) -> AcceptedRows:
-    take = _Columns(frame, rows)
-    return AcceptedRows(
-        row=numbers[rows].tolist(),
-        line=take("@line"),
-        address=take("@number"),
-        person=take("@person"),
-        body=take("@body"),
-        country=take("@country"),
-        encoding=take.encoding(),
-        units=take("@units"),
-        parts=take("@parts"),
-        consent_until=take("@consent_until"),
-        cost=take("@cost"),
-        currency=take("@currency"),
-        variant=take("@variant"),
-    )
-
-
-def _excluded(frame: pd.DataFrame, rows: Mask, numbers: Any) -> ExcludedRows:
-    take = _Columns(frame, rows)
-    without_number = pc.if_else(pc.is_null(arrow(frame, "@number")), arrow(frame, "@cell"), None)
-    return ExcludedRows(
-        row=numbers[rows].tolist(),
-        line=take("@line"),
-        reason=take("@reason"),
-        detail=take("@detail"),
-        rule=take("@rule"),
-        cell=take.values(without_number),
-        address=take("@number"),
-        person=take("@person"),
-        country=take("@country"),
-        variant=take("@variant"),
-    )
-
-
-class _Columns:
-    """Columns of some rows of a chunk, as Python values; a column that says the same in each row as that value."""
-
-    def __init__(self, frame: pd.DataFrame, rows: Mask) -> None:
-        self._frame = frame
-        self._rows = None if rows.all() else pa.array(rows)
-
-    def __call__(self, column: str) -> Any:
-        return self.values(arrow(self._frame, column))
-
-    def encoding(self) -> Any:
-        return self.values(pc.if_else(arrow(self._frame, "@ucs2"), "UCS-2", "GSM-7"))
-
-    def values(self, column: pa.Array) -> Any:
-        if self._rows is not None:
-            column = column.filter(self._rows)
-        if column.null_count == len(column):
-            return None
-        if column.null_count:
-            return column.to_pylist()
-        if pa.types.is_string(column.type) and _says_the_same(column):
-            return column[0].as_py()
-        return column.to_numpy(zero_copy_only=False).tolist()
-
-
-def _says_the_same(column: pa.Array) -> bool:
-    if not column[0].equals(column[-1]):  # most columns differ at their ends, and need no longer look
-        return False
-    return bool(pc.all(pc.equal(column, column[0])).as_py())
 
 
 def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None) -> NewRun:

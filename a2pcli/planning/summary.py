@@ -8,11 +8,10 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.planning.frames import arrow
+from a2pcli.planning.halves import Halves
 
 SAMPLES = 4
 SAMPLE_COLUMNS = [
@@ -27,7 +26,6 @@ SAMPLE_COLUMNS = [
     "currency",
     "variant",
 ]
-COUNTED_COLUMNS = [*SAMPLE_COLUMNS, "repairs", "replaced"]
 
 
 class TextDigest:
@@ -74,14 +72,13 @@ class Tally:
     _people: TextDigest = field(default_factory=lambda: TextDigest())
     _bodies: TextDigest = field(default_factory=lambda: TextDigest())
 
-    def add(self, frame: pd.DataFrame) -> None:
+    def add(self, split: Halves) -> None:
         """Count one planned chunk."""
-        self.rows += len(frame)
-        reasons = arrow(frame, "@reason")
-        accepted = pc.is_null(reasons)
-        _count(self.excluded, reasons.drop_null())
-        columns = {name: arrow(frame, f"@{name}") for name in COUNTED_COLUMNS}
-        self._count_accepted(pa.table(columns).filter(accepted).combine_chunks())
+        self.rows += len(split.accepted_at) + len(split.excluded_at)
+        _count(self.excluded, split.excluded["@reason"])
+        self._count_accepted(
+            split.accepted.rename_columns([name[1:] for name in split.accepted.column_names])
+        )
 
     def _count_accepted(self, rows: pa.Table) -> None:
         if rows.num_rows == 0:

@@ -5,7 +5,7 @@ and Arrow has threads. Their start costs about half a second of a core that woul
 
 Not ``ProcessPoolExecutor``: there all processes share one queue for results and each holds both of its ends. A
 worker killed in the middle of a result then leaves a caller that waits for the other half for ever, and workers
-of a killed caller wait for ever for its next chunk. Here each worker has a pipe of its own, whose ends are held by
+of a killed caller wait for ever for its next piece. Here each worker has a pipe of its own, whose ends are held by
 nobody else: either side sees at once that the other is gone.
 """
 
@@ -31,12 +31,12 @@ from typing import TYPE_CHECKING
 from a2pcli.errors import LedgerError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from a2pcli.contacts.rows import Piece
+    from a2pcli.contacts.table import Framed
+    from a2pcli.planning.work import Work
 
-    from a2pcli.planning.job import Job
-
-    Task = tuple[pd.DataFrame, Future[pd.DataFrame]]
-    """A chunk, and what it will become."""
+    Task = tuple[Piece, Future[Framed]]
+    """A piece of the contacts file, and what it will become."""
 
 SMALL = 4_000_000
 """Bytes of contacts below which a worker costs more than it saves (about 60,000 rows)."""
@@ -46,7 +46,7 @@ AT_ONCE = 2
 
 
 class Workers:
-    """Processes that plan chunks, at most two a worker ahead of whoever takes them."""
+    """Processes that plan pieces of a file, at most two a worker ahead of whoever takes them."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -61,22 +61,22 @@ class Workers:
             return None
         return cls(max(1, (os.cpu_count() or 1) - 1))
 
-    def map(self, chunks: Iterable[pd.DataFrame], job: Job) -> Iterator[pd.DataFrame]:
-        """The planned chunks, in order. Memory stays bounded: no chunk is read before there is room for it."""
-        packed = pickle.dumps(job, protocol=5)
+    def map(self, pieces: Iterable[Piece], work: Work) -> Iterator[Framed]:
+        """The planned pieces, in order. Memory stays bounded: none is read before there is room for it."""
+        packed = pickle.dumps(work, protocol=5)
         for worker in self._workers:
             worker.begin(packed)
-        ahead: deque[Future[pd.DataFrame]] = deque()
-        for chunk in chunks:
-            ahead.append(self._submit(chunk))
+        ahead: deque[Future[Framed]] = deque()
+        for piece in pieces:
+            ahead.append(self._submit(piece))
             if len(ahead) > AT_ONCE * self.count:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
 
-    def _submit(self, chunk: pd.DataFrame) -> Future[pd.DataFrame]:
-        planned: Future[pd.DataFrame] = Future()
-        self._tasks.put((chunk, planned))
+    def _submit(self, piece: Piece) -> Future[Framed]:
+        planned: Future[Framed] = Future()
+        self._tasks.put((piece, planned))
         if any(worker.died for worker in self._workers):
             _fail(self._tasks, _died())
         return planned
@@ -115,7 +115,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 class _Worker:
-    """One process, and the thread that brings it chunks and takes what became of them."""
+    """One process, and the thread that brings it pieces and takes what became of them."""
 
     def __init__(self, tasks: queue.SimpleQueue[Task | None]) -> None:
         context = get_context("spawn")
@@ -127,9 +127,9 @@ class _Worker:
         self.died = False
         self._thread: threading.Thread | None = None
 
-    def begin(self, job: bytes) -> None:
-        """Take chunks from now on."""
-        self._thread = threading.Thread(target=self._serve, args=(job,), daemon=True)
+    def begin(self, work: bytes) -> None:
+        """Take pieces from now on."""
+        self._thread = threading.Thread(target=self._serve, args=(work,), daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -140,10 +140,10 @@ class _Worker:
             self._thread.join(0.1)
         self._pipe.close()
 
-    def _serve(self, job: bytes) -> None:
-        given: deque[Future[pd.DataFrame]] = deque()
+    def _serve(self, work: bytes) -> None:
+        given: deque[Future[Framed]] = deque()
         try:
-            self._pipe.send_bytes(job)
+            self._pipe.send_bytes(work)
             while True:
                 task = self._next(wait=not given) if len(given) < AT_ONCE else None
                 if task is not None:
@@ -167,12 +167,12 @@ class _Worker:
         return None
 
 
-def _settle(planned: Future[pd.DataFrame], answer: tuple[pd.DataFrame | None, Exception | None]) -> None:
-    frame, error = answer
+def _settle(planned: Future[Framed], answer: tuple[Framed | None, Exception | None]) -> None:
+    framed, error = answer
     if error is not None:
         planned.set_exception(error)
-    elif frame is not None:
-        planned.set_result(frame)
+    elif framed is not None:
+        planned.set_result(framed)
 
 
 def _died() -> LedgerError:
@@ -180,7 +180,7 @@ def _died() -> LedgerError:
 
 
 def _fail(
-    tasks: queue.SimpleQueue[Task | None], error: Exception, given: Iterable[Future[pd.DataFrame]] = ()
+    tasks: queue.SimpleQueue[Task | None], error: Exception, given: Iterable[Future[Framed]] = ()
 ) -> None:
     """Nobody may wait for what nobody works on."""
     for planned in given:
@@ -193,41 +193,40 @@ def _fail(
 
 
 def _work(pipe: Connection) -> None:
-    """What a worker process does: first it is sent the job, then chunks; it ends when nobody is there any more."""
+    """What a worker process does: first it is sent the work, then pieces; it ends when nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import a2pcli.planning.stages  # noqa: F401 - while the parent is still opening files
+    import a2pcli.planning.work  # noqa: F401 - while the parent is still opening files
 
     gc.freeze()
     with suppress(EOFError, OSError):
-        job: Job = pickle.loads(pipe.recv_bytes())
-        chunks: queue.SimpleQueue[pd.DataFrame] = queue.SimpleQueue()
-        threading.Thread(target=_receive, args=(pipe, chunks), daemon=True).start()
-        _plan(pipe, job, chunks)
+        work: Work = pickle.loads(pipe.recv_bytes())
+        pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+        threading.Thread(target=_receive, args=(pipe, pieces), daemon=True).start()
+        _plan(pipe, work, pieces)
 
 
-def _receive(pipe: Connection, chunks: queue.SimpleQueue[pd.DataFrame]) -> None:
-    """Takes chunks in while others are worked on: the parent never waits to get rid of one."""
+def _receive(pipe: Connection, pieces: queue.SimpleQueue[Piece]) -> None:
+    """Takes pieces in while others are worked on: the parent never waits to get rid of one."""
     while True:
         try:
-            chunks.put(pipe.recv())
+            pieces.put(pipe.recv())
         except (EOFError, OSError):
             os._exit(1)  # the parent is gone, whatever is being worked on
 
 
-def _plan(pipe: Connection, job: Job, chunks: queue.SimpleQueue[pd.DataFrame]) -> None:
+def _plan(pipe: Connection, work: Work, pieces: queue.SimpleQueue[Piece]) -> None:
     from a2pcli.planning.job import Compiled
-    from a2pcli.planning.stages import run_stages
 
     compiled: Compiled | None = None
     while True:
-        chunk = chunks.get()
+        piece = pieces.get()
         try:
-            compiled = compiled or Compiled(job)
-            answer = pickle.dumps((run_stages(chunk, compiled), None), protocol=5)
+            compiled = compiled or Compiled(work.job)
+            answer = pickle.dumps((work.planned(piece, compiled), None), protocol=5)
         except Exception as error:
             answer = _packed(error)
         pipe.send_bytes(answer)
-        del chunk, answer
+        del piece, answer
 
 
 def _packed(error: Exception) -> bytes:

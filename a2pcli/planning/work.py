@@ -1,0 +1,23 @@
+"""What is done with a piece of the contacts file, in whichever process: rows are read, and pass the stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from a2pcli.contacts.rows import Piece
+from a2pcli.contacts.table import Framed, Framing
+from a2pcli.planning.job import Compiled, Job
+from a2pcli.planning.stages import run_stages
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How pieces become rows, and what to plan with them; can be sent to a process."""
+
+    framing: Framing
+    job: Job
+
+    def planned(self, piece: Piece, compiled: Compiled) -> Framed:
+        """The planned rows of a piece. ``compiled`` is the job, compiled in this process."""
+        framed = self.framing(piece)
+        return Framed([run_stages(frame, compiled) for frame in framed.frames], framed.blank)
