@@ -121,13 +121,17 @@ class Track:
     def _openings(self, day: int) -> list[Open]:
         """The openings that begin on a local day, in UTC seconds."""
         found = []
-        before, following = self._spans(day - 1), self._spans(day + 1)
+        around = [
+            (start + days * DAY, end + days * DAY)
+            for days in (-1, 0, 1)
+            for start, end in self._spans(day + days)
+        ]
         for start, end in self._spans(day):
-            # A span that goes on from the day before, or into the next, has no bound at midnight.
-            joined = start == 0 and any(last == DAY for _, last in before)
-            goes_on = end == DAY and any(first == 0 for first, _ in following)
-            opens = instant(self.zone, day, start, later=not joined)
-            closes = instant(self.zone, day, end, later=goes_on)
+            # Where another span reaches across a bound (24:00 is the next day's 00:00), it is none.
+            goes_on_before = any(first < start <= last for first, last in around)
+            goes_on_after = any(first <= end < last for first, last in around)
+            opens = instant(self.zone, day, start, later=not goes_on_before)
+            closes = instant(self.zone, day, end, later=goes_on_after)
             if opens < closes:
                 found.append((opens, closes))
         return found
