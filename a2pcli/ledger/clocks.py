@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, insert, literal_column, select, update
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each
-from a2pcli.ledger.records import Run
+from a2pcli.ledger.records import Run, Waiting
 from a2pcli.ledger.tables import clocks, messages
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
@@ -89,6 +89,27 @@ def of_run(connection: Connection, run: Run) -> dict[int, RunClock]:
     """The run's clocks by number; empty where nothing binds it to hours."""
     query = select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number).order_by(clocks.c.number)
     return {number: RunClock.from_json(spec) for number, spec in connection.execute(query)}
+
+
+_waiting = (
+    select(_c.due_at, _c.reason, _c.rule, _c.clock, func.count())
+    .where(_c.run == bindparam("run"), _c.due_at.is_not(None), IS_PLANNED, _c.reason.is_not(None))
+    .group_by(_c.due_at, _c.reason, _c.rule, _c.clock)
+)
+
+
+def waiting(connection: Connection, run: Run) -> list[Waiting]:
+    """What waits for its hours, the first to go first."""
+    known = of_run(connection, run)
+    found: dict[tuple[int, str], tuple[int, set[str], set[str]]] = {}
+    for until, reason, rule, clock, many in connection.execute(_waiting, {"run": run.number}):
+        before, zones, rules = found.get((until, reason), (0, set(), set()))
+        zones = zones.union(known[clock].clock.zones if clock in known else ())
+        found[until, reason] = (before + many, zones, rules.union([rule] if rule else []))
+    return [
+        Waiting(until, reason, many, tuple(sorted(zones)), tuple(sorted(rules)))
+        for (until, reason), (many, zones, rules) in sorted(found.items())
+    ]
 
 
 _hold = Hot(

@@ -1,118 +1,40 @@
-"""The part of the ledger's front that reports and explanations use, and the suppression list."""
+"""The part of the ledger's front that reports and explanations use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from a2pcli.ledger import counting, optouts, queries
+from a2pcli.ledger import clocks as run_clocks
+from a2pcli.ledger import counting, queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import (
     Event,
     HistoryEntry,
-    Imported,
     Run,
-    Suppression,
     Totals,
-    now_ms,
+    Waiting,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class ReadingPart(LedgerCore):
-    """Reading, and the suppression list; see ``store.Ledger``."""
+    """Reading; see ``store.Ledger``."""
 
     @speaks_plainly
-    def suppress(
-        self,
-        address: str,
-        *,
-        scope: str = optouts.EVERYTHING,
-        scope_value: str = "",
-        source: str,
-        reason: str | None = None,
-        now: int | None = None,
-    ) -> bool:
-        """Put an address (E.164) on the list; False where it is there already."""
-        added = self.suppress_all(
-            [address], scope=scope, scope_value=scope_value, source=source, reason=reason, now=now
-        )
-        return added.added == 1
-
-    @speaks_plainly
-    def suppress_all(
-        self,
-        addresses: Sequence[str] | Any,
-        *,
-        scope: str = optouts.EVERYTHING,
-        scope_value: str = "",
-        source: str,
-        reason: str | None = None,
-        now: int | None = None,
-    ) -> Imported:
-        """Put many addresses on the list, in one transaction: a list, or a PyArrow or pandas array."""
-        moment = now_ms() if now is None else now
-        with self.engine.begin() as connection:
-            return optouts.add(
-                connection,
-                addresses,
-                scope=scope,
-                scope_value=scope_value,
-                source=source,
-                reason=reason,
-                now=moment,
-            )
-
-    @speaks_plainly
-    def lift(
-        self,
-        address: str,
-        *,
-        scope: str | None = None,
-        scope_value: str = "",
-        by: str,
-        now: int | None = None,
-    ) -> int:
-        """End the address's suppressions, in one scope or all; gives how many there were."""
-        moment = now_ms() if now is None else now
-        with self.engine.begin() as connection:
-            return optouts.lift(connection, address, scope=scope, scope_value=scope_value, by=by, now=moment)
-
-    @speaks_plainly
-    def suppressions_of(self, address: str) -> list[Suppression]:
-        """All entries of one address, those lifted too, oldest first."""
+    def waiting(self, run: Run) -> list[Waiting]:
+        """What of the run waits for its hours, the first to go first."""
         with self._reading() as connection:
-            return optouts.of_address(connection, address)
-
-    def suppressions(
-        self, *, lifted: bool = False, newest: bool = False, chunk: int = 10_000
-    ) -> Iterator[Suppression]:
-        """The list in the order it was made, or from its ``newest`` entry back; ``lifted`` ones only if asked."""
-        after: int | None = None
-        while True:
-            with plainly(self.url), self._reading() as connection:
-                found, after = optouts.page(connection, after, chunk, lifted=lifted, newest=newest)
-            yield from found
-            if len(found) < chunk:
-                return
+            return run_clocks.waiting(connection, run)
 
     @speaks_plainly
-    def suppression_count(self) -> int:
-        """Entries that hold now."""
+    def clocks(self, run: Run) -> dict[int, run_clocks.RunClock]:
+        """The run's clocks by number (``messages.clock``)."""
         with self._reading() as connection:
-            return optouts.count(connection)
-
-    @speaks_plainly
-    def suppressed_addresses(self, sender: str | None = None) -> pa.StringArray:
-        """The addresses that messages from ``sender`` must not go to, sorted, as a PyArrow string array."""
-        with self._reading() as connection:
-            return optouts.addresses_for(connection, sender)
+            return run_clocks.of_run(connection, run)
 
     @speaks_plainly
     def totals(self, run: Run) -> Totals:

@@ -127,6 +127,7 @@ class AcceptedRows:
     repeats. ``person`` is the person within the occasion: the number's digits, or a 63-bit hash with
     ``once_per``. ``cost`` is in 1e-9 currency units. ``due_at`` is None for rows that may leave at once.
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
+    ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
     """
 
     row: ColumnOf
@@ -143,6 +144,7 @@ class AcceptedRows:
     variant: ColumnOf = None
     due_at: ColumnOf = None
     consent_until: ColumnOf = None
+    consent: ColumnOf = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,21 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Planned messages that wait for the same moment (UTC milliseconds) for the same reason.
+
+    ``zones`` are the time zones in which they are read, ``rules`` what holds them. ``until`` is ``clocks.FAR``
+    where only a person can help (an unknown time zone).
+    """
+
+    until: int
+    reason: str
+    messages: int
+    zones: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """A row of the suppression list. It holds until it is lifted, or until ``until_at`` (UTC milliseconds)."""
 
@@ -287,10 +304,17 @@ class Totals:
     def by_reason(self) -> dict[str, int]:
         """Rows that got nothing, by reason code, whatever their state."""
         together: dict[str, int] = {}
-        for counts in self.reasons.values():
+        for state, counts in self.reasons.items():
+            if state == State.PLANNED:
+                continue
             for reason, count in counts.items():
                 together[reason] = together.get(reason, 0) + count
         return together
+
+    @property
+    def held(self) -> dict[str, int]:
+        """Planned messages that wait for their hours, by reason code; they are among the planned."""
+        return dict(self.reasons.get(State.PLANNED, {}))
 
     @property
     def by_country(self) -> dict[str, dict[str, int]]:

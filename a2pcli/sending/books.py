@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from a2pcli.ledger.records import Exchange, Run, Settled, sender_scope
+from a2pcli.ledger.records import Exchange, Run, Settled, Waiting, sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending.tally import Tally
@@ -106,6 +106,10 @@ class Books:
     async def expire(self) -> int:
         """What is planned expires; how many."""
         return await self._on_thread(lambda: self._ledger.expire(self._run, self._clock()))
+
+    async def waiting(self) -> list[Waiting]:
+        """What waits for its hours, and until when."""
+        return await self._on_thread(lambda: self._ledger.waiting(self._run))
 
     async def reload(self) -> Run:
         """The run as it is now."""

@@ -53,6 +53,8 @@ class RunDesk:
         self.ended_at = 0.0
         self.last_failure: Outcome | None = None
         self.defect: BaseException | None = None
+        self.is_late = False
+        """Whether a message that was claimed in time came to leave too late."""
 
     def may_leave(self, claimed: Claimed) -> bool:
         """Hour and budget, looked at for every message as it leaves. False: not now, or never."""
@@ -60,6 +62,10 @@ class RunDesk:
             return False
         if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
             self.end(Ended.EXPIRED, why.expired())
+            return False
+        if claimed.until is not None and self._clock() >= claimed.until:
+            self.is_late = True
+            self._wake()
             return False
         currency = claimed.currency
         limit = self._options.max_cost.get(currency) if currency else None

@@ -13,9 +13,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, Problem
 from a2pcli.gateways.base import Gateway
+from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, now_ms
 from a2pcli.ledger.store import Ledger
@@ -39,6 +41,9 @@ LINGER = 0.02
 
 TICK = 0.1
 """Seconds after which the loop looks round even if nothing happened."""
+
+LOOK_AGAIN = 60.0
+"""Seconds after which a sender that waits looks whether somebody ended the run meanwhile."""
 
 SHOW_EVERY = 0.2
 """Seconds between two calls of ``on_progress``."""
@@ -112,6 +117,7 @@ class _Sending:
         )
         self._desk.take_back = self._flow.take_back
         self._desk.group = max(1, submits * self._flow.batch // 2)
+        self._next_due = 0  # UTC ms at which the first of the rows that wait may go
         self._claim_from = 0  # UTC ms before which asking for more is pointless
         self._is_empty = False  # the ledger had no more to claim, and nothing went back since
         self._writing: asyncio.Future[Exchange] | None = None
@@ -122,8 +128,13 @@ class _Sending:
         """Everything, in order."""
         if self._is_expired():
             return await self._result(Ended.EXPIRED, why.expired())
-        if self._run.not_before is not None and self._clock() < self._run.not_before:
-            return await self._result(Ended.WAITING, why.waits_until(self._run.not_before))
+        if self._too_early:
+            if not self._options.wait:
+                return await self._result(Ended.WAITING, why.waits_until(self._run.not_before or 0))
+            with self._stop.heard_by(self._wake_from_anywhere):
+                await self._wait_for_start()
+            if self._too_early:
+                return await self._result(Ended.INTERRUPTED, why.interrupted(hard=False))
         unusable: GatewayUnusable | None = None
         try:
             await self._gateway.open()
@@ -143,6 +154,17 @@ class _Sending:
             with suppress(Exception):
                 await self._gateway.close()
         return await self._result(self._desk.ended or Ended.FINISHED, self._desk.reason)
+
+    @property
+    def _too_early(self) -> bool:
+        return self._run.not_before is not None and self._clock() < self._run.not_before
+
+    async def _wait_for_start(self) -> None:
+        self._desk.tally = await self._books.totals(self._desk.tally)
+        self._next_due = self._run.not_before or 0
+        while self._too_early and not self._stop.draining:
+            self._show()
+            await self._sleep(TICK)
 
     # -- going round ------------------------------------------------------------------------------------
 
@@ -171,6 +193,9 @@ class _Sending:
         if desk.ended is not None:
             flow.closed = True
             self._drop_what_takes_too_long(now)
+        if desk.is_late:
+            desk.is_late = False
+            desk.round.release += flow.take_back_late(self._clock())
         if desk.ended is not None or self._breaker.open or self._pace.held(now) > HORIZON:
             desk.round.release += flow.take_back()
         if now - self._looked_after >= TICK:
@@ -225,12 +250,15 @@ class _Sending:
             desk.round = round.then(desk.round)
             raise
         if round.gives_back or round.refuse:
-            self._is_empty, self._claim_from = False, 0
+            self._is_empty, self._claim_from, self._next_due = False, 0, 0
         if len(exchange.claimed) < want:
-            self._is_empty = exchange.next_due is None
+            self._is_empty = exchange.next_due is None and not exchange.more
             # Rows that are due and yet not given (another holds them) are not asked for without a pause.
             soon = self._clock() + int(TICK * 1000) if not exchange.claimed else 0
-            self._claim_from = max(exchange.next_due or 0, soon)
+            self._next_due = exchange.next_due or 0
+            # Now and then the ledger is asked whether the run is still to be sent.
+            patience = self._clock() + int(LOOK_AGAIN * 1000)
+            self._claim_from = 0 if exchange.more else max(min(self._next_due, patience), soon)
         desk.tally.took(exchange, sum(one.state is State.PLANNED for one in round.settled))
         self._let_go(exchange.claimed)
 
@@ -274,8 +302,10 @@ class _Sending:
             return True
         if not self._is_empty:
             patience = 1000 * (self._options.longest_hold + self._options.backoff_max)
-            if self._claim_from - self._clock() > patience:
-                self._desk.end(Ended.WAITING, why.waits_until(self._claim_from))
+            if self._next_due - self._clock() > patience and not (
+                self._options.wait and self._next_due < FAR
+            ):
+                self._desk.end(Ended.WAITING, why.waits(await self._books.waiting(), self._next_due))
             return self._desk.ended is not None
         state = (await self._books.reload()).state
         if state != RunState.SENDING:
@@ -341,6 +371,8 @@ class _Sending:
             state = "gateway-down"
         elif self._pace.held(self._time()) > HORIZON:
             state = "holding"
+        elif self._waits:
+            state = "waiting"
         try:
             self._on_progress(self._progress(state))
         except Exception as error:
@@ -351,4 +383,11 @@ class _Sending:
         rate = self._options.rate
         pace = rate.per_second if rate is not None and rate.unit == "messages" else None
         here = self._flow.flying + self._flow.ready
-        return self._desk.tally.progress(state, self._time(), here, self._flow.flying, pace)
+        progress = self._desk.tally.progress(state, self._time(), here, self._flow.flying, pace)
+        return replace(progress, waits_until=self._next_due) if state == "waiting" else progress
+
+    @property
+    def _waits(self) -> bool:
+        """Whether everything that is left waits for an hour that has not come."""
+        idle = not (self._flow.flying or self._flow.ready)
+        return idle and self._next_due > self._clock() + int(LOOK_AGAIN * 1000)

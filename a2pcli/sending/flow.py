@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -97,10 +97,16 @@ class Flow:
 
     def take_back(self, country: str | None = None) -> list[int]:
         """Ids of the messages (of a country) that have not left; they leave no more."""
-        back = [one for one in self._ready if country is None or one.message.country == country]
-        kept = [] if country is None else [one for one in self._ready if one.message.country != country]
-        self._ready = deque(kept)
-        return [one.message.id for one in back]
+        return self._take_back(lambda one: country is None or one.message.country == country)
+
+    def take_back_late(self, now: int) -> list[int]:
+        """Ids of the messages that have not left while they might (UTC milliseconds); they leave no more."""
+        return self._take_back(lambda one: one.until is not None and now >= one.until)
+
+    def _take_back(self, which: Callable[[Claimed], bool]) -> list[int]:
+        back = [one.message.id for one in self._ready if which(one)]
+        self._ready = deque(one for one in self._ready if not which(one))
+        return back
 
     def pump(self) -> None:
         """Start whatever may start. Called whenever something changed that could allow more."""

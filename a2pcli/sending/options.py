@@ -45,6 +45,8 @@ class SendOptions:
     """A gateway that asks for a longer wait than this pauses the run."""
     submit_deadline: float = 120.0
     """A submit that takes longer is abandoned; its messages are unknown."""
+    wait: bool = False
+    """Stay while messages wait for their hours, and send as these come; else say what waits, and end."""
     drain_deadline: float = 35.0
     """How long a stop waits for what is in flight."""
 
@@ -53,7 +55,7 @@ class Ended(StrEnum):
     """How ``send_run`` ended."""
 
     FINISHED = "finished"
-    WAITING = "waiting"  # not_before has not come
+    WAITING = "waiting"  # not_before has not come, or what is left waits for its hours
     PAUSED = "paused"  # the gateway cannot be used now
     OVER_BUDGET = "over-budget"
     INTERRUPTED = "interrupted"
@@ -64,9 +66,10 @@ class Ended(StrEnum):
 class Progress:
     """Where the run is, over all its sessions. ``rate`` is messages a second, ``eta`` seconds or None.
 
-    ``state`` is sending, holding (the gateway asked to wait), gateway-down (waiting for it to come back),
-    stopping, or in the end a word of ``Ended``. ``skipped`` were opted out since the plan or refused by country,
-    seen by this sender. ``errors_by_code`` counts tries, not messages: of this sender, by the provider's code.
+    ``state`` is sending, holding (the gateway asked to wait), gateway-down (waiting for it to come back), waiting
+    (for people's hours; the first come at ``waits_until``, UTC milliseconds), stopping, or in the end a word of
+    ``Ended``. ``skipped`` were opted out or capped since the plan, refused by country or have expired, seen by
+    this sender. ``errors_by_code`` counts tries, not messages: of this sender, by the provider's code.
     """
 
     state: str
@@ -82,6 +85,7 @@ class Progress:
     eta: float | None
     spend: Mapping[str, int]
     errors_by_code: Mapping[str, int]
+    waits_until: int | None = None
 
     @property
     def total(self) -> int:

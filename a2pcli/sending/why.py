@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from a2pcli.errors import Problem
-from a2pcli.ledger.records import MONEY_UNITS
+from a2pcli.ledger.records import MONEY_UNITS, Waiting
 from a2pcli.messages import Cause, Outcome
+from a2pcli.reasons import Reason
 
 CHANGED_ELSEWHERE = "changed-elsewhere"
 
@@ -36,8 +37,36 @@ def changed_elsewhere(run: str, state: str) -> Problem:
 
 def waits_until(moment: int) -> Problem:
     """Nothing may leave before a moment (UTC milliseconds)."""
-    when = datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Problem(f"waits until {when}", hint="run the same command again then", code="waiting")
+    return Problem(f"waits until {_utc(moment)}", hint="run the same command again then", code="waiting")
+
+
+def waits(waiting: Sequence[Waiting], next_due: int) -> Problem:
+    """What is left waits for its hours, or for somebody to say where it is."""
+    hours = sum(one.messages for one in waiting if one.reason != Reason.UNKNOWN_ZONE)
+    lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
+    pieces, hints = [], []
+    if hours:
+        first = min(one.until for one in waiting if one.reason != Reason.UNKNOWN_ZONE)
+        pieces.append(
+            f"{_many(hours, 'waits', 'wait')} for the person's hours, the first until {_utc(first)}"
+        )
+        hints.append("run the same command again then, or send with --wait")
+    if lost:
+        pieces.append(f"{_many(lost, 'is', 'are')} held because the time zone is not known")
+        hints.append(
+            "for those without a time zone, give a timezone column or schedule.unknown_zone and plan again"
+        )
+    if not pieces:
+        return waits_until(next_due)
+    return Problem("; ".join(pieces), hint="; ".join(hints), code="waiting")
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"1 message {one}" if count == 1 else f"{count:,} messages {more}"
+
+
+def _utc(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def expired() -> Problem:
