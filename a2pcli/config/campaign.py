@@ -215,6 +215,11 @@ class Campaign(Strict):
         description="What people sign up for and leave, e.g. `news`; opt-outs and consents may be for it alone;"
         " else the settings'",
     )
+    consent: Literal["required", "assumed"] | None = Field(
+        None,
+        description="`required`: only people whose consent is proven, by a record in the ledger or the contacts file"
+        " (when and how); else the settings'",
+    )
     where: Template | None = Field(
         None, description="A Jinja expression; only rows for which it is true are messaged"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -57,6 +57,16 @@ class Settings(Strict):
     )
     programme: Text | None = Field(
         None, description="The programme of campaigns that name none: what people sign up for and leave"
+    )
+    consent: Literal["required", "assumed"] = Field(
+        "assumed",
+        description="Whether marketing campaigns that do not say so need proof of consent for each person",
+    )
+    optout_list_days: int = Field(
+        31,
+        ge=1,
+        le=3650,
+        description="A plan warns where an imported do-not-contact list is older than so many days",
     )
     rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
     smart: YesNo = Field(True, description="Replace typographic characters where that saves UCS-2")

@@ -24,20 +24,19 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
-    or_,
     select,
     update,
 )
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from a2pcli.ledger import caps, clocks
+from a2pcli.ledger import caps, clocks, refusals
 from a2pcli.ledger.hot import Hot
-from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds
+from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, note_each, settle
 from a2pcli.ledger.plans import UNCOUNTED, changed, end_id, first_id, of_run
-from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, Settled, sender_scope
-from a2pcli.ledger.tables import ROWS_PER_RUN, is_claimed, messages, runs, suppressions
+from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, Settled
+from a2pcli.ledger.tables import ROWS_PER_RUN, is_claimed, messages, runs
 from a2pcli.messages import Message, State
 from a2pcli.reasons import Reason
 
@@ -53,18 +52,12 @@ _reached = exists(
         _other.c.occasion == _c.occasion, _other.c.person == _c.person, is_claimed(_other.c.claimed_at)
     )
 )
-_opted_out = exists(
-    select(literal_column("1")).where(
-        suppressions.c.address == _c.address,
-        suppressions.c.lifted_at.is_(None),
-        or_(
-            suppressions.c.scope == EVERYTHING,
-            and_(suppressions.c.scope == SENDER, suppressions.c.scope_value == bindparam("sender")),
-        ),
-    )
-)
 _why_not = case(
-    (and_(bindparam("binds", type_=Boolean), _opted_out), literal_column(f"'{Reason.OPTED_OUT}'")),
+    (and_(bindparam("binds", type_=Boolean), refusals.opted_out), literal_column(f"'{Reason.OPTED_OUT}'")),
+    (
+        and_(bindparam("consent_binds", type_=Boolean), refusals.no_consent),
+        literal_column(f"'{Reason.NO_CONSENT}'"),
+    ),
     (_reached, literal_column(f"'{Reason.ALREADY_SENT}'")),
 ).label("why_not")
 
@@ -227,6 +220,7 @@ class _Claim:
         self.caps = progress.caps
         self.gate = clocks.Gate(run, progress.clocks, now)
         self.is_gated = bool(progress.clocks)
+        self.refusals = refusals.parameters(run)
         self.claimed: list[Claimed] = []
         self.skipped = 0
         self.unseen = False
@@ -251,7 +245,7 @@ class _Claim:
             "end": end_id(run),
             "want": self.room,
             **chosen,
-            "sender": sender_scope(run.sender, run.gateway),
+            **self.refusals,
             "binds": binds(run.purpose),
         }
         return self.connection.execute(query, parameters).all()
@@ -313,7 +307,9 @@ class _Claim:
         """Claim those of the candidates that may go; skip the others with their reason."""
         good: Sequence[Any] = [row for row in rows if row[WHY_NOT] is None]
         if len(good) < len(rows):
-            self._skip([(row[ID], row[WHY_NOT], None, None) for row in rows if row[WHY_NOT] is not None])
+            why = ((row[ID], row[WHY_NOT]) for row in rows if row[WHY_NOT] is not None)
+            details, rules = refusals.DETAILS, refusals.RULES
+            self._skip([(id, reason, details.get(reason), rules.get(reason)) for id, reason in why])
         if self.caps and good:
             good = self._under_caps(good)
         if not good:

@@ -1,29 +1,41 @@
-"""The suppression list: who is not to be messaged, since when, why, and who said so.
+"""The suppression list: who is not to be messaged, by what, since when, until when, why, and who said so.
 
-A lifted suppression keeps its row, so the list is its own history.
+An entry is for everything, or for one programme, sender or channel. It ends when it is lifted or when its date
+passes; its row stays, so the list is its own history. Within one scope the entry that lasts longest counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, case, func, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import InvalidInput, Problem
-from a2pcli.ledger.bulk import insert_columns, read_rows
-from a2pcli.ledger.records import Imported, Suppression
+from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
+from a2pcli.ledger.erased import MARK
+from a2pcli.ledger.records import Imported, Run, Suppression, sender_scope
 from a2pcli.ledger.tables import suppressions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 EVERYTHING = "everything"
+PROGRAMME = "programme"
 SENDER = "sender"
-SCOPES = (EVERYTHING, SENDER)
+CHANNEL = "channel"
+SCOPES = (EVERYTHING, PROGRAMME, SENDER, CHANNEL)
+
+ITS_DATE = "its date passed"
+"""What stands in ``lifted_by`` of an entry that a new one followed after its date."""
+LONGER = "a longer entry took its place"
+"""What stands in ``lifted_by`` of an entry that a longer one replaced."""
+
+FEW = 500
+"""So many addresses are looked up one by one; for more it is quicker to look through the whole list once."""
 
 _c = suppressions.c
 
@@ -36,21 +48,34 @@ def binds(purpose: str | None) -> bool:
 def check_scope(scope: str, scope_value: str) -> None:
     """Refuse a scope that would silently suppress nobody, or everybody."""
     if scope not in SCOPES:
-        raise InvalidInput(Problem(f"unknown scope '{scope}'", hint="everything or sender", code="scope"))
-    if (scope == SENDER) != bool(scope_value):
-        text = (
-            "the scope 'sender' needs the sender" if scope == SENDER else "only the scope 'sender' takes one"
-        )
-        raise InvalidInput(Problem(text, code="scope"))
+        hint = "everything, programme, sender or channel"
+        raise InvalidInput(Problem(f"unknown scope '{scope}'", hint=hint, code="scope"))
+    if scope == EVERYTHING and scope_value:
+        raise InvalidInput(Problem("the scope 'everything' takes no name", code="scope"))
+    if scope != EVERYTHING and not scope_value:
+        raise InvalidInput(Problem(f"the scope '{scope}' needs the name of the {scope}", code="scope"))
 
 
-def _active(address: str, scope: str, scope_value: str) -> Any:
-    return and_(
-        _c.address == address,
-        _c.scope == scope,
-        _c.scope_value == scope_value,
-        _c.lifted_at.is_(None),
-    )
+def concerns(entry: Suppression, run: Run, sender: str | None = None) -> bool:
+    """Whether an entry is about messages of this run; ``sender`` is the row's own, where it has one."""
+    if entry.scope == SENDER:
+        return entry.scope_value == sender_scope(sender or run.sender, run.gateway)
+    values = {EVERYTHING: "", PROGRAMME: run.programme or None, CHANNEL: run.channel}
+    return entry.scope in values and entry.scope_value == values[entry.scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where entries come from: in words, why, and for a list its name and the moment it is of."""
+
+    source: str
+    reason: str | None = None
+    list_name: str | None = None
+    as_of: int | None = None
+
+
+def _unlifted(scope: str, scope_value: str) -> Any:
+    return and_(_c.scope == scope, _c.scope_value == scope_value, _c.lifted_at.is_(None))
 
 
 def add(
@@ -59,68 +84,124 @@ def add(
     *,
     scope: str,
     scope_value: str,
-    source: str,
-    reason: str | None,
+    origin: Origin,
+    until_at: int | None,
     now: int,
 ) -> Imported:
-    """Add addresses; those already on the list keep their first entry. A million in seconds."""
+    """Add addresses; where an entry of the scope lasts as long, it stays and nothing is added. A million in seconds."""
     check_scope(scope, scope_value)
+    if until_at is not None and until_at <= now:
+        raise InvalidInput(Problem("the suppression would end before it begins", code="until"))
+    listed = as_list(addresses)
+    _give_way(connection, listed, _unlifted(scope, scope_value), until_at, now)
     columns = {
-        "address": addresses,
+        "address": listed,
         "scope": scope,
         "scope_value": scope_value,
-        "source": source,
-        "reason": reason,
+        "source": origin.source,
+        "reason": origin.reason,
         "added_at": now,
+        "until_at": until_at,
+        "list_name": origin.list_name,
+        "as_of": origin.as_of,
     }
     added = insert_columns(connection, suppressions, columns, ignore_conflicts=True)
-    return Imported(added=added, already=len(addresses) - added)
+    return Imported(added=added, already=len(listed) - added)
+
+
+def _give_way(
+    connection: Connection, addresses: list[str], active: Any, until_at: int | None, now: int
+) -> None:
+    """End the entries whose date has passed, and those that end before the new ones would."""
+    shorter: Any = _c.until_at.is_not(None)
+    if until_at is not None:
+        shorter = and_(shorter, or_(_c.until_at <= now, _c.until_at < until_at))
+    if len(addresses) <= FEW:
+        _end(connection, and_(_c.address.in_(addresses), active, shorter), now)
+    else:
+        wanted = set(addresses)
+        query = select(_c.number, _c.address).where(active, shorter)
+        numbers = [number for number, address in read_rows(connection, query) if address in wanted]
+        for start in range(0, len(numbers), FEW):
+            _end(connection, _c.number.in_(numbers[start : start + FEW]), now)
+
+
+def _end(connection: Connection, chosen: Any, now: int) -> None:
+    passed = _c.until_at <= now
+    connection.execute(
+        update(suppressions)
+        .where(chosen)
+        .values(
+            lifted_at=case((passed, _c.until_at), else_=literal(now)),
+            lifted_by=case((passed, literal(ITS_DATE)), else_=literal(LONGER)),
+        )
+    )
 
 
 def lift(
     connection: Connection, address: str, *, scope: str | None, scope_value: str, by: str, now: int
 ) -> int:
-    """End the suppressions of an address (in ``scope``, or all); gives how many there were."""
+    """End the suppressions of an address (in ``scope``, or all); gives how many of them held."""
     chosen = and_(_c.address == address, _c.lifted_at.is_(None))
     if scope is not None:
         check_scope(scope, scope_value)
-        chosen = _active(address, scope, scope_value)
+        chosen = and_(chosen, _c.scope == scope, _c.scope_value == scope_value)
+    _end(connection, and_(chosen, _c.until_at <= now), now)
     return connection.execute(update(suppressions).where(chosen).values(lifted_at=now, lifted_by=by)).rowcount
 
 
 def of_address(connection: Connection, address: str) -> list[Suppression]:
     """All entries of one address, those lifted too, oldest first."""
-    query = _entries().where(_c.address == address).order_by(_c.number)
+    query = select(*_fields()).where(_c.address == address).order_by(_c.number)
     return [Suppression(*row) for row in connection.execute(query)]
 
 
 def page(
-    connection: Connection, after: int | None, size: int, *, lifted: bool, newest: bool
+    connection: Connection, after: int | None, size: int, *, lifted: bool, newest: bool, now: int
 ) -> tuple[list[Suppression], int | None]:
     """The next entries in the order they were added, or from the newest back, and the number to go on after."""
-    query = select(_c.number, *(_c[field.name] for field in fields(Suppression)))
+    query = select(_c.number, *_fields())
     if after is not None:
         query = query.where(_c.number < after if newest else _c.number > after)
     if not lifted:
-        query = query.where(_c.lifted_at.is_(None))
+        query = query.where(_holding(now))
     rows = connection.execute(query.order_by(_c.number.desc() if newest else _c.number).limit(size)).all()
     return [Suppression(*row[1:]) for row in rows], (rows[-1].number if rows else after)
 
 
-def _entries() -> Any:
-    return select(*(_c[field.name] for field in fields(Suppression)))
+def _fields() -> list[Any]:
+    return [_c[field.name] for field in fields(Suppression)]
 
 
-def count(connection: Connection) -> int:
+def _holding(now: int) -> Any:
+    return and_(_c.lifted_at.is_(None), or_(_c.until_at.is_(None), _c.until_at > now))
+
+
+def count(connection: Connection, now: int) -> int:
     """Entries that hold now."""
-    query = select(func.count()).select_from(suppressions).where(_c.lifted_at.is_(None))
+    query = select(func.count()).select_from(suppressions).where(_holding(now))
     return int(connection.execute(query).scalar_one())
 
 
-def addresses_for(connection: Connection, sender: str | None) -> pa.StringArray:
-    """The suppressed addresses for messages from ``sender``, sorted, each once, as a PyArrow array."""
+def addresses_in(connection: Connection, scope: str, scope_value: str, now: int) -> pa.StringArray:
+    """The addresses suppressed in this very scope, as a PyArrow array, in no order; not the erased (see ``erased``)."""
     import pyarrow as pa
 
-    scope = or_(_c.scope == EVERYTHING, and_(_c.scope == SENDER, _c.scope_value == (sender or "")))
-    query = select(_c.address).where(_c.lifted_at.is_(None), scope).distinct().order_by(_c.address)
+    # Read in the table's own order: by the index every address costs a look at another page of the file.
+    query = select(_c.address).where(
+        _holding(now), _c.scope == scope, _c.scope_value == scope_value, _plain_address()
+    )
     return pa.array(chain.from_iterable(read_rows(connection, query)), pa.string())
+
+
+def sender_addresses(connection: Connection, now: int) -> dict[str, list[str]]:
+    """The addresses suppressed for one sender alone, by sender."""
+    found: dict[str, list[str]] = {}
+    query = select(_c.scope_value, _c.address).where(_holding(now), _c.scope == SENDER, _plain_address())
+    for sender, address in read_rows(connection, query):
+        found.setdefault(sender, []).append(address)
+    return found
+
+
+def _plain_address() -> Any:
+    return or_(_c.address < MARK, _c.address >= chr(ord(MARK) + 1))

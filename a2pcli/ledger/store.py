@@ -12,6 +12,7 @@ from sqlalchemy import insert
 
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import claims, outcomes, plans, queries
+from a2pcli.ledger.consent_part import ConsentPart
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
 from a2pcli.ledger.protecting_part import ProtectingPart
@@ -24,6 +25,7 @@ from a2pcli.ledger.records import (
     Settled,
     now_ms,
 )
+from a2pcli.ledger.suppression_part import SuppressionPart
 from a2pcli.ledger.tables import events
 from a2pcli.messages import Outcome, State
 from a2pcli.reasons import Reason
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     pass
 
 
-class Ledger(PlanningPart, ReadingPart, ProtectingPart):
+class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, ProtectingPart):
     """An open ledger. Safe to use from several threads; one sender a run (``lock.sender_lock``)."""
 
     @speaks_plainly

@@ -113,6 +113,8 @@ messages = Table(
     Column("rule", Text),
     # When the consent that allows the message ends; null where it has no end, or none was asked for.
     Column("consent_until", BigInteger),
+    # What the contacts file said of that consent: when, how, which wording. Null where a record of ours allows it.
+    Column("consent", Text),
     CheckConstraint(
         "(claimed_at IS NOT NULL) = (" + " OR ".join(f"state = '{state}'" for state in CLAIMED_STATES) + ")",
         name="messages_claimed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,10 @@ from a2pcli.content.templates import (
     compile_template,
 )
 from a2pcli.planning.frames import Keys
+
+
+CONSENT_COLUMNS = ("consent", "consent_at", "consent_source", "consent_wording", "consent_expires")
+"""Columns of a contacts file that speak of consent, by their canonical names."""
 
 
 def no_keys() -> Keys:
@@ -43,10 +48,37 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """People (sorted keys, each once) with a moment for each (UTC milliseconds)."""
+
+    keys: Keys = field(default_factory=no_keys)
+    at: Keys = field(default_factory=no_keys)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentAsked:
+    """What a campaign asks of consent. ``required``: it must be proven; else only a clear no keeps people out.
+
+    ``now`` is the moment it is asked at (UTC milliseconds).
+    """
+
+    required: bool
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class People:
-    """Sets of people (sorted keys, see ``people``) who stay out, each for its reason."""
+    """Sets of people (sorted keys, see ``people``) who stay out, each for its reason.
+
+    ``suppressed`` opted out of everything, ``suppressed_in`` of a programme or channel (in words, with the people),
+    ``suppressed_for`` of one sender. ``consented`` are in by a record of the ledger, ``withdrawn`` took theirs back.
+    """
 
     suppressed: Keys = field(default_factory=no_keys)
+    suppressed_in: tuple[tuple[str, Keys], ...] = ()
+    suppressed_for: Mapping[str, Keys] = field(default_factory=dict)
+    consented: Timed = field(default_factory=Timed)
+    withdrawn: Timed = field(default_factory=Timed)
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
@@ -78,6 +110,7 @@ class Job:
     people: People
     limit: int | None = None
     programme: str = ""
+    consent: ConsentAsked | None = None
 
 
 class Compiled:
@@ -104,8 +137,11 @@ class Compiled:
     @property
     def columns(self) -> frozenset[str]:
         """The contact columns that have to be read."""
-        needed = {self.job.address}
+        job = self.job
+        needed = {job.address}
         for template in (*self.messages, self.once_per, self.where):
             if template is not None:
                 needed |= template.columns
+        if job.consent is not None:
+            needed |= {*CONSENT_COLUMNS} & {*job.known}
         return frozenset(needed)

@@ -109,6 +109,9 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
     sending: dict[str, Any] = {"media": list(campaign.media)}
     if rate is not None:
         sending["rate"] = {"per_second": rate.per_second, "unit": rate.unit}
+    if prepared.job.consent is not None:
+        asked = prepared.job.consent
+        sending["consent"] = {"required": asked.required, "as_of": asked.now}
     if budget := budget or campaign.limits.cost:
         amount, currency = parse_budget(budget)
         sending["max_cost"] = {currency: int(amount * MONEY_UNITS)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
 from a2pcli.errors import A2PError, InvalidInput, Problem
-from a2pcli.ledger.optouts import binds
-from a2pcli.ledger.records import sender_scope
+from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
+from a2pcli.planning.consent import asked_of, consent_sets
 from a2pcli.planning.frames import Keys, arrow
-from a2pcli.planning.job import Arm, Compiled, Job, People, Source
+from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source
+from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import number_keys
 
 
@@ -31,6 +32,7 @@ class Choices:
     today: date
     limit: int | None = None
     occurrence: str | None = None
+    now: int = field(default_factory=now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     occurrence = choices.occurrence or occurrence_of(campaign, choices.today)
     occasion = ledger.occasion(campaign.name, occurrence)
     policy = phone_policy(loaded, settings)
-    people = _people(loaded, settings, ledger, occasion, policy, problems)
+    consent = asked_of(campaign.purpose, campaign.consent, settings.settings.consent, choices.now)
+    people = _people(loaded, settings, ledger, occasion, policy, consent, choices.now, problems)
     job = Job(
         campaign=campaign.name,
         folder=loaded.folder,
@@ -78,6 +81,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         people=people,
         limit=choices.limit,
         programme=programme_of(loaded, settings),
+        consent=consent,
     )
     compiled = _compile(job, problems) if table else None
     if problems or table is None or compiled is None:
@@ -164,6 +168,8 @@ def _people(
     ledger: Ledger,
     occasion: int,
     policy: PhonePolicy,
+    consent: ConsentAsked | None,
+    now: int,
     problems: list[Problem],
 ) -> People:
     exclude = loaded.campaign.exclude
@@ -173,13 +179,19 @@ def _people(
             excluded_list = _listed(loaded.folder, exclude.file, policy)
         except A2PError as error:
             problems += error.problems
-    scope = sender_scope(loaded.campaign.own_sender, gateway_name(loaded, settings))
-    nobody = np.empty(0, dtype=np.int64)
-    purpose = loaded.campaign.purpose
+    programme, channel = programme_of(loaded, settings), loaded.campaign.channel
+    suppressed, suppressed_in, suppressed_for = suppressed_sets(
+        ledger, purpose=loaded.campaign.purpose, programme=programme, channel=channel, now=now
+    )
+    consented, withdrawn = consent_sets(ledger, consent, programme, channel)
     return People(
-        suppressed=_keys(ledger.suppressed_addresses(sender=scope)) if binds(purpose) else nobody,
+        suppressed=suppressed,
+        suppressed_in=suppressed_in,
+        suppressed_for=suppressed_for,
+        consented=consented,
+        withdrawn=withdrawn,
         excluded_list=excluded_list,
-        excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else nobody,
+        excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, dtype=np.int64),
         reached=ledger.reached(occasion),
     )
 

@@ -19,8 +19,10 @@ from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import smart_column
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.planning.assignment import arms, shares
+from a2pcli.planning.consent import consented
 from a2pcli.planning.frames import Mask, alive, among, arrow, drop, mask_of, put, spread
 from a2pcli.planning.job import Compiled
+from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
 from a2pcli.reasons import Reason
 
@@ -41,12 +43,6 @@ def numbers(frame: pd.DataFrame, job: Compiled) -> None:
     else:
         merge_reasons(frame, arrow(found, "@reason"), arrow(found, "@detail"))
     put(frame, "@person", pa.array(number_keys(arrow(frame, "@number"))))
-
-
-def suppressed(frame: pd.DataFrame, job: Compiled) -> None:
-    """Nobody who said no."""
-    people = arrow(frame, "@person").to_numpy()
-    drop(frame, among(people, job.job.people.suppressed), Reason.OPTED_OUT)
 
 
 def excluded(frame: pd.DataFrame, job: Compiled) -> None:
@@ -165,8 +161,10 @@ def already_sent(frame: pd.DataFrame, job: Compiled) -> None:
 STAGES: tuple[Stage, ...] = (
     numbers,
     suppressed,
+    suppressed_by_sender,
     excluded,
     filtered,
+    consented,
     held_out,
     distinguished,
     already_sent,
@@ -178,7 +176,7 @@ STAGES: tuple[Stage, ...] = (
 RESULT_COLUMNS = (
     "@line", "@cell", "@number", "@type", "@country", "@repairs", "@reason", "@detail", "@rule",
     "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
-    "@consent_until",
+    "@consent_until", "@consent",
 )  # fmt: skip
 
 
@@ -188,6 +186,7 @@ def run_stages(frame: pd.DataFrame, job: Compiled) -> pd.DataFrame:
         if column not in frame.columns:
             put(frame, column, pa.nulls(len(frame), pa.string()))
     put(frame, "@consent_until", pa.nulls(len(frame), pa.int64()))
+    put(frame, "@consent", pa.nulls(len(frame), pa.string()))
     for stage in STAGES:
         stage(frame, job)
     return frame[list(RESULT_COLUMNS)]

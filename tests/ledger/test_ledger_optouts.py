@@ -48,8 +48,8 @@ def test_a_senders_opt_out_holds_for_that_sender_only(ledger: Ledger) -> None:
     ledger.suppress(number(1), source="gateway", scope="sender", scope_value="ACME")
     ledger.suppress(number(2), source="reply")
     ledger.suppress(number(2), source="gateway", scope="sender", scope_value="ACME")
-    assert ledger.suppressed_addresses("ACME").to_pylist() == [number(1), number(2)]
-    assert ledger.suppressed_addresses("Other").to_pylist() == [number(2)]
+    assert ledger.suppressed_by_sender() == {"ACME": [number(1), number(2)]}
+
     assert ledger.suppressed_addresses().to_pylist() == [number(2)]
 
 

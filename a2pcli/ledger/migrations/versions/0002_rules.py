@@ -22,6 +22,7 @@ _NEW_COLUMNS: dict[str, tuple[tuple[str, type[sa.types.TypeEngine[Any]]], ...]] 
         ("sender", sa.Text),
         ("rule", sa.Text),
         ("consent_until", sa.BigInteger),
+        ("consent", sa.Text),
     ),
     "suppressions": (("until_at", sa.BigInteger), ("list_name", sa.Text), ("as_of", sa.BigInteger)),
 }

@@ -1,0 +1,76 @@
+"""The part of the ledger's front that keeps consents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from a2pcli.ledger import consents
+from a2pcli.ledger.core import LedgerCore
+from a2pcli.ledger.faults import plainly, speaks_plainly
+from a2pcli.ledger.records import Imported, now_ms
+
+
+class ConsentPart(LedgerCore):
+    """Consents; see ``store.Ledger``. Moments are UTC milliseconds; ``now`` is for tests."""
+
+    @speaks_plainly
+    def record_consents(self, new: consents.NewConsents, now: int | None = None) -> Imported:
+        """Record facts, in one transaction; those known to the letter are not recorded twice."""
+        with self.engine.begin() as connection:
+            return consents.add(connection, new, now_ms() if now is None else now)
+
+    @speaks_plainly
+    def revoke_consent(
+        self,
+        address: str,
+        *,
+        programme: str = "",
+        channel: str = "",
+        source: str,
+        by: str,
+        now: int | None = None,
+    ) -> int:
+        """The person took consent back, for a programme or all, over a channel or all; gives the records it ends."""
+        moment = now_ms() if now is None else now
+        with self.engine.begin() as connection:
+            return consents.revoke(
+                connection, address, programme=programme, channel=channel, source=source, by=by, now=moment
+            )
+
+    @speaks_plainly
+    def consents_of(self, address: str) -> list[consents.ConsentRecord]:
+        """Every fact about one address, oldest first."""
+        with self._reading() as connection:
+            return consents.of_address(connection, address)
+
+    @speaks_plainly
+    def consent_allowing(
+        self, address: str, programme: str, channel: str, now: int | None = None
+    ) -> consents.ConsentRecord | None:
+        """The record that allows a message to this address; None where there is none."""
+        with self._reading() as connection:
+            moment = now_ms() if now is None else now
+            return consents.allowing(connection, address, programme, channel, moment)
+
+    @speaks_plainly
+    def consent_standing(self, programme: str, channel: str, now: int | None = None) -> consents.Standing:
+        """Who may be messaged by consent, and who took it back, for a programme and channel."""
+        with self._reading() as connection:
+            return consents.standing(connection, programme, channel, now_ms() if now is None else now)
+
+    @speaks_plainly
+    def consent_counts(self, now: int | None = None) -> list[tuple[str, str, str, str, int]]:
+        """How many facts there are, by programme, channel, basis and state."""
+        with self._reading() as connection:
+            return consents.counts(connection, now_ms() if now is None else now)
+
+    def consents(self, *, newest: bool = False, chunk: int = 10_000) -> Iterator[consents.ConsentRecord]:
+        """Every fact in the order it was recorded, or from the newest back."""
+        after: int | None = None
+        while True:
+            with plainly(self.url), self._reading() as connection:
+                found = consents.page(connection, after, chunk, newest=newest)
+            yield from found
+            if len(found) < chunk:
+                return
+            after = found[-1].number

@@ -1,0 +1,283 @@
+"""Who agreed to what, when and how: one row a fact, never changed but by its end.
+
+A withdrawal is a fact too, with a row of its own (basis ``withdrawn``): what was given before it does not count
+any more, wherever that is written, in this ledger or in a contacts file. An empty programme or channel means
+every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, exists, func, insert, literal, literal_column, or_, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.errors import InvalidInput, Problem
+from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
+from a2pcli.ledger.records import ColumnOf, Imported
+from a2pcli.ledger.tables import consents
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BASES = ("express", "soft-opt-in", "implied-purchase", "implied-enquiry")
+WITHDRAWN = "withdrawn"
+PENDING, CONFIRMED = "pending", "confirmed"
+
+NEVER = 2**63 - 1
+"""Stands for the end of a consent that has none, where ends are compared."""
+
+_DAY = 86_400_000
+
+_c = consents.c
+_later = consents.alias("later")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """A row of the table. Moments are UTC milliseconds."""
+
+    number: int
+    address: str
+    programme: str
+    channel: str
+    basis: str
+    double_opt_in: str | None
+    given_at: int
+    confirmed_at: int | None
+    expires_at: int | None
+    source: str
+    wording: str | None
+    recorded_at: int
+    revoked_at: int | None
+    revoked_by: str | None
+
+    def covers(self, programme: str, channel: str) -> bool:
+        """Whether it is about messages of this programme over this channel."""
+        return self.programme in ("", programme) and self.channel in ("", channel)
+
+    def state(self, now: int) -> str:
+        """``in force``, ``pending``, ``not yet``, ``expired``, ``revoked`` or ``withdrawn``, by itself."""
+        if self.basis == WITHDRAWN:
+            return WITHDRAWN
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        if self.double_opt_in == PENDING:
+            return PENDING
+        return "in force" if self.given_at <= now else "not yet"
+
+
+@dataclass(frozen=True, slots=True)
+class NewConsents:
+    """Facts to record, as parallel columns or values that are the same in every row."""
+
+    address: Sequence[str] | Any
+    given_at: ColumnOf
+    source: ColumnOf
+    programme: ColumnOf = ""
+    channel: ColumnOf = ""
+    basis: ColumnOf = "express"
+    double_opt_in: ColumnOf = None
+    confirmed_at: ColumnOf = None
+    expires_at: ColumnOf = None
+    wording: ColumnOf = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who may be messaged by consent, and who took theirs back, for one programme and channel.
+
+    ``consented`` may name an address several times; ``until`` is the end of each, ``NEVER`` where it has none.
+    ``withdrawn_at`` is the moment of each address's last withdrawal.
+    """
+
+    consented: pa.StringArray
+    until: Sequence[int]
+    withdrawn: pa.StringArray
+    withdrawn_at: Sequence[int]
+
+
+def clamped(given_at: int, now: int) -> int | None:
+    """When consent was given: a date of today may lie some hours ahead in UTC; beyond a day it is an error (None)."""
+    return None if given_at > now + _DAY else min(given_at, now)
+
+
+def add(connection: Connection, new: NewConsents, now: int) -> Imported:
+    """Record facts; those that are known to the letter are not recorded twice. A million in seconds."""
+    columns: dict[str, Any] = {field.name: getattr(new, field.name) for field in fields(NewConsents)}
+    columns["address"] = as_list(new.address)
+    count = len(columns["address"])
+    if not count:
+        return Imported(0, 0)
+    _check_bases(columns["basis"])
+    names = list(columns)
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE a2p_consents AS SELECT {', '.join(names)} FROM consents WHERE 1 = 0"
+    )
+    incoming = consents.to_metadata(type(consents.metadata)(), name="a2p_consents")
+    insert_columns(connection, incoming, columns)
+    known = exists(
+        select(literal_column("1")).where(
+            *(consents.c[name].is_not_distinct_from(incoming.c[name]) for name in names if name != "address"),
+            consents.c.address == incoming.c.address,
+        )
+    )
+    chosen = select(*(incoming.c[name] for name in names), literal(now)).distinct().where(~known)
+    added = connection.execute(insert(consents).from_select([*names, "recorded_at"], chosen)).rowcount
+    connection.exec_driver_sql("DROP TABLE a2p_consents")
+    return Imported(added=added, already=count - added)
+
+
+def _check_bases(basis: ColumnOf) -> None:
+    unknown = {basis} if isinstance(basis, str) else set(as_list(basis))
+    if unknown := unknown - {*BASES}:
+        name = sorted(map(str, unknown))[0]
+        raise InvalidInput(Problem(f"unknown basis '{name}'", hint=", ".join(BASES), code="basis"))
+
+
+def revoke(
+    connection: Connection,
+    address: str,
+    *,
+    programme: str = "",
+    channel: str = "",
+    source: str,
+    by: str,
+    now: int,
+) -> int:
+    """The person took consent back (for a programme, over a channel); gives how many records that ends."""
+    mine = [_c.address == address, _c.revoked_at.is_(None), _c.basis != WITHDRAWN]
+    mine += [_c.programme == programme] if programme else []
+    mine += [_c.channel == channel] if channel else []
+    ended = connection.execute(update(consents).where(*mine).values(revoked_at=now, revoked_by=by)).rowcount
+    values = {
+        "address": address,
+        "programme": programme,
+        "channel": channel,
+        "basis": WITHDRAWN,
+        "given_at": now,
+        "source": source,
+        "recorded_at": now,
+        "revoked_at": now,
+        "revoked_by": by,
+    }
+    connection.execute(insert(consents).values(values))
+    return ended
+
+
+def covers(table: Any, programme: Any, channel: Any) -> Any:
+    """The condition that a row is about messages of this programme over this channel."""
+    nothing: Any = literal_column("''")
+    return and_(
+        or_(table.programme == nothing, table.programme == programme),
+        or_(table.channel == nothing, table.channel == channel),
+    )
+
+
+def in_force(table: Any, now: Any) -> Any:
+    """The condition that a row, by itself, allows messages at this moment."""
+    return and_(
+        table.revoked_at.is_(None),
+        table.basis != literal_column(f"'{WITHDRAWN}'"),
+        table.given_at <= now,
+        or_(table.expires_at.is_(None), table.expires_at > now),
+        or_(table.double_opt_in.is_(None), table.double_opt_in == literal_column(f"'{CONFIRMED}'")),
+    )
+
+
+def withdrawn_since(table: Any, programme: Any, channel: Any) -> Any:
+    """The condition that consent was taken back at or after the moment a row says it was given."""
+    return exists(
+        select(literal_column("1")).where(
+            _later.c.address == table.address,
+            _later.c.basis == literal_column(f"'{WITHDRAWN}'"),
+            covers(_later.c, programme, channel),
+            _later.c.revoked_at >= table.given_at,
+        )
+    )
+
+
+def standing(connection: Connection, programme: str, channel: str, now: int) -> Standing:
+    """Who may be messaged by the ledger's records, and who took their consent back."""
+    import pyarrow as pa
+
+    took_back = select(_c.address).where(_c.basis == WITHDRAWN).scalar_subquery()
+    allowed = and_(in_force(_c, now), covers(_c, programme, channel))
+    end = func.coalesce(_c.expires_at, literal_column(str(NEVER)))
+    # Two queries: whether a record was given after a withdrawal is asked only for the few who have one.
+    plain = select(_c.address, end).where(allowed, _c.address.not_in(took_back))
+    again = select(_c.address, end).where(
+        allowed, _c.address.in_(took_back), ~withdrawn_since(_c, programme, channel)
+    )
+    rows = [*read_rows(connection, plain), *read_rows(connection, again)]
+    last = (
+        select(_c.address, func.max(_c.revoked_at))
+        .where(_c.basis == WITHDRAWN, covers(_c, programme, channel))
+        .group_by(_c.address)
+    )
+    gone = list(read_rows(connection, last))
+    return Standing(
+        pa.array([row[0] for row in rows], pa.string()),
+        [row[1] for row in rows],
+        pa.array([row[0] for row in gone], pa.string()),
+        [row[1] for row in gone],
+    )
+
+
+def allowing(
+    connection: Connection, address: str, programme: str, channel: str, now: int
+) -> ConsentRecord | None:
+    """The record that allows a message to this address now, the one that lasts longest; None where there is none."""
+    query = (
+        select(*_fields())
+        .where(
+            _c.address == address,
+            in_force(_c, now),
+            covers(_c, programme, channel),
+            ~withdrawn_since(_c, programme, channel),
+        )
+        .order_by(func.coalesce(_c.expires_at, literal_column(str(NEVER))).desc(), _c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else ConsentRecord(*row)
+
+
+def of_address(connection: Connection, address: str) -> list[ConsentRecord]:
+    """Every fact about one address, oldest first."""
+    query = select(*_fields()).where(_c.address == address).order_by(_c.number)
+    return [ConsentRecord(*row) for row in connection.execute(query)]
+
+
+def page(
+    connection: Connection, after: int | None, size: int, *, newest: bool = False
+) -> list[ConsentRecord]:
+    """The next facts in the order they were recorded, or from the newest back; ``after`` is a row's number."""
+    query = select(*_fields())
+    if after is not None:
+        query = query.where(_c.number < after if newest else _c.number > after)
+    rows = connection.execute(query.order_by(_c.number.desc() if newest else _c.number).limit(size))
+    return [ConsentRecord(*row) for row in rows]
+
+
+def counts(connection: Connection, now: int) -> list[tuple[str, str, str, str, int]]:
+    """How many facts there are, by programme, channel, basis and state (see ``ConsentRecord.state``)."""
+    state = case(
+        (_c.basis == WITHDRAWN, WITHDRAWN),
+        (_c.revoked_at.is_not(None), "revoked"),
+        (_c.expires_at <= now, "expired"),
+        (_c.double_opt_in == PENDING, PENDING),
+        (_c.given_at <= now, "in force"),
+        else_="not yet",
+    )
+    keys = (_c.programme, _c.channel, _c.basis, state)
+    found = connection.execute(select(*keys, func.count()).group_by(*keys).order_by(*keys))
+    return [(row[0], row[1], row[2], row[3], int(row[4])) for row in found]
+
+
+def _fields() -> list[Any]:
+    return [_c[field.name] for field in fields(ConsentRecord)]

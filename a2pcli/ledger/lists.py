@@ -1,0 +1,104 @@
+"""Do-not-contact lists that were imported: of each, the name and the moment up to which it says who opted out.
+
+A list only ever grows here: who is missing from a newer file of the same list stays suppressed, since nobody
+knows whether that person came back or the file is short.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.errors import Problem, UsageError
+from a2pcli.ledger.bulk import as_list
+from a2pcli.ledger.hot import Hot
+from a2pcli.ledger.tables import about, suppressions
+
+_PREFIX = "optout-list "
+_DAY = 86_400_000
+
+_c = suppressions.c
+_refresh = Hot(
+    update(suppressions)
+    .where(
+        _c.address == bindparam("b_address"),
+        _c.scope == bindparam("b_scope"),
+        _c.scope_value == bindparam("b_scope_value"),
+        _c.lifted_at.is_(None),
+        _c.list_name == bindparam("b_list"),
+    )
+    .values(as_of=bindparam("b_as_of")),
+    *("b_as_of", "b_address", "b_scope", "b_scope_value", "b_list"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedList:
+    """A list: its newest as-of moment and when that was imported (UTC milliseconds)."""
+
+    name: str
+    as_of: int
+    imported_at: int
+
+    def days_old(self, now: int) -> int:
+        """Whole days since the moment it is of."""
+        return max(0, (now - self.as_of) // _DAY)
+
+
+def known(connection: Connection) -> list[ImportedList]:
+    """Every list that was imported under a name, by name."""
+    query = select(about.c.name, about.c.value).where(about.c.name.startswith(_PREFIX)).order_by(about.c.name)
+    return [_list(name, value) for name, value in connection.execute(query)]
+
+
+def _list(name: str, value: str) -> ImportedList:
+    kept = json.loads(value)
+    return ImportedList(name.removeprefix(_PREFIX), kept["as_of"], kept["imported_at"])
+
+
+def check_newer(connection: Connection, name: str, as_of: int) -> None:
+    """Raises ``UsageError`` where a newer state of the list was imported before."""
+    from datetime import UTC, datetime
+
+    value = connection.execute(select(about.c.value).where(about.c.name == _PREFIX + name)).scalar()
+    if value is None:
+        return
+    before = _list(_PREFIX + name, value)
+    if as_of >= before.as_of:
+        return
+    then, now = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" for ms in (before.as_of, as_of))
+    text = f"the list '{name}' was imported as of {then} already; this file is older ({now})"
+    hint = "take the newest file, or give it a name of its own with --list"
+    raise UsageError(Problem(text, hint=hint, code="older-list"))
+
+
+def note(connection: Connection, name: str, as_of: int, now: int) -> None:
+    """The list was imported whole, as of this moment."""
+    value = json.dumps({"as_of": as_of, "imported_at": now})
+    changed = connection.execute(update(about).where(about.c.name == _PREFIX + name).values(value=value))
+    if not changed.rowcount:
+        connection.execute(insert(about).values(name=_PREFIX + name, value=value))
+
+
+def refresh(
+    connection: Connection,
+    addresses: Sequence[str] | Any,
+    scope: str,
+    scope_value: str,
+    name: str,
+    as_of: int,
+) -> None:
+    """The list still names these addresses at ``as_of``: said of the entries that came from it."""
+    rows = [(as_of, address, scope, scope_value, name) for address in as_list(addresses)]
+    _refresh.run(connection, rows)
+
+
+def missing(connection: Connection, name: str, as_of: int) -> int:
+    """Entries of the list that its newest file did not name any more; they hold all the same."""
+    gone = and_(_c.list_name == name, _c.lifted_at.is_(None), _c.as_of < as_of)
+    return int(connection.execute(select(func.count()).select_from(suppressions).where(gone)).scalar_one())

@@ -1,0 +1,153 @@
+"""The part of the ledger's front that keeps the suppression list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.ledger import lists, optouts
+from a2pcli.ledger.core import LedgerCore
+from a2pcli.ledger.faults import plainly, speaks_plainly
+from a2pcli.ledger.records import Imported, Suppression, now_ms
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class SuppressionPart(LedgerCore):
+    """The suppression list; see ``store.Ledger``. Moments are UTC milliseconds; ``now`` is for tests."""
+
+    @speaks_plainly
+    def suppress(
+        self,
+        address: str,
+        *,
+        scope: str = optouts.EVERYTHING,
+        scope_value: str = "",
+        source: str,
+        reason: str | None = None,
+        until_at: int | None = None,
+        now: int | None = None,
+    ) -> bool:
+        """Put an address (E.164) on the list; False where an entry is there that holds as long."""
+        done = self.suppress_all(
+            [address],
+            scope=scope,
+            scope_value=scope_value,
+            source=source,
+            reason=reason,
+            until_at=until_at,
+            now=now,
+        )
+        return done.added == 1
+
+    @speaks_plainly
+    def suppress_all(
+        self,
+        addresses: Sequence[str] | Any,
+        *,
+        scope: str = optouts.EVERYTHING,
+        scope_value: str = "",
+        source: str,
+        reason: str | None = None,
+        until_at: int | None = None,
+        list_name: str | None = None,
+        as_of: int | None = None,
+        now: int | None = None,
+    ) -> Imported:
+        """Put many addresses on the list, in one transaction: a list, or a PyArrow or pandas array.
+
+        ``list_name`` and ``as_of`` say which do-not-contact list names them, and the moment that is of; the
+        entries which that list made before take the new moment over.
+        """
+        moment = now_ms() if now is None else now
+        origin = optouts.Origin(source, reason, list_name, as_of)
+        with self.engine.begin() as connection:
+            done = optouts.add(
+                connection,
+                addresses,
+                scope=scope,
+                scope_value=scope_value,
+                origin=origin,
+                until_at=until_at,
+                now=moment,
+            )
+            if list_name is not None and as_of is not None and done.already:
+                lists.refresh(connection, addresses, scope, scope_value, list_name, as_of)
+        return done
+
+    @speaks_plainly
+    def lift(
+        self,
+        address: str,
+        *,
+        scope: str | None = None,
+        scope_value: str = "",
+        by: str,
+        now: int | None = None,
+    ) -> int:
+        """End the address's suppressions, in one scope or all; gives how many there were."""
+        moment = now_ms() if now is None else now
+        with self.engine.begin() as connection:
+            return optouts.lift(connection, address, scope=scope, scope_value=scope_value, by=by, now=moment)
+
+    @speaks_plainly
+    def suppressions_of(self, address: str) -> list[Suppression]:
+        """All entries of one address, those that ended too, oldest first."""
+        with self._reading() as connection:
+            return optouts.of_address(connection, address)
+
+    def suppressions(
+        self, *, lifted: bool = False, newest: bool = False, chunk: int = 10_000, now: int | None = None
+    ) -> Iterator[Suppression]:
+        """The list in the order it was made, or from its ``newest`` entry back; ended ones only if asked."""
+        moment = now_ms() if now is None else now
+        after: int | None = None
+        while True:
+            with plainly(self.url), self._reading() as connection:
+                found, after = optouts.page(
+                    connection, after, chunk, lifted=lifted, newest=newest, now=moment
+                )
+            yield from found
+            if len(found) < chunk:
+                return
+
+    @speaks_plainly
+    def suppression_count(self, now: int | None = None) -> int:
+        """Entries that hold now."""
+        with self._reading() as connection:
+            return optouts.count(connection, now_ms() if now is None else now)
+
+    @speaks_plainly
+    def suppressed_addresses(
+        self, scope: str = optouts.EVERYTHING, scope_value: str = "", now: int | None = None
+    ) -> pa.StringArray:
+        """The addresses suppressed in this very scope, in no order, as a PyArrow string array; not the erased."""
+        with self._reading() as connection:
+            moment = now_ms() if now is None else now
+            return optouts.addresses_in(connection, scope, scope_value, moment)
+
+    @speaks_plainly
+    def suppressed_by_sender(self, now: int | None = None) -> dict[str, list[str]]:
+        """The addresses suppressed for messages of one sender alone, by sender."""
+        with self._reading() as connection:
+            return optouts.sender_addresses(connection, now_ms() if now is None else now)
+
+    @speaks_plainly
+    def optout_lists(self) -> list[lists.ImportedList]:
+        """The do-not-contact lists that were imported under a name."""
+        with self._reading() as connection:
+            return lists.known(connection)
+
+    @speaks_plainly
+    def begin_list(self, name: str, as_of: int) -> None:
+        """Raises ``UsageError`` where a newer state of this do-not-contact list was imported before."""
+        with self._reading() as connection:
+            lists.check_newer(connection, name, as_of)
+
+    @speaks_plainly
+    def end_list(self, name: str, as_of: int, now: int | None = None) -> int:
+        """The list was imported whole; gives how many of its entries this state of it does not name any more."""
+        with self.engine.begin() as connection:
+            lists.note(connection, name, as_of, now_ms() if now is None else now)
+            return lists.missing(connection, name, as_of)

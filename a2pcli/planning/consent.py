@@ -1,0 +1,196 @@
+"""Consent in a plan: a record of the ledger in force, or a contacts file that says when and how.
+
+A clear no keeps a person out of marketing even where a campaign does not ask for proof: a cell that says so, or a
+withdrawal in the ledger that no later consent followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.ledger.consents import NEVER, Standing
+from a2pcli.ledger.store import Ledger
+from a2pcli.planning.frames import Mask, alive, among, arrow, drop, put
+from a2pcli.planning.job import Compiled, ConsentAsked, Timed
+from a2pcli.planning.moments import moments
+from a2pcli.planning.people import number_keys
+from a2pcli.reasons import Reason
+from a2pcli.rules.consent_words import meaning
+
+RULE = "consent"
+DAY = 86_400_000
+
+Moments = npt.NDArray[np.int64]
+
+
+def asked_of(purpose: str, campaign: str | None, settings: str | None, now: int) -> ConsentAsked | None:
+    """What is asked of consent; None where it does not matter.
+
+    ``campaign`` and ``settings`` are ``required``, ``assumed`` or None. The settings speak of marketing alone; a
+    campaign gets what it asks for, whatever its purpose.
+    """
+    if campaign == "required":
+        return ConsentAsked(True, now)
+    if purpose != "marketing":
+        return None
+    return ConsentAsked(campaign is None and settings == "required", now)
+
+
+def consent_sets(
+    ledger: Ledger, asked: ConsentAsked | None, programme: str, channel: str
+) -> tuple[Timed, Timed]:
+    """Who is in by a record of the ledger, and until when; who took consent back, and when."""
+    if asked is None:
+        return Timed(), Timed()
+    standing: Standing = ledger.consent_standing(programme, channel, asked.now)
+    return (
+        _timed(standing.consented, standing.until),
+        _timed(standing.withdrawn, standing.withdrawn_at),
+    )
+
+
+def _timed(addresses: pa.StringArray, at: object) -> Timed:
+    """Each person once, with the latest moment."""
+    keys, moment = number_keys(addresses), np.asarray(at, dtype=np.int64)
+    order = np.lexsort((moment, keys))
+    keys, moment = keys[order], moment[order]
+    last = np.ones(len(keys), dtype=np.bool_)
+    last[:-1] = keys[1:] != keys[:-1]
+    return Timed(keys[last], moment[last])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is known of the rows of a chunk. Moments are UTC milliseconds, with a mask of where there is one.
+
+    ``file`` are rows whose own cells prove a consent that is in force; ``file_until`` is its end.
+    """
+
+    says_no: Mask
+    unclear: Mask
+    given: Moments
+    has_given: Mask
+    unreadable: Mask
+    future: Mask
+    expired: Mask
+    says_how: Mask
+    file: Mask
+    file_until: Moments
+
+
+def consented(frame: pd.DataFrame, job: Compiled) -> None:
+    """Nobody without the consent that the campaign asks for, and nobody who said no."""
+    asked = job.job.consent
+    if asked is None or not len(frame):
+        return
+    if not asked.required and "consent" not in frame.columns and not len(job.job.people.withdrawn.keys):
+        return
+    rows = _read(frame, job, asked)
+    people = number_keys(arrow(frame, "@number"))
+    until = _looked_up(people, job.job.people.consented, -1)
+    known = until >= 0
+    withdrawn_at = _looked_up(people, job.job.people.withdrawn, -1)
+    # What the file says counts again where it was given after the withdrawal.
+    file = rows.file & (rows.given > withdrawn_at)
+    drop(frame, rows.says_no, Reason.NO_CONSENT, "the contacts file says no", RULE)
+    drop(frame, (withdrawn_at >= 0) & ~known & ~file, Reason.NO_CONSENT, "consent was withdrawn", RULE)
+    if not asked.required:
+        return
+    allowed = known | file
+    for where, why in _whys(rows):
+        drop(frame, where & ~allowed, Reason.NO_CONSENT, why, RULE)
+    _keep(frame, np.maximum(until, np.where(file, rows.file_until, -1)), file & ~known)
+
+
+def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
+    """Why a row proves nothing, what is wrong with it before what is missing."""
+    return (
+        (rows.unreadable, "no record, and consent_at or consent_expires is no date that can be read"),
+        (rows.future, "no record, and consent_at lies in the future"),
+        (rows.expired, "no record, and the consent in the contacts file has expired"),
+        (rows.unclear, "no record, and the column consent says neither yes nor no"),
+        (rows.has_given & ~rows.says_how, "no record, and the row does not say how consent was given"),
+        (rows.says_how & ~rows.has_given, "no record, and the row does not say when consent was given"),
+        (np.ones(len(rows.file), dtype=np.bool_), "no record, and the row does not say when and how"),
+    )
+
+
+def _keep(frame: pd.DataFrame, until: Moments, by_file: Mask) -> None:
+    """Remember with each row when its consent ends, and what the file said where it is the file that allows it."""
+    rows = alive(frame)
+    put(frame, "@consent_until", pa.array(until, mask=~rows | (until == NEVER)))
+    said = rows & by_file
+    if said.any():
+        cells = [_cells(frame, name) for name in ("consent_at", "consent_source", "consent_wording")]
+        words = pc.binary_join_element_wise(*(pc.if_else(pc.equal(c, ""), None, c) for c in cells), " | ",
+                                            null_handling="skip")  # fmt: skip
+        put(frame, "@consent", pc.if_else(pa.array(said), words, pa.scalar(None, pa.string())))
+
+
+def _read(frame: pd.DataFrame, job: Compiled, asked: ConsentAsked) -> _Rows:
+    word = _cells(frame, "consent").dictionary_encode()
+    meanings = np.array([_meaning(text) for text in word.dictionary.to_pylist()], dtype=np.int8)
+    word_is = meanings[word.indices.to_numpy(zero_copy_only=False)]
+    given, has_given, bad_given = _moments(frame, "consent_at", job.job.locale)
+    ends, has_end, bad_end = _moments(frame, "consent_expires", job.job.locale)
+    future = has_given & (given > asked.now + DAY)
+    expired = has_end & (ends <= asked.now)
+    how = pc.not_equal(_cells(frame, "consent_source"), "").to_numpy(zero_copy_only=False)
+    unreadable, unclear = bad_given | bad_end, word_is == _UNCLEAR
+    file = has_given & how & ~future & ~expired & ~unreadable & ~unclear & (word_is != _NO)
+    return _Rows(
+        says_no=word_is == _NO,
+        unclear=unclear,
+        given=np.minimum(given, asked.now),
+        has_given=has_given,
+        unreadable=unreadable,
+        future=future,
+        expired=expired,
+        says_how=how,
+        file=file,
+        file_until=np.where(has_end, ends, NEVER),
+    )
+
+
+_EMPTY, _YES, _NO, _UNCLEAR = range(4)
+
+
+def _meaning(text: str) -> int:
+    said = meaning(text)
+    if said is None:
+        return _UNCLEAR if text else _EMPTY
+    return _YES if said else _NO
+
+
+def _cells(frame: pd.DataFrame, name: str) -> pa.StringArray:
+    """The cells of a column without the space around them; "" where there are none."""
+    if name not in frame.columns:
+        return pa.array(np.full(len(frame), "", dtype=object), pa.string())
+    return pc.fill_null(pc.utf8_trim_whitespace(arrow(frame, name)), "")
+
+
+def _moments(frame: pd.DataFrame, name: str, locale: str) -> tuple[Moments, Mask, Mask]:
+    """The moments of a column, where there is one, and where the cell is none that can be read."""
+    if name not in frame.columns:
+        nowhere = np.zeros(len(frame), dtype=np.bool_)
+        return np.zeros(len(frame), dtype=np.int64), nowhere, nowhere
+    cells = _cells(frame, name)
+    read = moments(cells, locale)
+    has = read.is_valid().to_numpy(zero_copy_only=False)
+    filled = pc.not_equal(cells, "").to_numpy(zero_copy_only=False)
+    return pc.fill_null(read, 0).to_numpy(), has, filled & ~has
+
+
+def _looked_up(keys: Moments, known: Timed, otherwise: int) -> Moments:
+    """For each person the moment kept with them; ``otherwise`` where there is none."""
+    found = among(keys, known.keys)
+    values = np.full(len(keys), otherwise, dtype=np.int64)
+    if found.any():
+        values[found] = known.at[np.searchsorted(known.keys, keys[found])]
+    return values

@@ -1,0 +1,74 @@
+"""The suppression list in a plan: who opted out of everything, of a programme or channel, or of one sender."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.ledger.optouts import CHANNEL, PROGRAMME, binds
+from a2pcli.ledger.records import sender_scope
+from a2pcli.ledger.store import Ledger
+from a2pcli.planning.frames import Keys, among, arrow, drop
+from a2pcli.planning.job import Compiled
+from a2pcli.planning.people import number_keys
+from a2pcli.reasons import Reason
+
+RULE = "optout"
+
+
+def suppressed(frame: pd.DataFrame, job: Compiled) -> None:
+    """Nobody who said no."""
+    people, listed = arrow(frame, "@person").to_numpy(), job.job.people
+    drop(frame, among(people, listed.suppressed), Reason.OPTED_OUT, "from every message", RULE)
+    for words, keys in listed.suppressed_in:
+        drop(frame, among(people, keys), Reason.OPTED_OUT, words, RULE)
+
+
+def suppressed_by_sender(frame: pd.DataFrame, job: Compiled) -> None:
+    """Nobody who said no to this sender: the row's own, else the campaign's."""
+    listed = job.job.people.suppressed_for
+    if not listed:
+        return
+    people = _people(frame)
+    common = sender_scope(job.job.sender, job.job.gateway)
+    own = pc.fill_null(arrow(frame, "@sender"), common) if "@sender" in frame.columns else None
+    for sender in [common] if own is None else pc.unique(own).to_pylist():
+        if sender not in listed:
+            continue
+        where = among(people, listed[sender])
+        if own is not None:
+            where = where & pc.equal(own, sender).to_numpy(zero_copy_only=False)
+        drop(frame, where, Reason.OPTED_OUT, f"from messages by {sender}", RULE)
+
+
+def _people(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+    people: npt.NDArray[np.int64] = number_keys(arrow(frame, "@number"))
+    return people
+
+
+def suppressed_sets(
+    ledger: Ledger, *, purpose: str, programme: str, channel: str, now: int
+) -> tuple[Keys, tuple[tuple[str, Keys], ...], dict[str, Keys]]:
+    """Who is suppressed: from everything; from this programme or channel, in words; and by sender."""
+    if not binds(purpose):
+        return _keys([]), (), {}
+    scopes = [(PROGRAMME, programme)] if programme else []
+    scopes.append((CHANNEL, channel))
+    narrower = [
+        (f"from the {scope} {value}", _keys(ledger.suppressed_addresses(scope, value, now)))
+        for scope, value in scopes
+    ]
+    senders = ledger.suppressed_by_sender(now)
+    return (
+        _keys(ledger.suppressed_addresses(now=now)),
+        tuple((words, keys) for words, keys in narrower if len(keys)),
+        {sender: _keys(addresses) for sender, addresses in senders.items()},
+    )
+
+
+def _keys(addresses: pa.Array | list[str]) -> Keys:
+    keys: Keys = np.unique(number_keys(pa.array(addresses, pa.string())))
+    return keys
