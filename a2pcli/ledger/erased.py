@@ -86,21 +86,19 @@ def is_hash(address: str) -> bool:
     return address.startswith(MARK)
 
 
+def is_hash_in(column: Any) -> Any:
+    """The condition that a column of addresses holds a hash. Not a range: PostgreSQL may sort signs by a language."""
+    return column.like(f"{MARK}%")
+
+
 def _of_erased(now: int) -> Any:
     c = suppressions.c
-    # A range, not LIKE: the index on the address answers it.
-    return and_(
-        c.address >= MARK,
-        c.address < chr(ord(MARK) + 1),
-        c.lifted_at.is_(None),
-        or_(c.until_at.is_(None), c.until_at > now),
-    )
+    return and_(is_hash_in(c.address), c.lifted_at.is_(None), or_(c.until_at.is_(None), c.until_at > now))
 
 
 def exist(connection: Connection) -> bool:
-    """Whether anybody was erased: one look at an index."""
-    query = select(suppressions.c.number).where(_of_erased(now_ms())).limit(1)
-    return connection.execute(query).first() is not None
+    """Whether anybody was ever erased, as far as a look at one row of a small table can tell."""
+    return connection.execute(select(about.c.value).where(about.c.name == _CHECK)).first() is not None
 
 
 def everybody(connection: Connection) -> Erased:
@@ -108,7 +106,8 @@ def everybody(connection: Connection) -> Erased:
     if not exist(connection):
         return Erased()
     query = select(suppressions.c.address).where(_of_erased(now_ms()))
-    return Erased(needed_key(connection), frozenset(connection.execute(query).scalars()))
+    hashes = frozenset(connection.execute(query).scalars())
+    return Erased(needed_key(connection), hashes) if hashes else Erased()
 
 
 def erased_among(connection: Connection, addresses: pa.Array) -> npt.NDArray[np.bool_]:
@@ -122,9 +121,9 @@ def erased_of(connection: Connection, addresses: list[str]) -> frozenset[str]:
         return frozenset()
     key = needed_key(connection)
     by_hash = {key.hash_of(address): address for address in addresses}
-    query = select(suppressions.c.address).where(
-        _of_erased(now_ms()), suppressions.c.address.in_(list(by_hash))
-    )
+    c = suppressions.c
+    held = and_(c.lifted_at.is_(None), or_(c.until_at.is_(None), c.until_at > now_ms()))
+    query = select(c.address).where(c.address.in_(list(by_hash)), held)
     return frozenset(by_hash[found] for found in connection.execute(query).scalars())
 
 
@@ -170,9 +169,8 @@ def needed_key(connection: Connection, *, create: bool = False) -> Key:
 
 
 def _any_hash(connection: Connection) -> bool:
-    query = select(func.count()).select_from(suppressions)
-    c = suppressions.c.address
-    return bool(connection.execute(query.where(c >= MARK, c < chr(ord(MARK) + 1))).scalar())
+    query = select(func.count()).select_from(suppressions).where(is_hash_in(suppressions.c.address))
+    return bool(connection.execute(query).scalar())
 
 
 def _no_key(url: URL) -> Problem:

@@ -130,6 +130,8 @@ def settle_unknown(
 ) -> int:
     """Give ``unknown`` messages a state by decision or by what the gateway said; recorded as events."""
     unknown = _c.state == str(State.UNKNOWN)
+    if state is State.PLANNED:  # of a person who was erased meanwhile, nobody knows where to send it
+        unknown = and_(unknown, _c.address.is_not(None))
     ids = connection.execute(select(_c.id).where(of_run(run), unknown).order_by(_c.id)).scalars().all()
     if message_ids is not None:
         wanted = set(message_ids)

@@ -37,7 +37,10 @@ class ProtectingPart(LedgerCore):
             if people:
                 facts["people"] = len(people)
                 hashes = [erased.hash_for_audit(connection, one) for one in people[:NAMED]]
-                facts |= {"hashes": hashes} if None not in hashes and len(people) <= NAMED else {}
+                if len(hashes) == 1 and subject is None:
+                    subject = hashes[0]
+                elif None not in hashes and len(people) <= NAMED:
+                    facts["hashes"] = hashes
             return audit.append(connection, action, subject, facts, now_ms() if now is None else now)
 
     @speaks_plainly

@@ -119,8 +119,13 @@ def test_an_entry_says_who_and_where_and_names_people_by_a_hash(
     entry = ledger.record("optout-add", None, {"scope": "everything"}, people=["+447911123456"])
     assert entry.who == "maria"
     assert entry.facts["people"] == 1
-    assert entry.facts["hashes"][0].startswith("#")
-    assert "7911123456" not in json.dumps(entry.facts)
+    assert entry.subject is not None
+    assert entry.subject.startswith("#")
+    assert "7911123456" not in entry.subject + json.dumps(entry.facts)
+    several = ledger.record("optout-add", None, people=["+447911123456", "+447911123457"])
+    assert several.facts["hashes"][0] == entry.subject
+    many = ledger.record("optout-add", None, people=[f"+4479111234{n:02}" for n in range(50)])
+    assert many.facts == {"people": 50}
 
 
 def _write(url: str, count: int) -> None:

@@ -1,0 +1,264 @@
+"""Erasing a person from the ledger: every table, every byte, and what stays on purpose."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from ledgerkit import NOW, Make, claim, number, settle, states
+from sqlalchemy import insert, text
+
+from a2pcli.errors import LedgerError, RunBusy
+from a2pcli.ledger import erased
+from a2pcli.ledger.erasure import Person
+from a2pcli.ledger.lock import planner_lock, sender_lock
+from a2pcli.ledger.records import ExcludedRows
+from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.tables import consents, contacted, events, suppressions
+from a2pcli.messages import Outcome, State, Verdict
+
+KEY = "a key of the tests, long enough"
+ANN = Person(number(7), (number(7).removeprefix("+44"),))
+
+
+@pytest.fixture(autouse=True)
+def key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a server the key must be given; beside a file it may be found there."""
+    monkeypatch.delenv(erased.KEY_VARIABLE, raising=False)
+    if "url" in request.fixturenames and "://" in request.getfixturevalue("url"):
+        monkeypatch.setenv(erased.KEY_VARIABLE, KEY)
+
+
+def full(ledger: Ledger, make: Make) -> None:
+    """A ledger that knows Annabelle in every table."""
+    excluded = ExcludedRows(
+        row=[11, 12], line=[12, 13], reason="ambiguous-number", cell=[f"{ANN.address[1:]}; 1", "077009-00007"]
+    )
+    sent = make.plan(
+        10, excluded=excluded, campaign="first", columns={"body": [f"Dear Annabelle {n}" for n in range(10)]}
+    )
+    ledger.start_sending(sent, NOW)
+    answer = Outcome(Verdict.ACCEPTED, gateway_id="SM7", detail=f"to {ANN.address} Annabelle")
+    settle(ledger, sent, claim(ledger, sent), answer)
+    ledger.set_state(sent, "finished")
+    make.plan(10, campaign="second", columns={"body": "Dear Annabelle"})
+    ledger.suppress(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            insert(consents).values(
+                address=ANN.address, basis="express", given_at=1, source="Annabelle", recorded_at=1
+            )
+        )
+        connection.execute(contacted.delete())
+        connection.execute(insert(contacted).values(message=1, address=ANN.address, at=1, campaign="first"))
+        connection.execute(
+            insert(events).values(at=1, kind="run", run=sent.number, detail=f"refused {ANN.address}")
+        )
+        summary = {"samples": [{"number": ANN.address, "body": "Annabelle"}, {"number": number(3)}]}
+        connection.execute(text("UPDATE runs SET summary = :s"), {"s": json.dumps(summary)})
+
+
+def everything(ledger: Ledger) -> str:
+    """All rows of all tables, as text."""
+    with ledger.engine.begin() as connection:
+        from a2pcli.ledger.tables import metadata
+
+        return "\n".join(
+            repr(row) for table in metadata.sorted_tables for row in connection.execute(table.select())
+        )
+
+
+def test_no_table_names_an_erased_person(ledger: Ledger, make: Make) -> None:
+    full(ledger, make)
+    assert ANN.digits in everything(ledger)
+    receipt = ledger.erase_person(ANN, NOW)
+    left = everything(ledger)
+    assert ANN.digits not in left
+    assert "SM7" in left, "the other people's answers stay"
+    assert receipt.changed["messages"] == 4
+    assert receipt.skipped == 1
+    assert receipt.changed["consents"] == receipt.changed["contacted"] == receipt.changed["suppressions"] == 1
+
+
+def test_rows_and_counts_of_others_hold(ledger: Ledger, make: Make) -> None:
+    full(ledger, make)
+    first, second = sorted(ledger.runs(), key=lambda run: run.number)
+    before = ledger.totals(first).by_state
+    ledger.erase_person(ANN, NOW)
+    assert ledger.totals(first).by_state == before
+    assert states(ledger, second) == {"planned": 9, "skipped": 1}
+    assert ledger.totals(second).by_reason == {"erased": 1}
+    assert [one["number"] for one in ledger.run(first.id).summary["samples"]] == [number(3)]
+    assert len(ledger.history(number(3))) == 2
+
+
+def test_an_erased_person_is_never_claimed(ledger: Ledger, make: Make) -> None:
+    run = make.plan(3)
+    ledger.erase_person(Person(number(1)), NOW)
+    ledger.start_sending(run, NOW)
+    assert [one.message.to for one in ledger.exchange(run, [], 10, NOW).claimed] == [number(0), number(2)]
+
+
+def test_what_stays_is_a_keyed_hash_that_knows_the_number_again(ledger: Ledger, make: Make) -> None:
+    full(ledger, make)
+    ledger.erase_person(ANN, NOW)
+    people = ledger.erased()
+    assert people.holds(ANN.address)
+    assert people.among(pa.array([number(6), None, ANN.address])).tolist() == [False, False, True]
+    with ledger.engine.begin() as connection:
+        assert erased.erased_of(connection, [number(6), ANN.address]) == {ANN.address}
+        assert erased.erased_among(connection, pa.array([ANN.address])).tolist() == [True]
+    assert ANN.digits not in repr(people)
+
+
+def test_erasing_twice_keeps_one_hash(ledger: Ledger, make: Make) -> None:
+    full(ledger, make)
+    first, second = ledger.erase_person(ANN, NOW), ledger.erase_person(ANN, NOW)
+    assert first.hash == second.hash
+    assert second.nothing
+    with ledger.engine.begin() as connection:
+        held = connection.execute(suppressions.select().where(suppressions.c.address == first.hash)).all()
+    assert len(held) == 1
+
+
+def test_the_receipt_in_the_audit_trail_has_counts_and_no_number(ledger: Ledger, make: Make) -> None:
+    full(ledger, make)
+    receipt = ledger.erase_person(ANN, NOW)
+    (entry,) = [entry for entry in ledger.audit_entries() if entry.action == "erase"]
+    assert entry.subject == receipt.hash
+    assert entry.facts["rows"]["messages"] == 4
+    assert ledger.audit_trail().sound
+
+
+def test_an_export_holds_every_table_and_after_the_erasure_only_the_hash(ledger: Ledger, make: Make) -> None:
+    full(ledger, make)
+    held = ledger.export_person(ANN)
+    assert [row["body"] for row in held["messages"] if row["body"]] == ["Dear Annabelle 7", "Dear Annabelle"]
+    assert held["messages"][0]["events"][0]["detail"].endswith("Annabelle")
+    assert [len(held[name]) for name in ("suppressions", "consents", "contacted")] == [1, 1, 1]
+    ledger.erase_person(ANN, NOW)
+    after = ledger.export_person(ANN)
+    assert after["erased"] is True
+    assert [len(after[name]) for name in ("messages", "consents", "contacted")] == [0, 0, 0]
+
+
+def test_nobody_is_erased_while_their_message_may_be_leaving(ledger: Ledger, make: Make) -> None:
+    run = make.sending(3)
+    with sender_lock(ledger, run), pytest.raises(RunBusy):
+        ledger.erase_person(Person(number(1)), NOW)
+    assert len(ledger.history(number(1))) == 1
+
+
+def test_nobody_is_erased_while_a_plan_is_made(ledger: Ledger, make: Make, url: str) -> None:
+    make.begun()
+    with Ledger.open(url) as other, pytest.raises(RunBusy, match="planning"):
+        other.erase_person(ANN, NOW)
+
+
+def test_a_planner_that_died_holds_nothing_up(ledger: Ledger, make: Make, url: str) -> None:
+    run = make.begun()
+    ledger._planning.pop(run.number).drop()
+    ledger.erase_person(ANN, NOW)
+    lock = planner_lock(ledger.engine, run.number, run.id)
+    assert lock.take(), "and its lock is free again"
+    lock.drop()
+
+
+def test_an_unknown_message_of_an_erased_person_is_never_planned_again(ledger: Ledger, make: Make) -> None:
+    run = make.sending(2)
+    settle(ledger, run, claim(ledger, run), Outcome(Verdict.UNKNOWN))
+    ledger.set_state(run, "paused")
+    ledger.erase_person(Person(number(1)), NOW)
+    ledger.settle_unknown(run, None, State.PLANNED, "not sent", NOW)
+    assert states(ledger, run) == {"planned": 1, "unknown": 1}
+
+
+def test_another_key_than_the_hashes_were_made_with_is_refused(
+    ledger: Ledger, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.erase_person(ANN, NOW)
+    monkeypatch.setenv(erased.KEY_VARIABLE, "another key, long enough too")
+    with pytest.raises(LedgerError, match="not the one"):
+        ledger.erased()
+
+
+def test_a_key_that_is_short_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(erased.KEY_VARIABLE, "short")
+    with pytest.raises(LedgerError, match="too short"):
+        ledger.erase_person(ANN, NOW)
+
+
+def test_a_server_without_a_key_is_told_to_give_one(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(erased.KEY_VARIABLE, raising=False)
+    with Ledger.open(postgres_url) as ledger, pytest.raises(LedgerError) as caught:
+        ledger.erase_person(ANN, NOW)
+    assert erased.KEY_VARIABLE in str(caught.value)
+
+
+# -- the bytes of a SQLite ledger ----------------------------------------------------------------------------
+
+
+def files_with(folder: Path, *needles: bytes) -> list[str]:
+    return sorted(
+        path.name
+        for path in folder.rglob("*")
+        if path.is_file() and any(needle in path.read_bytes() for needle in needles)
+    )
+
+
+def test_no_byte_of_number_or_name_is_left_in_any_file_of_the_ledger(tmp_path: Path) -> None:
+    needles = (ANN.digits.encode(), b"Annabelle")
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        full(ledger, Make(ledger))
+        for _ in range(5):  # plans that are replaced leave their rows' bytes behind
+            Make(ledger).plan(10, campaign="second", columns={"body": "Dear Annabelle"})
+        assert files_with(tmp_path, *needles)
+        with ledger.engine.begin() as connection:  # the name of others is not hers to take away
+            connection.execute(
+                text("UPDATE messages SET body = 'Dear friend' WHERE address <> :a"), {"a": ANN.address}
+            )
+            connection.execute(
+                text("UPDATE messages SET detail = NULL WHERE address <> :a"), {"a": ANN.address}
+            )
+            connection.execute(text("UPDATE events SET detail = NULL WHERE message % 4294967296 <> 8"))
+        ledger.erase_person(ANN, NOW)
+        ledger.rewrite()
+        assert files_with(tmp_path, *needles) == []
+        binary = int(ANN.address[1:]).to_bytes(6, "big")
+        assert files_with(tmp_path, binary) == [], "nor the person's key, which is the number as an integer"
+    assert files_with(tmp_path, *needles) == []
+
+
+def test_the_search_of_bytes_can_fail(tmp_path: Path) -> None:
+    """Without the rewriting, the log at least still holds the name."""
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        full(ledger, Make(ledger))
+        ledger.erase_person(ANN, NOW)
+        assert files_with(tmp_path, b"Annabelle")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+def test_every_file_beside_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        place = tmp_path / "new" / "ledger.db"
+        with Ledger.open(str(place)) as ledger:
+            run = Make(ledger).plan(3)
+            ledger.erase_person(ANN, NOW)
+            with sender_lock(ledger, run):
+                found: dict[str, Any] = {
+                    path.name: stat.S_IMODE(path.stat().st_mode) for path in place.parent.rglob("*")
+                }
+    finally:
+        os.umask(before)
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-erasure-key"} <= set(found)
+    assert found.pop("ledger.db-locks") == 0o700
+    assert set(found.values()) == {0o600}
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
