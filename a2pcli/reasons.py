@@ -32,6 +32,8 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     ALREADY_SENT = "already-sent"
     OVER_LIMIT = "over-limit"
+    NO_SENDER = "no-sender"
+    COPY_RULE = "copy-rule"
     CAPPED = "capped"
     QUIET_HOURS = "quiet-hours"
     UNKNOWN_ZONE = "unknown-zone"
@@ -64,6 +66,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.DUPLICATE: "the same number stands in an earlier row that is sent",
     Reason.ALREADY_SENT: "already messaged by an earlier run of this campaign",
     Reason.OVER_LIMIT: "beyond --limit",
+    Reason.NO_SENDER: "no sender of the campaign may send to this country",
+    Reason.COPY_RULE: "the message breaks a copy rule that binds each message",
     Reason.CAPPED: "the person got as many messages as a frequency cap allows",
     Reason.QUIET_HOURS: "held: outside the hours in which the person may be messaged",
     Reason.UNKNOWN_ZONE: "held: it is not known which time it is for the person",

@@ -128,7 +128,6 @@ class AcceptedRows:
     ``once_per``. ``cost`` is in 1e-9 currency units. ``due_at`` is None for rows that may leave at once.
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
-    ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
     """
 
     row: ColumnOf
@@ -143,6 +142,7 @@ class AcceptedRows:
     cost: ColumnOf = None
     currency: ColumnOf = None
     variant: ColumnOf = None
+    sender: ColumnOf = None
     due_at: ColumnOf = None
     consent_until: ColumnOf = None
     consent: ColumnOf = None

@@ -6,9 +6,10 @@ contacts are looked at in a sample from the start of the file: a check is quick 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ from a2pcli.config.load import (
 from a2pcli.config.values import parse_budget
 from a2pcli.contacts.table import Table, address_column, open_table
 from a2pcli.content.prices import RateCard
+from a2pcli.content.smart import smart
 from a2pcli.content.templates import (
     Expression,
     MessageTemplate,
@@ -30,9 +32,13 @@ from a2pcli.content.templates import (
     compile_template,
 )
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
-from a2pcli.planning.lint import Copy, lint
-from a2pcli.planning.prepare import open_contacts, source_place
-from a2pcli.planning.sample import Sample, take_sample
+from a2pcli.planning.lint import RULES, Finding
+from a2pcli.planning.prepare import open_contacts, phone_policy, programme_of, source_place
+from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, sampled_people, take_sample
+from a2pcli.planning.senders import dlt_of, senders_of, template_countries
+from a2pcli.planning.wording import Wording
+from a2pcli.rules.copy_dlt import RULE as DLT_RULE
+from a2pcli.rules.law import Law, law_of
 
 Loc = tuple[str, ...]
 Thing = TypeVar("Thing")
@@ -46,6 +52,7 @@ class Checked:
     campaign: LoadedCampaign | None
     settings: LoadedSettings | None
     problems: tuple[Problem, ...]
+    waivers: tuple[Mapping[str, object], ...] = ()
 
     @property
     def name(self) -> str | None:
@@ -66,9 +73,12 @@ def check_campaign(path: Path) -> Checked:
     if found_settings:
         settings = found_settings[0]
         problems += found_settings[1]
+    waivers: tuple[Mapping[str, object], ...] = ()
     if campaign is not None and settings is not None:
-        problems += _Check(campaign, settings).problems()
-    return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)))
+        check = _Check(campaign, settings)
+        problems += check.problems()
+        waivers = tuple(check.wording.waivers())
+    return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers)
 
 
 def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None:
@@ -89,7 +99,11 @@ class _Check:
         self.document = campaign.document
         self.settings = settings
         self.found: list[Problem] = []
-        self.smart = settings.settings.smart if self.campaign.smart is None else self.campaign.smart
+        law = _attempt(self.found, lambda: law_of(settings)) or Law.load()
+        self.law = law
+        self.senders = senders_of(campaign, settings, law)
+        self.wording = Wording(campaign, settings, law, self.senders, programme_of(campaign, settings))
+        self.smart = self.wording.smart
 
     def problems(self) -> list[Problem]:
         """Run every step."""
@@ -97,11 +111,15 @@ class _Check:
         where = self._compiled(("where",), self.campaign.where, compile_expression, table)
         once = self._compiled(("once_per",), self.campaign.once_per, compile_template, table)
         messages = {
-            loc: self._compiled(loc, text, compile_template, table) for loc, text in self._texts().items()
+            loc: self._compiled(loc, text, compile_template, table)
+            for loc, text in self.wording.texts().items()
         }
         sample = self._sample(table, where, [*messages.values(), once])
+        people = self._people(table, sample)
         for loc, template in messages.items():
-            self._wording(loc, template, table, sample)
+            self._wording(loc, template, table, sample, people)
+        self._without_sender(people)
+        self._registrations()
         if sample is not None:
             self.found += sample.problems
         self._excluded_file()
@@ -121,14 +139,6 @@ class _Check:
                 problem = replace(problem, message=message, path=path, line=line, column=column)
             self.found.append(problem)
         return thing
-
-    def _texts(self) -> dict[Loc, str]:
-        """Every message of the campaign by its place."""
-        if self.campaign.variants:
-            return {
-                ("variants", name, "message"): arm.message for name, arm in self.campaign.variants.items()
-            }
-        return {("message",): self.campaign.message} if self.campaign.message else {}
 
     def _contacts(self) -> Table | None:
         """The contacts, opened; None for stdin and where they cannot be read."""
@@ -163,34 +173,97 @@ class _Check:
         if table is None or (self.campaign.where and where is None):
             return None
         columns = {column for template in (where, *templates) if template for column in template.columns}
+        columns |= {column for column in [self._address(table)] if column}
         return _attempt(self.found, lambda: take_sample(table, columns, where, self._at(("where",))))
 
     def _wording(
-        self, loc: Loc, template: MessageTemplate | None, table: Table | None, sample: Sample | None
+        self,
+        loc: Loc,
+        template: MessageTemplate | None,
+        table: Table | None,
+        sample: Sample | None,
+        people: SampledPeople | None,
     ) -> None:
         """What the text says, and what becomes of it with the first contacts."""
-        text = self._texts()[loc]
+        text = self.wording.texts()[loc]
         examples: list[str] = []
         if template is not None and sample is not None and len(sample.rows):
             rendered = _attempt(self.found, lambda: sample.render(template, self._at(loc), self._limits()))
             examples, problems = rendered or ([], [])
             self.found += problems
             self.found += sample.empty_columns(template, partial(self._column, loc, text))
-        copy = Copy(
+        copy = self.wording.copy(
             text,
-            marketing=self.campaign.purpose == "marketing",
-            smart=self.smart,
-            sender=self.campaign.own_sender,
+            template,
             columns=table.columns if table else (),
             examples=examples,
+            countries=people.countries if people is not None else None,
         )
-        for finding in lint(copy):
-            line, column = self.document.spot(loc, finding.offset)
-            path = self.document.path
-            self.found.append(
-                Problem(finding.message, path, line, column, finding.hint, Severity.WARNING, finding.code)
-            )
+        self.found += self.wording.problems(loc, copy, RULES)
+        if template is not None and sample is not None and people is not None:
+            self._registered(loc, template, sample, people)
         self._lost_comment(loc)
+
+    def _address(self, table: Table) -> str | None:
+        """The column of numbers; None where there is none, which was told already."""
+        return _attempt([], lambda: address_column(table, self.campaign.channel))
+
+    def _people(self, table: Table | None, sample: Sample | None) -> SampledPeople | None:
+        """The countries of the sample's numbers; None where there are none to see."""
+        address = self._address(table) if table is not None else None
+        if address is None or sample is None or not len(sample.rows):
+            return None
+        return sampled_people(sample.rows, address, phone_policy(self.loaded, self.settings))
+
+    def _without_sender(self, people: SampledPeople | None) -> None:
+        """Countries of the sample that no sender of the campaign may message."""
+        for country, count in (people.countries if people is not None else {}).items():
+            verdict = self.senders.verdict(country)
+            if not verdict.senders:
+                loc = ("sender",) if self.document.has(("sender",)) else ()
+                numbers = f"{count:,} number{'' if count == 1 else 's'}"
+                message = f"no sender for {country} ({numbers} of the first rows): {verdict.detail}"
+                self._warn(loc, message, f"rule {verdict.rule}", "no-sender")
+
+    def _registered(self, loc: Loc, template: MessageTemplate, sample: Sample, people: SampledPeople) -> None:
+        """Messages of the sample that must be a registered text, and are another one."""
+        countries = template_countries(self.law, self.campaign.purpose, self.campaign.channel)
+        dlt = dlt_of(self.loaded, self.settings)
+        unknown = not self.senders.choices.all and self.senders.account is None and dlt is None
+        rows = sample.rows[people.among(countries)].iloc[:RENDERED]
+        if unknown or not len(rows):
+            return
+        finding = None
+        if dlt is None or dlt.text is None:
+            message = f"messages to {', '.join(people.seen(countries))} must be a registered text"
+            finding = Finding(0, message, "state its id and text under dlt:", DLT_RULE)
+        else:
+            texts = [text for text in template.render_column(rows).bodies.to_pylist() if text]
+            sent = [smart(text).text if self.smart else text for text in texts]
+            different = [how for how in map(dlt.differs, sent) if how is not None]
+            if different:
+                message = (
+                    f"{len(different):,} of {len(sent):,} messages are not the DLT template {dlt.template}"
+                )
+                finding = Finding(0, message, different[0], DLT_RULE, lenient=len(different) < len(sent))
+        problem = self.wording.judged(loc, finding) if finding is not None else None
+        if problem is not None:
+            self.found.append(problem)
+
+    def _registrations(self) -> None:
+        """Names of registrations that no rule knows: most likely misspelt."""
+        known = {
+            name for rules in self.senders.rules.values() for rule in rules for name in rule.registrations
+        }
+        for sender, facts in self.settings.settings.senders.items():
+            for name in facts.registrations:
+                if name.strip().lower() not in known:
+                    near = get_close_matches(name.lower(), known, 1, 0.6)
+                    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+                    loc = ("senders", sender, "registrations", name)
+                    message = f"no rule asks for a registration '{name}'"
+                    problem = self.settings.problem(message, loc, hint=hint, code="registration")
+                    self.found.append(replace(problem, severity=Severity.WARNING))
 
     def _limits(self) -> tuple[bool, int, int]:
         """Smart encoding or not; parts that are warned about; parts that are refused."""

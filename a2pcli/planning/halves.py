@@ -16,7 +16,7 @@ from a2pcli.planning.frames import alive, arrow
 
 _ACCEPTED = (
     "@line", "@number", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
-    "@consent_until", "@repairs", "@replaced",
+    "@sender", "@consent_until", "@consent", "@repairs", "@replaced",
 )  # fmt: skip
 _EXCLUDED = (
     "@line", "@reason", "@detail", "@rule", "@cell", "@number", "@person", "@country", "@variant",
@@ -64,7 +64,9 @@ def _accepted(split: Halves, first: int) -> AcceptedRows:
         encoding=take.encoding(),
         units=take("@units"),
         parts=take("@parts"),
+        sender=take.few("@sender"),
         consent_until=take("@consent_until"),
+        consent=take("@consent"),
         cost=take("@cost"),
         currency=take.few("@currency"),
         variant=take.few("@variant"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from a2pcli.config.senders import SenderChoices
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (
@@ -19,7 +20,8 @@ from a2pcli.content.templates import (
     compile_template,
 )
 from a2pcli.planning.frames import Keys
-
+from a2pcli.rules.copy_dlt import DltTemplate
+from a2pcli.rules.senders import Senders
 
 CONSENT_COLUMNS = ("consent", "consent_at", "consent_source", "consent_wording", "consent_expires")
 """Columns of a contacts file that speak of consent, by their canonical names."""
@@ -110,6 +112,9 @@ class Job:
     people: People
     limit: int | None = None
     programme: str = ""
+    senders: Senders = field(default_factory=lambda: Senders(SenderChoices()))
+    dlt: DltTemplate | None = None
+    dlt_countries: tuple[str, ...] = ()
     consent: ConsentAsked | None = None
 
 

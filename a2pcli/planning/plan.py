@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo
 
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.content.prices import parse_budget, to_decimal
+from a2pcli.errors import Problem
 from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.rows_file import RowsFile
+from a2pcli.planning.senders import rates_of
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
 
@@ -35,6 +37,7 @@ class Plan:
     run: Run
     summary: dict[str, Any]
     over_budget: str | None
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def recipients(self) -> int:
@@ -57,10 +60,13 @@ def make_plan(
     ``progress`` is told the rows read so far. Raises ``InvalidInput`` for a contacts file that turns out broken
     or changes while it is read; nothing of the plan remains then.
     """
+    wording, templates = prepared.wording, prepared.compiled.messages
+    warnings = wording.before(templates, prepared.table.columns)
     fingerprint = prepared.table.fingerprint()
     run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
     try:
         tally = _store_rows(prepared, ledger, run, workers, out, progress)
+        warnings += wording.after(templates, tally.countries)
     except BaseException:
         ledger.discard_plan(run)
         raise
@@ -68,9 +74,9 @@ def make_plan(
     over = over_budget(prepared, tally, budget)
     summary["over_budget"] = over
     job = prepared.job
-    digest = tally.digest(job.campaign, job.channel, job.sender or "", *job.media)
+    digest = tally.digest(job.campaign, job.channel, job.sender or "", *job.media, *tally.sender_digest())
     run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary)
-    return Plan(run, summary, over)
+    return Plan(run, summary, over, tuple(warnings))
 
 
 def _store_rows(
@@ -107,6 +113,8 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
     campaign = prepared.loaded.campaign
     schedule = campaign.schedule
     sending: dict[str, Any] = {"media": list(campaign.media)}
+    if rates := rates_of(prepared.settings.settings, prepared.job.senders):
+        sending["sender_rates"] = rates
     if rate is not None:
         sending["rate"] = {"per_second": rate.per_second, "unit": rate.unit}
     if prepared.job.consent is not None:
@@ -120,7 +128,7 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
         occasion=prepared.occasion,
         gateway=prepared.job.gateway,
         channel=campaign.channel,
-        sender=campaign.sender,
+        sender=campaign.own_sender,
         purpose=campaign.purpose,
         campaign_file=str(prepared.loaded.path.resolve()),
         contacts_file=contacts_path(prepared.loaded),
@@ -165,6 +173,8 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None) -> dict[str, A
             "blank_rows": table.blank_rows,
         },
         "limit": prepared.job.limit,
+        "waivers": prepared.wording.waivers(),
+        "senders": {sender or campaign.own_sender or "": n for sender, n in tally.senders.most_common()},
         "rated": prepared.job.rates is not None,
         "seconds": seconds,
         **tally.document(),

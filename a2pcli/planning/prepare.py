@@ -23,6 +23,11 @@ from a2pcli.planning.frames import Keys, arrow
 from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import number_keys
+from a2pcli.planning.senders import dlt_of, senders_of, template_countries
+from a2pcli.planning.wording import Wording
+from a2pcli.rules.copy_dlt import RULE as DLT_RULE
+from a2pcli.rules.law import Law, law_of
+from a2pcli.rules.senders import Senders
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Prepared:
     compiled: Compiled
     occasion: int
     occurrence: str
+    wording: Wording
 
 
 def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, choices: Choices) -> Prepared:
@@ -58,6 +64,9 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     policy = phone_policy(loaded, settings)
     consent = asked_of(campaign.purpose, campaign.consent, settings.settings.consent, choices.now)
     people = _people(loaded, settings, ledger, occasion, policy, consent, choices.now, problems)
+    law = _law(settings, problems)
+    senders = senders_of(loaded, settings, law)
+    wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
     job = Job(
         campaign=campaign.name,
         folder=loaded.folder,
@@ -82,11 +91,14 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         limit=choices.limit,
         programme=programme_of(loaded, settings),
         consent=consent,
+        senders=senders,
+        dlt=dlt_of(loaded, settings),
+        dlt_countries=_registered_texts(law, senders, wording, campaign),
     )
     compiled = _compile(job, problems) if table else None
     if problems or table is None or compiled is None:
         raise InvalidInput(*problems)
-    return Prepared(loaded, settings, table, job, compiled, occasion, occurrence)
+    return Prepared(loaded, settings, table, job, compiled, occasion, occurrence, wording)
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
@@ -131,6 +143,23 @@ def _contacts(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Table | 
     except A2PError as error:
         problems += error.problems
         return None, None
+
+
+def _law(settings: LoadedSettings, problems: list[Problem]) -> Law:
+    """The law as the project has it; as packaged where what the project changes is wrong."""
+    try:
+        return law_of(settings)
+    except A2PError as error:
+        problems += error.problems
+        return Law.load()
+
+
+def _registered_texts(law: Law, senders: Senders, wording: Wording, campaign: Campaign) -> tuple[str, ...]:
+    """Countries whose messages must each be a registered text; none where the account chooses and nothing is stated."""
+    unknown = not senders.choices.all and senders.account is None and campaign.dlt is None
+    if unknown or not wording.strictness.binds(DLT_RULE):
+        return ()
+    return template_countries(law, campaign.purpose, campaign.channel)
 
 
 def _compile(job: Job, problems: list[Problem]) -> Compiled | None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import smart_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
 from a2pcli.errors import Problem
-from a2pcli.planning.frames import arrow
+from a2pcli.planning.frames import arrow, mask_of
 
 ROWS = 10_000
 """Rows in which empty cells are counted."""
@@ -107,6 +110,34 @@ class Sample:
     def _share(self, count: int) -> str:
         of = f"{len(self.rows):,} rows" if self.whole else f"the first {len(self.rows):,} rows"
         return f"{count:,} of {of}"
+
+
+@dataclass(frozen=True, slots=True)
+class SampledPeople:
+    """Where the sample's numbers are: by row, and how many in each country."""
+
+    by_row: pa.StringArray
+    countries: Mapping[str, int]
+
+    def among(self, countries: Collection[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """The rows in these countries."""
+        there: np.ndarray[tuple[int], np.dtype[np.bool_]] = mask_of(
+            pc.is_in(self.by_row, pa.array(list(countries), pa.string()))
+        )
+        return there
+
+    def seen(self, countries: Collection[str]) -> list[str]:
+        """Those of the countries that some number is in."""
+        return [country for country in countries if country in self.countries]
+
+
+def sampled_people(rows: pd.DataFrame, address: str, policy: PhonePolicy) -> SampledPeople:
+    """The countries of the numbers in the rows that can be messaged."""
+    found = normalise_column(arrow(rows, address), policy)
+    good = pc.is_null(arrow(found, "@reason"))
+    countries = pc.if_else(good, arrow(found, "@country"), pa.scalar(None, pa.string()))
+    counts = Counter(country for country in countries.to_pylist() if country is not None)
+    return SampledPeople(countries, dict(counts.most_common()))
 
 
 def _of(some: int, all_: int, one: str, many: str) -> str:

@@ -24,6 +24,7 @@ from a2pcli.planning.frames import Mask, alive, among, arrow, drop, mask_of, put
 from a2pcli.planning.job import Compiled
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
+from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.reasons import Reason
 
 Stage = Callable[[pd.DataFrame, Compiled], None]
@@ -43,6 +44,11 @@ def numbers(frame: pd.DataFrame, job: Compiled) -> None:
     else:
         merge_reasons(frame, arrow(found, "@reason"), arrow(found, "@detail"))
     put(frame, "@person", pa.array(number_keys(arrow(frame, "@number"))))
+
+
+def sender_chosen(frame: pd.DataFrame, job: Compiled) -> None:
+    """The sender that may message the destination, the same for a person every time."""
+    choose_senders(frame, job.job.senders)
 
 
 def excluded(frame: pd.DataFrame, job: Compiled) -> None:
@@ -76,6 +82,11 @@ def held_out(frame: pd.DataFrame, job: Compiled) -> None:
     out = np.zeros(len(frame), dtype=np.bool_)
     out[rows] = shares(job.job.campaign, "holdout", addresses) < job.job.holdout
     drop(frame, out, Reason.HOLDOUT)
+
+
+def sender_refused(frame: pd.DataFrame, job: Compiled) -> None:
+    """Where no sender is permitted, nothing is tried that would fail."""
+    refuse_without_sender(frame, job.job.senders)
 
 
 def distinguished(frame: pd.DataFrame, job: Compiled) -> None:
@@ -152,6 +163,12 @@ def priced(frame: pd.DataFrame, job: Compiled) -> None:
         drop(frame, mask_of(pc.is_null(arrow(frame, "@cost"))), Reason.UNPRICED)
 
 
+def template_kept(frame: pd.DataFrame, job: Compiled) -> None:
+    """Where texts must be registered, a message is the registered one."""
+    if job.job.dlt_countries:
+        refuse_other_texts(frame, job.job.dlt, job.job.dlt_countries)
+
+
 def already_sent(frame: pd.DataFrame, job: Compiled) -> None:
     """Nobody gets the same occasion of a campaign twice."""
     people = arrow(frame, "@person").to_numpy(zero_copy_only=False)
@@ -160,21 +177,24 @@ def already_sent(frame: pd.DataFrame, job: Compiled) -> None:
 
 STAGES: tuple[Stage, ...] = (
     numbers,
+    sender_chosen,
     suppressed,
     suppressed_by_sender,
     excluded,
     filtered,
     consented,
     held_out,
+    sender_refused,
     distinguished,
     already_sent,
     rendered,
     measured,
+    template_kept,
     priced,
 )
 
 RESULT_COLUMNS = (
-    "@line", "@cell", "@number", "@type", "@country", "@repairs", "@reason", "@detail", "@rule",
+    "@line", "@cell", "@number", "@sender", "@type", "@country", "@repairs", "@reason", "@detail", "@rule",
     "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
     "@consent_until", "@consent",
 )  # fmt: skip

@@ -25,6 +25,7 @@ SAMPLE_COLUMNS = [
     "cost",
     "currency",
     "variant",
+    "sender",
 ]
 
 
@@ -69,6 +70,9 @@ class Tally:
     replaced: int = 0
     total_parts: int = 0
     _samples: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    senders: Counter[str | None] = field(default_factory=Counter)
+    _lines: Any = field(default_factory=sha256)
+    _senders: TextDigest = field(default_factory=lambda: TextDigest())
     _people: TextDigest = field(default_factory=lambda: TextDigest())
     _bodies: TextDigest = field(default_factory=lambda: TextDigest())
 
@@ -95,8 +99,26 @@ class Tally:
         self.total_parts += pc.sum(rows["parts"]).as_py()
         self.replaced += pc.sum(pc.greater(rows["replaced"], 0)).as_py() or 0
         self._take_samples(rows)
+        self._count_senders(rows)
         self._people.add(rows["number"])
         self._bodies.add(rows["body"])
+
+    def _count_senders(self, rows: pa.Table) -> None:
+        """Which rows have a sender that is not the run's own; in most campaigns none has, and this costs nothing."""
+        own = rows["sender"].null_count
+        if own:
+            self.senders[None] += own
+        if own < rows.num_rows:
+            rows = rows.filter(pc.is_valid(rows["sender"]))
+            _count(self.senders, rows["sender"])
+            self._lines.update(rows["line"].to_numpy().astype("<i8").tobytes())
+            self._senders.add(rows["sender"])
+
+    def sender_digest(self) -> tuple[str, ...]:
+        """What goes into the digest where rows have a sender of their own: which rows, and which sender."""
+        if not set(self.senders) - {None}:
+            return ()
+        return (self._lines.hexdigest(), self._senders.hexdigest())
 
     def _count_money(self, rows: pa.Table) -> None:
         currencies = pc.unique(rows["currency"].drop_null()).to_pylist()

@@ -1,0 +1,138 @@
+"""A campaign's messages under the copy rules: before a plan by their text, after it by who gets them.
+
+An error stops the plan, unless the campaign waives the rule; what a waiver let pass is kept with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.content.templates import MessageTemplate
+from a2pcli.errors import InvalidInput, Problem, Severity
+from a2pcli.planning.lint import RULES, CopyRule, Finding, Strictness, lint
+from a2pcli.rules.copy import Copy
+from a2pcli.rules.law import Law
+from a2pcli.rules.senders import Senders
+
+Loc = tuple[str, ...]
+
+TEXT_RULES = tuple(rule for rule in RULES if not rule.recipients)
+RECIPIENT_RULES = tuple(rule for rule in RULES if rule.recipients)
+
+
+class Wording:
+    """The messages of one campaign, what is strict about them, and what waivers let pass."""
+
+    def __init__(
+        self,
+        loaded: LoadedCampaign,
+        settings: LoadedSettings,
+        law: Law,
+        senders: Senders,
+        programme: str = "",
+    ) -> None:
+        campaign = loaded.campaign
+        self.loaded = loaded
+        self.law = law
+        self.senders = senders
+        self.programme = programme
+        self.smart = settings.settings.smart if campaign.smart is None else campaign.smart
+        self.strictness = Strictness(
+            {str(name): str(how) for name, how in settings.settings.rules.items()},
+            {str(name): reason for name, reason in campaign.waive.items()},
+        )
+        self._passed: dict[str, dict[str, None]] = {str(name): {} for name in campaign.waive}
+
+    def texts(self) -> dict[Loc, str]:
+        """Every message of the campaign by its place."""
+        campaign = self.loaded.campaign
+        if campaign.variants:
+            return {("variants", name, "message"): arm.message for name, arm in campaign.variants.items()}
+        return {("message",): campaign.message} if campaign.message else {}
+
+    def copy(
+        self,
+        text: str,
+        template: MessageTemplate | None,
+        *,
+        columns: Collection[str] = (),
+        examples: Sequence[str] = (),
+        countries: Iterable[str] | None = None,
+    ) -> Copy:
+        """A message as the rules see it. ``countries`` are those of its recipients; None: not known yet."""
+        campaign = self.loaded.campaign
+        law = None
+        if countries is not None:
+            countries = list(countries)
+            law = {one: self.law.copy(one, (), campaign.purpose, campaign.channel) for one in countries}
+        return Copy(
+            text,
+            marketing=campaign.purpose == "marketing",
+            smart=self.smart,
+            senders=self._senders(countries),
+            columns=columns,
+            examples=examples,
+            wording=template.wording if template is not None else "",
+            programme=self.programme,
+            law=law,
+        )
+
+    def _senders(self, countries: Iterable[str] | None) -> tuple[str, ...]:
+        """The senders that messages to these countries come from, as far as they are known."""
+        if countries is None:
+            named: Iterable[str | None] = self.senders.choices.all or (None,)
+        else:
+            named = (sender for country in countries for sender in self.senders.verdict(country).senders)
+        known = (sender or self.senders.account for sender in named)
+        return tuple(dict.fromkeys(sender for sender in known if sender is not None))
+
+    def problems(self, loc: Loc, copy: Copy, rules: Iterable[CopyRule]) -> Iterator[Problem]:
+        """What the rules find, at its place and as strict as the project wants it."""
+        for finding in lint(copy, rules):
+            problem = self.judged(loc, finding)
+            if problem is not None:
+                yield problem
+
+    def judged(self, loc: Loc, finding: Finding) -> Problem | None:
+        """The problem of a finding; None where its rule is off or waived."""
+        severity = self.strictness.of(finding)
+        if severity is None:
+            return None
+        line, column = self.loaded.document.spot(loc, finding.offset)
+        if finding.code in self._passed:
+            self._passed[finding.code][f"{line}:{column}: {finding.message}"] = None
+            return None
+        hint = finding.hint
+        if severity is Severity.ERROR:
+            waive = f"or give a reason under 'waive: {finding.code}:'"
+            hint = f"{hint}; {waive}" if hint else waive
+        return Problem(finding.message, self.loaded.document.path, line, column, hint, severity, finding.code)
+
+    def before(self, templates: Sequence[MessageTemplate], columns: Collection[str]) -> list[Problem]:
+        """Warnings that need no recipients. Raises ``InvalidInput`` with every problem where one is an error."""
+        found: list[Problem] = []
+        for (loc, text), template in zip(self.texts().items(), templates, strict=True):
+            found += self.problems(loc, self.copy(text, template, columns=columns), TEXT_RULES)
+        return _without_errors(found)
+
+    def after(self, templates: Sequence[MessageTemplate], countries: Iterable[str]) -> list[Problem]:
+        """Warnings by the countries that get messages. Raises ``InvalidInput`` where one is an error."""
+        found: list[Problem] = []
+        countries = [country for country in countries if country]
+        for (loc, text), template in zip(self.texts().items(), templates, strict=True):
+            found += self.problems(loc, self.copy(text, template, countries=countries), RECIPIENT_RULES)
+        return _without_errors(found)
+
+    def waivers(self) -> list[dict[str, object]]:
+        """What the campaign waives: the rule, the reason, and what was let pass for it, as JSON-ready data."""
+        return [
+            {"rule": rule, "reason": reason, "findings": list(self._passed[rule])}
+            for rule, reason in self.loaded.campaign.waive.items()
+        ]
+
+
+def _without_errors(problems: list[Problem]) -> list[Problem]:
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise InvalidInput(*problems)
+    return problems
