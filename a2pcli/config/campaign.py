@@ -20,8 +20,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from a2pcli.config import senders, values
+from a2pcli.config import hours, senders, values
 from a2pcli.config.copy_rules import CopyRule
+from a2pcli.config.frequency import Frequencies
 from a2pcli.config.senders import SenderChoice, SenderChoices
 from a2pcli.config.values import Budget, Rate
 
@@ -75,6 +76,9 @@ Moment = Annotated[
     _like(r"^\s*\d{4}-\d\d-\d\d[Tt ]\d\d?:\d\d(:\d\d)?\s*([Zz]|[+-]\d\d:?\d\d)?\s*$"),
 ]
 Zone = Annotated[str, _typed(values.parse_zone), _like(r"^\s*[A-Za-z0-9_+/ -]+\s*$")]
+ScheduleZone = Annotated[str, _typed(values.parse_schedule_zone), _like(r"^\s*[A-Za-z0-9_+/ -]+\s*$")]
+Hours = Annotated[str, _typed(hours.parse_spans), _like(r"^\s*\d\d?:\d\d.*\d\d?:\d\d.*$")]
+Days = Annotated[str, _typed(hours.parse_days), _like(r"^\s*[A-Za-z][A-Za-z ,-]*$")]
 Pace = Annotated[
     str,
     _typed(values.parse_rate),
@@ -141,16 +145,43 @@ class Schedule(Strict):
     expires: Moment | None = Field(
         None, description="What has not left by this moment never leaves, e.g. `2026-03-03 21:00`"
     )
-    timezone: Zone = Field("UTC", description="IANA zone of the moments above, e.g. `Europe/London`")
+    timezone: ScheduleZone = Field(
+        "UTC",
+        description="IANA zone of the moments above, e.g. `Europe/London`; `recipient`: each person's own time",
+    )
+    window: Hours | None = Field(
+        None,
+        description="Hours in the recipient's time at which messages may leave, e.g. `09:00-20:00`; beside the law's",
+    )
+    days: list[Days] | None = Field(
+        None, min_length=1, description="Days on which they may leave, e.g. `[mon, tue, wed]` or `[mon-fri]`"
+    )
+    holidays: Literal["allow", "avoid"] = Field(
+        "allow", description="`avoid`: nothing on public holidays where the recipient is"
+    )
+    unknown_zone: Zone | None = Field(
+        None,
+        description="Zone assumed for people whose time zone cannot be told; without it their messages are held",
+    )
+
+    def in_recipient_time(self, moment: datetime | None) -> bool:
+        """Whether a moment of the schedule comes at another time for each person; one with an offset does not."""
+        return moment is not None and moment.tzinfo is None and self.timezone == values.RECIPIENT
 
     @property
     def starts_at(self) -> datetime | None:
-        """``not_before`` in UTC. An hour that comes twice means the second: never too early."""
+        """``not_before`` in UTC; None where it is in each person's time. An hour that comes twice means the second:
+        never too early."""
+        if self.in_recipient_time(self.not_before):
+            return None
         return in_utc(self.not_before, self.timezone, fold=1)
 
     @property
     def ends_at(self) -> datetime | None:
-        """``expires`` in UTC. An hour that comes twice means the first: never too late."""
+        """``expires`` in UTC; None where it is in each person's time. An hour that comes twice means the first: never
+        too late."""
+        if self.in_recipient_time(self.expires):
+            return None
         return in_utc(self.expires, self.timezone, fold=0)
 
 
@@ -178,6 +209,11 @@ class Limits(Strict):
     recipients: int | None = Field(None, ge=1, description="The plan is refused above this many recipients")
     unpriced: Literal["allow", "exclude"] = Field(
         "allow", description="What to do with destinations without a price"
+    )
+    frequency: Frequencies | None = Field(
+        None,
+        description="Most messages of this campaign to one person, e.g. `2 per 7 days`, or a list; `1 per 24 h per"
+        " subject` counts those of other campaigns on the same subject",
     )
 
 
@@ -214,6 +250,10 @@ class Campaign(Strict):
         None,
         description="What people sign up for and leave, e.g. `news`; opt-outs and consents may be for it alone;"
         " else the settings'",
+    )
+    subject: Text | None = Field(
+        None,
+        description="What the messages are about, for caps that count by subject; one that says nothing counts for all",
     )
     consent: Literal["required", "assumed"] | None = Field(
         None,

@@ -29,6 +29,7 @@ def campaign_problems(document: Document) -> Iterator[Problem]:
     schedule = data.get("schedule")
     if isinstance(schedule, dict):
         yield from _schedule(document, schedule)
+    yield from _frequency(document)
 
 
 def _message_or_variants(document: Document) -> Iterator[Problem]:
@@ -57,10 +58,13 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
 
 
 def _schedule(document: Document, schedule: dict[str, Any]) -> Iterator[Problem]:
+    yield from _never_held(document, schedule)
     try:
-        zone = values.parse_zone(schedule.get("timezone", "UTC"))
+        named = values.parse_schedule_zone(schedule.get("timezone", "UTC"))
     except (ValueError, AttributeError):
         return
+    # In each person's own time both moments move alike; some clocks may skip an hour, not all.
+    zone = "UTC" if named == values.RECIPIENT else named
     starts, ends = _moment(schedule, "not_before", zone, 1), _moment(schedule, "expires", zone, 0)
     for key, moment in (("not_before", starts), ("expires", ends)):
         if moment is not None and not _exists(values.parse_moment(schedule[key]), zone):
@@ -74,6 +78,23 @@ def _schedule(document: Document, schedule: dict[str, Any]) -> Iterator[Problem]
             ("schedule", "expires"),
             code="schedule",
         )
+
+
+def _never_held(document: Document, schedule: dict[str, Any]) -> Iterator[Problem]:
+    """One-time codes and warnings of danger go at once, whatever hour it is."""
+    purpose = document.data.get("purpose")
+    for key in ("window", "days", "holidays"):
+        if purpose in ("otp", "emergency") and schedule.get(key) not in (None, "allow"):
+            message = f"messages of purpose {purpose} are never held: '{key}' cannot bind them"
+            yield document.problem(message, ("schedule", key), of="key", code="schedule")
+
+
+def _frequency(document: Document) -> Iterator[Problem]:
+    """Caps bind marketing alone: one that cannot do anything promises what is not kept."""
+    limits, purpose = document.data.get("limits"), document.data.get("purpose")
+    if isinstance(limits, dict) and "frequency" in limits and purpose in ("transactional", "otp", "emergency"):
+        message = f"frequency caps bind marketing, not {purpose} messages"
+        yield document.problem(message, ("limits", "frequency"), of="key", code="frequency")
 
 
 def _moment(schedule: dict[str, Any], key: str, zone: str, fold: Literal[0, 1]) -> datetime | None:

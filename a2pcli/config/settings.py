@@ -8,6 +8,7 @@ from pydantic import Field
 
 from a2pcli.config.campaign import LocaleName, Pace, Region, Strict, Template, Text, YesNo
 from a2pcli.config.copy_rules import CopyRule, Strictness
+from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules
 from a2pcli.config.senders import Sender
 
@@ -44,6 +45,15 @@ class SenderFacts(Strict):
     rate: Pace | None = Field(None, description="Its own pace, e.g. `1/s`")
 
 
+class Programme(Strict):
+    """A programme: what people sign up for and leave."""
+
+    frequency: Frequencies | None = Field(
+        None,
+        description="Most marketing messages of the programme to one person, e.g. `1 per day`, or a list",
+    )
+
+
 class Settings(Strict):
     """A settings file. Every key may be left out."""
 
@@ -58,6 +68,11 @@ class Settings(Strict):
     programme: Text | None = Field(
         None, description="The programme of campaigns that name none: what people sign up for and leave"
     )
+    frequency: Frequencies | None = Field(
+        None,
+        description="Most marketing messages to one person over all campaigns, e.g. `3 per 7 days`, or a list",
+    )
+    programmes: dict[str, Programme] = Field(default_factory=dict, description="What holds for a programme")
     consent: Literal["required", "assumed"] = Field(
         "assumed",
         description="Whether marketing campaigns that do not say so need proof of consent for each person",

@@ -143,6 +143,15 @@ def parse_yes_no(text: str) -> bool:
     return typed in ("true", "yes", "on")
 
 
+RECIPIENT = "recipient"
+"""Instead of a zone: each person's own."""
+
+
+def parse_schedule_zone(text: str) -> str:
+    """An IANA zone's name, or ``recipient``."""
+    return RECIPIENT if text.strip().lower() == RECIPIENT else parse_zone(text)
+
+
 def parse_zone(text: str) -> str:
     """An IANA zone's name, in its own spelling."""
     from zoneinfo import available_timezones
