@@ -64,7 +64,9 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name}={_plain(one)}" for name, one in value.items())
     if isinstance(value, str):
-        return value[:12] if len(value) == 64 and value.isalnum() else value  # a digest is known by its beginning
+        return (
+            value[:12] if len(value) == 64 and value.isalnum() else value
+        )  # a digest is known by its beginning
     return json.dumps(value)
 
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from a2pcli.ledger import caps, clocks, refusals
+from a2pcli.ledger import caps, clocks, erased, refusals
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, note_each, settle
@@ -221,6 +221,7 @@ class _Claim:
         self.gate = clocks.Gate(run, progress.clocks, now)
         self.is_gated = bool(progress.clocks)
         self.refusals = refusals.parameters(run)
+        self.erasures = binds(run.purpose) and erased.exist(connection)
         self.claimed: list[Claimed] = []
         self.skipped = 0
         self.unseen = False
@@ -310,6 +311,8 @@ class _Claim:
             why = ((row[ID], row[WHY_NOT]) for row in rows if row[WHY_NOT] is not None)
             details, rules = refusals.DETAILS, refusals.RULES
             self._skip([(id, reason, details.get(reason), rules.get(reason)) for id, reason in why])
+        if self.erasures and good:
+            good = self._without_erased(good)
         if self.caps and good:
             good = self._under_caps(good)
         if not good:
@@ -326,6 +329,14 @@ class _Claim:
         if caps.counted(self.run.purpose):
             caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
         self.claimed.extend(_claimed(self.run, taken, self.gate))
+
+    def _without_erased(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Skip who was erased since the plan: on the list, only a hash tells them."""
+        gone = erased.erased_of(self.connection, [row[ADDRESS] for row in rows])
+        if gone:
+            reason = str(Reason.ERASED)
+            self._skip([(row[ID], reason, None, erased.RULE) for row in rows if row[ADDRESS] in gone])
+        return [row for row in rows if row[ADDRESS] not in gone]
 
     def _under_caps(self, rows: Sequence[Any]) -> Sequence[Any]:
         over = self.caps.over(

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MARK = "#"
 """What the address of an erased person begins with; no number and no email address does."""
 
+RULE = "erasure"
+"""The rule that leaves an erased person out."""
+
 KEY_VARIABLE = "A2PCLI_ERASURE_KEY"
 SHORTEST_KEY = 16
 """Characters; what people type as a key is seldom better than its length."""

@@ -174,7 +174,7 @@ def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 def _blank_messages(connection: Connection, ids: Sequence[int], now: int) -> int:
     """The rows stay, for the counts; what was still to be sent never is."""
     c = messages.c
-    planned = {"state": str(State.SKIPPED), "reason": str(Reason.ERASED), "rule": "erasure"}
+    planned = {"state": str(State.SKIPPED), "reason": str(Reason.ERASED), "rule": erased.RULE}
     for some in _pieces(ids):
         connection.execute(
             update(messages)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, literal, or_, select, update
+from sqlalchemy import and_, case, func, literal, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
-from a2pcli.ledger.erased import MARK
 from a2pcli.ledger.records import Imported, Run, Suppression, sender_scope
 from a2pcli.ledger.tables import suppressions
 
@@ -142,7 +142,7 @@ def lift(
     connection: Connection, address: str, *, scope: str | None, scope_value: str, by: str, now: int
 ) -> int:
     """End the suppressions of an address (in ``scope``, or all); gives how many of them held."""
-    chosen = and_(_c.address == address, _c.lifted_at.is_(None))
+    chosen = and_(_c.address.in_(erased.also_hashed(connection, address)), _c.lifted_at.is_(None))
     if scope is not None:
         check_scope(scope, scope_value)
         chosen = and_(chosen, _c.scope == scope, _c.scope_value == scope_value)
@@ -152,7 +152,8 @@ def lift(
 
 def of_address(connection: Connection, address: str) -> list[Suppression]:
     """All entries of one address, those lifted too, oldest first."""
-    query = select(*_fields()).where(_c.address == address).order_by(_c.number)
+    names = erased.also_hashed(connection, address)
+    query = select(*_fields()).where(_c.address.in_(names)).order_by(_c.number)
     return [Suppression(*row) for row in connection.execute(query)]
 
 
@@ -204,4 +205,4 @@ def sender_addresses(connection: Connection, now: int) -> dict[str, list[str]]:
 
 
 def _plain_address() -> Any:
-    return or_(_c.address < MARK, _c.address >= chr(ord(MARK) + 1))
+    return not_(erased.is_hash_in(_c.address))

@@ -19,6 +19,7 @@ from a2pcli.content.templates import (
     compile_expression,
     compile_template,
 )
+from a2pcli.ledger.erased import Erased
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders
@@ -73,10 +74,12 @@ class People:
     """Sets of people (sorted keys, see ``people``) who stay out, each for its reason.
 
     ``suppressed`` opted out of everything, ``suppressed_in`` of a programme or channel (in words, with the people),
-    ``suppressed_for`` of one sender. ``consented`` are in by a record of the ledger, ``withdrawn`` took theirs back.
+    ``suppressed_for`` of one sender; ``erased`` are known by their hash alone. ``consented`` are in by a record of
+    the ledger, ``withdrawn`` took theirs back.
     """
 
     suppressed: Keys = field(default_factory=no_keys)
+    erased: Erased = field(default_factory=Erased)
     suppressed_in: tuple[tuple[str, Keys], ...] = ()
     suppressed_for: Mapping[str, Keys] = field(default_factory=dict)
     consented: Timed = field(default_factory=Timed)

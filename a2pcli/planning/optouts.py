@@ -8,12 +8,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.ledger import erased
 from a2pcli.ledger.optouts import CHANNEL, PROGRAMME, binds
 from a2pcli.ledger.records import sender_scope
 from a2pcli.ledger.store import Ledger
-from a2pcli.planning.frames import Keys, among, arrow, drop
+from a2pcli.planning.frames import Keys, among, arrow, drop, put
 from a2pcli.planning.job import Compiled
-from a2pcli.planning.people import number_keys
+from a2pcli.planning.people import NOBODY, number_keys
 from a2pcli.reasons import Reason
 
 RULE = "optout"
@@ -23,8 +24,21 @@ def suppressed(frame: pd.DataFrame, job: Compiled) -> None:
     """Nobody who said no."""
     people, listed = arrow(frame, "@person").to_numpy(), job.job.people
     drop(frame, among(people, listed.suppressed), Reason.OPTED_OUT, "from every message", RULE)
+    if listed.erased.hashes:
+        _leave_out_erased(frame, listed.erased)
     for words, keys in listed.suppressed_in:
         drop(frame, among(people, keys), Reason.OPTED_OUT, words, RULE)
+
+
+def _leave_out_erased(frame: pd.DataFrame, people: erased.Erased) -> None:
+    """Who was erased gets nothing, and the plan does not learn their number anew: the row is known by its line."""
+    gone = people.among(arrow(frame, "@number"))
+    if not gone.any():
+        return
+    drop(frame, gone, Reason.OPTED_OUT, "was erased", erased.RULE)
+    for column, nothing in (("@number", None), ("@cell", None), ("@person", NOBODY)):
+        values = arrow(frame, column)
+        put(frame, column, pc.if_else(pa.array(gone), pa.scalar(nothing, values.type), values))
 
 
 def suppressed_by_sender(frame: pd.DataFrame, job: Compiled) -> None:

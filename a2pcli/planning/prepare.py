@@ -16,6 +16,8 @@ from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
 from a2pcli.errors import A2PError, InvalidInput, Problem
+from a2pcli.ledger.erased import Erased
+from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.consent import asked_of, consent_sets
@@ -215,6 +217,7 @@ def _people(
     consented, withdrawn = consent_sets(ledger, consent, programme, channel)
     return People(
         suppressed=suppressed,
+        erased=ledger.erased() if binds(loaded.campaign.purpose) else Erased(),
         suppressed_in=suppressed_in,
         suppressed_for=suppressed_for,
         consented=consented,
