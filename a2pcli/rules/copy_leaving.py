@@ -14,7 +14,7 @@ from a2pcli.rules.senders import Kind, kind_of
 def no_way_out(copy: Copy) -> Iterator[Finding]:
     """Marketing without a word on how to stop it: unlawful in most countries, blocked by carriers in some."""
     demanded = [
-        (country, rule) for country, rules in (copy.law or {}).items() for rule in rules if rule.optout
+        (country, rule) for country, rules in (copy.law or {}).items() for rule in rules if rule.optout and not rule.fallback
     ]
     if not (copy.marketing or demanded) or _says_how(copy):
         return
@@ -37,11 +37,11 @@ def _says_how(copy: Copy) -> bool:
 
 def country_wording(copy: Copy) -> Iterator[Finding]:
     """Words that the law of a country wants in the message, such as France's STOP with its short number."""
-    text = "\n".join((copy.text, *copy.examples))
+    texts = (copy.source, copy.wording, *copy.examples)
     wanted: dict[tuple[str, str], list[str]] = {}
     for country, rules in (copy.law or {}).items():
         for rule in rules:
-            if rule.must_contain and not re.search(rule.must_contain, text, re.IGNORECASE):
+            if rule.must_contain and not any(re.search(rule.must_contain, text, re.IGNORECASE) for text in texts):
                 wanted.setdefault((rule.must_say or rule.must_contain, rule.source), []).append(country)
     for (say, source), countries in wanted.items():
         message = f"a message to {_countries(countries)} must say '{say}'"
