@@ -17,7 +17,17 @@ LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP)]
 Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="One or more phone numbers.")]
 Reason = Annotated[str | None, typer.Option(help="Why, in your words; kept with the entry.")]
-SourceOption = Annotated[str | None, typer.Option(help="Where it comes from; else you, or the file.")]
+SourceOption = Annotated[
+    str | None, typer.Option(help="Where it comes from, e.g. reply, complaint; else you, or the file.")
+]
+ScopeOption = Annotated[
+    str | None,
+    typer.Option(metavar="SCOPE", help="programme=NAME, sender=NAME or channel=sms; else every message."),
+]
+SenderOption = Annotated[str | None, typer.Option(metavar="NAME", help="Short for --scope sender=NAME.")]
+UntilOption = Annotated[
+    str | None, typer.Option(metavar="DATE", help="The last day it holds, e.g. 2027-01-31; else for good.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,31 +54,37 @@ def optout() -> None:
 
 def add(
     numbers: Numbers,
-    sender: Annotated[
-        str | None, typer.Option(help="Only messages from this sender; else every message.")
-    ] = None,
+    scope: ScopeOption = None,
+    until: UntilOption = None,
+    sender: SenderOption = None,
     reason: Reason = None,
     source: SourceOption = None,
     region: Region = None,
     ledger: LedgerOption = None,
     as_json: Json = False,
 ) -> None:
-    """Put numbers on the list. A number that is on it already keeps its entry.
+    """Put numbers on the list. A number that is on it for as long already keeps its entry.
 
     Example:  a2pcli optout add '+44 7911 123456' --reason 'asked on the phone'
+
+    Example:  a2pcli optout add '+44 7911 123456' --scope programme=news --until 2027-01-31 --source reply
+
+    An opt-out binds marketing and transactional messages, not one-time codes and emergencies. For one programme it
+    keeps away campaigns with that `programme:`, for one sender those that it would send.
 
     Exit status: 2 when a number cannot be read; the others are added all the same.
     """
     from a2pcli.cli.optout_work import add_numbers
 
-    add_numbers(numbers, sender, reason, source, region, ledger, as_json=as_json)
+    add_numbers(numbers, (scope, sender), until, reason, source, region, ledger, as_json=as_json)
 
 
 def remove(
     numbers: Numbers,
-    sender: Annotated[
-        str | None, typer.Option(help="Only the entry for this sender; else every one.")
+    scope: Annotated[
+        str | None, typer.Option(metavar="SCOPE", help="Only the entry for this scope, e.g. programme=news.")
     ] = None,
+    sender: SenderOption = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided it; else you.")] = None,
     region: Region = None,
     ledger: LedgerOption = None,
@@ -82,7 +98,7 @@ def remove(
     """
     from a2pcli.cli.optout_work import remove_numbers
 
-    remove_numbers(numbers, sender, by, region, ledger, as_json=as_json)
+    remove_numbers(numbers, (scope, sender), by, region, ledger, as_json=as_json)
 
 
 def list_entries(
@@ -105,11 +121,15 @@ def import_file(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
     ],
-    sender: Annotated[
-        str | None, typer.Option(help="Only messages from this sender; else every message.")
-    ] = None,
+    scope: ScopeOption = None,
+    until: UntilOption = None,
+    sender: SenderOption = None,
     reason: Reason = None,
     source: SourceOption = None,
+    list_name: Annotated[
+        str | None,
+        typer.Option("--list", metavar="NAME", help="The do-not-contact list the file is a state of."),
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="The day the file is of, e.g. 2026-03-01.")
     ] = None,
@@ -136,12 +156,30 @@ def import_file(
 
     Example:  a2pcli optout import do-not-contact.csv --region GB --as-of 2026-03-01
 
+    Example:  a2pcli optout import dnc.csv --list national-registry --as-of 2026-03-01
+
+    With --list, an older state of the list is refused, and people whom a newer state does not name any more stay
+    suppressed, counted. Plans warn when the list gets old.
+
     Exit status: 3 when a row's number cannot be read (rows with an empty cell are only counted); the others are
     added all the same, and the same command may be run again.
     """
     from a2pcli.cli.optout_files import Asked, import_numbers
 
-    asked = Asked(file, sender, reason, source, as_of, region, column, encoding, delimiter, sheet)
+    asked = Asked(
+        file,
+        (scope, sender),
+        until,
+        reason,
+        source,
+        list_name,
+        as_of,
+        region,
+        column,
+        encoding,
+        delimiter,
+        sheet,
+    )
     raise typer.Exit(import_numbers(asked, ledger, as_json=as_json, show_all=show_all))
 
 
@@ -168,9 +206,11 @@ def export(
 
 def check(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="A phone number.")],
-    sender: Annotated[
-        str | None, typer.Option(help="Whether messages from this sender are suppressed.")
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="Whether messages of this scope are suppressed; may be repeated."),
     ] = None,
+    sender: SenderOption = None,
     region: Region = None,
     ledger: LedgerOption = None,
     as_json: Json = False,
@@ -179,8 +219,10 @@ def check(
 
     Example:  a2pcli optout check '+44 7911 123456'
 
+    Example:  a2pcli optout check '+44 7911 123456' --scope programme=news --scope channel=sms
+
     Exit status: 0 whether it is on the list or not (scripts read `suppressed` of --json).
     """
     from a2pcli.cli.optout_work import check_number
 
-    check_number(number, sender, region, ledger, as_json=as_json)
+    check_number(number, scope or [], sender, region, ledger, as_json=as_json)

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,15 +17,17 @@ import pyarrow as pa
 import pyarrow.compute
 
 from a2pcli.cli.ledger_option import open_ledger
-from a2pcli.cli.optout_work import policy, scope_of, user
+from a2pcli.cli.optout_work import ScopeOptions, policy, user
 from a2pcli.cli.output import print_json, say
 from a2pcli.cli.problems import show_problems
 from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.run_choice import existing_ledger
+from a2pcli.cli.scopes import Scope, day_of, day_text, scope_of, until_of
 from a2pcli.contacts.checked import CheckedRow, CheckedRows
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
+from a2pcli.ledger.records import now_ms
 from a2pcli.planning.table_file import CsvRows, TableFile
 from a2pcli.reasons import SENTENCES, Reason
 
@@ -35,24 +37,39 @@ if TYPE_CHECKING:
 
 pc: Any = pyarrow.compute
 
+DAY = 86_400_000
 SHOWN = 20
 KEPT = 10_000
 """Refused rows that are remembered, for ``--all`` and ``--json``; those beyond are counted."""
 
-OWN_COLUMNS = {"sender", "lifted_at"}
+OWN_COLUMNS = ("scope", "scope_value", "until", "list", "as_of", "lifted_at")
 """By these a file is known as an export of ours."""
 
-Holds: TypeAlias = tuple[Any, Any] | None
-"""Columns ``sender`` and ``lifted_at`` of a chunk; None where the file has none."""
+Holds: TypeAlias = tuple[Any, ...] | None
+"""``OWN_COLUMNS`` of a chunk; None where the file has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How the numbers of some rows are kept: their scope, their end, the list they are of. UTC milliseconds."""
+
+    scope: Scope
+    until_at: int | None = None
+    list_name: str | None = None
+    as_of: int | None = None
+
 
 SCHEMA = pa.schema(
     [
         ("number", pa.string()),
         ("scope", pa.string()),
-        ("sender", pa.string()),
+        ("scope_value", pa.string()),
         ("source", pa.string()),
         ("reason", pa.string()),
         ("added_at", pa.timestamp("ms", tz="UTC")),
+        ("until", pa.timestamp("ms", tz="UTC")),
+        ("list", pa.string()),
+        ("as_of", pa.timestamp("ms", tz="UTC")),
         ("lifted_at", pa.timestamp("ms", tz="UTC")),
         ("lifted_by", pa.string()),
     ]
@@ -64,9 +81,11 @@ class Asked:
     """The arguments of ``import``."""
 
     file: str
-    sender: str | None = None
+    scope: ScopeOptions = (None, None)
+    until: str | None = None
     reason: str | None = None
     source: str | None = None
+    list_name: str | None = None
     as_of: str | None = None
     region: str | None = None
     column: str | None = None
@@ -78,13 +97,14 @@ class Asked:
 @dataclass(slots=True)
 class Account:
     """Every row of the file is in one of these. ``already`` counts rows repeated in the file, too; ``lifted`` are
-    entries of an export that did not hold any more."""
+    entries of an export that did not hold any more. ``missing`` are entries of the list that the file has not."""
 
     rows: int = 0
     added: int = 0
     already: int = 0
     empty: int = 0
     lifted: int = 0
+    missing: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     refused: list[CheckedRow] = field(default_factory=list)
 
@@ -96,16 +116,18 @@ class Account:
 
 def import_numbers(asked: Asked, ledger: str | None, *, as_json: bool, show_all: bool) -> int:
     """Import, account, and give the exit status."""
-    scope_of(asked.sender)
-    source = _source(asked)
+    kept = _kept(asked, now_ms())
+    source = _source(asked, kept)
     mapping = {"phone": asked.column} if asked.column else {}
     table = open_table(asked.file, options=ReadOptions(asked.encoding, asked.delimiter, asked.sheet, mapping))
     rows = CheckedRows(table, address_column(table), policy(asked.region))
     account = Account()
     with open_ledger(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
+        if kept.list_name is not None and kept.as_of is not None:
+            store.begin_list(kept.list_name, kept.as_of)
         try:
             for chunk, holds in zip(rows.chunks(), _holds(table, asked), strict=False):
-                _take(store, chunk, holds, account, asked, source)
+                _take(store, chunk, holds, account, kept, (source, asked.reason))
                 counter.at(account.rows)
         except A2PError as error:
             # What was added stays: a list that is half in force is better than none.
@@ -113,39 +135,62 @@ def import_numbers(asked: Asked, ledger: str | None, *, as_json: bool, show_all:
                 f"{account.added:,} numbers were added before; mend the file and run the same command again"
             )
             raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
+        if kept.list_name is not None and kept.as_of is not None:
+            account.missing = store.end_list(kept.list_name, kept.as_of)
+        counts = {"rows": account.rows, "added": account.added, "refused": account.unread}
+        store.record("optout.import", kept.list_name or Path(asked.file).name, counts)
     _show(table, account, as_json=as_json, show_all=show_all)
     return int(ExitStatus.INVALID if account.unread else ExitStatus.OK)
 
 
-def _source(asked: Asked) -> str:
+def _kept(asked: Asked, now: int) -> Kept:
+    """What the options say. A list that names no day is of today."""
+    scope, until_at = scope_of(*asked.scope), until_of(asked.until, now)
+    list_name = asked.list_name.strip() if asked.list_name is not None else None
+    if list_name == "":
+        raise UsageError("--list is empty")
+    as_of = day_of("--as-of", asked.as_of)
+    if as_of is not None and as_of > now + DAY:
+        raise UsageError(f"--as-of {asked.as_of}: that day is still to come")
+    if list_name is not None and as_of is None:
+        as_of = now - now % DAY
+    return Kept(scope, until_at, list_name, as_of)
+
+
+def _source(asked: Asked, kept: Kept) -> str:
     """What the entries say about where they come from; do-not-contact lists carry the day they are of."""
     name = "standard input" if asked.file == "-" else Path(asked.file).name
     source = asked.source or f"{name} (imported by {user()})"
-    if asked.as_of is None:
-        return source
-    try:
-        return f"{source}, as of {date.fromisoformat(asked.as_of.strip())}"
-    except ValueError as error:
-        hint = "write it as 2026-03-01"
-        raise UsageError(Problem(f"--as-of {asked.as_of}: not a date", hint=hint)) from error
+    return f"{source}, as of {day_text(kept.as_of)}" if kept.as_of and not kept.list_name else source
 
 
 def _holds(table: Table, asked: Asked) -> Iterator[Holds]:
-    """For each chunk, whose messages each row is about. A file that ``export`` wrote says so itself."""
-    if asked.sender or not OWN_COLUMNS.issubset(table.columns):
+    """For each chunk, what each row is about. A file that ``export`` wrote says so itself."""
+    own = any(asked.scope) or asked.until or asked.list_name
+    if own or not set(OWN_COLUMNS).issubset(table.columns):
         return repeat(None)
     return (
-        (frame["sender"].to_numpy(dtype=object), frame["lifted_at"].to_numpy(dtype=object))
-        for frame in table.chunks(sorted(OWN_COLUMNS))
+        tuple(frame[name].to_numpy(dtype=object) for name in OWN_COLUMNS)
+        for frame in table.chunks(OWN_COLUMNS)
     )
 
 
-def _take(store: Ledger, chunk: Any, holds: Holds, account: Account, asked: Asked, source: str) -> None:
+def _take(
+    store: Ledger, chunk: Any, holds: Holds, account: Account, kept: Kept, said: tuple[str, str | None]
+) -> None:
     numbers, reasons = chunk.columns["@number"], chunk.columns["@reason"]
     account.rows += len(numbers)
-    for sender, chosen in _by_sender(numbers, holds, account, asked):
-        scope, value = scope_of(sender)
-        done = store.suppress_all(chosen, scope=scope, scope_value=value, source=source, reason=asked.reason)
+    for how, chosen in _groups(numbers, holds, account, kept):
+        done = store.suppress_all(
+            chosen,
+            scope=how.scope.kind,
+            scope_value=how.scope.value,
+            source=said[0],
+            reason=said[1],
+            until_at=how.until_at,
+            list_name=how.list_name,
+            as_of=how.as_of,
+        )
         account.added += done.added
         account.already += done.already
     for pair in pc.value_counts(reasons.drop_null()).to_pylist():
@@ -158,23 +203,37 @@ def _take(store: Ledger, chunk: Any, holds: Holds, account: Account, asked: Aske
         account.refused.extend(islice(bad, KEPT - len(account.refused)))
 
 
-def _by_sender(
-    numbers: Any, holds: Holds, account: Account, asked: Asked
-) -> Iterator[tuple[str | None, Any]]:
-    """The chunk's numbers, by the sender whose messages they are suppressed for (None: everybody's)."""
+def _groups(numbers: Any, holds: Holds, account: Account, kept: Kept) -> Iterator[tuple[Kept, Any]]:
+    """The chunk's numbers, by how they are kept."""
     if holds is None:
-        yield asked.sender, numbers.drop_null()
+        yield kept, numbers.drop_null()
         return
-    groups: dict[str | None, list[str]] = {}
-    for number, sender, lifted_at in zip(numbers.to_pylist(), *holds, strict=True):
+    now = now_ms()
+    groups: dict[Kept, list[str]] = {}
+    for number, *cells in zip(numbers.to_pylist(), *holds, strict=True):
         if number is None:
             continue
-        if lifted_at:
+        # The apostrophe is the export's own, before what a spreadsheet would run.
+        kind, value, until, name, as_of, lifted_at = ((cell or "").removeprefix("'") for cell in cells)
+        until_at = _exported("until", until)
+        if lifted_at or (until_at is not None and until_at <= now):
             account.lifted += 1
-        else:
-            # The apostrophe is the export's own, before what a spreadsheet would run.
-            groups.setdefault((sender or "").removeprefix("'") or None, []).append(number)
+            continue
+        how = Kept(Scope(kind or "everything", value), until_at, name or None, _exported("as_of", as_of))
+        groups.setdefault(how, []).append(number)
     yield from groups.items()
+
+
+def _exported(column: str, cell: str) -> int | None:
+    """A moment that ``export`` wrote."""
+    if not cell:
+        return None
+    try:
+        return int(datetime.fromisoformat(cell).timestamp() * 1000)
+    except ValueError:
+        raise UsageError(
+            f"the column {column} of an export holds '{cell[:40]}', which is no moment"
+        ) from None
 
 
 def _is_unread(row: CheckedRow) -> bool:
@@ -191,6 +250,7 @@ def _show(table: Table, account: Account, *, as_json: bool, show_all: bool) -> N
                 "already": account.already,
                 "empty": account.empty,
                 "lifted": account.lifted,
+                "missing": account.missing,
                 "refused": account.unread,
                 "reasons": dict(account.reasons.most_common()),
                 "refused_rows": [
@@ -213,6 +273,9 @@ def _show(table: Table, account: Account, *, as_json: bool, show_all: bool) -> N
     if account.unread:
         parts.append(f"{account.unread:,} refused: these people are NOT suppressed")
     print(f"{account.rows:,} rows: {', '.join(parts)}")
+    if account.missing:
+        many = f"{account.missing:,} number{'s' if account.missing != 1 else ''}"
+        say(f"{many} of earlier states of this list are not in it any more; they stay suppressed")
 
 
 def _problem(table: Table, row: CheckedRow) -> Problem:
@@ -251,6 +314,9 @@ def _tables(entries: Iterator[Suppression]) -> Iterator[pa.Table]:
             [entry.source for entry in chunk],
             [entry.reason for entry in chunk],
             [entry.added_at for entry in chunk],
+            [entry.until_at for entry in chunk],
+            [entry.list_name for entry in chunk],
+            [entry.as_of for entry in chunk],
             [entry.lifted_at for entry in chunk],
             [entry.lifted_by for entry in chunk],
         ]

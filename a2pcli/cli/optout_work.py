@@ -13,23 +13,19 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.cli.ledger_option import open_ledger, settings_from
 from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.run_choice import existing_ledger
+from a2pcli.cli.scopes import Scope, day_text, scope_of, until_of
 from a2pcli.contacts.phones import PhonePolicy, normalise
 from a2pcli.errors import Problem, UsageError
-from a2pcli.ledger.records import Suppression
+from a2pcli.ledger.records import Suppression, now_ms
 from a2pcli.reasons import SENTENCES
 from a2pcli.reporting.values import iso, local
 
 if TYPE_CHECKING:
     from a2pcli.cli.listing import Listing
+    from a2pcli.ledger.lists import ImportedList
 
-EVERYTHING, SENDER = "everything", "sender"
-
-
-def scope_of(sender: str | None) -> tuple[str, str]:
-    """The scope and its value that ``--sender`` means."""
-    if sender is not None and not sender.strip():
-        raise UsageError(Problem("--sender is empty", hint="leave it out to suppress every message"))
-    return (SENDER, sender.strip()) if sender else (EVERYTHING, "")
+ScopeOptions = tuple[str | None, str | None]
+"""``--scope`` and ``--sender`` as they were given."""
 
 
 def user() -> str:
@@ -49,7 +45,7 @@ def policy(region: str | None) -> PhonePolicy:
     )
 
 
-def _read(cells: Sequence[str], region: str | None) -> tuple[list[str], list[Problem]]:
+def read_numbers(cells: Sequence[str], region: str | None) -> tuple[list[str], list[Problem]]:
     """The numbers in E.164, each once, and a problem for every cell that is none."""
     asked = policy(region)
     numbers: dict[str, None] = {}
@@ -70,7 +66,8 @@ def _read(cells: Sequence[str], region: str | None) -> tuple[list[str], list[Pro
 
 def add_numbers(
     cells: Sequence[str],
-    sender: str | None,
+    scope_options: ScopeOptions,
+    until: str | None,
     reason: str | None,
     source: str | None,
     region: str | None,
@@ -79,18 +76,19 @@ def add_numbers(
     as_json: bool,
 ) -> None:
     """Add what can be read; raises ``UsageError`` afterwards for what cannot."""
-    scope, value = scope_of(sender)
-    numbers, problems = _read(cells, region)
+    scope, until_at = scope_of(*scope_options), until_of(until, now_ms())
+    numbers, problems = read_numbers(cells, region)
     added: dict[str, bool] = {}
     if numbers:
         with open_ledger(ledger, Path.cwd()) as store:
             for number in numbers:
                 added[number] = store.suppress(
                     number,
-                    scope=scope,
-                    scope_value=value,
+                    scope=scope.kind,
+                    scope_value=scope.value,
                     source=source or f"by hand ({user()})",
                     reason=reason,
+                    until_at=until_at,
                 )
     if as_json:
         print_json(
@@ -102,15 +100,19 @@ def add_numbers(
         )
     else:
         for number, new in added.items():
-            whose = f"messages from {sender}" if sender else "every message"
-            say(f"{number} is suppressed for {whose}" if new else f"{number} was on the list already")
+            end = f" until {local(until_at)}" if until_at else ""
+            say(
+                f"{number} is suppressed for {scope.words}{end}"
+                if new
+                else f"{number} was on the list already"
+            )
     if problems:
         raise UsageError(*problems)
 
 
 def remove_numbers(
     cells: Sequence[str],
-    sender: str | None,
+    scope_options: ScopeOptions,
     by: str | None,
     region: str | None,
     ledger: str | None,
@@ -118,14 +120,14 @@ def remove_numbers(
     as_json: bool,
 ) -> None:
     """Lift what can be read; raises ``UsageError`` afterwards for what cannot."""
-    scope, value = scope_of(sender)
-    numbers, problems = _read(cells, region)
+    scope = scope_of(*scope_options)
+    numbers, problems = read_numbers(cells, region)
     lifted = dict.fromkeys(numbers, 0)
-    wanted = scope if sender else None
+    wanted = scope.kind if any(scope_options) else None
     with existing_ledger(ledger) as store:
         if store is not None:
             for number in numbers:
-                lifted[number] = store.lift(number, scope=wanted, scope_value=value, by=by or user())
+                lifted[number] = store.lift(number, scope=wanted, scope_value=scope.value, by=by or user())
     if as_json:
         print_json(
             {
@@ -142,57 +144,71 @@ def remove_numbers(
 
 
 def check_number(
-    cell: str, sender: str | None, region: str | None, ledger: str | None, *, as_json: bool
+    cell: str,
+    scopes: Sequence[str],
+    sender: str | None,
+    region: str | None,
+    ledger: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Say whether one number is suppressed."""
-    scope_of(sender)
-    numbers, problems = _read([cell], region)
+    """Say whether one number is suppressed: from everything, or in one of the scopes."""
+    asked = [scope_of(text) for text in scopes] + ([scope_of(None, sender)] if sender is not None else [])
+    numbers, problems = read_numbers([cell], region)
     if problems:
         raise UsageError(*problems)
     (number,) = numbers
     with existing_ledger(ledger) as store:
         entries = store.suppressions_of(number) if store else []
-    held = [entry for entry in entries if entry.lifted_at is None]
-    found = [entry for entry in held if entry.scope == EVERYTHING or entry.scope_value == sender]
-    senders = sorted({entry.scope_value for entry in held if entry.scope == SENDER})
+    now = now_ms()
+    held = [entry for entry in entries if entry.holds(now)]
+    wanted = {Scope(), *asked}
+    found = [entry for entry in held if Scope(entry.scope, entry.scope_value) in wanted]
+    narrower = sorted({str(Scope(entry.scope, entry.scope_value)) for entry in held if entry.scope_value})
     if as_json:
         print_json(
             {
                 "number": number,
                 "suppressed": bool(found),
-                "sender": sender,
-                "senders": senders,
-                "entries": [document(entry) for entry in entries],
+                "asked": [str(scope) for scope in asked],
+                "scopes": narrower,
+                "entries": [document(entry, now) for entry in entries],
             }
         )
         return
-    for line in _sentences(number, found, senders, sender):
+    for line in _sentences(number, found, held):
         print(printable(line))
     if entries:
-        show(_listing(reversed(entries), lifted=True))
+        show(_listing(reversed(entries), now, ended=True))
 
 
-def _sentences(
-    number: str, found: Sequence[Suppression], senders: Sequence[str], sender: str | None
-) -> Iterator[str]:
+def _sentences(number: str, found: Sequence[Suppression], held: Sequence[Suppression]) -> Iterator[str]:
     if found:
-        whose = f"for messages from {sender}" if found[0].scope == SENDER else "for every message"
-        yield f"{number} is suppressed {whose}, since {local(found[0].added_at)}"
-    elif senders:
-        yield f"{number} is suppressed for messages from {', '.join(senders)} only"
+        one = found[0]
+        end = f", until {local(one.until_at)}" if one.until_at else ""
+        words = Scope(one.scope, one.scope_value).words
+        yield f"{number} is suppressed for {words}, since {local(one.added_at)}{end}"
+    elif held:
+        words = ", ".join(Scope(entry.scope, entry.scope_value).words for entry in held)
+        yield f"{number} is suppressed for {words} only"
     else:
         yield f"{number} is not on the list"
 
 
-def document(entry: Suppression) -> dict[str, Any]:
-    """An entry for JSON."""
+def document(entry: Suppression, now: int) -> dict[str, Any]:
+    """An entry for JSON. ``sender`` is the scope's value where the scope is a sender."""
     return {
         "number": entry.address,
         "scope": entry.scope,
-        "sender": entry.scope_value or None,
+        "scope_value": entry.scope_value or None,
+        "sender": entry.scope_value if entry.scope == "sender" else None,
+        "holds": entry.holds(now),
         "source": entry.source,
         "reason": entry.reason,
         "added_at": iso(entry.added_at),
+        "until": iso(entry.until_at),
+        "list": entry.list_name,
+        "as_of": iso(entry.as_of),
         "lifted_at": iso(entry.lifted_at),
         "lifted_by": entry.lifted_by,
     }
@@ -200,46 +216,63 @@ def document(entry: Suppression) -> dict[str, Any]:
 
 def list_all(limit: int | None, ledger: str | None, *, lifted: bool, as_json: bool) -> None:
     """Show the newest entries."""
+    now = now_ms()
     with existing_ledger(ledger) as store:
-        count = store.suppression_count() if store else 0
-        entries: Iterable[Suppression] = store.suppressions(lifted=lifted, newest=True) if store else ()
+        count = store.suppression_count(now) if store else 0
+        entries: Iterable[Suppression] = (
+            store.suppressions(lifted=lifted, newest=True, now=now) if store else ()
+        )
+        lists = store.optout_lists() if store else []
         entries = islice(entries, limit)
         if as_json:
-            _write_list(count, entries)
+            _write_list(count, lists, entries, now)
             return
         entries = list(entries)
     if not entries:
         say("the list is empty: `a2pcli optout add NUMBER` puts a number on it")
         return
-    show(_listing(entries, lifted=lifted))
-    held = sum(entry.lifted_at is None for entry in entries)
+    show(_listing(entries, now, ended=lifted))
+    for one in lists:
+        say(f"list {one.name}: as of {day_text(one.as_of)}, imported {local(one.imported_at)}")
+    held = sum(entry.holds(now) for entry in entries)
     if count > held:
         say(f"… and {count - held:,} more; --all shows every one")
 
 
-def _write_list(count: int, entries: Iterable[Suppression]) -> None:
+def _write_list(count: int, lists: Sequence[ImportedList], entries: Iterable[Suppression], now: int) -> None:
     """One document, written entry by entry: the list may hold a million."""
-    sys.stdout.write(f'{{\n  "count": {count},\n  "suppressions": [')
+    imported = [
+        {"name": one.name, "as_of": iso(one.as_of), "imported_at": iso(one.imported_at)} for one in lists
+    ]
+    sys.stdout.write(f'{{\n  "count": {count},\n  "lists": {json.dumps(imported)},\n  "suppressions": [')
     separator = "\n    "
     for entry in entries:
-        sys.stdout.write(separator + json.dumps(document(entry)))
+        sys.stdout.write(separator + json.dumps(document(entry, now)))
         separator = ",\n    "
     sys.stdout.write("\n  ]\n}\n" if separator.startswith(",") else "]\n}\n")
     sys.stdout.flush()
 
 
-def _listing(entries: Iterable[Suppression], *, lifted: bool) -> Listing:
+def _listing(entries: Iterable[Suppression], now: int, *, ended: bool) -> Listing:
     from a2pcli.cli.listing import Listing
 
-    rows = [tuple(map(printable, _cells(entry)))[: 6 if lifted else 5] for entry in entries]
-    columns = ("number", "since", "for", "source", "reason", "lifted")[: 6 if lifted else 5]
+    shown = 7 if ended else 6
+    rows = [tuple(map(printable, _cells(entry, now)))[:shown] for entry in entries]
+    columns = ("number", "since", "for", "until", "source", "reason", "ended")[:shown]
     return Listing(columns, rows, lead=2, whole=frozenset({"number", "since"}))
 
 
-def _cells(entry: Suppression) -> Iterator[str]:
+def _cells(entry: Suppression, now: int) -> Iterator[str]:
+    source = entry.source
+    if entry.list_name:
+        source += f", list {entry.list_name}" + (f" as of {day_text(entry.as_of)}" if entry.as_of else "")
     yield entry.address
     yield local(entry.added_at)
-    yield entry.scope_value or "every message"
-    yield entry.source
+    yield Scope(entry.scope, entry.scope_value).words
+    yield local(entry.until_at) if entry.until_at else "for good"
+    yield source
     yield entry.reason or ""
-    yield "" if entry.lifted_at is None else f"lifted {local(entry.lifted_at)} by {entry.lifted_by}"
+    if entry.lifted_at is not None:
+        yield f"lifted {local(entry.lifted_at)} by {entry.lifted_by}"
+    else:
+        yield "" if entry.holds(now) else "its date passed"

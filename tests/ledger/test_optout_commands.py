@@ -75,7 +75,7 @@ def test_an_opt_out_from_one_sender_is_only_from_it(
 ) -> None:
     desk.run("optout", "add", ANN, "--sender", "ACME")
     ran = desk.run("optout", "check", ANN, "--json", *options)
-    assert (ran.status, ran.json["suppressed"], ran.json["senders"]) == (0, suppressed, ["ACME"])
+    assert (ran.status, ran.json["suppressed"], ran.json["scopes"]) == (0, suppressed, ["sender=ACME"])
 
 
 def test_check_says_in_a_sentence_whether_a_number_is_on_the_list(desk: Project) -> None:
