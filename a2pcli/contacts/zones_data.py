@@ -70,7 +70,9 @@ def fold(text: str) -> str:
     """A name as it is compared: no case, accents, dots or apostrophes; `-`, `_` and `&` as spaces."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     kept = "".join(
-        " " if char in "-_&" else char for char in plain if not unicodedata.combining(char) and char not in ".'’ʻ,"
+        " " if char in "-_&" else char
+        for char in plain
+        if not unicodedata.combining(char) and char not in ".'’ʻ,"
     )
     return " ".join(kept.split())
 
@@ -109,6 +111,21 @@ def countries() -> dict[str, Found]:
 def zone_names() -> dict[str, str]:
     """Names of zones as they are compared, to the current name."""
     return {zone_key(name): zone for name, zone in rows("names.csv")}
+
+
+@cache
+def zone_cities() -> dict[str, str]:
+    """The cities zones are called after, folded, to the current name; without those of several zones."""
+    found: dict[str, set[str]] = {}
+    for name, zone in rows("names.csv"):
+        area, city = name.split("/", 1)[0], name.rsplit("/", 1)[-1]
+        if area in _AREAS and (name == zone or area != "Australia"):
+            found.setdefault(fold(city), set()).add(zone)
+    return {city: zones.pop() for city, zones in found.items() if len(zones) == 1}
+
+
+_AREAS = frozenset({"Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"})
+"""Parts of the world in names of zones; the other first parts are old names by country."""
 
 
 def zone_key(name: str) -> str:

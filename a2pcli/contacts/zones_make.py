@@ -3,7 +3,8 @@
 Run `python -m a2pcli.contacts.zones_make` after an upgrade of either library; a test fails until that is done. Never
 imported at run time: the library's geographic data alone takes half a second and 60 MB to load.
 
-The library's zones are the evidence; where they are thin or out of date they are put right here, each with the reason.
+The library's zones are the evidence; where they are thin or out of date they are put right here, in
+`zones_corrections`, each with the reason.
 """
 
 from __future__ import annotations
@@ -20,105 +21,21 @@ import phonenumbers
 from phonenumbers.geodata import GEOCODE_DATA
 from phonenumbers.tzdata import TIMEZONE_DATA
 
+from a2pcli.contacts.zones_corrections import (
+    AREA_ZONES,
+    BRAZIL,
+    BRAZIL_ZONES,
+    CURRENT,
+    NO_COUNTRY,
+    NO_PLACE,
+    NOT_ASKED,
+    PREFIX_ZONES,
+    WHOLE_STATE,
+)
 from a2pcli.contacts.zones_data import DATA, fold, states
 
 SAME_FROM, SAME_UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 """Zones count as keeping the same time where they do in these years."""
-
-WHOLE_STATE = set("306 639 474 250 236 257 672 778 709 879 867 807 418 581 367 907 928".split())
-"""Area codes that reach into every zone of their state; the library knows some of it, exchange by exchange.
-Saskatchewan with Lloydminster; British Columbia outside Vancouver, and its overlays; Newfoundland with Labrador; the
-territories; Ontario northwest; Quebec with the Magdalen Islands; Alaska with the Aleutians; Arizona with the Navajos."""
-
-AREA_ZONES = {
-    "364": "America/Chicago America/New_York",  # overlay of 270, which lies in both
-    "448": "America/Chicago America/New_York",  # overlay of 850: the Florida panhandle
-    "930": "America/Chicago America/New_York",  # overlay of 812: southern Indiana
-    "458": "America/Denver America/Los_Angeles",  # overlay of 541: Oregon with Malheur County
-    "689": "America/New_York",  # overlay of 407: Orlando; the library says Central
-}
-
-PREFIX_ZONES: dict[str, tuple[str, str]] = {
-    # prefix: zones, regions
-    "740": ("Europe/Kaliningrad", ""),  # the library says Bucharest, which has summer time
-    "7411": ("Asia/Yakutsk Asia/Vladivostok Asia/Magadan", ""),  # Yakutia has three zones
-    "7840": ("Europe/Moscow", ""),  # Abkhazia's old code
-    "7845": ("Europe/Samara", ""),  # Saratov moved an hour in 2016
-    "5632": ("America/Santiago Pacific/Easter", ""),
-    "5661": ("America/Punta_Arenas", ""),
-    "5667": ("America/Punta_Arenas", ""),  # Aysén keeps Magallanes' time since 2025
-    "612": ("Australia/Lord_Howe Australia/Sydney", "AU-ACT AU-NSW"),
-    "613": ("Australia/Hobart Australia/Melbourne", "AU-TAS AU-VIC"),
-    "617": ("Australia/Brisbane Australia/Sydney", "AU-QLD"),  # with towns of northern New South Wales
-    "618": (
-        "Australia/Adelaide Australia/Broken_Hill Australia/Darwin Australia/Eucla Australia/Perth",
-        "AU-NT AU-SA AU-WA",
-    ),
-    "5255": ("America/Mexico_City", "MX-CMX MX-MEX"),
-    "5256": ("America/Mexico_City", "MX-CMX MX-MEX"),  # overlay of 55
-    "52626": ("America/Chihuahua America/Ojinaga", "MX-CHH"),
-    "52656": ("America/Ciudad_Juarez", "MX-CHH"),
-    "52657": ("America/Ciudad_Juarez", "MX-CHH"),
-    "52987": ("America/Cancun", "MX-ROO"),  # Cozumel; the library says Querétaro
-    "52427": ("America/Mexico_City", "MX-HID MX-MEX MX-QUE"),  # "Mexico/Quintana Roo", meant Querétaro
-}
-
-# Brazil: Anatel, Plano Geral de Códigos Nacionais. Codes at a border are given to all their states.
-BRAZIL = {
-    "SP": "11 12 13 14 15 16 17 18 19",
-    "RJ": "21 22 24",
-    "ES": "27 28",
-    "MG": "31 32 33 34 35 37 38",
-    "PR": "41 42 43 44 45 46",
-    "SC": "42 47 48 49",
-    "RS": "51 53 54 55",
-    "DF": "61",
-    "GO": "61 62 64",
-    "TO": "63",
-    "MT": "65 66",
-    "MS": "67",
-    "AC": "68",
-    "RO": "69",
-    "BA": "71 73 74 75 77",
-    "SE": "79",
-    "PE": "81 87",
-    "AL": "82",
-    "PB": "83",
-    "RN": "84",
-    "CE": "85 88",
-    "PI": "86 89",
-    "PA": "91 93 94",
-    "AM": "92 97",
-    "RR": "95",
-    "AP": "96",
-    "MA": "98 99",
-}
-BRAZIL_ZONES = {"87": "America/Recife", "92": "America/Manaus"}
-
-NOT_ASKED = {
-    "Asia/Urumqi": "China has one legal time",
-    "Europe/Simferopol": "numbers of +380 do not work there",
-    "America/Danmarkshavn": "a weather station",
-    "Antarctica/Macquarie": "a research station",
-}
-NO_COUNTRY = {"XK": "Europe/Belgrade", "AC": "Atlantic/St_Helena", "TA": "Atlantic/St_Helena"}
-"""Regions with numbers that the zone database's table of countries does not have."""
-
-CURRENT = {
-    "Africa/Asmera": "Africa/Asmara",
-    "Africa/Timbuktu": "Africa/Bamako",
-    "America/Virgin": "America/St_Thomas",
-    "America/Coral_Harbour": "America/Atikokan",
-    "Atlantic/Jan_Mayen": "Arctic/Longyearbyen",
-    "Iceland": "Atlantic/Reykjavik",
-    "Pacific/Ponape": "Pacific/Pohnpei",
-    "Pacific/Truk": "Pacific/Chuuk",
-    "Pacific/Yap": "Pacific/Chuuk",
-}
-"""Old spellings whose link in the database goes to a larger zone that keeps the same time."""
-
-NO_PLACE = set("CET MET EET WET EST MST HST Factory UCT UTC Universal Zulu Greenwich".split())
-"""Names of the database for fixed hours, or for what people mean by letters: `spoken.csv` has them by country."""
 
 
 @cache
@@ -129,7 +46,7 @@ def tz_file(name: str) -> str:
 
 @cache
 def clock(zone: str) -> tuple[float, ...]:
-    """What a zone's clock says through the years: its offsets every six hours, as changes."""
+    """What a zone's clock says through the years: its changes, to the day."""
     with importlib.resources.files("tzdata").joinpath("zoneinfo", *zone.split("/")).open("rb") as file:
         rules = zoneinfo.ZoneInfo.from_file(file, zone)
     changes: list[float] = []
@@ -139,7 +56,7 @@ def clock(zone: str) -> tuple[float, ...]:
         if offset != last and offset is not None:
             changes += [moment.timestamp(), offset.total_seconds()]
             last = offset
-        moment += timedelta(hours=6)
+        moment += timedelta(days=1)
     return tuple(changes)
 
 
@@ -180,10 +97,17 @@ def windows_names() -> dict[str, str]:
     return {name: known[zone] for name, zone in mapping.items() if zone in known and "," not in name}
 
 
+@cache
+def _known_to_library() -> frozenset[str]:
+    return frozenset(zone_names()[zone] for zones in TIMEZONE_DATA.values() for zone in zones)
+
+
 def one_of_each(zones: list[str]) -> list[str]:
-    """The first zone of all that keep the same time."""
-    firsts = {clock(zone): zone for zone in reversed(zones)}
-    return [zone for zone in zones if firsts[clock(zone)] == zone]
+    """One zone of all that keep the same time: one the library names, else the database's first."""
+    firsts: dict[tuple[float, ...], str] = {}
+    for zone in sorted(zones, key=lambda zone: zone not in _known_to_library()):
+        firsts.setdefault(clock(zone), zone)
+    return sorted(firsts.values())
 
 
 def countries() -> dict[str, list[str]]:
@@ -194,7 +118,7 @@ def countries() -> dict[str, list[str]]:
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
         zones = [zone for zone in tab.get(region, []) if zone not in NOT_ASKED]
         if zones:
-            found[region] = sorted(one_of_each(zones))
+            found[region] = one_of_each(zones)
     return dict(sorted(found.items()))
 
 
@@ -326,23 +250,23 @@ def tables() -> dict[str, str]:
     """Every made file by its name, as it should be."""
     source = f"# Made by `python -m a2pcli.contacts.zones_make` from phonenumbers {phonenumbers.__version__}"
     source += f" and tzdata {_tz_version()}.\n"
+    heads = {
+        "areas.csv": "area code of North America,country,regions,zones",
+        "prefixes.csv": "prefix of lines at a place (in Mexico and Brazil of mobiles too),zones,regions",
+        "countries.csv": "country,zones: one of those that keep the same time",
+        "names.csv": "name that is or was in the zone database, or is Windows',current name",
+    }
     places = [f"{name},{zone}" for name, zone in sorted((zone_names() | windows_names()).items())]
+    everywhere = [f"{region},{' '.join(zones)}" for region, zones in countries().items()]
+    bodies = (areas(), prefixes(), everywhere, places)
     return {
-        "areas.csv": source + "# area code of North America,country,regions,zones\n" + _lines(areas()),
-        "prefixes.csv": source + "# prefix,zones,regions\n" + _lines(prefixes()),
-        "countries.csv": source
-        + "# country,zones: one of those that keep the same time\n"
-        + _lines([f"{region},{' '.join(zones)}" for region, zones in countries().items()]),
-        "names.csv": source + "# name that was, or is, in the zone database or in Windows,current name\n" + _lines(places),
+        name: f"{source}# {head}\n" + "".join(f"{row}\n" for row in body)
+        for (name, head), body in zip(heads.items(), bodies, strict=True)
     }
 
 
 def _tz_version() -> str:
     return tz_file("tzdata.zi").splitlines()[0].rsplit(" ", 1)[-1]
-
-
-def _lines(rows: list[str]) -> str:
-    return "".join(f"{row}\n" for row in rows)
 
 
 def main(folder: Path = DATA) -> None:

@@ -1,0 +1,253 @@
+"""Where a recipient is, for quiet hours: every time zone that must be respected, and the states whose law binds.
+
+The order of evidence: the contact's time zone; then its state or postcode; then the number. The contact's place wins
+over a number that may be there too (a mobile of that country, an area code of that state); a number of another place
+adds its zones, so that a message waits for both. States are always both: the contact's and the number's. What has no
+place, a toll-free number for one, is unknown and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.contacts.zones_cells import HEAD, SILENT, Cell, read_postcode, read_state, read_timezone
+from a2pcli.contacts.zones_data import Found, Names, states
+from a2pcli.contacts.zones_numbers import of_number, of_numbers
+
+Longs = npt.NDArray[np.int64]
+LONGEST = 31
+"""Postcodes longer than this are as good as this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one recipient is. `zones` empty: unknown. `because` says from what, in plain words, for `explain`."""
+
+    zones: Names
+    regions: Names
+    country: str
+    problems: str | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where each row of a column is; Arrow strings of the column's length.
+
+    `zones`: IANA names, sorted, comma-joined; "" where unknown. `regions`: ISO 3166-2 codes (`US-FL`) likewise; "" for
+    none known. `country`: the number's ISO country, "" for none. `problems`: null, or sentences about cells.
+    """
+
+    zones: pa.StringArray
+    regions: pa.StringArray
+    country: pa.StringArray
+    problems: pa.StringArray
+
+
+def locate(
+    number: str,
+    country: str | None,
+    *,
+    timezone: str | None = None,
+    state: str | None = None,
+    postcode: str | None = None,
+) -> Place:
+    """Where one recipient is: an E.164 number, its ISO country, and what the contact's cells say.
+
+    >>> locate("+18505550123", "US").zones
+    ('America/Chicago', 'America/New_York')
+    >>> locate("+18505550123", "US", postcode="32501").zones
+    ('America/Chicago',)
+    """
+    home = (country or "").strip()
+    code = (postcode or "").strip().upper()
+    return _place(
+        of_number(number, home),
+        home,
+        read_timezone(timezone or "", home),
+        read_state(state or "", home),
+        read_postcode(code[:HEAD], min(len(code), LONGEST), home),
+    )
+
+
+def locate_column(
+    numbers: pa.StringArray,
+    countries: pa.StringArray,
+    *,
+    timezone: pa.StringArray | None = None,
+    state: pa.StringArray | None = None,
+    postcode: pa.StringArray | None = None,
+) -> Places:
+    """`locate` over columns of equal length; nulls count as empty. About 0.3 µs a row.
+
+    Each different cell is read once, and each different meeting of evidence is judged once.
+    """
+    country_ids, country_names = _encoded(_plain(countries))
+    found_ids, found = of_numbers(_plain(numbers), country_ids.astype(np.int32), country_names)
+    asked = (country_ids, country_names)
+    zone_ids, zone_cells = _read(timezone, asked, read_timezone)
+    state_ids, state_cells = _read(state, asked, read_state)
+    code_ids, code_cells = _read_postcodes(postcode, asked)
+    key, sizes = found_ids.astype(np.int64), [len(found)]
+    parts = (
+        (country_ids, country_names),
+        (zone_ids, zone_cells),
+        (state_ids, state_cells),
+        (code_ids, code_cells),
+    )
+    for ids, values in parts:
+        key = key * len(values) + ids
+        sizes.append(len(values))
+    meetings, rows = _distinct(key)
+    places = []
+    for meeting in meetings.tolist():
+        numbers_of = []
+        for size in reversed(sizes):
+            meeting, place = divmod(meeting, size)
+            numbers_of.append(place)
+        number, home, zone, region, code = reversed(numbers_of)
+        places.append(
+            _place(
+                found[number], country_names[home], zone_cells[zone], state_cells[region], code_cells[code]
+            )
+        )
+    return Places(
+        zones=_texts([",".join(place.zones) for place in places], rows),
+        regions=_texts([",".join(place.regions) for place in places], rows),
+        country=_texts([place.country for place in places], rows),
+        problems=_texts([place.problems for place in places], rows),
+    )
+
+
+def _place(found: Found, country: str, zone: Cell, state: Cell, postcode: Cell) -> Place:
+    """All evidence about one recipient together."""
+    problems = "; ".join(cell.problem for cell in (zone, state, postcode) if cell.problem) or None
+    here = _regions(state.regions, postcode.regions)
+    theirs = _contact_zones(here, postcode, found)
+    regions = tuple(sorted({*here, *found.regions}))
+    if zone.zones:
+        return Place(zone.zones, regions, country, problems, "the contact's time zone")
+    if not theirs:
+        because = "the number" if found.zones else "neither the contact nor the number says where"
+        return Place(found.zones, regions, country, problems, because)
+    if _may_be_there(found, country, here, theirs):
+        return Place(theirs, regions, country, problems, "the contact's state or postcode")
+    both = tuple(sorted({*theirs, *found.zones}))
+    because = "the contact's state or postcode, and the number, which is of another place"
+    return Place(
+        both, regions, country, problems, because if found.zones else "the contact's state or postcode"
+    )
+
+
+def _regions(state: Names, postcode: Names) -> Names:
+    """The contact's states: where state and postcode agree, that; else both."""
+    agreed = set(state) & set(postcode)
+    return tuple(sorted(agreed or {*state, *postcode}))
+
+
+def _contact_zones(here: Names, postcode: Cell, found: Found) -> Names:
+    """The zones of the contact's states, narrowed by the postcode, else by an area code of the same state."""
+    zones: set[str] = set() if here else set(postcode.zones)
+    for region in here:
+        whole = states().zones[region]
+        narrow: Names = ()
+        if region in postcode.regions:
+            narrow = postcode.zones
+        elif region in found.regions:
+            narrow = found.zones
+        zones |= set(whole).intersection(narrow) or set(whole)
+    return tuple(sorted(zones))
+
+
+def _may_be_there(found: Found, country: str, here: Names, theirs: Names) -> bool:
+    """Whether the number fits the contact's place, so that it adds no zone of its own."""
+    if found.anywhere:
+        return all(region.startswith(f"{country}-") for region in here)
+    if found.regions and here:
+        return all(region in found.regions for region in here)
+    return bool(set(found.zones) & set(theirs))
+
+
+def _plain(strings: pa.StringArray | pa.ChunkedArray) -> pa.StringArray:
+    """One Arrow string array without nulls."""
+    if isinstance(strings, pa.ChunkedArray):
+        strings = strings.combine_chunks()
+        if isinstance(strings, pa.ChunkedArray):
+            strings = pa.concat_arrays(strings.chunks) if strings.num_chunks else pa.array([], pa.string())
+    if strings.type != pa.string():
+        strings = strings.cast(pa.string())
+    return strings.fill_null("") if strings.null_count else strings
+
+
+def _encoded(strings: pa.StringArray) -> tuple[Longs, list[str]]:
+    """Each row's place in the list of different strings."""
+    encoded = strings.dictionary_encode()
+    return np.asarray(
+        encoded.indices.to_numpy(zero_copy_only=False), np.int64
+    ), encoded.dictionary.to_pylist()
+
+
+def _distinct(key: Longs) -> tuple[Longs, Longs]:
+    """The different keys, and each row's place among them. By hash: a tenth of what sorting costs."""
+    encoded = pa.array(key).dictionary_encode()
+    return (
+        np.asarray(encoded.dictionary.to_numpy(zero_copy_only=False), np.int64),
+        np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64),
+    )
+
+
+def _read(
+    cells: pa.StringArray | None, countries: tuple[Longs, list[str]], reader: Callable[[str, str], Cell]
+) -> tuple[Longs, list[Cell]]:
+    """Each row's place in the list of different findings of a column; one finding, silence, where it is absent."""
+    if cells is None:
+        return np.zeros(len(countries[0]), np.int64), [SILENT]
+    ids, texts = _encoded(_plain(cells))
+    return _findings(ids, countries, lambda place, country: reader(texts[place], country))
+
+
+def _read_postcodes(
+    cells: pa.StringArray | None, countries: tuple[Longs, list[str]]
+) -> tuple[Longs, list[Cell]]:
+    """Postcodes by their first characters and length, since a million rows may have as many postcodes."""
+    if cells is None:
+        return np.zeros(len(countries[0]), np.int64), [SILENT]
+    encoded = _plain(cells).dictionary_encode()
+    texts = pc.utf8_upper(pc.utf8_trim_whitespace(encoded.dictionary))
+    head_ids, heads = _encoded(pc.utf8_slice_codeunits(texts, 0, HEAD))
+    size = np.minimum(np.asarray(pc.utf8_length(texts).to_numpy(zero_copy_only=False), np.int64), LONGEST)
+    key = (head_ids * (LONGEST + 1) + size)[
+        np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
+    ]
+    kinds, ids = _distinct(key)
+    wanted = kinds.tolist()
+
+    def reader(place: int, country: str) -> Cell:
+        head, length = divmod(wanted[place], LONGEST + 1)
+        return read_postcode(heads[head], length, country)
+
+    return _findings(ids, countries, reader)
+
+
+def _findings(
+    ids: Longs, countries: tuple[Longs, list[str]], reader: Callable[[int, str], Cell]
+) -> tuple[Longs, list[Cell]]:
+    """Read each different pair of cell and country once; findings that are equal are one."""
+    country_ids, names = countries
+    pairs, rows = _distinct(ids * max(len(names), 1) + country_ids)
+    numbers: dict[Cell, int] = {SILENT: 0}
+    finding = []
+    for pair in pairs.tolist():
+        place, country = divmod(pair, len(names))
+        finding.append(numbers.setdefault(reader(place, names[country]), len(numbers)))
+    return np.array(finding, np.int64)[rows] if finding else np.zeros(len(ids), np.int64), list(numbers)
+
+
+def _texts(values: list[str | None] | list[str], rows: Longs) -> pa.StringArray:
+    return pa.array(values, pa.string()).take(pa.array(rows))

@@ -1,0 +1,223 @@
+"""What the cells of a contact say of where it is: time zone, state and postcode, as people write them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from a2pcli.contacts.zones_data import (
+    Names,
+    fold,
+    postcodes,
+    spoken,
+    states,
+    zone_cities,
+    zone_key,
+    zone_names,
+)
+
+HEAD = 6
+"""Characters of a postcode that are read, beside its length."""
+
+_EMPTY = frozenset(
+    {"", "-", "--", "?", "n/a", "na", "none", "null", "nil", "nan", "unknown", "other", "#n/a"}
+)
+_OFFSET = re.compile(
+    r"(?:etc/)?(?:utc|gmt|ut|uct|zulu|z|universal|greenwich)?(?:time)?0?(?:[+\-−±]?\d{1,2}(?:[:.]?\d{2})?)?"
+)
+_DISPLAY = re.compile(r"^\((?:UTC|GMT)[^)]*\)\s*")
+_NEW_NAME = re.compile(r"(?!Etc/)[A-Z][A-Za-z_]+/[A-Za-z_+\-]+(?:/[A-Za-z_]+)?")
+AMERICAN = frozenset({"US", "CA", "PR", "VI", "GU", "AS", "MP"})
+_TERRITORIES = AMERICAN - {"US", "CA"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a cell says: zones, regions, or why it says nothing."""
+
+    zones: Names = ()
+    regions: Names = ()
+    problem: str | None = None
+
+
+SILENT = Cell()
+
+
+def read_timezone(text: str, country: str) -> Cell:
+    """A time zone as people and programs write it: an IANA name of any age or case, a Windows name, `EST`, `London`.
+
+    What letters mean depends on the country of the number. An offset from UTC is refused: it does not know summer
+    time, and many programs write UTC for everybody.
+    """
+    typed = text.strip().replace("\\", "/").replace("_slash_", "/")
+    if typed.casefold() in _EMPTY:
+        return SILENT
+    typed = _DISPLAY.sub("", typed) or typed
+    zones = _named(typed) or _said(typed, country)
+    if zones:
+        return Cell(zones)
+    shown = _shown(text)
+    if _OFFSET.fullmatch(typed.casefold().replace(" ", "")):
+        return Cell(
+            problem=f"time zone '{shown}' is an offset, not a place: write a name such as Europe/London"
+        )
+    return Cell(problem=f"'{shown}' is no time zone: write a name such as America/New_York")
+
+
+def _named(typed: str) -> Names:
+    """By its name in the zone database. Windows' names come later: what people say has more meanings."""
+    known = zone_names().get(zone_key(typed)) if "/" in typed or " " not in typed else None
+    if known:
+        return (known,)
+    if _NEW_NAME.fullmatch(typed):
+        try:
+            return (ZoneInfo(typed).key,)
+        except (ValueError, OSError, KeyError):
+            return ()
+    return ()
+
+
+def _said(typed: str, country: str) -> Names:
+    words = fold(re.sub(r"\([^)]*\)", " ", typed).replace("/", " "))
+    short = re.sub(r"\s+(?:(?:standard|daylight|summer) time|time|standard|daylight)$", "", words)
+    homes = (country, "US", "*") if country in _TERRITORIES else (country, "*")
+    for key in (words, short):
+        for home in homes:
+            if (home, key) in spoken():
+                return spoken()[home, key]
+    other = zone_names().get(zone_key(typed)) or zone_cities().get(words)
+    return (other,) if other else ()
+
+
+def read_state(text: str, country: str) -> Cell:
+    """A state or province: its name, abbreviation or ISO 3166-2 code, any case.
+
+    Looked for in the number's country; for a number of the US or Canada in both; elsewhere a code like `US-TX` and
+    the full name of an American state are understood too.
+    """
+    if text.strip().casefold() in _EMPTY:
+        return SILENT
+    name = fold(text)
+    for home in _homes(country):
+        code = states().names.get((home, name))
+        if code:
+            return Cell(regions=(f"{home}-{code}",))
+    for home in sorted(states().countries):
+        code = states().names.get((home, name))
+        whole_code = code and name == fold(f"{home}-{code}") and re.match(r"\s*[A-Za-z]{2}-", text)
+        if code and (whole_code or _is_abroad(name, home, country)):
+            return Cell(regions=(f"{home}-{code}",))
+    if country in states().countries or country in AMERICAN:
+        return Cell(problem=f"'{_shown(text)}' is no state or province known in {country}")
+    return SILENT
+
+
+def _homes(country: str) -> tuple[str, ...]:
+    if country == "CA":
+        return ("CA", "US")
+    return ("US", "CA") if country in AMERICAN else (country,)
+
+
+def _is_abroad(name: str, home: str, country: str) -> bool:
+    """A state of the US or Canada by its full name, for a number of a country whose own states are known."""
+    return home in ("US", "CA") and len(name) > 4 and country in states().countries
+
+
+def read_postcode(head: str, length: int, country: str) -> Cell:
+    """A postcode by its first `HEAD` characters (upper case, no spaces around) and its length.
+
+    ZIP codes and others that a spreadsheet took the leading zero from get it back. Countries without a table say
+    nothing.
+    """
+    if head.casefold() in _EMPTY or (length <= HEAD and not head.strip("0-. ")):
+        return SILENT
+    for home in _homes(country):
+        key = _POSTCODE_KEYS.get(home, _no_key)(head, length)
+        if key:
+            return _ranged(key, home) or Cell(
+                problem=f"the postcode is none of {_KINDS.get(country, country)}"
+            )
+    if country in _KINDS:
+        return Cell(problem=f"the postcode is none of {_KINDS[country]}")
+    return SILENT
+
+
+def _ranged(key: str, home: str) -> Cell | None:
+    for entry in postcodes().get((home, key[0]), ()):
+        start = key[: len(entry.first)]
+        if entry.first <= start <= entry.last and len(start) == len(entry.first):
+            if not entry.regions and not entry.zones:
+                return Cell(problem="the postcode is of military post or abroad: it names no state")
+            return Cell(entry.zones, entry.regions)
+    return None
+
+
+_KINDS = {
+    "US": "the United States",
+    "CA": "Canada",
+    "AU": "Australia",
+    "BR": "Brazil",
+    "MX": "Mexico",
+    "ES": "Spain",
+    "PT": "Portugal",
+}
+
+
+def _no_key(head: str, length: int) -> str:
+    return ""
+
+
+def _digits(head: str) -> str:
+    found = re.match(r"\d+", head)
+    return found[0] if found else ""
+
+
+def _zip_key(head: str, length: int) -> str:
+    """ZIP or ZIP+4; with leading zeros lost: `2134`, `21345678`, `501`."""
+    digits = _digits(head)
+    if len(digits) == HEAD:
+        return {9: digits[:5], 8: f"0{digits[:4]}"}.get(length, "")
+    return digits.zfill(5) if 3 <= len(digits) <= 5 else ""
+
+
+def _canadian_key(head: str, length: int) -> str:
+    found = re.match(r"[ABCEGHJ-NPRSTVXY]\d[A-Z]", head)
+    return found[0] if found else ""
+
+
+def _cep_key(head: str, length: int) -> str:
+    """Brazil: eight digits, `01310-100`; seven where the zero was lost."""
+    digits = _digits(head)
+    if len(digits) == HEAD:
+        return {8: digits[:5], 7: f"0{digits[:4]}"}.get(length, "")
+    return digits.zfill(5) if 4 <= len(digits) <= 5 else ""
+
+
+def _five_key(head: str, length: int) -> str:
+    digits = _digits(head)
+    return digits.zfill(5) if 4 <= len(digits) <= 5 else ""
+
+
+def _four_key(head: str, length: int) -> str:
+    digits = _digits(head)
+    return digits.zfill(4) if 3 <= len(digits) <= 4 else ""
+
+
+_POSTCODE_KEYS = {
+    "US": _zip_key,
+    "CA": _canadian_key,
+    "AU": _four_key,
+    "BR": _cep_key,
+    "MX": _five_key,
+    "ES": _five_key,
+    "PT": _four_key,
+}
+
+
+@cache
+def _shown(text: str) -> str:
+    """A cell as a problem may quote it: short, printable."""
+    clean = "".join(char if char.isprintable() else " " for char in text.strip())
+    return clean if len(clean) <= 40 else clean[:39] + "…"
