@@ -9,7 +9,7 @@ they send the last message that is allowed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.engine import Connection
 
+from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import contacted
@@ -194,3 +195,22 @@ def over_text(cap: Cap, free: int | None) -> str:
         return f"the cap is {cap.text}"
     when = datetime.fromtimestamp(free / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"the cap is {cap.text}; the next may go at {when}"
+
+
+def enough(
+    connection: Connection, cap: Cap, *, campaign: str, programme: str, subject: str, now: int
+) -> Iterator[tuple[str, int]]:
+    """Addresses that got as many messages as the cap allows, and when each may get the next (UTC milliseconds)."""
+    span = cap.seconds * 1000
+    chosen = [_c.at > now - span]
+    if cap.scope == PROGRAMME:
+        chosen.append(_c.programme == programme)
+    elif cap.scope == CAMPAIGN:
+        chosen.append(_c.campaign == campaign)
+    elif cap.scope == SUBJECT and subject:
+        chosen.append(_c.subject.in_(["", subject]))
+    nth = func.row_number().over(partition_by=_c.address, order_by=(_c.at.desc(), _c.message.desc()))
+    ranked = select(_c.address, _c.at, nth.label("nth")).where(*chosen).subquery()
+    query = select(ranked.c.address, ranked.c.at).where(ranked.c.nth == cap.limit)
+    for address, at in read_rows(connection, query):
+        yield address, at + span

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.ledger import plans, queries
+from a2pcli.ledger import caps, plans, queries
+from a2pcli.ledger import clocks as run_clocks
+from a2pcli.ledger.caps import Cap
+from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.engine import connect
 from a2pcli.ledger.faults import speaks_plainly
@@ -21,6 +24,9 @@ from a2pcli.ledger.records import (
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+
+NO_CLOCKS: Mapping[int, RunClock] = {}
 
 
 class PlanningPart(LedgerCore):
@@ -59,9 +65,21 @@ class PlanningPart(LedgerCore):
             plans.add_rows(connection, run, rows)
 
     @speaks_plainly
-    def finish_plan(self, run: Run, *, digest: str, rows_read: int, summary: Mapping[str, Any]) -> Run:
-        """The plan is complete and durable. Unsent plans of the occasion beyond the newest three lose their rows."""
+    def finish_plan(
+        self,
+        run: Run,
+        *,
+        digest: str,
+        rows_read: int,
+        summary: Mapping[str, Any],
+        clocks: Mapping[int, RunClock] = NO_CLOCKS,
+    ) -> Run:
+        """The plan is complete and durable. ``clocks`` are those that its rows name, by number.
+
+        Unsent plans of the occasion beyond the newest three lose their rows.
+        """
         with self.engine.begin() as connection:
+            run_clocks.write(connection, run, clocks)
             plans.finish(connection, run, digest=digest, rows_read=rows_read, summary=summary)
         self._end_planning(run)
         with self.engine.begin() as connection:
@@ -91,6 +109,17 @@ class PlanningPart(LedgerCore):
         """Sorted ``person`` keys of everybody who has, or may have, a message of this occasion, in any run."""
         with self._reading() as connection:
             return queries.reached(connection, occasion)
+
+    @speaks_plainly
+    def had_enough(
+        self, cap: Cap, *, campaign: str, programme: str, subject: str, now: int
+    ) -> tuple[list[str], list[int]]:
+        """Addresses that got as many messages as a cap allows, and when each may get the next (UTC milliseconds)."""
+        with self._reading() as connection:
+            found = list(
+                caps.enough(connection, cap, campaign=campaign, programme=programme, subject=subject, now=now)
+            )
+        return [address for address, _ in found], [free for _, free in found]
 
     @speaks_plainly
     def recipients(self, names: Sequence[str]) -> pa.StringArray:

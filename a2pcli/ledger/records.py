@@ -126,6 +126,7 @@ class AcceptedRows:
     ``row`` counts all rows of the run, accepted and excluded alike, from 1, in the file's order, without
     repeats. ``person`` is the person within the occasion: the number's digits, or a 63-bit hash with
     ``once_per``. ``cost`` is in 1e-9 currency units. ``due_at`` is None for rows that may leave at once.
+    ``clock`` is the number of the clock that binds the row, None where none does.
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
     """
@@ -144,6 +145,7 @@ class AcceptedRows:
     variant: ColumnOf = None
     sender: ColumnOf = None
     due_at: ColumnOf = None
+    clock: ColumnOf = None
     consent_until: ColumnOf = None
     consent: ColumnOf = None
 

@@ -80,7 +80,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
     def release(self, run: Run, message_ids: Sequence[int]) -> None:
         """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
         with self._sending_transaction() as connection:
-            back = outcomes.release(connection, message_ids)
+            back = outcomes.release(connection, run, message_ids)
             plans.changed(connection, run)
         self._gained(run, back)
 

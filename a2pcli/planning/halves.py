@@ -16,7 +16,7 @@ from a2pcli.planning.frames import alive, arrow
 
 _ACCEPTED = (
     "@line", "@number", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
-    "@sender", "@consent_until", "@consent", "@repairs", "@replaced",
+    "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced",
 )  # fmt: skip
 _EXCLUDED = (
     "@line", "@reason", "@detail", "@rule", "@cell", "@number", "@person", "@country", "@variant",
@@ -65,6 +65,7 @@ def _accepted(split: Halves, first: int) -> AcceptedRows:
         units=take("@units"),
         parts=take("@parts"),
         sender=take.few("@sender"),
+        clock=take("@clock"),
         consent_until=take("@consent_until"),
         consent=take("@consent"),
         cost=take("@cost"),

@@ -28,6 +28,10 @@ CONSENT_COLUMNS = ("consent", "consent_at", "consent_source", "consent_wording",
 """Columns of a contacts file that speak of consent, by their canonical names."""
 
 
+PLACE_COLUMNS = ("timezone", "state", "postcode")
+"""Contact columns that say where somebody is."""
+
+
 def no_keys() -> Keys:
     """An empty set of people."""
     return np.empty(0, dtype=np.int64)
@@ -119,6 +123,8 @@ class Job:
     dlt: DltTemplate | None = None
     dlt_countries: tuple[str, ...] = ()
     consent: ConsentAsked | None = None
+    is_timed: bool = False
+    """Whether rows need clocks, and so have to be placed."""
 
 
 class Compiled:
@@ -152,4 +158,6 @@ class Compiled:
                 needed |= template.columns
         if job.consent is not None:
             needed |= {*CONSENT_COLUMNS} & {*job.known}
+        if job.is_timed:
+            needed |= {*PLACE_COLUMNS} & {*job.known}
         return frozenset(needed)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from a2pcli.contacts.table import Table
+from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.frames import alive, arrow, drop
 from a2pcli.planning.job import Compiled, Job
 from a2pcli.planning.people import Seen
@@ -19,9 +20,13 @@ CHUNK_ROWS = 25_000
 
 
 def planned_chunks(
-    table: Table, job: Job, compiled: Compiled, workers: Workers | None = None
+    table: Table, job: Job, compiled: Compiled, workers: Workers | None = None, clocks: Clocks | None = None
 ) -> Iterator[pd.DataFrame]:
-    """Every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order."""
+    """Every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order.
+
+    ``clocks`` numbers the clocks of the rows (``@clock``) and leaves out who has had enough.
+    """
+    clocks = clocks or Clocks()
     framing, pieces = table.read(compiled.columns, CHUNK_ROWS)
     work = Work(framing, job)
     stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
@@ -29,6 +34,7 @@ def planned_chunks(
     for framed in stream:
         table.count(framed)
         for frame in framed.frames:
+            clocks.apply(frame)
             across.apply(frame)
             yield frame
     table.finish()

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.content.prices import parse_budget, to_decimal
 from a2pcli.errors import Problem
 from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
+from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
@@ -65,17 +64,18 @@ def make_plan(
     fingerprint = prepared.table.fingerprint()
     run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
     try:
-        tally = _store_rows(prepared, ledger, run, workers, out, progress)
+        clocks = prepared.new_clocks()
+        tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
         warnings += wording.after(templates, tally.countries)
     except BaseException:
         ledger.discard_plan(run)
         raise
-    summary = _summary(prepared, tally, rate)
+    summary = _summary(prepared, tally, rate, clocks)
     over = over_budget(prepared, tally, budget)
     summary["over_budget"] = over
     job = prepared.job
     digest = tally.digest(job.campaign, job.channel, job.sender or "", *job.media, *tally.sender_digest())
-    run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary)
+    run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary, clocks=clocks.made)
     return Plan(run, summary, over, tuple(warnings))
 
 
@@ -86,12 +86,13 @@ def _store_rows(
     workers: Workers | None,
     out: Path | None,
     progress: Progress,
+    clocks: Clocks,
 ) -> Tally:
     """Store chunk after chunk. The ledger writes one while this thread counts it and takes the next: SQLite lets
     go of the interpreter while it writes."""
     gc.freeze()  # what was imported need not be looked through again and again: 5% of a plan
     tally = Tally()
-    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers)
+    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, clocks)
     written: Future[None] | None = None
     with ThreadPoolExecutor(1) as writer, RowsFile(out) if out else nullcontext() as file:
         for frame in chunks:
@@ -101,6 +102,7 @@ def _store_rows(
                 written.result()
             written = writer.submit(ledger.add_rows, run, rows)
             tally.add(split)
+            clocks.count(split.accepted["@clock"])
             if file is not None:
                 file.add(frame)
             progress(tally.rows)
@@ -111,7 +113,6 @@ def _store_rows(
 
 def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None) -> NewRun:
     campaign = prepared.loaded.campaign
-    schedule = campaign.schedule
     sending: dict[str, Any] = {"media": list(campaign.media)}
     if rates := rates_of(prepared.settings.settings, prepared.job.senders):
         sending["sender_rates"] = rates
@@ -123,6 +124,8 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
     if budget := budget or campaign.limits.cost:
         amount, currency = parse_budget(budget)
         sending["max_cost"] = {currency: int(amount * MONEY_UNITS)}
+    if prepared.hours.caps:
+        sending["caps"] = [cap.to_data() for cap in prepared.hours.caps]
     return NewRun(
         campaign=campaign.name,
         occasion=prepared.occasion,
@@ -133,9 +136,10 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
         campaign_file=str(prepared.loaded.path.resolve()),
         contacts_file=contacts_path(prepared.loaded),
         contacts_fingerprint=fingerprint,
-        not_before=_moment(schedule.not_before, schedule.timezone),
-        expires_at=_moment(schedule.expires, schedule.timezone),
+        not_before=prepared.hours.starts,
+        expires_at=prepared.hours.ends,
         programme=prepared.job.programme,
+        subject=campaign.subject,
         sending=sending,
     )
 
@@ -146,16 +150,7 @@ def contacts_path(loaded: LoadedCampaign) -> str:
     return file if file == "-" else str((loaded.folder / file).resolve())
 
 
-def _moment(moment: datetime | None, zone: str) -> int | None:
-    """A moment of the schedule in UTC milliseconds; a moment without an offset is in the schedule's zone."""
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zone))
-    return int(moment.timestamp() * 1000)
-
-
-def _summary(prepared: Prepared, tally: Tally, rate: Rate | None) -> dict[str, Any]:
+def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks) -> dict[str, Any]:
     campaign, table = prepared.loaded.campaign, prepared.table
     seconds = None
     if rate is not None:
@@ -178,6 +173,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None) -> dict[str, A
         "rated": prepared.job.rates is not None,
         "seconds": seconds,
         **tally.document(),
+        "clock": clocks.summary(),
     }
 
 

@@ -16,13 +16,15 @@ from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
 from a2pcli.errors import A2PError, InvalidInput, Problem
+from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.erased import Erased
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
+from a2pcli.planning.clocks import Clocks, Hours, Look, hours_of
 from a2pcli.planning.consent import asked_of, consent_sets
 from a2pcli.planning.frames import Keys, arrow
-from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source
+from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source, Timed
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import number_keys
 from a2pcli.planning.senders import dlt_of, senders_of, template_countries
@@ -54,6 +56,12 @@ class Prepared:
     occasion: int
     occurrence: str
     wording: Wording
+    hours: Hours
+    look: Look
+
+    def new_clocks(self) -> Clocks:
+        """For one pass over the contacts: numbers their clocks, and leaves out who has had enough."""
+        return Clocks(self.hours, self.look)
 
 
 def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, choices: Choices) -> Prepared:
@@ -69,6 +77,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     law = _law(settings, problems)
     senders = senders_of(loaded, settings, law)
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
+    hours = hours_of(campaign, settings.settings, law, programme_of(loaded, settings), choices.now)
     job = Job(
         campaign=campaign.name,
         folder=loaded.folder,
@@ -93,6 +102,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         limit=choices.limit,
         programme=programme_of(loaded, settings),
         consent=consent,
+        is_timed=hours.binds,
         senders=senders,
         dlt=dlt_of(loaded, settings),
         dlt_countries=_registered_texts(law, senders, wording, campaign),
@@ -100,7 +110,18 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     compiled = _compile(job, problems) if table else None
     if problems or table is None or compiled is None:
         raise InvalidInput(*problems)
-    return Prepared(loaded, settings, table, job, compiled, occasion, occurrence, wording)
+    return Prepared(
+        loaded,
+        settings,
+        table,
+        job,
+        compiled,
+        occasion,
+        occurrence,
+        wording,
+        hours,
+        _look(ledger, job, campaign, choices.now),
+    )
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
@@ -226,6 +247,20 @@ def _people(
         excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, dtype=np.int64),
         reached=ledger.reached(occasion),
     )
+
+
+def _look(ledger: Ledger, job: Job, campaign: Campaign, now: int) -> Look:
+    """Asks the ledger who had enough of a cap; only where one binds somebody."""
+
+    def look(cap: Cap) -> Timed:
+        addresses, free = ledger.had_enough(
+            cap, campaign=job.campaign, programme=job.programme, subject=campaign.subject or "", now=now
+        )
+        keys = number_keys(pa.array(addresses, pa.string()))
+        order = np.argsort(keys)
+        return Timed(keys[order], np.array(free, dtype=np.int64)[order])
+
+    return look
 
 
 def _keys(addresses: pa.Array) -> Keys:

@@ -34,7 +34,7 @@ class PreviewedRow:
 
 def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) -> list[PreviewedRow]:
     """The rows that ``choose`` takes from the planned chunks, in its order."""
-    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers)
+    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, prepared.new_clocks())
     chosen = choose(chunks)
     raw = _raw_rows(prepared, {row["line"] for row in chosen})
     return [_previewed(prepared, row, raw.get(row["line"], {})) for row in chosen]

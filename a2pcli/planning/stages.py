@@ -24,6 +24,7 @@ from a2pcli.planning.frames import Mask, alive, among, arrow, drop, mask_of, put
 from a2pcli.planning.job import Compiled
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
+from a2pcli.planning.places import placed
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.reasons import Reason
 
@@ -191,12 +192,13 @@ STAGES: tuple[Stage, ...] = (
     measured,
     template_kept,
     priced,
+    placed,
 )
 
 RESULT_COLUMNS = (
     "@line", "@cell", "@number", "@sender", "@type", "@country", "@repairs", "@reason", "@detail", "@rule",
     "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
-    "@consent_until", "@consent",
+    "@consent_until", "@consent", "@place",
 )  # fmt: skip
 
 

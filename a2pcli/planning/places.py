@@ -1,0 +1,47 @@
+"""Where each recipient is, as one value a row: what decides their clock. Runs in whichever process plans the row."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.contacts.zones import locate_column
+from a2pcli.planning.frames import alive, arrow, put, spread
+from a2pcli.planning.job import PLACE_COLUMNS, Compiled
+
+SEPARATOR = "|"
+PLACE = pa.dictionary(pa.int32(), pa.string())
+"""Country, regions, zones and whether something about it was wrong, joined: few different ones in a million rows."""
+
+
+def placed(frame: pd.DataFrame, job: Compiled) -> None:
+    """``@place``; null in rows that get nothing, and in all where no clock binds the campaign."""
+    rows = alive(frame)
+    if not job.job.is_timed or not rows.any():
+        put(frame, "@place", pa.nulls(len(frame), PLACE))
+        return
+    taken = None if rows.all() else pa.array(rows)
+
+    def column(name: str) -> pa.Array:
+        values = arrow(frame, name)
+        return values if taken is None else values.filter(taken)
+
+    given = {name: column(name).cast(pa.string()) for name in PLACE_COLUMNS if name in frame.columns}
+    places = locate_column(
+        column("@number"), column("@country"), **{name: given.get(name) for name in PLACE_COLUMNS}
+    )
+    wrong = pc.if_else(pc.is_valid(places.problems), "!", "")
+    pieces = [pc.fill_null(part, "") for part in (places.country, places.regions, places.zones)]
+    joined = pc.binary_join_element_wise(*pieces, wrong, SEPARATOR)
+    put(frame, "@place", spread(joined.dictionary_encode().cast(PLACE), rows))
+
+
+def taken_apart(place: str) -> tuple[str, tuple[str, ...], tuple[str, ...], bool]:
+    """Country, regions, zones, and whether something about it was wrong."""
+    country, regions, zones, wrong = place.split(SEPARATOR)
+    return country, _several(regions), _several(zones), bool(wrong)
+
+
+def _several(joined: str) -> tuple[str, ...]:
+    return tuple(part for part in joined.split(",") if part)
