@@ -6,6 +6,7 @@ end on. That is what "never too early, never too late" means where clocks go bac
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -17,9 +18,14 @@ MARGIN = timedelta(days=3)
 def is_holiday(day: date, calendars: list[str]) -> bool:
     for calendar in calendars:
         country, _, state = calendar.partition("-")
-        if day in holidays.country_holidays(country, subdiv=state or None, years=day.year):
+        if day in year_of(country, state, day.year):
             return True
     return False
+
+
+@lru_cache(maxsize=200)
+def year_of(country: str, state: str, year: int) -> set[date]:
+    return set(holidays.country_holidays(country, subdiv=state or None, years=year))
 
 
 def wall_intervals(first: date, last: date, week, calendars) -> list[tuple[datetime, datetime]]:
@@ -43,6 +49,7 @@ def wall_intervals(first: date, last: date, week, calendars) -> list[tuple[datet
     return joined
 
 
+@lru_cache(maxsize=8)
 def walk(zone: str, begin: datetime, minutes: int) -> list[tuple[datetime, datetime, datetime]]:
     """For each minute from ``begin`` (UTC): the wall time, the lowest from then on, the highest until then."""
     room = ZoneInfo(zone)
