@@ -116,6 +116,7 @@ def plan_with_progress(
                 out=out,
                 progress=counter.at,
             )
+        show_problems(made.warnings)
         planned(work.ledger, made.run, work.loaded.campaign.waive, out)
         return made
     except KeyboardInterrupt:

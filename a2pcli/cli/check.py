@@ -48,7 +48,7 @@ def check(
     """
     from a2pcli.cli.checking import check_files, find_campaigns
     from a2pcli.cli.output import print_json, say
-    from a2pcli.cli.problems import show_problems
+    from a2pcli.cli.problems import show_problems, show_waivers
     from a2pcli.errors import Severity, in_file_order
     from a2pcli.exit_status import ExitStatus
 
@@ -58,6 +58,8 @@ def check(
         print_json(_document(checked, problems))
     else:
         show_problems(problems)
+        for one in checked:
+            show_waivers(one.waivers, str(one.path))
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
     say(
@@ -93,6 +95,7 @@ def _document(checked: Iterable[Checked], problems: Iterable[Problem]) -> dict[s
                 "name": one.name,
                 "errors": sum(problem.severity is Severity.ERROR for problem in one.problems),
                 "warnings": sum(problem.severity is Severity.WARNING for problem in one.problems),
+                "waivers": list(one.waivers),
             }
             for one in checked
         ],

@@ -62,7 +62,7 @@ def _message(ready: Prepared, one: PreviewedRow, number: str, country: str | Non
         to=number,
         body=row["body"],
         channel=job.channel,
-        sender=job.sender,
+        sender=row["sender"] or job.sender,
         country=country,
         parts=row["parts"],
         media=job.media,

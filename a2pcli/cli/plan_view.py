@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.output import printable, to_copy
+from a2pcli.cli.problems import waiver_line
 from a2pcli.ledger.records import Run
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.values import duration as duration
@@ -87,11 +88,19 @@ def _heading(run: Run) -> RenderableType:
         how.append(DELIMITERS.get(contacts["delimiter"], repr(contacts["delimiter"])))
     file = Path(contacts["file"]).name if contacts["file"] != "-" else "standard input"
     grid.add_row("contacts", f"{file}  {', '.join(how)}")
-    sender = f", from {run.sender}" if run.sender else ""
+    sender = f", from {_sender(run)}" if _sender(run) else ""
     grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
     grid.add_row("purpose", f"{run.purpose}{occurrence}")
     return grid
+
+
+def _sender(run: Run) -> str | None:
+    """The one sender, or how many there are."""
+    named = [sender for sender in run.summary.get("senders", ()) if sender]
+    if len(named) > 1:
+        return f"{len(named)} senders"
+    return named[0] if named else run.sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +140,8 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row("countries", _list(summary["countries"], most=12))
+    if len(summary.get("senders", ())) > 1:
+        grid.add_row("senders", _list(summary["senders"], most=12))
     if run.channel == "sms":
         parts = [f"{count:,} × {_many(int(n), 'part')}" for n, count in summary["parts"].items()]
         in_all = f"  = {_many(summary['total_parts'], 'part')}" if parts else ""
@@ -158,6 +169,8 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         grid.add_row("time", "as fast as the gateway takes them; set limits.rate to pace it")
     if when := _when(run):
         grid.add_row("when", when)
+    for line, waiver in enumerate(summary.get("waivers", ())):
+        grid.add_row("" if line else "waived", Text(waiver_line(waiver), style="yellow"))
     return grid
 
 

@@ -57,12 +57,12 @@ def preview(
         choose = _choice(ready, contact, row, random, seed, longest, costliest)
         shown = choosing.preview(ready, choose, work.workers)
     if as_json:
-        print_json({"campaign": ready.job.campaign, "rows": [_document(one) for one in shown]})
+        print_json({"campaign": ready.job.campaign, "rows": [_document(one, ready.job.sender) for one in shown]})
         return
     if not shown:
         raise UsageError(_nothing(contact, row, costliest))
     for one in shown:
-        show(_screen(one))
+        show(_screen(one, ready.job.sender))
 
 
 def _choice(
@@ -98,7 +98,7 @@ def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
     return "nobody gets a message; `a2pcli plan` says why"
 
 
-def _document(one: PreviewedRow) -> dict[str, Any]:
+def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
     from a2pcli.cli.plan_view import money
 
     row = one.row
@@ -114,6 +114,8 @@ def _document(one: PreviewedRow) -> dict[str, Any]:
         "reason": row["reason"],
         "detail": row["detail"],
         "variant": row["variant"],
+        "sender": row["sender"] or own_sender,
+        "rule": row["rule"],
         "body": one.body,
         "encoding": None if row["ucs2"] is None else ("UCS-2" if row["ucs2"] else "GSM-7"),
         "units": row["units"],
@@ -127,7 +129,7 @@ def _document(one: PreviewedRow) -> dict[str, Any]:
     }
 
 
-def _screen(one: PreviewedRow) -> Any:
+def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
     from rich.console import Group
     from rich.text import Text
 
@@ -138,7 +140,9 @@ def _screen(one: PreviewedRow) -> Any:
     number = row["number"] or row["cell"] or "no number"
     country = f"  {row['country']}" if row["country"] else ""
     facts = facts_of(row) if row["ucs2"] is not None else "not rendered"
-    pieces: list[Any] = [Bubble(one.body or "", f"{number}{country}  line {row['line']:,}", facts, sent=sent)]
+    sender = row["sender"] or own_sender
+    title = f"{number}{country}  line {row['line']:,}" + (f"  from {sender}" if sender and sent else "")
+    pieces: list[Any] = [Bubble(one.body or "", title, facts, sent=sent)]
     if not sent:
         pieces.append(Text(f"  not sent: {_why(row)}", style="yellow"))
     if row["repairs"]:

@@ -94,7 +94,7 @@ def _store_rows(
     tally = Tally()
     chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, clocks)
     written: Future[None] | None = None
-    with ThreadPoolExecutor(1) as writer, RowsFile(out) if out else nullcontext() as file:
+    with ThreadPoolExecutor(1) as writer, RowsFile(out, prepared.job.sender) if out else nullcontext() as file:
         for frame in chunks:
             split = halves(frame)
             rows = ledger_rows(split, first=tally.rows + 1)

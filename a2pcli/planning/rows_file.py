@@ -15,7 +15,7 @@ _TYPES: dict[str, pa.DataType] = {
     "line": pa.int64(), "cell": pa.string(), "number": pa.string(), "country": pa.string(),
     "type": pa.string(), "status": pa.string(), "reason": pa.string(), "detail": pa.string(),
     "rule": pa.string(), "body": pa.string(), "encoding": pa.string(), "units": pa.int32(), "parts": pa.int16(),
-    "cost": MONEY, "currency": pa.string(), "variant": pa.string(), "repairs": pa.string(),
+    "cost": MONEY, "currency": pa.string(), "variant": pa.string(), "sender": pa.string(), "repairs": pa.string(),
 }  # fmt: skip
 SCHEMA = pa.schema(_TYPES)
 
@@ -23,12 +23,13 @@ SCHEMA = pa.schema(_TYPES)
 class RowsFile:
     """Writes planned chunks to a file; the extension chooses the format. Complete, or not there at all."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, own_sender: str | None = None) -> None:
         self._file = TableFile(path, SCHEMA)
+        self._own_sender = own_sender
 
     def add(self, frame: pd.DataFrame) -> None:
         """Append one planned chunk."""
-        self._file.add(_table(frame))
+        self._file.add(_table(frame, self._own_sender))
 
     def __enter__(self) -> RowsFile:
         return self
@@ -39,9 +40,13 @@ class RowsFile:
         self._file.__exit__(kind, error, trace)
 
 
-def _table(frame: pd.DataFrame) -> pa.Table:
+def _table(frame: pd.DataFrame, own_sender: str | None) -> pa.Table:
+    """The chunk's rows; those that leave have the sender they leave from."""
+    planned = pc.is_null(arrow(frame, "@reason"))
+    senders = pc.coalesce(arrow(frame, "@sender"), pa.scalar(own_sender, pa.string()))
     columns = {
-        "status": pc.if_else(pc.is_null(arrow(frame, "@reason")), "planned", "excluded"),
+        "sender": pc.if_else(planned, senders, pa.scalar(None, pa.string())),
+        "status": pc.if_else(planned, "planned", "excluded"),
         "encoding": pc.if_else(arrow(frame, "@ucs2"), "UCS-2", "GSM-7"),
         "cost": money_column(arrow(frame, "@cost")),
     }

@@ -142,6 +142,7 @@ def _message(told: Told) -> dict[str, Any]:
         "run_state": run.state,
         "number": row["address"],
         **taken,
+        "sender": row["sender"] or run.sender,
         "cost": None if row["cost"] is None else money(row["cost"]),
         "reference": run.reference(row["id"] % ROWS_PER_RUN) if row["claimed_at"] else None,
         "due_at": iso(row["due_at"]),

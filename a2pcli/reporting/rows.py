@@ -10,11 +10,12 @@ import pyarrow as pa
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
+from a2pcli.messages import State
 from a2pcli.planning.table_file import MOMENT, MONEY, money_column
 
 _TYPES: dict[str, pa.DataType] = {
     "line": pa.int64(), "number": pa.string(), "cell": pa.string(), "country": pa.string(),
-    "state": pa.string(), "reason": pa.string(), "detail": pa.string(), "variant": pa.string(),
+    "state": pa.string(), "reason": pa.string(), "detail": pa.string(), "variant": pa.string(), "sender": pa.string(),
     "body": pa.string(), "encoding": pa.string(), "units": pa.int32(), "parts": pa.int16(),
     "cost": MONEY, "currency": pa.string(), "attempts": pa.int16(), "code": pa.string(),
     "gateway_id": pa.string(), "reference": pa.string(), "due_at": MOMENT, "claimed_at": MOMENT,
@@ -37,6 +38,10 @@ def row_tables(
 def _table(run: Run, columns: dict[str, Sequence[Any]]) -> pa.Table:
     made: dict[str, Any] = {
         "number": columns["address"],
+        "sender": [
+            None if state == State.SKIPPED else sender or run.sender
+            for sender, state in zip(columns["sender"], columns["state"], strict=True)
+        ],
         "cost": money_column(pa.array(columns["cost"], pa.int64())),
         # A row that was never handed over has no reference at the gateway.
         "reference": [

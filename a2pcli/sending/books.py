@@ -23,8 +23,8 @@ class Round:
     release: list[int] = field(default_factory=list)
     """Claimed messages that never left."""
     settled: list[Settled] = field(default_factory=list)
-    suppress: list[str] = field(default_factory=list)
-    """Addresses that, says the gateway, opted out from the run's sender."""
+    suppress: list[tuple[str, str | None]] = field(default_factory=list)
+    """Addresses that, says the gateway, opted out, each with the sender that they opted out from."""
     refuse: set[str] = field(default_factory=set)
     """Countries the gateway's account may not send to."""
 
@@ -88,8 +88,8 @@ class Books:
             ledger, run, now = self._ledger, self._run, self._clock()
             if round.release:
                 ledger.release(run, round.release)
-            for address in round.suppress:
-                scope = sender_scope(run.sender, run.gateway)
+            for address, sender in round.suppress:
+                scope = sender_scope(sender, run.gateway)
                 source = f"gateway {self._gateway}"
                 ledger.suppress(address, scope="sender", scope_value=scope, source=source, now=now)
             exchange = ledger.exchange(run, round.settled, 0 if round.refuse else want, now)

@@ -142,7 +142,7 @@ class RunDesk:
         """What one rejection says about other messages."""
         message = claimed.message
         if outcome.cause is Cause.OPTED_OUT:
-            self.round.suppress.append(message.to)
+            self.round.suppress.append((message.to, message.sender))
         elif outcome.cause is Cause.COUNTRY and message.country:
             self.refuse(message.country)
 
