@@ -63,6 +63,52 @@ def reasons() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
 
 
+def law_tables() -> str:
+    """Every rule of the packaged law by kind, then by place."""
+    from a2pcli.rules import facts
+    from a2pcli.rules.law import Law
+
+    titles = {
+        facts.HoursRule: "Hours",
+        facts.CapRule: "Frequency",
+        facts.ConsentRule: "Consent",
+        facts.CopyRule: "Wording",
+        facts.SenderRule: "Senders",
+        facts.RevocationRule: "Leaving",
+    }
+    pieces = []
+    for kind, title in titles.items():
+        pieces += [f"### {title}", "", "| rule | what it says | source | read | sure |", "|---|---|---|---|---|"]
+        for rule in Law.load().rules.values():
+            if isinstance(rule, kind):
+                says = rule.says + (f" *{rule.note}*" if rule.note else "")
+                cells = (f"`{rule.id}`", says, rule.source, str(rule.checked or ""), rule.confidence)
+                pieces.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        pieces.append("")
+    return "\n".join(pieces).rstrip()
+
+
+def copy_rules() -> str:
+    """Every copy rule with its strictness where nobody changed it."""
+    from a2pcli.config.copy_rules import COPY_RULES, SAYS
+    from a2pcli.planning.lint import DEFAULTS
+
+    rows = [f"| `{name}` | {SAYS[name]} | {DEFAULTS[name]} |" for name in COPY_RULES]
+    return "\n".join(["| rule | what it says | strictness |", "|---|---|---|", *rows])
+
+
+def rules_page() -> str:
+    text = (ROOT / "docs" / "rules.md").read_text("utf-8")
+    return _filled(text, {"law": law_tables(), "copy-rules": copy_rules()})
+
+
+def _filled(text: str, parts: dict[str, str]) -> str:
+    for name, content in parts.items():
+        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.S)
+        text = pattern.sub(lambda match, content=content: match[1] + content + "\n" + match[2], text)
+    return text
+
+
 def readme() -> str:
     from a2pcli.config.reference import markdown
 
@@ -73,14 +119,11 @@ def readme() -> str:
         "exit-codes": exit_codes(),
         "reasons": reasons(),
     }
-    for name, content in parts.items():
-        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.S)
-        text = pattern.sub(lambda match, content=content: match[1] + content + "\n" + match[2], text)
-    return text
+    return _filled(text, parts)
 
 
 def main() -> int:
-    pages = {"docs/cli.md": cli_page(), "README.md": readme()}
+    pages = {"docs/cli.md": cli_page(), "README.md": readme(), "docs/rules.md": rules_page()}
     behind = []
     for name, content in pages.items():
         path = ROOT / name
