@@ -21,6 +21,7 @@ from a2pcli.cli.output import printable, to_copy
 from a2pcli.cli.problems import waiver_line
 from a2pcli.ledger.records import Run
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.held import clock_lines
 from a2pcli.reporting.values import duration as duration
 from a2pcli.reporting.values import local
 from a2pcli.reporting.values import money as money
@@ -167,11 +168,18 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         grid.add_row("time", f"{duration(summary['seconds'])} at {rate['per_second']:g} {rate['unit']}/s")
     else:
         grid.add_row("time", "as fast as the gateway takes them; set limits.rate to pace it")
-    if when := _when(run):
-        grid.add_row("when", when)
+    _add_times(grid, run, summary)
     for line, waiver in enumerate(summary.get("waivers", ())):
         grid.add_row("" if line else "waived", Text(waiver_line(waiver), style="yellow"))
     return grid
+
+
+def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:
+    if when := _when(run):
+        grid.add_row("when", when)
+    clock = summary.get("clock")
+    for line, text in enumerate(clock_lines(clock) if clock else ()):
+        grid.add_row("" if line else "hours", text)
 
 
 def _when(run: Run) -> str:

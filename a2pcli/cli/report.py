@@ -131,14 +131,16 @@ def _show(store: Ledger, run: Run, as_json: bool) -> None:
     from a2pcli.cli.output import print_json, show
     from a2pcli.cli.run_view import report_screen
     from a2pcli.ledger.lock import live_sender
+    from a2pcli.reporting.held import held_document
     from a2pcli.reporting.totals import count_tests, report_document
 
     totals, events = store.totals(run), store.run_events(run)
+    waiting = store.waiting(run) if totals.held else []
     if as_json:
-        print_json(report_document(run, totals, events))
+        print_json({**report_document(run, totals, events), "waiting": held_document(waiting)})
         return
     live = live_sender(store, run)
-    show(report_screen(run, totals, tests=count_tests(events), live=live))
+    show(report_screen(run, totals, tests=count_tests(events), live=live, waiting=waiting))
 
 
 def _write(

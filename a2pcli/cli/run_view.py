@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.output import to_copy
-from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
+from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.held import held_document, held_lines
 from a2pcli.reporting.totals import HANDED_OVER, rates, run_document, totals_document
 from a2pcli.reporting.values import duration, local, money
 from a2pcli.sending.options import Ended, SendResult
@@ -88,7 +89,7 @@ class StatesTable:
                 continue
             yield Text(f"{count:,}", style=f"bold {style}".strip()), Text(str(state), style="bold"), words
             yield from self._codes(state)
-            if state == State.SKIPPED:
+            if state in (State.SKIPPED, State.PLANNED):
                 yield from self._reasons(totals.reasons.get(state, {}))
         yield Text(f"{totals.rows:,}", style="bold"), "rows in all", ""
 
@@ -173,9 +174,12 @@ def cost_text(several: Iterable[StateTotals]) -> str:
     return " + ".join(pieces)
 
 
-def report_screen(run: Run, totals: Totals, *, tests: int = 0, live: str | None = None) -> RenderableType:
+def report_screen(
+    run: Run, totals: Totals, *, tests: int = 0, live: str | None = None, waiting: Sequence[Waiting] = ()
+) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now."""
     pieces: list[RenderableType] = [_title(run), _about(run, live), Text(), StatesTable(totals)]
+    pieces += [Text(line, style="cyan") for line in held_lines(waiting)]
     sums = _sums(run, totals)
     if sums.row_count:
         pieces += [Text(), sums]
@@ -285,7 +289,9 @@ ENDINGS = {
 }
 
 
-def result_document(run: Run, totals: Totals, result: SendResult) -> dict[str, Any]:
+def result_document(
+    run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
+) -> dict[str, Any]:
     """How ``send`` ended, as JSON."""
     reason = result.reason
     return {
@@ -294,10 +300,13 @@ def result_document(run: Run, totals: Totals, result: SendResult) -> dict[str, A
         "reason": None if reason is None else str(reason),
         "seconds": round(result.seconds, 3),
         **totals_document(totals),
+        "waiting": held_document(waiting),
     }
 
 
-def result_screen(run: Run, totals: Totals, result: SendResult) -> RenderableType:
+def result_screen(
+    run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
+) -> RenderableType:
     """How ``send`` ended, and what to do next."""
     style, word = ENDINGS[result.ended]
     head = Text.assemble(
@@ -307,6 +316,7 @@ def result_screen(run: Run, totals: Totals, result: SendResult) -> RenderableTyp
     if result.reason is not None:
         pieces.append(Text(str(result.reason), style=style))
     pieces.append(StatesTable(totals))
+    pieces += [Text(line, style="cyan") for line in held_lines(waiting)]
     sums = _sums(run, totals)
     if sums.row_count:
         pieces += [Text(), sums]

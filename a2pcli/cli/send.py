@@ -43,12 +43,18 @@ def send(
     ledger: Annotated[
         str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay while messages wait for people's hours, and send them then.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
 
     Without a terminal it wants --yes or --plan ID. Ctrl-C finishes what is in flight and
     stops; a second Ctrl-C stops at once. The same command goes on where it stopped.
+
+    Messages to people whose hours have not come are held: the next call sends them (every
+    quarter of an hour from cron, say), or --wait stays until then.
 
     Example:  a2pcli send campaigns/spring_sale.yaml --max-cost '50 GBP'
 
@@ -77,5 +83,7 @@ def send(
     else:
         from a2pcli.cli.sending import SendRequest, send_campaign
 
-        request = SendRequest(campaign, plan, yes, limit, max_cost, occurrence, concurrency, ledger, as_json)
+        request = SendRequest(
+            campaign, plan, yes, limit, max_cost, occurrence, concurrency, ledger, as_json, wait
+        )
         raise typer.Exit(send_campaign(request))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.cli.output import is_live_terminal, tell
 from a2pcli.cli.plan_view import duration, money
+from a2pcli.reporting.values import local
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -45,11 +46,13 @@ def progress_text(progress: Progress, width: int = 1000) -> str:
 def _pieces(progress: Progress) -> list[tuple[int, str]]:
     """What there is to say, in the order in which it is shown, each with its rank."""
     pieces = [(0, f"{progress.done:,} of {progress.total:,}")]
-    if progress.state in WAITS:
+    if progress.waits_until is not None:
+        pieces.append((1, f"waiting until {local(progress.waits_until)}"))
+    elif progress.state in WAITS:
         pieces.append((1, WAITS[progress.state]))
     elif progress.rate:
         pieces.append((6, f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s"))
-    if progress.state not in WAITS and progress.eta is not None and progress.left:
+    if progress.state not in (*WAITS, "waiting") and progress.eta is not None and progress.left:
         pieces.append((2, f"{duration(progress.eta)} left"))
     pieces += [(5, f"{money(nano)} {currency}") for currency, nano in progress.spend.items()]
     if progress.rejected:

@@ -49,6 +49,7 @@ class SendRequest:
     concurrency: int | None
     ledger: str | None
     as_json: bool
+    wait: bool = False
 
 
 def send_campaign(request: SendRequest) -> ExitStatus:
@@ -272,7 +273,7 @@ def _options(run: Run, block: dict[str, Any], request: SendRequest) -> SendOptio
             raise InvalidInput(f"gateways.{run.gateway}.concurrency: not a number") from error
     if run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
-    return SendOptions(rate=Rate(**rate) if rate else None, **given)
+    return SendOptions(rate=Rate(**rate) if rate else None, wait=request.wait, **given)
 
 
 def _heard(stop: StopRequest) -> None:
@@ -294,10 +295,11 @@ def _say_how_it_ended(ledger: Ledger, run: Run, result: SendResult, request: Sen
     run = ledger.run(run.id)
     totals = ledger.totals(run)
     try:
+        waiting = ledger.waiting(run) if totals.held else []
         if request.as_json:
-            print_json(result_document(run, totals, result))
+            print_json(result_document(run, totals, result, waiting))
         else:
-            show(result_screen(run, totals, result))
+            show(result_screen(run, totals, result, waiting))
     except OSError as error:  # what was sent is sent: the status tells of it, whoever reads the output or not
         say(f"the result could not be shown: {error.strerror} (a2pcli report {run.id})")
     return STATUS[result.ended] if result.ended in STATUS else _status_of(totals)

@@ -128,7 +128,7 @@ def _suppression(one: Suppression) -> dict[str, Any]:
 
 
 _ROW_KEYS = (
-    "line", "cell", "state", "reason", "detail", "variant", "body", "encoding", "units", "parts", "currency",
+    "line", "cell", "state", "reason", "detail", "rule", "variant", "body", "encoding", "units", "parts", "currency",
     "attempts", "code", "gateway_id",
 )  # fmt: skip
 
@@ -145,7 +145,8 @@ def _message(told: Told) -> dict[str, Any]:
         "sender": row["sender"] or run.sender,
         "cost": None if row["cost"] is None else money(row["cost"]),
         "reference": run.reference(row["id"] % ROWS_PER_RUN) if row["claimed_at"] else None,
-        "due_at": iso(row["due_at"]),
+        "due_at": None if row["reason"] == Reason.UNKNOWN_ZONE else iso(row["due_at"]),
+        "held": row["state"] == State.PLANNED and row["reason"] is not None,
         "claimed_at": iso(row["claimed_at"]),
         "settled_at": iso(row["settled_at"]),
         "what": told.what,

@@ -15,7 +15,8 @@ from a2pcli.planning.table_file import MOMENT, MONEY, money_column
 
 _TYPES: dict[str, pa.DataType] = {
     "line": pa.int64(), "number": pa.string(), "cell": pa.string(), "country": pa.string(),
-    "state": pa.string(), "reason": pa.string(), "detail": pa.string(), "variant": pa.string(), "sender": pa.string(),
+    "state": pa.string(), "reason": pa.string(), "detail": pa.string(),
+    "rule": pa.string(), "variant": pa.string(), "sender": pa.string(),
     "body": pa.string(), "encoding": pa.string(), "units": pa.int32(), "parts": pa.int16(),
     "cost": MONEY, "currency": pa.string(), "attempts": pa.int16(), "code": pa.string(),
     "gateway_id": pa.string(), "reference": pa.string(), "due_at": MOMENT, "claimed_at": MOMENT,

@@ -10,6 +10,7 @@ from a2pcli.ledger.optouts import EVERYTHING, binds
 from a2pcli.ledger.records import HistoryEntry, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.held import NO_ZONE
 from a2pcli.reporting.values import local, money
 
 SHORT: dict[str, str] = {
@@ -49,14 +50,24 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
         if around.live.get(run.id):
             return f"being handed to {run.gateway} now"
         return f"handed to {run.gateway}{_at(row)} when the sender was cut off: the person may have it"
+    if state == State.PLANNED and row["reason"]:
+        return _held(row)
     if state == State.PLANNED:
         tried = f": tried {_times(row['attempts'])}{_answer(row)}" if row["attempts"] or row["code"] else ""
         return f"planned, not sent yet{tried}"
     if state == State.EXPIRED:
-        return "never sent: the campaign expired before the message could go"
+        return f"never sent: the campaign expired before the message could go{_answer(row)}"
     if state == State.CANCELLED:
         return "never sent: the run was cancelled"
     return _left_out(entry, around)
+
+
+def _held(row: Mapping[str, Any]) -> str:
+    """A message that waits for the person's hours."""
+    if row["reason"] == Reason.UNKNOWN_ZONE:
+        return f"held: the person's time zone is not known; {NO_ZONE}"
+    rule = f" ({row['rule']})" if row["rule"] else ""
+    return f"held until {local(row['due_at'])}: outside the hours in which the person may be messaged{rule}"
 
 
 def _accepted(entry: HistoryEntry) -> str:
@@ -212,6 +223,8 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
         return f"will not be sent: the campaign expired on {local(run.expires_at)}"
     if run.state == RunState.PLANNED and run.summary.get("over_budget"):
         return f"cannot be sent: the plan is over budget ({run.summary['over_budget']})"
+    if row["reason"] == Reason.UNKNOWN_ZONE:
+        return "will not be sent while it is not known which time it is for the person"
     after = max(run.not_before or 0, row["due_at"] or 0)
     hour = f", not before {local(after)}" if after > around.now else ""
     return f"will be sent {_on_what(run, around)}{hour}"

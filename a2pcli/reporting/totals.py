@@ -68,6 +68,7 @@ def totals_document(totals: Totals) -> dict[str, Any]:
     return {
         "rows": totals.rows,
         "states": _messages(totals.states),
+        "held": totals.held,
         "excluded": dict(sorted(totals.by_reason.items(), key=lambda item: (-item[1], item[0]))),
         **_sums(totals.states),
         "countries": {

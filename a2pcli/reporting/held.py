@@ -1,0 +1,86 @@
+"""Messages that wait for people's hours: how many, until when, in whose time. They are among the planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from a2pcli.ledger.records import Waiting
+from a2pcli.reasons import Reason
+from a2pcli.reporting.values import iso, local
+
+MOST_ZONES = 40
+"""Zones whose clocks are looked at; beyond, their times say nothing."""
+
+NO_ZONE = "give a timezone column, or schedule.unknown_zone, and plan again"
+
+
+def their_time(until: int, zones: Sequence[str]) -> str | None:
+    """``08:00``, or ``08:00 to 09:00`` where the clocks of the zones differ; None where no zone is known."""
+    if not zones or len(zones) > MOST_ZONES:
+        return None
+    at = datetime.fromtimestamp(until / 1000, UTC)
+    times = sorted({at.astimezone(ZoneInfo(zone)).strftime("%H:%M") for zone in zones})
+    return times[0] if len(times) == 1 else f"{times[0]} to {times[-1]}"
+
+
+def held_document(waiting: Sequence[Waiting]) -> dict[str, Any]:
+    """For ``--json``: each opening, the first to come first; ``until`` is null where only a person can help."""
+    return {
+        "messages": sum(one.messages for one in waiting),
+        "openings": [
+            {
+                "reason": one.reason,
+                "messages": one.messages,
+                "until": None if one.reason == Reason.UNKNOWN_ZONE else iso(one.until),
+                "their_time": their_time(one.until, one.zones),
+                "zones": list(one.zones),
+                "rules": list(one.rules),
+            }
+            for one in waiting
+        ],
+    }
+
+
+def held_lines(waiting: Sequence[Waiting], most: int = 4) -> list[str]:
+    """``412 wait until 2026-11-22 14:00 (08:00 their time)``, the first openings one by one, others summed up."""
+    hours = [one for one in waiting if one.reason != Reason.UNKNOWN_ZONE]
+    lines = [
+        f"{one.messages:,} {_wait(one.messages)} until {local(one.until)}{_theirs(one.until, one.zones)}"
+        for one in hours[:most]
+    ]
+    if later := sum(one.messages for one in hours[most:]):
+        lines.append(f"{later:,} {_wait(later)} longer, the last until {local(hours[-1].until)}")
+    lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
+    if lost:
+        lines.append(f"{lost:,} {_wait(lost)}, their time zone is not known: {NO_ZONE}")
+    return lines
+
+
+def clock_lines(clock: Mapping[str, Any]) -> list[str]:
+    """When the messages of a plan may leave, from its summary."""
+    at_once = "may go at once" if clock["at"] is not None else ""
+    lines = [f"{clock['open']:,} {at_once}"] if clock["open"] else []
+    found = [
+        Waiting(one["until"], Reason.QUIET_HOURS, one["messages"], tuple(one["zones"]), tuple(one["rules"]))
+        for one in clock["openings"]
+    ]
+    lines += held_lines(found, most=3)
+    if rest := clock["held"] - sum(one.messages for one in found):
+        lines.append(f"{rest:,} {_wait(rest)} longer")
+    if lost := clock["unknown_zone"]:
+        lines.append(f"{lost:,} {_wait(lost)}, their time zone is not known: {NO_ZONE}")
+    if late := clock["expires_first"]:
+        lines.append(f"{late:,} would expire before they may go")
+    return lines
+
+
+def _wait(count: int) -> str:
+    return "waits" if count == 1 else "wait"
+
+
+def _theirs(until: int, zones: Sequence[str]) -> str:
+    time = their_time(until, zones)
+    return f" ({time} their time)" if time else ""
