@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Why someone got a message, did not, or will."),
     "reconcile": ("reconcile", "Settle messages whose outcome is unknown."),
     "optout": ("optout", "Keep the suppression list."),
+    "consent": ("consent", "Keep the proof of consent."),
     "people": ("people", "Export or erase everything held about one person."),
     "audit": ("audit", "Read and verify who did what, and when."),
     "contacts": ("contacts", "Check a contacts file."),

@@ -292,7 +292,7 @@ def export_entries(file: Path, ledger: str | None, *, jsonl: bool, lifted: bool,
     with existing_ledger(ledger) as store:
         tables = _tables(store.suppressions(lifted=lifted) if store else iter(()))
         if to_stdout:
-            _to_stdout(tables, jsonl=jsonl)
+            write_rows(tables, SCHEMA, jsonl=jsonl)
             return
         count = 0
         with TableFile(file, SCHEMA, option="FILE", form="jsonl" if jsonl else None) as target:
@@ -324,10 +324,10 @@ def _tables(entries: Iterator[Suppression]) -> Iterator[pa.Table]:
         yield pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _to_stdout(tables: Iterator[pa.Table], *, jsonl: bool) -> None:
-    """UTF-8 whatever the terminal's encoding, without a byte order mark."""
+def write_rows(tables: Iterator[pa.Table], schema: pa.Schema, *, jsonl: bool) -> None:
+    """Tables on stdout, as CSV or JSON lines. UTF-8 whatever the terminal's encoding, without a byte order mark."""
     stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    csv = None if jsonl else CsvRows(stream, SCHEMA)
+    csv = None if jsonl else CsvRows(stream, schema)
     for table in tables:
         if csv is not None:
             csv.write(table)

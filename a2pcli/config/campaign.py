@@ -42,6 +42,8 @@ Purpose = Literal["marketing", "transactional", "otp", "emergency"]
 Channel = Literal["sms", "mms"]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# Lower case, so that an opt-out from "News" keeps the programme "news" away.
+ProgrammeName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, to_lower=True)]
 # A template keeps its leading white space, so that a place in it is a place in the file.
 Template = Annotated[
     str,
@@ -246,7 +248,7 @@ class Campaign(Strict):
     objective: Text = Field(description="What the campaign is for, in a sentence")
     purpose: Purpose = Field(description="Decides which rules bind")
     contacts: Contacts = Field(description="The contacts file, or a mapping that says how to read it")
-    programme: Text | None = Field(
+    programme: ProgrammeName | None = Field(
         None,
         description="What people sign up for and leave, e.g. `news`; opt-outs and consents may be for it alone;"
         " else the settings'",

@@ -65,14 +65,14 @@ class Settings(Strict):
         default_factory=dict,
         description="Gateways by name: `type` and what that type takes; `${NAME}` reads the environment",
     )
-    programme: Text | None = Field(
+    programme: ProgrammeName | None = Field(
         None, description="The programme of campaigns that name none: what people sign up for and leave"
     )
     frequency: Frequencies | None = Field(
         None,
         description="Most marketing messages to one person over all campaigns, e.g. `3 per 7 days`, or a list",
     )
-    programmes: dict[str, Programme] = Field(default_factory=dict, description="What holds for a programme")
+    programmes: dict[ProgrammeName, Programme] = Field(default_factory=dict, description="What holds for a programme")
     consent: Literal["required", "assumed"] = Field(
         "assumed",
         description="Whether marketing campaigns that do not say so need proof of consent for each person",
