@@ -29,6 +29,7 @@ from a2pcli.sending.desk import RunDesk
 from a2pcli.sending.flow import LET_GO, Flow
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
+from a2pcli.sending.sender_pace import CLAIMED_AHEAD, SenderPaces
 from a2pcli.sending.stop import StopRequest
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ TICK = 0.1
 
 LOOK_AGAIN = 60.0
 """Seconds after which a sender that waits looks whether somebody ended the run meanwhile."""
+
+IDLE = 5.0
+"""The same while everything waits for people's hours; Ctrl-C wakes it."""
 
 SHOW_EVERY = 0.2
 """Seconds between two calls of ``on_progress``."""
@@ -112,8 +116,15 @@ class _Sending:
             clock=clock,
             wake=self._kick.set,
         )
+        self._senders = SenderPaces.of(run)
         self._flow = Flow(
-            gateway, self._pace, self._breaker, self._desk, submits=submits, deadline=options.submit_deadline
+            gateway,
+            self._pace,
+            self._breaker,
+            self._desk,
+            submits=submits,
+            deadline=options.submit_deadline,
+            senders=self._senders,
         )
         self._desk.take_back = self._flow.take_back
         self._desk.group = max(1, submits * self._flow.batch // 2)
@@ -164,7 +175,8 @@ class _Sending:
         self._next_due = self._run.not_before or 0
         while self._too_early and not self._stop.draining:
             self._show()
-            await self._sleep(TICK)
+            left = ((self._run.not_before or 0) - self._clock()) / 1000
+            await self._sleep(max(0.001, min(left, IDLE)))
 
     # -- going round ------------------------------------------------------------------------------------
 
@@ -177,7 +189,7 @@ class _Sending:
             elif await self._is_over():
                 return
             else:
-                await self._sleep(min(wait, TICK))
+                await self._sleep(min(wait, IDLE if self._waits else TICK))
 
     def _look_round(self) -> None:
         """Everything that can end, stop or go on without a message coming back."""
@@ -223,6 +235,8 @@ class _Sending:
         if self._breaker.half_open:
             return max(0, allowed - self._flow.flying - self._flow.ready)
         ahead = min(2 * allowed - self._flow.flying, self._pace.within(HORIZON, now))
+        if self._senders:
+            ahead = min(ahead, CLAIMED_AHEAD)
         return max(0, int(ahead) - self._flow.ready)
 
     def _wait_before_writing(self) -> float:
