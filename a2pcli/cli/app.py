@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "consent": ("consent", "Keep the proof of consent."),
     "people": ("people", "Export or erase everything held about one person."),
     "audit": ("audit", "Read and verify who did what, and when."),
+    "ledger": ("ledger", "Encrypt the ledger, or change its key."),
     "contacts": ("contacts", "Check a contacts file."),
     "count": ("count", "Count encoding, units and parts of a text."),
     "gateways": ("gateways", "List gateways; test one."),

@@ -29,11 +29,28 @@ def open_ledger(ledger: str | None, start: Path, *, create: bool = True) -> Ledg
 
     Without ``create``, one that is not there yet raises ``LedgerError`` (code ``ledger-missing``).
     """
-    from a2pcli.config.load import ledger_url
     from a2pcli.ledger.store import Ledger
 
+    place, key = ledger_and_key(ledger, start)
+    return Ledger.open(place, create=create, key=key)
+
+
+def ledger_and_key(ledger: str | None, start: Path) -> tuple[str, str | None]:
+    """Where the ledger is, and the key that the settings name for it; a ledger that is named elsewhere takes
+    that key too, as long as the settings can be read."""
+    from a2pcli.config.load import ledger_key, ledger_url
+    from a2pcli.errors import A2PError
+
     named = ledger or os.environ.get("A2PCLI_LEDGER")
-    return Ledger.open(named or ledger_url(settings_from(start)), create=create)
+    if named and os.environ.get("A2PCLI_LEDGER_KEY"):
+        return named, None
+    try:
+        settings = settings_from(start)
+    except A2PError:
+        if named:
+            return named, None
+        raise
+    return named or ledger_url(settings), ledger_key(settings)
 
 
 def ledger_file(ledger: Ledger) -> Path | None:

@@ -26,6 +26,7 @@ __all__ = [
     "at_gateway_key",
     "gateway_pace",
     "gateway_settings",
+    "ledger_key",
     "ledger_url",
     "load_campaign",
     "load_settings",
@@ -226,6 +227,22 @@ def ledger_url(loaded: LoadedSettings, environ: Mapping[str, str] | None = None)
 
     file = (loaded.folder / Path(place).expanduser()).resolve()
     return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
+
+
+def ledger_key(loaded: LoadedSettings, environ: Mapping[str, str] | None = None) -> str | None:
+    """The key of an encrypted ledger, from the variable that ``ledger_key:`` names; None where it names none.
+
+    Raises ``InvalidInput`` where that variable is not set.
+    """
+    environ = os.environ if environ is None else environ
+    typed = loaded.settings.ledger_key
+    if typed is None:
+        return None
+    if loaded.document is not None:
+        problems = environment.reference_problems(typed, ("ledger_key",), loaded.document, environ)
+        if found := tuple(problems):
+            raise InvalidInput(*found)
+    return str(environment.filled(typed, environ))
 
 
 def occurrence_of(campaign: Campaign, today: date) -> str:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from a2pcli.config.campaign import LocaleName, Pace, Region, Strict, Template, Text, YesNo
+from a2pcli.config.campaign import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.copy_rules import CopyRule, Strictness
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules
+from a2pcli.config.retention import Retention
 from a2pcli.config.senders import Sender
+
+
+def _environment_name(typed: str) -> str:
+    if not re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", typed.strip()):
+        hint = "like ${LEDGER_KEY}: a key itself does not belong into a file that is shared"
+        raise ValueError("must name an environment variable", hint)
+    return typed.strip()
+
+
+EnvironmentName = Annotated[
+    str,
+    AfterValidator(_environment_name),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\$\{[A-Za-z_][A-Za-z0-9_]*\}\s*$"}),
+]
 
 
 class Numbers(Strict):
@@ -58,6 +74,14 @@ class Settings(Strict):
     """A settings file. Every key may be left out."""
 
     ledger: Text = Field(".a2pcli/ledger.db", description="Path of the SQLite ledger, or a postgresql:// URL")
+    ledger_key: EnvironmentName | None = Field(
+        None,
+        description="Where the key of an encrypted ledger is: `${NAME}` of an environment variable; "
+        "`A2PCLI_LEDGER_KEY` counts without it",
+    )
+    retention: Retention = Field(
+        default_factory=Retention, description="How long `a2pcli prune` keeps people, texts and plans"
+    )
     region: Region | None = Field(None, description="Two-letter region of numbers written without +")
     locale: LocaleName = Field("en", description="Locale of the money and date filters")
     gateway: Text = Field("outbox", description="The gateway of campaigns that name none")
@@ -72,7 +96,9 @@ class Settings(Strict):
         None,
         description="Most marketing messages to one person over all campaigns, e.g. `3 per 7 days`, or a list",
     )
-    programmes: dict[ProgrammeName, Programme] = Field(default_factory=dict, description="What holds for a programme")
+    programmes: dict[ProgrammeName, Programme] = Field(
+        default_factory=dict, description="What holds for a programme"
+    )
     consent: Literal["required", "assumed"] = Field(
         "assumed",
         description="Whether marketing campaigns that do not say so need proof of consent for each person",

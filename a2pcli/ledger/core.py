@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.engine import URL, Connection, Engine
 
-from a2pcli.ledger import claims, migrate
+from a2pcli.ledger import cipher, claims, migrate
 from a2pcli.ledger.engine import READ, connect, create_file, ledger_url
 from a2pcli.ledger.faults import plainly, shown
 from a2pcli.ledger.lock import RunLock
@@ -26,10 +26,13 @@ BUSY_SECONDS = 30.0
 class LedgerCore:
     """An open database with the ledger's schema."""
 
-    def __init__(self, url: URL, engine: Engine, busy_seconds: float) -> None:
+    def __init__(
+        self, url: URL, engine: Engine, busy_seconds: float, key: cipher.LedgerKey | None = None
+    ) -> None:
         self.url = url
         self.engine = engine
         self._busy_seconds = busy_seconds
+        self._key = key
         self._chunks: Engine | None = None
         self._planning: dict[int, RunLock] = {}
         self._progress: dict[int, claims.Progress] = {}
@@ -37,22 +40,40 @@ class LedgerCore:
         self._sending: Connection | None = None
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True, busy_seconds: float = BUSY_SECONDS) -> Self:
+    def open(
+        cls, url: str, *, create: bool = True, busy_seconds: float = BUSY_SECONDS, key: str | None = None
+    ) -> Self:
         """Open the ledger at a path or URL, and bring its schema up to date.
+
+        ``key`` opens, or makes, an encrypted ledger; without one, what ``A2PCLI_LEDGER_KEY`` holds.
 
         Raises ``LedgerError`` in plain words for whatever is in the way; a password is never shown.
         """
+        secret = cipher.key_from(key) or cipher.from_environment()
+        return cls.open_with(url, secret, create=create, busy_seconds=busy_seconds)
+
+    @classmethod
+    def open_with(
+        cls,
+        url: str,
+        secret: cipher.LedgerKey | None,
+        *,
+        create: bool = True,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> Self:
+        """As ``open``, with this very key or none, whatever the environment says."""
         parsed = ledger_url(url)
         if parsed.get_backend_name() == "sqlite":
             create_file(parsed, create=create)
-        engine = connect(parsed, busy_seconds=busy_seconds)
+        cipher.examine(parsed, secret)
+        engine = connect(parsed, busy_seconds=busy_seconds, key=secret)
         try:
-            with plainly(parsed):
+            with plainly(parsed), cipher.one_at_first(parsed, secret):
                 migrate.prepare(engine)
         except BaseException:
             engine.dispose()
             raise
-        return cls(parsed, engine, busy_seconds)
+        return cls(parsed, engine, busy_seconds, secret)
 
     def close(self) -> None:
         """Let go of every connection and lock; safe to call twice."""

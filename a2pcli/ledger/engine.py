@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger import cipher
 from a2pcli.ledger.faults import plainly
 
 APPLICATION_ID = 0x61327063
@@ -60,10 +60,12 @@ def _sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path.expanduser().absolute()))
 
 
-def connect(url: URL, *, busy_seconds: float, chunks: bool = False) -> Engine:
+def connect(
+    url: URL, *, busy_seconds: float, chunks: bool = False, key: cipher.LedgerKey | None = None
+) -> Engine:
     """An engine for the ledger; ``chunks`` for the one connection that takes the chunks of a plan."""
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, busy_seconds, chunks)
+        return _sqlite_engine(url, busy_seconds, chunks, key)
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -90,11 +92,17 @@ def _as_tuple(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else value
 
 
-def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool, key: cipher.LedgerKey | None) -> Engine:
+    engine = create_engine(
+        url,
+        module=None if key is None else cipher.driver(),
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(driver: Any, _record: Any) -> None:
+        if key is not None:
+            cipher.unlock(driver, key, Path(url.database or ""))
         driver.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
         _use_write_ahead_log(driver, busy_seconds)
         for pragma in (
@@ -117,15 +125,15 @@ def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool) -> Engine:
     return engine
 
 
-def _use_write_ahead_log(driver: sqlite3.Connection, seconds: float) -> None:
+def _use_write_ahead_log(driver: Any, seconds: float) -> None:
     """SQLite does not wait for others while it changes the kind of journal, so this does: they make the same file."""
     until = time.monotonic() + seconds
     while True:
         try:
             driver.execute("PRAGMA journal_mode=WAL").fetchall()
             return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+        except Exception as error:
+            if not cipher.error_name(error).startswith("SQLITE_BUSY") or time.monotonic() > until:
                 raise
             time.sleep(0.01)
 

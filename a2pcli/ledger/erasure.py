@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from a2pcli.errors import LedgerError, Problem, RunBusy
 from a2pcli.ledger import audit, erased
+from a2pcli.ledger.cipher import is_of_sqlcipher
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
 from a2pcli.ledger.plans import UNCOUNTED, run_from_row
@@ -281,8 +282,7 @@ def rewrite_file(engine: Engine) -> None:
             driver.autocommit = True
             driver.execute("VACUUM messages, events, contacted, consents, suppressions, runs")
             return
-        encrypted = type(driver).__module__.startswith("sqlcipher3")
-        if not encrypted:  # SQLCipher's temporary files would be plain: those stay in memory
+        if not is_of_sqlcipher(driver):  # SQLCipher's temporary files would be plain: those stay in memory
             driver.execute("PRAGMA temp_store=FILE").fetchall()
         _empty_log(driver, engine)
         driver.execute("VACUUM")

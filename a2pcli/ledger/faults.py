@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger.cipher import error_name, is_of_sqlcipher
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,13 +138,13 @@ def in_plain_words(error: BaseException, url: URL) -> LedgerError:
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         cause = error.orig
-    if isinstance(cause, sqlite3.Error):
+    if isinstance(cause, sqlite3.Error) or is_of_sqlcipher(cause):
         return LedgerError(_of_sqlite(cause, shown(url)))
     return LedgerError(_of_postgres(cause, url))
 
 
-def _of_sqlite(error: sqlite3.Error, path: str) -> Problem:
-    name: str = getattr(error, "sqlite_errorname", "") or ""
+def _of_sqlite(error: BaseException, path: str) -> Problem:
+    name = error_name(error)
     for prefix, message, hint, code in _SQLITE:
         if name.startswith(prefix):
             return Problem(message, path=path, hint=hint, code=code)
@@ -171,8 +172,8 @@ def plainly(url: URL) -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise in_plain_words(error, url) from error
     except Exception as error:
-        # psycopg is not imported unless it is used, so its errors are known by where they come from.
-        if type(error).__module__.partition(".")[0] == "psycopg":
+        # psycopg and sqlcipher3 are not imported unless they are used: their errors are known by where they come from.
+        if type(error).__module__.partition(".")[0] == "psycopg" or is_of_sqlcipher(error):
             raise in_plain_words(error, url) from error
         raise
 

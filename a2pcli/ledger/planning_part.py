@@ -60,7 +60,7 @@ class PlanningPart(LedgerCore):
     def add_rows(self, run: Run, rows: PlannedRows) -> None:
         """One chunk of the plan in one commit; safe from a thread, one call at a time."""
         if self._chunks is None:
-            self._chunks = connect(self.url, busy_seconds=self._busy_seconds, chunks=True)
+            self._chunks = connect(self.url, busy_seconds=self._busy_seconds, chunks=True, key=self._key)
         with self._chunks.begin() as connection:
             plans.add_rows(connection, run, rows)
 

@@ -262,3 +262,21 @@ def test_every_file_beside_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> 
     assert found.pop("ledger.db-locks") == 0o700
     assert set(found.values()) == {0o600}
     assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+
+
+def test_an_erased_person_whose_row_came_too_late_is_skipped_at_the_claim(ledger: Ledger, make: Make) -> None:
+    """A planner that looked at the list before the erasure may store the number after it."""
+    ledger.erase_person(Person(number(1)), NOW)
+    run = make.plan(3, purpose="marketing")
+    ledger.start_sending(run, NOW)
+    done = ledger.exchange(run, [], 10, NOW)
+    assert [one.message.to for one in done.claimed] == [number(0), number(2)]
+    assert ledger.totals(run).by_reason == {"erased": 1}
+
+
+def test_an_otp_reaches_an_erased_person_who_asks_for_one(ledger: Ledger, make: Make) -> None:
+    """As with opt-outs: what a person asked for just now is not held back."""
+    ledger.erase_person(Person(number(1)), NOW)
+    run = make.plan(3, purpose="otp")
+    ledger.start_sending(run, NOW)
+    assert len(ledger.exchange(run, [], 10, NOW).claimed) == 3
