@@ -1,0 +1,102 @@
+"""``a2pcli ledger``: encrypting what is there, and being told what a key does not open."""
+
+from __future__ import annotations
+
+import pytest
+from clikit import Project
+
+from a2pcli.ledger import cipher
+
+pytest.importorskip("sqlcipher3", reason="sqlcipher3 is not installed: pip install 'a2pcli[encryption]'")
+
+KEY = {"A2PCLI_LEDGER_KEY": "ab" * 32}
+OTHER = {"A2PCLI_LEDGER_KEY": "a passphrase of mine"}
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (cipher.KEY_VARIABLE, cipher.NEW_KEY_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def planned(project: Project) -> Project:
+    project.starter()
+    assert project.run("plan", "sale.yaml").status == 0
+    return project
+
+
+def test_an_encrypted_ledger_works_as_before_with_its_key(planned: Project) -> None:
+    assert planned.run("ledger", "encrypt", **KEY).status == 0
+    assert not cipher.is_plain(planned.folder / ".a2pcli/ledger.db")
+    assert planned.run("send", "sale.yaml", "--yes", **KEY).status == 0
+    assert planned.run("report", "spring-sale", "--json", **KEY).json["states"]["accepted"] == 3
+    assert planned.run("audit", "verify", **KEY).status == 0
+
+
+def test_without_the_key_or_with_another_every_command_says_so(planned: Project) -> None:
+    planned.run("ledger", "encrypt", **KEY)
+    missing, wrong = planned.run("runs"), planned.run("runs", **OTHER)
+    assert (missing.status, wrong.status) == (3, 3)
+    assert "encrypted" in missing.err
+    assert "A2PCLI_LEDGER_KEY" in missing.err
+    assert "does not open" in wrong.err
+
+
+def test_a_plain_ledger_with_a_key_in_the_environment_says_how_to_encrypt_it(planned: Project) -> None:
+    ran = planned.run("runs", **KEY)
+    assert ran.status == 3
+    assert "a2pcli ledger encrypt" in ran.err
+
+
+def test_rekey_and_decrypt_bring_it_back(planned: Project) -> None:
+    planned.run("ledger", "encrypt", **KEY)
+    new = {"A2PCLI_LEDGER_NEW_KEY": OTHER["A2PCLI_LEDGER_KEY"]}
+    assert planned.run("ledger", "rekey", **KEY, **new).status == 0
+    assert planned.run("runs", **KEY).status == 3
+    assert planned.run("ledger", "decrypt", **OTHER).status == 0
+    assert len(planned.run("runs", "--json").json["runs"]) == 1
+
+
+def test_the_settings_may_name_another_variable(planned: Project) -> None:
+    planned.write("a2pcli.yaml", "region: GB\nledger_key: ${ACME_KEY}\n")
+    assert planned.run("ledger", "encrypt", ACME_KEY="cd" * 32).status == 0
+    assert planned.run("runs", ACME_KEY="cd" * 32).status == 0
+    unset = planned.run("runs")
+    assert unset.status == 3
+    assert "ACME_KEY is not set" in unset.err
+
+
+def test_a_key_in_the_settings_file_itself_is_refused(planned: Project) -> None:
+    planned.write("a2pcli.yaml", "ledger_key: abababababab\n")
+    ran = planned.run("runs")
+    assert ran.status == 3
+    assert "environment variable" in ran.err
+    assert "abababababab" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("command", "environ", "words"),
+    [
+        ("encrypt", {}, "there is no key"),
+        ("decrypt", KEY, "not encrypted"),
+        ("rekey", KEY, "not encrypted"),
+    ],
+)
+def test_what_makes_no_sense_is_told(
+    planned: Project, command: str, environ: dict[str, str], words: str
+) -> None:
+    ran = planned.run("ledger", command, **environ)
+    assert ran.status == 2
+    assert words in ran.err
+
+
+def test_encrypting_twice_is_told(planned: Project) -> None:
+    planned.run("ledger", "encrypt", **KEY)
+    assert planned.run("ledger", "encrypt", **KEY).status == 2
+
+
+def test_a_ledger_that_is_not_there_is_told_and_not_made(project: Project) -> None:
+    project.starter()
+    assert project.run("ledger", "encrypt", **KEY).status == 3
+    assert not (project.folder / ".a2pcli/ledger.db").exists()
