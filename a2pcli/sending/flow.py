@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +20,7 @@ from a2pcli.messages import Outcome
 from a2pcli.sending.answers import all_unknown, failed, no_answer, one_each
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.pace import Pace
+from a2pcli.sending.sender_pace import SenderPaces
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,19 @@ class Flow:
     """Messages with a durable intent, waiting to leave or with the gateway."""
 
     def __init__(
-        self, gateway: Gateway, pace: Pace, breaker: Breaker, desk: Desk, *, submits: int, deadline: float
+        self,
+        gateway: Gateway,
+        pace: Pace,
+        breaker: Breaker,
+        desk: Desk,
+        *,
+        submits: int,
+        deadline: float,
+        senders: SenderPaces | None = None,
     ) -> None:
         self._gateway = gateway
         self._pace = pace
+        self._senders = senders or SenderPaces({})
         self._breaker = breaker
         self._desk = desk
         self._submits = submits
@@ -175,7 +185,7 @@ class Flow:
         free = self._breaker.allowance(now) - self.flying
         if free <= 0:
             return []
-        if self.batch == 1 and not self._pace.limited and not self._pace.held(now):
+        if self.batch == 1 and not self._pace.limited and not self._senders and not self._pace.held(now):
             batch = [self._ready.popleft()]
             weight = 1
         else:
@@ -189,6 +199,8 @@ class Flow:
         if not batch:
             return []
         self._pace.take(weight, now)
+        if self._senders:
+            self._senders.left(batch, now)
         self.flying += len(batch)
         return batch
 
@@ -199,10 +211,16 @@ class Flow:
             size = min(size, max(1, int(self._pace.per_second * BATCH_SPAN)))
         if free < min(size, len(self._ready)) and self.flying:
             return [], 0  # a fuller batch goes when more is free
+        ready: Iterable[Claimed] = self._ready
+        if self._senders:
+            ready, wait = self._senders.free(ready, now)
+            if not ready:
+                self._timer = self._loop.call_later(wait, self.pump)
+                return [], 0
         size = min(size, free, len(self._ready))
         chosen: list[Claimed] = []
         weight = 0
-        for one in self._ready:
+        for one in ready:
             more = self._pace.weight(one.message.parts)
             if chosen and (len(chosen) >= size or (self._pace.limited and weight + more > size)):
                 break
@@ -212,8 +230,12 @@ class Flow:
         if delay > 0:
             self._timer = self._loop.call_later(delay, self.pump)
             return [], 0
-        for _ in chosen:
-            self._ready.popleft()
+        if self._senders:
+            ids = {one.message.id for one in chosen}
+            self._ready = deque(one for one in self._ready if one.message.id not in ids)
+        else:
+            for _ in chosen:
+                self._ready.popleft()
         return chosen, weight
 
     def _worker_done(self, worker: asyncio.Task[None]) -> None:
