@@ -40,6 +40,8 @@ def register(app: typer.Typer) -> None:
     commands.command("import")(import_file)
     commands.command("export")(export)
     commands.command("check")(check)
+    commands.command("reply")(reply)
+    commands.command("replies")(replies)
     app.add_typer(commands, name="optout")
 
 
@@ -226,3 +228,55 @@ def check(
     from a2pcli.cli.optout_work import check_number
 
     check_number(number, scope or [], sender, region, ledger, as_json=as_json)
+
+
+def reply(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Who wrote.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What they wrote.")],
+    scope: ScopeOption = None,
+    sender: SenderOption = None,
+    survey: Annotated[
+        bool, typer.Option("--survey", help="A question of ours is open: a YES answers it, and is no START.")
+    ] = False,
+    region: Region = None,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Act on what somebody wrote back: a STOP suppresses, a START lifts what their own STOP did.
+
+    Free wording such as "please stop texting me" suppresses too, and you are asked to read it. Reactions that quote a
+    message (Liked "... Reply STOP ...") are nothing.
+
+    Example:  a2pcli optout reply '+44 7911 123456' 'STOP'
+    """
+    from a2pcli.cli.optout_replies import reply_of
+
+    reply_of(number, text, (scope, sender), region, ledger, survey_open=survey, as_json=as_json)
+
+
+def replies(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
+    ],
+    scope: ScopeOption = None,
+    sender: SenderOption = None,
+    region: Region = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the numbers, where it is not found.")
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the texts; else text, reply, body, …")
+    ] = None,
+    ledger: LedgerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Act on every reply of a file, in its order, and list those that a person should read.
+
+    Example:  a2pcli optout replies inbox.csv --column from --text-column body
+
+    Exit status: 3 when a row's number cannot be read; the others are acted on all the same.
+    """
+    from a2pcli.cli.optout_replies import replies_of
+
+    columns = (column, text_column)
+    raise typer.Exit(replies_of(file, (scope, sender), region, columns, ledger, as_json=as_json))

@@ -1,0 +1,194 @@
+"""``a2pcli optout reply`` and ``replies``: what people wrote back, acted on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.cli.ledger_option import open_ledger
+from a2pcli.cli.optout_work import ScopeOptions, policy, read_numbers
+from a2pcli.cli.output import print_json, printable, say
+from a2pcli.cli.problems import show_problems
+from a2pcli.cli.scopes import Scope, scope_of
+from a2pcli.contacts.checked import CheckedRows
+from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
+from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.exit_status import ExitStatus
+from a2pcli.ledger.records import now_ms
+from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.rules.keywords import Meaning, Reply, classify
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.store import Ledger
+
+SOURCE = "reply"
+TEXT_NAMES = ("text", "reply", "body", "message", "content")
+"""Columns that may hold what was written, best first."""
+SHOWN = 20
+KEPT_TEXT = 120
+"""Characters of a reply that are kept with the entry it makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """A reply and what was done about it."""
+
+    number: str
+    text: str
+    reply: Reply
+    done: str
+    line: int | None = None
+
+
+def act(store: Ledger, number: str, text: str, scope: Scope, survey_open: bool, now: int) -> Acted:
+    """Understand one reply, suppress or lift by it."""
+    held = [one for one in store.suppressions_of(number) if one.holds(now)]
+    reply = classify(text, opted_out=bool(held), survey_open=survey_open)
+    if reply.meaning is Meaning.STOP:
+        new = store.suppress(
+            number,
+            scope=scope.kind,
+            scope_value=scope.value,
+            source=SOURCE,
+            reason=text.strip()[:KEPT_TEXT] or None,
+            now=now,
+        )
+        return Acted(
+            number, text, reply, f"suppressed for {scope.words}" if new else "was on the list already"
+        )
+    if reply.meaning is Meaning.START:
+        return Acted(number, text, reply, _start(store, number, now))
+    return Acted(number, text, reply, "nothing done")
+
+
+def _start(store: Ledger, number: str, now: int) -> str:
+    """A START takes back what this person's own STOP did, here or at the gateway; not what lists and people said."""
+    mine, others = [], 0
+    for one in store.suppressions_of(number):
+        if one.holds(now):
+            if one.source == SOURCE or one.source.startswith("gateway"):
+                mine.append(one)
+            else:
+                others += 1
+    for one in mine:
+        store.lift(number, scope=one.scope, scope_value=one.scope_value, by="their reply START", now=now)
+    if others:
+        return f"still suppressed by {others} other entr{'y' if others == 1 else 'ies'}"
+    return "may be messaged again" if mine else "was not on the list"
+
+
+def reply_of(
+    cell: str,
+    text: str,
+    scope_options: ScopeOptions,
+    region: str | None,
+    ledger: str | None,
+    *,
+    survey_open: bool,
+    as_json: bool,
+) -> None:
+    """Act on one reply."""
+    scope = scope_of(*scope_options)
+    numbers, problems = read_numbers([cell], region)
+    if problems:
+        raise UsageError(*problems)
+    with open_ledger(ledger, Path.cwd()) as store:
+        acted = act(store, numbers[0], text, scope, survey_open, now_ms())
+    if as_json:
+        print_json(_document(acted))
+        return
+    print(f"{acted.number}: {acted.reply.meaning}, {acted.done}")
+    if acted.reply.flagged:
+        say(f"please read it: {acted.reply.why}")
+
+
+def _document(acted: Acted) -> dict[str, Any]:
+    reply = acted.reply
+    return {
+        "line": acted.line,
+        "number": acted.number,
+        "text": acted.text,
+        "meaning": str(reply.meaning),
+        "flagged": reply.flagged,
+        "why": reply.why or None,
+        "done": acted.done,
+    }
+
+
+def replies_of(
+    file: str,
+    scope_options: ScopeOptions,
+    region: str | None,
+    columns: tuple[str | None, str | None],
+    ledger: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Act on every reply of a file, in its order; gives the exit status."""
+    scope = scope_of(*scope_options)
+    named = {name: column for name, column in zip(("phone", "text"), columns, strict=True) if column}
+    table = open_table(file, options=ReadOptions(columns=named))
+    rows = CheckedRows(table, address_column(table), policy(region))
+    texts = _texts(table)
+    meanings: Counter[str] = Counter()
+    flagged: list[Acted] = []
+    refused: list[Problem] = []
+    now = now_ms()
+    with open_ledger(ledger, Path.cwd()) as store:
+        for chunk in rows.chunks():
+            reasons = chunk.columns["@reason"].to_pylist()
+            for line, number, reason in zip(
+                chunk.lines.tolist(), chunk.columns["@number"].to_pylist(), reasons, strict=True
+            ):
+                text = next(texts)
+                if number is None:
+                    refused.append(
+                        Problem(SENTENCES[Reason(reason)], path=table.path, line=line, code=reason)
+                    )
+                    continue
+                acted = act(store, number, text, scope, False, now)
+                meanings[acted.reply.meaning] += 1
+                if acted.reply.flagged:
+                    flagged.append(Acted(number, text, acted.reply, acted.done, line))
+        store.record("optout.replies", Path(file).name, dict(meanings))
+    _show(table, meanings, flagged, refused, as_json=as_json)
+    return int(ExitStatus.INVALID if refused else ExitStatus.OK)
+
+
+def _texts(table: Table) -> Iterator[str]:
+    """What was written, row by row."""
+    name = next((name for name in TEXT_NAMES if name in table.columns), None)
+    if name is None:
+        hint = "name it with --text-column; text, reply, body, message and content are found"
+        raise InvalidInput(Problem("no column with what people wrote", path=table.path, hint=hint))
+    return (text or "" for frame in table.chunks([name]) for text in frame[name].to_list())
+
+
+def _show(
+    table: Table, meanings: Counter[str], flagged: list[Acted], refused: list[Problem], *, as_json: bool
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "file": table.path,
+                "rows": meanings.total() + len(refused),
+                "meanings": dict(meanings.most_common()),
+                "flagged": [_document(acted) for acted in flagged],
+                "refused": [{"line": one.line, "reason": one.code} for one in refused],
+            }
+        )
+        return
+    show_problems(refused[:SHOWN])
+    counts = [f"{count:,} {meaning}" for meaning, count in meanings.most_common()]
+    counts += [f"{len(refused):,} refused: nothing was done for them"] if refused else []
+    print(f"{meanings.total() + len(refused):,} replies: {', '.join(counts) or 'none'}")
+    if flagged:
+        print(f"{len(flagged):,} for a person to read:")
+    for acted in flagged[:SHOWN]:
+        text = printable(" ".join(acted.text.split()))[:KEPT_TEXT]
+        print(f"  line {acted.line}  {acted.number}  {acted.reply.meaning}, {acted.done}: {text}")
+    if len(flagged) > SHOWN:
+        say(f"… and {len(flagged) - SHOWN:,} more; --json has every one")
