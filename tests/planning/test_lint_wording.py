@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from a2pcli.planning.lint import Copy, Finding, lint
+from a2pcli.config.copy_rules import COPY_RULES
+from a2pcli.errors import Severity
+from a2pcli.planning.lint import DEFAULTS, Copy, Finding, Strictness, lint
+from a2pcli.rules.law import Law
 
 
 def findings(source: str, code: str | None = None, **more: object) -> list[Finding]:
@@ -180,3 +183,138 @@ def test_percent_signs_brackets_and_tags_are_no_gaps(source: str) -> None:
 def test_places_stay_true_behind_tags() -> None:
     source = "Hi {{ name | default('there') }}{# a note #} bit.ly/x"
     assert told(source, "shortener") == ["bit.ly/x"]
+
+
+LAW = Law.load()
+
+
+def wanted(*countries: str) -> dict[str, object]:
+    """What the law wants of marketing to these countries."""
+    return {country: LAW.copy(country) for country in countries}
+
+
+@pytest.mark.parametrize(("countries", "lenient"), [(("GB",), False), (("FR", "GB"), False), (("BR",), True)])
+def test_a_missing_way_out_is_an_error_only_where_a_law_wants_it(
+    countries: tuple[str, ...], lenient: bool
+) -> None:
+    (found,) = findings("Big sale", "no-opt-out", marketing=True, law=wanted(*countries))
+    assert found.lenient == lenient
+    assert ("asks for" in found.message) == (not lenient)
+
+
+def test_before_the_recipients_are_known_a_missing_way_out_is_a_warning() -> None:
+    (found,) = findings("Big sale", "no-opt-out", marketing=True)
+    assert found.lenient
+
+
+def test_the_way_out_may_stand_in_a_partial_or_come_out_of_a_column() -> None:
+    source = "Sale {% include 'footer.txt' %}"
+    assert findings(source, "no-opt-out", marketing=True, wording="Sale Leave us: call 020")
+    assert not findings(source, "no-opt-out", marketing=True, wording="Sale Reply STOP to opt out")
+    examples = ["Sale. STOP to 60155", "Sale. Abmelden: acme.example"]
+    assert not findings("Sale {{ way }}", "no-opt-out", marketing=True, examples=examples)
+    assert findings("Sale {{ way }}", "no-opt-out", marketing=True, examples=[*examples, "Sale."])
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("Sale. STOP to opt out", 1),
+        ("Sale. To opt out, call us", 1),
+        ("Sale. Opt out: https://acme.example/stop", 0),
+        ("Sale. Opt out: acme.example/x", 0),
+        ("Sale. Opt out: bye@acme.example", 0),
+        ("Sale. Text STOP to 60155", 0),
+        ("Sale. Opt out: {{ link }}", 0),
+    ],
+)
+def test_a_names_marketing_gives_a_way_out_that_needs_no_reply(source: str, count: int) -> None:
+    assert len(findings(source, "no-reply", marketing=True, senders=("ACME",))) == count
+    assert not findings(source, "no-reply", marketing=True, senders=("60155", "+447700900100"))
+
+
+def test_of_several_senders_one_name_is_enough_to_make_replies_impossible() -> None:
+    assert findings("Reply STOP to opt out", "no-reply", marketing=True, senders=("+14155550100", "ACME"))
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("Promo. STOP au 36111", 0),
+        ("Promo. STOP 36111", 0),
+        ("Promo. Reply STOP", 1),
+        ("Promo. STOP 20111", 1),
+    ],
+)
+def test_marketing_to_france_names_the_short_number_of_its_stop(source: str, count: int) -> None:
+    found = findings(source, "country-wording", marketing=True, law=wanted("FR", "GB"))
+    assert len(found) == count
+    assert not count or found[0].message == "a message to FR must say 'STOP 36xxx'"
+    assert not findings(source, "country-wording", marketing=True, law=wanted("GB"))
+
+
+@pytest.mark.parametrize(
+    ("source", "told_of"),
+    [
+        ("Wine tasting and cigars", ["alcohol", "tobacco"]),
+        ("Guns and ammo", ["firearms"]),
+        ("Sussex gunpowder tea, grapevine, twine", []),
+        ("Wine bar: more wine", ["alcohol"]),
+    ],
+)
+def test_words_that_american_carriers_filter_are_told_once_a_kind(source: str, told_of: list[str]) -> None:
+    found = findings(source, "shaft", law=wanted("US", "GB"))
+    assert [one.message.split(" is about ")[1].split(":")[0] for one in found] == told_of
+    assert findings(source, "shaft", law=wanted("GB")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("ACME: sale", 0),
+        ("Acme's sale", 0),
+        ("Sale at acme.example", 0),
+        ("Sale", 1),
+        ("The deals of the week", 1),
+    ],
+)
+def test_marketing_from_a_number_names_its_programme(source: str, count: int) -> None:
+    more = {"marketing": True, "programme": "acme deals"}
+    assert len(findings(source, "no-brand", senders=("60155",), **more)) == count
+    assert not findings(source, "no-brand", senders=("ACME",), **more)
+    assert not findings(source, "no-brand", senders=("60155",), marketing=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("Reply HELP for your order status", ["HELP"]),
+        ("Reply INFO for delivery times", ["INFO"]),
+        ("Reply HELP for help", []),
+        ("Reply HELP for help with your order, STOP to opt out", []),
+        ("Text HELP to 60155 for more information", []),
+    ],
+)
+def test_help_is_not_asked_for_as_another_answer(source: str, words: list[str]) -> None:
+    assert told(source, "keyword-clash") == words
+
+
+def test_what_a_partial_says_wrong_is_told_at_its_tag() -> None:
+    source = "Hi {% include 'footer.txt' %}"
+    (found,) = findings(source, "keyword-clash", wording="Hi Reply CANCEL to cancel your booking")
+    assert (found.offset, found.message) == (
+        3,
+        "who replies CANCEL is opted out of everything (in a partial)",
+    )
+
+
+def test_every_rule_that_can_be_switched_is_a_rule() -> None:
+    assert sorted(COPY_RULES) == sorted(DEFAULTS)
+
+
+def test_a_project_makes_rules_stricter_or_switches_them_off() -> None:
+    strict = Strictness({"shortener": "error", "all-caps": "off", "no-opt-out": "error"})
+    assert strict.of(Finding(0, "", None, "shortener")) is Severity.ERROR
+    assert strict.of(Finding(0, "", None, "all-caps")) is None
+    assert strict.of(Finding(0, "", None, "no-opt-out", lenient=True)) is Severity.ERROR
+    assert strict.of(Finding(0, "", None, "plain-http")) is Severity.WARNING
