@@ -16,8 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.zones_cells import HEAD, SILENT, Cell, read_postcode, read_state, read_timezone
-from a2pcli.contacts.zones_data import Found, Names, states
+from a2pcli.contacts.zones_cells import (
+    HEAD,
+    SILENT,
+    Cell,
+    has_postcodes,
+    read_postcode,
+    read_state,
+    read_timezone,
+)
+from a2pcli.contacts.zones_data import Found, Names, divided_postcodes, states
 from a2pcli.contacts.zones_numbers import of_number, of_numbers
 
 Longs = npt.NDArray[np.int64]
@@ -215,24 +223,44 @@ def _read(
 def _read_postcodes(
     cells: pa.StringArray | None, countries: tuple[Longs, list[str]]
 ) -> tuple[Longs, list[Cell]]:
-    """Postcodes by their first characters and length, since a million rows may have as many postcodes."""
+    """Postcodes by their first characters and length, since a million rows may have as many postcodes.
+
+    All countries without a table are one, so that their postcodes are not read for each of them.
+    """
     if cells is None:
         return np.zeros(len(countries[0]), np.int64), [SILENT]
     encoded = _plain(cells).dictionary_encode()
     texts = pc.utf8_upper(pc.utf8_trim_whitespace(encoded.dictionary))
-    head_ids, heads = _encoded(pc.utf8_slice_codeunits(texts, 0, HEAD))
+    head_ids, heads = _encoded(_heads(texts))
     size = np.minimum(np.asarray(pc.utf8_length(texts).to_numpy(zero_copy_only=False), np.int64), LONGEST)
     key = (head_ids * (LONGEST + 1) + size)[
         np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
     ]
     kinds, ids = _distinct(key)
     wanted = kinds.tolist()
+    country_ids, names = countries
+    silent = len(names)
+    group = np.array([place if has_postcodes(name) else silent for place, name in enumerate(names)], np.int64)
 
     def reader(place: int, country: str) -> Cell:
         head, length = divmod(wanted[place], LONGEST + 1)
         return read_postcode(heads[head], length, country)
 
-    return _findings(ids, countries, reader)
+    return _findings(ids, (group[country_ids] if silent else country_ids, [*names, ""]), reader)
+
+
+def _heads(texts: pa.StringArray) -> pa.StringArray:
+    """The first characters of postcodes. Where three digits of five tell all, the others become `11`.
+
+    So a million ZIP codes are a thousand to read, not forty thousand: 0.1 s instead of 0.4.
+    """
+    heads = pc.utf8_slice_codeunits(texts, 0, HEAD)
+    first = pc.utf8_slice_codeunits(heads, 0, 3)
+    told = pc.and_not(
+        pc.match_substring_regex(heads, "^[0-9]{5}"), pc.is_in(first, pa.array(sorted(divided_postcodes())))
+    )
+    after = pc.replace_substring_regex(pc.utf8_slice_codeunits(heads, 5, HEAD), "[0-9]", "1")
+    return pc.if_else(told, pc.binary_join_element_wise(first, "11", after, ""), heads)
 
 
 def _findings(

@@ -24,6 +24,7 @@ HEAD = 6
 _EMPTY = frozenset(
     {"", "-", "--", "?", "n/a", "na", "none", "null", "nil", "nan", "unknown", "other", "#n/a"}
 )
+_EMPTY_HEADS = frozenset(word[:HEAD] for word in _EMPTY)
 _OFFSET = re.compile(
     r"(?:etc/)?(?:utc|gmt|ut|uct|zulu|z|universal|greenwich)?(?:time)?0?(?:[+\-−±]?\d{1,2}(?:[:.]?\d{2})?)?"
 )
@@ -131,7 +132,7 @@ def read_postcode(head: str, length: int, country: str) -> Cell:
     ZIP codes and others that a spreadsheet took the leading zero from get it back. Countries without a table say
     nothing.
     """
-    if head.casefold() in _EMPTY or (length <= HEAD and not head.strip("0-. ")):
+    if head.casefold() in _EMPTY_HEADS or (length <= HEAD and not head.strip("0-. ")):
         return SILENT
     for home in _homes(country):
         key = _POSTCODE_KEYS.get(home, _no_key)(head, length)
@@ -142,6 +143,11 @@ def read_postcode(head: str, length: int, country: str) -> Cell:
     if country in _KINDS:
         return Cell(problem=f"the postcode is none of {_KINDS[country]}")
     return SILENT
+
+
+def has_postcodes(country: str) -> bool:
+    """Whether postcodes of numbers of a country say anything."""
+    return country in _KINDS or country in AMERICAN
 
 
 def _ranged(key: str, home: str) -> Cell | None:
@@ -205,6 +211,11 @@ def _four_key(head: str, length: int) -> str:
     return digits.zfill(4) if 3 <= len(digits) <= 4 else ""
 
 
+def _portuguese_key(head: str, length: int) -> str:
+    """Four digits, and three more after a hyphen or without one."""
+    return head[:4] if len(_digits(head)) == HEAD and length == 7 else _four_key(head, length)
+
+
 _POSTCODE_KEYS = {
     "US": _zip_key,
     "CA": _canadian_key,
@@ -212,7 +223,7 @@ _POSTCODE_KEYS = {
     "BR": _cep_key,
     "MX": _five_key,
     "ES": _five_key,
-    "PT": _four_key,
+    "PT": _portuguese_key,
 }
 
 

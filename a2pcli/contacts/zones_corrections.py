@@ -33,6 +33,7 @@ AREA_ZONES = {
     "448": "America/Chicago America/New_York",  # overlay of 850: the Florida panhandle
     "930": "America/Chicago America/New_York",  # overlay of 812: southern Indiana
     "458": "America/Denver America/Los_Angeles",  # overlay of 541: Oregon with Malheur County
+    "604": "America/Vancouver",  # the Lower Mainland; Fort Nelson keeps the same time but is 250
     "689": "America/New_York",  # overlay of 407: Orlando; the library says Central
 }
 

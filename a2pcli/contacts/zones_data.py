@@ -155,3 +155,11 @@ def postcodes() -> dict[tuple[str, str], list[PostcodeRange]]:
     for ranges in found.values():
         ranges.sort(key=PostcodeRange.width)
     return found
+
+
+@cache
+def divided_postcodes() -> frozenset[str]:
+    """First three characters within which some range of some country begins or ends."""
+    ranges = {entry for entries in postcodes().values() for entry in entries}
+    begun = {entry.first[:3] for entry in ranges if entry.first[3:].strip("0")}
+    return frozenset(begun | {entry.last[:3] for entry in ranges if entry.last[3:].strip("9")})

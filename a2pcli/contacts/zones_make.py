@@ -34,7 +34,7 @@ from a2pcli.contacts.zones_corrections import (
 )
 from a2pcli.contacts.zones_data import DATA, fold, states
 
-SAME_FROM, SAME_UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
+SAME_FROM, SAME_UNTIL = datetime(2027, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)
 """Zones count as keeping the same time where they do in these years."""
 
 
