@@ -10,6 +10,7 @@ import typer
 from a2pcli.cli.output import JSON_HELP
 
 if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.phones import PhonePolicy
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
@@ -39,7 +40,8 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
-    """Why someone got a message, did not, or will: every run that has the number, and the opt-outs.
+    """Why someone got a message, did not, or will: every run that has the number, the opt-outs, and each rule that
+    was considered, with what it looked at and who says so.
 
     Rows whose cell could not be read as a number are found too, by what was typed.
 
@@ -52,13 +54,14 @@ def explain(
     from a2pcli.errors import UsageError
 
     start = campaign or Path.cwd()
+    settings = settings_from(start)
     policy = PhonePolicy(
-        region=region or settings_from(start).settings.region, allow_fictional=True, allow_fixed_line=True
+        region=region or settings.settings.region, allow_fictional=True, allow_fixed_line=True
     )
     with existing_ledger(ledger, start) as store:
         if store is None and run is not None:
             raise UsageError(f"there is no run '{run}': the ledger is empty")
-        told = _from_ledger(store, number, policy, run)
+        told = _from_ledger(store, number, policy, run, settings)
     would = None if campaign is None else _would(campaign, told.number, number, ledger)
     if as_json:
         from a2pcli.reporting.explain import explanation_document
@@ -71,15 +74,18 @@ def explain(
     show(explanation_screen(told, would))
 
 
-def _from_ledger(store: Ledger | None, number: str, policy: PhonePolicy, run: str | None) -> Explanation:
+def _from_ledger(
+    store: Ledger | None, number: str, policy: PhonePolicy, run: str | None, settings: LoadedSettings
+) -> Explanation:
     from a2pcli.reporting.explain import explain as tell
     from a2pcli.reporting.explain import nothing_known
+    from a2pcli.rules.law import law_of
 
     if store is None:
         return nothing_known(number, policy)
     chosen = None if run is None else store.run(run)
     _say_if_long(store, chosen)
-    return tell(store, number, policy, run=chosen)
+    return tell(store, number, policy, run=chosen, law=law_of(settings))
 
 
 def _say_if_long(store: Ledger, chosen: Run | None) -> None:
@@ -95,11 +101,15 @@ def _would(campaign: Path, number: str | None, asked: str, ledger: str | None) -
     """What planning the campaign now would do with the number: the same path as ``plan``, nothing stored."""
     from a2pcli.cli.campaigns import opened, prepared
     from a2pcli.planning.preview import by_number, preview
+    from a2pcli.reporting.considered import considered
+    from a2pcli.reporting.now import case_of
     from a2pcli.reporting.values import money
+    from a2pcli.rules.law import law_of
 
     with opened(campaign, ledger) as work:
         ready = prepared(work)
         rows = [one.row for one in preview(ready, by_number(number, asked), work.workers)]
+        law = law_of(work.settings)
         return {
             "campaign": ready.job.campaign,
             "contacts": ready.table.path,
@@ -113,6 +123,9 @@ def _would(campaign: Path, number: str | None, asked: str, ledger: str | None) -
                     "parts": row["parts"],
                     "cost": None if row["cost"] is None else money(row["cost"]),
                     "currency": row["currency"],
+                    "rules": [one.document() for one in considered(work.ledger, law, case_of(ready, row))]
+                    if row["number"]
+                    else [],
                 }
                 for row in rows
             ],

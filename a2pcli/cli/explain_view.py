@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def _title(told: Explanation) -> Text:
 
 def _opt_outs(told: Explanation) -> Iterator[RenderableType]:
     for one in told.suppressions:
-        yield Text(opt_out(one), style="yellow" if one.lifted_at is None else "dim")
+        yield Text(opt_out(one), style="yellow" if one.holds(told.now) else "dim")
     if told.number is not None and not told.suppressions:
         yield Text("not on the suppression list", style="dim")
 
@@ -59,6 +59,7 @@ def _message(told: Told) -> Iterator[RenderableType]:
     yield Padding(Text(told.what, style=style), INDENT)
     if told.next:
         yield Padding(Text(told.next), INDENT)
+    yield from _rules([one.document() for one in told.rules])
     if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
         yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
     # One event says what the sentence says.
@@ -68,6 +69,27 @@ def _message(told: Told) -> Iterator[RenderableType]:
             yield Padding(
                 Text(f"{local(event.at)}  {_kind(event.kind)}  {words}".rstrip(), style="dim"), INDENT
             )
+
+
+OUTCOMES = {
+    "passed": ("passed", "green"),
+    "left-out": ("left out", "yellow"),
+    "held": ("held", "yellow"),
+    "not-asked": ("not asked", "dim"),
+    "note": ("note", "yellow"),
+}
+
+
+def _rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """Each rule that was considered: its outcome, what it looked at, and whose it is."""
+    for one in rules:
+        word, style = OUTCOMES[one["outcome"]]
+        line = Text.assemble((f"{word:<9} ", style), (f"{one['rule']}: ", "bold"), one["why"])
+        if one["source"]:
+            line.append(f" — {one['says']} ({one['source']}, {one['confidence']})", style="dim")
+        elif one["says"]:
+            line.append(f" — {one['says']}", style="dim")
+        yield Padding(line, INDENT)
 
 
 def _kind(kind: str) -> str:
@@ -86,3 +108,4 @@ def _now(would: Mapping[str, Any]) -> Iterator[RenderableType]:
             detail = f"; {row['detail']}" if row["detail"] else ""
             why = f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"
             yield Padding(Text(f"line {row['line']:,} would be left out: {why}"), INDENT)
+        yield from _rules(row["rules"])

@@ -152,10 +152,10 @@ class CsvParsing:
         reader = RecordReader(self.delimiter.encode(), self.header)
         return BlockParser(self.delimiter, self.named, self.header, self.width, list(self.places), reader)
 
-    def __call__(self, block: Block) -> Rows:
+    def __call__(self, piece: Block) -> Rows:
         """The rows of a block. Raises InvalidInput for a quotation mark that is never closed."""
         try:
-            rows = self._parser.parse(block)
+            rows = self._parser.parse(piece)
         except OpenQuote as error:
             raise _never_closed(self.path, error) from error
         if self.damaged:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.hot import Hot
-from a2pcli.ledger.records import Run
+from a2pcli.ledger.records import About, Run
 from a2pcli.ledger.tables import contacted
 from a2pcli.messages import State
 
@@ -56,7 +56,7 @@ class Cap:
         what = "" if self.scope == PERSON else f" per {self.scope}"
         return f"{self.limit} per {span_text(self.seconds)}{what}"
 
-    def counts(self, run: Run, contact: Contact) -> bool:
+    def counts(self, run: About, contact: Contact) -> bool:
         """Whether an earlier message counts for one of ``run``."""
         if self.scope == PROGRAMME:
             return contact.programme == (run.programme or "")

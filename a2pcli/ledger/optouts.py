@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
-from a2pcli.ledger.records import Imported, Run, Suppression, sender_scope
+from a2pcli.ledger.records import About, Imported, Suppression, sender_scope
 from a2pcli.ledger.tables import suppressions
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check_scope(scope: str, scope_value: str) -> None:
         raise InvalidInput(Problem(f"the scope '{scope}' needs the name of the {scope}", code="scope"))
 
 
-def concerns(entry: Suppression, run: Run, sender: str | None = None) -> bool:
+def concerns(entry: Suppression, run: About, sender: str | None = None) -> bool:
     """Whether an entry is about messages of this run; ``sender`` is the row's own, where it has one."""
     if entry.scope == SENDER:
         return entry.scope_value == sender_scope(sender or run.sender, run.gateway)

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from a2pcli.ledger import caps, counting, queries
 from a2pcli.ledger import clocks as run_clocks
-from a2pcli.ledger import counting, queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import (
@@ -35,6 +35,13 @@ class ReadingPart(LedgerCore):
         """The run's clocks by number (``messages.clock``)."""
         with self._reading() as connection:
             return run_clocks.of_run(connection, run)
+
+    @speaks_plainly
+    def contacts_of(self, address: str, since: int, before: int) -> list[caps.Contact]:
+        """What an address got, or may have got, after ``since`` and before ``before``, oldest first."""
+        with self._reading() as connection:
+            found = caps.contacts_of(connection, [address], since).get(address, [])
+        return [one for one in found if one.at < before]
 
     @speaks_plainly
     def totals(self, run: Run) -> Totals:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from a2pcli.messages import Message, Outcome, State
 
@@ -47,6 +47,45 @@ class RunState(StrEnum):
 RESUMABLE: frozenset[str] = frozenset({RunState.SENDING, RunState.PAUSED})
 SENDABLE: frozenset[str] = RESUMABLE | {RunState.PLANNED, RunState.FINISHED}
 """``finished`` is among them because ``reconcile --as not-sent`` gives a finished run messages again."""
+
+
+class About(Protocol):
+    """What decides which rules concern a message: of a run, or of one that could be made."""
+
+    @property
+    def campaign(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def gateway(self) -> str:
+        """Its name in the settings."""
+        ...
+
+    @property
+    def channel(self) -> str:
+        """How it travels."""
+        ...
+
+    @property
+    def sender(self) -> str | None:
+        """The run's own; None where rows have theirs, or the gateway chooses."""
+        ...
+
+    @property
+    def purpose(self) -> str | None:
+        """What it is for."""
+        ...
+
+    @property
+    def programme(self) -> str | None:
+        """What people sign up for and leave."""
+        ...
+
+    @property
+    def subject(self) -> str | None:
+        """What it is about."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

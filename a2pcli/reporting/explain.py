@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from a2pcli.contacts.phones import PhonePolicy, PhoneResult, normalise
+from a2pcli.ledger.caps import of_run as caps_of_run
+from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.lock import live_sender
 from a2pcli.ledger.records import HistoryEntry, Run, Suppression, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.considered import Case, Considered, considered
 from a2pcli.reporting.sentences import Surroundings, moment_of, opt_out, what, what_next
 from a2pcli.reporting.values import iso, money
+from a2pcli.rules.law import Law
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One message of the number. ``at`` is when it got where it is (UTC milliseconds); ``next`` what will be."""
+    """One message of the number. ``at`` is when it got where it is (UTC milliseconds); ``next`` what will be;
+    ``rules`` what was considered then."""
 
     entry: HistoryEntry
     at: int | None
     what: str
     next: str | None
+    rules: tuple[Considered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,12 @@ class Explanation:
     suppressions: tuple[Suppression, ...]
     messages: tuple[Told, ...]
 
+    now: int = field(default_factory=now_ms)
+
     @property
     def suppressed(self) -> bool:
         """On the suppression list now."""
-        return any(one.lifted_at is None for one in self.suppressions)
+        return any(one.holds(self.now) for one in self.suppressions)
 
     @property
     def problem(self) -> str | None:
@@ -55,9 +63,15 @@ class Explanation:
 
 
 def explain(
-    ledger: Ledger, asked: str, policy: PhonePolicy, *, run: Run | None = None, now: int | None = None
+    ledger: Ledger,
+    asked: str,
+    policy: PhonePolicy,
+    *,
+    run: Run | None = None,
+    now: int | None = None,
+    law: Law | None = None,
 ) -> Explanation:
-    """What became of this number in every run, or in ``run``.
+    """What became of this number in every run, or in ``run``, and by the rules of which law.
 
     ``asked`` may be written in any way; without a ``+`` it is read in the policy's region. Rows whose cell was
     no number are found by the cell.
@@ -72,10 +86,50 @@ def explain(
         everything = ledger.history(number)
     suppressions = tuple(ledger.suppressions_of(number)) if number is not None else ()
     live = {entry.run.id: live_sender(ledger, entry.run) for entry in entries if entry.run.state == "sending"}
-    around = Surroundings(everything, suppressions, live, now_ms() if now is None else now)
-    told = [Told(entry, moment_of(entry), what(entry, around), what_next(entry, around)) for entry in entries]
+    moment = now_ms() if now is None else now
+    around = Surroundings(everything, suppressions, live, moment)
+    rules = _Rules(ledger, law or Law.load(), moment)
+    told = [
+        Told(entry, moment_of(entry), what(entry, around), what_next(entry, around), rules.of(entry))
+        for entry in entries
+    ]
     told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
-    return Explanation(asked, number, judged, suppressions, tuple(told))
+    return Explanation(asked, number, judged, suppressions, tuple(told), moment)
+
+
+class _Rules:
+    """What was considered for messages of the ledger: at the claim, when it was left out, or, if it waits, now."""
+
+    def __init__(self, ledger: Ledger, law: Law, now: int) -> None:
+        self._ledger, self._law, self._now = ledger, law, now
+        self._clocks: dict[int, Mapping[int, RunClock]] = {}
+
+    def of(self, entry: HistoryEntry) -> tuple[Considered, ...]:
+        """Every rule, for one message; none for a row without a number, which came to no rule."""
+        row, run = entry.row, entry.run
+        if row["address"] is None:
+            return ()
+        if run.number not in self._clocks:
+            self._clocks[run.number] = self._ledger.clocks(run)
+        asked = run.sending.get("consent")
+        waits = row["state"] == State.PLANNED
+        case = Case(
+            about=run,
+            address=row["address"],
+            country=row["country"],
+            at=self._now if waits else row["claimed_at"] or row["settled_at"] or run.planned_at or self._now,
+            sender=row["sender"],
+            clock=self._clocks[run.number].get(row["clock"]) if row["clock"] is not None else None,
+            caps=caps_of_run(run),
+            consent_required=None if asked is None else bool(asked.get("required")),
+            said=row["consent"],
+            expires_at=run.expires_at,
+            waivers=tuple(run.summary.get("waivers") or ()),
+            reason=None if waits else row["reason"],
+            rule=None if waits else row["rule"],
+            detail=row["detail"],
+        )
+        return tuple(considered(self._ledger, self._law, case))
 
 
 def nothing_known(asked: str, policy: PhonePolicy) -> Explanation:
@@ -129,7 +183,7 @@ def _suppression(one: Suppression) -> dict[str, Any]:
 
 _ROW_KEYS = (
     "line", "cell", "state", "reason", "detail", "rule", "variant", "body", "encoding", "units", "parts", "currency",
-    "attempts", "code", "gateway_id",
+    "attempts", "code", "gateway_id", "sender",
 )  # fmt: skip
 
 
@@ -151,6 +205,7 @@ def _message(told: Told) -> dict[str, Any]:
         "settled_at": iso(row["settled_at"]),
         "what": told.what,
         "next": told.next,
+        "rules": [one.document() for one in told.rules],
         "events": [
             {"at": iso(event.at), "kind": event.kind, "code": event.code, "detail": event.detail}
             for event in told.entry.events

@@ -44,6 +44,8 @@ def _table(run: Run, columns: dict[str, Sequence[Any]]) -> pa.Table:
             for sender, state in zip(columns["sender"], columns["state"], strict=True)
         ],
         "cost": money_column(pa.array(columns["cost"], pa.int64())),
+        # One-time codes are wiped once they are sent; those that wait to be are not shown either.
+        "body": [None] * len(columns["id"]) if run.purpose == "otp" else columns["body"],
         # A row that was never handed over has no reference at the gateway.
         "reference": [
             run.reference(id % ROWS_PER_RUN) if claimed is not None else None

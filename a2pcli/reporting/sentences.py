@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from a2pcli.ledger.optouts import EVERYTHING, binds
+from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds, concerns
 from a2pcli.ledger.records import HistoryEntry, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
 from a2pcli.reasons import SENTENCES, Reason
@@ -173,25 +173,24 @@ def _got_before(entry: HistoryEntry, around: Surroundings) -> str | None:
 
 def _opt_out_then(entry: HistoryEntry, around: Surroundings) -> str | None:
     """The opt-out that held when the row was left out."""
-    moment = entry.row["settled_at"] or entry.run.planned_at or entry.run.created_at
+    row = entry.row
+    moment = row["settled_at"] or entry.run.planned_at or entry.run.created_at
     for one in around.suppressions:
         held = one.added_at <= moment and (one.lifted_at is None or one.lifted_at > entry.run.created_at)
-        if held and _concerns(one, entry.run):
+        if held and concerns(one, entry.run, row["sender"]):
             return opt_out(one)
     return None
 
 
-def _concerns(one: Suppression, run: Run) -> bool:
-    return one.scope == EVERYTHING or one.scope_value == (run.sender or "")
-
-
 def opt_out(one: Suppression) -> str:
     """An entry of the suppression list, in words."""
-    scope = "" if one.scope == EVERYTHING else f" for messages from {one.scope_value}"
+    scope = {EVERYTHING: "", SENDER: f" for messages from {one.scope_value}"}.get(
+        one.scope, f" for the {one.scope} {one.scope_value}"
+    )
     why = f", {one.reason}" if one.reason else ""
     since = f"on the suppression list{scope} since {local(one.added_at)} ({one.source}{why})"
     if one.lifted_at is None:
-        return since
+        return since if one.until_at is None else f"{since}, until {local(one.until_at)}"
     was = since.replace("since", "from", 1)
     return f"{was} until {local(one.lifted_at)} (lifted by {one.lifted_by})"
 
@@ -205,14 +204,14 @@ def what_next(entry: HistoryEntry, around: Surroundings) -> str | None:
         return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
     if row["state"] == State.SUBMITTING and not around.live.get(run.id):
         return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
-    if row["state"] == State.SKIPPED and row["reason"] == Reason.OPTED_OUT and not _blocked(run, around):
+    if row["state"] == State.SKIPPED and row["reason"] == Reason.OPTED_OUT and not _blocked(entry, around):
         return "the opt-out does not hold any more: a new plan would not leave it out for that"
     return None
 
 
 def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
     run, row = entry.run, entry.row
-    blocked = _blocked(run, around)
+    blocked = _blocked(entry, around)
     if blocked is not None:
         return f"will be skipped: {opt_out(blocked)}"
     other = reached_elsewhere(entry, around)
@@ -240,11 +239,11 @@ def _on_what(run: Run, around: Surroundings) -> str:
     return f"when the run goes on ({command}{why})"
 
 
-def _blocked(run: Run, around: Surroundings) -> Suppression | None:
-    """The opt-out that keeps messages of this run away now."""
-    if not binds(run.purpose):
+def _blocked(entry: HistoryEntry, around: Surroundings) -> Suppression | None:
+    """The opt-out that keeps this message away now."""
+    if not binds(entry.run.purpose):
         return None
     for one in around.suppressions:
-        if one.lifted_at is None and _concerns(one, run):
+        if one.holds(around.now) and concerns(one, entry.run, entry.row["sender"]):
             return one
     return None

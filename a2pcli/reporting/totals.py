@@ -106,6 +106,7 @@ def report_document(run: Run, totals: Totals, events: tuple[Event, ...]) -> dict
     return {
         **run_document(run),
         "objective": run.summary.get("objective"),
+        "pruned": _pruned(run),
         **totals_document(totals),
         "tests": count_tests(events),
         "events": [
@@ -113,6 +114,12 @@ def report_document(run: Run, totals: Totals, events: tuple[Event, ...]) -> dict
             for event in events
         ],
     }
+
+
+def _pruned(run: Run) -> dict[str, Any] | None:
+    """What retention removed, and when; None where the rows are whole. The totals were counted before."""
+    found = run.summary.get("pruned")
+    return {name: found[name] for name in ("texts", "people") if name in found} if found else None
 
 
 def count_tests(events: tuple[Event, ...]) -> int:
