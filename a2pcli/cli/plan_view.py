@@ -32,6 +32,12 @@ PHONE = 52
 EXPLAINED = 46
 """Columns from which on reasons are explained, not only named."""
 
+CONSENT = {
+    "required": "required: only people with a record, or a row that says when and how",
+    "assumed": "not checked: only those who said no are left out (consent: required asks for proof)",
+}
+"""What the plan says of consent."""
+
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
@@ -92,7 +98,10 @@ def _heading(run: Run) -> RenderableType:
     sender = f", from {_sender(run)}" if _sender(run) else ""
     grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
-    grid.add_row("purpose", f"{run.purpose}{occurrence}")
+    programme = f", programme {run.programme}" if run.programme else ""
+    grid.add_row("purpose", f"{run.purpose}{programme}{occurrence}")
+    if consent := CONSENT.get(summary.get("consent") or ""):
+        grid.add_row("consent", consent)
     return grid
 
 

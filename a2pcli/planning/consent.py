@@ -42,6 +42,11 @@ def asked_of(purpose: str, campaign: str | None, settings: str | None, now: int)
     return ConsentAsked(campaign is None and settings == "required", now)
 
 
+def consent_word(asked: ConsentAsked | None) -> str | None:
+    """How a plan tells it: ``required``, ``assumed``, or None where consent does not matter."""
+    return None if asked is None else "required" if asked.required else "assumed"
+
+
 def consent_sets(
     ledger: Ledger, asked: ConsentAsked | None, programme: str, channel: str
 ) -> tuple[Timed, Timed]:

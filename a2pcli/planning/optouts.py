@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.errors import Problem, Severity
 from a2pcli.ledger import erased
 from a2pcli.ledger.optouts import CHANNEL, PROGRAMME, binds
 from a2pcli.ledger.records import sender_scope
@@ -86,3 +87,17 @@ def suppressed_sets(
 def _keys(addresses: pa.Array | list[str]) -> Keys:
     keys: Keys = np.unique(number_keys(pa.array(addresses, pa.string())))
     return keys
+
+
+def stale_lists(ledger: Ledger, days: int, now: int) -> tuple[Problem, ...]:
+    """A warning for each imported do-not-contact list that is of a day longer ago than ``days``."""
+    return tuple(
+        Problem(
+            f"the do-not-contact list '{one.name}' is {one.days_old(now)} days old",
+            hint="import its newest state: a2pcli optout import FILE --list NAME --as-of DATE",
+            severity=Severity.WARNING,
+            code="old-list",
+        )
+        for one in ledger.optout_lists()
+        if one.days_old(now) > days
+    )

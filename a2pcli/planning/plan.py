@@ -17,7 +17,9 @@ from a2pcli.errors import Problem
 from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.clocks import Clocks
+from a2pcli.planning.consent import consent_word
 from a2pcli.planning.halves import halves, ledger_rows
+from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.rows_file import RowsFile
@@ -60,7 +62,8 @@ def make_plan(
     or changes while it is read; nothing of the plan remains then.
     """
     wording, templates = prepared.wording, prepared.compiled.messages
-    warnings = wording.before(templates, prepared.table.columns)
+    days = prepared.settings.settings.optout_list_days
+    warnings = [*wording.before(templates, prepared.table.columns), *stale_lists(ledger, days, prepared.hours.now)]
     fingerprint = prepared.table.fingerprint()
     run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
     try:
@@ -168,6 +171,8 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
             "blank_rows": table.blank_rows,
         },
         "limit": prepared.job.limit,
+        "programme": prepared.job.programme or None,
+        "consent": consent_word(prepared.job.consent),
         "waivers": prepared.wording.waivers(),
         "senders": {sender or campaign.own_sender or "": n for sender, n in tally.senders.most_common()},
         "rated": prepared.job.rates is not None,
