@@ -30,6 +30,7 @@ def plan_run(
     sender: str | None = "ACME",
     countries: Sequence[str] = ("GB",),
     parts: Sequence[int] = (1,),
+    senders: Sequence[str | None] = (None,),
     cost: int | None = 40_000_000,
     gateway: str = "test",
     **more: object,
@@ -49,6 +50,7 @@ def plan_run(
         encoding="GSM-7",
         units=8,
         parts=[parts[row % len(parts)] for row in rows],
+        sender=[senders[row % len(senders)] for row in rows],
         cost=cost,
         currency="GBP" if cost is not None else None,
     )
