@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "optout": ("optout", "Keep the suppression list."),
     "consent": ("consent", "Keep the proof of consent."),
     "people": ("people", "Export or erase everything held about one person."),
+    "prune": ("prune", "Let go of texts and people that are old enough."),
     "audit": ("audit", "Read and verify who did what, and when."),
     "ledger": ("ledger", "Encrypt the ledger, or change its key."),
     "contacts": ("contacts", "Check a contacts file."),

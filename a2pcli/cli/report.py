@@ -129,12 +129,14 @@ def _check(
 
 def _show(store: Ledger, run: Run, as_json: bool) -> None:
     from a2pcli.cli.output import print_json, show
+    from a2pcli.cli.prune_work import say_what_was_pruned
     from a2pcli.cli.run_view import report_screen
     from a2pcli.ledger.lock import live_sender
     from a2pcli.reporting.held import held_document
     from a2pcli.reporting.totals import count_tests, report_document
 
     totals, events = store.totals(run), store.run_events(run)
+    say_what_was_pruned(run)
     waiting = store.waiting(run) if totals.held else []
     if as_json:
         print_json({**report_document(run, totals, events), "waiting": held_document(waiting)})
@@ -155,9 +157,11 @@ def _write(
     from a2pcli.cli.ledger_option import ledger_file
     from a2pcli.cli.output import say, spare
     from a2pcli.cli.progress import RowCounter
+    from a2pcli.cli.prune_work import say_what_was_pruned
     from a2pcli.planning.table_file import TableFile
     from a2pcli.reporting.rows import SCHEMA, row_tables
 
+    say_what_was_pruned(run)
     tables = row_tables(store, run, states=state or None, reasons=reason or None)
     if csv == STDOUT:
         exported(store, "report", STDOUT, _write_stdout(tables), run)

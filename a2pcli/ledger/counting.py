@@ -29,10 +29,14 @@ _c = messages.c
 def kept(connection: Connection, run: Run) -> tuple[Totals | None, int]:
     """The count kept with the run, or None, and the number of changes that a count made now belongs to."""
     row = connection.execute(
-        select(runs.c.totals, runs.c.changes).where(runs.c.number == run.number)
+        select(runs.c.totals, runs.c.changes, runs.c.summary).where(runs.c.number == run.number)
     ).one_or_none()
     if row is None:
         return None, 0
+    if row.summary and '"pruned"' in row.summary:  # its rows may be gone: what was counted before holds
+        pruned = json.loads(row.summary).get("pruned", {})
+        if "totals" in pruned:
+            return _read(json.dumps(pruned["totals"])), row.changes
     return _read(row.totals), row.changes
 
 
@@ -42,7 +46,7 @@ def keep(connection: Connection, run: Run, totals: Totals, changes: int) -> None
     connection.execute(
         update(runs)
         .where(runs.c.number == run.number, runs.c.changes == changes, runs.c.state.not_in(moving))
-        .values(totals=_written(totals))
+        .values(totals=written(totals))
     )
 
 
@@ -143,7 +147,8 @@ def _plain(table: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
     return {key: dict(sorted(counts.items())) for key, counts in sorted(table.items())}
 
 
-def _written(totals: Totals) -> str:
+def written(totals: Totals) -> str:
+    """Totals as the JSON document that is kept of them."""
     document: dict[str, Any] = {
         "shape": SHAPE,
         "states": {state: _sums(one) for state, one in totals.states.items()},

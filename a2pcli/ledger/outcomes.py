@@ -64,8 +64,22 @@ _note = Hot(
     insert(events).inline().values({name: bindparam(f"b_{name}") for name in _EVENT}),
     *(f"b_{name}" for name in _EVENT),
 )
+_wipe = Hot(update(messages).where(_c.id == bindparam("b_id")).values(body=literal_column("NULL")), "b_id")
 _STATES = {state: str(state) for state in State}
 _VERDICTS = {verdict: str(verdict) for verdict in Verdict}
+
+
+def keeps_no_texts(run: Run) -> bool:
+    """Whether texts go as soon as they are settled: one-time codes are never kept."""
+    return run.purpose == "otp"
+
+
+def wipe_texts(connection: Connection, run: Run) -> None:
+    """The texts of a run that keeps none, but of messages that are still to go."""
+    if keeps_no_texts(run):
+        waiting = [str(State.PLANNED), str(State.SUBMITTING)]
+        chosen = and_(of_run(run), _c.body.is_not(None), _c.state.not_in(waiting))
+        connection.execute(update(messages).where(chosen).values(body=None))
 
 
 def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:
@@ -85,6 +99,8 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
         caps.forget(connection, [one.message_id for one in settled if one.state not in caps.TAKEN])
     _settle.run(connection, ended)
     returned = _put_back.run(connection, back)
+    if keeps_no_texts(run):
+        _wipe.run(connection, [(one.message_id,) for one in settled if one.state is not State.PLANNED])
     _note.run(connection, notes)
     return returned
 
@@ -130,8 +146,8 @@ def settle_unknown(
 ) -> int:
     """Give ``unknown`` messages a state by decision or by what the gateway said; recorded as events."""
     unknown = _c.state == str(State.UNKNOWN)
-    if state is State.PLANNED:  # of a person who was erased meanwhile, nobody knows where to send it
-        unknown = and_(unknown, _c.address.is_not(None))
+    if state is State.PLANNED:  # not where the person was erased meanwhile, or the text was a one-time code
+        unknown = and_(unknown, _c.address.is_not(None), _c.body.is_not(None))
     ids = connection.execute(select(_c.id).where(of_run(run), unknown).order_by(_c.id)).scalars().all()
     if message_ids is not None:
         wanted = set(message_ids)
@@ -189,6 +205,7 @@ def set_run_state(connection: Connection, run: Run, state: str, reason: str | No
         .values(state=str(state), state_reason=reason, finished_at=now if ended else None, **UNCOUNTED)
     )
     add_run_event(connection, run, state, reason, now)
+    wipe_texts(connection, run)
 
 
 def add_run_event(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:

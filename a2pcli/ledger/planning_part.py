@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.ledger import caps, plans, queries
+from a2pcli.ledger import caps, plans, queries, retention
 from a2pcli.ledger import clocks as run_clocks
 from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.clocks import RunClock
@@ -43,6 +43,7 @@ class PlanningPart(LedgerCore):
         """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
         self._clean(new.occasion)
         with self.engine.begin() as connection:
+            retention.refuse_forgotten(connection, new.occasion)
             run = plans.begin(connection, new)
             # Taken before others can see the run, so that nobody takes its planner for dead.
             lock = planner_lock(self.engine, run.number, run.id)

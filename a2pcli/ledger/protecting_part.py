@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from a2pcli.ledger import audit, erased, erasure
+from a2pcli.config.retention import Retention
+from a2pcli.ledger import audit, erased, erasure, retention
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import now_ms
@@ -83,6 +84,15 @@ class ProtectingPart(LedgerCore):
         with erasure.nobody_works_on(self, person), self.engine.begin() as connection:
             erasure.overwrite(connection)
             return erasure.erase(connection, person, moment)
+
+    @speaks_plainly
+    def prune(self, rules: Retention, *, dry_run: bool = False, now: int | None = None) -> retention.Pruned:
+        """Let go of what is old enough; with ``dry_run``, only say what is. The file still has to be rewritten."""
+        moment = now_ms() if now is None else now
+        if dry_run:
+            with self._reading() as connection:
+                return retention.due(connection, rules, moment)
+        return retention.prune(self, rules, moment)
 
     @speaks_plainly
     def rewrite(self) -> None:

@@ -98,11 +98,25 @@ def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:
             problem = Problem(f"no run or campaign '{name}' in the ledger", hint=hint, code="unknown-run")
             raise InvalidInput(problem)
         for run in found:
+            _still_known(run)
             query = select(_c.address).where(
                 of_run(run), is_claimed(_c.claimed_at), _c.state != str(State.REJECTED)
             )
             arrays.append(pa.array(chain.from_iterable(read_rows(connection, query)), pa.string()))
     return pa.concat_arrays(arrays).unique() if arrays else pa.array([], pa.string())
+
+
+def _still_known(run: Run) -> None:
+    """Raise ``InvalidInput`` where retention removed who got the run: they would get the next message too."""
+    pruned = run.summary.get("pruned", {})
+    if "people" in pruned:
+        problem = Problem(
+            f"who got run {run.id} of {run.campaign} is not known any more: `a2pcli prune` removed it on"
+            f" {pruned['people']}",
+            hint="take it out of exclude.runs, or name younger runs by their ids",
+            code="run-pruned",
+        )
+        raise InvalidInput(problem)
 
 
 @dataclass(frozen=True, slots=True)

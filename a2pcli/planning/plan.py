@@ -27,6 +27,9 @@ from a2pcli.planning.senders import rates_of
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
 
+ONE_TIME = "(a one-time code is never shown)"
+"""What stands in a plan's samples for texts of purpose otp."""
+
 Progress = Callable[[int], None]
 
 
@@ -74,6 +77,8 @@ def make_plan(
         ledger.discard_plan(run)
         raise
     summary = _summary(prepared, tally, rate, clocks)
+    if prepared.loaded.campaign.purpose == "otp":
+        summary["samples"] = [{**sample, "body": ONE_TIME} for sample in summary["samples"]]
     over = over_budget(prepared, tally, budget)
     summary["over_budget"] = over
     job = prepared.job
@@ -97,7 +102,9 @@ def _store_rows(
     tally = Tally()
     chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, clocks)
     written: Future[None] | None = None
-    with ThreadPoolExecutor(1) as writer, RowsFile(out, prepared.job.sender) if out else nullcontext() as file:
+    texts = prepared.loaded.campaign.purpose != "otp"
+    rows_file = RowsFile(out, prepared.job.sender, texts=texts) if out else nullcontext()
+    with ThreadPoolExecutor(1) as writer, rows_file as file:
         for frame in chunks:
             split = halves(frame)
             rows = ledger_rows(split, first=tally.rows + 1)

@@ -23,13 +23,19 @@ SCHEMA = pa.schema(_TYPES)
 class RowsFile:
     """Writes planned chunks to a file; the extension chooses the format. Complete, or not there at all."""
 
-    def __init__(self, path: Path, own_sender: str | None = None) -> None:
+    def __init__(self, path: Path, own_sender: str | None = None, *, texts: bool = True) -> None:
+        """Without ``texts`` the bodies stay out: one-time codes belong into no file."""
         self._file = TableFile(path, SCHEMA)
+        self._texts = texts
         self._own_sender = own_sender
 
     def add(self, frame: pd.DataFrame) -> None:
         """Append one planned chunk."""
-        self._file.add(_table(frame, self._own_sender))
+        rows = _table(frame, self._own_sender)
+        if not self._texts:
+            place = rows.schema.get_field_index("body")
+            rows = rows.set_column(place, "body", pa.nulls(len(rows), pa.string()))
+        self._file.add(rows)
 
     def __enter__(self) -> RowsFile:
         return self

@@ -1,0 +1,220 @@
+"""Retention: what is known of people goes when it is old enough, and what is counted stays.
+
+Of a run that has ended, first the texts go, then the people: rows of those who got nothing are deleted, and so
+are those who got a message, unless the campaign's occurrence may still be planned again. There the row stays as a
+key (``person``) without anything else, since it is what keeps the person from getting the same message twice; for
+an occurrence whose rows are gone, a new plan is refused. The run's totals are kept in its summary before.
+
+Never touched: the suppression list, consents, the audit trail, and every run that can still send.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.config.retention import Retention, parse_age
+from a2pcli.errors import LedgerError, Problem, RunBusy
+from a2pcli.ledger import counting
+from a2pcli.ledger.erasure import overwrite
+from a2pcli.ledger.lock import HasEngine, sender_lock
+from a2pcli.ledger.plans import drop_rows, end_id, first_id, of_run, run_from_row
+from a2pcli.ledger.records import Run, RunState
+from a2pcli.ledger.tables import contacted, events, messages, occasions, runs
+from a2pcli.messages import State
+
+ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
+GONE = (str(RunState.DISCARDED), str(RunState.SUPERSEDED))
+ONCE = "once"
+"""The occurrence of campaigns that are sent once for all; it stays live for ever."""
+
+_NUMBER = re.compile(r"\d[\d ().-]{4,}\d")
+"""What a gateway said may name a number: such a sentence is not kept with the totals."""
+
+_c = messages.c
+_UNCERTAIN = (str(State.UNKNOWN), str(State.SUBMITTING))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to prune. ``what`` is texts, people, plan or samples; ``rows`` counts what loses something."""
+
+    run: Run
+    what: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was pruned, or would be; ``busy`` are runs left alone because they were being sent."""
+
+    steps: tuple[Step, ...]
+    contacted: int
+    busy: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """There was nothing old enough."""
+        return not self.steps and not self.contacted
+
+
+def due(connection: Connection, rules: Retention, now: int) -> Pruned:
+    """What is old enough to go."""
+    steps = []
+    for row in connection.execute(select(runs).order_by(runs.c.number)).mappings().all():
+        step = _step(connection, run_from_row(row), rules, now)
+        if step is not None:
+            steps.append(step)
+    age = parse_age(rules.contacted)
+    old = 0
+    if age is not None:
+        count = select(func.count()).select_from(contacted).where(contacted.c.at < now - age)
+        old = int(connection.execute(count).scalar_one())
+    return Pruned(tuple(steps), old)
+
+
+def _step(connection: Connection, run: Run, rules: Retention, now: int) -> Step | None:
+    done = run.summary.get("pruned", {})
+    if run.state == RunState.PLANNED and _older(run.planned_at, parse_age(rules.plans), now):
+        return Step(run, "plan", _count(connection, of_run(run)))
+    texts, people = rules.texts(run.purpose), rules.people(run.purpose)
+    if run.state in GONE and run.summary.get("samples") and _older(run.created_at, texts, now):
+        return Step(run, "samples", len(run.summary["samples"]))
+    if run.state not in ENDED:
+        return None
+    if "people" not in done and _older(_end(run), people, now):
+        return Step(run, "people", _count(connection, of_run(run)))
+    if "texts" not in done and "people" not in done and _older(_end(run), texts, now):
+        return Step(run, "texts", _count(connection, _with_texts(run)))
+    return None
+
+
+def _end(run: Run) -> int:
+    return run.finished_at or run.started_at or run.planned_at or run.created_at
+
+
+def _older(moment: int | None, age: int | None, now: int) -> bool:
+    return moment is not None and age is not None and moment < now - age
+
+
+def _count(connection: Connection, chosen: Any) -> int:
+    return int(connection.execute(select(func.count()).select_from(messages).where(chosen)).scalar_one())
+
+
+def _with_texts(run: Run) -> Any:
+    """Rows whose text may go: not those that ``reconcile`` may still find were never sent."""
+    return and_(of_run(run), _c.body.is_not(None), _c.state.not_in([*_UNCERTAIN, str(State.PLANNED)]))
+
+
+def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
+    """Let go of what is old enough, run by run, each in a transaction of its own."""
+    with ledger.engine.begin() as connection:
+        found = due(connection, rules, now)
+    done, busy = [], []
+    for step in found.steps:
+        try:
+            with sender_lock(ledger, step.run), ledger.engine.begin() as connection:
+                overwrite(connection)
+                again = _step(connection, _fresh(connection, step.run), rules, now)
+                if again is not None:
+                    _do(connection, again, now)
+                    done.append(again)
+        except RunBusy:
+            busy.append(step.run.id)
+    old = 0
+    age = parse_age(rules.contacted)
+    if found.contacted and age is not None:
+        with ledger.engine.begin() as connection:
+            overwrite(connection)
+            old = connection.execute(delete(contacted).where(contacted.c.at < now - age)).rowcount
+    return Pruned(tuple(done), old, tuple(busy))
+
+
+def _fresh(connection: Connection, run: Run) -> Run:
+    row = connection.execute(select(runs).where(runs.c.number == run.number)).mappings().one()
+    return run_from_row(row)
+
+
+def _do(connection: Connection, step: Step, now: int) -> None:
+    run = step.run
+    if step.what == "plan":
+        drop_rows(connection, run, RunState.DISCARDED, "too old: it was never sent, and retention let it go")
+        _note(connection, run, {})
+    elif step.what == "samples":
+        _note(connection, run, {})
+    elif step.what == "texts":
+        connection.execute(update(messages).where(_with_texts(run)).values(body=None))
+        _note(connection, run, {"texts": _day(now)})
+    else:
+        _people(connection, run, now)
+
+
+def _people(connection: Connection, run: Run, now: int) -> None:
+    known, _ = counting.kept(connection, run)
+    totals = counting.count(connection, run) if known is None else known
+    marks: dict[str, Any] = {"texts": _day(now), "people": _day(now), "rows": totals.rows}
+    if _is_live(connection, run):
+        connection.execute(delete(messages).where(of_run(run), _c.claimed_at.is_(None)))
+        connection.execute(update(messages).where(of_run(run)).values(_KEY_ONLY))
+    else:
+        connection.execute(delete(messages).where(of_run(run)))
+        marks["forgotten"] = True
+    e = events.c
+    of_messages = and_(e.message >= first_id(run), e.message < end_id(run))
+    connection.execute(delete(events).where(of_messages))
+    connection.execute(
+        update(events).where(e.run == run.number, e.kind == "test").values(detail=None, gateway_id=None)
+    )
+    kept = json.loads(counting.written(totals))
+    kept["sentences"] = {code: said for code, said in kept["sentences"].items() if not _NUMBER.search(said)}
+    connection.execute(update(runs).where(runs.c.number == run.number).values(totals=json.dumps(kept)))
+    _note(connection, run, {**marks, "totals": kept})
+
+
+_KEY_ONLY: Mapping[str, Any] = dict.fromkeys(
+    ("address", "cell", "body", "detail", "gateway_id", "code", "consent_until", "clock", "sender", "rule")
+)
+
+
+def _is_live(connection: Connection, run: Run) -> bool:
+    """Whether the occurrence may be planned again without anybody naming it: once for all, or the newest."""
+    o = occasions.c
+    mine = connection.execute(select(o.campaign, o.occurrence).where(o.number == run.occasion)).one()
+    newest = connection.execute(select(func.max(o.number)).where(o.campaign == mine.campaign)).scalar()
+    return mine.occurrence == ONCE or newest == run.occasion
+
+
+def _note(connection: Connection, run: Run, marks: Mapping[str, Any]) -> None:
+    """Say in the run's summary what is gone; its samples, which show people and texts, go in any case."""
+    summary = {name: value for name, value in run.summary.items() if name != "samples"}
+    summary |= {"samples": []} if "samples" in run.summary else {}
+    if marks:
+        summary["pruned"] = {**summary.get("pruned", {}), **marks}
+    text = json.dumps(summary, ensure_ascii=False, default=str)
+    connection.execute(update(runs).where(runs.c.number == run.number).values(summary=text))
+
+
+def _day(now: int) -> str:
+    return datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def refuse_forgotten(connection: Connection, occasion: int) -> None:
+    """Raise ``LedgerError`` where nobody can tell any more who got this occurrence of the campaign."""
+    query = select(runs).where(runs.c.occasion == occasion, runs.c.summary.contains('"forgotten"'))
+    for row in connection.execute(query).mappings():
+        run = run_from_row(row)
+        if run.summary.get("pruned", {}).get("forgotten"):
+            problem = Problem(
+                f"who got this occurrence of {run.campaign} is not known any more: retention removed it on"
+                f" {run.summary['pruned']['people']} (run {run.id})",
+                hint="plan it under another name: --occurrence NAME",
+                code="occurrence-pruned",
+            )
+            raise LedgerError(problem)
