@@ -96,15 +96,15 @@ def choose_senders(frame: pd.DataFrame, senders: Senders) -> None:
     """
     countries = arrow(frame, "@country")
     own = senders.choices.own
-    differing = []
+    pools: dict[tuple[str | None, ...], list[str | None]] = {}
     for country in pc.unique(countries).to_pylist():
         pool = senders.verdict(country).senders
         if pool and pool != (own,):
-            differing.append((country, pool))
+            pools.setdefault(pool, []).append(country)
     chosen = pa.nulls(len(frame), pa.string())
-    for country, pool in differing:
-        here = pc.is_null(countries) if country is None else pc.equal(countries, country)
-        chosen = pc.if_else(pc.fill_null(here, False), _of_pool(frame, pool), chosen)
+    for pool, members in pools.items():
+        here = pc.is_in(countries, pa.array(members, pa.string()))
+        chosen = pc.if_else(here, _of_pool(frame, pool), chosen)
     put(frame, "@sender", chosen)
 
 
