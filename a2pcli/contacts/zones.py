@@ -142,8 +142,7 @@ def _place(found: Found, country: str, zone: Cell, state: Cell, postcode: Cell) 
     if zone.zones:
         return Place(zone.zones, regions, country, problems, "the contact's time zone")
     if not theirs:
-        because = "the number" if found.zones else "neither the contact nor the number says where"
-        return Place(found.zones, regions, country, problems, because)
+        return Place(found.zones, regions, country, problems, _of_number(found))
     if _may_be_there(found, country, here, theirs):
         return Place(theirs, regions, country, problems, "the contact's state or postcode")
     both = tuple(sorted({*theirs, *found.zones}))
@@ -151,6 +150,12 @@ def _place(found: Found, country: str, zone: Cell, state: Cell, postcode: Cell) 
     return Place(
         both, regions, country, problems, because if found.zones else "the contact's state or postcode"
     )
+
+
+def _of_number(found: Found) -> str:
+    if not found.zones:
+        return "neither the contact nor the number says where"
+    return "the number's country" if found.anywhere else "the number's area code"
 
 
 def _regions(state: Names, postcode: Names) -> Names:

@@ -29,6 +29,11 @@ _OFFSET = re.compile(
     r"(?:etc/)?(?:utc|gmt|ut|uct|zulu|z|universal|greenwich)?(?:time)?0?(?:[+\-−±]?\d{1,2}(?:[:.]?\d{2})?)?"
 )
 _DISPLAY = re.compile(r"^\((?:UTC|GMT)[^)]*\)\s*")
+_LONG_NUMBER = re.compile(r"\d(?=(?:\D?\d){4})")
+_ASIDE = re.compile(r"\s*\([^)]*\)\s*$")
+_COUNTRY_AFTER = re.compile(
+    r" (?:usa|us|united states|canada|australia|brasil|brazil|mexico|espana|spain|portugal)$"
+)
 _NEW_NAME = re.compile(r"(?!Etc/)[A-Z][A-Za-z_]+/[A-Za-z_+\-]+(?:/[A-Za-z_]+)?")
 AMERICAN = frozenset({"US", "CA", "PR", "VI", "GU", "AS", "MP"})
 _TERRITORIES = AMERICAN - {"US", "CA"}
@@ -69,6 +74,7 @@ def read_timezone(text: str, country: str) -> Cell:
 
 def _named(typed: str) -> Names:
     """By its name in the zone database. Windows' names come later: what people say has more meanings."""
+    typed = _ASIDE.sub("", typed)
     known = zone_names().get(zone_key(typed)) if "/" in typed or " " not in typed else None
     if known:
         return (known,)
@@ -101,18 +107,25 @@ def read_state(text: str, country: str) -> Cell:
     if text.strip().casefold() in _EMPTY:
         return SILENT
     name = fold(text)
+    region = _region(name, text, country) or _region(_COUNTRY_AFTER.sub("", name), text, country)
+    if region:
+        return Cell(regions=(region,))
+    if country in states().countries or country in AMERICAN:
+        return Cell(problem=f"'{_shown(text)}' is no state or province known in {country}")
+    return SILENT
+
+
+def _region(name: str, text: str, country: str) -> str | None:
     for home in _homes(country):
         code = states().names.get((home, name))
         if code:
-            return Cell(regions=(f"{home}-{code}",))
+            return f"{home}-{code}"
     for home in sorted(states().countries):
         code = states().names.get((home, name))
         whole_code = code and name == fold(f"{home}-{code}") and re.match(r"\s*[A-Za-z]{2}-", text)
         if code and (whole_code or _is_abroad(name, home, country)):
-            return Cell(regions=(f"{home}-{code}",))
-    if country in states().countries or country in AMERICAN:
-        return Cell(problem=f"'{_shown(text)}' is no state or province known in {country}")
-    return SILENT
+            return f"{home}-{code}"
+    return None
 
 
 def _homes(country: str) -> tuple[str, ...]:
@@ -229,6 +242,7 @@ _POSTCODE_KEYS = {
 
 @cache
 def _shown(text: str) -> str:
-    """A cell as a problem may quote it: short, printable."""
-    clean = "".join(char if char.isprintable() else " " for char in text.strip())
+    """A cell as a problem may quote it: short, printable, no more than four digits of a number that stands there."""
+    clean = "".join(char if char.isprintable() else " " for char in text.strip()[:200])
+    clean = _LONG_NUMBER.sub("*", clean)
     return clean if len(clean) <= 40 else clean[:39] + "…"

@@ -7,6 +7,7 @@ premium, internet, satellite and other numbers at no place say nothing.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import numpy as np
@@ -25,17 +26,18 @@ Ids = npt.NDArray[np.int32]
 AREA_MOBILES = frozenset({"BR", "MX"})
 """Countries of several zones whose mobiles have area codes."""
 PLACED = frozenset({"mobile", "fixed-line", "fixed-line-or-mobile"})
-_E164 = r"\+[1-9]\d{6,14}"
+_E164 = r"\+[1-9][0-9]{6,14}"
+_IS_E164 = re.compile(_E164)
 _WIDTH = 8
 """Digits looked at for a prefix; the longest prefix in the table has seven."""
 
 
 def of_number(number: str, country: str) -> Found:
     """What one E.164 number says. Equal to `of_numbers`, found number by number through the library."""
+    if not _IS_E164.fullmatch(number):
+        return NOTHING
     if number.startswith("+1"):
-        return (
-            areas().get(int(number[2:5]), NOTHING) if len(number) == 12 and number[1:].isdigit() else NOTHING
-        )
+        return areas().get(int(number[2:5]), NOTHING) if len(number) == 12 else NOTHING
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:

@@ -29,7 +29,19 @@ american = st.builds("+1{}{:07d}".format, st.sampled_from(sorted(areas())), st.i
 placed = st.builds("+{}{:08d}".format, st.sampled_from(sorted(prefixes())), st.integers(0, 99999999))
 known = st.sampled_from(REGIONS).flatmap(lambda region: st.sampled_from(examples(region)))
 odd = st.sampled_from(
-    ["", "+", "+1", "+18005550123", "+870773111632", "5551234", "+44 7911", "+é1234567", "+1212555"]
+    [
+        "",
+        "+",
+        "+1",
+        "+18005550123",
+        "+870773111632",
+        "5551234",
+        "+44 7911",
+        "+é1234567",
+        "+1²²²5551234",
+        "+44791112345²",
+        "+1212555",
+    ]
 )
 numbers = st.one_of(known, american, placed, odd)
 homes = st.one_of(

@@ -177,6 +177,7 @@ def test_what_has_no_place_is_unknown(number: str, country: str) -> None:
         ("Eastern Time (US & Canada)", {NY}),
         ("(GMT-05:00) Eastern Time (US & Canada)", {NY}),
         ("America_slash_Chicago", {CHICAGO}),
+        ("America/Chicago (CST)", {CHICAGO}),
         ("EST5EDT", {NY}),
         ("CST", {CHICAGO}),
         ("PT", {LA}),
@@ -279,6 +280,9 @@ def test_every_state_is_known_by_name_abbreviation_and_code_with_all_its_zones(c
         ("+14165550123", "CA", "quebec", "CA-QC"),
         ("+14165550123", "CA", "PEI", "CA-PE"),
         ("+12125550123", "US", "Ontario", "CA-ON"),
+        ("+12125550123", "US", "Florida, USA", "US-FL"),
+        ("+12125550123", "US", "us_fl", "US-FL"),
+        ("+14165550123", "CA", "New Mexico", "US-NM"),
         ("+14165550123", "CA", "Florida", "US-FL"),
         ("+17875550123", "PR", "PR", "US-PR"),
         ("+61412345678", "AU", "nsw", "AU-NSW"),
@@ -302,6 +306,21 @@ def test_a_state_is_one_of_the_numbers_country_or_plainly_another(
     place = locate(number, country, state=state)
     assert expected in place.regions
     assert place.problems is None
+
+
+def test_a_number_that_stands_in_the_wrong_column_is_not_repeated() -> None:
+    problems = locate("+12125550123", "US", timezone="+1 212 555 0123", state="2125550123").problems or ""
+    assert "0123" in problems
+    assert "555" not in problems
+    assert "212" not in problems
+
+
+def test_where_it_is_known_from_is_said() -> None:
+    """For `explain`."""
+    assert locate("+12125550123", "US").because == "the number's area code"
+    assert locate("+447911123456", "GB").because == "the number's country"
+    assert locate("+12125550123", "US", state="NY").because == "the contact's state or postcode"
+    assert locate(NOWHERE, "US").because == "neither the contact nor the number says where"
 
 
 def test_a_state_nobody_knows_is_said_where_states_are_known() -> None:
