@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.errors import A2PError
 
 if TYPE_CHECKING:
+    from a2pcli.cli.scopes import Scope
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
@@ -21,7 +21,7 @@ EXPORT = "export"
 def planned(ledger: Ledger, run: Run, waived: Mapping[Any, str], out: Path | None) -> None:
     """A plan was made: the rules its campaign waives, with its reasons, and the file it was written to."""
     if waived:
-        ledger.record("waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
+        ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
     if out is not None:
         exported(ledger, "plan", out, run.rows_read or 0, run)
 
@@ -31,36 +31,34 @@ def sending(ledger: Ledger, run: Run) -> Iterator[None]:
     """Around sending: its approval and start with the plan's digest, its end with the run's counts."""
     detail = {"campaign": run.campaign, "gateway": run.gateway, "purpose": run.purpose}
     if run.started_at is None:
-        ledger.record("approve", run.id, {**detail, "digest": run.digest})
-    ledger.record("send-start", run.id, detail)
+        ledger.record("plan.approve", run.id, {**detail, "digest": run.digest})
+    ledger.record("send.start", run.id, detail)
     try:
         yield
     except BaseException as error:
         with suppress(A2PError):  # what went wrong is what counts
-            ledger.record("send-end", run.id, {"ended": type(error).__name__})
+            ledger.record("send.end", run.id, {"ended": type(error).__name__})
         raise
     now = ledger.run(run.id)
-    ledger.record("send-end", run.id, {"ended": now.state, "states": dict(ledger.totals(now).by_state)})
+    ledger.record("send.end", run.id, {"ended": now.state, "states": dict(ledger.totals(now).by_state)})
 
 
-def opted_out(ledger: Ledger, action: str, people: Sequence[str], **detail: Any) -> None:
-    """Numbers were put on the suppression list (``optout-add``) or taken off (``optout-remove``)."""
+def opted_out(ledger: Ledger, action: str, people: Sequence[str], scope: Scope) -> None:
+    """Numbers were put on the suppression list (``optout.add``) or taken off (``optout.remove``)."""
     if people:
-        ledger.record(action, None, {key: value for key, value in detail.items() if value}, people=people)
+        ledger.record(action, None, {"scope": scope.words}, people=people)
 
 
-def imported(ledger: Ledger, what: str, file: Path | str, **counts: Any) -> None:
-    """A list was read into the ledger."""
-    ledger.record(f"import-{what}", os.path.basename(file), counts)  # noqa: PTH119
-
-
-def exported(ledger: Ledger | None, what: str, file: Path | str, rows: int, run: Run | None = None) -> None:
+def exported(
+    ledger: Ledger | None, what: str, file: Path | str, rows: int | None = None, run: Run | None = None
+) -> None:
     """People were written into a file, or to stdout (``-``)."""
     if ledger is None:
         return
     path = Path(file)
     place = "-" if str(file) == "-" or (path.exists() and not path.is_file()) else str(path.resolve())
-    ledger.record(EXPORT, None if run is None else run.id, {"what": what, "file": place, "rows": rows})
+    counted = {} if rows is None else {"rows": rows}
+    ledger.record(EXPORT, None if run is None else run.id, {"what": what, "file": place, **counted})
 
 
 def reconciled(ledger: Ledger, run: Run, how: str, **counts: int) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from a2pcli.cli.auditing import exported
 from a2pcli.cli.consent_work import IMPLIED, Facts, Read, end_of, no_end, read_facts
 from a2pcli.cli.ledger_option import open_ledger, settings_from
 from a2pcli.cli.optout_files import write_rows
@@ -323,12 +324,14 @@ def export_records(file: Path, ledger: str | None, *, jsonl: bool, as_json: bool
         tables = _tables(store.consents() if store else iter(()))
         if to_stdout:
             write_rows(tables, SCHEMA, jsonl=jsonl)
+            exported(store, "consents", file)
             return
         count = 0
         with TableFile(file, SCHEMA, option="FILE", form="jsonl" if jsonl else None) as target:
             for table in tables:
                 target.add(table)
                 count += table.num_rows
+        exported(store, "consents", file, count)
     if as_json:
         print_json({"file": str(file), "records": count})
     else:

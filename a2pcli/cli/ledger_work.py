@@ -84,7 +84,7 @@ def _is_a_ledger(path: Path, key: LedgerKey | None) -> None:
 def _convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, word: str) -> None:
     convert(path, old, new)
     with _open(path, new) as store:
-        store.record(f"ledger-{word}")
+        store.record(f"ledger.{word}")
 
 
 def _open(path: Path, key: LedgerKey | None) -> Ledger:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
+from a2pcli.cli.auditing import exported
 from a2pcli.cli.ledger_option import open_ledger
 from a2pcli.cli.optout_work import ScopeOptions, policy, user
 from a2pcli.cli.output import print_json, say
@@ -293,12 +294,14 @@ def export_entries(file: Path, ledger: str | None, *, jsonl: bool, lifted: bool,
         tables = _tables(store.suppressions(lifted=lifted) if store else iter(()))
         if to_stdout:
             write_rows(tables, SCHEMA, jsonl=jsonl)
+            exported(store, "opt-outs", file)
             return
         count = 0
         with TableFile(file, SCHEMA, option="FILE", form="jsonl" if jsonl else None) as target:
             for table in tables:
                 target.add(table)
                 count += table.num_rows
+        exported(store, "opt-outs", file, count)
     if as_json:
         print_json({"file": str(file), "entries": count})
     else:

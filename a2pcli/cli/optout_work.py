@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.cli.auditing import opted_out
 from a2pcli.cli.ledger_option import open_ledger, settings_from
 from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.run_choice import existing_ledger
@@ -90,6 +91,7 @@ def add_numbers(
                     reason=reason,
                     until_at=until_at,
                 )
+            opted_out(store, "optout.add", [one for one, new in added.items() if new], scope)
     if as_json:
         print_json(
             {
@@ -128,6 +130,7 @@ def remove_numbers(
         if store is not None:
             for number in numbers:
                 lifted[number] = store.lift(number, scope=wanted, scope_value=scope.value, by=by or user())
+            opted_out(store, "optout.remove", [one for one, count in lifted.items() if count], scope)
     if as_json:
         print_json(
             {

@@ -50,7 +50,7 @@ def export_person(cell: str, region: str | None, ledger: str | None) -> None:
         held: dict[str, Any] = {"number": person.address, "erased": False}
         if store is not None:
             held = store.export_person(person)
-            store.record("export-person", None, _counts(held), people=[person.address])
+            store.record("people.export", None, _counts(held), people=[person.address])
     print_json(_document(held))
     if held["erased"]:
         say("this number was erased: of it only a keyed hash is held, so that it is not messaged again")
@@ -130,7 +130,7 @@ def erase_person(cell: str, region: str | None, ledger: str | None, *, yes: bool
         except LedgerError as error:
             files.problems += error.problems
         rows = sum(files.rewritten.values())
-        store.record("erase-files", receipt.hash, {"files": len(files.rewritten), "rows": rows})
+        store.record("people.erase-files", receipt.hash, {"files": len(files.rewritten), "rows": rows})
     if as_json:
         print_json(_receipt(receipt, files))
     else:

@@ -157,7 +157,7 @@ def erase(connection: Connection, person: Person, now: int) -> Erasure:
     hash = key.hash_of(person.address)
     _suppress_hash(connection, hash, now)
     facts = {"rows": counts, "skipped": skipped}
-    audit.append(connection, "erase", hash, facts, now)
+    audit.append(connection, "people.erase", hash, facts, now)
     files = sorted({run.contacts_file for run in mine if run.contacts_file and run.contacts_file != "-"})
     return Erasure(hash, counts, skipped, tuple(run.id for run in mine), tuple(files))
 

@@ -93,6 +93,12 @@ def add(
     if until_at is not None and until_at <= now:
         raise InvalidInput(Problem("the suppression would end before it begins", code="until"))
     listed = as_list(addresses)
+    gone = erased.everybody(connection)
+    many = len(listed)
+    if gone.hashes:  # their hash keeps every message away already, and the number is not to be learnt anew
+        listed = [address for address in listed if not gone.holds(address)]
+    if not listed:
+        return Imported(added=0, already=many)
     _give_way(connection, listed, _unlifted(scope, scope_value), until_at, now)
     columns = {
         "address": listed,
@@ -106,7 +112,7 @@ def add(
         "as_of": origin.as_of,
     }
     added = insert_columns(connection, suppressions, columns, ignore_conflicts=True)
-    return Imported(added=added, already=len(listed) - added)
+    return Imported(added=added, already=many - added)
 
 
 def _give_way(

@@ -165,8 +165,8 @@ def test_what_was_done_is_in_the_audit_trail_without_a_number(used: Project) -> 
     trail = used.run("audit", "list", "--json", "--all").json["entries"]
     actions = [entry["action"] for entry in reversed(trail)]
     assert actions == [
-        "export", "export", "export", "approve", "send-start", "send-end", "export", "export-person", "erase",
-        "erase-files",
+        "export", "export", "export", "plan.approve", "send.start", "send.end", "export", "people.export",
+        "people.erase", "people.erase-files",
     ]  # fmt: skip
     assert "7911123456" not in json.dumps(trail)
     assert trail[4]["detail"]["states"] == {"accepted": 3, "skipped": 3}
@@ -208,3 +208,57 @@ def test_files_with_people_in_them_are_for_their_owner_alone(project: Project) -
     modes = {name: stat.S_IMODE((project.folder / name).stat().st_mode) for name in mine}
     assert modes == dict.fromkeys(mine, 0o600)
     assert stat.S_IMODE((project.folder / ".a2pcli").stat().st_mode) == 0o700
+
+
+def test_opt_outs_by_hand_and_exported_lists_are_in_the_trail(project: Project) -> None:
+    project.starter(campaign=CAMPAIGN, people=PEOPLE)
+    project.run("optout", "add", ANN, "07911123457")
+    project.run("optout", "remove", ANN)
+    project.run("optout", "export", "list.csv")
+    project.run("optout", "export", "-")
+    trail = project.run("audit", "list", "--json").json["entries"]
+    assert [entry["action"] for entry in reversed(trail)] == [
+        "optout.add",
+        "optout.remove",
+        "export",
+        "export",
+    ]
+    assert trail[3]["detail"]["people"] == 2
+    assert "7911123456" not in json.dumps(trail)
+    assert erase(project).status == 0
+    assert "7911123456" not in (project.folder / "list.csv").read_text()
+
+
+def test_a_do_not_contact_list_does_not_bring_an_erased_number_back(used: Project) -> None:
+    erase(used)
+    used.write("people.csv", "mobile\n07911123457\n")
+    used.write("list.csv", "number\n07911123456\n07911123459\n")
+    ran = used.run("optout", "import", "list.csv", "--list", "dnc", "--as-of", "2026-01-01")
+    assert ran.status == 0
+    assert knows(used) == ["list.csv"]
+
+
+def test_a_waiver_is_in_the_trail_with_its_reason(project: Project) -> None:
+    campaign = CAMPAIGN + "waive: {no-brand: the sender is our name}\n"
+    project.starter(campaign=campaign, people=PEOPLE)
+    assert project.run("plan", "sale.yaml").status == 0
+    (entry,) = project.run("audit", "list", "--json").json["entries"]
+    assert entry["action"] == "plan.waive"
+    assert entry["detail"]["rules"] == {"no-brand": "the sender is our name"}
+
+
+def test_a_decision_about_unknown_messages_is_in_the_trail(project: Project) -> None:
+    import sqlite3
+
+    project.starter(campaign=CAMPAIGN, people=PEOPLE)
+    project.run("send", "sale.yaml", "--yes")
+    with sqlite3.connect(project.folder / ".a2pcli/ledger.db") as db:
+        db.execute("UPDATE messages SET state = 'unknown' WHERE state = 'accepted'")
+        db.execute("UPDATE runs SET totals = NULL")
+    db.close()
+    assert project.run("reconcile", "spring-sale", "--as", "sent", "--yes").status == 0
+    (entry,) = [
+        e for e in project.run("audit", "list", "--json").json["entries"] if e["action"] == "reconcile"
+    ]
+    assert entry["detail"]["accepted"] == 3
+    assert entry["detail"]["how"] == "sent"

@@ -129,7 +129,7 @@ def test_erasing_twice_keeps_one_hash(ledger: Ledger, make: Make) -> None:
 def test_the_receipt_in_the_audit_trail_has_counts_and_no_number(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
     receipt = ledger.erase_person(ANN, NOW)
-    (entry,) = [entry for entry in ledger.audit_entries() if entry.action == "erase"]
+    (entry,) = [entry for entry in ledger.audit_entries() if entry.action == "people.erase"]
     assert entry.subject == receipt.hash
     assert entry.facts["rows"]["messages"] == 4
     assert ledger.audit_trail().sound
