@@ -127,7 +127,8 @@ def add(connection: Connection, new: NewConsents, now: int) -> Imported:
         )
     )
     chosen = select(*(incoming.c[name] for name in names), literal(now)).distinct().where(~known)
-    added = connection.execute(insert(consents).from_select([*names, "recorded_at"], chosen)).rowcount
+    into = insert(consents).inline().from_select([*names, "recorded_at"], chosen)
+    added = connection.execute(into, execution_options={"preserve_rowcount": True}).rowcount
     connection.exec_driver_sql("DROP TABLE a2p_consents")
     return Imported(added=added, already=count - added)
 
@@ -150,7 +151,7 @@ def revoke(
     now: int,
 ) -> int:
     """The person took consent back (for a programme, over a channel); gives how many records that ends."""
-    mine = [_c.address == address, _c.revoked_at.is_(None), _c.basis != WITHDRAWN]
+    mine = [_c.address == address, _c.revoked_at.is_(None), _c.basis != WITHDRAWN, _c.given_at <= now]
     mine += [_c.programme == programme] if programme else []
     mine += [_c.channel == channel] if channel else []
     ended = connection.execute(update(consents).where(*mine).values(revoked_at=now, revoked_by=by)).rowcount

@@ -41,9 +41,9 @@ class Reply:
 
 _QUOTE = "\x02"
 _EMOJI = "\x03"
-_QUOTED = re.compile(r"""^([^"“”„«»‘‚]{0,60}?)\s*["“”„«‘‚](.*)$""", re.DOTALL)
-_CLOSED = re.compile(r"""["“”»’]\s*$""")
-_CLOSING = """"“”»"""
+_QUOTED = re.compile(r"""([^"“”„«»‘‚]{0,60}?)\s*(["“„«‘‚])(.*)""", re.DOTALL)
+_CLOSERS = {"“": "”", "„": "“”", "«": "»", "‘": "’", "‚": "‘’", '"': '"'}
+_NESTING = "“«"
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
 
@@ -151,12 +151,27 @@ def _unaccented(text: str) -> str:
 def _is_tapback(visible: str, words: _Words) -> bool:
     """Whether a phone wrote the text for a reaction: a fixed lead, and then the message it reacts to in quotes."""
     quoted = _QUOTED.match(visible)
-    lead, rest = (quoted[1], quoted[2]) if quoted else (visible, "")
-    # Anything a person added behind the quotation is a text of theirs.
-    if quoted and not _CLOSED.search(rest) and any(mark in rest for mark in _CLOSING):
+    if quoted and not _goes_to_the_end(quoted[2], quoted[3]):
         return False
+    lead = quoted[1] if quoted else visible
     shape = " ".join(_tokens(lead)) + (f" {_QUOTE}" if quoted else "")
     return words.tapbacks.fullmatch(shape.strip()) is not None
+
+
+def _goes_to_the_end(opening: str, rest: str) -> bool:
+    """Whether a quotation ends with the text, or was cut off; what stands behind one is a text of the person's own."""
+    closers = _CLOSERS[opening]
+    if opening not in _NESTING:
+        return rest.rstrip().endswith(tuple(closers)) or not any(mark in rest for mark in closers)
+    depth = 1
+    for place, char in enumerate(rest):
+        if char == opening:
+            depth += 1
+        elif char in closers:
+            depth -= 1
+            if depth == 0:
+                return not rest[place + 1 :].strip()
+    return True
 
 
 def _tokens(lead: str) -> Iterable[str]:
