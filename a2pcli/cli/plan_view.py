@@ -95,7 +95,7 @@ def _heading(run: Run) -> RenderableType:
         how.append(DELIMITERS.get(contacts["delimiter"], repr(contacts["delimiter"])))
     file = Path(contacts["file"]).name if contacts["file"] != "-" else "standard input"
     grid.add_row("contacts", f"{file}  {', '.join(how)}")
-    sender = f", from {_sender(run)}" if _sender(run) else ""
+    sender = f", from {sender_of(run)}" if sender_of(run) else ""
     grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
     programme = f", programme {run.programme}" if run.programme else ""
@@ -105,7 +105,7 @@ def _heading(run: Run) -> RenderableType:
     return grid
 
 
-def _sender(run: Run) -> str | None:
+def sender_of(run: Run) -> str | None:
     """The one sender, or how many there are."""
     named = [sender for sender in run.summary.get("senders", ()) if sender]
     if len(named) > 1:

@@ -57,7 +57,9 @@ def preview(
         choose = _choice(ready, contact, row, random, seed, longest, costliest)
         shown = choosing.preview(ready, choose, work.workers)
     if as_json:
-        print_json({"campaign": ready.job.campaign, "rows": [_document(one, ready.job.sender) for one in shown]})
+        print_json(
+            {"campaign": ready.job.campaign, "rows": [_document(one, ready.job.sender) for one in shown]}
+        )
         return
     if not shown:
         raise UsageError(_nothing(contact, row, costliest))

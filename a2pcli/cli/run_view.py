@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.output import to_copy
+from a2pcli.cli.plan_view import sender_of
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, Reason
@@ -209,7 +210,7 @@ def _about(run: Run, live: str | None) -> Table:
     if run.contacts_file:
         name = "standard input" if run.contacts_file == "-" else Path(run.contacts_file).name
         grid.add_row("contacts", Text(name))
-    sender = f", from {run.sender}" if run.sender else ""
+    sender = f", from {sender_of(run)}" if sender_of(run) else ""
     grid.add_row("left by" if run.started_at else "leaves by", Text(f"{run.gateway}, {run.channel}{sender}"))
     if run.planned_at:
         grid.add_row("planned", local(run.planned_at))

@@ -100,7 +100,7 @@ def _pattern(typed: Any) -> Any:
         re.compile(typed)
     except (re.error, TypeError):
         raise ValueError(
-            "'must_contain' is not a regular expression", "for a plain text, escape . * + ?"
+            f"'{typed}' is not a regular expression", "for a plain text, escape . * + ?"
         ) from None
     return typed
 
@@ -151,6 +151,9 @@ class SenderTerms(Strict):
     suffix: Text | None = Field(None, description="What a name ends with")
     registrations: list[Word] = Field(default_factory=list, description="Registrations it must have")
     only_names: YesNo = Field(False, description="Registrations are for names, not for numbers")
+    only_matching: Regex | None = Field(
+        None, description="Registrations are for senders that this regular expression matches as a whole"
+    )
     unregistered: Text | None = Field(None, description="What happens without a registration")
 
 

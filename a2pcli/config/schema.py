@@ -34,6 +34,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         schema["properties"]["variants"] |= {"minProperties": 2, "propertyNames": {"pattern": _NAME}}
     else:
         schema["properties"]["gateways"]["propertyNames"] = {"pattern": _NAME}
+        schema["properties"]["senders"]["additionalProperties"] = False
     if definitions:
         schema["definitions"] = definitions
     return schema

@@ -181,12 +181,18 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
         "programme": prepared.job.programme or None,
         "consent": consent_word(prepared.job.consent),
         "waivers": prepared.wording.waivers(),
-        "senders": {sender or campaign.own_sender or "": n for sender, n in tally.senders.most_common()},
+        "senders": _senders(tally, campaign.own_sender),
         "rated": prepared.job.rates is not None,
         "seconds": seconds,
         **tally.document(),
         "clock": clocks.summary(),
     }
+
+
+def _senders(tally: Tally, own: str | None) -> dict[str, int]:
+    """How many messages each sender has; nothing where the gateway's account chooses."""
+    named = ((sender or own, count) for sender, count in tally.senders.most_common())
+    return {sender: count for sender, count in named if sender is not None}
 
 
 def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | None:

@@ -12,12 +12,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the copy rules look for. ``leave`` are answers that leave, ``plain`` those that say so by themselves."""
+    """What the copy rules look for.
+
+    ``leave`` are answers that leave, ``plain`` those that say so by themselves; ``reply`` (a part of a pattern),
+    ``messages``, ``leaving``, ``something`` and ``helping`` tell what an answer is asked for.
+    """
 
     opt_out: re.Pattern[str]
     leave: tuple[str, ...]
     plain: frozenset[str]
     help: tuple[str, ...]
+    reply: str
+    messages: re.Pattern[str]
+    leaving: re.Pattern[str]
+    something: re.Pattern[str]
+    helping: re.Pattern[str]
     shaft: re.Pattern[str]
     shaft_countries: frozenset[str]
     shortener: re.Pattern[str]
@@ -43,6 +52,11 @@ def words() -> Words:
         leave=tuple(reserved["leave"]),
         plain=frozenset(reserved["plain"]),
         help=tuple(reserved["help"]),
+        reply=_any(data["asking"]["reply"]),
+        **{
+            kind: re.compile(rf"\b(?:{_any(data['asking'][kind])})\b", re.IGNORECASE)
+            for kind in ("messages", "leaving", "something", "helping")
+        },
         shaft=re.compile(rf"(?<![\w-])(?:{'|'.join(kinds)})(?![\w-])", re.IGNORECASE),
         shaft_countries=frozenset(shaft["countries"]),
         shortener=re.compile(rf"(?<![\w.@-])(?:{hosts})(?![\w-]|\.\w)", re.IGNORECASE),

@@ -14,7 +14,10 @@ from a2pcli.rules.senders import Kind, kind_of
 def no_way_out(copy: Copy) -> Iterator[Finding]:
     """Marketing without a word on how to stop it: unlawful in most countries, blocked by carriers in some."""
     demanded = [
-        (country, rule) for country, rules in (copy.law or {}).items() for rule in rules if rule.optout and not rule.fallback
+        (country, rule)
+        for country, rules in (copy.law or {}).items()
+        for rule in rules
+        if rule.optout and not rule.fallback
     ]
     if not (copy.marketing or demanded) or _says_how(copy):
         return
@@ -41,7 +44,9 @@ def country_wording(copy: Copy) -> Iterator[Finding]:
     wanted: dict[tuple[str, str], list[str]] = {}
     for country, rules in (copy.law or {}).items():
         for rule in rules:
-            if rule.must_contain and not any(re.search(rule.must_contain, text, re.IGNORECASE) for text in texts):
+            if rule.must_contain and not any(
+                re.search(rule.must_contain, text, re.IGNORECASE) for text in texts
+            ):
                 wanted.setdefault((rule.must_say or rule.must_contain, rule.source), []).append(country)
     for (say, source), countries in wanted.items():
         message = f"a message to {_countries(countries)} must say '{say}'"
@@ -56,7 +61,6 @@ def _countries(countries: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-_REPLY = r"reply|respond|answer|text|txt|send|répond\w*|antwort\w*|respond\w*|rispond\w*|svara?"
 _CONTACT = re.compile(rf"\d{{3,}}|https?://|[\w-]+\.[a-z]{{2,}}\b|@|{BLANK}", re.IGNORECASE)
 _BEFORE, _BEHIND = 50, 70
 """Characters around the opt-out words within which the number or link must stand."""
@@ -82,32 +86,18 @@ def reply_to_a_name(copy: Copy) -> Iterator[Finding]:
 
 def _reply_before(text: str, at: int) -> int:
     """Where the sentence begins to ask for the reply."""
-    starts = [found.start() for found in re.finditer(rf"\b(?:{_REPLY})\b", text[:at], re.IGNORECASE)]
+    starts = [found.start() for found in re.finditer(rf"\b(?:{words().reply})\b", text[:at], re.IGNORECASE)]
     return starts[-1] if starts and at - starts[-1] < 30 else at
 
 
 @cache
 def _asks_to_reply() -> re.Pattern[str]:
     leave = "|".join(map(re.escape, words().leave))
-    return re.compile(rf"\b(?:{_REPLY})\b(?:\s+with)?\s+[\"'“‘]?(?:{leave})\b", re.IGNORECASE)
+    return re.compile(rf"\b(?:{words().reply})\b(?:\s+with)?\s+[\"'“‘]?(?:{leave})\b", re.IGNORECASE)
 
 
 def _name(copy: Copy) -> str | None:
     return next((sender for sender in copy.senders if kind_of(sender) is Kind.NAME), None)
-
-
-_ABOUT_MESSAGES = re.compile(
-    r"\b(?:opt|unsub\w*|messages?|texts?|sms|mms|alerts?|updates?|offers?|reminders?|notifications?|marketing|"
-    r"news|list|contacting|hearing|receiv\w*)\b",
-    re.IGNORECASE,
-)
-_LEAVING = re.compile(r"\b(?:stop|end|quit|leave|out)\b", re.IGNORECASE)
-_ABOUT_SOMETHING = re.compile(
-    r"\b(?:appointments?|bookings?|orders?|reservations?|deliver(?:y|ies)|visits?|slots?|meetings?|trips?|rides?|"
-    r"sessions?|calls?|class(?:es)?|payments?|contracts?|memberships?|trials?|tickets?|tables?)\b",
-    re.IGNORECASE,
-)
-_HELPING = re.compile(r"\b(?:help|info\w*|support|assist\w*|details?|questions?|more|terms)\b", re.IGNORECASE)
 
 
 @cache
@@ -127,7 +117,7 @@ def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
         for found in _asked().finditer(text):
             word, rest = found["word"], found["rest"]
             if word in words().help:
-                if _ABOUT_SOMETHING.search(rest) and not _HELPING.search(rest):
+                if words().something.search(rest) and not words().helping.search(rest):
                     message = f"who replies {word} is sent help by carriers, and you may never see the answer"
                     yield Finding(
                         found.start("word"), message, "ask for another word, such as YES", "keyword-clash"
@@ -141,7 +131,9 @@ def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
 
 
 def _means_something_else(word: str, rest: str) -> bool:
-    if _ABOUT_MESSAGES.search(rest):
+    if words().messages.search(rest):
         return False
     # Without a purpose named, STOP is understood as an opt-out; CANCEL and END are not.
-    return (word not in words().plain and not _LEAVING.search(rest)) or bool(_ABOUT_SOMETHING.search(rest))
+    return (word not in words().plain and not words().leaving.search(rest)) or bool(
+        words().something.search(rest)
+    )

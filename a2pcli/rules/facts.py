@@ -102,8 +102,8 @@ class SenderRule(Rule):
     ``alphanumeric``: whether names are allowed; None where the rule does not say. ``numeric``: likewise for
     numbers. ``max_length`` and ``charset`` (the inside of a regular expression's brackets) bound names; ``prefix``
     and ``suffix`` are parts of the name. ``registrations`` must be known for the sender, by the names that settings
-    use (``10dlc``, ``ssir``, ``dlt-entity``); ``only_names``: only where the sender is a name.
-    ``unregistered`` is what happens else.
+    use (``10dlc``, ``ssir``, ``dlt-entity``); ``only_names``: only where the sender is a name; ``only_matching``:
+    only where this regular expression matches the whole sender. ``unregistered`` is what happens else.
     """
 
     alphanumeric: bool | None
@@ -114,6 +114,7 @@ class SenderRule(Rule):
     suffix: str | None
     registrations: tuple[str, ...]
     only_names: bool
+    only_matching: str | None
     unregistered: str | None
 
 

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
@@ -53,14 +55,13 @@ class Verdict:
     detail: str | None = None
 
 
-HOME: Mapping[str, str] = {
-    "GG": "GB", "IM": "GB", "JE": "GB", "PR": "US", "VI": "US", "GU": "US", "AS": "US", "MP": "US",
-    "AX": "FI", "SJ": "NO", "VA": "IT", "YT": "FR", "RE": "FR", "GP": "FR", "MQ": "FR", "GF": "FR",
-    "BL": "FR", "MF": "FR", "PM": "FR", "CC": "AU", "CX": "AU",
-}  # fmt: skip
-"""Territories whose senders are those of the country they belong to, unless they are named themselves."""
+@cache
+def home_of() -> Mapping[str, str]:
+    """Territories and the countries they belong to, whose senders are theirs unless they are named themselves."""
+    import yaml
 
-_TOLL_FREE = re.compile(r"\+18(?:00|33|44|55|66|77|88)\d{7}")
+    data = yaml.safe_load(files("a2pcli.rules").joinpath("data/territories.yaml").read_text("utf-8"))
+    return {territory: country for country, members in data["belongs_to"].items() for territory in members}
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ class Senders:
         return found
 
     def _judge(self, country: str | None) -> Verdict:
-        home = HOME.get(country or "", country)
+        home = home_of().get(country or "", country)
         by_country = self.choices.by_country
         pool = by_country.get(country or "", by_country.get(home or "", self.choices.default))
         if not pool:
@@ -121,10 +122,10 @@ class Senders:
     def _unregistered(self, rule: SenderRule, sender: str, country: str, known: Known) -> str | None:
         if rule.only_names and kind_of(sender) is not Kind.NAME:
             return None
+        if rule.only_matching and not re.fullmatch(rule.only_matching, sender):
+            return None
         missing = [
-            name
-            for name in rule.registrations
-            if name not in known.registrations and name not in self.stated and _needs(sender, name)
+            name for name in rule.registrations if name not in known.registrations and name not in self.stated
         ]
         if not missing:
             return None
@@ -133,11 +134,6 @@ class Senders:
         return (
             f"{country} wants '{sender}' registered: state its {ids} {wanted} under senders: in the settings"
         )
-
-
-def _needs(sender: str, registration: str) -> bool:
-    """10DLC is for the ten-digit numbers of North America alone: not toll-free ones, not short codes."""
-    return registration != "10dlc" or (sender.startswith("+1") and not _TOLL_FREE.fullmatch(sender))
 
 
 def _misshapen(rule: SenderRule, sender: str, country: str) -> str | None:

@@ -114,6 +114,7 @@ SEEN_BY_THE_LOADER_ALONE = {
     "sender-number-without-plus", "sender-number-too-short", "sender-without-a-letter", "delimiter-of-two-characters",
     "encoding-unknown", "refuse-below-warn", "warn-above-the-default", "gateway-without-type",
     "gateway-type-as-a-list", "gateway-pace", "gateway-folder", "gateway-named-twice",
+    "sender-by-a-region-that-is-none",
 }  # fmt: skip
 
 
@@ -138,6 +139,11 @@ BASE = "name: a\nobjective: b\npurpose: otp\ncontacts: c.csv\nmessage: d\n"
     [
         ("campaign", BASE + "sender: 60155\n"),
         ("campaign", BASE + "sender: +447700900123\n"),
+        ("campaign", BASE + "sender: [ACME, 60155]\n"),
+        ("campaign", BASE + "sender: {US: ['+14155550100', 60155], default: ACME}\n"),
+        ("campaign", BASE + "waive: {shortener: our own}\ndlt: {template: 1107, text: 'Hi {#var#}'}\n"),
+        ("settings", "rules: {all-caps: off, shortener: error}\n"),
+        ("settings", "senders: {'+14155550100': {registrations: {10dlc: C1}, rate: 1/s}, ACME: {countries: [gb]}}\n"),
         ("campaign", BASE + "smart: yes\nlocale: fr\n"),
         ("campaign", BASE + "where: true\n"),
         ("campaign", BASE + "occurrence: 2026\n"),

@@ -252,7 +252,7 @@ def test_the_rules_of_a_project_may_stand_in_a_file_of_their_own(tmp_path: Path)
         ),
         (
             "fr-text: {text: {must_contain: '('}, reason: x}",
-            ["2:34: 'must_contain' is not a regular expression (for a plain text, escape . * + ?)"],
+            ["2:34: '(' is not a regular expression (for a plain text, escape . * + ?)"],
         ),
         ("fr-hours: {hour: none, reason: x}", ["2:14: unknown key 'hour' (did you mean 'hours'?)"]),
         (
