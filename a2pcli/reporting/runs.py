@@ -28,6 +28,8 @@ class RunLine:
     left: int
     cost: dict[str, int]
     unpriced: int
+    held: int = 0
+    """Of those left: they wait for people's hours."""
 
     @property
     def at(self) -> int:
@@ -72,6 +74,7 @@ def _counted(run: Run, totals: Totals) -> RunLine:
         left=totals.count(State.PLANNED),
         cost=_sum(spent),
         unpriced=sum(one.unpriced for one in spent),
+        held=sum(totals.held.values()),
     )
 
 
@@ -94,6 +97,7 @@ def runs_document(lines: list[RunLine]) -> dict[str, Any]:
                 "rejected": line.rejected,
                 "unknown": line.unknown,
                 "left": line.left,
+                "held": line.held,
                 "cost": money_document(line.cost),
                 "unpriced": line.unpriced,
             }
