@@ -29,16 +29,18 @@ def ledger() -> None:
     key nobody opens the ledger again: keep it apart from the backups. A ledger that does not
     exist yet is made encrypted where a key is set.
 
-    Example:  A2PCLI_LEDGER_KEY=$(openssl rand -hex 32) a2pcli ledger encrypt
+    Example:  a2pcli ledger encrypt
     """
 
 
 def encrypt(ledger: LedgerOption = None) -> None:
     """Encrypt an existing ledger under the key.
 
-    The file is written anew; blocks of the old one stay on the disk until they are used again.
+    64 hex digits are taken as the key itself (`openssl rand -hex 32`), anything else as a
+    passphrase. The file is written anew; blocks of the old one stay on the disk until they are
+    used again.
 
-    Example:  A2PCLI_LEDGER_KEY=$(cat key) a2pcli ledger encrypt
+    Example:  a2pcli ledger encrypt
     """
     from a2pcli.cli.ledger_work import encrypt_ledger
 
@@ -46,9 +48,9 @@ def encrypt(ledger: LedgerOption = None) -> None:
 
 
 def decrypt(ledger: LedgerOption = None) -> None:
-    """Take the encryption back; needs the key.
+    """Take the encryption back. The key must be set.
 
-    Example:  A2PCLI_LEDGER_KEY=$(cat key) a2pcli ledger decrypt
+    Example:  a2pcli ledger decrypt
     """
     from a2pcli.cli.ledger_work import decrypt_ledger
 
@@ -56,9 +58,11 @@ def decrypt(ledger: LedgerOption = None) -> None:
 
 
 def rekey(ledger: LedgerOption = None) -> None:
-    """Encrypt the ledger under another key, from A2PCLI_LEDGER_NEW_KEY.
+    """Encrypt the ledger under another key.
 
-    Example:  A2PCLI_LEDGER_KEY=$(cat key) A2PCLI_LEDGER_NEW_KEY=$(cat new) a2pcli ledger rekey
+    The old key is in A2PCLI_LEDGER_KEY, the new one in A2PCLI_LEDGER_NEW_KEY.
+
+    Example:  a2pcli ledger rekey
     """
     from a2pcli.cli.ledger_work import rekey_ledger
 

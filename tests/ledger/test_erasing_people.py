@@ -116,6 +116,14 @@ def test_what_stays_is_a_keyed_hash_that_knows_the_number_again(ledger: Ledger, 
     assert ANN.digits not in repr(people)
 
 
+@pytest.mark.parametrize("secret", [b"k" * 16, b"k" * 64, b"k" * 65, b"k" * 200])
+def test_a_column_is_hashed_as_a_single_address_is(secret: bytes) -> None:
+    key = erased.Key(secret)
+    addresses = ["+447911123456", None, "", "ä@example.org"]
+    people = erased.Erased(key, frozenset({key.hash_of("+447911123456"), key.hash_of("ä@example.org")}))
+    assert people.among(pa.array(addresses)).tolist() == [True, False, False, True]
+
+
 def test_erasing_twice_keeps_one_hash(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
     first, second = ledger.erase_person(ANN, NOW), ledger.erase_person(ANN, NOW)
