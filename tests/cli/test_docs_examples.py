@@ -262,6 +262,11 @@ JSON_CALLS = [
     ("optout", "import", "people.csv"),
     ("optout", "export", "out.csv"),
     ("optout", "check", "07911123499"),
+    ("audit", "list"),
+    ("audit", "verify"),
+    ("prune", "--yes"),
+    ("people", "export", "07911123456"),
+    ("people", "erase", "07911123456", "--yes"),
 ]
 
 
