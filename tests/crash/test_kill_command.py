@@ -50,7 +50,15 @@ def send(campaign: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def test_killed_twice_and_run_again_the_command_accounts_for_everybody_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encrypted"])
+def test_killed_twice_and_run_again_the_command_accounts_for_everybody_once(
+    tmp_path: Path, encrypted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if encrypted:
+        pytest.importorskip(
+            "sqlcipher3", reason="sqlcipher3 is not installed: pip install 'a2pcli[encryption]'"
+        )
+        monkeypatch.setenv("A2PCLI_LEDGER_KEY", "ab" * 32)
     with Loopback(lambda _receipt, n: Reply(body={"id": f"m{n}"}, after=0.02)) as provider:
         campaign = project(tmp_path, provider.port)
         for enough in (60, 200):
@@ -76,6 +84,7 @@ def test_killed_twice_and_run_again_the_command_accounts_for_everybody_once(tmp_
     assert accepted <= set(times) <= accepted | unknown
     assert len(unknown) <= 2 * 40
     assert process.returncode == (4 if unknown else 0)
+    assert encrypted != (tmp_path / ".a2pcli" / "ledger.db").read_bytes().startswith(b"SQLite format 3")
 
 
 @pytest.mark.parametrize("presses", [1, pytest.param(2, marks=pytest.mark.slow)])
