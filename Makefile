@@ -39,6 +39,7 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/help_start.py
 	$(BIN)/python benchmarks/plan_million.py
+	$(BIN)/python benchmarks/plan_rules.py
 	$(BIN)/python benchmarks/send_http.py
 
 docs: $(READY)
