@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, or_, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.ledger.bulk import read_rows
@@ -208,7 +208,7 @@ def enough(
     elif cap.scope == CAMPAIGN:
         chosen.append(_c.campaign == campaign)
     elif cap.scope == SUBJECT and subject:
-        chosen.append(_c.subject.in_(["", subject]))
+        chosen.append(or_(_c.subject == "", _c.subject == subject))
     nth = func.row_number().over(partition_by=_c.address, order_by=(_c.at.desc(), _c.message.desc()))
     ranked = select(_c.address, _c.at, nth.label("nth")).where(*chosen).subquery()
     query = select(ranked.c.address, ranked.c.at).where(ranked.c.nth == cap.limit)

@@ -132,9 +132,13 @@ def _keep(frame: pd.DataFrame, until: Moments, by_file: Mask) -> None:
     put(frame, "@consent_until", pa.array(until, mask=~rows | (until == NEVER)))
     said = rows & by_file
     if said.any():
-        cells = [_cells(frame, name) for name in ("consent_at", "consent_source", "consent_wording")]
-        words = pc.binary_join_element_wise(*(pc.if_else(pc.equal(c, ""), None, c) for c in cells), " | ",
-                                            null_handling="skip")  # fmt: skip
+        given, source, wording = (
+            _cells(frame, name) for name in ("consent_at", "consent_source", "consent_wording")
+        )
+        # Not with null_handling="skip": that loses rows in which every piece is null (pyarrow 26).
+        words = pc.binary_join_element_wise(given, source, " | ")
+        whole = pc.binary_join_element_wise(words, wording, " | ")
+        words = pc.if_else(pc.equal(wording, ""), words, whole)
         put(frame, "@consent", pc.if_else(pa.array(said), words, pa.scalar(None, pa.string())))
 
 
