@@ -162,7 +162,7 @@ def parse_zone(text: str) -> str:
         return typed
     if typed.lower() == "recipient":
         raise ValueError(
-            "the recipient's own time zone is not supported yet", "name a zone like Europe/London"
+            "'recipient' is no time zone here", "name one like Europe/London"
         )
     folded = {name.lower(): name for name in names}
     wanted = typed.lower().replace(" ", "_")

@@ -109,7 +109,10 @@ SEEN_BY_THE_LOADER_ALONE = {
     # Not a matter of shape: calendars, zones, currencies, several keys at once, the same key twice.
     "duplicate-key", "duplicate-key-inside", "moment-not-in-the-calendar", "moment-at-hour-25",
     "moment-that-the-clocks-skip", "expires-before-it-starts", "expires-before-it-starts-in-utc",
-    "zone-misspelt", "zone-a-city", "zone-of-the-recipient", "region-uk", "locale-unknown",
+    "zone-misspelt", "zone-a-city", "zone-of-the-recipient-where-none-is-known",
+    "frequencies-one-of-which-is-none",
+    "hours-of-what-is-never-held",
+    "recipients-time-with-an-end-before-its-start", "region-uk", "locale-unknown",
     "cost-in-a-currency-that-is-none", "rate-with-a-strange-unit", "rate-zero", "media-by-sms",
     "sender-number-without-plus", "sender-number-too-short", "sender-without-a-letter", "delimiter-of-two-characters",
     "encoding-unknown", "refuse-below-warn", "warn-above-the-default", "gateway-without-type",
