@@ -71,6 +71,7 @@ def send_campaign(request: SendRequest) -> ExitStatus:
                 gateway = configured_gateway(work.settings, run.gateway)
             _show_resumed(work.ledger, run, request)
             _confirm(request, work.ledger, run)
+            _place_the_lost(work, run)
         return _send(work.ledger, work.settings, run, gateway, request)
 
 
@@ -198,6 +199,17 @@ def _show_resumed(ledger: Ledger, run: Run, request: SendRequest) -> None:
     if request.limit or request.max_cost:
         say("it goes on as it was planned: --limit and --max-cost choose for a new plan")
     _warn_if_changed(run)
+
+
+def _place_the_lost(work: Opened, run: Run) -> None:
+    """Since the plan the campaign may say in which zone people are whose own is not known."""
+    zone = work.loaded.campaign.schedule.unknown_zone
+    if zone is None:
+        return
+    with sender_lock(work.ledger, run):
+        count = work.ledger.assume_zone(run, zone)
+    if count:
+        say(f"{count:,} held {'message goes' if count == 1 else 'messages go'} by {zone} from now on")
 
 
 def _confirm(request: SendRequest, ledger: Ledger, run: Run) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.engine import Connection
@@ -89,6 +89,20 @@ def of_run(connection: Connection, run: Run) -> dict[int, RunClock]:
     """The run's clocks by number; empty where nothing binds it to hours."""
     query = select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number).order_by(clocks.c.number)
     return {number: RunClock.from_json(spec) for number, spec in connection.execute(query)}
+
+
+def assume(connection: Connection, run: Run, zone: str, now: int) -> int:
+    """Whoever's time zone is not known is in ``zone`` from now on; gives how many held messages go by it."""
+    lost = {number: one for number, one in of_run(connection, run).items() if one.clock.lacks_zone}
+    for number, one in lost.items():
+        placed = RunClock(replace(one.clock, zones=(zone,)), one.caps)
+        same = (clocks.c.run == run.number) & (clocks.c.number == number)
+        connection.execute(update(clocks).where(same).values(spec=placed.to_json()))
+    if not lost:
+        return 0
+    held_so = (_c.run == run.number) & (_c.due_at == FAR) & (_c.reason == str(Reason.UNKNOWN_ZONE))
+    query = update(messages).where(held_so, IS_PLANNED, _c.clock.in_(list(lost))).values(due_at=now)
+    return connection.execute(query).rowcount
 
 
 _waiting = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import claims, outcomes, plans, queries
+from a2pcli.ledger import claims, clocks, outcomes, plans, queries
 from a2pcli.ledger.consent_part import ConsentPart
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
@@ -109,6 +109,15 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         if state is State.PLANNED:
             self._gained(run, count)
         return count
+
+    @speaks_plainly
+    def assume_zone(self, run: Run, zone: str, now: int | None = None) -> int:
+        """People of the run whose time zone is not known are in ``zone``; gives how many held messages go by it.
+
+        Hold ``sender_lock`` meanwhile.
+        """
+        with self._sending_transaction() as connection:
+            return clocks.assume(connection, run, zone, now_ms() if now is None else now)
 
     @speaks_plainly
     def expire(self, run: Run, now: int) -> int:

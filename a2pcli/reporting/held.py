@@ -14,7 +14,7 @@ from a2pcli.reporting.values import iso, local
 MOST_ZONES = 40
 """Zones whose clocks are looked at; beyond, their times say nothing."""
 
-NO_ZONE = "give a timezone column, or schedule.unknown_zone, and plan again"
+NO_ZONE = "set schedule.unknown_zone and send again, or plan again with a timezone column"
 
 
 def their_time(until: int, zones: Sequence[str]) -> str | None:

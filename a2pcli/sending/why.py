@@ -54,7 +54,8 @@ def waits(waiting: Sequence[Waiting], next_due: int) -> Problem:
     if lost:
         pieces.append(f"{_many(lost, 'is', 'are')} held because the time zone is not known")
         hints.append(
-            "for those without a time zone, give a timezone column or schedule.unknown_zone and plan again"
+            "for those without a time zone, set schedule.unknown_zone and send again, "
+            "or plan again with a timezone column"
         )
     if not pieces:
         return waits_until(next_due)

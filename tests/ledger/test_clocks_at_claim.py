@@ -211,3 +211,12 @@ def test_the_clocks_of_a_plan_that_is_discarded_are_gone(ledger: Ledger) -> None
     assert ledger.clocks(run) == {1: NEW_YORK}
     ledger.discard_plan(run)
     assert ledger.clocks(run) == {}
+
+
+def test_a_zone_that_is_assumed_later_opens_the_clocks_that_had_none(ledger: Ledger) -> None:
+    run = planned(ledger, [1, 2, 1], {1: NOWHERE, 2: LOS_ANGELES})
+    assert people(ledger.exchange(run, [], 10, NOON)) == []
+    assert ledger.assume_zone(run, "Europe/London", NOON) == 2
+    ledger.start_sending(run, NOON)
+    assert people(ledger.exchange(run, [], 10, NOON)) == [number(0), number(2)]
+    assert ledger.assume_zone(run, "Europe/London", NOON) == 0
