@@ -7,6 +7,8 @@ the address 1.9x). Moments are UTC milliseconds since 1970. Money is an integer 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -284,7 +286,8 @@ APPEND_ONLY: dict[str, tuple[str, ...]] = {
 }
 for _dialect, _statements in APPEND_ONLY.items():
     for _statement in _statements:
-        event.listen(audit, "after_create", DDL(_statement).execute_if(dialect=_dialect))
+        _made: Any = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(audit, "after_create", _made.execute_if(dialect=_dialect))
 
 # One row a fact about the ledger itself: which version of a2pcli wrote its schema.
 about = Table(
