@@ -72,7 +72,7 @@ def make_plan(
     try:
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
-        warnings += wording.after(templates, tally.countries)
+        warnings += wording.after(templates, tally.countries, tally.document()["samples"])
     except BaseException:
         ledger.discard_plan(run)
         raise

@@ -5,7 +5,8 @@ An error stops the plan, unless the campaign waives the rule; what a waiver let 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate
@@ -116,12 +117,24 @@ class Wording:
             found += self.problems(loc, self.copy(text, template, columns=columns), TEXT_RULES)
         return _without_errors(found)
 
-    def after(self, templates: Sequence[MessageTemplate], countries: Iterable[str]) -> list[Problem]:
-        """Warnings by the countries that get messages. Raises ``InvalidInput`` where one is an error."""
+    def after(
+        self,
+        templates: Sequence[MessageTemplate],
+        countries: Iterable[str],
+        samples: Iterable[Mapping[str, Any]] = (),
+    ) -> list[Problem]:
+        """Warnings by the countries that get messages. Raises ``InvalidInput`` where one is an error.
+
+        ``samples`` are messages of the plan, each with its ``variant`` and ``body``.
+        """
         found: list[Problem] = []
         countries = [country for country in countries if country]
+        bodies = [(sample["variant"], str(sample["body"])) for sample in samples]
         for (loc, text), template in zip(self.texts().items(), templates, strict=True):
-            found += self.problems(loc, self.copy(text, template, countries=countries), RECIPIENT_RULES)
+            arm = loc[1] if len(loc) > 1 else None
+            examples = [body for variant, body in bodies if variant == arm]
+            copy = self.copy(text, template, examples=examples, countries=countries)
+            found += self.problems(loc, copy, RECIPIENT_RULES)
         return _without_errors(found)
 
     def waivers(self) -> list[dict[str, object]]:

@@ -27,7 +27,7 @@ def no_way_out(copy: Copy) -> Iterator[Finding]:
     what = "a marketing message" if copy.marketing else "a message"
     message = f"{what} that does not say how to opt out"
     if demanded:
-        message += f", which {_countries([country for country, _ in demanded])} asks for"
+        message += f", which the law of {_countries([country for country, _ in demanded])} asks for"
     yield Finding(0, message, hint, "no-opt-out", lenient=not demanded)
 
 
@@ -120,7 +120,11 @@ def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
                 if words().something.search(rest) and not words().helping.search(rest):
                     message = f"who replies {word} is sent help by carriers, and you may never see the answer"
                     yield Finding(
-                        found.start("word"), message, "ask for another word, such as YES", "keyword-clash"
+                        found.start("word"),
+                        message,
+                        "ask for another word, such as YES",
+                        "keyword-clash",
+                        True,
                     )
             elif _means_something_else(word, rest):
                 message = f"who replies {word} is opted out of everything"

@@ -95,9 +95,7 @@ class Senders:
         by_country = self.choices.by_country
         pool = by_country.get(country or "", by_country.get(home or "", self.choices.default))
         if not pool:
-            detail = (
-                f"no sender for {country or 'numbers of no country'}: name one, or a default, under sender:"
-            )
+            detail = f"sender: names none for {country or 'numbers of no country'}, and no default"
             return Verdict((), "sender-by-country", detail)
         refusals = [self._refusal(sender or self.account, country, home) for sender in pool]
         permitted = [sender for sender, refused in zip(pool, refusals, strict=True) if refused is None]

@@ -177,6 +177,17 @@ def test_the_way_out_in_a_partial_counts(project: Project) -> None:
     assert (ran.status, "does not say how to opt out" in ran.err) == (3, True)
 
 
+def test_the_way_out_in_a_column_counts(project: Project) -> None:
+    people = "phone,way\n+447400123456,Opt out: acme.example/stop\n+447400123457,STOP: acme.example/stop\n"
+    campaign = CAMPAIGN.replace("Hi {{ name }}", "Hi").replace("Opt out: acme.example/stop", "{{ way }}")
+    made(project, campaign=campaign, people=people)
+    assert project.run("check", "sale.yaml").status == 0
+    assert project.run("plan", "sale.yaml").status == 0
+    project.write("people.csv", "phone,way\n+447400123456,Bye\n")
+    assert project.run("check", "sale.yaml").status == 3
+    assert project.run("plan", "sale.yaml").status == 3
+
+
 # Senders --------------------------------------------------------------------------------------------------
 
 MANY = """\
@@ -285,7 +296,7 @@ def test_an_opt_out_from_one_number_of_a_pool_leaves_the_others(project: Project
 
 def test_a_message_that_is_not_its_template_is_excluded(project: Project) -> None:
     people = PEOPLE + "+919876543211,Bartholomew Maximilian of Rajasthan\n"
-    made(project, MANY + "dlt: {template: T1}\n", settings=FACTS, people=people)
+    made(project, MANY + "dlt: {template: T1}\n", campaign=transactional(), settings=FACTS, people=people)
     project.run("plan", "sale.yaml", "--out", "plan.csv")
     listed = rows(project)
     assert listed["Ira"]["status"] == "planned"
@@ -306,6 +317,7 @@ def test_a_template_is_wanted_where_the_sender_is_registered(project: Project) -
 
 
 def test_the_template_rule_can_be_waived(project: Project) -> None:
-    made(project, MANY + "waive: {dlt-template: the provider matches}\n", settings=FACTS)
+    more = MANY + "waive: {dlt-template: the provider matches}\n"
+    made(project, more, campaign=transactional(), settings=FACTS)
     project.run("plan", "sale.yaml", "--out", "plan.csv")
     assert rows(project)["Ira"]["status"] == "planned"
