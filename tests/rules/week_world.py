@@ -1,0 +1,601 @@
+"""A generated world in which a2pcli works for some weeks: people, campaigns, a cron, opt-outs and consents at any moment.
+
+The planner, the ledger and the sender are the real ones; the gateway is an object that answers as gateways do, and
+the time is that of an event loop whose clock jumps. Everything that happens is written to ``World.log`` in the
+order it happened, for the oracle to judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import random
+import selectors
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import week_oracle as facts
+from week_oracle import DAY, HOUR, MINUTE, Campaign, Contact, Event
+
+from a2pcli.config.load import load_campaign, load_settings, occurrence_of, parse_rate
+from a2pcli.errors import RunBusy
+from a2pcli.gateways.base import Capabilities, Health
+from a2pcli.ledger.consents import NewConsents
+from a2pcli.ledger.erasure import Person
+from a2pcli.ledger.store import Ledger
+from a2pcli.messages import Cause, Message, Outcome, Verdict
+from a2pcli.planning.plan import make_plan
+from a2pcli.planning.prepare import Choices, prepare
+from a2pcli.sending.engine import send_run
+from a2pcli.sending.options import SendOptions
+from a2pcli.sending.stop import StopRequest
+
+SPEED = 60
+"""Seconds of the world in a second of the loop: a run of an hour goes round the sender's loop a thousand times."""
+
+ACCEPTED = Outcome(Verdict.ACCEPTED)
+
+
+class _Jumping(selectors.SelectSelector):
+    """Waits for nothing: where the loop would sleep, its clock jumps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if not events:
+            if timeout is None:
+                raise RuntimeError("everybody waits, and nothing is scheduled")
+            self.now += max(timeout, 1e-7)  # a remainder of rounding would not move it at all
+        return events
+
+
+class WorldLoop(asyncio.SelectorEventLoop):
+    """An event loop on a clock of its own, on which other threads' work is done at once: the same way each time."""
+
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+    def run_in_executor(  # type: ignore[override]
+        self, _executor: object, function: Callable[..., object], *args: object
+    ) -> asyncio.Future[object]:
+        done: asyncio.Future[object] = self.create_future()
+        try:
+            done.set_result(function(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+# ---------------------------------------------------------------------------------------------------- the people
+
+WRONG_ZONES = ["UTC+2", "Mars/Olympus"]
+AMERICAN_ZONES = ["America/New_York", "America/Chicago", "america/los_angeles", *WRONG_ZONES]
+ABROAD_ZONES = ["Europe/Paris", "Europe/London", "Asia/Kathmandu", "Pacific/Auckland", *WRONG_ZONES]
+AMERICAN_STATES = ["FL", "florida", "TX", "AL", "SD", "US-RI", "Louisiana", "UT", "TN", "New York", "AZ", "Ontario",
+                   "Atlantis"]  # fmt: skip
+ZIPS = ["32501", "33101", "79901", "77001", "10001", "35203", "84101", "70112"]
+ELSEWHERE = {
+    "GB": "+447400{:06d}", "FR": "+3361234{:04d}", "IN": "+9198765{:05d}", "AE": "+97150123{:04d}",
+    "AU": "+6141234{:04d}", "DE": "+4915123{:06d}", "NZ": "+642112{:04d}", "ES": "+3461234{:04d}",
+    "PT": "+35191234{:04d}", "KE": "+25471234{:04d}", "TW": "+88691234{:04d}", "": "+8816123{:05d}",
+}  # fmt: skip
+
+
+class People:
+    """Generated rows of a contacts file."""
+
+    def __init__(self, rng: random.Random, start: int) -> None:
+        self.rng, self.start, self._made = rng, start, 0
+
+    def some(self, count: int) -> tuple[Contact, ...]:
+        rows = [self._one() for _ in range(count)]
+        for _ in range(count // 12):  # the same person again, with other cells
+            again = self.rng.choice(rows)
+            rows.append(replace(self._cells(again.number), appointment=self.rng.choice(["a1", "a2"])))
+        rows += [Contact("+18005552{:03d}".format(self.rng.randrange(1000))), Contact("not a number")]
+        self.rng.shuffle(rows)
+        return tuple(rows)
+
+    def _one(self) -> Contact:
+        self._made += 1
+        if self.rng.random() < 0.6:
+            number = f"+1{self.rng.choice(sorted(facts.AREAS))}555{2000 + self._made:04d}"
+        else:
+            number = self.rng.choice(sorted(ELSEWHERE.values())).format(1000 + self._made)
+        return self._cells(number)
+
+    def _cells(self, number: str) -> Contact:
+        rng = self.rng
+        american, australian = number.startswith("+1"), number.startswith("+61")
+        cells = {"appointment": rng.choice(["a1", "a2", "a3"])}
+        if rng.random() < 0.2:
+            cells["timezone"] = rng.choice(AMERICAN_ZONES if american else ABROAD_ZONES)
+        if australian and rng.random() < 0.3:
+            cells["timezone"] = "Australia/Lord_Howe"
+        if american and rng.random() < 0.25:
+            cells["state"] = rng.choice(AMERICAN_STATES)
+        elif australian and rng.random() < 0.4:
+            cells["state"] = rng.choice(["NSW", "Queensland"])
+        if american and rng.random() < 0.15:
+            cells["postcode"] = rng.choice(ZIPS)
+        elif australian and rng.random() < 0.2:
+            cells["postcode"] = rng.choice(["2898", "4000"])
+        return Contact(number, **cells, **self._consent())
+
+    def _consent(self) -> dict[str, str]:
+        rng = self.rng
+        cells = {"consent": rng.choice(["", "", "", "yes", "no"])} if rng.random() < 0.3 else {}
+        if rng.random() < 0.5:
+            cells["consent_at"] = self._day(-rng.randrange(30, 400))
+            cells["consent_source"] = rng.choice(["web form", "shop", "shop", ""])
+            if rng.random() < 0.3:
+                cells["consent_expires"] = self._day(rng.randrange(-2, 6))
+        return cells
+
+    def _day(self, days: int) -> str:
+        return datetime.fromtimestamp((self.start + days * DAY) / 1000, UTC).date().isoformat()
+
+
+# ------------------------------------------------------------------------------------------------- the campaigns
+
+NUMBER = "+12125550199"
+SENDERS = (("default", "ACME"), ("US", NUMBER), ("CA", NUMBER), ("AE", "AD-ACME"))
+
+
+def campaigns(rng: random.Random, start: int, days: int, size: int) -> list[Campaign]:
+    """Campaigns that overlap in people, programmes and subjects, each with its own rules about time."""
+    people = People(rng, start)
+    crowd = people.some(size)
+
+    def share() -> tuple[Contact, ...]:
+        return tuple(contact for contact in crowd if rng.random() < 0.75)
+
+    first = datetime.fromtimestamp(start / 1000, UTC).replace(tzinfo=None)
+
+    def day(number: float, hour: int = 0, minute: int = 0) -> datetime:
+        there = first.replace(hour=0, minute=0) + timedelta(days=int(number))
+        return there.replace(hour=hour, minute=minute)
+
+    caps = rng.choice([(), ("2 per 24 hours",), ("3 per 2 days",), ("4 per 3 days", "2 per 12 hours")])
+    offers = rng.choice([(), ("1 per 24 hours",), ("2 per 2 days",)])
+    common: dict[str, Any] = {"senders": SENDERS, "global_caps": caps}
+    return [
+        Campaign(
+            "news-daily",
+            programme="news",
+            occurrence="daily",
+            unknown_zone=rng.choice(["", "Europe/London"]),
+            caps=rng.choice([(), ("3 per 3 days",)]),
+            contacts=share(),
+            **common,
+        ),
+        Campaign(
+            "offer",
+            programme="offers",
+            programme_caps=offers,
+            subject=rng.choice(["", "sale"]),
+            consent="required",
+            window=rng.choice(["", "10:00-18:30", "17:00-20:30", "09:00-12:00, 16:00-19:00"]),
+            days=rng.choice(["", "mon-sat", "mon-fri", "sat-sun"]),
+            avoid_holidays=rng.random() < 0.7,
+            not_before=day(rng.random() * days / 2, rng.choice([0, 6, 9, 12])),
+            expires=day(days * (0.5 + rng.random() / 2), rng.choice([2, 12, 18, 21]), rng.choice([0, 30])),
+            wait=rng.random() < 0.3,
+            contacts=share(),
+            **common,
+        ),
+        Campaign(
+            "flash",
+            programme="offers",
+            programme_caps=offers,
+            subject="sale",
+            caps=("1 per 24 hours per subject",),
+            occurrence=rng.choice(["daily", "once"]),
+            once_per=rng.random() < 0.5,
+            wait=rng.random() < 0.3,
+            contacts=share(),
+            **common,
+        ),
+        Campaign(
+            "reminder",
+            purpose="transactional",
+            programme=rng.choice(["", "visits"]),
+            once_per=True,
+            occurrence=rng.choice(["daily", "once"]),
+            consent=rng.choice(["assumed", "assumed", "required"]),
+            window=rng.choice(["", "07:00-22:00", "21:00-02:30", "01:30-05:00", "02:15-03:45"]),
+            avoid_holidays=rng.random() < 0.3,
+            in_recipient_time=rng.random() < 0.5,
+            expires=day(days * (0.3 + rng.random()), rng.choice([1, 2, 12]), rng.choice([0, 30])),
+            contacts=share(),
+            **common,
+        ),
+        Campaign(
+            "notice",
+            subject=rng.choice(["", "visit"]),
+            not_before=day(rng.random() * 2, 13),
+            in_recipient_time=False,
+            senders=(("default", "ACME"), ("US", NUMBER)),
+            global_caps=caps,
+            contacts=share(),
+        ),
+        Campaign("code", purpose="otp", occurrence="daily", contacts=share()[: size // 4], **common),
+    ]
+
+
+SETTINGS = """\
+region: US
+senders:
+  '+12125550199': {registrations: {10dlc: C1}}
+  ACME: {registrations: {comreg: x, acma: x, dlt-entity: x, dlt-header: x}}
+rules: {dlt-template: off, country-wording: off, no-opt-out: off, no-reply: off, no-brand: off}
+"""
+
+
+def settings_file(all_of_them: Sequence[Campaign]) -> str:
+    text = SETTINGS
+    one = all_of_them[0]
+    if one.global_caps:
+        text += f"frequency: {json.dumps(list(one.global_caps))}\n"
+    programmes = {campaign.programme: campaign.programme_caps for campaign in all_of_them if campaign.programme_caps}
+    if programmes:
+        capped = {name: {"frequency": list(caps)} for name, caps in programmes.items()}
+        text += f"programmes: {json.dumps(capped)}\n"
+    return text
+
+
+def campaign_file(campaign: Campaign) -> str:
+    """The campaign as its user would write it; JSON is YAML."""
+    schedule: dict[str, Any] = {"holidays": "avoid" if campaign.avoid_holidays else "allow"}
+    for key in ("not_before", "expires"):
+        if moment := getattr(campaign, key):
+            schedule[key] = f"{moment:%Y-%m-%d %H:%M}"
+    if campaign.in_recipient_time and len(schedule) > 1:
+        schedule["timezone"] = "recipient"
+    if campaign.window:
+        schedule["window"] = campaign.window
+    if campaign.days:
+        schedule["days"] = campaign.days.split(", ")
+    if campaign.unknown_zone:
+        schedule["unknown_zone"] = campaign.unknown_zone
+    data: dict[str, Any] = {
+        "name": campaign.name,
+        "objective": "Live through a simulated week",
+        "purpose": campaign.purpose,
+        "contacts": f"{campaign.name}.csv",
+        "sender": dict(campaign.senders),
+        "occurrence": campaign.occurrence,
+        "message": "ACME: hello. Reply STOP to opt out",
+        "schedule": schedule,
+    }
+    if campaign.purpose == "marketing" or campaign.consent == "required":
+        data["consent"] = campaign.consent
+    for key in ("programme", "subject"):
+        if value := getattr(campaign, key):
+            data[key] = value
+    if campaign.once_per:
+        data["once_per"] = "{{ appointment }}"
+    if campaign.caps:
+        data["limits"] = {"frequency": list(campaign.caps)}
+    return json.dumps(data, indent=1)
+
+
+def write(folder: Path, all_of_them: Sequence[Campaign]) -> None:
+    """The files of a project."""
+    (folder / "a2pcli.yaml").write_text(settings_file(all_of_them))
+    names = [one.name for one in fields(Contact)]
+    for campaign in all_of_them:
+        (folder / f"{campaign.name}.yaml").write_text(campaign_file(campaign))
+        with (folder / f"{campaign.name}.csv").open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["phone", *names[1:]])
+            rows.writerows([getattr(contact, name) for name in names] for contact in campaign.contacts)
+
+
+# ----------------------------------------------------------------------------------------------------- the world
+
+
+class Gateway:
+    """Answers mostly yes, after a while; while it has a message, things happen to people."""
+
+    def __init__(self, world: World, campaign: Campaign, occurrence: str) -> None:
+        self.name = "outbox"
+        self.capabilities = Capabilities(frozenset({"sms"}), batch=world.rng.choice([1, 1, 4]), concurrency=4)
+        self._world, self._campaign, self._occurrence = world, campaign, occurrence
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        world, rng = self._world, self._world.rng
+        outcomes = [self._outcome() for _ in batch]
+        for message, outcome in zip(batch, outcomes, strict=True):
+            run, row = message.reference.rsplit("-", 1)
+            world.note(
+                "leave",
+                campaign=self._campaign.name,
+                occurrence=self._occurrence,
+                run=run,
+                row=int(row),
+                number=message.to,
+                sender=message.sender,
+                verdict=str(outcome.verdict),
+            )
+        if rng.random() < world.unrest:
+            world.something_happens(self._campaign)
+        await asyncio.sleep(rng.choice([0.02, 0.1, 0.5]))
+        for message, outcome in zip(batch, outcomes, strict=True):
+            if outcome.cause is Cause.OPTED_OUT:
+                sender = message.sender or "gateway outbox"
+                world.note("refused", number=message.to, scope="sender", value=sender, until=None)
+        return outcomes
+
+    def _outcome(self) -> Outcome:
+        chance = self._world.rng.random()
+        if chance < 0.04:
+            return Outcome(Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="busy")
+        if chance < 0.06:
+            return Outcome(Verdict.REJECTED, cause=Cause.PERMANENT, code="gone")
+        if chance < 0.08:
+            return Outcome(Verdict.REJECTED, cause=Cause.OPTED_OUT, code="21610")
+        if chance < 0.10:
+            return Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code="timeout")
+        return ACCEPTED
+
+    async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
+        return {}
+
+    async def check(self) -> Health:
+        return Health(True, "fine")
+
+
+@dataclass
+class World:
+    """A project folder, a ledger and an operator whose cron calls ``send`` for each campaign every few hours."""
+
+    folder: Path
+    ledger: Ledger
+    campaigns: list[Campaign]
+    start: int
+    days: float
+    rng: random.Random
+    every: int = 4 * HOUR
+    unrest: float = 0.25
+    slip: int = 0
+    """Milliseconds by which the sender's clock is wrong: for the test that the oracle finds it."""
+    log: list[Event] = field(default_factory=list)
+    sends: int = 0
+    _busy: set[str] = field(default_factory=set)
+    _ids: dict[int, tuple[str, str, str, int]] = field(default_factory=dict)
+    _erased: set[str] = field(default_factory=set)
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def now(self) -> int:
+        """UTC milliseconds in the world."""
+        assert self._loop is not None
+        return self.start + int(self._loop.time() * 1000 * SPEED)
+
+    def note(self, kind: str, at: int | None = None, **data: Any) -> None:
+        self.log.append(Event(kind, self.now() if at is None else at, data))
+
+    def live(self) -> list[Event]:
+        """All days, from first to last; gives the log."""
+        write(self.folder, self.campaigns)
+        self._settings = load_settings(self.folder)
+        self._loaded = {one.name: load_campaign(self.folder / f"{one.name}.yaml") for one in self.campaigns}
+        self._listen()
+        random.seed(self.rng.random())  # the sender's jitter
+        with asyncio.Runner(loop_factory=WorldLoop) as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._live())
+        return self.log
+
+    async def _live(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for campaign in self.campaigns:
+                group.create_task(self._cron(group, campaign))
+            group.create_task(self._life())
+
+    async def _until(self, moment: float) -> None:
+        await asyncio.sleep(max(0.0, (moment - self.now()) / 1000 / SPEED))
+
+    async def _life(self) -> None:
+        """Things that happen to people at any hour."""
+        end = self.start + self.days * DAY
+        while self.now() < end:
+            await self._until(self.now() + self.rng.expovariate(1 / (40 * MINUTE)))
+            self.something_happens(self.rng.choice(self.campaigns))
+
+    # -- the operator -------------------------------------------------------------------------------------------
+
+    async def _cron(self, group: asyncio.TaskGroup, campaign: Campaign) -> None:
+        """Call ``send`` every few hours, at odd minutes, and now and then just before the hour."""
+        end = self.start + self.days * DAY
+        moment = float(self.start + self.rng.randrange(0, self.every))
+        while moment < end:
+            if self.rng.random() < 0.3:
+                moment = moment // HOUR * HOUR + HOUR - self.rng.choice([1, 1000, 20_000, 5 * MINUTE])
+            await self._until(moment)
+            sent = self._call(campaign)
+            if sent is not None:
+                group.create_task(self._send(campaign, *sent))
+            moment += self.every * self.rng.uniform(0.7, 1.3)
+
+    def _call(self, campaign: Campaign) -> tuple[Any, str] | None:
+        """What ``a2pcli send CAMPAIGN --yes`` does first: go on with the open run, else plan."""
+        loaded, now = self._loaded[campaign.name], self.now()
+        today = datetime.fromtimestamp(now / 1000, UTC).date()
+        occurrence = occurrence_of(loaded.campaign, today)
+        self.note("call", campaign=campaign.name, occurrence=occurrence)
+        run = self.ledger.open_run(self.ledger.occasion(campaign.name, occurrence))
+        if run is not None:
+            return None if run.id in self._busy else (run, occurrence)
+        ready = prepare(loaded, self._settings, self.ledger, Choices(today=today, now=now))
+        plan = make_plan(ready, self.ledger, rate=parse_rate("2/s"))
+        rows = [
+            {"row": number, "state": str(row["state"]), "reason": row["reason"], "rule": row["rule"]}
+            for number, row in enumerate(self._rows(plan.run), start=1)
+        ]
+        self.note("plan", campaign=campaign.name, occurrence=occurrence, run=plan.run.id, rows=rows)
+        if plan.recipients:
+            return plan.run, occurrence
+        self.ledger.discard_plan(plan.run)
+        return None
+
+    def _rows(self, run: Any) -> list[Mapping[str, Any]]:
+        return [row for chunk in self.ledger.rows(run) for row in chunk]
+
+    async def _send(self, campaign: Campaign, run: Any, occurrence: str) -> None:
+        self._busy.add(run.id)
+        self.sends += 1
+        before = [row["state"] for row in self._rows(run)]
+        tried = set()
+        try:
+            result = await send_run(
+                self.ledger,
+                self.ledger.run(run.id),
+                Gateway(self, campaign, occurrence),
+                SendOptions(rate=parse_rate(self.rng.choice(["2/s", "30/s"])), wait=campaign.wait),
+                stop=StopRequest(),
+                on_progress=lambda _progress: None,
+                clock=lambda: self.now() + self.slip,
+            )
+        finally:
+            self._busy.discard(run.id)
+        tried = {event.row for event in self.log if event.kind == "claim" and event.run == run.id}
+        self._note_end(campaign, run, occurrence, str(result.ended), before, tried)
+
+    def _note_end(
+        self, campaign: Campaign, run: Any, occurrence: str, ended: str, before: list[str], tried: set[int]
+    ) -> None:
+        rows = []
+        where = {"campaign": campaign.name, "occurrence": occurrence, "run": run.id}
+        for number, row in enumerate(self._rows(run), start=1):
+            state = str(row["state"])
+            if state in ("skipped", "expired") and before[number - 1] == "planned":
+                asked = self._asked(run.id, row["settled_at"])
+                reason = row["reason"]
+                self.note("skip", row["settled_at"], **where, row=number, reason=reason, rule=row["rule"], asked=asked)
+            kept = {key: row[key] for key in ("reason", "rule", "due_at")}
+            rows.append({"row": number, "state": state, "tried": number in tried, **kept})
+        totals = dict(self.ledger.totals(run).by_state)
+        self.note("end", **where, ended=ended, rows=rows, totals=totals)
+
+    def _asked(self, run: str, at: int) -> int:
+        """Where in the log the ledger was asked for this run's messages at this moment."""
+        for place in range(len(self.log) - 1, -1, -1):
+            event = self.log[place]
+            if event.kind == "asked" and event.run == run and event.at == at:
+                return place
+        return len(self.log)
+
+    # -- the ledger, listened to --------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        """Write down what the sender asks of the ledger, and what it tells it."""
+        ledger, exchange, release = self.ledger, self.ledger.exchange, self.ledger.release
+
+        def heard_exchange(run: Any, settled: Any, want: int, now: int) -> Any:
+            self.note("asked", now - self.slip, run=run.id)
+            answer = exchange(run, settled, want, now)
+            for one in settled:
+                self._settled(one.message_id, str(one.state))
+            for one in answer.claimed:
+                message = one.message
+                row = int(message.reference.rsplit("-", 1)[1])
+                occurrence = next(e.occurrence for e in reversed(self.log) if e.kind == "plan" and e.run == run.id)
+                self._ids[message.id] = (run.id, run.campaign, occurrence, row)
+                about = {"campaign": run.campaign, "occurrence": occurrence, "run": run.id, "row": row}
+                self.note("claim", now - self.slip, **about, number=message.to)
+            return answer
+
+        def heard_release(run: Any, ids: Sequence[int]) -> None:
+            release(run, ids)
+            for id in ids:
+                self._settled(id, "planned")
+
+        ledger.exchange = heard_exchange  # type: ignore[method-assign]
+        ledger.release = heard_release  # type: ignore[method-assign]
+
+    def _settled(self, id: int, state: str) -> None:
+        run, campaign, occurrence, row = self._ids[id]
+        self.note("settled", run=run, campaign=campaign, occurrence=occurrence, row=row, state=state)
+
+    # -- what happens to people ---------------------------------------------------------------------------------
+
+    def something_happens(self, campaign: Campaign) -> None:
+        """An opt-out, a return, a consent, a withdrawal or an erasure, of somebody among a campaign's people."""
+        rng = self.rng
+        contact = rng.choice([one for one in campaign.contacts if one.number.startswith("+")])
+        if contact.number in self._erased:
+            return
+        happen = rng.choices(
+            [self._opt_out, self._lift, self._consent, self._revoke, self._erase], [8, 4, 6, 4, 0.3]
+        )[0]
+        happen(contact, campaign)
+
+    def _scope(self, contact: Contact, campaign: Campaign) -> tuple[str, str]:
+        sender = campaign.sender(facts.country_of(contact.number))
+        return self.rng.choice([("everything", ""), ("everything", ""), ("programme", self.rng.choice(["news", "offers",
+                               "visits"])), ("sender", sender), ("channel", "sms"), ("channel", "mms")])  # fmt: skip
+
+    def _opt_out(self, contact: Contact, campaign: Campaign) -> None:
+        scope, value = self._scope(contact, campaign)
+        now = self.now()
+        until = None if self.rng.random() < 0.5 else now + self.rng.randrange(10 * MINUTE, 30 * HOUR)
+        self.ledger.suppress(
+            contact.number, scope=scope, scope_value=value, source="reply", until_at=until, now=now
+        )
+        self.note("optout", now, number=contact.number, scope=scope, value=value, until=until)
+
+    def _lift(self, contact: Contact, campaign: Campaign) -> None:
+        scope, value = self._scope(contact, campaign) if self.rng.random() < 0.5 else (None, "")
+        now = self.now()
+        self.ledger.lift(contact.number, scope=scope, scope_value=value, by="operator", now=now)
+        self.note("lift", now, number=contact.number, scope=scope, value=value)
+
+    def _consent(self, contact: Contact, campaign: Campaign) -> None:
+        rng, now = self.rng, self.now()
+        given = {
+            "programme": rng.choice(["", "news", "offers"]),
+            "double_opt_in": rng.choice([None, None, "confirmed", "pending"]),
+            "given_at": now - rng.choice([0, 0, 0, HOUR, 5 * DAY]),
+            "expires_at": rng.choice([None, now + rng.randrange(20 * MINUTE, 2 * DAY)]),
+        }
+        self.ledger.record_consents(NewConsents([contact.number], source="form", **given), now)
+        self.note("consent", now, number=contact.number, **given)
+
+    def _revoke(self, contact: Contact, campaign: Campaign) -> None:
+        programme, now = self.rng.choice(["", "news", "offers"]), self.now()
+        self.ledger.revoke_consent(contact.number, programme=programme, source="reply", by="reply", now=now)
+        self.note("revoke", now, number=contact.number, programme=programme)
+
+    def _erase(self, contact: Contact, campaign: Campaign) -> None:
+        now = self.now()
+        try:
+            self.ledger.erase_person(Person(contact.number), now)
+        except RunBusy:  # a run with the person is being sent: the operator is told to wait
+            return
+        self._erased.add(contact.number)
+        self.note("erase", now, number=contact.number)
+
+
+def world(folder: Path, ledger: Ledger, seed: int, start: str, days: float, size: int, **more: Any) -> World:
+    """A generated world that begins at ``start`` (UTC, ``2026-03-06``)."""
+    rng = random.Random(f"{start} {seed}")
+    begin = facts.utc(datetime.fromisoformat(start))
+    return World(folder, ledger, campaigns(rng, begin, int(days), size), begin, days, rng, **more)
