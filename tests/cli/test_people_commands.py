@@ -262,3 +262,17 @@ def test_a_decision_about_unknown_messages_is_in_the_trail(project: Project) -> 
     ]
     assert entry["detail"]["accepted"] == 3
     assert entry["detail"]["how"] == "sent"
+
+
+def test_without_its_key_a_ledger_with_erased_people_plans_and_sends_nothing(used: Project) -> None:
+    """Nobody who was erased would be recognised."""
+    erase(used)
+    key = used.folder / ".a2pcli/ledger.db-erasure-key"
+    key.rename(used.folder / "key")
+    used.write("other.yaml", CAMPAIGN.replace("spring-sale", "other"))
+    ran = used.run("send", "other.yaml", "--yes")
+    assert ran.status == 3
+    assert "ledger.db-erasure-key" in ran.err
+    assert "+4479" not in ran.err
+    (used.folder / "key").rename(key)
+    assert used.run("plan", "other.yaml").status == 0
