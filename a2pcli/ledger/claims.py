@@ -10,9 +10,7 @@ gets a ``due_at``, so nothing is ever left behind that mark.
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from a2pcli.ledger import caps, clocks, erased, refusals
 from a2pcli.ledger.hot import Hot
@@ -39,9 +37,6 @@ from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, Settled
 from a2pcli.ledger.tables import ROWS_PER_RUN, is_claimed, messages, runs
 from a2pcli.messages import Message, State
 from a2pcli.reasons import Reason
-
-RETRIES = 8
-"""How often an exchange is tried again when PostgreSQL ends it because two senders locked each other out."""
 
 _c = messages.c
 _other = messages.alias("other")
@@ -396,16 +391,3 @@ def _claimed(run: Run, rows: Sequence[Any], gate: clocks.Gate) -> Iterator[Claim
         message = Message(id, reference(row), address, body, channel, own or sender, country, parts, media)
         until = None if clock is None else gate.open_until(clock)
         yield Claimed(message, attempts + 1, cost, currency, until)
-
-
-def retrying(work: Callable[[], Exchange]) -> Exchange:
-    """Run a whole transaction again when PostgreSQL chose it to end a deadlock: it left nothing behind."""
-    for attempt in range(RETRIES + 1):
-        try:
-            return work()
-        except OperationalError as error:
-            state = getattr(error.orig, "sqlstate", None)
-            if state not in ("40P01", "40001") or attempt == RETRIES:
-                raise
-            time.sleep(random.uniform(0, 0.05))  # out of step with the other one
-    raise AssertionError("unreachable")

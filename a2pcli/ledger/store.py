@@ -25,6 +25,7 @@ from a2pcli.ledger.records import (
     Settled,
     now_ms,
 )
+from a2pcli.ledger.retrying import retrying
 from a2pcli.ledger.suppression_part import SuppressionPart
 from a2pcli.ledger.tables import events
 from a2pcli.messages import Outcome, State
@@ -74,7 +75,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             return result
 
         with self._sending_lock:
-            return claims.retrying(work)
+            return retrying(work)
 
     @speaks_plainly
     def release(self, run: Run, message_ids: Sequence[int]) -> None:

@@ -31,23 +31,9 @@ from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
 from a2pcli.sending.sender_pace import CLAIMED_AHEAD, SenderPaces
 from a2pcli.sending.stop import StopRequest
+from a2pcli.sending.times import HORIZON, IDLE, LINGER, LOOK_AGAIN, TICK
 
 log = logging.getLogger(__name__)
-
-HORIZON = 0.5
-"""Seconds of pace that are claimed ahead, and the longest wait for which a claim is kept."""
-
-LINGER = 0.02
-"""Seconds an outcome waits for company, where nothing waits for the claims that come with it."""
-
-TICK = 0.1
-"""Seconds after which the loop looks round even if nothing happened."""
-
-LOOK_AGAIN = 60.0
-"""Seconds after which a sender that waits looks whether somebody ended the run meanwhile."""
-
-IDLE = 5.0
-"""The same while everything waits for people's hours; Ctrl-C wakes it."""
 
 SHOW_EVERY = 0.2
 """Seconds between two calls of ``on_progress``."""

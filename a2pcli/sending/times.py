@@ -1,0 +1,16 @@
+"""The seconds that sending goes by."""
+
+HORIZON = 0.5
+"""Of pace, that are claimed ahead, and the longest wait for which a claim is kept."""
+
+LINGER = 0.02
+"""An outcome waits for company, where nothing waits for the claims that come with it."""
+
+TICK = 0.1
+"""The loop looks round even if nothing happened."""
+
+IDLE = 5.0
+"""The same while everything waits for people's hours; Ctrl-C wakes it."""
+
+LOOK_AGAIN = 60.0
+"""A sender that waits looks whether somebody ended the run meanwhile."""
