@@ -15,12 +15,13 @@ from sqlalchemy import and_, case, exists, func, insert, literal, literal_column
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import InvalidInput, Problem
-from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
+from a2pcli.ledger.bulk import as_list, insert_columns
+from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
 from a2pcli.ledger.records import ColumnOf, Imported
 from a2pcli.ledger.tables import consents
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from a2pcli.ledger.numbers import Numbers
 
 BASES = ("express", "soft-opt-in", "implied-purchase", "implied-enquiry")
 WITHDRAWN = "withdrawn"
@@ -91,14 +92,14 @@ class NewConsents:
 class Standing:
     """Who may be messaged by consent, and who took theirs back, for one programme and channel.
 
-    ``consented`` may name an address several times; ``until`` is the end of each, ``NEVER`` where it has none.
-    ``withdrawn_at`` is the moment of each address's last withdrawal.
+    Phone numbers are integers. ``consented`` may name one several times; ``until`` is the end of each, ``NEVER``
+    where it has none. ``withdrawn_at`` is the moment of each number's last withdrawal.
     """
 
-    consented: pa.StringArray
-    until: Sequence[int]
-    withdrawn: pa.StringArray
-    withdrawn_at: Sequence[int]
+    consented: Numbers
+    until: Numbers
+    withdrawn: Numbers
+    withdrawn_at: Numbers
 
 
 def clamped(given_at: int, now: int) -> int | None:
@@ -204,29 +205,25 @@ def withdrawn_since(table: Any, programme: Any, channel: Any) -> Any:
 
 def standing(connection: Connection, programme: str, channel: str, now: int) -> Standing:
     """Who may be messaged by the ledger's records, and who took their consent back."""
-    import pyarrow as pa
+    import numpy as np
 
     took_back = select(_c.address).where(_c.basis == WITHDRAWN).scalar_subquery()
-    allowed = and_(in_force(_c, now), covers(_c, programme, channel))
+    phone, number = is_phone(_c.address), numbers_as_integers(_c.address)
+    allowed = and_(in_force(_c, now), covers(_c, programme, channel), phone)
     end = func.coalesce(_c.expires_at, literal_column(str(NEVER)))
     # Two queries: whether a record was given after a withdrawal is asked only for the few who have one.
-    plain = select(_c.address, end).where(allowed, _c.address.not_in(took_back))
-    again = select(_c.address, end).where(
+    plain = select(number, end).where(allowed, _c.address.not_in(took_back))
+    again = select(number, end).where(
         allowed, _c.address.in_(took_back), ~withdrawn_since(_c, programme, channel)
     )
-    rows = [*read_rows(connection, plain), *read_rows(connection, again)]
+    rows = np.concatenate([integers(connection, query, 2) for query in (plain, again)])
     last = (
-        select(_c.address, func.max(_c.revoked_at))
-        .where(_c.basis == WITHDRAWN, covers(_c, programme, channel))
+        select(number, func.max(_c.revoked_at))
+        .where(_c.basis == WITHDRAWN, covers(_c, programme, channel), phone)
         .group_by(_c.address)
     )
-    gone = list(read_rows(connection, last))
-    return Standing(
-        pa.array([row[0] for row in rows], pa.string()),
-        [row[1] for row in rows],
-        pa.array([row[0] for row in gone], pa.string()),
-        [row[1] for row in gone],
-    )
+    gone = integers(connection, last, 2)
+    return Standing(rows[:, 0], rows[:, 1], gone[:, 0], gone[:, 1])
 
 
 def allowing(

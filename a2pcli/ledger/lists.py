@@ -11,30 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import Column, MetaData, Table, Text, and_, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import Problem, UsageError
-from a2pcli.ledger.bulk import as_list
-from a2pcli.ledger.hot import Hot
+from a2pcli.ledger.bulk import as_list, insert_columns
 from a2pcli.ledger.tables import about, suppressions
 
 _PREFIX = "optout-list "
 _DAY = 86_400_000
 
 _c = suppressions.c
-_refresh = Hot(
-    update(suppressions)
-    .where(
-        _c.address == bindparam("b_address"),
-        _c.scope == bindparam("b_scope"),
-        _c.scope_value == bindparam("b_scope_value"),
-        _c.lifted_at.is_(None),
-        _c.list_name == bindparam("b_list"),
-    )
-    .values(as_of=bindparam("b_as_of")),
-    *("b_as_of", "b_address", "b_scope", "b_scope_value", "b_list"),
-)
+_listed = Table("a2p_listed", MetaData(), Column("address", Text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +82,20 @@ def refresh(
     as_of: int,
 ) -> None:
     """The list still names these addresses at ``as_of``: said of the entries that came from it."""
-    rows = [(as_of, address, scope, scope_value, name) for address in as_list(addresses)]
-    _refresh.run(connection, rows)
+    connection.exec_driver_sql(
+        "CREATE TEMPORARY TABLE a2p_listed AS SELECT address FROM suppressions WHERE 1 = 0"
+    )
+    insert_columns(connection, _listed, {"address": as_list(addresses)})
+    mine = select(_c.number).where(
+        _c.address == _listed.c.address,
+        _c.scope == scope,
+        _c.scope_value == scope_value,
+        _c.lifted_at.is_(None),
+    )
+    connection.execute(
+        update(suppressions).where(_c.number.in_(mine), _c.list_name == name).values(as_of=as_of)
+    )
+    connection.exec_driver_sql("DROP TABLE a2p_listed")
 
 
 def missing(connection: Connection, name: str, as_of: int) -> int:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, literal, not_, or_, select, update
+from sqlalchemy import and_, case, func, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
+from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
 from a2pcli.ledger.records import About, Imported, Suppression, sender_scope
 from a2pcli.ledger.tables import suppressions
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from a2pcli.ledger.numbers import Numbers
 
 EVERYTHING = "everything"
 PROGRAMME = "programme"
@@ -126,7 +126,7 @@ def _give_way(
         _end(connection, and_(_c.address.in_(addresses), active, shorter), now)
     else:
         wanted = set(addresses)
-        query = select(_c.number, _c.address).where(active, shorter)
+        query = select(_c.number, _c.address).where(_c.until_at.is_not(None), active, shorter)
         numbers = [number for number, address in read_rows(connection, query) if address in wanted]
         for start in range(0, len(numbers), FEW):
             _end(connection, _c.number.in_(numbers[start : start + FEW]), now)
@@ -190,25 +190,20 @@ def count(connection: Connection, now: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def addresses_in(connection: Connection, scope: str, scope_value: str, now: int) -> pa.StringArray:
-    """The addresses suppressed in this very scope, as a PyArrow array, in no order; not the erased (see ``erased``)."""
-    import pyarrow as pa
-
-    # Read in the table's own order: by the index every address costs a look at another page of the file.
-    query = select(_c.address).where(
-        _holding(now), _c.scope == scope, _c.scope_value == scope_value, _plain_address()
-    )
-    return pa.array(chain.from_iterable(read_rows(connection, query)), pa.string())
-
-
-def sender_addresses(connection: Connection, now: int) -> dict[str, list[str]]:
-    """The addresses suppressed for one sender alone, by sender."""
-    found: dict[str, list[str]] = {}
-    query = select(_c.scope_value, _c.address).where(_holding(now), _c.scope == SENDER, _plain_address())
-    for sender, address in read_rows(connection, query):
-        found.setdefault(sender, []).append(address)
-    return found
+def numbers_by_scope(connection: Connection, now: int) -> dict[tuple[str, str], Numbers]:
+    """Who is suppressed now, by scope and its value: phone numbers as integers, in no order, without the erased."""
+    # Integers, in the table's own order: half the time of addresses, and no look at another page for each.
+    number = numbers_as_integers(_c.address)
+    phone = and_(_holding(now), is_phone(_c.address))
+    found = {(EVERYTHING, ""): integers(connection, select(number).where(phone, _c.scope == EVERYTHING))}
+    narrower: dict[tuple[str, str], list[int]] = {}
+    query = select(_c.scope, _c.scope_value, number).where(phone, _c.scope != EVERYTHING)
+    for scope, value, one in read_rows(connection, query):
+        narrower.setdefault((scope, value), []).append(one)
+    return found | {scope: _array(numbers) for scope, numbers in narrower.items()}
 
 
-def _plain_address() -> Any:
-    return not_(erased.is_hash_in(_c.address))
+def _array(numbers: list[int]) -> Numbers:
+    import numpy as np
+
+    return np.array(numbers, dtype=np.int64)

@@ -11,7 +11,7 @@ from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import Imported, Suppression, now_ms
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from a2pcli.ledger.numbers import Numbers
 
 
 class SuppressionPart(LedgerCore):
@@ -119,19 +119,10 @@ class SuppressionPart(LedgerCore):
             return optouts.count(connection, now_ms() if now is None else now)
 
     @speaks_plainly
-    def suppressed_addresses(
-        self, scope: str = optouts.EVERYTHING, scope_value: str = "", now: int | None = None
-    ) -> pa.StringArray:
-        """The addresses suppressed in this very scope, in no order, as a PyArrow string array; not the erased."""
+    def suppressed_numbers(self, now: int | None = None) -> dict[tuple[str, str], Numbers]:
+        """Who is suppressed now, by scope and its value: numbers as integers, in no order; not the erased."""
         with self._reading() as connection:
-            moment = now_ms() if now is None else now
-            return optouts.addresses_in(connection, scope, scope_value, moment)
-
-    @speaks_plainly
-    def suppressed_by_sender(self, now: int | None = None) -> dict[str, list[str]]:
-        """The addresses suppressed for messages of one sender alone, by sender."""
-        with self._reading() as connection:
-            return optouts.sender_addresses(connection, now_ms() if now is None else now)
+            return optouts.numbers_by_scope(connection, now_ms() if now is None else now)
 
     @speaks_plainly
     def optout_lists(self) -> list[lists.ImportedList]:

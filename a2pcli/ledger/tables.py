@@ -199,6 +199,13 @@ Index(
     sqlite_where=_active,
     postgresql_where=_active,
 )
+# The few that end by themselves: a longer entry looks for them, among a million without an end.
+Index(
+    "suppressions_ending",
+    suppressions.c.until_at,
+    sqlite_where=suppressions.c.until_at.is_not(None),
+    postgresql_where=suppressions.c.until_at.is_not(None),
+)
 
 # Who agreed to what: one row a fact, never changed but by its end. A revocation ends the rows before it.
 consents = Table(

@@ -60,9 +60,8 @@ def consent_sets(
     )
 
 
-def _timed(addresses: pa.StringArray, at: object) -> Timed:
+def _timed(keys: Moments, moment: Moments) -> Timed:
     """Each person once, with the latest moment."""
-    keys, moment = number_keys(addresses), np.asarray(at, dtype=np.int64)
     order = np.lexsort((moment, keys))
     keys, moment = keys[order], moment[order]
     last = np.ones(len(keys), dtype=np.bool_)
@@ -105,12 +104,15 @@ def consented(frame: pd.DataFrame, job: Compiled) -> None:
     file = rows.file & (rows.given > withdrawn_at)
     drop(frame, rows.says_no, Reason.NO_CONSENT, "the contacts file says no", RULE)
     drop(frame, (withdrawn_at >= 0) & ~known & ~file, Reason.NO_CONSENT, "consent was withdrawn", RULE)
+    lasts = np.maximum(until, np.where(file, rows.file_until, -1))
     if not asked.required:
+        # Who took consent back and gave it anew is in only as long as that lasts.
+        _keep(frame, np.where(withdrawn_at >= 0, lasts, NEVER), np.zeros(len(frame), dtype=np.bool_))
         return
     allowed = known | file
     for where, why in _whys(rows):
         drop(frame, where & ~allowed, Reason.NO_CONSENT, why, RULE)
-    _keep(frame, np.maximum(until, np.where(file, rows.file_until, -1)), file & ~known)
+    _keep(frame, lasts, file & ~known)
 
 
 def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
@@ -180,7 +182,7 @@ def _meaning(text: str) -> int:
 def _cells(frame: pd.DataFrame, name: str) -> pa.StringArray:
     """The cells of a column without the space around them; "" where there are none."""
     if name not in frame.columns:
-        return pa.array(np.full(len(frame), "", dtype=object), pa.string())
+        return pa.repeat("", len(frame))
     return pc.fill_null(pc.utf8_trim_whitespace(arrow(frame, name)), "")
 
 

@@ -14,12 +14,22 @@ _DAY_AND_TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
 _PLAIN = _DAY_AND_TIME + "$"
 _ZONED = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
 
+FEW = 4
+"""A column in which every value stands so often, or more, is read value by value."""
+
 
 def moments(cells: pa.StringArray, locale: str) -> pa.Int64Array:
     """UTC milliseconds of each cell; null where it is empty or no date that can be read.
 
     A day alone means its beginning, and a moment without an offset is in UTC.
     """
+    encoded = cells.dictionary_encode()
+    if len(encoded.dictionary) * FEW < len(cells):  # a column of days: each is read once
+        return _read(encoded.dictionary, locale).take(encoded.indices)
+    return _read(cells, locale)
+
+
+def _read(cells: pa.StringArray, locale: str) -> pa.Int64Array:
     cells = pc.utf8_trim_whitespace(cells)
     plain = pc.match_substring_regex(cells, _PLAIN)
     found = _cast(cells, plain, pa.timestamp("us"))

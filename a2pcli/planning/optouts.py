@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger import erased
-from a2pcli.ledger.optouts import CHANNEL, PROGRAMME, binds
+from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds
 from a2pcli.ledger.records import sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Keys, among, arrow, drop, put
-from a2pcli.planning.job import Compiled
+from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.people import NOBODY, number_keys
 from a2pcli.reasons import Reason
 
@@ -69,24 +69,15 @@ def suppressed_sets(
 ) -> tuple[Keys, tuple[tuple[str, Keys], ...], dict[str, Keys]]:
     """Who is suppressed: from everything; from this programme or channel, in words; and by sender."""
     if not binds(purpose):
-        return _keys([]), (), {}
-    scopes = [(PROGRAMME, programme)] if programme else []
-    scopes.append((CHANNEL, channel))
-    narrower = [
-        (f"from the {scope} {value}", _keys(ledger.suppressed_addresses(scope, value, now)))
-        for scope, value in scopes
-    ]
-    senders = ledger.suppressed_by_sender(now)
-    return (
-        _keys(ledger.suppressed_addresses(now=now)),
-        tuple((words, keys) for words, keys in narrower if len(keys)),
-        {sender: _keys(addresses) for sender, addresses in senders.items()},
+        return no_keys(), (), {}
+    found = {scope: np.unique(numbers) for scope, numbers in ledger.suppressed_numbers(now).items()}
+    narrower = tuple(
+        (f"from the {scope} {value}", found[scope, value])
+        for scope, value in ((PROGRAMME, programme), (CHANNEL, channel))
+        if (scope, value) in found
     )
-
-
-def _keys(addresses: pa.Array | list[str]) -> Keys:
-    keys: Keys = np.unique(number_keys(pa.array(addresses, pa.string())))
-    return keys
+    senders = {value: numbers for (scope, value), numbers in found.items() if scope == SENDER}
+    return found[EVERYTHING, ""], narrower, senders
 
 
 def stale_lists(ledger: Ledger, days: int, now: int) -> tuple[Problem, ...]:

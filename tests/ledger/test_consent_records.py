@@ -31,7 +31,7 @@ def allowed(
     """Whether a record allows a message, asked in both ways there are."""
     one = ledger.consent_allowing(number(person), programme, channel, now)
     standing = ledger.consent_standing(programme, channel, now)
-    assert (number(person) in standing.consented.to_pylist()) is (one is not None)
+    assert (int(number(person)) in standing.consented.tolist()) is (one is not None)
     return one is not None
 
 
@@ -72,7 +72,7 @@ def test_many_facts_go_in_as_columns(ledger: Ledger) -> None:
     assert ledger.record_consents(NewConsents(people, NOW, "list", expires_at=ends), NOW) == Imported(1500, 0)
     assert ledger.record_consents(NewConsents(people, NOW, "list", expires_at=ends), NOW) == Imported(0, 1500)
     standing = ledger.consent_standing("news", "sms", NOW)
-    assert sorted(standing.until) == [NOW + DAY] * 750 + [NEVER] * 750
+    assert sorted(standing.until.tolist()) == [NOW + DAY] * 750 + [NEVER] * 750
     assert len(ledger.consent_standing("news", "sms", NOW + DAY).consented) == 750
     assert {one.address for one in ledger.consents(chunk=400)} == {*people.to_pylist()}
 
@@ -151,9 +151,9 @@ def test_a_withdrawal_from_one_programme_leaves_the_others(ledger: Ledger) -> No
 def test_a_withdrawal_is_told_even_of_one_who_has_no_record(ledger: Ledger) -> None:
     """A contacts file may still say yes of them."""
     revoke(ledger, programme="news")
-    assert ledger.consent_standing("news", "sms", NOW).withdrawn.to_pylist() == [number(1)]
+    assert ledger.consent_standing("news", "sms", NOW).withdrawn.tolist() == [int(number(1))]
     assert list(ledger.consent_standing("news", "sms", NOW).withdrawn_at) == [NOW]
-    assert ledger.consent_standing("alerts", "sms", NOW).withdrawn.to_pylist() == []
+    assert ledger.consent_standing("alerts", "sms", NOW).withdrawn.tolist() == []
 
 
 def test_the_counts_add_up_to_the_records(ledger: Ledger) -> None:

@@ -33,6 +33,10 @@ def upgrade() -> None:
     for table, columns in _NEW_COLUMNS.items():
         for name, kind in columns:
             op.add_column(table, sa.Column(name, kind()))
+    ending = sa.text("until_at IS NOT NULL")
+    op.create_index(
+        "suppressions_ending", "suppressions", ["until_at"], sqlite_where=ending, postgresql_where=ending
+    )
     _consents()
     _clocks()
     _contacted()
