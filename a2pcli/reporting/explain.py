@@ -8,7 +8,7 @@ from typing import Any
 
 from a2pcli.contacts.phones import PhonePolicy, PhoneResult, normalise
 from a2pcli.ledger.caps import of_run as caps_of_run
-from a2pcli.ledger.clocks import RunClock
+from a2pcli.ledger.clocks import FAR, RunClock
 from a2pcli.ledger.lock import live_sender
 from a2pcli.ledger.records import HistoryEntry, Run, Suppression, now_ms
 from a2pcli.ledger.store import Ledger
@@ -199,7 +199,7 @@ def _message(told: Told) -> dict[str, Any]:
         "sender": row["sender"] or run.sender,
         "cost": None if row["cost"] is None else money(row["cost"]),
         "reference": run.reference(row["id"] % ROWS_PER_RUN) if row["claimed_at"] else None,
-        "due_at": None if row["reason"] == Reason.UNKNOWN_ZONE else iso(row["due_at"]),
+        "due_at": None if (row["due_at"] or 0) >= FAR else iso(row["due_at"]),
         "held": row["state"] == State.PLANNED and row["reason"] is not None,
         "claimed_at": iso(row["claimed_at"]),
         "settled_at": iso(row["settled_at"]),

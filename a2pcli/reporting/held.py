@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.records import Waiting
 from a2pcli.reasons import Reason
 from a2pcli.reporting.values import iso, local
@@ -19,7 +20,7 @@ NO_ZONE = "set schedule.unknown_zone and send again, or plan again with a timezo
 
 def their_time(until: int, zones: Sequence[str]) -> str | None:
     """``08:00``, or ``08:00 to 09:00`` where the clocks of the zones differ; None where no zone is known."""
-    if not zones or len(zones) > MOST_ZONES:
+    if not zones or len(zones) > MOST_ZONES or until >= FAR:
         return None
     at = datetime.fromtimestamp(until / 1000, UTC)
     times = sorted({at.astimezone(ZoneInfo(zone)).strftime("%H:%M") for zone in zones})
@@ -34,7 +35,7 @@ def held_document(waiting: Sequence[Waiting]) -> dict[str, Any]:
             {
                 "reason": one.reason,
                 "messages": one.messages,
-                "until": None if one.reason == Reason.UNKNOWN_ZONE else iso(one.until),
+                "until": None if one.until >= FAR else iso(one.until),
                 "their_time": their_time(one.until, one.zones),
                 "zones": list(one.zones),
                 "rules": list(one.rules),
@@ -46,13 +47,16 @@ def held_document(waiting: Sequence[Waiting]) -> dict[str, Any]:
 
 def held_lines(waiting: Sequence[Waiting], most: int = 4) -> list[str]:
     """``412 wait until 2026-11-22 14:00 (08:00 their time)``, the first openings one by one, others summed up."""
-    hours = [one for one in waiting if one.reason != Reason.UNKNOWN_ZONE]
+    hours = [one for one in waiting if one.until < FAR]
+    never = [one for one in waiting if one.until >= FAR and one.reason != Reason.UNKNOWN_ZONE]
     lines = [
         f"{one.messages:,} {_wait(one.messages)} until {local(one.until)}{_theirs(one.until, one.zones)}"
         for one in hours[:most]
     ]
     if later := sum(one.messages for one in hours[most:]):
         lines.append(f"{later:,} {_wait(later)} longer, the last until {local(hours[-1].until)}")
+    for one in never:
+        lines.append(f"{one.messages:,} {_wait(one.messages)} for ever: {_closed(one.rules)}")
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
     if lost:
         lines.append(f"{lost:,} {_wait(lost)}, their time zone is not known: {NO_ZONE}")
@@ -75,6 +79,11 @@ def clock_lines(clock: Mapping[str, Any]) -> list[str]:
     if late := clock["expires_first"]:
         lines.append(f"{late:,} would expire before they may go")
     return lines
+
+
+def _closed(rules: Sequence[str]) -> str:
+    named = f" ({', '.join(rules)})" if rules else ""
+    return f"the hours of the campaign and the law never come together there{named}"
 
 
 def _wait(count: int) -> str:

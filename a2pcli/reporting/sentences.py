@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds, concerns
 from a2pcli.ledger.records import HistoryEntry, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
@@ -67,6 +68,8 @@ def _held(row: Mapping[str, Any]) -> str:
     if row["reason"] == Reason.UNKNOWN_ZONE:
         return f"held: the person's time zone is not known; {NO_ZONE}"
     rule = f" ({row['rule']})" if row["rule"] else ""
+    if row["due_at"] >= FAR:
+        return f"held: the hours of the campaign and the law never come together there{rule}"
     return f"held until {local(row['due_at'])}: outside the hours in which the person may be messaged{rule}"
 
 
@@ -224,6 +227,8 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
         return f"cannot be sent: the plan is over budget ({run.summary['over_budget']})"
     if row["reason"] == Reason.UNKNOWN_ZONE:
         return "will not be sent while it is not known which time it is for the person"
+    if row["reason"] and row["due_at"] >= FAR:
+        return "will not be sent: change schedule.window and plan again"
     after = max(run.not_before or 0, row["due_at"] or 0)
     hour = f", not before {local(after)}" if after > around.now else ""
     return f"will be sent {_on_what(run, around)}{hour}"

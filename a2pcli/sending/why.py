@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from a2pcli.errors import Problem
+from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.records import MONEY_UNITS, Waiting
 from a2pcli.messages import Cause, Outcome
 from a2pcli.reasons import Reason
@@ -42,15 +43,21 @@ def waits_until(moment: int) -> Problem:
 
 def waits(waiting: Sequence[Waiting], next_due: int) -> Problem:
     """What is left waits for its hours, or for somebody to say where it is."""
-    hours = sum(one.messages for one in waiting if one.reason != Reason.UNKNOWN_ZONE)
+    hours = sum(one.messages for one in waiting if one.until < FAR)
+    never = sum(one.messages for one in waiting if one.until >= FAR and one.reason != Reason.UNKNOWN_ZONE)
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
     pieces, hints = [], []
     if hours:
-        first = min(one.until for one in waiting if one.reason != Reason.UNKNOWN_ZONE)
+        first = min(one.until for one in waiting)
         pieces.append(
             f"{_many(hours, 'waits', 'wait')} for the person's hours, the first until {_utc(first)}"
         )
         hints.append("run the same command again then, or send with --wait")
+    if never:
+        pieces.append(
+            f"{_many(never, 'is', 'are')} held because the campaign's hours and the law's never meet"
+        )
+        hints.append("for those whose hours never meet, change schedule.window and plan again")
     if lost:
         pieces.append(f"{_many(lost, 'is', 'are')} held because the time zone is not known")
         hints.append(

@@ -76,3 +76,20 @@ def test_who_had_enough_is_left_out_and_told(project: Project) -> None:
         reverse=True,
     )
     assert (message["reason"], message["rule"]) == ("capped", "cap-campaign")
+
+
+def test_hours_that_never_meet_are_said_and_waited_for_by_nobody(project: Project) -> None:
+    """A Florida number in a window after eight in the evening: the law's hours are over by then."""
+    project.starter(
+        campaign=CAMPAIGN.replace("message:", "sender: '+14155550100'\nmessage:") + LATER,
+        people="phone,first_name\n+13055552671,Ann\n",
+    )
+    project.write("a2pcli.yaml", "senders: {'+14155550100': {registrations: {10dlc: X}}}\n")
+    said = " ".join(project.run("plan", "sale.yaml").out.split())
+    assert "the hours of the campaign and the law never come together there" in said
+    ran = project.run("send", "sale.yaml", "--yes", "--wait", "--json")
+    assert (ran.status, ran.json["ended"]) == (0, "waiting")
+    assert "never meet" in ran.json["reason"]
+    assert ran.json["waiting"]["openings"][0]["until"] is None
+    explained = project.run("explain", "+13055552671", "--json").json["messages"][0]
+    assert (explained["held"], explained["due_at"]) == (True, None)
