@@ -86,11 +86,13 @@ def refresh(
         "CREATE TEMPORARY TABLE a2p_listed AS SELECT address FROM suppressions WHERE 1 = 0"
     )
     insert_columns(connection, _listed, {"address": as_list(addresses)})
-    mine = select(_c.number).where(
-        _c.address == _listed.c.address,
-        _c.scope == scope,
-        _c.scope_value == scope_value,
-        _c.lifted_at.is_(None),
+    # By an alias: the table of the update itself would be looked through once for every address.
+    same = suppressions.alias("same").c
+    mine = select(same.number).where(
+        same.address == _listed.c.address,
+        same.scope == scope,
+        same.scope_value == scope_value,
+        same.lifted_at.is_(None),
     )
     connection.execute(
         update(suppressions).where(_c.number.in_(mine), _c.list_name == name).values(as_of=as_of)
