@@ -146,10 +146,10 @@ def _typed(source: str) -> Iterator[tuple[int, str]]:
 
 RULES: tuple[CopyRule, ...] = (
     CopyRule("ucs-2", Severity.WARNING, expensive_characters),
-    CopyRule("no-opt-out", Severity.ERROR, no_way_out, recipients=True),
-    CopyRule("country-wording", Severity.ERROR, country_wording, recipients=True),
-    CopyRule("no-reply", Severity.ERROR, reply_to_a_name, recipients=True),
-    CopyRule("keyword-clash", Severity.ERROR, keyword_for_something_else),
+    CopyRule("no-opt-out", Severity.WARNING, no_way_out, recipients=True),
+    CopyRule("country-wording", Severity.WARNING, country_wording, recipients=True),
+    CopyRule("no-reply", Severity.WARNING, reply_to_a_name, recipients=True),
+    CopyRule("keyword-clash", Severity.WARNING, keyword_for_something_else),
     CopyRule("shaft", Severity.WARNING, filtered_words, recipients=True),
     CopyRule("shortener", Severity.WARNING, public_shortener),
     CopyRule("plain-http", Severity.WARNING, plain_http),

@@ -28,6 +28,8 @@ phone,name
 +8613812345678,Liu
 """
 SETTINGS = "region: GB\n"
+STRICT = "rules: {no-opt-out: error, no-reply: error, country-wording: error, keyword-clash: error}\n"
+"""As the starter's settings have it."""
 
 
 @pytest.fixture
@@ -77,13 +79,21 @@ BAD = CAMPAIGN.replace("acme.example/stop", "acme.example/stop or reply CANCEL t
 
 
 def test_an_error_of_a_copy_rule_stops_check_and_plan_and_send(project: Project) -> None:
-    made(project, campaign=BAD)
+    made(project, campaign=BAD, settings=STRICT)
     for command in (("check", "sale.yaml"), ("plan", "sale.yaml"), ("send", "sale.yaml", "--yes")):
         ran = project.run(*command)
         assert ran.status == 3, command
         assert "who replies CANCEL is opted out of everything" in ran.err
         assert "give a reason under 'waive: keyword-clash:'" in ran.err
     assert project.outbox() == []
+
+
+def test_where_nobody_made_them_errors_copy_rules_warn_and_the_plan_shows_it(project: Project) -> None:
+    made(project, campaign=BAD)
+    assert project.run("check", "sale.yaml").status == 0
+    ran = project.run("plan", "sale.yaml")
+    assert ran.status == 0
+    assert "who replies CANCEL is opted out of everything" in ran.err
 
 
 def test_what_a_campaign_waives_passes_with_its_reason_on_record(project: Project) -> None:
@@ -154,16 +164,16 @@ def test_warnings_are_shown_by_plan_too(project: Project) -> None:
 
 def test_what_a_country_wants_binds_only_where_somebody_there_gets_a_message(project: Project) -> None:
     french = PEOPLE + "+33612345678,Hal\n"
-    assert made(project).run("check", "sale.yaml").status == 0
+    assert made(project, settings=STRICT).run("check", "sale.yaml").status == 0
     for command in ("check", "plan"):
-        ran = made(project, people=french).run(command, "sale.yaml")
+        ran = made(project, settings=STRICT, people=french).run(command, "sale.yaml")
         assert ran.status == 3
         assert "a message to FR must say 'STOP 36xxx'" in ran.err
-    assert made(project, "where: name != 'Hal'\n", people=french).run("plan", "sale.yaml").status == 0
+    assert made(project, "where: name != 'Hal'\n", settings=STRICT, people=french).run("plan", "sale.yaml").status == 0
 
 
 def test_a_plan_that_copy_rules_stop_leaves_nothing_to_send(project: Project) -> None:
-    made(project, people=PEOPLE + "+33612345678,Hal\n").run("plan", "sale.yaml")
+    made(project, settings=STRICT, people=PEOPLE + "+33612345678,Hal\n").run("plan", "sale.yaml")
     runs = project.run("runs", "--json").json["runs"]
     assert all(run["state"] == "discarded" for run in runs)
 
@@ -171,7 +181,7 @@ def test_a_plan_that_copy_rules_stop_leaves_nothing_to_send(project: Project) ->
 def test_the_way_out_in_a_partial_counts(project: Project) -> None:
     project.write("footer.txt", "Opt out: acme.example/stop")
     campaign = CAMPAIGN.replace("Opt out: acme.example/stop", "{% include 'footer.txt' %}")
-    assert made(project, campaign=campaign).run("check", "sale.yaml", "--strict").status == 0
+    assert made(project, campaign=campaign, settings=STRICT).run("check", "sale.yaml", "--strict").status == 0
     project.write("footer.txt", "See you soon")
     ran = project.run("check", "sale.yaml")
     assert (ran.status, "does not say how to opt out" in ran.err) == (3, True)
@@ -180,7 +190,7 @@ def test_the_way_out_in_a_partial_counts(project: Project) -> None:
 def test_the_way_out_in_a_column_counts(project: Project) -> None:
     people = "phone,way\n+447400123456,Opt out: acme.example/stop\n+447400123457,STOP: acme.example/stop\n"
     campaign = CAMPAIGN.replace("Hi {{ name }}", "Hi").replace("Opt out: acme.example/stop", "{{ way }}")
-    made(project, campaign=campaign, people=people)
+    made(project, campaign=campaign, settings=STRICT, people=people)
     assert project.run("check", "sale.yaml").status == 0
     assert project.run("plan", "sale.yaml").status == 0
     project.write("people.csv", "phone,way\n+447400123456,Bye\n")
