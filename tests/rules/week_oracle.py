@@ -535,6 +535,10 @@ class Oracle:
         if not sender_allowed(campaign, country_of(contact.number)):
             yield "no-sender", whom
 
+    def _forgotten(self, number: str, place: int, before: int) -> bool:
+        """Whether the person was erased since, and before another place: the ledger knows no more what they got."""
+        return any(place < each < before and self.log[each].kind == "erase" for each in self.places[number])
+
     def _is(self, place: int, event: Event) -> bool:
         return bool(self.log[place].run == event.run and self.log[place].row == event.row)
 
@@ -546,7 +550,7 @@ class Oracle:
                 continue
             if campaign.once_per and campaign.contacts[leave.row - 1].appointment != contact.appointment:
                 continue
-            if leave.verdict != "not_sent":
+            if leave.verdict != "not_sent" and not self._forgotten(contact.number, place, before):
                 return True
         return False
 
@@ -559,7 +563,7 @@ class Oracle:
             if campaign.once_per and campaign.contacts[claim.row - 1].appointment != contact.appointment:
                 continue
             end, state = self.ended.get((claim.run, claim.row, place), (len(self.log), "submitting"))
-            if end >= before or state != "planned":
+            if (end >= before or state != "planned") and not self._forgotten(contact.number, place, before):
                 return True
         return False
 

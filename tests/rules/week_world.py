@@ -363,6 +363,32 @@ class Gateway:
         return Health(True, "fine")
 
 
+class Noting:
+    """Takes everything, and notes when."""
+
+    name = "outbox"
+    capabilities = Capabilities(frozenset({"sms"}), batch=1, concurrency=50)
+
+    def __init__(self, left: dict[str, int], now: Callable[[], int]) -> None:
+        self._left, self._now = left, now
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        self._left |= {message.to: self._now() for message in batch}
+        return [ACCEPTED] * len(batch)
+
+    async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
+        return {}
+
+    async def check(self) -> Health:
+        return Health(True, "fine")
+
+
 @dataclass
 class World:
     """A project folder, a ledger and an operator whose cron calls ``send`` for each campaign every few hours."""
@@ -403,6 +429,24 @@ class World:
             self._loop = runner.get_loop()
             runner.run(self._live())
         return self.log
+
+    def send_once(self, campaign: Campaign, moment: int) -> dict[str, int]:
+        """Plan and send at a moment, in an occurrence of its own; gives when each number's message left."""
+        loaded, settings = load_campaign(self.folder / f"{campaign.name}.yaml"), load_settings(self.folder)
+        today = datetime.fromtimestamp(moment / 1000, UTC).date()
+        choices = Choices(today=today, occurrence=str(moment), now=moment)
+        plan = make_plan(prepare(loaded, settings, self.ledger, choices), self.ledger, rate=None)
+        left: dict[str, int] = {}
+        with asyncio.Runner(loop_factory=WorldLoop) as runner:
+            loop = runner.get_loop()
+
+            def now() -> int:
+                return moment + int(loop.time() * 1000)
+
+            gateway = Noting(left, now)
+            more = {"stop": StopRequest(), "on_progress": lambda _progress: None, "clock": now}
+            runner.run(send_run(self.ledger, plan.run, gateway, SendOptions(), **more))
+        return left
 
     async def _live(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -496,10 +540,13 @@ class World:
         self.note("end", **where, ended=ended, rows=rows, totals=totals)
 
     def _asked(self, run: str, at: int) -> int:
-        """Where in the log the ledger was asked for this run's messages at this moment."""
+        """Where in the log the ledger was asked for this run's messages at this moment, with what it answered."""
         for place in range(len(self.log) - 1, -1, -1):
             event = self.log[place]
             if event.kind == "asked" and event.run == run and event.at == at:
+                place += 1
+                while place < len(self.log) and self.log[place].kind in ("settled", "claim"):
+                    place += 1
                 return place
         return len(self.log)
 

@@ -1,0 +1,78 @@
+"""What simulated weeks once found wrong, each in its smallest form."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from week_oracle import DAY, HOUR, Contact, utc
+
+from a2pcli.config.load import load_campaign, load_settings
+from a2pcli.ledger.caps import SUBJECT, Cap
+from a2pcli.ledger.consents import NewConsents
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.store import Ledger
+from a2pcli.planning.plan import make_plan
+from a2pcli.planning.prepare import Choices, prepare
+
+NOW = utc(datetime(2026, 3, 4, 12))
+ADA, BOB = "+447400100001", "+447400100002"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(str(tmp_path / "ledger.db")) as opened:
+        yield opened
+
+
+def plan(folder: Path, ledger: Ledger, campaign: str, *contacts: Contact) -> Run:
+    """A planned marketing campaign with these keys and contacts."""
+    names = [one.name for one in fields(Contact)]
+    with (folder / "people.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["phone", *names[1:]])
+        rows.writerows([getattr(contact, name) for name in names] for contact in contacts)
+    head = "name: week\nobjective: a finding\npurpose: marketing\ncontacts: people.csv\nsender: ACME\n"
+    (folder / "week.yaml").write_text(f'{head}message: "ACME: hello. Opt out: acme.example/x"\n{campaign}\n')
+    (folder / "a2pcli.yaml").write_text("region: GB\n")
+    loaded, settings = load_campaign(folder / "week.yaml"), load_settings(folder)
+    today = datetime.fromtimestamp(NOW / 1000, UTC).date()
+    return make_plan(prepare(loaded, settings, ledger, Choices(today=today, now=NOW)), ledger, rate=None).run
+
+
+def states(ledger: Ledger, run: Run) -> list[tuple[str, str | None]]:
+    return [(str(row["state"]), row["reason"]) for chunk in ledger.rows(run) for row in chunk]
+
+
+def test_a_cap_by_subject_looks_at_messages_of_the_subject(tmp_path: Path, ledger: Ledger) -> None:
+    run = plan(
+        tmp_path, ledger, "subject: sale\nlimits: {frequency: 1 per 24 hours per subject}", Contact(ADA), Contact(BOB)
+    )
+    ledger.start_sending(run, NOW)
+    assert [one.message.to for one in ledger.exchange(run, [], 1, NOW).claimed] == [ADA]
+    cap = Cap("cap-campaign", 1, 86_400, SUBJECT)
+    about = {"campaign": "other", "programme": ""}
+    assert ledger.had_enough(cap, subject="sale", now=NOW + HOUR, **about) == ([ADA], [NOW + DAY])
+    assert ledger.had_enough(cap, subject="other", now=NOW + HOUR, **about) == ([], [])
+
+
+def test_rows_that_say_nothing_of_consent_stand_beside_rows_that_do(tmp_path: Path, ledger: Ledger) -> None:
+    proof = Contact(ADA, consent_at="2026-01-05", consent_source="shop")
+    run = plan(tmp_path, ledger, "consent: required", Contact(BOB), proof)
+    assert states(ledger, run) == [("skipped", "no-consent"), ("planned", None)]
+
+
+def test_consent_taken_back_and_given_anew_counts_as_long_as_it_lasts(tmp_path: Path, ledger: Ledger) -> None:
+    """Where consent is assumed, too: a plan and a claim after its end agree."""
+    ledger.revoke_consent(ADA, source="reply", by="reply", now=NOW - DAY)
+    again = NewConsents([ADA], NOW - HOUR, "form", expires_at=NOW + HOUR)
+    ledger.record_consents(again, NOW - HOUR)
+    run = plan(tmp_path, ledger, "consent: assumed", Contact(ADA), Contact(BOB))
+    assert [state for state, _ in states(ledger, run)] == ["planned", "planned"]
+    ledger.start_sending(run, NOW + HOUR)
+    assert [one.message.to for one in ledger.exchange(run, [], 9, NOW + HOUR).claimed] == [BOB]
+    assert states(ledger, run)[0] == ("skipped", "no-consent")
