@@ -32,7 +32,9 @@ from a2pcli.reasons import Reason
 _FEW = 500
 """So many ids in one statement."""
 
-_BLANK: dict[str, Any] = dict.fromkeys(("address", "person", "body", "cell", "detail", "gateway_id"))
+_BLANK: dict[str, Any] = dict.fromkeys(
+    ("address", "person", "body", "cell", "detail", "gateway_id", "consent", "consent_until", "clock")
+)
 """What a message row loses with its person."""
 
 _UNSENT = (str(RunState.PLANNED), str(RunState.SENDING), str(RunState.PAUSED))

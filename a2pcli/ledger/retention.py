@@ -179,7 +179,19 @@ def _people(connection: Connection, run: Run, now: int) -> None:
 
 
 _KEY_ONLY: Mapping[str, Any] = dict.fromkeys(
-    ("address", "cell", "body", "detail", "gateway_id", "code", "consent_until", "clock", "sender", "rule")
+    (
+        "address",
+        "cell",
+        "body",
+        "detail",
+        "gateway_id",
+        "code",
+        "consent",
+        "consent_until",
+        "clock",
+        "sender",
+        "rule",
+    )
 )
 
 

@@ -40,7 +40,13 @@ def full(ledger: Ledger, make: Make) -> None:
         row=[11, 12], line=[12, 13], reason="ambiguous-number", cell=[f"{ANN.address[1:]}; 1", "077009-00007"]
     )
     sent = make.plan(
-        10, excluded=excluded, campaign="first", columns={"body": [f"Dear Annabelle {n}" for n in range(10)]}
+        10,
+        excluded=excluded,
+        campaign="first",
+        columns={
+            "body": [f"Dear Annabelle {n}" for n in range(10)],
+            "consent": [f"2026-01-02 | card of Annabelle {n}" for n in range(10)],
+        },
     )
     ledger.start_sending(sent, NOW)
     answer = Outcome(Verdict.ACCEPTED, gateway_id="SM7", detail=f"to {ANN.address} Annabelle")
@@ -233,7 +239,8 @@ def test_no_byte_of_number_or_name_is_left_in_any_file_of_the_ledger(tmp_path: P
                 text("UPDATE messages SET body = 'Dear friend' WHERE address <> :a"), {"a": ANN.address}
             )
             connection.execute(
-                text("UPDATE messages SET detail = NULL WHERE address <> :a"), {"a": ANN.address}
+                text("UPDATE messages SET detail = NULL, consent = NULL WHERE address <> :a"),
+                {"a": ANN.address},
             )
             connection.execute(text("UPDATE events SET detail = NULL WHERE message % 4294967296 <> 8"))
         ledger.erase_person(ANN, NOW)
