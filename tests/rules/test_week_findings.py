@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from week_oracle import DAY, HOUR, Contact, utc
+from week_facts import DAY, HOUR, Contact, utc
 
 from a2pcli.config.load import load_campaign, load_settings
 from a2pcli.ledger.caps import SUBJECT, Cap
@@ -50,7 +50,11 @@ def states(ledger: Ledger, run: Run) -> list[tuple[str, str | None]]:
 
 def test_a_cap_by_subject_looks_at_messages_of_the_subject(tmp_path: Path, ledger: Ledger) -> None:
     run = plan(
-        tmp_path, ledger, "subject: sale\nlimits: {frequency: 1 per 24 hours per subject}", Contact(ADA), Contact(BOB)
+        tmp_path,
+        ledger,
+        "subject: sale\nlimits: {frequency: 1 per 24 hours per subject}",
+        Contact(ADA),
+        Contact(BOB),
     )
     ledger.start_sending(run, NOW)
     assert [one.message.to for one in ledger.exchange(run, [], 1, NOW).claimed] == [ADA]
