@@ -24,7 +24,7 @@ from a2pcli.config.load import LoadedSettings, Rate, gateway_settings, load_camp
 from a2pcli.errors import InvalidInput, Problem, Refused, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import SENDABLE, Run, RunState, Totals
+from a2pcli.ledger.records import SENDABLE, Run, RunState, Totals, now_ms
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Ended, SendOptions, SendResult
 from a2pcli.sending.signals import stop_on_signals
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from a2pcli.gateways.base import Gateway
     from a2pcli.ledger.store import Ledger
     from a2pcli.planning.plan import Plan
+
+
+EARLIER_RUNS = 30
+"""So many runs of a campaign are looked through for messages that still wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,9 @@ def send_campaign(request: SendRequest) -> ExitStatus:
     with opened(request.campaign, request.ledger) as work:
         gateway = configured_gateway(work.settings, gateway_name(work.loaded, work.settings))
         _check_channel(work, gateway)
-        run = _resumable(work, request)
+        occasion = _occasion(work, request)
+        _tell_of_earlier(work, occasion)
+        run = work.ledger.open_run(occasion)  # interrupted or paused: it goes on as it was planned
         if run is None:
             run = _planned(work, request)
             if run is None:
@@ -130,15 +136,32 @@ def _say_it_is_done(ledger: Ledger, run: Run, request: SendRequest) -> ExitStatu
     return _status_of(ledger.totals(run))
 
 
-def _resumable(work: Opened, request: SendRequest) -> Run | None:
-    """The campaign's run that was interrupted or paused; it goes on as it was planned."""
+def _occasion(work: Opened, request: SendRequest) -> int:
+    """Within it nobody is messaged twice: the campaign's occurrence of today, or the one that was named."""
     from datetime import date
 
     from a2pcli.config.load import occurrence_of
 
     campaign = work.loaded.campaign
     occurrence = request.occurrence or occurrence_of(campaign, date.today())
-    return work.ledger.open_run(work.ledger.occasion(campaign.name, occurrence))
+    return work.ledger.occasion(campaign.name, occurrence)
+
+
+def _tell_of_earlier(work: Opened, occasion: int) -> None:
+    """Messages of earlier occurrences that still wait: yesterday's are sent today only if somebody wants that."""
+    for run in work.ledger.runs(EARLIER_RUNS, work.loaded.campaign.name):
+        if run.occasion == occasion or run.state != RunState.PAUSED:
+            continue
+        if run.expires_at is not None and run.expires_at <= now_ms():
+            continue
+        left = work.ledger.totals(run).count("planned")
+        if left:
+            messages = "1 message waits" if left == 1 else f"{left:,} messages wait"
+            occurrence = run.summary.get("occurrence", "")
+            say(
+                f"note: {messages} in run {run.id} of occurrence {occurrence}, which this call does not send;"
+                f" to send what may go: a2pcli send --plan {run.id}"
+            )
 
 
 def _planned(work: Opened, request: SendRequest) -> Run | None:

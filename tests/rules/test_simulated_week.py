@@ -66,7 +66,12 @@ def check(lived: World) -> Counter[str]:
 
 
 @pytest.mark.parametrize(
-    ("start", "seed"), [("2026-03-07T15:00", 1), ("2026-04-04T06:00", 2), ("2026-10-31T15:00", 3)]
+    ("start", "seed"),
+    [
+        ("2026-03-07T15:00", 1),
+        ("2026-04-04T06:00", 2),
+        pytest.param("2026-10-31T15:00", 3, marks=pytest.mark.slow),
+    ],
 )
 def test_some_days_pass_without_a_wrongful_send_or_exclusion(
     tmp_path: Path, ledger: Ledger, start: str, seed: int

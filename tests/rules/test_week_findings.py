@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from clikit import Project
 from week_facts import DAY, HOUR, Contact, utc
 
 from a2pcli.config.load import load_campaign, load_settings
@@ -80,3 +81,19 @@ def test_consent_taken_back_and_given_anew_counts_as_long_as_it_lasts(tmp_path: 
     ledger.start_sending(run, NOW + HOUR)
     assert [one.message.to for one in ledger.exchange(run, [], 9, NOW + HOUR).claimed] == [BOB]
     assert states(ledger, run)[0] == ("skipped", "no-consent")
+
+
+def test_messages_that_wait_in_an_earlier_occurrence_are_told(project: Project) -> None:
+    """A daily campaign whose people were held overnight plans anew in the morning; yesterday's are not forgotten."""
+    nowhere = (
+        "phone\n+881612345678\n"  # a satellite phone: its time zone is not known, so it is held at any hour
+    )
+    head = "name: daily\nobjective: a finding\npurpose: marketing\ncontacts: people.csv\nsender: ACME\n"
+    (project.folder / "people.csv").write_text(nowhere)
+    (project.folder / "daily.yaml").write_text(f'{head}message: "ACME: hello. Opt out: acme.example/x"\n')
+    first = project.run("send", "daily.yaml", "--yes", "--occurrence", "monday", "--json").json["run"]
+    second = project.run("send", "daily.yaml", "--yes", "--occurrence", "tuesday")
+    assert second.status == 0
+    assert f"1 message waits in run {first} of occurrence monday" in second.err
+    again = project.run("send", "daily.yaml", "--yes", "--occurrence", "monday")
+    assert f"in run {first}" not in again.err
