@@ -171,8 +171,9 @@ def import_file(
 ) -> None:
     """Record the consents of a file, and account for every row.
 
-    Columns: consent (a no is not recorded), revoked_at (nor is a row that has one), consent_at, consent_source, consent_wording, consent_expires, and
-    programme, channel, basis, double_opt_in. What a row does not say, the options say.
+    Columns: consent (a no is not recorded), revoked_at (nor is a row that has one), consent_at, consent_source,
+    consent_wording, consent_expires, and programme, channel, basis, double_opt_in. What a row does not say, the
+    options say.
 
     Example:  a2pcli consent import signups.csv --source 'web form' --wording-version form-7 --programme news
 

@@ -27,8 +27,8 @@ from a2pcli.contacts.checked import CheckedRows
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
-from a2pcli.ledger.consents import BASES, CONFIRMED, NEVER, PENDING, NewConsents
-from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.consents import BASES, CONFIRMED, PENDING, NewConsents
+from a2pcli.ledger.records import NEVER, now_ms
 from a2pcli.planning.moments import moments
 from a2pcli.planning.table_file import TableFile
 from a2pcli.reasons import SENTENCES, Reason

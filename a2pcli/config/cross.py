@@ -92,7 +92,11 @@ def _never_held(document: Document, schedule: dict[str, Any]) -> Iterator[Proble
 def _frequency(document: Document) -> Iterator[Problem]:
     """Caps bind marketing alone: one that cannot do anything promises what is not kept."""
     limits, purpose = document.data.get("limits"), document.data.get("purpose")
-    if isinstance(limits, dict) and "frequency" in limits and purpose in ("transactional", "otp", "emergency"):
+    if (
+        isinstance(limits, dict)
+        and "frequency" in limits
+        and purpose in ("transactional", "otp", "emergency")
+    ):
         message = f"frequency caps bind marketing, not {purpose} messages"
         yield document.problem(message, ("limits", "frequency"), of="key", code="frequency")
 

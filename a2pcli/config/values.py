@@ -161,9 +161,7 @@ def parse_zone(text: str) -> str:
     if typed in names:
         return typed
     if typed.lower() == "recipient":
-        raise ValueError(
-            "'recipient' is no time zone here", "name one like Europe/London"
-        )
+        raise ValueError("'recipient' is no time zone here", "name one like Europe/London")
     folded = {name.lower(): name for name in names}
     wanted = typed.lower().replace(" ", "_")
     if wanted in folded:

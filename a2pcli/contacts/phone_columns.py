@@ -6,6 +6,8 @@ All then meet the numbering plans as columns. Whatever is not certain here goes 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -72,12 +74,16 @@ def _normalise(cell: str, policy: PhonePolicy) -> PhoneResult:
     return with_repairs(judge(digits.compact, digits.trunk_zero, policy), digits.repairs)
 
 
+# What stands in for a number is the same again and again in a file: n/a, -, unknown.
+_known = lru_cache(maxsize=4096)(read_digits)
+
+
 def _settle_others(column: Column, places: Numbers, cells: list[str], policy: PhonePolicy) -> None:
     """Cells that are not plainly one number: the text one by one, what then is left of it as a column."""
     rows: list[int] = []
     left: list[Digits] = []
     for place, cell in zip(places.tolist(), cells, strict=True):
-        digits = read_digits(cell)
+        digits = _known(cell) if len(cell) <= LONGEST_CELL else read_digits(cell)
         if digits.compact is None:
             column.refuse(place, digits)
         elif len(digits.compact) < LEAST:

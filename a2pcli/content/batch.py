@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from a2pcli.content.budget import Budget
+from a2pcli.content.budget import MOST_STEPS, MOST_WRITTEN, Budget
 from a2pcli.content.failures import RowFailure, TemplateFailure, TooMuchWork, Unsuitable
 from a2pcli.content.harden import filtered
 from a2pcli.content.sandbox import Sandbox
@@ -123,9 +123,11 @@ class _Feed:
         return self._rows
 
     def _fed(self, rows: Iterator[tuple[Any, ...]], budget: Budget) -> Iterator[tuple[Any, ...]]:
-        for row in rows:
-            budget.reset()
-            self.given += 1
+        # Not reset() and not += 1: for most templates a tenth of the whole loop.
+        for given, row in enumerate(rows, 1):
+            budget.steps = MOST_STEPS
+            budget.characters = MOST_WRITTEN
+            self.given = given
             yield row
 
 

@@ -293,6 +293,8 @@ def _values(frame: pd.DataFrame, column: str) -> list[Any]:
 
 def _columns_of(failures: Mapping[int, RowFailure], size: int) -> tuple[pa.StringArray, pa.StringArray]:
     """Reason codes and details by row."""
+    if not failures:
+        return pa.nulls(size, pa.string()), pa.nulls(size, pa.string())
     reasons: list[str | None] = [None] * size
     details: list[str | None] = [None] * size
     for row, failure in failures.items():

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.bulk import as_list, insert_columns
 from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
-from a2pcli.ledger.records import ColumnOf, Imported
+from a2pcli.ledger.records import NEVER, ColumnOf, Imported
 from a2pcli.ledger.tables import consents
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 BASES = ("express", "soft-opt-in", "implied-purchase", "implied-enquiry")
 WITHDRAWN = "withdrawn"
 PENDING, CONFIRMED = "pending", "confirmed"
-
-NEVER = 2**63 - 1
-"""Stands for the end of a consent that has none, where ends are compared."""
 
 _DAY = 86_400_000
 

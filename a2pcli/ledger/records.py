@@ -15,6 +15,10 @@ MONEY_UNITS = 10**9
 """Money in the ledger counts 1e-9 of a currency unit."""
 
 
+NEVER = 2**63 - 1
+"""Stands for the end of a consent that has none, where ends are compared."""
+
+
 def sender_scope(sender: str | None, gateway: str) -> str:
     """The name under which a sender's own opt-outs are kept; a gateway that chooses the sender has one, too."""
     return sender or f"gateway {gateway}"

@@ -35,7 +35,7 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.planning.lint import RULES, Finding
 from a2pcli.planning.prepare import open_contacts, phone_policy, programme_of, source_place
 from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, sampled_people, take_sample
-from a2pcli.planning.senders import dlt_of, senders_of, template_countries
+from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.law import Law, law_of

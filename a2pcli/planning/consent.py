@@ -7,6 +7,7 @@ withdrawal in the ledger that no later consent followed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +15,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.ledger.consents import NEVER, Standing
-from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.records import NEVER
 from a2pcli.planning.frames import Mask, alive, among, arrow, drop, put
 from a2pcli.planning.job import Compiled, ConsentAsked, Timed
 from a2pcli.planning.moments import moments
 from a2pcli.planning.people import number_keys
 from a2pcli.reasons import Reason
 from a2pcli.rules.consent_words import meaning
+
+if TYPE_CHECKING:  # the ledger itself is the main process's
+    from a2pcli.ledger.consents import Standing
+    from a2pcli.ledger.store import Ledger
 
 RULE = "consent"
 DAY = 86_400_000

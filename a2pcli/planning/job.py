@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from a2pcli.config.senders import SenderChoices
+from a2pcli.config.sender_choices import SenderChoices
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (
@@ -19,7 +19,7 @@ from a2pcli.content.templates import (
     compile_expression,
     compile_template,
 )
-from a2pcli.ledger.erased import Erased
+from a2pcli.ledger.erased_people import Erased
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.errors import Problem, Severity
-from a2pcli.ledger import erased
-from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds
+from a2pcli.ledger import erased_people
 from a2pcli.ledger.records import sender_scope
-from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Keys, among, arrow, drop, put
 from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.people import NOBODY, number_keys
 from a2pcli.reasons import Reason
+
+if TYPE_CHECKING:  # the ledger itself is the main process's
+    from a2pcli.ledger.store import Ledger
 
 RULE = "optout"
 
@@ -31,12 +34,12 @@ def suppressed(frame: pd.DataFrame, job: Compiled) -> None:
         drop(frame, among(people, keys), Reason.OPTED_OUT, words, RULE)
 
 
-def _leave_out_erased(frame: pd.DataFrame, people: erased.Erased) -> None:
+def _leave_out_erased(frame: pd.DataFrame, people: erased_people.Erased) -> None:
     """Who was erased gets nothing, and the plan does not learn their number anew: the row is known by its line."""
     gone = people.among(arrow(frame, "@number"))
     if not gone.any():
         return
-    drop(frame, gone, Reason.OPTED_OUT, "was erased", erased.RULE)
+    drop(frame, gone, Reason.OPTED_OUT, "was erased", erased_people.RULE)
     for column, nothing in (("@number", None), ("@cell", None), ("@person", NOBODY)):
         values = arrow(frame, column)
         put(frame, column, pc.if_else(pa.array(gone), pa.scalar(nothing, values.type), values))
@@ -68,6 +71,8 @@ def suppressed_sets(
     ledger: Ledger, *, purpose: str, programme: str, channel: str, now: int
 ) -> tuple[Keys, tuple[tuple[str, Keys], ...], dict[str, Keys]]:
     """Who is suppressed: from everything; from this programme or channel, in words; and by sender."""
+    from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds
+
     if not binds(purpose):
         return no_keys(), (), {}
     found = {scope: np.unique(numbers) for scope, numbers in ledger.suppressed_numbers(now).items()}

@@ -23,7 +23,7 @@ from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.rows_file import RowsFile
-from a2pcli.planning.senders import rates_of
+from a2pcli.planning.sender_setup import rates_of
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
 
@@ -66,7 +66,10 @@ def make_plan(
     """
     wording, templates = prepared.wording, prepared.compiled.messages
     days = prepared.settings.settings.optout_list_days
-    warnings = [*wording.before(templates, prepared.table.columns), *stale_lists(ledger, days, prepared.hours.now)]
+    warnings = [
+        *wording.before(templates, prepared.table.columns),
+        *stale_lists(ledger, days, prepared.hours.now),
+    ]
     fingerprint = prepared.table.fingerprint()
     run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
     try:

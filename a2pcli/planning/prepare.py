@@ -27,7 +27,7 @@ from a2pcli.planning.frames import Keys, arrow
 from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source, Timed
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import number_keys
-from a2pcli.planning.senders import dlt_of, senders_of, template_countries
+from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.law import Law, law_of

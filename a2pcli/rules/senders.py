@@ -18,7 +18,7 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
-from a2pcli.config.senders import SenderChoices
+from a2pcli.config.sender_choices import SenderChoices
 from a2pcli.rules.facts import SenderRule
 
 

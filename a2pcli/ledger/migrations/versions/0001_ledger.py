@@ -97,8 +97,9 @@ def _messages() -> None:
         sa.Column("gateway_id", sa.Text()),
         sa.Column("code", sa.Text()),
         sa.CheckConstraint(
-            "(claimed_at IS NOT NULL) = (state = 'submitting' OR state = 'accepted'"
-            " OR state = 'rejected' OR state = 'unknown')",
+            "CASE WHEN claimed_at IS NULL THEN state = 'planned' OR state = 'skipped' OR state = 'expired'"
+            " OR state = 'cancelled' ELSE state = 'submitting' OR state = 'accepted' OR state = 'rejected'"
+            " OR state = 'unknown' END",
             name="messages_claimed",
         ),
     )

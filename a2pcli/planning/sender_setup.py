@@ -1,0 +1,93 @@
+"""A campaign's senders with what the settings state of them and what the law demands: read once, not in workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from a2pcli.config import environment
+from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.config.settings import Settings
+from a2pcli.config.values import parse_sender
+from a2pcli.rules.copy_dlt import DltTemplate
+from a2pcli.rules.facts import SenderRule
+from a2pcli.rules.law import Law
+from a2pcli.rules.senders import Known, Senders
+
+
+def senders_of(loaded: LoadedCampaign, settings: LoadedSettings, law: Law) -> Senders:
+    """The campaign's senders with what the settings state of them, and what the law demands of them."""
+    campaign = loaded.campaign
+    choices = campaign.senders
+    stated = {"dlt-template"} | ({"dlt-entity"} if campaign.dlt.entity else set()) if campaign.dlt else set()
+    gateway = campaign.gateway or settings.settings.gateway
+    return Senders(
+        choices=choices,
+        account=_account_sender(settings, gateway) if campaign.sender is None else None,
+        known=_known(settings.settings),
+        rules=_rules(law, campaign.purpose, campaign.channel),
+        stated=frozenset(stated),
+    )
+
+
+def _known(settings: Settings) -> dict[str, Known]:
+    return {
+        sender: Known(tuple(facts.countries), frozenset(name.strip().lower() for name in facts.registrations))
+        for sender, facts in settings.senders.items()
+    }
+
+
+def _rules(law: Law, purpose: str, channel: str) -> dict[str, tuple[SenderRule, ...]]:
+    from phonenumbers import SUPPORTED_REGIONS
+
+    found = ((country, law.senders(country, purpose, channel)) for country in sorted(SUPPORTED_REGIONS))
+    return {country: rules for country, rules in found if rules}
+
+
+def _account_sender(
+    settings: LoadedSettings, gateway: str, environ: Mapping[str, str] | None = None
+) -> str | None:
+    """The sender in the gateway's settings; None where its account chooses, or it cannot be read here."""
+    typed = (settings.settings.gateways.get(gateway) or {}).get("sender")
+    if not isinstance(typed, str):
+        return None
+    try:
+        return parse_sender(environment.filled(typed, os.environ if environ is None else environ))
+    except (ValueError, KeyError):
+        return None
+
+
+def dlt_of(loaded: LoadedCampaign, settings: LoadedSettings) -> DltTemplate | None:
+    """The campaign's registered template, completed from what the settings state of its senders."""
+    dlt = loaded.campaign.dlt
+    if dlt is None:
+        return None
+    facts = [settings.settings.senders.get(sender) for sender in loaded.campaign.senders.all]
+    texts = (one.dlt_templates.get(dlt.template) for one in facts if one is not None)
+    text = dlt.text or next((text for text in texts if text is not None), None)
+    return DltTemplate(dlt.template, dlt.entity, text)
+
+
+def template_countries(law: Law, purpose: str, channel: str) -> tuple[str, ...]:
+    """Countries whose law wants a registered text."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    found = (
+        country
+        for country in sorted(SUPPORTED_REGIONS)
+        if any(rule.template for rule in law.copy(country, (), purpose, channel))
+    )
+    return tuple(found)
+
+
+def rates_of(settings: Settings, senders: Senders) -> dict[str, dict[str, float | str]]:
+    """The paces of a campaign's senders, as a run keeps them: by sender, units a second."""
+    from a2pcli.config.values import parse_rate
+
+    paces: dict[str, dict[str, float | str]] = {}
+    for sender in senders.choices.all:
+        facts = settings.senders.get(sender)
+        if facts is not None and facts.rate is not None:
+            rate = parse_rate(facts.rate)
+            paces[sender] = {"per_second": rate.per_second, "unit": rate.unit}
+    return paces
