@@ -2,6 +2,7 @@
 
     python benchmarks/plan_million.py [ROWS] [--yardstick-rows N] [--runs K]
 
+The usual script knows no rules of law, so none is asked here (transactional); what they cost tells plan_rules.py.
 The yardstick does one row after the other, so its time grows with the rows; it runs on N rows (default a fifth)
 and is scaled. Memory is the largest sum over all processes of the tool, as the system counts it.
 """
@@ -28,7 +29,7 @@ import usual_script  # noqa: E402
 
 CAMPAIGN = f"""name: benchmark
 objective: Measure planning
-purpose: marketing
+purpose: transactional
 contacts: {{file: contacts.csv, columns: {{phone: mobile}}, region: GB}}
 message: "{usual_script.TEMPLATE}"
 """

@@ -51,6 +51,8 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        # NumPy starts a thread for each core for linear algebra, of which there is none: 1% of a plan (measured).
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with _deaf_to_ctrl_c():
             self._workers = [_Worker(self._tasks) for _ in range(count)]
 
