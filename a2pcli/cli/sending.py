@@ -23,6 +23,7 @@ from a2pcli.cli.send_progress import SendProgress
 from a2pcli.config.load import LoadedSettings, Rate, gateway_settings, load_campaign, load_settings
 from a2pcli.errors import InvalidInput, Problem, Refused, UsageError
 from a2pcli.exit_status import ExitStatus
+from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import SENDABLE, Run, RunState, Totals, now_ms
 from a2pcli.sending.engine import send_run
@@ -68,8 +69,9 @@ def send_campaign(request: SendRequest) -> ExitStatus:
         occasion = _occasion(work, request)
         _tell_of_earlier(work, occasion)
         run = work.ledger.open_run(occasion)  # interrupted or paused: it goes on as it was planned
-        if run is None:
-            run = _planned(work, request)
+        newer = None if run is None else _newer_plan(work, request, run)
+        if run is None or newer is not None:
+            run = _planned(work, request, newer)
             if run is None:
                 return ExitStatus.OK
         else:
@@ -164,10 +166,32 @@ def _tell_of_earlier(work: Opened, occasion: int) -> None:
             )
 
 
-def _planned(work: Opened, request: SendRequest) -> Run | None:
-    """A new plan, shown and approved; None where nobody is left to message."""
+def _newer_plan(work: Opened, request: SendRequest, run: Run) -> Plan | None:
+    """A new plan beside a run of which all that is left waits for ever (an unknown time zone); None where that run
+    goes on, or a new plan would do no more. Else one such person would keep all who come after from being planned."""
+    if work.loaded.campaign.schedule.unknown_zone is not None:
+        return None  # it says now where they are
+    left = work.ledger.totals(run).count("planned", "submitting")
+    held = sum(one.messages for one in work.ledger.waiting(run) if one.until >= FAR)
+    if not left or held < left:
+        return None
+    made = _new_plan(work, request)
+    clock = made.summary.get("clock") or {}
+    never = sum(opening["messages"] for opening in clock.get("openings", ()) if opening["until"] >= FAR)
+    if made.recipients > never + clock.get("unknown_zone", 0) + clock.get("expires_first", 0):
+        return made
+    work.ledger.discard_plan(made.run)
+    return None
+
+
+def _new_plan(work: Opened, request: SendRequest) -> Plan:
     ready = prepared(work, limit=request.limit, occurrence=request.occurrence)
-    made = plan_with_progress(work, ready, budget=request.max_cost)
+    return plan_with_progress(work, ready, budget=request.max_cost)
+
+
+def _planned(work: Opened, request: SendRequest, made: Plan | None = None) -> Run | None:
+    """A new plan (or this one), shown and approved; None where nobody is left to message."""
+    made = made or _new_plan(work, request)
     run = made.run
     if made.over_budget:
         _show_plan(run, request)

@@ -97,3 +97,27 @@ def test_messages_that_wait_in_an_earlier_occurrence_are_told(project: Project) 
     assert f"1 message waits in run {first} of occurrence monday" in second.err
     again = project.run("send", "daily.yaml", "--yes", "--occurrence", "monday")
     assert f"in run {first}" not in again.err
+
+
+def test_somebody_of_unknown_zone_does_not_keep_newcomers_from_being_planned(project: Project) -> None:
+    """All that an open run has left waits for ever: who came since gets a plan; without newcomers nothing piles up."""
+    held, first, later = (
+        "+881612345678",
+        "+447400100001",
+        "+447400100002",
+    )  # British hours are never closed by law
+    head = "name: welcome\nobjective: a finding\npurpose: marketing\ncontacts: people.csv\nsender: ACME\n"
+    project.write("welcome.yaml", f'{head}message: "ACME: hello. Opt out: acme.example/x"\n')
+    project.write("people.csv", f"phone\n{held}\n{first}\n")
+    opened = project.run("send", "welcome.yaml", "--yes", "--json").json["run"]
+    again = project.run("send", "welcome.yaml", "--yes", "--json")
+    assert (again.status, again.json["run"]) == (0, opened)
+    project.write("people.csv", f"phone\n{held}\n{first}\n{later}\n")
+    newer = project.run("send", "welcome.yaml", "--yes", "--json")
+    assert newer.status == 0
+    assert newer.json["run"] != opened
+    told = project.run("explain", later, "--json").json
+    assert "accepted" in str(told)
+    runs = project.run("runs", "--json").json
+    assert project.run("send", "welcome.yaml", "--yes").status == 0
+    assert project.run("runs", "--json").json == runs

@@ -260,8 +260,10 @@ class World:
         occurrence = occurrence_of(loaded.campaign, today)
         self.note("call", campaign=campaign.name, occurrence=occurrence)
         run = self.ledger.open_run(self.ledger.occasion(campaign.name, occurrence))
-        if run is not None:
-            return None if run.id in self._busy else (run, occurrence)
+        if run is not None and run.id in self._busy:
+            return None
+        if run is not None and (campaign.unknown_zone or not self._waits_for_ever(run)):
+            return run, occurrence
         ready = prepare(loaded, self._settings, self.ledger, Choices(today=today, now=now))
         plan = make_plan(ready, self.ledger, rate=parse_rate("2/s"))
         rows = [
@@ -269,10 +271,17 @@ class World:
             for number, row in enumerate(self._rows(plan.run), start=1)
         ]
         self.note("plan", campaign=campaign.name, occurrence=occurrence, run=plan.run.id, rows=rows)
-        if plan.recipients:
+        nowhere = plan.summary["clock"]["unknown_zone"] if run is not None and plan.summary["clock"] else 0
+        if plan.recipients > nowhere:
             return plan.run, occurrence
         self.ledger.discard_plan(plan.run)
-        return None
+        return None if run is None else (run, occurrence)
+
+    def _waits_for_ever(self, run: Any) -> bool:
+        """Whether all that a run has left is of unknown time zones: whoever can go is then planned anew."""
+        waiting = self.ledger.waiting(run)
+        left = self.ledger.totals(run).count("planned", "submitting")
+        return left > 0 and left == sum(one.messages for one in waiting if one.reason == "unknown-zone")
 
     def _rows(self, run: Any) -> list[Mapping[str, Any]]:
         return [row for chunk in self.ledger.rows(run) for row in chunk]
