@@ -7,6 +7,7 @@ holidays fall, while people leave, come back, agree and withdraw, also while a r
 
 from __future__ import annotations
 
+import ast
 import tempfile
 import warnings
 from collections import Counter
@@ -110,6 +111,14 @@ def test_some_days_pass_on_postgresql(tmp_path: Path, monkeypatch: pytest.Monkey
             counted = check(world(tmp_path, ledger, 5, "2026-10-24T06:00", days=2, size=30))
         server.cleanup()
     assert counted["left"] > 50
+
+
+def test_the_oracle_shares_no_code_with_what_it_judges() -> None:
+    for name in ("week_facts", "week_rules", "week_oracle"):
+        tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text())
+        froms = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        plain = {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
+        assert not {module for module in froms | plain if module.startswith(("a2pcli", "week_world"))}
 
 
 # ------------------------------------------------------------------------------------- the oracle can find faults
