@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -34,6 +35,11 @@ _midday = str(Path(__file__).parent / "midday")
 if _midday not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_midday, os.environ.get("PYTHONPATH")]))
     time.time_ns = lambda: _now() + _shift
+
+
+# Whoever starts the tests in the background of a script has Ctrl-C ignored, and every process inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -262,6 +262,14 @@ JSON_CALLS = [
     ("optout", "import", "people.csv"),
     ("optout", "export", "out.csv"),
     ("optout", "check", "07911123499"),
+    ("optout", "reply", "07911123497", "STOP"),
+    ("optout", "replies", "replies.csv"),
+    ("consent", "record", "07911123496", "--source", "web form", "--wording-version", "v1"),
+    ("consent", "import", "signups.csv", "--source", "web form", "--wording-version", "v1"),
+    ("consent", "show", "07911123496"),
+    ("consent", "list"),
+    ("consent", "export", "consents.csv"),
+    ("consent", "revoke", "07911123496"),
     ("audit", "list"),
     ("audit", "verify"),
     ("prune", "--yes"),
@@ -275,6 +283,8 @@ def path_of(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def test_json_prints_one_document_and_nothing_else_on_stdout(after_a_run: Project):
+    after_a_run.write("replies.csv", "phone,text\n07911123497,stop\n")
+    after_a_run.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
     for call in JSON_CALLS:
         done = after_a_run.run(*call, "--json")
         assert done.out, (call, done.err)
