@@ -78,7 +78,12 @@ def law_tables() -> str:
     }
     pieces = []
     for kind, title in titles.items():
-        pieces += [f"### {title}", "", "| rule | what it says | source | read | sure |", "|---|---|---|---|---|"]
+        pieces += [
+            f"### {title}",
+            "",
+            "| rule | what it says | source | read | sure |",
+            "|---|---|---|---|---|",
+        ]
         for rule in Law.load().rules.values():
             if isinstance(rule, kind):
                 says = rule.says + (f" *{rule.note}*" if rule.note else "")

@@ -169,7 +169,12 @@ def test_what_a_country_wants_binds_only_where_somebody_there_gets_a_message(pro
         ran = made(project, settings=STRICT, people=french).run(command, "sale.yaml")
         assert ran.status == 3
         assert "a message to FR must say 'STOP 36xxx'" in ran.err
-    assert made(project, "where: name != 'Hal'\n", settings=STRICT, people=french).run("plan", "sale.yaml").status == 0
+    assert (
+        made(project, "where: name != 'Hal'\n", settings=STRICT, people=french)
+        .run("plan", "sale.yaml")
+        .status
+        == 0
+    )
 
 
 def test_a_plan_that_copy_rules_stop_leaves_nothing_to_send(project: Project) -> None:

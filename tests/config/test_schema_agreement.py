@@ -146,7 +146,10 @@ BASE = "name: a\nobjective: b\npurpose: otp\ncontacts: c.csv\nmessage: d\n"
         ("campaign", BASE + "sender: {US: ['+14155550100', 60155], default: ACME}\n"),
         ("campaign", BASE + "waive: {shortener: our own}\ndlt: {template: 1107, text: 'Hi {#var#}'}\n"),
         ("settings", "rules: {all-caps: off, shortener: error}\n"),
-        ("settings", "senders: {'+14155550100': {registrations: {10dlc: C1}, rate: 1/s}, ACME: {countries: [gb]}}\n"),
+        (
+            "settings",
+            "senders: {'+14155550100': {registrations: {10dlc: C1}, rate: 1/s}, ACME: {countries: [gb]}}\n",
+        ),
         ("campaign", BASE + "smart: yes\nlocale: fr\n"),
         ("campaign", BASE + "where: true\n"),
         ("campaign", BASE + "occurrence: 2026\n"),
