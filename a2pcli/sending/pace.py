@@ -118,7 +118,9 @@ class Pace:
             cut = max(cut, LEAST_CUT)
             self._deaf_until = max(now + CALM, self._held_until)
         self._current = max(self._current * (1 - min(cut, MOST_CUT)), self._floor)
-        self._next = self._changed = max(now, self._held_until)
+        self._changed = max(now, self._held_until)
+        # Never earlier than it was: else each answer would open the slot that its message had just taken.
+        self._next = max(self._changed, self._next or 0.0)
         return self.held(now)
 
     def answered(self) -> None:
