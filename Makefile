@@ -12,7 +12,7 @@ $(READY): pyproject.toml .ci/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-# Plans and sends the sample campaign into a file; nothing leaves this machine. Runs the same each time.
+# Plans and sends the sample campaign into a file; nothing leaves this machine. Who waits depends on the hour.
 demo: $(READY)
 	@rm -rf .a2pcli/demo && mkdir -p .a2pcli/demo && cp -R campaigns sample_contacts.csv .a2pcli/demo/
 	@cd .a2pcli/demo && for step in \

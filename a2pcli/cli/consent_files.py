@@ -13,15 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.cli.auditing import exported
 from a2pcli.cli.consent_work import IMPLIED, Facts, Read, end_of, no_end, read_facts
 from a2pcli.cli.ledger_option import open_ledger, settings_from
-from a2pcli.cli.optout_files import write_rows
+from a2pcli.cli.list_export import export_list
 from a2pcli.cli.optout_work import policy, user
 from a2pcli.cli.output import print_json, say
 from a2pcli.cli.problems import show_problems
 from a2pcli.cli.progress import RowCounter
-from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import CHANNELS
 from a2pcli.contacts.checked import CheckedRows
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
@@ -30,12 +28,12 @@ from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.consents import BASES, CONFIRMED, PENDING, NewConsents
 from a2pcli.ledger.records import NEVER, now_ms
 from a2pcli.planning.moments import moments
-from a2pcli.planning.table_file import TableFile
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.rules.consent_words import meaning
 
 if TYPE_CHECKING:
     from a2pcli.ledger.consents import ConsentRecord
+    from a2pcli.ledger.store import Ledger
     from a2pcli.rules.law import Law
 
 pc: Any = pyarrow.compute
@@ -317,25 +315,11 @@ def _show(table: Table, account: Account, *, as_json: bool) -> None:
 
 def export_records(file: Path, ledger: str | None, *, jsonl: bool, as_json: bool) -> None:
     """Write every record. ``-`` is stdout."""
-    to_stdout = str(file) == "-"
-    if to_stdout and as_json:
-        raise UsageError(Problem("- and --json cannot both go to stdout", hint="name a file, or use --jsonl"))
-    with existing_ledger(ledger) as store:
-        tables = _tables(store.consents() if store else iter(()))
-        if to_stdout:
-            write_rows(tables, SCHEMA, jsonl=jsonl)
-            exported(store, "consents", file)
-            return
-        count = 0
-        with TableFile(file, SCHEMA, option="FILE", form="jsonl" if jsonl else None) as target:
-            for table in tables:
-                target.add(table)
-                count += table.num_rows
-        exported(store, "consents", file, count)
-    if as_json:
-        print_json({"file": str(file), "records": count})
-    else:
-        say(f"{count:,} records in {file}")
+
+    def tables(store: Ledger | None) -> Iterator[pa.Table]:
+        return _tables(store.consents() if store else iter(()))
+
+    export_list(file, ledger, tables, SCHEMA, what="consents", noun="records", jsonl=jsonl, as_json=as_json)
 
 
 def _tables(records: Iterator[ConsentRecord]) -> Iterator[pa.Table]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,20 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.cli.auditing import exported
 from a2pcli.cli.ledger_option import open_ledger
+from a2pcli.cli.list_export import export_list
 from a2pcli.cli.optout_work import ScopeOptions, policy, user
 from a2pcli.cli.output import print_json, say
 from a2pcli.cli.problems import show_problems
 from a2pcli.cli.progress import RowCounter
-from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import Scope, day_of, day_text, scope_of, until_of
 from a2pcli.contacts.checked import CheckedRow, CheckedRows
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import now_ms
-from a2pcli.planning.table_file import CsvRows, TableFile
 from a2pcli.reasons import SENTENCES, Reason
 
 if TYPE_CHECKING:
@@ -286,26 +281,11 @@ def _problem(table: Table, row: CheckedRow) -> Problem:
 
 def export_entries(file: Path, ledger: str | None, *, jsonl: bool, lifted: bool, as_json: bool) -> None:
     """Write the list. ``-`` is stdout."""
-    to_stdout = str(file) == "-"
-    if to_stdout and as_json:
-        hint = "name a file, or use --jsonl"
-        raise UsageError(Problem("- and --json cannot both go to stdout", hint=hint))
-    with existing_ledger(ledger) as store:
-        tables = _tables(store.suppressions(lifted=lifted) if store else iter(()))
-        if to_stdout:
-            write_rows(tables, SCHEMA, jsonl=jsonl)
-            exported(store, "opt-outs", file)
-            return
-        count = 0
-        with TableFile(file, SCHEMA, option="FILE", form="jsonl" if jsonl else None) as target:
-            for table in tables:
-                target.add(table)
-                count += table.num_rows
-        exported(store, "opt-outs", file, count)
-    if as_json:
-        print_json({"file": str(file), "entries": count})
-    else:
-        say(f"{count:,} entries in {file}")
+
+    def tables(store: Ledger | None) -> Iterator[pa.Table]:
+        return _tables(store.suppressions(lifted=lifted) if store else iter(()))
+
+    export_list(file, ledger, tables, SCHEMA, what="opt-outs", noun="entries", jsonl=jsonl, as_json=as_json)
 
 
 def _tables(entries: Iterator[Suppression]) -> Iterator[pa.Table]:
@@ -325,22 +305,3 @@ def _tables(entries: Iterator[Suppression]) -> Iterator[pa.Table]:
         ]
         arrays = [pa.array(values, kind) for values, kind in zip(columns, SCHEMA.types, strict=True)]
         yield pa.Table.from_arrays(arrays, schema=SCHEMA)
-
-
-def write_rows(tables: Iterator[pa.Table], schema: pa.Schema, *, jsonl: bool) -> None:
-    """Tables on stdout, as CSV or JSON lines. UTF-8 whatever the terminal's encoding, without a byte order mark."""
-    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    csv = None if jsonl else CsvRows(stream, schema)
-    for table in tables:
-        if csv is not None:
-            csv.write(table)
-            continue
-        for row in table.to_pylist():
-            line = json.dumps(row, ensure_ascii=False, default=_moment)
-            stream.write(line + "\n")
-    stream.flush()
-    stream.detach()
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -122,14 +122,6 @@ def _caps(whose: str, scope: str, given: tuple[Frequency, ...]) -> list[Cap]:
 
 
 @dataclass(slots=True)
-class _Known:
-    """A numbered clock, when its people may first be messaged, and how many there are."""
-
-    clock: RunClock
-    earliest: int
-
-
-@dataclass(slots=True)
 class Clocks:
     """Numbers the clocks of a plan, and leaves out who has had enough. Chunks come in the order of the file."""
 

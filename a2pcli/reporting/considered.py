@@ -12,6 +12,7 @@ from a2pcli.ledger.optouts import binds, concerns
 from a2pcli.ledger.records import About, Suppression
 from a2pcli.ledger.store import Ledger
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.sentences import opt_out
 from a2pcli.reporting.values import iso, local
 from a2pcli.rules.clock import EXPIRED, NOT_BEFORE, UNKNOWN_ZONE
 from a2pcli.rules.law import Law
@@ -99,9 +100,6 @@ def _opt_outs(ledger: Ledger, case: Case) -> Considered:
     purpose = case.about.purpose
     if not binds(purpose):
         return Considered("optout", "not-asked", f"opt-outs do not bind {purpose} messages")
-    # Imported here: sentences tell whole stories, and need this module's neighbours.
-    from a2pcli.reporting.sentences import opt_out
-
     entries = [one for one in ledger.suppressions_of(case.address) if _held_then(one, case.at)]
     mine = [one for one in entries if concerns(one, case.about, case.sender)]
     if mine:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import selectors
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from jumping import JumpingSelector
 from week_campaigns import campaigns, write
 from week_facts import DAY, HOUR, MINUTE, Contact, country_of, utc
 from week_oracle import Event
@@ -40,27 +40,11 @@ SPEED = 60
 ACCEPTED = Outcome(Verdict.ACCEPTED)
 
 
-class _Jumping(selectors.SelectSelector):
-    """Waits for nothing: where the loop would sleep, its clock jumps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = super().select(0)
-        if not events:
-            if timeout is None:
-                raise RuntimeError("everybody waits, and nothing is scheduled")
-            self.now += max(timeout, 1e-7)  # a remainder of rounding would not move it at all
-        return events
-
-
 class WorldLoop(asyncio.SelectorEventLoop):
     """An event loop on a clock of its own, on which other threads' work is done at once: the same way each time."""
 
     def __init__(self) -> None:
-        self._jumping = _Jumping()
+        self._jumping = JumpingSelector()
         super().__init__(self._jumping)
 
     def time(self) -> float:

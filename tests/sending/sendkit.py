@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from jumping import JumpingSelector
 
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.ledger.records import AcceptedRows, NewRun, PlannedRows, Run
@@ -168,22 +169,6 @@ def send(
         )
 
 
-class _JumpingSelector(selectors.SelectSelector):
-    """Waits for nothing: where the loop would sleep, its clock jumps. Standing still, it would spin for ever."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = super().select(0)
-        if not events:
-            if timeout is None:
-                raise RuntimeError("everybody waits, and nothing is scheduled")
-            self.now += max(timeout, 1e-6)  # a remainder of rounding would not move it at all
-        return events
-
-
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop on a clock of its own: hours of backoff pass in no time, the same way each time.
 
@@ -191,7 +176,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
+        self._jumping = JumpingSelector()
         super().__init__(self._jumping)
 
     def time(self) -> float:

@@ -424,6 +424,7 @@ def test_a_gateway_that_only_answers_too_fast_pauses_the_run_in_the_end_and_reje
     assert result.reason.code == "gateway-rate"
     assert states(ledger, run) == {"planned": 30}
     assert 20 <= seconds < 40
+    assert len(gateway.got) < 10 * 30, "it is not hammered meanwhile"
 
 
 def test_rate_answers_never_use_up_attempts(ledger: Ledger) -> None:
