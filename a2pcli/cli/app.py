@@ -41,13 +41,19 @@ characters and one sentence: a terminal of 80 columns shows no more."""
 
 def _version(shown: bool) -> None:
     if shown:
-        typer.echo(f"a2pcli {__version__}")
+        from a2pcli.timezones import ZONE_DATA
+
+        typer.echo(f"a2pcli {__version__}\ntime zone data {ZONE_DATA}")
         raise typer.Exit
 
 
 def _root(
     version: bool = typer.Option(
-        False, "--version", help="Show the version.", callback=_version, is_eager=True
+        False,
+        "--version",
+        help="Show the version, and that of the time zone data.",
+        callback=_version,
+        is_eager=True,
     ),
 ) -> None:
     """Bulk messaging campaigns: plan exactly, send once to each, account for every row.

@@ -192,7 +192,7 @@ def in_utc(moment: datetime | None, zone: str, *, fold: Literal[0, 1]) -> dateti
     """The moment in UTC; one without an offset is read in the zone."""
     if moment is None or moment.tzinfo is not None:
         return moment.astimezone(UTC) if moment else None
-    from zoneinfo import ZoneInfo
+    from a2pcli.timezones import ZoneInfo
 
     return moment.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 

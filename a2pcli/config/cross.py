@@ -110,7 +110,7 @@ def _moment(schedule: dict[str, Any], key: str, zone: str, fold: Literal[0, 1]) 
 
 def _exists(moment: datetime, zone: str) -> bool:
     """Whether the zone's clocks ever show this time: going to UTC and back must not move it."""
-    from zoneinfo import ZoneInfo
+    from a2pcli.timezones import ZoneInfo
 
     if moment.tzinfo is not None:
         return True

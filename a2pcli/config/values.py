@@ -154,7 +154,7 @@ def parse_schedule_zone(text: str) -> str:
 
 def parse_zone(text: str) -> str:
     """An IANA zone's name, in its own spelling."""
-    from zoneinfo import available_timezones
+    from a2pcli.timezones import available_timezones
 
     names = available_timezones()
     typed = text.strip()

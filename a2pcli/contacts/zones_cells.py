@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from a2pcli.contacts.zones_data import (
     Names,
@@ -17,6 +16,7 @@ from a2pcli.contacts.zones_data import (
     zone_key,
     zone_names,
 )
+from a2pcli.timezones import ZoneInfo
 
 HEAD = 6
 """Characters of a postcode that are read, beside its length."""

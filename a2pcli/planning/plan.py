@@ -26,6 +26,7 @@ from a2pcli.planning.rows_file import RowsFile
 from a2pcli.planning.sender_setup import rates_of
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
+from a2pcli.timezones import ZONE_DATA
 
 ONE_TIME = "(a one-time code is never shown)"
 """What stands in a plan's samples for texts of purpose otp."""
@@ -189,6 +190,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
         "seconds": seconds,
         **tally.document(),
         "clock": clocks.summary(),
+        "time_zone_data": str(ZONE_DATA),
     }
 
 

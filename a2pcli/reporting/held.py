@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.records import Waiting
 from a2pcli.reasons import Reason
 from a2pcli.reporting.values import iso, local
+from a2pcli.timezones import ZoneInfo
 
 MOST_ZONES = 40
 """Zones whose clocks are looked at; beyond, their times say nothing."""

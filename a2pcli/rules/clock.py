@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from a2pcli.config.hours import DAY
 from a2pcli.rules.windows import HORIZON, Track, Window, instant, track
+from a2pcli.timezones import ZoneInfo, ZoneInfoNotFoundError
 
 UNKNOWN_ZONE = "unknown-zone"
 NOT_BEFORE = "not-before"

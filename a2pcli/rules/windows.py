@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from a2pcli.config.hours import DAY, Span, parse_days, parse_spans
 from a2pcli.rules.calendars import holiday_name
+from a2pcli.timezones import ZoneInfo
 
 HORIZON = 400
 """Days that a search looks ahead: longer than any week, holiday season and year. Closed for so long is closed."""

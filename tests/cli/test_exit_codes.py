@@ -26,6 +26,7 @@ if str(SENDING) not in sys.path:
 
 from loopback import Loopback, Reply, gateway_block  # noqa: E402
 
+from a2pcli import __version__  # noqa: E402
 from a2pcli.exit_status import ExitStatus  # noqa: E402
 from a2pcli.sending.options import BreakerOptions, SendOptions  # noqa: E402
 
@@ -309,3 +310,13 @@ def test_that_nobody_reads_the_result_changes_nothing_about_what_was_sent(projec
 
 def test_every_exit_code_is_pinned_above():
     assert set(ExitStatus) == PINNED
+
+
+def test_the_version_and_the_plan_name_the_time_zone_data_they_use(project: Project):
+    from a2pcli.timezones import ZONE_DATA
+
+    version = project.run("--version")
+    assert version.status == 0
+    assert version.out == f"a2pcli {__version__}\ntime zone data {ZONE_DATA}\n"
+    plan = project.starter().run("plan", "sale.yaml")
+    assert f"time zone data {ZONE_DATA}" in plan.out
