@@ -189,8 +189,8 @@ def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:
     clock = summary.get("clock")
     for line, text in enumerate(clock_lines(clock) if clock else ()):
         grid.add_row("" if line else "hours", text)
-    if clock and (zone_data := summary.get("time_zone_data")):
-        grid.add_row("", f"time zone data {zone_data}")
+    if zone_data := summary.get("time_zone_data"):
+        grid.add_row("zones", f"time zone data {zone_data}")
 
 
 def _when(run: Run) -> str:
