@@ -21,7 +21,9 @@ demo: $(READY)
 	  "explain 07700900001" \
 	  "runs" ; do \
 	  printf '\n$$ a2pcli %s\n' "$$step"; ../../$(BIN)/a2pcli $$step || exit $$?; done
-	@printf '\n%s\n' "The messages are in .a2pcli/demo/campaigns/.a2pcli/outbox.jsonl. Next: README.md, 'The first campaign in five minutes'."
+	@printf '\n%s\n' "The messages are in .a2pcli/demo/campaigns/.a2pcli/outbox.jsonl." \
+	  "To type a2pcli in this terminal:  . .venv/bin/activate   (to install it for good: pipx install .)" \
+	  "Next: README.md, 'The first campaign in five minutes'."
 
 test: $(READY)
 	$(BIN)/pytest -n auto -q

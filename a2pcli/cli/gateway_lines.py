@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +51,7 @@ def gateway_lines(settings: LoadedSettings) -> Iterator[Line]:
 
 
 def _line(settings: LoadedSettings, name: str, block: Mapping[str, Any] | None, default: str) -> Line:
-    named = variables(block, os.environ) if block is not None else {}
+    named = variables(block, settings.environ) if block is not None else {}
     gateway: Gateway | None = None
     problems: tuple[Problem, ...] = ()
     try:

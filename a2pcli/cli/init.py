@@ -103,8 +103,11 @@ def _advice(folder: Path, kept: list[str]) -> list[str]:
     from a2pcli.config.schema import schema_text
 
     advice = []
-    if ".gitignore" in kept and ".a2pcli" not in _text(folder / ".gitignore"):
+    ignored = _text(folder / ".gitignore").splitlines() if ".gitignore" in kept else [".a2pcli/", ".env"]
+    if not any(line.strip("/ ") == ".a2pcli" for line in ignored):
         advice.append(f"add '.a2pcli/' to {folder / '.gitignore'}: it holds people's numbers")
+    if ".env" not in (line.strip("/ ") for line in ignored):
+        advice.append(f"add '.env' to {folder / '.gitignore'}: it will hold secrets")
     for kind, path in SCHEMAS.items():
         if path in kept and _text(folder / path) != schema_text(kind):
             advice.append(f"{folder / path} is another version's: a2pcli schema {kind} --out {folder / path}")

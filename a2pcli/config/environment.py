@@ -64,7 +64,8 @@ def _fault(found: re.Match[str], environ: Mapping[str, str]) -> tuple[str, str, 
     if environ.get(name[1]) or name[2] is not None:
         return None
     what = "empty" if name[1] in environ else "not set"  # a secret that was not found is often set to nothing
-    return f"the environment variable {name[1]} is {what}", f"export {name[1]}=...", "missing-variable"
+    hint = f"export {name[1]}=..., or write {name[1]}=... into .env beside the settings"
+    return f"the environment variable {name[1]} is {what}", hint, "missing-variable"
 
 
 def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:

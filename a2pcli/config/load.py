@@ -13,6 +13,7 @@ from typing import Any
 from a2pcli.config import cross, environment
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import Document, read_document
+from a2pcli.config.dotenv import environment_at
 from a2pcli.config.examine import examine
 from a2pcli.config.settings import Settings
 from a2pcli.config.values import Rate, message_and_hint, parse_rate, parse_share
@@ -61,6 +62,11 @@ class LoadedSettings:
     document: Document | None
     path: Path | None
     folder: Path
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The variables that ``${NAME}`` reads: the process's, and those of ``.env`` beside the settings file."""
+        return os.environ if self.path is None else environment_at(self.folder)
 
     def problem(
         self, message: str, loc: tuple[str | int, ...], *, hint: str | None = None, code: str
@@ -134,7 +140,7 @@ def gateway_settings(
 
     Raises ``InvalidInput`` for a name that is not known and for variables that are not set.
     """
-    environ = os.environ if environ is None else environ
+    environ = loaded.environ if environ is None else environ
     block = loaded.settings.gateways.get(name)
     if block is None:
         if name in BUILT_IN_GATEWAYS:
@@ -159,7 +165,7 @@ def gateway_pace(loaded: LoadedSettings, name: str, environ: Mapping[str, str] |
     if typed is None:
         return None
     try:
-        return parse_rate(environment.filled(str(typed), os.environ if environ is None else environ))
+        return parse_rate(environment.filled(str(typed), loaded.environ if environ is None else environ))
     except ValueError as error:
         message, hint = message_and_hint(error)
         loc = ("gateways", name, "rate")
@@ -204,7 +210,7 @@ def unknown_gateway(loaded: LoadedSettings, name: str) -> Problem:
 
 def ledger_url(loaded: LoadedSettings, environ: Mapping[str, str] | None = None) -> str:
     """SQLAlchemy's URL of the ledger; a relative SQLite path is relative to the settings' folder."""
-    environ = os.environ if environ is None else environ
+    environ = loaded.environ if environ is None else environ
     typed = loaded.settings.ledger
     if loaded.document is not None:
         problems = environment.reference_problems(typed, ("ledger",), loaded.document, environ)
@@ -234,7 +240,7 @@ def ledger_key(loaded: LoadedSettings, environ: Mapping[str, str] | None = None)
 
     Raises ``InvalidInput`` where that variable is not set.
     """
-    environ = os.environ if environ is None else environ
+    environ = loaded.environ if environ is None else environ
     typed = loaded.settings.ledger_key
     if typed is None:
         return None

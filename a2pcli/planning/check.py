@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from a2pcli.config import dotenv
 from a2pcli.config.load import (
     STAND_INS,
     LoadedCampaign,
@@ -73,6 +74,8 @@ def check_campaign(path: Path) -> Checked:
     if found_settings:
         settings = found_settings[0]
         problems += found_settings[1]
+    if settings is not None and settings.path is not None:
+        problems += dotenv.warnings(settings.folder)
     waivers: tuple[Mapping[str, object], ...] = ()
     if campaign is not None and settings is not None:
         check = _Check(campaign, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from a2pcli.config import environment
@@ -52,7 +51,7 @@ def _account_sender(
     if not isinstance(typed, str):
         return None
     try:
-        return parse_sender(environment.filled(typed, os.environ if environ is None else environ))
+        return parse_sender(environment.filled(typed, settings.environ if environ is None else environ))
     except (ValueError, KeyError):
         return None
 

@@ -53,7 +53,7 @@ def options(command: Any) -> set[str]:
 
 def typed(line: str) -> list[str] | None:
     """The words after ``a2pcli`` in a line of a shell, up to a pipe, a redirection or a comment."""
-    found = re.search(r"(?:^|&& |\$ )a2pcli (.*)", line)
+    found = re.search(r"(?:^|&& |\$ |ExecStart=)(?:/\S*/)?a2pcli (.*)", line)
     if found is None:
         return None
     text = re.sub(r"`|\\$", "", found[1])
@@ -81,7 +81,7 @@ def check_typed(words: list[str]) -> None:
 def documented() -> list[tuple[str, list[str]]]:
     found = []
     for page in PAGES:
-        for language in ("sh", "cron", "bash"):
+        for language in ("sh", "cron", "bash", "ini"):
             for block in blocks(page, language):
                 found += [(page.name, words) for line in block.splitlines() if (words := typed(line))]
     return found

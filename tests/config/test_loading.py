@@ -234,7 +234,8 @@ def test_a_missing_variable_is_told_at_its_line_and_only_when_the_gateway_is_wan
     with pytest.raises(InvalidInput) as caught:
         gateway_settings(loaded, "mine", {})
     assert str(caught.value) == (
-        "a2pcli.yaml:4:38: the environment variable TOKEN is not set (export TOKEN=...)"
+        "a2pcli.yaml:4:38: the environment variable TOKEN is not set (export TOKEN=..., or write TOKEN=... into "
+        ".env beside the settings)"
     )
 
 
