@@ -70,8 +70,8 @@ def check_typed(words: list[str]) -> None:
     while len(path) < len(words) and (*path, words[len(path)]) in ALL:
         path = (*path, words[len(path)])
     command = ALL[path]
-    assert path, f"no such command: a2pcli {' '.join(words)}"
-    whole = not getattr(command, "commands", None) or command.invoke_without_command
+    assert path or words == ["--version"], f"no such command: a2pcli {' '.join(words)}"
+    whole = words == ["--version"] or not getattr(command, "commands", None) or command.invoke_without_command
     assert whole, f"half a command: a2pcli {' '.join(words)}"
     for word in words[len(path) :]:
         if word.startswith("--"):

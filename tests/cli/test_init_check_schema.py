@@ -342,7 +342,7 @@ def test_missing_secrets_are_warnings_and_only_for_those_who_need_them(
     assert shell("check") == 0
     assert shell.problems == [
         "a2pcli.yaml:5:18: warning: the environment variable A2PCLI_TEST_SID is not set"
-        " (export A2PCLI_TEST_SID=...)"
+        " (export A2PCLI_TEST_SID=..., or write A2PCLI_TEST_SID=... into .env beside the settings)"
     ]
 
 
