@@ -14,6 +14,7 @@ from a2pcli.config.align import offset_in_source
 from a2pcli.config.nodes import Mapping, Node, Scalar
 from a2pcli.config.syntax import YamlFault
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.folding import composed
 
 LARGEST = 1_000_000
 """Bytes. A campaign is a page of text; a file beyond this is something else (contacts, usually)."""
@@ -185,8 +186,9 @@ def _decode(content: bytes, shown: str) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InvalidInput(Problem("saved as UTF-16", shown, 1, 1, "save it as UTF-8", code="yaml"))
     try:
-        # A lone CR ends a line as well; replaced by LF, every offset stays true.
-        return re.sub(r"\r(?!\n)", "\n", content.decode("utf-8-sig"))
+        # A lone CR ends a line as well; replaced by LF, every offset stays true. An accent is one character, as editors
+        # count it, and equal to the same accent in a contacts file.
+        return composed(re.sub(r"\r(?!\n)", "\n", content.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", "replace")
         line = before.count("\n") + 1

@@ -4,8 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import unicodedata
 from decimal import Decimal
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+pc: Any = pyarrow.compute
+_COMPOSING = 0xCC
+"""The first byte, in UTF-8, of the first character that composes with the one before it."""
+
+
+def composed_column(cells: pa.StringArray) -> pa.StringArray:
+    """Cells in Unicode normal form C, so that `é` is equal to `é` however it was typed. The same array where it is
+    composed already, which most columns show in their bytes."""
+    data = cells.buffers()[2]
+    offsets = np.frombuffer(cells.buffers()[1] or b"", np.int32)[cells.offset : cells.offset + len(cells) + 1]
+    if data is None or not len(offsets) or offsets[-1] == offsets[0]:
+        return cells
+    raw = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    if raw.max() < _COMPOSING or unicodedata.is_normalized("NFC", raw.tobytes().decode("utf-8", "replace")):
+        return cells
+    return pc.utf8_normalize(cells, form="NFC")
 
 
 def cell_text(value: Any) -> str:

@@ -3,54 +3,38 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from a2pcli.contacts.fact_names import fact_names
 from a2pcli.errors import InvalidInput, Problem, Severity
+from a2pcli.folding import found_name, is_letter, name_key, name_words
 
-ADDRESS_NAMES: dict[str, tuple[str, ...]] = {
-    "sms": (
-        "phone", "mobile", "msisdn", "cell", "phone_number", "mobile_number", "cell_number", "cellphone",
-        "cell_phone", "mobile_phone", "mobilephone", "phone_mobile", "phone_no", "mobile_no", "cell_no",
-        "telephone", "telephone_number", "telephone_no", "tel", "tel_no", "phone_1", "phone1", "mobile_1",
-        "mobile1", "number", "recipient", "recipient_number", "recipient_phone", "to", "to_number",
-        "contact_number", "contact_no", "contact_phone", "customer_phone", "whatsapp", "sms", "sms_number",
-        "gsm", "handy", "handynummer", "mobil", "mobilnummer", "telefon", "telefonnummer", "telefono",
-        "movil", "celular", "cellulare", "portable", "telephone_portable", "mobiel", "mobiele_nummer",
-    ),
-}  # fmt: skip
-"""Names an address column is known by, best first. The exact word `phone` always wins (a mapping makes it)."""
-ADDRESS_NAMES["mms"] = ADDRESS_NAMES["sms"]
-
-_TELLING_WORDS = {
-    "phone",
-    "mobile",
-    "msisdn",
-    "cell",
-    "cellphone",
-    "telephone",
-    "mobil",
-    "handy",
-    "telefon",
-    "gsm",
-}
 _OTHER_WORDS = {
     "type", "country", "code", "carrier", "provider", "network", "consent", "optin", "opt", "date", "id", "status",
     "valid", "verified", "model", "os", "brand", "name", "extension", "ext", "fax", "app", "user", "work", "home",
 }  # fmt: skip
-_LIKELY_NAMES = {name for name in ADDRESS_NAMES["sms"] if _TELLING_WORDS & {*name.split("_")}}
+_SHORTEST = 6
+"""Letters of a telling word that may have an ending: `телефон-а`."""
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Letters of scripts that put no spaces between words."""
 _LIKE_NUMBER = re.compile(r"\+?[\d ().-]{7,20}")
-_NOT_NAME = re.compile(r"[\W_]+")
+_NOT_NAME = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]+")
 
 
 def canonical(name: str) -> str:
-    """A header as templates write it: lower case, runs of anything but letters and digits one `_`.
+    """A header as templates write it: lower case, composed, runs of anything but letters and digits one `_`.
 
-    >>> canonical("  First-Name ")
-    'first_name'
+    >>> canonical("  First-Name "), canonical("Pre\u0301nom")
+    ('first_name', 'prénom')
     """
-    return _NOT_NAME.sub("_", name.casefold()).strip("_")
+    if name.isascii():
+        return _NOT_NAME.sub("_", name.casefold()).strip("_")
+    visible = "".join(char for char in name if unicodedata.category(char) != "Cf")
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
+    return _NOT_NAME.sub("_", "".join(char if is_letter(char) else "_" for char in text)).strip("_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +51,7 @@ class Columns:
     def find(self, name: str) -> str | None:
         """The canonical column that a name as someone typed it means, or None."""
         wanted = canonical(name)
-        if wanted in self.names:
-            return wanted
-        squeezed = wanted.replace("_", "")
-        near = [column for column in self.names if column.replace("_", "") == squeezed]
-        return near[0] if len(near) == 1 else None
+        return wanted if wanted in self.names else found_name(name, self.names)
 
     def suggestion(self, name: str) -> str | None:
         """A hint that names the nearest column, or None."""
@@ -146,8 +126,10 @@ def _targets(header: Sequence[str], mapping: Mapping[str, str], path: str, line:
 
 def pick_address(columns: Columns, channel: str, path: str, line: int) -> str:
     """The canonical name of the column that holds the address. See `table.address_column`."""
-    known = ADDRESS_NAMES.get(channel, ADDRESS_NAMES["sms"])
-    name = next((name for name in known if name in columns.names), None) or _speaking_name(columns)
+    keys: dict[str, str] = {}
+    for column in columns.names:
+        keys.setdefault(name_key(column), column)
+    name = next((keys[key] for key in fact_names().phones if key in keys), None) or _speaking_name(columns)
     if name is None:
         raise InvalidInput(_no_address(columns, path, line))
     if name in columns.duplicates and name not in columns.mapped:
@@ -164,10 +146,23 @@ def _speaking_name(columns: Columns) -> str | None:
     """A column that can only be the one, though its name is longer: `customer_mobile_number`."""
     found = [
         name
-        for name in columns.names
-        if _TELLING_WORDS & {*name.split("_")} and not _OTHER_WORDS & {*name.split("_")}
+        for written, name in zip(columns.header, columns.names, strict=True)
+        if name and _speaks_of_phones(written, name)
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _speaks_of_phones(written: str, name: str) -> bool:
+    """Whether a name that is longer than those known has a telling word, and no word of something else."""
+    telling = fact_names().telling
+    words = {*name_words(written), *name_words(name)}
+    if words & _OTHER_WORDS:
+        return False
+    key = name_key(name)
+    inflected = {word[:-extra] for word in words for extra in (1, 2) if len(word) - extra >= _SHORTEST}
+    return bool((words | inflected) & telling) or any(
+        word in key for word in telling if _UNSPACED.match(word)
+    )
 
 
 def other_address_columns(columns: Columns, chosen: str) -> list[str]:
@@ -177,8 +172,14 @@ def other_address_columns(columns: Columns, chosen: str) -> list[str]:
     return [
         written.strip()
         for written, name in zip(columns.header, columns.names, strict=True)
-        if name != chosen and name in _LIKELY_NAMES
+        if name and name != chosen and _likely(name)
     ]
+
+
+def _likely(name: str) -> bool:
+    """Whether a known name of phone columns names a phone, and not only a number or a recipient."""
+    known = fact_names()
+    return name_key(name) in known.phones and bool({name_key(name), *name_words(name)} & known.telling)
 
 
 def _no_address(columns: Columns, path: str, line: int) -> Problem:

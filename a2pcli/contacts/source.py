@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import unicodedata
 import weakref
 import zipfile
 from contextlib import suppress
@@ -93,6 +94,7 @@ class Source:
         path = Path(file).expanduser()
         if base is not None and not path.is_absolute():
             path = base / path
+        path = _as_spelt(path)
         try:
             mode = path.stat().st_mode
         except (OSError, ValueError) as error:
@@ -158,6 +160,17 @@ class Source:
         raise self.problem(
             "this is a zip archive, not a table of contacts", hint="unpack it first", code="not-a-table"
         )
+
+
+def _as_spelt(path: Path) -> Path:
+    """The path, or the one whose name has the same letters in another Unicode normal form, where only that exists."""
+    with suppress(OSError, ValueError):
+        if not str(path).isascii() and not path.exists():
+            for form in ("NFC", "NFD"):
+                other = Path(unicodedata.normalize(form, str(path)))
+                if other.exists():
+                    return other
+    return path
 
 
 def _remove(name: str, owner: int) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from a2pcli.contacts.cell_text import composed_column
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
 from a2pcli.contacts.rows import Parsing, Piece, Reader, Rows
 from a2pcli.contacts.source import TEXT_KINDS, Source
@@ -55,10 +56,11 @@ class Framing:
     def __call__(self, piece: Piece) -> Framed:
         """The frames of one piece. Raises InvalidInput."""
         part = self.parse(piece)
+        cells = [composed_column(column) for column in part.cells]
         count = len(part)
         pieces = -(-count // self.rows)
         bounds = [count * number // pieces for number in range(pieces + 1)] if pieces else [0]
-        frames = [_frame(part, self.names, start, end) for start, end in pairwise(bounds)]
+        frames = [_frame(part, cells, self.names, start, end) for start, end in pairwise(bounds)]
         return Framed(frames, part.blank)
 
 
@@ -212,7 +214,9 @@ def address_column(table: Table, channel: str = "sms") -> str:
     return name
 
 
-def _frame(rows: Rows, names: Sequence[str], start: int, end: int) -> pd.DataFrame:
+def _frame(
+    rows: Rows, columns: Sequence[pa.StringArray], names: Sequence[str], start: int, end: int
+) -> pd.DataFrame:
     """Some of the rows as a frame."""
     count = end - start
     bad = [row for row in sorted(rows.bad) if start <= row < end]
@@ -223,6 +227,6 @@ def _frame(rows: Rows, names: Sequence[str], start: int, end: int) -> pd.DataFra
             values[row - start] = str(rows.bad[row][part])
         text = pa.array(values, pa.string()) if bad else pa.nulls(count, pa.string())
         data[name] = pd.arrays.ArrowExtensionArray(pa.chunked_array([text]))
-    for name, cells in zip(names, rows.cells, strict=True):
+    for name, cells in zip(names, columns, strict=True):
         data[name] = pd.arrays.ArrowExtensionArray(pa.chunked_array([cells.slice(start, count)]))
     return pd.DataFrame(data)

@@ -13,6 +13,7 @@ from a2pcli.contacts.cell_text import cell_text
 from a2pcli.contacts.rows import Parsing, Rows, as_they_are, rows_of
 from a2pcli.contacts.source import Source
 from a2pcli.errors import Problem, Severity
+from a2pcli.folding import name_key, value_key
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _MOST_CELLS = 50_000_000
@@ -79,7 +80,7 @@ class WorkbookReader:
             sheet for sheet in self._workbook.sheets_metadata if sheet.typ == calamine.SheetTypeEnum.WorkSheet
         ]
         if wanted is not None:
-            for same in (str, lambda name: name.strip().casefold()):
+            for same in (str, value_key, name_key):
                 for sheet in sheets:
                     if same(sheet.name) == same(wanted):
                         return sheet.name

@@ -16,6 +16,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.visitor import NodeTransformer
 
 from a2pcli.contacts.columns import canonical
+from a2pcli.folding import found_name
 
 _EQUALITY = ("eq", "ne", "in", "notin")
 _DEFAULTS = ("default", "d")
@@ -192,11 +193,15 @@ class Variables(NodeTransformer):
     """Turns ``contact['Weird Header']`` and ``contact.first_name`` into variables, and knows whose they are.
 
     A column is its own variable unless Jinja or Python would take the word for something else (``loop``,
-    ``2nd_name``, letters that Python folds into others).
+    ``2nd_name``, letters that Python folds into others). ``known`` are the contact's columns, where they are known:
+    a name in another spelling (`prenom` for `prénom`, `FirstName` for `first_name`) means the one that it fits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Collection[str] | None = None) -> None:
         self._columns: dict[str, str] = {}
+        self._known = frozenset(known or ())
+        self.own: Collection[str] = ()
+        """Names that the template gives a value itself: those are no columns."""
 
     def column(self, variable: str) -> str:
         """The column that a variable stands for."""
@@ -217,12 +222,19 @@ class Variables(NodeTransformer):
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:
         """A name that Python would fold into another."""
-        if not _is_stable(node.name):
-            node.name = self._variable(node.name)
+        name = node.name
+        if node.ctx == "load" and self._known and name not in self._known and name not in self.own:
+            column = None if name in _RESERVED else found_name(name, self._known)
+            if column is not None:
+                return self._contact(column, node.lineno)
+        if not _is_stable(name):
+            node.name = self._variable(name)
         return node
 
     def _contact(self, header: str, line: int) -> nodes.Node:
         column = canonical(header)
+        if self._known and column not in self._known:
+            column = found_name(header, self._known) or column
         plain = column.isidentifier() and _is_stable(column) and column not in _RESERVED
         return nodes.Name(column if plain else self._variable(column), "load", lineno=line)
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from a2pcli.content.failures import Unsuitable
+from a2pcli.folding import composed
 
 LARGEST = 50_000
 """Bytes of one partial."""
@@ -52,7 +53,7 @@ def read_partial(folder: Path | None, name: str) -> tuple[str, str]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Unsuitable(f"'{name}' is not UTF-8 text") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n"), str(path)
+    return composed(text.replace("\r\n", "\n").replace("\r", "\n")), str(path)
 
 
 def near_file(folder: Path | None, name: str) -> str | None:

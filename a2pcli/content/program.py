@@ -15,6 +15,7 @@ from jinja2.parser import Parser
 from a2pcli.content.batch import Loop
 from a2pcli.content.check import check
 from a2pcli.content.columns import Variables, assigned, everything, reads, truth_values, undeclared
+from a2pcli.content.comparisons import folded_comparisons
 from a2pcli.content.compose import Composed, compose
 from a2pcli.content.harden import harden
 from a2pcli.content.names import NO_COLUMNS, importing, not_exported, unknown_columns
@@ -136,7 +137,7 @@ class _Builder:
         self.environment = environment
         self.sources = sources
         self.known = known
-        self.variables = Variables()
+        self.variables = Variables(known)
         self.columns: set[str] = set()
         self.required: set[str] = set()
         self.cells: frozenset[str] = frozenset()
@@ -174,7 +175,7 @@ class _Builder:
             for node in imports:
                 # It keeps a state: imported once for all, one row would find what another left.
                 node.with_context = True
-        self.environment.add_module(name, harden(body))
+        self.environment.add_module(name, harden(folded_comparisons(body, self.columns)))
 
     def program(self, body: list[nodes.Node]) -> Program:
         """The program, if there is no problem."""
@@ -185,7 +186,7 @@ class _Builder:
         return Program(
             self.environment,
             self.sources,
-            harden(body, self.cells),
+            harden(folded_comparisons(body, self.cells), self.cells),
             {self.variables.column(name): name for name in sorted(self.columns)},
             frozenset(map(self.variables.column, self.required)),
             wording,
@@ -207,6 +208,7 @@ class _Builder:
         return not (is_own or name.startswith("_") or name in NO_COLUMNS)
 
     def _renamed(self, body: list[nodes.Node]) -> list[nodes.Node]:
+        self.variables.own = assigned(body)
         renamed: list[nodes.Node] = [self.variables.visit(node) for node in body]
         for node in renamed:
             shift(node, 0)  # nodes made on the way have no line yet

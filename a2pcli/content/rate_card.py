@@ -16,6 +16,7 @@ from typing import Any
 from a2pcli.contacts.columns import canonical
 from a2pcli.content.money_text import currency_hint, is_currency
 from a2pcli.errors import InvalidInput, Problem, in_file_order
+from a2pcli.folding import found_name
 
 NANO = 10**9
 """Money is counted in units of 1e-9 of the currency."""
@@ -104,6 +105,11 @@ def _text(path: Path) -> str:
         ) from None
 
 
+def _column(cell: str) -> str:
+    """A header cell as one of the columns, whatever its case and separators; else its canonical name."""
+    return found_name(cell, COLUMNS) or canonical(cell)
+
+
 class _Reader:
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -114,7 +120,7 @@ class _Reader:
     def _delimiter(self) -> str:
         """The one that makes the most known names of the header."""
         first = next((line for line in self.lines if line.strip() and not line.startswith("#")), "")
-        known = {mark: sum(canonical(cell) in COLUMNS for cell in first.split(mark)) for mark in _DELIMITERS}
+        known = {mark: sum(_column(cell) in COLUMNS for cell in first.split(mark)) for mark in _DELIMITERS}
         return max(known, key=lambda mark: known[mark])
 
     def rates(self) -> Iterator[Rate]:
@@ -141,7 +147,7 @@ class _Reader:
             self.problems.append(Problem(message, self.path, line, code="rate-card"))
 
     def _header(self, line: int, cells: list[str]) -> list[str]:
-        names = [canonical(cell) for cell in cells]
+        names = [_column(cell) for cell in cells]
         for index, name in enumerate(names):
             if name and name not in COLUMNS:
                 near = get_close_matches(name, COLUMNS, 1, 0.6)

@@ -19,6 +19,7 @@ from jinja2.utils import Namespace, pass_context
 from a2pcli.content import arithmetic, bounded
 from a2pcli.content.blanks import Absent, needed
 from a2pcli.content.budget import Budget, flat
+from a2pcli.content.comparisons import SAME, comparable
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.harden import EACH, FLAT, JOIN, PRINT, SPEND, WRITE
@@ -178,6 +179,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return text
 
         return {
+            SAME: comparable,
             SPEND: spend,
             WRITE: write,
             EACH: budget.each,

@@ -17,7 +17,7 @@ NAME = st.sampled_from(COLUMNS)
 
 def pieces(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
-        st.builds("{{% if {0} == 'a' %}}{1}{{% else %}}{2}{{% endif %}}".format, NAME, inner, inner),
+        st.builds("{{% if {0} is eq('a') %}}{1}{{% else %}}{2}{{% endif %}}".format, NAME, inner, inner),
         st.builds("{{% if {0} %}}{1}{{% endif %}}".format, NAME, inner),
         st.builds("{{% for c in {0} %}}{{{{ loop.index }}}}{{{{ c }}}}{1}{{% endfor %}}".format, NAME, inner),
         st.builds("{{% for c in {0} if c != ' ' %}}{{{{ c }}}}{{% else %}}-{{% endfor %}}".format, NAME),
@@ -34,7 +34,7 @@ LEAF = st.one_of(
     st.builds("{{{{ {0} | upper | trim }}}}".format, NAME),
     st.builds("{{{{ {0} ~ {1} }}}}".format, NAME, NAME),
     st.builds(
-        "{{% if {0} == 'a' %}}{{% set v = {1} %}}{{% endif %}}{{{{ v | default('none') }}}}".format,
+        "{{% if {0} is eq('a') %}}{{% set v = {1} %}}{{% endif %}}{{{{ v | default('none') }}}}".format,
         NAME,
         NAME,
     ),

@@ -13,8 +13,6 @@ from a2pcli.errors import InvalidInput, Severity
     ("source", "expected"),
     [
         ("Hi {{ frist_name }}", "spring.yaml:10:9: unknown column 'frist_name' (did you mean 'first_name'?)"),
-        ("Hi\n  {{ Plan }}", "spring.yaml:11:8: unknown column 'Plan' (did you mean 'plan'?)"),
-        ("{{ firstname }}", "spring.yaml:10:6: unknown column 'firstname' (did you mean 'first_name'?)"),
         ("{{ contact['Frist Name'] }}", "unknown column 'frist_name' (did you mean 'first_name'?)"),
         ("{{ _rows }}", "unknown column '_rows'"),
         ("{{ loop.index }}", "unknown column 'loop' (loop exists only inside {% for %})"),

@@ -1,0 +1,180 @@
+"""Which columns of a contacts file say something about a person: address, place, consent, refusal.
+
+Headers are recognised by their names in many languages (`data/facts.csv`), compared without case, accents and
+separators. A name in that table is a fact for sure; one that only contains a telling word (`SMS opt-out (y/n)`) is a
+fact where all other words in it are known, and doubtful otherwise. A mapping in the campaign decides before all that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from a2pcli.contacts.columns import Columns
+from a2pcli.contacts.fact_names import fact_names
+from a2pcli.folding import found_name, is_letter, name_key, name_words
+
+PLACE_FACTS = ("timezone", "state", "postcode", "country")
+CONSENT_FACTS = (
+    "consent",
+    "consent_at",
+    "consent_source",
+    "consent_wording",
+    "consent_expires",
+    "revoked_at",
+)
+REFUSAL_FACTS = ("opted_out", "status")
+FACTS = (*PLACE_FACTS, *CONSENT_FACTS, *REFUSAL_FACTS)
+"""What columns can be read as, beside the address. `status` counts only where a cell clearly refuses."""
+
+_SUFFIX = 5
+"""Letters that a telling word may have behind its stem: `unsubscri-bed`, `einwillig-ung`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A column read as a fact.
+
+    `certain`: the name leaves no doubt, so that a cell nobody understands holds its row. `proves`: a yes here may be
+    consent to this channel. `marketing`: a no here is about marketing alone.
+    """
+
+    column: str
+    written: str
+    fact: str
+    certain: bool = True
+    proves: bool = True
+    marketing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the columns of a file are read as, and which look like a fact and are not read (with why)."""
+
+    claims: tuple[Claim, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, *facts: str) -> tuple[Claim, ...]:
+        """The claims of some facts, in the file's order."""
+        return tuple(claim for claim in self.claims if claim.fact in facts)
+
+    def columns(self, *facts: str) -> tuple[str, ...]:
+        """Their columns by canonical name."""
+        return tuple(claim.column for claim in self.of(*facts))
+
+
+def recognise(
+    columns: Columns, address: str | None = None, channel: str = "sms", ignored: Collection[str] = ()
+) -> Facts:
+    """What the columns are read as for a campaign of a channel.
+
+    Args:
+        columns: the file's header, with the campaign's mapping applied.
+        address: the column of the addresses, which is nothing else.
+        channel: `sms` or `mms`: a column about another channel says nothing here.
+        ignored: columns, by any spelling, that the campaign says are none of these.
+    """
+    left = {found_name(name, columns.names) or found_name(name, columns.header) for name in ignored}
+    decided = {fact for fact in FACTS if fact in columns.mapped}
+    claims: list[Claim] = []
+    unread: dict[str, str] = {}
+    for written, column in zip(columns.header, columns.names, strict=True):
+        shown = written.strip()
+        if column == address or not column or {column, written} & left:
+            continue
+        if column in decided:
+            claims.append(Claim(column, shown, column))
+            continue
+        if column in columns.mapped:
+            continue
+        claim = _claim(column, shown)
+        if claim is None:
+            continue
+        if claim.fact in decided:
+            unread[shown] = f"the campaign maps {claim.fact} to another column"
+        elif not claim.certain and claim.fact not in ("status",):
+            unread[shown] = "it looks like " + _SPOKEN[claim.fact]
+            claims.append(claim)
+        else:
+            claims.append(claim)
+    return Facts(tuple(claims), unread)
+
+
+_SPOKEN = {"consent": "consent", "opted_out": "a refusal"}
+
+
+def _claim(column: str, written: str) -> Claim | None:
+    """What one column is read as by its name."""
+    table = fact_names()
+    keys = (name_key(written), name_key(column))
+    if table.loose & {*keys}:
+        return Claim(column, written, "consent", certain=False, proves=False)
+    fact = table.names.get(keys[0]) or table.names.get(keys[1])
+    if fact is not None:
+        return None if fact == "phone" else Claim(column, written, fact)
+    for words in (name_words(written), name_words(column)):
+        found = _stem(words)
+        if found is not None:
+            return _judged(column, written, *found)
+    return None
+
+
+def _judged(column: str, written: str, fact: str, around: tuple[str, ...]) -> Claim | None:
+    """A column whose name has a telling word, by the other words."""
+    table = fact_names()
+    kinds = [table.kinds(word) for word in around]
+    about = set().union(*kinds) if kinds else set()
+    if "never" in about or (about & {"email"} and not about & {"sms", "call"}):
+        return None
+    if fact == "consent" and "date" in about:
+        return Claim(column, written, "consent_at")
+    if fact == "consent" and "reason" in about:
+        return Claim(column, written, "consent_source")
+    certain = all(kinds)
+    marketing = "marketing" in about
+    proves = not (about & {"call"} and "sms" not in about)
+    return Claim(column, written, fact, certain, proves, marketing)
+
+
+def _stem(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+    """The fact of the first stem in a name, and the words around it."""
+    table = fact_names()
+    parts = ["".join(char for char in word if is_letter(char)) for word in words]
+    joined = "".join(parts)
+    starts: set[int] = set()
+    at = 0
+    for part in parts:
+        starts.add(at)
+        at += len(part)
+    for stem, fact in table.stems:
+        place = joined.find(stem)
+        if place < 0 or (stem.isascii() and not _whole(joined, place, len(stem), starts)):
+            continue
+        return fact, tuple(_around(parts, place, place + len(stem)))
+    return None
+
+
+def _whole(joined: str, place: int, length: int, starts: set[int]) -> bool:
+    """Whether a stem found inside a name begins a word there, or follows a known one that is written together with it,
+    and does not end with the first letters of some other word."""
+    end = place + length
+    begun = max((start for start in starts if start <= place), default=0)
+    if begun != place and not fact_names().kinds(joined[begun:place]):
+        return False
+    last = max(start for start in starts if start < end)
+    return last <= place or end in starts or end == len(joined) or end - last > 3
+
+
+def _around(parts: list[str], first: int, end: int) -> Iterator[str]:
+    """The words of a name without the letters from `first` to `end`, and without the stem's own ending."""
+    at = 0
+    for part in parts:
+        start, at = at, at + len(part)
+        before, after = part[: max(first - start, 0)], part[max(end - start, 0) :] if at > end else ""
+        if start >= end or at <= first:
+            yield part
+            continue
+        if before:
+            yield before
+        if after and (fact_names().kinds(after) or len(after) > _SUFFIX):
+            yield after
