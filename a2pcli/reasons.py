@@ -75,3 +75,24 @@ SENTENCES: dict[Reason, str] = {
     Reason.COUNTRY_REFUSED: "the gateway's account may not send to this country",
     Reason.CANCELLED: "the run was cancelled",
 }
+
+TO_MEND: frozenset[Reason] = frozenset(
+    {
+        Reason.RAGGED_ROW,
+        Reason.MISSING_NUMBER,
+        Reason.INVALID_NUMBER,
+        Reason.AMBIGUOUS_NUMBER,
+        Reason.DAMAGED_NUMBER,
+        Reason.HAS_EXTENSION,
+        Reason.NOT_MOBILE,
+        Reason.MISSING_VALUE,
+        Reason.TEMPLATE_ERROR,
+        Reason.EMPTY_MESSAGE,
+        Reason.INVALID_TEXT,
+        Reason.TOO_LONG,
+        Reason.NO_SENDER,
+        Reason.COPY_RULE,
+    }
+)
+"""Rows that the campaign meant to message and cannot as they are: the file, the text or the senders need mending.
+The other reasons are decisions (opted out, filtered, already sent, ...): with them a campaign is done."""

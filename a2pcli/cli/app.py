@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Account for every row of a run."),
     "explain": ("explain", "Why someone got a message, did not, or will."),
     "reconcile": ("reconcile", "Settle messages whose outcome is unknown."),
+    "cancel": ("cancel", "Drop what a run or a plan has not sent yet."),
     "optout": ("optout", "Keep the suppression list."),
     "consent": ("consent", "Keep the proof of consent."),
     "people": ("people", "Export or erase everything held about one person."),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from a2pcli.cli.output import JSON_HELP
+
+if TYPE_CHECKING:
+    from a2pcli.cli.campaigns import Opened
+    from a2pcli.ledger.records import Run
+    from a2pcli.planning.prepare import Prepared
 
 
 def register(app: typer.Typer) -> None:
@@ -61,6 +66,21 @@ def check_budget(max_cost: str | None) -> None:
         raise UsageError(*(f"--max-cost: {problem.message}" for problem in error.problems)) from error
 
 
+def _tell_of_open_run(work: Opened, ready: Prepared, made: Run) -> None:
+    """``send`` goes on with a run that is not finished, and not with the new plan."""
+    run = work.ledger.open_run(ready.occasion)
+    left = 0 if run is None else work.ledger.totals(run).count("planned", "submitting")
+    if run is not None and left:
+        from a2pcli.cli.output import say
+
+        messages = f"{left:,} message{'' if left == 1 else 's'}"
+        say(
+            f"note: run {run.id} is {run.state} with {messages} left; `a2pcli send` goes on with that run as it was"
+        )
+        say(f"planned. To drop what is left of it:  a2pcli cancel {run.id}")
+        say(f"To send this plan beside it:  a2pcli send --plan {made.id}")
+
+
 def show_plan(
     campaign: Path,
     out: Path | None,
@@ -79,6 +99,7 @@ def show_plan(
     with opened(campaign, ledger) as work:
         ready = prepared(work, limit=limit, occurrence=occurrence)
         made = plan_with_progress(work, ready, budget=max_cost, out=out)
+        _tell_of_open_run(work, ready, made.run)
     from a2pcli.cli.plan_view import plan_document, plan_screen  # last: the workers ought to start first
 
     if as_json:

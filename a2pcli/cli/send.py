@@ -81,7 +81,8 @@ def send(
 
         show_plan(campaign, None, limit, max_cost, occurrence, ledger, as_json)
     else:
-        from a2pcli.cli.sending import SendRequest, send_campaign
+        from a2pcli.cli.send_planning import SendRequest
+        from a2pcli.cli.sending import send_campaign
 
         request = SendRequest(
             campaign, plan, yes, limit, max_cost, occurrence, concurrency, ledger, as_json, wait

@@ -62,6 +62,11 @@ class Sources:
         """The message's own text."""
         return self._all[0]
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text, the message's first."""
+        return tuple(source.text for source in self._all)
+
     def add(self, name: str, text: str, path: str) -> int:
         """A further file, by the name it is included under; gives its number."""
         self._all.append(Source(text, SourcePlace(path), name))

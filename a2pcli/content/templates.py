@@ -124,6 +124,8 @@ class _Compiled:
         """Those it does without where they are empty: each use has a default or a test around it."""
         self.wording: str = program.wording
         """All text that stands outside of tags, that of partials included."""
+        self.texts: tuple[str, ...] = program.sources.texts
+        """The source as written, and that of each partial it includes."""
         self.problems: tuple[Problem, ...] = program.warnings
         """Warnings; what is wrong was raised when it was compiled."""
         if not self.columns:

@@ -144,7 +144,12 @@ def lose(connection: Connection, run: Run, now: int) -> None:
 def settle_unknown(
     connection: Connection, run: Run, message_ids: Sequence[int] | None, state: State, note: str, now: int
 ) -> int:
-    """Give ``unknown`` messages a state by decision or by what the gateway said; recorded as events."""
+    """Give ``unknown`` messages a state by decision or by what the gateway said; recorded as events.
+
+    What was not sent is planned again; in a run that was cancelled it is cancelled too, and free for a new plan.
+    """
+    run_state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
+    is_cancelled = run_state == RunState.CANCELLED
     unknown = _c.state == str(State.UNKNOWN)
     if state is State.PLANNED:  # not where the person was erased meanwhile, or the text was a one-time code
         unknown = and_(unknown, _c.address.is_not(None), _c.body.is_not(None))
@@ -160,7 +165,9 @@ def settle_unknown(
     again = state is State.PLANNED
     # The code of the answer that was not clear says nothing about what it became; its event keeps it.
     values: dict[str, Any] = {"state": str(state), "settled_at": now, "detail": note, "code": None}
-    if again:
+    if again and is_cancelled:
+        values |= {"state": str(State.CANCELLED), "reason": str(Reason.CANCELLED), "claimed_at": None}
+    elif again:
         values |= {"due_at": now, "claimed_at": None}
     connection.execute(
         update(messages).where(_c.id == bindparam("b_id"), unknown).values(values),

@@ -17,6 +17,7 @@ from a2pcli.ledger.plans import end_id, first_id, of_run, run_from_row
 from a2pcli.ledger.records import RESUMABLE, Event, HistoryEntry, Run
 from a2pcli.ledger.tables import events, is_claimed, messages, runs
 from a2pcli.messages import State
+from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +79,21 @@ def reached(connection: Connection, occasion: int) -> np.ndarray[Any, np.dtype[n
         .order_by(_c.person)
     )
     return np.fromiter(chain.from_iterable(read_rows(connection, query)), np.int64)
+
+
+def had_already(connection: Connection, run: Run) -> list[tuple[str, str, int]]:
+    """Why rows of a plan were left out as sent already: run id, state of the message there, how many; newest first."""
+    before = messages.alias()
+    query = (
+        select(runs.c.id, before.c.state, func.count())
+        .select_from(messages)
+        .join(before, and_(before.c.occasion == _c.occasion, before.c.person == _c.person))
+        .join(runs, runs.c.number == before.c.run)
+        .where(of_run(run), _c.reason == str(Reason.ALREADY_SENT), is_claimed(before.c.claimed_at))
+        .group_by(runs.c.number, runs.c.id, before.c.state)
+        .order_by(runs.c.number.desc())
+    )
+    return [(id, state, int(count)) for id, state, count in connection.execute(query)]
 
 
 def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:

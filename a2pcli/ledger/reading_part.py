@@ -44,6 +44,12 @@ class ReadingPart(LedgerCore):
         return [one for one in found if one.at < before]
 
     @speaks_plainly
+    def had_already(self, run: Run) -> list[tuple[str, str, int]]:
+        """Of the rows that a plan left out as sent already: run id, state of the message there, how many rows."""
+        with self._reading() as connection:
+            return queries.had_already(connection, run)
+
+    @speaks_plainly
     def totals(self, run: Run) -> Totals:
         """The run counted: in one pass over its rows, unless a count that still holds is kept with the run."""
         with self._reading() as connection:

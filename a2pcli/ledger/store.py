@@ -133,10 +133,19 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         return self._end_planned(run, State.SKIPPED, Reason.COUNTRY_REFUSED, now, country)
 
     @speaks_plainly
-    def cancel(self, run: Run, now: int | None = None) -> int:
-        """What is still planned is cancelled, and so is the run; gives how many."""
-        count = self._end_planned(run, State.CANCELLED, Reason.CANCELLED, now)
-        self.set_state(run, RunState.CANCELLED, None, now)
+    def cancel(self, run: Run, now: int | None = None, *, why: str | None = None, alone: bool = False) -> int:
+        """What is still planned is cancelled, and so is the run; gives how many. What has left stays as it is.
+
+        ``alone``: the caller holds ``sender_lock``, so intents that are still open are of a sender that was killed,
+        and become ``unknown``.
+        """
+        moment = now_ms() if now is None else now
+        with self._sending_transaction() as connection:
+            if alone:
+                outcomes.lose(connection, run, moment)
+            count = outcomes.end_planned(connection, run, State.CANCELLED, Reason.CANCELLED, moment)
+            outcomes.set_run_state(connection, run, RunState.CANCELLED, why, moment)
+        self._gained(run, -count)
         return count
 
     def _end_planned(

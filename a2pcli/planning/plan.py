@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from a2pcli.config.load import LoadedCampaign, Rate
+from a2pcli.config.values import RECIPIENT
 from a2pcli.content.prices import parse_budget, to_decimal
 from a2pcli.errors import Problem
 from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
+from a2pcli.moments import ZONE
+from a2pcli.planning.basis import basis_of
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.consent import consent_word
 from a2pcli.planning.halves import halves, ledger_rows
@@ -158,6 +161,15 @@ def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: st
     )
 
 
+def campaign_zone(loaded: LoadedCampaign) -> str | None:
+    """The zone in which the campaign's moments are told: the one it names, UTC where it gives a moment without one;
+    None for this machine's."""
+    schedule = loaded.campaign.schedule
+    if schedule.timezone != RECIPIENT and loaded.document.has(("schedule", "timezone")):
+        return schedule.timezone
+    return "UTC" if schedule.starts_at or schedule.ends_at else None
+
+
 def contacts_path(loaded: LoadedCampaign) -> str:
     """The contacts file's absolute path; ``-`` for standard input."""
     file = contacts_source(loaded.campaign).file
@@ -173,6 +185,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
     return {
         "objective": campaign.objective,
         "occurrence": prepared.occurrence,
+        ZONE: campaign_zone(prepared.loaded),
         "contacts": {
             "file": table.path,
             "format": table.format,
@@ -181,6 +194,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
             "delimiter": table.delimiter,
             "blank_rows": table.blank_rows,
         },
+        "basis": basis_of(prepared.loaded, prepared.settings, prepared.compiled.messages),
         "limit": prepared.job.limit,
         "programme": prepared.job.programme or None,
         "consent": consent_word(prepared.job.consent),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from a2pcli.ledger.records import MONEY_UNITS, money_text
+from a2pcli.moments import moment_text
 
 
 def money(nano: int) -> str:
@@ -27,9 +28,10 @@ def iso(moment: int | None) -> str | None:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local(moment: int) -> str:
-    """UTC milliseconds as this machine's local time, to the minute: ``2026-11-22 10:03``."""
-    return datetime.fromtimestamp(moment / 1000).strftime("%Y-%m-%d %H:%M")
+def local(moment: int, zone: str | None = None) -> str:
+    """UTC milliseconds to the minute, with the zone's name: a run's in its own zone (``moments.zone_of``), others in
+    this machine's."""
+    return moment_text(moment, zone)
 
 
 def duration(seconds: float) -> str:

@@ -249,6 +249,7 @@ JSON_CALLS = [
     ("send", "sale.yaml", "--test-to", "07911123450", "--yes"),
     ("runs",),
     ("report",),
+    ("cancel", "spring-sale"),
     ("explain", "07911123456"),
     ("reconcile", "sale"),
     ("reconcile", "sale", "--as", "sent", "--yes"),

@@ -1,0 +1,125 @@
+"""When there is nothing to send: who has it, who may have it, who cannot get it, and the command for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.cli.output import print_json, say
+from a2pcli.exit_status import ExitStatus
+from a2pcli.messages import State
+from a2pcli.reasons import SENTENCES, TO_MEND, Reason
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.records import Run, Totals
+    from a2pcli.ledger.store import Ledger
+
+COUNTED = (Reason.ALREADY_SENT,)
+"""Reasons that are told by what became of the earlier message."""
+
+MOST_RUNS = 3
+
+
+@dataclass(slots=True)
+class NothingLeft:
+    """What became of the people of a campaign. ``runs`` is state -> run ids; ``excluded`` is reason -> rows."""
+
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    runs: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of_plan(cls, ledger: Ledger, run: Run) -> NothingLeft:
+        """By a plan in which nobody gets a message."""
+        found = cls(excluded=dict(run.summary.get("excluded", {})))
+        for id, state, count in ledger.had_already(run):
+            found._add(id, state, count)
+        return found
+
+    @classmethod
+    def of_run(cls, run: Run, totals: Totals) -> NothingLeft:
+        """By a run that is finished."""
+        found = cls(excluded=totals.by_reason)
+        for state, count in totals.by_state.items():
+            found._add(run.id, state, count)
+        return found
+
+    def _add(self, id: str, state: str, count: int) -> None:
+        if state == State.ACCEPTED:
+            self.accepted += count
+        elif state == State.REJECTED:
+            self.rejected += count
+        elif state in (State.UNKNOWN, State.SUBMITTING):
+            self.unknown += count
+            state = State.UNKNOWN
+        else:
+            return
+        named = self.runs.setdefault(str(state), [])
+        if id not in named:
+            named.append(id)
+
+    @property
+    def to_mend(self) -> dict[str, int]:
+        """Rows that cannot be messaged as they are, by reason."""
+        return {reason: count for reason, count in self.excluded.items() if reason in TO_MEND and count}
+
+    @property
+    def status(self) -> ExitStatus:
+        """Done only where nobody is left who was meant to get it."""
+        open_ends = self.rejected or self.unknown or self.to_mend
+        return ExitStatus.FINISHED_WITH_FAILURES if open_ends else ExitStatus.OK
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "unknown": self.unknown,
+            "already_sent": self.excluded.get(Reason.ALREADY_SENT, 0),
+            "excluded": dict(self.excluded),
+            "cannot_be_messaged": sum(self.to_mend.values()),
+        }
+
+    def lines(self, rows_command: str) -> list[str]:
+        """A line for each number, with the command that does something about it; ``rows_command`` lists rows."""
+        lines = []
+        if self.accepted:
+            lines.append(f"  {self.accepted:,} accepted: they have it")
+        if self.unknown:
+            lines.append(
+                f"  {self.unknown:,} unknown: they may have it; {self._commands('reconcile', 'unknown')}"
+            )
+        if self.rejected:
+            word = "refused by the gateway"
+            lines.append(f"  {self.rejected:,} rejected: {word}; {self._commands('retry', 'rejected')}")
+        for reason, count in self.excluded.items():
+            if reason in COUNTED or not count:
+                continue
+            sentence = SENTENCES[Reason(reason)] if reason in Reason._value2member_map_ else reason
+            lines.append(f"  {count:,} {reason}: {sentence}")
+        if self.to_mend:
+            rows = sum(self.to_mend.values())
+            them = "1 row that cannot be messaged" if rows == 1 else f"{rows:,} rows that cannot be messaged"
+            lines.append(f"to see the {them}:  {rows_command}")
+        return lines
+
+    def _commands(self, command: str, state: str) -> str:
+        named = self.runs.get(state, [])
+        shown = ", ".join(f"a2pcli {command} {id}" for id in named[:MOST_RUNS])
+        return f"{shown}, …" if len(named) > MOST_RUNS else shown
+
+
+def say_nothing_left(
+    found: NothingLeft, why: str, rows_command: str, *, run: str | None, as_json: bool
+) -> ExitStatus:
+    """Tell it on stderr, and as JSON where that is asked for; gives the exit status."""
+    done = found.status is ExitStatus.OK
+    say(f"nothing left to do: {why}" if done else f"nothing to send, but not everybody has it: {why}")
+    for line in found.lines(rows_command):
+        say(line)
+    if as_json:
+        print_json({"run": run, "ended": "nothing-to-do", **found.document()})
+    return found.status

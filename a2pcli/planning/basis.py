@@ -1,0 +1,171 @@
+"""What a plan was made from, kept with it: so a file that was edited since can be told from what was approved.
+
+What was planned stays as it was, whatever the files say later; only a gateway's block is read again when
+messages leave. Long values (texts, the rate card, rules of the law) are kept as digests, and so is everything
+of a gateway's block, which may hold secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.content.templates import MessageTemplate, compile_template
+from a2pcli.errors import A2PError
+from a2pcli.planning.prepare import gateway_name, source_place
+
+LONGEST = 120
+"""Characters of a value that is kept as it is; a longer one is kept as a digest."""
+
+DIGEST = "digest:"
+
+NOT_COMPARED = ("name", "objective", "message", "variants", "gateway")
+"""Keys of a campaign that change nothing about what is sent, or are compared in a way of their own."""
+
+SHAPING = (
+    "region", "locale", "programme", "frequency", "programmes", "consent", "rates", "smart", "numbers", "parts",
+    "rules", "senders", "law",
+)  # fmt: skip
+"""Keys of the settings that decide what a plan holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is another now than when the plan was made. ``what`` is its key, with dots.
+
+    ``was`` and ``now`` are short values in words, None where there is none or it is too long to show.
+    ``in_force``: what is there now counts for messages that leave from now on; else the plan's does.
+    """
+
+    what: str
+    was: str | None = None
+    now: str | None = None
+    in_force: bool = False
+
+    def __str__(self) -> str:
+        if self.was is None and self.now is None:
+            return f"{self.what} is another one"
+        return f"{self.what} was {self.was or 'not set'}, and is {self.now or 'not set'} now"
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"what": self.what, "was": self.was, "now": self.now, "in_force": self.in_force}
+
+
+def basis_of(
+    loaded: LoadedCampaign, settings: LoadedSettings, messages: Sequence[MessageTemplate] = ()
+) -> dict[str, Any]:
+    """What decides a plan, as JSON-ready data: dotted key -> short value or digest. ``messages`` are the campaign's
+    templates where they are compiled already."""
+    campaign = loaded.campaign.model_dump(mode="json", exclude_defaults=True)
+    shaping = settings.settings.model_dump(mode="json", exclude_defaults=True, include=set(SHAPING))
+    gateway = gateway_name(loaded, settings)
+    return {
+        "campaign": {
+            **_texts(loaded, settings, messages),
+            **_flat({key: value for key, value in campaign.items() if key not in NOT_COMPARED}),
+            "gateway": gateway,
+        },
+        "settings": {**_flat(shaping), **_files(settings)},
+        "gateway": {
+            key: _digest(value) for key, value in settings.settings.gateways.get(gateway, {}).items()
+        },
+    }
+
+
+def differences(
+    then: Mapping[str, Any], loaded: LoadedCampaign, settings: LoadedSettings, gateway: str
+) -> list[Difference]:
+    """What is different now from a plan's ``basis_of``; ``gateway`` is the one it goes through.
+
+    Where the zone of people whose own is unknown was added (``schedule.unknown_zone``), that is no difference:
+    a run that is resumed goes by it.
+    """
+    now = basis_of(loaded, settings)
+    block = settings.settings.gateways.get(gateway, {})
+    now["gateway"] = {key: _digest(value) for key, value in block.items()}
+    found = [one for part in ("campaign", "settings") for one in _compared(then.get(part, {}), now[part])]
+    prefix = f"gateways.{gateway}"
+    found += [
+        Difference(f"{prefix}.{one.what}", in_force=True)
+        for one in _compared(then.get("gateway", {}), now["gateway"])
+    ]
+    return [one for one in found if one.what != "schedule.unknown_zone"]
+
+
+def _compared(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Difference]:
+    for key in [*then, *(key for key in now if key not in then)]:
+        was, is_now = then.get(key), now.get(key)
+        if was != is_now:
+            yield Difference(key, _shown(was), _shown(is_now))
+
+
+def _shown(value: str | None) -> str | None:
+    return None if value is None or value.startswith(DIGEST) else value
+
+
+def _texts(
+    loaded: LoadedCampaign, settings: LoadedSettings, messages: Sequence[MessageTemplate]
+) -> dict[str, str]:
+    """The message, or each arm's with its weight; with the texts of the partials that it includes."""
+    campaign = loaded.campaign
+    written: dict[tuple[str, ...], str] = {("message",): campaign.message or ""}
+    if campaign.variants:
+        written = {("variants", name, "message"): arm.message for name, arm in campaign.variants.items()}
+    if messages:
+        wholes: list[Sequence[str]] = [one.texts for one in messages]
+    else:
+        locale = campaign.locale or settings.settings.locale
+        wholes = [_whole(loaded, loc, text, locale) for loc, text in written.items()]
+    found = {".".join(loc): _digest(list(whole)) for loc, whole in zip(written, wholes, strict=True)}
+    weights = {f"variants.{name}.weight": str(arm.weight) for name, arm in (campaign.variants or {}).items()}
+    return found | weights
+
+
+def _whole(loaded: LoadedCampaign, loc: tuple[str, ...], text: str, locale: str) -> Sequence[str]:
+    try:
+        place = source_place(loaded, loc)
+        return compile_template(text, where=place, folder=loaded.folder, locale=locale).texts
+    except A2PError:
+        return [text]  # it is wrong now, and so it is another one
+
+
+def _files(settings: LoadedSettings) -> dict[str, str]:
+    """The content of the files that the settings name: the rate card, the project's rules of the law."""
+    law = settings.settings.law
+    named = {"rates": settings.settings.rates, "law": law if isinstance(law, str) else None}
+    found = {}
+    for key, file in named.items():
+        if file is not None:
+            try:
+                content = (settings.folder / file).read_bytes()
+            except OSError:
+                content = b""
+            found[key] = DIGEST + sha256(content).hexdigest()[:16]
+    return found
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as dotted keys, each with a short value or a digest."""
+    flat: dict[str, str] = {}
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{name}.")
+        else:
+            flat[name] = _kept(value)
+    return flat
+
+
+def _kept(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= LONGEST and not text.startswith(DIGEST) else _digest(value)
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return DIGEST + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
