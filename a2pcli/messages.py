@@ -63,6 +63,7 @@ class Cause(StrEnum):
     NONE = "none"
     TEMPORARY = "temporary"  # not_sent: retry this message with backoff
     RATE = "rate"  # not_sent: everyone slows down, Retry-After obeyed, message retried
+    BATCH = "batch"  # not_sent: the batch was refused as a whole; each is tried again in a smaller one
     UNREACHABLE = "unreachable"  # not_sent: counts towards the breaker, message stays planned
     PERMANENT = "permanent"  # rejected: this address, for good
     CONTENT = "content"  # rejected: this text

@@ -3,15 +3,18 @@
 A gateway is batch-first: ``submit`` takes up to ``capabilities.batch`` messages and gives one outcome for
 each, in order, and never raises for what a provider, a network or a message does. It raises only
 ``a2pcli.errors.GatewayUnusable`` or ``InvalidInput``, from ``open``, for settings that cannot work.
+
+A rejection is about one message. Where a provider refuses a batch as a whole, because of one number in it, that says
+nothing about the others: ``of_whole_batch`` makes outcomes of it by which each is tried again in a smaller batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
-from a2pcli.messages import Message, Outcome
+from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,16 @@ class Gateway(Protocol):
     async def check(self) -> Health:
         """Credentials and reachability, without sending anything."""
         ...
+
+
+def of_whole_batch(outcome: Outcome, count: int) -> list[Outcome]:
+    """One answer about a batch of ``count`` messages, as an outcome for each.
+
+    A rejection of several messages at once rejects none of them: it is certain only that the batch was not taken.
+    """
+    if outcome.verdict is Verdict.REJECTED and count > 1:
+        outcome = replace(outcome, verdict=Verdict.NOT_SENT, cause=Cause.BATCH, gateway_id=None)
+    return [outcome] * count
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,8 @@ class Reading(Part):
     )
     reference: Path | None = Field(
         None,
-        description="Where our reference stands: in an item of a batch (else they come in our order), in a look-up",
+        description="Where our reference stands in an answer, in an item of a batch (else they come in our order), "
+        "in a look-up; an answer that names another message's is not believed",
     )
     id: Path | None = Field(None, description="The provider's id of the message; if named, it must be there")
     code: Path | None = Field(None, description="The provider's code, looked up under `errors` and `codes`")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
+from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_id
 from a2pcli.gateways.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
 from a2pcli.gateways.http_settings import engine_for
@@ -63,14 +63,29 @@ class DeclaredProvider:
         answer = Answer(response, self._pattern)
         items = at(answer.data, self._reading.items)
         if self._reading.items is None:
+            named = as_text(at(answer.data, self._reading.reference))
+            if named is not None and named != batch[0].reference:
+                return [unreadable(response)] * len(batch)  # another message's answer
             return [self._outcome(answer, answer.data)] * len(batch)
         if not isinstance(items, list):
-            whole = self._outcome(answer, answer.data)
-            return [unreadable(response) if whole.verdict is Verdict.ACCEPTED else whole] * len(batch)
+            return self._of_whole(batch, answer)
         return [
             unreadable(response) if item is NOTHING else self._outcome(answer, item)
             for item in self._matched(batch, items)
         ]
+
+    def _of_whole(self, batch: Sequence[Message], answer: Answer) -> Sequence[Outcome]:
+        """Outcomes from an answer that has no list: it is about the batch."""
+        whole = self._outcome(answer, answer.data)
+        is_clear = (
+            not _is_a_yes(answer.response.status, self._reading)
+            or self._known(answer, answer.data, self._reading) is not None
+            or str(answer.response.status) in self._block.statuses
+        )
+        # A status that says yes, and an answer that says neither that nor why not: a part may have been taken.
+        if whole.verdict is Verdict.ACCEPTED or (len(batch) > 1 and not is_clear):
+            whole = unreadable(answer.response)
+        return of_whole_batch(whole, len(batch))
 
     def lookup_request(self, reference: str) -> HttpRequest | None:
         """The request that asks for a reference."""
@@ -167,7 +182,11 @@ class DeclaredProvider:
     def _matched(self, batch: Sequence[Message], items: list[Any]) -> list[Any]:
         """The item of each message, by reference or by order; ``NOTHING`` where it cannot be told."""
         if self._reading.reference is not None:
-            by_reference = {as_text(at(item, self._reading.reference)): item for item in items}
+            by_reference: dict[str | None, Any] = {}
+            for item in items:
+                reference = as_text(at(item, self._reading.reference))
+                # Two answers about one message: which is right?
+                by_reference[reference] = NOTHING if reference in by_reference else item
             return [by_reference.get(message.reference, NOTHING) for message in batch]
         return items if len(items) == len(batch) else [NOTHING] * len(batch)
 

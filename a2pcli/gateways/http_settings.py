@@ -9,7 +9,8 @@ from pydantic import Field
 from a2pcli.gateways.dialing import Dialer
 from a2pcli.gateways.engine import CONNECT_TIMEOUT, Engine, Unsendable
 from a2pcli.gateways.settings import GatewayBlock
-from a2pcli.gateways.wire import WireEngine, route_of
+from a2pcli.gateways.wire import WireEngine
+from a2pcli.gateways.wire_request import route_of
 
 
 class HttpBlock(GatewayBlock):

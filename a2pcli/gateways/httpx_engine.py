@@ -1,7 +1,9 @@
 """The same engine on httpx: for tests with ``httpx.MockTransport``, and for networks that need what httpx can do.
 
 Choose it with ``engine: httpx`` in a gateway's block. It is many times slower than ``wire`` and just as
-careful: httpx never sends a request twice, and each of its exceptions stands in one of the two tables below.
+careful: httpx never sends a request twice, and each of its exceptions stands in one of the two tables below. Every
+request has a connection of its own, because httpx takes what a server says beyond an answer for the answer to the next
+request on that connection.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class HttpxEngine:
     def __init__(self, limit: int, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._client = httpx.AsyncClient(
             transport=transport,
-            limits=httpx.Limits(max_connections=limit, keepalive_expiry=1.5),
+            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=0),
             headers={"User-Agent": f"a2pcli/{__version__}", "Accept-Encoding": "identity"},
             follow_redirects=False,
         )

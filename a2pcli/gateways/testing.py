@@ -43,7 +43,15 @@ ODD_BODIES: tuple[str, ...] = (
 FAILURES: dict[Verdict, frozenset[Cause]] = {
     Verdict.REJECTED: frozenset({Cause.PERMANENT, Cause.CONTENT, Cause.OPTED_OUT, Cause.COUNTRY}),
     Verdict.NOT_SENT: frozenset(
-        {Cause.TEMPORARY, Cause.RATE, Cause.UNREACHABLE, Cause.ACCOUNT, Cause.SENDER, Cause.CREDIT}
+        {
+            Cause.TEMPORARY,
+            Cause.RATE,
+            Cause.BATCH,
+            Cause.UNREACHABLE,
+            Cause.ACCOUNT,
+            Cause.SENDER,
+            Cause.CREDIT,
+        }
     ),
     Verdict.UNKNOWN: frozenset({Cause.AMBIGUOUS}),
 }

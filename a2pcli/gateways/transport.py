@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
-from a2pcli.gateways.base import Capabilities, Health, HttpProvider, HttpRequest, HttpResponse
+from a2pcli.gateways.base import Capabilities, Health, HttpProvider, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.engine import Engine, MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.wire import WireEngine
 from a2pcli.messages import Cause, Message, Outcome, Verdict
@@ -57,7 +57,7 @@ class HttpGateway:
         except Exception as error:
             # The provider could not write this batch down: nothing left.
             log.warning("gateway %s cannot write a request: %s", self.name, type(error).__name__)
-            return [_UNWRITABLE] * len(batch)
+            return of_whole_batch(_UNWRITABLE, len(batch))
         outcomes = await self._once(batch, request)
         if not self.capabilities.idempotent or not _is_unclear(outcomes):
             return outcomes
@@ -101,7 +101,7 @@ class HttpGateway:
             return [_unknown(error.code, error.detail)] * len(batch)
         except Unsendable as error:
             outcome = Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="unsendable", detail=str(error))
-            return [outcome] * len(batch)
+            return of_whole_batch(outcome, len(batch))
         except Exception as error:
             # An engine must not, so nobody knows what it did before.
             log.warning("gateway %s: the engine raised %s", self.name, type(error).__name__)

@@ -28,6 +28,7 @@ from a2pcli.messages import Message, Outcome
 
 _NOT_TAKEN = frozenset({"failed", "undelivered", "canceled"})
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+_NUMBER = re.compile(r"\+\d{8,15}")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -100,7 +101,10 @@ class TwilioProvider:
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
         """What became of the one message."""
-        return [self._outcome(response)]
+        data = _json_object(response)
+        if 200 <= response.status < 300 and _is_to_another(data.get("to"), batch[0].to):
+            return [unreadable(response)]
+        return [self._outcome(response, data)]
 
     def lookup_request(self, reference: str) -> HttpRequest | None:
         """None: Twilio knows its own ids only."""
@@ -141,8 +145,7 @@ class TwilioProvider:
             fields.append(("From", sender))
         return fields
 
-    def _outcome(self, response: HttpResponse) -> Outcome:
-        data = _json_object(response)
+    def _outcome(self, response: HttpResponse, data: Mapping[str, Any]) -> Outcome:
         if 200 <= response.status < 300:
             identifier = safe_id(data.get("sid"))
             if identifier is None:
@@ -185,6 +188,11 @@ def _basic(block: TwilioBlock) -> str:
         user, secret = block.api_key_sid, block.api_key_secret
     pair = f"{user}:{secret.get_secret_value() if secret else ''}"
     return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+
+
+def _is_to_another(said: object, to: str) -> bool:
+    """Whether an answer names another person's number; Twilio may write a number otherwise, or hide its end."""
+    return isinstance(said, str) and bool(_NUMBER.fullmatch(said)) and said[-7:] != to[-7:]
 
 
 def _json_object(response: HttpResponse) -> dict[str, Any]:

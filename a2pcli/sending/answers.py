@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from a2pcli.gateways.base import of_whole_batch
 from a2pcli.messages import Cause, Outcome, Verdict
 
 
@@ -14,8 +16,29 @@ def one_each(count: int, answers: object) -> Sequence[Outcome]:
         and len(answers) == count
         and all(isinstance(answer, Outcome) for answer in answers)
     ):
-        return answers
+        return _about_each(count, answers)
     return all_unknown(count, "bad-answer", "the gateway did not give one outcome for each message")
+
+
+def _about_each(count: int, answers: Sequence[Outcome]) -> Sequence[Outcome]:
+    """The answers, where they are about single messages.
+
+    A rejection that is the same for the whole batch, without an id of anybody's, is about the batch: somebody is
+    rejected, or suppressed, only by an answer about them alone.
+    """
+    first = answers[0] if answers else None
+    if first is None:
+        return answers
+    if count == 1:
+        alone = replace(first, verdict=Verdict.REJECTED, cause=Cause.CONTENT)
+        return [alone] if first.cause is Cause.BATCH else answers
+    if (
+        first.verdict is Verdict.REJECTED
+        and first.gateway_id is None
+        and all(one == first for one in answers)
+    ):
+        return of_whole_batch(first, count)
+    return answers
 
 
 def all_unknown(count: int, code: str, detail: str) -> Sequence[Outcome]:

@@ -35,7 +35,7 @@ def sign_of(outcome: Outcome, attempts: int) -> Sign:
         return Sign.UNREACHABLE
     if outcome.verdict is Verdict.UNKNOWN:
         return Sign.FAILING
-    if outcome.verdict is Verdict.NOT_SENT:
+    if outcome.verdict is Verdict.NOT_SENT and outcome.cause is not Cause.BATCH:
         if outcome.cause is Cause.RATE or attempts > 1:
             return Sign.QUIET
         return Sign.FAILING

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.records import Claimed
-from a2pcli.messages import Outcome
+from a2pcli.messages import Cause, Outcome
 from a2pcli.sending.answers import all_unknown, failed, no_answer, one_each
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.pace import Pace
@@ -86,6 +86,9 @@ class Flow:
         self._ready: deque[Claimed] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._errands: dict[asyncio.Task[None], _Errand] = {}
+        self._at_most: dict[
+            int, int
+        ] = {}  # how many may go with a message whose batch was refused as a whole
         self._idle: list[asyncio.Future[list[Claimed]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._dropping = self._ending = False
@@ -222,6 +225,7 @@ class Flow:
         weight = 0
         for one in ready:
             more = self._pace.weight(one.message.parts)
+            size = min(size, self._at_most.get(one.message.id, size))
             if chosen and (len(chosen) >= size or (self._pace.limited and weight + more > size)):
                 break
             chosen.append(one)
@@ -273,6 +277,11 @@ class Flow:
         self.flying -= len(errand.batch)
         if not self.flying:
             self._home.set()
+        for one, outcome in zip(errand.batch, outcomes, strict=True):
+            if outcome.cause is Cause.BATCH:
+                self._at_most[one.message.id] = max(1, len(errand.batch) // 2)
+            elif self._at_most:
+                self._at_most.pop(one.message.id, None)
         self._desk.returned(errand.batch, outcomes, errand.epoch)
 
     async def _submit(self, errand: _Errand) -> Sequence[Outcome]:

@@ -7,6 +7,7 @@ unknown                     unknown, never tried again by itself
 not sent: temporary         planned again after a backoff, within ``max_attempts``; then rejected
 not sent: rate              planned again after the wait everybody keeps; not one of its attempts
 not sent: unreachable       planned again at once; the breaker decides when; not one of its attempts
+not sent: batch             planned again at once, in a smaller batch; not one of its attempts
 account, sender, credit     planned again; the run stops
 ==========================  =======================================================================
 """
@@ -75,7 +76,7 @@ def decide(outcome: Outcome, attempts: int, policy: RetryPolicy, chance: Callabl
         return Decision(State.PLANNED, outcome, counted=False)
     if outcome.verdict is Verdict.REJECTED or outcome.cause in _FINAL:
         return Decision(State.REJECTED, outcome)
-    if outcome.cause is Cause.UNREACHABLE:
+    if outcome.cause in (Cause.UNREACHABLE, Cause.BATCH):
         return Decision(State.PLANNED, outcome, counted=False)
     wait = policy.backoff(attempts, chance())
     if outcome.cause is Cause.RATE:

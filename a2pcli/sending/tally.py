@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from a2pcli.ledger.records import Claimed, Exchange, Totals
-from a2pcli.messages import Outcome, State, Verdict
+from a2pcli.messages import Cause, Outcome, State, Verdict
 from a2pcli.sending.options import Progress
 
 MOST_CODES = 50
@@ -78,7 +78,7 @@ class Tally:
             self.unknown += 1
         elif state is State.PLANNED:
             self.back += 1
-        if outcome.verdict is not Verdict.ACCEPTED:
+        if outcome.verdict is not Verdict.ACCEPTED and outcome.cause is not Cause.BATCH:
             code = outcome.code or str(outcome.cause)
             self.codes[code if code in self.codes or len(self.codes) < MOST_CODES else "other"] += 1
 

@@ -108,8 +108,8 @@ ENGINE_FAILURES = {
 @pytest.mark.parametrize("case", list(ENGINE_FAILURES))
 def test_failures_on_the_wire_are_sorted_once(case: str) -> None:
     failure, verdict, cause, code = ENGINE_FAILURES[case]
-    outcomes, told, health = run(Provider(), Fixed(failure))
-    assert [(one.verdict, one.cause, one.code) for one in outcomes] == [(verdict, cause, code)] * 3
+    outcomes, told, health = run(Provider(), Fixed(failure), count=1)
+    assert [(one.verdict, one.cause, one.code) for one in outcomes] == [(verdict, cause, code)]
     assert all("+1202" not in str(one.detail) for one in outcomes)
     assert told == {}
     assert not health.ok
@@ -119,8 +119,15 @@ def test_failures_on_the_wire_are_sorted_once(case: str) -> None:
 def test_a_request_that_a_provider_cannot_write_was_not_sent() -> None:
     engine = Fixed(OK)
     outcomes, _, _ = run(Provider(request=UnicodeEncodeError("utf-8", "secret", 0, 1, "x")), engine)
-    assert {(one.verdict, one.cause) for one in outcomes} == {("rejected", "content")}
+    assert {(one.verdict, one.cause) for one in outcomes} == {("not_sent", "batch")}
     assert all(request.method == "GET" for request in engine.sent)
+    alone, _, _ = run(Provider(request=UnicodeEncodeError("utf-8", "secret", 0, 1, "x")), engine, count=1)
+    assert (alone[0].verdict, alone[0].cause) == ("rejected", "content")
+
+
+def test_one_message_that_cannot_be_sent_rejects_no_other() -> None:
+    outcomes, _, _ = run(Provider(), Fixed(Unsendable("a header cannot hold this")))
+    assert {(one.verdict, one.cause) for one in outcomes} == {("not_sent", "batch")}
 
 
 @pytest.mark.parametrize("read", [RuntimeError("x"), [], [ACCEPTED] * 2, [ACCEPTED] * 4])

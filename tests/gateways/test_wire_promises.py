@@ -104,9 +104,10 @@ def test_every_way_to_write_an_answer_is_read(make: Callable[[], Engine], answer
     assert (response.status, response.body) == (200, b"abc")
 
 
-def test_connections_are_used_again(make: Callable[[], Engine]) -> None:
+def test_connections_are_used_again() -> None:
     with Counterpart(reply()) as there:
-        assert all(isinstance(end, HttpResponse) for end in send(make, *[post(there.url)] * 5))
+        ends = send(ENGINES["wire"], *[post(there.url)] * 5)
+    assert all(isinstance(end, HttpResponse) for end in ends)
     assert (len(there.received), there.connections) == (5, 1)
 
 
@@ -118,8 +119,12 @@ def test_a_request_that_was_read_is_never_sent_again(
 ) -> None:
     """On a new connection and on one that was used before: one request arrives, and nobody claims to know."""
 
+    answered = 0
+
     async def answer(received: Received, writer: asyncio.StreamWriter) -> bool:
-        act = reply() if received.on_connection <= before else ending
+        nonlocal answered
+        answered += 1
+        act = reply() if answered <= before else ending
         return bool(await act(received, writer))
 
     with Counterpart(answer) as there:
@@ -228,14 +233,6 @@ def test_the_servers_own_idle_limit_is_kept(said: str) -> None:
     """``Keep-Alive: timeout=1`` leaves no safe time, so the connection is not used again."""
     with Counterpart(reply(headers={"Keep-Alive": said})) as there:
         send(ENGINES["wire"], post(there.url), post(there.url))
-    assert there.connections == 2
-
-
-def test_what_comes_unasked_spoils_the_connection() -> None:
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
-    with Counterpart(raw(answer + b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb", keep=True)) as there:
-        ends = send(ENGINES["wire"], post(there.url), post(there.url))
-    assert [end.body for end in ends if isinstance(end, HttpResponse)] == [b"a", b"a"]
     assert there.connections == 2
 
 

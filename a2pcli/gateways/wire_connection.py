@@ -1,0 +1,310 @@
+"""One HTTP/1.1 connection: a request at a time, and an answer that is believed only if it can be nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import select
+import zlib
+from contextlib import suppress
+from typing import cast
+
+import httptools
+
+from a2pcli.gateways.base import HttpResponse
+from a2pcli.gateways.engine import MAX_BODY, MaybeSent, NotSent, WireError
+from a2pcli.gateways.wire_habits import Habits
+
+MAX_HEAD = 65_536
+"""Bytes of an answer's headers that are read; more than that is not an answer."""
+
+FIRST_REST = 0.03
+"""Seconds that pass after the first answer on a connection before it is believed and the connection used again:
+a server that always hangs up, or always says more, shows it then, while nothing else is under way."""
+
+LONGEST_REST = 0.01
+"""Seconds at most after each later answer; a quarter of the time that the answer took, if that is less."""
+
+_KEEP_ALIVE = re.compile(r"timeout=(\d+)")
+_GARBLED = "the answer was not HTTP"
+_DROPPED = "the connection was closed before a whole answer came"
+_EXTRA = "the server sent more than one answer, so nobody knows which of them is this message's"
+
+
+class Connection(asyncio.Protocol):
+    """One connection, one request at a time.
+
+    An answer is held for a moment (``FIRST_REST``, ``LONGEST_REST``) where the connection is to be used again. If
+    more bytes come meanwhile, or came with it, the answer is not believed: it may be a spare one, and its own
+    still on the way.
+    """
+
+    def __init__(self, habits: Habits) -> None:
+        self._habits = habits
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport
+        self._waiter: asyncio.Future[HttpResponse] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._held: HttpResponse | None = None
+        self._closed = self._closed_by_us = False
+        self._clean = True  # nothing has happened after which it could not be used again
+        self._served = 0
+        self._heard = False
+        self._started = self._answered = self._until = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._chunks: list[bytes] = []
+        self._read = 0
+        self._head_read = 0
+        self._head_complete = False
+        self._keep_alive = False
+
+    # What the engine asks
+
+    async def exchange(self, data: bytes, seconds: float) -> HttpResponse:
+        """Write the request, wait for the answer.
+
+        ``NotSent`` where the connection had ended already; whatever goes wrong from then on is a ``MaybeSent``.
+        """
+        if self._closed or self._transport.is_closing():
+            raise NotSent("dropped", "the connection was closed before the request was written")
+        waiter: asyncio.Future[HttpResponse] = self._loop.create_future()
+        self._waiter = waiter
+        self._heard = False
+        self._begin()  # what the last answer said must not be taken for this one
+        self._started = self._loop.time()
+        self._timer = self._loop.call_at(self._started + seconds, self._timed_out)
+        try:
+            self._transport.write(data)
+            return await waiter
+        except WireError:
+            self._clean = False
+            raise
+        except Exception as error:
+            self._clean = False
+            raise MaybeSent("dropped", f"the connection failed: {type(error).__name__}") from error
+        except BaseException:  # cancelled: the answer may still come, and is nobody's
+            self._clean = False
+            raise
+        finally:
+            self._waiter = self._held = None
+            self._served += 1
+            self._timer.cancel()
+
+    def may_be_kept(self) -> bool:
+        """Whether the last exchange left it ready for another."""
+        return (
+            self._clean
+            and self._keep_alive
+            and not self._closed
+            and self._until > self._loop.time()
+            and self._transport.get_write_buffer_size() == 0
+        )
+
+    def is_expired(self) -> bool:
+        """Whether it has been idle for too long."""
+        now = self._loop.time()
+        return now >= self._until or now >= self._answered + self._habits.idle(now)
+
+    def is_usable(self) -> bool:
+        """Whether it is open at this moment: nothing came in since the last answer, not even its end."""
+        return not (
+            self._closed or self.is_expired() or self._transport.is_closing() or self.has_something_to_read()
+        )
+
+    def has_something_to_read(self) -> bool:
+        """Whether bytes, or the end of the connection, have come in that were not read yet."""
+        return not self._closed and self._watch.is_readable()
+
+    def close(self) -> None:
+        """Close at once."""
+        self._clean = False
+        if not self._closed:
+            self._closed_by_us = True
+            self._transport.abort()
+
+    # What asyncio tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There is a connection."""
+        self._transport = cast(asyncio.Transport, transport)  # other event loops have classes of their own
+        self._watch = _Watch(transport.get_extra_info("socket").fileno())
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of an answer, or beyond it."""
+        if self._closed_by_us:
+            return
+        if self._waiter is None or self._waiter.done() or self._holds_answer():
+            self._unasked(data)
+            return
+        self._heard = True
+        if not self._head_complete:
+            self._head_read += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self._holds_answer():
+                self._distrust()
+            else:
+                self._fail("garbled", _GARBLED)
+        if self._holds_answer():
+            self._hold()
+        elif not self._head_complete and self._head_read > MAX_HEAD:
+            self._fail("garbled", "the answer's headers had no end")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended: an answer without a length is whole now, any other that is not whole never will be."""
+        self._closed = True
+        now = self._loop.time()
+        if self._holds_answer() or self._waiter is None:
+            # The answer was whole, and nothing else was under way.
+            if not self._closed_by_us and self._keep_alive:
+                self._habits.hung_up(now - self._answered, now)
+            self._release()
+            return
+        if exc is None and self._head_complete and self._is_until_close():
+            self._answer()
+            self._release()
+            return
+        if self._served and not self._heard and not self._closed_by_us:
+            self._habits.hung_up(self._started - self._answered, now)
+        self._fail("dropped", _DROPPED)
+
+    def _is_until_close(self) -> bool:
+        return "content-length" not in self._headers and "transfer-encoding" not in self._headers
+
+    # What llhttp tells
+
+    def on_message_begin(self) -> None:
+        """The first byte of an answer."""
+        if self._holds_answer():
+            self._distrust()  # a second answer to one request: which is the right one?
+            return
+        self._begin()
+        if self._transport.get_write_buffer_size():
+            self._fail("early", "an answer came before the request was written")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer, which nobody reads."""
+        if self._head_complete:
+            return
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        """The body follows."""
+        self._head_complete = True
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        room = MAX_BODY - self._read
+        if room <= 0:
+            return
+        self._chunks.append(body[:room])
+        self._read += len(body)
+        if self._read >= MAX_BODY:
+            self._clean = False
+            self._answer()
+
+    def on_message_complete(self) -> None:
+        """The end of an answer, or of an interim one."""
+        if self._holds_answer():
+            return  # cut off before
+        if 100 <= self._parser.get_status_code() < 200:
+            self._begin()  # an interim answer; the real one follows
+            return
+        self._keep_alive = self._parser.should_keep_alive()
+        self._answer()
+
+    # Ends
+
+    def _holds_answer(self) -> bool:
+        return self._held is not None
+
+    def _answer(self) -> None:
+        """The answer is whole; what it is worth shows once the bytes that came with it are read."""
+        if self._waiter is None or self._waiter.done():
+            return
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        if "content-encoding" in self._headers:
+            body = _decompressed(body)
+        self._held = HttpResponse(self._parser.get_status_code(), self._headers, body)
+        self._answered = self._loop.time()
+
+    def _hold(self) -> None:
+        """Give the answer out, at once or after the rest."""
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._served and self._habits.is_out_of_step:
+            self._distrust()  # learnt meanwhile on another connection
+            return
+        idle = self._habits.idle(self._answered)
+        said = self._headers.get("keep-alive")
+        if said is not None and (limit := _KEEP_ALIVE.search(said)):
+            idle = min(idle, int(limit[1][:6]) - 1)
+        self._until = self._answered + idle
+        if idle <= 0 or not (self._keep_alive and self._clean):
+            self._release()
+            return
+        rest = min(LONGEST_REST, (self._answered - self._started) / 4) if self._served else FIRST_REST
+        assert self._timer is not None
+        self._timer.cancel()
+        self._timer = self._loop.call_at(self._answered + rest, self._release)
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(held)
+
+    def _unasked(self, data: bytes) -> None:
+        """Bytes beyond an answer. Line ends are no answer: they end the connection and spoil nothing."""
+        if data.strip(b"\r\n"):
+            self._distrust()
+        else:
+            self._clean = False
+            self._release()
+        self.close()
+
+    def _distrust(self) -> None:
+        """The answer in hand, if there is one, may be another's."""
+        self._habits.is_out_of_step = True
+        self._fail("extra", _EXTRA)
+
+    def _fail(self, code: str, detail: str) -> None:
+        self._clean = False
+        self._held = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(MaybeSent(code, detail))
+        self.close()
+
+    def _timed_out(self) -> None:
+        self._fail("timeout", "no answer in time")
+
+
+def _decompressed(body: bytes) -> bytes:
+    """A gzip or zlib body that came although none was asked for, at most ``MAX_BODY`` of it; else as it is."""
+    with suppress(zlib.error):
+        return zlib.decompressobj(wbits=47).decompress(body, MAX_BODY)
+    return body
+
+
+class _Watch:
+    """Asks the operating system whether a socket has something to read, without reading it (0.5 µs)."""
+
+    __slots__ = ("_descriptor", "_poll")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._poll = None
+        if hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(descriptor, select.POLLIN)
+
+    def is_readable(self) -> bool:
+        if self._poll is not None:
+            return bool(self._poll.poll(0))
+        return bool(select.select([self._descriptor], [], [], 0)[0])
