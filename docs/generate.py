@@ -65,7 +65,7 @@ def reasons() -> str:
 
 def law_tables() -> str:
     """Every rule of the packaged law by kind, then by place."""
-    from a2pcli.rules import facts
+    from a2pcli.rules import facts, holiday_lists
     from a2pcli.rules.law import Law
 
     titles = {
@@ -88,9 +88,17 @@ def law_tables() -> str:
             if isinstance(rule, kind):
                 says = rule.says + (f" *{rule.note}*" if rule.note else "")
                 cells = (f"`{rule.id}`", says, rule.source, str(rule.checked or ""), rule.confidence)
-                pieces.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+                pieces.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
         pieces.append("")
+    pieces += ["### Holidays by statute", "", "| calendar | source | note |", "|---|---|---|"]
+    pieces += [
+        f"| `{name}` | {source} | {_cell(note)} |" for name, (source, note) in holiday_lists.sources().items()
+    ]
     return "\n".join(pieces).rstrip()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "\\<")
 
 
 def copy_rules() -> str:

@@ -189,6 +189,11 @@ def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:
     clock = summary.get("clock")
     for line, text in enumerate(clock_lines(clock) if clock else ()):
         grid.add_row("" if line else "hours", text)
+    if without := summary.get("no_hours"):
+        grid.add_row(
+            "" if clock else "hours",
+            f"no statutory hours in {', '.join(without)}: set your own with hours: 08:00-21:00 in the settings",
+        )
     if zone_data := summary.get("time_zone_data"):
         grid.add_row("zones", f"time zone data {zone_data}")
 

@@ -48,6 +48,30 @@ def parse_week(typed: Any) -> Any:
     return tuple(spans or () for spans in week)
 
 
+def parse_own_hours(typed: Any) -> Any:
+    """Hours for everybody (as ``parse_week`` reads them), or by country, with ``default`` for the others.
+
+    Gives weeks by country; the one for everybody, or for the others, under ``default``.
+    """
+    if not isinstance(typed, dict) or not any(_is_country(key) for key in typed):
+        return {"default": parse_week(typed)} if isinstance(typed, str | dict) else typed
+    found: dict[str, Any] = {}
+    for key, hours in typed.items():
+        if not _is_country(key):
+            raise ValueError(f"'{key}' is not a country", "two letters like GB, or default for all others")
+        country = key.strip() if key.strip().lower() != "default" else "default"
+        name = country if country == "default" else country.upper()
+        if name in found:
+            raise ValueError(f"{name} is given twice", "name each country once")
+        found[name] = parse_week(hours)
+    return found
+
+
+def _is_country(key: Any) -> bool:
+    text = str(key).strip()
+    return text.lower() == "default" or bool(re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII))
+
+
 def parse_cap(typed: Any) -> Any:
     """``3 per 24 hours per subject`` as (3, 86400, 'subject'); per person where it does not say."""
     if not isinstance(typed, str):
@@ -110,6 +134,9 @@ Country = Annotated[str, BeforeValidator(_country)]
 Region = Annotated[str, BeforeValidator(_region)]
 Place = Annotated[str, BeforeValidator(_place)]
 Hours = Annotated[Week, BeforeValidator(parse_week), WithJsonSchema({"type": ["string", "object"]})]
+OwnHours = Annotated[
+    dict[str, Week], BeforeValidator(parse_own_hours), WithJsonSchema({"type": ["string", "object"]})
+]
 Cap = Annotated[tuple[int, int, str], BeforeValidator(parse_cap), WithJsonSchema({"type": "string"})]
 Day = Annotated[date, BeforeValidator(parse_date), WithJsonSchema({"type": "string"})]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1)]

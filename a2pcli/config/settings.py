@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from a2pcli.config.campaign import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.copy_rules import CopyRule, Strictness
 from a2pcli.config.frequency import Frequencies
-from a2pcli.config.law import LawRules
+from a2pcli.config.law import LawRules, OwnHours
 from a2pcli.config.retention import Retention
 from a2pcli.config.senders import Sender
 
@@ -119,6 +119,11 @@ class Settings(Strict):
     )
     senders: dict[Sender, SenderFacts] = Field(
         default_factory=dict, description="What is known of senders: registrations, countries, pace"
+    )
+    hours: OwnHours | None = Field(
+        None,
+        description="Your own hours for marketing, beside the law's: `08:00-21:00`, lines like `mon-fri: 09:00-18:00`, "
+        "or `GB: 08:00-21:00` by country with `default` for the others",
     )
     law: LawRules = Field(
         default_factory=dict,

@@ -7,7 +7,7 @@ once, and each row its number (``@clock``). So plans are the same however many p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -71,6 +71,17 @@ class Hours:
     def first(self) -> int:
         """The earliest moment at which anything of the campaign may leave."""
         return max(self.now, self.starts or self.now)
+
+    def without_hours(self, countries: Iterable[str]) -> list[str]:
+        """Those of the countries in which nothing says at which hours marketing may arrive."""
+        campaign = self.campaign
+        if campaign.purpose != "marketing" or campaign.schedule.window:
+            return []
+        return [
+            country
+            for country in countries
+            if not self.law.hours(country, (), campaign.purpose, campaign.channel)
+        ]
 
     def clock(self, country: str, regions: tuple[str, ...], zones: tuple[str, ...]) -> RunClock | None:
         """The clock of a place; None where nothing binds there."""

@@ -204,6 +204,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
         "seconds": seconds,
         **tally.document(),
         "clock": clocks.summary(),
+        "no_hours": prepared.hours.without_hours(tally.countries),
         "time_zone_data": str(ZONE_DATA),
     }
 

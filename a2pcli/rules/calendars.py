@@ -9,13 +9,20 @@ import warnings
 from datetime import date
 from functools import lru_cache
 
+from a2pcli.rules.holiday_lists import listed_holidays
+
 
 @lru_cache(maxsize=4096)
 def holidays_of(calendar: str, year: int) -> dict[date, str]:
     """The calendar's public holidays of a year with their English names; empty where nobody knows any.
 
-    A state whose own days the library does not know has those of its country.
+    Where a statute differs from the library, it is the statute's list (``holiday_lists``). A state whose own days
+    the library does not know has those of its country.
     """
+    listed = listed_holidays(calendar, year)
+    if listed is not None:
+        return listed
+
     import holidays
 
     country, _, state = calendar.partition("-")

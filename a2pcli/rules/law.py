@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from a2pcli.config.campaign import Strict
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.examine import examine
-from a2pcli.config.law import ANYWHERE, KINDS, LawFile, LawRule
+from a2pcli.config.law import ANYWHERE, KINDS, LawFile, LawRule, Week
 from a2pcli.config.load import LoadedSettings
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 from a2pcli.rules import facts
@@ -38,6 +38,8 @@ NO_ADVICE = "This is no legal advice: rules change, and who you are and what you
 
 _EVERYTHING = ("marketing", "transactional", "otp", "emergency")
 _CHANNELS = ("sms", "mms")
+_SAME_RANGE = {"GB": ("GB", "GG", "JE", "IM")}
+"""Countries whose mobile numbers people do not tell apart: own hours for the first are meant for all."""
 
 Kind = TypeVar("Kind", bound=Rule)
 
@@ -164,8 +166,34 @@ class Law:
 
 def law_of(loaded: LoadedSettings) -> Law:
     """The law as these settings have it. Raises ``InvalidInput`` with every problem, at its place."""
-    overrides = overrides_of(loaded)
-    return Law.load(overrides)
+    law = Law.load(overrides_of(loaded))
+    own = own_hours(loaded.settings.hours or {})
+    return Law([*law.rules.values(), *own], law.switched_off) if own else law
+
+
+def own_hours(weeks: Mapping[str, Week]) -> list[HoursRule]:
+    """The rules that ``hours:`` of the settings makes: for countries, and for all others under ``default``."""
+    return [
+        _own_hours(place, week, tuple(country for country in weeks if country != place))
+        for place, week in weeks.items()
+    ]
+
+
+def _own_hours(place: str, week: Week, others: tuple[str, ...]) -> HoursRule:
+    everywhere = place == "default"
+    where = ("everywhere else" if others else "everywhere") if everywhere else f"in {place}"
+    rule = LawRule.model_construct(
+        says=f"This project sends marketing {where} only in hours of its own.",
+        source="hours: in the settings",
+        hours=week,
+        countries=[ANYWHERE]
+        if everywhere
+        else [one for one in _SAME_RANGE.get(place, (place,)) if one not in others],
+        exempt=[one for other in others for one in _SAME_RANGE.get(other, (other,))] if everywhere else [],
+    )
+    made = _rule("own-hours" if everywhere else f"own-hours-{place.lower()}", rule)
+    assert isinstance(made, HoursRule)
+    return made
 
 
 def overrides_of(loaded: LoadedSettings) -> Overrides | None:

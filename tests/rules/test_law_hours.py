@@ -30,13 +30,14 @@ STATES = {
     "US-MI": ("America/Detroit", "09:00-21:00", "09:00-21:00", "09:00-21:00"),
     "US-MN": ("America/Chicago", "09:00-21:00", "09:00-21:00", "09:00-21:00"),
     "US-MS": ("America/Chicago", "08:00-20:00", "08:00-20:00", None),
-    "US-NJ": ("America/New_York", "08:00-20:00", "08:00-20:00", "08:00-20:00"),
+    "US-NJ": ("America/New_York", "08:00-21:00", "08:00-21:00", "08:00-21:00"),
     "US-NM": ("America/Denver", "09:00-21:00", "09:00-21:00", "09:00-21:00"),
     "US-NV": ("America/Los_Angeles", "09:00-20:00", "09:00-20:00", "09:00-20:00"),
     "US-OK": ("America/Chicago", "08:00-20:00", "08:00-20:00", "08:00-20:00"),
     "US-OR": ("America/Los_Angeles", "08:00-20:00", "08:00-20:00", "08:00-20:00"),
     "US-PA": ("America/New_York", "08:00-21:00", "08:00-21:00", "08:00-21:00"),
     "US-RI": ("America/New_York", "09:00-18:00", "10:00-17:00", None),
+    "US-SD": ("America/Chicago", "09:00-21:00", None, None),
     "US-TX": ("America/Chicago", "09:00-21:00", "09:00-21:00", "12:00-21:00"),
     "US-UT": ("America/Denver", "08:00-21:00", "08:00-21:00", None),
     "US-VA": ("America/New_York", "08:00-21:00", "08:00-21:00", "08:00-21:00"),
@@ -49,6 +50,8 @@ COUNTRIES = {
     "AE": ("Asia/Dubai", "09:00-18:00", "09:00-18:00", "09:00-18:00"),
     "SA": ("Asia/Riyadh", "08:00-21:00", "08:00-21:00", "08:00-21:00"),
     "VN": ("Asia/Ho_Chi_Minh", "07:00-22:00", "07:00-22:00", "07:00-22:00"),
+    "ZA": ("Africa/Johannesburg", "08:00-20:00", "09:00-13:00", None),
+    "KR": ("Asia/Seoul", "08:00-21:00", "08:00-21:00", "08:00-21:00"),
     "PR": ("America/Puerto_Rico", "08:00-21:00", "08:00-21:00", "08:00-21:00"),
     "DE": ("Europe/Berlin", "08:00-20:00", "08:00-20:00", "08:00-20:00"),
     "BR": ("America/Sao_Paulo", "08:00-20:00", "08:00-20:00", "08:00-20:00"),
@@ -96,6 +99,14 @@ def test_every_state_with_hours_of_its_own_is_in_the_table_above() -> None:
         ("US-FL", "2026-07-03", False),
         ("US-LA", "2026-02-17", True),  # Mardi Gras
         ("US-RI", "2026-08-10", True),  # Victory Day
+        ("US-RI", "2026-05-04", True),  # Rhode Island Independence Day
+        ("US-RI", "2026-11-03", True),  # election day
+        ("US-RI", "2026-07-03", False),  # its statute keeps no Friday
+        ("US-LA", "2026-11-02", False),
+        ("US-PA", "2026-04-03", True),  # Good Friday
+        ("US-UT", "2026-06-15", True),  # Juneteenth, on a Monday
+        ("US-UT", "2026-06-19", False),
+        ("ZA", "2026-09-24", True),  # Heritage Day
         ("US-MS", "2026-12-25", False),  # holidays are allowed since 2024
         ("US-UT", "2026-07-24", True),  # Pioneer Day
         ("US-PA", "2026-11-26", True),

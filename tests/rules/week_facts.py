@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import holidays
 import phonenumbers
 import yaml
+from statute_holidays import statute_holidays
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 LAW = Path(__file__).parents[2] / "a2pcli" / "rules" / "data" / "law"
@@ -239,6 +240,9 @@ def cap_of(text: str, per: str) -> tuple[int, int, str]:
 
 @cache
 def public_holidays(calendar: str, year: int) -> set[date]:
+    typed = statute_holidays(calendar, year)
+    if typed is not None:
+        return typed
     country, _, state = calendar.partition("-")
     for subdivision in [state, None] if state else [None]:
         try:
