@@ -99,3 +99,7 @@ class RunBusy(A2PError):
     """Another process sends this run."""
 
     exit_status = ExitStatus.BUSY
+
+
+class SenderLost(RunBusy):
+    """Another process took over the run that this one was sending."""

@@ -10,7 +10,7 @@ gets a ``due_at``, so nothing is ever left behind that mark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -177,6 +177,12 @@ def beginning(connection: Connection, run: Run) -> Progress:
     """The progress of a sender that has looked at nothing yet: one pass over the run's rows."""
     query = select(func.count()).select_from(messages).where(of_run(run), IS_PLANNED)
     return Progress.at_first(connection, run, int(connection.execute(query).scalar_one()))
+
+
+def nobodys(connection: Connection, run: Run, known: Collection[int]) -> list[int]:
+    """Claimed messages of the run that its only sender does not know: their claim was committed, and never heard of."""
+    found = connection.execute(select(_c.id).where(of_run(run), IS_SUBMITTING)).scalars()
+    return [id for id in found if id not in known]
 
 
 def exchange(

@@ -13,7 +13,9 @@ from sqlalchemy.engine import URL, Connection, Engine
 from a2pcli.ledger import cipher, claims, migrate
 from a2pcli.ledger.engine import READ, connect, create_file, ledger_url
 from a2pcli.ledger.faults import plainly, shown
-from a2pcli.ledger.lock import RunLock
+from a2pcli.ledger.holds import Hold
+from a2pcli.ledger.lock import RunLock, refuse_if_held
+from a2pcli.ledger.records import Run
 
 if TYPE_CHECKING:
     pass
@@ -38,6 +40,7 @@ class LedgerCore:
         self._progress: dict[int, claims.Progress] = {}
         self._sending_lock = threading.RLock()
         self._sending: Connection | None = None
+        self.holds: dict[int, Hold] = {}
 
     @classmethod
     def open(
@@ -108,10 +111,27 @@ class LedgerCore:
             yield connection
 
     @contextmanager
-    def _sending_transaction(self) -> Iterator[Connection]:
-        """One durable transaction on the connection that is kept for sending."""
+    def _sending_transaction(self, run: Run, *, alone: bool = True) -> Iterator[Connection]:
+        """One durable transaction of the run's holder, on the connection that is kept for sending.
+
+        Raises ``SenderLost`` where another process took the run over. Where the run is not held through this
+        ledger and a living process has it, raises ``RunBusy``, unless the work may be done beside a sender: not
+        ``alone``.
+        """
         with self._sending_lock:
             if self._sending is None or self._sending.invalidated:
                 self._sending = self.engine.connect()
-            with self._sending.begin():
-                yield self._sending
+            hold = self.holds.get(run.number)
+            try:
+                with self._sending.begin():
+                    if hold is not None:
+                        hold.check(self._sending)
+                    elif alone:
+                        refuse_if_held(self._sending, run)
+                    yield self._sending
+            except BaseException:
+                if hold is not None:
+                    hold.doubt()
+                raise
+            if hold is not None:
+                hold.confirm()

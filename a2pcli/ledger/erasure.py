@@ -21,6 +21,7 @@ from a2pcli.errors import LedgerError, Problem, RunBusy
 from a2pcli.ledger import audit, erased
 from a2pcli.ledger.cipher import is_of_sqlcipher
 from a2pcli.ledger.faults import shown
+from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
 from a2pcli.ledger.plans import UNCOUNTED, run_from_row
 from a2pcli.ledger.queries import of_person
@@ -112,21 +113,25 @@ def _runs_by_number(connection: Connection, numbers: set[int]) -> dict[int, dict
 
 
 @contextmanager
-def nobody_works_on(ledger: HasEngine, person: Person) -> Iterator[None]:
-    """Hold back senders of the person's messages, and planners. Raises ``RunBusy`` where one is at work."""
+def nobody_works_on(ledger: HasEngine, person: Person) -> Iterator[list[Hold]]:
+    """Hold back senders of the person's messages, and planners. Raises ``RunBusy`` where one is at work.
+
+    Gives what is held, for the transaction that erases to ask for.
+    """
     with ledger.engine.begin() as connection:
-        mine = select(messages.c.run).where(of_person(person.address, person.cells))
+        theirs = select(messages.c.run).where(of_person(person.address, person.cells))
         chosen = or_(
-            and_(runs.c.state.in_(_UNSENT), runs.c.number.in_(mine)), runs.c.state == str(RunState.PLANNING)
+            and_(runs.c.state.in_(_UNSENT), runs.c.number.in_(theirs)), runs.c.state == str(RunState.PLANNING)
         )
         found = [run_from_row(row) for row in connection.execute(select(runs).where(chosen)).mappings()]
     with ExitStack() as held:
+        mine = []
         for run in found:
             if run.state == RunState.PLANNING:
                 _hold_planner(ledger, run, held)
             else:
-                held.enter_context(sender_lock(ledger, run))
-        yield
+                mine.append(held.enter_context(sender_lock(ledger, run)))
+        yield mine
 
 
 def _hold_planner(ledger: HasEngine, run: Run, held: ExitStack) -> None:

@@ -1,24 +1,26 @@
-"""One sender a run, and one planner a plan: a lock of the operating system or of the server.
+"""One sender a run, and one planner a plan.
 
-Such a lock ends with the process that holds it, however it ends; it is never taken away by a timeout.
+A sender of a SQLite ledger has a lock of the operating system, which ends with its process however that ends. In
+every ledger it has the run's row in ``senders`` as well, which its transactions ask for (see ``holds``). A planner
+has a lock of the operating system, or of the server.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from a2pcli.errors import LedgerError, Problem, RunBusy
+from a2pcli.ledger import holds
+from a2pcli.ledger.engine import READ
 from a2pcli.ledger.faults import plainly
+from a2pcli.ledger.holds import Hold, Holder
 from a2pcli.ledger.records import Run
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ _PLANNER = 0x61327003
 
 class HasEngine(Protocol):
     """What a lock needs of a ledger."""
+
+    holds: dict[int, Hold]
+    """The runs that are held through this ledger, by number: whoever writes to them asks for the hold first."""
 
     @property
     def engine(self) -> Engine:
@@ -43,41 +48,81 @@ class HasEngine(Protocol):
 
 
 @contextmanager
-def sender_lock(ledger: HasEngine, run: Run) -> Iterator[None]:
-    """Hold the right to send ``run``. Raises ``RunBusy``, with who holds it where known, at once."""
-    lock = RunLock(ledger.engine, run.number, run.id, kind=_SENDER)
-    if not lock.take():
-        who = lock.holder()
-        problem = Problem(
-            f"another process is sending run {run.id}{f' ({who})' if who else ''}",
-            hint="wait until it has ended, or end it; nothing is sent twice either way",
-            code="run-busy",
-        )
-        raise RunBusy(problem)
+def sender_lock(ledger: HasEngine, run: Run) -> Iterator[Hold]:
+    """Hold the right to send ``run``, or to settle its messages. Raises ``RunBusy`` at once, with who has it."""
+    lock = RunLock(ledger.engine, run.number, run.id, kind=_SENDER) if _has_files(ledger) else None
+    if lock is not None and not lock.take():
+        raise RunBusy(_busy(run, _holder(ledger, run)))
     try:
-        yield
+        hold = _take(ledger, run)
+        ledger.holds[run.number] = hold
+        try:
+            yield hold
+        finally:
+            del ledger.holds[run.number]
+            _let_go(ledger, hold)
     finally:
-        lock.drop()
+        if lock is not None:
+            lock.drop()
 
 
 def live_sender(ledger: HasEngine, run: Run) -> str | None:
-    """Who is sending the run just now, as far as can be told without touching the lock; else None.
+    """Who is sending the run just now: ``process 4711 on host``; None where nobody is, as far as can be known.
 
     For people to read, not to decide by: only ``sender_lock`` knows for sure.
     """
-    lock = RunLock(ledger.engine, run.number, run.id, kind=_SENDER)
-    who = lock.holder()
-    if who is None or ledger.engine.dialect.name != "sqlite":
-        return who
-    pid, _, host = who.removeprefix("process ").partition(" on ")
-    if host == socket.gethostname()[:64] and os.name == "posix":
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            return None  # it was killed, and left its note behind
-        except OSError:
-            return who
-    return who
+    holder = _holder(ledger, run)
+    return None if holder is None or holder.is_gone else str(holder.process)
+
+
+def refuse_if_held(connection: Connection, run: Run) -> None:
+    """Raise ``RunBusy`` where a living process holds the run, for who would change it without holding it."""
+    holder = holds.holder_of(connection, run)
+    if holder is not None and not holder.is_gone:
+        raise RunBusy(_busy(run, holder))
+
+
+def _has_files(ledger: HasEngine) -> bool:
+    return ledger.engine.dialect.name == "sqlite"
+
+
+def _holder(ledger: HasEngine, run: Run) -> Holder | None:
+    with (
+        plainly(ledger.url),
+        ledger.engine.connect().execution_options(**READ) as connection,
+        connection.begin(),
+    ):
+        return holds.holder_of(connection, run)
+
+
+def _busy(run: Run, holder: Holder | None) -> Problem:
+    who = f" ({holder.process})" if holder else ""
+    hint = holder.advice if holder else "wait until it has ended, or end it; nothing is sent twice either way"
+    return Problem(f"another process is sending run {run.id}{who}", hint=hint, code="run-busy")
+
+
+def _take(ledger: HasEngine, run: Run) -> Hold:
+    with plainly(ledger.url):
+        with ledger.engine.begin() as connection:
+            if not _has_files(ledger) and not _nobody_of_old(connection, run):
+                raise RunBusy(_busy(run, None))
+            found = holds.take(connection, run)
+        if isinstance(found, Holder):
+            raise RunBusy(_busy(run, found))
+        holds.keep(found)
+        return found
+
+
+def _nobody_of_old(connection: Connection, run: Run) -> bool:
+    """Whether no sender of version 0.1, which knows only this lock, is at work."""
+    return bool(connection.execute(select(func.pg_try_advisory_xact_lock(_SENDER, run.number))).scalar())
+
+
+def _let_go(ledger: HasEngine, hold: Hold) -> None:
+    # First, so that a row that cannot be taken away now does not outlive its use.
+    holds.forget(hold)
+    with suppress(LedgerError), plainly(ledger.url), ledger.engine.begin() as connection:
+        holds.let_go(connection, hold)
 
 
 def planner_lock(engine: Engine, number: int, id: str) -> RunLock:
@@ -114,27 +159,12 @@ class RunLock:
                 held.invalidate()
                 held.close()
         elif held is not None:
-            self._note.unlink(missing_ok=True)
             if self._key[0] == _PLANNER:
                 # Nobody waits for it, and every plan has its own: they would pile up. A sender's file stays: who
                 # takes a file away that others may have open lets two of them in.
                 with suppress(OSError):
                     self._file.unlink(missing_ok=True)
             held.release()
-
-    def holder(self) -> str | None:
-        """Who holds it, as far as can be known: ``process 4711 on host``."""
-        if self._engine.dialect.name == "sqlite":
-            try:
-                note: dict[str, Any] = json.loads(self._note.read_text())
-                return f"process {int(note['pid'])} on {str(note['host'])[:64]}"
-            except (OSError, ValueError, KeyError, TypeError):
-                return None
-        return self._advisory_holder()
-
-    @property
-    def _note(self) -> Path:
-        return self._file.with_name(self._file.name + ".who")
 
     def _take_file(self) -> bool:
         from filelock import FileLock, Timeout
@@ -155,8 +185,6 @@ class RunLock:
             )
             raise LedgerError(problem) from error
         self._held = lock
-        with open(self._note, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as note:
-            note.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         return True
 
     def _take_advisory(self) -> bool:
@@ -167,16 +195,3 @@ class RunLock:
                 return True
             connection.close()
             return False
-
-    def _advisory_holder(self) -> str | None:
-        query = text(
-            "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
-            " WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :kind AND l.objid = :number"
-        )
-        with plainly(self._engine.url), self._engine.connect() as connection:
-            kind, number = self._key
-            name = connection.execute(query, {"kind": kind, "number": number}).scalar()
-        if not name or not name.startswith("a2pcli "):
-            return None
-        pid, _, host = name.removeprefix("a2pcli ").partition("@")
-        return f"process {pid} on {host}"

@@ -105,6 +105,75 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
     return returned
 
 
+def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:
+    """What a sender learnt of its messages after another process took the run over; gives how many rows take it.
+
+    A row takes it while it stands as that claim left it, or as the takeover made it: unknown. One that was settled
+    or claimed again since keeps what it is, and the answer is only noted.
+    """
+    taken: list[int] = []
+    for one in settled:
+        outcome, again = one.outcome, one.state is State.PLANNED
+        values: dict[str, Any] = {
+            "state": str(one.state),
+            "code": outcome.code,
+            "detail": outcome.detail,
+            "gateway_id": outcome.gateway_id,
+            "settled_at": now,
+        }
+        if one.state not in CLAIMED_STATES:
+            values |= {"claimed_at": None}
+        if again:
+            due_at = now if one.due_at is None else one.due_at
+            values |= {"due_at": due_at, "attempts": _c.attempts - (0 if one.counted else 1)}
+        as_left = and_(
+            _c.id == one.message_id,
+            _c.attempts == one.attempts,
+            _c.state.in_([str(State.SUBMITTING), str(State.UNKNOWN)]),
+        )
+        if connection.execute(update(messages).where(as_left).values(values)).rowcount:
+            taken.append(one.message_id)
+        detail = (
+            f"its answer came after another process took the run over: {outcome.detail or outcome.verdict}"
+        )
+        _note.run(
+            connection,
+            [
+                (
+                    one.message_id,
+                    run.number,
+                    now,
+                    str(outcome.verdict),
+                    outcome.code,
+                    detail,
+                    outcome.gateway_id,
+                )
+            ],
+        )
+    if caps.counted(run.purpose):
+        not_taken = {one.message_id for one in settled if one.state not in caps.TAKEN}
+        caps.forget(connection, [id for id in taken if id in not_taken])
+    changed(connection, run)
+    wipe_texts(connection, run)
+    planned_again(connection, run, len(taken), "messages that had not been sent came back")
+    return len(taken)
+
+
+def planned_again(connection: Connection, run: Run, count: int, why: str) -> None:
+    """A finished run that has messages to send again is paused."""
+    if (
+        count
+        and connection.execute(
+            select(_c.id).where(of_run(run), IS_PLANNED).limit(literal_column("1"))
+        ).first()
+    ):
+        connection.execute(
+            update(runs)
+            .where(runs.c.number == run.number, runs.c.state == str(RunState.FINISHED))
+            .values(state=str(RunState.PAUSED), state_reason=why, finished_at=None)
+        )
+
+
 def note_each(
     connection: Connection,
     run: Run,
@@ -175,11 +244,7 @@ def settle_unknown(
     )
     note_each(connection, run, ids, now, kind="reconciled", code=str(state), detail=note)
     if again:
-        connection.execute(
-            update(runs)
-            .where(runs.c.number == run.number, runs.c.state == str(RunState.FINISHED))
-            .values(state=str(RunState.PAUSED), state_reason="messages settled as not sent", finished_at=None)
-        )
+        planned_again(connection, run, len(ids), "messages settled as not sent")
     return len(ids)
 
 

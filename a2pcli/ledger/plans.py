@@ -16,7 +16,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
+from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.bulk import insert_columns
+from a2pcli.ledger.faults import shown
 from a2pcli.ledger.lock import RunLock, planner_lock
 from a2pcli.ledger.records import NewRun, PlannedRows, Run, RunState, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, clocks, events, messages, occasions, runs
@@ -121,8 +123,11 @@ def _columns(half: Any) -> dict[str, Any]:
 def finish(
     connection: Connection, run: Run, *, digest: str, rows_read: int, summary: Mapping[str, Any]
 ) -> None:
-    """The run is planned: from now on it can be approved, and it survives power loss once committed."""
-    connection.execute(
+    """The run is planned: from now on it can be approved, and it survives power loss once committed.
+
+    Raises ``LedgerError`` where another process took it for left behind, and removed its rows.
+    """
+    done = connection.execute(
         update(runs)
         .where(runs.c.number == run.number, runs.c.state == str(RunState.PLANNING))
         .values(
@@ -132,18 +137,29 @@ def finish(
             summary=json.dumps(dict(summary), ensure_ascii=False, default=str),
             planned_at=now_ms(),
         )
-    )
+    ).rowcount
+    if not done:
+        problem = Problem(
+            "the plan is gone: this process could not reach the ledger for a while, and another removed what was there",
+            path=shown(connection.engine.url),
+            hint="plan again",
+            code="plan-gone",
+        )
+        raise LedgerError(problem)
 
 
 def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) -> None:
-    """Take the rows of an unsent run away; the run itself stays, as history."""
+    """Take the rows of an unsent run away; the run itself stays, as history. A run that is sent by now is left."""
+    unsent = runs.c.state.in_([str(RunState.PLANNING), str(RunState.PLANNED)])
+    done = connection.execute(
+        update(runs)
+        .where(runs.c.number == run.number, unsent)
+        .values(state=str(state), state_reason=reason, **UNCOUNTED)
+    ).rowcount
+    if not done:
+        return
     connection.execute(delete(clocks).where(clocks.c.run == run.number))
     connection.execute(delete(messages).where(of_run(run)))
-    connection.execute(
-        update(runs)
-        .where(runs.c.number == run.number)
-        .values(state=str(state), state_reason=reason, **UNCOUNTED)
-    )
     connection.execute(
         insert(events).values(run=run.number, at=now_ms(), kind="run", code=str(state), detail=reason)
     )

@@ -81,7 +81,9 @@ class ProtectingPart(LedgerCore):
         still has to be written anew: ``rewrite``.
         """
         moment = now_ms() if now is None else now
-        with erasure.nobody_works_on(self, person), self.engine.begin() as connection:
+        with erasure.nobody_works_on(self, person) as held, self.engine.begin() as connection:
+            for hold in held:
+                hold.check(connection)
             erasure.overwrite(connection)
             return erasure.erase(connection, person, moment)
 

@@ -32,9 +32,13 @@ ENOUGH = 7
 """So many digits make a part of a cell a number of its own."""
 
 
-def run_by_id(connection: Connection, id: str) -> Run:
-    """The run with this id. Raises ``UsageError`` with the nearest id for one that is not there."""
-    row = connection.execute(select(runs).where(runs.c.id == id.strip().lower())).mappings().first()
+def run_by_id(connection: Connection, id: str, *, lock: bool = False) -> Run:
+    """The run with this id; with ``lock``, nobody else changes it until the transaction ends.
+
+    Raises ``UsageError`` with the nearest id for one that is not there.
+    """
+    query = select(runs).where(runs.c.id == id.strip().lower())
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is not None:
         return run_from_row(row)
     known = connection.execute(select(runs.c.id).order_by(runs.c.number.desc()).limit(10_000)).scalars().all()

@@ -233,6 +233,8 @@ class Settled:
     state: State
     due_at: int | None = None
     counted: bool = True
+    attempts: int | None = None
+    """Which of the message's tries it was: tells this claim of the row from another process's; see ``settle_late``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
     done, busy = [], []
     for step in found.steps:
         try:
-            with sender_lock(ledger, step.run), ledger.engine.begin() as connection:
+            with sender_lock(ledger, step.run) as hold, ledger.engine.begin() as connection:
+                hold.check(connection)
                 overwrite(connection)
                 again = _step(connection, _fresh(connection, step.run), rules, now)
                 if again is not None:

@@ -5,7 +5,7 @@ How each is kept is in ``plans`` (making a plan), ``claims`` (sending), ``optout
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
@@ -45,8 +45,8 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         Hold ``sender_lock`` around the whole of sending. Raises ``LedgerError`` for a run whose rows are not
         all there or gone.
         """
-        with self._sending_transaction() as connection:
-            state = queries.run_by_id(connection, run.id).state
+        with self._sending_transaction(run) as connection:
+            state = queries.run_by_id(connection, run.id, lock=True).state
             if state not in SENDABLE:
                 problem = Problem(
                     f"run {run.id} cannot be sent: it is {state}",
@@ -59,18 +59,33 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         return lost
 
     @speaks_plainly
-    def exchange(self, run: Run, settled: Sequence[Settled], want: int, now: int) -> Exchange:
+    def exchange(
+        self,
+        run: Run,
+        settled: Sequence[Settled],
+        want: int,
+        now: int,
+        known: Collection[int] | None = None,
+    ) -> Exchange:
         """Record outcomes and claim up to ``want`` due messages, durably, in one transaction.
 
-        When it raises, nothing of it happened: the same call can be made again.
+        When it raises, the same call can be made again. Where the connection broke after the commit, nobody got
+        what it claimed: with ``known``, all messages that the sender has in its hands, the others go back.
         """
 
         def work() -> Exchange:
-            with self._sending_transaction() as connection:
+            with self._sending_transaction(run) as connection:
+                hold = self.holds.get(run.number)
+                if hold is not None and hold.was_committed:
+                    if known is not None:
+                        outcomes.release(connection, run, claims.nobodys(connection, run, known))
+                    self._progress[run.number] = claims.beginning(connection, run)
                 progress = self._progress.get(run.number)
                 if progress is None:
                     progress = claims.beginning(connection, run)
                 result, moved = claims.exchange(connection, run, progress, settled, want, now)
+            if hold is not None:
+                hold.was_committed = False
             self._progress[run.number] = moved
             return result
 
@@ -78,9 +93,21 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             return retrying(work)
 
     @speaks_plainly
+    def settle_late(self, run: Run, settled: Sequence[Settled], now: int) -> int:
+        """Record what a sender learnt that is the run's sender no more; gives how many rows take it."""
+        with self.engine.begin() as connection:
+            return outcomes.settle_late(connection, run, settled, now)
+
+    @speaks_plainly
+    def renew(self, run: Run) -> None:
+        """Be heard of, and learn whether the run is still held; nothing else. Raises ``SenderLost``."""
+        with self._sending_transaction(run):
+            pass
+
+    @speaks_plainly
     def release(self, run: Run, message_ids: Sequence[int]) -> None:
         """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
-        with self._sending_transaction() as connection:
+        with self._sending_transaction(run) as connection:
             back = outcomes.release(connection, run, message_ids)
             plans.changed(connection, run)
         self._gained(run, back)
@@ -94,7 +121,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
     @speaks_plainly
     def set_state(self, run: Run, state: str, reason: str | None = None, now: int | None = None) -> None:
         """Set the run's state (``RunState``), with why."""
-        with self._sending_transaction() as connection:
+        with self._sending_transaction(run, alone=False) as connection:
             outcomes.set_run_state(connection, run, state, reason, now_ms() if now is None else now)
 
     @speaks_plainly
@@ -105,7 +132,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         if state not in (State.ACCEPTED, State.REJECTED, State.PLANNED):
             raise ValueError(f"unknown messages cannot become {state}")
         moment = now_ms() if now is None else now
-        with self._sending_transaction() as connection:
+        with self._sending_transaction(run) as connection:
             count = outcomes.settle_unknown(connection, run, message_ids, state, note, moment)
         if state is State.PLANNED:
             self._gained(run, count)
@@ -117,7 +144,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
 
         Hold ``sender_lock`` meanwhile.
         """
-        with self._sending_transaction() as connection:
+        with self._sending_transaction(run) as connection:
             return clocks.assume(connection, run, zone, now_ms() if now is None else now)
 
     @speaks_plainly
@@ -152,7 +179,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         self, run: Run, state: State, reason: Reason, now: int | None, country: str | None = None
     ) -> int:
         moment = now_ms() if now is None else now
-        with self._sending_transaction() as connection:
+        with self._sending_transaction(run, alone=False) as connection:
             count = outcomes.end_planned(connection, run, state, reason, moment, country)
         self._gained(run, -count)
         return count

@@ -269,6 +269,20 @@ contacted = Table(
 )
 Index("contacted_address", contacted.c.address, contacted.c.at)
 
+# Who sends or settles a run just now; see ``holds``. The primary key is the guard: one holder a run.
+senders = Table(
+    "senders",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("token", BigInteger, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    # What tells the process from a later one with the same number; empty where the system does not say.
+    Column("process", Text, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
 # What was done with the ledger, by whom. Each entry holds the hash of the one before: see ``audit``.
 audit = Table(
     "audit",

@@ -77,8 +77,10 @@ class Books:
 
         return await self._on_thread(work)
 
-    async def write(self, round: Round, want: int) -> Exchange:
+    async def write(self, round: Round, want: int, known: frozenset[int] | None = None) -> Exchange:
         """Record the round and claim up to ``want``; durable when it returns.
+
+        After a failure, ``known`` are all messages in the sender's hands; see ``Ledger.exchange``.
 
         What is released goes first, so that refusing a country finds it; suppressions before the outcomes
         that brought them, so that a kill in between forgets none.
@@ -92,12 +94,20 @@ class Books:
                 scope = sender_scope(sender, run.gateway)
                 source = f"gateway {self._gateway}"
                 ledger.suppress(address, scope="sender", scope_value=scope, source=source, now=now)
-            exchange = ledger.exchange(run, round.settled, 0 if round.refuse else want, now)
+            exchange = ledger.exchange(run, round.settled, 0 if round.refuse else want, now, known)
             for country in sorted(round.refuse):
                 ledger.refuse_country(run, country, now)
             return ledger.exchange(run, [], want, now) if round.refuse else exchange
 
         return await self._on_thread(work)
+
+    async def write_late(self, settled: list[Settled]) -> int:
+        """Record what was learnt after another process took the run over; how many messages take it."""
+        return await self._on_thread(lambda: self._ledger.settle_late(self._run, settled, self._clock()))
+
+    async def renew(self) -> None:
+        """Be heard of."""
+        await self._on_thread(lambda: self._ledger.renew(self._run))
 
     async def set_state(self, state: str, reason: str | None) -> None:
         """Set the run's state."""

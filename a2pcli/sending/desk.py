@@ -42,6 +42,8 @@ class RunDesk:
         self._policy = RetryPolicy(options.max_attempts, options.backoff_base, options.backoff_max)
         self._only_rate_since: float | None = None
         self.take_back: Callable[[str | None], list[int]] = lambda _country: []
+        self.may_act: Callable[[], bool] = lambda: True
+        """Whether this process is still the run's sender, as far as it can know."""
         self.group = 50
         """So many outcomes are worth a transaction of their own at once."""
         self.tally = Tally()
@@ -58,7 +60,7 @@ class RunDesk:
 
     def may_leave(self, claimed: Claimed) -> bool:
         """Hour and budget, looked at for every message as it leaves. False: not now, or never."""
-        if self.ended is not None:
+        if self.ended is not None or not self.may_act():
             return False
         if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
             self.end(Ended.EXPIRED, why.expired())
@@ -91,7 +93,7 @@ class RunDesk:
         for claimed, outcome in zip(batch, outcomes, strict=True):
             self._breaker.record(sign_of(outcome, claimed.attempts), epoch, now)
             if outcome.verdict is Verdict.ACCEPTED:
-                one = Settled(claimed.message.id, outcome, State.ACCEPTED)
+                one = Settled(claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts)
                 self._pace.answered()
                 self._only_rate_since = None
             else:
@@ -136,7 +138,9 @@ class RunDesk:
             elif decision.counted:
                 self.tally.retrying += 1
             due_at = self._clock() + int(wait * 1000)
-        return Settled(claimed.message.id, decision.outcome, decision.state, due_at, decision.counted)
+        return Settled(
+            claimed.message.id, decision.outcome, decision.state, due_at, decision.counted, claimed.attempts
+        )
 
     def _learn(self, claimed: Claimed, outcome: Outcome) -> None:
         """What one rejection says about other messages."""

@@ -18,6 +18,7 @@ from dataclasses import replace
 from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, Problem
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.clocks import FAR
+from a2pcli.ledger.holds import DROPS_AFTER, RENEWS_AFTER, Hold
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, now_ms
 from a2pcli.ledger.store import Ledger
@@ -26,9 +27,10 @@ from a2pcli.sending import why
 from a2pcli.sending.books import Books, Round
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.desk import RunDesk
-from a2pcli.sending.flow import LET_GO, Flow
+from a2pcli.sending.flow import Flow
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
+from a2pcli.sending.saving import in_hand, save_what_can_be_saved
 from a2pcli.sending.sender_pace import CLAIMED_AHEAD, SenderPaces
 from a2pcli.sending.stop import StopRequest
 from a2pcli.sending.times import HORIZON, IDLE, LINGER, LOOK_AGAIN, TICK
@@ -62,10 +64,10 @@ async def send_run(
     """
     if run.channel not in gateway.capabilities.channels:
         raise InvalidInput(why.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
-    with sender_lock(ledger, run):
+    with sender_lock(ledger, run) as hold:
         books = Books(ledger, run, gateway.name, clock)
         try:
-            return await _Sending(run, books, gateway, options, stop, on_progress, clock).whole()
+            return await _Sending(run, books, gateway, options, stop, on_progress, clock, hold).whole()
         finally:
             books.close()
 
@@ -82,7 +84,9 @@ class _Sending:
         stop: StopRequest,
         on_progress: Callable[[Progress], None],
         clock: Callable[[], int],
+        hold: Hold,
     ) -> None:
+        self._hold = hold
         self._run, self._books, self._gateway, self._options = run, books, gateway, options
         self._stop, self._on_progress, self._clock = stop, on_progress, clock
         self._loop = asyncio.get_running_loop()
@@ -113,6 +117,7 @@ class _Sending:
             senders=self._senders,
         )
         self._desk.take_back = self._flow.take_back
+        self._desk.may_act = lambda: hold.is_fresh
         self._desk.group = max(1, submits * self._flow.batch // 2)
         self._next_due = 0  # UTC ms at which the first of the rows that wait may go
         self._claim_from = 0  # UTC ms before which asking for more is pointless
@@ -144,7 +149,16 @@ class _Sending:
             with self._stop.heard_by(self._wake_from_anywhere):
                 await self._rounds()
         except BaseException as error:
-            await self._save_what_can_be_saved(error)
+            patience = 0.0 if self._stop.hard_stop else self._options.drain_deadline
+            await save_what_can_be_saved(
+                error,
+                self._books,
+                self._flow,
+                self._desk,
+                writing=self._writing,
+                patience=patience,
+                clock=self._clock,
+            )
             raise
         finally:
             await self._flow.end()
@@ -161,6 +175,8 @@ class _Sending:
         self._next_due = self._run.not_before or 0
         while self._too_early and not self._stop.draining:
             self._show()
+            if self._hold.age > RENEWS_AFTER:
+                await self._books.renew()
             left = ((self._run.not_before or 0) - self._clock()) / 1000
             await self._sleep(max(0.001, min(left, IDLE)))
 
@@ -198,6 +214,8 @@ class _Sending:
             desk.round.release += flow.take_back()
         if now - self._looked_after >= TICK:
             self._looked_after = now
+            if self._hold.age > DROPS_AFTER and flow.flying:
+                flow.drop()  # soon others may think that this process is gone
             flow.look_after()
         flow.pump()
         if now - self._shown >= SHOW_EVERY:
@@ -228,7 +246,7 @@ class _Sending:
     def _wait_before_writing(self) -> float:
         """Seconds until the next transaction should start; 0 for now."""
         round = self._desk.round
-        if round.is_urgent:
+        if round.is_urgent or self._hold.age > RENEWS_AFTER:
             return 0.0
         want = self._want()
         if round.settled:
@@ -278,8 +296,9 @@ class _Sending:
 
     async def _insist(self, round: Round, want: int) -> Exchange:
         """Write, and again if the ledger fails; nothing leaves meanwhile."""
+        known = None
         for pause in (*LEDGER_PAUSES, None):
-            self._writing = asyncio.ensure_future(self._books.write(round, want))
+            self._writing = asyncio.ensure_future(self._books.write(round, want, known))
             try:
                 exchange = await asyncio.shield(self._writing)
             except LedgerError as error:
@@ -288,6 +307,7 @@ class _Sending:
                     raise
                 log.warning("the ledger failed, trying again: %s", error)
                 await asyncio.sleep(pause)
+                known = in_hand(self._flow, self._desk.round, round)
             else:
                 self._writing = None
                 self._flow.closed = self._desk.ended is not None
@@ -326,27 +346,6 @@ class _Sending:
         return self._run.expires_at is not None and self._clock() >= self._run.expires_at
 
     # -- coming to an end --------------------------------------------------------------------------------
-
-    async def _save_what_can_be_saved(self, error: BaseException) -> None:
-        """After a failure of the ledger, a defect or a cancellation: record what is known, if it can be."""
-        flow, desk = self._flow, self._desk
-        flow.closed = True
-        if isinstance(error, LedgerError):
-            await flow.come_home(0.0 if self._stop.hard_stop else self._options.drain_deadline)
-        flow.drop()
-        await flow.come_home(2 * LET_GO)
-        desk.round.release += flow.take_back()
-        if self._writing is not None and not isinstance(error, LedgerError):
-            with suppress(Exception):  # it may be the very error that we are here for
-                claimed = (await self._writing).claimed
-                desk.round.release += [one.message.id for one in claimed]
-        try:
-            await self._books.write(desk.round, 0)
-            await self._books.set_state(RunState.PAUSED, "sending ended by an error")
-        except Exception as again:
-            if isinstance(error, LedgerError):
-                at_stake = flow.flying + len(desk.round.settled) + len(desk.round.release)
-                raise LedgerError(*error.problems, why.ledger_failed(at_stake)) from again
 
     async def _result(self, ended: Ended, reason: Problem | None) -> SendResult:
         """Leave the run in the state that says how it ended."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from a2pcli.gateways.base import Gateway
@@ -107,6 +108,17 @@ class Flow:
         """Take claimed messages in and let go of what may leave now."""
         self._ready.extend(claimed)
         self.pump()
+
+    @property
+    def ids(self) -> set[int]:
+        """Of all messages that wait to leave or are with the gateway."""
+        batches = (errand.batch for errand in self._errands.values())
+        return {one.message.id for one in chain(self._ready, *batches)}
+
+    def take_back_claims(self) -> list[Claimed]:
+        """The messages that have not left; they leave no more."""
+        back, self._ready = list(self._ready), deque()
+        return back
 
     def take_back(self, country: str | None = None) -> list[int]:
         """Ids of the messages (of a country) that have not left; they leave no more."""

@@ -605,11 +605,13 @@ class Failing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int, last: int) -> None:
         self.calls, real = 0, Ledger.exchange
 
-        def exchange(ledger: Ledger, run: object, settled: list[Settled], want: int, now: int) -> object:
+        def exchange(
+            ledger: Ledger, run: object, settled: list[Settled], want: int, now: int, known: object
+        ) -> object:
             self.calls += 1
             if first <= self.calls <= last:
                 raise LedgerError("the disk is full")
-            return real(ledger, run, settled, want, now)  # type: ignore[arg-type]
+            return real(ledger, run, settled, want, now, known)  # type: ignore[arg-type]
 
         monkeypatch.setattr(Ledger, "exchange", exchange)
 
