@@ -7,6 +7,7 @@ end on. That is what "never too early, never too late" means where clocks go bac
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -69,9 +70,11 @@ def open_minutes(zone: str, begin: datetime, minutes: int, week, calendars) -> l
     """Whether a window is open in each minute."""
     days = timedelta(days=minutes // 1440 + 4)
     intervals = wall_intervals(begin.date() - timedelta(days=4), begin.date() + days, week, calendars)
+    walked = walk(zone, begin, minutes + 1)
     found = []
-    for _, lowest, highest in walk(zone, begin, minutes):
-        found.append(any(start <= lowest and highest < end for start, end in intervals))
+    for (_, lowest, highest), (_, later, _) in pairwise(walked):
+        # A start that is shown again later is not the opening yet: of an hour that comes twice, the second counts.
+        found.append(any(start <= lowest and start < later and highest < end for start, end in intervals))
     return found
 
 
