@@ -10,6 +10,7 @@ class Reason(StrEnum):
     """Why a row was excluded from a plan, or a planned message was not sent."""
 
     RAGGED_ROW = "ragged-row"
+    HIDDEN_ROW = "hidden-row"
     MISSING_NUMBER = "missing-number"
     INVALID_NUMBER = "invalid-number"
     AMBIGUOUS_NUMBER = "ambiguous-number"
@@ -44,6 +45,7 @@ class Reason(StrEnum):
 
 SENTENCES: dict[Reason, str] = {
     Reason.RAGGED_ROW: "the row has more or fewer cells than the header",
+    Reason.HIDDEN_ROW: "the row is hidden in the sheet, and the campaign leaves such rows out",
     Reason.MISSING_NUMBER: "the number cell is empty",
     Reason.INVALID_NUMBER: "not a phone number that exists in any numbering plan",
     Reason.AMBIGUOUS_NUMBER: "the cell holds more than one number",

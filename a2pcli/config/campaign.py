@@ -121,6 +121,19 @@ class ContactsSource(Strict):
     sheet: Text | None = Field(None, description="The sheet of a workbook; else its first")
     encoding: Encoding | None = Field(None, description="Character encoding, where the detected one is wrong")
     delimiter: Delimiter | None = Field(None, description="CSV delimiter, where the detected one is wrong")
+    header: int | None = Field(
+        None, ge=1, description="The line with the columns' names, where the one that is found is wrong"
+    )
+    hidden_rows: Literal["include", "exclude"] | None = Field(
+        None,
+        description="What becomes of rows that a workbook hides (by a filter, by hand): `include` or `exclude`; where"
+        " there are some, it has to be said",
+    )
+    empty: Literal["ok", "error"] | None = Field(
+        None,
+        description="A file with a header and no rows: `error`, or `ok`, and nobody is messaged; without it `error`"
+        " for marketing and `ok` for other purposes",
+    )
 
 
 class Exclude(Strict):

@@ -14,8 +14,8 @@ from a2pcli.contacts.csv_dialect import DELIMITER_NAMES, Dialect, detect_dialect
 from a2pcli.contacts.csv_parse import BlockParser
 from a2pcli.contacts.csv_records import OpenQuote, RecordReader
 from a2pcli.contacts.encoding import DAMAGED, detect, utf8_blocks
-from a2pcli.contacts.rows import Parsing, Rows
-from a2pcli.contacts.source import Source
+from a2pcli.contacts.rows import Parsing, ReadOptions, Rows
+from a2pcli.contacts.source import Source, no_rows
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.reasons import Reason
 
@@ -28,11 +28,11 @@ class CsvReader:
 
     format = "csv"
 
-    def __init__(self, source: Source, encoding: str | None, delimiter: str | None) -> None:
+    def __init__(self, source: Source, options: ReadOptions) -> None:
         """Raises InvalidInput where there is no table in the file."""
         self._source = source
-        self._encoding = detect(source, encoding)
-        dialect, rows_seen = self._dialect(delimiter)
+        self._encoding = detect(source, options.encoding)
+        dialect, rows_seen = self._dialect(options.delimiter)
         self.encoding: str | None = self._encoding.name
         self.encoding_guessed = self._encoding.guessed
         self.delimiter: str | None = dialect.delimiter
@@ -43,10 +43,9 @@ class CsvReader:
         self._named = max((place + 1 for place, name in enumerate(self.header) if name.strip()), default=0)
         self._width = max(dialect.width, 1) if dialect.width >= self._named else len(self.header)
         self.notes = self._first_notes(dialect)
-        if not rows_seen:
-            raise source.problem(
-                "there is a header, but no row below it", line=self.header_line, code="no-rows"
-            )
+        self.questions: list[Problem] = []
+        if not rows_seen and not options.empty:
+            raise no_rows(source, self.header_line)
 
     def _dialect(self, delimiter: str | None) -> tuple[Dialect, bool]:
         """The dialect by a sample, larger ones if the header is huge; and whether there can be rows."""

@@ -9,7 +9,7 @@ from typing import Any
 from a2pcli.contacts.cell_text import cell_text
 from a2pcli.contacts.columns import canonical
 from a2pcli.contacts.encoding import DAMAGED, detect, utf8_blocks
-from a2pcli.contacts.rows import Parsing, Rows, as_they_are, rows_of
+from a2pcli.contacts.rows import Parsing, ReadOptions, Rows, as_they_are, rows_of
 from a2pcli.contacts.source import Source
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.reasons import Reason
@@ -25,13 +25,14 @@ class JsonLinesReader:
     format = "jsonl"
     delimiter: str | None = None
 
-    def __init__(self, source: Source, encoding: str | None) -> None:
+    def __init__(self, source: Source, options: ReadOptions) -> None:
         """The columns are the keys of the first 5,000 objects. Raises InvalidInput where there are none."""
         self._source = source
-        self._encoding = detect(source, encoding)
+        self._encoding = detect(source, options.encoding)
         self.encoding: str | None = self._encoding.name
         self.encoding_guessed = self._encoding.guessed
         self.notes: list[Problem] = []
+        self.questions: list[Problem] = []
         if self._encoding.guessed:
             self._note("not UTF-8; read as Windows-1252, which is a guess", "guessed-encoding", None)
         names: dict[str, None] = {}

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from a2pcli.contacts.cell_text import cell_text
-from a2pcli.contacts.rows import Parsing, Rows, as_they_are
-from a2pcli.contacts.source import Source
+from a2pcli.contacts.rows import Parsing, ReadOptions, Rows, as_they_are
+from a2pcli.contacts.source import Source, no_rows
 from a2pcli.errors import Problem
 
 _BATCH = 50_000
@@ -26,16 +26,17 @@ class ParquetReader:
     delimiter: str | None = None
     header_line = 1
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, options: ReadOptions) -> None:
         """Raises InvalidInput for a broken, encrypted or empty file."""
         self._source = source
         self.notes: list[Problem] = []
+        self.questions: list[Problem] = []
         with self._opened() as file:
             self.header = tuple(file.schema_arrow.names)
             if not self.header:
                 raise source.problem("the file has no columns", code="empty-file")
-            if not file.metadata.num_rows:
-                raise source.problem("the file has columns, but no rows", code="no-rows")
+            if not file.metadata.num_rows and not options.empty:
+                raise no_rows(source, self.header_line)
 
     def _opened(self) -> pq.ParquetFile:
         try:

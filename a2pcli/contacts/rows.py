@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -18,17 +18,39 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 Lines = npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a table, where what is detected would be wrong.
+
+    `columns` maps the name a column shall have to its header as in the file: `{"phone": "Mobile No."}`. `header` is
+    the line of the header. `hidden_rows` (`include` or `exclude`) says what becomes of rows that a workbook hides.
+    `empty`: a file with a header alone is no error. `locale` stands in for that of the computer where a workbook was
+    made.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    header: int | None = None
+    hidden_rows: str | None = None
+    empty: bool = False
+    locale: str = "en"
+
+
 @dataclass(slots=True)
 class Rows:
     """Some consecutive rows: the line of each, its wanted cells column by column (no nulls), and the bad ones.
 
     `bad` is row to (reason, detail); the cells of a bad row are empty. Blank rows are left out, and counted.
+    `filled`: short rows that were filled up with empty cells.
     """
 
     lines: Lines
     cells: list[pa.StringArray]
     bad: dict[int, tuple[Reason, str]] = field(default_factory=dict)
     blank: int = 0
+    filled: int = 0
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -47,7 +69,8 @@ class Parsing(Protocol):
 
 
 class Reader(Protocol):
-    """One kind of file. `header_line` is the line the header stands on; `notes` are warnings."""
+    """One kind of file. `header_line` is the line the header stands on; `notes` are warnings; `questions` are what
+    the file leaves open and a person has to decide, before anything is sent."""
 
     format: str
     header: tuple[str, ...]
@@ -56,6 +79,7 @@ class Reader(Protocol):
     encoding_guessed: bool
     delimiter: str | None
     notes: list[Problem]
+    questions: list[Problem]
 
     def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Piece]]:
         """All of the file in pieces, and what makes rows of them, with the cells of the columns at some places of

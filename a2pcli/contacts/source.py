@@ -173,6 +173,14 @@ def _as_spelt(path: Path) -> Path:
     return path
 
 
+def no_rows(source: Source, line: int) -> InvalidInput:
+    """The error for a header without rows."""
+    return source.problem(
+        "there is a header, but no row below it", line=line,
+        hint="if days with nobody to message are usual: `contacts: {empty: ok}` in the campaign", code="no-rows",
+    )  # fmt: skip
+
+
 def _remove(name: str, owner: int) -> None:
     if os.getpid() == owner:
         with suppress(OSError):

@@ -5,8 +5,8 @@ Everything is a string as it was typed (`NA`, `null`, `007`, `1e5`) until a temp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,33 +16,23 @@ import pyarrow as pa
 
 from a2pcli.contacts.cell_text import composed_column
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
-from a2pcli.contacts.rows import Parsing, Piece, Reader, Rows
-from a2pcli.contacts.source import TEXT_KINDS, Source
+from a2pcli.contacts.rows import Parsing, Piece, Reader, ReadOptions, Rows
+from a2pcli.contacts.source import TEXT_KINDS, Source, no_rows
 from a2pcli.errors import InvalidInput, Problem, Severity
+
+__all__ = ["Framed", "Framing", "ReadOptions", "Table", "address_column", "open_table"]
 
 TEXT = pd.ArrowDtype(pa.string())
 """The dtype of every contact column."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How to read a table, where what is detected would be wrong.
-
-    `columns` maps the name a column shall have to its header as in the file: `{"phone": "Mobile No."}`.
-    """
-
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Framed:
-    """What was made of a piece of a table: frames, and the blank rows that were left out."""
+    """What was made of a piece of a table: frames, the blank rows that were left out, the short ones filled up."""
 
     frames: list[pd.DataFrame]
     blank: int
+    filled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +51,7 @@ class Framing:
         pieces = -(-count // self.rows)
         bounds = [count * number // pieces for number in range(pieces + 1)] if pieces else [0]
         frames = [_frame(part, cells, self.names, start, end) for start, end in pairwise(bounds)]
-        return Framed(frames, part.blank)
+        return Framed(frames, part.blank, part.filled)
 
 
 class Table:
@@ -78,8 +68,8 @@ class Table:
         self.encoding_guessed = reader.encoding_guessed
         self.delimiter = reader.delimiter
         self.header_line = reader.header_line
-        self.blank_rows = self._rows_read = 0
-        self._source, self._reader = source, reader
+        self.blank_rows = self.filled_rows = self._rows_read = 0
+        self._source, self._reader, self._empty = source, reader, options.empty
         self.described, warnings = read_header(
             reader.header, options.columns, source.name, reader.header_line
         )
@@ -89,6 +79,11 @@ class Table:
     def notes(self) -> list[Problem]:
         """Warnings so far."""
         return [*self._reader.notes, *self._warnings]
+
+    @property
+    def questions(self) -> list[Problem]:
+        """What the file leaves open and a campaign has to say, as errors: hidden rows, an encoding in doubt."""
+        return list(self._reader.questions)
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -124,21 +119,20 @@ class Table:
         wanted = self._wanted(columns)
         parsing, pieces = self._reader.read([self.columns.index(name) for name in wanted])
         self._source.check_unchanged()
-        self.blank_rows = self._rows_read = 0
+        self.blank_rows = self.filled_rows = self._rows_read = 0
         return Framing(parsing, tuple(wanted), rows), pieces
 
     def count(self, framed: Framed) -> None:
         """Take note of what was made of a piece."""
         self.blank_rows += framed.blank
+        self.filled_rows += framed.filled
         self._rows_read += sum(len(frame) for frame in framed.frames)
 
     def finish(self) -> None:
         """The last piece is read. Raises InvalidInput for a file that changed meanwhile, or has no row."""
         self._source.check_unchanged()
-        if not self._rows_read:
-            raise self._source.problem(
-                "there is a header, but no row below it", line=self.header_line, code="no-rows"
-            )
+        if not self._rows_read and not self._empty:
+            raise no_rows(self._source, self.header_line)
 
     def _wanted(self, columns: Collection[str] | None) -> list[str]:
         if columns is None:
@@ -185,19 +179,19 @@ def open_table(file: str, *, base: Path | None = None, options: ReadOptions | No
     if source.kind == "parquet":
         from a2pcli.contacts.parquet_table import ParquetReader
 
-        reader = ParquetReader(source)
+        reader = ParquetReader(source, options)
     elif source.kind == "workbook":
         from a2pcli.contacts.workbook import WorkbookReader
 
-        reader = WorkbookReader(source, options.sheet)
+        reader = WorkbookReader(source, options)
     elif source.kind == "jsonl":
         from a2pcli.contacts.json_lines import JsonLinesReader
 
-        reader = JsonLinesReader(source, options.encoding)
+        reader = JsonLinesReader(source, options)
     else:
         from a2pcli.contacts.csv_table import CsvReader
 
-        reader = CsvReader(source, options.encoding, options.delimiter)
+        reader = CsvReader(source, options)
     if options.sheet is not None and source.kind in (*TEXT_KINDS, "parquet"):
         raise source.problem("only workbooks have sheets", hint="leave the sheet out", code="no-sheet")
     return Table(source, reader, options)

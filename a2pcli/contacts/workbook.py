@@ -1,149 +1,246 @@
-"""Excel workbooks (.xlsx, .xlsb, .xls) and OpenDocument sheets, by calamine."""
+"""One sheet of a workbook (.xlsx, .xlsb, .xls, .ods), as a person sees it."""
 
 from __future__ import annotations
 
-import re
-import zipfile
 from collections.abc import Iterator, Sequence
-from typing import Any
+from itertools import chain, islice
 
-import python_calamine as calamine
-
-from a2pcli.contacts.cell_text import cell_text
-from a2pcli.contacts.rows import Parsing, Rows, as_they_are, rows_of
-from a2pcli.contacts.source import Source
+from a2pcli.contacts.archive import Archive, protected
+from a2pcli.contacts.header_row import LOOKED_AT, HeaderRow, address_places, find_header
+from a2pcli.contacts.rows import Parsing, ReadOptions, Rows, as_they_are, rows_of
+from a2pcli.contacts.sheets import Book, Seen, Sheet, SheetRow, column_letters
+from a2pcli.contacts.source import Source, no_rows
 from a2pcli.errors import Problem, Severity
 from a2pcli.folding import name_key, value_key
+from a2pcli.reasons import Reason
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_MOST_CELLS = 50_000_000
-"""Cells in the used rectangle of a sheet; calamine holds all of them (32 bytes each)."""
-_LARGEST = 8 << 30
-"""Bytes a workbook may unpack to."""
-_BATCH = 20_000
+_BATCH, _BATCH_CELLS = 20_000, 1_000_000
+_MOST_CELLS = 200_000_000
+"""Cells of a sheet; so many take minutes, and no list of people has them."""
+_KEPT = 64 << 20
+"""Bytes of text that are kept from the first look at a sheet, so that it need not be read again."""
 
 
 class WorkbookReader:
-    """One sheet of a workbook. Rows are numbered as the spreadsheet shows them."""
+    """One sheet of a workbook. Rows are numbered as the spreadsheet shows them.
+
+    The whole sheet is looked at when it is opened: how many rows are hidden must be known before anything is sent.
+    `hidden` of `filled` rows below the header are hidden in the sheet.
+    """
 
     encoding: str | None = None
     encoding_guessed = False
     delimiter: str | None = None
 
-    def __init__(self, source: Source, sheet: str | None) -> None:
+    def __init__(self, source: Source, options: ReadOptions) -> None:
         """Raises InvalidInput for a broken or protected workbook, an unknown sheet, or one without rows."""
-        self._source = source
-        self.format = "xls" if source.head.startswith(b"\xd0\xcf") else "xlsx"
+        self._source, self._options = source, options
         self.notes: list[Problem] = []
-        _check_size(source)
-        self._workbook = self._opened()
-        self.sheet = self._choose(sheet)
-        self._sheet = self._loaded()
-        header = next(self._filled(), None)
-        if header is None:
-            raise source.problem(f"the sheet '{self.sheet}' is empty", code="empty-file")
-        self.header_line, cells = header
-        self.header = tuple(cell_text(cell) for cell in cells)
-        filled = self._filled()
-        next(filled)
-        if next(filled, None) is None:
-            raise source.problem(
-                "there is a header, but no row below it", line=self.header_line, code="no-rows"
+        self.questions: list[Problem] = []
+        self._book = _opened(source, options.locale)
+        self.format = self._book.format
+        self._sheet = self._choose(options.sheet)
+        self._seen = Seen()
+        rows = self._book.rows(self._sheet, Seen())
+        found = self._header(rows)
+        self.header_line, self._first = found.line, found.first
+        self.header = found.cells
+        self._last = found.first + len(found.cells)
+        self._book.addresses = frozenset(
+            self._first + place for place in address_places(self.header, options.columns)
+        )
+        self.hidden = self.filled = 0
+        self._kept: list[Rows] | None = []
+        self._look_at_all()
+        if not self.filled and not options.empty:
+            raise no_rows(source, self.header_line)
+        self._add_notes(found)
+
+    def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Rows]]:
+        """All rows, with the cells of the columns at some places of the header."""
+        if self._kept is not None:
+            kept = self._kept
+            return as_they_are, (
+                Rows(rows.lines, [rows.cells[place] for place in places], dict(rows.bad), rows.blank)
+                for rows in kept
             )
+        return as_they_are, self._read_again(places)
 
-    def _opened(self) -> calamine.CalamineWorkbook:
-        if self._source.head.startswith(b"\xd0\xcf") and _is_encrypted(self._source):
-            raise self._protected()
-        try:
-            return calamine.CalamineWorkbook.from_path(self._source.path)
-        except calamine.PasswordError as error:
-            raise self._protected() from error
-        except Exception as error:
-            raise self._broken(error) from error
-
-    def _protected(self) -> Exception:
-        return self._source.problem(
-            "the workbook is protected by a password",
-            hint="save a copy without it",
-            code="protected-workbook",
+    def _header(self, rows: Iterator[SheetRow]) -> HeaderRow:
+        """The row with the names."""
+        first = list(islice(rows, LOOKED_AT))
+        wanted = self._options.header
+        if wanted is not None:
+            rest = chain(first, rows)
+            first = list(islice((row for row in rest if row.number >= wanted), LOOKED_AT))
+        if not first:
+            if wanted is not None:
+                raise self._source.problem(
+                    f"there is nothing in row {wanted} or below", line=wanted, hint="contacts.header names the row"
+                    " with the columns' names", code="no-header",
+                )  # fmt: skip
+            raise self._source.problem(f"the sheet '{self._sheet.name}' is empty", code="empty-file")
+        return find_header(
+            [(row.number, row.cells) for row in first], wanted, self._options.columns, self._source
         )
 
-    def _broken(self, error: BaseException) -> Exception:
-        if not isinstance(error, calamine.CalamineError | OSError | ValueError | RuntimeError):
-            if type(error).__name__ != "PanicException":
-                raise error
-            error = ValueError("it is not built as a workbook")
-        return self._source.problem(f"the workbook is broken: {error}", code="broken-workbook")
+    def _look_at_all(self) -> None:
+        """Count, and keep the rows where they are few."""
+        size = cells = 0
+        places = range(len(self.header))
+        for batch, blank in self._batches(len(places), self._seen):
+            self.filled += len(batch)
+            cells += sum(len(row.cells) for row in batch)
+            if cells > _MOST_CELLS:
+                raise self._source.problem(
+                    f"the sheet has more than {_MOST_CELLS:,} cells",
+                    hint="delete the columns that are not needed, or save it as CSV", code="too-large",
+                )  # fmt: skip
+            if self._kept is not None:
+                rows = self._rows(places, batch, blank)
+                size += sum(column.nbytes for column in rows.cells)
+                self._kept.append(rows)
+                if size > _KEPT:
+                    self._kept = None
 
-    def _choose(self, wanted: str | None) -> str:
-        sheets = [
-            sheet for sheet in self._workbook.sheets_metadata if sheet.typ == calamine.SheetTypeEnum.WorkSheet
-        ]
+    def _batches(self, width: int, seen: Seen) -> Iterator[tuple[list[SheetRow], int]]:
+        """Rows below the header, and how many blank ones stand among them."""
+        reach = range(self._first, self._last)
+        batch: list[SheetRow] = []
+        most = max(1, min(_BATCH, _BATCH_CELLS // max(1, width)))
+        expected, blank = self.header_line + 1, 0
+        for row in self._book.rows(self._sheet, seen):
+            if row.number <= self.header_line or not any(column in reach for column in row.cells):
+                continue
+            blank += row.number - expected
+            expected = row.number + 1
+            seen.hidden_rows += row.hidden
+            batch.append(row)
+            if len(batch) == most:
+                yield batch, blank
+                batch, blank = [], 0
+        yield batch, blank
+
+    def _read_again(self, places: Sequence[int]) -> Iterator[Rows]:
+        for batch, blank in self._batches(len(places), Seen()):
+            yield self._rows(places, batch, blank)
+
+    def _rows(self, places: Sequence[int], batch: list[SheetRow], blank: int) -> Rows:
+        columns = [self._first + place for place in places]
+        bad = {}
+        if self._options.hidden_rows == "exclude":
+            bad = {number: _HIDDEN for number, row in enumerate(batch) if row.hidden}
+        rows = [[row.cells.get(column, "") for column in columns] for row in batch]
+        return rows_of([row.number for row in batch], rows, len(columns), bad, blank)
+
+    def _choose(self, wanted: str | None) -> Sheet:
+        sheets = self._book.sheets()
         if wanted is not None:
             for same in (str, value_key, name_key):
                 for sheet in sheets:
                     if same(sheet.name) == same(wanted):
-                        return sheet.name
+                        return sheet
             listing = ", ".join(f"'{sheet.name}'" for sheet in sheets)
             raise self._source.problem(
                 f"no sheet '{wanted}'", hint=f"the sheets are {listing}", code="no-sheet"
             )
-        seen = [sheet.name for sheet in sheets if sheet.visible == calamine.SheetVisibleEnum.Visible]
-        names = seen or [sheet.name for sheet in sheets]
-        if not names:
+        choice = [sheet for sheet in sheets if sheet.visible] or sheets
+        if not choice:
             raise self._source.problem("the workbook has no sheet", code="empty-file")
-        if len(names) > 1:
-            others = f"{len(names) - 1} other sheet{'s' if len(names) > 2 else ''}"
-            self.notes.append(
-                Problem(
-                    f"read the first sheet, '{names[0]}'; there is {others}" if len(names) == 2
-                    else f"read the first sheet, '{names[0]}'; there are {others}",
-                    path=self._source.name, severity=Severity.WARNING, code="several-sheets",
-                )
+        if len(choice) > 1:
+            others = (
+                "there is 1 other sheet" if len(choice) == 2 else f"there are {len(choice) - 1} other sheets"
+            )
+            self._note(f"read the first sheet, '{choice[0].name}'; {others}", "several-sheets")
+        return choice[0]
+
+    def _add_notes(self, found: HeaderRow) -> None:
+        """What a person should know before anything is sent."""
+        if note := found.note(self._source.name):
+            self.notes.append(note)
+        if not self._sheet.visible:
+            self._note(f"the sheet '{self._sheet.name}' is hidden in the workbook", "hidden-sheet")
+        self._ask_about_hidden()
+        out_of_sight = [
+            self.header[column - self._first].strip() or column_letters(column)
+            for column in sorted(self._seen.hidden_columns)
+            if self._first <= column < self._last
+        ]
+        if out_of_sight:
+            plural = "s" if len(out_of_sight) > 1 else ""
+            self._note(f"hidden in the sheet: the column{plural} {_listed(out_of_sight)}", "hidden-columns")
+        for column, code in sorted(self._seen.unknown.items()):
+            self._note(
+                f"what the sheet shows in the column {self._named(column)} is not known (its format is '{code[:40]}');"
+                " the values are merged as they are", "unknown-format",
             )  # fmt: skip
-        return names[0]
+        for column, code in sorted(self._seen.dates.items()):
+            self._note(
+                f"the dates of the column {self._named(column)} are merged as 2026-03-14 (the sheet's format is"
+                f" '{code[:40]}')", "dates-as-iso",
+            )  # fmt: skip
+        if self._seen.formulas:
+            count = f"{self._seen.formulas:,} formula{'s have' if self._seen.formulas > 1 else ' has'}"
+            self._note(
+                f"{count} no result in the file; open and save it in a spreadsheet program", "no-result"
+            )
+        if self._seen.conditional:
+            self._note(
+                "a format that depends on values may show numbers in another way", "conditional-format"
+            )
 
-    def _loaded(self) -> calamine.CalamineSheet:
-        try:
-            return self._workbook.get_sheet_by_name(self.sheet)
-        except BaseException as error:  # calamine's panics are no Exceptions
-            if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-                raise
-            raise self._broken(error) from error
-
-    def _all(self) -> Iterator[tuple[int, list[Any]]]:
-        """Row number as the spreadsheet shows it, and its cells from the first used column on."""
-        start = self._sheet.start
-        if start is None:
+    def _ask_about_hidden(self) -> None:
+        self.hidden = self._seen.hidden_rows
+        if not self.hidden:
             return
-        yield from enumerate(self._sheet.iter_rows(), 1)
+        verb = "is" if self.hidden == 1 else "are"
+        message = f"{self.hidden:,} of {self.filled:,} rows {verb} hidden in the sheet"
+        choice = self._options.hidden_rows
+        if choice is not None:
+            what = "left out" if choice == "exclude" else "read like the others"
+            self._note(f"{message} and {what}", "hidden-rows")
+            return
+        self._note(message, "hidden-rows")
+        self.questions.append(
+            Problem(
+                f"{message}: are they to be messaged?", path=self._source.name,
+                hint="say `contacts: {hidden_rows: exclude}` or `contacts: {hidden_rows: include}` in the campaign",
+                code="hidden-rows",
+            )
+        )  # fmt: skip
 
-    def _filled(self) -> Iterator[tuple[int, list[Any]]]:
-        """The rows that are not blank."""
-        for number, cells in self._all():
-            if any(cell != "" for cell in cells) and any(cell_text(cell).strip() for cell in cells):
-                yield number, cells
+    def _named(self, column: int) -> str:
+        written = self.header[column - self._first].strip() if self._first <= column < self._last else ""
+        return f"'{written}'" if written else column_letters(column)
 
-    def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Rows]]:
-        """All rows, with the cells of the columns at some places of the header."""
-        return as_they_are, self._batches(places)
+    def _note(self, message: str, code: str) -> None:
+        self.notes.append(Problem(message, path=self._source.name, severity=Severity.WARNING, code=code))
 
-    def _batches(self, places: Sequence[int]) -> Iterator[Rows]:
-        lines: list[int] = []
-        rows: list[list[str]] = []
-        expected = self.header_line + 1
-        blank = 0
-        filled = self._filled()
-        next(filled)
-        for number, cells in filled:
-            blank += number - expected
-            expected = number + 1
-            lines.append(number)
-            rows.append([cell_text(cells[place]) for place in places])
-            if len(lines) == _BATCH:
-                yield rows_of(lines, rows, len(places), {}, blank)
-                lines, rows, blank = [], [], 0
-        yield rows_of(lines, rows, len(places), {}, blank)
+
+_HIDDEN = (Reason.HIDDEN_ROW, "hidden in the sheet, by a filter or by hand")
+
+
+def _opened(source: Source, locale: str) -> Book:
+    """The workbook, by the reader of its kind."""
+    if source.head.startswith(b"\xd0\xcf"):
+        if _is_encrypted(source):
+            raise protected(source)
+        from a2pcli.contacts.xls_book import XlsBook
+
+        return XlsBook(source, locale)
+    archive = Archive(source)
+    if "xl/workbook.bin" in archive:
+        from a2pcli.contacts.xlsb_book import XlsbBook
+
+        return XlsbBook(source, archive, locale)
+    if "content.xml" in archive:
+        from a2pcli.contacts.ods_book import OdsBook
+
+        return OdsBook(source, archive, locale)
+    from a2pcli.contacts.xlsx_book import XlsxBook
+
+    return XlsxBook(source, archive, locale)
 
 
 def _is_encrypted(source: Source) -> bool:
@@ -157,55 +254,6 @@ def _is_encrypted(source: Source) -> bool:
     return False
 
 
-def _check_size(source: Source) -> None:
-    """Refuse what would not fit into memory: calamine keeps the whole used rectangle of a sheet."""
-    if not source.head.startswith(b"PK"):
-        return
-    with zipfile.ZipFile(source.path) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-            raise source.problem("the workbook is too large", hint="save it as CSV", code="too-large")
-        for entry in archive.infolist():
-            if (
-                re.fullmatch(r"xl/worksheets/[^/]+\.xml", entry.filename)
-                and _declared_cells(archive, entry) > _MOST_CELLS
-            ):
-                _check_rectangle(source, archive, entry)
-
-
-def _declared_cells(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
-    with archive.open(entry) as stream:
-        found = re.search(rb'<(?:\w+:)?dimension\s[^>]*ref="(?:[A-Z]+\d+:)?([A-Z]+)(\d+)"', stream.read(4096))
-    return (
-        _column(found[1]) * int(found[2]) if found else _MOST_CELLS + 1 if entry.file_size > 64 << 20 else 0
-    )
-
-
-_CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?r="([A-Z]+)(\d+)"[^>]*?>')
-
-
-def _check_rectangle(source: Source, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """Find the last column and row with a cell that is not self-closed (formats alone do not count)."""
-    columns = rows = 0
-    with archive.open(entry) as stream:
-        left = b""
-        while block := stream.read(4 << 20):
-            data = left + block
-            for found in _CELL.finditer(data):
-                if not found[0].endswith(b"/>"):
-                    columns, rows = (
-                        max(columns, len(found[1]) << 16 | _column(found[1])),
-                        max(rows, int(found[2])),
-                    )
-            left = data[data.rfind(b"<") :] if len(data) - data.rfind(b"<") < 4096 else b""
-    if (columns & 0xFFFF) * rows > _MOST_CELLS:
-        raise source.problem(
-            f"the sheet reaches to column {columns & 0xFFFF} and row {rows}, which is too much to hold in memory",
-            hint="delete the columns that are not needed, or save it as CSV", code="too-large",
-        )  # fmt: skip
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+def _listed(names: list[str]) -> str:
+    quoted = [f"'{name}'" for name in names[:8]]
+    return ", ".join(quoted) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

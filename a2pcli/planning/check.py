@@ -148,9 +148,11 @@ class _Check:
         if self.campaign.source.file == "-":
             return None
         loc = ("contacts", "file") if self.document.has(("contacts", "file")) else ("contacts",)
-        table = self._named(loc, lambda: open_contacts(self.loaded))
+        table = self._named(loc, lambda: open_contacts(self.loaded, self.settings))
         if table is not None:
-            self.found += table.notes
+            asked = {question.code for question in table.questions}
+            self.found += [note for note in table.notes if note.code not in asked]
+            self.found += table.questions
             _attempt(self.found, lambda: address_column(table, self.campaign.channel))
         return table
 

@@ -68,7 +68,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     """Open the contacts, compile the templates, read who stays out. Raises ``InvalidInput`` with every problem."""
     campaign = loaded.campaign
     problems: list[Problem] = []
-    table, address = _contacts(loaded, problems)
+    table, address = _contacts(loaded, settings, problems)
     occurrence = choices.occurrence or occurrence_of(campaign, choices.today)
     occasion = ledger.occasion(campaign.name, occurrence)
     policy = phone_policy(loaded, settings)
@@ -140,11 +140,19 @@ def contacts_source(campaign: Campaign) -> ContactsSource:
     return ContactsSource(file=given) if isinstance(given, str) else given
 
 
-def open_contacts(loaded: LoadedCampaign) -> Table:
-    """The campaign's contacts file."""
-    source = contacts_source(loaded.campaign)
+def open_contacts(loaded: LoadedCampaign, settings: LoadedSettings) -> Table:
+    """The campaign's contacts file. What it leaves open, and the campaign has to say, is in the table's questions."""
+    campaign = loaded.campaign
+    source = contacts_source(campaign)
     options = ReadOptions(
-        encoding=source.encoding, delimiter=source.delimiter, sheet=source.sheet, columns=source.columns
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        sheet=source.sheet,
+        columns=source.columns,
+        header=source.header,
+        hidden_rows=source.hidden_rows,
+        empty=source.empty == "ok" or (source.empty is None and campaign.purpose != "marketing"),
+        locale=campaign.locale or settings.settings.locale,
     )
     return open_table(source.file, base=loaded.folder, options=options)
 
@@ -159,9 +167,12 @@ def phone_policy(loaded: LoadedCampaign, settings: LoadedSettings) -> PhonePolic
     )
 
 
-def _contacts(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Table | None, str | None]:
+def _contacts(
+    loaded: LoadedCampaign, settings: LoadedSettings, problems: list[Problem]
+) -> tuple[Table | None, str | None]:
     try:
-        table = open_contacts(loaded)
+        table = open_contacts(loaded, settings)
+        problems += table.questions
         return table, address_column(table, loaded.campaign.channel)
     except A2PError as error:
         problems += error.problems
