@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from a2pcli.contacts.columns import canonical, other_address_columns, pick_address, read_header
 from a2pcli.contacts.source import Source
 from a2pcli.errors import InvalidInput, Problem, Severity
+from a2pcli.folding import name_key
 
 LOOKED_AT = 60
 """Rows among which the header is looked for, with those that confirm it."""
@@ -88,8 +89,8 @@ def looks_like_number(cell: str) -> bool:
 
 def address_places(header: Sequence[str], mapping: Mapping[str, str]) -> list[int]:
     """Places in a header of the columns that hold phone numbers, the chosen one first."""
-    named = {canonical(target): written.strip() for target, written in mapping.items()}
-    told = [place for place, name in enumerate(header) if name.strip() == named.get("phone")]
+    phone = next((written for target, written in mapping.items() if canonical(target) == "phone"), None)
+    told = [place for place, name in enumerate(header) if phone and name_key(name) == name_key(phone)]
     try:
         columns, _ = read_header(header, {}, "", 1)
     except InvalidInput:
