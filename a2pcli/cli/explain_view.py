@@ -12,6 +12,7 @@ from rich.text import Text
 
 from a2pcli.cli.run_view import WORDS
 from a2pcli.messages import State
+from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.explain import Explanation, Told
 from a2pcli.reporting.sentences import opt_out
@@ -51,7 +52,8 @@ def _opt_outs(told: Explanation) -> Iterator[RenderableType]:
 
 def _message(told: Told) -> Iterator[RenderableType]:
     row, run = told.entry.row, told.entry.run
-    when = local(told.at) if told.at else ""
+    zone = zone_of(run.summary)
+    when = local(told.at, zone) if told.at else ""
     yield Text.assemble((when, "bold"), "  ", (run.campaign, "bold"), "  ", run.id, f"  line {row['line']:,}")
     if row["address"] is None or (told.entry.row["cell"] and row["cell"]):
         yield Padding(Text(f"its cell reads: {row['cell']}"), INDENT)
@@ -67,7 +69,7 @@ def _message(told: Told) -> Iterator[RenderableType]:
         for event in told.entry.events:
             words = ": ".join(str(word) for word in (event.code, event.detail) if word)
             yield Padding(
-                Text(f"{local(event.at)}  {_kind(event.kind)}  {words}".rstrip(), style="dim"), INDENT
+                Text(f"{local(event.at, zone)}  {_kind(event.kind)}  {words}".rstrip(), style="dim"), INDENT
             )
 
 

@@ -72,13 +72,14 @@ def _tell_of_open_run(work: Opened, ready: Prepared, made: Run) -> None:
     left = 0 if run is None else work.ledger.totals(run).count("planned", "submitting")
     if run is not None and left:
         from a2pcli.cli.output import say
+        from a2pcli.reporting.commands import send_command
 
         messages = f"{left:,} message{'' if left == 1 else 's'}"
         say(
             f"note: run {run.id} is {run.state} with {messages} left; `a2pcli send` goes on with that run as it was"
         )
         say(f"planned. To drop what is left of it:  a2pcli cancel {run.id}")
-        say(f"To send this plan beside it:  a2pcli send --plan {made.id}")
+        say(f"To send this plan beside it:  {send_command(made)}")
 
 
 def show_plan(

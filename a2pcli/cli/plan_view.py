@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,9 @@ from rich.text import Text
 from a2pcli.cli.output import printable, to_copy
 from a2pcli.cli.problems import waiver_line
 from a2pcli.ledger.records import Run
+from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import clock_lines
 from a2pcli.reporting.values import duration as duration
 from a2pcli.reporting.values import local
@@ -187,7 +188,7 @@ def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:
     if when := _when(run):
         grid.add_row("when", when)
     clock = summary.get("clock")
-    for line, text in enumerate(clock_lines(clock) if clock else ()):
+    for line, text in enumerate(clock_lines(clock, zone_of(run.summary)) if clock else ()):
         grid.add_row("" if line else "hours", text)
     if without := summary.get("no_hours"):
         grid.add_row(
@@ -199,11 +200,12 @@ def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:
 
 
 def _when(run: Run) -> str:
-    """``not before 2026-03-01 09:00, never after 2026-03-03 21:00``, in this machine's time."""
-    pieces = [f"not before {local(run.not_before)}"] if run.not_before is not None else []
+    """``not before 2026-03-01 09:00 Europe/London, never after 2026-03-03 21:00 Europe/London``."""
+    zone = zone_of(run.summary)
+    pieces = [f"not before {local(run.not_before, zone)}"] if run.not_before is not None else []
     if run.expires_at is not None:
-        pieces.append(f"never after {local(run.expires_at)}")
-    return f"{', '.join(pieces)}  (local time)" if pieces else ""
+        pieces.append(f"never after {local(run.expires_at, zone)}")
+    return ", ".join(pieces)
 
 
 def _many(count: int, what: str) -> str:
@@ -275,15 +277,6 @@ def facts_of(sample: Mapping[str, Any]) -> str:
     return f"{encoding} · {_many(sample['units'], 'unit')} · {_many(parts, 'part')} · {cost}"
 
 
-def campaign_argument(run: Run) -> str:
-    """The campaign file as an argument, where it is needed to find the settings from here."""
-    if not run.campaign_file:
-        return ""
-    path = Path(run.campaign_file)
-    near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return f" {shlex.quote(str(near))}"
-
-
 def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[RenderableType]:
     digest = (run.digest or "")[:12]
     lines: list[RenderableType] = []
@@ -291,5 +284,5 @@ def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[Rend
         lines += [Text(f"cannot be sent: {summary['over_budget']}", style="bold red")]
     lines += [Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))]
     if next_step and summary["recipients"] and not summary["over_budget"]:
-        lines.append(to_copy(f"to send exactly this:  a2pcli send{campaign_argument(run)} --plan {run.id}"))
+        lines.append(to_copy(f"to send exactly this:  {send_command(run)}"))
     return lines

@@ -17,15 +17,17 @@ from a2pcli.cli.asking import confirm
 from a2pcli.cli.auditing import reconciled
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import settings_from
-from a2pcli.cli.output import print_json, show
+from a2pcli.cli.output import print_json, show, to_copy
 from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
 from a2pcli.contacts.phones import PhonePolicy, normalise
 from a2pcli.errors import UsageError
 from a2pcli.exit_status import ExitStatus
-from a2pcli.ledger.records import Run
+from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
+from a2pcli.moments import zone_of
+from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.values import local
 from a2pcli.sending.reconcile import Reconciled, settle_by_decision
 from a2pcli.sending.reconcile import reconcile as ask_gateway
@@ -161,16 +163,17 @@ def _screen(
     ledger: Ledger, run: Run, request: ReconcileRequest, result: Reconciled, left: int
 ) -> RenderableType:
     if not result.found:
-        return Text(f"run {run.id}: no message is unknown")
+        return _nothing_unknown(ledger, run)
     lines = [Text.assemble(f"run {run.id} of {run.campaign}: ", (f"{result.found:,}", "bold"), " unknown")]
     asked = request.sent is None
+    again = "cancelled with its run" if run.state == RunState.CANCELLED else "planned again"
     counted = (
         (result.accepted, "green", "the gateway has, now accepted" if asked else "now accepted, as you say"),
         (result.rejected, "red", "the gateway refused, now rejected"),
         (
             result.not_sent,
             "cyan",
-            "never sent, now planned again" if asked else "now planned again, as you say",
+            f"never sent, now {again}" if asked else f"now {again}, as you say",
         ),
         (result.too_early, "yellow", "not there yet, and too new to be sure: ask again in a minute"),
         (left - result.too_early, "yellow", "still unknown"),
@@ -185,8 +188,37 @@ def _screen(
     if left:
         pieces += [Text(), _those_left(ledger, run, left), Text(), *_what_to_do(run, result, left)]
     if result.not_sent:
-        pieces += [Text(), Text(f"to send them:  a2pcli send --plan {run.id}", style="dim")]
+        pieces += [Text(), _to_send_them(run)]
     return Group(*pieces)
+
+
+def _nothing_unknown(ledger: Ledger, run: Run) -> RenderableType:
+    """What became of the messages instead; those that were rejected or are left are no matter of this command."""
+    totals = ledger.totals(run)
+    counts = [
+        f"{totals.count(state):,} {word}"
+        for state, word in (
+            (State.ACCEPTED, "accepted"),
+            (State.REJECTED, "rejected"),
+            (State.PLANNED, "left"),
+        )
+        if totals.count(state)
+    ]
+    head = f"run {run.id}: nothing to settle, no message is unknown"
+    lines: list[RenderableType] = [Text(f"{head} ({', '.join(counts)})" if counts else head)]
+    if totals.count(State.REJECTED):
+        lines.append(to_copy(f"the rejected:  a2pcli retry {run.id}", style="dim"))
+    if totals.count(State.PLANNED):
+        lines.append(to_copy(f"what is left:  {send_command(run)}", style="dim"))
+    return Group(*lines)
+
+
+def _to_send_them(run: Run) -> Text:
+    if run.state == RunState.CANCELLED:
+        return Text(
+            "the run was cancelled; the next send of the campaign makes a new plan for them", style="dim"
+        )
+    return to_copy(f"to send them:  {send_command(run)}", style="dim")
 
 
 def _those_left(ledger: Ledger, run: Run, left: int) -> RenderableType:
@@ -197,7 +229,7 @@ def _those_left(ledger: Ledger, run: Run, left: int) -> RenderableType:
     table.add_column("why", overflow="fold")
     rows = next(ledger.rows(run, states=UNCERTAIN, chunk=MOST_SHOWN), [])
     for row in rows:
-        when = local(row["claimed_at"]) if row["claimed_at"] else ""
+        when = local(row["claimed_at"], zone_of(run.summary)) if row["claimed_at"] else ""
         why = ": ".join(str(row[name]) for name in ("code", "detail") if row[name])
         table.add_row(row["address"], when, run.reference(row["id"] % ROWS_PER_RUN), why)
     if left > len(rows):

@@ -16,7 +16,9 @@ from a2pcli.cli.output import to_copy
 from a2pcli.cli.plan_view import sender_of
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
+from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import held_document, held_lines
 from a2pcli.reporting.totals import HANDED_OVER, rates, run_document, totals_document
 from a2pcli.reporting.values import duration, local, money
@@ -180,7 +182,7 @@ def report_screen(
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now."""
     pieces: list[RenderableType] = [_title(run), _about(run, live), Text(), StatesTable(totals)]
-    pieces += [Text(line, style="cyan") for line in held_lines(waiting)]
+    pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
     sums = _sums(run, totals)
     if sums.row_count:
         pieces += [Text(), sums]
@@ -213,12 +215,12 @@ def _about(run: Run, live: str | None) -> Table:
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     grid.add_row("left by" if run.started_at else "leaves by", Text(f"{run.gateway}, {run.channel}{sender}"))
     if run.planned_at:
-        grid.add_row("planned", local(run.planned_at))
+        grid.add_row("planned", local(run.planned_at, zone_of(run.summary)))
     if run.started_at:
         grid.add_row("sent", _when_sent(run))
     for label, moment in (("not before", run.not_before), ("expires", run.expires_at)):
         if moment and not run.finished_at:
-            grid.add_row(label, local(moment))
+            grid.add_row(label, local(moment, zone_of(run.summary)))
     if run.state == RunState.SENDING:
         cut_off = "nobody is sending it now: its sender was cut off"
         grid.add_row(
@@ -229,14 +231,17 @@ def _about(run: Run, live: str | None) -> Table:
 
 def _when_sent(run: Run) -> str:
     assert run.started_at is not None
-    start = local(run.started_at)
+    zone = zone_of(run.summary)
+    start = minute(run.started_at, zone)
+    name = zone_name(run.started_at, zone)
     if run.finished_at is None:
-        return f"since {start}"
-    end = local(run.finished_at)
+        return f"since {start} {name}"
+    end = minute(run.finished_at, zone)
     took = duration((run.finished_at - run.started_at) / 1000)
     if end == start:
-        return f"{start}, {took}"
-    return f"{start} to {end[11:] if end[:10] == start[:10] else end}, {took}"
+        return f"{start} {name}, {took}"
+    end = end[11:] if end[:10] == start[:10] else end
+    return f"{start} to {end} {zone_name(run.finished_at, zone)}, {took}"
 
 
 def _sums(run: Run, totals: Totals) -> Table:
@@ -315,9 +320,11 @@ def result_screen(
     )
     pieces: list[RenderableType] = [head]
     if result.reason is not None:
-        pieces.append(Text(str(result.reason), style=style))
+        pieces.append(Text(result.reason.message, style=style))
+        # Each way on in a line of its own, which stays one to whoever copies it.
+        pieces += [to_copy(f"  {hint}") for hint in (result.reason.hint or "").split("; ") if hint]
     pieces.append(StatesTable(totals))
-    pieces += [Text(line, style="cyan") for line in held_lines(waiting)]
+    pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
     sums = _sums(run, totals)
     if sums.row_count:
         pieces += [Text(), sums]
@@ -329,7 +336,7 @@ def next_steps(run: Run, totals: Totals) -> list[RenderableType]:
     steps = []
     if totals.count(State.PLANNED, State.SUBMITTING):
         word = "send it" if run.state == RunState.PLANNED else "go on"
-        steps.append((f"to {word}:", f"a2pcli send --plan {run.id}"))
+        steps.append((f"to {word}:", send_command(run)))
     if totals.count(State.UNKNOWN, State.SUBMITTING):
         steps.append(("to settle unknowns:", f"a2pcli reconcile {run.id}"))
     if run.started_at:

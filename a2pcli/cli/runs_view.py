@@ -12,6 +12,7 @@ from rich.text import Text
 
 from a2pcli.cli.run_view import RUN_STYLES, fits
 from a2pcli.ledger.records import RunState, now_ms
+from a2pcli.moments import minute
 from a2pcli.reporting.runs import WITHOUT_ROWS, RunLine
 from a2pcli.reporting.values import local, money
 
@@ -93,7 +94,7 @@ def _cost(line: RunLine) -> str:
 
 
 def when(moment: int, now: int) -> str:
-    """``just now``, ``5 min ago``, ``2 h ago``, ``3 days ago``; older moments by their local date."""
+    """``just now``, ``5 min ago``, ``2 h ago``, ``3 days ago``; older moments by their date on this machine."""
     seconds = (now - moment) / 1000
     if seconds < 0:
         return local(moment)
@@ -105,4 +106,4 @@ def when(moment: int, now: int) -> str:
         return f"{int(seconds // 3600)} h ago"
     if seconds < 14 * 86400:
         return f"{int(seconds // 86400)} days ago"
-    return local(moment)[:10]
+    return minute(moment)[:10]

@@ -51,10 +51,13 @@ def send(
     """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
 
     Without a terminal it wants --yes or --plan ID. Ctrl-C finishes what is in flight and
-    stops; a second Ctrl-C stops at once. The same command goes on where it stopped.
+    stops; a second Ctrl-C stops at once. The same command goes on where it stopped, with the
+    plan as it was made; `a2pcli cancel RUN` drops what is left of it. After an edit of the
+    campaign, --yes refuses to go on: --plan RUN or `cancel` says which text is meant.
 
     Messages to people whose hours have not come are held: the next call sends them (every
-    quarter of an hour from cron, say), or --wait stays until then.
+    quarter of an hour from cron, say), or --wait stays until then. On another day the command
+    of a daily campaign starts that day's run; --plan RUN sends what the earlier one holds.
 
     Example:  a2pcli send campaigns/spring_sale.yaml --max-cost '50 GBP'
 

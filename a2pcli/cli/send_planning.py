@@ -11,13 +11,14 @@ from a2pcli.cli.asking import confirm
 from a2pcli.cli.campaigns import Opened, plan_with_progress, prepared
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
 from a2pcli.cli.output import say, show
-from a2pcli.cli.plan_view import campaign_argument, money, plan_screen
+from a2pcli.cli.plan_view import money, plan_screen
 from a2pcli.cli.send_resuming import contacts_changed
 from a2pcli.errors import InvalidInput, Problem, Refused
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Run, RunState, now_ms
+from a2pcli.reporting.commands import campaign_argument, send_command
 
 if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
@@ -68,7 +69,7 @@ def tell_of_earlier(work: Opened, occasion: int) -> None:
             occurrence = run.summary.get("occurrence", "")
             say(
                 f"note: {messages} in run {run.id} of occurrence {occurrence}, which this call does not send;"
-                f" to send what may go: a2pcli send --plan {run.id}"
+                f" to send what may go: {send_command(run)}"
             )
 
 
@@ -111,7 +112,7 @@ def planned(work: Opened, request: SendRequest, made: Plan | None = None) -> Run
             Problem(
                 "the contacts file changed after the plan was made; nothing was sent",
                 path=run.contacts_file,
-                hint=f"plan again, or send the old plan: a2pcli send --plan {run.id}",
+                hint=f"plan again, or send the old plan: {send_command(run)}",
             )
         )
     return run
@@ -160,7 +161,7 @@ def ask(request: SendRequest, ledger: Ledger, run: Run) -> None:
         f"Send {messages} through {run.gateway}{_price(run)}?",
         refused="nothing was sent",
         without_terminal=f"--yes sends without asking; --plan {run.id} sends exactly this plan",
-        kept=f"the plan stays: a2pcli send{campaign_argument(run)} --plan {run.id}",
+        kept=f"the plan stays: {send_command(run)}",
     )
 
 

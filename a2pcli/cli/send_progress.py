@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.cli.output import is_live_terminal, tell
 from a2pcli.cli.plan_view import duration, money
+from a2pcli.moments import zone_of
 from a2pcli.reporting.values import local
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ WAITS = {
 """What is worth saying about a run's state while it is sent."""
 
 
-def progress_text(progress: Progress, width: int = 1000) -> str:
+def progress_text(progress: Progress, width: int = 1000, zone: str | None = None) -> str:
     """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected · 21211 × 2, 21614 × 1``.
 
-    Where that is too wide, whole pieces are left away, the least needed first; a figure is never cut.
+    ``zone`` is the run's (``moments.zone_of``). Where that is too wide, whole pieces are left away, the least needed
+    first; a figure is never cut.
     """
-    pieces = _pieces(progress)
+    pieces = _pieces(progress, zone)
     chosen: list[int] = []
     for _, place in sorted((importance, place) for place, (importance, _) in enumerate(pieces)):
         shown = " · ".join(pieces[at][1] for at in sorted([*chosen, place]))
@@ -43,11 +45,11 @@ def progress_text(progress: Progress, width: int = 1000) -> str:
     return " · ".join(pieces[at][1] for at in sorted(chosen))
 
 
-def _pieces(progress: Progress) -> list[tuple[int, str]]:
+def _pieces(progress: Progress, zone: str | None) -> list[tuple[int, str]]:
     """What there is to say, in the order in which it is shown, each with its rank."""
     pieces = [(0, f"{progress.done:,} of {progress.total:,}")]
     if progress.waits_until is not None:
-        pieces.append((1, f"waiting until {local(progress.waits_until)}"))
+        pieces.append((1, f"waiting until {local(progress.waits_until, zone)}"))
     elif progress.state in WAITS:
         pieces.append((1, WAITS[progress.state]))
     elif progress.rate:
@@ -78,6 +80,7 @@ class SendProgress:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._zone = zone_of(run.summary)
         self._bar: Bar | None = None
         self._last = time.monotonic()
 
@@ -107,14 +110,14 @@ class SendProgress:
 
     def _live(self, progress: Progress) -> None:
         assert self._bar is not None
-        text = progress_text(progress, self._console.width - self._beside - 8)
+        text = progress_text(progress, self._console.width - self._beside - 8, self._zone)
         self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
 
     def _line(self, progress: Progress) -> None:
         now = time.monotonic()
         if now - self._last >= EVERY:
             self._last = now
-            tell(f"{self._run.id}: {progress_text(progress)}\n")
+            tell(f"{self._run.id}: {progress_text(progress, zone=self._zone)}\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

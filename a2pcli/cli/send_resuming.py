@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.cli.output import say, show
-from a2pcli.cli.plan_view import Bubble, campaign_argument, facts_of
+from a2pcli.cli.plan_view import Bubble, facts_of
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
 from a2pcli.errors import A2PError, Problem, Refused
 from a2pcli.ledger.lock import sender_lock
@@ -17,6 +17,7 @@ from a2pcli.ledger.records import Run, RunState
 from a2pcli.messages import State
 from a2pcli.planning.basis import Difference, differences
 from a2pcli.planning.plan import ONE_TIME
+from a2pcli.reporting.commands import send_command
 
 if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
@@ -66,7 +67,7 @@ def refuse_unattended(run: Run, changes: Sequence[Difference]) -> None:
         what = ", ".join(frozen)
         message = f"run {run.id} is not finished, and was planned before this edit: {what}; nothing was sent"
         hint = (
-            f"to send what is left as it was planned: a2pcli send{campaign_argument(run)} --plan {run.id};"
+            f"to send what is left as it was planned: {send_command(run)};"
             f" to drop it, then send again by the files as they are: a2pcli cancel {run.id}"
         )
         raise Refused(Problem(message, hint=hint, code="changed-since-plan"))

@@ -81,6 +81,8 @@ class Case:
     reason: str | None = None
     rule: str | None = None
     detail: str | None = None
+    zone: str | None = None
+    """In which moments of the run are told (``moments.zone_of``)."""
 
 
 def considered(ledger: Ledger, law: Law, case: Case) -> list[Considered]:
@@ -164,7 +166,9 @@ def _hours(law: Law, case: Case) -> Iterator[Considered]:
         return
     for rule in dict.fromkeys([*(window.rule for window in clock.windows), *closed]):
         if rule in closed:
-            until = f" until {local(why.until)}" if why is not None and why.until is not None else ""
+            until = (
+                f" until {local(why.until, case.zone)}" if why is not None and why.until is not None else ""
+            )
             yield _of_law(law, rule, "held", f"closed in {zones}{until}", data)
         else:
             yield _of_law(law, rule, "passed", f"open in {zones}", data)

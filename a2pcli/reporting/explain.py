@@ -14,6 +14,7 @@ from a2pcli.ledger.records import HistoryEntry, Run, Suppression, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
+from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.considered import Case, Considered, considered
 from a2pcli.reporting.sentences import Surroundings, moment_of, opt_out, what, what_next
@@ -128,6 +129,7 @@ class _Rules:
             reason=None if waits else row["reason"],
             rule=None if waits else row["rule"],
             detail=row["detail"],
+            zone=zone_of(run.summary),
         )
         return tuple(considered(self._ledger, self._law, case))
 

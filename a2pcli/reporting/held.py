@@ -45,16 +45,17 @@ def held_document(waiting: Sequence[Waiting]) -> dict[str, Any]:
     }
 
 
-def held_lines(waiting: Sequence[Waiting], most: int = 4) -> list[str]:
-    """``412 wait until 2026-11-22 14:00 (08:00 their time)``, the first openings one by one, others summed up."""
+def held_lines(waiting: Sequence[Waiting], most: int = 4, *, zone: str | None = None) -> list[str]:
+    """``412 wait until 2026-11-22 14:00 Europe/London (08:00 their time)``, the first openings one by one, others
+    summed up. ``zone`` is the run's."""
     hours = [one for one in waiting if one.until < FAR]
     never = [one for one in waiting if one.until >= FAR and one.reason != Reason.UNKNOWN_ZONE]
     lines = [
-        f"{one.messages:,} {_wait(one.messages)} until {local(one.until)}{_theirs(one.until, one.zones)}"
+        f"{one.messages:,} {_wait(one.messages)} until {local(one.until, zone)}{_theirs(one.until, one.zones)}"
         for one in hours[:most]
     ]
     if later := sum(one.messages for one in hours[most:]):
-        lines.append(f"{later:,} {_wait(later)} longer, the last until {local(hours[-1].until)}")
+        lines.append(f"{later:,} {_wait(later)} longer, the last until {local(hours[-1].until, zone)}")
     for one in never:
         lines.append(f"{one.messages:,} {_wait(one.messages)} for ever: {_closed(one.rules)}")
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
@@ -63,15 +64,15 @@ def held_lines(waiting: Sequence[Waiting], most: int = 4) -> list[str]:
     return lines
 
 
-def clock_lines(clock: Mapping[str, Any]) -> list[str]:
-    """When the messages of a plan may leave, from its summary."""
+def clock_lines(clock: Mapping[str, Any], zone: str | None = None) -> list[str]:
+    """When the messages of a plan may leave, from its summary, in its zone."""
     at_once = "may go at once" if clock["at"] is not None else ""
     lines = [f"{clock['open']:,} {at_once}"] if clock["open"] else []
     found = [
         Waiting(one["until"], Reason.QUIET_HOURS, one["messages"], tuple(one["zones"]), tuple(one["rules"]))
         for one in clock["openings"]
     ]
-    lines += held_lines(found, most=3)
+    lines += held_lines(found, most=3, zone=zone)
     if rest := clock["held"] - sum(one.messages for one in found):
         lines.append(f"{rest:,} {_wait(rest)} longer")
     if lost := clock["unknown_zone"]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from a2pcli.ledger.records import NewRun
 from a2pcli.planning.places import taken_apart
+from a2pcli.planning.plan import campaign_zone
 from a2pcli.planning.prepare import Prepared
 from a2pcli.reporting.considered import Case
 
@@ -42,4 +43,5 @@ def case_of(prepared: Prepared, row: Mapping[str, Any]) -> Case:
         reason=row["reason"],
         rule=row.get("rule"),
         detail=row["detail"],
+        zone=campaign_zone(prepared.loaded),
     )

@@ -10,7 +10,9 @@ from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds, concerns
 from a2pcli.ledger.records import HistoryEntry, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.moments import minute, zone_of
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import NO_ZONE
 from a2pcli.reporting.values import local, money
 
@@ -46,13 +48,13 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
     if state == State.REJECTED:
         return f"refused by {run.gateway} for good{_answer(row)}{_tries(row)}"
     if state == State.UNKNOWN:
-        return f"handed to {run.gateway}{_at(row)}, and its answer is not known{_answer(row)}: the person may have it"
+        return f"handed to {run.gateway}{_at(entry)}, and its answer is not known{_answer(row)}: the person may have it"
     if state == State.SUBMITTING:
         if around.live.get(run.id):
             return f"being handed to {run.gateway} now"
-        return f"handed to {run.gateway}{_at(row)} when the sender was cut off: the person may have it"
+        return f"handed to {run.gateway}{_at(entry)} when the sender was cut off: the person may have it"
     if state == State.PLANNED and row["reason"]:
-        return _held(row)
+        return _held(row, zone_of(run.summary))
     if state == State.PLANNED:
         tried = f": tried {_times(row['attempts'])}{_answer(row)}" if row["attempts"] or row["code"] else ""
         return f"planned, not sent yet{tried}"
@@ -63,14 +65,14 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
     return _left_out(entry, around)
 
 
-def _held(row: Mapping[str, Any]) -> str:
+def _held(row: Mapping[str, Any], zone: str | None) -> str:
     """A message that waits for the person's hours."""
     if row["reason"] == Reason.UNKNOWN_ZONE:
         return f"held: the person's time zone is not known; {NO_ZONE}"
     rule = f" ({row['rule']})" if row["rule"] else ""
     if row["due_at"] >= FAR:
         return f"held: the hours of the campaign and the law never come together there{rule}"
-    return f"held until {local(row['due_at'])}: outside the hours in which the person may be messaged{rule}"
+    return f"held until {local(row['due_at'], zone)}: outside the hours in which the person may be messaged{rule}"
 
 
 def _accepted(entry: HistoryEntry) -> str:
@@ -87,8 +89,9 @@ def _accepted(entry: HistoryEntry) -> str:
     return f"{how}, {price}"
 
 
-def _at(row: Mapping[str, Any]) -> str:
-    return f" at {local(row['claimed_at'])}" if row["claimed_at"] else ""
+def _at(entry: HistoryEntry) -> str:
+    moment = entry.row["claimed_at"]
+    return f" at {local(moment, zone_of(entry.run.summary))}" if moment else ""
 
 
 def _answer(row: Mapping[str, Any]) -> str:
@@ -151,7 +154,7 @@ def _earlier_run(entry: HistoryEntry, around: Surroundings) -> str | None:
 
 def _on(entry: HistoryEntry) -> str:
     moment = moment_of(entry)
-    return f" on {local(moment)[:10]}" if moment else ""
+    return f" on {minute(moment, zone_of(entry.run.summary))[:10]}" if moment else ""
 
 
 def moment_of(entry: HistoryEntry) -> int | None:
@@ -222,7 +225,7 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
         words = SHORT.get(other.row["state"], other.row["state"])
         return f"will be skipped: the message of run {other.run.id} {words}"
     if run.expires_at is not None and run.expires_at <= around.now:
-        return f"will not be sent: the campaign expired on {local(run.expires_at)}"
+        return f"will not be sent: the campaign expired at {local(run.expires_at, zone_of(run.summary))}"
     if run.state == RunState.PLANNED and run.summary.get("over_budget"):
         return f"cannot be sent: the plan is over budget ({run.summary['over_budget']})"
     if row["reason"] == Reason.UNKNOWN_ZONE:
@@ -230,12 +233,12 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
     if row["reason"] and row["due_at"] >= FAR:
         return "will not be sent: change schedule.window and plan again"
     after = max(run.not_before or 0, row["due_at"] or 0)
-    hour = f", not before {local(after)}" if after > around.now else ""
+    hour = f", not before {local(after, zone_of(run.summary))}" if after > around.now else ""
     return f"will be sent {_on_what(run, around)}{hour}"
 
 
 def _on_what(run: Run, around: Surroundings) -> str:
-    command = f"a2pcli send --plan {run.id}"
+    command = send_command(run)
     if run.state == RunState.PLANNED:
         return f"when the plan is sent ({command})"
     if around.live.get(run.id):

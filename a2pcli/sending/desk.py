@@ -58,12 +58,17 @@ class RunDesk:
         self.is_late = False
         """Whether a message that was claimed in time came to leave too late."""
 
+    @property
+    def run(self) -> Run:
+        """The run, as it was when sending started."""
+        return self._run
+
     def may_leave(self, claimed: Claimed) -> bool:
         """Hour and budget, looked at for every message as it leaves. False: not now, or never."""
         if self.ended is not None or not self.may_act():
             return False
         if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
-            self.end(Ended.EXPIRED, why.expired())
+            self.end(Ended.EXPIRED, why.expired(self._run))
             return False
         if claimed.until is not None and self._clock() >= claimed.until:
             self.is_late = True
@@ -74,7 +79,7 @@ class RunDesk:
         if not claimed.cost or currency is None or limit is None:
             return True
         if self.tally.spent[currency] + claimed.cost > limit:
-            self.end(Ended.OVER_BUDGET, why.over_budget(limit, currency))
+            self.end(Ended.OVER_BUDGET, why.over_budget(self._run, limit, currency))
             return False
         # What is with the gateway may yet be refused and cost nothing: then this one can go.
         return self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
@@ -125,7 +130,7 @@ class RunDesk:
         decision = decide(outcome, claimed.attempts, self._policy, random.random)
         self.last_failure = outcome
         if outcome.cause in STOPS_THE_RUN:
-            self.end(Ended.PAUSED, why.stopped_by(self._gateway, outcome))
+            self.end(Ended.PAUSED, why.stopped_by(self._run, self._gateway, outcome))
         elif decision.state is State.REJECTED:
             self._learn(claimed, outcome)
         elif outcome.verdict is Verdict.NOT_SENT:
@@ -164,4 +169,4 @@ class RunDesk:
             self._pace.hold(now + pause_of(outcome))
             wait = self._pace.held(now)
         if wait > self._options.longest_hold:
-            self.end(Ended.PAUSED, why.hold_too_long(self._gateway, wait))
+            self.end(Ended.PAUSED, why.hold_too_long(self._run, self._gateway, wait))

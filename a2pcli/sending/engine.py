@@ -129,14 +129,15 @@ class _Sending:
     async def whole(self) -> SendResult:
         """Everything, in order."""
         if self._is_expired():
-            return await self._result(Ended.EXPIRED, why.expired())
+            return await self._result(Ended.EXPIRED, why.expired(self._run))
         if self._too_early:
+            self._next_due = self._run.not_before or 0
             if not self._options.wait:
-                return await self._result(Ended.WAITING, why.waits_until(self._run.not_before or 0))
+                return await self._result(Ended.WAITING, why.waits_until(self._run, self._next_due))
             with self._stop.heard_by(self._wake_from_anywhere):
                 await self._wait_for_start()
             if self._too_early:
-                return await self._result(Ended.INTERRUPTED, why.interrupted(hard=False))
+                return await self._result(Ended.INTERRUPTED, why.interrupted(self._run, hard=False))
         unusable: GatewayUnusable | None = None
         try:
             await self._gateway.open()
@@ -172,7 +173,6 @@ class _Sending:
 
     async def _wait_for_start(self) -> None:
         self._desk.tally = await self._books.totals(self._desk.tally)
-        self._next_due = self._run.not_before or 0
         while self._too_early and not self._stop.draining:
             self._show()
             if self._hold.age > RENEWS_AFTER:
@@ -199,11 +199,11 @@ class _Sending:
         if desk.defect is not None:
             raise desk.defect
         if self._stop.draining:
-            desk.end(Ended.INTERRUPTED, why.interrupted(hard=False))
+            desk.end(Ended.INTERRUPTED, why.interrupted(self._run, hard=False))
         if self._is_expired():
-            desk.end(Ended.EXPIRED, why.expired())
+            desk.end(Ended.EXPIRED, why.expired(self._run))
         if self._breaker.gave_up:
-            desk.end(Ended.PAUSED, why.gateway_down(self._gateway.name, desk.last_failure))
+            desk.end(Ended.PAUSED, why.gateway_down(self._run, self._gateway.name, desk.last_failure))
         if desk.ended is not None:
             flow.closed = True
             self._drop_what_takes_too_long(now)
@@ -227,7 +227,7 @@ class _Sending:
         if (too_long or self._stop.hard_stop) and not self._dropped:
             self._dropped = True
             if self._desk.ended is Ended.INTERRUPTED and self._flow.flying:
-                self._desk.reason = why.interrupted(hard=True)
+                self._desk.reason = why.interrupted(self._run, hard=True)
             self._flow.drop()
 
     def _want(self) -> int:
@@ -325,7 +325,9 @@ class _Sending:
             if self._next_due - self._clock() > patience and not (
                 self._options.wait and self._next_due < FAR
             ):
-                self._desk.end(Ended.WAITING, why.waits(await self._books.waiting(), self._next_due))
+                self._desk.end(
+                    Ended.WAITING, why.waits(self._run, await self._books.waiting(), self._next_due)
+                )
             return self._desk.ended is not None
         state = (await self._books.reload()).state
         if state != RunState.SENDING:
@@ -383,7 +385,7 @@ class _Sending:
         pace = rate.per_second if rate is not None and rate.unit == "messages" else None
         here = self._flow.flying + self._flow.ready
         progress = self._desk.tally.progress(state, self._time(), here, self._flow.flying, pace)
-        return replace(progress, waits_until=self._next_due) if state == "waiting" else progress
+        return replace(progress, waits_until=self._next_due or None) if state == "waiting" else progress
 
     @property
     def _waits(self) -> bool:

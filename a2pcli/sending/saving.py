@@ -57,7 +57,7 @@ async def save_what_can_be_saved(
     except Exception as again:
         if isinstance(error, LedgerError):
             at_stake = flow.flying + len(desk.round.settled) + len(desk.round.release)
-            raise type(error)(*error.problems, why.ledger_failed(at_stake)) from again
+            raise type(error)(*error.problems, why.ledger_failed(desk.run, at_stake)) from again
 
 
 async def _save_late(books: Books, flow: Flow, desk: RunDesk, clock: Callable[[], int]) -> None:

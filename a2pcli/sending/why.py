@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from a2pcli.errors import Problem
 from a2pcli.ledger.clocks import FAR
-from a2pcli.ledger.records import MONEY_UNITS, Waiting
+from a2pcli.ledger.records import MONEY_UNITS, Run, Waiting
 from a2pcli.messages import Cause, Outcome
+from a2pcli.moments import moment_text, zone_of
 from a2pcli.reasons import Reason
+from a2pcli.reporting.commands import send_command
 
 CHANGED_ELSEWHERE = "changed-elsewhere"
 
-_GO_ON = "run the same command again to go on; nobody gets it twice"
+
+def go_on(run: Run) -> str:
+    """The command that goes on with this very run. The command that started it may by then mean another
+    occurrence of the campaign (tomorrow's, of a daily one)."""
+    return f"to go on: {send_command(run)}; nobody gets it twice"
 
 
 def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
@@ -23,12 +28,16 @@ def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
     return Problem(text, hint=f"it can send {', '.join(sorted(can))}", code="gateway-channel")
 
 
-def interrupted(*, hard: bool) -> Problem:
+def interrupted(run: Run, *, hard: bool) -> Problem:
     """Ctrl-C, once or twice."""
     if hard:
         text = "stopped at once; what the gateway had just then is unknown"
-        return Problem(text, hint=f"{_GO_ON}; `a2pcli reconcile` settles what is unknown", code="interrupted")
-    return Problem("stopped; what was under way is settled", hint=_GO_ON, code="interrupted")
+        return Problem(
+            text,
+            hint=f"{go_on(run)}; `a2pcli reconcile {run.id}` settles what is unknown",
+            code="interrupted",
+        )
+    return Problem("stopped; what was under way is settled", hint=go_on(run), code="interrupted")
 
 
 def changed_elsewhere(run: str, state: str) -> Problem:
@@ -36,12 +45,15 @@ def changed_elsewhere(run: str, state: str) -> Problem:
     return Problem(f"run {run} was {state} by another command", code=CHANGED_ELSEWHERE)
 
 
-def waits_until(moment: int) -> Problem:
+def waits_until(run: Run, moment: int) -> Problem:
     """Nothing may leave before a moment (UTC milliseconds)."""
-    return Problem(f"waits until {_utc(moment)}", hint="run the same command again then", code="waiting")
+    text = f"waits until {_moment(run, moment)}"
+    return Problem(
+        text, hint=f"from then on: {send_command(run)}, or --wait to stay until then", code="waiting"
+    )
 
 
-def waits(waiting: Sequence[Waiting], next_due: int) -> Problem:
+def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
     """What is left waits for its hours, or for somebody to say where it is."""
     hours = sum(one.messages for one in waiting if one.until < FAR)
     never = sum(one.messages for one in waiting if one.until >= FAR and one.reason != Reason.UNKNOWN_ZONE)
@@ -50,22 +62,24 @@ def waits(waiting: Sequence[Waiting], next_due: int) -> Problem:
     if hours:
         first = min(one.until for one in waiting)
         pieces.append(
-            f"{_many(hours, 'waits', 'wait')} for the person's hours, the first until {_utc(first)}"
+            f"{_many(hours, 'waits', 'wait')} for the person's hours, the first until {_moment(run, first)}"
         )
-        hints.append("run the same command again then, or send with --wait")
+        hints.append(f"from then on: {send_command(run)}, or --wait to stay until then")
     if never:
         pieces.append(
             f"{_many(never, 'is', 'are')} held because the campaign's hours and the law's never meet"
         )
-        hints.append("for those whose hours never meet, change schedule.window and plan again")
+        hints.append(
+            f"for those whose hours never meet: a2pcli cancel {run.id}, change schedule.window, and send again"
+        )
     if lost:
         pieces.append(f"{_many(lost, 'is', 'are')} held because the time zone is not known")
         hints.append(
-            "for those without a time zone, set schedule.unknown_zone and send again, "
-            "or plan again with a timezone column"
+            f"for those without a time zone: set schedule.unknown_zone and {send_command(run)},"
+            f" or a2pcli cancel {run.id} and plan again with a timezone column"
         )
     if not pieces:
-        return waits_until(next_due)
+        return waits_until(run, next_due)
     return Problem("; ".join(pieces), hint="; ".join(hints), code="waiting")
 
 
@@ -73,36 +87,37 @@ def _many(count: int, one: str, more: str) -> str:
     return f"1 message {one}" if count == 1 else f"{count:,} messages {more}"
 
 
-def _utc(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _moment(run: Run, moment: int) -> str:
+    return moment_text(moment, zone_of(run.summary))
 
 
-def expired() -> Problem:
+def expired(run: Run) -> Problem:
     """The campaign's ``expires`` has passed."""
-    text = "the campaign has expired; what had not left never leaves"
+    at = f" at {_moment(run, run.expires_at)}" if run.expires_at is not None else ""
+    text = f"the campaign expired{at}; what had not left by then never leaves"
     return Problem(text, hint="schedule.expires in the campaign says when", code="expired")
 
 
-def over_budget(limit: int, currency: str) -> Problem:
+def over_budget(run: Run, limit: int, currency: str) -> Problem:
     """The next message would cost more than ``limit`` (1e-9 currency units) leaves."""
     money = f"{(Decimal(limit) / MONEY_UNITS).normalize():f} {currency}"
-    hint = f"{_GO_ON}, with a higher --max-cost or limits.cost"
+    hint = f"to go on with more: {send_command(run)} --max-cost 'AMOUNT {currency}'; nobody gets it twice"
     return Problem(f"the budget of {money} is used up", hint=hint, code="over-budget")
 
 
-def gateway_down(gateway: str, last: Outcome | None) -> Problem:
+def gateway_down(run: Run, gateway: str, last: Outcome | None) -> Problem:
     """The breaker gave up."""
     text = f"gateway {gateway} does not answer"
     if last is not None and last.cause is not Cause.UNREACHABLE:
         text = f"gateway {gateway} gives no clear answers"
-    hint = f"{_GO_ON}; `a2pcli gateways test {gateway}` tells whether it is back"
+    hint = f"{go_on(run)}; `a2pcli gateways test {gateway}` tells whether it is back"
     return Problem(_with_answer(text, last), hint=hint, code="gateway-down")
 
 
-def hold_too_long(gateway: str, seconds: float) -> Problem:
+def hold_too_long(run: Run, gateway: str, seconds: float) -> Problem:
     """It asked for a longer wait than a run waits."""
     text = f"gateway {gateway} asks to wait {_duration(seconds)} before the next message"
-    return Problem(text, hint="run the same command again after that", code="gateway-wait")
+    return Problem(text, hint=f"after that: {send_command(run)}", code="gateway-wait")
 
 
 def only_rate_answers(gateway: str, seconds: float) -> Problem:
@@ -113,7 +128,7 @@ def only_rate_answers(gateway: str, seconds: float) -> Problem:
     )
 
 
-def stopped_by(gateway: str, outcome: Outcome) -> Problem:
+def stopped_by(run: Run, gateway: str, outcome: Outcome) -> Problem:
     """Account, sender or credit: no message can go until a person mends it."""
     what, hint = {
         Cause.ACCOUNT: ("refuses the account", "check its credentials and the state of the account"),
@@ -124,15 +139,15 @@ def stopped_by(gateway: str, outcome: Outcome) -> Problem:
         Cause.CREDIT: ("says the credit is used up", "top up the account"),
     }[outcome.cause]
     text = _with_answer(f"gateway {gateway} {what}", outcome)
-    return Problem(text, hint=f"{hint}; then {_GO_ON}", code=f"gateway-{outcome.cause}")
+    return Problem(text, hint=f"{hint}; then {go_on(run)}", code=f"gateway-{outcome.cause}")
 
 
-def ledger_failed(in_flight: int) -> Problem:
+def ledger_failed(run: Run, in_flight: int) -> Problem:
     """Beside the ledger's own problem: what it means for the run."""
     text = "sending stopped, because what happens could not be recorded"
     if in_flight:
         text += f"; up to {in_flight} messages will show as unknown"
-    return Problem(text, hint=_GO_ON, code="sending-stopped")
+    return Problem(text, hint=go_on(run), code="sending-stopped")
 
 
 def _with_answer(text: str, outcome: Outcome | None) -> str:

@@ -347,7 +347,10 @@ def states_of(ledger: Ledger, run: Run) -> dict[str, int]:
 def test_reconcile_with_nothing_unknown_has_nothing_to_do(cli: Cli, ledger: Ledger) -> None:
     run = send(ledger, plan(ledger, recipients=2), ["accepted"] * 2)
     said = cli("reconcile", run.id)
-    assert (said.status, said.out) == (0, f"run {run.id}: no message is unknown\n")
+    assert (said.status, said.out) == (
+        0,
+        f"run {run.id}: nothing to settle, no message is unknown (2 accepted)\n",
+    )
 
 
 def test_reconcile_asks_the_gateway_and_settles_what_it_can_tell(

@@ -178,7 +178,7 @@ def test_what_another_run_sent_meanwhile_will_be_skipped(ledger: Ledger) -> None
 
 def test_a_campaign_that_has_expired_sends_nothing_more(ledger: Ledger) -> None:
     run = plan(ledger, recipients=1, expires_at=NOW - 1)
-    assert (only(ledger, number(1)).next or "").startswith("will not be sent: the campaign expired on")
+    assert (only(ledger, number(1)).next or "").startswith("will not be sent: the campaign expired at")
     ledger.expire(run, NOW)
     assert only(ledger, number(1)).what == "never sent: the campaign expired before the message could go"
 

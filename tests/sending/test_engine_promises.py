@@ -541,7 +541,7 @@ def test_a_drain_waits_for_what_is_in_flight_and_leaves_the_rest_planned(ledger:
     assert len(gateway.got) <= 71
     assert ledger.run(run.id).state == RunState.PAUSED
     assert result.reason is not None
-    assert "again" in (result.reason.hint or "")
+    assert f"a2pcli send --plan {run.id}" in (result.reason.hint or "")
 
 
 def test_a_hard_stop_makes_what_is_in_flight_unknown_at_once(ledger: Ledger) -> None:
