@@ -118,7 +118,7 @@ def import_consents(
         raise UsageError(f"--locale: {error.args[0]}") from None
     mapping = {"phone": column} if column else {}
     table = open_table(file, options=ReadOptions(columns=mapping))
-    rows = CheckedRows(table, address_column(table), policy(region))
+    rows = CheckedRows(table, address_column(table), policy(region), every_phone=True)
     job = Import(table, read, law_of(settings), chosen, now)
     account = Account()
     known = [name for name in COLUMNS if name in table.columns]

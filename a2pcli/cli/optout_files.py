@@ -116,7 +116,7 @@ def import_numbers(asked: Asked, ledger: str | None, *, as_json: bool, show_all:
     source = _source(asked, kept)
     mapping = {"phone": asked.column} if asked.column else {}
     table = open_table(asked.file, options=ReadOptions(asked.encoding, asked.delimiter, asked.sheet, mapping))
-    rows = CheckedRows(table, address_column(table), policy(asked.region))
+    rows = CheckedRows(table, address_column(table), policy(asked.region), every_phone=True)
     account = Account()
     with open_ledger(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
         if kept.list_name is not None and kept.as_of is not None:

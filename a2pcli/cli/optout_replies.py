@@ -131,7 +131,7 @@ def replies_of(
     scope = scope_of(*scope_options)
     named = {name: column for name, column in zip(("phone", "text"), columns, strict=True) if column}
     table = open_table(file, options=ReadOptions(columns=named))
-    rows = CheckedRows(table, address_column(table), policy(region))
+    rows = CheckedRows(table, address_column(table), policy(region), every_phone=True)
     texts = _texts(table)
     meanings: Counter[str] = Counter()
     flagged: list[Acted] = []

@@ -15,7 +15,8 @@ from a2pcli.cli.ledger_option import open_ledger, settings_from
 from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import Scope, day_text, scope_of, until_of
-from a2pcli.contacts.phones import PhonePolicy, normalise
+from a2pcli.contacts.any_number import any_number, any_policy
+from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import Suppression, now_ms
 from a2pcli.reasons import SENTENCES
@@ -39,11 +40,7 @@ def user() -> str:
 
 def policy(region: str | None) -> PhonePolicy:
     """How numbers are read: as widely as can be, since suppressing one number too many does no harm."""
-    return PhonePolicy(
-        region=region or settings_from(Path.cwd()).settings.region,
-        allow_fictional=True,
-        allow_fixed_line=True,
-    )
+    return any_policy(region or settings_from(Path.cwd()).settings.region)
 
 
 def read_numbers(cells: Sequence[str], region: str | None) -> tuple[list[str], list[Problem]]:
@@ -52,9 +49,11 @@ def read_numbers(cells: Sequence[str], region: str | None) -> tuple[list[str], l
     numbers: dict[str, None] = {}
     problems = []
     for cell in cells:
-        result = normalise(cell, asked)
+        result = any_number(cell, asked.region)
         if result.number is not None:
             numbers[result.number] = None
+            if result.type is None:
+                say(f"…{result.number[-4:]}: {result.detail}; is it typed rightly?")
             continue
         why = result.detail or (SENTENCES[result.reason] if result.reason else "not a number")
         hint = None

@@ -13,7 +13,8 @@ from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.optout_work import policy
 from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.run_choice import existing_ledger
-from a2pcli.contacts.phones import normalise
+from a2pcli.contacts.any_number import SHORT_CODE, any_number
+from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
 from a2pcli.gateways.outbox_forget import forget_in_outbox, outbox_file
 from a2pcli.ledger.erasure import Erasure, Person
@@ -32,15 +33,21 @@ def person_of(cell: str, region: str | None) -> Person:
     import phonenumbers
 
     asked = policy(region)
-    found = normalise(cell, asked)
+    found = any_number(cell, asked.region)
     if found.number is None:
         why = found.detail or (SENTENCES[found.reason] if found.reason else "not a number")
         hint = None
         if asked.region is None and not cell.strip().startswith("+"):
             hint = "write it with + and the country's code, or give --region"
         raise UsageError(Problem(f"…{printable(cell.strip()[-4:])}: {why}", hint=hint, code="number"))
-    national = phonenumbers.national_significant_number(phonenumbers.parse(found.number, None))
-    return Person(found.number, (national,) if len(national) >= 7 else (found.number.lstrip("+"),))
+    if found.type == SHORT_CODE:
+        return Person(found.number, (found.number,))
+    nationals = (
+        phonenumbers.national_significant_number(phonenumbers.parse(form, None))
+        for form in same_phone_forms(found.number)
+    )
+    cells = tuple(dict.fromkeys(national for national in nationals if len(national) >= 7))
+    return Person(found.number, cells or (found.number.lstrip("+"),))
 
 
 def export_person(cell: str, region: str | None, ledger: str | None) -> None:
@@ -145,7 +152,7 @@ def _rewrite_files(store: Ledger, person: Person, files: _Files) -> None:
         files.rewrite(path, lambda path: forget_in(path, person))
     for path in _outboxes(store):
         if path.exists():
-            files.rewrite(path, lambda path: forget_in_outbox(path, person.address))
+            files.rewrite(path, lambda path: sum(forget_in_outbox(path, form) for form in person.forms))
 
 
 def _outboxes(store: Ledger) -> list[Path]:

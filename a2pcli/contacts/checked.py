@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.any_number import any_number_column
 from a2pcli.contacts.duplicates import FirstLines
 from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
@@ -51,9 +52,11 @@ class Counts:
 class CheckedRows:
     """The rows of a table, judged as they are read, in constant memory but 16 bytes for each number."""
 
-    def __init__(self, table: Table, address: str, policy: PhonePolicy) -> None:
+    def __init__(self, table: Table, address: str, policy: PhonePolicy, *, every_phone: bool = False) -> None:
+        """``every_phone``: numbers are read as for suppressing them, whether or not a message could go there."""
         self.counts = Counts()
         self._table, self._address, self._policy = table, address, policy
+        self._every_phone = every_phone
         self._first_lines = FirstLines()
 
     def chunks(self) -> Iterator[Chunk]:
@@ -65,7 +68,12 @@ class CheckedRows:
 
     def _judged(self, frame: pd.DataFrame) -> Chunk:
         cells = _arrow(frame[self._address])
-        judged = {str(name): _arrow(column) for name, column in normalise_column(cells, self._policy).items()}
+        found = (
+            any_number_column(cells, self._policy.region)
+            if self._every_phone
+            else normalise_column(cells, self._policy)
+        )
+        judged = {str(name): _arrow(column) for name, column in found.items()}
         own = _arrow(frame["@reason"])
         if own.null_count < len(own):
             bad = pc.is_valid(own)

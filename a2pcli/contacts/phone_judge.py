@@ -53,10 +53,15 @@ def judge(compact: str, trunk_zero: bool, policy: PhonePolicy) -> PhoneResult:
     """Judge `+` and digits. `trunk_zero`: the cell had a `(0)` after its international prefix."""
     if len(compact) < _LEAST:
         return PhoneResult(None, None, None, Reason.INVALID_NUMBER, "too short to be a phone number")
+    return settle(read_widely(compact, trunk_zero, policy), policy)
+
+
+def read_widely(compact: str, trunk_zero: bool, policy: PhonePolicy) -> Reading:
+    """The reading behind the verdict of `judge`, whatever the verdict is."""
     reading = _read(compact, policy.region)
     if reading.type is None and reading.code:
         reading = _mend(reading, trunk_zero)
-    return settle(reading, policy)
+    return reading
 
 
 def settle(reading: Reading, policy: PhonePolicy) -> PhoneResult:

@@ -87,6 +87,11 @@ def read_digits(cell: str) -> Digits:
     return _compact(plain, undone) if undone != repairs else _one_number(text, repairs)
 
 
+def without_extension(cell: str) -> str:
+    """The cell without the extension behind its number, where one is marked as such (`ext. 5`, `x5`, `#5`)."""
+    return _EXTENSION.sub("", cell.strip())
+
+
 def _far_too_long(cell: str) -> Digits:
     """No number is this long; only a list of numbers is worth telling apart."""
     if len(_whole(cell[:LONGEST_CELL])) > 1:

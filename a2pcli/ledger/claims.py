@@ -15,11 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    and_,
     bindparam,
-    case,
-    exists,
     func,
     literal_column,
     select,
@@ -28,33 +24,18 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from a2pcli.ledger import caps, clocks, erased, refusals
+from a2pcli.contacts.same_phone import has_other_forms
+from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, note_each, settle
 from a2pcli.ledger.plans import UNCOUNTED, changed, end_id, first_id, of_run
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, Settled
-from a2pcli.ledger.tables import ROWS_PER_RUN, is_claimed, messages, runs
+from a2pcli.ledger.tables import ROWS_PER_RUN, messages, runs
 from a2pcli.messages import Message, State
 from a2pcli.reasons import Reason
 
 _c = messages.c
-_other = messages.alias("other")
-
-# Does this person have a claimed row elsewhere in the occasion? (the index messages_once answers)
-_reached = exists(
-    select(literal_column("1")).where(
-        _other.c.occasion == _c.occasion, _other.c.person == _c.person, is_claimed(_other.c.claimed_at)
-    )
-)
-_why_not = case(
-    (and_(bindparam("binds", type_=Boolean), refusals.opted_out), literal_column(f"'{Reason.OPTED_OUT}'")),
-    (
-        and_(bindparam("consent_binds", type_=Boolean), refusals.no_consent),
-        literal_column(f"'{Reason.NO_CONSENT}'"),
-    ),
-    (_reached, literal_column(f"'{Reason.ALREADY_SENT}'")),
-).label("why_not")
 
 _candidate = select(
     _c.id,
@@ -67,11 +48,12 @@ _candidate = select(
     _c.currency,
     _c.clock,
     _c.sender,
-    _why_not,
+    refusals.why_not,
 ).with_for_update(skip_locked=True, of=messages)
 
-ID, ADDRESS, CLOCK, WHY_NOT = 0, 1, 8, -1
+ID, ADDRESS, CLOCK, SENDER, WHY_NOT = 0, 1, 8, 9, -1
 """Places in a row of ``_candidate``; by name they cost 5x as much."""
+_OPEN = (None, refusals.ASKS_SENDER)
 
 _waited = (
     _candidate.where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
@@ -307,11 +289,10 @@ class _Claim:
 
     def _take(self, rows: Sequence[Any], *, together: bool) -> None:
         """Claim those of the candidates that may go; skip the others with their reason."""
-        good: Sequence[Any] = [row for row in rows if row[WHY_NOT] is None]
+        good: Sequence[Any] = [row for row in rows if row[WHY_NOT] in _OPEN]
         if len(good) < len(rows):
-            why = ((row[ID], row[WHY_NOT]) for row in rows if row[WHY_NOT] is not None)
-            details, rules = refusals.DETAILS, refusals.RULES
-            self._skip([(id, reason, details.get(reason), rules.get(reason)) for id, reason in why])
+            self._refuse({row[ID]: row[WHY_NOT] for row in rows if row[WHY_NOT] not in _OPEN})
+        good = self._without_refused(good)
         if self.erasures and good:
             good = self._without_erased(good)
         if self.caps and good:
@@ -330,6 +311,27 @@ class _Claim:
         if caps.counted(self.run.purpose):
             caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
         self.claimed.extend(_claimed(self.run, taken, self.gate))
+
+    def _without_refused(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Skip who said no under another number of the same phone, or to the sender in another spelling."""
+        candidates = (
+            other_forms.Candidate(row[ID], row[ADDRESS], row[SENDER], row[WHY_NOT] == refusals.ASKS_SENDER)
+            for row in rows
+            if row[WHY_NOT] == refusals.ASKS_SENDER or has_other_forms(row[ADDRESS])
+        )
+        asked = {**self.refusals, "binds": binds(self.run.purpose)}
+        gone = other_forms.refused(self.connection, self.run, candidates, asked, self.now)
+        if not gone:
+            return rows
+        self._refuse(gone)
+        return [row for row in rows if row[ID] not in gone]
+
+    def _refuse(self, reasons: Mapping[int, str]) -> None:
+        """Skip these rows, each for its reason."""
+        details, rules = refusals.DETAILS, refusals.RULES
+        self._skip(
+            [(id, str(reason), details.get(reason), rules.get(reason)) for id, reason in reasons.items()]
+        )
 
     def _without_erased(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Skip who was erased since the plan: on the list, only a hash tells them."""

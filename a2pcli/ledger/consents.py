@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, exists, func, insert, literal, literal_column, or_, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.contacts.same_phone import same_phone_forms, same_phone_keys
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.bulk import as_list, insert_columns
 from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
@@ -149,7 +150,12 @@ def revoke(
     now: int,
 ) -> int:
     """The person took consent back (for a programme, over a channel); gives how many records that ends."""
-    mine = [_c.address == address, _c.revoked_at.is_(None), _c.basis != WITHDRAWN, _c.given_at <= now]
+    mine = [
+        _c.address.in_(same_phone_forms(address)),
+        _c.revoked_at.is_(None),
+        _c.basis != WITHDRAWN,
+        _c.given_at <= now,
+    ]
     mine += [_c.programme == programme] if programme else []
     mine += [_c.channel == channel] if channel else []
     ended = connection.execute(update(consents).where(*mine).values(revoked_at=now, revoked_by=by)).rowcount
@@ -220,32 +226,53 @@ def standing(connection: Connection, programme: str, channel: str, now: int) -> 
         .group_by(_c.address)
     )
     gone = integers(connection, last, 2)
+    rows = _without_other_forms(connection, rows, gone, programme, channel, now)
     return Standing(rows[:, 0], rows[:, 1], gone[:, 0], gone[:, 1])
+
+
+def _without_other_forms(
+    connection: Connection, rows: Numbers, gone: Numbers, programme: str, channel: str, now: int
+) -> Numbers:
+    """Without those who took consent back under another number of their phone, and gave none since."""
+    import numpy as np
+
+    given, withdrawn = same_phone_keys(rows[:, 0]), same_phone_keys(gone[:, 0])
+    if np.array_equal(given, rows[:, 0]) and np.array_equal(withdrawn, gone[:, 0]):
+        return rows
+    stays = np.ones(len(rows), dtype=np.bool_)
+    for key in np.unique(given[np.isin(given, withdrawn)]).tolist():
+        if allowing(connection, f"+{key}", programme, channel, now) is None:
+            stays[given == key] = False
+    return rows[stays]
 
 
 def allowing(
     connection: Connection, address: str, programme: str, channel: str, now: int
 ) -> ConsentRecord | None:
-    """The record that allows a message to this address now, the one that lasts longest; None where there is none."""
-    query = (
-        select(*_fields())
-        .where(
-            _c.address == address,
-            in_force(_c, now),
-            covers(_c, programme, channel),
-            ~withdrawn_since(_c, programme, channel),
-        )
-        .order_by(func.coalesce(_c.expires_at, literal_column(str(NEVER))).desc(), _c.number.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    return None if row is None else ConsentRecord(*row)
+    """The record that allows a message to this phone now, the one that lasts longest; None where there is none."""
+    mine = [one for one in of_address(connection, address) if one.covers(programme, channel)]
+    last = max((one.revoked_at or one.given_at for one in mine if one.basis == WITHDRAWN), default=-1)
+    good = [one for one in mine if one.state(now) == "in force" and one.given_at > last]
+    return max(good, key=lambda one: (one.expires_at or NEVER, one.number), default=None)
 
 
 def of_address(connection: Connection, address: str) -> list[ConsentRecord]:
-    """Every fact about one address, oldest first."""
-    query = select(*_fields()).where(_c.address == address).order_by(_c.number)
+    """Every fact about one phone, under each of its numbers, oldest first."""
+    query = select(*_fields()).where(_c.address.in_(same_phone_forms(address))).order_by(_c.number)
     return [ConsentRecord(*row) for row in connection.execute(query)]
+
+
+def withdrawn_since_plan(
+    connection: Connection, addresses: Sequence[str], programme: str, channel: str, since: int
+) -> list[str]:
+    """Those of a few addresses whose withdrawal of consent is of this moment or later, or was recorded since."""
+    query = select(_c.address).where(
+        _c.address.in_(list(addresses)),
+        _c.basis == WITHDRAWN,
+        covers(_c, programme, channel),
+        or_(_c.revoked_at >= since, _c.recorded_at >= since),
+    )
+    return list(connection.execute(query).scalars())
 
 
 def page(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, func, insert, or_, select
 from sqlalchemy.engine import URL, Connection
 
+from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.erased_people import MARK, RULE, Erased, Key, is_hash
 from a2pcli.ledger.faults import shown
@@ -70,7 +71,7 @@ def erased_of(connection: Connection, addresses: list[str]) -> frozenset[str]:
     if not addresses or not exist(connection):
         return frozenset()
     key = needed_key(connection)
-    by_hash = {key.hash_of(address): address for address in addresses}
+    by_hash = {key.hash_of(form): address for address in addresses for form in same_phone_forms(address)}
     c = suppressions.c
     held = and_(c.lifted_at.is_(None), or_(c.until_at.is_(None), c.until_at > now_ms()))
     query = select(c.address).where(c.address.in_(list(by_hash)), held)
@@ -78,10 +79,12 @@ def erased_of(connection: Connection, addresses: list[str]) -> frozenset[str]:
 
 
 def also_hashed(connection: Connection, address: str) -> list[str]:
-    """The address, and the hash it has if it was erased: both stand for the person on the list."""
+    """Every form of the address, and the hash each has if it was erased: all stand for the person on the list."""
+    forms = list(same_phone_forms(address))
     if is_hash(address) or not exist(connection):
-        return [address]
-    return [address, needed_key(connection).hash_of(address)]
+        return forms
+    key = needed_key(connection)
+    return [*forms, *map(key.hash_of, forms)]
 
 
 def hash_for_audit(connection: Connection, address: str) -> str | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from a2pcli.contacts.same_phone import same_phone_forms
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -44,7 +46,8 @@ class Erased:
 
     def holds(self, address: str) -> bool:
         """Whether this address was erased."""
-        return self.key is not None and self.key.hash_of(address) in self.hashes
+        key = self.key
+        return key is not None and any(key.hash_of(form) in self.hashes for form in same_phone_forms(address))
 
     def among(self, addresses: pa.Array) -> npt.NDArray[np.bool_]:
         """Which of the addresses (an Arrow string array) were erased. Nothing is hashed where nobody was."""
@@ -54,8 +57,13 @@ class Erased:
         if self.key is None or not self.hashes:
             return mask
         known = {bytes.fromhex(one[1:]) for one in self.hashes}
-        found = (digest in known for digest in _digests(self.key.secret, addresses.to_pylist()))
-        return np.fromiter(found, np.bool_, len(addresses))
+        texts = addresses.to_pylist()
+        found = (digest in known for digest in _digests(self.key.secret, texts))
+        mask = np.fromiter(found, np.bool_, len(addresses))
+        for place, address in enumerate(texts):
+            if address is not None and not mask[place] and len(same_phone_forms(address)) > 1:
+                mask[place] = self.holds(address)
+        return mask
 
 
 def _digests(secret: bytes, addresses: Iterable[str | None]) -> Iterator[bytes | None]:

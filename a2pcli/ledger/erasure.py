@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
+from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import LedgerError, Problem, RunBusy
 from a2pcli.ledger import audit, erased
 from a2pcli.ledger.cipher import is_of_sqlcipher
@@ -49,10 +50,21 @@ class Person:
     cells: tuple[str, ...] = ()
 
     @property
-    def digits(self) -> str:
-        """The shortest text that tells the number: where it stands, all other ways to write it do too."""
-        long = [cell for cell in (self.address.lstrip("+"), *self.cells) if cell.isdigit() and len(cell) >= 7]
-        return min(long, key=len, default=self.address)
+    def forms(self) -> tuple[str, ...]:
+        """Every number that reaches the person's phone, the one that was given first."""
+        return same_phone_forms(self.address)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The shortest texts that tell the number: wherever it stands, in whatever form, one of them does."""
+        digits = [form.lstrip("+") for form in self.forms]
+        long = sorted({cell for cell in (*digits, *self.cells) if cell.isdigit() and len(cell) >= 7}, key=len)
+        shortest = [one for place, one in enumerate(long) if not any(other in one for other in long[:place])]
+        return tuple(shortest) or (self.address,)
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a text without punctuation tells the number."""
+        return any(one in text for one in self.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +97,8 @@ def export(connection: Connection, person: Person) -> dict[str, Any]:
         "erased": any(erased.is_hash(row["address"]) for row in listed),
         "messages": found,
         "suppressions": listed,
-        "consents": _rows(connection, consents, consents.c.address == person.address),
-        "contacted": _rows(connection, contacted, contacted.c.address == person.address),
+        "consents": _rows(connection, consents, consents.c.address.in_(person.forms)),
+        "contacted": _rows(connection, contacted, contacted.c.address.in_(person.forms)),
     }
 
 
@@ -146,7 +158,7 @@ def erase(connection: Connection, person: Person, now: int) -> Erasure:
     """Take the person out of every table, keep the keyed hash, and note it in the audit trail: one transaction."""
     key = erased.needed_key(connection, create=True)
     # A row whose address went by retention may still know the person by the digits.
-    key_only = messages.c.person == int(person.address.lstrip("+"))
+    key_only = messages.c.person.in_([int(form.lstrip("+")) for form in person.forms])
     where = or_(of_person(person.address, person.cells), key_only)
     found = connection.execute(select(messages.c.id, messages.c.run, messages.c.state).where(where)).all()
     ids = [row.id for row in found]
@@ -155,9 +167,9 @@ def erase(connection: Connection, person: Person, now: int) -> Erasure:
     counts = {
         "messages": _blank_messages(connection, ids, now),
         "events": _blank_events(connection, ids),
-        "contacted": _remove(connection, contacted, contacted.c.address == person.address),
-        "consents": _remove(connection, consents, consents.c.address == person.address),
-        "suppressions": _remove(connection, suppressions, suppressions.c.address == person.address),
+        "contacted": _remove(connection, contacted, contacted.c.address.in_(person.forms)),
+        "consents": _remove(connection, consents, consents.c.address.in_(person.forms)),
+        "suppressions": _remove(connection, suppressions, suppressions.c.address.in_(person.forms)),
     }
     counts["sentences"] = _blank_sentences(connection, person)
     counts["runs"] = _clean_runs(connection, person, [run.number for run in mine])
@@ -210,7 +222,7 @@ def _blank_sentences(connection: Connection, person: Person) -> int:
     done = 0
     columns = (events.c.detail, messages.c.detail, suppressions.c.reason, suppressions.c.source)
     for column in columns:
-        holds = column.contains(person.digits, autoescape=True)
+        holds = or_(*(column.contains(text, autoescape=True) for text in person.texts))
         blank = "removed" if column is suppressions.c.source else None
         done += connection.execute(update(column.table).where(holds).values({column.name: blank})).rowcount
     return done
@@ -220,7 +232,7 @@ def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> 
     """What runs say about the person: samples of a plan, what a gateway said, why it paused."""
     c = runs.c
     texts = (c.summary, c.sending, c.totals, c.state_reason)
-    holds = or_(*(text.contains(person.digits, autoescape=True) for text in texts))
+    holds = or_(*(column.contains(text, autoescape=True) for column in texts for text in person.texts))
     query = select(c.number, *texts).where(or_(c.number.in_(mine), holds))
     done = 0
     for row in connection.execute(query).mappings().all():
@@ -228,7 +240,9 @@ def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> 
             name: cleaned(row[name], person) for name in ("summary", "sending", "totals")
         }
         reason = row["state_reason"]
-        values["state_reason"] = reason.replace(person.digits, "…") if reason else None
+        for text in person.texts:
+            reason = reason.replace(text, "…") if reason else None
+        values["state_reason"] = reason
         done += any(values[name] != row[name] for name in values)
         pruned = "pruned" in json.loads(row["summary"] or "{}")
         if not pruned and row["number"] in mine:
@@ -249,15 +263,15 @@ def cleaned(text: str | None, person: Person) -> str | None:
 
 
 def _names(value: Any, person: Person) -> bool:
-    return person.digits in json.dumps(value, ensure_ascii=False)
+    return person.stands_in(json.dumps(value, ensure_ascii=False))
 
 
 def _without(value: Any, person: Person) -> Any:
     if isinstance(value, dict):
-        return {key: _without(one, person) for key, one in value.items() if person.digits not in key}
+        return {key: _without(one, person) for key, one in value.items() if not person.stands_in(key)}
     if isinstance(value, list):
         return [_without(one, person) for one in value]
-    return None if isinstance(value, str) and person.digits in value else value
+    return None if isinstance(value, str) and person.stands_in(value) else value
 
 
 def _suppress_hash(connection: Connection, hash: str, now: int) -> None:

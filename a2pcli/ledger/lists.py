@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, MetaData, Table, Text, and_, func, insert, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.contacts.same_phone import all_forms
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.bulk import as_list, insert_columns
 from a2pcli.ledger.tables import about, suppressions
@@ -81,11 +82,11 @@ def refresh(
     name: str,
     as_of: int,
 ) -> None:
-    """The list still names these addresses at ``as_of``: said of the entries that came from it."""
+    """The list still names these phones at ``as_of``, in whatever form: said of the entries that came from it."""
     connection.exec_driver_sql(
         "CREATE TEMPORARY TABLE a2p_listed AS SELECT address FROM suppressions WHERE 1 = 0"
     )
-    insert_columns(connection, _listed, {"address": as_list(addresses)})
+    insert_columns(connection, _listed, {"address": all_forms(as_list(addresses))})
     # By an alias: the table of the update itself would be looked through once for every address.
     same = suppressions.alias("same").c
     mine = select(same.number).where(

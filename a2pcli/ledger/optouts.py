@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, func, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.contacts.same_phone import has_other_forms, same_phone_forms
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
 from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
-from a2pcli.ledger.records import About, Imported, Suppression, sender_scope
+from a2pcli.ledger.records import About, Imported, Suppression, sender_key, sender_scope
 from a2pcli.ledger.tables import suppressions
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def check_scope(scope: str, scope_value: str) -> None:
 def concerns(entry: Suppression, run: About, sender: str | None = None) -> bool:
     """Whether an entry is about messages of this run; ``sender`` is the row's own, where it has one."""
     if entry.scope == SENDER:
-        return entry.scope_value == sender_scope(sender or run.sender, run.gateway)
+        return sender_key(entry.scope_value) == sender_key(sender_scope(sender or run.sender, run.gateway))
     values = {EVERYTHING: "", PROGRAMME: run.programme or None, CHANNEL: run.channel}
     return entry.scope in values and entry.scope_value == values[entry.scope]
 
@@ -97,9 +98,11 @@ def add(
     many = len(listed)
     if gone.hashes:  # their hash keeps every message away already, and the number is not to be learnt anew
         listed = [address for address in listed if not gone.holds(address)]
+    active = _unlifted(scope, scope_value)
+    listed = _not_there_in_another_form(connection, listed, active, until_at, now)
     if not listed:
         return Imported(added=0, already=many)
-    _give_way(connection, listed, _unlifted(scope, scope_value), until_at, now)
+    _give_way(connection, listed, active, until_at, now)
     columns = {
         "address": listed,
         "scope": scope,
@@ -113,6 +116,27 @@ def add(
     }
     added = insert_columns(connection, suppressions, columns, ignore_conflicts=True)
     return Imported(added=added, already=many - added)
+
+
+def _not_there_in_another_form(
+    connection: Connection, addresses: list[str], active: Any, until_at: int | None, now: int
+) -> list[str]:
+    """Without those whose phone is on the list for as long under another of its numbers."""
+    others = {
+        form: address
+        for address in addresses
+        if has_other_forms(address)
+        for form in same_phone_forms(address)[1:]
+    }
+    lasts: Any = _c.until_at.is_(None)
+    if until_at is not None:
+        lasts = or_(lasts, _c.until_at >= until_at)
+    there: set[str] = set()
+    forms = list(others)
+    for start in range(0, len(forms), FEW):
+        query = select(_c.address).where(_c.address.in_(forms[start : start + FEW]), active, lasts)
+        there.update(others[form] for form in connection.execute(query).scalars())
+    return [address for address in addresses if address not in there] if there else addresses
 
 
 def _give_way(
@@ -147,19 +171,29 @@ def _end(connection: Connection, chosen: Any, now: int) -> None:
 def lift(
     connection: Connection, address: str, *, scope: str | None, scope_value: str, by: str, now: int
 ) -> int:
-    """End the suppressions of an address (in ``scope``, or all); gives how many of them held."""
+    """End the suppressions of a phone (in ``scope``, or all), under each of its numbers; gives how many held."""
     chosen = and_(_c.address.in_(erased.also_hashed(connection, address)), _c.lifted_at.is_(None))
     if scope is not None:
         check_scope(scope, scope_value)
-        chosen = and_(chosen, _c.scope == scope, _c.scope_value == scope_value)
+        values = [scope_value]
+        if scope == SENDER:
+            named = connection.execute(select(_c.scope_value).where(chosen, _c.scope == SENDER)).scalars()
+            values += [value for value in named if sender_key(value) == sender_key(scope_value)]
+        chosen = and_(chosen, _c.scope == scope, _c.scope_value.in_(values))
     _end(connection, and_(chosen, _c.until_at <= now), now)
     return connection.execute(update(suppressions).where(chosen).values(lifted_at=now, lifted_by=by)).rowcount
 
 
 def of_address(connection: Connection, address: str) -> list[Suppression]:
-    """All entries of one address, those lifted too, oldest first."""
+    """All entries of one phone, under each of its numbers, those lifted too, oldest first."""
     names = erased.also_hashed(connection, address)
     query = select(*_fields()).where(_c.address.in_(names)).order_by(_c.number)
+    return [Suppression(*row) for row in connection.execute(query)]
+
+
+def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> list[Suppression]:
+    """The entries of a few addresses that hold now, each address as it is given."""
+    query = select(*_fields()).where(_c.address.in_(list(addresses)), _holding(now))
     return [Suppression(*row) for row in connection.execute(query)]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
+from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.plans import end_id, first_id, of_run, run_from_row
@@ -177,8 +178,9 @@ def _next(run: Run, after: int | None) -> Any:
 
 
 def of_person(address: str, cells: Sequence[str]) -> Any:
-    """The condition for all rows of an address, and those whose cell holds it; for ``cells`` see ``history``."""
-    same: Any = _c.address == address
+    """The condition for all rows of an address in any of its forms, and those whose cell holds it; for ``cells``
+    see ``history``."""
+    same: Any = _c.address.in_(same_phone_forms(address))
     bare: Any = _c.cell
     for mark in PUNCTUATION:
         bare = func.replace(bare, mark, "")

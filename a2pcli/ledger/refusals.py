@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, literal_column, not_, or_, select
+from sqlalchemy import Boolean, and_, bindparam, case, exists, literal_column, not_, or_, select
 
 from a2pcli.ledger import consents
 from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER
-from a2pcli.ledger.records import Run, sender_scope
+from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import consents as consents_table
-from a2pcli.ledger.tables import messages, suppressions
+from a2pcli.ledger.tables import is_claimed, messages, suppressions
 from a2pcli.reasons import Reason
 
 RULES: Mapping[str, str] = {Reason.OPTED_OUT: "optout", Reason.NO_CONSENT: "consent"}
@@ -35,29 +35,34 @@ def _literal(text: str) -> Any:
     return literal_column(f"'{text}'")
 
 
+_holds = and_(
+    _s.address == _m.address, _s.lifted_at.is_(None), or_(_s.until_at.is_(None), _s.until_at > _now)
+)
 opted_out = exists(
     select(_one).where(
-        _s.address == _m.address,
-        _s.lifted_at.is_(None),
-        or_(_s.until_at.is_(None), _s.until_at > _now),
+        _holds,
         or_(
             _s.scope == _literal(EVERYTHING),
-            and_(
-                _s.scope == _literal(SENDER), _s.scope_value == func.coalesce(_m.sender, bindparam("sender"))
-            ),
             and_(_s.scope == _literal(PROGRAMME), _s.scope_value == _programme),
             and_(_s.scope == _literal(CHANNEL), _s.scope_value == _channel),
         ),
     )
 )
-"""The message's address is on the suppression list. Parameters: now, sender, programme, channel."""
+"""The message's address is on the suppression list, whoever sends. Parameters: now, programme, channel."""
+
+names_a_sender = exists(select(_one).where(_holds, _s.scope == _literal(SENDER)))
+"""The address opted out of some sender's messages; ``other_forms`` says whether of this one's. Parameter: now."""
 
 _withdrawn = exists(
     select(_one).where(
         _gone.c.address == _m.address,
         _gone.c.basis == _literal(consents.WITHDRAWN),
         consents.covers(_gone.c, _programme, _channel),
-        _gone.c.revoked_at >= bindparam("consent_as_of"),
+        # Recorded since: what the plan could not know, whatever day it is of.
+        or_(
+            _gone.c.revoked_at >= bindparam("consent_as_of"),
+            _gone.c.recorded_at >= bindparam("consent_as_of"),
+        ),
     )
 )
 _allowed = exists(
@@ -71,12 +76,30 @@ _allowed = exists(
 no_consent = and_(or_(_m.consent_until <= _now, _withdrawn), not_(_allowed))
 """Consent ended since the plan, and no other is in force. Parameters: now, programme, channel, consent_as_of."""
 
+# Does this person have a claimed row elsewhere in the occasion? (the index messages_once answers)
+_other = messages.alias("other")
+_reached = exists(
+    select(_one).where(
+        _other.c.occasion == _m.occasion, _other.c.person == _m.person, is_claimed(_other.c.claimed_at)
+    )
+)
+
+ASKS_SENDER = "asks-sender"
+"""Stands where a reason could: the person opted out of some sender, and this one's spelling has to be compared."""
+
+why_not = case(
+    (and_(bindparam("binds", type_=Boolean), opted_out), _literal(Reason.OPTED_OUT)),
+    (and_(bindparam("consent_binds", type_=Boolean), no_consent), _literal(Reason.NO_CONSENT)),
+    (_reached, _literal(Reason.ALREADY_SENT)),
+    (and_(bindparam("binds", type_=Boolean), names_a_sender), _literal(ASKS_SENDER)),
+).label("why_not")
+"""Why a planned message may not go; null where it may."""
+
 
 def parameters(run: Run) -> dict[str, Any]:
     """What the conditions need to know of a run, but ``now``; ``consent_binds`` is whether consent is asked about."""
     consent = run.sending.get("consent")
     return {
-        "sender": sender_scope(run.sender, run.gateway),
         "programme": run.programme or "",
         "channel": run.channel,
         "consent_binds": consent is not None,

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.ledger.records import NEVER
 from a2pcli.planning.frames import Mask, alive, among, arrow, drop, put
 from a2pcli.planning.job import Compiled, ConsentAsked, Timed
@@ -59,12 +60,12 @@ def consent_sets(
         return Timed(), Timed()
     standing: Standing = ledger.consent_standing(programme, channel, asked.now)
     return (
-        _timed(standing.consented, standing.until),
-        _timed(standing.withdrawn, standing.withdrawn_at),
+        timed(same_phone_keys(standing.consented), standing.until),
+        timed(same_phone_keys(standing.withdrawn), standing.withdrawn_at),
     )
 
 
-def _timed(keys: Moments, moment: Moments) -> Timed:
+def timed(keys: Moments, moment: Moments) -> Timed:
     """Each person once, with the latest moment."""
     order = np.lexsort((moment, keys))
     keys, moment = keys[order], moment[order]

@@ -56,7 +56,7 @@ def forget_in(path: Path, person: Person) -> int:
 
 def _is_of(row: Mapping[str, Any], person: Person) -> bool:
     return any(
-        isinstance(row.get(name), str) and person.digits in row[name].translate(_PUNCTUATION)
+        isinstance(row.get(name), str) and person.stands_in(row[name].translate(_PUNCTUATION))
         for name in TELLS_WHO
     )
 
@@ -84,7 +84,7 @@ def _json_lines(path: Path, draft: Path, person: Person) -> int:
     count = 0
     with path.open(encoding="utf-8") as source, private(draft, encoding="utf-8", newline="\n") as target:
         for line in source:
-            row = json.loads(line) if person.digits in line.translate(_PUNCTUATION) else None
+            row = json.loads(line) if person.stands_in(line.translate(_PUNCTUATION)) else None
             if isinstance(row, dict) and _is_of(row, person):
                 line = json.dumps(_blank(row, None), ensure_ascii=False) + "\n"
                 count += 1
@@ -120,7 +120,8 @@ def _found(rows: pa.Table, person: Person) -> Any:
         bare = rows[name].combine_chunks()
         for mark in PUNCTUATION:
             bare = pc.replace_substring(bare, mark, "")
-        mask = pc.or_(mask, pc.fill_null(pc.match_substring(bare, person.digits), False))
+        for text in person.texts:
+            mask = pc.or_(mask, pc.fill_null(pc.match_substring(bare, text), False))
     return mask
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger import erased_people
-from a2pcli.ledger.records import sender_scope
+from a2pcli.ledger.records import sender_key, sender_scope
 from a2pcli.planning.frames import Keys, among, arrow, drop, put
 from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.people import NOBODY, number_keys
@@ -54,9 +55,10 @@ def suppressed_by_sender(frame: pd.DataFrame, job: Compiled) -> None:
     common = sender_scope(job.job.sender, job.job.gateway)
     own = pc.fill_null(arrow(frame, "@sender"), common) if "@sender" in frame.columns else None
     for sender in [common] if own is None else pc.unique(own).to_pylist():
-        if sender not in listed:
+        key = sender_key(sender)
+        if key not in listed:
             continue
-        where = among(people, listed[sender])
+        where = among(people, listed[key])
         if own is not None:
             where = where & pc.equal(own, sender).to_numpy(zero_copy_only=False)
         drop(frame, where, Reason.OPTED_OUT, f"from messages by {sender}", RULE)
@@ -70,18 +72,24 @@ def _people(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
 def suppressed_sets(
     ledger: Ledger, *, purpose: str, programme: str, channel: str, now: int
 ) -> tuple[Keys, tuple[tuple[str, Keys], ...], dict[str, Keys]]:
-    """Who is suppressed: from everything; from this programme or channel, in words; and by sender."""
+    """Who is suppressed: from everything; from this programme or channel, in words; and by sender (``sender_key``)."""
     from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds
 
     if not binds(purpose):
         return no_keys(), (), {}
-    found = {scope: np.unique(numbers) for scope, numbers in ledger.suppressed_numbers(now).items()}
+    found = {
+        scope: np.unique(same_phone_keys(numbers))
+        for scope, numbers in ledger.suppressed_numbers(now).items()
+    }
     narrower = tuple(
         (f"from the {scope} {value}", found[scope, value])
         for scope, value in ((PROGRAMME, programme), (CHANNEL, channel))
         if (scope, value) in found
     )
-    senders = {value: numbers for (scope, value), numbers in found.items() if scope == SENDER}
+    senders: dict[str, Keys] = {}
+    for (scope, value), numbers in found.items():
+        if scope == SENDER:  # however each entry spells it
+            senders[sender_key(value)] = np.union1d(senders.get(sender_key(value), no_keys()), numbers)
     return found[EVERYTHING, ""], narrower, senders
 
 

@@ -1,9 +1,9 @@
 """One integer for each person: what duplicates, earlier runs and suppressions are compared by.
 
 A phone number's key is its digits (E.164 has at most 15, ITU-T E.164 section 6.1, so they fit 63 bits): exact,
-no collisions. With ``once_per``, and for addresses that are no numbers, it is a 63-bit hash: among ten million
-people of one campaign the chance that any two collide is about 5 in a million, and then one of them is left out
-rather than messaged twice.
+no collisions. Numbers that reach the same phone have the same key (``contacts.same_phone``). With ``once_per``, and
+for addresses that are no numbers, it is a 63-bit hash: among ten million people of one campaign the chance that any
+two collide is about 5 in a million, and then one of them is left out rather than messaged twice.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.planning.frames import Keys, Mask
 
 NOBODY = -1
@@ -25,7 +26,7 @@ def number_keys(numbers: pa.Array) -> Keys:
     """Keys of E.164 numbers; null gives ``NOBODY``."""
     digits = pc.utf8_slice_codeunits(numbers, start=1)
     keys: Keys = pc.fill_null(pc.cast(digits, pa.int64()), NOBODY).to_numpy(zero_copy_only=False)
-    return keys
+    return same_phone_keys(keys)
 
 
 def hashed_key(*parts: str) -> int:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
-from a2pcli.contacts.phones import PhonePolicy, normalise_column
+from a2pcli.contacts.any_number import any_number_column
+from a2pcli.contacts.phones import PhonePolicy
+from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
 from a2pcli.errors import A2PError, InvalidInput, Problem
@@ -22,7 +25,7 @@ from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.clocks import Clocks, Hours, Look, hours_of
-from a2pcli.planning.consent import asked_of, consent_sets
+from a2pcli.planning.consent import asked_of, consent_sets, timed
 from a2pcli.planning.frames import Keys, arrow
 from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source, Timed
 from a2pcli.planning.optouts import suppressed_sets
@@ -256,7 +259,7 @@ def _people(
         withdrawn=withdrawn,
         excluded_list=excluded_list,
         excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, dtype=np.int64),
-        reached=ledger.reached(occasion),
+        reached=_with_todays_forms(ledger.reached(occasion)),
     )
 
 
@@ -268,10 +271,15 @@ def _look(ledger: Ledger, job: Job, campaign: Campaign, now: int) -> Look:
             cap, campaign=job.campaign, programme=job.programme, subject=campaign.subject or "", now=now
         )
         keys = number_keys(pa.array(addresses, pa.string()))
-        order = np.argsort(keys)
-        return Timed(keys[order], np.array(free, dtype=np.int64)[order])
+        return timed(keys, np.array(free, dtype=np.int64))
 
     return look
+
+
+def _with_todays_forms(people: Keys) -> Keys:
+    """People of earlier runs, sorted. Their keys stay too: with ``once_per`` they are no numbers."""
+    changed = same_phone_keys(people)
+    return people if changed is people else np.unique(np.concatenate((people, changed)))
 
 
 def _keys(addresses: pa.Array) -> Keys:
@@ -279,12 +287,11 @@ def _keys(addresses: pa.Array) -> Keys:
 
 
 def _listed(folder: Path, file: str, policy: PhonePolicy) -> Keys:
-    """The numbers of an exclude file. A landline in it excludes as well as a mobile does."""
+    """The numbers of an exclude file. Whatever spelling of a phone stands in it excludes that phone."""
     table = open_table(file, base=folder)
     column = address_column(table)
-    wide = PhonePolicy(region=policy.region, allow_fictional=True, allow_fixed_line=True)
     found = [np.empty(0, dtype=np.int64)]
     for chunk in table.chunks([column]):
-        numbers = arrow(normalise_column(chunk[column], wide), "@number")
-        found.append(number_keys(numbers.drop_null()))
+        numbers = arrow(any_number_column(chunk[column], policy.region), "@number").drop_null()
+        found.append(number_keys(numbers.filter(pc.starts_with(numbers, "+"))))
     return np.unique(np.concatenate(found))

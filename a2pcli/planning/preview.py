@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.content.encoding import prepare as compose
 from a2pcli.content.smart import Replacement, smart
 from a2pcli.content.templates import MissingValue, TemplateFailure
@@ -41,14 +42,14 @@ def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) 
 
 
 def by_number(number: str | None, cell: str) -> Choose:
-    """Every row with this number (E.164), or whose cell reads exactly so."""
+    """Every row with this number (E.164) in any of its spellings, or whose cell reads exactly so."""
+    forms = pa.array(same_phone_forms(number) if number is not None else (), pa.string())
 
     def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
         found: list[Row] = []
         for frame in chunks:
             same = pc.equal(arrow(frame, "@cell"), cell)
-            if number is not None:
-                same = pc.or_kleene(same, pc.equal(arrow(frame, "@number"), number))
+            same = pc.or_kleene(same, pc.is_in(arrow(frame, "@number"), forms))
             found += _rows(frame, same)
         return found
 

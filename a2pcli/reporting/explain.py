@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from a2pcli.contacts.any_number import any_number
 from a2pcli.contacts.phones import PhonePolicy, PhoneResult, normalise
 from a2pcli.ledger.caps import of_run as caps_of_run
 from a2pcli.ledger.clocks import FAR, RunClock
@@ -78,9 +79,9 @@ def explain(
     no number are found by the cell.
     """
     judged = normalise(asked, policy)
-    number = judged.number
+    number = any_number(asked, policy.region).number
     # Rows that did not become a number hold what was typed: as asked, or the digits after the country.
-    cells = [asked.strip()] if number is None else [asked.strip(), *_national(number)]
+    cells = [asked.strip()] if judged.number is None else [asked.strip(), *_national(judged.number)]
     entries = ledger.history(number or "", run=run, cells=[cell for cell in dict.fromkeys(cells) if cell])
     everything = entries
     if run is not None and number is not None and any(_needs_others(entry) for entry in entries):
@@ -95,7 +96,7 @@ def explain(
         for entry in entries
     ]
     told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
-    return Explanation(asked, number, judged, suppressions, tuple(told), moment)
+    return Explanation(asked, judged.number, judged, suppressions, tuple(told), moment)
 
 
 class _Rules:

@@ -1,0 +1,99 @@
+"""Numbers as they are read to suppress them: every phone there is, whether or not a message could go to it.
+
+Who says no may write from a fixed line, a short code, or in a spelling of yesterday's numbering plan. What is refused
+is only what nobody could be known by: letters, two numbers in a cell, digits lost by a spreadsheet, too few or too
+many digits.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.contacts.phone_columns import normalise_column
+from a2pcli.contacts.phone_judge import Reading, read_widely
+from a2pcli.contacts.phone_text import read_digits, without_extension
+from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult
+from a2pcli.contacts.phones import normalise
+from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.reasons import Reason
+
+SHORT_CODE = "short-code"
+"""The type of a short code. It has no country's code in front, and is kept as its digits."""
+
+_SHORT_CODE = re.compile(r"[1-9]\d{2,5}")
+_LONGEST = 15
+"""Digits of a number with its country's code (ITU-T E.164 section 6.1)."""
+
+
+def any_policy(region: str | None) -> PhonePolicy:
+    """How numbers are read where one too many does no harm."""
+    return PhonePolicy(region=region, allow_fictional=True, allow_fixed_line=True)
+
+
+def any_number(cell: str, region: str | None) -> PhoneResult:
+    """One cell: its number in E.164 (or the digits of a short code), or why there is none.
+
+    A number that no numbering plan has keeps a ``detail`` that says so, and has no type.
+
+    >>> any_number("+55 11 8765-4321", None).number
+    '+551187654321'
+    """
+    result = normalise(cell, any_policy(region))
+    if result.number is not None:
+        return result
+    if result.reason is Reason.HAS_EXTENSION:
+        whole = without_extension(cell)
+        return any_number(whole, region) if whole != cell else result
+    if result.reason not in (Reason.INVALID_NUMBER, Reason.NOT_MOBILE):
+        return result
+    digits = read_digits(cell)
+    if digits.compact is None:
+        return result
+    if _SHORT_CODE.fullmatch(digits.compact):
+        return PhoneResult(digits.compact, SHORT_CODE, None, None)
+    reading = read_widely(digits.compact, digits.trunk_zero, any_policy(region))
+    number = f"+{reading.code}{reading.national}"
+    if reading.code and len(number) <= _LONGEST + 1 and _can_be_dialled(reading, number):
+        detail = None if reading.type else "no message can go to it: it is in no numbering plan"
+        return replace(result, number=number, reason=None, detail=detail)
+    return result
+
+
+def _can_be_dialled(reading: Reading, number: str) -> bool:
+    """Whether it has as many digits as numbers there have, now or before a renumbering."""
+    if reading.type or len(same_phone_forms(number)) > 1:
+        return True
+    # Not what can be dialled only within its town: that is a number whose area code is missing.
+    verdict = phonenumbers.is_possible_number_with_reason(phonenumbers.parse(number, None))
+    return bool(verdict == phonenumbers.ValidationResult.IS_POSSIBLE)
+
+
+def any_number_column(cells: pa.Array | pd.Series, region: str | None) -> pd.DataFrame:
+    """``any_number`` over a column, with the columns of ``normalise_column``."""
+    found = normalise_column(cells, any_policy(region))
+    reasons = pa.array(found["@reason"])
+    odd = pc.is_in(reasons, pa.array([Reason.INVALID_NUMBER, Reason.NOT_MOBILE, Reason.HAS_EXTENSION]))
+    places = pc.indices_nonzero(pc.fill_null(odd, False)).to_pylist()
+    if not places:
+        return found
+    texts = cells.tolist() if isinstance(cells, pd.Series) else cells.to_pylist()
+    known = {name: pa.array(found[name]).to_pylist() for name in _WRITTEN}
+    for place in places:
+        one = any_number(texts[place], region)
+        values = (one.number, one.type, one.country, one.reason and str(one.reason), one.detail)
+        for name, value in zip(_WRITTEN, values, strict=True):
+            known[name][place] = value
+    for name, values in known.items():
+        found[name] = pd.Series(
+            pa.array(values, pa.string()), dtype=pd.ArrowDtype(pa.string()), index=found.index
+        )
+    return found
+
+
+_WRITTEN = ("@number", "@type", "@country", "@reason", "@detail")
