@@ -17,6 +17,7 @@ class Reason(StrEnum):
     DAMAGED_NUMBER = "damaged-number"
     HAS_EXTENSION = "has-extension"
     NOT_MOBILE = "not-mobile"
+    OWN_SENDER = "own-sender"
     FILTERED = "filtered"
     EXCLUDED_LIST = "excluded-list"
     EXCLUDED_RUN = "excluded-run"
@@ -52,6 +53,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.DAMAGED_NUMBER: "a spreadsheet destroyed digits of the number; they cannot be restored",
     Reason.HAS_EXTENSION: "the number has an extension, which cannot receive messages",
     Reason.NOT_MOBILE: "the number's type cannot receive text messages",
+    Reason.OWN_SENDER: "the number is a sender of your own, and not a person's",
     Reason.FILTERED: "the campaign's where: does not select this row",
     Reason.EXCLUDED_LIST: "the number is in the campaign's exclude list",
     Reason.EXCLUDED_RUN: "the number got a message in a run that the campaign excludes",

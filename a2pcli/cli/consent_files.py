@@ -16,13 +16,15 @@ import pyarrow.compute
 from a2pcli.cli.consent_work import IMPLIED, Facts, Read, end_of, no_end, read_facts
 from a2pcli.cli.ledger_option import open_ledger, settings_from
 from a2pcli.cli.list_export import export_list
-from a2pcli.cli.optout_work import policy, user
+from a2pcli.cli.optout_work import user
 from a2pcli.cli.output import print_json, say
+from a2pcli.cli.own_senders import own_numbers
 from a2pcli.cli.problems import show_problems
 from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.scopes import CHANNELS
-from a2pcli.contacts.checked import CheckedRows
-from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
+from a2pcli.contacts.checked import PeopleRows
+from a2pcli.contacts.message_log import person_columns
+from a2pcli.contacts.table import ReadOptions, Table, open_table
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.consents import BASES, CONFIRMED, PENDING, NewConsents
@@ -118,7 +120,9 @@ def import_consents(
         raise UsageError(f"--locale: {error.args[0]}") from None
     mapping = {"phone": column} if column else {}
     table = open_table(file, options=ReadOptions(columns=mapping))
-    rows = CheckedRows(table, address_column(table), policy(region), every_phone=True)
+    own = own_numbers(settings, campaigns=True)
+    people = person_columns(table, column, are_replies=False, own=own)
+    rows = PeopleRows(table, people, region or settings.settings.region, own)
     job = Import(table, read, law_of(settings), chosen, now)
     account = Account()
     known = [name for name in COLUMNS if name in table.columns]

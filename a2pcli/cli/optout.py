@@ -163,8 +163,11 @@ def import_file(
     With --list, an older state of the list is refused, and people whom a newer state does not name any more stay
     suppressed, counted. Plans warn when the list gets old.
 
-    Exit status: 3 when a row's number cannot be read (rows with an empty cell are only counted); the others are
-    added all the same, and the same command may be run again.
+    In a log of messages the person is the sender of what came in and the recipient of what went out; where the file
+    does not say which way its messages went, say the column with --column. Your own senders are never added.
+
+    Exit status: 3 when a row's number cannot be read, or is in no numbering plan (rows with an empty cell are only
+    counted); the others are added all the same, and the same command may be run again.
     """
     from a2pcli.cli.optout_files import Asked, import_numbers
 
@@ -271,6 +274,9 @@ def replies(
     as_json: Json = False,
 ) -> None:
     """Act on every reply of a file, in its order, and list those that a person should read.
+
+    The person is who wrote: the column from, sender, originator, msisdn and the like, never the one they wrote to.
+    Messages that you sent (a column direction says so) are left alone, and so are your own senders.
 
     Example:  a2pcli optout replies inbox.csv --column from --text-column body
 

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.cli.ledger_option import open_ledger
+from a2pcli.cli.ledger_option import open_ledger, settings_from
 from a2pcli.cli.list_export import export_list
-from a2pcli.cli.optout_work import ScopeOptions, policy, user
+from a2pcli.cli.optout_work import ScopeOptions, user
 from a2pcli.cli.output import print_json, say
+from a2pcli.cli.own_senders import own_numbers
 from a2pcli.cli.problems import show_problems
 from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.scopes import Scope, day_of, day_text, scope_of, until_of
-from a2pcli.contacts.checked import CheckedRow, CheckedRows
-from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
-from a2pcli.errors import A2PError, Problem, UsageError
+from a2pcli.contacts.any_number import DOUBTFUL
+from a2pcli.contacts.checked import CheckedRow, PeopleRows
+from a2pcli.contacts.message_log import person_columns, text_column
+from a2pcli.contacts.table import ReadOptions, Table, open_table
+from a2pcli.errors import A2PError, Problem, Severity, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import now_ms
 from a2pcli.reasons import SENTENCES, Reason
@@ -93,7 +96,8 @@ class Asked:
 @dataclass(slots=True)
 class Account:
     """Every row of the file is in one of these. ``already`` counts rows repeated in the file, too; ``lifted`` are
-    entries of an export that did not hold any more. ``missing`` are entries of the list that the file has not."""
+    entries of an export that did not hold any more. ``missing`` are entries of the list that the file has not.
+    ``doubtful`` rows are added as they stand, but their number is in no numbering plan."""
 
     rows: int = 0
     added: int = 0
@@ -103,6 +107,7 @@ class Account:
     missing: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     refused: list[CheckedRow] = field(default_factory=list)
+    doubtful: list[CheckedRow] = field(default_factory=list)
 
     @property
     def unread(self) -> int:
@@ -116,7 +121,15 @@ def import_numbers(asked: Asked, ledger: str | None, *, as_json: bool, show_all:
     source = _source(asked, kept)
     mapping = {"phone": asked.column} if asked.column else {}
     table = open_table(asked.file, options=ReadOptions(asked.encoding, asked.delimiter, asked.sheet, mapping))
-    rows = CheckedRows(table, address_column(table), policy(asked.region), every_phone=True)
+    settings = settings_from(Path.cwd())
+    own = own_numbers(settings, campaigns=True)
+    people = person_columns(table, asked.column, are_replies=False, own=own)
+    rows = PeopleRows(table, people, asked.region or settings.settings.region, own)
+    if people.is_log and text_column(table):
+        say(
+            "this looks like a log of messages: everybody in it is put on the list, whatever they wrote;"
+            " `a2pcli optout replies` goes by what they wrote"
+        )
     account = Account()
     with open_ledger(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
         if kept.list_name is not None and kept.as_of is not None:
@@ -136,7 +149,7 @@ def import_numbers(asked: Asked, ledger: str | None, *, as_json: bool, show_all:
         counts = {"rows": account.rows, "added": account.added, "refused": account.unread}
         store.record("optout.import", kept.list_name or Path(asked.file).name, counts)
     _show(table, account, as_json=as_json, show_all=show_all)
-    return int(ExitStatus.INVALID if account.unread else ExitStatus.OK)
+    return int(ExitStatus.INVALID if account.unread or account.doubtful else ExitStatus.OK)
 
 
 def _kept(asked: Asked, now: int) -> Kept:
@@ -194,6 +207,8 @@ def _take(
             account.empty += pair["counts"]
         else:
             account.reasons[pair["values"]] += pair["counts"]
+    if pc.any(pc.equal(chunk.columns["@detail"], DOUBTFUL)).as_py():
+        account.doubtful.extend(row for row in chunk.rows() if row.detail == DOUBTFUL)
     if numbers.null_count:
         bad = (row for row in chunk.rows(only_problems=True) if _is_unread(row))
         account.refused.extend(islice(bad, KEPT - len(account.refused)))
@@ -248,6 +263,7 @@ def _show(table: Table, account: Account, *, as_json: bool, show_all: bool) -> N
                 "lifted": account.lifted,
                 "missing": account.missing,
                 "refused": account.unread,
+                "doubtful": [{"line": row.line, "cell": row.cell} for row in account.doubtful],
                 "reasons": dict(account.reasons.most_common()),
                 "refused_rows": [
                     {"line": row.line, "cell": row.cell, "reason": row.reason} for row in account.refused
@@ -256,6 +272,7 @@ def _show(table: Table, account: Account, *, as_json: bool, show_all: bool) -> N
         )
         return
     show_problems(table.notes)
+    show_problems(_doubt(table, row) for row in account.doubtful[: None if show_all else SHOWN])
     shown = account.refused if show_all else account.refused[:SHOWN]
     show_problems(_problem(table, row) for row in shown)
     more = account.unread - len(shown)
@@ -266,12 +283,19 @@ def _show(table: Table, account: Account, *, as_json: bool, show_all: bool) -> N
         parts.append(f"{account.empty:,} without a number")
     if account.lifted:
         parts.append(f"{account.lifted:,} lifted before")
+    if account.doubtful:
+        parts.append(f"{len(account.doubtful):,} of them in no numbering plan")
     if account.unread:
         parts.append(f"{account.unread:,} refused: these people are NOT suppressed")
     print(f"{account.rows:,} rows: {', '.join(parts)}")
     if account.missing:
         many = f"{account.missing:,} number{'s' if account.missing != 1 else ''}"
         say(f"{many} of earlier states of this list are not in it any more; they stay suppressed")
+
+
+def _doubt(table: Table, row: CheckedRow) -> Problem:
+    text = f"suppressed as it stands, but {DOUBTFUL}"
+    return Problem(text, path=table.path, line=row.line, severity=Severity.WARNING, code="doubtful-number")
 
 
 def _problem(table: Table, row: CheckedRow) -> Problem:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.ledger_option import open_ledger
-from a2pcli.cli.optout_work import ScopeOptions, policy, read_numbers
+from a2pcli.cli.ledger_option import open_ledger, settings_from
+from a2pcli.cli.optout_work import ScopeOptions, read_numbers
 from a2pcli.cli.output import print_json, printable, say
+from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.problems import show_problems
 from a2pcli.cli.scopes import Scope, scope_of
-from a2pcli.contacts.checked import CheckedRows
-from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
+from a2pcli.contacts.checked import PeopleRows
+from a2pcli.contacts.message_log import person_columns, text_column
+from a2pcli.contacts.table import ReadOptions, Table, open_table
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import now_ms
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
 
 SOURCE = "reply"
-TEXT_NAMES = ("text", "reply", "body", "message", "content")
-"""Columns that may hold what was written, best first."""
 SHOWN = 20
 KEPT_TEXT = 120
 """Characters of a reply that are kept with the entry it makes."""
@@ -95,6 +95,9 @@ def reply_of(
     numbers, problems = read_numbers([cell], region)
     if problems:
         raise UsageError(*problems)
+    if is_own(numbers[0], own_numbers(settings_from(Path.cwd()), campaigns=True)):
+        hint = "name who wrote; `a2pcli optout add` suppresses a number of your own"
+        raise UsageError(Problem(f"{numbers[0]} is a sender of your own", hint=hint, code="own-sender"))
     with open_ledger(ledger, Path.cwd()) as store:
         acted = act(store, numbers[0], text, scope, survey_open, now_ms())
     if as_json:
@@ -131,50 +134,62 @@ def replies_of(
     scope = scope_of(*scope_options)
     named = {name: column for name, column in zip(("phone", "text"), columns, strict=True) if column}
     table = open_table(file, options=ReadOptions(columns=named))
-    rows = CheckedRows(table, address_column(table), policy(region), every_phone=True)
+    settings = settings_from(Path.cwd())
+    own = own_numbers(settings, campaigns=True)
+    people = person_columns(table, columns[0], are_replies=True, own=own)
+    rows = PeopleRows(table, people, region or settings.settings.region, own)
     texts = _texts(table)
     meanings: Counter[str] = Counter()
     flagged: list[Acted] = []
     refused: list[Problem] = []
-    now = now_ms()
+    now, sent = now_ms(), 0
     with open_ledger(ledger, Path.cwd()) as store:
         for chunk in rows.chunks():
-            reasons = chunk.columns["@reason"].to_pylist()
-            for line, number, reason in zip(
-                chunk.lines.tolist(), chunk.columns["@number"].to_pylist(), reasons, strict=True
+            reasons = (chunk.columns["@reason"].to_pylist(), chunk.columns["@detail"].to_pylist())
+            for line, number, reason, detail in zip(
+                chunk.lines.tolist(), chunk.columns["@number"].to_pylist(), *reasons, strict=True
             ):
                 text = next(texts)
+                if number is None and reason is None:
+                    sent += 1
+                    continue
                 if number is None:
-                    refused.append(
-                        Problem(SENTENCES[Reason(reason)], path=table.path, line=line, code=reason)
-                    )
+                    why = detail or SENTENCES[Reason(reason)]
+                    refused.append(Problem(why, path=table.path, line=line, code=reason))
                     continue
                 acted = act(store, number, text, scope, False, now)
                 meanings[acted.reply.meaning] += 1
                 if acted.reply.flagged:
                     flagged.append(Acted(number, text, acted.reply, acted.done, line))
         store.record("optout.replies", Path(file).name, dict(meanings))
-    _show(table, meanings, flagged, refused, as_json=as_json)
+    _show(table, meanings, flagged, refused, sent, as_json=as_json)
     return int(ExitStatus.INVALID if refused else ExitStatus.OK)
 
 
 def _texts(table: Table) -> Iterator[str]:
     """What was written, row by row."""
-    name = next((name for name in TEXT_NAMES if name in table.columns), None)
+    name = text_column(table)
     if name is None:
-        hint = "name it with --text-column; text, reply, body, message and content are found"
+        hint = "name it with --text-column; text, reply, body, message, content and the like are found"
         raise InvalidInput(Problem("no column with what people wrote", path=table.path, hint=hint))
     return (text or "" for frame in table.chunks([name]) for text in frame[name].to_list())
 
 
 def _show(
-    table: Table, meanings: Counter[str], flagged: list[Acted], refused: list[Problem], *, as_json: bool
+    table: Table,
+    meanings: Counter[str],
+    flagged: list[Acted],
+    refused: list[Problem],
+    sent: int,
+    *,
+    as_json: bool,
 ) -> None:
     if as_json:
         print_json(
             {
                 "file": table.path,
-                "rows": meanings.total() + len(refused),
+                "rows": meanings.total() + len(refused) + sent,
+                "outbound": sent,
                 "meanings": dict(meanings.most_common()),
                 "flagged": [_document(acted) for acted in flagged],
                 "refused": [{"line": one.line, "reason": one.code} for one in refused],
@@ -184,7 +199,10 @@ def _show(
     show_problems(refused[:SHOWN])
     counts = [f"{count:,} {meaning}" for meaning, count in meanings.most_common()]
     counts += [f"{len(refused):,} refused: nothing was done for them"] if refused else []
-    print(f"{meanings.total() + len(refused):,} replies: {', '.join(counts) or 'none'}")
+    many = meanings.total() + len(refused)
+    print(f"{many:,} repl{'y' if many == 1 else 'ies'}: {', '.join(counts) or 'none'}")
+    if sent:
+        print(f"{sent:,} message{'' if sent == 1 else 's'} that you sent, left alone")
     if flagged:
         print(f"{len(flagged):,} for a person to read:")
     for acted in flagged[:SHOWN]:

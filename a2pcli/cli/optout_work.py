@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.cli.auditing import opted_out
 from a2pcli.cli.ledger_option import open_ledger, settings_from
 from a2pcli.cli.output import print_json, printable, say, show
+from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import Scope, day_text, scope_of, until_of
-from a2pcli.contacts.any_number import any_number, any_policy
+from a2pcli.contacts.any_number import DOUBTFUL, any_number, any_policy
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import Suppression, now_ms
@@ -52,8 +53,8 @@ def read_numbers(cells: Sequence[str], region: str | None) -> tuple[list[str], l
         result = any_number(cell, asked.region)
         if result.number is not None:
             numbers[result.number] = None
-            if result.type is None:
-                say(f"…{result.number[-4:]}: {result.detail}; is it typed rightly?")
+            if result.detail == DOUBTFUL:
+                say(f"warning: {result.number} is {DOUBTFUL}")
             continue
         why = result.detail or (SENTENCES[result.reason] if result.reason else "not a number")
         hint = None
@@ -81,7 +82,10 @@ def add_numbers(
     added: dict[str, bool] = {}
     if numbers:
         with open_ledger(ledger, Path.cwd()) as store:
+            own = own_numbers(settings_from(Path.cwd()), store)
             for number in numbers:
+                if is_own(number, own):
+                    say(f"{number} is a sender of your own: no campaign will message it")
                 added[number] = store.suppress(
                     number,
                     scope=scope.kind,

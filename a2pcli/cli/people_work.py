@@ -13,7 +13,7 @@ from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.optout_work import policy
 from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.run_choice import existing_ledger
-from a2pcli.contacts.any_number import SHORT_CODE, any_number
+from a2pcli.contacts.any_number import DOUBTFUL, SHORT_CODE, any_number
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
 from a2pcli.gateways.outbox_forget import forget_in_outbox, outbox_file
@@ -34,7 +34,7 @@ def person_of(cell: str, region: str | None) -> Person:
 
     asked = policy(region)
     found = any_number(cell, asked.region)
-    if found.number is None:
+    if found.number is None or found.detail == DOUBTFUL:
         why = found.detail or (SENTENCES[found.reason] if found.reason else "not a number")
         hint = None
         if asked.region is None and not cell.strip().startswith("+"):

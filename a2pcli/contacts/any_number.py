@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts.phone_columns import normalise_column
-from a2pcli.contacts.phone_judge import Reading, read_widely
+from a2pcli.contacts.phone_judge import read_widely
 from a2pcli.contacts.phone_text import read_digits, without_extension
 from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult
 from a2pcli.contacts.phones import normalise
@@ -25,6 +25,8 @@ from a2pcli.reasons import Reason
 
 SHORT_CODE = "short-code"
 """The type of a short code. It has no country's code in front, and is kept as its digits."""
+
+DOUBTFUL = "in no numbering plan: is it typed rightly?"
 
 _SHORT_CODE = re.compile(r"[1-9]\d{2,5}")
 _LONGEST = 15
@@ -39,7 +41,8 @@ def any_policy(region: str | None) -> PhonePolicy:
 def any_number(cell: str, region: str | None) -> PhoneResult:
     """One cell: its number in E.164 (or the digits of a short code), or why there is none.
 
-    A number that no numbering plan has keeps a ``detail`` that says so, and has no type.
+    A number that is in no numbering plan, and was not before a renumbering, has a ``detail`` that says so: it may be
+    a slip of typing.
 
     >>> any_number("+55 11 8765-4321", None).number
     '+551187654321'
@@ -59,16 +62,15 @@ def any_number(cell: str, region: str | None) -> PhoneResult:
         return PhoneResult(digits.compact, SHORT_CODE, None, None)
     reading = read_widely(digits.compact, digits.trunk_zero, any_policy(region))
     number = f"+{reading.code}{reading.national}"
-    if reading.code and len(number) <= _LONGEST + 1 and _can_be_dialled(reading, number):
-        detail = None if reading.type else "no message can go to it: it is in no numbering plan"
-        return replace(result, number=number, reason=None, detail=detail)
-    return result
-
-
-def _can_be_dialled(reading: Reading, number: str) -> bool:
-    """Whether it has as many digits as numbers there have, now or before a renumbering."""
+    if not reading.code or len(number) > _LONGEST + 1:
+        return result
     if reading.type or len(same_phone_forms(number)) > 1:
-        return True
+        return replace(result, number=number, reason=None, detail=None)
+    return replace(result, number=number, reason=None, detail=DOUBTFUL) if _may_be_dialled(number) else result
+
+
+def _may_be_dialled(number: str) -> bool:
+    """Whether it has as many digits as numbers there have."""
     # Not what can be dialled only within its town: that is a number whose area code is missing.
     verdict = phonenumbers.is_possible_number_with_reason(phonenumbers.parse(number, None))
     return bool(verdict == phonenumbers.ValidationResult.IS_POSSIBLE)

@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.any_number import any_number_column
+from a2pcli.contacts.any_number import any_number_column, any_policy
 from a2pcli.contacts.duplicates import FirstLines
+from a2pcli.contacts.message_log import OUTBOUND, UNCLEAR, PersonColumns
 from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
 from a2pcli.reasons import Reason
@@ -52,28 +53,29 @@ class Counts:
 class CheckedRows:
     """The rows of a table, judged as they are read, in constant memory but 16 bytes for each number."""
 
-    def __init__(self, table: Table, address: str, policy: PhonePolicy, *, every_phone: bool = False) -> None:
-        """``every_phone``: numbers are read as for suppressing them, whether or not a message could go there."""
+    def __init__(self, table: Table, address: str, policy: PhonePolicy) -> None:
         self.counts = Counts()
         self._table, self._address, self._policy = table, address, policy
-        self._every_phone = every_phone
         self._first_lines = FirstLines()
 
     def chunks(self) -> Iterator[Chunk]:
         """All rows in order. Raises InvalidInput where the file turns out to be unusable."""
-        for frame in self._table.chunks([self._address]):
+        for frame in self._table.chunks(self._columns()):
             chunk = self._judged(frame)
             self._count(chunk)
             yield chunk
 
-    def _judged(self, frame: pd.DataFrame) -> Chunk:
+    def _columns(self) -> list[str]:
+        """The columns that have to be read."""
+        return [self._address]
+
+    def _read(self, frame: pd.DataFrame) -> tuple[Any, dict[str, Any]]:
+        """The address cells, and the columns of `normalise_column` about them."""
         cells = _arrow(frame[self._address])
-        found = (
-            any_number_column(cells, self._policy.region)
-            if self._every_phone
-            else normalise_column(cells, self._policy)
-        )
-        judged = {str(name): _arrow(column) for name, column in found.items()}
+        return cells, _columns_of(normalise_column(cells, self._policy))
+
+    def _judged(self, frame: pd.DataFrame) -> Chunk:
+        cells, judged = self._read(frame)
         own = _arrow(frame["@reason"])
         if own.null_count < len(own):
             bad = pc.is_valid(own)
@@ -98,6 +100,48 @@ class CheckedRows:
         _tally(repairs, columns["@repairs"])
         for names, times in repairs.items():
             counts.repairs.update(dict.fromkeys(names.split(","), times))
+
+
+class PeopleRows(CheckedRows):
+    """The rows of a file of people who said something, with their numbers read whether or not a message could go there.
+
+    A row without number and reason is of a message that we sent, where only theirs count. `own` are numbers of ours,
+    digits alone: nobody is suppressed by them.
+    """
+
+    def __init__(
+        self, table: Table, people: PersonColumns, region: str | None, own: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(table, people.inbound, any_policy(region))
+        self._people = people
+        self._own = pa.array([text for one in sorted(own) for text in (one, f"+{one}")], pa.string())
+
+    def _columns(self) -> list[str]:
+        return self._people.columns
+
+    def _read(self, frame: pd.DataFrame) -> tuple[Any, dict[str, Any]]:
+        cells, ways = self._people.cells(frame)
+        judged = _columns_of(any_number_column(cells, self._policy.region))
+        ours = pc.is_in(judged["@number"], self._own)
+        _refuse(judged, ours, Reason.OWN_SENDER, None)
+        if ways is not None:
+            words = "the row does not say whether the message came from the person or went to them"
+            _refuse(judged, pc.equal(ways, UNCLEAR), Reason.AMBIGUOUS_NUMBER, words)
+            if not self._people.takes_outbound:
+                _refuse(judged, pc.equal(ways, OUTBOUND), None, None)
+        return cells, judged
+
+
+def _refuse(judged: dict[str, Any], where: Any, reason: Reason | None, detail: str | None) -> None:
+    """Rows that have no number, for this reason; without one, they do not count."""
+    if not pc.any(where).as_py():
+        return
+    for name, value in (("@number", None), ("@reason", reason and str(reason)), ("@detail", detail)):
+        judged[name] = pc.if_else(where, pa.scalar(value, pa.string()), judged[name])
+
+
+def _columns_of(frame: pd.DataFrame) -> dict[str, Any]:
+    return {str(name): _arrow(column) for name, column in frame.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,19 @@ def test_a_phone_that_gets_no_messages_can_say_no_all_the_same(desk: Project, nu
     assert desk.run("optout", "import", "list.csv").status == 0
 
 
-def test_a_number_of_no_plan_is_suppressed_and_said(desk: Project) -> None:
+def test_a_spelling_of_an_older_plan_is_no_slip(desk: Project) -> None:
     ran = desk.run("optout", "add", "+55 11 8765 4321")
     assert ran.status == 0
     assert "+551187654321 is suppressed" in ran.err
-    assert "in no numbering plan" in ran.err
+    assert "numbering plan" not in ran.err  # a spelling of before 2013
+
+
+def test_a_number_of_no_plan_is_suppressed_and_said(desk: Project) -> None:
+    ran = desk.run("optout", "add", "+44 7911 12345")
+    assert ran.status == 0
+    assert "+44791112345 is in no numbering plan" in ran.err
+    desk.write("no.csv", "number\n+44 7911 12346\n+5491166773399\n")
+    ran = desk.run("optout", "import", "no.csv")
+    assert ran.status == 3  # whoever it is meant for is not suppressed: nobody may overlook it
+    assert "no.csv:2: warning: suppressed as it stands" in ran.err
+    assert ran.out == "2 rows: 2 added, 0 there already, 1 of them in no numbering plan\n"
