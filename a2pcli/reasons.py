@@ -5,6 +5,9 @@ The codes are part of the interface (``--json``, reports, ``explain``); they nev
 
 from enum import StrEnum
 
+CONTACTS_FILE = "contacts-file"
+"""The rule named where it is the contacts file itself that says no."""
+
 
 class Reason(StrEnum):
     """Why a row was excluded from a plan, or a planned message was not sent."""
@@ -25,6 +28,7 @@ class Reason(StrEnum):
     OPTED_OUT = "opted-out"
     ERASED = "erased"
     NO_CONSENT = "no-consent"
+    UNCLEAR_CONSENT = "unclear-consent"
     MISSING_VALUE = "missing-value"
     TEMPLATE_ERROR = "template-error"
     EMPTY_MESSAGE = "empty-message"
@@ -58,9 +62,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.EXCLUDED_LIST: "the number is in the campaign's exclude list",
     Reason.EXCLUDED_RUN: "the number got a message in a run that the campaign excludes",
     Reason.HOLDOUT: "held out as the control group, on purpose never messaged",
-    Reason.OPTED_OUT: "on the suppression list",
+    Reason.OPTED_OUT: "on the suppression list, or the contacts file says no",
     Reason.ERASED: "the person was erased before the message could go",
     Reason.NO_CONSENT: "no consent in force for this programme and channel",
+    Reason.UNCLEAR_CONSENT: "the contacts file has an answer about consent that is neither yes nor no",
     Reason.MISSING_VALUE: "a value that the message needs is empty, and the template gives no default",
     Reason.TEMPLATE_ERROR: "the template failed on this row's values",
     Reason.EMPTY_MESSAGE: "the message came out empty",

@@ -47,10 +47,11 @@ def check(
     Exit status: 0 no errors (there may be warnings), 3 errors, or warnings with --strict.
     """
     from a2pcli.cli.checking import check_files, find_campaigns
-    from a2pcli.cli.output import print_json, say
+    from a2pcli.cli.output import print_json, printable, say
     from a2pcli.cli.problems import show_problems, show_waivers
     from a2pcli.errors import Severity, in_file_order
     from a2pcli.exit_status import ExitStatus
+    from a2pcli.planning.reading import reading_line
 
     checked = check_files(find_campaigns(campaigns or []), ignore or [])
     problems = in_file_order(dict.fromkeys(problem for one in checked for problem in one.problems))
@@ -60,6 +61,8 @@ def check(
         show_problems(problems)
         for one in checked:
             show_waivers(one.waivers, str(one.path))
+            if one.read_as:
+                say(f"{one.path}: columns: {printable(reading_line(one.read_as))}")
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
     say(
@@ -96,6 +99,7 @@ def _document(checked: Iterable[Checked], problems: Iterable[Problem]) -> dict[s
                 "errors": sum(problem.severity is Severity.ERROR for problem in one.problems),
                 "warnings": sum(problem.severity is Severity.WARNING for problem in one.problems),
                 "waivers": list(one.waivers),
+                "read_as": dict(one.read_as),
             }
             for one in checked
         ],

@@ -23,9 +23,12 @@ from a2pcli.cli.problems import show_problems
 from a2pcli.config.load import load_settings
 from a2pcli.contacts.checked import CheckedRow, CheckedRows
 from a2pcli.contacts.csv_dialect import DELIMITER_NAMES
+from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.phones import REPAIRS, PhonePolicy, region_code
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
-from a2pcli.errors import InvalidInput, UsageError
+from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.planning.reading import read_as, reading_line, reading_problems
+from a2pcli.planning.refusals import Told
 from a2pcli.reasons import SENTENCES, Reason
 
 _SHOWN_ROWS = 50
@@ -87,6 +90,7 @@ def _about(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows) -
         "encoding_guessed": table.encoding_guessed,
         "delimiter": table.delimiter,
         "column": table.header[table.columns.index(address)].strip(),
+        "read_as": read_as(table, address, recognise(table.described, address)),
         "region": policy.region,
         "summary": {
             "rows": counts.rows,
@@ -99,8 +103,14 @@ def _about(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows) -
             "types": _ranked(counts.types),
             "repairs": _ranked(counts.repairs),
         },
-        "warnings": [str(note) for note in table.notes],
+        "warnings": [str(note) for note in _notes(table, address)],
     }
+
+
+def _notes(table: Table, address: str) -> list[Problem]:
+    """Warnings about the file and what its columns are read as."""
+    facts = recognise(table.described, address)
+    return [*table.notes, *reading_problems(table, facts, Told())]
 
 
 def _ranked(counter: Counter[str]) -> dict[str, int]:
@@ -145,7 +155,7 @@ def _show(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, mo
             if most is None or len(shown) < most:
                 shown.append(row)
         found += chunk.problems
-    show_problems(table.notes)
+    show_problems(_notes(table, address))
     parts: list[Any] = [_summary(table, address, policy, rows)]
     if shown:
         parts += [Text(), _listing(shown)]
@@ -170,6 +180,8 @@ def _summary(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows)
         grid.add_row(reason, f"{times:,}", SENTENCES[Reason(reason)])
     for name, times in _ranked(counts.repairs).items():
         grid.add_row(name, f"{times:,}", f"repaired: {REPAIRS[name]}")
+    reading = reading_line(read_as(table, address, recognise(table.described, address)))
+    grid.add_row("columns", "", Text(printable(reading)))
     if counts.duplicates:
         grid.add_row("duplicates", f"{counts.duplicates:,}", "the same number stands in an earlier row")
     if table.blank_rows:

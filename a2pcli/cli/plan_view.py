@@ -20,6 +20,7 @@ from a2pcli.cli.output import printable, to_copy
 from a2pcli.cli.problems import waiver_line
 from a2pcli.ledger.records import Run
 from a2pcli.moments import zone_of
+from a2pcli.planning.reading import reading_line
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import clock_lines
@@ -96,6 +97,8 @@ def _heading(run: Run) -> RenderableType:
         how.append(DELIMITERS.get(contacts["delimiter"], repr(contacts["delimiter"])))
     file = Path(contacts["file"]).name if contacts["file"] != "-" else "standard input"
     grid.add_row("contacts", f"{file}  {', '.join(how)}")
+    if contacts.get("read_as"):
+        grid.add_row("columns", Text(printable(reading_line(contacts["read_as"]))))
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"

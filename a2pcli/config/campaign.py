@@ -115,6 +115,10 @@ class ContactsSource(Strict):
         default_factory=dict,
         description="Names for columns: `phone: Mobile No.` reads the column `Mobile No.` as `phone`",
     )
+    ignore: list[Text] = Field(
+        default_factory=list,
+        description="Columns that look like consent, a refusal or a place and are none",
+    )
     region: Region | None = Field(
         None, description="Two-letter region of numbers written without +; else the settings'"
     )

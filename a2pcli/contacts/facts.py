@@ -35,15 +35,14 @@ _SUFFIX = 5
 class Claim:
     """A column read as a fact.
 
-    `certain`: the name leaves no doubt, so that a cell nobody understands holds its row. `proves`: a yes here may be
-    consent to this channel. `marketing`: a no here is about marketing alone.
+    `certain`: the name leaves no doubt, so that a cell nobody understands holds its row. `marketing`: what it says is
+    about marketing alone.
     """
 
     column: str
     written: str
     fact: str
     certain: bool = True
-    proves: bool = True
     marketing: bool = False
 
 
@@ -108,7 +107,7 @@ def _claim(column: str, written: str) -> Claim | None:
     table = fact_names()
     keys = (name_key(written), name_key(column))
     if table.loose & {*keys}:
-        return Claim(column, written, "consent", certain=False, proves=False)
+        return Claim(column, written, "consent", certain=False)
     fact = table.names.get(keys[0]) or table.names.get(keys[1])
     if fact is not None:
         return None if fact == "phone" else Claim(column, written, fact)
@@ -131,9 +130,13 @@ def _judged(column: str, written: str, fact: str, around: tuple[str, ...]) -> Cl
     if fact == "consent" and "reason" in about:
         return Claim(column, written, "consent_source")
     certain = all(kinds)
-    marketing = "marketing" in about
-    proves = not (about & {"call"} and "sms" not in about)
-    return Claim(column, written, fact, certain, proves, marketing)
+    return Claim(column, written, fact, certain, "marketing" in about)
+
+
+def telling_fact(words: tuple[str, ...]) -> str | None:
+    """The fact that some words speak of (`opted_out` for `please do not text me`), or None."""
+    found = _stem(words)
+    return found[0] if found else None
 
 
 def _stem(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:

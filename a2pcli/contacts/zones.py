@@ -8,8 +8,10 @@ place, a toll-free number for one, is unknown and never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,7 @@ from a2pcli.contacts.zones_cells import (
     SILENT,
     Cell,
     has_postcodes,
+    joined,
     read_postcode,
     read_state,
     read_timezone,
@@ -29,6 +32,8 @@ from a2pcli.contacts.zones_data import Found, Names, divided_postcodes, states
 from a2pcli.contacts.zones_numbers import of_number, of_numbers
 
 Longs = npt.NDArray[np.int64]
+Cells: TypeAlias = "pa.StringArray | Sequence[pa.StringArray] | None"
+"""A column, several that speak of one thing, or none."""
 LONGEST = 31
 """Postcodes longer than this are as good as this long."""
 
@@ -88,20 +93,22 @@ def locate_column(
     numbers: pa.StringArray,
     countries: pa.StringArray,
     *,
-    timezone: pa.StringArray | None = None,
-    state: pa.StringArray | None = None,
-    postcode: pa.StringArray | None = None,
+    timezone: Cells = None,
+    state: Cells = None,
+    postcode: Cells = None,
+    residence: Cells = None,
 ) -> Places:
     """`locate` over columns of equal length; nulls count as empty. About 0.3 µs a row.
 
-    Each different cell is read once, and each different meeting of evidence is judged once.
+    A fact may have several columns: what they say counts together, so that a message waits for all of it. Each
+    different cell is read once, and each different meeting of evidence is judged once.
     """
     country_ids, country_names = _encoded(_plain(countries))
     found_ids, found = of_numbers(_plain(numbers), country_ids.astype(np.int32), country_names)
     asked = (country_ids, country_names)
-    zone_ids, zone_cells = _read(timezone, asked, read_timezone)
-    state_ids, state_cells = _read(state, asked, read_state)
-    code_ids, code_cells = _read_postcodes(postcode, asked)
+    zone_ids, zone_cells = _together(timezone, asked, partial(_read, reader=read_timezone))
+    state_ids, state_cells = _together(state, asked, partial(_read, reader=read_state))
+    code_ids, code_cells = _together(postcode, asked, _read_postcodes)
     key, sizes = found_ids.astype(np.int64), [len(found)]
     parts = (
         (country_ids, country_names),
@@ -213,6 +220,23 @@ def _distinct(key: Longs) -> tuple[Longs, Longs]:
         np.asarray(encoded.dictionary.to_numpy(zero_copy_only=False), np.int64),
         np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64),
     )
+
+
+def _together(
+    columns: Cells, countries: tuple[Longs, list[str]], read: Callable[..., tuple[Longs, list[Cell]]]
+) -> tuple[Longs, list[Cell]]:
+    """What the columns of one fact say of each row, all of it."""
+    several = columns if isinstance(columns, (list, tuple)) else [columns]
+    ids, cells = read(several[0] if several else None, countries)
+    for column in several[1:]:
+        more, others = read(column, countries)
+        meetings, rows = _distinct(ids * len(others) + more)
+        cells = [
+            joined(cells[meeting // len(others)], others[meeting % len(others)])
+            for meeting in meetings.tolist()
+        ]
+        ids = rows
+    return ids, cells
 
 
 def _read(

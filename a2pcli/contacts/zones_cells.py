@@ -51,6 +51,14 @@ class Cell:
 SILENT = Cell()
 
 
+def joined(one: Cell, other: Cell) -> Cell:
+    """What two cells say together. Where one says something, that the other does not matters only to be told."""
+    zones = tuple(sorted({*one.zones, *other.zones}))
+    regions = tuple(sorted({*one.regions, *other.regions}))
+    problem = "; ".join(dict.fromkeys(cell.problem for cell in (one, other) if cell.problem)) or None
+    return Cell(zones, regions, problem)
+
+
 def read_timezone(text: str, country: str) -> Cell:
     """A time zone as people and programs write it: an IANA name of any age or case, a Windows name, `EST`, `London`.
 
@@ -64,12 +72,12 @@ def read_timezone(text: str, country: str) -> Cell:
     zones = _named(typed) or _said(typed, country)
     if zones:
         return Cell(zones)
-    shown = _shown(text)
+    quoted = shown(text)
     if _OFFSET.fullmatch(typed.casefold().replace(" ", "")):
         return Cell(
-            problem=f"time zone '{shown}' is an offset, not a place: write a name such as Europe/London"
+            problem=f"time zone '{quoted}' is an offset, not a place: write a name such as Europe/London"
         )
-    return Cell(problem=f"'{shown}' is no time zone: write a name such as America/New_York")
+    return Cell(problem=f"'{quoted}' is no time zone: write a name such as America/New_York")
 
 
 def _named(typed: str) -> Names:
@@ -111,7 +119,7 @@ def read_state(text: str, country: str) -> Cell:
     if region:
         return Cell(regions=(region,))
     if country in states().countries or country in AMERICAN:
-        return Cell(problem=f"'{_shown(text)}' is no state or province known in {country}")
+        return Cell(problem=f"'{shown(text)}' is no state or province known in {country}")
     return SILENT
 
 
@@ -241,7 +249,7 @@ _POSTCODE_KEYS = {
 
 
 @cache
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A cell as a problem may quote it: short, printable, no more than four digits of a number that stands there."""
     clean = "".join(char if char.isprintable() else " " for char in text.strip()[:200])
     clean = _LONG_NUMBER.sub("*", clean)

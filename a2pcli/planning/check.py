@@ -7,7 +7,7 @@ contacts are looked at in a sample from the start of the file: a check is quick 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
@@ -33,8 +33,12 @@ from a2pcli.content.templates import (
     compile_template,
 )
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
+from a2pcli.ledger.optouts import binds
+from a2pcli.planning.consent import asked_of
 from a2pcli.planning.lint import RULES, Finding
-from a2pcli.planning.prepare import open_contacts, phone_policy, programme_of, source_place
+from a2pcli.planning.prepare import open_contacts, phone_policy, programme_of, recognised, source_place
+from a2pcli.planning.reading import read_as, reading_problems
+from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, sampled_people, take_sample
 from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.wording import Wording
@@ -54,6 +58,8 @@ class Checked:
     settings: LoadedSettings | None
     problems: tuple[Problem, ...]
     waivers: tuple[Mapping[str, object], ...] = ()
+    read_as: Mapping[str, list[str]] = field(default_factory=dict)
+    """What the columns of the contacts file are read as."""
 
     @property
     def name(self) -> str | None:
@@ -77,11 +83,12 @@ def check_campaign(path: Path) -> Checked:
     if settings is not None and settings.path is not None:
         problems += dotenv.warnings(settings.folder)
     waivers: tuple[Mapping[str, object], ...] = ()
+    columns: Mapping[str, list[str]] = {}
     if campaign is not None and settings is not None:
         check = _Check(campaign, settings)
         problems += check.problems()
-        waivers = tuple(check.wording.waivers())
-    return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers)
+        waivers, columns = tuple(check.wording.waivers()), check.read_as
+    return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers, columns)
 
 
 def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None:
@@ -102,6 +109,7 @@ class _Check:
         self.document = campaign.document
         self.settings = settings
         self.found: list[Problem] = []
+        self.read_as: Mapping[str, list[str]] = {}
         law = _attempt(self.found, lambda: law_of(settings)) or Law.load()
         self.law = law
         self.senders = senders_of(campaign, settings, law)
@@ -153,8 +161,22 @@ class _Check:
             asked = {question.code for question in table.questions}
             self.found += [note for note in table.notes if note.code not in asked]
             self.found += table.questions
-            _attempt(self.found, lambda: address_column(table, self.campaign.channel))
+            address = _attempt(self.found, lambda: address_column(table, self.campaign.channel))
+            if address is not None:
+                self._columns(table, address)
         return table
+
+    def _columns(self, table: Table, address: str) -> None:
+        """What the columns are read as, and what the first rows say in those of consent."""
+        facts = recognised(self.loaded, table, address)
+        self.read_as = read_as(table, address, facts)
+        purpose = self.campaign.purpose
+        asked = asked_of(purpose, self.campaign.consent, self.settings.settings.consent, 0)
+        claims = speaking(facts, marketing=asked is not None, binds=binds(purpose))
+        policy = phone_policy(self.loaded, self.settings)
+        locale = self.campaign.locale or self.settings.settings.locale
+        told = _attempt([], lambda: told_by_file(table, address, claims, policy, locale, whole=False))
+        self.found += reading_problems(table, facts, told or Told())
 
     def _compiled(
         self, loc: Loc, text: str | None, compile_: Callable[..., Thing], table: Table | None

@@ -22,13 +22,13 @@ from a2pcli.planning.job import Compiled, ConsentAsked, Timed
 from a2pcli.planning.moments import moments
 from a2pcli.planning.people import number_keys
 from a2pcli.reasons import Reason
-from a2pcli.rules.consent_words import meaning
 
 if TYPE_CHECKING:  # the ledger itself is the main process's
     from a2pcli.ledger.consents import Standing
     from a2pcli.ledger.store import Ledger
 
 RULE = "consent"
+REVOKED = "the contacts file says that consent was revoked, and none that was given later"
 DAY = 86_400_000
 
 Moments = npt.NDArray[np.int64]
@@ -81,8 +81,6 @@ class _Rows:
     ``file`` are rows whose own cells prove a consent that is in force; ``file_until`` is its end.
     """
 
-    says_no: Mask
-    unclear: Mask
     given: Moments
     has_given: Mask
     unreadable: Mask
@@ -98,26 +96,29 @@ def consented(frame: pd.DataFrame, job: Compiled) -> None:
     asked = job.job.consent
     if asked is None or not len(frame):
         return
-    if not asked.required and "consent" not in frame.columns and not len(job.job.people.withdrawn.keys):
+    told, withdrawn = job.job.people.told.revoked, job.job.people.withdrawn
+    if not (asked.required or len(withdrawn.keys) or len(told.keys)):
         return
     rows = _read(frame, job, asked)
     people = number_keys(arrow(frame, "@number"))
     until = _looked_up(people, job.job.people.consented, -1)
     known = until >= 0
-    withdrawn_at = _looked_up(people, job.job.people.withdrawn, -1)
+    withdrawn_at = _looked_up(people, withdrawn, -1)
+    revoked_at = _looked_up(people, told, -1)
     # What the file says counts again where it was given after the withdrawal.
     file = rows.file & (rows.given > withdrawn_at)
-    drop(frame, rows.says_no, Reason.NO_CONSENT, "the contacts file says no", RULE)
+    given_again = rows.has_given & ~rows.future & (rows.given > revoked_at)
+    drop(frame, (revoked_at >= 0) & ~given_again, Reason.NO_CONSENT, REVOKED, RULE)
     drop(frame, (withdrawn_at >= 0) & ~known & ~file, Reason.NO_CONSENT, "consent was withdrawn", RULE)
     lasts = np.maximum(until, np.where(file, rows.file_until, -1))
     if not asked.required:
         # Who took consent back and gave it anew is in only as long as that lasts.
-        _keep(frame, np.where(withdrawn_at >= 0, lasts, NEVER), np.zeros(len(frame), dtype=np.bool_))
+        _keep(frame, job, np.where(withdrawn_at >= 0, lasts, NEVER), np.zeros(len(frame), dtype=np.bool_))
         return
     allowed = known | file
     for where, why in _whys(rows):
         drop(frame, where & ~allowed, Reason.NO_CONSENT, why, RULE)
-    _keep(frame, lasts, file & ~known)
+    _keep(frame, job, lasts, file & ~known)
 
 
 def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
@@ -126,21 +127,21 @@ def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
         (rows.unreadable, "no record, and consent_at or consent_expires is no date that can be read"),
         (rows.future, "no record, and consent_at lies in the future"),
         (rows.expired, "no record, and the consent in the contacts file has expired"),
-        (rows.unclear, "no record, and the column consent says neither yes nor no"),
         (rows.has_given & ~rows.says_how, "no record, and the row does not say how consent was given"),
         (rows.says_how & ~rows.has_given, "no record, and the row does not say when consent was given"),
         (np.ones(len(rows.file), dtype=np.bool_), "no record, and the row does not say when and how"),
     )
 
 
-def _keep(frame: pd.DataFrame, until: Moments, by_file: Mask) -> None:
+def _keep(frame: pd.DataFrame, job: Compiled, until: Moments, by_file: Mask) -> None:
     """Remember with each row when its consent ends, and what the file said where it is the file that allows it."""
     rows = alive(frame)
     put(frame, "@consent_until", pa.array(until, mask=~rows | (until == NEVER)))
     said = rows & by_file
     if said.any():
         given, source, wording = (
-            _cells(frame, name) for name in ("consent_at", "consent_source", "consent_wording")
+            _cells(frame, job.job.facts.columns(name))
+            for name in ("consent_at", "consent_source", "consent_wording")
         )
         # Not with null_handling="skip": that loses rows in which every piece is null (pyarrow 26).
         words = pc.binary_join_element_wise(given, source, " | ")
@@ -150,19 +151,15 @@ def _keep(frame: pd.DataFrame, until: Moments, by_file: Mask) -> None:
 
 
 def _read(frame: pd.DataFrame, job: Compiled, asked: ConsentAsked) -> _Rows:
-    word = _cells(frame, "consent").dictionary_encode()
-    meanings = np.array([_meaning(text) for text in word.dictionary.to_pylist()], dtype=np.int8)
-    word_is = meanings[word.indices.to_numpy(zero_copy_only=False)]
-    given, has_given, bad_given = _moments(frame, "consent_at", job.job.locale)
-    ends, has_end, bad_end = _moments(frame, "consent_expires", job.job.locale)
+    facts, locale = job.job.facts, job.job.locale
+    given, has_given, bad_given = _earliest(frame, facts.columns("consent_at"), locale)
+    ends, has_end, bad_end = _earliest(frame, facts.columns("consent_expires"), locale)
     future = has_given & (given > asked.now + DAY)
     expired = has_end & (ends <= asked.now)
-    how = pc.not_equal(_cells(frame, "consent_source"), "").to_numpy(zero_copy_only=False)
-    unreadable, unclear = bad_given | bad_end, word_is == _UNCLEAR
-    file = has_given & how & ~future & ~expired & ~unreadable & ~unclear & (word_is != _NO)
+    how = pc.not_equal(_cells(frame, facts.columns("consent_source")), "").to_numpy(zero_copy_only=False)
+    unreadable = bad_given | bad_end
+    file = has_given & how & ~future & ~expired & ~unreadable
     return _Rows(
-        says_no=word_is == _NO,
-        unclear=unclear,
         given=np.minimum(given, asked.now),
         has_given=has_given,
         unreadable=unreadable,
@@ -174,33 +171,28 @@ def _read(frame: pd.DataFrame, job: Compiled, asked: ConsentAsked) -> _Rows:
     )
 
 
-_EMPTY, _YES, _NO, _UNCLEAR = range(4)
+def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> pa.StringArray:
+    """The first filled cell of some columns, without the space around it; "" where there is none."""
+    found = pa.repeat("", len(frame))
+    for name in columns:
+        if name in frame.columns:
+            cells = pc.fill_null(pc.utf8_trim_whitespace(arrow(frame, name)), "")
+            found = pc.if_else(pc.equal(found, ""), cells, found)
+    return found
 
 
-def _meaning(text: str) -> int:
-    said = meaning(text)
-    if said is None:
-        return _UNCLEAR if text else _EMPTY
-    return _YES if said else _NO
-
-
-def _cells(frame: pd.DataFrame, name: str) -> pa.StringArray:
-    """The cells of a column without the space around them; "" where there are none."""
-    if name not in frame.columns:
-        return pa.repeat("", len(frame))
-    return pc.fill_null(pc.utf8_trim_whitespace(arrow(frame, name)), "")
-
-
-def _moments(frame: pd.DataFrame, name: str, locale: str) -> tuple[Moments, Mask, Mask]:
-    """The moments of a column, where there is one, and where the cell is none that can be read."""
-    if name not in frame.columns:
-        nowhere = np.zeros(len(frame), dtype=np.bool_)
-        return np.zeros(len(frame), dtype=np.int64), nowhere, nowhere
-    cells = _cells(frame, name)
-    read = moments(cells, locale)
-    has = read.is_valid().to_numpy(zero_copy_only=False)
-    filled = pc.not_equal(cells, "").to_numpy(zero_copy_only=False)
-    return pc.fill_null(read, 0).to_numpy(), has, filled & ~has
+def _earliest(frame: pd.DataFrame, columns: tuple[str, ...], locale: str) -> tuple[Moments, Mask, Mask]:
+    """The earliest moment that some columns say, where there is one, and where a cell is none that can be read."""
+    at = np.full(len(frame), NEVER, dtype=np.int64)
+    has, bad = (np.zeros(len(frame), dtype=np.bool_) for _ in range(2))
+    for name in columns:
+        cells = _cells(frame, (name,))
+        read = moments(cells, locale)
+        here = read.is_valid().to_numpy(zero_copy_only=False)
+        bad |= pc.not_equal(cells, "").to_numpy(zero_copy_only=False) & ~here
+        at = np.where(here, np.minimum(at, pc.fill_null(read, 0).to_numpy()), at)
+        has |= here
+    return np.where(has, at, 0), has, bad
 
 
 def _looked_up(keys: Moments, known: Timed, otherwise: int) -> Moments:

@@ -53,6 +53,15 @@ def drop(
             put(frame, column, pc.if_else(fresh, pa.scalar(value), arrow(frame, column)))
 
 
+def drop_with(frame: pd.DataFrame, where: Mask, reason: Reason, details: pa.Array, rule: str) -> None:
+    """`drop` with a detail of its own for each row."""
+    if not where.any():
+        return
+    fresh = pc.and_(pa.array(where), pc.is_null(arrow(frame, "@reason")))
+    put(frame, "@detail", pc.if_else(fresh, details, arrow(frame, "@detail")))
+    drop(frame, where, reason, rule=rule)
+
+
 def spread(values: pa.Array, rows: Mask) -> pa.Array:
     """Values for the rows in ``rows``, spread over the whole chunk; null elsewhere."""
     if rows.all():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from a2pcli.config.sender_choices import SenderChoices
+from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, Claim, Facts
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (
@@ -23,13 +24,6 @@ from a2pcli.ledger.erased_people import Erased
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders
-
-CONSENT_COLUMNS = ("consent", "consent_at", "consent_source", "consent_wording", "consent_expires")
-"""Columns of a contacts file that speak of consent, by their canonical names."""
-
-
-PLACE_COLUMNS = ("timezone", "state", "postcode")
-"""Contact columns that say where somebody is."""
 
 
 def no_keys() -> Keys:
@@ -74,12 +68,22 @@ class ConsentAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Whom some row of the contacts file says no for, or something unclear, with the line; and whose consent it says
+    was revoked, with the moment (UTC milliseconds)."""
+
+    no: Timed = field(default_factory=Timed)
+    unclear: Timed = field(default_factory=Timed)
+    revoked: Timed = field(default_factory=Timed)
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """Sets of people (sorted keys, see ``people``) who stay out, each for its reason.
 
     ``suppressed`` opted out of everything, ``suppressed_in`` of a programme or channel (in words, with the people),
     ``suppressed_for`` of one sender; ``erased`` are known by their hash alone. ``consented`` are in by a record of
-    the ledger, ``withdrawn`` took theirs back.
+    the ledger, ``withdrawn`` took theirs back. ``told`` is what the contacts file says of them in any row.
     """
 
     suppressed: Keys = field(default_factory=no_keys)
@@ -88,6 +92,7 @@ class People:
     suppressed_for: Mapping[str, Keys] = field(default_factory=dict)
     consented: Timed = field(default_factory=Timed)
     withdrawn: Timed = field(default_factory=Timed)
+    told: Refused = field(default_factory=Refused)
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
@@ -123,6 +128,9 @@ class Job:
     dlt: DltTemplate | None = None
     dlt_countries: tuple[str, ...] = ()
     consent: ConsentAsked | None = None
+    facts: Facts = field(default_factory=Facts)
+    speaking: tuple[Claim, ...] = ()
+    """Columns that may keep somebody out."""
     is_timed: bool = False
     """Whether rows need clocks, and so have to be placed."""
 
@@ -157,7 +165,8 @@ class Compiled:
             if template is not None:
                 needed |= template.columns
         if job.consent is not None:
-            needed |= {*CONSENT_COLUMNS} & {*job.known}
+            needed |= {*job.facts.columns(*CONSENT_FACTS)}
+        needed |= {claim.column for claim in job.speaking}
         if job.is_timed:
-            needed |= {*PLACE_COLUMNS} & {*job.known}
+            needed |= {*job.facts.columns(*PLACE_FACTS)}
         return frozenset(needed)

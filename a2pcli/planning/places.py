@@ -6,9 +6,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.facts import PLACE_FACTS
 from a2pcli.contacts.zones import locate_column
 from a2pcli.planning.frames import alive, arrow, put, spread
-from a2pcli.planning.job import PLACE_COLUMNS, Compiled
+from a2pcli.planning.job import Compiled
 
 SEPARATOR = "|"
 PLACE = pa.dictionary(pa.int32(), pa.string())
@@ -27,9 +28,19 @@ def placed(frame: pd.DataFrame, job: Compiled) -> None:
         values = arrow(frame, name)
         return values if taken is None else values.filter(taken)
 
-    given = {name: column(name).cast(pa.string()) for name in PLACE_COLUMNS if name in frame.columns}
+    given = {
+        fact: [
+            column(name).cast(pa.string()) for name in job.job.facts.columns(fact) if name in frame.columns
+        ]
+        for fact in PLACE_FACTS
+    }
     places = locate_column(
-        column("@number"), column("@country"), **{name: given.get(name) for name in PLACE_COLUMNS}
+        column("@number"),
+        column("@country"),
+        timezone=given["timezone"],
+        state=given["state"],
+        postcode=given["postcode"],
+        residence=given["country"],
     )
     wrong = pc.if_else(pc.is_valid(places.problems), "!", "")
     pieces = [pc.fill_null(part, "") for part in (places.country, places.regions, places.zones)]

@@ -25,6 +25,7 @@ from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
+from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.rows_file import RowsFile
 from a2pcli.planning.sender_setup import rates_of
 from a2pcli.planning.summary import Tally
@@ -73,6 +74,7 @@ def make_plan(
     warnings = [
         *wording.before(templates, prepared.table.columns),
         *stale_lists(ledger, days, prepared.hours.now),
+        *reading_problems(prepared.table, prepared.job.facts, prepared.told),
     ]
     fingerprint = prepared.table.fingerprint()
     run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
@@ -193,6 +195,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
             "encoding_guessed": table.encoding_guessed,
             "delimiter": table.delimiter,
             "blank_rows": table.blank_rows,
+            "read_as": read_as(table, prepared.job.address, prepared.job.facts),
         },
         "basis": basis_of(prepared.loaded, prepared.settings, prepared.compiled.messages),
         "limit": prepared.job.limit,

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
 from a2pcli.contacts.any_number import any_number_column
+from a2pcli.contacts.facts import Claim, Facts, recognise
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
@@ -30,6 +31,7 @@ from a2pcli.planning.frames import Keys, arrow
 from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source, Timed
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import number_keys
+from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
@@ -61,6 +63,7 @@ class Prepared:
     wording: Wording
     hours: Hours
     look: Look
+    told: Told
 
     def new_clocks(self) -> Clocks:
         """For one pass over the contacts: numbers their clocks, and leaves out who has had enough."""
@@ -76,7 +79,10 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     occasion = ledger.occasion(campaign.name, occurrence)
     policy = phone_policy(loaded, settings)
     consent = asked_of(campaign.purpose, campaign.consent, settings.settings.consent, choices.now)
-    people = _people(loaded, settings, ledger, occasion, policy, consent, choices.now, problems)
+    facts = recognised(loaded, table, address)
+    claims = speaking(facts, marketing=consent is not None, binds=binds(campaign.purpose))
+    told = _told(loaded, settings, table, address, claims, policy, problems)
+    people = _people(loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems)
     law = _law(settings, problems)
     senders = senders_of(loaded, settings, law)
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
@@ -105,6 +111,8 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         limit=choices.limit,
         programme=programme_of(loaded, settings),
         consent=consent,
+        facts=facts,
+        speaking=claims,
         is_timed=hours.binds,
         senders=senders,
         dlt=dlt_of(loaded, settings),
@@ -124,6 +132,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         wording,
         hours,
         _look(ledger, job, campaign, choices.now),
+        told,
     )
 
 
@@ -182,6 +191,34 @@ def _contacts(
         return None, None
 
 
+def recognised(loaded: LoadedCampaign, table: Table | None, address: str | None) -> Facts:
+    """What the columns of the contacts file are read as."""
+    if table is None:
+        return Facts()
+    source = contacts_source(loaded.campaign)
+    return recognise(table.described, address, loaded.campaign.channel, source.ignore)
+
+
+def _told(
+    loaded: LoadedCampaign,
+    settings: LoadedSettings,
+    table: Table | None,
+    address: str | None,
+    claims: tuple[Claim, ...],
+    policy: PhonePolicy,
+    problems: list[Problem],
+) -> Told:
+    if table is None or address is None:
+        return Told()
+    try:
+        return told_by_file(
+            table, address, claims, policy, loaded.campaign.locale or settings.settings.locale
+        )
+    except A2PError as error:
+        problems += error.problems
+        return Told()
+
+
 def _law(settings: LoadedSettings, problems: list[Problem]) -> Law:
     """The law as the project has it; as packaged where what the project changes is wrong."""
     try:
@@ -236,6 +273,7 @@ def _people(
     policy: PhonePolicy,
     consent: ConsentAsked | None,
     now: int,
+    told: Told,
     problems: list[Problem],
 ) -> People:
     exclude = loaded.campaign.exclude
@@ -257,6 +295,7 @@ def _people(
         suppressed_for=suppressed_for,
         consented=consented,
         withdrawn=withdrawn,
+        told=told.refused,
         excluded_list=excluded_list,
         excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, dtype=np.int64),
         reached=_with_todays_forms(ledger.reached(occasion)),

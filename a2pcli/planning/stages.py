@@ -25,6 +25,7 @@ from a2pcli.planning.job import Compiled
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
 from a2pcli.planning.places import placed
+from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.reasons import Reason
 
@@ -183,6 +184,7 @@ STAGES: tuple[Stage, ...] = (
     suppressed_by_sender,
     excluded,
     filtered,
+    refused,
     consented,
     held_out,
     sender_refused,

@@ -11,7 +11,7 @@ from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.optouts import binds, concerns
 from a2pcli.ledger.records import About, Suppression
 from a2pcli.ledger.store import Ledger
-from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reasons import CONTACTS_FILE, SENTENCES, Reason
 from a2pcli.reporting.sentences import opt_out
 from a2pcli.reporting.values import iso, local
 from a2pcli.rules.clock import EXPIRED, NOT_BEFORE, UNKNOWN_ZONE
@@ -224,7 +224,7 @@ _TOLD = (
 
 def _other(law: Law, case: Case) -> Iterator[Considered]:
     """What left the row out and is none of the rules above: the campaign, the row, the number."""
-    if case.reason is None or case.reason in _TOLD:
+    if case.reason is None or (case.reason in _TOLD and case.rule != CONTACTS_FILE):
         return
     sentence = SENTENCES[Reason(case.reason)] if case.reason in Reason._value2member_map_ else case.reason
     why = f"{sentence}; {case.detail}" if case.detail else sentence

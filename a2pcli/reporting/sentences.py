@@ -11,7 +11,7 @@ from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds, concerns
 from a2pcli.ledger.records import HistoryEntry, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
 from a2pcli.moments import minute, zone_of
-from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reasons import CONTACTS_FILE, SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import NO_ZONE
 from a2pcli.reporting.values import local, money
@@ -210,7 +210,8 @@ def what_next(entry: HistoryEntry, around: Surroundings) -> str | None:
         return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
     if row["state"] == State.SUBMITTING and not around.live.get(run.id):
         return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
-    if row["state"] == State.SKIPPED and row["reason"] == Reason.OPTED_OUT and not _blocked(entry, around):
+    by_list = row["reason"] == Reason.OPTED_OUT and row["rule"] != CONTACTS_FILE
+    if row["state"] == State.SKIPPED and by_list and not _blocked(entry, around):
         return "the opt-out does not hold any more: a new plan would not leave it out for that"
     return None
 

@@ -77,10 +77,12 @@ def one(
         (("Opted-In", "1 March 2026", "paper"), None),
         (("✔", "01/03/2026", "paper"), None),
         (("yes", "2026-03-01T10:00:00+02:00", "web form", "v7", "2026-03-11"), None),
-        (("no", "2026-03-01", "web form"), "the contacts file says no"),
-        (("Unsubscribed", "2026-03-01", "web form"), "the contacts file says no"),
-        (("pending", "2026-03-01", "web form"), "the contacts file says no"),
-        (("maybe", "2026-03-01", "web form"), "no record, and the column consent says neither yes nor no"),
+        (("no", "2026-03-01", "web form"), "the contacts file says no: 'consent' is 'no'"),
+        (
+            ("Unsubscribed", "2026-03-01", "web form"),
+            "the contacts file says no: 'consent' is 'Unsubscribed'",
+        ),
+        (("pending", "2026-03-01", "web form"), "the contacts file says no: 'consent' is 'pending'"),
         (("yes",), "no record, and the row does not say when and how"),
         (("yes", "2026-03-01"), "no record, and the row does not say how consent was given"),
         (("yes", "", "web form"), "no record, and the row does not say when consent was given"),
@@ -231,6 +233,8 @@ def test_every_person_of_a_mixed_population_gets_what_the_rules_say(tmp_path: Pa
         cells = people[person]
         if cells["consent"] in ("no", "0"):
             return "no-consent"
+        if cells["consent"] == "maybe":
+            return "unclear-consent"
         takes_back = [at for name, at in gone.get(person, []) if name in ("", programme)]
         recorded = any(
             name in ("", programme)
@@ -268,4 +272,9 @@ def test_every_person_of_a_mixed_population_gets_what_the_rules_say(tmp_path: Pa
             if found[person]["reason"] != expected(person, required, programme)
         }
         assert wrong == {}
-        assert {row["reason"] for row in found.values()} == {None, "opted-out", "no-consent"}
+        assert {row["reason"] for row in found.values()} == {
+            None,
+            "opted-out",
+            "no-consent",
+            "unclear-consent",
+        }

@@ -1,0 +1,71 @@
+"""What a contacts file's columns are read as, in a line, and what in them is a question to the campaign's author."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from a2pcli.contacts.facts import PLACE_FACTS, Facts
+from a2pcli.contacts.table import Table
+from a2pcli.contacts.zones_cells import shown
+from a2pcli.errors import Problem, Severity
+from a2pcli.planning.refusals import Told
+
+EXAMPLES = 3
+"""Texts of cells that a warning quotes."""
+
+
+def read_as(table: Table, address: str | None, facts: Facts) -> dict[str, list[str]]:
+    """Each fact with its columns as written, the address first. JSON-ready."""
+    found: dict[str, list[str]] = {}
+    if address is not None:
+        found["phone"] = [table.header[table.columns.index(address)].strip()]
+    for claim in facts.claims:
+        if claim.certain:
+            found.setdefault(claim.fact, []).append(claim.written)
+    return found
+
+
+def reading_line(read: Mapping[str, list[str]]) -> str:
+    """``phone 'Mobile' · state 'Region' · opted_out 'Do Not SMS'``."""
+    return " · ".join(f"{fact} " + " + ".join(f"'{name}'" for name in names) for fact, names in read.items())
+
+
+def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem]:
+    """Warnings: columns that look like a fact and are not read as one, several columns for one fact, and answers that
+    are neither yes nor no."""
+    for written, why in facts.unread.items():
+        fact = next((claim.fact for claim in facts.claims if claim.written == written), None)
+        counts = {
+            "consent": "; only a clear no in it counts",
+            "opted_out": "; whoever has anything but a clear no in it gets nothing",
+        }.get(fact or "", "")
+        yield _warning(
+            table,
+            f"column '{written}' is not read as a fact about the person: {why}{counts}",
+            f"say so under contacts: columns: {{{fact or 'consent'}: {written}}}, or ignore: [{written}]",
+            "unread-column",
+        )
+    for fact in PLACE_FACTS:
+        names = [f"'{claim.written}'" for claim in facts.of(fact)]
+        if len(names) > 1:
+            yield _warning(
+                table,
+                f"{' and '.join(names)} are both read as {fact}: where they differ, messages wait for both",
+                f"to read one of them: contacts: columns: {{{fact}: …}}",
+                "several-columns",
+            )
+    for written, counts_of in told.unclear.items():
+        rows = counts_of.total()
+        texts = [f"'{shown(text)}'" for text, _ in counts_of.most_common(EXAMPLES) if text]
+        more = ", …" if len(counts_of) > len(texts) else ""
+        yield _warning(
+            table,
+            f"column '{written}': {rows:,} row{'' if rows == 1 else 's'} with an answer that is neither yes nor no "
+            f"({', '.join(texts)}{more}) get nothing",
+            f"write yes or no there; if it is not about consent: contacts: ignore: [{written}]",
+            "unclear-consent",
+        )
+
+
+def _warning(table: Table, message: str, hint: str, code: str) -> Problem:
+    return Problem(message, table.path, table.header_line, None, hint, Severity.WARNING, code)

@@ -1,0 +1,224 @@
+"""Who the contacts file itself says no for: clear refusals, and answers that nobody understands.
+
+Before a plan is made the file's columns of consent and refusal are read once from end to end, so that a no in the last
+row keeps the person out of the first. What is kept is a key, a line and a moment for each such row, not the rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.contacts.any_number import any_number_column
+from a2pcli.contacts.facts import Claim, Facts
+from a2pcli.contacts.phones import PhonePolicy
+from a2pcli.contacts.table import Table
+from a2pcli.planning.frames import Keys, Mask, among, arrow, drop_with
+from a2pcli.planning.job import Compiled, Refused, Timed
+from a2pcli.planning.moments import moments
+from a2pcli.planning.people import NOBODY, number_keys
+from a2pcli.reasons import CONTACTS_FILE as RULE
+from a2pcli.reasons import Reason
+from a2pcli.rules.consent_words import Answer, consent_answer, refusal_answer, status_answer
+
+CONSENT_RULE = "consent"
+SHOWN = 30
+"""Characters of a cell that a detail quotes."""
+
+
+def speaking(facts: Facts, *, marketing: bool, binds: bool) -> tuple[Claim, ...]:
+    """The columns that may keep somebody out of a message: those of refusals where opt-outs bind the purpose, those of
+    consent (and refusals of marketing alone) where it is marketing or asks for consent."""
+    refusals = [
+        claim for claim in facts.of("opted_out", "status") if marketing or (binds and not claim.marketing)
+    ]
+    return (*refusals, *(facts.of("consent", "revoked_at") if marketing else ()))
+
+
+@dataclass(slots=True)
+class _Judged:
+    """A column's cells, judged: which say no, which say something that nobody understands."""
+
+    claim: Claim
+    no: Mask
+    unclear: Mask
+    cells: pa.DictionaryArray
+
+
+def judged(frame: pd.DataFrame, claims: tuple[Claim, ...]) -> Iterator[_Judged]:
+    """Each speaking column of a chunk. Every different cell is judged once."""
+    for claim in claims:
+        if claim.fact == "revoked_at" or claim.column not in frame.columns:
+            continue
+        cells = pc.fill_null(arrow(frame, claim.column), "").dictionary_encode()
+        answers = np.array(
+            [_CODES[_reader(claim)(cell)] for cell in cells.dictionary.to_pylist()], dtype=np.int8
+        )
+        of_row = answers[cells.indices.to_numpy(zero_copy_only=False)]
+        unclear = of_row == _CODES[Answer.UNCLEAR]
+        if claim.fact == "consent" and not claim.certain:
+            unclear = np.zeros(len(frame), dtype=np.bool_)
+        yield _Judged(claim, of_row == _CODES[Answer.NO], unclear, cells)
+
+
+_CODES = {answer: code for code, answer in enumerate(Answer)}
+
+
+def _reader(claim: Claim) -> Callable[[str], Answer]:
+    return {"opted_out": refusal_answer, "status": status_answer}.get(claim.fact, consent_answer)
+
+
+def refused(frame: pd.DataFrame, job: Compiled) -> None:
+    """Nobody whom the contacts file says no for, in this row or in any other."""
+    claims = job.job.speaking
+    if not claims or not len(frame):
+        return
+    for column in judged(frame, claims):
+        reason = Reason.NO_CONSENT if column.claim.fact == "consent" else Reason.OPTED_OUT
+        rule = CONSENT_RULE if column.claim.fact == "consent" else RULE
+        details = _details(column, column.no, "the contacts file says no: '{}' is {}")
+        drop_with(frame, column.no, reason, details, rule)
+        unclear = _details(column, column.unclear, "'{}' says {}, which is neither yes nor no")
+        drop_with(frame, column.unclear, Reason.UNCLEAR_CONSENT, unclear, rule)
+    told = job.job.people.told
+    people = number_keys(arrow(frame, "@number"))
+    for known, reason, words in (
+        (told.no, Reason.OPTED_OUT, "another row with this number says no: line {}"),
+        (
+            told.unclear,
+            Reason.UNCLEAR_CONSENT,
+            "another row with this number says neither yes nor no: line {}",
+        ),
+    ):
+        there = among(people, known.keys)
+        if there.any():
+            lines = known.at[np.searchsorted(known.keys, people[there])]
+            values: list[str | None] = [None] * len(frame)
+            for place, line in zip(np.flatnonzero(there).tolist(), lines.tolist(), strict=True):
+                values[place] = words.format(line)
+            drop_with(frame, there, reason, pa.array(values, pa.string()), RULE)
+
+
+def _details(column: _Judged, where: Mask, words: str) -> pa.Array:
+    """For each row in ``where`` what its cell says."""
+    if not where.any():
+        return pa.nulls(len(where), pa.string())
+    texts = [
+        words.format(column.claim.written, _quoted(cell)) for cell in column.cells.dictionary.to_pylist()
+    ]
+    return pa.array(texts, pa.string()).take(column.cells.indices)
+
+
+def _quoted(cell: str) -> str:
+    """A cell as a detail may quote it: short, and no more than four digits that stand together."""
+    from a2pcli.contacts.zones_cells import shown
+
+    text = shown(cell)
+    return f"'{text if len(text) <= SHOWN else text[: SHOWN - 1] + '…'}'"
+
+
+@dataclass(slots=True)
+class Told:
+    """What the file says before anybody is planned, and what to tell of it. ``unclear`` counts cells by column and
+    text."""
+
+    refused: Refused = field(default_factory=Refused)
+    unclear: dict[str, Counter[str]] = field(default_factory=dict)
+
+
+def told_by_file(
+    table: Table,
+    address: str,
+    claims: tuple[Claim, ...],
+    policy: PhonePolicy,
+    locale: str,
+    *,
+    whole: bool = True,
+) -> Told:
+    """Read the columns that may say no, from end to end (``whole``), or only the first rows. Numbers of any type count:
+    a landline that says no is a no."""
+    if not claims:
+        return Told()
+    gathered: dict[str, list[tuple[Keys, Keys]]] = {"no": [], "unclear": [], "revoked": []}
+    unclear: dict[str, Counter[str]] = {}
+    chunks = table.chunks({address, *(claim.column for claim in claims)})
+    for frame in chunks if whole else islice(chunks, 1):
+        no = np.zeros(len(frame), dtype=np.bool_)
+        doubtful = np.zeros(len(frame), dtype=np.bool_)
+        for column in judged(frame, claims):
+            no |= column.no
+            doubtful |= column.unclear
+            if column.unclear.any():
+                counts = unclear.setdefault(column.claim.written, Counter())
+                for entry in pc.value_counts(column.cells.filter(pa.array(column.unclear))).to_pylist():
+                    if len(counts) < _KEPT or entry["values"] in counts:
+                        counts[entry["values"]] += entry["counts"]
+                    else:
+                        counts[""] += entry["counts"]
+        lines = frame["@line"].to_numpy()
+        for name, where in (("no", no), ("unclear", doubtful & ~no)):
+            if where.any():
+                gathered[name].append((_people(frame, address, where, policy.region), lines[where]))
+        revoked_at = _revoked(frame, claims, locale)
+        where = revoked_at >= 0
+        if where.any():
+            gathered["revoked"].append((_people(frame, address, where, policy.region), revoked_at[where]))
+    return Told(
+        Refused(
+            no=_each_once(gathered["no"], latest=False),
+            unclear=_each_once(gathered["unclear"], latest=False),
+            revoked=_each_once(gathered["revoked"], latest=True),
+        ),
+        unclear,
+    )
+
+
+_KEPT = 1_000
+"""Different unclear cells of a column that are counted one by one."""
+FOR_GOOD = np.iinfo(np.int64).max
+"""The moment of a revocation that cannot be read: no consent is newer."""
+
+
+def _revoked(frame: pd.DataFrame, claims: tuple[Claim, ...], locale: str) -> Keys:
+    """When each row says consent was revoked (UTC milliseconds); -1 where it does not."""
+    at = np.full(len(frame), -1, dtype=np.int64)
+    for claim in claims:
+        if claim.fact != "revoked_at" or claim.column not in frame.columns:
+            continue
+        cells = pc.utf8_trim_whitespace(pc.fill_null(arrow(frame, claim.column), ""))
+        encoded = cells.dictionary_encode()
+        says = [
+            refusal_answer(cell) not in (Answer.NOTHING, Answer.YES)
+            for cell in encoded.dictionary.to_pylist()
+        ]
+        filled = np.array(says, dtype=np.bool_)[encoded.indices.to_numpy(zero_copy_only=False)]
+        read = pc.fill_null(moments(cells, locale), FOR_GOOD).to_numpy()
+        at = np.maximum(at, np.where(filled, read, -1))
+    return at
+
+
+def _people(frame: pd.DataFrame, address: str, where: Mask, region: str | None) -> Keys:
+    numbers = any_number_column(arrow(frame, address).filter(pa.array(where)), region)
+    return number_keys(arrow(numbers, "@number"))
+
+
+def _each_once(found: list[tuple[Keys, Keys]], *, latest: bool) -> Timed:
+    """Each person once, with the first line or the latest moment."""
+    if not found:
+        return Timed()
+    keys = np.concatenate([keys for keys, _ in found])
+    at = np.concatenate([at for _, at in found])
+    somebody = keys != NOBODY
+    keys, at = keys[somebody], at[somebody]
+    order = np.lexsort((-at if latest else at, keys))
+    keys, at = keys[order], at[order]
+    first = np.ones(len(keys), dtype=np.bool_)
+    first[1:] = keys[1:] != keys[:-1]
+    return Timed(keys[first], at[first])
