@@ -34,7 +34,8 @@ def outbox_file(name: str, settings: Mapping[str, Any]) -> Path | None:
 def forget_in_outbox(path: Path, *numbers: str, timeout: float = 30.0) -> int:
     """Blank the messages to a person, by every form of their number; gives how many.
 
-    Raises ``OSError`` where the file cannot be changed. Senders may have the file open: they wait for the lock, and then see that another file has its name.
+    Raises ``OSError`` where the file cannot be changed. Senders may have the file open: they wait for
+    the lock, and then see that another file has its name.
     """
     path = path.resolve()  # the file itself is replaced, not a link to it
     draft = draft_of(path)
