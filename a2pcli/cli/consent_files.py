@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from a2pcli.cli.consent_work import IMPLIED, Facts, Read, end_of, no_end, read_facts
-from a2pcli.cli.ledger_option import open_ledger, settings_from
+from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.list_export import export_list
 from a2pcli.cli.optout_work import user
 from a2pcli.cli.output import print_json, say
@@ -126,7 +126,7 @@ def import_consents(
     job = Import(table, read, law_of(settings), chosen, now)
     account = Account()
     known = [name for name in COLUMNS if name in table.columns]
-    with open_ledger(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
+    with ledger_to_record(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
         try:
             for chunk, said in zip(rows.chunks(), _said(table, known), strict=False):
                 new = _facts_of(chunk, said, job, account)
