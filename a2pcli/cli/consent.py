@@ -169,11 +169,12 @@ def import_file(
     ledger: LedgerOption = None,
     as_json: Json = False,
 ) -> None:
-    """Record the consents of a file, and account for every row.
+    """Record the consents of a file, and who took theirs back, and account for every row.
 
-    Columns: consent (a no is not recorded), revoked_at (nor is a row that has one), consent_at, consent_source,
-    consent_wording, consent_expires, and programme, channel, basis, double_opt_in. What a row does not say, the
-    options say.
+    Columns: consent, consent_at, consent_source, consent_wording, consent_expires, revoked_at and others that refuse
+    (opted out, unsubscribed), by their names in many languages; and programme, channel, basis, double_opt_in. What a
+    row does not say, the options say. A no ends consent that was given before it, wherever that is recorded; one
+    without a date is of now. Of a yes and a no of the same moment, or day, the no counts.
 
     Example:  a2pcli consent import signups.csv --source 'web form' --wording-version form-7 --programme news
 

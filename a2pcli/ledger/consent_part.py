@@ -38,6 +38,18 @@ class ConsentPart(LedgerCore):
             )
 
     @speaks_plainly
+    def record_withdrawals(self, new: consents.NewWithdrawals, now: int | None = None) -> Imported:
+        """People took consent back, each at a moment of their own; those known already are not recorded twice."""
+        with self.engine.begin() as connection:
+            return consents.withdraw(connection, new, now_ms() if now is None else now)
+
+    @speaks_plainly
+    def end_overridden_consents(self) -> int:
+        """Mark records that a withdrawal ended; gives how many. To be called when a file was recorded whole."""
+        with self.engine.begin() as connection:
+            return consents.end_overridden(connection)
+
+    @speaks_plainly
     def consents_of(self, address: str) -> list[consents.ConsentRecord]:
         """Every fact about one address, oldest first."""
         with self._reading() as connection:

@@ -87,6 +87,18 @@ class NewConsents:
 
 
 @dataclass(frozen=True, slots=True)
+class NewWithdrawals:
+    """People who took consent back at ``revoked_at`` (UTC milliseconds), as parallel columns or constants."""
+
+    address: Sequence[str] | Any
+    revoked_at: ColumnOf
+    source: ColumnOf
+    revoked_by: ColumnOf
+    programme: ColumnOf = ""
+    channel: ColumnOf = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Who may be messaged by consent, and who took theirs back, for one programme and channel.
 
@@ -172,6 +184,72 @@ def revoke(
     }
     connection.execute(insert(consents).values(values))
     return ended
+
+
+def withdraw(connection: Connection, new: NewWithdrawals, now: int) -> Imported:
+    """Record that people took consent back, each at their moment; what is known is not recorded twice.
+
+    What was given later than that counts on, wherever it stands (``end_overridden`` marks what does not).
+    """
+    names = [field.name for field in fields(NewWithdrawals)]
+    columns: dict[str, Any] = {name: getattr(new, name) for name in names}
+    columns["address"] = as_list(new.address)
+    count = len(columns["address"])
+    if not count:
+        return Imported(0, 0)
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE a2p_withdrawals AS SELECT {', '.join(names)} FROM consents WHERE 1 = 0"
+    )
+    incoming = consents.to_metadata(type(consents.metadata)(), name="a2p_withdrawals").c
+    insert_columns(connection, incoming.address.table, columns)
+    known = exists(
+        select(literal_column("1")).where(
+            _c.address == incoming.address,
+            _c.basis == WITHDRAWN,
+            _c.programme == incoming.programme,
+            _c.channel == incoming.channel,
+            _c.revoked_at == incoming.revoked_at,
+        )
+    )
+    sources = [incoming.address, incoming.programme, incoming.channel, incoming.revoked_at]
+    chosen = (
+        select(
+            *sources,
+            incoming.revoked_at,
+            func.min(incoming.source),
+            func.min(incoming.revoked_by),
+            literal(WITHDRAWN),
+            literal(now),
+        )
+        .group_by(*sources)
+        .where(~known)
+    )
+    into = ["address", "programme", "channel", "revoked_at", "given_at", "source", "revoked_by", "basis"]
+    query = insert(consents).inline().from_select([*into, "recorded_at"], chosen)
+    added = connection.execute(query, execution_options={"preserve_rowcount": True}).rowcount
+    connection.exec_driver_sql("DROP TABLE a2p_withdrawals")
+    return Imported(added=added, already=count - added)
+
+
+def end_overridden(connection: Connection) -> int:
+    """Mark records that a withdrawal of the same moment or later ended, in whatever order they were recorded."""
+    took_back = select(_c.address).where(_c.basis == WITHDRAWN)
+    overriding = (
+        _later.c.address == _c.address,
+        _later.c.basis == WITHDRAWN,
+        or_(_later.c.programme == "", _later.c.programme == _c.programme),
+        or_(_later.c.channel == "", _later.c.channel == _c.channel),
+        _later.c.revoked_at >= _c.given_at,
+    )
+    at = select(func.min(_later.c.revoked_at)).where(*overriding).correlate(consents).scalar_subquery()
+    by = select(func.min(_later.c.revoked_by)).where(*overriding).correlate(consents).scalar_subquery()
+    chosen = (_c.basis != WITHDRAWN, _c.revoked_at.is_(None), _c.address.in_(took_back))
+    done = connection.execute(
+        update(consents)
+        .where(*chosen, exists(select(literal_column("1")).where(*overriding).correlate(consents)))
+        .values(revoked_at=at, revoked_by=by)
+    )
+    return done.rowcount
 
 
 def covers(table: Any, programme: Any, channel: Any) -> Any:

@@ -42,10 +42,7 @@ class ProtectingPart(LedgerCore):
                     subject = hashes[0]
                 elif None not in hashes and len(people) <= NAMED:
                     facts["hashes"] = hashes
-            entry = audit.append(connection, action, subject, facts, now_ms() if now is None else now)
-        if self.known is not None:
-            self.known.note(self)
-        return entry
+            return audit.append(connection, action, subject, facts, now_ms() if now is None else now)
 
     @speaks_plainly
     def audit_trail(self, head: str | None = None) -> audit.Verified:
