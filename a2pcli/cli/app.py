@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "people": ("people", "Export or erase everything held about one person."),
     "prune": ("prune", "Let go of texts and people that are old enough."),
     "audit": ("audit", "Read and verify who did what, and when."),
-    "ledger": ("ledger", "Encrypt the ledger, or change its key."),
+    "ledger": ("ledger", "Make a ledger, encrypt it, or change its key."),
     "contacts": ("contacts", "Check a contacts file."),
     "count": ("count", "Count encoding, units and parts of a text."),
     "gateways": ("gateways", "List gateways; test one."),

@@ -20,6 +20,8 @@ EXPORT = "export"
 
 def planned(ledger: Ledger, run: Run, waived: Mapping[Any, str], out: Path | None) -> None:
     """A plan was made: the rules its campaign waives, with its reasons, and the file it was written to."""
+    if ledger.known is not None:
+        ledger.known.note(ledger, run.campaign)
     if waived:
         ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
     if out is not None:

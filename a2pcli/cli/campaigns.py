@@ -40,13 +40,17 @@ class Opened:
 
 
 @contextmanager
-def opened(campaign: Path, ledger: str | None, *, plan: bool = True) -> Iterator[Opened]:
-    """Everything a campaign command works on. Workers start first: they import while this process opens files."""
+def opened(campaign: Path, ledger: str | None, *, plan: bool = True, ask: bool = True) -> Iterator[Opened]:
+    """Everything a campaign command works on. Workers start first: they import while this process opens files.
+
+    Without ``ask`` nobody is asked about a ledger that is gone: it is an error.
+    """
     loaded, settings = load_both(campaign)
     workers = Workers.for_size(_size(loaded)) if plan else None
     try:
         rate = pace(loaded, settings)
-        with open_ledger(ledger, campaign) as store:
+        name = loaded.campaign.name
+        with open_ledger(ledger, campaign, campaign=name, ask=ask) as store:
             yield Opened(loaded, settings, store, workers, rate)
     finally:
         if workers is not None:

@@ -62,7 +62,7 @@ def check(
         for one in checked:
             show_waivers(one.waivers, str(one.path))
             if one.read_as:
-                say(f"{one.path}: columns: {printable(reading_line(one.read_as))}")
+                print(f"{one.path}: columns: {printable(reading_line(one.read_as))}")
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
     say(

@@ -12,7 +12,7 @@ import pyarrow.compute
 
 from a2pcli.cli.consent_rows import Account, Import, facts_of, said_of
 from a2pcli.cli.consent_work import Facts, read_facts
-from a2pcli.cli.ledger_option import open_ledger, settings_from
+from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.list_export import export_list
 from a2pcli.cli.optout_work import user
 from a2pcli.cli.output import print_json, say
@@ -84,7 +84,7 @@ def import_consents(
     rows = PeopleRows(table, people, region or settings.settings.region, own)
     job = Import.of(table, read, law_of(settings), chosen, now, Path(file).name)
     account = Account()
-    with open_ledger(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
+    with ledger_to_record(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
         try:
             for chunk, said in zip(rows.chunks(), said_of(job), strict=False):
                 new, taken_back = facts_of(chunk, said, job, account)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.ledger_option import open_ledger, settings_from
+from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.optout_work import read_numbers, user
 from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.run_choice import existing_ledger
@@ -134,7 +134,7 @@ def record_numbers(
             ends[number] = end
     added: dict[str, bool] = {}
     if ends:
-        with open_ledger(ledger, Path.cwd()) as store:
+        with ledger_to_record(ledger, Path.cwd()) as store:
             for number, end in ends.items():
                 new = NewConsents(
                     [number],
@@ -198,7 +198,7 @@ def revoke_numbers(
     numbers, problems = read_numbers(cells, region)
     ended: dict[str, int] = {}
     if numbers:
-        with open_ledger(ledger, Path.cwd()) as store:
+        with ledger_to_record(ledger, Path.cwd()) as store:
             for number in numbers:
                 ended[number] = store.revoke_consent(
                     number,

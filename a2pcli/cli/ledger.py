@@ -15,6 +15,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     commands.callback()(ledger)
+    commands.command("create")(create)
+    commands.command("accept")(accept)
     commands.command("encrypt")(encrypt)
     commands.command("decrypt")(decrypt)
     commands.command("rekey")(rekey)
@@ -22,15 +24,45 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger() -> None:
-    """Encrypt the ledger at rest, change its key, or take the encryption back.
+    """Make a ledger, or encrypt it at rest.
 
-    SQLite ledgers only, by SQLCipher: pip install 'a2pcli[encryption]'. The key is in the
+    A project's first ledger is made by its first plan, so few people need `create`. A project
+    remembers its ledger in the file .a2pcli-ledger.json beside the settings: where that ledger
+    is gone, or is another or an older one, nothing is planned or sent until a person decides.
+
+    Encryption: SQLite ledgers only, by SQLCipher: pip install 'a2pcli[encryption]'. The key is in the
     variable A2PCLI_LEDGER_KEY, or the one that ledger_key: of the settings names. Without the
     key nobody opens the ledger again: keep it apart from the backups. A ledger that does not
     exist yet is made encrypted where a key is set.
 
     Example:  a2pcli ledger encrypt
     """
+
+
+def create(ledger: LedgerOption = None) -> None:
+    """Make a new, empty ledger, also where the project's ledger is gone.
+
+    Nobody has been messaged and nobody has opted out, as far as a new ledger knows: bring the
+    old one back if you can.
+
+    Example:  a2pcli ledger create
+    """
+    from a2pcli.cli.ledger_work import create_ledger
+
+    create_ledger(ledger)
+
+
+def accept(ledger: LedgerOption = None) -> None:
+    """Use the ledger that is here, though the project knew another one, or a newer state of it.
+
+    After a backup was restored, or the project was moved to another ledger on purpose. What the
+    other one knew (who was messaged, who opted out) is not in this one.
+
+    Example:  a2pcli ledger accept
+    """
+    from a2pcli.cli.ledger_work import accept_ledger
+
+    accept_ledger(ledger)
 
 
 def encrypt(ledger: LedgerOption = None) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
     from a2pcli.config.load import LoadedSettings
+    from a2pcli.errors import LedgerError, Problem
+    from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.store import Ledger
 
 LEDGER_HELP = "Ledger path or URL; else the settings'."
@@ -24,15 +31,163 @@ def settings_from(start: Path) -> LoadedSettings:
     return load_settings(start)
 
 
-def open_ledger(ledger: str | None, start: Path, *, create: bool = True) -> Ledger:
-    """The ledger that the options, the environment or the settings near ``start`` name.
+@contextmanager
+def open_ledger(
+    ledger: str | None,
+    start: Path,
+    *,
+    create: bool = True,
+    campaign: str | None = None,
+    run: str | None = None,
+    ask: bool = True,
+) -> Iterator[Ledger]:
+    """The ledger that the options, the environment or the settings near ``start`` name, for work that counts on it.
 
-    Without ``create``, one that is not there yet raises ``LedgerError`` (code ``ledger-missing``).
+    A project's first ledger is made, with ``create``. Where the project had one, and it is gone, is another one or
+    an older state of itself, that raises ``LedgerError``, or is asked about on a terminal (with ``ask``).
+    ``campaign`` is the name of the one that is planned or sent; ``run`` is the id of one that is looked for.
     """
+    from a2pcli.errors import LedgerError, Problem, UsageError
+    from a2pcli.ledger.engine import ledger_url
+    from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.store import Ledger
 
     place, key = ledger_and_key(ledger, start)
-    return Ledger.open(place, create=create, key=key)
+    known = known_ledgers(start, campaign)
+    try:
+        store = Ledger.open(place, create=False, key=key)
+    except LedgerError as error:
+        if not is_missing(error):
+            raise
+        url = ledger_url(place)
+        problem = (known or KnownLedgers(start)).missing(url)
+        if problem is not None:
+            _agreed(problem, "Make a new, empty ledger all the same?", ask)
+            if known is not None:
+                known.start_over(url)
+        elif run is not None:
+            hint = f"there is no ledger at {shown_url(url)}; name another one by --ledger or in the settings"
+            raise UsageError(Problem(f"there is no run '{run}'", hint=hint, code="unknown-run")) from None
+        elif not create:
+            raise
+        store = Ledger.open(place, key=key)
+    with store:
+        if known is not None:
+            problem = known.wrong(store, campaign)
+            if problem is not None:
+                _agreed(problem, "Use this ledger from now on?", ask)
+                known.accept(store)
+            known.note(store)
+            store.known = known
+        yield store
+
+
+@contextmanager
+def ledger_to_record(ledger: str | None, start: Path) -> Iterator[Ledger]:
+    """The ledger for what people rely on: opt-outs, consents. It is never made by the way, since in a wrong folder
+    nobody would ever read it; at a terminal a person may say so. In the end its name is told, on stderr."""
+    from a2pcli.cli.output import say
+    from a2pcli.errors import LedgerError
+    from a2pcli.ledger.engine import ledger_url
+
+    with ExitStack() as held:
+        try:
+            store = held.enter_context(open_ledger(ledger, start, create=False))
+        except LedgerError as error:
+            if not is_missing(error):
+                raise
+            url = ledger_url(ledger_and_key(ledger, start)[0])
+            _agreed(_not_made(url, start), f"Make a new ledger, {shown_url(url)}?", True)
+            store = held.enter_context(open_ledger(ledger, start))
+        yield store
+        say(f"ledger: {store.name}")
+
+
+@contextmanager
+def open_to_read(ledger: str | None, start: Path) -> Iterator[Ledger]:
+    """The same ledger for commands that ask it. Nothing is made.
+
+    One that is not there yet raises ``LedgerError`` (code ``ledger-missing``), one that was there ``ledger-gone``.
+    """
+    from a2pcli.errors import LedgerError
+    from a2pcli.ledger.engine import ledger_url
+    from a2pcli.ledger.known import KnownLedgers
+    from a2pcli.ledger.store import Ledger
+
+    place, key = ledger_and_key(ledger, start)
+    try:
+        store = Ledger.open(place, create=False, key=key)
+    except LedgerError as error:
+        problem = (known_ledgers(start, None) or KnownLedgers(start)).missing(ledger_url(place))
+        if not is_missing(error) or problem is None:
+            raise
+        raise LedgerError(problem) from None
+    with store:
+        yield store
+
+
+def shown_url(url: URL) -> str:
+    """A ledger's name for people."""
+    from a2pcli.ledger.faults import shown
+
+    return shown(url)
+
+
+def is_missing(error: LedgerError) -> bool:
+    """Whether a ledger could not be opened because there is none yet."""
+    return any(problem.code == "ledger-missing" for problem in error.problems)
+
+
+def known_ledgers(start: Path, campaign: str | None) -> KnownLedgers | None:
+    """What the project at ``start`` remembers of its ledgers: in the folder of its settings, else of its campaign.
+
+    None where there is neither: no project, no memory.
+    """
+    from a2pcli.config.load import find_settings
+    from a2pcli.errors import A2PError
+    from a2pcli.ledger.known import KnownLedgers
+
+    folder = start if start.is_dir() else start.parent
+    try:
+        found = find_settings(folder)
+        if found is None and (folder / "campaigns").is_dir():
+            found = find_settings(folder / "campaigns")
+    except A2PError:
+        return None  # loading them will say it
+    if found is None:
+        return None if campaign is None else KnownLedgers(folder)
+    return KnownLedgers(found.parent)
+
+
+def _agreed(problem: Problem, question: str, ask: bool) -> None:
+    """Go on only where a person at a terminal says so."""
+    from a2pcli.cli.asking import confirm
+    from a2pcli.cli.problems import show_problems
+    from a2pcli.errors import LedgerError
+
+    if not ask or not sys.stdin.isatty():
+        raise LedgerError(problem)
+    show_problems([problem])
+    confirm(question, refused="nothing was done", without_terminal="", kept=problem.hint)
+
+
+def _not_made(url: URL, start: Path) -> Problem:
+    """Why no ledger is made by the way: nobody might ever read it."""
+    from a2pcli.config.load import SETTINGS_NAMES
+    from a2pcli.errors import Problem
+
+    known = known_ledgers(start, None)
+    if known is None:
+        looked = f"no {SETTINGS_NAMES[0]} in {start.resolve()} or above it: is this the project's folder?"
+    else:
+        looked = f"the settings in {known.folder} are those that count here"
+    hint = (
+        f"{looked} Go to the project's folder, or give --ledger; to make a ledger here: a2pcli ledger create"
+    )
+    text = "there is no ledger here, and no campaign would read a new one; nothing was recorded"
+    if known is not None:
+        text = "there is no ledger here yet; nothing was recorded"
+    return Problem(text, path=shown_url(url), hint=hint, code="ledger-missing")
 
 
 def ledger_and_key(ledger: str | None, start: Path) -> tuple[str, str | None]:

@@ -1,11 +1,11 @@
-"""What ``a2pcli ledger`` does: write the ledger anew under another key, or none."""
+"""What ``a2pcli ledger`` does: make one, accept one, write it anew under another key, or none."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from a2pcli.cli.ledger_option import ledger_and_key
+from a2pcli.cli.ledger_option import is_missing, known_ledgers, ledger_and_key
 from a2pcli.cli.output import say
 from a2pcli.errors import LedgerError, Problem, UsageError
 from a2pcli.ledger.cipher import (
@@ -17,8 +17,73 @@ from a2pcli.ledger.cipher import (
     is_plain,
     key_from,
 )
-from a2pcli.ledger.engine import create_file, ledger_url
+from a2pcli.ledger.core import make
+from a2pcli.ledger.engine import is_there, ledger_url, missing
+from a2pcli.ledger.faults import shown
 from a2pcli.ledger.store import Ledger
+
+
+def create_ledger(ledger: str | None) -> None:
+    """A new ledger where there is none, or an empty file. A person decided: what was there before is forgotten."""
+    place, text = ledger_and_key(ledger, Path.cwd())
+    url = ledger_url(place)
+    known = known_ledgers(Path.cwd(), None)
+    if url.get_backend_name() == "sqlite":
+        _nothing_in_the_way(Path(url.database or ""))
+        make(url, key_from(text) or from_environment())
+    elif _opens(place, text):
+        raise UsageError(Problem("there is a ledger already", path=shown(url), code="ledger-exists"))
+    with Ledger.open(place, key=text) as store:
+        store.record("ledger.create")
+        if known is not None:
+            known.start_over(url)
+            known.note(store)
+    say(f"made the ledger {shown(url)}")
+    if known is None:
+        say("there are no settings here that name it: give --ledger, or set A2PCLI_LEDGER")
+
+
+def _nothing_in_the_way(path: Path) -> None:
+    """Refuse to make a ledger over one, or beside the log of one that is gone: it would become part of the new one."""
+    if path.exists() and path.stat().st_size:
+        raise UsageError(
+            Problem("there is a ledger, or another file, already", path=str(path), code="ledger-exists")
+        )
+    for word in ("-wal", "-journal", "-shm"):
+        log = Path(f"{path}{word}")
+        if not log.exists():
+            continue
+        if log.stat().st_size and word != "-shm":
+            text = "this file holds the newest entries of the ledger that is gone"
+            hint = "put it beside that ledger under its name, or move it away if the ledger is lost; then try again"
+            raise LedgerError(Problem(text, path=str(log), hint=hint, code="ledger-gone"))
+        log.unlink()
+
+
+def _opens(place: str, key: str | None) -> bool:
+    try:
+        Ledger.open(place, create=False, key=key).close()
+    except LedgerError as error:
+        if is_missing(error):
+            return False
+        raise
+    return True
+
+
+def accept_ledger(ledger: str | None) -> None:
+    """From now on the project's ledger is this one."""
+    place, text = ledger_and_key(ledger, Path.cwd())
+    known = known_ledgers(Path.cwd(), None)
+    with Ledger.open(place, create=False, key=text) as store:
+        if known is None:
+            hint = "run it in the project's folder"
+            raise UsageError(
+                Problem("there are no settings here, so no project that remembers ledgers", hint=hint)
+            )
+        before = known.wrong(store, None)
+        store.record("ledger.accept", None, {"why": before.code} if before else None)
+        known.accept(store)
+        say(f"{store.name} is this project's ledger from now on")
 
 
 def encrypt_ledger(ledger: str | None) -> None:
@@ -63,7 +128,8 @@ def _place_and_key(ledger: str | None) -> tuple[Path, LedgerKey]:
                 code="ledger-key",
             )
         )
-    create_file(url, create=False)
+    if not is_there(url):
+        raise missing(url)
     key = key_from(text) or from_environment()
     if key is None:
         hint = f"put it into {KEY_VARIABLE}; `openssl rand -hex 32` makes a good one"

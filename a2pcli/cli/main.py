@@ -16,9 +16,10 @@ from a2pcli.exit_status import ExitStatus
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Nothing a user does ends in a traceback."""
-    from a2pcli.cli.streams import interruptible, ready_streams
+    from a2pcli.cli.streams import interruptible, ready_file_mask, ready_streams
 
     ready_streams()
+    ready_file_mask()
     with interruptible():
         status = _status(list(sys.argv[1:] if arguments is None else arguments))
     sys.exit(status)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.cli.ledger_option import open_ledger, settings_from
+from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.list_export import export_list
 from a2pcli.cli.optout_work import ScopeOptions, user
 from a2pcli.cli.output import print_json, say
@@ -131,7 +131,7 @@ def import_numbers(asked: Asked, ledger: str | None, *, as_json: bool, show_all:
             " `a2pcli optout replies` goes by what they wrote"
         )
     account = Account()
-    with open_ledger(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
+    with ledger_to_record(ledger, Path.cwd()) as store, RowCounter("reading", shown=not as_json) as counter:
         if kept.list_name is not None and kept.as_of is not None:
             store.begin_list(kept.list_name, kept.as_of)
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.ledger_option import open_ledger, settings_from
+from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.optout_work import ScopeOptions, read_numbers
 from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.own_senders import is_own, own_numbers
@@ -98,7 +98,7 @@ def reply_of(
     if is_own(numbers[0], own_numbers(settings_from(Path.cwd()), campaigns=True)):
         hint = "name who wrote; `a2pcli optout add` suppresses a number of your own"
         raise UsageError(Problem(f"{numbers[0]} is a sender of your own", hint=hint, code="own-sender"))
-    with open_ledger(ledger, Path.cwd()) as store:
+    with ledger_to_record(ledger, Path.cwd()) as store:
         acted = act(store, numbers[0], text, scope, survey_open, now_ms())
     if as_json:
         print_json(_document(acted))
@@ -143,7 +143,7 @@ def replies_of(
     flagged: list[Acted] = []
     refused: list[Problem] = []
     now, sent = now_ms(), 0
-    with open_ledger(ledger, Path.cwd()) as store:
+    with ledger_to_record(ledger, Path.cwd()) as store:
         for chunk in rows.chunks():
             reasons = (chunk.columns["@reason"].to_pylist(), chunk.columns["@detail"].to_pylist())
             for line, number, reason, detail in zip(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.auditing import opted_out
-from a2pcli.cli.ledger_option import open_ledger, settings_from
+from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.run_choice import existing_ledger
@@ -81,7 +81,7 @@ def add_numbers(
     numbers, problems = read_numbers(cells, region)
     added: dict[str, bool] = {}
     if numbers:
-        with open_ledger(ledger, Path.cwd()) as store:
+        with ledger_to_record(ledger, Path.cwd()) as store:
             own = own_numbers(settings_from(Path.cwd()), store)
             for number in numbers:
                 if is_own(number, own):

@@ -16,6 +16,7 @@ from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.contacts.any_number import DOUBTFUL, SHORT_CODE, any_number
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
+from a2pcli.gateways.outbox import draft_of
 from a2pcli.gateways.outbox_forget import forget_in_outbox, outbox_file
 from a2pcli.ledger.erasure import Erasure, Person
 from a2pcli.ledger.records import MONEY_UNITS
@@ -151,8 +152,8 @@ def _rewrite_files(store: Ledger, person: Person, files: _Files) -> None:
     for path in exported_files(store):
         files.rewrite(path, lambda path: forget_in(path, person))
     for path in _outboxes(store):
-        if path.exists():
-            files.rewrite(path, lambda path: sum(forget_in_outbox(path, form) for form in person.forms))
+        if path.exists() or draft_of(path).exists():
+            files.rewrite(path, lambda path: forget_in_outbox(path, *person.forms))
 
 
 def _outboxes(store: Ledger) -> list[Path]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from a2pcli.cli.ledger_option import open_ledger
+from a2pcli.cli.ledger_option import is_missing, open_to_read
 from a2pcli.errors import LedgerError, UsageError
 from a2pcli.ledger.records import Run, RunState
 
@@ -21,15 +21,13 @@ UNSENT = (RunState.PLANNING, RunState.DISCARDED, RunState.SUPERSEDED)
 @contextmanager
 def existing_ledger(ledger: str | None, start: Path | None = None) -> Iterator[Ledger | None]:
     """The ledger; None where nobody named one and there is none yet. Reading never makes one."""
-    try:
-        opened = open_ledger(ledger, start or Path.cwd(), create=False)
-    except LedgerError as error:
-        named = ledger or os.environ.get("A2PCLI_LEDGER")
-        if not named and any(problem.code == "ledger-missing" for problem in error.problems):
-            yield None
-            return
-        raise
-    with opened:
+    with ExitStack() as held:
+        opened = None
+        try:
+            opened = held.enter_context(open_to_read(ledger, start or Path.cwd()))
+        except LedgerError as error:
+            if ledger or os.environ.get("A2PCLI_LEDGER") or not is_missing(error):
+                raise
         yield opened
 
 

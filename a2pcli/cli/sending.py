@@ -60,7 +60,7 @@ def send_campaign(request: SendRequest) -> ExitStatus:
     if request.plan is not None:
         return _send_approved(request, request.plan)
     assert request.campaign is not None
-    with opened(request.campaign, request.ledger) as work:
+    with opened(request.campaign, request.ledger, ask=not request.yes) as work:
         gateway = configured_gateway(work.settings, gateway_name(work.loaded, work.settings))
         _check_channel(work, gateway)
         occasion = occasion_of(work, request)
@@ -112,7 +112,7 @@ def _send_approved(request: SendRequest, plan: str) -> ExitStatus:
     """Send the plan that was approved. Naming it is the approval where nobody can be asked, and stays so where the
     campaign was edited since: what was approved is what goes."""
     start = request.campaign or Path.cwd()
-    with open_ledger(request.ledger, start) as ledger:
+    with open_ledger(request.ledger, start, run=plan, ask=not request.yes) as ledger:
         run = ledger.run(plan)
         _check_sendable(run, request)
         if run.state == RunState.FINISHED and not ledger.totals(run).count("planned", "submitting"):

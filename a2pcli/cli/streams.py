@@ -1,4 +1,4 @@
-"""The three streams and the signals of the process, made ready before a command runs."""
+"""The three streams, the file mask and the signals of the process, made ready before a command runs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def ready_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a screen that lacks a letter shows its code
             reconfigure(errors="backslashreplace")
+
+
+def ready_file_mask() -> None:
+    """Make sure that no file this process makes, here or in a library, can be written by everybody.
+
+    A mask that forbids that is the user's choice and stays; one that does not (000, of containers and some services)
+    becomes the usual 022.
+    """
+    mask = os.umask(0o077)
+    os.umask(mask if mask & 0o002 else mask | 0o022)
 
 
 def _open_nowhere(number: int, name: str) -> None:

@@ -2,7 +2,8 @@
 
 What is told as accepted is on the disk. A batch is appended with one write and one fsync under a lock, so
 that several processes can share the file; a write that does not succeed whole is taken back. The file may be
-renamed away at any time (log rotation): the next batch starts a new one.
+renamed away at any time (log rotation): the next batch starts a new one. It may be replaced by a new one
+(``outbox_forget``): whoever has the lock looks whether it is still the file of that name before writing.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ import asyncio
 import errno
 import json
 import os
-import re
 import stat
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ from pydantic import Field
 from a2pcli.errors import GatewayUnusable, InvalidInput
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.filelocks import locked
+from a2pcli.gateways.outbox_lines import Findings, findings
 from a2pcli.gateways.settings import GatewayBlock, block_problem, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
-_REFERENCE = re.compile(rb'\{"reference": "([^"\\]+)"')
 # JSON escapes control characters; these three also end a line for some readers, so they are escaped too.
 _LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _UNWRITABLE = Outcome(
@@ -90,17 +90,19 @@ class OutboxGateway:
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
         """Accepted if the file holds a whole record of the reference, not sent if it does not.
 
-        Nothing is told where there is no file: it was moved away, and may have held them.
+        Nothing is told where there is no file (it was moved away, and may have held them), nor of a message whose
+        record a torn line may have been.
         """
         found = await asyncio.to_thread(self._find, set(references))
         if found is None:
             return {}
+        told = [one for one in references if one in found.whole or not found.may_be_torn(one)]
         absent = Outcome(
             Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="not in the outbox file"
         )
         return {
-            reference: Outcome(Verdict.ACCEPTED, reference) if reference in found else absent
-            for reference in references
+            reference: Outcome(Verdict.ACCEPTED, reference) if reference in found.whole else absent
+            for reference in told
         }
 
     async def check(self) -> Health:
@@ -135,9 +137,10 @@ class OutboxGateway:
             if self._descriptor is not None:
                 return
             try:
-                self._descriptor = self._open_file()
-                with locked(self._descriptor, self._timeout):
-                    self.repaired = _close_torn_line(self._descriptor) or self.repaired
+                with self._locked_file() as descriptor:
+                    self.repaired = _close_torn_line(descriptor) or self.repaired
+                    # Whoever rewrites the file holds the lock: a draft that lies about now was left by a kill.
+                    draft_of(self.path.resolve()).unlink(missing_ok=True)
             except (IsADirectoryError, NotADirectoryError, FileExistsError):
                 raise InvalidInput(
                     block_problem(self.name, "file", f"{self.path} is not a file that can be appended to")
@@ -157,8 +160,13 @@ class OutboxGateway:
             os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         )
         descriptor = os.open(self.path, flags, 0o600)
+        try:
+            make_private(descriptor)
+        except OSError:
+            os.close(descriptor)
+            raise
         if is_new:
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         return descriptor
 
     def _close(self) -> None:
@@ -174,30 +182,65 @@ class OutboxGateway:
         """Write and sync; None when it is on the disk, else what became of every message of the batch."""
         with self._lock:
             try:
-                descriptor = self._current_file()
-                with locked(descriptor, self._timeout):
+                with self._locked_file() as descriptor:
                     return _write_whole(descriptor, data)
             except OSError as error:
                 return _not_sent(error)
 
-    def _current_file(self) -> int:
-        """The open file; a new one if it was renamed or deleted since."""
-        if self._descriptor is not None:
-            with suppress(OSError):
-                ours, there = os.fstat(self._descriptor), self.path.stat()
-                if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino):
-                    return self._descriptor
-            self._close_file()
-        self._descriptor = self._open_file()
-        return self._descriptor
+    @contextmanager
+    def _locked_file(self) -> Iterator[int]:
+        """The file of that name, open and locked; a new one if it was renamed, replaced or deleted since."""
+        while True:
+            if self._descriptor is not None and not is_file_of(self.path, self._descriptor):
+                self._close_file()
+            if self._descriptor is None:
+                self._descriptor = self._open_file()
+            with locked(self._descriptor, self._timeout):
+                # It may have been replaced while the lock was waited for.
+                if is_file_of(self.path, self._descriptor):
+                    yield self._descriptor
+                    return
 
-    def _find(self, wanted: set[str]) -> set[str] | None:
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except OSError:
-            return None
-        with os.fdopen(descriptor, "rb") as file, locked(descriptor, self._timeout, shared=True):
-            return _references_in(file, wanted)
+    def _find(self, wanted: set[str]) -> Findings | None:
+        while True:
+            try:
+                descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            except OSError:
+                return None
+            with os.fdopen(descriptor, "rb") as file, locked(descriptor, self._timeout, shared=True):
+                if is_file_of(self.path, descriptor):
+                    return findings(file, wanted)
+
+
+def is_file_of(path: Path, descriptor: int) -> bool:
+    """Whether an open file is the one that the path names now."""
+    try:
+        ours, there = os.fstat(descriptor), path.stat()
+    except OSError:
+        return False
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+def make_private(descriptor: int) -> None:
+    """Keep others out of an open file: mode 0600. Raises ``PermissionError`` where it is another user's and open to
+    all: it then says what to do."""
+    if os.name != "posix":
+        return
+    mode = os.fstat(descriptor).st_mode
+    if not mode & 0o077:
+        return
+    try:
+        os.fchmod(descriptor, 0o600)
+    except PermissionError:
+        others = (
+            "can be read or written by others, and belongs to another user: let its owner chmod it to 600"
+        )
+        raise PermissionError(errno.EPERM, others) from None
+
+
+def draft_of(path: Path) -> Path:
+    """Where the file is written anew before it takes the old one's place."""
+    return path.with_name(path.name + ".new")
 
 
 def private_folder(folder: Path) -> None:
@@ -244,21 +287,6 @@ def _close_torn_line(descriptor: int) -> bool:
     return True
 
 
-def _references_in(file: Any, wanted: set[str]) -> set[str]:
-    found: set[str] = set()
-    for line in file:
-        match = _REFERENCE.match(line)
-        if match and match[1].decode(errors="replace") not in wanted:
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and record.get("reference") in wanted:
-            found.add(record["reference"])
-    return found
-
-
 def _not_sent(error: OSError) -> Outcome:
     return Outcome(
         Verdict.NOT_SENT,
@@ -277,8 +305,8 @@ def _unknown(error: OSError) -> Outcome:
     )
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name durable too; Windows has no such call and needs none."""
+def sync_folder(folder: Path) -> None:
+    """Make a file's new name durable too; Windows has no such call and needs none."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,19 +1,22 @@
 """Taking one person out of an outbox file: of each message to them only its reference stays.
 
-The reference must stay: it is how ``reconcile`` knows that a message was taken.
+The reference must stay: it is how ``reconcile`` knows that a message was taken. The file is written anew beside the
+old one, made durable, and takes its place; killed at any moment, one of the two is there, whole.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from a2pcli.errors import A2PError
 from a2pcli.gateways.filelocks import locked
-from a2pcli.gateways.outbox import OutboxBlock
+from a2pcli.gateways.outbox import OutboxBlock, draft_of, is_file_of, sync_folder
+from a2pcli.gateways.outbox_lines import START, parsed, torn_line
 from a2pcli.gateways.settings import read_block
 
 
@@ -28,51 +31,94 @@ def outbox_file(name: str, settings: Mapping[str, Any]) -> Path | None:
     return (block.folder / block.file).absolute()
 
 
-def forget_in_outbox(path: Path, number: str, *, timeout: float = 30.0) -> int:
-    """Blank the messages to ``number``; gives how many. Raises ``OSError`` where the file cannot be changed.
+def forget_in_outbox(path: Path, *numbers: str, timeout: float = 30.0) -> int:
+    """Blank the messages to a person, by every form of their number; gives how many.
 
-    The file stays the same file, since a sender may have it open: it is copied first, under the lock that
-    senders take, then written over. Should that be cut off, the whole copy stays beside it (``.part``).
+    Raises ``OSError`` where the file cannot be changed. Senders may have the file open: they wait for
+    the lock, and then see that another file has its name.
     """
-    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "r+b") as file, locked(descriptor, timeout):
-        count = 0
-        draft = path.with_name(path.name + ".part")
+    path = path.resolve()  # the file itself is replaced, not a link to it
+    draft = draft_of(path)
+    copy_of_old_days = path.with_name(path.name + ".part")
+    if not path.exists():
+        draft.unlink(missing_ok=True)  # what a kill left of a file that was taken away since
+    with _locked(path, timeout) as file:
+        draft.unlink(missing_ok=True)  # a kill left it
         try:
-            with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy:
-                for line in file:
-                    kept = _without(line, number)
-                    count += kept is not line
-                    copy.write(kept)
-                copy.flush()
-                os.fsync(copy.fileno())
-        except BaseException:
+            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy:
+                _be_owned_alike(copy, file)
+                # Whoever opens the new file the moment it has its name waits until that name is durable.
+                with locked(copy.fileno(), timeout):
+                    count, changed = _written(file, copy, numbers)
+                    if copy_of_old_days.exists():
+                        more, adopted = _adopted(copy_of_old_days, file, copy, numbers)
+                        count, changed = count + more, changed or adopted
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                    if changed:
+                        draft.replace(path)
+                        sync_folder(path.parent)
+        finally:
             draft.unlink(missing_ok=True)
-            raise
-        if count:
-            _write_over(file, draft)
-        draft.unlink()
+        copy_of_old_days.unlink(missing_ok=True)
         return count
 
 
-def _write_over(file: Any, draft: Path) -> None:
+@contextmanager
+def _locked(path: Path, timeout: float) -> Iterator[IO[bytes]]:
+    """The file of that name, open and locked."""
+    while True:
+        with path.open("r+b") as file, locked(file.fileno(), timeout):
+            if is_file_of(path, file.fileno()):
+                yield file
+                return
+
+
+def _be_owned_alike(copy: IO[bytes], file: IO[bytes]) -> None:
+    """Where root erases, the sender's own user must still be able to write."""
+    if hasattr(os, "fchown"):
+        owner = os.fstat(file.fileno())
+        with suppress(OSError):
+            os.fchown(copy.fileno(), owner.st_uid, owner.st_gid)
+
+
+def _written(file: IO[bytes], copy: IO[bytes], numbers: tuple[str, ...]) -> tuple[int, bool]:
+    """Copy the file without the person; how many messages were theirs, and whether anything changed."""
+    count, changed = 0, False
+    for line in file:
+        kept, is_theirs = _without(line, numbers)
+        count += is_theirs
+        changed = changed or kept is not line
+        copy.write(kept)
+    return count, changed
+
+
+def _adopted(old: Path, file: IO[bytes], copy: IO[bytes], numbers: tuple[str, ...]) -> tuple[int, bool]:
+    """Take up records that only an old copy holds: a2pcli once wrote over the file itself, and was killed at it."""
     file.seek(0)
-    with draft.open("rb") as copy:
-        while piece := copy.read(1 << 20):
-            file.write(piece)
-    file.truncate()
-    file.flush()
-    os.fsync(file.fileno())
+    there = {record.get("reference") for line in file if (record := parsed(line)) is not None}
+    count, changed = 0, False
+    with old.open("rb") as lines:
+        for line in lines:
+            record = parsed(line)
+            if record is None or not line.endswith(b"\n") or record.get("reference") in there:
+                continue
+            kept, is_theirs = _without(line, numbers)
+            count += is_theirs
+            changed = True
+            copy.write(kept)
+    return count, changed
 
 
-def _without(line: bytes, number: str) -> bytes:
-    if number.lstrip("+").encode() not in line:
-        return line
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return b'{"erased": true}\n'  # torn by a crash: nobody can say whose it is
-    if not isinstance(record, dict) or record.get("to") != number:
-        return line
+def _without(line: bytes, numbers: tuple[str, ...]) -> tuple[bytes, bool]:
+    """The line as it stays, and whether it was a message to the person. Of a torn line nobody can say whose it is."""
+    is_whole = line.startswith(START) and line.endswith(b"}\n") and b"\0" not in line
+    if is_whole and not any(number.lstrip("+").encode() in line for number in numbers):
+        return line, False
+    record = parsed(line)
+    if record is None:
+        return torn_line(line), False
+    if record.get("to") not in numbers:
+        return line if line.endswith(b"\n") else line + b"\n", False
     kept = {"reference": record.get("reference"), "erased": True}
-    return json.dumps(kept).encode() + b"\n"
+    return json.dumps(kept).encode() + b"\n", True

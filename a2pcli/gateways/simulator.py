@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,12 +18,14 @@ from hashlib import blake2b
 from pathlib import Path
 from statistics import NormalDist
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, Health
+from a2pcli.gateways.outbox import make_private, private_folder
+from a2pcli.gateways.outbox_lines import Findings, findings
 from a2pcli.gateways.settings import GatewayBlock, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
@@ -157,8 +160,7 @@ class SimulatorGateway:
         """Open the receipts file."""
         if self.receipts is not None and self._file is None:
             try:
-                self.receipts.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.receipts.open("ab", buffering=0)
+                self._file = _opened(self.receipts)
             except OSError as error:
                 why = f"gateway {self.name}: cannot write {self.receipts}: {error.strerror}"
                 raise GatewayUnusable(why) from error
@@ -190,9 +192,14 @@ class SimulatorGateway:
         """With a receipts file, whether it holds the reference; without, what this process left unknown."""
         if self.receipts is None:
             return {one: self._unsure[one] for one in references if one in self._unsure}
-        taken = await asyncio.to_thread(_recorded, self.receipts)
+        found = await asyncio.to_thread(_recorded, self.receipts, set(references))
+        if found is None:
+            return {}
         absent = Outcome(Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="never arrived")
-        return {one: Outcome(Verdict.ACCEPTED, taken[one]) if one in taken else absent for one in references}
+        told = [one for one in references if one in found.whole or not found.may_be_torn(one)]
+        return {
+            one: Outcome(Verdict.ACCEPTED, _identifier(one)) if one in found.whole else absent for one in told
+        }
 
     async def check(self) -> Health:
         """Well, unless the settings say that it is down."""
@@ -239,7 +246,7 @@ class SimulatorGateway:
         return "accepted"
 
     def _take(self, reference: str, fate: float, pace: float) -> Outcome:
-        identifier = "sim-" + blake2b(reference.encode(errors="replace"), digest_size=8).hexdigest()
+        identifier = _identifier(reference)
         taken = Outcome(Verdict.ACCEPTED, identifier)
         receipts = self._block.receipts
         if receipts is None or self._file is None:
@@ -280,17 +287,21 @@ def _latency(latency: Latency, chance: float) -> float:
     return latency.median * math.exp(spread * NormalDist().inv_cdf(min(max(chance, 1e-9), 1 - 1e-9)))
 
 
-def _recorded(path: Path) -> dict[str, str]:
-    """Reference to identifier, for everything the receipts file holds."""
-    found: dict[str, str] = {}
+def _opened(path: Path) -> BinaryIO:
+    private_folder(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    make_private(descriptor)
+    return cast(BinaryIO, os.fdopen(descriptor, "ab", buffering=0))
+
+
+def _identifier(reference: str) -> str:
+    return "sim-" + blake2b(reference.encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def _recorded(path: Path, wanted: set[str]) -> Findings | None:
+    """What the receipts file says about the references; None where there is none."""
     try:
         with path.open("rb") as file:
-            for line in file:
-                try:
-                    record = json.loads(line)
-                    found[record["reference"]] = record["gateway_id"]
-                except (ValueError, KeyError, TypeError):
-                    continue  # a line torn by a crash
+            return findings(file, wanted)
     except OSError:
-        return {}
-    return found
+        return None

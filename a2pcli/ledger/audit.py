@@ -129,6 +129,13 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
+def hash_at(connection: Connection, number: int | None = None) -> tuple[int, str] | None:
+    """Number and hash of the entry with this number, of the newest for None; None where there is none."""
+    query = select(_c.number, _c.hash).order_by(_c.number.desc()).limit(1)
+    found = connection.execute(query if number is None else query.where(_c.number == number)).first()
+    return None if found is None else (found.number, found.hash)
+
+
 def page(connection: Connection, before: int | None, size: int) -> list[Entry]:
     """The newest entries, or the next ones back from the number ``before``."""
     query = select(audit).order_by(_c.number.desc()).limit(size)

@@ -14,8 +14,6 @@ import os
 import re
 import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -169,21 +167,6 @@ def _try(path: Path, key: LedgerKey) -> None:
         raise LedgerError(problem) from error
     finally:
         connection.close()
-
-
-@contextmanager
-def one_at_first(url: URL, key: LedgerKey | None) -> Iterator[None]:
-    """While an encrypted ledger is made, others wait: each would choose a salt of its own for the same file."""
-    path = Path(url.database or "")
-    if key is None or path.stat().st_size:
-        yield
-        return
-    from filelock import FileLock
-
-    folder = Path(f"{path}-locks")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with FileLock(folder / "create", timeout=60, mode=0o600):
-        yield
 
 
 def convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, *, wait: float = 5.0) -> None:

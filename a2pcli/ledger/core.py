@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import select
 from sqlalchemy.engine import URL, Connection, Engine
 
-from a2pcli.ledger import cipher, claims, migrate
-from a2pcli.ledger.engine import READ, connect, create_file, ledger_url
+from a2pcli.ledger import audit, cipher, claims, identity, migrate
+from a2pcli.ledger.engine import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
 from a2pcli.ledger.holds import Hold
+from a2pcli.ledger.known import KnownLedgers
 from a2pcli.ledger.lock import RunLock, refuse_if_held
 from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import runs
 
 if TYPE_CHECKING:
     pass
@@ -23,6 +26,18 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 30.0
 """How long to wait for another process's write before saying that the ledger is locked."""
+
+
+def make(url: URL, key: cipher.LedgerKey | None, busy_seconds: float = BUSY_SECONDS) -> None:
+    """Make a new SQLite ledger at ``url``, unless there is one. A file of zero bytes is replaced."""
+    with new_file(url) as place:
+        if place == url:
+            return
+        engine = connect(place, busy_seconds=busy_seconds, key=key)
+        try:
+            migrate.prepare(engine, create=True)
+        finally:
+            engine.dispose()
 
 
 class LedgerCore:
@@ -41,6 +56,8 @@ class LedgerCore:
         self._sending_lock = threading.RLock()
         self._sending: Connection | None = None
         self.holds: dict[int, Hold] = {}
+        self.known: KnownLedgers | None = None
+        """What the project remembers of its ledgers; it is told of each entry of the audit trail."""
 
     @classmethod
     def open(
@@ -66,13 +83,15 @@ class LedgerCore:
     ) -> Self:
         """As ``open``, with this very key or none, whatever the environment says."""
         parsed = ledger_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            create_file(parsed, create=create)
+        if parsed.get_backend_name() == "sqlite" and not is_there(parsed):
+            if not create:
+                raise missing(parsed)
+            make(parsed, secret, busy_seconds)
         cipher.examine(parsed, secret)
         engine = connect(parsed, busy_seconds=busy_seconds, key=secret)
         try:
-            with plainly(parsed), cipher.one_at_first(parsed, secret):
-                migrate.prepare(engine)
+            with plainly(parsed):
+                migrate.prepare(engine, create=create and parsed.get_backend_name() != "sqlite")
         except BaseException:
             engine.dispose()
             raise
@@ -104,6 +123,27 @@ class LedgerCore:
     def name(self) -> str:
         """The ledger's path, or its URL without the password."""
         return shown(self.url)
+
+    def identify(self) -> str:
+        """The ledger's own id, by which it is known from every other; made where an old ledger has none yet."""
+        with plainly(self.url):
+            with self._reading() as connection:
+                found = identity.id_of(connection)
+            if found is not None:
+                return found
+            with self.engine.begin() as connection:
+                return identity.give_id(connection)
+
+    def audit_hash(self, number: int | None = None) -> tuple[int, str] | None:
+        """Number and hash of an entry of the audit trail, of the newest for None; None where there is none."""
+        with plainly(self.url), self._reading() as connection:
+            return audit.hash_at(connection, number)
+
+    def has_campaign(self, campaign: str) -> bool:
+        """Whether the ledger holds a run of the campaign."""
+        query = select(runs.c.number).where(runs.c.campaign == campaign).limit(1)
+        with plainly(self.url), self._reading() as connection:
+            return connection.execute(query).first() is not None
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

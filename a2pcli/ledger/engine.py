@@ -10,9 +10,13 @@ the same two ways: ``synchronous_commit`` on, and off for the chunks.
 
 from __future__ import annotations
 
+import glob
 import os
 import socket
+import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +26,7 @@ from sqlalchemy.exc import ArgumentError
 
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import cipher
-from a2pcli.ledger.faults import plainly
+from a2pcli.ledger.faults import plainly, shown
 
 APPLICATION_ID = 0x61327063
 """Marks a SQLite file as a ledger of a2pcli ("a2pc"; https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -57,7 +61,8 @@ def ledger_url(name: str) -> URL:
 
 
 def _sqlite_url(path: Path) -> URL:
-    return URL.create("sqlite", database=str(path.expanduser().absolute()))
+    # Where links lead, so that everybody who means the same file has the same log and locks beside it.
+    return URL.create("sqlite", database=str(path.expanduser().resolve()))
 
 
 def connect(
@@ -140,28 +145,78 @@ def _use_write_ahead_log(driver: Any, seconds: float) -> None:
             time.sleep(0.01)
 
 
-def create_file(url: URL, *, create: bool) -> bool:
-    """Make sure the SQLite file exists, readable by its owner alone. True where it is new.
-
-    The folder is flushed too: a file whose name is lost with the power is a lost ledger.
-    """
+def is_there(url: URL) -> bool:
+    """Whether the SQLite file exists. Raises ``LedgerError`` for what is there and cannot be a ledger."""
     path = Path(url.database or "")
-    if path.is_dir():
+    try:
+        info = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # opening it will say what is wrong
+    if stat.S_ISDIR(info.st_mode):
         raise LedgerError(
             Problem("the ledger is a folder, not a file", path=str(path), code="ledger-cannot-open")
         )
-    if path.exists():
-        return False
-    if not create:
-        hint = "the first `a2pcli plan` makes it; or check --ledger and the settings"
+    if stat.S_ISREG(info.st_mode) and info.st_size == 0:
         raise LedgerError(
-            Problem("there is no ledger here yet", path=str(path), hint=hint, code="ledger-missing")
+            Problem(
+                "this file is empty: if it was a ledger, it has lost everything it knew",
+                path=str(path),
+                hint="bring it back from a backup; to start over with a new ledger: a2pcli ledger create",
+                code="ledger-empty",
+            )
         )
+    if info.st_nlink > 1 and os.name == "posix":
+        raise LedgerError(
+            Problem(
+                "the ledger's file has a second name (a hard link): a sender under each name would not know of"
+                " the other",
+                path=str(path),
+                hint=f"find the other with `find . -inum {info.st_ino}`, and remove it or make it a copy",
+                code="ledger-linked",
+            )
+        )
+    return True
+
+
+def missing(url: URL) -> LedgerError:
+    """The error of a ledger that must exist and does not."""
+    hint = "the first `a2pcli plan` makes it, or `a2pcli ledger create`; or check --ledger and the settings"
+    return LedgerError(
+        Problem("there is no ledger here yet", path=shown(url), hint=hint, code="ledger-missing")
+    )
+
+
+@contextmanager
+def new_file(url: URL) -> Iterator[URL]:
+    """A place to make a new SQLite ledger in; what was made there takes its name once it is whole.
+
+    So a file of that name is always a ledger, whenever its maker is killed. Another that was made meanwhile stays.
+    The folder is flushed too: a file whose name is lost with the power is a lost ledger.
+    """
+    from filelock import FileLock
+
+    path = Path(url.database or "")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.making")
+    locks = Path(f"{path}-locks")
     with plainly(url):
         try:
-            _make_folder(path.parent)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            _flush_folder(path.parent)
+            _make_folder(locks)
+            with FileLock(locks / "create", timeout=60, mode=0o600):
+                if path.exists() and path.stat().st_size:
+                    yield url
+                    return
+                _forget_drafts(path)
+                os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+                try:
+                    yield url.set(database=str(draft))
+                    with draft.open("rb+") as file:
+                        os.fsync(file.fileno())
+                    draft.replace(path)
+                    flush_folder(path.parent)
+                finally:
+                    draft.unlink(missing_ok=True)
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
             hint = "make the folder writable, or name another ledger"
@@ -169,17 +224,23 @@ def create_file(url: URL, *, create: bool) -> bool:
                 f"the ledger cannot be made: {reason}", path=str(path), hint=hint, code="ledger-read-only"
             )
             raise LedgerError(problem) from error
-    return True
+
+
+def _forget_drafts(path: Path) -> None:
+    """Ledgers that somebody was killed while making: they hold nobody. The lock says that nobody makes one now."""
+    for draft in path.parent.glob(f"{glob.escape(path.name)}.*.making*"):
+        draft.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     for parent in reversed(missing):
         parent.mkdir(mode=0o700, exist_ok=True)
-        _flush_folder(parent.parent)
+        flush_folder(parent.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Make names in the folder survive a loss of power."""
     if os.name != "posix":
         return  # Windows cannot flush a folder and does not need it
     descriptor = os.open(folder, os.O_RDONLY)

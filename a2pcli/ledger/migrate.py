@@ -24,8 +24,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from a2pcli import __version__
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger.engine import APPLICATION_ID, READ
+from a2pcli.ledger.engine import APPLICATION_ID, READ, missing
 from a2pcli.ledger.faults import shown
+from a2pcli.ledger.identity import give_id
 from a2pcli.ledger.tables import about, metadata
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -47,12 +48,17 @@ _versions = Table(
 _ADVISORY_KEY = 0x61327063_00000001
 
 
-def prepare(engine: Engine) -> None:
-    """Create or migrate the schema where needed. A ledger that is up to date costs one query."""
+def prepare(engine: Engine, *, create: bool = False) -> None:
+    """Migrate the schema where needed. A ledger that is up to date costs one query.
+
+    An empty database becomes a ledger with ``create``; else it raises ``LedgerError`` (code ``ledger-missing``).
+    """
     with engine.connect().execution_options(**READ) as connection:
         revision = _revision(connection)
         if revision == KNOWN[-1]:
             return
+        if revision is None and not create:
+            raise _empty(engine) if engine.dialect.name == "sqlite" else missing(engine.url)
         if revision is not None and revision not in KNOWN:
             _refuse_newer(connection, revision)
     with engine.begin() as connection:
@@ -66,6 +72,16 @@ def prepare(engine: Engine) -> None:
             _refuse_newer(connection, revision)
         elif revision != KNOWN[-1]:
             upgrade(connection)
+
+
+def _empty(engine: Engine) -> LedgerError:
+    problem = Problem(
+        "this file is a database without anything in it: if it was a ledger, it has lost everything it knew",
+        path=shown(engine.url),
+        hint="bring it back from a backup; to start over, remove the file, then: a2pcli ledger create",
+        code="ledger-empty",
+    )
+    return LedgerError(problem)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -96,6 +112,7 @@ def _create(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
     _sign(connection)
+    give_id(connection)
 
 
 def _sign(connection: Connection) -> None:

@@ -42,7 +42,10 @@ class ProtectingPart(LedgerCore):
                     subject = hashes[0]
                 elif None not in hashes and len(people) <= NAMED:
                     facts["hashes"] = hashes
-            return audit.append(connection, action, subject, facts, now_ms() if now is None else now)
+            entry = audit.append(connection, action, subject, facts, now_ms() if now is None else now)
+        if self.known is not None:
+            self.known.note(self)
+        return entry
 
     @speaks_plainly
     def audit_trail(self, head: str | None = None) -> audit.Verified:

@@ -49,6 +49,7 @@ def forget_in(path: Path, person: Person) -> int:
             raise ValueError("the file is not as it was written") from error
         if count:
             draft.replace(path)
+            _flush_folder(path.parent)
         return count
     finally:
         draft.unlink(missing_ok=True)
@@ -132,6 +133,16 @@ def _blanked(rows: pa.Table, found: Any) -> pa.Table:
             blank = pc.if_else(found, pa.scalar(value, field.type), rows[field.name])
             rows = rows.set_column(place, field, blank)
     return rows
+
+
+def _flush_folder(folder: Path) -> None:
+    """A name that is lost with the power would bring the old file back, and the person with it."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _flush(file: Any) -> None:

@@ -69,6 +69,7 @@ def test_what_does_not_bind_a_purpose_is_told_as_not_asked(project: Project, pur
 
 def test_the_opt_out_that_keeps_somebody_out_is_told(project: Project):
     project_for(project)
+    project.run("ledger", "create")
     project.run("optout", "add", FLORIDIAN, "--scope", "programme=news", "--reason", "asked on the phone")
     optout = now(project)["optout"]
     assert optout["outcome"] == "left-out"
@@ -79,6 +80,7 @@ def test_the_opt_out_that_keeps_somebody_out_is_told(project: Project):
 
 def test_an_opt_out_from_something_else_is_told_and_does_not_count(project: Project):
     project_for(project)
+    project.run("ledger", "create")
     project.run("optout", "add", FLORIDIAN, "--scope", "programme=offers")
     optout = now(project)["optout"]
     assert optout["outcome"] == "passed"
@@ -118,6 +120,7 @@ def test_a_message_that_was_sent_is_explained_by_what_was_known_then(project: Pr
     """An opt-out that came afterwards does not make it wrong."""
     project_for(project, purpose="transactional")
     assert project.run("send", "sale.yaml", "--yes").status == 0
+    project.run("ledger", "create")
     project.run("optout", "add", FLORIDIAN)
     [message] = project.run("explain", FLORIDIAN, "--json").json["messages"]
     assert message["state"] == "accepted"

@@ -169,7 +169,14 @@ def test_json_is_one_document_with_every_problem_and_campaign(shell: Shell) -> N
         }
     ]
     assert document["campaigns"] == [
-        {"path": "spring.yaml", "name": "spring-sale", "errors": 1, "warnings": 0, "waivers": []}
+        {
+            "path": "spring.yaml",
+            "name": "spring-sale",
+            "errors": 1,
+            "warnings": 0,
+            "waivers": [],
+            "read_as": {"phone": ["phone"]},
+        }
     ]
 
 

@@ -27,6 +27,11 @@ WAYS_TO_KNOW = {
 }
 
 
+@pytest.fixture(autouse=True)
+def ledger(project: Project) -> None:
+    assert project.run("ledger", "create").status == 0
+
+
 def suppressed(project: Project) -> list[str]:
     return [entry["number"] for entry in project.run("optout", "list", "--json").json["suppressions"]]
 
@@ -56,6 +61,7 @@ def test_an_import_asks_whose_number_it_is_and_does_nothing(
 def test_our_own_numbers_are_known_wherever_they_are_written(project: Project, way: str) -> None:
     for name, text in WAYS_TO_KNOW[way].items():
         project.write(name, text)
+    project.run("ledger", "create")
     project.write("log.csv", f"phone,text\n{ANN},STOP\n{OURS},STOP\n")
     ran = project.run("optout", "replies", "log.csv")
     assert ran.status == 3

@@ -159,6 +159,7 @@ def test_a_message_can_be_tested_after_everybody_has_it(project: Project):
 
 def test_suppressed_people_are_left_out_and_the_plan_says_so(project: Project):
     project.starter()
+    project.run("ledger", "create")
     project.run("optout", "add", "07911123457")
     found = project.run("plan", "sale.yaml", "--json").json
     assert found["excluded"]["opted-out"] == 1
@@ -168,6 +169,7 @@ def test_suppressed_people_are_left_out_and_the_plan_says_so(project: Project):
 
 def test_someone_who_opts_out_after_the_approval_gets_nothing(project: Project):
     plan = project.starter().run("plan", "sale.yaml", "--json").json["plan"]
+    project.run("ledger", "create")
     project.run("optout", "add", "+447911123459")
     assert project.run("send", "--plan", plan, "--json").json["excluded"]["opted-out"] == 1
     assert "+447911123459" not in [one["to"] for one in project.outbox()]
@@ -322,5 +324,6 @@ def test_the_costliest_message_has_the_highest_price(project: Project):
 @pytest.mark.parametrize(("purpose", "reached"), [("marketing", 2), ("transactional", 2), ("emergency", 3)])
 def test_an_opt_out_binds_all_but_codes_and_emergencies(project: Project, purpose: str, reached: int):
     project.starter(campaign=CAMPAIGN.replace("marketing", purpose))
+    project.run("ledger", "create")
     project.run("optout", "add", "07911123457")
     assert project.run("plan", "sale.yaml", "--json").json["recipients"] == reached

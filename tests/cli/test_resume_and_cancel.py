@@ -227,6 +227,7 @@ def test_who_opted_out_or_was_filtered_is_no_open_end(project: Project):
         campaign=CAMPAIGN + "where: plan == 'gold'\n",
         people="mobile,first_name,plan\n07911123456,Ann,gold\n07911123457,Ben,silver\n07911123458,Cid,gold\n",
     )
+    project.run("ledger", "create")
     project.run("optout", "add", "+447911123458")
     assert project.run("send", "sale.yaml", "--yes").status == 0
     ran = project.run("send", "sale.yaml", "--yes", "--json")

@@ -28,6 +28,7 @@ message: "Sale today. Reply STOP to opt out"
 @pytest.fixture
 def desk(project: Project) -> Project:
     project.write("a2pcli.yaml", "gateway: outbox\n")
+    project.run("ledger", "create")
     project.write("people.csv", "phone\n" + "\n".join([*TYPED.values(), FREE]) + "\n")
     project.write("sale.yaml", CAMPAIGN)
     return project

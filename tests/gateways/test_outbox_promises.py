@@ -18,6 +18,7 @@ from gatewaykit import message, messages
 
 from a2pcli.errors import GatewayUnusable, InvalidInput
 from a2pcli.gateways.outbox import OutboxGateway
+from a2pcli.gateways.outbox_forget import forget_in_outbox
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 
@@ -95,7 +96,7 @@ def test_without_a_file_nothing_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b'{"reference": "r7k2m9qd-000002", "to"', b"\x00" * 50, b"{"])
-def test_a_torn_line_is_closed_off_and_was_not_accepted(tmp_path: Path, torn: bytes) -> None:
+def test_a_torn_line_is_closed_off_and_never_taken_for_never_sent(tmp_path: Path, torn: bytes) -> None:
     submit(outbox(tmp_path), messages(1))
     with (tmp_path / "out.jsonl").open("ab") as file:
         file.write(torn)
@@ -106,8 +107,41 @@ def test_a_torn_line_is_closed_off_and_was_not_accepted(tmp_path: Path, torn: by
     assert lines[1] == torn
     assert json.loads(lines[2])["reference"] == "r7k2m9qd-000003"
     assert look_up(made, "r7k2m9qd-000001", "r7k2m9qd-000002", "r7k2m9qd-000003") == {
-        "r7k2m9qd-000001": "accepted", "r7k2m9qd-000002": "not_sent", "r7k2m9qd-000003": "accepted"
+        "r7k2m9qd-000001": "accepted", "r7k2m9qd-000003": "accepted"
     }  # fmt: skip
+    again = outbox(tmp_path)
+    submit(again, [message(2)])
+    assert look_up(again, "r7k2m9qd-000002") == {"r7k2m9qd-000002": "accepted"}
+
+
+TORN = {
+    "after its reference": (b'{"reference": "r7k2m9qd-000002", "to": "+1202', {"r7k2m9qd-000002"}),
+    "in its reference": (b'{"reference": "r7k2m9qd-00000', {"r7k2m9qd-000002", "r7k2m9qd-000009"}),
+    "of another run": (b'{"reference": "raaaaaaa-000002", "to"', set()),
+    "an end": (b'0143", "body": "Hello"}', {"r7k2m9qd-000002", "r7k2m9qd-000009"}),
+    "a start and another's end": (
+        b'{"reference": "raaaaaaa-000002", "to": "+1202\0\0\0", "at": "x"}',
+        {"r7k2m9qd-000002", "r7k2m9qd-000009"},
+    ),
+    "blanked once": (b'{"erased": true}', {"r7k2m9qd-000002", "r7k2m9qd-000009"}),
+}
+
+
+@pytest.mark.parametrize("erased_since", [False, True])
+@pytest.mark.parametrize("case", list(TORN))
+def test_a_torn_line_keeps_only_those_unknown_whose_it_may_be(
+    tmp_path: Path, case: str, erased_since: bool
+) -> None:
+    torn, unknown = TORN[case]
+    (tmp_path / "out.jsonl").write_bytes(torn + b"\n")
+    submit(outbox(tmp_path), [message(1)])
+    if erased_since:
+        forget_in_outbox(tmp_path / "out.jsonl", "+4479111111")
+        assert b"1202" not in (tmp_path / "out.jsonl").read_bytes().splitlines()[0]
+    asked = ["r7k2m9qd-000001", "r7k2m9qd-000002", "r7k2m9qd-000009"]
+    told = look_up(outbox(tmp_path), *asked)
+    assert set(asked) - set(told) == unknown
+    assert told["r7k2m9qd-000001"] == "accepted"
 
 
 def test_a_whole_record_that_only_lacks_its_end_counts(tmp_path: Path) -> None:
@@ -337,3 +371,26 @@ def test_a_cancelled_submit_does_not_spoil_the_file(tmp_path: Path) -> None:
 
     asyncio.run(whole())
     assert {record["reference"] for record in records(tmp_path)} >= {"r7k2m9qd-000200"}
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o644, 0o660, 0o606])
+def test_a_file_that_others_could_read_or_write_becomes_private(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "out.jsonl"
+    path.touch()
+    path.chmod(mode)
+    submit(outbox(tmp_path), messages(1))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_of_somebody_else_that_all_can_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out.jsonl").touch()
+    (tmp_path / "out.jsonl").chmod(0o666)
+
+    def refuse(_descriptor: int, _mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    with pytest.raises(GatewayUnusable, match="let its owner chmod it to 600"):
+        submit(outbox(tmp_path), messages(1))

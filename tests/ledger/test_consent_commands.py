@@ -12,10 +12,17 @@ ANN, BEN = "+447911123456", "+447911123457"
 
 
 @pytest.fixture
-def desk(project: Project) -> Project:
+def fresh(project: Project) -> Project:
     """A folder with settings; no ledger yet."""
     project.write("a2pcli.yaml", "region: GB\nlocale: en_GB\n")
     return project
+
+
+@pytest.fixture
+def desk(fresh: Project) -> Project:
+    """A folder with settings and an empty ledger."""
+    assert fresh.run("ledger", "create").status == 0
+    return fresh
 
 
 def record(desk: Project, *options: str, number: str = ANN) -> int:
@@ -69,7 +76,7 @@ def test_implied_consent_without_an_end_that_anybody_knows_is_refused(desk: Proj
     ran = desk.run("consent", "record", ANN, "--source", "till", "--basis", "implied-purchase")
     assert ran.status == 2
     assert "--expires" in ran.err
-    assert not (desk.folder / ".a2pcli").exists()
+    assert ANN not in desk.run("consent", "list", "--json").out
     assert record(desk, "--basis", "implied-purchase", "--expires", "2090-01-01") == 0
 
 
@@ -81,9 +88,11 @@ def test_implied_consent_without_an_end_that_anybody_knows_is_refused(desk: Proj
         ("--channel", "pigeon"), ("--given-at", "2026-02-01", "--expires", "2026-01-01"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_a_usage_error_and_records_nothing(desk: Project, options: tuple[str, ...]) -> None:
-    assert record(desk, *options) == 2
-    assert not (desk.folder / ".a2pcli").exists()
+def test_what_cannot_be_is_a_usage_error_and_records_nothing(
+    fresh: Project, options: tuple[str, ...]
+) -> None:
+    assert record(fresh, *options) == 2
+    assert not (fresh.folder / ".a2pcli").exists()
 
 
 def test_revoking_says_what_it_stops_and_what_not(desk: Project) -> None:
@@ -146,6 +155,7 @@ def test_an_export_is_read_back_without_what_was_revoked(desk: Project, name: st
     record(desk, number=BEN)
     desk.run("consent", "revoke", BEN)
     assert desk.run("consent", "export", name).status == 0
+    desk.run("ledger", "create", "--ledger", "other.db")
     told = desk.run("consent", "import", name, "--ledger", "other.db", "--json").json
     assert (told["recorded"], told["said_no"], told["refused"]) == (1, 2, 0)
     (one,) = desk.run("consent", "show", ANN, "--ledger", "other.db", "--json").json["records"]
@@ -156,10 +166,10 @@ def test_an_export_is_read_back_without_what_was_revoked(desk: Project, name: st
     )
 
 
-def test_reading_commands_make_no_ledger(desk: Project) -> None:
+def test_reading_commands_make_no_ledger(fresh: Project) -> None:
     for command in (["show", ANN], ["list"], ["list", "--json"], ["export", "-"]):
-        assert desk.run("consent", *command).status == 0
-    assert not (desk.folder / ".a2pcli").exists()
+        assert fresh.run("consent", *command).status == 0
+    assert not (fresh.folder / ".a2pcli").exists()
 
 
 @pytest.mark.parametrize("command", ["", "record", "revoke", "show", "list", "import", "export"])
@@ -170,6 +180,7 @@ def test_every_help_has_an_example(desk: Project, command: str) -> None:
 
 def test_a_plan_leaves_out_who_did_not_agree(project: Project) -> None:
     project.starter(campaign=CONSENTED)
+    project.run("ledger", "create")
     project.run("consent", "record", ANN, "--source", "paper")
     plan = project.run("plan", "sale.yaml", "--json").json
     assert plan["consent"] == "required"
@@ -214,9 +225,9 @@ def test_a_scope_is_understood_as_it_is_written(desk: Project, scope: str, words
         ("--scope", "sender=A", "--sender", "A"), ("--until", "2020-01-01"), ("--until", "soon"), ("--sender", " "),
     ],
 )  # fmt: skip
-def test_a_scope_or_an_end_that_cannot_be_is_a_usage_error(desk: Project, options: tuple[str, ...]) -> None:
-    assert desk.run("optout", "add", ANN, *options).status == 2
-    assert not (desk.folder / ".a2pcli").exists()
+def test_a_scope_or_an_end_that_cannot_be_is_a_usage_error(fresh: Project, options: tuple[str, ...]) -> None:
+    assert fresh.run("optout", "add", ANN, *options).status == 2
+    assert not (fresh.folder / ".a2pcli").exists()
 
 
 def test_a_longer_opt_out_follows_a_shorter_one_and_both_stay_in_the_history(desk: Project) -> None:
@@ -250,6 +261,7 @@ def test_scopes_ends_and_lists_survive_an_export(desk: Project, name: str) -> No
     desk.write("dnc.csv", f"phone\n{BEN}\n")
     desk.run("optout", "import", "dnc.csv", "--list", "dnc", "--as-of", "2026-02-01")
     desk.run("optout", "export", name)
+    desk.run("ledger", "create", "--ledger", "other.db")
     assert desk.run("optout", "import", name, "--ledger", "other.db").status == 0
     keys = ("number", "scope", "scope_value", "until", "list", "as_of")
     before, after = (

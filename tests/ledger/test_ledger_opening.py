@@ -21,7 +21,7 @@ from a2pcli import __version__
 from a2pcli.errors import LedgerError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger import migrate, tables
-from a2pcli.ledger.engine import connect, create_file, ledger_url
+from a2pcli.ledger.engine import connect, ledger_url
 from a2pcli.ledger.records import PlannedRows
 from a2pcli.ledger.store import Ledger
 
@@ -124,8 +124,6 @@ def test_the_migrations_make_the_very_schema_of_the_tables(url: str, second_url:
     """A new ledger is made from the tables, an old one by migrations: nobody can tell them apart after."""
     Ledger.open(url).close()
     parsed = ledger_url(second_url)
-    if parsed.get_backend_name() == "sqlite":
-        create_file(parsed, create=True)
     engine = connect(parsed, busy_seconds=5)
     with engine.begin() as connection:
         migrate.upgrade(connection)

@@ -13,10 +13,17 @@ ANN, BEN = "+447911123456", "+447911123457"
 
 
 @pytest.fixture
-def desk(project: Project) -> Project:
+def fresh(project: Project) -> Project:
     """A folder with settings; no ledger yet."""
     project.write("a2pcli.yaml", "region: GB\n")
     return project
+
+
+@pytest.fixture
+def desk(fresh: Project) -> Project:
+    """A folder with settings and an empty ledger."""
+    assert fresh.run("ledger", "create").status == 0
+    return fresh
 
 
 def entries(desk: Project, *options: str) -> list[dict[str, object]]:
@@ -50,6 +57,8 @@ def test_a_number_that_cannot_be_read_is_never_dropped_silently(desk: Project) -
 
 
 def test_without_a_region_the_problem_says_what_is_missing(project: Project) -> None:
+    project.write("a2pcli.yaml", "locale: en\n")
+    project.run("ledger", "create")
     ran = project.run("optout", "add", "07911123456")
     assert ran.status == 2
     assert "--region" in ran.err
@@ -106,10 +115,10 @@ def test_remove_keeps_the_history_and_who_did_it(desk: Project) -> None:
     assert entry["lifted_at"]
 
 
-def test_reading_commands_make_no_ledger(desk: Project) -> None:
+def test_reading_commands_make_no_ledger(fresh: Project) -> None:
     for command in (["check", ANN], ["list"], ["list", "--json"], ["remove", ANN], ["export", "-"]):
-        assert desk.run("optout", *command).status == 0
-    assert not (desk.folder / ".a2pcli").exists()
+        assert fresh.run("optout", *command).status == 0
+    assert not (fresh.folder / ".a2pcli").exists()
 
 
 def test_the_list_shows_the_newest_and_says_how_many_more(desk: Project) -> None:
@@ -193,10 +202,10 @@ def test_a_file_that_breaks_off_keeps_what_was_read_and_says_so(desk: Project) -
 
 
 @pytest.mark.parametrize("day", ["yesterday", "01.03.2026", "2026-02-30"])
-def test_an_as_of_that_is_no_date_is_a_usage_error(desk: Project, day: str) -> None:
-    desk.write("dnc.csv", f"phone\n{ANN}\n")
-    assert desk.run("optout", "import", "dnc.csv", "--as-of", day).status == 2
-    assert not (desk.folder / ".a2pcli").exists()
+def test_an_as_of_that_is_no_date_is_a_usage_error(fresh: Project, day: str) -> None:
+    fresh.write("dnc.csv", f"phone\n{ANN}\n")
+    assert fresh.run("optout", "import", "dnc.csv", "--as-of", day).status == 2
+    assert not (fresh.folder / ".a2pcli").exists()
 
 
 def test_no_cell_of_an_export_is_a_formula(desk: Project) -> None:
@@ -217,6 +226,7 @@ def test_an_export_is_read_back_as_it_was(desk: Project) -> None:
     for name in ("out.csv", "out.jsonl", "out.parquet"):
         assert desk.run("optout", "export", name, "--lifted").status == 0
         other = f"{name}.db"
+        desk.run("ledger", "create", "--ledger", other)
         ran = desk.run("optout", "import", name, "--ledger", other, "--json")
         assert (ran.status, ran.json["added"], ran.json["lifted"]) == (0, 2, 1), name
         found = {(entry["number"], entry["sender"]) for entry in entries(desk, "--ledger", other)}
@@ -239,7 +249,9 @@ def test_an_export_in_an_unknown_form_or_twice_to_stdout_is_a_usage_error(desk: 
 
 
 def test_the_environment_and_the_option_name_the_ledger(desk: Project) -> None:
+    desk.run("ledger", "create", A2PCLI_LEDGER="by-environment.db")
     desk.run("optout", "add", ANN, A2PCLI_LEDGER="by-environment.db")
+    desk.run("ledger", "create", "--ledger", "by-option.db")
     desk.run("optout", "add", BEN, "--ledger", "by-option.db", A2PCLI_LEDGER="by-environment.db")
     assert (desk.folder / "by-environment.db").exists()
     assert [entry["number"] for entry in entries(desk, "--ledger", "by-option.db")] == [BEN]
@@ -247,6 +259,7 @@ def test_the_environment_and_the_option_name_the_ledger(desk: Project) -> None:
 
 def test_a_suppressed_person_is_left_out_of_the_plan(project: Project) -> None:
     project.starter()
+    project.run("ledger", "create")
     project.run("optout", "add", "07911123456")
     plan = project.run("plan", "sale.yaml", "--json")
     assert plan.status == 0, plan.err

@@ -1,0 +1,87 @@
+"""What the lines of an outbox file say: whole records, and lines that a crash tore.
+
+A torn line is no record, and no proof that there was none: whose message it may have been stays unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+START = b'{"reference": "'
+_REFERENCE = re.compile(rb'\{"reference": "([^"\\]*)("?)')
+
+
+@dataclass(slots=True)
+class Findings:
+    """Which references are whole records, and which a torn line may have been."""
+
+    whole: set[str] = field(default_factory=set)
+    torn: set[str] = field(default_factory=set)
+    torn_starts: list[str] = field(default_factory=list)
+    """What is left of references that were cut off; an empty one may have been anybody's."""
+
+    def may_be_torn(self, reference: str) -> bool:
+        """Whether a torn line may have been the record of this reference."""
+        return reference in self.torn or any(reference.startswith(start) for start in self.torn_starts)
+
+
+def findings(lines: Iterable[bytes], wanted: set[str]) -> Findings:
+    """What the file says about the references asked for."""
+    found = Findings()
+    for line in lines:
+        match = _REFERENCE.match(line)
+        if match and match[2] and line.endswith(b"}\n") and b"\0" not in line:
+            if match[1].decode(errors="replace") not in wanted:
+                continue  # most lines
+        elif not line.strip():
+            continue
+        record = parsed(line)
+        if record is None:
+            _note_torn(found, *torn_reference(line))
+        elif record.get("torn") is True:
+            _note_torn(found, str(record.get("reference") or ""), record.get("cut") is not True)
+        elif isinstance(reference := record.get("reference"), str):
+            found.whole.add(reference)
+        else:
+            _note_torn(found, "", False)
+    return found
+
+
+def parsed(line: bytes) -> dict[str, object] | None:
+    """The line's record; None for a line that is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def torn_reference(line: bytes) -> tuple[str, bool]:
+    """What is left of a torn line's reference, and whether that is all of it.
+
+    Only the start of a record, cut off, names one message; anything else may hold the remains of others too.
+    """
+    rest = line.rstrip(b"\r\n")
+    match = _REFERENCE.match(rest)
+    if match is None or b"\0" in line or rest.endswith(b"}") or line.count(START) > 1:
+        return "", False
+    return match[1].decode(errors="replace"), bool(match[2])
+
+
+def torn_line(line: bytes) -> bytes:
+    """A torn line without the person: only what it says about its reference."""
+    reference, is_whole = torn_reference(line)
+    record: dict[str, object] = {"torn": True, "reference": reference}
+    if not is_whole:
+        record["cut"] = True
+    return json.dumps(record).encode() + b"\n"
+
+
+def _note_torn(found: Findings, reference: str, is_whole: bool) -> None:
+    if is_whole:
+        found.torn.add(reference)
+    elif reference not in found.torn_starts:
+        found.torn_starts.append(reference)
