@@ -108,7 +108,8 @@ def plan_with_progress(
 
     if out is not None:
         spare("--out", out, _inputs(work, ready))
-    show_problems(ready.table.notes)
+    found = _findings(work)
+    show_problems(dict.fromkeys([*ready.table.notes, *found]))
     try:
         with RowCounter("planning", work.workers is not None) as counter:
             made = make_plan(
@@ -119,13 +120,26 @@ def plan_with_progress(
                 workers=work.workers,
                 out=out,
                 progress=counter.at,
+                findings=found,
             )
-        show_problems(made.warnings)
+        told = {(one.code, one.place) for one in found}
+        show_problems(one for one in made.warnings if (one.code, one.place) not in told)
         planned(work.ledger, made.run, work.loaded.campaign.waive, out)
         return made
     except KeyboardInterrupt:
         say("stopped: no plan was kept, and nothing was sent")
         raise
+
+
+def _findings(work: Opened) -> list[Problem]:
+    """What ``check`` says, as warnings: an error that concerns single rows leaves those rows out, with a reason, and
+    one that stops a plan is raised by the plan itself."""
+    from dataclasses import replace
+
+    from a2pcli.errors import Severity
+    from a2pcli.planning.check import findings
+
+    return [replace(one, severity=Severity.WARNING) for one in findings(work.loaded, work.settings)]
 
 
 def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:

@@ -25,7 +25,7 @@ from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import clock_lines
 from a2pcli.reporting.values import duration as duration
-from a2pcli.reporting.values import local
+from a2pcli.reporting.values import iso, local
 from a2pcli.reporting.values import money as money
 
 PHONE = 52
@@ -40,6 +40,16 @@ CONSENT = {
 }
 """What the plan says of consent."""
 
+STUCK = {
+    "expired": "the campaign expires before their hours come",
+    "late": "the campaign expires before it is their turn at this pace",
+    "never": "the hours of the campaign and the law never come together there",
+    "unknown_zone": "held: it is not known which time it is for them",
+}
+"""Why messages of a plan cannot leave."""
+
+OVER_BUDGET = "if the budget allowed it: this plan cannot be sent"
+
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
@@ -48,6 +58,8 @@ def plan_document(run: Run) -> dict[str, Any]:
     summary = {key: value for key, value in run.summary.items() if key != "basis"}
     summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
     summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
+    leaving = leaving_of(summary)
+    summary["leaving"] = {**leaving, "finishes_at": iso(leaving["finishes_at"])}
     return {
         "plan": run.id,
         "digest": run.digest,
@@ -136,12 +148,36 @@ class _People:
 
     def _lines(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
         summary = self.summary
-        yield Text(f"{summary['recipients']:,}", style="bold green"), Text("get it", style="bold"), ""
+        yield from self._recipients()
         excluded = sum(summary["excluded"].values())
         yield Text(f"{excluded:,}", style="bold"), Text("do not", style="bold"), ""
         for reason, count in summary["excluded"].items():
             yield f"{count:,}", f"  {reason}", SENTENCES[Reason(reason)]
         yield f"{summary['rows']:,}", "rows read", _blank(summary)
+
+    def _recipients(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        """Who gets it; apart from them those who are planned and whose message cannot leave."""
+        leaving = leaving_of(self.summary)
+        if self.summary["over_budget"]:
+            yield (
+                Text(f"{leaving['going']:,}", style="bold yellow"),
+                Text("would get it", style="bold"),
+                OVER_BUDGET,
+            )
+        else:
+            yield Text(f"{leaving['going']:,}", style="bold green"), Text("get it", style="bold"), ""
+        stuck = self.summary["recipients"] - leaving["going"]
+        if stuck:
+            yield Text(f"{stuck:,}", style="bold yellow"), Text("planned, but cannot leave", style="bold"), ""
+            for cause, words in STUCK.items():
+                if leaving[cause]:
+                    yield f"{leaving[cause]:,}", f"  {cause}", words
+
+
+def leaving_of(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How many of a plan's messages can leave, and why others cannot; plans of earlier versions did not ask."""
+    nothing = dict.fromkeys(STUCK, 0)
+    return summary.get("leaving") or {"going": summary["recipients"], **nothing, "finishes_at": None}
 
 
 def _blank(summary: Mapping[str, Any]) -> str:
@@ -176,15 +212,32 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         grid.add_row(
             label, Text(f"unknown for {_many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
         )
-    if summary["seconds"] is not None:
-        rate = run.sending["rate"]
-        grid.add_row("time", f"{duration(summary['seconds'])} at {rate['per_second']:g} {rate['unit']}/s")
-    else:
-        grid.add_row("time", "as fast as the gateway takes them; set limits.rate to pace it")
+    grid.add_row("time", _duration(run, summary))
     _add_times(grid, run, summary)
     for line, waiver in enumerate(summary.get("waivers", ())):
         grid.add_row("" if line else "waived", Text(waiver_line(waiver), style="yellow"))
     return grid
+
+
+def _duration(run: Run, summary: Mapping[str, Any]) -> str:
+    """How long it takes at the pace, and when the last message leaves as far as that is known."""
+    finishes = leaving_of(summary)["finishes_at"]
+    last = f"; the last leaves about {local(finishes, zone_of(run.summary))}" if finishes is not None else ""
+    rate = run.sending.get("rate")
+    if summary["seconds"] is None:
+        return f"as fast as the gateway takes them{last or '; set limits.rate to pace it'}"
+    if rate is None:
+        return f"{duration(summary['seconds'])} at the pace of the senders{last}"
+    return f"{duration(summary['seconds'])} at {_pace(rate)}{last}"
+
+
+def _pace(rate: Mapping[str, Any]) -> str:
+    """``20 messages/s``, ``1 message/min``: in the unit in which it is a plain number."""
+    units = ((1, "s"), (60, "min"), (3600, "h"))
+    seconds, unit = next((one for one in units if rate["per_second"] * one[0] >= 1), units[-1])
+    count = rate["per_second"] * seconds
+    shown = f"{count:.2f}".rstrip("0").rstrip(".")
+    return f"{shown} {rate['unit'].removesuffix('s') if shown == '1' else rate['unit']}/{unit}"
 
 
 def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:

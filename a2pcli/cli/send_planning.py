@@ -11,7 +11,7 @@ from a2pcli.cli.asking import confirm
 from a2pcli.cli.campaigns import Opened, plan_with_progress, prepared
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
 from a2pcli.cli.output import say, show
-from a2pcli.cli.plan_view import money, plan_screen
+from a2pcli.cli.plan_view import leaving_of, money, plan_screen
 from a2pcli.cli.send_resuming import contacts_changed
 from a2pcli.errors import InvalidInput, Problem, Refused
 from a2pcli.exit_status import ExitStatus
@@ -156,13 +156,22 @@ def ask(request: SendRequest, ledger: Ledger, run: Run) -> None:
             count = ledger.totals(run).count("planned")
     else:
         count = 0
-    messages = "1 message" if count == 1 else f"{count:,} messages"
     confirm(
-        f"Send {messages} through {run.gateway}{_price(run)}?",
+        _question(run, count),
         refused="nothing was sent",
         without_terminal=f"--yes sends without asking; --plan {run.id} sends exactly this plan",
         kept=f"the plan stays: {send_command(run)}",
     )
+
+
+def _question(run: Run, count: int) -> str:
+    """What is approved: as many as can leave; of a run that was sent in part nothing more is known."""
+    going = leaving_of(run.summary)["going"] if run.state == RunState.PLANNED and run.summary else count
+    if not going:
+        return f"None of {count:,} messages can leave as it is. Start the run all the same?"
+    messages = "1 message" if going == 1 else f"{going:,} messages"
+    stuck = f" ({count - going:,} more cannot leave)" if count > going else ""
+    return f"Send {messages}{stuck} through {run.gateway}{_price(run)}?"
 
 
 def _price(run: Run) -> str:

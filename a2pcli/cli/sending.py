@@ -16,6 +16,7 @@ from a2pcli.cli.ledger_option import open_ledger
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.plan import check_budget
+from a2pcli.cli.problems import show_problems
 from a2pcli.cli.run_view import result_document, result_screen
 from a2pcli.cli.send_planning import (
     SendRequest,
@@ -44,6 +45,7 @@ from a2pcli.errors import InvalidInput, Problem, Refused, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import MONEY_UNITS, SENDABLE, Run, RunState, Totals
 from a2pcli.planning.basis import Difference
+from a2pcli.planning.plan import warnings_of
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Ended, SendOptions, SendResult
 from a2pcli.sending.signals import stop_on_signals
@@ -124,6 +126,7 @@ def _send_approved(request: SendRequest, plan: str) -> ExitStatus:
         loaded = campaign_of(run)
         changes = changes_since(run, loaded, settings) if loaded else []
         if run.state == RunState.PLANNED:
+            show_problems(warnings_of(run.summary))
             show_plan(run, request)
             tell_changes(run, changes)
             warn_if_contacts_changed(run)

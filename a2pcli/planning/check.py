@@ -91,6 +91,12 @@ def check_campaign(path: Path) -> Checked:
     return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers, columns)
 
 
+def findings(campaign: LoadedCampaign, settings: LoadedSettings) -> tuple[Problem, ...]:
+    """What ``check`` says of a campaign that was read already: the same list, for a plan to show."""
+    check = _Check(campaign, settings)
+    return in_file_order(dict.fromkeys(check.problems()))
+
+
 def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None:
     """What the step gives; where it raises, its problems are kept and the check goes on."""
     try:

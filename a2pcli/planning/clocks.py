@@ -228,6 +228,10 @@ class Clocks:
         for entry in numbers.value_counts().to_pylist():
             self._messages[entry["values"] or 0] += entry["counts"]
 
+    def groups(self) -> list[tuple[RunClock | None, int]]:
+        """The messages counted, by their clock."""
+        return [(self.made.get(number), many) for number, many in self._messages.items()]
+
     def summary(self) -> dict[str, Any] | None:
         """When the plan's messages may leave, as JSON-ready data; None where no clock binds any of them.
 

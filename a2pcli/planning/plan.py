@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from typing import Any
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.config.values import RECIPIENT
 from a2pcli.content.prices import parse_budget, to_decimal
-from a2pcli.errors import Problem
+from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.moments import ZONE
 from a2pcli.planning.basis import basis_of
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.consent import consent_word
+from a2pcli.planning.estimate import estimate, pace_of
 from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
@@ -63,10 +64,12 @@ def make_plan(
     workers: Workers | None = None,
     out: Path | None = None,
     progress: Progress = lambda rows: None,
+    findings: Sequence[Problem] = (),
 ) -> Plan:
     """Plan every row and store the result. ``budget`` (``50 GBP``) goes before the campaign's.
 
-    ``progress`` is told the rows read so far. Raises ``InvalidInput`` for a contacts file that turns out broken
+    ``progress`` is told the rows read so far. ``findings`` are warnings that are known already (``check``'s); the plan
+    keeps them with its own. Raises ``InvalidInput`` for a contacts file that turns out broken
     or changes while it is read; nothing of the plan remains then.
     """
     wording, templates = prepared.wording, prepared.compiled.messages
@@ -90,6 +93,8 @@ def make_plan(
         summary["samples"] = [{**sample, "body": ONE_TIME} for sample in summary["samples"]]
     over = over_budget(prepared, tally, budget)
     summary["over_budget"] = over
+    warnings = merged(findings, warnings)
+    summary["warnings"] = [problem_document(one) for one in warnings]
     job = prepared.job
     digest = tally.digest(job.campaign, job.channel, job.sender or "", *job.media, *tally.sender_digest())
     run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary, clocks=clocks.made)
@@ -180,10 +185,11 @@ def contacts_path(loaded: LoadedCampaign) -> str:
 
 def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks) -> dict[str, Any]:
     campaign, table = prepared.loaded.campaign, prepared.table
-    seconds = None
-    if rate is not None:
-        work = tally.total_parts if rate.unit == "parts" else tally.recipients
-        seconds = work / rate.per_second
+    senders = _senders(tally, campaign.own_sender)
+    rates = rates_of(prepared.settings.settings, prepared.job.senders)
+    per_second = pace_of(rate, rates, senders, tally.recipients, tally.total_parts)
+    hours = prepared.hours
+    leaving = estimate(clocks.groups(), start=hours.first, ends=hours.ends, per_second=per_second)
     return {
         "objective": campaign.objective,
         "occurrence": prepared.occurrence,
@@ -202,14 +208,38 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
         "programme": prepared.job.programme or None,
         "consent": consent_word(prepared.job.consent),
         "waivers": prepared.wording.waivers(),
-        "senders": _senders(tally, campaign.own_sender),
+        "senders": senders,
         "rated": prepared.job.rates is not None,
-        "seconds": seconds,
+        "seconds": None if per_second is None else tally.recipients / per_second,
+        "leaving": leaving.document(),
         **tally.document(),
         "clock": clocks.summary(),
         "no_hours": prepared.hours.without_hours(tally.countries),
         "time_zone_data": str(ZONE_DATA),
     }
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """A warning as the summary keeps it."""
+    return {
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "code": problem.code,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def warnings_of(summary: Mapping[str, Any]) -> list[Problem]:
+    """The warnings that a plan kept."""
+    return [Problem(**one, severity=Severity.WARNING) for one in summary.get("warnings", ())]
+
+
+def merged(findings: Sequence[Problem], more: Sequence[Problem]) -> list[Problem]:
+    """Both lists, in which one thing is told once: a plan knows of all rows what ``check`` saw in the first."""
+    places = {(one.code, one.path, one.line, one.column) for one in more}
+    return [one for one in findings if (one.code, one.path, one.line, one.column) not in places] + list(more)
 
 
 def _senders(tally: Tally, own: str | None) -> dict[str, int]:

@@ -1,0 +1,171 @@
+"""How many messages of a plan can leave, and when the last of them does: by pace, people's hours, start and end.
+
+A plan must not promise what cannot be: a message whose campaign has expired before its turn comes never leaves.
+The estimate takes the pace as a steady flow, shared by all who may be messaged at a time; a sender takes them in
+the order of the file, which comes to the same for everybody together. What the gateway itself holds up, opt-outs
+that come and other campaigns of the same account are not known beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from a2pcli.ledger.clocks import FAR, RunClock, held
+from a2pcli.reasons import Reason
+
+HORIZON = 60 * 86_400_000
+"""Milliseconds that the estimate looks ahead; a plan that takes longer has no known end."""
+
+MOST_STEPS = 4_000
+"""Openings and closings that are gone through before the end counts as unknown."""
+
+Groups = Iterable[tuple[RunClock | None, int]]
+"""Messages by their clock; None for those that no hours bind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of a plan's messages: ``going`` can leave; the others cannot, each for one of four causes.
+
+    ``expired`` would expire before their hours come (or has already), ``late`` before their turn comes at the pace;
+    ``never`` have hours that never come together, ``unknown_zone`` wait for a time zone. ``finishes_at`` is when the
+    last leaves (UTC milliseconds), None where nothing goes, nothing paces it or it cannot be told.
+    """
+
+    going: int
+    expired: int = 0
+    late: int = 0
+    never: int = 0
+    unknown_zone: int = 0
+    finishes_at: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """What the plan's summary keeps."""
+        return {
+            "going": self.going,
+            "expired": self.expired,
+            "late": self.late,
+            "never": self.never,
+            "unknown_zone": self.unknown_zone,
+            "finishes_at": self.finishes_at,
+        }
+
+
+class _Group:
+    """Messages that share a clock: how many are left, and when they may leave next."""
+
+    def __init__(self, clock: RunClock | None, messages: float, start: int, ends: int | None) -> None:
+        self._clock = None if clock is None else clock.clock
+        own = None if self._clock is None else self._clock.expires_at
+        known = [end for end in (own, ends) if end is not None]
+        self.end = min(known, default=None)
+        self.left = messages
+        self.open_from: int | None = start
+        self.open_to: int | None = None
+        self.look(start)
+
+    def look(self, at: int) -> None:
+        """Find the stretch of open hours that holds ``at`` or comes next; ``open_from`` is None after the last."""
+        opens: int | None = at
+        closes: int | None = None
+        if self._clock is not None:
+            opens = self._clock.next_opening(at)
+            closes = None if opens is None else self._clock.open_until(opens)
+        if opens is not None and self.end is not None:
+            closes = self.end if closes is None else min(closes, self.end)
+            opens = opens if opens < self.end else None
+        self.open_from, self.open_to = opens, closes
+
+
+def estimate(groups: Groups, *, start: int, ends: int | None, per_second: float | None) -> Estimate:
+    """The estimate for messages that may leave from ``start`` on, until ``ends``, at a pace in messages a second."""
+    counts = {"going": 0, "expired": 0, "never": 0, "unknown_zone": 0}
+    waiting: list[_Group] = []
+    for clock, messages in groups:
+        kind = _kind(clock, start, ends)
+        counts[kind] += messages
+        if kind == "going" and messages:
+            waiting.append(_Group(clock, messages, start, ends))
+    if not waiting:
+        return Estimate(**counts)
+    if per_second is None:
+        last = max(group.open_from or start for group in waiting)
+        return Estimate(**counts, finishes_at=last if last > start else None)
+    late, finishes_at = _at_a_pace(waiting, start, per_second / 1000)
+    counts["going"] -= late
+    return Estimate(**counts, late=late, finishes_at=finishes_at if counts["going"] else None)
+
+
+def _kind(clock: RunClock | None, start: int, ends: int | None) -> str:
+    if clock is None:
+        return "expired" if ends is not None and ends <= start else "going"
+    why = held(clock.clock, start, ends)
+    if why is None:
+        return "going"
+    if why.until is None:
+        return "expired"
+    if why.reason is Reason.UNKNOWN_ZONE:
+        return "unknown_zone"
+    return "never" if why.until >= FAR else "going"
+
+
+def _at_a_pace(groups: list[_Group], start: int, per_ms: float) -> tuple[int, int | None]:
+    """How many are still there when their time is up, and when the last of the others leaves."""
+    now: float = start
+    finish: float | None = None
+    late = 0.0
+    for _ in range(MOST_STEPS):
+        for group in [one for one in groups if one.open_from is None or one.left <= 0]:
+            late += max(group.left, 0)
+            groups.remove(group)
+        if not groups:
+            return round(late), None if finish is None else round(finish)
+        if now - start > HORIZON:
+            return round(late), None
+        there = [group for group in groups if (group.open_from or 0) <= now]
+        change = min(_changes(groups, now), default=now + HORIZON)
+        total = sum(group.left for group in there)
+        done = min(total, per_ms * (change - now))
+        if total and done >= total:
+            finish = max(finish or 0, now + total / per_ms)
+        for group in there:
+            group.left -= group.left * done / total if done < total else group.left
+        now = change
+        for group in groups:
+            if group.open_to is not None and group.open_to <= now:
+                group.look(round(now))
+    return round(late), None
+
+
+def _changes(groups: list[_Group], now: float) -> Iterator[float]:
+    """Moments after now at which a group's hours open or close."""
+    for group in groups:
+        for moment in (group.open_from, group.open_to):
+            if moment is not None and moment > now:
+                yield moment
+
+
+def pace_of(
+    rate: Any,
+    sender_rates: Mapping[str, Mapping[str, Any]],
+    senders: Mapping[str, int],
+    messages: int,
+    parts: int,
+) -> float | None:
+    """Messages a second of a whole plan, from its pace and those of its senders; None where nothing paces it.
+
+    ``senders`` is how many messages each sender has; a message has ``parts / messages`` parts on average.
+    """
+    if not messages:
+        return None
+    seconds = []
+    each = parts / messages
+    if rate is not None:
+        seconds.append((parts if rate.unit == "parts" else messages) / rate.per_second)
+    for sender, pace in sender_rates.items():
+        work = senders.get(sender, 0) * (each if pace["unit"] == "parts" else 1)
+        seconds.append(work / float(pace["per_second"]))
+    slowest = max(seconds, default=0.0)
+    return messages / slowest if slowest > 0 else None
