@@ -16,12 +16,15 @@ from a2pcli.exit_status import ExitStatus
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Nothing a user does ends in a traceback."""
+    from a2pcli.cli import log_style
     from a2pcli.cli.streams import interruptible, ready_file_mask, ready_streams
 
     ready_streams()
     ready_file_mask()
+    log_style.use(log_style.LogStyle.PLAIN)
     with interruptible():
         status = _status(list(sys.argv[1:] if arguments is None else arguments))
+        log_style.emit("exit", status=int(status))
     sys.exit(status)
 
 

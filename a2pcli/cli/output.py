@@ -11,6 +11,9 @@ import sys
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+from a2pcli.cli import log_style
+from a2pcli.cli.log_style import LogStyle
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -73,7 +76,10 @@ def is_live_terminal() -> bool:
 
 
 def show(screen: Any, *, stderr: bool = False) -> None:
-    """A screen of rich renderables; into a pipe or a file without the spaces that pad its lines."""
+    """A screen of rich renderables; into a pipe or a file without the spaces that pad its lines. None where only
+    problems or events are asked for."""
+    if log_style.style() in (LogStyle.QUIET, LogStyle.EVENTS):
+        return
     from rich.console import ConsoleOptions, RenderResult
     from rich.segment import Segment
 
@@ -104,9 +110,12 @@ def to_copy(text: str, style: str = "") -> Text:
     return Text(text, style=style, no_wrap=True, overflow="ignore")
 
 
-def say(text: str) -> None:
-    """One plain line on stderr."""
-    tell(printable(text) + "\n")
+def say(text: str, *, always: bool = False) -> None:
+    """One plain line on stderr; an event where events are asked for. ``always``: also where notes are not wanted."""
+    if log_style.style() is LogStyle.EVENTS:
+        log_style.emit("note", message=printable(text).strip())
+    elif always or log_style.style() is not LogStyle.QUIET:
+        tell(log_style.timed(printable(text) + "\n"))
 
 
 def tell(text: str) -> None:

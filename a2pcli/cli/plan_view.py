@@ -82,13 +82,13 @@ def _sample_document(sample: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def plan_screen(run: Run, *, next_step: bool = True) -> RenderableType:
+def plan_screen(run: Run, *, next_step: bool = True, samples: bool = True) -> RenderableType:
     """The whole plan, top to bottom: what, who, who not and why, cost, time, how it looks, what to do next."""
     summary = run.summary
     pieces: list[RenderableType] = [_heading(run), Text(), _People(summary)]
     if summary["recipients"]:
         pieces += [Text(), _facts(run, summary)]
-    if summary["samples"]:
+    if summary["samples"] and samples:
         pieces += [Text(), Text("Sample messages", style="bold"), *_bubbles(summary["samples"])]
     pieces += [Text(), *_closing(run, summary, next_step)]
     return Group(*pieces)

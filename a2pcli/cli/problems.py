@@ -5,14 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from a2pcli.cli.output import say
+from a2pcli.cli import log_style
+from a2pcli.cli.log_style import LogStyle
+from a2pcli.cli.output import printable, say
 from a2pcli.errors import A2PError, Problem, in_file_order
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
     """Print every problem to stderr, in file order."""
     for problem in in_file_order(problems):
-        say(str(problem))
+        if log_style.style() is LogStyle.EVENTS:
+            log_style.emit("problem", **problem_document(problem))
+        else:
+            say(str(problem), always=True)
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """The problem as JSON-ready data."""
+    return {
+        "severity": str(problem.severity),
+        "code": problem.code,
+        "message": printable(problem.message),
+        "hint": None if problem.hint is None else printable(problem.hint),
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+    }
 
 
 def waiver_line(waiver: Mapping[str, Any]) -> str:

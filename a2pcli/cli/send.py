@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from a2pcli.cli.output import JSON_HELP
+
+
+class LogFormat(StrEnum):
+    """Formats of ``--log-format``."""
+
+    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +53,13 @@ def send(
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay while messages wait for people's hours, and send them then.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print problems only; the exit status says the rest.")
+    ] = False,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(help="Print one JSON event a line on stdout, for a log.", metavar="json"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
@@ -59,6 +73,10 @@ def send(
     quarter of an hour from cron, say), or --wait stays until then. On another day the command
     of a daily campaign starts that day's run; --plan RUN sends what the earlier one holds.
 
+    Without a terminal each line begins with the time, and no number or text is printed.
+    --log-format json prints events instead, --quiet nothing but problems. hooks: in the settings
+    are told when a run is paused or finished, or when send fails.
+
     Example:  a2pcli send campaigns/spring_sale.yaml --max-cost '50 GBP'
 
     Cron:     a2pcli send campaigns/spring_sale.yaml --yes
@@ -67,8 +85,11 @@ def send(
     5 the gateway cannot be used (run paused), 6 over budget or refused, 7 another sender holds
     the run, 130 interrupted.
     """
+    from a2pcli.cli import send_reporting
     from a2pcli.errors import UsageError
 
+    if as_json and (quiet or log_format):
+        raise UsageError("--json prints one document; it cannot be combined with --quiet or --log-format")
     if campaign is None and plan is None:
         raise UsageError("name a CAMPAIGN, or --plan ID")
     if plan is not None and (limit or occurrence or test_to or dry_run):
@@ -90,4 +111,6 @@ def send(
         request = SendRequest(
             campaign, plan, yes, limit, max_cost, occurrence, concurrency, ledger, as_json, wait
         )
+        if not as_json:
+            send_reporting.begin(quiet=quiet, log_format=log_format)
         raise typer.Exit(send_campaign(request))

@@ -12,6 +12,7 @@ from a2pcli.cli.campaigns import Opened, plan_with_progress, prepared
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
 from a2pcli.cli.output import say, show
 from a2pcli.cli.plan_view import leaving_of, money, plan_screen
+from a2pcli.cli.send_reporting import plan_event
 from a2pcli.cli.send_resuming import contacts_changed
 from a2pcli.errors import InvalidInput, Problem, Refused
 from a2pcli.exit_status import ExitStatus
@@ -144,7 +145,9 @@ def _refuse_broken_template(work: Opened, made: Plan) -> None:
 
 def show_plan(run: Run, request: SendRequest) -> None:
     """The plan's screen; on stderr where stdout is for JSON."""
-    show(plan_screen(run, next_step=False), stderr=request.as_json)
+    plan_event(run)
+    # Into a log goes nobody's number and no text: who wants to see them looks at the plan.
+    show(plan_screen(run, next_step=False, samples=sys.stdout.isatty()), stderr=request.as_json)
 
 
 def ask(request: SendRequest, ledger: Ledger, run: Run) -> None:

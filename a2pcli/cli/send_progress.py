@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from a2pcli.cli.log_style import timed
 from a2pcli.cli.output import is_live_terminal, tell
 from a2pcli.cli.plan_view import duration, money
 from a2pcli.moments import zone_of
@@ -117,7 +118,7 @@ class SendProgress:
         now = time.monotonic()
         if now - self._last >= EVERY:
             self._last = now
-            tell(f"{self._run.id}: {progress_text(progress, zone=self._zone)}\n")
+            tell(timed(f"{self._run.id}: {progress_text(progress, zone=self._zone)}\n"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.cli import log_style
 from a2pcli.cli.auditing import sending
 from a2pcli.cli.campaigns import Opened, gateway_name, opened
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import open_ledger
+from a2pcli.cli.log_style import LogStyle
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.plan import check_budget
@@ -28,6 +31,7 @@ from a2pcli.cli.send_planning import (
     tell_of_earlier,
 )
 from a2pcli.cli.send_progress import SendProgress
+from a2pcli.cli.send_reporting import ProgressEvents, ended_event, failures_told, tell_ended
 from a2pcli.cli.send_resuming import (
     campaign_of,
     changes_since,
@@ -58,6 +62,12 @@ if TYPE_CHECKING:
 
 def send_campaign(request: SendRequest) -> ExitStatus:
     """Send a campaign or an approved plan; gives the exit status."""
+    start = request.campaign or Path.cwd()
+    with failures_told(lambda: load_settings(start)):
+        return _send_whichever(request)
+
+
+def _send_whichever(request: SendRequest) -> ExitStatus:
     check_budget(request.max_cost)
     if request.plan is not None:
         return _send_approved(request, request.plan)
@@ -173,10 +183,19 @@ def _send(
     options = _options(run, block, request)
     stop = StopRequest()
     quiet = block.get("type", run.gateway) == "console"  # it writes where the bar would be
-    shown: Any = nullcontext(lambda progress: None) if quiet else SendProgress(run)
+    events = ProgressEvents(run, time.monotonic)
+    events.start(ledger.totals(run))
+    if log_style.style() is LogStyle.EVENTS:
+        shown: Any = nullcontext(events)
+    else:
+        quiet = quiet or log_style.style() is LogStyle.QUIET
+        shown = nullcontext(lambda progress: None) if quiet else SendProgress(run)
     with sending(ledger, run), shown as on_progress, stop_on_signals(stop, _heard):
         result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress))
-    return _say_how_it_ended(ledger, run, result, request, changes)
+    events.tell(result.progress)
+    status = _say_how_it_ended(ledger, run, result, request, changes)
+    tell_ended(ended_event(run, ledger.totals(run), result, status), settings)
+    return status
 
 
 def _options(run: Run, block: dict[str, Any], request: SendRequest) -> SendOptions:

@@ -251,6 +251,20 @@ def ledger_key(loaded: LoadedSettings, environ: Mapping[str, str] | None = None)
     return str(environment.filled(typed, environ))
 
 
+def filled_hooks(loaded: LoadedSettings, outcome: str) -> list[str]:
+    """The hooks of an outcome (``paused``, ``finished``, ``failed``), environment filled in.
+
+    Raises ``InvalidInput`` for variables that are not set.
+    """
+    typed = getattr(loaded.settings.hooks, outcome)
+    environ = loaded.environ
+    if loaded.document is not None:
+        problems = environment.reference_problems(typed, ("hooks", outcome), loaded.document, environ)
+        if found := tuple(problems):
+            raise InvalidInput(*found)
+    return [str(hook) for hook in environment.filled(typed, environ)]
+
+
 def occurrence_of(campaign: Campaign, today: date) -> str:
     """The campaign's occurrence on a day: within one, nobody is messaged twice."""
     year, week, _ = today.isocalendar()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from a2pcli.config.campaign import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.copy_rules import CopyRule, Strictness
@@ -59,6 +59,19 @@ class SenderFacts(Strict):
         default_factory=dict, description="India: texts of the templates registered for it, by their ids"
     )
     rate: Pace | None = Field(None, description="Its own pace, e.g. `1/s`")
+
+
+Hook = Annotated[list[Text], BeforeValidator(lambda typed: [typed] if isinstance(typed, str) else typed)]
+
+
+class Hooks(Strict):
+    """Commands and URLs that are told how a send ended."""
+
+    paused: Hook = Field(
+        default_factory=list, description="When a run is paused: gateway, budget, interruption"
+    )
+    finished: Hook = Field(default_factory=list, description="When a run has ended, with its totals")
+    failed: Hook = Field(default_factory=list, description="When an error ends `send`")
 
 
 class Programme(Strict):
@@ -124,6 +137,11 @@ class Settings(Strict):
         None,
         description="Your own hours for marketing, beside the law's: `08:00-21:00`, lines like `mon-fri: 09:00-18:00`, "
         "or `GB: 08:00-21:00` by country with `default` for the others",
+    )
+    hooks: Hooks = Field(
+        default_factory=Hooks,
+        description="Commands (started without a shell, the event as JSON on standard input) or URLs (a JSON POST), or "
+        "lists of them, that are told how `send` ended",
     )
     law: LawRules = Field(
         default_factory=dict,
