@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.load import load_campaign, load_settings
 from a2pcli.errors import InvalidInput
+from a2pcli.folding import composed
 
 
 def document(tmp_path: Path, text: str) -> Document:
@@ -103,8 +104,9 @@ WORDS = st.lists(
 def test_every_character_of_a_block_is_found_where_it_stands(
     tmp_path: Path, lines: list[str], indent: int
 ) -> None:
-    """For any text below ``|``, the character that ``spot`` points at is the character asked for."""
-    text = "m: |\n" + "".join(f"{' ' * indent}{line}\n" for line in lines)
+    """For any text below ``|``, the character that ``spot`` points at is the character asked for. A file is read with
+    composed characters."""
+    text = composed("m: |\n" + "".join(f"{' ' * indent}{line}\n" for line in lines))
     read = document(tmp_path, text)
     rows = text.split("\n")
     for offset, char in enumerate(read.data["m"].rstrip("\n")):
