@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from a2pcli.contacts.csv_records import OpenQuote, Record, RecordReader
+from a2pcli.contacts.encoding import DAMAGED
+from a2pcli.contacts.header_row import LOOKED_AT, header_place
+from a2pcli.contacts.rows import ReadOptions
 from a2pcli.contacts.source import Source
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -17,30 +20,36 @@ _SAMPLE_BLANKS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`header` is the record with the names. `width`: the cells most rows have; `rows`: whether there may be any."""
+    """`header` is the record with the names. `width`: the cells most rows have; `rows`: whether there may be any.
+
+    `passed_over`: there is something above the header. `sample`: records below it.
+    """
 
     delimiter: str
     header: Record
     width: int
     rows: bool
     detected: bool
+    passed_over: bool = False
+    sample: tuple[Record, ...] = ()
 
 
-def detect_dialect(source: Source, sample: bytes, whole: bool, declared: str | None) -> Dialect | None:
+def detect_dialect(source: Source, sample: bytes, whole: bool, options: ReadOptions) -> Dialect | None:
     """The dialect, by the beginning of the file (as UTF-8). `whole`: the sample is all of it.
 
-    The header decides: the character that cuts it into most cells, provided most rows are cut alike. Excel's
-    `sep=;` line is obeyed. None where there is no whole header in the sample. Raises InvalidInput for a quotation
-    mark that opens in the header and is not closed.
+    The header decides: one that rows with phone numbers confirm, then the character that cuts it into most cells,
+    provided most rows are cut alike. Excel's `sep=;` line is obeyed. None where there is no whole header in the
+    sample. Raises InvalidInput for a quotation mark that opens in the header and is not closed.
     """
     start, line, told = _sep_line(sample)
+    declared = options.delimiter
     only = _declared(source, declared) if declared is not None else told
     candidates = [only] if only else list(DELIMITERS)
-    found: list[tuple[float, int, int, Dialect]] = []
+    found: list[tuple[bool, float, int, int, Dialect]] = []
     failure: OpenQuote | None = None
     for order, delimiter in enumerate(candidates):
         try:
-            dialect, score = _try(sample, start, line, whole, delimiter)
+            dialect, score = _try(sample, start, line, whole, delimiter, options)
         except OpenQuote as error:
             failure = failure or error
             continue
@@ -50,8 +59,8 @@ def detect_dialect(source: Source, sample: bytes, whole: bool, declared: str | N
         if failure is not None:
             raise source.problem(failure.message, line=failure.line, code="open-quote")
         return None
-    best = max(found, key=lambda candidate: candidate[:3])[3]
-    return Dialect(best.delimiter, best.header, best.width, best.rows, declared is None)
+    best = max(found, key=lambda candidate: candidate[:4])[4]
+    return replace(best, detected=declared is None)
 
 
 def _declared(source: Source, declared: str) -> str:
@@ -75,42 +84,64 @@ def _sep_line(sample: bytes) -> tuple[int, int, str | None]:
 
 
 def _try(
-    sample: bytes, start: int, line: int, whole: bool, delimiter: str
-) -> tuple[Dialect | None, tuple[float, int]]:
-    """The dialect with a delimiter, and how well it fits: the share of like rows, and the cells of the header."""
-    header: Record | None = None
-    widths: Counter[int] = Counter()
-    blank = 0
-    unread = False
-    try:
-        for record in RecordReader(delimiter.encode()).records(sample, line, whole, start):
-            if is_blank(record.cells):
-                blank += 1
-                if blank > _SAMPLE_BLANKS and header is not None:
-                    unread = True
-                    break
-                continue
-            if header is None:
-                if not b"".join(record.cells).strip(b" \t,;|"):
-                    continue
-                header = record
-            else:
-                widths[len(record.cells)] += 1
-                if widths.total() == _SAMPLE_RECORDS:
-                    break
-    except OpenQuote:  # told again, with its place, when the rows are read
-        if header is None:
-            raise
-        unread = True
-    if header is None:
-        return None, (0.0, 0)
+    sample: bytes, start: int, line: int, whole: bool, delimiter: str, options: ReadOptions
+) -> tuple[Dialect | None, tuple[bool, float, int]]:
+    """The dialect with a delimiter, and how well it fits: whether rows with phone numbers confirm the header, the share
+    of like rows, and the cells of the header."""
+    records, unread = _records(sample, start, line, whole, delimiter, options.header)
+    if not records:
+        return None, (False, 0.0, 0)
+    place = 0
+    confirmed = options.header is not None
+    if options.header is None:
+        rows = [{at: text(cell) for at, cell in enumerate(record.cells)} for record in records[:LOOKED_AT]]
+        found = header_place(rows, options.columns)
+        place, confirmed = found or 0, found is not None
+    header, below = records[place], records[place + 1 :]
+    widths = Counter(len(record.cells) for record in below)
     cells = len(header.cells)
     share = widths[cells] / widths.total() if widths else 1.0
     fits = 1.0 if share > 0.8 else max(share, 0.02)
     if cells == 1:
         fits = 0.01
+    elif widths and max(widths) == 1:
+        fits = 0.005  # no row has this character: it is part of the header's text
     width = widths.most_common(1)[0][0] if widths else cells
-    return Dialect(delimiter, header, width, bool(widths) or unread, True), (fits, cells)
+    dialect = Dialect(delimiter, header, width, bool(widths) or unread, True, place > 0, tuple(below))
+    return dialect, (confirmed, fits, cells)
+
+
+def _records(
+    sample: bytes, start: int, line: int, whole: bool, delimiter: str, header_line: int | None
+) -> tuple[list[Record], bool]:
+    """The first records that are not blank, from a given line on; and whether there may be others.
+
+    Raises OpenQuote where it is not even known which record could be the header.
+    """
+    records: list[Record] = []
+    blank = 0
+    try:
+        for record in RecordReader(delimiter.encode()).records(sample, line, whole, start):
+            if header_line is not None and record.line < header_line:
+                continue
+            if is_blank(record.cells) or (not records and not b"".join(record.cells).strip(b" \t,;|")):
+                blank += 1
+                if blank > _SAMPLE_BLANKS and records:
+                    return records, True
+                continue
+            records.append(record)
+            if len(records) > _SAMPLE_RECORDS:
+                return records, True
+    except OpenQuote:  # told again, with its place, when the rows are read
+        if not records:
+            raise
+        return records, True
+    return records, False
+
+
+def text(cell: bytes) -> str:
+    """A cell's text; what is no text in the file's encoding shows as U+FFFD."""
+    return cell.decode("utf-8", "replace").replace(DAMAGED, "\ufffd")
 
 
 def is_blank(cells: list[bytes]) -> bool:

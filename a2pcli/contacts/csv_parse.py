@@ -14,6 +14,7 @@ import pyarrow.csv as pa_csv
 from a2pcli.contacts.csv_blocks import Block, Positions
 from a2pcli.contacts.csv_dialect import is_blank
 from a2pcli.contacts.csv_records import Record, RecordReader, refuse_swallowed_rows
+from a2pcli.contacts.row_shapes import RowShapes
 from a2pcli.contacts.rows import Rows
 from a2pcli.reasons import Reason
 
@@ -33,8 +34,10 @@ class BlockParser:
     """Makes rows of blocks. `named`: cells up to the last column with a name; `width`: cells most rows have."""
 
     def __init__(
-        self, delimiter: str, named: int, header: int, width: int, places: list[int], reader: RecordReader
-    ) -> None:
+        self, delimiter: str, named: int, header: int, width: int, places: list[int], reader: RecordReader,
+        shapes: RowShapes | None = None,
+    ) -> None:  # fmt: skip
+        self._shapes, self._filled = shapes, 0
         self._delimiter = delimiter
         self._named, self._header, self._width, self._places = named, header, width, places
         self._reader = reader
@@ -61,6 +64,12 @@ class BlockParser:
 
     def parse(self, block: Block) -> Rows:
         """The rows of a block. Raises OpenQuote for a record that holds others."""
+        self._filled = 0
+        rows = self._parse(block)
+        rows.filled = self._filled
+        return rows
+
+    def _parse(self, block: Block) -> Rows:
         if block.records is not None:
             return self._from_records(block.records)
         # Arrow takes a byte order mark off the start of anything; inside of a file it is part of a cell.
@@ -68,6 +77,7 @@ class BlockParser:
             rows = self._from_arrow(block)
             if rows is not None:
                 return rows
+            self._filled = 0
         return self._from_records(list(self._reader.records(block.data, block.line, True)))
 
     def _keep_odd(self, row: pa_csv.InvalidRow) -> str:
@@ -212,6 +222,10 @@ class BlockParser:
         if is_blank(cells):
             return None
         filled = max((place + 1 for place, cell in enumerate(cells) if cell.decode().strip()), default=0)
+        short = self._named - len(cells)
+        if short > 0 and self._shapes and self._shapes.lacks_the_last([cell.decode() for cell in cells]):
+            self._filled += 1
+            cells = cells + [b""] * short
         if len(cells) < self._named or filled > self._header:
             return [""] * len(self._places), self._ragged(min(len(cells), max(filled, self._header)))
         return [cells[place].decode() if place < len(cells) else "" for place in self._places], None

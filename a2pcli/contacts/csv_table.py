@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow.compute as pc
 
 from a2pcli.contacts.csv_blocks import Block, blocks
-from a2pcli.contacts.csv_dialect import DELIMITER_NAMES, Dialect, detect_dialect
+from a2pcli.contacts.csv_dialect import DELIMITER_NAMES, Dialect, detect_dialect, text
 from a2pcli.contacts.csv_parse import BlockParser
 from a2pcli.contacts.csv_records import OpenQuote, RecordReader
-from a2pcli.contacts.encoding import DAMAGED, detect, utf8_blocks
+from a2pcli.contacts.encoding import DAMAGED, detect, encoding_notes, encoding_questions, utf8_blocks
+from a2pcli.contacts.header_row import address_places, header_found
+from a2pcli.contacts.row_shapes import RowShapes, shapes_of
 from a2pcli.contacts.rows import Parsing, ReadOptions, Rows
 from a2pcli.contacts.source import Source, no_rows
 from a2pcli.errors import InvalidInput, Problem, Severity
@@ -32,22 +34,25 @@ class CsvReader:
         """Raises InvalidInput where there is no table in the file."""
         self._source = source
         self._encoding = detect(source, options.encoding)
-        dialect, rows_seen = self._dialect(options.delimiter)
+        dialect, rows_seen = self._dialect(options)
         self.encoding: str | None = self._encoding.name
         self.encoding_guessed = self._encoding.guessed
         self.delimiter: str | None = dialect.delimiter
-        self.header = tuple(_text(cell) for cell in dialect.header.cells)
+        self.header = tuple(map(text, dialect.header.cells))
         self.header_line = dialect.header.line
         self._header_end = dialect.header.end
         self._next_line = dialect.header.line + dialect.header.lines
         self._named = max((place + 1 for place, name in enumerate(self.header) if name.strip()), default=0)
         self._width = max(dialect.width, 1) if dialect.width >= self._named else len(self.header)
+        if options.header is not None and self.header_line != options.header:
+            raise self._no_header_there(options.header)
+        self._shapes = self._learn(dialect, options)
         self.notes = self._first_notes(dialect)
-        self.questions: list[Problem] = []
+        self.questions = encoding_questions(source, self._encoding)
         if not rows_seen and not options.empty:
             raise no_rows(source, self.header_line)
 
-    def _dialect(self, delimiter: str | None) -> tuple[Dialect, bool]:
+    def _dialect(self, options: ReadOptions) -> tuple[Dialect, bool]:
         """The dialect by a sample, larger ones if the header is huge; and whether there can be rows."""
         stream = utf8_blocks(self._source, self._encoding, _FIRST_BLOCK)
         sample = b""
@@ -55,31 +60,44 @@ class CsvReader:
             piece = next(stream, None)
             whole = piece is None
             sample += (piece or b"").replace(b"\0", b"")
-            dialect = detect_dialect(self._source, sample, whole, delimiter)
+            dialect = detect_dialect(self._source, sample, whole, options)
             if dialect is not None and (dialect.rows or whole):
                 return dialect, dialect.rows
             if dialect is not None and len(sample) > _LARGEST_SAMPLE:
                 return dialect, True
             if whole or len(sample) > _LARGEST_SAMPLE:
-                raise self._source.problem("the file is empty: it has no header", code="empty-file")
+                raise self._no_header(options.header)
+
+    def _no_header(self, wanted: int | None) -> InvalidInput:
+        if wanted is None:
+            return self._source.problem("the file is empty: it has no header", code="empty-file")
+        return self._source.problem(
+            f"there is nothing in line {wanted} or below", line=wanted,
+            hint="contacts.header names the line with the columns' names", code="no-header",
+        )  # fmt: skip
 
     def _first_notes(self, dialect: Dialect) -> list[Problem]:
-        notes: list[Problem] = []
-        encoding = self._encoding
-        word, line = encoding.example or ("", 0)
-        example = f": line {line} has '{word}'" if word else ""
-        if encoding.guessed:
-            notes.append(
-                self._note(f"not UTF-8; read as Windows-1252, which is a guess{example}", "guessed-encoding")
-            )
-        elif encoding.damaged and line:
-            notes.append(
-                self._note("UTF-8, but some bytes are not; the first are here", "damaged-encoding", line)
-            )
+        notes = encoding_notes(self._source, self._encoding)
+        if dialect.passed_over:
+            notes.append(header_found(self._source.name, dialect.header.line))
         if dialect.detected and dialect.delimiter != ",":
             name = DELIMITER_NAMES.get(dialect.delimiter, f"'{dialect.delimiter}'")
             notes.append(self._note(f"the cells are separated by {name}", "delimiter"))
         return notes
+
+    def _no_header_there(self, wanted: int) -> InvalidInput:
+        return self._source.problem(
+            f"no row starts in line {wanted}, or it is blank", line=wanted,
+            hint="contacts.header names the line with the columns' names", code="no-header",
+        )  # fmt: skip
+
+    def _learn(self, dialect: Dialect, options: ReadOptions) -> RowShapes | None:
+        """What whole rows look like, to tell short ones from shifted ones."""
+        if self._encoding.damaged and self._encoding.name == "utf-8":
+            return None
+        addresses = address_places(self.header, options.columns)
+        rows = ([text(cell) for cell in record.cells] for record in dialect.sample)
+        return shapes_of(rows, self._named, addresses[0] if addresses else None)
 
     def _note(self, message: str, code: str, line: int | None = None) -> Problem:
         return Problem(message, path=self._source.name, line=line, severity=Severity.WARNING, code=code)
@@ -95,6 +113,7 @@ class CsvReader:
             self._width,
             tuple(places),
             self._encoding.damaged,
+            self._shapes,
         )
         return parsing, self._blocks(self.delimiter.encode())
 
@@ -114,7 +133,7 @@ class CsvReader:
             if b"\0" in piece:
                 if not noted:
                     noted = True
-                    at = line + piece[: piece.index(b"\0")].count(b"\n")
+                    at = line + _breaks(piece[: piece.index(b"\0")])
                     self._note_once(
                         self._note("NUL characters were dropped from here on", "nul-characters", at)
                     )
@@ -122,7 +141,7 @@ class CsvReader:
             else:
                 clean = piece
             if not noted:
-                line += piece.count(b"\n")
+                line += _breaks(piece)
             if skip >= len(clean):
                 skip -= len(clean)
                 continue
@@ -145,11 +164,14 @@ class CsvParsing:
     width: int
     places: tuple[int, ...]
     damaged: bool
+    shapes: RowShapes | None = None
 
     @cached_property
     def _parser(self) -> BlockParser:
         reader = RecordReader(self.delimiter.encode(), self.header)
-        return BlockParser(self.delimiter, self.named, self.header, self.width, list(self.places), reader)
+        return BlockParser(
+            self.delimiter, self.named, self.header, self.width, list(self.places), reader, self.shapes
+        )
 
     def __call__(self, piece: Block) -> Rows:
         """The rows of a block. Raises InvalidInput for a quotation mark that is never closed."""
@@ -167,8 +189,9 @@ def _never_closed(path: str, error: OpenQuote) -> InvalidInput:
     return InvalidInput(Problem(error.message, path=path, line=error.line, hint=hint, code="open-quote"))
 
 
-def _text(cell: bytes) -> str:
-    return cell.decode("utf-8", "replace").replace(DAMAGED, "\ufffd")
+def _breaks(text: bytes) -> int:
+    """Line breaks; `\\r\\n` is one."""
+    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
 
 
 def _mark_damaged(rows: Rows) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import encodings.cp1252
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from a2pcli.contacts.code_pages import WINDOWS_1252, is_doubtful, readings, tokens
 from a2pcli.contacts.source import Source
+from a2pcli.errors import Problem, Severity
 
 BLOCK = 1 << 20
 """Bytes read at a time: enough that the cost of a block does not count, little enough to keep memory flat."""
@@ -27,27 +28,23 @@ _ALIASES = {
     "unicode": "utf-16",
     "utf8-sig": "utf-8",
 }
-_WINDOWS_1252 = "".join(
-    chr(byte) if character == "\ufffe" else character
-    for byte, character in enumerate(encodings.cp1252.decoding_table)
-)
-"""Windows-1252 as browsers read it: the five bytes it leaves free are control characters, not errors."""
 _ESCAPED = re.compile("[\udc80-\udcff]")
-_ENOUGH_EVIDENCE = 1000
+_ENOUGH_EVIDENCE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class TextEncoding:
     """`name` is a Python codec; `bom` the bytes to skip. `damaged`: some bytes are not text in it.
 
-    `example` is a word, and its line, that shows whether a guess was right.
+    `example` is a word, and its line, that shows whether a guess was right; `doubtful`: it shows that it may be wrong.
     """
 
     name: str
     guessed: bool = False
     bom: int = 0
     damaged: bool = False
-    example: tuple[str, int] | None = None
+    example: tuple[bytes, int] | None = None
+    doubtful: bool = False
 
 
 def detect(source: Source, declared: str | None) -> TextEncoding:
@@ -60,11 +57,11 @@ def detect(source: Source, declared: str | None) -> TextEncoding:
         return _declared(source, declared)
     for mark, name in _BOMS:
         if source.head.startswith(mark):
-            damaged = name == "utf-8" and not _is_utf8(source)
+            damaged = name != "utf-8" or not _is_utf8(source)
             return TextEncoding(name, bom=len(mark), damaged=damaged)
     wide = _without_mark(source.head)
     if wide:
-        return TextEncoding(wide)
+        return TextEncoding(wide, damaged=True)  # whether it is shows when it is read
     _refuse_binary(source)
     if _is_utf8(source):
         return TextEncoding("utf-8")
@@ -90,7 +87,7 @@ def utf8_blocks(source: Source, encoding: TextEncoding, first: int = BLOCK) -> I
 
 class _Windows1252Decoder(codecs.IncrementalDecoder):
     def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
-        return codecs.charmap_decode(data, "strict", _WINDOWS_1252)[0]
+        return codecs.charmap_decode(data, "strict", WINDOWS_1252)[0]
 
 
 def _decoder(name: str) -> codecs.IncrementalDecoder:
@@ -178,28 +175,71 @@ def _is_utf8(source: Source) -> bool:
     return not pending
 
 
+def encoding_notes(source: Source, encoding: TextEncoding) -> list[Problem]:
+    """Warnings: a guess, with a word to judge it by; bytes that are no text."""
+    if encoding.guessed:
+        message = f"not UTF-8; read as Windows-1252, which is a guess{_sample(encoding)}"
+        return [_problem(source, message, Severity.WARNING, "guessed-encoding")]
+    if encoding.damaged and encoding.example:
+        message = "UTF-8, but some bytes are not; the first are here"
+        note = _problem(source, message, Severity.WARNING, "damaged-encoding")
+        return [replace(note, line=encoding.example[1], hint=None)]
+    return []
+
+
+def encoding_questions(source: Source, encoding: TextEncoding) -> list[Problem]:
+    """An error where the guess does not read like words: whose names would be wrong a person has to see."""
+    if not encoding.doubtful:
+        return []
+    message = f"the file is not UTF-8, and does not read like Windows-1252{_sample(encoding)}"
+    return [_problem(source, message, Severity.ERROR, "guessed-encoding")]
+
+
+def _problem(source: Source, message: str, severity: Severity, code: str) -> Problem:
+    hint = "say which it is: `contacts: {encoding: cp850}`, or cp1252 if it is right so"
+    return Problem(message, path=source.name, hint=hint, severity=severity, code=code)
+
+
+def _sample(encoding: TextEncoding) -> str:
+    if encoding.example is None:
+        return ""
+    word, line = encoding.example
+    others = [f"'{text}' in {name}" for text, name in readings(word)] if encoding.doubtful else []
+    also = f" ({', '.join(others)})" if others else ""
+    return f": line {line} has '{codecs.charmap_decode(word, 'strict', WINDOWS_1252)[0][:24]}'{also}"
+
+
 def _not_utf8(source: Source) -> TextEncoding:
     """Windows-1252, or UTF-8 with some damage: whichever the bytes beyond ASCII speak for."""
     right = wrong = 0
-    line = 1
-    example: tuple[str, int] | None = None
-    with source.open() as stream:
-        while (block := stream.readline(1 << 16)) and right + wrong < _ENOUGH_EVIDENCE:
-            if not block.isascii():
-                text = block.decode("utf-8", "surrogateescape")
-                bad = len(_ESCAPED.findall(text))
-                wrong += bad
-                right += sum(character >= "\x80" for character in text) - bad
-                if bad and example is None:
-                    example = _word(block), line
-            line += block.count(b"\n") or block.count(b"\r")
+    first: tuple[bytes, int] | None = None
+    odd: tuple[bytes, int] | None = None
+    for line, text in enumerate(_lines(source), 1):
+        if text.isascii():
+            continue
+        read = text.decode("utf-8", "surrogateescape")
+        bad = len(_ESCAPED.findall(read))
+        wrong += bad
+        right += sum(character >= "\x80" for character in read) - bad
+        if bad and odd is None:
+            words = tokens(text)
+            first = first or (words[0] if words else b"", line)
+            odd = next(((word, line) for word in words if is_doubtful(word, text)), None)
+        if right + wrong > _ENOUGH_EVIDENCE:
+            break
     if right >= wrong:  # Windows-1252 text hardly ever looks like UTF-8, not even once
-        return TextEncoding("utf-8", damaged=True, example=example)
-    return TextEncoding("cp1252", guessed=True, example=example)
+        return TextEncoding("utf-8", damaged=True, example=first)
+    return TextEncoding("cp1252", guessed=True, example=odd or first, doubtful=odd is not None)
 
 
-def _word(line: bytes) -> str:
-    """The first word of a line with a character beyond ASCII, as Windows-1252 has it."""
-    text = codecs.charmap_decode(line, "strict", _WINDOWS_1252)[0]
-    word = next((word for word in re.findall(r"\w+", text) if not word.isascii()), "")
-    return word[:24]
+def _lines(source: Source) -> Iterator[bytes]:
+    """The lines of a file, whatever breaks them; of a very long one only the end."""
+    left = b""
+    with source.open() as stream:
+        while block := stream.read(BLOCK):
+            *lines, left = (left + block).splitlines(keepends=True)
+            yield from lines
+            if len(left) > BLOCK:
+                left = left[-1000:]
+    if left:
+        yield left

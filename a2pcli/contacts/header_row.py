@@ -36,15 +36,14 @@ class HeaderRow:
     found: bool
     sure: bool
 
-    def note(self, path: str) -> Problem | None:
-        """A warning where rows were passed over."""
-        if not self.found:
-            return None
-        return Problem(
-            f"the header was found in row {self.line}; what stands above is not read", path=path, line=self.line,
-            hint=f"`contacts: {{header: {self.line}}}` in the campaign confirms it",
-            severity=Severity.WARNING, code="header-row",
-        )  # fmt: skip
+
+def header_found(path: str, line: int) -> Problem:
+    """The warning where rows above the header were passed over."""
+    return Problem(
+        f"the header was found in row {line}; what stands above is not read", path=path, line=line,
+        hint=f"`contacts: {{header: {line}}}` in the campaign confirms it",
+        severity=Severity.WARNING, code="header-row",
+    )  # fmt: skip
 
 
 def find_header(
@@ -72,6 +71,8 @@ def header_place(rows: Sequence[Mapping[int, str]], mapping: Mapping[str, str]) 
     """Which of the rows is confirmed as the header; None where none is."""
     for place, cells in enumerate(rows[:_DEEPEST]):
         columns = sorted(cells)
+        if any(map(looks_like_number, cells.values())):
+            continue
         header = [cells[column] for column in columns]
         below = rows[place + 1 : place + 1 + _CONFIRMING]
         for address in address_places(header, mapping):

@@ -8,7 +8,7 @@ from typing import Any
 
 from a2pcli.contacts.cell_text import cell_text
 from a2pcli.contacts.columns import canonical
-from a2pcli.contacts.encoding import DAMAGED, detect, utf8_blocks
+from a2pcli.contacts.encoding import DAMAGED, detect, encoding_notes, encoding_questions, utf8_blocks
 from a2pcli.contacts.rows import Parsing, ReadOptions, Rows, as_they_are, rows_of
 from a2pcli.contacts.source import Source
 from a2pcli.errors import InvalidInput, Problem, Severity
@@ -32,9 +32,8 @@ class JsonLinesReader:
         self.encoding: str | None = self._encoding.name
         self.encoding_guessed = self._encoding.guessed
         self.notes: list[Problem] = []
-        self.questions: list[Problem] = []
-        if self._encoding.guessed:
-            self._note("not UTF-8; read as Windows-1252, which is a guess", "guessed-encoding", None)
+        self.questions = encoding_questions(source, self._encoding)
+        self.notes += encoding_notes(source, self._encoding)
         names: dict[str, None] = {}
         self.header_line = 1
         for count, (line, pairs) in enumerate(self._objects()):

@@ -6,7 +6,7 @@ Everything is a string as it was typed (`NA`, `null`, `007`, `1e5`) until a temp
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -78,7 +78,14 @@ class Table:
     @property
     def notes(self) -> list[Problem]:
         """Warnings so far."""
-        return [*self._reader.notes, *self._warnings]
+        return [*self._reader.notes, *self._warnings, *self._filled_note()]
+
+    def _filled_note(self) -> list[Problem]:
+        if not self.filled_rows:
+            return []
+        rows = f"{self.filled_rows:,} row{'s were' if self.filled_rows > 1 else ' was'}"
+        message = f"{rows} shorter than the header; the last columns are missing and taken as empty"
+        return [Problem(message, path=self.path, severity=Severity.WARNING, code="short-rows")]
 
     @property
     def questions(self) -> list[Problem]:
@@ -203,9 +210,21 @@ def address_column(table: Table, channel: str = "sms") -> str:
     `phone` if there is one (a mapping makes it), else a known synonym (mobile, msisdn, ...). Raises InvalidInput
     where there is none, or where two columns have that name.
     """
-    name = pick_address(table.described, channel, table.path, table.header_line)
+    try:
+        name = pick_address(table.described, channel, table.path, table.header_line)
+    except InvalidInput as error:
+        raise InvalidInput(*(_with_header_hint(problem) for problem in error.problems)) from None
     table.note_other_addresses(name)
     return name
+
+
+def _with_header_hint(problem: Problem) -> Problem:
+    """Where no column is known the names may stand further down, and were not seen to."""
+    if problem.code != "no-address-column":
+        return problem
+    return replace(
+        problem, hint=f"{problem.hint}; if the names stand further down: `contacts: {{header: 3}}`"
+    )
 
 
 def _frame(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from a2pcli.contacts.archive import Archive, protected
-from a2pcli.contacts.header_row import LOOKED_AT, HeaderRow, address_places, find_header
+from a2pcli.contacts.header_row import LOOKED_AT, HeaderRow, address_places, find_header, header_found
 from a2pcli.contacts.rows import Parsing, ReadOptions, Rows, as_they_are, rows_of
 from a2pcli.contacts.sheets import Book, Seen, Sheet, SheetRow, column_letters
 from a2pcli.contacts.source import Source, no_rows
@@ -157,8 +157,8 @@ class WorkbookReader:
 
     def _add_notes(self, found: HeaderRow) -> None:
         """What a person should know before anything is sent."""
-        if note := found.note(self._source.name):
-            self.notes.append(note)
+        if found.found:
+            self.notes.append(header_found(self._source.name, found.line))
         if not self._sheet.visible:
             self._note(f"the sheet '{self._sheet.name}' is hidden in the workbook", "hidden-sheet")
         self._ask_about_hidden()

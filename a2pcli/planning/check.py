@@ -132,6 +132,8 @@ class _Check:
             for loc, text in self.wording.texts().items()
         }
         sample = self._sample(table, where, [*messages.values(), once])
+        if table is not None:
+            self.found += [note for note in table.notes if note.code == "short-rows"]
         people = self._people(table, sample)
         for loc, template in messages.items():
             self._wording(loc, template, table, sample, people)

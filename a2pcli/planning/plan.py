@@ -79,11 +79,13 @@ def make_plan(
         *stale_lists(ledger, days, prepared.hours.now),
         *reading_problems(prepared.table, prepared.job.facts, prepared.told),
     ]
+    known = prepared.table.notes
     fingerprint = prepared.table.fingerprint()
     run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
     try:
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
+        warnings += [note for note in prepared.table.notes if note not in known]
         warnings += wording.after(templates, tally.countries, tally.document()["samples"])
     except BaseException:
         ledger.discard_plan(run)
