@@ -8,16 +8,16 @@ from typing import Any
 from a2pcli.cli import log_style
 from a2pcli.cli.log_style import LogStyle
 from a2pcli.cli.output import printable, say
-from a2pcli.errors import A2PError, Problem, in_file_order
+from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
-    """Print every problem to stderr, in file order."""
+    """Print every problem to stderr, in file order; with ``--quiet`` no warnings, except of a hook that did not work."""
     for problem in in_file_order(problems):
         if log_style.style() is LogStyle.EVENTS:
             log_style.emit("problem", **problem_document(problem))
         else:
-            say(str(problem), always=True)
+            say(str(problem), always=problem.severity is Severity.ERROR or problem.code == "hook")
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def send(
         bool, typer.Option("--wait", help="Stay while messages wait for people's hours, and send them then.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print problems only; the exit status says the rest.")
+        bool, typer.Option("--quiet", "-q", help="Print errors only; the exit status says the rest.")
     ] = False,
     log_format: Annotated[
         LogFormat | None,
@@ -74,7 +74,7 @@ def send(
     of a daily campaign starts that day's run; --plan RUN sends what the earlier one holds.
 
     Without a terminal each line begins with the time, and no number or text is printed.
-    --log-format json prints events instead, --quiet nothing but problems. hooks: in the settings
+    --log-format json prints events instead, --quiet nothing but errors. hooks: in the settings
     are told when a run is paused or finished, or when send fails.
 
     Example:  a2pcli send campaigns/spring_sale.yaml --max-cost '50 GBP'
