@@ -12,7 +12,7 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
-    """Print every problem to stderr, in file order; with ``--quiet`` no warnings, except of a hook that did not work."""
+    """Print every problem to stderr, in file order; with ``--quiet`` no warnings but those of hooks."""
     for problem in in_file_order(problems):
         if log_style.style() is LogStyle.EVENTS:
             log_style.emit("problem", **problem_document(problem))
