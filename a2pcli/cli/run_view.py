@@ -46,6 +46,9 @@ RUN_STYLES: dict[str, str] = {
 COSTING = (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING, State.PLANNED)
 """States of messages that cost something, or may, or will."""
 
+PAID = (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)
+"""States of messages whose parts are, or may be, paid."""
+
 NARROW = 64
 """Below this width explanations are left away, so that the figures keep their lines."""
 
@@ -123,10 +126,12 @@ def _most_first(counts: Mapping[str, int]) -> Iterable[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The sent rows cut another way (by country, by variant): a column a state, then parts and cost."""
+    """The rows cut another way (by country, variant, sender): a column a state, then parts and cost of ``counted``
+    states. The columns sum to those of the other tables."""
 
     name: str
     lines: Mapping[str, Mapping[str, StateTotals]]
+    counted: Sequence[str]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         present = {state for of in self.lines.values() for state in of}
@@ -150,17 +155,21 @@ class Cut:
         if rest := lines[MOST_LINES:]:
             shown.append((f"{len(rest)} others", [of for _, of in rest]))
         for name, several in shown:
-            table.add_row(name, *(_cell(column, several) for column in columns))
+            table.add_row(name, *(self._cell(column, several) for column in columns))
         return table
 
+    def _cell(self, column: str, several: Sequence[Mapping[str, StateTotals]]) -> str:
+        if column not in ("parts", "cost"):
+            return f"{sum(of[column].messages for of in several if column in of):,}"
+        taken = [of[state] for of in several for state in self.counted if state in of]
+        if column == "parts":
+            return f"{sum(one.parts for one in taken):,}"
+        return cost_text(taken)
 
-def _cell(column: str, several: Sequence[Mapping[str, StateTotals]]) -> str:
-    if column not in ("parts", "cost"):
-        return f"{sum(of[column].messages for of in several if column in of):,}"
-    taken = [one for of in several for state, one in of.items() if state in (State.ACCEPTED, State.UNKNOWN)]
-    if column == "parts":
-        return f"{sum(one.parts for one in taken):,}"
-    return cost_text(taken)
+
+def counted_states(totals: Totals) -> tuple[str, ...]:
+    """Whose parts and cost a cut shows: what left or may have left; before anything did, what is planned."""
+    return PAID if totals.count(*HANDED_OVER) else (State.PLANNED,)
 
 
 def cost_text(several: Iterable[StateTotals]) -> str:
@@ -187,9 +196,12 @@ def report_screen(
     if sums.row_count:
         pieces += [Text(), sums]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
-        pieces += [Text(), Cut("country", totals.countries)]
-    if totals.by_variant:
-        pieces += [Text(), _variants(totals)]
+        pieces += [Text(), Cut("country", totals.countries, counted_states(totals))]
+    if totals.variants:
+        pieces += [Text(), Cut("variant", totals.variants, counted_states(totals))]
+    if len(totals.senders) > 1:
+        named = {sender or run.sender or "the gateway's": of for sender, of in totals.senders.items()}
+        pieces += [Text(), Cut("sender", named, counted_states(totals))]
     if tests:
         plural = "" if tests == 1 else "s"
         pieces += [Text(), Text(f"{tests:,} test message{plural}, counted nowhere above", style="dim")]
@@ -275,14 +287,6 @@ def _percent(share: float) -> str:
     if shown in (0.0, 100.0) and share not in (0.0, 1.0):
         return "over 99.9%" if shown else "under 0.1%"
     return f"{shown:.1f}%"
-
-
-def _variants(totals: Totals) -> Cut:
-    lines = {
-        variant: {state: StateTotals(count, 0, {}, 0) for state, count in states.items()}
-        for variant, states in totals.by_variant.items()
-    }
-    return Cut("variant", lines)
 
 
 ENDINGS = {

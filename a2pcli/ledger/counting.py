@@ -20,8 +20,12 @@ from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
 from a2pcli.ledger.tables import messages, runs
 from a2pcli.messages import State
 
-SHAPE = 1
-"""Of the kept document; another one is counted again."""
+SHAPE = 2
+"""Of the kept document; another one is counted again, unless the rows are gone. The first had no sums of variants,
+and no senders."""
+
+UNKNOWN_COUNTRY = "unknown"
+"""Stands for the country of messages of which it is not known, so that the countries sum to the run."""
 
 _c = messages.c
 
@@ -36,7 +40,7 @@ def kept(connection: Connection, run: Run) -> tuple[Totals | None, int]:
     if row.summary and '"pruned"' in row.summary:  # its rows may be gone: what was counted before holds
         pruned = json.loads(row.summary).get("pruned", {})
         if "totals" in pruned:
-            return _read(json.dumps(pruned["totals"])), row.changes
+            return _totals(pruned["totals"]), row.changes
     return _read(row.totals), row.changes
 
 
@@ -52,7 +56,7 @@ def keep(connection: Connection, run: Run, totals: Totals, changes: int) -> None
 
 def count(connection: Connection, run: Run) -> Totals:
     """The run counted, in one pass over its rows."""
-    keys = (_c.state, _c.reason, _c.country, _c.currency, _c.code, _c.variant)
+    keys = (_c.state, _c.reason, _c.country, _c.currency, _c.code, _c.variant, _c.sender)
     query = (
         select(
             *keys,
@@ -97,7 +101,8 @@ class _Tally:
         self.countries: dict[str, dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
         self.reasons: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self.codes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self.variants: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self.variants: dict[str, dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
+        self.senders: dict[str, dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
         self.sentences: dict[str, tuple[int, str]] = {}
 
     def add(
@@ -108,6 +113,7 @@ class _Tally:
         currency: str | None,
         code: str | None,
         variant: str | None,
+        sender: str | None,
         many: int,
         parts: int | None,
         cost: int | None,
@@ -116,13 +122,14 @@ class _Tally:
     ) -> None:
         sums = (many, int(parts or 0), currency, int(cost or 0), priced)
         self.states[state].add(*sums)
-        if country is not None and state != State.SKIPPED:
-            self.countries[country][state].add(*sums)
+        if state != State.SKIPPED:
+            self.countries[country or UNKNOWN_COUNTRY][state].add(*sums)
+            self.senders[sender or ""][state].add(*sums)
         for table, key in ((self.reasons, reason), (self.codes, code)):
             if key is not None:
                 table[state][key] += many
         if variant is not None:
-            self.variants[variant][state] += many
+            self.variants[variant][state].add(*sums)
         if code is not None and detail is not None and many > self.sentences.get(code, (0, ""))[0]:
             self.sentences[code] = (many, detail)
 
@@ -135,12 +142,16 @@ class _Tally:
             reasons=_plain(self.reasons),
             by_code=_plain(self.codes),
             code_sentences={code: sentence for code, (_, sentence) in sorted(self.sentences.items())},
-            countries={
-                country: {state: one.totals() for state, one in sorted(of.items())}
-                for country, of in sorted(self.countries.items())
-            },
-            by_variant=_plain(self.variants),
+            countries=_cut(self.countries),
+            variants=_cut(self.variants),
+            senders=_cut(self.senders),
         )
+
+
+def _cut(table: Mapping[str, Mapping[str, _Sum]]) -> dict[str, dict[str, StateTotals]]:
+    return {
+        name: {state: one.totals() for state, one in sorted(of.items())} for name, of in sorted(table.items())
+    }
 
 
 def _plain(table: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
@@ -155,11 +166,9 @@ def written(totals: Totals) -> str:
         "reasons": totals.reasons,
         "codes": totals.by_code,
         "sentences": totals.code_sentences,
-        "countries": {
-            country: {state: _sums(one) for state, one in of.items()}
-            for country, of in totals.countries.items()
-        },
-        "variants": totals.by_variant,
+        "countries": _written(totals.countries),
+        "variants": _written(totals.variants),
+        "senders": _written(totals.senders),
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
@@ -168,10 +177,17 @@ def _sums(one: StateTotals) -> list[Any]:
     return [one.messages, one.parts, dict(one.cost), one.unpriced]
 
 
+def _written(table: Mapping[str, Mapping[str, StateTotals]]) -> dict[str, dict[str, list[Any]]]:
+    return {name: {state: _sums(one) for state, one in of.items()} for name, of in table.items()}
+
+
 def _read(text: str | None) -> Totals | None:
     document = json.loads(text) if text else {}
-    if document.get("shape") != SHAPE:
-        return None
+    return _totals(document) if document.get("shape") == SHAPE else None
+
+
+def _totals(document: Mapping[str, Any]) -> Totals:
+    """Totals from their kept document, of any shape."""
     states = {state: StateTotals(*sums) for state, sums in document["states"].items()}
     return Totals(
         rows=sum(one.messages for one in states.values()),
@@ -180,9 +196,18 @@ def _read(text: str | None) -> Totals | None:
         reasons=document["reasons"],
         by_code=document["codes"],
         code_sentences=document["sentences"],
-        countries={
-            country: {state: StateTotals(*sums) for state, sums in of.items()}
-            for country, of in document["countries"].items()
-        },
-        by_variant=document["variants"],
+        countries=_table(document["countries"]),
+        variants=_table(document["variants"]),
+        senders=_table(document.get("senders", {})),
     )
+
+
+def _table(table: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, StateTotals]]:
+    """A cut; where only messages were kept, of which parts and cost are not known any more, those are 0."""
+    return {
+        name: {
+            state: StateTotals(*sums) if isinstance(sums, list) else StateTotals(sums, 0, {}, 0)
+            for state, sums in of.items()
+        }
+        for name, of in table.items()
+    }

@@ -355,8 +355,8 @@ class Totals:
 
     ``states`` holds parts and cost by state. ``reasons`` is state -> reason code -> rows that got nothing.
     ``by_code`` is state -> provider's code -> messages, ``code_sentences`` what the provider said with it.
-    ``countries`` is country -> state -> sums, without excluded rows. ``by_variant`` is variant -> state ->
-    rows, with those excluded after the variant was drawn.
+    ``countries`` is country -> state -> sums, without excluded rows; so is ``senders``, in which ``""`` stands for
+    the run's own sender. ``variants`` is variant -> state -> sums, with rows excluded after the variant was drawn.
     """
 
     rows: int
@@ -366,7 +366,16 @@ class Totals:
     by_code: Mapping[str, Mapping[str, int]]
     code_sentences: Mapping[str, str]
     countries: Mapping[str, Mapping[str, StateTotals]]
-    by_variant: Mapping[str, Mapping[str, int]]
+    variants: Mapping[str, Mapping[str, StateTotals]]
+    senders: Mapping[str, Mapping[str, StateTotals]]
+
+    @property
+    def by_variant(self) -> dict[str, dict[str, int]]:
+        """Variant -> state -> messages."""
+        return {
+            variant: {state: one.messages for state, one in states.items()}
+            for variant, states in self.variants.items()
+        }
 
     @property
     def by_reason(self) -> dict[str, int]:

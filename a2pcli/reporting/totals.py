@@ -64,22 +64,26 @@ def run_document(run: Run) -> dict[str, Any]:
 
 
 def totals_document(totals: Totals) -> dict[str, Any]:
-    """Totals; money is decimal text. ``states`` sums to ``rows``."""
+    """Totals; money is decimal text. ``states`` sums to ``rows``; ``countries``, ``arms`` and ``senders`` to the
+    messages that were not left out (``""`` is the run's own sender). ``variants`` are the arms' messages alone."""
     return {
         "rows": totals.rows,
         "states": _messages(totals.states),
         "held": totals.held,
         "excluded": dict(sorted(totals.by_reason.items(), key=lambda item: (-item[1], item[0]))),
         **_sums(totals.states),
-        "countries": {
-            country: {"states": _messages(states), **_sums(states)}
-            for country, states in totals.countries.items()
-        },
+        "countries": _cut(totals.countries),
         "codes": {state: dict(codes) for state, codes in totals.by_code.items()},
         "code_sentences": dict(totals.code_sentences),
-        "variants": {variant: dict(states) for variant, states in totals.by_variant.items()},
+        "variants": totals.by_variant,
+        "arms": _cut(totals.variants),
+        "senders": _cut(totals.senders),
         "rates": {rate.name: _rate_document(rate) for rate in rates(totals)},
     }
+
+
+def _cut(table: Mapping[str, Mapping[str, StateTotals]]) -> dict[str, dict[str, Any]]:
+    return {name: {"states": _messages(states), **_sums(states)} for name, states in table.items()}
 
 
 def _messages(states: Mapping[str, StateTotals]) -> dict[str, int]:
