@@ -178,12 +178,12 @@ def _not_made(url: URL, start: Path) -> Problem:
 
     known = known_ledgers(start, None)
     if known is None:
-        looked = f"no {SETTINGS_NAMES[0]} in {start.resolve()} or above it: is this the project's folder?"
+        looked = (
+            f"there is no {SETTINGS_NAMES[0]} in {start.resolve()} or above it: go to the project's folder"
+        )
     else:
-        looked = f"the settings in {known.folder} are those that count here"
-    hint = (
-        f"{looked} Go to the project's folder, or give --ledger; to make a ledger here: a2pcli ledger create"
-    )
+        looked = f"the settings are those in {known.folder}: if that is not the project, go to its folder"
+    hint = f"{looked}, or give --ledger; to make an empty ledger here: a2pcli ledger create"
     text = "there is no ledger here, and no campaign would read a new one; nothing was recorded"
     if known is not None:
         text = "there is no ledger here yet; nothing was recorded"

@@ -91,13 +91,13 @@ def is_of_sqlcipher(thing: object) -> bool:
     return type(thing).__module__.partition(".")[0] == "sqlcipher3"
 
 
-def unlock(connection: Any, key: LedgerKey, path: Path) -> None:
-    """Give the key to a connection of SQLCipher's driver, before anything else."""
+def unlock(connection: Any, key: LedgerKey, salt: bytes) -> None:
+    """Give the key to a connection of SQLCipher's driver, before anything else; see ``salt_of``."""
     connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # it would write to stderr
-    connection.execute(key.pragma(_salt(path))).fetchall()
+    connection.execute(key.pragma(salt)).fetchall()
 
 
-def _salt(path: Path) -> bytes:
+def salt_of(path: Path) -> bytes:
     """The file's own; for a file in the making, a new one."""
     try:
         with path.open("rb") as file:
@@ -153,7 +153,7 @@ def _try(path: Path, key: LedgerKey) -> None:
     module = driver()
     connection = module.connect(str(path), timeout=30)
     try:
-        unlock(connection, key, path)
+        unlock(connection, key, salt_of(path))
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except module.OperationalError:
         return  # locked, or the disk failed: opening it will say so
@@ -181,7 +181,7 @@ def convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, *, wait: f
     try:
         connection.execute("PRAGMA cipher_log_level = NONE").fetchall()
         if old is not None:
-            connection.execute(old.pragma(_salt(path))).fetchall()
+            connection.execute(old.pragma(salt_of(path))).fetchall()
         _alone(connection, module, path)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         salt = os.urandom(16)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import select
 from sqlalchemy.engine import URL, Connection, Engine
 
+from a2pcli.errors import Problem
 from a2pcli.ledger import audit, cipher, claims, identity, migrate
 from a2pcli.ledger.engine import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
@@ -19,6 +23,7 @@ from a2pcli.ledger.known import KnownLedgers
 from a2pcli.ledger.lock import RunLock, refuse_if_held
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import runs
+from a2pcli.ledger.watch import FileWatch
 
 if TYPE_CHECKING:
     pass
@@ -40,16 +45,32 @@ def make(url: URL, key: cipher.LedgerKey | None, busy_seconds: float = BUSY_SECO
             engine.dispose()
 
 
+def _watch(url: URL) -> FileWatch | None:
+    """The watch over a SQLite ledger's file. None for a server, and where the system has no such files."""
+    if url.get_backend_name() != "sqlite" or os.name != "posix":
+        return None
+    try:
+        return FileWatch(Path(url.database or ""))
+    except OSError:
+        return None  # opening the database will say what is wrong
+
+
 class LedgerCore:
     """An open database with the ledger's schema."""
 
     def __init__(
-        self, url: URL, engine: Engine, busy_seconds: float, key: cipher.LedgerKey | None = None
+        self,
+        url: URL,
+        engine: Engine,
+        busy_seconds: float,
+        key: cipher.LedgerKey | None = None,
+        watch: FileWatch | None = None,
     ) -> None:
         self.url = url
         self.engine = engine
         self._busy_seconds = busy_seconds
         self._key = key
+        self._watch = watch
         self._chunks: Engine | None = None
         self._planning: dict[int, RunLock] = {}
         self._progress: dict[int, claims.Progress] = {}
@@ -88,25 +109,62 @@ class LedgerCore:
                 raise missing(parsed)
             make(parsed, secret, busy_seconds)
         cipher.examine(parsed, secret)
-        engine = connect(parsed, busy_seconds=busy_seconds, key=secret)
+        watch = _watch(parsed)
+        engine = connect(parsed, busy_seconds=busy_seconds, key=secret, watch=watch)
         try:
             with plainly(parsed):
                 migrate.prepare(engine, create=create and parsed.get_backend_name() != "sqlite")
         except BaseException:
             engine.dispose()
+            if watch is not None:
+                watch.close()
             raise
-        return cls(parsed, engine, busy_seconds, secret)
+        return cls(parsed, engine, busy_seconds, secret, watch)
+
+    def last_words(self) -> None:
+        """From now on what is still known goes into the file that was opened, wherever that is now."""
+        if self._watch is not None:
+            self._watch.forgiving = True
+
+    def rescue(self, run: Run) -> Problem | None:
+        """After the last words: leave the whole ledger in the file that was opened; one without a name gets a copy.
+
+        Gives where the copy is; None where none was needed.
+        """
+        if self._watch is None or self._sending is None:
+            return None
+        with plainly(self.url), self._sending_lock:
+            self._empty_log()
+            if not self._watch.is_deleted or self._key is not None:
+                return None
+            copy = Path(f"{self._watch.path}.rescued-{run.id}")
+            os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            driver: Any = self._sending.connection.driver_connection
+            driver.execute("VACUUM INTO ?", (str(copy),))
+        text = "what this process still had of the ledger was saved: it is whole, with the last outcomes"
+        hint = f"if the ledger was deleted: mv {shlex.quote(str(copy))} {shlex.quote(str(self._watch.path))}"
+        return Problem(text, path=str(copy), hint=hint, code="ledger-rescued")
+
+    def _empty_log(self) -> None:
+        """Move what is in the log into the file that was opened."""
+        if self._sending is not None:
+            driver: Any = self._sending.connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Let go of every connection and lock; safe to call twice."""
         with plainly(self.url), self._sending_lock:
             if self._sending is not None:
+                if self._watch is not None and self._watch.forgiving:
+                    self._empty_log()
                 self._sending.close()
                 self._sending = None
             if self._chunks is not None:
                 self._chunks.dispose()
                 self._chunks = None
             self.engine.dispose()
+            if self._watch is not None:
+                self._watch.close()
         for lock in self._planning.values():
             lock.drop()
         self._planning.clear()
@@ -159,6 +217,7 @@ class LedgerCore:
         ``alone``.
         """
         with self._sending_lock:
+            is_new = self._sending is None or self._sending.invalidated
             if self._sending is None or self._sending.invalidated:
                 self._sending = self.engine.connect()
             hold = self.holds.get(run.number)
@@ -168,7 +227,11 @@ class LedgerCore:
                         hold.check(self._sending)
                     elif alone:
                         refuse_if_held(self._sending, run)
+                    if self._watch is not None:
+                        self._watch.check_logs(anew=is_new)
                     yield self._sending
+                    if self._watch is not None:
+                        self._watch.check()  # once more, before what was claimed can leave
             except BaseException:
                 if hold is not None:
                     hold.doubt()

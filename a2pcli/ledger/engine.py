@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import cipher
 from a2pcli.ledger.faults import plainly, shown
+from a2pcli.ledger.watch import FileWatch
 
 APPLICATION_ID = 0x61327063
 """Marks a SQLite file as a ledger of a2pcli ("a2pc"; https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -66,11 +67,19 @@ def _sqlite_url(path: Path) -> URL:
 
 
 def connect(
-    url: URL, *, busy_seconds: float, chunks: bool = False, key: cipher.LedgerKey | None = None
+    url: URL,
+    *,
+    busy_seconds: float,
+    chunks: bool = False,
+    key: cipher.LedgerKey | None = None,
+    watch: FileWatch | None = None,
 ) -> Engine:
-    """An engine for the ledger; ``chunks`` for the one connection that takes the chunks of a plan."""
+    """An engine for the ledger; ``chunks`` for the one connection that takes the chunks of a plan.
+
+    With ``watch``, no transaction that writes begins on a SQLite file that is not the ledger's any more.
+    """
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, busy_seconds, chunks, key)
+        return _sqlite_engine(url, busy_seconds, chunks, key, watch)
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -97,7 +106,9 @@ def _as_tuple(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else value
 
 
-def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool, key: cipher.LedgerKey | None) -> Engine:
+def _sqlite_engine(
+    url: URL, busy_seconds: float, chunks: bool, key: cipher.LedgerKey | None, watch: FileWatch | None
+) -> Engine:
     engine = create_engine(
         url,
         module=None if key is None else cipher.driver(),
@@ -107,7 +118,7 @@ def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool, key: cipher.Ledg
     @event.listens_for(engine, "connect")
     def _configure(driver: Any, _record: Any) -> None:
         if key is not None:
-            cipher.unlock(driver, key, Path(url.database or ""))
+            cipher.unlock(driver, key, watch.salt if watch else cipher.salt_of(Path(url.database or "")))
         driver.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
         _use_write_ahead_log(driver, busy_seconds)
         for pragma in (
@@ -126,6 +137,8 @@ def _sqlite_engine(url: URL, busy_seconds: float, chunks: bool, key: cipher.Ledg
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("a2p_read")
+        if watch is not None and not reads:
+            watch.check()
         # IMMEDIATE takes the write lock at once and waits for it: no deadlock half-way, no stale read.
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 

@@ -61,7 +61,9 @@ class PlanningPart(LedgerCore):
     def add_rows(self, run: Run, rows: PlannedRows) -> None:
         """One chunk of the plan in one commit; safe from a thread, one call at a time."""
         if self._chunks is None:
-            self._chunks = connect(self.url, busy_seconds=self._busy_seconds, chunks=True, key=self._key)
+            self._chunks = connect(
+                self.url, busy_seconds=self._busy_seconds, chunks=True, key=self._key, watch=self._watch
+            )
         with self._chunks.begin() as connection:
             plans.add_rows(connection, run, rows)
 

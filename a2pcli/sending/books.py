@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from a2pcli.errors import Problem
 from a2pcli.ledger.records import Exchange, Run, Settled, Waiting, sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
@@ -108,6 +109,14 @@ class Books:
     async def renew(self) -> None:
         """Be heard of."""
         await self._on_thread(lambda: self._ledger.renew(self._run))
+
+    async def rescue(self) -> Problem | None:
+        """What became of a ledger whose file is gone; see ``Ledger.rescue``."""
+        return await self._on_thread(lambda: self._ledger.rescue(self._run))
+
+    def last_words(self) -> None:
+        """What follows is written even where the ledger's file is not at its path any more."""
+        self._ledger.last_words()
 
     async def set_state(self, state: str, reason: str | None) -> None:
         """Set the run's state."""

@@ -51,13 +51,19 @@ async def save_what_can_be_saved(
         with suppress(Exception):  # it may be the very error that we are here for
             claimed = (await writing).claimed
             desk.round.release += [one.message.id for one in claimed]
+    if isinstance(error, LedgerError):
+        books.last_words()
     try:
         await books.write(desk.round, 0, in_hand(flow, desk.round))
         await books.set_state(RunState.PAUSED, "sending ended by an error")
+        saved = await books.rescue() if isinstance(error, LedgerError) else None
     except Exception as again:
         if isinstance(error, LedgerError):
             at_stake = flow.flying + len(desk.round.settled) + len(desk.round.release)
             raise type(error)(*error.problems, why.ledger_failed(desk.run, at_stake)) from again
+    else:
+        if saved is not None and isinstance(error, LedgerError):
+            raise type(error)(*error.problems, saved) from error
 
 
 async def _save_late(books: Books, flow: Flow, desk: RunDesk, clock: Callable[[], int]) -> None:
