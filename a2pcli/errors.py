@@ -78,9 +78,15 @@ class InvalidInput(A2PError):
 
 
 class LedgerError(A2PError):
-    """The ledger cannot be opened, read or written (newer version, read-only, full disk, no server)."""
+    """The ledger cannot be opened, read or written, and a person must mend that (newer version, wrong password)."""
 
     exit_status = ExitStatus.INVALID
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be used right now: locked, full disk, no server. Later the same command may succeed."""
+
+    exit_status = ExitStatus.LEDGER_UNAVAILABLE
 
 
 class GatewayUnusable(A2PError):

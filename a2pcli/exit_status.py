@@ -22,6 +22,8 @@ class ExitStatus(IntEnum):
     """Over budget, or the confirmation was refused."""
     BUSY = 7
     """Another sender holds the run."""
+    LEDGER_UNAVAILABLE = 8
+    """The ledger, or the disk, cannot be used right now; the same command may be run again."""
     INTERRUPTED = 130
     """Ctrl-C."""
     OUTPUT_CLOSED = 141

@@ -193,9 +193,11 @@ def _not_made(url: URL, start: Path) -> Problem:
 def ledger_and_key(ledger: str | None, start: Path) -> tuple[str, str | None]:
     """Where the ledger is, and the key that the settings name for it; a ledger that is named elsewhere takes
     that key too, as long as the settings can be read."""
+    from a2pcli.cli.quiet import quieten_loggers
     from a2pcli.config.load import ledger_key, ledger_url
     from a2pcli.errors import A2PError
 
+    quieten_loggers()
     named = ledger or os.environ.get("A2PCLI_LEDGER")
     if named and os.environ.get("A2PCLI_LEDGER_KEY"):
         return named, None

@@ -5,6 +5,7 @@ Nothing is imported here that takes time: from the first moment on Ctrl-C ends i
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -17,10 +18,12 @@ from a2pcli.exit_status import ExitStatus
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Nothing a user does ends in a traceback."""
     from a2pcli.cli import log_style
+    from a2pcli.cli.quiet import quieten
     from a2pcli.cli.streams import interruptible, ready_file_mask, ready_streams
 
     ready_streams()
     ready_file_mask()
+    quieten()
     log_style.use(log_style.LogStyle.PLAIN)
     with interruptible():
         status = _status(list(sys.argv[1:] if arguments is None else arguments))
@@ -94,21 +97,29 @@ def _told(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror:  # a full disk, a folder that is not ours to read
         _let_go_of_stdout()
         say(f"cannot go on: {error.strerror}" + (f": {error.filename}" if error.filename else ""))
-        return ExitStatus.INVALID
+        no_room = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return ExitStatus.LEDGER_UNAVAILABLE if no_room else ExitStatus.INVALID
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
         say("the name of a file or folder is not valid UTF-8: rename it")
         return ExitStatus.INVALID
     if isinstance(error, ValueError) and "null byte" in str(error):
         say("the name of a file holds the character NUL: rename it")
         return ExitStatus.INVALID
+    tell_defect(error)
+    return ExitStatus.INTERNAL
+
+
+def tell_defect(error: BaseException) -> None:
+    """The sentence about an error that nobody expected: its kind and its place."""
+    from a2pcli.cli.output import say
+
     say(
         f"this is a defect of a2pcli, please report it: {type(error).__name__} at {_place(error)}"
         " (A2PCLI_DEBUG=1 shows more)"
     )
-    return ExitStatus.INTERNAL
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """``plan.py:81``: the innermost line of ours."""
     place, trace = "an unknown place", error.__traceback__
     while trace is not None:

@@ -102,6 +102,7 @@ class _Files:
     rewritten: dict[str, int] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    kind: type[LedgerError] = LedgerError
 
     def rewrite(self, path: Path, work: Callable[[Path], int]) -> None:
         """Do one file; what goes wrong is told at the end, and the other files are done all the same."""
@@ -137,6 +138,7 @@ def erase_person(cell: str, region: str | None, ledger: str | None, *, yes: bool
             store.rewrite()
         except LedgerError as error:
             files.problems += error.problems
+            files.kind = type(error)
         rows = sum(files.rewritten.values())
         store.record("people.erase-files", receipt.hash, {"files": len(files.rewritten), "rows": rows})
     if as_json:
@@ -145,7 +147,7 @@ def erase_person(cell: str, region: str | None, ledger: str | None, *, yes: bool
         for line in _sentences(receipt, files):
             print(printable(line))
     if files.problems:
-        raise LedgerError(*files.problems)
+        raise files.kind(*files.problems)
 
 
 def _rewrite_files(store: Ledger, person: Person, files: _Files) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
-from a2pcli.errors import LedgerError, Problem
+from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 
 KEY_VARIABLE = "A2PCLI_LEDGER_KEY"
 NEW_KEY_VARIABLE = "A2PCLI_LEDGER_NEW_KEY"
@@ -210,7 +210,7 @@ def _alone(connection: Any, module: ModuleType, path: Path) -> None:
     if kind != "delete":
         hint = "end the other programs that use it, then run the same command again"
         text = "another program has the ledger open"
-        raise LedgerError(Problem(text, path=str(path), hint=hint, code="ledger-locked"))
+        raise LedgerUnavailable(Problem(text, path=str(path), hint=hint, code="ledger-locked"))
 
 
 def _flush(path: Path) -> None:

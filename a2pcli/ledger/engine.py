@@ -24,9 +24,9 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from a2pcli.errors import LedgerError, Problem
+from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger import cipher
-from a2pcli.ledger.faults import plainly, shown
+from a2pcli.ledger.faults import is_passing, plainly, shown
 from a2pcli.ledger.watch import FileWatch
 
 APPLICATION_ID = 0x61327063
@@ -94,8 +94,15 @@ def connect(
     )
     return create_engine(
         url,
+        # A session that the server or a proxy ended while it was idle is replaced, not found out about half-way.
+        pool_pre_ping=True,
         connect_args={
             "connect_timeout": 10,
+            # A server that went without a word is noticed within half a minute, not when TCP gives up.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+            "tcp_user_timeout": 30_000,
             "application_name": f"a2pcli {os.getpid()}@{socket.gethostname()}"[:63],
             "options": " ".join(options),
         },
@@ -232,6 +239,12 @@ def new_file(url: URL) -> Iterator[URL]:
                     draft.unlink(missing_ok=True)
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
+            if is_passing(error):
+                hint = "make room, then run the same command again"
+                problem = Problem(
+                    f"the ledger cannot be made: {reason}", path=str(path), hint=hint, code="ledger-disk-full"
+                )
+                raise LedgerUnavailable(problem) from error
             hint = "make the folder writable, or name another ledger"
             problem = Problem(
                 f"the ledger cannot be made: {reason}", path=str(path), hint=hint, code="ledger-read-only"

@@ -18,7 +18,7 @@ from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
 from a2pcli.contacts.same_phone import same_phone_forms
-from a2pcli.errors import LedgerError, Problem, RunBusy
+from a2pcli.errors import LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import audit, erased
 from a2pcli.ledger.cipher import is_of_sqlcipher
 from a2pcli.ledger.faults import shown
@@ -292,7 +292,7 @@ def overwrite(connection: Connection) -> None:
 def rewrite_file(engine: Engine) -> None:
     """Write a SQLite ledger anew, so that no byte of what was removed is left in it, nor in its log.
 
-    PostgreSQL frees the space of removed rows for use again. Raises ``LedgerError`` where other programs keep
+    PostgreSQL frees the space of removed rows for use again. Raises ``LedgerUnavailable`` where other programs keep
     the old pages open.
     """
     raw = engine.raw_connection()
@@ -322,4 +322,4 @@ def _empty_log(driver: Any, engine: Engine) -> None:
             hint="end the other programs, then run the same command again",
             code="ledger-locked",
         )
-        raise LedgerError(problem)
+        raise LedgerUnavailable(problem)

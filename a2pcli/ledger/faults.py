@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,11 +12,20 @@ from typing import ParamSpec, Protocol, TypeVar
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from a2pcli.errors import LedgerError, Problem
+from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger.cipher import error_name, is_of_sqlcipher
+from a2pcli.ledger.server_faults import kind_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM")
+"""What waiting can mend. A read-only file, a missing folder, damage are for a person."""
+
+_NO_ROOM = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EBUSY, errno.EMFILE, errno.ENFILE}
+)
+"""The same of the operating system's errors."""
 
 # By the prefix of SQLite's own name for the error (https://sqlite.org/rescode.html): message, hint, code.
 _SQLITE: tuple[tuple[str, str, str, str], ...] = (
@@ -26,6 +36,13 @@ _SQLITE: tuple[tuple[str, str, str, str], ...] = (
         "ledger-locked",
     ),
     ("SQLITE_LOCKED", "the ledger is locked", "run the same command again", "ledger-locked"),
+    ("SQLITE_PROTOCOL", "the ledger is locked", "run the same command again", "ledger-locked"),
+    (
+        "SQLITE_NOMEM",
+        "there is not enough memory",
+        "end other programs, then run the same command again",
+        "memory",
+    ),
     (
         "SQLITE_READONLY",
         "the ledger cannot be written: the file or its folder is read-only",
@@ -64,104 +81,88 @@ _SQLITE: tuple[tuple[str, str, str, str], ...] = (
     ),
 )
 
-# By the words of libpq's message or the server's SQLSTATE.
-_POSTGRES: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
+_HARMLESS = frozenset(
     (
-        ("28P01", "28000", "password authentication failed", "no password supplied"),
-        "the server refused the user or the password",
-        "check the user and the password of the ledger's URL",
-        "ledger-refused",
-    ),
-    (
-        ("3D000", "does not exist"),
-        "the database does not exist on the server",
-        "create it (`createdb NAME`), or check its name in the ledger's URL",
-        "ledger-no-database",
-    ),
-    (
-        ("53100", "No space left"),
-        "the server's disk is full; what was not written counts as not done",
-        "make room, then run the same command again",
-        "ledger-disk-full",
-    ),
-    (
-        ("42501", "25006", "permission denied"),
-        "the user may not write to the ledger",
-        "grant the user rights on the schema, or name another ledger",
-        "ledger-read-only",
-    ),
-    (
-        ("55P03", "57014", "lock timeout"),
-        "another program holds the ledger and did not finish in time",
-        "wait for it, then run the same command again",
-        "ledger-locked",
-    ),
-    (
-        ("53300",),
-        "the server has no connection left",
-        "end other programs that use it, or raise its max_connections",
-        "ledger-no-server",
-    ),
-    (
-        (
-            "refused",
-            "timeout",
-            "could not translate",
-            "failed to resolve",
-            "No such file",
-            "closed the connection",
-            "could not connect",
-            "connection failed",
-            "57P01",
-            "57P02",
-            "57P03",
-            "terminating",
-            "connection is lost",
-            "connection is closed",
-        ),
-        "the server does not answer, or hung up",
-        "check the host and port of the ledger's URL, and that the server runs",
-        "ledger-no-server",
-    ),
+        "host",
+        "hostaddr",
+        "port",
+        "user",
+        "dbname",
+        "options",
+        "sslmode",
+        "connect_timeout",
+        "target_session_attrs",
+    )
 )
+"""What a URL says after its `?` and may be shown; anything else could be a secret, even one with a name misspelt."""
 
 
 def shown(url: URL) -> str:
     """The ledger's name for people: the path of a file, or the URL without its password."""
     if url.get_backend_name() == "sqlite":
         return url.database or ""
-    return url.set(drivername="postgresql").render_as_string(hide_password=True)
+    hidden = {name: "***" for name in url.query if name not in _HARMLESS}
+    plain = url.set(drivername="postgresql").update_query_dict(hidden)
+    return plain.render_as_string(hide_password=True)
 
 
 def in_plain_words(error: BaseException, url: URL) -> LedgerError:
-    """The ``LedgerError`` that says what the driver's error means. Never shows a password or a value."""
+    """The ``LedgerError`` that says what the driver's error means. Never shows the driver's words, nor a value.
+
+    ``LedgerUnavailable`` where waiting can mend it.
+    """
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         cause = error.orig
     if isinstance(cause, sqlite3.Error) or is_of_sqlcipher(cause):
-        return LedgerError(_of_sqlite(cause, shown(url)))
-    return LedgerError(_of_postgres(cause, url))
+        return _of_sqlite(cause, shown(url))
+    if url.get_backend_name() == "sqlite" or not _is_of_psycopg(cause):
+        return LedgerError(_unknown(type(cause).__name__, url))
+    return _of_postgres(cause, url)
 
 
-def _of_sqlite(error: BaseException, path: str) -> Problem:
+def is_passing(error: OSError) -> bool:
+    """Whether waiting can mend what the operating system says: no room, too many open files, a device that is busy."""
+    return error.errno in _NO_ROOM
+
+
+def _of_sqlite(error: BaseException, path: str) -> LedgerError:
     name = error_name(error)
+    kind = LedgerUnavailable if name.startswith(_PASSING) else LedgerError
     for prefix, message, hint, code in _SQLITE:
         if name.startswith(prefix):
-            return Problem(message, path=path, hint=hint, code=code)
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return Problem(f"the ledger failed: {text}", path=path, code="ledger")
+            return kind(Problem(message, path=path, hint=hint, code=code))
+    return LedgerError(
+        Problem(f"the ledger failed ({name or type(error).__name__})", path=path, code="ledger")
+    )
 
 
-def _of_postgres(error: BaseException, url: URL) -> Problem:
-    text = str(error)
+def _of_postgres(error: BaseException, url: URL) -> LedgerError:
     state = getattr(error, "sqlstate", None) or ""
-    for signs, message, hint, code in _POSTGRES:
-        if any(sign == state or (len(sign) > 5 and sign in text) for sign in signs):
-            return Problem(message, path=shown(url), hint=hint, code=code)
-    first = text.splitlines()[0] if text else type(error).__name__
-    if url.password:
-        first = first.replace(str(url.password), "***")
-    return Problem(f"the ledger failed: {first}", path=shown(url), code="ledger")
+    kind = kind_of(state, str(error)) if state or _is_of_connecting(error) else None
+    if kind is None:
+        return LedgerError(_unknown(f"SQLSTATE {state}" if state else type(error).__name__, url))
+    problem = Problem(kind.message, path=shown(url), hint=kind.hint, code=kind.code)
+    return LedgerUnavailable(problem) if kind.passes else LedgerError(problem)
+
+
+def _is_of_psycopg(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] == "psycopg"
+
+
+def _is_of_connecting(error: BaseException) -> bool:
+    """Whether an error without a state is of making or losing a connection, or of what the URL asks for."""
+    return type(error).__name__ in (
+        "OperationalError",
+        "ProgrammingError",
+        "ConnectionTimeout",
+        "InterfaceError",
+    )
+
+
+def _unknown(what: str, url: URL) -> Problem:
+    hint = "A2PCLI_DEBUG=1 shows more"
+    return Problem(f"the ledger failed ({what})", path=shown(url), hint=hint, code="ledger")
 
 
 @contextmanager
@@ -173,7 +174,7 @@ def plainly(url: URL) -> Iterator[None]:
         raise in_plain_words(error, url) from error
     except Exception as error:
         # psycopg and sqlcipher3 are not imported unless they are used: their errors are known by where they come from.
-        if type(error).__module__.partition(".")[0] == "psycopg" or is_of_sqlcipher(error):
+        if _is_of_psycopg(error) or is_of_sqlcipher(error):
             raise in_plain_words(error, url) from error
         raise
 

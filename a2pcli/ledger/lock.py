@@ -16,10 +16,10 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from a2pcli.errors import LedgerError, Problem, RunBusy
+from a2pcli.errors import LedgerError, LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import holds
 from a2pcli.ledger.engine import READ
-from a2pcli.ledger.faults import plainly
+from a2pcli.ledger.faults import is_passing, plainly
 from a2pcli.ledger.holds import Hold, Holder
 from a2pcli.ledger.records import Run
 
@@ -177,13 +177,16 @@ class RunLock:
         except Timeout:
             return False
         except (OSError, NotImplementedError) as error:
+            passes = isinstance(error, OSError) and is_passing(error)
             problem = Problem(
                 f"the run cannot be locked: {getattr(error, 'strerror', None) or 'no file locks here'}",
                 path=str(self._file),
-                hint="make the ledger's folder writable, on a disk of this machine",
+                hint="make room, then run the same command again"
+                if passes
+                else "make the ledger's folder writable, on a disk of this machine",
                 code="ledger-lock",
             )
-            raise LedgerError(problem) from error
+            raise (LedgerUnavailable if passes else LedgerError)(problem) from error
         self._held = lock
         return True
 

@@ -167,7 +167,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         and become ``unknown``.
         """
         moment = now_ms() if now is None else now
-        with self._sending_transaction(run, alone=False) as connection:
+        with self._sending_transaction(run, alone=alone) as connection:
             if alone:
                 outcomes.lose(connection, run, moment)
             count = outcomes.end_planned(connection, run, State.CANCELLED, Reason.CANCELLED, moment)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, Problem
+from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, LedgerUnavailable, Problem
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.holds import DROPS_AFTER, RENEWS_AFTER, Hold
@@ -40,8 +40,12 @@ log = logging.getLogger(__name__)
 SHOW_EVERY = 0.2
 """Seconds between two calls of ``on_progress``."""
 
-LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0)
-"""Seconds between tries of a transaction that fails; after the last, sending stops."""
+LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
+"""Seconds between tries of a transaction that fails; after the last, sending stops. A server restarts in less."""
+
+
+BRIEFLY = 3.0
+"""The longest of these pauses for a failure that, as far as can be told, waiting does not mend."""
 
 
 async def send_run(
@@ -176,7 +180,8 @@ class _Sending:
         while self._too_early and not self._stop.draining:
             self._show()
             if self._hold.age > RENEWS_AFTER:
-                await self._books.renew()
+                with suppress(LedgerUnavailable):  # nothing is in flight: the next round tries again
+                    await self._books.renew()
             left = ((self._run.not_before or 0) - self._clock()) / 1000
             await self._sleep(max(0.001, min(left, IDLE)))
 
@@ -303,7 +308,8 @@ class _Sending:
                 exchange = await asyncio.shield(self._writing)
             except LedgerError as error:
                 self._flow.closed = True
-                if pause is None or self._stop.hard_stop:
+                hopeless = pause is not None and pause > BRIEFLY and not isinstance(error, LedgerUnavailable)
+                if pause is None or hopeless or self._stop.hard_stop:
                     raise
                 log.warning("the ledger failed, trying again: %s", error)
                 await asyncio.sleep(pause)

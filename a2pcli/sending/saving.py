@@ -35,8 +35,8 @@ async def save_what_can_be_saved(
 ) -> None:
     """Record what is known, if it can be. ``writing`` is a transaction that may still be under way.
 
-    After a failure of the ledger, answers that are on their way are waited for, ``patience`` seconds at most. Raises
-    ``LedgerError`` with how many messages are left uncertain where nothing can be recorded.
+    After a failure of the ledger, answers that are on their way are waited for, ``patience`` seconds at most. Then
+    raises that failure again, with whether all is recorded, or how many messages are left uncertain.
     """
     flow.closed = True
     if isinstance(error, LedgerError | SenderLost):
@@ -62,8 +62,9 @@ async def save_what_can_be_saved(
             at_stake = flow.flying + len(desk.round.settled) + len(desk.round.release)
             raise type(error)(*error.problems, why.ledger_failed(desk.run, at_stake)) from again
     else:
-        if saved is not None and isinstance(error, LedgerError):
-            raise type(error)(*error.problems, saved) from error
+        if isinstance(error, LedgerError):
+            told = saved or why.ledger_failed_for_a_while(desk.run)
+            raise type(error)(*error.problems, told) from error
 
 
 async def _save_late(books: Books, flow: Flow, desk: RunDesk, clock: Callable[[], int]) -> None:

@@ -150,6 +150,13 @@ def ledger_failed(run: Run, in_flight: int) -> Problem:
     return Problem(text, hint=go_on(run), code="sending-stopped")
 
 
+def ledger_failed_for_a_while(run: Run) -> Problem:
+    """Beside the ledger's own problem, where the last words could be recorded all the same."""
+    return Problem(
+        "sending stopped; what happened until then is recorded", hint=go_on(run), code="sending-stopped"
+    )
+
+
 def _with_answer(text: str, outcome: Outcome | None) -> str:
     if outcome is None:
         return text

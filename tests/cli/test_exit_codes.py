@@ -309,6 +309,14 @@ def test_that_nobody_reads_the_result_changes_nothing_about_what_was_sent(projec
     assert len(project.outbox()) == 3
 
 
+@pins(ExitStatus.LEDGER_UNAVAILABLE)
+def test_a_ledger_that_cannot_be_used_right_now_is_8(project: Project) -> None:
+    """A full disk, a ledger that is locked or whose server is down: the same command may be run again."""
+    project.starter()
+    ran = project.process("runs", A2PCLI_LEDGER="postgresql://ann@127.0.0.1:1/campaigns")
+    assert ran.status == 8
+
+
 def test_every_exit_code_is_pinned_above():
     assert set(ExitStatus) == PINNED
 

@@ -64,11 +64,11 @@ def code_of_use(path: Path) -> str:
     return "no error"
 
 
-def refused(url: str, **options: object) -> LedgerError:
+def refused(url: str, status: ExitStatus = ExitStatus.INVALID, **options: object) -> LedgerError:
     """The error that opening this ledger ends in."""
     with pytest.raises(LedgerError) as caught:
         Ledger.open(url, **options).close()  # type: ignore[arg-type]
-    assert caught.value.exit_status == ExitStatus.INVALID
+    assert caught.value.exit_status == status
     return caught.value
 
 
@@ -424,7 +424,7 @@ def test_what_was_claimed_before_the_disk_was_full_is_there_after_it(tmp_path: P
 
 
 def test_no_server_is_said_in_plain_words_without_the_password() -> None:
-    error = refused("postgresql://ann:s3cret@127.0.0.1:1/campaigns")
+    error = refused("postgresql://ann:s3cret@127.0.0.1:1/campaigns", ExitStatus.LEDGER_UNAVAILABLE)
     assert only(error) == "ledger-no-server"
     assert "s3cret" not in str(error)
     assert "ann:***@127.0.0.1:1/campaigns" in str(error)
@@ -445,12 +445,13 @@ def test_a_user_the_server_refuses_is_said_so(postgres_server: str) -> None:
 
 def test_a_wrong_password_is_said_and_not_shown() -> None:
     """The words are libpq's; the server of the tests takes any password."""
+    import psycopg
     from sqlalchemy.exc import OperationalError
 
     from a2pcli.ledger.faults import in_plain_words
 
     url = ledger_url("postgresql://ann:s3cret@db.example/campaigns")
-    said = Exception('FATAL:  password authentication failed for user "ann" s3cret')
+    said = psycopg.OperationalError('FATAL:  password authentication failed for user "ann" s3cret')
     error = in_plain_words(OperationalError("connect", None, said), url)
     assert only(error) == "ledger-refused"
     assert "s3cret" not in str(error)

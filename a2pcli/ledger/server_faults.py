@@ -1,0 +1,276 @@
+"""What PostgreSQL and its client library say when they fail, by kind: what it is, and what to do about it.
+
+An error of a statement carries its SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). One of
+connecting has only words, in the server's language where the server said them; they are looked for in a few languages,
+and what is not understood counts as "no connection", never shown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of failure. ``passes``: waiting can mend it, so the same command may be run again."""
+
+    message: str
+    hint: str
+    code: str
+    passes: bool = True
+
+
+_AGAIN = "then run the same command again"
+
+NO_ANSWER = Kind(
+    "the server does not answer",
+    f"check the host and port of the ledger's URL, and that the server runs; {_AGAIN}",
+    "ledger-no-server",
+)
+NO_HOST = Kind(
+    "the server's name is not known: its host could not be looked up",
+    f"check the host in the ledger's URL, and that name resolution (DNS) works here; {_AGAIN}",
+    "ledger-no-host",
+)
+STARTING = Kind(
+    "the server is starting up, shutting down or recovering",
+    "wait until it is ready; then run the same command again",
+    "ledger-server-restarts",
+)
+ENDED = Kind(
+    "the server ended the connection: it restarts, or an administrator, a proxy or a time limit ended it",
+    "run the same command again",
+    "ledger-disconnected",
+)
+TOO_MANY = Kind(
+    "the server has no connection left for this user (max_connections and its reserved slots)",
+    f"end other programs that use it, or raise max_connections; {_AGAIN}",
+    "ledger-too-many-connections",
+)
+ROLE_LIMIT = Kind(
+    "the database user has as many connections as it may have (CONNECTION LIMIT of the role)",
+    f"end other programs that use it, or raise the limit (ALTER ROLE ... CONNECTION LIMIT); {_AGAIN}",
+    "ledger-too-many-connections",
+)
+DATABASE_LIMIT = Kind(
+    "the database has as many connections as it may have (CONNECTION LIMIT of the database)",
+    f"end other programs that use it, or raise the limit (ALTER DATABASE ... CONNECTION LIMIT); {_AGAIN}",
+    "ledger-too-many-connections",
+)
+CLOSED = Kind(
+    "the database takes no connections just now",
+    "ask who runs the server; then run the same command again",
+    "ledger-closed",
+)
+STANDBY = Kind(
+    "the server only reads: it is a standby, it recovers, or it was set to read-only",
+    "name the primary in the ledger's URL; while another server takes over, wait and run the same command again",
+    "ledger-server-reads-only",
+)
+FULL = Kind(
+    "the server's disk is full; what was not written counts as not done",
+    f"make room, {_AGAIN}",
+    "ledger-disk-full",
+)
+MEMORY = Kind(
+    "the server has not enough memory or other resources",
+    f"look at the server, {_AGAIN}",
+    "ledger-server-resources",
+)
+DISK = Kind(
+    "the server's disk failed while the ledger was read or written",
+    f"check the server's disk, {_AGAIN}",
+    "ledger-disk",
+)
+LOCKED = Kind(
+    "another program holds the ledger and did not finish in time",
+    "wait for it, then run the same command again",
+    "ledger-locked",
+)
+TOO_SLOW = Kind(
+    "the server ended a statement that took longer than its statement_timeout allows",
+    "raise it for the ledger's user (ALTER ROLE ... SET statement_timeout = 0), or run the same command again when the"
+    " server has less to do",
+    "ledger-statement-timeout",
+)
+CANCELLED = Kind(
+    "a statement was cancelled on the server",
+    "ask who runs the server; run the same command again",
+    "ledger-statement-cancelled",
+)
+IDLE = Kind(
+    "the server ended a transaction that waited longer than its idle_in_transaction_session_timeout or"
+    " transaction_timeout allows",
+    "raise it for the ledger's user (ALTER ROLE ... SET ...), or run the same command again",
+    "ledger-transaction-timeout",
+)
+CONFLICT = Kind("two programs changed the same rows at once", "run the same command again", "ledger-locked")
+PASSWORD = Kind(
+    "the server refused the user or the password",
+    "check the user and the password of the ledger's URL",
+    "ledger-refused",
+    passes=False,
+)
+NOT_ADMITTED = Kind(
+    "the server does not let this user in from this machine",
+    "ask who runs the server for an entry in its pg_hba.conf",
+    "ledger-refused",
+    passes=False,
+)
+WANTS_SSL = Kind(
+    "the server takes only encrypted connections from here",
+    "add ?sslmode=require to the ledger's URL, or ask who runs the server for an entry in its pg_hba.conf",
+    "ledger-ssl",
+    passes=False,
+)
+SSL = Kind(
+    "no encrypted connection to the server could be made",
+    "check sslmode, sslrootcert and the certificates that the ledger's URL names",
+    "ledger-ssl",
+    passes=False,
+)
+NO_DATABASE = Kind(
+    "the database does not exist on the server",
+    "create it (`createdb NAME`), or check its name in the ledger's URL",
+    "ledger-no-database",
+    passes=False,
+)
+NO_SCHEMA = Kind(
+    "the schema that the ledger's tables should be in does not exist",
+    "create it (CREATE SCHEMA), or check search_path",
+    "ledger-no-schema",
+    passes=False,
+)
+NO_RIGHTS = Kind(
+    "the user may not write to the ledger",
+    "grant the user rights on the schema and its tables, or name another ledger",
+    "ledger-read-only",
+    passes=False,
+)
+URL_OPTION = Kind(
+    "the ledger's URL holds an option that the server or its client library does not take",
+    "check what follows the `?`; a pooler may have to let `options` pass (pgbouncer: ignore_startup_parameters)",
+    "ledger-url",
+    passes=False,
+)
+NO_TABLES = Kind(
+    "tables of the ledger are missing, or of another shape",
+    "check that the ledger's URL names the right database and search_path, or restore a backup",
+    "ledger-damaged",
+    passes=False,
+)
+DAMAGED = Kind(
+    "the server found damaged data in the ledger",
+    "ask who runs the server; restore a backup",
+    "ledger-damaged",
+    passes=False,
+)
+
+_BY_STATE: dict[str, Kind] = {
+    "28P01": PASSWORD,
+    "28000": NOT_ADMITTED,
+    "3D000": NO_DATABASE,
+    "3F000": NO_SCHEMA,
+    "42501": NO_RIGHTS,
+    "42P01": NO_TABLES,
+    "42703": NO_TABLES,
+    "25006": STANDBY,
+    "25P03": IDLE,
+    "25P04": IDLE,
+    "53100": FULL,
+    "53200": MEMORY,
+    "53300": TOO_MANY,
+    "53000": MEMORY,
+    "53400": MEMORY,
+    "55P03": LOCKED,
+    "55000": CLOSED,
+    "57014": TOO_SLOW,
+    "57P01": ENDED,
+    "57P02": ENDED,
+    "57P03": STARTING,
+    "57P04": NO_DATABASE,
+    "57P05": ENDED,
+    "58030": DISK,
+    "40001": CONFLICT,
+    "40P01": CONFLICT,
+    "XX001": DAMAGED,
+    "XX002": DAMAGED,
+    "08P01": URL_OPTION,
+}
+
+_GONE = (
+    "connection refused|timeout expired|timed out|connection timeout|no route to host|network is unreachable"
+    "|no such file or directory"
+)
+_HUNG_UP = (
+    "server closed the connection|connection reset|ssl syscall error|ssl connection has been closed"
+    "|terminating connection|connection is lost|connection is closed"
+)
+_URL_OPTIONS = (
+    "unrecognized configuration parameter|startup parameter|permission denied to set parameter|invalid uri"
+    "|invalid connection option|invalid sslmode|invalid value for parameter|invalid port|invalid integer value"
+    '|invalid channel_binding|invalid target_session_attrs|missing "=" after'
+)
+_LOGIN = (
+    "password|authentication|passwort|authentifizierung|mot de passe|authentification|contraseña|autentificación"
+    "|autenticación|senha|autenticação|парол|аутентификац|密码|認証|パスワード|비밀번호"
+)
+
+# Of errors without a state, and to tell apart what shares one; in lower case. The first match wins.
+_BY_WORDS: tuple[tuple[Kind, str], ...] = (
+    (NO_ANSWER, _GONE),
+    (ENDED, _HUNG_UP),
+    (ROLE_LIMIT, "too many connections for role"),
+    (DATABASE_LIMIT, "too many connections for database"),
+    (TOO_MANY, "too many clients|slots are reserved|too many connections|no more connections allowed"),
+    (NO_HOST, "failed to resolve|could not translate host|name or service not known|name resolution"),
+    (CLOSED, "not currently accepting connections"),
+    (
+        STARTING,
+        "starting up|shutting down|recovery mode|recovery state|not yet accepting|not accepting connections",
+    ),
+    (STANDBY, "session is read-only|session is not read-only|hot standby|read-only transaction"),
+    (WANTS_SSL, "no encryption|ssl off"),
+    (NOT_ADMITTED, "pg_hba.conf|not permitted to log in"),
+    (URL_OPTION, _URL_OPTIONS),
+    (SSL, "ssl|certificate|tls"),
+    (PASSWORD, _LOGIN),
+    (NO_DATABASE, 'database ""|datenbank|base de données|base de datos|banco de dados|база данных'),
+    (PASSWORD, 'role ""|user ""'),
+    (FULL, "no space left"),
+)
+_QUOTED = re.compile('"[^"]*"')
+"""Names of hosts, databases and users, which could be any of the words."""
+
+_EXISTS_NOT = (
+    "does not exist",
+    "existiert nicht",
+    "n'existe pas",
+    "no existe",
+    "não existe",
+    "не существует",
+)
+
+
+def kind_of(state: str, text: str) -> Kind | None:
+    """The kind of an error with this SQLSTATE (empty for one of connecting) and text; None for one not known."""
+    words = _QUOTED.sub('""', text.lower())
+    if state:
+        if state == "57014" and "statement timeout" not in words and "user request" in words:
+            return CANCELLED
+        if state == "28000" and ("no encryption" in words or "ssl off" in words):
+            return WANTS_SSL
+        if state == "55000":
+            return CLOSED if "accepting connections" in words else None
+        if state == "53300":
+            return _by_words(words) or TOO_MANY
+        return _BY_STATE.get(state) or (NO_ANSWER if state.startswith("08") else None)
+    found = _by_words(words)
+    if found is NO_DATABASE and not any(one in words for one in _EXISTS_NOT):
+        return NO_ANSWER
+    return found or NO_ANSWER
+
+
+def _by_words(words: str) -> Kind | None:
+    return next((kind for kind, signs in _BY_WORDS if re.search(signs, words)), None)
