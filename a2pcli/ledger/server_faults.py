@@ -143,7 +143,7 @@ NO_SCHEMA = Kind(
     passes=False,
 )
 NO_RIGHTS = Kind(
-    "the user may not write to the ledger",
+    "the database user has not the rights that the ledger needs",
     "grant the user rights on the schema and its tables, or name another ledger",
     "ledger-read-only",
     passes=False,
