@@ -9,7 +9,7 @@ place, a toll-free number for one, is unknown and never guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -24,11 +24,12 @@ from a2pcli.contacts.zones_cells import (
     Cell,
     has_postcodes,
     joined,
+    read_country,
     read_postcode,
     read_state,
     read_timezone,
 )
-from a2pcli.contacts.zones_data import Found, Names, divided_postcodes, states
+from a2pcli.contacts.zones_data import NOTHING, Found, Names, countries, divided_postcodes, states
 from a2pcli.contacts.zones_numbers import of_number, of_numbers
 
 Longs = npt.NDArray[np.int64]
@@ -70,19 +71,24 @@ def locate(
     timezone: str | None = None,
     state: str | None = None,
     postcode: str | None = None,
+    residence: str | None = None,
 ) -> Place:
-    """Where one recipient is: an E.164 number, its ISO country, and what the contact's cells say.
+    """Where one recipient is: an E.164 number, its ISO country, and what the contact's cells say; `residence` is the
+    cell of the contact's country.
 
     >>> locate("+18505550123", "US").zones
     ('America/Chicago', 'America/New_York')
     >>> locate("+18505550123", "US", postcode="32501").zones
     ('America/Chicago',)
     """
-    home = (country or "").strip()
+    of = (country or "").strip()
+    lives = read_country(residence or "")
+    home = lives.regions[0] if lives.regions else of
     code = (postcode or "").strip().upper()
     return _place(
-        of_number(number, home),
-        home,
+        of_number(number, of),
+        of,
+        lives,
         read_timezone(timezone or "", home),
         read_state(state or "", home),
         read_postcode(code[:HEAD], min(len(code), LONGEST), home),
@@ -105,13 +111,17 @@ def locate_column(
     """
     country_ids, country_names = _encoded(_plain(countries))
     found_ids, found = of_numbers(_plain(numbers), country_ids.astype(np.int32), country_names)
-    asked = (country_ids, country_names)
+    lives_ids, lives = _together(
+        residence, (country_ids, [""] * len(country_names)), partial(_read, reader=_lives)
+    )
+    asked = _homes((country_ids, country_names), (lives_ids, lives))
     zone_ids, zone_cells = _together(timezone, asked, partial(_read, reader=read_timezone))
     state_ids, state_cells = _together(state, asked, partial(_read, reader=read_state))
     code_ids, code_cells = _together(postcode, asked, _read_postcodes)
     key, sizes = found_ids.astype(np.int64), [len(found)]
     parts = (
         (country_ids, country_names),
+        (lives_ids, lives),
         (zone_ids, zone_cells),
         (state_ids, state_cells),
         (code_ids, code_cells),
@@ -126,12 +136,9 @@ def locate_column(
         for size in reversed(sizes):
             meeting, place = divmod(meeting, size)
             numbers_of.append(place)
-        number, home, zone, region, code = reversed(numbers_of)
-        places.append(
-            _place(
-                found[number], country_names[home], zone_cells[zone], state_cells[region], code_cells[code]
-            )
-        )
+        number, home, land, zone, region, code = reversed(numbers_of)
+        cells = (lives[land], zone_cells[zone], state_cells[region], code_cells[code])
+        places.append(_place(found[number], country_names[home], *cells))
     return Places(
         zones=_texts([",".join(place.zones) for place in places], rows),
         regions=_texts([",".join(place.regions) for place in places], rows),
@@ -140,17 +147,58 @@ def locate_column(
     )
 
 
-def _place(found: Found, country: str, zone: Cell, state: Cell, postcode: Cell) -> Place:
+def _lives(text: str, country: str) -> Cell:
+    return read_country(text)
+
+
+def _homes(number: tuple[Longs, list[str]], lives: tuple[Longs, list[Cell]]) -> tuple[Longs, list[str]]:
+    """Each row's country for reading its cells: the one the contact lives in, else the number's."""
+    ids, names = number
+    lives_ids, cells = lives
+    meetings, rows = _distinct(ids * len(cells) + lives_ids)
+    homes = []
+    for meeting in meetings.tolist():
+        of, land = divmod(meeting, len(cells))
+        homes.append(cells[land].regions[0] if cells[land].regions else names[of])
+    return rows, homes
+
+
+def _place(found: Found, country: str, lives: Cell, zone: Cell, state: Cell, postcode: Cell) -> Place:
     """All evidence about one recipient together."""
-    problems = "; ".join(cell.problem for cell in (zone, state, postcode) if cell.problem) or None
+    problems = "; ".join(cell.problem for cell in (lives, zone, state, postcode) if cell.problem) or None
+    place = _without_zone(found, country, lives, state, postcode, problems)
+    if zone.zones and not zone.doubtful:
+        return replace(place, zones=zone.zones, because="the contact's time zone")
+    if zone.doubtful:
+        plain = tuple(sorted({*zone.zones} & {*place.zones}))
+        if plain:
+            return replace(place, zones=plain, because=f"the contact's time zone, and {place.because}")
+        both = tuple(sorted({*zone.zones, *place.zones}))
+        return replace(
+            place, zones=both, because=f"all that the contact's time zone may mean, and {place.because}"
+        )
+    if zone.problem and not place.because.startswith("the contact's"):
+        return replace(place, zones=(), because="the contact's time zone cannot be understood")
+    return place
+
+
+def _without_zone(
+    found: Found, country: str, lives: Cell, state: Cell, postcode: Cell, problems: str | None
+) -> Place:
+    """What everything but the contact's time zone says."""
     here = _regions(state.regions, postcode.regions)
     theirs = _contact_zones(here, postcode, found)
-    regions = tuple(sorted({*here, *found.regions}))
-    if zone.zones:
-        return Place(zone.zones, regions, country, problems, "the contact's time zone")
+    abroad = tuple(land for land in lives.regions if land != country)
+    regions = tuple(sorted({*here, *found.regions, *abroad}))
+    if abroad and not theirs:
+        there = {zone for land in abroad for zone in countries().get(land, NOTHING).zones}
+        both = tuple(sorted({*there, *found.zones}))
+        return Place(
+            both, regions, country, problems, "the contact's country, and the number, which is of another"
+        )
     if not theirs:
         return Place(found.zones, regions, country, problems, _of_number(found))
-    if _may_be_there(found, country, here, theirs):
+    if not abroad and _may_be_there(found, country, here, theirs):
         return Place(theirs, regions, country, problems, "the contact's state or postcode")
     both = tuple(sorted({*theirs, *found.zones}))
     because = "the contact's state or postcode, and the number, which is of another place"
@@ -175,7 +223,7 @@ def _contact_zones(here: Names, postcode: Cell, found: Found) -> Names:
     """The zones of the contact's states, narrowed by the postcode, else by an area code of the same state."""
     zones: set[str] = set() if here else set(postcode.zones)
     for region in here:
-        whole = states().zones[region]
+        whole = states().zones.get(region) or countries().get(region, NOTHING).zones
         narrow: Names = ()
         if region in postcode.regions:
             narrow = postcode.zones

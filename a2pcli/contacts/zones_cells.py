@@ -8,6 +8,7 @@ from functools import cache
 
 from a2pcli.contacts.zones_data import (
     Names,
+    country_codes,
     fold,
     postcodes,
     spoken,
@@ -16,6 +17,8 @@ from a2pcli.contacts.zones_data import (
     zone_key,
     zone_names,
 )
+from a2pcli.contacts.zones_offsets import offsets_meant, zones_of_offsets
+from a2pcli.folding import name_key
 from a2pcli.timezones import ZoneInfo
 
 HEAD = 6
@@ -25,9 +28,6 @@ _EMPTY = frozenset(
     {"", "-", "--", "?", "n/a", "na", "none", "null", "nil", "nan", "unknown", "other", "#n/a"}
 )
 _EMPTY_HEADS = frozenset(word[:HEAD] for word in _EMPTY)
-_OFFSET = re.compile(
-    r"(?:etc/)?(?:utc|gmt|ut|uct|zulu|z|universal|greenwich)?(?:time)?0?(?:[+\-−±]?\d{1,2}(?:[:.]?\d{2})?)?"
-)
 _DISPLAY = re.compile(r"^\((?:UTC|GMT)[^)]*\)\s*")
 _LONG_NUMBER = re.compile(r"\d(?=(?:\D?\d){4})")
 _ASIDE = re.compile(r"\s*\([^)]*\)\s*$")
@@ -36,6 +36,10 @@ _COUNTRY_AFTER = re.compile(
 )
 _NEW_NAME = re.compile(r"(?!Etc/)[A-Z][A-Za-z_]+/[A-Za-z_+\-]+(?:/[A-Za-z_]+)?")
 AMERICAN = frozenset({"US", "CA", "PR", "VI", "GU", "AS", "MP"})
+_OVERSEAS = {
+    **dict.fromkeys(("RE", "GP", "MQ", "GF", "YT", "PM", "BL", "MF", "NC", "PF", "WF"), "FR"),
+    **dict.fromkeys(("JE", "GG", "IM"), "GB"),
+}
 _TERRITORIES = AMERICAN - {"US", "CA"}
 
 
@@ -46,6 +50,8 @@ class Cell:
     zones: Names = ()
     regions: Names = ()
     problem: str | None = None
+    doubtful: bool = False
+    """The zones are those it may mean: an offset, or letters with a meaning elsewhere."""
 
 
 SILENT = Cell()
@@ -56,14 +62,15 @@ def joined(one: Cell, other: Cell) -> Cell:
     zones = tuple(sorted({*one.zones, *other.zones}))
     regions = tuple(sorted({*one.regions, *other.regions}))
     problem = "; ".join(dict.fromkeys(cell.problem for cell in (one, other) if cell.problem)) or None
-    return Cell(zones, regions, problem)
+    return Cell(zones, regions, problem, one.doubtful or other.doubtful)
 
 
 def read_timezone(text: str, country: str) -> Cell:
     """A time zone as people and programs write it: an IANA name of any age or case, a Windows name, `EST`, `London`.
 
-    What letters mean depends on the country of the number. An offset from UTC is refused: it does not know summer
-    time, and many programs write UTC for everybody.
+    What letters mean depends on the country of the number. An offset from UTC does not know summer time, and many
+    programs write UTC for everybody: it means the country's zones that keep it for some of the year, else the offset
+    itself, and is doubtful. So are letters that have a meaning only in other countries.
     """
     typed = text.strip().replace("\\", "/").replace("_slash_", "/")
     if typed.casefold() in _EMPTY:
@@ -73,11 +80,40 @@ def read_timezone(text: str, country: str) -> Cell:
     if zones:
         return Cell(zones)
     quoted = shown(text)
-    if _OFFSET.fullmatch(typed.casefold().replace(" ", "")):
+    meant = offsets_meant(typed)
+    if meant:
+        kept = zones_of_offsets(meant, country)
+        if kept:
+            return Cell(
+                kept, problem=f"time zone '{quoted}' is an offset, not a place: {_WAITS}", doubtful=True
+            )
+    elsewhere = _meant_elsewhere(typed)
+    if elsewhere:
         return Cell(
-            problem=f"time zone '{quoted}' is an offset, not a place: write a name such as Europe/London"
+            elsewhere,
+            problem=f"'{quoted}' is no time zone of {country or 'the number'}: {_WAITS}",
+            doubtful=True,
         )
     return Cell(problem=f"'{quoted}' is no time zone: write a name such as America/New_York")
+
+
+_WAITS = "messages wait for every zone that it may mean; write a name such as Europe/London"
+
+
+def _meant_elsewhere(typed: str) -> Names:
+    """All that letters mean in any country: `Eastern` is American and Australian."""
+    words = _words_of(typed)
+    return tuple(sorted({zone for (_, key), zones in spoken().items() if key in words for zone in zones}))
+
+
+def read_country(text: str) -> Cell:
+    """A country by its ISO code or its name in one of some forty languages, as its only region."""
+    if text.strip().casefold() in _EMPTY:
+        return SILENT
+    code = country_codes().get(name_key(text))
+    if code is None:
+        return Cell(problem=f"'{shown(text)}' is no country: write its two letters, such as GB")
+    return Cell(regions=(code,))
 
 
 def _named(typed: str) -> Names:
@@ -94,9 +130,14 @@ def _named(typed: str) -> Names:
     return ()
 
 
-def _said(typed: str, country: str) -> Names:
+def _words_of(typed: str) -> tuple[str, str]:
+    """What is written, folded, and the same without `standard time` and the like behind it."""
     words = fold(re.sub(r"\([^)]*\)", " ", typed).replace("/", " "))
-    short = re.sub(r"\s+(?:(?:standard|daylight|summer) time|time|standard|daylight)$", "", words)
+    return words, re.sub(r"\s+(?:(?:standard|daylight|summer) time|time|standard|daylight)$", "", words)
+
+
+def _said(typed: str, country: str) -> Names:
+    words, short = _words_of(typed)
     homes = (country, "US", "*") if country in _TERRITORIES else (country, "*")
     for key in (words, short):
         for home in homes:
@@ -137,6 +178,9 @@ def _region(name: str, text: str, country: str) -> str | None:
 
 
 def _homes(country: str) -> tuple[str, ...]:
+    """Where the states and postcodes of a country are looked for; overseas parts have those of their country."""
+    if country in _OVERSEAS:
+        return (country, _OVERSEAS[country])
     if country == "CA":
         return ("CA", "US")
     return ("US", "CA") if country in AMERICAN else (country,)
@@ -158,8 +202,10 @@ def read_postcode(head: str, length: int, country: str) -> Cell:
     for home in _homes(country):
         key = _POSTCODE_KEYS.get(home, _no_key)(head, length)
         if key:
-            return _ranged(key, home) or Cell(
-                problem=f"the postcode is none of {_KINDS.get(country, country)}"
+            return _ranged(key, home) or (
+                SILENT
+                if home == "GB"
+                else Cell(problem=f"the postcode is none of {_KINDS.get(country, country)}")
             )
     if country in _KINDS:
         return Cell(problem=f"the postcode is none of {_KINDS[country]}")
@@ -168,7 +214,7 @@ def read_postcode(head: str, length: int, country: str) -> Cell:
 
 def has_postcodes(country: str) -> bool:
     """Whether postcodes of numbers of a country say anything."""
-    return country in _KINDS or country in AMERICAN
+    return country in _KINDS or country in AMERICAN or country in _POSTCODE_KEYS or country in _OVERSEAS
 
 
 def _ranged(key: str, home: str) -> Cell | None:
@@ -189,6 +235,7 @@ _KINDS = {
     "MX": "Mexico",
     "ES": "Spain",
     "PT": "Portugal",
+    "FR": "France",
 }
 
 
@@ -237,7 +284,15 @@ def _portuguese_key(head: str, length: int) -> str:
     return head[:4] if len(_digits(head)) == HEAD and length == 7 else _four_key(head, length)
 
 
+def _british_key(head: str, length: int) -> str:
+    """The letters of the postcode area; `#` behind a single one."""
+    found = re.match(r"([A-Z]{1,2})\d", head)
+    return found[1].ljust(2, "#") if found and length <= 9 else ""
+
+
 _POSTCODE_KEYS = {
+    "FR": _five_key,
+    "GB": _british_key,
     "US": _zip_key,
     "CA": _canadian_key,
     "AU": _four_key,

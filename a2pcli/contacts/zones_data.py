@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from a2pcli.folding import name_key
+
 DATA = Path(__file__).parent / "data"
 
 Names = tuple[str, ...]
@@ -32,7 +34,10 @@ NOTHING = Found()
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """Zones of each region (`US-FL`), and what people call it: (country, folded name) to the code (`FL`)."""
+    """Zones of each region (`US-FL`), and what people call it: (country, folded name) to the code (`FL`).
+
+    `countries`: those of which every state is known, so that another name there is a mistake.
+    """
 
     zones: dict[str, Names]
     names: dict[tuple[str, str], str]
@@ -86,7 +91,22 @@ def states() -> States:
         zones[f"{country}-{code}"] = names(here)
         for spelling in (code, f"{country}-{code}", *spellings.split("|")):
             known.setdefault((country, fold(spelling)), code)
-    return States(zones, known, frozenset(country for country, _ in known))
+    strict = frozenset(country for country, _ in known)
+    for country, code, here, spellings in rows("subdivisions.csv"):
+        zones[f"{country}-{code}"] = names(here) or countries().get(country, NOTHING).zones
+        for spelling in (code, f"{country}-{code}", *spellings.split("|")):
+            known.setdefault((country, fold(spelling)), code)
+    return States(zones, known, strict)
+
+
+@cache
+def country_codes() -> dict[str, str]:
+    """What people call countries, as `folding.name_key` compares it, to the ISO 3166-1 code."""
+    found: dict[str, str] = {}
+    for code, spellings in rows("country_names.csv"):
+        for spelling in (code, *spellings.split("|")):
+            found.setdefault(name_key(spelling), code)
+    return found
 
 
 @cache
@@ -148,13 +168,18 @@ def postcodes() -> dict[tuple[str, str], list[PostcodeRange]]:
     """Ranges of postcodes by country and first character, the narrowest first."""
     found: dict[tuple[str, str], list[PostcodeRange]] = {}
     for country, first, last, regions, zones in rows("postcodes.csv"):
-        here = names(" ".join(f"{country}-{region}" for region in regions.split()))
+        here = names(" ".join(_region(country, region) for region in regions.split()))
         entry = PostcodeRange(first, last, here, names(zones))
         for number in range(ord(first[0]), ord(last[0]) + 1):
             found.setdefault((country, chr(number)), []).append(entry)
     for ranges in found.values():
         ranges.sort(key=PostcodeRange.width)
     return found
+
+
+def _region(country: str, region: str) -> str:
+    """A region of the table: `=JE` is a country of its own."""
+    return region[1:] if region.startswith("=") else f"{country}-{region}"
 
 
 @cache

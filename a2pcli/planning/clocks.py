@@ -36,6 +36,9 @@ EXEMPT = ("otp", "emergency")
 Look = Callable[[Cap], Timed]
 """People who got as many messages as a cap allows, and when each may get the next."""
 
+MOST_PROBLEMS = 1_000
+"""Different problems of places that are counted one by one; others are one."""
+
 MOST_OPENINGS = 50
 """Openings that a summary tells one by one; what opens later is summed up in the last."""
 
@@ -145,8 +148,9 @@ class Clocks:
     _earliest: list[int] = field(default_factory=list)
     _enough: dict[tuple[int, int, str], Timed] = field(default_factory=dict)
     _messages: Counter[int] = field(default_factory=Counter)
-    _wrong: set[str] = field(default_factory=set)
-    wrong_places: int = 0
+    _wrong: dict[str, str] = field(default_factory=dict)
+    place_problems: Counter[str] = field(default_factory=Counter)
+    """What is wrong with cells that say where somebody is, with the rows of each."""
 
     def apply(self, frame: pd.DataFrame) -> None:
         """Give each row its clock; drop the people who have had enough at the first moment they could be messaged."""
@@ -167,7 +171,12 @@ class Clocks:
         at = places.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
         wrong = [place for place, text in enumerate(texts) if text in self._wrong]
         if wrong:
-            self.wrong_places += int(np.isin(at, wrong).sum())
+            rows = np.bincount(at, minlength=len(texts) + 1)
+            for place in wrong:
+                problem = self._wrong[texts[place]]
+                if problem not in self.place_problems and len(self.place_problems) >= MOST_PROBLEMS:
+                    problem = ""
+                self.place_problems[problem] += int(rows[place])
         return numbers[at]
 
     def _number(self, place: str) -> int:
@@ -177,7 +186,7 @@ class Clocks:
         assert self.hours is not None
         country, regions, zones, wrong = taken_apart(place)
         if wrong:
-            self._wrong.add(place)
+            self._wrong[place] = wrong
         clock = self.hours.clock(country, regions, zones)
         number = 0 if clock is None else self._numbered(clock)
         self._by_place[place] = number
@@ -259,7 +268,7 @@ class Clocks:
                 {"until": until, "messages": many, "zones": sorted(zones), "rules": sorted(rules)}
                 for until, (many, zones, rules) in sorted(openings.items())[:MOST_OPENINGS]
             ],
-            "place_problems": self.wrong_places,
+            "place_problems": self.place_problems.total(),
         }
 
 

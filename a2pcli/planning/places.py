@@ -13,7 +13,7 @@ from a2pcli.planning.job import Compiled
 
 SEPARATOR = "|"
 PLACE = pa.dictionary(pa.int32(), pa.string())
-"""Country, regions, zones and whether something about it was wrong, joined: few different ones in a million rows."""
+"""Country, regions, zones and what was wrong with the cells, joined: few different ones in a million rows."""
 
 
 def placed(frame: pd.DataFrame, job: Compiled) -> None:
@@ -42,16 +42,16 @@ def placed(frame: pd.DataFrame, job: Compiled) -> None:
         postcode=given["postcode"],
         residence=given["country"],
     )
-    wrong = pc.if_else(pc.is_valid(places.problems), "!", "")
+    wrong = pc.replace_substring(pc.fill_null(places.problems, ""), SEPARATOR, "/")
     pieces = [pc.fill_null(part, "") for part in (places.country, places.regions, places.zones)]
     joined = pc.binary_join_element_wise(*pieces, wrong, SEPARATOR)
     put(frame, "@place", spread(joined.dictionary_encode().cast(PLACE), rows))
 
 
-def taken_apart(place: str) -> tuple[str, tuple[str, ...], tuple[str, ...], bool]:
-    """Country, regions, zones, and whether something about it was wrong."""
+def taken_apart(place: str) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
+    """Country, regions, zones, and what was wrong with the cells ("" for nothing)."""
     country, regions, zones, wrong = place.split(SEPARATOR)
-    return country, _several(regions), _several(zones), bool(wrong)
+    return country, _several(regions), _several(zones), wrong
 
 
 def _several(joined: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
-from a2pcli.planning.reading import read_as, reading_problems
+from a2pcli.planning.reading import place_warnings, read_as, reading_problems
 from a2pcli.planning.rows_file import RowsFile
 from a2pcli.planning.sender_setup import rates_of
 from a2pcli.planning.summary import Tally
@@ -86,6 +86,7 @@ def make_plan(
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
         warnings += [note for note in prepared.table.notes if note not in known]
+        warnings += place_warnings(prepared.table, clocks.place_problems)
         warnings += wording.after(templates, tally.countries, tally.document()["samples"])
     except BaseException:
         ledger.discard_plan(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from a2pcli.contacts.facts import PLACE_FACTS, Facts
@@ -67,5 +68,16 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
         )
 
 
-def _warning(table: Table, message: str, hint: str, code: str) -> Problem:
+def place_warnings(table: Table, problems: Counter[str]) -> Iterator[Problem]:
+    """A warning for the most frequent problems of cells that say where somebody is."""
+    named = [(text, rows) for text, rows in problems.most_common() if text]
+    for text, rows in named[:EXAMPLES]:
+        yield _warning(table, f"{rows:,} row{'' if rows == 1 else 's'}: {text}", None, "place")
+    rest = problems.total() - sum(rows for _, rows in named[:EXAMPLES])
+    if rest:
+        more = f"{rest:,} more row{'' if rest == 1 else 's'} with a time zone or place like these"
+        yield _warning(table, more, None, "place")
+
+
+def _warning(table: Table, message: str, hint: str | None, code: str) -> Problem:
     return Problem(message, table.path, table.header_line, None, hint, Severity.WARNING, code)

@@ -11,6 +11,17 @@ from functools import lru_cache
 
 from a2pcli.rules.holiday_lists import listed_holidays
 
+_SPANISH_COMMUNITIES = {
+    "AN": "AL CA CO GR H J MA SE", "AR": "HU TE Z", "CL": "AV BU LE P SA SG SO VA ZA", "CM": "AB CR CU GU TO",
+    "CN": "GC TF", "CT": "B GI L T", "EX": "BA CC", "GA": "C LU OR PO", "PV": "BI SS VI", "VC": "A CS V",
+}  # fmt: skip
+"""Provinces (ISO 3166-2:ES) by the community whose holidays they have."""
+_CALENDAR_OF = {
+    f"ES-{province}": f"ES-{community}"
+    for community, provinces in _SPANISH_COMMUNITIES.items()
+    for province in provinces.split()
+}
+
 
 @lru_cache(maxsize=4096)
 def holidays_of(calendar: str, year: int) -> dict[date, str]:
@@ -25,7 +36,7 @@ def holidays_of(calendar: str, year: int) -> dict[date, str]:
 
     import holidays
 
-    country, _, state = calendar.partition("-")
+    country, _, state = _CALENDAR_OF.get(calendar, calendar).partition("-")
     with warnings.catch_warnings():
         # The library warns of old names of states; what it then gives is right.
         warnings.simplefilter("ignore")

@@ -159,7 +159,7 @@ def test_a_very_long_cell_is_a_problem_and_no_more() -> None:
     long = "9" * 5000
     place = locate("+12125550123", "US", timezone=long, state=long, postcode=long)
     found = columns([("+12125550123", "US", long, long, long)])
-    assert place.zones == ("America/New_York",)
+    assert place.zones == ()
     assert found.problems[0].as_py() == place.problems
     assert len(place.problems or "") < 300
     assert LONGEST < 5000

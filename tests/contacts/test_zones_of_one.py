@@ -204,20 +204,134 @@ def test_letters_mean_what_they_mean_in_the_numbers_country() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["UTC", "utc", "UTC+2", "GMT-5", "Etc/GMT+5", "+05:30", "-0500", "Z", "GMT", "5"]
+    ("number", "country", "cell", "expected"),
+    [
+        ("+13105550123", "US", "-08:00", {LA}),
+        ("+13105550123", "US", "UTC-8", {LA}),
+        ("+13105550123", "US", "GMT-07:00", {LA}),
+        ("+13105550123", "US", "-8", {LA}),
+        ("+13105550123", "US", "8", {LA}),
+        ("+13105550123", "US", "(UTC-08:00)", {LA}),
+        ("+18505550123", "US", "-06:00", {CHICAGO}),
+        ("+18505550123", "US", "-05:00", {NY, CHICAGO}),
+        ("+12125550123", "US", "-08:00", {NY, LA, "America/Anchorage"}),
+        ("+12125550123", "US", "Etc/GMT+5", {NY}),
+        ("+12125550123", "US", "-0500", {NY}),
+        ("+12125550123", "US", "UTC", {NY, "Etc/UTC"}),
+        ("+12125550123", "US", "Z", {NY, "Etc/UTC"}),
+        ("+12125550123", "US", "GMT", {NY, "Etc/UTC"}),
+        ("+12125550123", "US", "+05:30", {NY, "Asia/Colombo"}),
+        ("+919812345678", "IN", "GMT+5:30", {"Asia/Kolkata"}),
+        ("+919812345678", "IN", "+5.5", {"Asia/Kolkata"}),
+        ("+447911123456", "GB", "UTC", {"Europe/London"}),
+        ("+447911123456", "GB", "+01:00", {"Europe/London"}),
+        ("+447911123456", "GB", "+02:00", {"Europe/London", "Etc/GMT-2"}),
+        ("+61412345678", "AU", "+10:00", {"Australia/Brisbane", "Australia/Sydney"}),
+        (
+            "+447911123456",
+            "GB",
+            "Eastern",
+            {"Europe/London", NY, "America/Nassau", "Australia/Brisbane", "Australia/Sydney"},
+        ),
+    ],
 )
-def test_an_offset_is_no_place(cell: str) -> None:
-    """It knows no summer time, and many programs write UTC for everybody: the number is asked instead."""
-    place = locate("+12125550123", "US", timezone=cell)
-    assert place.zones == (NY,)
-    assert (
-        place.problems == f"time zone '{cell}' is an offset, not a place: write a name such as Europe/London"
-    )
+def test_an_offset_or_a_foreign_name_waits_for_all_that_it_may_mean(
+    number: str, country: str, cell: str, expected: set[str]
+) -> None:
+    """Never the number's zone alone in silence: what fits it is taken, else everything counts together."""
+    place = locate(number, country, timezone=cell)
+    assert expected <= set(place.zones)
+    assert set(place.zones) - expected <= {"Australia/Lord_Howe"}
+    assert place.problems is not None
+    assert "messages wait for every zone that it may mean" in place.problems
 
 
 @pytest.mark.parametrize(
-    "cell", ["Mars/Olympus", "noon", "EET", "../../etc/passwd", "America/", "/", "IST", "\x1b[31m"]
+    ("number", "country", "cell", "expected"),
+    [
+        ("+61412345678", "AU", "Eastern", {"Australia/Sydney", "Australia/Brisbane"}),
+        ("+61412345678", "AU", "Eastern Standard Time", {"Australia/Sydney", "Australia/Brisbane"}),
+        ("+447911123456", "GB", "Pacific Standard Time", {LA}),
+        ("+12125550123", "US", "PST", {LA}),
+        ("+12125550123", "US", "(UTC-08:00) Pacific Time (US & Canada)", {LA}),
+        ("+12125550123", "US", "EST", {NY}),
+    ],
 )
+def test_a_name_is_plain(number: str, country: str, cell: str, expected: set[str]) -> None:
+    place = locate(number, country, timezone=cell)
+    assert (set(place.zones), place.problems) == (expected, None)
+
+
+@pytest.mark.parametrize("cell", ["Mars/Olympus", "noon", "99", "UTC+25", "office"])
+def test_somebody_whose_time_zone_nobody_understands_is_held(cell: str) -> None:
+    place = locate("+12125550123", "US", timezone=cell)
+    assert place.zones == ()
+    assert "is no time zone" in (place.problems or "")
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "cells", "zones_there", "regions"),
+    [
+        ("+4915112345678", "DE", {"state": "BY"}, {"Europe/Berlin"}, {"DE-BY"}),
+        ("+4915112345678", "DE", {"state": "Bavaria"}, {"Europe/Berlin"}, {"DE-BY"}),
+        ("+375291234567", "BY", {"state": "BY"}, {"Europe/Minsk"}, set()),
+        (
+            "+12125550123",
+            "US",
+            {"residence": "Deutschland", "state": "BY"},
+            {NY, "Europe/Berlin"},
+            {"DE", "DE-BY", "US-NY"},
+        ),
+        ("+33612345678", "FR", {"postcode": "97400"}, {"Indian/Reunion"}, {"FR-974"}),
+        ("+33612345678", "FR", {"postcode": "97110"}, {"America/Guadeloupe"}, {"FR-971"}),
+        ("+33612345678", "FR", {"postcode": "97300"}, {"America/Cayenne"}, {"FR-973"}),
+        (
+            "+33612345678",
+            "FR",
+            {"postcode": "98714"},
+            {"Pacific/Gambier", "Pacific/Marquesas", "Pacific/Tahiti"},
+            {"FR-987"},
+        ),
+        ("+33612345678", "FR", {"state": "La Réunion"}, {"Indian/Reunion"}, {"FR-974"}),
+        ("+33612345678", "FR", {"postcode": "75001"}, {"Europe/Paris"}, set()),
+        ("+33612345678", "FR", {"postcode": "1000"}, {"Europe/Paris"}, set()),
+        ("+33612345678", "FR", {"postcode": "67000"}, {"Europe/Paris"}, {"FR-6AE"}),
+        ("+33612345678", "FR", {"residence": "Réunion"}, {"Europe/Paris", "Indian/Reunion"}, {"RE"}),
+        ("+34612345678", "ES", {"postcode": "35001"}, {"Atlantic/Canary"}, {"ES-GC"}),
+        ("+351912345678", "PT", {"postcode": "9500-150"}, {"Atlantic/Azores"}, {"PT-20"}),
+        ("+13105550123", "US", {"state": "HI"}, {LA, "Pacific/Honolulu"}, {"US-CA", "US-HI"}),
+        ("+12125550123", "US", {"postcode": "00901"}, {NY, "America/Puerto_Rico"}, {"US-NY", "US-PR"}),
+        ("+447911123456", "GB", {"postcode": "JE2 3AB"}, {"Europe/London", "Europe/Jersey"}, {"JE"}),
+        ("+447911123456", "GB", {"postcode": "G1 1AA"}, {"Europe/London"}, {"GB-SCT"}),
+        ("+447911123456", "GB", {"postcode": "GL1 1AA"}, {"Europe/London"}, set()),
+        (
+            "+447911123456",
+            "GB",
+            {"residence": "España"},
+            {"Europe/London", "Atlantic/Canary", "Europe/Madrid"},
+            {"ES"},
+        ),
+        (
+            "+447911123456",
+            "GB",
+            {"residence": "United States", "postcode": "90001"},
+            {"Europe/London", LA},
+            {"US", "US-CA"},
+        ),
+        ("+12125550123", "US", {"residence": "USA"}, {NY}, {"US-NY"}),
+        ("+12125550123", "US", {"postcode": "90001"}, {NY, LA}, {"US-NY", "US-CA"}),
+        ("+64211234567", "NZ", {"state": "Chatham Islands"}, {"Pacific/Chatham"}, {"NZ-CIT"}),
+        ("+41791234567", "CH", {"state": "Genf"}, {"Europe/Zurich"}, {"CH-GE"}),
+    ],
+)
+def test_a_place_is_a_country_and_its_part_together(
+    number: str, country: str, cells: dict[str, str], zones_there: set[str], regions: set[str]
+) -> None:
+    place = locate(number, country, **cells)
+    assert (set(place.zones), set(place.regions), place.problems) == (zones_there, regions, None)
+
+
+@pytest.mark.parametrize("cell", ["Mars/Olympus", "noon", "../../etc/passwd", "America/", "/", "\x1b[31m"])
 def test_what_is_no_zone_is_said_and_the_next_evidence_counts(cell: str) -> None:
     place = locate("+12125550123", "US", timezone=cell, state="Texas")
     assert set(place.zones) == {NY, CHICAGO, DENVER}
