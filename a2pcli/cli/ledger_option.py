@@ -72,6 +72,7 @@ def open_ledger(
             raise
         store = Ledger.open(place, key=key)
     with store:
+        _tell_of_removed(store)
         if known is not None:
             problem = known.wrong(store, campaign)
             if problem is not None:
@@ -123,7 +124,16 @@ def open_to_read(ledger: str | None, start: Path) -> Iterator[Ledger]:
             raise
         raise LedgerError(problem) from None
     with store:
+        _tell_of_removed(store)
         yield store
+
+
+def _tell_of_removed(store: Ledger) -> None:
+    """Copies that a killed command left held everybody: that they were there is worth a line."""
+    from a2pcli.cli.output import say
+
+    for path in store.removed:
+        say(f"{path}: removed; an interrupted `a2pcli ledger` command had left this copy of the ledger")
 
 
 def shown_url(url: URL) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.asking import confirm
 from a2pcli.cli.auditing import exported_files
-from a2pcli.cli.ledger_option import settings_from
+from a2pcli.cli.ledger_option import ledger_file, settings_from
 from a2pcli.cli.optout_work import policy
 from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.run_choice import existing_ledger
@@ -18,6 +18,7 @@ from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
 from a2pcli.gateways.outbox import draft_of
 from a2pcli.gateways.outbox_forget import forget_in_outbox, outbox_file
+from a2pcli.ledger.copies import drafts, other_copies, remove_drafts
 from a2pcli.ledger.erasure import Erasure, Person
 from a2pcli.ledger.records import MONEY_UNITS
 from a2pcli.planning.forgetting import forget_in
@@ -101,6 +102,8 @@ class _Files:
 
     rewritten: dict[str, int] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     kind: type[LedgerError] = LedgerError
 
@@ -134,6 +137,7 @@ def erase_person(cell: str, region: str | None, ledger: str | None, *, yes: bool
         receipt = store.erase_person(person)
         files = _Files()
         _rewrite_files(store, person, files)
+        _look_for_copies(store, files)
         try:
             store.rewrite()
         except LedgerError as error:
@@ -156,6 +160,19 @@ def _rewrite_files(store: Ledger, person: Person, files: _Files) -> None:
     for path in _outboxes(store):
         if path.exists() or draft_of(path).exists():
             files.rewrite(path, lambda path: forget_in_outbox(path, *person.forms))
+
+
+def _look_for_copies(store: Ledger, files: _Files) -> None:
+    """Copies of the ledger that interrupted commands left go; others beside it are the user's, and are named."""
+    path = ledger_file(store)
+    if path is None:
+        return
+    files.removed = [str(one) for one in (*store.removed, *remove_drafts(path))]
+    for draft in drafts(path):
+        hint = "the person is still in it: delete it"
+        text = "this copy of the ledger, left by an interrupted command, could not be removed"
+        files.problems.append(Problem(text, path=str(draft), hint=hint, code="not-erased"))
+    files.copies = [str(one) for one in other_copies(path) if one not in drafts(path)]
 
 
 def _outboxes(store: Ledger) -> list[Path]:
@@ -192,6 +209,8 @@ def _receipt(receipt: Erasure, files: _Files) -> dict[str, Any]:
         "runs": list(receipt.runs),
         "files": files.rewritten,
         "files_gone": files.gone,
+        "copies_removed": files.removed,
+        "copies": files.copies,
         "contacts_files": list(receipt.contacts_files),
         "problems": [str(problem) for problem in files.problems],
         "hash": receipt.hash,
@@ -223,5 +242,9 @@ def _sentences(receipt: Erasure, files: _Files) -> Iterator[str]:
         yield f"  {path}: rewritten, {count:,} row{'' if count == 1 else 's'} made blank"
     for path in files.gone:
         yield f"  {path}: is not there any more; if it was moved, the person is still in it"
+    for path in files.removed:
+        yield f"  {path}: removed, a copy of the ledger that an interrupted command had left"
+    for path in files.copies:
+        yield f"  not touched: {path} (looks like a copy of the ledger; the person is still in it)"
     for path in receipt.contacts_files:
         yield f"  not touched: {path} (yours; remove the person there)"

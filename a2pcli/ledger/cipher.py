@@ -22,6 +22,8 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
+from a2pcli.ledger.copies import draft_of
+from a2pcli.ledger.disk import flush_file, flush_folder
 
 KEY_VARIABLE = "A2PCLI_LEDGER_KEY"
 NEW_KEY_VARIABLE = "A2PCLI_LEDGER_NEW_KEY"
@@ -176,7 +178,7 @@ def convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, *, wait: f
     to use again; until it does, somebody with the disk in hand may find them.
     """
     module = driver()
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft = draft_of(path)
     connection = module.connect(str(path), timeout=wait, isolation_level=None)
     try:
         connection.execute("PRAGMA cipher_log_level = NONE").fetchall()
@@ -188,11 +190,13 @@ def convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, *, wait: f
         secret = "''" if new is None else new.pragma(salt).partition(" = ")[2]
         connection.execute(f"ATTACH DATABASE ? AS converted KEY {secret}", (str(draft),)).fetchall()
         connection.execute("SELECT sqlcipher_export('converted')").fetchall()
-        number = connection.execute("PRAGMA main.application_id").fetchone()[0]
-        connection.execute(f"PRAGMA converted.application_id = {int(number)}").fetchall()
+        for mark in ("application_id", "user_version"):
+            number = connection.execute(f"PRAGMA main.{mark}").fetchone()[0]
+            connection.execute(f"PRAGMA converted.{mark} = {int(number)}").fetchall()
         connection.execute("DETACH DATABASE converted").fetchall()
-        _flush(draft)
+        flush_file(draft)
         draft.replace(path)
+        flush_folder(path.parent)
     finally:
         connection.close()
         draft.unlink(missing_ok=True)
@@ -211,11 +215,6 @@ def _alone(connection: Any, module: ModuleType, path: Path) -> None:
         hint = "end the other programs that use it, then run the same command again"
         text = "another program has the ledger open"
         raise LedgerUnavailable(Problem(text, path=str(path), hint=hint, code="ledger-locked"))
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 _WORDS: tuple[tuple[str, str], ...] = (

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from a2pcli.errors import Problem
 from a2pcli.ledger import audit, cipher, claims, identity, migrate
+from a2pcli.ledger.copies import RESCUED, remove_drafts
 from a2pcli.ledger.engine import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
 from a2pcli.ledger.holds import Hold
@@ -77,6 +78,8 @@ class LedgerCore:
         self._sending_lock = threading.RLock()
         self._sending: Connection | None = None
         self.holds: dict[int, Hold] = {}
+        self.removed: list[Path] = []
+        """Copies of the ledger that an interrupted command had left, and that are gone now."""
         self.known: KnownLedgers | None = None
         """What the project remembers of its ledgers; it is told of each entry of the audit trail."""
 
@@ -119,7 +122,10 @@ class LedgerCore:
             if watch is not None:
                 watch.close()
             raise
-        return cls(parsed, engine, busy_seconds, secret, watch)
+        opened = cls(parsed, engine, busy_seconds, secret, watch)
+        if parsed.get_backend_name() == "sqlite":
+            opened.removed = remove_drafts(Path(parsed.database or ""))
+        return opened
 
     def last_words(self) -> None:
         """From now on what is still known goes into the file that was opened, wherever that is now."""
@@ -137,7 +143,7 @@ class LedgerCore:
             self._empty_log()
             if not self._watch.is_deleted or self._key is not None:
                 return None
-            copy = Path(f"{self._watch.path}.rescued-{run.id}")
+            copy = Path(f"{self._watch.path}.{RESCUED}-{run.id}")
             os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             driver: Any = self._sending.connection.driver_connection
             driver.execute("VACUUM INTO ?", (str(copy),))

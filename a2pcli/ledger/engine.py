@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError
 
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger import cipher
+from a2pcli.ledger.disk import flush_file, flush_folder
 from a2pcli.ledger.faults import is_passing, plainly, shown
 from a2pcli.ledger.watch import FileWatch
 
@@ -231,8 +232,7 @@ def new_file(url: URL) -> Iterator[URL]:
                 os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
                 try:
                     yield url.set(database=str(draft))
-                    with draft.open("rb+") as file:
-                        os.fsync(file.fileno())
+                    flush_file(draft)
                     draft.replace(path)
                     flush_folder(path.parent)
                 finally:
@@ -263,14 +263,3 @@ def _make_folder(folder: Path) -> None:
     for parent in reversed(missing):
         parent.mkdir(mode=0o700, exist_ok=True)
         flush_folder(parent.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make names in the folder survive a loss of power."""
-    if os.name != "posix":
-        return  # Windows cannot flush a folder and does not need it
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from clikit import Project
 
@@ -100,3 +107,47 @@ def test_a_ledger_that_is_not_there_is_told_and_not_made(project: Project) -> No
     project.starter()
     assert project.run("ledger", "encrypt", **KEY).status == 3
     assert not (project.folder / ".a2pcli/ledger.db").exists()
+
+
+def killed_while_writing(project: Project, *command: str, **environ: str) -> Path:
+    """Kill a command as soon as its copy of the ledger holds something; gives that copy."""
+    folder = project.folder / ".a2pcli"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "a2pcli", *command],
+        cwd=project.folder,
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not list(folder.glob("ledger.db.*.new")):
+        pass
+    process.kill()
+    process.wait()
+    (copy,) = folder.glob("ledger.db.*.new")
+    return copy
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_a_copy_that_a_killed_command_left_goes_at_the_next_opening(project: Project) -> None:
+    rows = "".join(f"+4479{n:08d},Ann\n" for n in range(11123456, 11143456))
+    project.starter(people="mobile,first_name\n" + rows)
+    assert project.run("plan", "sale.yaml").status == 0
+    assert project.run("ledger", "encrypt", **KEY).status == 0
+    copy = killed_while_writing(project, "ledger", "decrypt", **KEY)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    ran = project.run("runs", **KEY)
+    assert ran.status == 0
+    assert f"{copy}: removed" in ran.err
+    assert list((project.folder / ".a2pcli").glob("*.new*")) == []
+
+
+def test_erasing_removes_what_a_killed_command_left_and_names_other_copies(planned: Project) -> None:
+    folder = planned.folder / ".a2pcli"
+    left, mine = folder / "ledger.db.123.new", folder / "ledger.db.bak"
+    for path in (left, mine):
+        shutil.copyfile(folder / "ledger.db", path)
+    ran = planned.run("people", "erase", "+447911123456", "--yes")
+    assert ran.status == 0
+    assert f"{left}: removed" in ran.out
+    assert f"not touched: {mine}" in ran.out
+    assert not left.exists()

@@ -1,0 +1,70 @@
+"""Copies of a SQLite ledger beside it: those that an interrupted ``ledger encrypt`` or the like left, and others.
+
+Such a command writes the whole ledger anew beside the old one, perhaps without encryption; killed in the middle it
+leaves that copy, with everybody in it. The next to open the ledger removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+DRAFT = "new"
+"""How the name of a copy in the making ends, after the number of the process that makes it."""
+
+RESCUED = "rescued"
+"""In the name of the copy that a sender saved of a ledger that was deleted under it."""
+
+_OURS = ("-wal", "-shm", "-journal", "-locks", "-erasure-key")
+_BIGGER_THAN = 512
+"""Bytes; no database is smaller."""
+
+
+def draft_of(path: Path) -> Path:
+    """Where this process writes the ledger anew."""
+    return path.with_name(f"{path.name}.{os.getpid()}.{DRAFT}")
+
+
+def drafts(path: Path) -> list[Path]:
+    """What interrupted commands left, with the logs of these files."""
+    pattern = re.compile(rf"{re.escape(path.name)}\.\d+\.{DRAFT}(-journal|-wal|-shm)?")
+    return sorted(one for one in _beside(path) if pattern.fullmatch(one.name))
+
+
+def remove_drafts(path: Path) -> list[Path]:
+    """Remove them; gives those that are gone now.
+
+    To be called while a connection to the ledger is open: who converts a ledger has it for itself, so then
+    nobody does, and every draft is dead.
+    """
+    removed = []
+    for draft in drafts(path):
+        with suppress(OSError):
+            draft.unlink()
+            removed.append(draft)
+    return removed
+
+
+def other_copies(path: Path) -> list[Path]:
+    """Files that look like copies of the ledger by their names: backups of people, and copies that were rescued."""
+    name = path.name
+    ours = {name, *(f"{name}{word}" for word in _OURS)}
+    stem = re.escape(path.stem)
+    like = re.compile(rf"({re.escape(name)}[.~_ -].*|{stem}[._ -].*{re.escape(path.suffix)}.*)")
+    found = []
+    for one in _beside(path):
+        if one.name in ours or not like.fullmatch(one.name):
+            continue
+        with suppress(OSError):
+            if one.is_file() and one.stat().st_size > _BIGGER_THAN:
+                found.append(one)
+    return sorted(found)
+
+
+def _beside(path: Path) -> list[Path]:
+    try:
+        return list(path.parent.iterdir())
+    except OSError:
+        return []
