@@ -17,6 +17,7 @@ from a2pcli.ledger.records import Run, RunState
 from a2pcli.messages import State
 from a2pcli.planning.basis import Difference, differences
 from a2pcli.planning.plan import ONE_TIME
+from a2pcli.regular import open_regular
 from a2pcli.reporting.commands import send_command
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def contacts_changed(run: Run) -> bool:
     if not run.contacts_file or run.contacts_file == "-":
         return False
     try:
-        with Path(run.contacts_file).open("rb") as file:
+        with open_regular(Path(run.contacts_file)) as file:
             return file_digest(file, "sha256").hexdigest() != run.contacts_fingerprint
     except OSError:
         return True

@@ -15,6 +15,7 @@ from a2pcli.config.nodes import Mapping, Node, Scalar
 from a2pcli.config.syntax import YamlFault
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.folding import composed
+from a2pcli.regular import open_regular
 
 LARGEST = 1_000_000
 """Bytes. A campaign is a page of text; a file beyond this is something else (contacts, usually)."""
@@ -167,7 +168,7 @@ def _bytes_of(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise InvalidInput(Problem("is a folder, not a file", shown, code="unreadable"))
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise InvalidInput(Problem("no such file", shown, code="unreadable")) from None

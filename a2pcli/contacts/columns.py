@@ -78,6 +78,7 @@ def read_header(
         if name and place not in wanted:
             positions.setdefault(name, []).append(place)
     names: list[str] = [""] * len(header)
+    following: dict[str, int] = {}
     taken = set(wanted.values()) | set(positions)
     for place, target in wanted.items():
         names[place] = target
@@ -87,9 +88,10 @@ def read_header(
         if name and positions[name][0] == place and name not in wanted.values():
             names[place] = name
             continue
-        base, number = (name, 2) if name else ("column", place + 1)
+        base, number = (name, following.get(name, 2)) if name else ("column", place + 1)
         while f"{base}_{number}" in taken:
             number += 1
+        following[base] = number + 1
         names[place] = f"{base}_{number}"
         taken.add(names[place])
     duplicates = {name: tuple(places) for name, places in positions.items() if len(places) > 1}
@@ -196,7 +198,21 @@ def _no_address(columns: Columns, path: str, line: int) -> Problem:
     return Problem(message, path=path, line=line, hint=hint, code="no-address-column")
 
 
+_LIKE_NAME = re.compile(r"[^\W\d_][\w .'’()/&#°-]{0,39}")
+_LIKE_SECRET = re.compile(r"\d{5}|[A-Za-z0-9_]{25}")
+
+
 def _listing(header: Iterable[str]) -> str:
-    named = [name.strip() for name in header if name.strip()]
+    """The columns by name. What does not look like one is not shown: the file may be another than was meant, and
+    hold what belongs in no log."""
+    named = [
+        name.strip()
+        if _LIKE_NAME.fullmatch(name.strip()) and not _LIKE_SECRET.search(name)
+        else f"(column {place})"
+        for place, name in enumerate(header, 1)
+        if name.strip()
+    ]
+    if len(named) < 2:
+        return "the file has one column"
     more = f", … {len(named) - 12} more" if len(named) > 12 else ""
     return "the columns are " + ", ".join(named[:12]) + more

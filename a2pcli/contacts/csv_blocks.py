@@ -44,6 +44,10 @@ def blocks(stream: Iterator[bytes], line: int, delimiter: bytes, reader: RecordR
         at_end = piece is None
         data = left + piece if piece else left
         if not data or not (at_end or _may_end(data)):
+            if len(data) > LONGEST_RECORD:
+                raise OpenQuote(
+                    line, f"the row that starts here does not end within {LONGEST_RECORD >> 20} MB"
+                )
             left = data
             continue
         block = _block(data, line, delimiter, at_end) or _careful(data, line, reader, at_end)

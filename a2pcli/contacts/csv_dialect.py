@@ -104,7 +104,7 @@ def _try(
     fits = 1.0 if share > 0.8 else max(share, 0.02)
     if cells == 1:
         fits = 0.01
-    elif widths and max(widths) == 1:
+    elif widths and max(widths) == 1 and sum(bool(cell.strip()) for cell in header.cells) == 1:
         fits = 0.005  # no row has this character: it is part of the header's text
     width = widths.most_common(1)[0][0] if widths else cells
     dialect = Dialect(delimiter, header, width, bool(widths) or unread, True, place > 0, tuple(below))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-LONGEST_RECORD = 64 << 20
+LONGEST_RECORD = 16 << 20
 """Bytes. A quoted cell longer than this was never closed."""
 _BREAK = re.compile(rb"\r\n|\r|\n")
 _QUOTED = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')

@@ -22,7 +22,7 @@ from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.reasons import Reason
 
 _FIRST_BLOCK = 256 << 10
-_LARGEST_SAMPLE = 64 << 20
+_LARGEST_SAMPLE = 4 << 20
 
 
 class CsvReader:
@@ -56,19 +56,27 @@ class CsvReader:
         """The dialect by a sample, larger ones if the header is huge; and whether there can be rows."""
         stream = utf8_blocks(self._source, self._encoding, _FIRST_BLOCK)
         sample = b""
+        looked_at = 0
         while True:
             piece = next(stream, None)
             whole = piece is None
             sample += (piece or b"").replace(b"\0", b"")
+            if not whole and len(sample) < 2 * looked_at:
+                continue
+            looked_at = len(sample)
             dialect = detect_dialect(self._source, sample, whole, options)
             if dialect is not None and (dialect.rows or whole):
                 return dialect, dialect.rows
             if dialect is not None and len(sample) > _LARGEST_SAMPLE:
                 return dialect, True
             if whole or len(sample) > _LARGEST_SAMPLE:
-                raise self._no_header(options.header)
+                raise self._no_header(options.header, whole)
 
-    def _no_header(self, wanted: int | None) -> InvalidInput:
+    def _no_header(self, wanted: int | None, whole: bool) -> InvalidInput:
+        if not whole:
+            return self._source.problem(
+                f"no header: no row ends within {_LARGEST_SAMPLE >> 20} MB", line=1, code="no-header"
+            )
         if wanted is None:
             return self._source.problem("the file is empty: it has no header", code="empty-file")
         return self._source.problem(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from a2pcli.contacts.columns import canonical, other_address_columns, pick_address, read_header
+from a2pcli.contacts.rows import MOST_COLUMNS
 from a2pcli.contacts.source import Source
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.folding import name_key
@@ -90,6 +91,8 @@ def looks_like_number(cell: str) -> bool:
 
 def address_places(header: Sequence[str], mapping: Mapping[str, str]) -> list[int]:
     """Places in a header of the columns that hold phone numbers, the chosen one first."""
+    if len(header) > MOST_COLUMNS:
+        return []
     phone = next((written for target, written in mapping.items() if canonical(target) == "phone"), None)
     told = [place for place, name in enumerate(header) if phone and name_key(name) == name_key(phone)]
     try:

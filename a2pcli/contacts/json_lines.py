@@ -9,14 +9,14 @@ from typing import Any
 from a2pcli.contacts.cell_text import cell_text
 from a2pcli.contacts.columns import canonical
 from a2pcli.contacts.encoding import DAMAGED, detect, encoding_notes, encoding_questions, utf8_blocks
-from a2pcli.contacts.rows import Parsing, ReadOptions, Rows, as_they_are, rows_of
+from a2pcli.contacts.rows import MOST_COLUMNS, Parsing, ReadOptions, Rows, as_they_are, rows_of
 from a2pcli.contacts.source import Source
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.reasons import Reason
 
 _SAMPLE_LINES = 5_000
 _BATCH = 20_000
-_LONGEST = 64 << 20
+_LONGEST = 16 << 20
 
 
 class JsonLinesReader:
@@ -40,6 +40,10 @@ class JsonLinesReader:
             if not count:
                 self.header_line = line
             names.update(dict.fromkeys(key for key, _ in pairs))
+            if len(names) > MOST_COLUMNS:
+                raise source.problem(
+                    f"more than {MOST_COLUMNS:,} different keys", line=line, code="too-large"
+                )
             if count == _SAMPLE_LINES:
                 break
         if not names:
@@ -59,7 +63,9 @@ class JsonLinesReader:
                 yield line, text.decode()
                 line += 1
             if len(left) > _LONGEST:
-                raise self._source.problem("a line of more than 64 MB", line=line, code="bad-json")
+                raise self._source.problem(
+                    f"a line of more than {_LONGEST >> 20} MB", line=line, code="bad-json"
+                )
         if left:
             yield line, left.decode()
 
@@ -116,7 +122,10 @@ class JsonLinesReader:
             elif not found.keys() <= known:
                 self._unknown(line, found.keys() - known)
             lines.append(line)
-            rows.append([_text(found.get(name)) for name in wanted])
+            try:
+                rows.append([_text(found.get(name)) for name in wanted])
+            except RecursionError as error:
+                raise self._broken(line, "", error) from error
             if len(lines) == _BATCH:
                 yield self._rows(lines, rows, len(places), bad, blank)
                 lines, rows, bad, blank = [], [], {}, 0

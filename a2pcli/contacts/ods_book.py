@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from a2pcli.contacts.archive import Archive, protected
 from a2pcli.contacts.date_formats import month_first
+from a2pcli.contacts.rows import LONGEST_CELL
 from a2pcli.contacts.sheets import (
     LAST_COLUMN,
     LAST_ROW,
-    LONGEST_CELL,
     Seen,
     Sheet,
     SheetRow,

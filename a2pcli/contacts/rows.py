@@ -14,6 +14,10 @@ import pyarrow as pa
 from a2pcli.errors import Problem
 from a2pcli.reasons import Reason
 
+LONGEST_CELL = 262_144
+"""Bytes of text in one cell; spreadsheets take 32,767 characters, and a message has at most 40,000."""
+MOST_COLUMNS = 16_384
+"""Columns of a table; no spreadsheet has more."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Lines = npt.NDArray[np.int64]
 

@@ -6,7 +6,7 @@ import re
 from array import array
 
 from a2pcli.contacts.archive import Archive
-from a2pcli.contacts.sheets import LONGEST_CELL
+from a2pcli.contacts.rows import LONGEST_CELL
 from a2pcli.contacts.source import Source
 from a2pcli.contacts.xml_parts import DEEPEST, LocalNames, XmlReader
 

@@ -9,11 +9,10 @@ from typing import NamedTuple, Protocol
 
 from a2pcli.contacts.cell_text import number_text
 from a2pcli.contacts.number_formats import BUILT_IN, NumberFormat
+from a2pcli.contacts.rows import LONGEST_CELL
 from a2pcli.contacts.source import Source
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
-LONGEST_CELL = 262_144
-"""Bytes of text in one cell; spreadsheets take 32,767 characters, and a message has at most 40,000."""
 
 
 class Sheet(NamedTuple):

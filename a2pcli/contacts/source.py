@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
+import select
 import stat
 import sys
 import tempfile
+import time
 import unicodedata
 import weakref
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.regular import NOT_REGULAR, open_regular
 
 STDIN = "-"
 TEXT_KINDS = ("csv", "jsonl")
@@ -28,6 +32,10 @@ _FOREIGN = (
     (b"{\\rtf", "a Rich Text document"), (b"ARROW1", "an Arrow IPC file"), (b"ORC", "an ORC file"),
 )  # fmt: skip
 _HEAD = 64 * 1024
+MOST_SPOOLED = 16 << 30
+"""Bytes taken from standard input or a pipe."""
+_PATIENCE = 10.0
+"""Seconds in which somebody has to open a pipe for writing."""
 
 
 class Source:
@@ -57,7 +65,7 @@ class Source:
     def open(self) -> BinaryIO:
         """The file's bytes. Raises InvalidInput where the system says no."""
         try:
-            return self.path.open("rb")
+            return open_regular(self.path)
         except OSError as error:
             raise self.problem(
                 f"cannot read the file: {error.strerror or error}", code="unreadable"
@@ -88,9 +96,7 @@ class Source:
 
     def _locate(self, file: str, base: Path | None) -> Path:
         if file == STDIN:
-            if sys.stdin is None:
-                raise self.problem("there is no standard input", code="no-such-file")
-            return self._spooled(sys.stdin.buffer)
+            return self._spooled(self._stdin())
         path = Path(file).expanduser()
         if base is not None and not path.is_absolute():
             path = base / path
@@ -109,15 +115,56 @@ class Source:
             raise self.problem("this is a directory, not a file", code="directory")
         if stat.S_ISREG(mode):
             return path
-        with path.open("rb") as stream:  # a named pipe, <(...) in a shell
-            return self._spooled(stream)
+        if stat.S_ISFIFO(mode):  # `<(...)` in a shell
+            return self._spooled(self._pipe(path))
+        raise self.problem(NOT_REGULAR, code="not-a-file")
 
-    def _spooled(self, stream: BinaryIO) -> Path:
+    def _pipe(self, path: Path) -> Iterator[bytes]:
+        """What is written into a named pipe. Raises InvalidInput where nobody writes."""
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        gives_up = time.monotonic() + _PATIENCE
+        with os.fdopen(number, "rb", buffering=0) as stream:
+            begun = False
+            while True:
+                try:
+                    block = os.read(number, 1 << 20)
+                except BlockingIOError:  # somebody has it open, and writes later
+                    os.set_blocking(number, True)
+                    begun = True
+                    continue
+                if block:
+                    begun = True
+                    yield block
+                elif begun or _was_written(stream):
+                    return
+                elif time.monotonic() > gives_up:
+                    raise self.problem("nobody writes into this pipe", code="not-a-file")
+                else:
+                    time.sleep(0.02)
+
+    def _stdin(self) -> Iterator[bytes]:
+        if sys.stdin is None:
+            raise self.problem("there is no standard input", code="no-such-file")
+        with suppress(OSError, ValueError):
+            status = os.fstat(sys.stdin.fileno())
+            endless = stat.S_ISCHR(status.st_mode) and not sys.stdin.isatty()
+            if endless and status.st_rdev != Path(os.devnull).stat().st_rdev:
+                raise self.problem(NOT_REGULAR, code="not-a-file")
+        return iter(partial(sys.stdin.buffer.read, 1 << 20), b"")
+
+    def _spooled(self, blocks: Iterator[bytes]) -> Path:
         handle, name = tempfile.mkstemp(prefix="a2pcli-", suffix=".contacts")
         weakref.finalize(self, _remove, name, os.getpid())
         try:
             with os.fdopen(handle, "wb") as copy:
-                shutil.copyfileobj(stream, copy, 1 << 20)
+                size = 0
+                for block in blocks:
+                    copy.write(block)
+                    size += len(block)
+                    if size > MOST_SPOOLED:
+                        raise self.problem(
+                            f"it has more than {MOST_SPOOLED >> 30} GB and does not end", code="too-large"
+                        )
         except OSError as error:
             raise self.problem(
                 f"cannot keep what was read from it: {error.strerror}", hint=f"in {name}", code="unreadable"
@@ -179,6 +226,13 @@ def no_rows(source: Source, line: int) -> InvalidInput:
         "there is a header, but no row below it", line=line,
         hint="if days with nobody to message are usual: `contacts: {empty: ok}` in the campaign", code="no-rows",
     )  # fmt: skip
+
+
+def _was_written(pipe: BinaryIO) -> bool:
+    """Whether somebody had an empty pipe open for writing, and closed it."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def _remove(name: str, owner: int) -> None:

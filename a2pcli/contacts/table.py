@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from a2pcli.contacts.cell_text import composed_column
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
-from a2pcli.contacts.rows import Parsing, Piece, Reader, ReadOptions, Rows
+from a2pcli.contacts.rows import LONGEST_CELL, MOST_COLUMNS, Parsing, Piece, Reader, ReadOptions, Rows
 from a2pcli.contacts.source import TEXT_KINDS, Source, no_rows
 from a2pcli.errors import InvalidInput, Problem, Severity
 
@@ -42,16 +43,33 @@ class Framing:
     parse: Parsing
     names: tuple[str, ...]
     rows: int
+    path: str = ""
 
     def __call__(self, piece: Piece) -> Framed:
         """The frames of one piece. Raises InvalidInput."""
         part = self.parse(piece)
+        self._refuse_long_cells(part)
         cells = [composed_column(column) for column in part.cells]
         count = len(part)
         pieces = -(-count // self.rows)
         bounds = [count * number // pieces for number in range(pieces + 1)] if pieces else [0]
         frames = [_frame(part, cells, self.names, start, end) for start, end in pairwise(bounds)]
         return Framed(frames, part.blank, part.filled)
+
+    def _refuse_long_cells(self, rows: Rows) -> None:
+        """Raises InvalidInput for a cell that no table of contacts has."""
+        for name, cells in zip(self.names, rows.cells, strict=True):
+            length = pc.binary_length(cells)
+            longest = pc.max(length).as_py() or 0
+            if longest > LONGEST_CELL:
+                row = pc.index(length, longest).as_py()
+                raise InvalidInput(
+                    Problem(
+                        f"the cell in column '{name}' has {longest:,} bytes;"
+                        f" more than {LONGEST_CELL // 1024} KB are not read", path=self.path, line=int(rows.lines[row]),
+                        hint="shorten it, or take the column out of the message", code="cell-too-long",
+                    )
+                )  # fmt: skip
 
 
 class Table:
@@ -70,6 +88,11 @@ class Table:
         self.header_line = reader.header_line
         self.blank_rows = self.filled_rows = self._rows_read = 0
         self._source, self._reader, self._empty = source, reader, options.empty
+        if len(reader.header) > MOST_COLUMNS:
+            raise source.problem(
+                f"the header has {len(reader.header):,} columns; at most {MOST_COLUMNS:,} are read",
+                line=reader.header_line, code="too-large",
+            )  # fmt: skip
         self.described, warnings = read_header(
             reader.header, options.columns, source.name, reader.header_line
         )
@@ -127,7 +150,7 @@ class Table:
         parsing, pieces = self._reader.read([self.columns.index(name) for name in wanted])
         self._source.check_unchanged()
         self.blank_rows = self.filled_rows = self._rows_read = 0
-        return Framing(parsing, tuple(wanted), rows), pieces
+        return Framing(parsing, tuple(wanted), rows, self.path), pieces
 
     def count(self, framed: Framed) -> None:
         """Take note of what was made of a piece."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from a2pcli.contacts.archive import protected
 from a2pcli.contacts.cell_text import number_text
-from a2pcli.contacts.sheets import LONGEST_CELL, Formats, Seen, Sheet, SheetRow, shown_number, too_long
+from a2pcli.contacts.rows import LONGEST_CELL
+from a2pcli.contacts.sheets import Formats, Seen, Sheet, SheetRow, shown_number, too_long
 from a2pcli.contacts.source import Source
 from a2pcli.errors import A2PError
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from a2pcli.contacts.archive import Archive
 from a2pcli.contacts.cell_text import number_text
+from a2pcli.contacts.rows import LONGEST_CELL
 from a2pcli.contacts.shared_strings import SharedStrings
 from a2pcli.contacts.sheets import (
     LAST_COLUMN,
     LAST_ROW,
-    LONGEST_CELL,
     Formats,
     Seen,
     Sheet,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from a2pcli.contacts.number_formats import NumberFormat
+from a2pcli.contacts.rows import LONGEST_CELL
 from a2pcli.contacts.shared_strings import SharedStrings, unescaped
 from a2pcli.contacts.sheets import (
     LAST_COLUMN,
     LAST_ROW,
-    LONGEST_CELL,
     Seen,
     SheetRow,
     plain_number,

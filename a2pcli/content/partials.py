@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from a2pcli.content.failures import Unsuitable
 from a2pcli.folding import composed
+from a2pcli.regular import open_regular
 
 LARGEST = 50_000
 """Bytes of one partial."""
@@ -39,7 +40,7 @@ def read_partial(folder: Path | None, name: str) -> tuple[str, str]:
             raise Unsuitable(f"'{name}' leads out of the campaign's folder")
         if not real.is_file():
             raise Unsuitable(f"'{name}' is not a file")
-        with real.open("rb") as file:
+        with open_regular(real) as file:
             content = file.read(LARGEST + 1)
     except RuntimeError:
         raise Unsuitable(f"'{name}' is a symbolic link to itself") from None

@@ -17,6 +17,7 @@ from a2pcli.contacts.columns import canonical
 from a2pcli.content.money_text import currency_hint, is_currency
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 from a2pcli.folding import found_name
+from a2pcli.regular import read_regular
 
 NANO = 10**9
 """Money is counted in units of 1e-9 of the currency."""
@@ -29,6 +30,8 @@ _REQUIRED = ("unit", "price", "currency")
 _CHANNELS = ("sms", "mms", "whatsapp", "rcs", "email")
 _DELIMITERS = ",;\t|"
 _MOST = 1_000_000
+_LARGEST = 256_000_000
+"""Bytes of a rate card."""
 _OTHER_COUNTRIES = {"UK": "GB", "EN": "GB", "USA": "US", "GBR": "GB", "DEU": "DE", "EL": "GR"}
 _AMOUNT = re.compile(r"\d{1,12}(?:\.\d+)?|\.\d+")
 
@@ -89,7 +92,7 @@ def read_rate_card(path: Path) -> tuple[Rate, ...]:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = read_regular(path, _LARGEST)
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise InvalidInput(

@@ -17,6 +17,7 @@ from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.errors import A2PError
 from a2pcli.planning.prepare import gateway_name, source_place
+from a2pcli.regular import read_regular
 
 LONGEST = 120
 """Characters of a value that is kept as it is; a longer one is kept as a digest."""
@@ -142,7 +143,7 @@ def _files(settings: LoadedSettings) -> dict[str, str]:
     for key, file in named.items():
         if file is not None:
             try:
-                content = (settings.folder / file).read_bytes()
+                content = read_regular(settings.folder / file, 256_000_000)
             except OSError:
                 content = b""
             found[key] = DIGEST + sha256(content).hexdigest()[:16]
