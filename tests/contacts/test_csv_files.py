@@ -8,6 +8,7 @@ import pytest
 from tablekit import ONE, cells, read, refused, rows_of, written
 
 from a2pcli.contacts.table import ReadOptions, open_table
+from a2pcli.errors import InvalidInput
 
 PEOPLE = "phone,name\r\n07911123456,Ænn\r\n07911123457,Боб “B”\r\n"
 PAIRS = [("07911123456", "Ænn"), ("07911123457", "Боб “B”")]
@@ -262,8 +263,6 @@ def test_what_is_no_table_is_refused_for_its_reason(tmp_path, content, code):
 
 
 def test_a_missing_file_names_its_neighbour_and_a_folder_is_no_file(tmp_path):
-    from a2pcli.errors import InvalidInput
-
     written(tmp_path, ONE, "contacts.csv")
     with pytest.raises(InvalidInput, match=r"no such file \(did you mean contacts.csv\?\)"):
         open_table("contact.csv", base=tmp_path)
@@ -295,8 +294,6 @@ def test_chunks_keep_the_order_and_their_size_changes_nothing(tmp_path):
 
 
 def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path):
-    from a2pcli.errors import InvalidInput
-
     path = written(tmp_path, "phone,name\n" + "1,Ann\n" * 200_000)
     chunks = open_table(path).chunks(rows=1000)
     next(chunks)
@@ -313,8 +310,6 @@ def test_the_fingerprint_is_of_the_bytes(tmp_path):
 
 
 def test_unknown_columns_are_refused_with_the_near_one(tmp_path):
-    from a2pcli.errors import InvalidInput
-
     table = open_table(written(tmp_path, "phone,First Name\n1,Ann\n"), options=ReadOptions())
     with pytest.raises(InvalidInput, match="did you mean 'First Name'"):
         rows_of(table, ["phone", "frst_name"])
