@@ -49,8 +49,8 @@ class CsvReader:
         self._shapes = self._learn(dialect, options)
         self.notes = self._first_notes(dialect)
         self.questions = encoding_questions(source, self._encoding)
-        if not rows_seen and not options.empty:
-            raise no_rows(source, self.header_line)
+        if not rows_seen:
+            self._refuse_without_rows(options.empty)
 
     def _dialect(self, options: ReadOptions) -> tuple[Dialect, bool]:
         """The dialect by a sample, larger ones if the header is huge; and whether there can be rows."""
@@ -92,6 +92,20 @@ class CsvReader:
             name = DELIMITER_NAMES.get(dialect.delimiter, f"'{dialect.delimiter}'")
             notes.append(self._note(f"the cells are separated by {name}", "delimiter"))
         return notes
+
+    def _refuse_without_rows(self, empty: bool) -> None:
+        """A header alone may be a quiet day; one that no line break ends may be all that came of an export."""
+        if not empty:
+            raise no_rows(self._source, self.header_line)
+        with self._source.open() as stream:
+            stream.seek(max(0, self._source.size - 4))
+            end = stream.read()
+        if not any(end.rstrip(b"\0").endswith(mark) for mark in (b"\n", b"\r")):
+            raise self._source.problem(
+                "there is a header, but no row below it, and the line does not end: was the export cut off?",
+                line=self.header_line, hint="end the header with a line break if nobody is to be messaged",
+                code="no-rows",
+            )  # fmt: skip
 
     def _no_header_there(self, wanted: int) -> InvalidInput:
         return self._source.problem(

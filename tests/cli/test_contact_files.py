@@ -60,3 +60,31 @@ def test_the_campaign_decides_about_hidden_rows(project, choice, sent):
 def test_contacts_check_tells_of_hidden_rows(project):
     project.write("people.xlsx", BOOK)
     assert "1 of 3 rows is hidden in the sheet" in project.run("contacts", "check", "people.xlsx").err
+
+
+@pytest.mark.parametrize(
+    ("purpose", "choice", "status"),
+    [
+        ("marketing", None, 3), ("marketing", "ok", 0), ("marketing", "error", 3),
+        ("transactional", None, 0), ("transactional", "error", 3),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_day_with_nobody_to_message_is_an_error_or_not_as_the_campaign_says(
+    project, form, purpose, choice, status
+):
+    content = "phone,first_name\n" if form == "csv" else xlsx([["phone", "first_name"]])
+    contacts(project, content, f"people.{form}", **({"empty": choice} if choice else {}))
+    text = (project.folder / "sale.yaml").read_text()
+    project.write("sale.yaml", text.replace("purpose: marketing", f"purpose: {purpose}"))
+    ran = project.run("send", "sale.yaml", "--yes")
+    assert ran.status == status, ran.err
+    assert ("no rows" in ran.err) if not status else ("no row below it" in ran.err)
+    assert project.outbox() == []
+
+
+@pytest.mark.parametrize("content", ["phone,first_na", "phone,first_name", "", "\n"])
+def test_an_export_that_was_cut_off_is_no_quiet_day(project, content):
+    contacts(project, content, "people.csv", empty="ok")
+    ran = project.run("send", "sale.yaml", "--yes")
+    assert ran.status == 3
