@@ -15,7 +15,16 @@ ANN, BEN = "+447911123456", "+447911123457"
 @pytest.fixture
 def desk(project: Project) -> Project:
     project.write("a2pcli.yaml", "region: GB\n")
+    assert project.run("ledger", "create").status == 0
     return project
+
+
+def emptied(desk: Project) -> None:
+    """A new ledger in the place of the old one."""
+    for file in (desk.folder / ".a2pcli").iterdir():
+        if file.is_file():
+            file.unlink()
+    assert desk.run("ledger", "create").status == 0
 
 
 def imported(
@@ -83,17 +92,15 @@ def test_the_newest_word_counts(desk: Project) -> None:
 def test_the_order_of_rows_changes_nothing(desk: Project, order: list[int], cut: int, split: bool) -> None:
     rows = [f"{ANN},yes,2026-01-01,,web", f"{ANN},no,2026-01-02,,web", f"{ANN},yes,2026-01-03,,web",
             f"{BEN},yes,2026-01-03,2026-01-03,web"]  # fmt: skip
-    (desk.folder / "l.db").unlink(missing_ok=True)
+    emptied(desk)
     shuffled = [rows[place] for place in order]
     for some in [shuffled[:cut], shuffled[cut:]] if split else [shuffled]:
         if some:
             desk.write(
                 "rows.csv", "\n".join(["phone,consent,consent_at,revoked_at,consent_source", *some]) + "\n"
             )
-            assert desk.run("consent", "import", "rows.csv", "--ledger", "l.db").status == 0
-    shown = [
-        desk.run("consent", "show", one, "--ledger", "l.db", "--json").json["allowed"] for one in (ANN, BEN)
-    ]
+            assert desk.run("consent", "import", "rows.csv").status == 0
+    shown = [desk.run("consent", "show", one, "--json").json["allowed"] for one in (ANN, BEN)]
     assert shown == [True, False]
 
 
@@ -152,7 +159,6 @@ message: "Sale today. Reply STOP to opt out"
 def test_a_no_that_is_imported_after_the_plan_is_heard_before_the_message_leaves(desk: Project) -> None:
     desk.write("people.csv", f"phone\n{ANN}\n{BEN}\n")
     desk.write("sale.yaml", CAMPAIGN)
-    desk.write("a2pcli.yaml", "region: GB\n")
     imported(desk, YES, f"{BEN},yes,2026-02-01,,web")
     plan = desk.run("plan", "sale.yaml", "--json").json
     assert plan["recipients"] == 2
@@ -165,10 +171,10 @@ def test_a_no_that_is_imported_after_the_plan_is_heard_before_the_message_leaves
 def test_every_spelling_of_a_no_is_one_no(desk: Project) -> None:
     spellings = ["+54 11 6677 3399", "+54 9 11 6677 3399", "+5491166773399"]
     for yes, no in itertools.product(spellings, spellings):
-        (desk.folder / "l.db").unlink(missing_ok=True)
+        emptied(desk)
         desk.write(
             "rows.csv",
             f"phone,consent,consent_at,consent_source\n{yes},yes,2026-01-01,web\n{no},no,2026-01-02,web\n",
         )
-        desk.run("consent", "import", "rows.csv", "--ledger", "l.db")
-        assert not desk.run("consent", "show", spellings[1], "--ledger", "l.db", "--json").json["allowed"]
+        desk.run("consent", "import", "rows.csv")
+        assert not desk.run("consent", "show", spellings[1], "--json").json["allowed"]
