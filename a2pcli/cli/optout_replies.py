@@ -17,13 +17,14 @@ from a2pcli.cli.scopes import Scope, scope_of
 from a2pcli.contacts.checked import PeopleRows
 from a2pcli.contacts.message_log import person_columns, text_column
 from a2pcli.contacts.table import ReadOptions, Table, open_table
-from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import now_ms
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.rules.keywords import Meaning, Reply, classify
 
 if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
 
 SOURCE = "reply"
@@ -43,10 +44,12 @@ class Acted:
     line: int | None = None
 
 
-def act(store: Ledger, number: str, text: str, scope: Scope, survey_open: bool, now: int) -> Acted:
-    """Understand one reply, suppress or lift by it."""
+def act(
+    store: Ledger, number: str, text: str, scope: Scope, survey_open: bool, now: int, keywords: frozenset[str]
+) -> Acted:
+    """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules."""
     held = [one for one in store.suppressions_of(number) if one.holds(now)]
-    reply = classify(text, opted_out=bool(held), survey_open=survey_open)
+    reply = classify(text, opted_out=bool(held), survey_open=survey_open, keywords=keywords)
     if reply.meaning is Meaning.STOP:
         new = store.suppress(
             number,
@@ -62,6 +65,16 @@ def act(store: Ledger, number: str, text: str, scope: Scope, survey_open: bool, 
     if reply.meaning is Meaning.START:
         return Acted(number, text, reply, _start(store, number, now))
     return Acted(number, text, reply, "nothing done")
+
+
+def _keywords(settings: LoadedSettings) -> frozenset[str]:
+    """Words that mean stop by the law and the project's rules; as packaged where the project's are wrong."""
+    from a2pcli.rules.law import Law, law_of
+
+    try:
+        return law_of(settings).stop_keywords()
+    except A2PError:
+        return Law.load().stop_keywords()
 
 
 def _start(store: Ledger, number: str, now: int) -> str:
@@ -95,11 +108,12 @@ def reply_of(
     numbers, problems = read_numbers([cell], region)
     if problems:
         raise UsageError(*problems)
-    if is_own(numbers[0], own_numbers(settings_from(Path.cwd()), campaigns=True)):
+    settings = settings_from(Path.cwd())
+    if is_own(numbers[0], own_numbers(settings, campaigns=True)):
         hint = "name who wrote; `a2pcli optout add` suppresses a number of your own"
         raise UsageError(Problem(f"{numbers[0]} is a sender of your own", hint=hint, code="own-sender"))
     with ledger_to_record(ledger, Path.cwd()) as store:
-        acted = act(store, numbers[0], text, scope, survey_open, now_ms())
+        acted = act(store, numbers[0], text, scope, survey_open, now_ms(), _keywords(settings))
     if as_json:
         print_json(_document(acted))
         return
@@ -138,7 +152,7 @@ def replies_of(
     own = own_numbers(settings, campaigns=True)
     people = person_columns(table, columns[0], are_replies=True, own=own)
     rows = PeopleRows(table, people, region or settings.settings.region, own)
-    texts = _texts(table)
+    texts, keywords = _texts(table), _keywords(settings)
     meanings: Counter[str] = Counter()
     flagged: list[Acted] = []
     refused: list[Problem] = []
@@ -157,7 +171,7 @@ def replies_of(
                     why = detail or SENTENCES[Reason(reason)]
                     refused.append(Problem(why, path=table.path, line=line, code=reason))
                     continue
-                acted = act(store, number, text, scope, False, now)
+                acted = act(store, number, text, scope, False, now, keywords)
                 meanings[acted.reply.meaning] += 1
                 if acted.reply.flagged:
                     flagged.append(Acted(number, text, acted.reply, acted.done, line))

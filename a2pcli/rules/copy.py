@@ -26,7 +26,8 @@ class Copy:
     ``wording`` is all text outside of tags, that of partials too, where it is known. ``columns`` are the contacts'
     canonical columns, where they are known; ``examples`` messages as people would get them, before smart encoding.
     ``senders`` are those that it is sent from; empty where the gateway's account chooses. ``law`` holds, by the
-    countries it is sent to, what the law there wants in it; None where the recipients are not known yet.
+    countries it is sent to, what the law there wants in it; None where the recipients are not known yet. ``keywords``
+    are words that mean stop by the project's own rules.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Copy:
     wording: str = ""
     programme: str = ""
     law: Mapping[str, Sequence[CopyLaw]] | None = None
+    keywords: Collection[str] = ()
 
     @property
     def words(self) -> str:

@@ -9,6 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from a2pcli.rules.stop_words import stop_words
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -40,15 +42,11 @@ def words() -> Words:
 
     text = files("a2pcli.rules").joinpath("data/copy.yaml").read_text("utf-8")
     data: dict[str, Any] = yaml.safe_load(text)
-    opt_out, reserved, shaft = data["opt_out"], data["reserved"], data["shaft"]
+    reserved, shaft = data["reserved"], data["shaft"]
     hosts = "|".join(map(re.escape, data["shorteners"]["hosts"]))
     kinds = (f"(?P<{kind}>{_any(patterns)})" for kind, patterns in shaft["words"].items())
     return Words(
-        opt_out=re.compile(
-            rf"\b(?:{_any(pattern for patterns in opt_out['patterns'].values() for pattern in patterns)})\b"
-            rf"|{'|'.join(map(re.escape, opt_out['anywhere']))}",
-            re.IGNORECASE,
-        ),
+        opt_out=stop_words().way_out,
         leave=tuple(reserved["leave"]),
         plain=frozenset(reserved["plain"]),
         help=tuple(reserved["help"]),

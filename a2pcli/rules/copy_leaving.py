@@ -33,9 +33,16 @@ def no_way_out(copy: Copy) -> Iterator[Finding]:
 
 def _says_how(copy: Copy) -> bool:
     # A link's text counts where it says so (acme.example/stop); a tag may hold the words itself.
-    if words().opt_out.search(copy.text.replace("_", " ")):
+    if _way_out(copy, copy.text.replace("_", " ")):
         return True
-    return bool(copy.examples) and all(words().opt_out.search(text) for text in copy.examples)
+    return bool(copy.examples) and all(_way_out(copy, text) for text in copy.examples)
+
+
+def _way_out(copy: Copy, text: str) -> bool:
+    if words().opt_out.search(text):
+        return True
+    own = "|".join(map(re.escape, sorted(copy.keywords, key=len, reverse=True)))
+    return bool(own) and re.search(rf"(?<!\w)(?:{own})(?!\w)", text, re.IGNORECASE) is not None
 
 
 def country_wording(copy: Copy) -> Iterator[Finding]:

@@ -1,22 +1,33 @@
 """What a person's reply means: stop, start, help, yes, nothing, or something a person should read.
 
-The words and their sources are data (``data/keywords.yaml``). Where it is not sure, a reply that may ask to be left
-alone counts as a stop, or is flagged for a person: to lose a stop is the one mistake that must not happen.
+The words and their sources are data (``data/keywords.yaml``, ``data/stop_words.yaml``). Where it is not sure, a reply
+that may ask to be left alone counts as a stop, or is flagged for a person: to lose a stop is the one mistake that must
+not happen.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-LONGEST = 4_000
-"""Characters of a reply that are looked at; a text message has at most 255 parts, and says it at its beginning."""
+from a2pcli.folding import fold, is_letter
+from a2pcli.rules.reply_text import (
+    LONGEST,
+    is_near_any,
+    is_unspaced,
+    joined,
+    plain,
+    squeezed,
+    unmasked,
+    visible,
+)
+from a2pcli.rules.stop_words import StopWords, stop_words
 
 
 class Meaning(StrEnum):
@@ -41,32 +52,44 @@ class Reply:
 
 _QUOTE = "\x02"
 _EMOJI = "\x03"
-_QUOTED = re.compile(r"""([^"“”„«»‘‚]{0,60}?)\s*(["“„«‘‚])(.*)""", re.DOTALL)
-_CLOSERS = {"“": "”", "„": "“”", "«": "»", "‘": "’", "‚": "‘’", '"': '"'}
+_QUOTED = re.compile(r"""([^"“”„«»‘‚]{0,60}?)\s*(["“”„«»‘‚])(.*)""", re.DOTALL)
+_CLOSERS = {"“": "”", "„": "“”", "«": "»", "‘": "’", "‚": "‘’", '"': '"', "”": "”", "»": "»«"}
 _NESTING = "“«"
-_WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
+_SENTENCE = re.compile(r"[.!?;\n…。！？]+|\s[-–—]+\s|,\s")
+_SHORT, _FEW_LETTERS = 4, 10
+"""Words, or letters of scripts without spaces, of a reply that says little besides a short phrase."""
+_LONG = 14
+"""Words of a reply that is about something else, even with a long phrase in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """``data/keywords.yaml`` made ready."""
+    """``data/keywords.yaml`` made ready, with the table of stop words."""
 
     exact: Mapping[str, Meaning]
-    probably: frozenset[str]
+    stop: StopWords
+    misspelt: frozenset[str]
+    near: frozenset[str]
+    not_near: frozenset[str]
+    squeezed: frozenset[str]
     wordings: re.Pattern[str]
     refusals: re.Pattern[str]
     negations: frozenset[str]
     signs: tuple[str, ...]
+    lone_signs: tuple[str, ...]
     tapbacks: re.Pattern[str]
     inside: re.Pattern[str]
 
 
-def classify(text: str, *, opted_out: bool = False, survey_open: bool = False) -> Reply:
+def classify(
+    text: str, *, opted_out: bool = False, survey_open: bool = False, keywords: Collection[str] = ()
+) -> Reply:
     """What a reply means.
 
     ``opted_out``: the person is on the suppression list; ``survey_open``: a question of ours waits for an answer. A
-    YES is a START only from one who opted out and has no such question.
+    YES is a START only from one who opted out and has no such question. ``keywords``: words that mean stop by the law
+    or by a project's own rules, beside those that always do.
 
     >>> classify("Ｓｔｏｐ!!! 🙏").meaning
     <Meaning.STOP: 'stop'>
@@ -75,29 +98,50 @@ def classify(text: str, *, opted_out: bool = False, survey_open: bool = False) -
     """
     words = _words()
     text = text[:LONGEST]
-    visible = _visible(text)
-    if _is_tapback(visible, words):
+    seen = visible(text)
+    if _is_tapback(seen, words):
         return Reply(Meaning.NONE, why="a reaction that quotes a message")
-    plain = _plain(visible)
-    if not plain:
-        if any(sign in text for sign in words.signs):
+    said = plain(seen)
+    if not said:
+        if any(sign in text for sign in (*words.signs, *words.lone_signs)):
             return Reply(Meaning.UNCLEAR, True, "a sign that may mean stop")
         return Reply(Meaning.NONE)
-    found = _by_keyword(plain, words)
+    own = frozenset(map(plain, keywords))
+    found = Meaning.STOP if said in own else _by_keyword(said, words)
     if found is Meaning.YES and opted_out and not survey_open:
         return Reply(Meaning.START)
     if found is not None:
         return Reply(found)
-    if _by_keyword(_first_line(text), words) is Meaning.STOP:
-        return Reply(Meaning.STOP, True, "a stop in its first line, and more below it")
-    return _by_wording(plain, words)
+    return _in_other_words(text, seen, said, words, own)
 
 
-def _by_keyword(plain: str, words: _Words) -> Meaning | None:
+def _in_other_words(text: str, seen: str, said: str, words: _Words, own: frozenset[str]) -> Reply:
+    """A reply that is no keyword: a stop that a person reads, something for a person, or nothing."""
+    if _is_likely(said, seen, words):
+        return Reply(Meaning.STOP, True, "probably meant as a stop")
+    if any(one in words.stop.certain or one in own for one in _ends(text)):
+        return Reply(Meaning.STOP, True, "a stop, and more beside it")
+    bare = unmasked(seen)
+    for one in dict.fromkeys((said, bare)):
+        if why := _by_wording(one, words):
+            return Reply(Meaning.STOP, True, why)
+    for one in dict.fromkeys((said, bare)):
+        if words.inside.search(one) or own.intersection(one.split()):
+            return Reply(Meaning.UNCLEAR, True, "holds a word that may mean stop, and says more")
+        if words.stop.oaths.search(one) or _holds_phrase(one, words):
+            return Reply(Meaning.UNCLEAR, True, "may ask to be left alone")
+        if one in words.stop.doubtful or _is_nearly(one, words):
+            return Reply(Meaning.UNCLEAR, True, "may be a stop, mistyped or in another language")
+    if any(sign in text for sign in words.signs):
+        return Reply(Meaning.UNCLEAR, True, "a sign that may mean stop")
+    return Reply(Meaning.NONE)
+
+
+def _by_keyword(said: str, words: _Words) -> Meaning | None:
     """The meaning of a reply that is a keyword, once or several times, and nothing else."""
-    if plain in words.exact:
-        return words.exact[plain]
-    parts = plain.split()
+    if said in words.exact:
+        return words.exact[said]
+    parts = said.split()
     if len({*parts}) == 1 and parts[0] in words.exact:
         return words.exact[parts[0]]
     spelled = "".join(parts)
@@ -106,46 +150,71 @@ def _by_keyword(plain: str, words: _Words) -> Meaning | None:
     return None
 
 
-def _by_wording(plain: str, words: _Words) -> Reply:
-    if plain in words.probably or plain.replace(" ", "") in words.probably:
-        return Reply(Meaning.STOP, True, "probably meant as a stop")
-    if words.refusals.search(plain):
-        return Reply(Meaning.STOP, True, "asks in its own words to be left alone")
-    for found in words.wordings.finditer(plain):
-        before = plain[: found.start()].split()[-3:]
+def _is_likely(said: str, seen: str, words: _Words) -> bool:
+    """Whether the whole reply is a stop in another language, with slips, or written in a disguise."""
+    alone = words.stop.alone | words.misspelt
+    whole = said.replace(" ", "")
+    bare = unmasked(seen)
+    tried = {said, whole, bare, bare.replace(" ", ""), joined(seen), squeezed(bare)}
+    if tried & alone:
+        return True
+    if {squeezed(whole), squeezed(bare.replace(" ", ""))} & words.squeezed:
+        return True
+    parts = bare.split()
+    return len(parts) > 1 and all(part in alone or squeezed(part) in words.squeezed for part in parts)
+
+
+def _ends(text: str) -> set[str]:
+    """The first and the last sentence of a reply, and its first line, plain."""
+    sentences = [one for part in _SENTENCE.split(text) if (one := plain(visible(part)))]
+    lines = [one for line in text.splitlines() if (one := plain(visible(line)))]
+    found = {*sentences[:1], *sentences[-1:], *lines[:1]} if len(sentences) > 1 else {*lines[:1]}
+    return found - {"end", "cancel", "quit", "remove"} | {*lines[:1]}
+
+
+def _by_wording(said: str, words: _Words) -> str | None:
+    """Why a reply is a stop in the person's own words; None where it is not."""
+    own_words = "asks in its own words to be left alone"
+    if words.refusals.search(said):
+        return own_words
+    for found in words.wordings.finditer(said):
+        before = said[: found.start()].split()[-3:]
         if not words.negations.intersection(before):
-            return Reply(Meaning.STOP, True, "asks in its own words to be left alone")
-    parts = plain.split()
+            return own_words
+    if _holds_phrase(said, words, surely=True):
+        return own_words
+    parts = said.split()
     meanings = {words.exact.get(part) for part in parts}
     if Meaning.STOP in meanings and None not in meanings:
-        return Reply(Meaning.STOP, True, "a stop among other keywords")
-    if words.inside.search(plain):
-        return Reply(Meaning.UNCLEAR, True, "holds a word that may mean stop, and says more")
-    return Reply(Meaning.NONE)
+        return "a stop among other keywords"
+    return None
 
 
-def _visible(text: str) -> str:
-    """Plain letters for full-width ones, one kind of space, and nothing that cannot be seen."""
-    wide = unicodedata.normalize("NFKC", text)
-    seen = "".join(
-        char for char in wide if unicodedata.category(char) not in ("Cf", "Cc", "Mn", "Me") or char in "\n\t"
+def _holds_phrase(said: str, words: _Words, *, surely: bool = False) -> bool:
+    """Whether a reply holds a phrase of the table; ``surely``: and says little else."""
+    for phrase in words.stop.phrases:
+        if is_unspaced(phrase):
+            short, fits = len(phrase) <= 3, len(said) <= _FEW_LETTERS
+            is_there = phrase.replace(" ", "") in said.replace(" ", "")
+        else:
+            short, fits = phrase.count(" ") < 2, said.count(" ") < _SHORT
+            is_there = f" {phrase}" in f" {said}"
+        if is_there and (not surely or fits or (not short and said.count(" ") < _LONG)):
+            return True
+    return False
+
+
+def _is_nearly(said: str, words: _Words) -> bool:
+    """Whether a reply of one or two words is one slip away from a stop."""
+    parts = said.split()
+    if len(parts) > 2:
+        return any(part in words.misspelt for part in parts)
+    tried = (said.replace(" ", ""), *parts)
+    return any(
+        one not in words.not_near and is_near_any(one, (other for other in words.near if len(other) > 3))
+        for one in tried
+        if len(one) > 2
     )
-    return " ".join(seen.split())
-
-
-def _first_line(text: str) -> str:
-    lines = [plain for line in text.splitlines() if (plain := _plain(_visible(line)))]
-    return lines[0] if lines else ""
-
-
-def _plain(text: str) -> str:
-    """Lower case words without accents, one space between them; no punctuation, no emoji."""
-    return " ".join(_WORD.findall(_APOSTROPHES.sub("", _unaccented(text))))
-
-
-def _unaccented(text: str) -> str:
-    split = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in split if unicodedata.category(char) != "Mn")
 
 
 def _is_tapback(visible: str, words: _Words) -> bool:
@@ -175,8 +244,8 @@ def _goes_to_the_end(opening: str, rest: str) -> bool:
 
 
 def _tokens(lead: str) -> Iterable[str]:
-    for token in _APOSTROPHES.sub("", _unaccented(lead)).split():
-        word = "".join(char for char in token if char.isalnum())
+    for token in fold(_APOSTROPHES.sub("", lead)).split():
+        word = "".join(char for char in token if is_letter(char))
         if word:
             yield word
         elif any(unicodedata.category(char) in ("So", "Sk", "Sm", "Po") for char in token):
@@ -189,19 +258,28 @@ def _words() -> _Words:
 
     text = files("a2pcli.rules").joinpath("data", "keywords.yaml").read_text("utf-8")
     data: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
-    meanings = (Meaning.STOP, Meaning.START, Meaning.HELP, Meaning.YES)
-    exact = {word: meaning for meaning in meanings for word in _listed(data[meaning])}
-    stops = [word for word, meaning in exact.items() if meaning is Meaning.STOP]
+    meanings = (Meaning.START, Meaning.HELP, Meaning.YES)
+    stop = stop_words()
+    exact = {plain(word): meaning for meaning in meanings for word in _listed(data[meaning])}
+    exact |= dict.fromkeys(stop.certain, Meaning.STOP)
+    misspelt = frozenset(map(plain, _listed(data["misspelt"])))
     tapbacks = "|".join(data["tapbacks"]["patterns"]).replace("QUOTE", _QUOTE).replace("EMOJI", _EMOJI)
     return _Words(
         exact=exact,
-        probably=frozenset(_listed(data["probably_stop"])),
+        stop=stop,
+        misspelt=misspelt,
+        near=frozenset(data["near"]),
+        not_near=frozenset(data["not_near"]),
+        squeezed=frozenset(squeezed(word) for word in stop.alone if len(word) > 3 and " " not in word),
         wordings=_any(data["wordings"]["patterns"]),
         refusals=_any(data["wordings"]["refusals"]),
         negations=frozenset(data["negations"]),
         signs=tuple(data["signs"]),
+        lone_signs=tuple(data["lone_signs"]),
         tapbacks=re.compile(tapbacks),
-        inside=_any([*map(re.escape, stops), r"stop\w*", r"unsubscri\w*", "wrong number", "not interested"]),
+        inside=re.compile(
+            rf"{stop.inside.pattern}|(?<!\S)(?:st[o0]p\S*|{'|'.join(map(re.escape, misspelt))})(?!\S)"
+        ),
     )
 
 

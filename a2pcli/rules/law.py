@@ -143,6 +143,12 @@ class Law:
         """How people leave there."""
         return self._binding(RevocationRule, country, regions, purpose, channel)
 
+    def stop_keywords(self) -> frozenset[str]:
+        """Every word that means stop by some rule, of the law or of the project: more stops do no harm."""
+        return frozenset(
+            word for rule in self.rules.values() if isinstance(rule, RevocationRule) for word in rule.keywords
+        )
+
     def _binding(
         self, kind: type[Kind], country: str, regions: Iterable[str], purpose: str, channel: str
     ) -> tuple[Kind, ...]:
