@@ -14,10 +14,12 @@ from a2pcli.exit_status import ExitStatus
 
 
 class Severity(StrEnum):
-    """An error stops the command; a warning costs money or trust and does not."""
+    """An error stops the command; a warning costs money or trust and does not. A note is no fault at all: it says
+    how something was understood, and fails nothing, ``check --strict`` neither."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,9 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if self.place else self.message
-        if self.severity is Severity.WARNING:
-            text = f"{self.place}: warning: {self.message}" if self.place else f"warning: {self.message}"
+        if self.severity is not Severity.ERROR:
+            word = str(self.severity)
+            text = f"{self.place}: {word}: {self.message}" if self.place else f"{word}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
 
 

@@ -139,7 +139,10 @@ def _findings(work: Opened) -> list[Problem]:
     from a2pcli.errors import Severity
     from a2pcli.planning.check import findings
 
-    return [replace(one, severity=Severity.WARNING) for one in findings(work.loaded, work.settings)]
+    return [
+        replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one
+        for one in findings(work.loaded, work.settings)
+    ]
 
 
 def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:

@@ -64,7 +64,7 @@ def check(
             if one.read_as:
                 print(f"{one.path}: columns: {printable(reading_line(one.read_as))}")
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    warnings = len(problems) - errors
+    warnings = sum(problem.severity is Severity.WARNING for problem in problems)
     say(
         f"{_count(len(checked), 'campaign')} checked: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
     )

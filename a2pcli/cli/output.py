@@ -62,7 +62,10 @@ def stderr_console() -> Console:
     """For progress and talk."""
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False, emoji=False, color_system=_colors())
+    width = PIPE_WIDTH if not sys.stderr.isatty() and "COLUMNS" not in os.environ else None
+    return Console(
+        stderr=True, markup=False, highlight=False, emoji=False, width=width, color_system=_colors()
+    )
 
 
 def _colors() -> Literal["auto"] | None:

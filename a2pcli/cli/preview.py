@@ -143,7 +143,8 @@ def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
     country = f"  {row['country']}" if row["country"] else ""
     facts = facts_of(row) if row["ucs2"] is not None else "not rendered"
     sender = row["sender"] or own_sender
-    title = f"{number}{country}  line {row['line']:,}" + (f"  from {sender}" if sender and sent else "")
+    arm = f"  {row['variant']}" if row["variant"] else ""
+    title = f"{number}{country}  line {row['line']:,}{arm}" + (f"  from {sender}" if sender and sent else "")
     pieces: list[Any] = [Bubble(one.body or "", title, facts, sent=sent)]
     if not sent:
         pieces.append(Text(f"  not sent: {_why(row)}", style="yellow"))

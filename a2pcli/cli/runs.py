@@ -29,21 +29,27 @@ def runs(
 ) -> None:
     """List the runs in the ledger, newest first: state, time, who got it, cost.
 
-    A plan that was not sent yet is listed too, with the cost it would have.
+    A plan that was not sent yet is listed too, with the cost it would have. Plans that a newer
+    plan or run of their campaign has overtaken are only counted; --all and --json list them.
 
     Example:  a2pcli runs --campaign spring-sale
     """
     from a2pcli.cli.output import print_json, say
     from a2pcli.cli.run_choice import existing_ledger
-    from a2pcli.reporting.runs import run_lines, runs_document
+    from a2pcli.reporting.runs import RunList, current_runs, run_lines, runs_document
 
     with existing_ledger(ledger) as store:
-        most = None if everything else limit
-        lines = run_lines(store, limit=most, campaign=campaign, everything=everything) if store else []
+        if store is None:
+            found = RunList([], 0, False)
+        elif everything or as_json:
+            most = None if everything else limit
+            found = RunList(run_lines(store, limit=most, campaign=campaign, everything=everything), 0, False)
+        else:
+            found = current_runs(store, limit, campaign)
     if as_json:
-        print_json(runs_document(lines))
+        print_json(runs_document(found.lines))
         return
-    if not lines:
+    if not found.lines:
         say(
             f"no run of campaign {campaign} yet"
             if campaign and store
@@ -53,4 +59,10 @@ def runs(
     from a2pcli.cli.output import show
     from a2pcli.cli.runs_view import runs_screen
 
-    show(runs_screen(lines))
+    show(runs_screen(found.lines))
+    if found.overtaken:
+        one = found.overtaken == 1
+        plans = "1 older plan that was" if one else f"{found.overtaken:,} older plans that were"
+        say(f"{plans} never sent {'is' if one else 'are'} not shown: a2pcli runs --all")
+    if found.is_cut:
+        say(f"older runs are not shown: a2pcli runs --limit {10 * limit}, or --all")

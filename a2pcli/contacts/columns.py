@@ -24,6 +24,21 @@ _LIKE_NUMBER = re.compile(r"\+?[\d ().-]{7,20}")
 _NOT_NAME = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]+")
 
 
+def meant(typed: str, near: str) -> str:
+    """A hint that names the nearest of what there is. Where the two look the same, it says which letter is not:
+    a Cyrillic o in the file is another letter than the Latin one that was typed."""
+    hint = f"did you mean '{near}'?"
+    letters = [
+        there
+        for there, here in zip(near.casefold(), typed.casefold(), strict=False)
+        if there != here and there.isascii() != here.isascii()
+    ]
+    if len(near) == len(typed) and letters:
+        name = unicodedata.name(letters[0], f"U+{ord(letters[0]):04X}")
+        return f"{hint} they look alike, but '{letters[0]}' in it is {name}"
+    return hint
+
+
 def canonical(name: str) -> str:
     """A header as templates write it: lower case, composed, runs of anything but letters and digits one `_`.
 
@@ -58,7 +73,7 @@ class Columns:
         near = get_close_matches(
             canonical(name), [column for column in self.names if column], n=1, cutoff=0.6
         )
-        return f"did you mean '{self.header[self.names.index(near[0])].strip()}'?" if near else None
+        return meant(name, self.header[self.names.index(near[0])].strip()) if near else None
 
 
 def read_header(

@@ -90,7 +90,8 @@ class CsvReader:
             notes.append(header_found(self._source.name, dialect.header.line))
         if dialect.detected and dialect.delimiter != ",":
             name = DELIMITER_NAMES.get(dialect.delimiter, f"'{dialect.delimiter}'")
-            notes.append(self._note(f"the cells are separated by {name}", "delimiter"))
+            said = f"the cells are separated by {name}"
+            notes.append(Problem(said, path=self._source.name, severity=Severity.NOTE, code="delimiter"))
         return notes
 
     def _refuse_without_rows(self, empty: bool) -> None:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from jinja2 import nodes
 
-from a2pcli.contacts.columns import canonical
+from a2pcli.contacts.columns import canonical, meant
 from a2pcli.content.columns import everything
 from a2pcli.content.sources import Sources
 from a2pcli.errors import Problem
@@ -83,9 +83,9 @@ def _near(name: str, known: Collection[str] | None) -> str | None:
     if plain in squeezed.values():
         return f"did you mean '{plain}'?"
     near = get_close_matches(plain, squeezed.values(), 1, 0.6)
-    meant = squeezed.get(plain.replace("_", "")) or (near[0] if near else None)
-    if meant:
-        return f"did you mean '{meant}'?"
+    column = squeezed.get(plain.replace("_", "")) or (near[0] if near else None)
+    if column:
+        return meant(name, column)
     shown = ", ".join(sorted(known)[:8]) if known else ""
     return f"the columns are {shown}{', …' if known and len(known) > 8 else ''}" if shown else None
 

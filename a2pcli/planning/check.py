@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,6 @@ from a2pcli.config.load import (
     examine_campaign,
     examine_settings,
 )
-from a2pcli.config.values import parse_budget
 from a2pcli.contacts.table import Table, address_column, open_table
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import smart
@@ -34,9 +32,16 @@ from a2pcli.content.templates import (
 )
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
+from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
 from a2pcli.planning.lint import RULES, Finding
-from a2pcli.planning.prepare import open_contacts, phone_policy, programme_of, recognised, source_place
+from a2pcli.planning.prepare import (
+    open_contacts,
+    phone_policy,
+    programme_of,
+    recognised,
+    source_place,
+)
 from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, sampled_people, take_sample
@@ -142,8 +147,8 @@ class _Check:
         if sample is not None:
             self.found += sample.problems
         self._excluded_file()
-        self._prices()
-        self._schedule()
+        self._budget(people)
+        self.found += schedule_findings(self.loaded)
         return self.found
 
     def _named(self, loc: Loc, step: Callable[[], Thing]) -> Thing | None:
@@ -341,39 +346,15 @@ class _Check:
                 ("exclude", "file"), lambda: address_column(open_table(file, base=self.loaded.folder))
             )
 
-    def _prices(self) -> None:
+    def _budget(self, people: SampledPeople | None) -> None:
         """The rate card, and whether the budget means anything with it."""
-        budget = self.campaign.limits.cost
         rates = self.settings.settings.rates
-        if rates is None:
-            if budget:
-                self._warn(
-                    ("limits", "cost"),
-                    "no plan can keep a budget without prices, and none will be sent",
-                    "name a rate card in a2pcli.yaml: rates: rates.csv",
-                    "budget-without-prices",
-                )
-            return
-        card = _attempt(self.found, lambda: RateCard.load(self.settings.folder / rates))
-        if card is None or not budget:
-            return
-        currency = parse_budget(budget).currency
-        priced = {rate.currency for rate in card.rates}
-        if priced and currency not in priced:
-            has = ", ".join(sorted(priced))
-            self._warn(
-                ("limits", "cost"),
-                f"the budget is in {currency}, the prices are in {has}: the plan will not be sent",
-                None,
-                "budget-currency",
-            )
-
-    def _schedule(self) -> None:
-        ends = self.campaign.schedule.ends_at
-        if ends is not None and ends <= datetime.now(UTC):
-            self._warn(
-                ("schedule", "expires"), "this moment is past: nothing would leave", None, "schedule-past"
-            )
+        card = None
+        if rates is not None:
+            card = _attempt(self.found, lambda: RateCard.load(self.settings.folder / rates))
+            if card is None:
+                return
+        self.found += budget_findings(self.loaded, self.settings, card, people)
 
     def _warn(self, loc: Loc, message: str, hint: str | None, code: str) -> None:
         problem = self.document.problem(message, loc, hint=hint, code=code)

@@ -8,6 +8,7 @@ the one about the price of characters, and what becomes of findings.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,8 @@ class Strictness:
         chosen = self.rules.get(finding.code)
         if chosen is not None:
             return None if chosen == "off" else Severity(chosen)
+        if finding.natural:
+            return Severity.NOTE
         return Severity.WARNING if finding.lenient else DEFAULTS.get(finding.code, Severity.WARNING)
 
     def binds(self, name: str) -> bool:
@@ -86,7 +89,11 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
     if not forcing:
         return
     cost = _cost(copy, "".join(forcing))
-    if len(forcing) > MANY:  # Another script, as a rule: one word about it is enough.
+    if letter := next((char for char in forcing if _is_of_another_script(char)), None):
+        message = f"'{letter}' ({character_name(letter)}) is of a script that needs UCS-2: {cost}"
+        yield Finding(forcing[letter][0], message, None, "ucs-2", natural=True)
+        return
+    if len(forcing) > MANY:  # One word about them is enough.
         char, offsets = next(iter(forcing.items()))
         message = (
             f"'{char}' ({character_name(char)}) and {len(forcing) - 1} other characters turn the message"
@@ -99,6 +106,13 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
         hint = "remove it" if replacement is None else f"write {replacement!r}, or set smart: true"
         message = f"'{char}' ({character_name(char)}){times} turns the message into UCS-2: {cost}"
         yield Finding(offsets[0], message, hint, "ucs-2")
+
+
+def _is_of_another_script(char: str) -> bool:
+    """Whether it is a letter that no plainer one of the Latin alphabet stands for: Hebrew, Cyrillic, Thai, ..."""
+    return unicodedata.category(char)[0] in "LM" and not unicodedata.name(char, "LATIN").startswith(
+        ("LATIN", "COMBINING", "FEMININE", "MASCULINE")
+    )
 
 
 def _cost(copy: Copy, forcing: str) -> str:

@@ -228,6 +228,7 @@ def problem_document(problem: Problem) -> dict[str, Any]:
         "path": problem.path,
         "line": problem.line,
         "column": problem.column,
+        "severity": str(problem.severity),
         "code": problem.code,
         "message": problem.message,
         "hint": problem.hint,
@@ -236,7 +237,8 @@ def problem_document(problem: Problem) -> dict[str, Any]:
 
 def warnings_of(summary: Mapping[str, Any]) -> list[Problem]:
     """The warnings that a plan kept."""
-    return [Problem(**one, severity=Severity.WARNING) for one in summary.get("warnings", ())]
+    found = [{**one, "severity": Severity(one["severity"])} for one in summary.get("warnings", ())]
+    return [Problem(**one) for one in found]
 
 
 def merged(findings: Sequence[Problem], more: Sequence[Problem]) -> list[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
+from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import smart_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
 from a2pcli.errors import Problem
@@ -118,6 +120,8 @@ class SampledPeople:
 
     by_row: pa.StringArray
     countries: Mapping[str, int]
+    numbers: pa.StringArray
+    """E.164; null like the country where a number cannot be messaged."""
 
     def among(self, countries: Collection[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """The rows in these countries."""
@@ -125,6 +129,21 @@ class SampledPeople:
             pc.is_in(self.by_row, pa.array(list(countries), pa.string()))
         )
         return there
+
+    def unpriced(self, card: RateCard, *, gateway: str, channel: str, on: date) -> dict[str, int]:
+        """Countries with numbers whose price the card does not say, and how many."""
+        countries = self.by_row.drop_null()
+        one_part = np.ones(len(countries), dtype=np.int64)
+        priced = card.price_column(
+            gateway=gateway,
+            channel=channel,
+            on=on,
+            countries=countries,
+            numbers=self.numbers.drop_null(),
+            parts=one_part,
+        )
+        unknown = countries.filter(pa.array(~priced.known))
+        return dict(Counter(unknown.to_pylist()).most_common())
 
     def seen(self, countries: Collection[str]) -> list[str]:
         """Those of the countries that some number is in."""
@@ -137,7 +156,8 @@ def sampled_people(rows: pd.DataFrame, address: str, policy: PhonePolicy) -> Sam
     good = pc.is_null(arrow(found, "@reason"))
     countries = pc.if_else(good, arrow(found, "@country"), pa.scalar(None, pa.string()))
     counts = Counter(country for country in countries.to_pylist() if country is not None)
-    return SampledPeople(countries, dict(counts.most_common()))
+    numbers = pc.if_else(pc.is_valid(countries), arrow(found, "@number"), pa.scalar(None, pa.string()))
+    return SampledPeople(countries, dict(counts.most_common()), numbers)
 
 
 def _of(some: int, all_: int, one: str, many: str) -> str:

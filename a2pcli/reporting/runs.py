@@ -15,6 +15,10 @@ WITHOUT_ROWS = (RunState.DISCARDED, RunState.SUPERSEDED)
 """Plans that were never sent and whose rows are gone; the list leaves them away unless asked."""
 
 
+LOOKED_THROUGH = 10
+"""Times as many runs are looked through as are listed: plans pile up between them."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunLine:
     """A run with its main figures. ``cost`` is by currency in 1e-9 units: of what was accepted or may have been,
@@ -47,6 +51,29 @@ def run_lines(
     """
     without = () if everything else WITHOUT_ROWS
     return [_line(ledger, run) for run in ledger.runs(limit, campaign, without)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunList:
+    """The runs that matter now, newest first. ``overtaken`` plans were never sent, and a newer plan or run of their
+    campaign is there; ``is_cut``: there are older runs that are not listed."""
+
+    lines: list[RunLine]
+    overtaken: int
+    is_cut: bool
+
+
+def current_runs(ledger: Ledger, limit: int, campaign: str | None = None) -> RunList:
+    """The newest ``limit`` runs, without plans that were overtaken, which are only counted."""
+    found = ledger.runs(LOOKED_THROUGH * limit + 1, campaign, WITHOUT_ROWS)
+    seen: set[str] = set()
+    kept = []
+    for run in found:
+        if run.state != RunState.PLANNED or run.campaign not in seen:
+            kept.append(run)
+        seen.add(run.campaign)
+    is_cut = len(kept) > limit or len(found) > LOOKED_THROUGH * limit
+    return RunList([_line(ledger, run) for run in kept[:limit]], len(found) - len(kept), is_cut)
 
 
 def _line(ledger: Ledger, run: Run) -> RunLine:

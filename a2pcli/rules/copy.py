@@ -68,6 +68,7 @@ class Finding:
     """Something to mend at a character (from 0) of the template.
 
     ``code`` is the rule's name. ``lenient``: no law that is known forbids it here, so it is a warning at most.
+    ``natural``: it is in the nature of the text and cannot be mended, so it is a note, unless the project says more.
     """
 
     offset: int
@@ -75,3 +76,4 @@ class Finding:
     hint: str | None
     code: str
     lenient: bool = field(default=False, compare=False)
+    natural: bool = field(default=False, compare=False)

@@ -1,0 +1,75 @@
+"""What ``check`` says of a campaign's budget and schedule: bounds that mean something else than they seem to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.config.values import parse_budget
+from a2pcli.content.prices import RateCard
+from a2pcli.errors import Problem, Severity
+from a2pcli.planning.prepare import gateway_name
+from a2pcli.planning.sample import SampledPeople
+
+FIXED = {"EST": "America/New_York", "MST": "America/Denver"}
+"""Names of zones that stand for one offset all year, and what is meant by most who write them."""
+
+
+def budget_findings(
+    loaded: LoadedCampaign, settings: LoadedSettings, card: RateCard | None, people: SampledPeople | None
+) -> Iterator[Problem]:
+    """Why no plan could keep the campaign's budget. ``card`` is the settings' rate card; ``people`` are the first
+    of the contacts, where they can be read."""
+    budget = loaded.campaign.limits.cost
+    if not budget:
+        return
+    at = ("limits", "cost")
+    if card is None:
+        yield _warning(
+            loaded,
+            at,
+            "no plan can keep a budget without prices, and none will be sent",
+            "name a rate card in a2pcli.yaml: rates: rates.csv",
+            "budget-without-prices",
+        )
+        return
+    if people is not None and loaded.campaign.limits.unpriced != "exclude":
+        gateway, channel = gateway_name(loaded, settings), loaded.campaign.channel
+        unpriced = people.unpriced(card, gateway=gateway, channel=channel, on=date.today())
+        if unpriced:
+            listed = ", ".join(f"{country} ({count:,})" for country, count in unpriced.items())
+            yield _warning(
+                loaded,
+                at,
+                f"no price is known for numbers in {listed} of the first rows, so no plan can keep this budget",
+                "price them in the rate card, or leave them out with limits.unpriced: exclude",
+                "budget-unpriced",
+            )
+    currency = parse_budget(budget).currency
+    priced = {rate.currency for rate in card.rates}
+    if priced and currency not in priced:
+        has = ", ".join(sorted(priced))
+        message = f"the budget is in {currency}, the prices are in {has}: the plan will not be sent"
+        yield _warning(loaded, at, message, None, "budget-currency")
+
+
+def schedule_findings(loaded: LoadedCampaign) -> Iterator[Problem]:
+    """Moments that are past, and zones that are not what most people mean by their name."""
+    schedule = loaded.campaign.schedule
+    for key in ("timezone", "unknown_zone"):
+        zone = getattr(schedule, key)
+        if zone in FIXED:
+            message = f"{zone} has no summer time: its clocks stay where they are all year"
+            yield _warning(loaded, ("schedule", key), message, f"{FIXED[zone]} has both", "fixed-zone")
+    if schedule.ends_at is not None and schedule.ends_at <= datetime.now(UTC):
+        message = "this moment is past: nothing would leave"
+        yield _warning(loaded, ("schedule", "expires"), message, None, "schedule-past")
+
+
+def _warning(
+    loaded: LoadedCampaign, loc: tuple[str, ...], message: str, hint: str | None, code: str
+) -> Problem:
+    problem = loaded.document.problem(message, loc, hint=hint, code=code)
+    return replace(problem, severity=Severity.WARNING)
