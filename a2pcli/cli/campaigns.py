@@ -104,12 +104,15 @@ def plan_with_progress(
     from a2pcli.cli.output import say, spare
     from a2pcli.cli.problems import show_problems
     from a2pcli.cli.progress import RowCounter
+    from a2pcli.errors import Severity
+    from a2pcli.planning.check import findings
     from a2pcli.planning.plan import make_plan
 
     if out is not None:
         spare("--out", out, _inputs(work, ready))
-    found = _findings(work)
-    show_problems(dict.fromkeys([*ready.table.notes, *found]))
+    found = findings(work.loaded, work.settings)
+    told = [one for one in found if one.severity is not Severity.ERROR]
+    show_problems(dict.fromkeys([*ready.table.notes, *told]))
     try:
         with RowCounter("planning", work.workers is not None) as counter:
             made = make_plan(
@@ -120,10 +123,10 @@ def plan_with_progress(
                 workers=work.workers,
                 out=out,
                 progress=counter.at,
-                findings=found,
+                findings=[_as_warning(one) for one in found],
             )
-        told = {(one.code, one.place) for one in found}
-        show_problems(one for one in made.warnings if (one.code, one.place) not in told)
+        places = {(one.code, one.place) for one in told}
+        show_problems(one for one in made.warnings if (one.code, one.place) not in places)
         planned(work.ledger, made.run, work.loaded.campaign.waive, out)
         return made
     except KeyboardInterrupt:
@@ -131,18 +134,14 @@ def plan_with_progress(
         raise
 
 
-def _findings(work: Opened) -> list[Problem]:
-    """What ``check`` says, as warnings: an error that concerns single rows leaves those rows out, with a reason, and
-    one that stops a plan is raised by the plan itself."""
+def _as_warning(one: Problem) -> Problem:
+    """What ``check`` calls an error and a plan was made all the same: it concerns single rows, which are left out with
+    a reason. An error that stops a plan is raised by the plan itself."""
     from dataclasses import replace
 
     from a2pcli.errors import Severity
-    from a2pcli.planning.check import findings
 
-    return [
-        replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one
-        for one in findings(work.loaded, work.settings)
-    ]
+    return replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one
 
 
 def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:
