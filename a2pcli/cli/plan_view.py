@@ -55,7 +55,7 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 def plan_document(run: Run) -> dict[str, Any]:
     """The plan as ``--json`` shows it; money as decimal text."""
-    summary = {key: value for key, value in run.summary.items() if key != "basis"}
+    summary = {key: value for key, value in run.summary.items() if key not in ("basis", "digests")}
     summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
     summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
     leaving = leaving_of(summary)

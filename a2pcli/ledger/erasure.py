@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import audit, erased
+from a2pcli.ledger.approved import losing_rows
 from a2pcli.ledger.cipher import is_of_sqlcipher
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.holds import Hold
@@ -164,8 +165,10 @@ def erase(connection: Connection, person: Person, now: int) -> Erasure:
     ids = [row.id for row in found]
     mine = _runs_of(connection, {row.run for row in found})
     skipped = sum(row.state == State.PLANNED for row in found)
+    with losing_rows(connection, mine):
+        blanked = _blank_messages(connection, ids, now)
     counts = {
-        "messages": _blank_messages(connection, ids, now),
+        "messages": blanked,
         "events": _blank_events(connection, ids),
         "contacted": _remove(connection, contacted, contacted.c.address.in_(person.forms)),
         "consents": _remove(connection, consents, consents.c.address.in_(person.forms)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import claims, clocks, outcomes, plans, queries
+from a2pcli.ledger import approved, claims, clocks, outcomes, plans, queries
 from a2pcli.ledger.consent_part import ConsentPart
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
@@ -37,6 +37,15 @@ if TYPE_CHECKING:
 
 class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, ProtectingPart):
     """An open ledger. Safe to use from several threads; one sender a run (``lock.sender_lock``)."""
+
+    @speaks_plainly
+    def verify_plan(self, run: Run) -> None:
+        """Raise ``LedgerError`` where the run would not send what was planned; see ``approved``.
+
+        Reads the whole run: 2 s for a million rows.
+        """
+        with self._reading() as connection:
+            approved.verify(connection, run)
 
     @speaks_plainly
     def start_sending(self, run: Run, now: int) -> int:

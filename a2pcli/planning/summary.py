@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.ledger.approved import PEOPLE, SENDERS, TEXTS, TextDigest, combined
 from a2pcli.planning.halves import Halves
 
 SAMPLES = 4
@@ -29,27 +30,18 @@ SAMPLE_COLUMNS = [
 ]
 
 
-class TextDigest:
-    """A digest over a column of texts. Lengths and characters are hashed apart, so that no two different lists
-    hash the same and the size of the chunks does not matter."""
+class ColumnDigest(TextDigest):
+    """The same digest over a column of Arrow's, without a Python object for each text."""
 
-    def __init__(self) -> None:
-        self._lengths = sha256()
-        self._text = sha256()
-
-    def add(self, texts: pa.ChunkedArray) -> None:
+    def add_column(self, texts: pa.ChunkedArray) -> None:
         """Take in a chunk without nulls."""
         for text in pc.cast(texts, pa.large_string()).chunks:
             offsets = np.frombuffer(text.buffers()[1], dtype=np.int64)[
                 text.offset : text.offset + len(text) + 1
             ]
-            self._lengths.update(np.diff(offsets).astype("<i8").tobytes())
+            self.lengths.update(np.diff(offsets).astype("<i8").tobytes())
             if offsets[-1] > offsets[0]:
-                self._text.update(memoryview(text.buffers()[2])[offsets[0] : offsets[-1]])
-
-    def hexdigest(self) -> str:
-        """Both digests, one after the other."""
-        return self._lengths.hexdigest() + self._text.hexdigest()
+                self.text.update(memoryview(text.buffers()[2])[offsets[0] : offsets[-1]])
 
 
 @dataclass(slots=True)
@@ -72,9 +64,9 @@ class Tally:
     _samples: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     senders: Counter[str | None] = field(default_factory=Counter)
     _lines: Any = field(default_factory=sha256)
-    _senders: TextDigest = field(default_factory=lambda: TextDigest())
-    _people: TextDigest = field(default_factory=lambda: TextDigest())
-    _bodies: TextDigest = field(default_factory=lambda: TextDigest())
+    _senders: ColumnDigest = field(default_factory=ColumnDigest)
+    _people: ColumnDigest = field(default_factory=ColumnDigest)
+    _bodies: ColumnDigest = field(default_factory=ColumnDigest)
 
     def add(self, split: Halves) -> None:
         """Count one planned chunk."""
@@ -100,8 +92,8 @@ class Tally:
         self.replaced += pc.sum(pc.greater(rows["replaced"], 0)).as_py() or 0
         self._take_samples(rows)
         self._count_senders(rows)
-        self._people.add(rows["number"])
-        self._bodies.add(rows["body"])
+        self._people.add_column(rows["number"])
+        self._bodies.add_column(rows["body"])
 
     def _count_senders(self, rows: pa.Table) -> None:
         """Which rows have a sender that is not the run's own; in most campaigns none has, and this costs nothing."""
@@ -112,13 +104,15 @@ class Tally:
             rows = rows.filter(pc.is_valid(rows["sender"]))
             _count(self.senders, rows["sender"])
             self._lines.update(rows["line"].to_numpy().astype("<i8").tobytes())
-            self._senders.add(rows["sender"])
+            self._senders.add_column(rows["sender"])
 
-    def sender_digest(self) -> tuple[str, ...]:
-        """What goes into the digest where rows have a sender of their own: which rows, and which sender."""
-        if not set(self.senders) - {None}:
-            return ()
-        return (self._lines.hexdigest(), self._senders.hexdigest())
+    def digests(self) -> dict[str, str]:
+        """What a sender compares the stored rows with; see ``ledger.approved``."""
+        found = {PEOPLE: self._people.hexdigest(), TEXTS: self._bodies.hexdigest()}
+        if set(self.senders) - {None}:
+            # Where rows have a sender of their own: which rows, and which sender.
+            found[SENDERS] = f"{self._lines.hexdigest()} {self._senders.hexdigest()}"
+        return found
 
     def _count_money(self, rows: pa.Table) -> None:
         currencies = pc.unique(rows["currency"].drop_null()).to_pylist()
@@ -147,10 +141,7 @@ class Tally:
 
     def digest(self, *settings: str) -> str:
         """SHA-256 over recipients, bodies and what else decides what people get (channel, sender, media)."""
-        whole = sha256()
-        for piece in (self._people.hexdigest(), self._bodies.hexdigest(), *settings):
-            whole.update(piece.encode() + b"\x00")
-        return whole.hexdigest()
+        return combined(self.digests(), *settings)
 
     def document(self) -> dict[str, Any]:
         """The totals as JSON-ready data, the same that the ledger keeps."""

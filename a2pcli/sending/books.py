@@ -61,6 +61,10 @@ class Books:
         self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
+    async def verify(self) -> None:
+        """Raise ``LedgerError`` where the run would not send what was planned."""
+        await self._on_thread(lambda: self._ledger.verify_plan(self._run))
+
     async def start(self) -> Tally:
         """Begin or resume the run; the counts so far."""
 

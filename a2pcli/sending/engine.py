@@ -131,7 +131,6 @@ class _Sending:
         self._looked_after = 0.0
 
     async def whole(self) -> SendResult:
-        """Everything, in order."""
         if self._is_expired():
             return await self._result(Ended.EXPIRED, why.expired(self._run))
         if self._too_early:
@@ -142,6 +141,7 @@ class _Sending:
                 await self._wait_for_start()
             if self._too_early:
                 return await self._result(Ended.INTERRUPTED, why.interrupted(self._run, hard=False))
+        await self._books.verify()
         unusable: GatewayUnusable | None = None
         try:
             await self._gateway.open()

@@ -1,0 +1,158 @@
+"""What was approved is what goes: a plan's digests are made again from its rows before the first message leaves.
+
+A plan keeps three digests, over recipients, over texts, and over senders where rows have their own, in its summary
+(``digests``); its id and the digest a person approves stand for them. Rows change for good reasons afterwards, but
+their address and text only go away: a person is erased, retention takes old texts, a one-time code is wiped once it
+is settled. Erasing and retention compare before they take something away, and note the digests of what remains;
+of one-time codes, only the recipients are compared once the first text is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import islice
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger.bulk import read_rows
+from a2pcli.ledger.faults import shown
+from a2pcli.ledger.outcomes import keeps_no_texts
+from a2pcli.ledger.plans import of_run
+from a2pcli.ledger.records import SENDABLE, Run
+from a2pcli.ledger.tables import messages, runs
+from a2pcli.messages import State
+
+DIGESTS = "digests"
+"""The key of a run's summary."""
+
+PEOPLE, TEXTS, SENDERS = "recipients", "texts", "senders"
+
+_ROWS = 20_000
+_c = messages.c
+
+
+class TextDigest:
+    """A digest over a column of texts. Lengths (in bytes of UTF-8) and texts are hashed apart, so that no two
+    different lists hash the same, and the size of the chunks does not matter."""
+
+    def __init__(self) -> None:
+        self.lengths = sha256()
+        self.text = sha256()
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Take in some texts."""
+        together = "".join(texts)
+        if together.isascii():
+            lengths = list(map(len, texts))
+        else:
+            lengths = [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+        self.lengths.update(as_bytes(lengths))
+        self.text.update(together.encode("utf-8", "surrogatepass"))
+
+    def hexdigest(self) -> str:
+        """Both digests, one after the other."""
+        return self.lengths.hexdigest() + self.text.hexdigest()
+
+
+def as_bytes(numbers: Sequence[int]) -> bytes:
+    """Whole numbers as 8 bytes each, the lowest first."""
+    import sys
+
+    packed = array("q", numbers)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def combined(digests: Mapping[str, str], *settings: str) -> str:
+    """The plan's one digest: SHA-256 over its digests and what else decides what people get (channel, media)."""
+    whole = sha256()
+    senders = digests.get(SENDERS, "").split()
+    for piece in (digests[PEOPLE], digests[TEXTS], *settings, *senders):
+        whole.update(piece.encode() + b"\x00")
+    return whole.hexdigest()
+
+
+def verify(connection: Connection, run: Run) -> None:
+    """Raise ``LedgerError`` where what the run would send is not what its plan's digests were made of.
+
+    Plans of version 0.1 kept no digests that can be compared. A run with nothing left to send is not looked at.
+    """
+    wrong = _what_differs(connection, run) if _has_planned(connection, run) else None
+    if wrong:
+        problem = Problem(
+            f"run {run.id} is not what was planned any more: the {' and the '.join(wrong)} in the ledger were changed"
+            " since, outside of a2pcli; nothing was sent now",
+            path=shown(connection.engine.url),
+            hint=f"find out who changed them; then `a2pcli cancel {run.id}`, and plan again",
+            code="plan-changed",
+        )
+        raise LedgerError(problem)
+
+
+def _has_planned(connection: Connection, run: Run) -> bool:
+    query = select(_c.id).where(of_run(run), _c.state == str(State.PLANNED)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _what_differs(connection: Connection, run: Run) -> list[str]:
+    """Which digests are not those of the rows."""
+    fresh = connection.execute(select(runs.c.summary).where(runs.c.number == run.number)).scalar()
+    kept = json.loads(fresh or "{}").get(DIGESTS)
+    if not isinstance(kept, dict):
+        return []
+    found, wiped = digests_of(connection, run)
+    names = [PEOPLE, TEXTS, SENDERS]
+    if wiped and keeps_no_texts(run):
+        names.remove(TEXTS)
+    return [name for name in names if found.get(name) != kept.get(name)]
+
+
+def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
+    """The digests of the rows as they are now, and how many of them have no text any more."""
+    people, texts, lines, senders = TextDigest(), TextDigest(), sha256(), TextDigest()
+    any_sender, wiped = False, 0
+    # Who was left out by the plan has no encoding; who was erased has no address.
+    chosen = and_(of_run(run), _c.address.is_not(None), or_(_c.encoding.is_not(None), _is_to_go))
+    query = select(_c.line, _c.address, _c.body, _c.sender).where(chosen).order_by(_c.id)
+    rows = read_rows(connection, query)
+    while chunk := list(islice(rows, _ROWS)):
+        numbers, addresses, bodies, own = zip(*chunk, strict=True)
+        people.add(addresses)
+        there = [body for body in bodies if body is not None] if None in bodies else bodies
+        wiped += len(bodies) - len(there)
+        texts.add(there)
+        if any(own):
+            any_sender = True
+            lines.update(as_bytes([line for line, one in zip(numbers, own, strict=True) if one is not None]))
+            senders.add([one for one in own if one is not None])
+    found = {PEOPLE: people.hexdigest(), TEXTS: texts.hexdigest()}
+    if any_sender:
+        found[SENDERS] = f"{lines.hexdigest()} {senders.hexdigest()}"
+    return found, wiped
+
+
+_is_to_go = _c.state == str(State.PLANNED)
+
+
+@contextmanager
+def losing_rows(connection: Connection, some: Sequence[Run]) -> Iterator[None]:
+    """While this transaction takes people or texts out of the runs: their digests become those of what remains.
+
+    Of a run that was changed otherwise before, they stay as they are, so that it is still found out.
+    """
+    sound = [run for run in some if run.state in SENDABLE and not _what_differs(connection, run)]
+    yield
+    for run in sound:
+        where = runs.c.number == run.number
+        summary = json.loads(connection.execute(select(runs.c.summary).where(where)).scalar() or "{}")
+        if DIGESTS in summary:
+            summary[DIGESTS], _ = digests_of(connection, run)
+            text = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
+            connection.execute(update(runs).where(where).values(summary=text))
