@@ -9,6 +9,7 @@ import pyarrow as pa
 from a2pcli.content.arrow import Texts, as_numpy, compute, is_blank, one_piece
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.gsm import GSM, UCS2_ALONE, regex_class
+from a2pcli.content.invisible import CLASS, LIKE_URL, stripped
 from a2pcli.content.typography import (
     AFTER_URL,
     FRACTIONS,
@@ -17,11 +18,20 @@ from a2pcli.content.typography import (
     TABLE,
     Replacement,
     SmartText,
+    plain,
     replaced,
     smart,
 )
 
-__all__ = ["Replacement", "SmartText", "smart", "smart_column"]
+__all__ = [
+    "Replacement",
+    "SmartText",
+    "plain",
+    "plain_column",
+    "smart",
+    "smart_column",
+    "without_invisible_column",
+]
 
 _SPACE = r"\s\v\pZ\x{85}\x{1c}-\x{1f}"
 _START = r"(?i:https?://|www\.|\.[a-z]{2,24}/)"
@@ -36,6 +46,15 @@ _NEEDS_A_LOOK = (
 )
 _DIGIT_AND_FRACTION = rf"([0-9\x{{ff10}}-\x{{ff19}}])([{regex_class(FRACTIONS)}])"
 _SLICE = 65_536
+
+
+def plain_column(texts: Texts, *, use_smart: bool) -> tuple[Texts, npt.NDArray[np.int32]]:
+    """``plain`` for a column: the texts as they are sent, and how many characters of each were changed."""
+    texts, dropped = without_invisible_column(one_piece(texts))
+    if not use_smart:
+        return texts, dropped
+    texts, counts = smart_column(texts)
+    return texts, counts + dropped
 
 
 def smart_column(
@@ -55,9 +74,27 @@ def smart_column(
     changed = []
     for first in range(0, len(rows), _SLICE):
         some = rows[first : first + _SLICE]
-        new, counts[some] = _smart_slice(texts.take(pa.array(some, pa.int64())))
+        new, counts[some] = _with_invisible(texts.take(pa.array(some, pa.int64())))
         changed.append(new)
     return compute.replace_with_mask(texts, pa.array(ucs2), pa.concat_arrays(changed)), counts
+
+
+def _with_invisible(texts: Texts) -> tuple[Texts, npt.NDArray[np.int32]]:
+    """``_smart_slice``, with rows that hold invisible characters one by one where they could become GSM-7."""
+    unseen = has_invisible(texts)
+    if unseen.any():
+        bare = compute.replace_substring_regex(texts, f"[{CLASS}]", "")
+        unseen &= ~as_numpy(compute.match_substring_regex(bare, f"[^{regex_class(POSSIBLE)}]"))
+    if not unseen.any():
+        return _smart_slice(texts)
+    results = [smart(text) for text in texts.filter(pa.array(unseen)).to_pylist()]
+    rest, counted = _smart_slice(texts.filter(pa.array(~unseen)))
+    counts = np.zeros(len(texts), dtype=np.int32)
+    counts[~unseen] = counted
+    counts[unseen] = [len(result.replacements) for result in results]
+    texts = compute.replace_with_mask(texts, pa.array(~unseen), rest)
+    new = pa.array([result.text for result in results], pa.string())
+    return compute.replace_with_mask(texts, pa.array(unseen), new), counts
 
 
 def _smart_slice(texts: Texts) -> tuple[Texts, npt.NDArray[np.int32]]:
@@ -121,3 +158,35 @@ def _present(texts: Texts) -> list[str]:
     seen[(first[two] & 0x1F) << 6 | second[two]] = True
     seen[(first[~two] & 0x0F) << 12 | second[~two] << 6 | third[~two]] = True
     return [c for c in TABLE if seen[ord(c)] or (c.isascii() and c.encode() in data)]
+
+
+def has_invisible(texts: Texts) -> npt.NDArray[np.bool_]:
+    """The rows with invisible characters."""
+    found: npt.NDArray[np.bool_] = as_numpy(
+        compute.match_substring_regex(compute.fill_null(texts, ""), f"[{CLASS}]")
+    )
+    return found
+
+
+def without_invisible_column(texts: Texts) -> tuple[Texts, npt.NDArray[np.int32]]:
+    """`without_invisible` for a column, and how many characters each row lost."""
+    lost = np.zeros(len(texts), dtype=np.int32)
+    rows = np.flatnonzero(has_invisible(texts))
+    if not len(rows):
+        return texts, lost
+    old = texts.take(pa.array(rows, pa.int64()))
+    new = compute.replace_substring_regex(old, f"[{CLASS}]", "")
+    urls = np.flatnonzero(as_numpy(compute.match_substring_regex(old, LIKE_URL)))
+    if len(urls):
+        mask = np.zeros(len(old), dtype=np.bool_)
+        mask[urls] = True
+        careful = [stripped(text) for text in old.filter(pa.array(mask)).to_pylist()]
+        new = compute.replace_with_mask(new, pa.array(mask), pa.array(careful, pa.string()))
+    better = ~as_numpy(compute.match_substring_regex(new, f"[^{regex_class(GSM)}]")) & ~is_blank(new)
+    if not better.any():
+        return texts, lost
+    before, after = (as_numpy(compute.utf8_length(some)) for some in (old, new))
+    lost[rows] = np.where(better, before - after, 0)
+    whole = np.zeros(len(texts), dtype=np.bool_)
+    whole[rows[better]] = True
+    return compute.replace_with_mask(texts, pa.array(whole), new.filter(pa.array(better))), lost

@@ -1,8 +1,8 @@
 """Smart encoding: typographic characters replaced where that turns a UCS-2 text into GSM-7.
 
 All or nothing: unless the whole text is GSM-7 afterwards, and needs no more parts, it stays as it was. What
-stands in a URL is never touched. Joiners (ZWJ, ZWNJ) carry meaning and stay. The choice of characters is what
-Twilio, Sinch and Webex replace, as far as a reader sees no difference of meaning.
+stands in a URL is never touched. Invisible characters are dropped first (``invisible``). The choice of characters is
+what Twilio, Sinch and Webex replace, as far as a reader sees no difference of meaning.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from a2pcli.content.gsm import GSM, UCS2_ALONE
+from a2pcli.content.invisible import invisible_in, stripped, without_invisible
 from a2pcli.content.parts import is_gsm, measure
 
 
@@ -68,10 +69,39 @@ class SmartText:
     replacements: tuple[Replacement, ...]
 
 
+def plain(text: str, *, use_smart: bool) -> SmartText:
+    """The text as a campaign sends it: without invisible characters, and with plain typography if that is wished."""
+    return smart(text) if use_smart else _visible(text, without_invisible(text))
+
+
 def smart(text: str) -> SmartText:
-    """Replace typographic characters if, and only if, that makes the whole text GSM-7."""
+    """Drop invisible and replace typographic characters if, and only if, that makes the whole text GSM-7."""
+    if is_gsm(text):
+        return SmartText(text, ())
+    bare = stripped(text)
+    if bare == text:
+        return _typographic(text)
+    if bare.strip() and is_gsm(bare):
+        return _visible(text, bare)
+    better = _typographic(bare)
+    if not better.replacements:
+        return SmartText(text, ())
+    at = [place for place, _ in enumerate(text) if not invisible_in(text[place])]
+    moved = [Replacement(at[made.position - 1] + 1, made.before, made.after) for made in better.replacements]
+    dropped = _visible(text, bare).replacements
+    return SmartText(better.text, tuple(sorted([*moved, *dropped], key=lambda made: made.position)))
+
+
+def _visible(text: str, bare: str) -> SmartText:
+    """The text without its invisible characters, each of which is told; or unchanged."""
+    if bare == text:
+        return SmartText(text, ())
+    return SmartText(bare, tuple(Replacement(place + 1, char, "") for place, char in invisible_in(text)))
+
+
+def _typographic(text: str) -> SmartText:
     unchanged = SmartText(text, ())
-    if is_gsm(text) or not POSSIBLE.issuperset(text):
+    if not POSSIBLE.issuperset(text):
         return unchanged
     new, hits = replaced(text)
     if not hits or not _is_worth_it(text, new):

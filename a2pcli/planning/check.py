@@ -23,7 +23,7 @@ from a2pcli.config.load import (
 )
 from a2pcli.contacts.table import Table, address_column, open_table
 from a2pcli.content.prices import RateCard
-from a2pcli.content.smart import smart
+from a2pcli.content.smart import plain
 from a2pcli.content.templates import (
     Expression,
     MessageTemplate,
@@ -279,7 +279,7 @@ class _Check:
             finding = Finding(0, message, "state its id and text under dlt:", DLT_RULE)
         else:
             texts = [text for text in template.render_column(rows).bodies.to_pylist() if text]
-            sent = [smart(text).text if self.smart else text for text in texts]
+            sent = [plain(text, use_smart=self.smart).text for text in texts]
             different = [how for how in map(dlt.differs, sent) if how is not None]
             if different:
                 message = (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from a2pcli.content.encoding import measure
 from a2pcli.content.gsm import GSM, character_name
-from a2pcli.content.smart import smart
+from a2pcli.content.smart import plain
 from a2pcli.content.typography import TABLE
 from a2pcli.errors import Severity
 from a2pcli.rules.copy import BLANK, TAG, Copy, Finding
@@ -132,7 +132,7 @@ def _cost(copy: Copy, forcing: str) -> str:
 
 
 def _best(text: str, copy: Copy) -> str:
-    return smart(text).text if copy.smart else text
+    return plain(text, use_smart=copy.smart).text
 
 
 def _forcing(copy: Copy) -> dict[str, list[int]]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.content.encoding import prepare as compose
-from a2pcli.content.smart import Replacement, smart
+from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
 from a2pcli.planning.frames import arrow
 from a2pcli.planning.pipeline import planned_chunks
@@ -152,7 +152,7 @@ def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRo
         body = compose(template.render(raw)) if raw else row["body"]
     except (MissingValue, TemplateFailure):
         return PreviewedRow(row, row["body"], ())
-    if body is None or not (job.smart and job.channel == "sms"):
+    if body is None or job.channel != "sms":
         return PreviewedRow(row, row["body"] or body, ())
-    plain = smart(body)
-    return PreviewedRow(row, row["body"] or plain.text, plain.replacements)
+    sent = plain(body, use_smart=job.smart)
+    return PreviewedRow(row, row["body"] or sent.text, sent.replacements)

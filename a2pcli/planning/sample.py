@@ -16,8 +16,10 @@ from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
+from a2pcli.content.gsm import character_name
+from a2pcli.content.invisible import invisible_in
 from a2pcli.content.prices import RateCard
-from a2pcli.content.smart import smart_column
+from a2pcli.content.smart import plain_column, without_invisible_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
 from a2pcli.errors import Problem
 from a2pcli.planning.frames import arrow, mask_of
@@ -72,6 +74,7 @@ class Sample:
         if len(made):
             lines = rows["@line"].to_numpy()[as_numpy(rendered.bodies.is_valid())]
             problems += self._long(made, lines, at, limits)
+            problems += self._unseen(made, lines, at)
         return [text for text in made.to_pylist() if text], problems
 
     def _failures(self, rendered: Rendered, rows: pd.DataFrame, at: Problem) -> list[Problem]:
@@ -90,11 +93,23 @@ class Sample:
             problems.append(replace(at, message=message, hint=hint, code=str(reason)))
         return problems
 
+    def _unseen(self, made: pa.StringArray, lines: np.ndarray, at: Problem) -> list[Problem]:
+        """Messages that would be UCS-2 for characters nobody sees."""
+        lost = without_invisible_column(made)[1]
+        rows = np.flatnonzero(lost)
+        if not len(rows):
+            return []
+        first = int(rows[0])
+        name = character_name(invisible_in(made[first].as_py())[0][1])
+        message = f"{_of(len(rows), len(made), 'holds', 'hold')} invisible characters, which are left out"
+        hint = f"first in line {lines[first]} of {self.path}: {name}"
+        return [replace(at, message=message, hint=hint, code="invisible-characters")]
+
     def _long(
         self, made: pa.StringArray, lines: np.ndarray, at: Problem, limits: tuple[bool, int, int]
     ) -> list[Problem]:
         smart, warn, refuse = limits
-        measured = measure_column(smart_column(made)[0] if smart else made)
+        measured = measure_column(plain_column(made, use_smart=smart)[0])
         parts = measured.parts
         longest = int(parts.argmax())
         hint = f"the longest is line {lines[longest]} of {self.path}, with {parts[longest]} parts"

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from a2pcli.contacts.phones import normalise_column
 from a2pcli.content.encoding import measure_column
-from a2pcli.content.smart import smart_column
+from a2pcli.content.smart import plain_column
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.planning.assignment import arms, shares
 from a2pcli.planning.consent import consented
@@ -122,13 +122,14 @@ def rendered(frame: pd.DataFrame, job: Compiled) -> None:
 
 
 def measured(frame: pd.DataFrame, job: Compiled) -> None:
-    """Typography is replaced where that saves parts; units and parts are counted. (The template gave NFC.)"""
+    """Invisible characters are dropped and typography is replaced where that saves parts; units and parts are
+    counted. (The template gave NFC.)"""
     rows = alive(frame)
     bodies = arrow(frame, "@body").filter(pa.array(rows))
     sms = job.job.channel == "sms"
     replaced = np.zeros(len(bodies), dtype=np.int32)
-    if sms and job.job.smart:
-        bodies, replaced = smart_column(bodies)
+    if sms:
+        bodies, replaced = plain_column(bodies, use_smart=job.job.smart)
     count = measure_column(bodies)
     put(frame, "@body", spread(bodies, rows))
     put(frame, "@replaced", spread(pa.array(replaced, pa.int32()), rows))
