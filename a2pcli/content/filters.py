@@ -31,7 +31,8 @@ _LETTERS_A_STEP = {"truncate_parts": 100, "wordwrap": 100}
 
 def filters_for(locale: str, budget: Budget) -> dict[str, Filter]:
     """Every filter by name, for messages in this locale."""
-    plain = {**filters_text.FILTERS, **_LISTS, **_counted(budget), **_local(locale)}
+    cased = filters_text.cased(locale)
+    plain = {**filters_text.FILTERS, **cased, **_LISTS, **_counted(budget), **_local(locale)}
     own: dict[str, Filter] = {
         "default": jinja.do_default,
         "d": jinja.do_default,

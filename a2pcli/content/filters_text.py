@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -12,35 +13,62 @@ from urllib.parse import quote
 from a2pcli.content import bounded
 from a2pcli.content.bounded import to_text
 from a2pcli.content.budget import MOST_CHARACTERS, short
+from a2pcli.content.cases import Cases, cases
 from a2pcli.content.encoding import measure, prepare
 from a2pcli.content.failures import TooMuchWork, Unsuitable
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)*")
 _DIRECTIVE = re.compile(r"%(?:%|[-+ #0]*(\d{0,9})(?:\.(\d{0,9}))?[diouxXeEfFgGcs])")
+_MARKS = ("'", "’", "‘")
 _LEEWAY = 5
 """Jinja's: a text that is longer by no more than this is left whole."""
 
 
-def title(value: Any) -> str:
+def title(value: Any, locale: str = "en") -> str:
     """Words with a capital first: ``ann o'neil`` is Ann O'Neil, ``sam's`` Sam's, ``McDonald`` stays."""
-    return _titled(to_text(value))
+    return _titled(to_text(value), cases(locale))
 
 
 @lru_cache(maxsize=4096)
-def _titled(text: str) -> str:
-    return _WORD.sub(_capital, text)
+def _titled(text: str, letters: Cases) -> str:
+    return _WORD.sub(lambda found: _capital(found, letters), unicodedata.normalize("NFC", text))
 
 
-def _capital(found: re.Match[str]) -> str:
+def _capital(found: re.Match[str], letters: Cases) -> str:
     word = found[0]
     if word[0].isdigit():
         return word  # 3rd, 4G
-    if not (word.islower() or word.isupper()):
-        return word[0].title() + word[1:]
-    first, mark, rest = word.lower().partition("'" if "'" in word else "’")
+    if (
+        letters.language == "nl"
+        and len(word) == 1
+        and found.string[found.start() - 1 : found.start()] in _MARKS
+    ):
+        return letters.lower(word)  # 's-Hertogenbosch
+    if not (word.islower() or letters.is_capitals(word)):
+        return letters.capital(word)
+    first, mark, rest = letters.lower(word).partition("'" if "'" in word else "’")
     if mark and len(first) == 1:
-        rest = rest[:1].title() + rest[1:]
-    return first[0].title() + first[1:] + mark + rest
+        rest = letters.capital(rest)
+    return letters.capital(first) + mark + rest
+
+
+def cased(locale: str) -> dict[str, Callable[..., str]]:
+    """The filters that change letters, for messages in this locale."""
+
+    def upper(value: Any, locale: str = locale) -> str:
+        return cases(locale).upper(to_text(value))
+
+    def lower(value: Any, locale: str = locale) -> str:
+        return cases(locale).lower(to_text(value))
+
+    def capitalize(value: Any, locale: str = locale) -> str:
+        letters = cases(locale)
+        return letters.capital(letters.lower(to_text(value)))
+
+    def titled(value: Any, locale: str = locale) -> str:
+        return title(value, locale)
+
+    return {"capitalize": capitalize, "lower": lower, "title": titled, "upper": upper}
 
 
 def truncate(
@@ -143,19 +171,15 @@ def _split(value: Any, separator: str | None = None, most: int = -1) -> list[str
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "capitalize": _on_text(str.capitalize),
     "center": _center,
     "format": formatted,
     "indent": indent,
-    "lower": _on_text(str.lower),
     "replace": _replace,
     "split": _split,
     "string": to_text,
-    "title": title,
     "trim": _trim,
     "truncate": truncate,
     "truncate_parts": truncate_parts,
-    "upper": _on_text(str.upper),
     "urlencode": _on_text(lambda text: quote(text, safe="/")),
     "wordcount": _on_text(lambda text: len(re.findall(r"\w+", text))),
     "wordwrap": wordwrap,

@@ -7,6 +7,7 @@ template is evaluated outside of this environment, no module is imported, and no
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, Undefined, nodes
@@ -22,6 +23,7 @@ from a2pcli.content.budget import Budget, flat
 from a2pcli.content.comparisons import SAME, comparable
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.filters import filters_for
+from a2pcli.content.filters_text import cased
 from a2pcli.content.harden import EACH, FLAT, JOIN, PRINT, SPEND, WRITE
 from a2pcli.content.tag_lines import without_tag_lines
 
@@ -159,6 +161,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._modules = _Modules()
         super().__init__(undefined=Absent, autoescape=False, auto_reload=False, loader=self._modules)
         self.budget = Budget()
+        self._cased = cased(locale)
         self.filters = filters_for(locale, self.budget) | self._own_filters()
         self.tests = {name: self.tests[name] for name in TESTS}
         self.globals = {"range": bounded.range_of, "namespace": Namespace}
@@ -203,7 +206,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, Undefined):
             return needed(obj)
         if isinstance(obj, str) and attribute in TEXT_METHODS:
-            return TEXT_METHODS[attribute].__get__(obj)
+            work = self._cased.get(attribute)
+            return partial(work, obj) if work else TEXT_METHODS[attribute].__get__(obj)
         if isinstance(obj, dict):
             if attribute in obj:
                 return obj[attribute]
