@@ -15,7 +15,7 @@ class ExitStatus(IntEnum):
     INVALID = 3
     """A file the user gave is wrong: campaign, settings, contacts, rate card."""
     FINISHED_WITH_FAILURES = 4
-    """The run ended, and some messages were rejected or are unknown."""
+    """Some messages were rejected or are unknown; or nothing is left to send, and some rows cannot be messaged."""
     GATEWAY = 5
     """The gateway cannot be used now; the run is paused and can go on later."""
     REFUSED = 6

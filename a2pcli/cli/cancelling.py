@@ -44,7 +44,7 @@ def cancel_run(request: CancelRequest) -> ExitStatus:
             return _nothing_left(ledger, run, request)
         with sender_lock(ledger, run):  # nobody sends it meanwhile, nor while the question stands
             _confirm(ledger, run, request)
-            cancelled = ledger.cancel(run, why=f"cancelled by {user()}", alone=True)
+            cancelled = ledger.cancel(run, why=f"by {user()}", alone=True)
         ledger.record("run.cancel", run.id, {"campaign": run.campaign, "messages": cancelled})
         run = ledger.run(run.id)
         totals = ledger.totals(run)
@@ -73,10 +73,10 @@ def _confirm(ledger: Ledger, run: Run, request: CancelRequest) -> None:
     if request.yes:
         return
     totals = ledger.totals(run)
-    planned = totals.count(State.PLANNED)
+    planned, gone = totals.count(State.PLANNED), _gone(totals).removeprefix("; ")
     confirm(
-        f"Cancel run {run.id} of {run.campaign}: {_messages(planned)} that {'has' if planned == 1 else 'have'}"
-        f" not left{_gone(totals)}?",
+        f"Cancel {_messages(planned)} of run {run.id} of {run.campaign} that"
+        f" {'has' if planned == 1 else 'have'} not left{f' ({gone})' if gone else ''}?",
         refused="nothing was cancelled",
         without_terminal="--yes cancels without asking",
     )

@@ -168,13 +168,17 @@ def ask(request: SendRequest, ledger: Ledger, run: Run) -> None:
 
 
 def _question(run: Run, count: int) -> str:
-    """What is approved: as many as can leave; of a run that was sent in part nothing more is known."""
-    going = leaving_of(run.summary)["going"] if run.state == RunState.PLANNED and run.summary else count
+    """What is approved: as many as can leave; of a run that was sent in part nothing more is known than the end."""
+    resumed = run.state != RunState.PLANNED
+    going = count if resumed or not run.summary else leaving_of(run.summary)["going"]
+    if run.expires_at is not None and run.expires_at <= now_ms():
+        going = 0
     if not going:
-        return f"None of {count:,} messages can leave as it is. Start the run all the same?"
+        return f"None of {count:,} messages can leave as it is. {'Go on' if resumed else 'Start the run'} all the same?"
     messages = "1 message" if going == 1 else f"{going:,} messages"
     stuck = f" ({count - going:,} more cannot leave)" if count > going else ""
-    return f"Send {messages}{stuck} through {run.gateway}{_price(run)}?"
+    as_planned = " as planned" if resumed else ""
+    return f"Send {messages}{stuck}{as_planned} through {run.gateway}{_price(run)}?"
 
 
 def _price(run: Run) -> str:
