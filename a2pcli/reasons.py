@@ -21,6 +21,7 @@ class Reason(StrEnum):
     HAS_EXTENSION = "has-extension"
     NOT_MOBILE = "not-mobile"
     OWN_SENDER = "own-sender"
+    COUNTRY_NOT_ALLOWED = "country-not-allowed"
     FILTERED = "filtered"
     EXCLUDED_LIST = "excluded-list"
     EXCLUDED_RUN = "excluded-run"
@@ -58,6 +59,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.HAS_EXTENSION: "the number has an extension, which cannot receive messages",
     Reason.NOT_MOBILE: "the number's type cannot receive text messages",
     Reason.OWN_SENDER: "the number is a sender of your own, and not a person's",
+    Reason.COUNTRY_NOT_ALLOWED: "the campaign is not for numbers of this country",
     Reason.FILTERED: "the campaign's where: does not select this row",
     Reason.EXCLUDED_LIST: "the number is in the campaign's exclude list",
     Reason.EXCLUDED_RUN: "the number got a message in a run that the campaign excludes",
@@ -67,7 +69,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_CONSENT: "no consent in force for this programme and channel",
     Reason.UNCLEAR_CONSENT: "the contacts file has an answer about consent that is neither yes nor no",
     Reason.MISSING_VALUE: "a value that the message needs is empty, and the template gives no default",
-    Reason.TEMPLATE_ERROR: "the template failed on this row's values",
+    Reason.TEMPLATE_ERROR: "the template, or where:, failed on this row's values",
     Reason.EMPTY_MESSAGE: "the message came out empty",
     Reason.INVALID_TEXT: "the message holds characters that cannot be encoded",
     Reason.TOO_LONG: "the message needs more parts than the limit allows",

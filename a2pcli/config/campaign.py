@@ -280,8 +280,16 @@ class Campaign(Strict):
         description="`required`: only people whose consent is proven, by a record in the ledger or the contacts file"
         " (when and how); else the settings'",
     )
+    countries: list[Region] | None = Field(
+        None,
+        min_length=1,
+        description="Only numbers of these countries, e.g. `[GB, IE]`; GB includes Guernsey, Jersey and the Isle of"
+        " Man, whose numbers look like its own",
+    )
     where: Template | None = Field(
-        None, description="A Jinja expression; only rows for which it is true are messaged"
+        None,
+        description="A Jinja expression; only rows for which it is true are messaged. `country` is the number's, where"
+        " the file has no such column",
     )
     exclude: Exclude = Field(default_factory=Exclude, description="People to leave out")
     channel: Channel = Field("sms", description="How the message travels")

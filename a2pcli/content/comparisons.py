@@ -8,10 +8,11 @@ exactly that text.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import operator
+from collections.abc import Callable, Collection
 from typing import Any
 
-from jinja2 import nodes
+from jinja2 import Undefined, nodes
 from jinja2.visitor import NodeTransformer
 
 from a2pcli.folding import value_key
@@ -33,6 +34,44 @@ def folded_comparisons(body: list[nodes.Node], cells: Collection[str]) -> list[n
     """The statements with comparisons of texts folded. ``cells`` are the names that stand for columns."""
     folder = _Folder(frozenset(cells))
     return [folder.visit(node) for node in body]
+
+
+def forgiving_orders(body: list[nodes.Node]) -> list[nodes.Node]:
+    """The statements with ``<``, ``<=``, ``>`` and ``>=`` false where a side is an empty cell, instead of failing."""
+    return [_Orders().visit(node) for node in body]
+
+
+def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def compared(left: Any, right: Any) -> bool:
+        return not (isinstance(left, Undefined) or isinstance(right, Undefined)) and compare(left, right)
+
+    return compared
+
+
+ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    f"@{name}": _order(compare)
+    for name, compare in (
+        ("lt", operator.lt),
+        ("lteq", operator.le),
+        ("gt", operator.gt),
+        ("gteq", operator.ge),
+    )
+}
+"""Filters that compare; no template can write their names."""
+
+
+class _Orders(NodeTransformer):
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        if not all(f"@{operand.op}" in ORDERS for operand in node.ops):
+            return node
+        found: nodes.Expr | None = None
+        left = node.expr
+        for operand in node.ops:
+            pair = nodes.Filter(left, f"@{operand.op}", [operand.expr], [], None, None, lineno=node.lineno)
+            found = pair if found is None else nodes.And(found, pair, lineno=node.lineno)
+            left = operand.expr
+        return found or node
 
 
 class _Folder(NodeTransformer):

@@ -16,8 +16,9 @@ from jinja2 import Undefined
 from jinja2 import filters as jinja
 from jinja2.utils import _PassArg, pass_environment
 
-from a2pcli.content import bounded, dates_text, filters_text, money_text
+from a2pcli.content import bounded, dates_text, filters_text, money_text, numbers_text
 from a2pcli.content.arithmetic import OPERATORS
+from a2pcli.content.blanks import Absent
 from a2pcli.content.bounded import kind_of, listed, to_text
 from a2pcli.content.budget import Budget, flat
 from a2pcli.content.failures import TooMuchWork, Unsuitable
@@ -29,15 +30,16 @@ _LETTERS_A_STEP = {"truncate_parts": 100, "wordwrap": 100}
 """How much text a filter goes through for one step of the budget, where that is not 1,000 letters."""
 
 
-def filters_for(locale: str, budget: Budget) -> dict[str, Filter]:
-    """Every filter by name, for messages in this locale."""
+def filters_for(locale: str, budget: Budget, *, selecting: bool = False) -> dict[str, Filter]:
+    """Every filter by name, for messages in this locale. ``selecting``: for ``where:``, in which a text that is no
+    number fails the row instead of counting as 0."""
     cased = filters_text.cased(locale)
     plain = {**filters_text.FILTERS, **cased, **_LISTS, **_counted(budget), **_local(locale)}
     own: dict[str, Filter] = {
         "default": jinja.do_default,
         "d": jinja.do_default,
-        "int": to_int,
-        "float": to_float,
+        "int": _reading(to_int, int, locale, selecting),
+        "float": _reading(to_float, float, locale, selecting),
     }
     return {name: _on_values(name, function, budget) for name, function in plain.items()} | own
 
@@ -72,6 +74,28 @@ def to_float(value: Any, default: Any = _NOT_GIVEN) -> Any:
     if isinstance(value, Undefined):
         return value if default is _NOT_GIVEN else default
     return jinja.do_float(value, 0.0 if default is _NOT_GIVEN else default)
+
+
+def _reading(plain: Filter, kind: Callable[[Decimal], Any], locale: str, selecting: bool) -> Filter:
+    """``int`` or ``float`` that reads numbers as people of the locale write them (`1,200`, `1234,5`, `€12`)."""
+
+    def read(value: Any, default: Any = _NOT_GIVEN, *base: Any, **options: Any) -> Any:
+        if not isinstance(value, str) or base or options:
+            return plain(value, default, *base, **options)
+        if value.isascii() and value.isdigit() and len(value) < 16:
+            return kind(Decimal(value))
+        try:
+            return kind(numbers_text.amount_of(value, locale))
+        except Unsuitable as error:
+            if default is not _NOT_GIVEN:
+                return default
+            if selecting and numbers_text.is_nothing(value):
+                return Absent(name=value)
+            if selecting:
+                raise Unsuitable(str(error)) from None
+            return plain(value)
+
+    return read
 
 
 def rounded(value: Any, precision: int = 0, method: str = "common") -> Any:

@@ -41,6 +41,28 @@ def number_of(value: Any, locale: str) -> Decimal:
     return Decimal(value) if _SURE.fullmatch(value) else parse_number(value, locale)
 
 
+_AROUND = re.compile(
+    r"^(?:[€$£¥₹₽₺₩₪%]|[A-Za-z]{3}(?=[\s\d]))\s*|\s*(?:[€$£¥₹₽₺₩₪%]|(?<=[\s\d])[A-Za-z]{3})$"
+)
+"""A sign of a currency or per cent, or the code of a currency, before or behind a number."""
+_EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,2}")
+_NOTHING = frozenset({"n/a", "na", "null", "none", "nil", "nan", "-", "--", "–", "—", "#n/a", "?"})
+
+
+def amount_of(text: str, locale: str) -> Decimal:
+    """The number in a cell, with a currency or per cent sign around it or none. Raises ``Unsuitable``."""
+    typed = text.strip()
+    if _EXPONENT.fullmatch(typed):
+        return Decimal(typed)
+    bare = _AROUND.sub("", typed)
+    return parse_number(bare if bare else typed, locale)
+
+
+def is_nothing(text: str) -> bool:
+    """Whether a cell says in words that it is empty."""
+    return text.strip().casefold() in _NOTHING
+
+
 @lru_cache(maxsize=4096)
 def parse_number(text: str, locale: str) -> Decimal:
     """``1234.5``, ``1,234.50``, ``1 234,50``, ``-3``: whatever has only one meaning in this locale."""

@@ -15,7 +15,7 @@ from jinja2.parser import Parser
 from a2pcli.content.batch import Loop
 from a2pcli.content.check import check
 from a2pcli.content.columns import Variables, assigned, everything, reads, truth_values, undeclared
-from a2pcli.content.comparisons import folded_comparisons
+from a2pcli.content.comparisons import folded_comparisons, forgiving_orders
 from a2pcli.content.compose import Composed, compose
 from a2pcli.content.harden import harden
 from a2pcli.content.names import NO_COLUMNS, importing, not_exported, unknown_columns
@@ -71,7 +71,7 @@ def build_message(
 
 def build_expression(source: str, where: SourcePlace, locale: str, known: Collection[str] | None) -> Program:
     """An expression's program: it writes something where the expression is true, and nothing where not."""
-    environment = Sandbox(locale)
+    environment = Sandbox(locale, selecting=True)
     sources = Sources(source, where)
     with mistakes(sources):
         if not source.strip():
@@ -186,12 +186,17 @@ class _Builder:
         return Program(
             self.environment,
             self.sources,
-            harden(folded_comparisons(body, self.cells), self.cells),
+            harden(self._comparing(body), self.cells),
             {self.variables.column(name): name for name in sorted(self.columns)},
             frozenset(map(self.variables.column, self.required)),
             wording,
             tuple(in_file_order(dict.fromkeys(self.problems))),
         )
+
+    def _comparing(self, body: list[nodes.Node]) -> list[nodes.Node]:
+        """The message's statements with its comparisons as people mean them."""
+        body = folded_comparisons(body, self.cells)
+        return forgiving_orders(body) if self.environment.selecting else body
 
     def _read(self, body: list[nodes.Node], own: set[str]) -> tuple[set[str], dict[str, list[int]]]:
         """Names from outside and their lines; those that are columns are noted."""

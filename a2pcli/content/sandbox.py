@@ -20,7 +20,7 @@ from jinja2.utils import Namespace, pass_context
 from a2pcli.content import arithmetic, bounded
 from a2pcli.content.blanks import Absent, needed
 from a2pcli.content.budget import Budget, flat
-from a2pcli.content.comparisons import SAME, comparable
+from a2pcli.content.comparisons import ORDERS, SAME, comparable
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.filters_text import cased
@@ -157,12 +157,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def __init__(self, locale: str) -> None:
+    def __init__(self, locale: str, *, selecting: bool = False) -> None:
+        """``selecting``: for ``where:``, whose numbers are strict and whose empty cells compare false."""
         self._modules = _Modules()
         super().__init__(undefined=Absent, autoescape=False, auto_reload=False, loader=self._modules)
         self.budget = Budget()
         self._cased = cased(locale)
-        self.filters = filters_for(locale, self.budget) | self._own_filters()
+        self.filters = filters_for(locale, self.budget, selecting=selecting) | self._own_filters()
+        self.selecting = selecting
         self.tests = {name: self.tests[name] for name in TESTS}
         self.globals = {"range": bounded.range_of, "namespace": Namespace}
 
@@ -182,6 +184,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return text
 
         return {
+            **ORDERS,
             SAME: comparable,
             SPEND: spend,
             WRITE: write,

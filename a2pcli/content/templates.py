@@ -209,12 +209,21 @@ class Expression(_Compiled):
         super().__init__(program, bool)
 
     def evaluate(self, values: Mapping[str, str]) -> bool:
-        """Whether it is true for one contact. Raises ``MissingValue`` or ``TemplateFailure``."""
-        return bool(self._one(values))
+        """Whether it is true for one contact; false where it cannot do without a cell that is empty.
+
+        Raises ``TemplateFailure``.
+        """
+        try:
+            return bool(self._one(values))
+        except MissingValue:
+            return False
 
     def evaluate_column(self, frame: pd.DataFrame) -> Selected:
-        """For which of a frame's rows it is true."""
+        """For which of a frame's rows it is true; not where it cannot do without a cell that is empty."""
         results, failures = self._over(frame)
+        failures = {
+            row: failure for row, failure in failures.items() if not isinstance(failure, MissingValue)
+        }
         return Selected(np.array(results, dtype=np.bool_), *_columns_of(failures, len(frame)))
 
 

@@ -6,7 +6,7 @@ contacts are looked at in a sample from the start of the file: a check is quick 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
@@ -34,6 +34,7 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
+from a2pcli.planning.job import where_columns
 from a2pcli.planning.lint import RULES, Finding
 from a2pcli.planning.prepare import (
     open_contacts,
@@ -130,7 +131,7 @@ class _Check:
     def problems(self) -> list[Problem]:
         """Run every step."""
         table = self._contacts()
-        where = self._compiled(("where",), self.campaign.where, compile_expression, table)
+        where = self._compiled(("where",), self.campaign.where, compile_expression, table, where_columns)
         once = self._compiled(("once_per",), self.campaign.once_per, compile_template, table)
         messages = {
             loc: self._compiled(loc, text, compile_template, table)
@@ -192,13 +193,18 @@ class _Check:
         self.found += reading_problems(table, facts, told or Told())
 
     def _compiled(
-        self, loc: Loc, text: str | None, compile_: Callable[..., Thing], table: Table | None
+        self,
+        loc: Loc,
+        text: str | None,
+        compile_: Callable[..., Thing],
+        table: Table | None,
+        names: Callable[[Collection[str]], Collection[str]] = tuple,
     ) -> Thing | None:
         if text is None:
             return None
         place = source_place(self.loaded, loc)
         locale = self.campaign.locale or self.settings.settings.locale
-        known = table.columns if table else None
+        known = names(table.columns) if table else None
         template = _attempt(
             self.found,
             lambda: compile_(text, where=place, folder=self.loaded.folder, locale=locale, known=known),
@@ -213,8 +219,11 @@ class _Check:
         if table is None or (self.campaign.where and where is None):
             return None
         columns = {column for template in (where, *templates) if template for column in template.columns}
-        columns |= {column for column in [self._address(table)] if column}
-        return _attempt(self.found, lambda: take_sample(table, columns, where, self._at(("where",))))
+        address = self._address(table)
+        columns = (columns | {address or ""}) & {*table.columns}
+        policy = phone_policy(self.loaded, self.settings)
+        at = self._at(("where",))
+        return _attempt(self.found, lambda: take_sample(table, columns, where, at, address, policy))
 
     def _wording(
         self,

@@ -53,7 +53,9 @@ def drop(
             put(frame, column, pc.if_else(fresh, pa.scalar(value), arrow(frame, column)))
 
 
-def drop_with(frame: pd.DataFrame, where: Mask, reason: Reason, details: pa.Array, rule: str) -> None:
+def drop_with(
+    frame: pd.DataFrame, where: Mask, reason: Reason, details: pa.Array, rule: str | None = None
+) -> None:
     """`drop` with a detail of its own for each row."""
     if not where.any():
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,6 +24,14 @@ from a2pcli.ledger.erased_people import Erased
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders
+
+COUNTRY = "country"
+"""The column that ``where:`` finds the number's country in, unless the contacts have one of that name."""
+
+
+def where_columns(known: Collection[str]) -> tuple[str, ...]:
+    """The names that ``where:`` may use, for contacts with these columns."""
+    return tuple(dict.fromkeys((*known, COUNTRY)))
 
 
 def no_keys() -> Keys:
@@ -128,6 +136,10 @@ class Job:
     dlt: DltTemplate | None = None
     dlt_countries: tuple[str, ...] = ()
     consent: ConsentAsked | None = None
+    countries: tuple[str, ...] = ()
+    """The only countries whose numbers are messaged; empty for all."""
+    must_say: Mapping[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
+    """By country what each message there must contain: a pattern, the words for people, the rule's id."""
     facts: Facts = field(default_factory=Facts)
     speaking: tuple[Claim, ...] = ()
     """Columns that may keep somebody out."""
@@ -146,7 +158,11 @@ class Compiled:
         self.where: Expression | None = None
         if job.where:
             self.where = compile_expression(
-                job.where.text, where=job.where.place, folder=job.folder, locale=job.locale, known=job.known
+                job.where.text,
+                where=job.where.place,
+                folder=job.folder,
+                locale=job.locale,
+                known=where_columns(job.known),
             )
         self.rates = RateCard.load(job.rates) if job.rates else None
 
@@ -163,7 +179,7 @@ class Compiled:
         needed = {job.address}
         for template in (*self.messages, self.once_per, self.where):
             if template is not None:
-                needed |= template.columns
+                needed |= template.columns & {*job.known}
         if job.consent is not None:
             needed |= {*job.facts.columns(*CONSENT_FACTS)}
         needed |= {claim.column for claim in job.speaking}

@@ -88,6 +88,7 @@ def make_plan(
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
         warnings += [note for note in prepared.table.notes if note not in known]
         warnings += place_warnings(prepared.table, clocks.place_problems)
+        warnings += wording.left_out(tally.copy_rules, tally.recipients)
         warnings += wording.after(templates, tally.countries, tally.document()["samples"])
     except BaseException:
         ledger.discard_plan(run)
@@ -209,6 +210,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
             "read_as": read_as(table, prepared.job.address, prepared.job.facts),
         },
         "basis": basis_of(prepared.loaded, prepared.settings, prepared.compiled.messages),
+        "where": campaign.where,
         "limit": prepared.job.limit,
         "programme": prepared.job.programme or None,
         "consent": consent_word(prepared.job.consent),

@@ -32,10 +32,11 @@ from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import number_keys
 from a2pcli.planning.refusals import Told, speaking, told_by_file
-from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
+from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
-from a2pcli.rules.law import Law, law_of
+from a2pcli.rules.copy_leaving import COUNTRY_WORDING as WORDING_RULE
+from a2pcli.rules.law import SAME_RANGE, Law, law_of
 from a2pcli.rules.senders import Senders
 
 
@@ -111,6 +112,10 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         limit=choices.limit,
         programme=programme_of(loaded, settings),
         consent=consent,
+        countries=tuple(
+            one for country in campaign.countries or () for one in SAME_RANGE.get(country, (country,))
+        ),
+        must_say=_must_say(law, wording, campaign),
         facts=facts,
         speaking=claims,
         is_timed=hours.binds,
@@ -234,6 +239,13 @@ def _registered_texts(law: Law, senders: Senders, wording: Wording, campaign: Ca
     if unknown or not wording.strictness.binds(DLT_RULE):
         return ()
     return template_countries(law, campaign.purpose, campaign.channel)
+
+
+def _must_say(law: Law, wording: Wording, campaign: Campaign) -> dict[str, tuple[tuple[str, str, str], ...]]:
+    """What each message to a country must contain, where a breach is an error."""
+    if not wording.strictness.binds(WORDING_RULE):
+        return {}
+    return required_words(law, campaign.purpose, campaign.channel)
 
 
 def _compile(job: Job, problems: list[Problem]) -> Compiled | None:

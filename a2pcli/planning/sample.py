@@ -22,7 +22,8 @@ from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain_column, without_invisible_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
 from a2pcli.errors import Problem
-from a2pcli.planning.frames import arrow, mask_of
+from a2pcli.planning.frames import arrow, mask_of, put
+from a2pcli.planning.job import COUNTRY
 
 ROWS = 10_000
 """Rows in which empty cells are counted."""
@@ -180,7 +181,12 @@ def _of(some: int, all_: int, one: str, many: str) -> str:
 
 
 def take_sample(
-    table: Table, columns: Collection[str], where: Expression | None, at_where: Problem
+    table: Table,
+    columns: Collection[str],
+    where: Expression | None,
+    at_where: Problem,
+    address: str | None = None,
+    policy: PhonePolicy | None = None,
 ) -> Sample:
     """The first rows that ``where`` selects. Raises ``InvalidInput`` where the file cannot be read on."""
     chunks = table.chunks(columns, rows=ROWS)
@@ -192,7 +198,12 @@ def take_sample(
     rows = rows[~as_numpy(arrow(rows, "@reason").is_valid())]
     problems: list[Problem] = []
     if where is not None and len(rows):
-        selected = where.evaluate_column(rows)
+        seen = rows
+        if COUNTRY in where.columns and COUNTRY not in table.columns and address and policy:
+            seen = rows.copy()
+            found = normalise_column(arrow(rows, address), policy)
+            put(seen, COUNTRY, pc.fill_null(arrow(found, "@country"), ""))
+        selected = where.evaluate_column(seen)
         reasons = selected.reasons.to_pylist()
         failed = [row for row, reason in enumerate(reasons) if reason not in (None, "missing-value")]
         if failed:

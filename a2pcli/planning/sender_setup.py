@@ -79,6 +79,21 @@ def template_countries(law: Law, purpose: str, channel: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def required_words(law: Law, purpose: str, channel: str) -> dict[str, tuple[tuple[str, str, str], ...]]:
+    """By country what its law wants in each message: a pattern, the words for people, the rule's id."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    found = {
+        country: tuple(
+            (rule.must_contain, rule.must_say or rule.must_contain, rule.id)
+            for rule in law.copy(country, (), purpose, channel)
+            if rule.must_contain
+        )
+        for country in sorted(SUPPORTED_REGIONS)
+    }
+    return {country: rules for country, rules in found.items() if rules}
+
+
 def rates_of(settings: Settings, senders: Senders) -> dict[str, dict[str, float | str]]:
     """The paces of a campaign's senders, as a run keeps them: by sender, units a second."""
     from a2pcli.config.values import parse_rate

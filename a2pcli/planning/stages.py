@@ -8,6 +8,7 @@ over by every later stage. What a stage decides depends on the row alone; what d
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,17 @@ from a2pcli.content.smart import plain_column
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.planning.assignment import arms, shares
 from a2pcli.planning.consent import consented
-from a2pcli.planning.frames import Mask, alive, among, arrow, drop, mask_of, put, spread
-from a2pcli.planning.job import Compiled
+from a2pcli.planning.frames import Mask, alive, among, arrow, drop, drop_with, mask_of, put, spread
+from a2pcli.planning.job import COUNTRY, Compiled
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
 from a2pcli.planning.places import placed
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.reasons import Reason
+
+SHOWN_CELL = 40
+"""Characters of a cell that an explanation shows."""
 
 Stage = Callable[[pd.DataFrame, Compiled], None]
 
@@ -60,6 +64,18 @@ def excluded(frame: pd.DataFrame, job: Compiled) -> None:
     drop(frame, among(people, job.job.people.excluded_runs), Reason.EXCLUDED_RUN)
 
 
+def in_countries(frame: pd.DataFrame, job: Compiled) -> None:
+    """``countries:`` of the campaign, and no others."""
+    if not job.job.countries:
+        return
+    countries = arrow(frame, "@country")
+    outside = ~mask_of(pc.is_in(countries, pa.array(job.job.countries, pa.string())))
+    for country in pc.unique(countries.filter(pa.array(outside))).to_pylist():
+        here = pc.is_null(countries) if country is None else pc.equal(countries, country)
+        detail = "the number is of no country" if country is None else f"the number is of {country}"
+        drop(frame, outside & mask_of(here), Reason.COUNTRY_NOT_ALLOWED, detail)
+
+
 def filtered(frame: pd.DataFrame, job: Compiled) -> None:
     """``where:`` selects."""
     if job.where is None:
@@ -67,12 +83,25 @@ def filtered(frame: pd.DataFrame, job: Compiled) -> None:
     rows = alive(frame)
     if not rows.any():
         return
-    selected = job.where.evaluate_column(_select(frame, rows, job.where.columns))
+    seen = _select(frame, rows, job.where.columns)
+    if COUNTRY in job.where.columns and COUNTRY not in job.job.known:
+        seen = seen.copy()
+        put(seen, COUNTRY, pc.fill_null(arrow(frame, "@country"), "").filter(pa.array(rows)))
+    selected = job.where.evaluate_column(seen)
     if selected.reasons is not None:
         merge_reasons(frame, spread(selected.reasons, rows), spread(selected.details, rows))
     keep = np.ones(len(frame), dtype=np.bool_)
     keep[rows] = selected.keep
-    drop(frame, ~keep, Reason.FILTERED)
+    drop_with(frame, ~keep, Reason.FILTERED, spread(_looked_at(seen), rows))
+
+
+def _looked_at(seen: pd.DataFrame) -> pa.Array:
+    """The cells that ``where:`` looked at, for explanations: ``plan 'basic', points '90'``."""
+    pieces: list[Any] = []
+    for name in sorted(seen.columns):
+        cells = pc.utf8_slice_codeunits(pc.fill_null(arrow(seen, name), ""), 0, SHOWN_CELL)
+        pieces += [f"{', ' if pieces else ''}{name} '", cells, "'"]
+    return pc.binary_join_element_wise(*pieces, "") if pieces else pa.nulls(len(seen), pa.string())
 
 
 def held_out(frame: pd.DataFrame, job: Compiled) -> None:
@@ -172,6 +201,20 @@ def template_kept(frame: pd.DataFrame, job: Compiled) -> None:
         refuse_other_texts(frame, job.job.dlt, job.job.dlt_countries)
 
 
+def wording_kept(frame: pd.DataFrame, job: Compiled) -> None:
+    """Where the law wants words in each message, a message without them is not sent; others are."""
+    if not job.job.must_say:
+        return
+    countries = arrow(frame, "@country")
+    for country in pc.unique(countries.filter(pa.array(alive(frame)))).to_pylist():
+        for pattern, words, rule in job.job.must_say.get(country, ()):
+            said = pc.match_substring_regex(
+                pc.fill_null(arrow(frame, "@body"), ""), pattern, ignore_case=True
+            )
+            without = mask_of(pc.and_(pc.equal(countries, country), pc.invert(said)))
+            drop(frame, without, Reason.COPY_RULE, f"a message to {country} must say '{words}'", rule)
+
+
 def already_sent(frame: pd.DataFrame, job: Compiled) -> None:
     """Nobody gets the same occasion of a campaign twice."""
     people = arrow(frame, "@person").to_numpy(zero_copy_only=False)
@@ -184,6 +227,7 @@ STAGES: tuple[Stage, ...] = (
     suppressed,
     suppressed_by_sender,
     excluded,
+    in_countries,
     filtered,
     refused,
     consented,
@@ -193,6 +237,7 @@ STAGES: tuple[Stage, ...] = (
     already_sent,
     rendered,
     measured,
+    wording_kept,
     template_kept,
     priced,
     placed,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from a2pcli.ledger.approved import PEOPLE, SENDERS, TEXTS, TextDigest, combined
 from a2pcli.planning.halves import Halves
+from a2pcli.reasons import Reason
 
 SAMPLES = 4
 SAMPLE_COLUMNS = [
@@ -51,6 +52,8 @@ class Tally:
     rows: int = 0
     recipients: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
+    copy_rules: Counter[str] = field(default_factory=Counter)
+    """What messages lacked that were left out for a copy rule."""
     countries: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
     parts: Counter[int] = field(default_factory=Counter)
@@ -72,6 +75,9 @@ class Tally:
         """Count one planned chunk."""
         self.rows += len(split.accepted_at) + len(split.excluded_at)
         _count(self.excluded, split.excluded["@reason"])
+        if self.excluded[Reason.COPY_RULE]:
+            unsaid = pc.equal(split.excluded["@reason"], str(Reason.COPY_RULE))
+            _count(self.copy_rules, split.excluded["@detail"].filter(unsaid))
         self._count_accepted(
             split.accepted.rename_columns([name[1:] for name in split.accepted.column_names])
         )

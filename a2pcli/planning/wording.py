@@ -6,6 +6,7 @@ An error stops the plan, unless the campaign waives the rule; what a waiver let 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
@@ -105,6 +106,9 @@ class Wording:
         severity = self.strictness.of(finding)
         if severity is None:
             return None
+        if severity is Severity.ERROR and finding.partial:
+            severity = Severity.WARNING
+            finding = replace(finding, message=f"{finding.message}: without it, messages there are left out")
         line, column = self.loaded.document.spot(loc, finding.offset)
         if finding.code in self._passed:
             self._passed[finding.code][f"{line}:{column}: {finding.message}"] = None
@@ -141,6 +145,26 @@ class Wording:
             copy = self.copy(text, template, examples=examples, countries=countries)
             found += self.problems(loc, copy, RECIPIENT_RULES)
         return _without_errors(found)
+
+    def left_out(self, unsaid: Mapping[str, int], recipients: int) -> list[Problem]:
+        """What messages lack that a plan left out. Raises ``InvalidInput`` where nobody is left."""
+        loc = next(iter(self.texts()), ())
+        block = self.loaded.document.block(loc)
+        severity = Severity.WARNING if recipients else Severity.ERROR
+        return _without_errors(
+            [
+                Problem(
+                    f"{rows:,} message{'' if rows == 1 else 's'} left out: {words}",
+                    self.loaded.document.path,
+                    block.line,
+                    block.column,
+                    None if recipients else "or give a reason under 'waive: country-wording:'",
+                    severity,
+                    "copy-rule",
+                )
+                for words, rows in unsaid.items()
+            ]
+        )
 
     def waivers(self) -> list[dict[str, object]]:
         """What the campaign waives: the rule, the reason, and what was let pass for it, as JSON-ready data."""

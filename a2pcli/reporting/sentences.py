@@ -111,16 +111,25 @@ def _times(count: int) -> str:
 def _left_out(entry: HistoryEntry, around: Surroundings) -> str:
     row = entry.row
     reason = row["reason"] or ""
-    sentence = SENTENCES[Reason(reason)] if reason in Reason._value2member_map_ else reason
+    known = Reason(reason) if reason in Reason._value2member_map_ else None
+    sentence = SENTENCES[known] if known else reason
     more = {
+        Reason.FILTERED: _by_where,
         Reason.DUPLICATE: _other_row,
         Reason.ALREADY_SENT: _earlier_run,
         Reason.EXCLUDED_RUN: _got_before,
         Reason.OPTED_OUT: _opt_out_then,
-    }.get(Reason(reason) if reason in Reason._value2member_map_ else Reason.FILTERED)
-    found = more(entry, around) if more else None
+    }
+    tell = more.get(known) if known else None
+    found = tell(entry, around) if tell else None
     detail = f"; {row['detail']}" if row["detail"] else ""
     return f"left out: {reason}: {found or sentence}{detail}"
+
+
+def _by_where(entry: HistoryEntry, around: Surroundings) -> str | None:
+    """The expression that did not select it; runs of before do not know theirs."""
+    expression = (entry.run.summary or {}).get("where")
+    return f"{SENTENCES[Reason.FILTERED]}: {' '.join(expression.split())}" if expression else None
 
 
 def _other_row(entry: HistoryEntry, around: Surroundings) -> str | None:

@@ -69,6 +69,7 @@ class Finding:
 
     ``code`` is the rule's name. ``lenient``: no law that is known forbids it here, so it is a warning at most.
     ``natural``: it is in the nature of the text and cannot be mended, so it is a note, unless the project says more.
+    ``partial``: it is about some of the countries alone, whose messages can be left out.
     """
 
     offset: int
@@ -77,3 +78,4 @@ class Finding:
     code: str
     lenient: bool = field(default=False, compare=False)
     natural: bool = field(default=False, compare=False)
+    partial: bool = field(default=False, compare=False)

@@ -10,6 +10,9 @@ from a2pcli.rules.copy import BLANK, Copy, Finding
 from a2pcli.rules.copy_data import words
 from a2pcli.rules.senders import Kind, kind_of
 
+COUNTRY_WORDING = "country-wording"
+"""The rule of words that the law of a country wants."""
+
 
 def no_way_out(copy: Copy) -> Iterator[Finding]:
     """Marketing without a word on how to stop it: unlawful in most countries, blocked by carriers in some."""
@@ -57,7 +60,8 @@ def country_wording(copy: Copy) -> Iterator[Finding]:
                 wanted.setdefault((rule.must_say or rule.must_contain, rule.source), []).append(country)
     for (say, source), countries in wanted.items():
         message = f"a message to {_countries(countries)} must say '{say}'"
-        yield Finding(0, message, f"the source: {source}", "country-wording")
+        partial = len({*countries}) < len(copy.law or {})
+        yield Finding(0, message, f"the source: {source}", COUNTRY_WORDING, partial=partial)
 
 
 def _countries(countries: list[str]) -> str:

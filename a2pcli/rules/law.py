@@ -38,7 +38,7 @@ NO_ADVICE = "This is no legal advice: rules change, and who you are and what you
 
 _EVERYTHING = ("marketing", "transactional", "otp", "emergency")
 _CHANNELS = ("sms", "mms")
-_SAME_RANGE = {"GB": ("GB", "GG", "JE", "IM")}
+SAME_RANGE = {"GB": ("GB", "GG", "JE", "IM")}
 """Countries whose mobile numbers people do not tell apart: own hours for the first are meant for all."""
 
 Kind = TypeVar("Kind", bound=Rule)
@@ -194,8 +194,8 @@ def _own_hours(place: str, week: Week, others: tuple[str, ...]) -> HoursRule:
         hours=week,
         countries=[ANYWHERE]
         if everywhere
-        else [one for one in _SAME_RANGE.get(place, (place,)) if one not in others],
-        exempt=[one for other in others for one in _SAME_RANGE.get(other, (other,))] if everywhere else [],
+        else [one for one in SAME_RANGE.get(place, (place,)) if one not in others],
+        exempt=[one for other in others for one in SAME_RANGE.get(other, (other,))] if everywhere else [],
     )
     made = _rule("own-hours" if everywhere else f"own-hours-{place.lower()}", rule)
     assert isinstance(made, HoursRule)

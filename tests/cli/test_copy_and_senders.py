@@ -167,6 +167,14 @@ def test_what_a_country_wants_binds_only_where_somebody_there_gets_a_message(pro
     assert made(project, settings=STRICT).run("check", "sale.yaml").status == 0
     for command in ("check", "plan"):
         ran = made(project, settings=STRICT, people=french).run(command, "sale.yaml")
+        assert ran.status == 0
+        assert (
+            "warning: a message to FR must say 'STOP 36xxx': without it, messages there are left out"
+            in ran.err
+        )
+        ran = made(project, settings=STRICT, people="phone,name\n+33612345678,Hal\n").run(
+            command, "sale.yaml"
+        )
         assert ran.status == 3
         assert "a message to FR must say 'STOP 36xxx'" in ran.err
     assert (
@@ -178,7 +186,7 @@ def test_what_a_country_wants_binds_only_where_somebody_there_gets_a_message(pro
 
 
 def test_a_plan_that_copy_rules_stop_leaves_nothing_to_send(project: Project) -> None:
-    made(project, settings=STRICT, people=PEOPLE + "+33612345678,Hal\n").run("plan", "sale.yaml")
+    made(project, settings=STRICT, people="phone,name\n+33612345678,Hal\n").run("plan", "sale.yaml")
     runs = project.run("runs", "--json").json["runs"]
     assert all(run["state"] == "discarded" for run in runs)
 

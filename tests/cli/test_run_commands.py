@@ -243,7 +243,7 @@ def test_a_file_and_the_document_can_be_had_at_once(cli: Cli, sent: Run, tmp_pat
         (("--state", "accepted"), "add --csv or --out"),
         (("--csv", "--state", "acepted"), "did you mean accepted?"),
         (("--csv", "--reason", "dupe"), "did you mean duplicate?"),
-        (("--csv", "--reason", "42"), "ragged-row, missing-number, invalid-number"),
+        (("--csv", "--reason", "42"), "ragged-row, hidden-row, missing-number, invalid-number"),
         (("--out", "rows.xls"), "unknown extension"),
     ],
 )

@@ -27,6 +27,6 @@ def test_an_example_gives_what_the_page_says(example: re.Match[str]) -> None:
 
 
 def test_the_page_has_examples_and_names_every_filter() -> None:
-    assert len(EXAMPLES) == 26
+    assert len(EXAMPLES) == 29
     filters = {name for name in Sandbox("en").filters if not name.startswith("@")}
     assert {name for name in filters if not re.search(rf"\b{name}\b", PAGE)} == set()
