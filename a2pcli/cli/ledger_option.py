@@ -117,7 +117,7 @@ def open_to_read(ledger: str | None, start: Path) -> Iterator[Ledger]:
 
     place, key = ledger_and_key(ledger, start)
     try:
-        store = Ledger.open(place, create=False, key=key)
+        store = Ledger.open_to_read(place, key=key)
     except LedgerError as error:
         problem = (known_ledgers(start, None) or KnownLedgers(start)).missing(ledger_url(place))
         if not is_missing(error) or problem is None:

@@ -6,7 +6,7 @@ import os
 import shlex
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import URL, Connection, Engine
 
 from a2pcli.errors import Problem
-from a2pcli.ledger import audit, cipher, claims, identity, migrate
+from a2pcli.ledger import audit, cipher, claims, identity, migrate, reading_only
 from a2pcli.ledger.copies import RESCUED, remove_drafts
 from a2pcli.ledger.engine import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
@@ -78,6 +78,7 @@ class LedgerCore:
         self._sending_lock = threading.RLock()
         self._sending: Connection | None = None
         self.holds: dict[int, Hold] = {}
+        self._held = ExitStack()
         self.removed: list[Path] = []
         """Copies of the ledger that an interrupted command had left, and that are gone now."""
         self.known: KnownLedgers | None = None
@@ -111,6 +112,8 @@ class LedgerCore:
             if not create:
                 raise missing(parsed)
             make(parsed, secret, busy_seconds)
+        if reading_only.must_be(parsed):
+            raise reading_only.cannot_write(parsed)
         cipher.examine(parsed, secret)
         watch = _watch(parsed)
         engine = connect(parsed, busy_seconds=busy_seconds, key=secret, watch=watch)
@@ -125,6 +128,24 @@ class LedgerCore:
         opened = cls(parsed, engine, busy_seconds, secret, watch)
         if parsed.get_backend_name() == "sqlite":
             opened.removed = remove_drafts(Path(parsed.database or ""))
+        return opened
+
+    @classmethod
+    def open_to_read(cls, url: str, *, busy_seconds: float = BUSY_SECONDS, key: str | None = None) -> Self:
+        """Open a ledger that exists, for commands that ask it: also one that may not be written.
+
+        On such a ledger whatever means to write raises ``LedgerError`` (code ``ledger-read-only``).
+        """
+        parsed = ledger_url(url)
+        secret = cipher.key_from(key) or cipher.from_environment()
+        if not reading_only.must_be(parsed) or not is_there(parsed):
+            return cls.open_with(url, secret, create=False, busy_seconds=busy_seconds)
+        cipher.examine(parsed, secret)
+        with ExitStack() as held, plainly(parsed):
+            engine = held.enter_context(reading_only.opened(parsed, secret, busy_seconds))
+            migrate.check(engine)
+            opened = cls(parsed, engine, busy_seconds, secret)
+            opened._held = held.pop_all()
         return opened
 
     def last_words(self) -> None:
@@ -171,6 +192,7 @@ class LedgerCore:
             self.engine.dispose()
             if self._watch is not None:
                 self._watch.close()
+            self._held.close()
         for lock in self._planning.values():
             lock.drop()
         self._planning.clear()

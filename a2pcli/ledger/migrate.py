@@ -27,6 +27,7 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.engine import APPLICATION_ID, READ, missing
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.identity import give_id
+from a2pcli.ledger.reading_only import too_old
 from a2pcli.ledger.tables import about, metadata
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -72,6 +73,18 @@ def prepare(engine: Engine, *, create: bool = False) -> None:
             _refuse_newer(connection, revision)
         elif revision != KNOWN[-1]:
             upgrade(connection)
+
+
+def check(engine: Engine) -> None:
+    """Raise ``LedgerError`` where the schema is not the newest, for a ledger that may not be written."""
+    with engine.connect().execution_options(**READ) as connection, connection.begin():
+        revision = _revision(connection)
+        if revision is None:
+            raise _empty(engine)
+        if revision not in KNOWN:
+            _refuse_newer(connection, revision)
+        if revision != KNOWN[-1]:
+            raise too_old(engine.url)
 
 
 def _empty(engine: Engine) -> LedgerError:
