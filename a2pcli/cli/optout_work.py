@@ -17,7 +17,7 @@ from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import Scope, day_text, scope_of, until_of
 from a2pcli.contacts.any_number import DOUBTFUL, any_number, any_policy
-from a2pcli.contacts.phones import PhonePolicy
+from a2pcli.contacts.phone_types import PhonePolicy
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import Suppression, now_ms
 from a2pcli.reasons import SENTENCES
@@ -168,8 +168,8 @@ def check_number(
         entries = store.suppressions_of(number) if store else []
     now = now_ms()
     held = [entry for entry in entries if entry.holds(now)]
-    wanted = {Scope(), *asked}
-    found = [entry for entry in held if Scope(entry.scope, entry.scope_value) in wanted]
+    wanted = {one.key for one in (Scope(), *asked)}
+    found = [entry for entry in held if Scope(entry.scope, entry.scope_value).key in wanted]
     narrower = sorted({str(Scope(entry.scope, entry.scope_value)) for entry in held if entry.scope_value})
     if as_json:
         print_json(

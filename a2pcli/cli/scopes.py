@@ -23,6 +23,13 @@ class Scope:
         return f"{self.kind}={self.value}" if self.value else self.kind
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What two spellings of one scope have in common: a sender's name in any case, its number in any form."""
+        from a2pcli.ledger.records import sender_key
+
+        return self.kind, sender_key(self.value) if self.kind == "sender" else self.value
+
+    @property
     def words(self) -> str:
         """What is kept away: ``every message``, ``messages from ACME``, …"""
         return {

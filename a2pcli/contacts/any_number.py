@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import phonenumbers
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from a2pcli.contacts.phone_columns import normalise_column
-from a2pcli.contacts.phone_judge import read_widely
+from a2pcli.contacts.phone_judge import judge, read_widely
 from a2pcli.contacts.phone_text import read_digits, without_extension
-from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult
-from a2pcli.contacts.phones import normalise
+from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult, with_repairs
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.reasons import Reason
+
+if TYPE_CHECKING:  # one number needs no arrays
+    import pandas as pd
+    import pyarrow as pa
 
 SHORT_CODE = "short-code"
 """The type of a short code. It has no country's code in front, and is kept as its digits."""
@@ -47,20 +47,22 @@ def any_number(cell: str, region: str | None) -> PhoneResult:
     >>> any_number("+55 11 8765-4321", None).number
     '+551187654321'
     """
-    result = normalise(cell, any_policy(region))
+    policy = any_policy(region)
+    digits = read_digits(cell)
+    if digits.compact is None:
+        result = PhoneResult(None, None, None, digits.reason, digits.detail, digits.repairs)
+    else:
+        result = with_repairs(judge(digits.compact, digits.trunk_zero, policy), digits.repairs)
     if result.number is not None:
         return result
     if result.reason is Reason.HAS_EXTENSION:
         whole = without_extension(cell)
         return any_number(whole, region) if whole != cell else result
-    if result.reason not in (Reason.INVALID_NUMBER, Reason.NOT_MOBILE):
-        return result
-    digits = read_digits(cell)
-    if digits.compact is None:
+    if result.reason not in (Reason.INVALID_NUMBER, Reason.NOT_MOBILE) or digits.compact is None:
         return result
     if _SHORT_CODE.fullmatch(digits.compact):
         return PhoneResult(digits.compact, SHORT_CODE, None, None)
-    reading = read_widely(digits.compact, digits.trunk_zero, any_policy(region))
+    reading = read_widely(digits.compact, digits.trunk_zero, policy)
     number = f"+{reading.code}{reading.national}"
     if not reading.code or len(number) > _LONGEST + 1:
         return result
@@ -78,6 +80,12 @@ def _may_be_dialled(number: str) -> bool:
 
 def any_number_column(cells: pa.Array | pd.Series, region: str | None) -> pd.DataFrame:
     """``any_number`` over a column, with the columns of ``normalise_column``."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from a2pcli.contacts.phone_columns import normalise_column
+
     found = normalise_column(cells, any_policy(region))
     reasons = pa.array(found["@reason"])
     odd = pc.is_in(reasons, pa.array([Reason.INVALID_NUMBER, Reason.NOT_MOBILE, Reason.HAS_EXTENSION]))

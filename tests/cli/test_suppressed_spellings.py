@@ -121,3 +121,23 @@ def test_a_number_of_no_plan_is_suppressed_and_said(desk: Project) -> None:
     assert ran.status == 3  # whoever it is meant for is not suppressed: nobody may overlook it
     assert "no.csv:2: warning: suppressed as it stands" in ran.err
     assert ran.out == "2 rows: 2 added, 0 there already, 1 of them in no numbering plan\n"
+
+
+@pytest.mark.parametrize(
+    ("sender", "spelt"),
+    [("ACME", "Acme"), ("+14155550100", "whatsapp:+14155550100")],
+)  # fmt: skip
+def test_an_opt_out_from_a_sender_binds_every_spelling_of_it(desk: Project, sender: str, spelt: str) -> None:
+    desk.write("sale.yaml", CAMPAIGN + f'sender: "{sender}"\nwaive: {{no-reply: a test}}\n')
+    desk.run("optout", "add", *TYPED, "--scope", f"sender={spelt}")
+    assert messaged(desk) == [FREE]
+    mobile = next(iter(TYPED.values()))
+    assert desk.run("optout", "check", mobile, "--sender", sender, "--json").json["suppressed"]
+    assert desk.run("optout", "remove", *TYPED, "--sender", sender, "--json").json["not_listed"] == []
+    assert messaged(desk) == [*TYPED.values(), FREE]
+
+
+def test_the_same_phone_twice_in_a_file_gets_one_message(desk: Project) -> None:
+    desk.write("a2pcli.yaml", "gateway: outbox\nnumbers: {allow_fixed_line: true}\n")
+    desk.write("people.csv", "phone\n+54 11 6677 3399\n+54 9 11 6677 3399\n")
+    assert messaged(desk) == ["+541166773399"]

@@ -38,7 +38,7 @@ def reasons(ledger: Ledger, run: Run) -> dict[str, str]:
 
 
 @given(st.data())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_spelling_of_a_suppressed_phone_is_ever_claimed(
     ledger: Ledger, make: Make, data: st.DataObject
 ) -> None:
