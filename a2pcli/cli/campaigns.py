@@ -110,7 +110,7 @@ def plan_with_progress(
 
     if out is not None:
         spare("--out", out, _inputs(work, ready))
-    found = findings(work.loaded, work.settings)
+    found = findings(work.loaded, work.settings, ready.table)
     told = [one for one in found if one.severity is not Severity.ERROR]
     show_problems(dict.fromkeys([*ready.table.notes, *told]))
     try:

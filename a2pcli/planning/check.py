@@ -97,9 +97,12 @@ def check_campaign(path: Path) -> Checked:
     return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers, columns)
 
 
-def findings(campaign: LoadedCampaign, settings: LoadedSettings) -> tuple[Problem, ...]:
-    """What ``check`` says of a campaign that was read already: the same list, for a plan to show."""
-    check = _Check(campaign, settings)
+def findings(
+    campaign: LoadedCampaign, settings: LoadedSettings, table: Table | None = None
+) -> tuple[Problem, ...]:
+    """What ``check`` says of a campaign that was read already: the same list, for a plan to show. ``table`` are the
+    contacts where they are open: opening a workbook reads all of it."""
+    check = _Check(campaign, settings, table)
     return in_file_order(dict.fromkeys(check.problems()))
 
 
@@ -115,7 +118,10 @@ def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None
 class _Check:
     """One campaign with its settings."""
 
-    def __init__(self, campaign: LoadedCampaign, settings: LoadedSettings) -> None:
+    def __init__(
+        self, campaign: LoadedCampaign, settings: LoadedSettings, table: Table | None = None
+    ) -> None:
+        self.opened = table
         self.loaded = campaign
         self.campaign = campaign.campaign
         self.document = campaign.document
