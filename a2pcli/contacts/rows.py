@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from a2pcli.errors import Problem
+from a2pcli.errors import InvalidInput, Problem
 from a2pcli.reasons import Reason
 
 LONGEST_CELL = 262_144
@@ -89,6 +89,15 @@ class Reader(Protocol):
         """All of the file in pieces, and what makes rows of them, with the cells of the columns at some places of
         the header, in that order."""
         ...
+
+
+def long_cell(path: str, line: int, column: str, size: int) -> InvalidInput:
+    """The error for a cell that no table of contacts has."""
+    message = (
+        f"the cell in column '{column}' has {size:,} bytes; more than {LONGEST_CELL // 1024} KB are not read"
+    )
+    hint = "shorten it, or take the column out of the message"
+    return InvalidInput(Problem(message, path=path, line=line, hint=hint, code="cell-too-long"))
 
 
 def as_they_are(piece: Rows) -> Rows:

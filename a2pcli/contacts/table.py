@@ -17,7 +17,16 @@ import pyarrow.compute as pc
 
 from a2pcli.contacts.cell_text import composed_column
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
-from a2pcli.contacts.rows import LONGEST_CELL, MOST_COLUMNS, Parsing, Piece, Reader, ReadOptions, Rows
+from a2pcli.contacts.rows import (
+    LONGEST_CELL,
+    MOST_COLUMNS,
+    Parsing,
+    Piece,
+    Reader,
+    ReadOptions,
+    Rows,
+    long_cell,
+)
 from a2pcli.contacts.source import TEXT_KINDS, Source, no_rows
 from a2pcli.errors import InvalidInput, Problem, Severity
 
@@ -63,13 +72,7 @@ class Framing:
             longest = pc.max(length).as_py() or 0
             if longest > LONGEST_CELL:
                 row = pc.index(length, longest).as_py()
-                raise InvalidInput(
-                    Problem(
-                        f"the cell in column '{name}' has {longest:,} bytes;"
-                        f" more than {LONGEST_CELL // 1024} KB are not read", path=self.path, line=int(rows.lines[row]),
-                        hint="shorten it, or take the column out of the message", code="cell-too-long",
-                    )
-                )  # fmt: skip
+                raise long_cell(self.path, int(rows.lines[row]), name, longest)
 
 
 class Table:

@@ -155,6 +155,31 @@ def test_parquet_is_read_as_text_whatever_its_types(tmp_path):
     assert [row.line for row in rows] == [2, 3, 4]
 
 
+def test_one_long_word_in_every_row_of_parquet_stays_one_word(tmp_path):
+    """A dictionary holds it once; ten thousand rows of it would be two gigabytes."""
+    long = pa.array(["x" * 200_000]).dictionary_encode().dictionary
+    notes = pa.DictionaryArray.from_arrays(pa.array([0] * 10_000, pa.int32()), long)
+    content = io.BytesIO()
+    pq.write_table(pa.table({"phone": ["1"] * 10_000, "note": notes}), content)
+    table = open_table(written(tmp_path, content.getvalue(), "p.parquet"))
+    frames = table.chunks()
+    sizes = [next(frames)["note"].str.len().sum() for _ in range(2)]
+    assert all(0 < size <= 64 << 20 for size in sizes)
+    assert sum(len(frame) for frame in table.chunks(["phone"])) == 10_000
+
+
+@pytest.mark.parametrize(("size", "code"), [(300_000, "cell-too-long"), (200 << 20, "too-large")])
+def test_parquet_that_unpacks_to_far_more_is_refused(tmp_path, size, code):
+    content = io.BytesIO()
+    pq.write_table(
+        pa.table({"phone": ["1"], "note": ["x" * size]}),
+        content,
+        compression="zstd",
+        use_dictionary=size < 1 << 20,
+    )
+    assert refused(tmp_path, content.getvalue(), "p.parquet").code == code
+
+
 def test_only_the_wanted_columns_of_parquet_come_in_the_files_order(tmp_path):
     table = open_table(written(tmp_path, parquet(a=["1"], b=["2"], c=["3"]), "people.parquet"))
     assert rows_of(table, ["c", "a"])[0].cells == ("1", "3")
