@@ -27,6 +27,8 @@ REFUSAL_FACTS = ("opted_out", "status")
 FACTS = (*PLACE_FACTS, *CONSENT_FACTS, *REFUSAL_FACTS)
 """What columns can be read as, beside the address. `status` counts only where a cell clearly refuses."""
 
+_SHORT = 5
+"""Letters of a stem below which it has no ending: `zip`, and not `zipped`."""
 _SUFFIX = 5
 """Letters that a telling word may have behind its stem: `unsubscri-bed`, `einwillig-ung`."""
 
@@ -48,10 +50,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the columns of a file are read as, and which look like a fact and are not read (with why)."""
+    """What the columns of a file are read as, and which look like a fact and are not read (the fact, and why)."""
 
     claims: tuple[Claim, ...] = ()
-    unread: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def of(self, *facts: str) -> tuple[Claim, ...]:
         """The claims of some facts, in the file's order."""
@@ -76,7 +78,7 @@ def recognise(
     left = {found_name(name, columns.names) or found_name(name, columns.header) for name in ignored}
     decided = {fact for fact in FACTS if fact in columns.mapped}
     claims: list[Claim] = []
-    unread: dict[str, str] = {}
+    unread: dict[str, tuple[str, str]] = {}
     for written, column in zip(columns.header, columns.names, strict=True):
         shown = written.strip()
         if column == address or not column or {column, written} & left:
@@ -90,16 +92,21 @@ def recognise(
         if claim is None:
             continue
         if claim.fact in decided:
-            unread[shown] = f"the campaign maps {claim.fact} to another column"
-        elif not claim.certain and claim.fact not in ("status",):
-            unread[shown] = "it looks like " + _SPOKEN[claim.fact]
-            claims.append(claim)
-        else:
+            unread[shown] = claim.fact, f"the campaign maps {claim.fact} to another column"
+        elif not claim.certain:
+            unread[shown] = claim.fact, "it looks like " + _SPOKEN[claim.fact]
+        if claim.fact not in decided and (claim.certain or claim.fact not in PLACE_FACTS):
             claims.append(claim)
     return Facts(tuple(claims), unread)
 
 
-_SPOKEN = {"consent": "consent", "opted_out": "a refusal"}
+_SPOKEN = {
+    "consent": "consent; only a clear no in it counts",
+    "opted_out": "a refusal; whoever has anything but a clear no in it gets nothing",
+    "postcode": "a postcode",
+    "timezone": "a time zone",
+    "state": "a state",
+}
 
 
 def _claim(column: str, written: str) -> Claim | None:
@@ -110,7 +117,7 @@ def _claim(column: str, written: str) -> Claim | None:
         return Claim(column, written, "consent", certain=False)
     fact = table.names.get(keys[0]) or table.names.get(keys[1])
     if fact is not None:
-        return None if fact == "phone" else Claim(column, written, fact)
+        return Claim(column, written, fact)
     for words in (name_words(written), name_words(column)):
         found = _stem(words)
         if found is not None:
@@ -123,8 +130,10 @@ def _judged(column: str, written: str, fact: str, around: tuple[str, ...]) -> Cl
     table = fact_names()
     kinds = [table.kinds(word) for word in around]
     about = set().union(*kinds) if kinds else set()
-    if "never" in about or (about & {"email"} and not about & {"sms", "call"}):
+    if fact not in PLACE_FACTS and ("never" in about or (about & {"email"} and not about & {"sms", "call"})):
         return None
+    if fact in PLACE_FACTS:
+        return Claim(column, written, fact, certain=all(kind - {"email", "never"} for kind in kinds))
     if fact == "consent" and "date" in about:
         return Claim(column, written, "consent_at")
     if fact == "consent" and "reason" in about:
@@ -151,6 +160,9 @@ def _stem(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
         at += len(part)
     for stem, fact in table.stems:
         place = joined.find(stem)
+        ends = {*starts, len(joined)}
+        if place >= 0 and len(stem) < _SHORT and stem.isascii() and not {place, place + len(stem)} <= ends:
+            continue
         if place < 0 or (stem.isascii() and not _whole(joined, place, len(stem), starts)):
             continue
         return fact, tuple(_around(parts, place, place + len(stem)))

@@ -34,16 +34,11 @@ def reading_line(read: Mapping[str, list[str]]) -> str:
 def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem]:
     """Warnings: columns that look like a fact and are not read as one, several columns for one fact, and answers that
     are neither yes nor no."""
-    for written, why in facts.unread.items():
-        fact = next((claim.fact for claim in facts.claims if claim.written == written), None)
-        counts = {
-            "consent": "; only a clear no in it counts",
-            "opted_out": "; whoever has anything but a clear no in it gets nothing",
-        }.get(fact or "", "")
+    for written, (fact, why) in facts.unread.items():
         yield _warning(
             table,
-            f"column '{written}' is not read as a fact about the person: {why}{counts}",
-            f"say so under contacts: columns: {{{fact or 'consent'}: {written}}}, or ignore: [{written}]",
+            f"column '{written}' is not read as a fact about the person: {why}",
+            f"say so under contacts: columns: {{{fact}: {written}}}, or ignore: [{written}]",
             "unread-column",
         )
     for fact in PLACE_FACTS:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,16 +59,22 @@ def judged(frame: pd.DataFrame, claims: tuple[Claim, ...]) -> Iterator[_Judged]:
         if claim.fact == "revoked_at" or claim.column not in frame.columns:
             continue
         cells = pc.fill_null(arrow(frame, claim.column), "").dictionary_encode()
-        answers = np.array(
-            [_CODES[_reader(claim)(cell)] for cell in cells.dictionary.to_pylist()], dtype=np.int8
-        )
-        of_row = answers[cells.indices.to_numpy(zero_copy_only=False)]
+        of_row = _answers(cells.dictionary, _reader(claim))[cells.indices.to_numpy(zero_copy_only=False)]
         unclear = of_row == _CODES[Answer.UNCLEAR]
         if claim.fact == "consent" and not claim.certain:
             unclear = np.zeros(len(frame), dtype=np.bool_)
         yield _Judged(claim, of_row == _CODES[Answer.NO], unclear, cells)
 
 
+def _answers(texts: pa.StringArray, reader: Callable[[str], Answer]) -> npt.NDArray[np.int8]:
+    """The code of each text's answer. Moments are one text here: a column may have a million of them."""
+    kinds = pc.replace_substring_regex(texts, _MOMENT, "2000-01-01").dictionary_encode()
+    answers = np.array([_CODES[reader(text)] for text in kinds.dictionary.to_pylist()], dtype=np.int8)
+    of_text: npt.NDArray[np.int8] = answers[kinds.indices.to_numpy(zero_copy_only=False)]
+    return of_text
+
+
+_MOMENT = r"^\s*[12][0-9]{3}-[0-9]{2}-[0-9]{2}([ T][0-9:.,]+(Z|[+-][0-9:]+)?)?\s*$"
 _CODES = {answer: code for code, answer in enumerate(Answer)}
 
 

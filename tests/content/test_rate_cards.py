@@ -300,3 +300,10 @@ def test_a_budget_has_an_amount_and_a_currency() -> None:
     for wrong in ("50", "GBP", "-5 GBP", "50 XXQ", "fifty GBP", ""):
         with pytest.raises(InvalidInput):
             parse_budget(wrong)
+
+
+def test_the_header_of_a_rate_card_is_read_in_any_spelling(tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text(
+        "Gateway,Channel,COUNTRY,Unit,Price,Currency,ValidFrom,valid-to\n*,sms,GB,part,0.04,GBP,,\n"
+    )
+    assert len(RateCard.load(tmp_path / "rates.csv").rates) == 1
