@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List the runs in the ledger."),
     "report": ("report", "Account for every row of a run."),
     "explain": ("explain", "Why someone got a message, did not, or will."),
+    "retry": ("retry", "Plan again what the gateway rejected, by code."),
     "reconcile": ("reconcile", "Settle messages whose outcome is unknown."),
     "cancel": ("cancel", "Drop what a run or a plan has not sent yet."),
     "optout": ("optout", "Keep the suppression list."),

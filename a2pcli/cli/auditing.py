@@ -68,6 +68,11 @@ def reconciled(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
     ledger.record("reconcile", run.id, {"how": how, **counts})
 
 
+def retried(ledger: Ledger, run: Run, codes: Mapping[str, int], messages: int) -> None:
+    """Messages that the gateway rejected were planned again: the codes that were chosen, how many messages."""
+    ledger.record("retry", run.id, {"codes": dict(codes), "messages": messages})
+
+
 def exported_files(ledger: Ledger) -> list[Path]:
     """The files that a2pcli wrote people into, oldest first, each once."""
     found = [entry.facts.get("file") for entry in ledger.audit_entries() if entry.action == EXPORT]

@@ -3,9 +3,11 @@
 A sender hands in what it learnt and gets its next batch; the one commit makes the outcomes and the new intents
 durable together, so that a group of messages costs one flush of the disk.
 
-Which rows are next: those that waited for their hour come first (a small index knows them), then the rows
-that never waited, in the file's order, from where the last claim stopped. Whatever goes back to ``planned``
-gets a ``due_at``, so nothing is ever left behind that mark.
+Which rows are next: half of a claim are rows that waited and whose moment has come (a small index knows them),
+half are rows that never waited, in the file's order, from where the last claim stopped; where there are too few
+of one kind, more of the other. So neither keeps the other from leaving: rows that the gateway would not take
+again and again must not stand in front of a million that it would. Whatever goes back to ``planned`` gets a
+``due_at``, so nothing is ever left behind that mark.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import (
     bindparam,
+    case,
     func,
     literal_column,
     select,
@@ -26,6 +29,19 @@ from sqlalchemy.exc import IntegrityError
 
 from a2pcli.contacts.same_phone import has_other_forms
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
+from a2pcli.ledger.candidates import (
+    ADDRESS,
+    CLOCK,
+    FRESH,
+    FRESH_CLOCKS,
+    ID,
+    NEXT_DUE,
+    SENDER,
+    THESE,
+    WAITED,
+    WAITED_CLOCKS,
+    WHY_NOT,
+)
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, note_each, settle
@@ -37,55 +53,16 @@ from a2pcli.reasons import Reason
 
 _c = messages.c
 
-_candidate = select(
-    _c.id,
-    _c.address,
-    _c.body,
-    _c.country,
-    _c.parts,
-    _c.attempts,
-    _c.cost,
-    _c.currency,
-    _c.clock,
-    _c.sender,
-    refusals.why_not,
-).with_for_update(skip_locked=True, of=messages)
-
-ID, ADDRESS, CLOCK, SENDER, WHY_NOT = 0, 1, 8, 9, -1
-"""Places in a row of ``_candidate``; by name they cost 5x as much."""
 _OPEN = (None, refusals.ASKS_SENDER)
-
-_waited = (
-    _candidate.where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
-    .order_by(_c.due_at)
-    .limit(bindparam("want"))
-)
-_fresh = (
-    _candidate.where(_c.id > bindparam("after"), _c.id < bindparam("end"), IS_PLANNED, _c.due_at.is_(None))
-    .order_by(_c.id)
-    .limit(bindparam("want"))
-)
-# The same rows in the same order, but only as much of them as the clocks need.
-_waited_clocks = (
-    select(_c.id, _c.clock)
-    .where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
-    .order_by(_c.due_at)
-    .limit(bindparam("want"))
-)
-_fresh_clocks = (
-    select(_c.id, _c.clock)
-    .where(_c.id > bindparam("after"), _c.id < bindparam("end"), IS_PLANNED, _c.due_at.is_(None))
-    .order_by(_c.id)
-    .limit(bindparam("want"))
-)
-_these = _candidate.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
-_next_due = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), _c.due_at.is_not(None))
 
 _intent = (
     update(messages)
     .values(
         state=literal_column(f"'{State.SUBMITTING}'"),
-        attempts=_c.attempts + literal_column("1"),
+        # At the column's end it stays: a message that no gateway takes for weeks may get there.
+        attempts=case(
+            (_c.attempts < literal_column("32767"), _c.attempts + literal_column("1")), else_=_c.attempts
+        ),
         claimed_at=bindparam("b_now"),
         due_at=literal_column("NULL"),
         settled_at=literal_column("NULL"),
@@ -124,6 +101,8 @@ class Progress:
     left: int
     clocks: Mapping[int, clocks.RunClock]
     caps: caps.Caps
+    odd: bool = False
+    """Changes with each claim: of an odd number of rows, which kind gets the larger half."""
 
     @classmethod
     def at_first(cls, connection: Connection, run: Run, left: int) -> Progress:
@@ -140,6 +119,7 @@ def start(connection: Connection, run: Run, now: int) -> tuple[int, Progress]:
     lost = counts.get(str(State.SUBMITTING), 0)
     if lost:
         lose(connection, run, now)
+    clocks.wake(connection, run, now)
     connection.execute(
         update(runs)
         .where(runs.c.number == run.number)
@@ -180,14 +160,16 @@ def exchange(
     if want <= 0 or state != RunState.SENDING:
         return Exchange([], 0, left, None), replace(progress, left=left)
     claim = _Claim(connection, run, now, progress, want)
-    claim.waited()
+    waited = claim.waited((want + progress.odd) // 2)
     claim.fresh()
-    next_due = connection.execute(_next_due, {"run": run.number}).scalar() if claim.room else None
+    if waited:
+        claim.waited(claim.room)
+    next_due = connection.execute(NEXT_DUE, {"run": run.number}).scalar() if claim.room else None
     skipped = claim.skipped + claim.gate.expired
     left -= len(claim.claimed) + skipped
     more = claim.room > 0 and claim.unseen
     return Exchange(claim.claimed, skipped, left, next_due, more), replace(
-        progress, after=claim.after, left=left
+        progress, after=claim.after, left=left, odd=not progress.odd
     )
 
 
@@ -234,26 +216,28 @@ class _Claim:
         }
         return self.connection.execute(query, parameters).all()
 
-    def waited(self) -> None:
-        """Rows whose hour has come, longest due first."""
-        while room := self.room:
+    def waited(self, most: int) -> bool:
+        """Rows whose moment has come, longest due first, so many at most; gives whether there may be more."""
+        end = len(self.claimed) + most
+        while (room := end - len(self.claimed)) > 0:
             if self.is_gated:
-                ids = self._open_due()
-                rows = self._find(_these, ids=ids) if ids else ()
+                ids = self._open_due(room)
+                rows = self._find(THESE, ids=ids) if ids else ()
             else:
-                rows = self._find(_waited)
+                rows = self._find(WAITED, want=room)
             self._take(rows, together=False)
             if len(rows) < room:
-                return
+                return False
+        return True
 
-    def _open_due(self) -> list[int]:
-        """The first rows whose hour has come and whose clock is open; those in front of them wait on."""
-        page = self.room
+    def _open_due(self, room: int) -> list[int]:
+        """The first rows whose moment has come and whose clock is open; those in front of them wait on."""
+        page = room
         while True:
-            rows = self._find(_waited_clocks, want=page)
+            rows = self._find(WAITED_CLOCKS, want=page)
             going = self.gate.keep_back(self.connection, rows)
-            if len(going) >= self.room or len(rows) < page:
-                return going[: self.room]
+            if len(going) >= room or len(rows) < page:
+                return going[:room]
             if self.spent:
                 self.unseen = True
                 return going
@@ -263,7 +247,7 @@ class _Claim:
         """Rows that never waited, from the mark on."""
         while room := self.room:
             end = self._clear_ahead() if self.is_gated else end_id(self.run)
-            rows = self._find(_fresh, end=end)
+            rows = self._find(FRESH, end=end)
             self._take(rows, together=True)
             if len(rows) == room:
                 self.after = rows[-1][ID]
@@ -279,7 +263,7 @@ class _Claim:
         while going < self.room:
             if self.spent:
                 return at + 1
-            rows = self._find(_fresh_clocks, after=at, want=page)
+            rows = self._find(FRESH_CLOCKS, after=at, want=page)
             going += len(self.gate.keep_back(self.connection, rows))
             if len(rows) < page:
                 return end_id(self.run)

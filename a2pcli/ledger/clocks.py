@@ -11,7 +11,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    any_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 
 from a2pcli.ledger.caps import Cap
@@ -28,6 +40,12 @@ FAR = 253_402_300_799_000
 
 PIECE = 20_000
 """Rows that are held in one transaction at most: a fraction of a second (measured: 60 ms on SQLite)."""
+
+LONGEST_RETRY = 7 * 86_400_000
+"""Milliseconds: no answer of a gateway makes a message wait longer."""
+
+SPREAD = 1000
+"""Milliseconds over which those who were tried before are put in order."""
 
 _c = messages.c
 
@@ -103,6 +121,30 @@ def assume(connection: Connection, run: Run, zone: str, now: int) -> int:
     held_so = (_c.run == run.number) & (_c.due_at == FAR) & (_c.reason == str(Reason.UNKNOWN_ZONE))
     query = update(messages).where(held_so, IS_PLANNED, _c.clock.in_(list(lost))).values(due_at=now)
     return connection.execute(query).rowcount
+
+
+def wake(connection: Connection, run: Run, now: int) -> None:
+    """At the start of a sender: nothing waits for longer than a rule says, and what no rule holds is due.
+
+    The backoff of an earlier sender ended with it. Who was tried more often comes later, by a millisecond a try:
+    those whom the gateway never takes are not in front of the others each time. A moment later than any clock
+    of the run can give comes from a machine whose time was wrong.
+    """
+    waits = (_c.run == run.number) & _c.due_at.is_not(None)
+    tried = _c.settled_at.is_not(None) | (_c.due_at > now + LONGEST_RETRY)
+    tries = case((_c.attempts < SPREAD, _c.attempts), else_=SPREAD)
+    connection.execute(
+        update(messages)
+        .where(waits, IS_PLANNED, _c.reason.is_(None), tried)
+        .values(due_at=literal(now - SPREAD, BigInteger) + tries)
+    )
+    openings = {number: one.clock.next_opening(now) for number, one in of_run(connection, run).items()}
+    known = {number: opening for number, opening in openings.items() if opening is not None}
+    if known:
+        late = waits & (_c.due_at > max(known.values())) & (_c.reason == str(Reason.QUIET_HOURS))
+        connection.execute(
+            update(messages).where(late, IS_PLANNED, _c.clock.in_(list(known))).values(due_at=now)
+        )
 
 
 _waiting = (

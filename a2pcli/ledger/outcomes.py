@@ -50,11 +50,11 @@ _put_back = Hot(
 _release = Hot(
     update(messages)
     .where(_one)
-    # Due since it was claimed, that is, at once; the due_at is what lets the next claim find it.
+    # Due since ever, so at once by any clock; the due_at is what lets the next claim find it.
     .values(
         state=literal_column(f"'{State.PLANNED}'"),
         attempts=_c.attempts - literal_column("1"),
-        due_at=_c.claimed_at,
+        due_at=literal_column("0"),
         claimed_at=literal_column("NULL"),
     ),
     "b_id",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import approved, claims, clocks, outcomes, plans, queries
+from a2pcli.ledger import approved, claims, clocks, outcomes, plans, queries, rejected
 from a2pcli.ledger.consent_part import ConsentPart
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
@@ -145,6 +145,23 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             count = outcomes.settle_unknown(connection, run, message_ids, state, note, moment)
         if state is State.PLANNED:
             self._gained(run, count)
+        return count
+
+    @speaks_plainly
+    def rejections(self, run: Run, now: int) -> list[rejected.Rejection]:
+        """What the gateway refused, by code: how many, and how many of these may be planned again."""
+        with self._reading() as connection:
+            return rejected.rejections(connection, run, now)
+
+    @speaks_plainly
+    def plan_again(self, run: Run, codes: Sequence[str], note: str, now: int) -> int:
+        """Plan again what the gateway refused with these codes, where it may go; gives how many.
+
+        Hold ``sender_lock`` meanwhile.
+        """
+        with self._sending_transaction(run) as connection:
+            count = rejected.plan_again(connection, run, codes, note, now)
+        self._gained(run, count)
         return count
 
     @speaks_plainly

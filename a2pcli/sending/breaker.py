@@ -20,25 +20,27 @@ class Sign(StrEnum):
     """What an outcome says about the gateway, whatever it says about the message."""
 
     CLEAR = "clear"  # it answered: accepted, or refused this one message
-    QUIET = "quiet"  # nothing either way: a rate answer; a repeated temporary error of one message
+    QUIET = "quiet"  # nothing either way: a rate answer
     FAILING = "failing"  # unknown, or a temporary error
+    AGAIN = "again"  # another temporary error of a message that had one before
     UNREACHABLE = "unreachable"
 
 
-def sign_of(outcome: Outcome, attempts: int) -> Sign:
-    """What the outcome of a message's ``attempts``-th try says about the gateway.
+def sign_of(outcome: Outcome, *, again: bool) -> Sign:
+    """What an outcome says about the gateway; ``again``: the message was tried before.
 
-    Only the first temporary error of a message counts: three stubborn messages at the end of a run, tried
-    five times each, are not a gateway that is down.
+    A message that fails again and again says less than another one that fails: as long as others get through, it
+    is the message. Where nothing else does, it is the gateway.
     """
     if outcome.cause is Cause.UNREACHABLE:
         return Sign.UNREACHABLE
     if outcome.verdict is Verdict.UNKNOWN:
         return Sign.FAILING
-    if outcome.verdict is Verdict.NOT_SENT and outcome.cause is not Cause.BATCH:
-        if outcome.cause is Cause.RATE or attempts > 1:
-            return Sign.QUIET
-        return Sign.FAILING
+    if outcome.cause is Cause.RATE:
+        return Sign.QUIET
+    is_not_now = outcome.verdict is Verdict.NOT_SENT and outcome.cause is not Cause.BATCH
+    if is_not_now or outcome.cause is Cause.TEMPORARY:
+        return Sign.AGAIN if again else Sign.FAILING
     return Sign.CLEAR
 
 
@@ -102,6 +104,11 @@ class Breaker:
         elif sign is not Sign.QUIET:
             self._bad(sign, now)
 
+    @property
+    def is_troubled(self) -> bool:
+        """Whether more than one message lately had no clear answer, and none had one in between."""
+        return self.open or self._half_open or self._failing > 1
+
     def _clear(self) -> None:
         if self._half_open:
             self._half_open = False
@@ -112,7 +119,8 @@ class Breaker:
         self._last.append(False)
 
     def _bad(self, sign: Sign, now: float) -> None:
-        self._last.append(True)
+        if sign is not Sign.AGAIN:  # a few stubborn messages do not make half of all answers bad
+            self._last.append(True)
         self._failing += 1
         self._unreachable = self._unreachable + 1 if sign is Sign.UNREACHABLE else 0
         if self._half_open:

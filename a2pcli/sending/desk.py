@@ -39,8 +39,9 @@ class RunDesk:
         self._run, self._gateway, self._options = run, gateway, options
         self._pace, self._breaker = pace, breaker
         self._time, self._clock, self._wake = time, clock, wake
-        self._policy = RetryPolicy(options.max_attempts, options.backoff_base, options.backoff_max)
+        self._policy = RetryPolicy(options.backoff_base, options.backoff_max)
         self._only_rate_since: float | None = None
+        self._tries: dict[int, int] = {}  # of messages that had a temporary error, and nothing better since
         self.take_back: Callable[[str | None], list[int]] = lambda _country: []
         self.may_act: Callable[[], bool] = lambda: True
         """Whether this process is still the run's sender, as far as it can know."""
@@ -55,6 +56,8 @@ class RunDesk:
         self.ended_at = 0.0
         self.last_failure: Outcome | None = None
         self.defect: BaseException | None = None
+        self.hope_until = 0
+        """UTC ms. A message that is due again by then is waited for; what is due later keeps no run from ending."""
         self.is_late = False
         """Whether a message that was claimed in time came to leave too late."""
 
@@ -62,6 +65,11 @@ class RunDesk:
     def run(self) -> Run:
         """The run, as it was when sending started."""
         return self._run
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nothing gets through just now, as far as the last answers tell."""
+        return self._only_rate_since is not None or self._breaker.is_troubled
 
     def may_leave(self, claimed: Claimed) -> bool:
         """Hour and budget, looked at for every message as it leaves. False: not now, or never."""
@@ -96,11 +104,13 @@ class RunDesk:
         if not before:
             self.round_since = now
         for claimed, outcome in zip(batch, outcomes, strict=True):
-            self._breaker.record(sign_of(outcome, claimed.attempts), epoch, now)
+            self._breaker.record(sign_of(outcome, again=claimed.attempts > 1), epoch, now)
             if outcome.verdict is Verdict.ACCEPTED:
                 one = Settled(claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts)
                 self._pace.answered()
                 self._only_rate_since = None
+                if self._tries:
+                    self._tries.pop(claimed.message.id, None)
             else:
                 one = self._failed(claimed, outcome, now)
             self.tally.settled(claimed, outcome, one.state)
@@ -127,13 +137,20 @@ class RunDesk:
         self.round.release += self.take_back(country)
 
     def _failed(self, claimed: Claimed, outcome: Outcome, now: float) -> Settled:
-        decision = decide(outcome, claimed.attempts, self._policy, random.random)
+        id = claimed.message.id
+        tries = self._tries.get(id, 0) + 1
+        decision = decide(outcome, tries, self._policy, random.random)
+        if decision.state is State.PLANNED and decision.counted:
+            self._tries[id] = tries
+        elif decision.state is not State.PLANNED:
+            self._tries.pop(id, None)
         self.last_failure = outcome
         if outcome.cause in STOPS_THE_RUN:
             self.end(Ended.PAUSED, why.stopped_by(self._run, self._gateway, outcome))
         elif decision.state is State.REJECTED:
+            self._only_rate_since = None
             self._learn(claimed, outcome)
-        elif outcome.verdict is Verdict.NOT_SENT:
+        elif decision.state is State.PLANNED:
             self._slow_down(outcome, now)
         due_at = None
         if decision.state is State.PLANNED:
@@ -143,9 +160,9 @@ class RunDesk:
             elif decision.counted:
                 self.tally.retrying += 1
             due_at = self._clock() + int(wait * 1000)
-        return Settled(
-            claimed.message.id, decision.outcome, decision.state, due_at, decision.counted, claimed.attempts
-        )
+            if tries < self._options.max_attempts and wait <= self._options.longest_hold:
+                self.hope_until = max(self.hope_until, due_at)
+        return Settled(id, decision.outcome, decision.state, due_at, decision.counted, claimed.attempts)
 
     def _learn(self, claimed: Claimed, outcome: Outcome) -> None:
         """What one rejection says about other messages."""
@@ -156,17 +173,22 @@ class RunDesk:
             self.refuse(message.country)
 
     def _slow_down(self, outcome: Outcome, now: float) -> None:
-        """A rate answer or ``Retry-After``: everybody waits; for too long a wait the run pauses."""
+        """A rate answer or ``Retry-After``: everybody waits; for too long a wait the run pauses.
+
+        One message that is not taken now, while others are, waits alone.
+        """
         if outcome.cause is Cause.RATE:
             asked = None if outcome.retry_after is None else pause_of(outcome)
             wait = self._pace.refused(now, asked)
             if self._only_rate_since is None:
                 self._only_rate_since = now
             silence = now - self._only_rate_since
-            if silence > self._options.longest_hold:
-                self.end(Ended.PAUSED, why.only_rate_answers(self._gateway, silence))
-        else:
+            if silence > self._options.longest_silence:
+                self.end(Ended.PAUSED, why.only_rate_answers(self._run, self._gateway, silence))
+        elif self._breaker.is_troubled:
             self._pace.hold(now + pause_of(outcome))
             wait = self._pace.held(now)
+        else:
+            wait = 0.0
         if wait > self._options.longest_hold:
             self.end(Ended.PAUSED, why.hold_too_long(self._run, self._gateway, wait))

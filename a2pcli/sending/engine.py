@@ -13,7 +13,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, LedgerUnavailable, Problem
 from a2pcli.gateways.base import Gateway
@@ -27,6 +26,7 @@ from a2pcli.sending import why
 from a2pcli.sending.books import Books, Round
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.desk import RunDesk
+from a2pcli.sending.display import Display
 from a2pcli.sending.flow import Flow
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
@@ -36,9 +36,6 @@ from a2pcli.sending.stop import StopRequest
 from a2pcli.sending.times import HORIZON, IDLE, LINGER, LOOK_AGAIN, TICK
 
 log = logging.getLogger(__name__)
-
-SHOW_EVERY = 0.2
-"""Seconds between two calls of ``on_progress``."""
 
 LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
 """Seconds between tries of a transaction that fails; after the last, sending stops. A server restarts in less."""
@@ -92,10 +89,10 @@ class _Sending:
     ) -> None:
         self._hold = hold
         self._run, self._books, self._gateway, self._options = run, books, gateway, options
-        self._stop, self._on_progress, self._clock = stop, on_progress, clock
+        self._stop, self._clock = stop, clock
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
-        self._started = self._shown = self._time()
+        self._started = self._time()
         self._kick = asyncio.Event()
         submits = max(1, min(options.concurrency, gateway.capabilities.concurrency))
         self._pace = Pace(options.rate)
@@ -120,11 +117,15 @@ class _Sending:
             deadline=options.submit_deadline,
             senders=self._senders,
         )
+        self._display = Display(
+            on_progress, self._desk, self._flow, self._breaker, self._pace, options.rate, self._started
+        )
         self._desk.take_back = self._flow.take_back
         self._desk.may_act = lambda: hold.is_fresh
         self._desk.group = max(1, submits * self._flow.batch // 2)
         self._next_due = 0  # UTC ms at which the first of the rows that wait may go
         self._claim_from = 0  # UTC ms before which asking for more is pointless
+        self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
         self._is_empty = False  # the ledger had no more to claim, and nothing went back since
         self._writing: asyncio.Future[Exchange] | None = None
         self._dropped = False
@@ -178,7 +179,7 @@ class _Sending:
     async def _wait_for_start(self) -> None:
         self._desk.tally = await self._books.totals(self._desk.tally)
         while self._too_early and not self._stop.draining:
-            self._show()
+            self._display.show(self._time(), self._next_due)
             if self._hold.age > RENEWS_AFTER:
                 with suppress(LedgerUnavailable):  # nothing is in flight: the next round tries again
                     await self._books.renew()
@@ -208,7 +209,8 @@ class _Sending:
         if self._is_expired():
             desk.end(Ended.EXPIRED, why.expired(self._run))
         if self._breaker.gave_up:
-            desk.end(Ended.PAUSED, why.gateway_down(self._run, self._gateway.name, desk.last_failure))
+            left = self._display.left
+            desk.end(Ended.PAUSED, why.gateway_down(self._run, self._gateway.name, desk.last_failure, left))
         if desk.ended is not None:
             flow.closed = True
             self._drop_what_takes_too_long(now)
@@ -223,9 +225,7 @@ class _Sending:
                 flow.drop()  # soon others may think that this process is gone
             flow.look_after()
         flow.pump()
-        if now - self._shown >= SHOW_EVERY:
-            self._shown = now
-            self._show()
+        self._display.look(now, self._next_due if self._waits else None)
 
     def _drop_what_takes_too_long(self, now: float) -> None:
         too_long = now - self._desk.ended_at > self._options.drain_deadline
@@ -327,18 +327,27 @@ class _Sending:
         if self._desk.ended is not None:
             return True
         if not self._is_empty:
-            patience = 1000 * (self._options.longest_hold + self._options.backoff_max)
-            if self._next_due - self._clock() > patience and not (
-                self._options.wait and self._next_due < FAR
-            ):
-                self._desk.end(
-                    Ended.WAITING, why.waits(self._run, await self._books.waiting(), self._next_due)
-                )
+            if self._next_due > max(self._desk.hope_until, self._waited_for):
+                await self._end_or_wait()
             return self._desk.ended is not None
         state = (await self._books.reload()).state
         if state != RunState.SENDING:
             self._desk.end(Ended.INTERRUPTED, why.changed_elsewhere(self._run.id, state))
         return True
+
+    async def _end_or_wait(self) -> None:
+        """What is left waits for people's hours, or the gateway would not take it: stay only for hours, if told to."""
+        waiting = await self._books.waiting()
+        if self._options.wait and any(one.until < FAR for one in waiting):
+            self._waited_for = self._next_due
+            return
+        not_taken = self._desk.tally.left - sum(one.messages for one in waiting)
+        if not_taken > 0:
+            self._desk.end(
+                Ended.PAUSED, why.not_taken(self._run, not_taken, self._desk.last_failure, waiting)
+            )
+        else:
+            self._desk.end(Ended.WAITING, why.waits(self._run, waiting, self._next_due))
 
     async def _sleep(self, seconds: float) -> None:
         """Until something happens, or the time is over."""
@@ -364,34 +373,8 @@ class _Sending:
             state = RunState.FINISHED if is_done else RunState.PAUSED
             await self._books.set_state(state, None if reason is None else reason.message)
         self._desk.tally = await self._books.totals(self._desk.tally)
-        progress = self._progress(str(ended))
-        with suppress(Exception):
-            self._on_progress(progress)
+        progress = self._display.end(str(ended), self._time())
         return SendResult(ended, reason, progress, self._time() - self._started)
-
-    def _show(self) -> None:
-        """Tell where the run is. A display that fails must not end a run."""
-        state = "sending"
-        if self._desk.ended is not None:
-            state = "stopping"
-        elif self._breaker.open or self._breaker.half_open:
-            state = "gateway-down"
-        elif self._pace.held(self._time()) > HORIZON:
-            state = "holding"
-        elif self._waits:
-            state = "waiting"
-        try:
-            self._on_progress(self._progress(state))
-        except Exception as error:
-            log.warning("the progress display failed with %s; going on without", type(error).__name__)
-            self._on_progress = lambda _progress: None
-
-    def _progress(self, state: str) -> Progress:
-        rate = self._options.rate
-        pace = rate.per_second if rate is not None and rate.unit == "messages" else None
-        here = self._flow.flying + self._flow.ready
-        progress = self._desk.tally.progress(state, self._time(), here, self._flow.flying, pace)
-        return replace(progress, waits_until=self._next_due or None) if state == "waiting" else progress
 
     @property
     def _waits(self) -> bool:

@@ -34,8 +34,8 @@ class SendOptions:
     rate: Rate | None = None
     concurrency: int = 100
     """Submits in flight at most; never above what the gateway says it can do."""
-    max_attempts: int = 5
-    """Tries of one message before a temporary error becomes a rejection."""
+    max_attempts: int = 6
+    """Tries of one message for which a run waits. After these it is tried again only while others are sent."""
     backoff_base: float = 1.0
     backoff_max: float = 300.0
     breaker: BreakerOptions = BreakerOptions()
@@ -43,6 +43,8 @@ class SendOptions:
     """By currency. What is spent, with what is in flight, stays at or under it."""
     longest_hold: float = 300.0
     """A gateway that asks for a longer wait than this pauses the run."""
+    longest_silence: float = 120.0
+    """A gateway that takes nothing for so long, and says only that we are too fast, pauses the run."""
     submit_deadline: float = 120.0
     """A submit that takes longer is abandoned; its messages are unknown."""
     wait: bool = False

@@ -4,23 +4,26 @@
 accepted                    accepted
 rejected                    rejected; opted-out also suppresses, country also refuses the country
 unknown                     unknown, never tried again by itself
-not sent: temporary         planned again after a backoff, within ``max_attempts``; then rejected
+not sent: temporary         planned again after a backoff; ``max_attempts`` is how long a run waits for it
 not sent: rate              planned again after the wait everybody keeps; not one of its attempts
 not sent: unreachable       planned again at once; the breaker decides when; not one of its attempts
 not sent: batch             planned again at once, in a smaller batch; not one of its attempts
 account, sender, credit     planned again; the run stops
 ==========================  =======================================================================
+
+"Not now" is never a rejection, however often it is said: nobody is lost to an outage. What is not taken in the
+end stays planned, and the run pauses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 
 _FINAL = frozenset({Cause.PERMANENT, Cause.CONTENT, Cause.OPTED_OUT, Cause.COUNTRY})
-
+_NOT_NOW = frozenset({Cause.TEMPORARY, Cause.RATE, Cause.UNREACHABLE})
 
 LONGEST_PAUSE = 7 * 86_400.0
 """Seconds; a gateway that asks for more means "not now" all the same."""
@@ -38,17 +41,16 @@ def pause_of(outcome: Outcome) -> float:
 class RetryPolicy:
     """Backoff in seconds: ``base`` doubled with each attempt, at most ``longest``, jittered."""
 
-    max_attempts: int = 5
     base: float = 1.0
     longest: float = 300.0
 
-    def backoff(self, attempts: int, chance: float) -> float:
-        """Seconds to wait after the ``attempts``-th try; ``chance`` in [0, 1) spreads it over the upper half.
+    def backoff(self, tries: int, chance: float) -> float:
+        """Seconds to wait after the ``tries``-th try; ``chance`` in [0, 1) spreads it over the upper half.
 
         The lower half is kept free so that a retry is never immediate; the upper is spread so that a
         thousand messages refused together do not come back together.
         """
-        full = min(self.longest, self.base * 2.0 ** min(attempts - 1, 60))
+        full = min(self.longest, self.base * 2.0 ** min(tries - 1, 60))
         return full * (0.5 + chance / 2)
 
 
@@ -65,24 +67,18 @@ class Decision:
     counted: bool = True
 
 
-def decide(outcome: Outcome, attempts: int, policy: RetryPolicy, chance: Callable[[], float]) -> Decision:
-    """What becomes of a message whose ``attempts``-th try (from 1) ended with this outcome."""
+def decide(outcome: Outcome, tries: int, policy: RetryPolicy, chance: Callable[[], float]) -> Decision:
+    """What becomes of a message whose ``tries``-th try (from 1, of this sender) ended with this outcome."""
     match outcome.verdict:
         case Verdict.ACCEPTED:
             return Decision(State.ACCEPTED, outcome)
         case Verdict.UNKNOWN:
             return Decision(State.UNKNOWN, outcome)
-    if outcome.cause in STOPS_THE_RUN:
+    cause = outcome.cause
+    if cause in STOPS_THE_RUN or cause in (Cause.UNREACHABLE, Cause.BATCH):
         return Decision(State.PLANNED, outcome, counted=False)
-    if outcome.verdict is Verdict.REJECTED or outcome.cause in _FINAL:
+    if cause in _FINAL or (outcome.verdict is Verdict.REJECTED and cause not in _NOT_NOW):
         return Decision(State.REJECTED, outcome)
-    if outcome.cause in (Cause.UNREACHABLE, Cause.BATCH):
-        return Decision(State.PLANNED, outcome, counted=False)
-    wait = policy.backoff(attempts, chance())
-    if outcome.cause is Cause.RATE:
+    if cause is Cause.RATE:
         return Decision(State.PLANNED, outcome, due_in=pause_of(outcome), counted=False)
-    if attempts >= policy.max_attempts:
-        last = outcome.detail or "a temporary error"
-        given_up = f"given up after {attempts} attempts; the last answer: {last}"
-        return Decision(State.REJECTED, replace(outcome, verdict=Verdict.REJECTED, detail=given_up))
-    return Decision(State.PLANNED, outcome, due_in=max(wait, pause_of(outcome)))
+    return Decision(State.PLANNED, outcome, due_in=max(policy.backoff(tries, chance()), pause_of(outcome)))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from a2pcli.errors import Problem
 from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.records import MONEY_UNITS, Run, Waiting
-from a2pcli.messages import Cause, Outcome
+from a2pcli.messages import Cause, Outcome, Verdict
 from a2pcli.moments import moment_text, zone_of
 from a2pcli.reasons import Reason
 from a2pcli.reporting.commands import send_command
@@ -83,6 +83,16 @@ def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
     return Problem("; ".join(pieces), hint="; ".join(hints), code="waiting")
 
 
+def not_taken(run: Run, count: int, last: Outcome | None, waiting: Sequence[Waiting]) -> Problem:
+    """All others are done; so many the gateway would not take now, however often it was asked."""
+    messages = "1 message" if count == 1 else f"{count:,} messages"
+    text = f"gateway {run.gateway} did not take {messages}, and says to try again later"
+    text = _with_answer(text, last)
+    if waiting:
+        text += f"; {waits(run, waiting, 0).message}"
+    return Problem(text, hint=go_on(run), code="not-taken")
+
+
 def _many(count: int, one: str, more: str) -> str:
     return f"1 message {one}" if count == 1 else f"{count:,} messages {more}"
 
@@ -105,13 +115,16 @@ def over_budget(run: Run, limit: int, currency: str) -> Problem:
     return Problem(f"the budget of {money} is used up", hint=hint, code="over-budget")
 
 
-def gateway_down(run: Run, gateway: str, last: Outcome | None) -> Problem:
-    """The breaker gave up."""
+def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int) -> Problem:
+    """The breaker gave up; so many messages are left."""
     text = f"gateway {gateway} does not answer"
-    if last is not None and last.cause is not Cause.UNREACHABLE:
+    if last is not None and last.verdict is Verdict.UNKNOWN:
         text = f"gateway {gateway} gives no clear answers"
+    elif last is not None and last.cause is not Cause.UNREACHABLE:
+        text = f"gateway {gateway} takes no messages now"
     hint = f"{go_on(run)}; `a2pcli gateways test {gateway}` tells whether it is back"
-    return Problem(_with_answer(text, last), hint=hint, code="gateway-down")
+    text = f"{_with_answer(text, last)}; {_many(left, 'is', 'are')} left"
+    return Problem(text, hint=hint, code="gateway-down")
 
 
 def hold_too_long(run: Run, gateway: str, seconds: float) -> Problem:
@@ -120,12 +133,11 @@ def hold_too_long(run: Run, gateway: str, seconds: float) -> Problem:
     return Problem(text, hint=f"after that: {send_command(run)}", code="gateway-wait")
 
 
-def only_rate_answers(gateway: str, seconds: float) -> Problem:
+def only_rate_answers(run: Run, gateway: str, seconds: float) -> Problem:
     """It has taken nothing for a long time, and says that we are too fast."""
     text = f"gateway {gateway} has taken nothing for {_duration(seconds)} because of its rate limit"
-    return Problem(
-        text, hint="set a lower rate; the quota of the account may be used up", code="gateway-rate"
-    )
+    hint = f"{go_on(run)}; the quota of the account may be used up, or limits.rate be too high"
+    return Problem(text, hint=hint, code="gateway-rate")
 
 
 def stopped_by(run: Run, gateway: str, outcome: Outcome) -> Problem:

@@ -43,6 +43,7 @@ class LedgerLaws(RuleBasedStateMachine):
         self.due: dict[int, int] = {}
         self.person: dict[int, int] = {}
         self.suppressed: set[int] = set()
+        self.tried: set[int] = set()
         self.now = NOW
         for people in (first, second):
             due = [NOW + 3 if row < waiting else None for row in range(len(people))]
@@ -73,6 +74,7 @@ class LedgerLaws(RuleBasedStateMachine):
             self.state[id] = state
             if state is State.PLANNED:
                 self.due[id] = self.now if due_at is None else due_at
+                self.tried.add(id)
         found = self.ledger.exchange(run, settled, want, self.now)
         assert len(found.claimed) <= want
         self.follow(run, found.claimed, found.skipped)
@@ -92,6 +94,7 @@ class LedgerLaws(RuleBasedStateMachine):
             self.state[id] = State.SUBMITTING
             self.attempts[id] += 1
             self.due.pop(id, None)
+            self.tried.discard(id)
             assert one.attempts == self.attempts[id]  # type: ignore[attr-defined]
         now_skipped = [row["id"] for chunk in self.ledger.rows(run, states=["skipped"]) for row in chunk]
         news = [id for id in now_skipped if self.state[id] is not State.SKIPPED]
@@ -127,6 +130,9 @@ class LedgerLaws(RuleBasedStateMachine):
             assert self.ledger.start_sending(run, self.now) == len(lost)
             for id in lost:
                 self.state[id] = State.UNKNOWN
+            for id in self.of(run, State.PLANNED):
+                if id in self.due and id in self.tried:  # an earlier sender's backoff is over
+                    self.due[id] = self.now - 1000 + self.attempts[id]
 
     @rule(which=st.integers(0, 1), state=st.sampled_from([State.PLANNED, State.ACCEPTED, State.REJECTED]))
     def reconcile(self, which: int, state: State) -> None:
@@ -137,6 +143,7 @@ class LedgerLaws(RuleBasedStateMachine):
             self.state[id] = state
             if state is State.PLANNED:
                 self.due[id] = self.now
+                self.tried.add(id)
 
     @rule(person=st.integers(0, 9))
     def opt_out(self, person: int) -> None:

@@ -101,17 +101,40 @@ def test_a_rate_answer_to_the_try_shows_that_the_gateway_is_back() -> None:
     assert not breaker.half_open
 
 
+def test_messages_that_fail_again_and_again_do_not_open_it_while_others_get_through() -> None:
+    breaker = Breaker(OPTIONS, 100)
+    feed(breaker, *([Sign.CLEAR] + [Sign.AGAIN] * 3) * 100)
+    assert not breaker.open
+
+
+def test_messages_that_fail_again_and_again_open_it_where_nothing_else_gets_through() -> None:
+    breaker = Breaker(OPTIONS, 100)
+    feed(breaker, *[Sign.CLEAR] * 50, *[Sign.AGAIN] * 10)
+    assert breaker.open
+
+
+def test_a_message_that_fails_again_does_not_show_that_the_gateway_is_back() -> None:
+    breaker = Breaker(OPTIONS, 100)
+    feed(breaker, *[Sign.FAILING] * 10)
+    assert breaker.allowance(1.0) == 1
+    feed(breaker, Sign.AGAIN, now=1.0)
+    assert breaker.open
+    assert breaker.reopens_in(1.0) == OPTIONS.waits[1]
+
+
 @pytest.mark.parametrize(
-    ("outcome", "attempts", "sign"),
+    ("outcome", "again", "sign"),
     [
-        (Outcome(Verdict.ACCEPTED), 1, Sign.CLEAR),
-        (Outcome(Verdict.REJECTED, cause=Cause.PERMANENT), 1, Sign.CLEAR),
-        (Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS), 1, Sign.FAILING),
-        (Outcome(Verdict.NOT_SENT, cause=Cause.TEMPORARY), 1, Sign.FAILING),
-        (Outcome(Verdict.NOT_SENT, cause=Cause.TEMPORARY), 2, Sign.QUIET),
-        (Outcome(Verdict.NOT_SENT, cause=Cause.RATE), 1, Sign.QUIET),
-        (Outcome(Verdict.NOT_SENT, cause=Cause.UNREACHABLE), 3, Sign.UNREACHABLE),
+        (Outcome(Verdict.ACCEPTED), False, Sign.CLEAR),
+        (Outcome(Verdict.REJECTED, cause=Cause.PERMANENT), False, Sign.CLEAR),
+        (Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS), False, Sign.FAILING),
+        (Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS), True, Sign.FAILING),
+        (Outcome(Verdict.NOT_SENT, cause=Cause.TEMPORARY), False, Sign.FAILING),
+        (Outcome(Verdict.NOT_SENT, cause=Cause.TEMPORARY), True, Sign.AGAIN),
+        (Outcome(Verdict.REJECTED, cause=Cause.TEMPORARY), True, Sign.AGAIN),
+        (Outcome(Verdict.NOT_SENT, cause=Cause.RATE), False, Sign.QUIET),
+        (Outcome(Verdict.NOT_SENT, cause=Cause.UNREACHABLE), True, Sign.UNREACHABLE),
     ],
 )
-def test_what_an_outcome_says_about_the_gateway(outcome: Outcome, attempts: int, sign: Sign) -> None:
-    assert sign_of(outcome, attempts) is sign
+def test_what_an_outcome_says_about_the_gateway(outcome: Outcome, again: bool, sign: Sign) -> None:
+    assert sign_of(outcome, again=again) is sign

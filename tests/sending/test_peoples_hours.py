@@ -196,7 +196,8 @@ def test_a_retry_waits_for_the_morning_where_its_backoff_ends_in_the_night(tmp_p
         gateway.first = not_sent(Cause.TEMPORARY, retry_after=200.0)
         start = at("2027-06-16 00:58:00")
         assert run_through(ledger, run, gateway, start).ended is Ended.WAITING
-        assert run_through(ledger, run, gateway, start, SendOptions(wait=True)).ended is Ended.FINISHED
+        later = at("2027-06-16 01:05:00")
+        assert run_through(ledger, run, gateway, later, SendOptions(wait=True)).ended is Ended.FINISHED
         assert list(gateway.at.values()) == [pytest.approx(at("2027-06-16 12:00"), abs=1000)]
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import text
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome
-from a2pcli.sending.options import Ended, SendOptions
+from a2pcli.sending.options import BreakerOptions, Ended, SendOptions
 from a2pcli.sending.stop import StopRequest
 
 COUNT = 60
@@ -48,7 +48,7 @@ class Fated(ScriptedGateway):
             return rejected(Cause.PERMANENT, "30006")
         if fate == 5:
             return UNKNOWN
-        if fate == 7:
+        if fate == 7 and self._tries[message.to] < 6:
             return not_sent(Cause.TEMPORARY, "503")
         if fate == 9 and self._tries[message.to] < 3:
             return not_sent(Cause.TEMPORARY, "30001")
@@ -79,7 +79,9 @@ def sent_with_stops(stops: list[int], concurrency: int) -> Any:
         for stop_at in [*stops, None]:
             stop = StopRequest()
             gateway = Fated(tries, stop, stop_at)
-            options = SendOptions(concurrency=concurrency, max_attempts=4)
+            options = SendOptions(
+                concurrency=concurrency, max_attempts=7, breaker=BreakerOptions(failing=10_000)
+            )
             result, _ = send_in_no_time(ledger, ledger.run(run.id), gateway, options, stop=stop)
         assert result.ended is Ended.FINISHED
         return rows_and_events(ledger, run), tries

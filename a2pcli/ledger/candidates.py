@@ -1,0 +1,54 @@
+"""Which rows a claim looks at: the queries, each for as many as are wanted."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, func, select
+
+from a2pcli.ledger import refusals
+from a2pcli.ledger.outcomes import IS_PLANNED
+from a2pcli.ledger.tables import messages
+
+_c = messages.c
+
+CANDIDATE = select(
+    _c.id,
+    _c.address,
+    _c.body,
+    _c.country,
+    _c.parts,
+    _c.attempts,
+    _c.cost,
+    _c.currency,
+    _c.clock,
+    _c.sender,
+    refusals.why_not,
+).with_for_update(skip_locked=True, of=messages)
+
+ID, ADDRESS, CLOCK, SENDER, WHY_NOT = 0, 1, 8, 9, -1
+"""Places in a row of ``CANDIDATE``; by name they cost 5x as much."""
+
+WAITED = (
+    CANDIDATE.where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
+    .order_by(_c.due_at)
+    .limit(bindparam("want"))
+)
+FRESH = (
+    CANDIDATE.where(_c.id > bindparam("after"), _c.id < bindparam("end"), IS_PLANNED, _c.due_at.is_(None))
+    .order_by(_c.id)
+    .limit(bindparam("want"))
+)
+# The same rows in the same order, but only as much of them as the clocks need.
+WAITED_CLOCKS = (
+    select(_c.id, _c.clock)
+    .where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
+    .order_by(_c.due_at)
+    .limit(bindparam("want"))
+)
+FRESH_CLOCKS = (
+    select(_c.id, _c.clock)
+    .where(_c.id > bindparam("after"), _c.id < bindparam("end"), IS_PLANNED, _c.due_at.is_(None))
+    .order_by(_c.id)
+    .limit(bindparam("want"))
+)
+THESE = CANDIDATE.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
+NEXT_DUE = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), _c.due_at.is_not(None))

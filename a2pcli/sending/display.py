@@ -1,0 +1,85 @@
+"""Where a run is, told to whoever shows it, every now and then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from a2pcli.sending.breaker import Breaker
+from a2pcli.sending.desk import RunDesk
+from a2pcli.sending.flow import Flow
+from a2pcli.sending.options import Progress, Rate
+from a2pcli.sending.pace import Pace
+from a2pcli.sending.times import HORIZON
+
+log = logging.getLogger(__name__)
+
+SHOW_EVERY = 0.2
+"""Seconds between two calls of ``on_progress``."""
+
+
+class Display:
+    """Calls ``on_progress``; one that fails must not end a run, and is not called again.
+
+    ``rate`` is the pace that the run was given.
+    """
+
+    def __init__(
+        self,
+        on_progress: Callable[[Progress], None],
+        desk: RunDesk,
+        flow: Flow,
+        breaker: Breaker,
+        pace: Pace,
+        rate: Rate | None,
+        now: float,
+    ) -> None:
+        self._on_progress = on_progress
+        self._desk, self._flow, self._breaker, self._pace = desk, flow, breaker, pace
+        self._in_messages = rate is not None and rate.unit == "messages"
+        self._shown = now
+
+    @property
+    def left(self) -> int:
+        """Messages without a last word, those with the gateway included."""
+        tally = self._desk.tally
+        return tally.left + tally.back + self._flow.flying + self._flow.ready
+
+    def look(self, now: float, waits_until: int | None) -> None:
+        """Show where the run is, if it is time to. ``waits_until``: all that is left waits for that hour (UTC ms)."""
+        if now - self._shown >= SHOW_EVERY:
+            self._shown = now
+            self.show(now, waits_until)
+
+    def show(self, now: float, waits_until: int | None) -> None:
+        """Show where the run is."""
+        state = "sending"
+        if self._desk.ended is not None:
+            state = "stopping"
+        elif self._breaker.open or self._breaker.half_open:
+            state = "gateway-down"
+        elif self._pace.held(now) > HORIZON:
+            state = "holding"
+        elif waits_until is not None:
+            state = "waiting"
+        progress = self._progress(state, now)
+        try:
+            self._on_progress(replace(progress, waits_until=waits_until) if state == "waiting" else progress)
+        except Exception as error:
+            log.warning("the progress display failed with %s; going on without", type(error).__name__)
+            self._on_progress = lambda _progress: None
+
+    def end(self, state: str, now: float) -> Progress:
+        """Show the last of it, and give it."""
+        progress = self._progress(state, now)
+        with suppress(Exception):
+            self._on_progress(progress)
+        return progress
+
+    def _progress(self, state: str, now: float) -> Progress:
+        # What a pace allows says when the run is done only while the gateway takes what it is given.
+        pace = self._pace.per_second if self._in_messages and not self._desk.is_stuck else None
+        here = self._flow.flying + self._flow.ready
+        return self._desk.tally.progress(state, now, here, self._flow.flying, pace)
