@@ -196,7 +196,7 @@ class Source:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 names = set(archive.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise self.problem(
                 "a broken workbook or archive: it ends too early", code="broken-workbook"
             ) from error

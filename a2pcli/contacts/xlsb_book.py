@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from a2pcli.contacts.archive import Archive
 from a2pcli.contacts.cell_text import number_text
@@ -45,9 +46,9 @@ class XlsbBook:
         main = main_part(source, archive, "xl/workbook.bin")
         self._targets = relationships(source, archive, main)
         self._sheets: list[Sheet] = []
-        epoch_1904 = self._read_workbook(main)
-        self._formats = Formats(locale, epoch_1904=epoch_1904)
-        self._conditional = self._read_styles()
+        with self._no_short_records():
+            self._formats = Formats(locale, epoch_1904=self._read_workbook(main))
+            self._conditional = self._read_styles()
         self._special = self._formats.special()
         self._strings: SharedStrings | None = None
         self.addresses: frozenset[int] = frozenset()
@@ -59,12 +60,10 @@ class XlsbBook:
     def rows(self, sheet: Sheet, seen: Seen) -> Iterator[SheetRow]:
         """The rows of a sheet that are not blank. Raises InvalidInput."""
         seen.conditional = seen.conditional or self._conditional
-        if self._strings is None:
-            self._strings = self._shared_strings()
-        try:
+        with self._no_short_records():
+            if self._strings is None:
+                self._strings = self._shared_strings()
             yield from self._rows(sheet, seen, self._strings)
-        except struct.error as error:
-            raise self._broken(f"{sheet.key}: a record is too short") from error
 
     def _rows(self, sheet: Sheet, seen: Seen, strings: SharedStrings) -> Iterator[SheetRow]:
         number, hidden, cells = 0, False, dict[int, str]()
@@ -117,7 +116,7 @@ class XlsbBook:
 
     def _read_workbook(self, main: str) -> bool:
         epoch_1904 = False
-        for kind, data in self._safely(main):
+        for kind, data in self._records(main):
             if kind == _PROPERTIES:
                 epoch_1904 = bool(data[0] & 1)
             elif kind == _SHEET:
@@ -132,7 +131,7 @@ class XlsbBook:
     def _read_styles(self) -> bool:
         target = self._target("styles")
         conditional = in_styles = in_conditional = False
-        for kind, data in self._safely(target) if target else ():
+        for kind, data in self._records(target) if target else ():
             if kind in (_BEGIN_STYLES, _END_STYLES):
                 in_styles = kind == _BEGIN_STYLES
             elif kind in (_BEGIN_DXFS, _END_DXFS):
@@ -148,7 +147,7 @@ class XlsbBook:
     def _shared_strings(self) -> SharedStrings:
         strings = SharedStrings(self._source)
         target = self._target("sharedStrings")
-        for kind, data in self._safely(target) if target else ():
+        for kind, data in self._records(target) if target else ():
             if kind == _SHARED_ITEM:
                 strings.add(_string(data, 1))
         return strings
@@ -157,12 +156,13 @@ class XlsbBook:
         found = next((target for kind, target in self._targets.values() if kind == wanted), None)
         return found if found is not None and found in self._archive else None
 
-    def _safely(self, part: str) -> Iterator[tuple[int, bytes]]:
-        """The records of a part, with an error of the reader's as an error of the file."""
+    @contextmanager
+    def _no_short_records(self) -> Iterator[None]:
+        """A record that ends before its content does is an error of the file."""
         try:
-            yield from self._records(part)
+            yield
         except (struct.error, IndexError) as error:
-            raise self._broken(f"{part}: a record is too short") from error
+            raise self._broken("a record is too short for what it holds") from error
 
     def _records(self, part: str) -> Iterator[tuple[int, bytes]]:
         """Type and content of each record (2.1.4): both numbers are in sevens of bits, the lowest first."""

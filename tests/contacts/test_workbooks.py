@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import random
+import zipfile
+from contextlib import suppress
 
 import pytest
 import python_calamine
-from bookkit import KINDS, Cell, sheet_xml, text_cell, xlsb, xlsx
+from bookkit import KINDS, Cell, archive, sheet_xml, text_cell, xlsb, xlsx
 from tablekit import read, refused, rows_of, written
 
 from a2pcli.contacts.table import ReadOptions, Table, open_table
+from a2pcli.errors import InvalidInput
 
 NUMBER = "+447400123456"
 HEADER = ["phone", "name", "zip", "share", "price"]
@@ -173,3 +177,35 @@ def test_only_the_cells_that_are_there_count(tmp_path, row, dimension):
 )  # fmt: skip
 def test_a_workbook_built_to_harm_is_refused(tmp_path, content, code):
     assert refused(tmp_path, content(), "p.xlsx").code == code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_workbook_is_read_or_refused_and_never_a_defect(tmp_path, kind):
+    """A few hundred of them, damaged by chance but the same each time."""
+    chance = random.Random(kind)
+    whole = KINDS[kind](PEOPLE, hidden=(3,))
+    for _ in range(120):
+        content = damaged(whole, chance, inside=kind != "xls")
+        with suppress(InvalidInput):
+            rows_of(opened(tmp_path, content))
+
+
+def damaged(content: bytes, chance: random.Random, *, inside: bool) -> bytes:
+    """Some bytes changed or lost, in the file or inside of a part of the archive."""
+    if not inside or chance.random() < 0.3:
+        return scratched(content, chance)
+    with zipfile.ZipFile(io.BytesIO(content)) as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    name = chance.choice(sorted(parts))
+    return archive(parts | {name: scratched(parts[name], chance)})
+
+
+def scratched(content: bytes, chance: random.Random) -> bytes:
+    data = bytearray(content)
+    for _ in range(chance.randint(1, 6)):
+        place = chance.randrange(max(1, len(data)))
+        if chance.random() < 0.7:
+            data[place : place + 1] = bytes([chance.randrange(256)])
+        else:
+            del data[place : place + chance.randint(1, 40)]
+    return bytes(data)
