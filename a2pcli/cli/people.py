@@ -64,13 +64,16 @@ def erase(
     report --csv and --out, exported lists, and the outbox. Not touched: your contacts files,
     backups, copies, and what providers hold.
 
+    While a run is being sent, too: from the first moment on no message to the person is started,
+    and one that is on its way is waited for, half a minute at most.
+
     The key is A2PCLI_ERASURE_KEY, else a file beside the SQLite ledger; keep it with your
     backups. A PostgreSQL ledger needs the variable.
 
     Example:  a2pcli people erase '+44 7911 123456'
 
     Exit status: 0 erased, 3 something could not be erased (it says what), 6 refused, 7 a message
-    of the person is being sent, or a plan made: wait, then run it again.
+    of the person is still on its way, or a plan is being made: run it again a little later.
     """
     from a2pcli.cli.people_work import erase_person
 

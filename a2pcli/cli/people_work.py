@@ -15,7 +15,7 @@ from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.contacts.any_number import DOUBTFUL, SHORT_CODE, any_number
 from a2pcli.contacts.same_phone import same_phone_forms
-from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
+from a2pcli.errors import A2PError, LedgerError, Problem, RunBusy, UsageError
 from a2pcli.gateways.outbox import draft_of
 from a2pcli.gateways.outbox_forget import forget_in_outbox, outbox_file
 from a2pcli.ledger.copies import drafts, other_copies, remove_drafts
@@ -28,6 +28,10 @@ from a2pcli.reporting.values import iso
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
+
+
+PATIENCE = 30.0
+"""Seconds to wait for the answer to a message that is on its way to the person."""
 
 
 def person_of(cell: str, region: str | None) -> Person:
@@ -134,7 +138,7 @@ def erase_person(cell: str, region: str | None, ledger: str | None, *, yes: bool
                 refused="nothing was erased",
                 without_terminal="--yes erases without asking",
             )
-        receipt = store.erase_person(person)
+        receipt = store.erase_person(person, patience=PATIENCE)
         files = _Files()
         _rewrite_files(store, person, files)
         _look_for_copies(store, files)
@@ -150,8 +154,16 @@ def erase_person(cell: str, region: str | None, ledger: str | None, *, yes: bool
     else:
         for line in _sentences(receipt, files):
             print(printable(line))
+    if receipt.in_flight:
+        raise RunBusy(_still_flying(receipt.in_flight), *files.problems)
     if files.problems:
         raise files.kind(*files.problems)
+
+
+def _still_flying(count: int) -> Problem:
+    what = "1 message of this person is" if count == 1 else f"{count:,} messages of this person are"
+    text = f"{what} with the gateway just now and not erased yet; no other message goes to them any more"
+    return Problem(text, hint="run the same command again in a minute", code="run-busy")
 
 
 def _rewrite_files(store: Ledger, person: Person, files: _Files) -> None:
@@ -213,6 +225,7 @@ def _receipt(receipt: Erasure, files: _Files) -> dict[str, Any]:
         "copies": files.copies,
         "contacts_files": list(receipt.contacts_files),
         "problems": [str(problem) for problem in files.problems],
+        "in_flight": receipt.in_flight,
         "hash": receipt.hash,
     }
 
@@ -236,6 +249,8 @@ def _sentences(receipt: Erasure, files: _Files) -> Iterator[str]:
     for table, words in _TABLES.items():
         if receipt.changed.get(table):
             yield f"  {receipt.changed[table]:,} {words}"
+    if receipt.in_flight:
+        yield f"  {receipt.in_flight:,} on its way just now: not erased yet"
     if receipt.skipped:
         yield f"  {receipt.skipped:,} of the messages were not sent yet, and never will be"
     for path, count in files.rewritten.items():

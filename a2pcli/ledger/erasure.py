@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
@@ -77,6 +77,13 @@ class Erasure:
     skipped: int
     runs: tuple[str, ...]
     contacts_files: tuple[str, ...]
+    in_flight: int = 0
+    """Messages that a sender had in its hands: their rows still name the person."""
+
+    def then(self, later: Erasure) -> Erasure:
+        """This one, and one of the same person that followed."""
+        changed = {table: count + later.changed.get(table, 0) for table, count in self.changed.items()}
+        return replace(later, changed=changed, skipped=self.skipped + later.skipped, runs=self.runs)
 
     @property
     def nothing(self) -> bool:
@@ -125,11 +132,19 @@ def _runs_by_number(connection: Connection, numbers: set[int]) -> dict[int, dict
     }
 
 
-@contextmanager
-def nobody_works_on(ledger: HasEngine, person: Person) -> Iterator[list[Hold]]:
-    """Hold back senders of the person's messages, and planners. Raises ``RunBusy`` where one is at work.
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Runs of the person that nobody sends meanwhile (``holds``), and those that a living process sends (``live``)."""
 
-    Gives what is held, for the transaction that erases to ask for.
+    holds: tuple[Hold, ...]
+    live: frozenset[int]
+
+
+@contextmanager
+def hold_back(ledger: HasEngine, person: Person) -> Iterator[HeldBack]:
+    """Hold back senders of the person's messages, as far as none is at work, and planners.
+
+    Raises ``RunBusy`` where a plan is being made: it may have read the person's row already.
     """
     with ledger.engine.begin() as connection:
         theirs = select(messages.c.run).where(of_person(person.address, person.cells))
@@ -138,25 +153,40 @@ def nobody_works_on(ledger: HasEngine, person: Person) -> Iterator[list[Hold]]:
         )
         found = [run_from_row(row) for row in connection.execute(select(runs).where(chosen)).mappings()]
     with ExitStack() as held:
-        mine = []
+        mine, live = [], set()
         for run in found:
             if run.state == RunState.PLANNING:
                 _hold_planner(ledger, run, held)
-            else:
+                continue
+            try:
                 mine.append(held.enter_context(sender_lock(ledger, run)))
-        yield mine
+            except RunBusy:
+                live.add(run.number)
+        yield HeldBack(tuple(mine), frozenset(live))
 
 
 def _hold_planner(ledger: HasEngine, run: Run, held: ExitStack) -> None:
     lock = planner_lock(ledger.engine, run.number, run.id)
     if not lock.take():
-        hint = "wait until the plan is made, then erase again"
-        raise RunBusy(Problem(f"another process is planning {run.campaign}", hint=hint, code="run-busy"))
+        text = (
+            f"another process is planning {run.campaign}, so nothing was erased yet; but the number is suppressed"
+            " from now on"
+        )
+        hint = "wait until the plan is made, then run the same command again"
+        raise RunBusy(Problem(text, hint=hint, code="run-busy"))
     held.callback(lock.drop)
 
 
-def erase(connection: Connection, person: Person, now: int) -> Erasure:
-    """Take the person out of every table, keep the keyed hash, and note it in the audit trail: one transaction."""
+def suppress(connection: Connection, person: Person, now: int) -> None:
+    """Put the person's keyed hash on the suppression list: no sender claims a message of theirs any more."""
+    _suppress_hash(connection, erased.needed_key(connection, create=True).hash_of(person.address), now)
+
+
+def erase(connection: Connection, person: Person, now: int, live: frozenset[int] = frozenset()) -> Erasure:
+    """Take the person out of every table, keep the keyed hash, and note it in the audit trail: one transaction.
+
+    ``live`` are runs that a living process sends: a message that it has in its hands just now keeps its row.
+    """
     key = erased.needed_key(connection, create=True)
     # A row whose address went by retention may still know the person by the digits.
     key_only = messages.c.person.in_([int(form.lstrip("+")) for form in person.forms])
@@ -166,7 +196,10 @@ def erase(connection: Connection, person: Person, now: int) -> Erasure:
     mine = _runs_of(connection, {row.run for row in found})
     skipped = sum(row.state == State.PLANNED for row in found)
     with losing_rows(connection, mine):
-        blanked = _blank_messages(connection, ids, now)
+        _skip_planned(connection, ids, now)
+        flying = _in_flight(connection, ids, live)
+        ids = [id for id in ids if id not in flying]
+        blanked = _blank_messages(connection, ids)
     counts = {
         "messages": blanked,
         "events": _blank_events(connection, ids),
@@ -181,7 +214,7 @@ def erase(connection: Connection, person: Person, now: int) -> Erasure:
     facts = {"rows": counts, "skipped": skipped}
     audit.append(connection, "people.erase", hash, facts, now)
     files = sorted({run.contacts_file for run in mine if run.contacts_file and run.contacts_file != "-"})
-    return Erasure(hash, counts, skipped, tuple(run.id for run in mine), tuple(files))
+    return Erasure(hash, counts, skipped, tuple(run.id for run in mine), tuple(files), len(flying))
 
 
 def _runs_of(connection: Connection, numbers: set[int]) -> list[Run]:
@@ -194,8 +227,18 @@ def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[start : start + _FEW]
 
 
-def _blank_messages(connection: Connection, ids: Sequence[int], now: int) -> int:
-    """The rows stay, for the counts; what was still to be sent never is."""
+def _in_flight(connection: Connection, ids: Sequence[int], live: frozenset[int]) -> frozenset[int]:
+    """Those of the messages that a living sender has in its hands."""
+    c = messages.c
+    flying: set[int] = set()
+    for some in _pieces(ids) if live else ():
+        chosen = and_(c.id.in_(some), c.run.in_(live), c.state == str(State.SUBMITTING))
+        flying.update(connection.execute(select(c.id).where(chosen)).scalars())
+    return frozenset(flying)
+
+
+def _skip_planned(connection: Connection, ids: Sequence[int], now: int) -> None:
+    """What was still to be sent never is."""
     c = messages.c
     planned = {"state": str(State.SKIPPED), "reason": str(Reason.ERASED), "rule": erased.RULE}
     for some in _pieces(ids):
@@ -204,7 +247,12 @@ def _blank_messages(connection: Connection, ids: Sequence[int], now: int) -> int
             .where(c.id.in_(some), c.state == str(State.PLANNED))
             .values(**planned, due_at=None, settled_at=now)
         )
-        connection.execute(update(messages).where(c.id.in_(some)).values(_BLANK))
+
+
+def _blank_messages(connection: Connection, ids: Sequence[int]) -> int:
+    """The rows stay, for the counts."""
+    for some in _pieces(ids):
+        connection.execute(update(messages).where(messages.c.id.in_(some)).values(_BLANK))
     return len(ids)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from a2pcli.ledger import audit, erased, erasure, retention
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import now_ms
+
+LOOK_AGAIN = 0.5
+"""Seconds between two looks whether a message has been answered."""
 
 NAMED = 20
 """So many people an audit entry names by their hashes; of more it says only how many."""
@@ -77,18 +81,31 @@ class ProtectingPart(LedgerCore):
             return erasure.export(connection, person)
 
     @speaks_plainly
-    def erase_person(self, person: erasure.Person, now: int | None = None) -> erasure.Erasure:
+    def erase_person(
+        self, person: erasure.Person, now: int | None = None, *, patience: float = 0.0
+    ) -> erasure.Erasure:
         """Take a person out of every table; what stays is a keyed hash on the suppression list.
 
-        Raises ``RunBusy`` while a message of theirs may be on its way or a plan is being made. The file itself
-        still has to be written anew: ``rewrite``.
+        From the beginning on no sender claims a message of theirs. One that a living sender has in its hands is
+        waited for, ``patience`` seconds at most; ``in_flight`` says how many rows still name the person after.
+        Raises ``RunBusy`` while a plan is being made. The file itself still has to be written anew: ``rewrite``.
         """
         moment = now_ms() if now is None else now
-        with erasure.nobody_works_on(self, person) as held, self.engine.begin() as connection:
-            for hold in held:
+        with self.engine.begin() as connection:
+            erasure.suppress(connection, person, moment)
+        done = self._erase(person, moment)
+        until = time.monotonic() + patience
+        while done.in_flight and time.monotonic() < until:
+            time.sleep(LOOK_AGAIN)
+            done = done.then(self._erase(person, moment))
+        return done
+
+    def _erase(self, person: erasure.Person, moment: int) -> erasure.Erasure:
+        with erasure.hold_back(self, person) as held, self.engine.begin() as connection:
+            for hold in held.holds:
                 hold.check(connection)
             erasure.overwrite(connection)
-            return erasure.erase(connection, person, moment)
+            return erasure.erase(connection, person, moment, held.live)
 
     @speaks_plainly
     def prune(self, rules: Retention, *, dry_run: bool = False, now: int | None = None) -> retention.Pruned:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -161,17 +162,41 @@ def test_an_export_holds_every_table_and_after_the_erasure_only_the_hash(ledger:
     assert [len(after[name]) for name in ("messages", "consents", "contacted")] == [0, 0, 0]
 
 
-def test_nobody_is_erased_while_their_message_may_be_leaving(ledger: Ledger, make: Make) -> None:
+def test_who_is_erased_while_a_run_is_sent_gets_nothing_from_that_moment(
+    ledger: Ledger, make: Make, url: str
+) -> None:
+    run = make.sending(6)
+    with sender_lock(ledger, run), Ledger.open(url) as other:
+        first = claim(ledger, run, 2)
+        receipt = other.erase_person(Person(number(4)), NOW)
+        assert (receipt.skipped, receipt.in_flight) == (1, 0)
+        assert number(4) not in everything(other)
+        settle(ledger, run, first)
+        rest = ledger.exchange(run, [], 10, NOW).claimed
+        assert [one.message.to for one in rest] == [number(2), number(3), number(5)]
+
+
+def test_a_message_that_is_on_its_way_is_waited_for(ledger: Ledger, make: Make, url: str) -> None:
     run = make.sending(3)
-    with sender_lock(ledger, run), pytest.raises(RunBusy):
-        ledger.erase_person(Person(number(1)), NOW)
-    assert len(ledger.history(number(1))) == 1
+    with sender_lock(ledger, run), Ledger.open(url) as other:
+        ids = claim(ledger, run, 2)
+        assert other.erase_person(Person(number(1)), NOW).in_flight == 1
+        assert len(other.history(number(1))) == 1
+        settling = threading.Timer(0.3, settle, (ledger, run, ids))
+        settling.start()
+        receipt = other.erase_person(Person(number(1)), NOW, patience=20)
+        settling.join()
+    assert receipt.in_flight == 0
+    assert number(1) not in everything(ledger)
+    assert states(ledger, run)["accepted"] == 2
 
 
-def test_nobody_is_erased_while_a_plan_is_made(ledger: Ledger, make: Make, url: str) -> None:
+def test_while_a_plan_is_made_the_person_is_suppressed_at_once(ledger: Ledger, make: Make, url: str) -> None:
     make.begun()
-    with Ledger.open(url) as other, pytest.raises(RunBusy, match="planning"):
-        other.erase_person(ANN, NOW)
+    with Ledger.open(url) as other:
+        with pytest.raises(RunBusy, match="planning"):
+            other.erase_person(ANN, NOW)
+        assert other.export_person(ANN)["erased"] is True
 
 
 def test_a_planner_that_died_holds_nothing_up(ledger: Ledger, make: Make, url: str) -> None:
