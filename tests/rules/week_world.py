@@ -331,9 +331,9 @@ class World:
         """Write down what the sender asks of the ledger, and what it tells it."""
         ledger, exchange, release = self.ledger, self.ledger.exchange, self.ledger.release
 
-        def heard_exchange(run: Any, settled: Any, want: int, now: int) -> Any:
+        def heard_exchange(run: Any, settled: Any, want: int, now: int, *more: Any) -> Any:
             self.note("asked", now - self.slip, run=run.id)
-            answer = exchange(run, settled, want, now)
+            answer = exchange(run, settled, want, now, *more)
             for one in settled:
                 self._settled(one.message_id, str(one.state))
             for one in answer.claimed:
