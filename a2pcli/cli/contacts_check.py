@@ -28,7 +28,7 @@ from a2pcli.contacts.phones import REPAIRS, PhonePolicy, region_code
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.planning.reading import read_as, reading_line, reading_problems
-from a2pcli.planning.refusals import Told
+from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.reasons import SENTENCES, Reason
 
 _SHOWN_ROWS = 50
@@ -57,11 +57,13 @@ def check_contacts(asked: Asked, *, as_json: bool, show_all: bool) -> None:
     options = ReadOptions(asked.encoding, asked.delimiter, asked.sheet, mapping)
     table = open_table(asked.file, options=options)
     address = address_column(table)
+    claims = speaking(recognise(table.described, address), marketing=True, binds=True)
+    told = told_by_file(table, address, claims, policy, "en", whole=False)
     rows = CheckedRows(table, address, policy)
     if as_json:
-        _print_json(table, address, policy, rows)
+        _print_json(table, address, policy, rows, told)
     else:
-        _show(table, address, policy, rows, None if show_all else _SHOWN_ROWS)
+        _show(table, address, policy, rows, told, None if show_all else _SHOWN_ROWS)
 
 
 def _policy(asked: Asked) -> PhonePolicy:
@@ -80,7 +82,7 @@ def _policy(asked: Asked) -> PhonePolicy:
     )
 
 
-def _about(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows) -> dict[str, Any]:
+def _about(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, told: Told) -> dict[str, Any]:
     """Everything but the rows, for ``--json``. Complete once the rows have been read."""
     counts = rows.counts
     return {
@@ -103,28 +105,27 @@ def _about(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows) -
             "types": _ranked(counts.types),
             "repairs": _ranked(counts.repairs),
         },
-        "warnings": [str(note) for note in _notes(table, address)],
+        "warnings": [str(note) for note in _notes(table, address, told)],
     }
 
 
-def _notes(table: Table, address: str) -> list[Problem]:
+def _notes(table: Table, address: str, told: Told) -> list[Problem]:
     """Warnings about the file and what its columns are read as."""
-    facts = recognise(table.described, address)
-    return [*table.notes, *reading_problems(table, facts, Told())]
+    return [*table.notes, *reading_problems(table, recognise(table.described, address), told)]
 
 
 def _ranked(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _print_json(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows) -> None:
+def _print_json(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, told: Told) -> None:
     """One document, written row by row; kept aside until the last row, so that a failure leaves no half of one."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", errors="surrogatepass") as kept:
         separator = '{\n  "rows": [\n'
         for chunk in rows.chunks():
             kept.write(separator + ",\n".join(map(_row_text, chunk.rows())))
             separator = ",\n"
-        about = json.dumps(_about(table, address, policy, rows), ensure_ascii=False, indent=2)
+        about = json.dumps(_about(table, address, policy, rows, told), ensure_ascii=False, indent=2)
         kept.write("\n  ],\n" + about.removeprefix("{\n") + "\n")
         kept.seek(0)
         shutil.copyfileobj(kept, sys.stdout, 1 << 20)
@@ -145,7 +146,9 @@ def _quoted(text: str | None) -> str:
     return "null" if text is None else encode_basestring(text)
 
 
-def _show(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, most: int | None) -> None:
+def _show(
+    table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, told: Told, most: int | None
+) -> None:
     """The same for people: a summary, then the rows that need a look."""
     shown: list[CheckedRow] = []
     found = 0
@@ -155,7 +158,7 @@ def _show(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, mo
             if most is None or len(shown) < most:
                 shown.append(row)
         found += chunk.problems
-    show_problems(_notes(table, address))
+    show_problems(_notes(table, address, told))
     parts: list[Any] = [_summary(table, address, policy, rows)]
     if shown:
         parts += [Text(), _listing(shown)]

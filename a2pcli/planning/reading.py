@@ -57,7 +57,7 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
         yield _warning(
             table,
             f"column '{written}': {rows:,} row{'' if rows == 1 else 's'} with an answer that is neither yes nor no "
-            f"({', '.join(texts)}{more}) get nothing",
+            f"({', '.join(texts)}{more}) {'gets' if rows == 1 else 'get'} nothing",
             f"write yes or no there; if it is not about consent: contacts: ignore: [{written}]",
             "unclear-consent",
         )

@@ -228,6 +228,8 @@ def _other(law: Law, case: Case) -> Iterator[Considered]:
         return
     sentence = SENTENCES[Reason(case.reason)] if case.reason in Reason._value2member_map_ else case.reason
     why = f"{sentence}; {case.detail}" if case.detail else sentence
+    if case.rule == CONTACTS_FILE and case.detail:
+        why = case.detail
     yield _of_law(law, case.rule or case.reason, "left-out", why)
 
 

@@ -111,6 +111,8 @@ def _times(count: int) -> str:
 def _left_out(entry: HistoryEntry, around: Surroundings) -> str:
     row = entry.row
     reason = row["reason"] or ""
+    if row["rule"] == CONTACTS_FILE and row["detail"]:
+        return f"left out: {reason}: {row['detail']}"
     known = Reason(reason) if reason in Reason._value2member_map_ else None
     sentence = SENTENCES[known] if known else reason
     more = {

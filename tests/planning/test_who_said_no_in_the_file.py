@@ -267,3 +267,9 @@ def test_a_plan_says_what_its_columns_were_read_as(tmp_path: Path, ledger: Ledge
 def test_a_no_under_another_valid_spelling_of_the_number_counts(tmp_path: Path, ledger: Ledger) -> None:
     table = [["phone", "Opted out"], ["+54 9 11 6677 3399", ""], ["+54 11 6677 3399", "yes"]]
     assert plan(tmp_path, ledger, table)[1][0]["reason"] == "opted-out"
+
+
+def test_an_explanation_names_the_cell_that_said_no(tmp_path: Path, ledger: Ledger) -> None:
+    _, rows = plan(tmp_path, ledger, [["phone", "Do Not SMS"], [number(1), "Yes please"]])
+    expected = "the contacts file says no: 'Do Not SMS' is 'Yes please'"
+    assert (rows[0]["reason"], rows[0]["rule"], rows[0]["detail"]) == ("opted-out", "contacts-file", expected)
