@@ -66,7 +66,7 @@ def test_the_summary_counts_what_the_rows_say(project):
     assert (document["encoding"], document["delimiter"], document["column"], document["region"]) == (
         "utf-8", ";", "Mobile No.", "GB",
     )  # fmt: skip
-    assert document["warnings"] == ["people.csv: warning: the cells are separated by semicolon"]
+    assert document["warnings"] == ["people.csv: note: the cells are separated by semicolon"]
 
 
 def test_people_see_a_summary_and_the_rows_that_need_a_look(project):
