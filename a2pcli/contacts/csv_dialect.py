@@ -49,7 +49,11 @@ def detect_dialect(source: Source, sample: bytes, whole: bool, options: ReadOpti
     failure: OpenQuote | None = None
     for order, delimiter in enumerate(candidates):
         try:
-            dialect, score = _try(sample, start, line, whole, delimiter, options)
+            # Once a header is confirmed, another delimiter can only confirm the same row or one above it.
+            deepest = min(
+                (dialect.header.line for confirmed, *_, dialect in found if confirmed), default=None
+            )
+            dialect, score = _try(sample, start, line, whole, delimiter, options, deepest)
         except OpenQuote as error:
             failure = failure or error
             continue
@@ -84,7 +88,13 @@ def _sep_line(sample: bytes) -> tuple[int, int, str | None]:
 
 
 def _try(
-    sample: bytes, start: int, line: int, whole: bool, delimiter: str, options: ReadOptions
+    sample: bytes,
+    start: int,
+    line: int,
+    whole: bool,
+    delimiter: str,
+    options: ReadOptions,
+    deepest: int | None,
 ) -> tuple[Dialect | None, tuple[bool, float, int]]:
     """The dialect with a delimiter, and how well it fits: whether rows with phone numbers confirm the header, the share
     of like rows, and the cells of the header."""
@@ -95,7 +105,8 @@ def _try(
     confirmed = options.header is not None
     if options.header is None:
         rows = [{at: text(cell) for at, cell in enumerate(record.cells)} for record in records[:LOOKED_AT]]
-        found = header_place(rows, options.columns)
+        most = len(rows) if deepest is None else sum(record.line <= deepest for record in records)
+        found = header_place(rows, options.columns, most)
         place, confirmed = found or 0, found is not None
     header, below = records[place], records[place + 1 :]
     widths = Counter(len(record.cells) for record in below)

@@ -123,7 +123,10 @@ class DateSection:
         if "short" in order:
             return month_first(self._locale) is None
         if any(kind == "month" and len(text) > 2 for kind, text in self._tokens):
-            return False
+            # Where months are numbered (3月), their names among figures read like nothing.
+            return any(
+                letter.isdigit() for letter in _name("month", 3, dt.datetime(2026, 3, 1), self._locale)
+            )
         if order in (["month", "day", "year"], ["day", "month", "year"]):
             if ("literal", ".") in self._tokens:
                 return order[0] == "month"

@@ -68,9 +68,11 @@ def find_header(
     return _header(rows[place or 0], found=bool(place), sure=place is not None)
 
 
-def header_place(rows: Sequence[Mapping[int, str]], mapping: Mapping[str, str]) -> int | None:
-    """Which of the rows is confirmed as the header; None where none is."""
-    for place, cells in enumerate(rows[:_DEEPEST]):
+def header_place(
+    rows: Sequence[Mapping[int, str]], mapping: Mapping[str, str], most: int = _DEEPEST
+) -> int | None:
+    """Which of the rows is confirmed as the header, among the first `most`; None where none is."""
+    for place, cells in enumerate(rows[: min(most, _DEEPEST)]):
         columns = sorted(cells)
         if any(map(looks_like_number, cells.values())):
             continue

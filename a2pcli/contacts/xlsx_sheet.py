@@ -133,7 +133,8 @@ class SheetParser:
         self._size = 0
 
     def _end_cell(self) -> None:
-        text = "".join(self._pieces)
+        pieces = self._pieces
+        text = pieces[0] if len(pieces) == 1 else "".join(pieces)
         if not text:
             if self._has_formula and self._type != "str":
                 self._seen.formulas += 1

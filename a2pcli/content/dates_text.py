@@ -21,6 +21,7 @@ _TIME = re.compile(
 )
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{4})(\d{2})(\d{2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})")
+_DAY_FIRST = re.compile(r"\d{1,2}-[^\W\d_]+\.?-\d{2}")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _TIME_FIELDS = re.compile(r"[HhKkmsSaABb]")
 _ZONE_FIELDS = re.compile(r"[zZvVOXx]")
@@ -130,6 +131,9 @@ def _worded(typed: str, locale: str) -> date | None:
             return None
     if month is None or len(numbers) != 2:
         return None
+    if _DAY_FIRST.fullmatch(typed):  # 14-Mar-26, as spreadsheets have it
+        year = int(numbers[1])
+        return _day(year + (2000 if year < 70 else 1900), month, int(numbers[0]), typed)
     day, year = sorted(numbers, key=len)
     if len(year) != 4 or len(day) > 2:
         return None
@@ -174,7 +178,8 @@ def _fillers(locale: str) -> frozenset[str]:
         for width in ("wide", "abbreviated")
         for _, name in _names(babel_locale(language).days[context][width])
     )
-    return frozenset(days) | {"st", "nd", "rd", "th", "of", "the", "de", "del", "er", "tues", "thur", "thurs"}
+    words = {word for name in days for word in _WORDS.findall(name)}
+    return frozenset(words) | {"st", "nd", "rd", "th", "of", "the", "de", "del", "er", "tues", "thur", "thurs"}
 
 
 def _names(by_number: Any) -> list[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import random
 import zipfile
@@ -13,6 +14,7 @@ from bookkit import KINDS, Cell, archive, sheet_xml, text_cell, xlsb, xlsx
 from tablekit import read, refused, rows_of, written
 
 from a2pcli.contacts.table import ReadOptions, Table, open_table
+from a2pcli.content import dates_text
 from a2pcli.errors import InvalidInput
 
 NUMBER = "+447400123456"
@@ -85,6 +87,7 @@ def test_the_binary_workbook_is_read_as_another_reader_reads_it():
         (46095, "m/d/yyyy", "en_US", "3/14/2026"),
         (46095, "mm-dd-yy", "de_DE", "14.03.2026"),  # the format that the computer decides
         (46095, "d mmmm yyyy", "en_GB", "14 March 2026"),
+        (46095, "d-mmm-yy", "en_GB", "14-Mar-26"),
         (46095, '[$-407]d. mmmm yyyy', "en_GB", "14. März 2026"),
         (46095.4375, "dd/mm/yyyy h:mm", "en_GB", "14/03/2026 10:30"),
         (0.8541666667, "h:mm AM/PM", "en_US", "8:30 PM"),
@@ -101,6 +104,15 @@ def test_the_binary_workbook_is_read_as_another_reader_reads_it():
 def test_numbers_and_days_look_as_in_the_sheet(tmp_path, value, code, locale, shown):
     content = xlsx([["phone", "x"], [NUMBER, Cell(value, code)]])
     assert read(tmp_path, content, "p.xlsx", locale=locale)[0].cells[1] == shown
+
+
+@pytest.mark.parametrize("locale", ["en_GB", "en_US", "de_DE", "fr_FR", "pt_BR", "ja_JP", "tr_TR"])
+@pytest.mark.parametrize("code", ["dd/mm/yyyy", "m/d/yyyy", "mm-dd-yy", "dd.mm.yyyy", "d-mmm-yy", "yyyy/mm/dd",
+                                  "mmmm d, yyyy", "dddd, d mmmm yyyy", "d/m/yy", "yyyy-mm-dd"])  # fmt: skip
+def test_the_date_filter_reads_the_very_day_out_of_what_is_merged(tmp_path, locale, code):
+    """A wrong day in a reminder cannot be taken back: 5 March must never become 3 May."""
+    rows = read(tmp_path, xlsx([["phone", "x"], [NUMBER, Cell(46086, code)]]), "p.xlsx", locale=locale)
+    assert dates_text.parse(rows[0].cells[1], locale)[0] == dt.date(2026, 3, 5)
 
 
 @pytest.mark.parametrize(
