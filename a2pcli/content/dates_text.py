@@ -179,7 +179,20 @@ def _fillers(locale: str) -> frozenset[str]:
         for _, name in _names(babel_locale(language).days[context][width])
     )
     words = {word for name in days for word in _WORDS.findall(name)}
-    return frozenset(words) | {"st", "nd", "rd", "th", "of", "the", "de", "del", "er", "tues", "thur", "thurs"}
+    return frozenset(words) | {
+        "st",
+        "nd",
+        "rd",
+        "th",
+        "of",
+        "the",
+        "de",
+        "del",
+        "er",
+        "tues",
+        "thur",
+        "thurs",
+    }
 
 
 def _names(by_number: Any) -> list[tuple[int, str]]:
