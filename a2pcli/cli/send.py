@@ -60,6 +60,12 @@ def send(
         LogFormat | None,
         typer.Option(help="Print one JSON event a line on stdout, for a log.", metavar="json"),
     ] = None,
+    clock_is_right: Annotated[
+        bool,
+        typer.Option(
+            "--clock-is-right", help="Send though the ledger has later entries: they are what is wrong."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
@@ -109,7 +115,17 @@ def send(
         from a2pcli.cli.sending import send_campaign
 
         request = SendRequest(
-            campaign, plan, yes, limit, max_cost, occurrence, concurrency, ledger, as_json, wait
+            campaign,
+            plan,
+            yes,
+            limit,
+            max_cost,
+            occurrence,
+            concurrency,
+            ledger,
+            as_json,
+            wait,
+            clock_is_right,
         )
         if not as_json:
             send_reporting.begin(quiet=quiet, log_format=log_format)

@@ -44,6 +44,7 @@ class SendRequest:
     ledger: str | None
     as_json: bool
     wait: bool = False
+    clock_is_right: bool = False
 
 
 def occasion_of(work: Opened, request: SendRequest) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.cli import log_style
 from a2pcli.cli.auditing import sending
 from a2pcli.cli.campaigns import Opened, gateway_name, opened
+from a2pcli.cli.clock_check import check_clock
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import open_ledger
 from a2pcli.cli.log_style import LogStyle
@@ -73,6 +74,7 @@ def _send_whichever(request: SendRequest) -> ExitStatus:
         return _send_approved(request, request.plan)
     assert request.campaign is not None
     with opened(request.campaign, request.ledger, ask=not request.yes) as work:
+        check_clock(work.ledger, is_right=request.clock_is_right)
         gateway = configured_gateway(work.settings, gateway_name(work.loaded, work.settings))
         _check_channel(work, gateway)
         occasion = occasion_of(work, request)
@@ -126,6 +128,7 @@ def _send_approved(request: SendRequest, plan: str) -> ExitStatus:
     start = request.campaign or Path.cwd()
     with open_ledger(request.ledger, start, run=plan, ask=not request.yes) as ledger:
         run = ledger.run(plan)
+        check_clock(ledger, is_right=request.clock_is_right)
         _check_sendable(run, request)
         if run.state == RunState.FINISHED and not ledger.totals(run).count("planned", "submitting"):
             return _say_it_is_done(ledger, run, request)

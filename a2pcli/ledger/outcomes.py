@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, insert, literal, literal_column, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger import caps
+from a2pcli.ledger import caps, newest
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
 from a2pcli.ledger.records import Run, RunState, Settled
@@ -285,3 +285,4 @@ def add_run_event(connection: Connection, run: Run, state: str, reason: str | No
     connection.execute(
         insert(events).values(run=run.number, at=now, kind="run", code=str(state), detail=reason)
     )
+    newest.note(connection, now)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import approved, claims, clocks, outcomes, plans, queries, rejected
+from a2pcli.ledger import approved, claims, clocks, newest, outcomes, plans, queries, rejected
 from a2pcli.ledger.consent_part import ConsentPart
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
@@ -146,6 +146,23 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         if state is State.PLANNED:
             self._gained(run, count)
         return count
+
+    def has_hours(self, run: Run) -> bool:
+        """Whether clocks say when messages of the run may leave. Of a run that is being sent."""
+        progress = self._progress.get(run.number)
+        return progress is not None and bool(progress.clocks)
+
+    @speaks_plainly
+    def newest_moment(self) -> int | None:
+        """UTC milliseconds of the newest entry; None in a ledger without one."""
+        with self._reading() as connection:
+            return newest.newest(connection)
+
+    @speaks_plainly
+    def set_clock_right(self, now: int) -> None:
+        """A person says that this is the time, whatever the entries say."""
+        with self.engine.begin() as connection:
+            newest.set_right(connection, now)
 
     @speaks_plainly
     def rejections(self, run: Run, now: int) -> list[rejected.Rejection]:

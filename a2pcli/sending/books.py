@@ -60,6 +60,8 @@ class Books:
     def __init__(self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int]) -> None:
         self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self.has_hours = False
+        """Whether the run is bound to people's hours; known from ``start`` on."""
 
     async def verify(self) -> None:
         """Raise ``LedgerError`` where the run would not send what was planned."""
@@ -70,6 +72,7 @@ class Books:
 
         def work() -> Tally:
             self._ledger.start_sending(self._run, self._clock())
+            self.has_hours = self._ledger.has_hours(self._run)
             return Tally.of(self._ledger.totals(self._run))
 
         return await self._on_thread(work)

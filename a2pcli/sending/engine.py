@@ -19,21 +19,23 @@ from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.holds import DROPS_AFTER, RENEWS_AFTER, Hold
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, now_ms
+from a2pcli.ledger.records import Claimed, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending import why
 from a2pcli.sending.books import Books, Round
 from a2pcli.sending.breaker import Breaker
+from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.desk import RunDesk
 from a2pcli.sending.display import Display
 from a2pcli.sending.flow import Flow
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
 from a2pcli.sending.saving import in_hand, save_what_can_be_saved
-from a2pcli.sending.sender_pace import CLAIMED_AHEAD, SenderPaces
+from a2pcli.sending.sender_pace import SenderPaces
+from a2pcli.sending.steady_clock import SteadyClock, jump_of
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.times import HORIZON, IDLE, LINGER, LOOK_AGAIN, TICK
+from a2pcli.sending.times import HORIZON, IDLE, LINGER, TICK
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ async def send_run(
     *,
     stop: StopRequest,
     on_progress: Callable[[Progress], None],
-    clock: Callable[[], int] = now_ms,
+    clock: Callable[[], int] | None = None,
 ) -> SendResult:
     """Send what the run still has planned, and say how it ended.
 
@@ -61,10 +63,11 @@ async def send_run(
     has it, ``InvalidInput`` for a gateway that cannot do what the run needs, ``LedgerError`` when the ledger no
     longer takes what happens (what was in flight is ``unknown`` at the next start). A gateway that cannot be
     used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC
-    milliseconds.
+    milliseconds; else a ``SteadyClock`` does.
     """
     if run.channel not in gateway.capabilities.channels:
         raise InvalidInput(why.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
+    clock = clock or SteadyClock()
     with sender_lock(ledger, run) as hold:
         books = Books(ledger, run, gateway.name, clock)
         try:
@@ -123,23 +126,25 @@ class _Sending:
         self._desk.take_back = self._flow.take_back
         self._desk.may_act = lambda: hold.is_fresh
         self._desk.group = max(1, submits * self._flow.batch // 2)
-        self._next_due = 0  # UTC ms at which the first of the rows that wait may go
-        self._claim_from = 0  # UTC ms before which asking for more is pointless
+        self._claiming = Claiming(
+            self._desk, self._flow, self._breaker, self._pace, senders=bool(self._senders), clock=clock
+        )
         self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
-        self._is_empty = False  # the ledger had no more to claim, and nothing went back since
         self._writing: asyncio.Future[Exchange] | None = None
-        self._dropped = False
+        self._dropped = self._jumped = False
         self._looked_after = 0.0
 
     async def whole(self) -> SendResult:
         if self._is_expired():
             return await self._result(Ended.EXPIRED, why.expired(self._run))
         if self._too_early:
-            self._next_due = self._run.not_before or 0
+            self._claiming.next_due = self._run.not_before or 0
             if not self._options.wait:
-                return await self._result(Ended.WAITING, why.waits_until(self._run, self._next_due))
+                return await self._result(Ended.WAITING, why.waits_until(self._run, self._claiming.next_due))
             with self._stop.heard_by(self._wake_from_anywhere):
                 await self._wait_for_start()
+            if jump := jump_of(self._clock):
+                return await self._result(Ended.PAUSED, why.clock_was_set(self._run, jump))
             if self._too_early:
                 return await self._result(Ended.INTERRUPTED, why.interrupted(self._run, hard=False))
         await self._books.verify()
@@ -178,8 +183,8 @@ class _Sending:
 
     async def _wait_for_start(self) -> None:
         self._desk.tally = await self._books.totals(self._desk.tally)
-        while self._too_early and not self._stop.draining:
-            self._display.show(self._time(), self._next_due)
+        while self._too_early and not (self._stop.draining or jump_of(self._clock)):
+            self._display.show(self._time(), self._claiming.next_due)
             if self._hold.age > RENEWS_AFTER:
                 with suppress(LedgerUnavailable):  # nothing is in flight: the next round tries again
                     await self._books.renew()
@@ -197,7 +202,7 @@ class _Sending:
             elif await self._is_over():
                 return
             else:
-                await self._sleep(min(wait, IDLE if self._waits else TICK))
+                await self._sleep(min(wait, IDLE if self._claiming.waits else TICK))
 
     def _look_round(self) -> None:
         """Everything that can end, stop or go on without a message coming back."""
@@ -221,11 +226,24 @@ class _Sending:
             desk.round.release += flow.take_back()
         if now - self._looked_after >= TICK:
             self._looked_after = now
+            self._look_at_the_clock()
             if self._hold.age > DROPS_AFTER and flow.flying:
                 flow.drop()  # soon others may think that this process is gone
             flow.look_after()
         flow.pump()
-        self._display.look(now, self._next_due if self._waits else None)
+        self._display.look(now, self._claiming.next_due if self._claiming.waits else None)
+
+    def _look_at_the_clock(self) -> None:
+        """A machine's clock that was set does not change this run's time; but which of the two was right?
+
+        Where hours depend on it, nothing more leaves until a person has looked.
+        """
+        jump = jump_of(self._clock)
+        if jump and (self._books.has_hours or self._run.expires_at is not None):
+            self._desk.end(Ended.PAUSED, why.clock_was_set(self._run, jump))
+        elif jump and not self._jumped:
+            self._jumped = True
+            log.warning("%s; this run goes on by the time that has really passed", why.clock_text(jump))
 
     def _drop_what_takes_too_long(self, now: float) -> None:
         too_long = now - self._desk.ended_at > self._options.drain_deadline
@@ -235,53 +253,31 @@ class _Sending:
                 self._desk.reason = why.interrupted(self._run, hard=True)
             self._flow.drop()
 
-    def _want(self) -> int:
-        """How many more to claim now: little, and late."""
-        if self._desk.ended is not None or self._flow.closed:
-            return 0
-        now = self._time()
-        allowed = self._breaker.allowance(now)
-        if self._breaker.half_open:
-            return max(0, allowed - self._flow.flying - self._flow.ready)
-        ahead = min(2 * allowed - self._flow.flying, self._pace.within(HORIZON, now))
-        if self._senders:
-            ahead = min(ahead, CLAIMED_AHEAD)
-        return max(0, int(ahead) - self._flow.ready)
-
     def _wait_before_writing(self) -> float:
         """Seconds until the next transaction should start; 0 for now."""
         round = self._desk.round
         if round.is_urgent or self._hold.age > RENEWS_AFTER:
             return 0.0
-        want = self._want()
+        want = self._claiming.want(self._time())
         if round.settled:
             if self._desk.ended is not None or 2 * want >= self._breaker.allowance(self._time()) > 0:
                 return 0.0
             return LINGER - (self._time() - self._desk.round_since)
-        if want > 0 and not self._is_empty:
-            return max(0.0, (self._claim_from - self._clock()) / 1000)
-        return TICK
+        return self._claiming.wait(want)
 
     async def _write(self) -> None:
         """One transaction, and what follows from it."""
         desk = self._desk
         round, desk.round = desk.round, Round()
-        want = self._want()
+        want = self._claiming.want(self._time())
         try:
             exchange = await self._insist(round, want)
         except BaseException:
             desk.round = round.then(desk.round)
             raise
         if round.gives_back or round.refuse:
-            self._is_empty, self._claim_from, self._next_due = False, 0, 0
-        if len(exchange.claimed) < want:
-            self._is_empty = exchange.next_due is None and not exchange.more
-            # Rows that are due and yet not given (another holds them) are not asked for without a pause.
-            soon = self._clock() + int(TICK * 1000) if not exchange.claimed else 0
-            self._next_due = exchange.next_due or 0
-            # Now and then the ledger is asked whether the run is still to be sent.
-            patience = self._clock() + int(LOOK_AGAIN * 1000)
-            self._claim_from = 0 if exchange.more else max(min(self._next_due, patience), soon)
+            self._claiming.gave_back()
+        self._claiming.took(exchange, want)
         desk.tally.took(exchange, sum(one.state is State.PLANNED for one in round.settled))
         self._let_go(exchange.claimed)
 
@@ -326,8 +322,8 @@ class _Sending:
             return False
         if self._desk.ended is not None:
             return True
-        if not self._is_empty:
-            if self._next_due > max(self._desk.hope_until, self._waited_for):
+        if not self._claiming.is_empty:
+            if self._claiming.next_due > max(self._desk.hope_until, self._waited_for):
                 await self._end_or_wait()
             return self._desk.ended is not None
         state = (await self._books.reload()).state
@@ -339,7 +335,7 @@ class _Sending:
         """What is left waits for people's hours, or the gateway would not take it: stay only for hours, if told to."""
         waiting = await self._books.waiting()
         if self._options.wait and any(one.until < FAR for one in waiting):
-            self._waited_for = self._next_due
+            self._waited_for = self._claiming.next_due
             return
         not_taken = self._desk.tally.left - sum(one.messages for one in waiting)
         if not_taken > 0:
@@ -347,7 +343,7 @@ class _Sending:
                 Ended.PAUSED, why.not_taken(self._run, not_taken, self._desk.last_failure, waiting)
             )
         else:
-            self._desk.end(Ended.WAITING, why.waits(self._run, waiting, self._next_due))
+            self._desk.end(Ended.WAITING, why.waits(self._run, waiting, self._claiming.next_due))
 
     async def _sleep(self, seconds: float) -> None:
         """Until something happens, or the time is over."""
@@ -375,9 +371,3 @@ class _Sending:
         self._desk.tally = await self._books.totals(self._desk.tally)
         progress = self._display.end(str(ended), self._time())
         return SendResult(ended, reason, progress, self._time() - self._started)
-
-    @property
-    def _waits(self) -> bool:
-        """Whether everything that is left waits for an hour that has not come."""
-        idle = not (self._flow.flying or self._flow.ready)
-        return idle and self._next_due > self._clock() + int(LOOK_AGAIN * 1000)

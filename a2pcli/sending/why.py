@@ -108,6 +108,18 @@ def expired(run: Run) -> Problem:
     return Problem(text, hint="schedule.expires in the campaign says when", code="expired")
 
 
+def clock_text(jump: int) -> str:
+    """How far the machine's clock was set while a run was sent (milliseconds, below 0 for back)."""
+    way = "forward" if jump > 0 else "back"
+    return f"the clock of this machine was set {way} by {_duration(abs(jump) / 1000)} while sending"
+
+
+def clock_was_set(run: Run, jump: int) -> Problem:
+    """Hours depend on which of the two times is right."""
+    text = f"{clock_text(jump)}; people's hours go by it, so nothing more left"
+    return Problem(text, hint=f"see that the clock is right; {go_on(run)}", code="clock-set")
+
+
 def over_budget(run: Run, limit: int, currency: str) -> Problem:
     """The next message would cost more than ``limit`` (1e-9 currency units) leaves."""
     money = f"{(Decimal(limit) / MONEY_UNITS).normalize():f} {currency}"
@@ -181,4 +193,6 @@ def _with_answer(text: str, outcome: Outcome | None) -> str:
 def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:,.0f} days"

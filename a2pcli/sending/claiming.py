@@ -1,0 +1,75 @@
+"""How much to claim next, and when: little, and late, so that few messages are unknown after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from a2pcli.ledger.records import Exchange
+from a2pcli.sending.breaker import Breaker
+from a2pcli.sending.desk import RunDesk
+from a2pcli.sending.flow import Flow
+from a2pcli.sending.pace import Pace
+from a2pcli.sending.sender_pace import CLAIMED_AHEAD
+from a2pcli.sending.times import HORIZON, LOOK_AGAIN, TICK
+
+
+class Claiming:
+    """What the sender knows of the rows that it has not claimed. ``clock`` gives UTC milliseconds."""
+
+    def __init__(
+        self,
+        desk: RunDesk,
+        flow: Flow,
+        breaker: Breaker,
+        pace: Pace,
+        *,
+        senders: bool,
+        clock: Callable[[], int],
+    ) -> None:
+        self._desk, self._flow, self._breaker, self._pace = desk, flow, breaker, pace
+        self._senders, self._clock = senders, clock
+        self._from = 0  # UTC ms before which asking for more is pointless
+        self.next_due = 0
+        """UTC ms at which the first of the rows that wait may go; 0 where it is not known."""
+        self.is_empty = False
+        """The ledger had no more to claim, and nothing went back since."""
+
+    def want(self, now: float) -> int:
+        """How many more to claim now (``now`` by the loop's clock)."""
+        if self._desk.ended is not None or self._flow.closed:
+            return 0
+        allowed = self._breaker.allowance(now)
+        if self._breaker.half_open:
+            return max(0, allowed - self._flow.flying - self._flow.ready)
+        ahead = min(2 * allowed - self._flow.flying, self._pace.within(HORIZON, now))
+        if self._senders:
+            ahead = min(ahead, CLAIMED_AHEAD)
+        return max(0, int(ahead) - self._flow.ready)
+
+    def wait(self, want: int) -> float:
+        """Seconds until asking for ``want`` makes sense; 0 for now."""
+        if want > 0 and not self.is_empty:
+            return max(0.0, (self._from - self._clock()) / 1000)
+        return TICK
+
+    def gave_back(self) -> None:
+        """Rows are planned again."""
+        self.is_empty, self._from, self.next_due = False, 0, 0
+
+    def took(self, exchange: Exchange, want: int) -> None:
+        """A transaction in which ``want`` were asked for went through."""
+        if len(exchange.claimed) >= want:
+            return
+        self.is_empty = exchange.next_due is None and not exchange.more
+        # Rows that are due and yet not given (another holds them) are not asked for without a pause.
+        soon = self._clock() + int(TICK * 1000) if not exchange.claimed else 0
+        self.next_due = exchange.next_due or 0
+        # Now and then the ledger is asked whether the run is still to be sent.
+        patience = self._clock() + int(LOOK_AGAIN * 1000)
+        self._from = 0 if exchange.more else max(min(self.next_due, patience), soon)
+
+    @property
+    def waits(self) -> bool:
+        """Whether everything that is left waits for an hour that has not come."""
+        idle = not (self._flow.flying or self._flow.ready)
+        return idle and self.next_due > self._clock() + int(LOOK_AGAIN * 1000)
