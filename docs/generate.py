@@ -110,6 +110,68 @@ def copy_rules() -> str:
     return "\n".join(["| rule | what it says | strictness |", "|---|---|---|", *rows])
 
 
+def json_page() -> str:
+    """Every document that ``--json`` prints, from the types in ``a2pcli.cli.documents``."""
+    from a2pcli.cli.documents import VERSION, documents, output_schema
+
+    schema = output_schema()
+    shapes: dict[str, Any] = schema["$defs"]
+    printed = {kind.__name__ for some in documents().values() for kind in some}
+    pieces = [
+        "# What commands print with `--json`",
+        "",
+        "One document on stdout, and nothing else there. It begins with `schema`, the version of these keys, now",
+        f"{VERSION}: the number goes up when a key changes its meaning or goes away; new keys may come. Moments are",
+        "ISO 8601 in UTC, money is decimal text, `?` marks what may be null. `a2pcli schema output` prints the same as",
+        "JSON Schema.",
+        "",
+        "A command that fails prints `Failure`, unless it prints its own document with what it could and could not do;",
+        "the sentences for people are on stderr as always. `a2pcli send --log-format json` prints events instead:",
+        "[Running unattended](unattended.md#4-read-the-log).",
+        "",
+    ]
+    for command, some in documents().items():
+        pieces += [f"## {command}", ""]
+        for kind in some:
+            pieces += _shape(shapes[kind.__name__])
+    pieces += ["## Shapes", ""]
+    for name in sorted(set(shapes) - printed | {"Failure"}):
+        pieces += [f"### {name.rstrip('_')}", "", *_shape(shapes[name])]
+    return "\n".join(pieces).rstrip() + "\n"
+
+
+def _shape(shape: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| `{key}` | {_type(value)} | {_cell(value.get('description', ''))} |"
+        for key, value in shape.get("properties", {}).items()
+        if key != "schema"
+    ]
+    says = shape.get("description", "").replace("``", "`")
+    return [says, "", "| key | type | meaning |", "|---|---|---|", *rows, ""]
+
+
+def _type(value: dict[str, Any]) -> str:
+    """``integer``, ``text?``, ``list of Problem``, ``text to integer``."""
+    if "$ref" in value:
+        name = value["$ref"].rpartition("/")[2]
+        return f"[{name.rstrip('_')}](#{name.rstrip('_').lower()})"
+    if "anyOf" in value:
+        kinds = [_type(one) for one in value["anyOf"] if one.get("type") != "null"]
+        return " or ".join(kinds) + ("?" if len(kinds) < len(value["anyOf"]) else "")
+    match value.get("type"):
+        case "array":
+            return f"list of {_type(value.get('items', {}))}"
+        case "object":
+            inside = value.get("additionalProperties")
+            return f"text to {_type(inside)}" if isinstance(inside, dict) and inside else "object"
+        case "string":
+            return "moment" if value.get("format") == "date-time" else "text"
+        case None:
+            return "any"
+        case other:
+            return str(other)
+
+
 def rules_page() -> str:
     text = (ROOT / "docs" / "rules.md").read_text("utf-8")
     return _filled(text, {"law": law_tables(), "copy-rules": copy_rules()})
@@ -136,7 +198,12 @@ def readme() -> str:
 
 
 def main() -> int:
-    pages = {"docs/cli.md": cli_page(), "README.md": readme(), "docs/rules.md": rules_page()}
+    pages = {
+        "docs/cli.md": cli_page(),
+        "docs/json.md": json_page(),
+        "README.md": readme(),
+        "docs/rules.md": rules_page(),
+    }
     behind = []
     for name, content in pages.items():
         path = ROOT / name

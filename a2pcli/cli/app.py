@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contacts": ("contacts", "Check a contacts file."),
     "count": ("count", "Count encoding, units and parts of a text."),
     "gateways": ("gateways", "List gateways; test one."),
-    "schema": ("schema", "Print the JSON Schema of campaign or settings files."),
+    "schema": ("schema", "Print the JSON Schema of files and of --json."),
 }
 """Command name: module in ``a2pcli.cli`` (which has ``register(app)``), and the line ``--help`` shows. At most 65
 characters and one sentence: a terminal of 80 columns shows no more."""

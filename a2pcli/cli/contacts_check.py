@@ -17,8 +17,9 @@ from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from a2pcli.cli.documents import VERSION
 from a2pcli.cli.listing import Listing
-from a2pcli.cli.output import printable, show
+from a2pcli.cli.output import note_printed, printable, show
 from a2pcli.cli.problems import show_problems
 from a2pcli.config.load import load_settings
 from a2pcli.contacts.checked import CheckedRow, CheckedRows
@@ -121,13 +122,14 @@ def _ranked(counter: Counter[str]) -> dict[str, int]:
 def _print_json(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, told: Told) -> None:
     """One document, written row by row; kept aside until the last row, so that a failure leaves no half of one."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", errors="surrogatepass") as kept:
-        separator = '{\n  "rows": [\n'
+        separator = f'{{\n  "schema": {VERSION},\n  "rows": [\n'
         for chunk in rows.chunks():
             kept.write(separator + ",\n".join(map(_row_text, chunk.rows())))
             separator = ",\n"
         about = json.dumps(_about(table, address, policy, rows, told), ensure_ascii=False, indent=2)
         kept.write("\n  ],\n" + about.removeprefix("{\n") + "\n")
         kept.seek(0)
+        note_printed()
         shutil.copyfileobj(kept, sys.stdout, 1 << 20)
 
 
@@ -138,7 +140,7 @@ def _row_text(row: CheckedRow) -> str:
     return (
         f'{{"line": {row.line}, "cell": {_quoted(row.cell)}, "number": {_quoted(row.number)}, '
         f'"reason": {_quoted(row.reason)}, "type": {_quoted(row.type)}, "country": {_quoted(row.country)}, '
-        f'"repairs": [{repairs}]{earlier}}}'
+        f'"repairs": [{repairs}], "detail": {_quoted(row.detail)}{earlier}}}'
     )
 
 

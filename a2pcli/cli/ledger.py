@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from a2pcli.cli.ledger_option import LEDGER_HELP
+from a2pcli.cli.output import JSON_HELP
 
 LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP, metavar="PATH")]
+AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +41,7 @@ def ledger() -> None:
     """
 
 
-def create(ledger: LedgerOption = None) -> None:
+def create(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
     """Make a new, empty ledger, also where the project's ledger is gone.
 
     Nobody has been messaged and nobody has opted out, as far as a new ledger knows: bring the
@@ -49,10 +51,10 @@ def create(ledger: LedgerOption = None) -> None:
     """
     from a2pcli.cli.ledger_work import create_ledger
 
-    create_ledger(ledger)
+    create_ledger(ledger, as_json=as_json)
 
 
-def accept(ledger: LedgerOption = None) -> None:
+def accept(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
     """Use the ledger that is here, though the project knew another one, or a newer state of it.
 
     After a backup was restored, or the project was moved to another ledger on purpose. What the
@@ -62,10 +64,10 @@ def accept(ledger: LedgerOption = None) -> None:
     """
     from a2pcli.cli.ledger_work import accept_ledger
 
-    accept_ledger(ledger)
+    accept_ledger(ledger, as_json=as_json)
 
 
-def encrypt(ledger: LedgerOption = None) -> None:
+def encrypt(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
     """Encrypt an existing ledger under the key.
 
     64 hex digits are taken as the key itself (`openssl rand -hex 32`), anything else as a
@@ -76,20 +78,20 @@ def encrypt(ledger: LedgerOption = None) -> None:
     """
     from a2pcli.cli.ledger_work import encrypt_ledger
 
-    encrypt_ledger(ledger)
+    encrypt_ledger(ledger, as_json=as_json)
 
 
-def decrypt(ledger: LedgerOption = None) -> None:
+def decrypt(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
     """Take the encryption back. The key must be set.
 
     Example:  a2pcli ledger decrypt
     """
     from a2pcli.cli.ledger_work import decrypt_ledger
 
-    decrypt_ledger(ledger)
+    decrypt_ledger(ledger, as_json=as_json)
 
 
-def rekey(ledger: LedgerOption = None) -> None:
+def rekey(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
     """Encrypt the ledger under another key.
 
     The old key is in A2PCLI_LEDGER_KEY, the new one in A2PCLI_LEDGER_NEW_KEY.
@@ -98,4 +100,4 @@ def rekey(ledger: LedgerOption = None) -> None:
     """
     from a2pcli.cli.ledger_work import rekey_ledger
 
-    rekey_ledger(ledger)
+    rekey_ledger(ledger, as_json=as_json)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from a2pcli.cli.ledger_option import is_missing, known_ledgers, ledger_and_key
-from a2pcli.cli.output import say
+from a2pcli.cli.output import print_json, say
 from a2pcli.errors import LedgerError, Problem, UsageError
 from a2pcli.ledger.cipher import (
     KEY_VARIABLE,
@@ -23,7 +23,7 @@ from a2pcli.ledger.faults import shown
 from a2pcli.ledger.store import Ledger
 
 
-def create_ledger(ledger: str | None) -> None:
+def create_ledger(ledger: str | None, *, as_json: bool) -> None:
     """A new ledger where there is none, or an empty file. A person decided: what was there before is forgotten."""
     place, text = ledger_and_key(ledger, Path.cwd())
     url = ledger_url(place)
@@ -38,7 +38,7 @@ def create_ledger(ledger: str | None) -> None:
         if known is not None:
             known.start_over(url)
             known.note(store)
-    say(f"made the ledger {shown(url)}")
+    _told(as_json, shown(url), "created", f"made the ledger {shown(url)}")
     if known is None:
         say("there are no settings here that name it: give --ledger, or set A2PCLI_LEDGER")
 
@@ -70,7 +70,7 @@ def _opens(place: str, key: str | None) -> bool:
     return True
 
 
-def accept_ledger(ledger: str | None) -> None:
+def accept_ledger(ledger: str | None, *, as_json: bool) -> None:
     """From now on the project's ledger is this one."""
     place, text = ledger_and_key(ledger, Path.cwd())
     known = known_ledgers(Path.cwd(), None)
@@ -83,29 +83,30 @@ def accept_ledger(ledger: str | None) -> None:
         before = known.wrong(store, None)
         store.record("ledger.accept", None, {"why": before.code} if before else None)
         known.accept(store)
-        say(f"{store.name} is this project's ledger from now on")
+        _told(as_json, store.name, "accepted", f"{store.name} is this project's ledger from now on")
 
 
-def encrypt_ledger(ledger: str | None) -> None:
+def encrypt_ledger(ledger: str | None, *, as_json: bool) -> None:
     """A plain ledger becomes an encrypted one."""
     path, key = _place_and_key(ledger)
     if not is_plain(path):
         raise UsageError(Problem("this ledger is encrypted already", path=str(path)))
     _is_a_ledger(path, None)
     _convert(path, None, key, "encrypt")
-    say(f"{path} is encrypted: from now on every command needs its key")
+    _told(as_json, str(path), "encrypted", f"{path} is encrypted: from now on every command needs its key")
 
 
-def decrypt_ledger(ledger: str | None) -> None:
+def decrypt_ledger(ledger: str | None, *, as_json: bool) -> None:
     """An encrypted ledger becomes a plain one."""
     path, key = _place_and_key(ledger)
     _is_encrypted(path)
     _is_a_ledger(path, key)
     _convert(path, key, None, "decrypt")
-    say(f"{path} is not encrypted any more; unset {KEY_VARIABLE}, or take ledger_key: out of the settings")
+    text = f"{path} is not encrypted any more; unset {KEY_VARIABLE}, or take ledger_key: out of the settings"
+    _told(as_json, str(path), "decrypted", text)
 
 
-def rekey_ledger(ledger: str | None) -> None:
+def rekey_ledger(ledger: str | None, *, as_json: bool) -> None:
     """An encrypted ledger gets another key."""
     path, key = _place_and_key(ledger)
     _is_encrypted(path)
@@ -114,7 +115,7 @@ def rekey_ledger(ledger: str | None) -> None:
         raise UsageError(Problem("there is no new key", hint=f"put it into {NEW_KEY_VARIABLE}"))
     _is_a_ledger(path, key)
     _convert(path, key, new, "rekey")
-    say(f"{path} has the new key: put it into {KEY_VARIABLE}")
+    _told(as_json, str(path), "rekeyed", f"{path} has the new key: put it into {KEY_VARIABLE}")
 
 
 def _place_and_key(ledger: str | None) -> tuple[Path, LedgerKey]:
@@ -156,3 +157,11 @@ def _convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, word: str
 def _open(path: Path, key: LedgerKey | None) -> Ledger:
     """Open with this very key, whatever the environment says."""
     return Ledger.open_with(str(path), key)
+
+
+def _told(as_json: bool, ledger: str, done: str, text: str) -> None:
+    """Say what was done, as a document or as a sentence."""
+    if as_json:
+        print_json({"ledger": ledger, "done": done})
+    else:
+        say(text)

@@ -25,8 +25,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
     ready_file_mask()
     quieten()
     log_style.use(log_style.LogStyle.PLAIN)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     with interruptible():
-        status = _status(list(sys.argv[1:] if arguments is None else arguments))
+        status = _status(given)
         log_style.emit("exit", status=int(status))
     sys.exit(status)
 
@@ -39,7 +40,7 @@ def _status(arguments: list[str]) -> int:
     except A2PError as error:
         from a2pcli.cli.problems import show_error
 
-        return show_error(error)
+        return show_error(error, as_json=_wants_json(arguments))
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
@@ -49,8 +50,16 @@ def _status(arguments: list[str]) -> int:
         return _told(error)
 
 
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether the command line asks for a document; what follows ``--`` are no options."""
+    return "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
+
+
 def _command(arguments: list[str]) -> int:
     from a2pcli.cli.app import asked_for, build_app
+    from a2pcli.cli.output import start_anew
+
+    start_anew()
 
     _check_text(arguments)
     if arguments[:1] == ["help"]:
@@ -68,7 +77,7 @@ def _command(arguments: list[str]) -> int:
             raise
         from a2pcli.cli.usage import show_usage
 
-        return show_usage(error)
+        return show_usage(error, as_json=_wants_json(arguments))
 
 
 def _check_text(arguments: list[str]) -> None:

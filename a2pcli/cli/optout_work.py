@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.auditing import opted_out
 from a2pcli.cli.ledger_option import ledger_to_record, settings_from
-from a2pcli.cli.output import print_json, printable, say, show
+from a2pcli.cli.output import print_json, print_json_list, printable, say, show
 from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import Scope, day_text, scope_of, until_of
@@ -250,13 +248,8 @@ def _write_list(count: int, lists: Sequence[ImportedList], entries: Iterable[Sup
     imported = [
         {"name": one.name, "as_of": iso(one.as_of), "imported_at": iso(one.imported_at)} for one in lists
     ]
-    sys.stdout.write(f'{{\n  "count": {count},\n  "lists": {json.dumps(imported)},\n  "suppressions": [')
-    separator = "\n    "
-    for entry in entries:
-        sys.stdout.write(separator + json.dumps(document(entry, now)))
-        separator = ",\n    "
-    sys.stdout.write("\n  ]\n}\n" if separator.startswith(",") else "]\n}\n")
-    sys.stdout.flush()
+    head = {"count": count, "lists": imported}
+    print_json_list(head, "suppressions", (document(entry, now) for entry in entries))
 
 
 def _listing(entries: Iterable[Suppression], now: int, *, ended: bool) -> Listing:

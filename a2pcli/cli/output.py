@@ -12,16 +12,19 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from a2pcli.cli import log_style
+from a2pcli.cli.documents import VERSION
 from a2pcli.cli.log_style import LogStyle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from rich.console import Console
     from rich.text import Text
 
 PIPE_WIDTH = 240
+
+_printed = False
 
 JSON_HELP = "Print one JSON document on stdout, nothing else there."
 
@@ -38,8 +41,12 @@ def printable(text: str) -> str:
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document a command prints with ``--json``. Valid whatever the encoding: what it lacks, and
-    the halves of broken characters, are written as JSON escapes."""
+    """The one JSON document a command prints with ``--json``; it begins with the version of its keys. Valid whatever
+    the encoding: what it lacks, and the halves of broken characters, are written as JSON escapes."""
+    global _printed
+    _printed = True
+    if isinstance(document, dict) and "$schema" not in document:
+        document = {"schema": VERSION, **document}
     text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -47,6 +54,40 @@ def print_json(document: Any) -> None:
         text = json.dumps(document, ensure_ascii=True, indent=2, default=str)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def print_json_list(document: dict[str, Any], key: str, items: Iterable[Any]) -> int:
+    """The document with a list as its last key, written as the items come; gives how many there were."""
+    global _printed
+    _printed = True
+    ascii_only = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps({"schema": VERSION, **document}, ensure_ascii=ascii_only, indent=2, default=str)
+    sys.stdout.write(text.removesuffix("\n}") + f',\n  "{key}": [')
+    count = 0
+    for item in items:
+        line = json.dumps(item, ensure_ascii=True, default=str)
+        sys.stdout.write(("," if count else "") + "\n    " + line)
+        count += 1
+    sys.stdout.write("\n  ]\n}\n")
+    sys.stdout.flush()
+    return count
+
+
+def json_was_printed() -> bool:
+    """Whether this command printed its document already."""
+    return _printed
+
+
+def note_printed() -> None:
+    """A document is written to stdout by other means."""
+    global _printed
+    _printed = True
+
+
+def start_anew() -> None:
+    """A new command begins: nothing is printed yet."""
+    global _printed
+    _printed = False
 
 
 def stdout_console() -> Console:
@@ -113,12 +154,14 @@ def to_copy(text: str, style: str = "") -> Text:
     return Text(text, style=style, no_wrap=True, overflow="ignore")
 
 
-def say(text: str, *, always: bool = False) -> None:
-    """One plain line on stderr; an event where events are asked for. ``always``: also where notes are not wanted."""
+def say(text: str, *, always: bool = False, timed: bool = True) -> None:
+    """One plain line on stderr; an event where events are asked for. ``always``: also where notes are not wanted.
+    ``timed``: with the time in front, where a log is written."""
     if log_style.style() is LogStyle.EVENTS:
         log_style.emit("note", message=printable(text).strip())
     elif always or log_style.style() is not LogStyle.QUIET:
-        tell(log_style.timed(printable(text) + "\n"))
+        line = printable(text) + "\n"
+        tell(log_style.timed(line) if timed else line)
 
 
 def tell(text: str) -> None:

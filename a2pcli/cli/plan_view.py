@@ -57,6 +57,8 @@ def plan_document(run: Run) -> dict[str, Any]:
     """The plan as ``--json`` shows it; money as decimal text."""
     summary = {key: value for key, value in run.summary.items() if key not in ("basis", "digests")}
     summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
+    summary["messages_by_parts"] = summary["parts"]
+    summary["parts"] = summary["total_parts"]
     summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
     leaving = leaving_of(summary)
     summary["leaving"] = {**leaving, "finishes_at": iso(leaving["finishes_at"])}

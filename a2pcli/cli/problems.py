@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from a2pcli.cli import log_style
 from a2pcli.cli.log_style import LogStyle
-from a2pcli.cli.output import printable, say
+from a2pcli.cli.output import json_was_printed, print_json, printable, say
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 
 
@@ -17,7 +18,10 @@ def show_problems(problems: Iterable[Problem]) -> None:
         if log_style.style() is LogStyle.EVENTS:
             log_style.emit("problem", **problem_document(problem))
         else:
-            say(str(problem), always=problem.severity is Severity.ERROR or problem.code == "hook")
+            # The place stands first in the line, in a log too: editors and scripts look for it there.
+            say(
+                str(problem), always=problem.severity is Severity.ERROR or problem.code == "hook", timed=False
+            )
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:
@@ -46,7 +50,17 @@ def show_waivers(waivers: Iterable[Mapping[str, Any]], path: str) -> None:
         say(f"{path}: waived {waiver_line(waiver)}")
 
 
-def show_error(error: A2PError) -> int:
-    """Print the error's problems and give the exit status to leave with."""
+def show_error(error: A2PError, *, as_json: bool = False) -> int:
+    """Print the error's problems and give the exit status to leave with. With ``--json`` they are a document on stdout
+    too, unless the command printed its own."""
     show_problems(error.problems)
+    if as_json:
+        print_failure(int(error.exit_status), in_file_order(error.problems))
     return int(error.exit_status)
+
+
+def print_failure(status: int, problems: Iterable[Problem]) -> None:
+    """The document of a command that failed; nothing where one was printed already."""
+    if not json_was_printed():
+        with suppress(OSError, ValueError):
+            print_json({"status": status, "problems": [problem_document(problem) for problem in problems]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +70,10 @@ def report(
     ledger: Annotated[
         str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
     ] = None,
+    rows: Annotated[
+        bool,
+        typer.Option("--rows", help="With --json: every row, or those that --state and --reason choose."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Account for every row of a run: who got it, who did not and why, what it cost.
@@ -82,7 +87,9 @@ def report(
     from a2pcli.cli.run_choice import chosen_run, existing_ledger
     from a2pcli.errors import UsageError
 
-    _check(csv, out, state, reason, as_json)
+    if rows and not as_json:
+        raise UsageError("--rows goes with --json; --csv and --out write rows to a file")
+    _check(csv, out, state, reason, as_json, rows=rows)
     with existing_ledger(ledger) as store:
         chosen = None if store is None else chosen_run(store, run)
         if store is None or chosen is None:
@@ -97,11 +104,17 @@ def report(
         if csv is not None or out is not None:
             _write(store, chosen, csv, out, state, reason)
         if as_json or (csv is None and out is None):
-            _show(store, chosen, as_json)
+            _show(store, chosen, as_json, _Rows(state or None, reason or None) if rows else None)
 
 
 def _check(
-    csv: str | None, out: Path | None, state: list[str] | None, reason: list[str] | None, as_json: bool
+    csv: str | None,
+    out: Path | None,
+    state: list[str] | None,
+    reason: list[str] | None,
+    as_json: bool,
+    *,
+    rows: bool,
 ) -> None:
     """Refuse what contradicts itself, and words that are no state or reason."""
     from difflib import get_close_matches
@@ -114,9 +127,9 @@ def _check(
         raise UsageError("choose one of --csv and --out")
     if csv == STDOUT and as_json:
         raise UsageError(Problem("--csv and --json cannot both go to stdout", hint="name a file: --csv FILE"))
-    if (state or reason) and csv is None and out is None:
+    if (state or reason) and csv is None and out is None and not rows:
         raise UsageError(
-            Problem("--state and --reason choose rows", hint="add --csv or --out, where rows are written")
+            Problem("--state and --reason choose rows", hint="add --csv, --out, or --json --rows")
         )
     for option, given, known in (("--state", state, State), ("--reason", reason, Reason)):
         names = [str(one) for one in known]
@@ -127,7 +140,15 @@ def _check(
                 raise UsageError(Problem(f"{option} {word}: there is no such {option[2:]}", hint=hint))
 
 
-def _show(store: Ledger, run: Run, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Which rows are asked for."""
+
+    states: list[str] | None
+    reasons: list[str] | None
+
+
+def _show(store: Ledger, run: Run, as_json: bool, rows: _Rows | None) -> None:
     from a2pcli.cli.output import print_json, show
     from a2pcli.cli.prune_work import say_what_was_pruned
     from a2pcli.cli.run_view import report_screen
@@ -139,10 +160,26 @@ def _show(store: Ledger, run: Run, as_json: bool) -> None:
     say_what_was_pruned(run)
     waiting = store.waiting(run) if totals.held else []
     if as_json:
-        print_json({**report_document(run, totals, events), "waiting": held_document(waiting)})
+        document = {**report_document(run, totals, events), "waiting": held_document(waiting)}
+        if rows is None:
+            print_json(document)
+        else:
+            _print_with_rows(store, run, document, rows)
         return
     live = live_sender(store, run)
     show(report_screen(run, totals, tests=count_tests(events), live=live, waiting=waiting))
+
+
+def _print_with_rows(store: Ledger, run: Run, document: dict[str, Any], rows: _Rows) -> None:
+    """The document with ``row_list`` as its last key, written chunk by chunk."""
+    from a2pcli.cli.auditing import exported
+    from a2pcli.cli.output import print_json_list
+    from a2pcli.planning.table_file import json_rows
+    from a2pcli.reporting.rows import row_tables
+
+    tables = row_tables(store, run, states=rows.states, reasons=rows.reasons)
+    count = print_json_list(document, "row_list", (row for table in tables for row in json_rows(table)))
+    exported(store, "report", STDOUT, count, run)
 
 
 def _write(

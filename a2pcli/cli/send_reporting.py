@@ -141,6 +141,7 @@ def failures_told(settings: Callable[[], LoadedSettings]) -> Iterator[None]:
         if not isinstance(error, UsageError) and not (isinstance(error, Refused) and sys.stdin.isatty()):
             problems = [problem_document(problem) for problem in error.problems]
             _failed(int(error.exit_status), problems, settings)
+        log_line(f"send ended with exit status {int(error.exit_status)}:")
         raise
     except Exception:
         _failed(int(ExitStatus.INTERNAL), [], settings)

@@ -20,8 +20,8 @@ WORDS = (
 """What the library says to programmers, and what people understand."""
 
 
-def show_usage(error: Any) -> int:
-    """Print what is wrong and where help is, on stderr; gives the exit status.
+def show_usage(error: Any, *, as_json: bool = False) -> int:
+    """Print what is wrong and where help is, on stderr; gives the exit status. With ``--json`` as a document too.
 
     ``error`` is the command line library's: it has ``message``, ``show`` and ``exit_code``.
     """
@@ -29,4 +29,9 @@ def show_usage(error: Any) -> int:
         error.message = re.sub(pattern, ours, error.message)
     with suppress(OSError):  # nobody can be told
         error.show()
+    if as_json:
+        from a2pcli.cli.problems import print_failure
+        from a2pcli.errors import Problem
+
+        print_failure(int(error.exit_code), [Problem(error.format_message(), code="usage")])
     return int(error.exit_code)

@@ -166,6 +166,13 @@ class CsvRows:
         self._csv.writerows(zip(*columns, strict=True))
 
 
+def json_rows(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows as JSON has them: money as decimal text, moments in ISO 8601."""
+    shown = pa.table(dict(zip(rows.column_names, map(_text, _whole(rows)), strict=True)))
+    found: list[dict[str, Any]] = shown.to_pylist()
+    return found
+
+
 class _CsvFile:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         # The byte order mark tells a spreadsheet that this is UTF-8.
@@ -184,8 +191,7 @@ class _JsonLines:
         self._file = private(path, encoding="utf-8", newline="\n")
 
     def write(self, rows: pa.Table) -> None:
-        shown = pa.table(dict(zip(rows.column_names, map(_text, _whole(rows)), strict=True)))
-        self._file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in shown.to_pylist())
+        self._file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in json_rows(rows))
 
     def close(self) -> None:
         self._file.close()

@@ -91,12 +91,16 @@ def _messages(states: Mapping[str, StateTotals]) -> dict[str, int]:
 
 
 def _sums(states: Mapping[str, StateTotals]) -> dict[str, Any]:
-    """Parts, cost and unpriced by state; rows that were left out have none of them."""
+    """Parts, cost and unpriced: of the accepted messages, and by state; rows that were left out have none of them."""
     sent = {state: one for state, one in states.items() if state != State.SKIPPED}
+    accepted = states.get(State.ACCEPTED)
     return {
-        "parts": {state: one.parts for state, one in sent.items()},
-        "cost": {state: money_document(one.cost) for state, one in sent.items() if one.cost},
-        "unpriced": {state: one.unpriced for state, one in sent.items() if one.unpriced},
+        "parts": accepted.parts if accepted else 0,
+        "cost": money_document(accepted.cost) if accepted else {},
+        "unpriced": accepted.unpriced if accepted else 0,
+        "parts_by_state": {state: one.parts for state, one in sent.items()},
+        "cost_by_state": {state: money_document(one.cost) for state, one in sent.items() if one.cost},
+        "unpriced_by_state": {state: one.unpriced for state, one in sent.items() if one.unpriced},
     }
 
 

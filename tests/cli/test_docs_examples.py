@@ -141,7 +141,7 @@ def test_the_completion_of_a_shell_can_be_had(project: Project, shell: str):
     ("line", "offered"),
     [
         ("a2pcli pl", {"plan"}),
-        ("a2pcli re", {"report", "reconcile"}),
+        ("a2pcli re", {"report", "reconcile", "retry"}),
         ("a2pcli ", set(COMMANDS)),
         ("a2pcli gateways t", {"test"}),
         ("a2pcli send --max", {"--max-cost"}),
@@ -219,81 +219,3 @@ def test_every_example_of_a_gateway_is_ready_to_use(project: Project, place: int
     configured = [one for one in listed.json["gateways"] if one["configured"]]
     assert configured
     assert all(one["ready"] and not one["problems"] for one in configured), configured
-
-
-@pytest.fixture
-def after_a_run(project: Project) -> Project:
-    """The starter, sent, with an opt-out and an unknown message."""
-    project.starter()
-    project.write(
-        "a2pcli.yaml",
-        "region: GB\nrates: rates.csv\ngateways: {doubt: {type: simulator, mix: {unknown: 100%}, latency: {}}}\n",
-    )
-    project.write(
-        "doubt.yaml", (project.folder / "sale.yaml").read_text().replace("spring-", "") + "gateway: doubt\n"
-    )
-    assert project.run("send", "sale.yaml", "--yes").status == 0
-    assert project.run("send", "doubt.yaml", "--yes").status == 4
-    assert project.run("optout", "add", "07911123499").status == 0
-    return project
-
-
-JSON_CALLS = [
-    ("init", "made"),
-    ("check", "sale.yaml"),
-    ("preview", "sale.yaml", "--row", "2"),
-    ("plan", "sale.yaml"),
-    ("send", "sale.yaml", "--yes"),
-    ("send", "sale.yaml", "--yes", "--occurrence", "again"),
-    ("send", "sale.yaml", "--dry-run"),
-    ("send", "sale.yaml", "--test-to", "07911123450", "--yes"),
-    ("runs",),
-    ("report",),
-    ("cancel", "spring-sale"),
-    ("explain", "07911123456"),
-    ("reconcile", "sale"),
-    ("reconcile", "sale", "--as", "sent", "--yes"),
-    ("count", "hello"),
-    ("gateways",),
-    ("gateways", "test", "outbox"),
-    ("contacts", "check", "people.csv"),
-    ("optout", "add", "07911123498"),
-    ("optout", "remove", "07911123499"),
-    ("optout", "list"),
-    ("optout", "import", "people.csv"),
-    ("optout", "export", "out.csv"),
-    ("optout", "check", "07911123499"),
-    ("optout", "reply", "07911123497", "STOP"),
-    ("optout", "replies", "replies.csv"),
-    ("consent", "record", "07911123496", "--source", "web form", "--wording-version", "v1"),
-    ("consent", "import", "signups.csv", "--source", "web form", "--wording-version", "v1"),
-    ("consent", "show", "07911123496"),
-    ("consent", "list"),
-    ("consent", "export", "consents.csv"),
-    ("consent", "revoke", "07911123496"),
-    ("audit", "list"),
-    ("audit", "verify"),
-    ("prune", "--yes"),
-    ("people", "export", "07911123456"),
-    ("people", "erase", "07911123456", "--yes"),
-]
-
-
-def path_of(words: tuple[str, ...]) -> tuple[str, ...]:
-    return max((path for path in ALL if words[: len(path)] == path), key=len)
-
-
-def test_json_prints_one_document_and_nothing_else_on_stdout(after_a_run: Project):
-    after_a_run.write("replies.csv", "phone,text\n07911123497,stop\n")
-    after_a_run.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
-    for call in JSON_CALLS:
-        done = after_a_run.run(*call, "--json")
-        assert done.out, (call, done.err)
-        document = json.loads(done.out)  # all of it: more than one document would not load
-        assert isinstance(document, dict), call
-        assert done.out.endswith("}\n"), call
-
-
-def test_every_command_with_json_is_among_them():
-    with_json = {path for path, command in ALL.items() if "--json" in options(command)}
-    assert with_json == {path_of(call) for call in JSON_CALLS}

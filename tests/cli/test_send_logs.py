@@ -87,11 +87,16 @@ def test_nobodys_number_and_no_text_gets_into_a_log(project: Project, options: t
 
 def test_without_a_terminal_every_line_of_the_log_begins_with_the_time(project: Project) -> None:
     ran = project.starter().run("send", "sale.yaml", "--yes")
-    lines = ran.err.splitlines()
+    lines = [line for line in ran.err.splitlines() if ": warning: " not in line]
     assert len(lines) >= 2
     assert all(re.match(rf"{TIME} \S", line) for line in lines), ran.err
+
+
+def test_a_problem_in_a_log_begins_with_its_place_after_a_line_with_the_time(project: Project) -> None:
     failed = project.run("send", "nowhere.yaml", "--yes")
-    assert re.match(rf"{TIME} nowhere.yaml", failed.err)
+    said, problem = failed.err.splitlines()
+    assert re.fullmatch(rf"{TIME} send ended with exit status 3:", said)
+    assert problem.startswith("nowhere.yaml: ")
 
 
 def test_quiet_prints_nothing_when_all_is_well_and_the_problem_when_it_is_not(project: Project) -> None:

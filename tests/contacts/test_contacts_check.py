@@ -130,14 +130,18 @@ def test_stdin_is_a_file_too(project):
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_file_that_cannot_be_used_ends_with_3_and_nothing_on_stdout(project, content, words, options):
-    """Not half a JSON document either, where the fault comes late."""
+def test_a_file_that_cannot_be_used_ends_with_3_and_no_rows_on_stdout(project, content, words, options):
+    """Not half a JSON document either, where the fault comes late: the document tells the problem."""
     if content is not None:
         project.write("people.csv", content)
     ran = project.run("contacts", "check", "people.csv", *options)
-    assert (ran.status, ran.out) == (3, "")
-    assert words in ran.err
+    assert ran.status == 3
     assert "Traceback" not in ran.err
+    assert words in ran.err
+    if options:
+        assert list(ran.json) == ["schema", "status", "problems"]
+    else:
+        assert ran.out == ""
 
 
 def test_an_unknown_region_is_a_mistake_on_the_command_line(project):

@@ -102,7 +102,7 @@ def test_check_says_in_a_sentence_whether_a_number_is_on_the_list(desk: Project)
 
 def test_check_of_something_else_than_a_number_is_a_usage_error(desk: Project) -> None:
     ran = desk.run("optout", "check", "hello", "--json")
-    assert (ran.status, ran.out) == (2, "")
+    assert (ran.status, ran.json["status"]) == (2, 2)
 
 
 def test_remove_keeps_the_history_and_who_did_it(desk: Project) -> None:
@@ -245,7 +245,11 @@ def test_an_export_in_an_unknown_form_or_twice_to_stdout_is_a_usage_error(desk: 
     desk.run("optout", "add", ANN)
     assert desk.run("optout", "export", "out.xls").status == 2
     assert desk.run("optout", "export", "-", "--json").status == 2
-    assert desk.run("optout", "export", "out.csv", "--json").json == {"file": "out.csv", "entries": 1}
+    assert desk.run("optout", "export", "out.csv", "--json").json == {
+        "schema": 2,
+        "file": "out.csv",
+        "entries": 1,
+    }
 
 
 def test_the_environment_and_the_option_name_the_ledger(desk: Project) -> None:

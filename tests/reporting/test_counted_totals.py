@@ -184,10 +184,10 @@ def test_parts_cost_and_unpriced_are_told_by_state_and_country(ledger: Ledger) -
     run = send(ledger, run, ["accepted"] * 6 + ["rejected", "unknown"])
     document = totals_document(ledger.totals(run))
     assert document["states"] == {"accepted": 6, "planned": 2, "rejected": 1, "skipped": 1, "unknown": 1}
-    assert document["cost"]["accepted"] == {"GBP": "0.20"}
-    assert document["unpriced"] == {"accepted": 1, "planned": 1}
+    assert document["cost"] == {"GBP": "0.20"}
+    assert document["unpriced_by_state"] == {"accepted": 1, "planned": 1}
     assert document["countries"]["IE"]["states"] == {"accepted": 2, "planned": 1}
-    assert document["countries"]["IE"]["cost"]["accepted"] == {"GBP": "0.08"}
+    assert document["countries"]["IE"]["cost_by_state"]["accepted"] == {"GBP": "0.08"}
     assert sum(sum(of["states"].values()) for of in document["countries"].values()) == 10
     assert document["codes"] == {"rejected": {"21211": 1}, "unknown": {"timeout": 1}}
     assert document["code_sentences"]["21211"] == "the number is not valid"

@@ -65,7 +65,7 @@ def without_zeros(counts: Counter[Any]) -> dict[Any, Any]:
 def test_each_cut_of_the_report_sums_to_the_states(sent: Project, cut: str):
     report = sent.run("report", "--json").json
     assert len(report[cut]) > 1
-    for key in ("states", "parts", "unpriced"):
+    for key in ("states", "parts_by_state", "unpriced_by_state"):
         summed: Counter[str] = Counter()
         for one in report[cut].values():
             summed.update(one[key])
@@ -73,8 +73,8 @@ def test_each_cut_of_the_report_sums_to_the_states(sent: Project, cut: str):
         assert {state: count for state, count in summed.items() if state != "skipped" and count} == whole, key
     together: Counter[tuple[str, str]] = Counter()
     for one in report[cut].values():
-        together.update(money(one["cost"]))
-    assert without_zeros(together) == without_zeros(money(report["cost"]))
+        together.update(money(one["cost_by_state"]))
+    assert without_zeros(together) == without_zeros(money(report["cost_by_state"]))
 
 
 def test_states_reasons_and_codes_sum_to_the_rows(sent: Project):
@@ -98,13 +98,15 @@ def test_the_rows_in_a_file_sum_to_the_report(sent: Project):
             if row["cost"]:
                 cost[row["variant"], row["state"], row["currency"]] += Decimal(row["cost"])  # type: ignore[assignment]
     told = {
-        (arm, state): count for arm, one in report["arms"].items() for state, count in one["parts"].items()
+        (arm, state): count
+        for arm, one in report["arms"].items()
+        for state, count in one["parts_by_state"].items()
     }
     assert dict(parts) == told
     priced = {
         (arm, *where): amount
         for arm, one in report["arms"].items()
-        for where, amount in money(one["cost"]).items()
+        for where, amount in money(one["cost_by_state"]).items()
     }
     assert dict(cost) == priced
 
@@ -112,7 +114,7 @@ def test_the_rows_in_a_file_sum_to_the_report(sent: Project):
 def test_the_tables_on_the_screen_agree(sent: Project):
     screen = sent.run("report", COLUMNS="160").out
     report = sent.run("report", "--json").json
-    parts = sum(report["parts"].get(state, 0) for state in ("accepted", "unknown"))
+    parts = sum(report["parts_by_state"].get(state, 0) for state in ("accepted", "unknown"))
     for name in ("country", "variant", "sender"):
         head = re.search(rf"^{name} .*\n((?:\S.*\n)+)", screen, flags=re.M)
         assert head, screen

@@ -1,0 +1,89 @@
+"""What each command prints with ``--json``: one place for the documentation, the JSON Schema and the test.
+
+``VERSION`` goes up when a key changes its meaning or goes away; new keys do not change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+VERSION = 2
+"""Every document begins with it, under ``schema``."""
+
+
+def documents() -> Mapping[str, tuple[type, ...]]:
+    """The documents that each command prints; several where it depends on what happened."""
+    from a2pcli.cli.documents import others, runs
+
+    return {
+        "init": (others.Init,),
+        "check": (runs.Check,),
+        "preview": (runs.Preview,),
+        "plan": (runs.Plan,),
+        "send": (runs.Sent, runs.NothingToSend, runs.Plan, runs.TestMessage),
+        "runs": (runs.Runs,),
+        "report": (runs.Report, runs.NoRun),
+        "cancel": (runs.Cancelled,),
+        "explain": (runs.Explained,),
+        "retry": (runs.Retried,),
+        "reconcile": (runs.Reconciled,),
+        "count": (others.Count,),
+        "gateways": (others.Gateways,),
+        "gateways test": (others.GatewayTest,),
+        "contacts check": (others.ContactsCheck,),
+        "optout add": (others.Added,),
+        "optout remove": (others.Removed,),
+        "optout list": (others.Suppressions,),
+        "optout import": (others.OptOutImport,),
+        "optout export": (others.Exported,),
+        "optout check": (others.OptOutCheck,),
+        "optout reply": (others.Reply,),
+        "optout replies": (others.Replies,),
+        "consent record": (others.ConsentRecorded,),
+        "consent import": (others.ConsentImport,),
+        "consent show": (others.ConsentShown,),
+        "consent list": (others.Consents,),
+        "consent export": (others.ConsentsExported,),
+        "consent revoke": (others.ConsentRevoked,),
+        "audit list": (others.AuditList,),
+        "audit verify": (others.AuditVerified,),
+        "prune": (others.Pruned,),
+        "people export": (others.PersonExported,),
+        "people erase": (others.PersonErased,),
+        "schema": (others.SchemaWritten,),
+        "ledger create": (others.LedgerChanged,),
+        "ledger accept": (others.LedgerChanged,),
+        "ledger encrypt": (others.LedgerChanged,),
+        "ledger decrypt": (others.LedgerChanged,),
+        "ledger rekey": (others.LedgerChanged,),
+    }
+
+
+def output_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12): a definition of each document, and under ``commands`` which command prints which."""
+    from pydantic import TypeAdapter
+
+    from a2pcli.cli.documents.shapes import Failure
+
+    printed = documents()
+    kinds = {kind.__name__: kind for some in printed.values() for kind in some} | {"Failure": Failure}
+    adapters: list[Any] = [(name, "serialization", TypeAdapter(kind)) for name, kind in kinds.items()]
+    _, schema = TypeAdapter.json_schemas(adapters, ref_template="#/$defs/{model}")
+    definitions: dict[str, Any] = schema["$defs"]
+    for name, definition in definitions.items():
+        if definition.get("type") == "object" and "properties" in definition:
+            definition["additionalProperties"] = False
+            if name in kinds:
+                version = {"const": VERSION, "description": "version of the documents"}
+                definition["properties"] = {"schema": version, **definition["properties"]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "what a2pcli prints with --json",
+        "version": VERSION,
+        "commands": {
+            command: {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in (*some, Failure)]}
+            for command, some in printed.items()
+        },
+        "$defs": definitions,
+    }

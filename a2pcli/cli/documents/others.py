@@ -1,0 +1,391 @@
+"""What the commands about files, people, gateways and the ledger print with ``--json``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from a2pcli.cli.documents.shapes import Consent, Counts, Moment, Suppression, says
+
+
+class Init(TypedDict):
+    """``a2pcli init``."""
+
+    folder: str
+    created: list[str]
+    kept: list[str]
+    next: Annotated[list[str], says("commands to type now")]
+
+
+class Count(TypedDict):
+    """``a2pcli count``."""
+
+    encoding: str
+    units: int
+    parts: int
+    texts: Annotated[list[str], says("the text of each part")]
+    per_part: int
+    left: Annotated[int, says("units left in the last part")]
+    characters: Annotated[list[dict[str, Any]], says("characters that force UCS-2")]
+    composed: Any
+    smart: Any
+
+
+class Gateway(TypedDict):
+    """A gateway of the settings."""
+
+    name: str
+    type: str
+    default: bool
+    configured: bool
+    ready: bool
+    variables: Annotated[dict[str, bool], says("environment variables it names, and whether they are set")]
+    capabilities: dict[str, Any] | None
+    rate: str | None
+    sender: str | None
+    problems: list[str]
+
+
+class GatewayType(TypedDict):
+    """A type that is installed."""
+
+    type: str
+    target: str
+    summary: str
+    package: str | None
+
+
+class Gateways(TypedDict):
+    """``a2pcli gateways``."""
+
+    settings: str | None
+    default: str
+    gateways: list[Gateway]
+    types: list[GatewayType]
+
+
+class GatewayHealth(TypedDict):
+    """The answer to a check of a gateway."""
+
+    ok: bool
+    detail: str
+
+
+class GatewayTest(TypedDict):
+    """``a2pcli gateways test``."""
+
+    name: str
+    ok: bool
+    check: GatewayHealth
+    message: dict[str, Any] | None
+
+
+class ContactRow(TypedDict):
+    """A row of a contacts file."""
+
+    line: int
+    cell: str | None
+    number: str | None
+    reason: str | None
+    detail: str | None
+    type: str | None
+    country: str | None
+    repairs: list[str]
+    duplicate_of: NotRequired[Annotated[int, says("the earlier line with the same number")]]
+
+
+class ContactsSummary(TypedDict):
+    """Counts over all rows."""
+
+    rows: int
+    ok: int
+    refused: int
+    blank_rows: int
+    duplicates: int
+    reasons: Counts
+    countries: Counts
+    types: Counts
+    repairs: Counts
+
+
+class ContactsCheck(TypedDict):
+    """``a2pcli contacts check``."""
+
+    rows: list[ContactRow]
+    file: str
+    format: str
+    encoding: str | None
+    encoding_guessed: bool
+    delimiter: str | None
+    column: Annotated[str, says("the column of the numbers")]
+    read_as: dict[str, list[str]]
+    region: str | None
+    summary: ContactsSummary
+    warnings: list[str]
+
+
+class Added(TypedDict):
+    """``a2pcli optout add``."""
+
+    added: list[str]
+    already: list[str]
+    refused: list[str]
+
+
+class Removed(TypedDict):
+    """``a2pcli optout remove``."""
+
+    removed: list[str]
+    not_listed: list[str]
+    refused: list[str]
+
+
+class Suppressions(TypedDict):
+    """``a2pcli optout list``."""
+
+    count: int
+    lists: list[dict[str, Any]]
+    suppressions: list[Suppression]
+
+
+class RefusedRow(TypedDict):
+    """A row that could not be read."""
+
+    line: int
+    cell: str | None
+    reason: str
+
+
+class DoubtfulRow(TypedDict):
+    """A number that was suppressed as it stands."""
+
+    line: int
+    cell: str | None
+
+
+class OptOutImport(TypedDict):
+    """``a2pcli optout import``."""
+
+    file: str
+    rows: int
+    added: int
+    already: int
+    empty: int
+    lifted: int
+    missing: Annotated[int, says("numbers of earlier states of the list that are not in it any more")]
+    refused: int
+    doubtful: list[DoubtfulRow]
+    reasons: Counts
+    refused_rows: list[RefusedRow]
+
+
+class Exported(TypedDict):
+    """``a2pcli optout export``."""
+
+    file: str
+    entries: int
+
+
+class OptOutCheck(TypedDict):
+    """``a2pcli optout check``."""
+
+    number: str
+    suppressed: bool
+    asked: list[str]
+    scopes: list[str]
+    entries: list[Suppression]
+
+
+class Reply(TypedDict):
+    """``a2pcli optout reply``, and a reply that a person should read."""
+
+    line: int | None
+    number: str
+    text: str
+    meaning: str
+    flagged: bool
+    why: str | None
+    done: str
+
+
+class UnreadReply(TypedDict):
+    """A row of a file of replies that could not be read."""
+
+    line: int
+    reason: str
+
+
+class Replies(TypedDict):
+    """``a2pcli optout replies``."""
+
+    file: str
+    rows: int
+    outbound: Annotated[int, says("rows that we sent")]
+    meanings: Counts
+    flagged: list[Reply]
+    refused: list[UnreadReply]
+
+
+class ConsentRecorded(TypedDict):
+    """``a2pcli consent record``."""
+
+    recorded: list[str]
+    already: list[str]
+    expires: dict[str, Moment | None]
+    refused: list[str]
+
+
+class ConsentImport(TypedDict):
+    """``a2pcli consent import``."""
+
+    file: str
+    rows: int
+    recorded: int
+    already: int
+    said_no: int
+    withdrawn: int
+    unconfirmed: int
+    empty: int
+    refused: int
+    reasons: Counts
+    refused_rows: list[dict[str, Any]]
+
+
+class ConsentShown(TypedDict):
+    """``a2pcli consent show``."""
+
+    number: str
+    programme: str | None
+    channel: str
+    allowed: bool
+    allowing: Consent | None
+    records: list[Consent]
+
+
+class ConsentKind(TypedDict):
+    """Records of one kind."""
+
+    programme: str | None
+    channel: str | None
+    basis: str
+    state: str
+    records: int
+
+
+class Consents(TypedDict):
+    """``a2pcli consent list``."""
+
+    count: int
+    consents: list[ConsentKind]
+
+
+class ConsentsExported(TypedDict):
+    """``a2pcli consent export``."""
+
+    file: str
+    records: int
+
+
+class ConsentRevoked(TypedDict):
+    """``a2pcli consent revoke``."""
+
+    revoked: Annotated[Counts, says("records that ended, by number")]
+    refused: list[str]
+
+
+class AuditEntry(TypedDict):
+    """An entry of the audit trail."""
+
+    number: int
+    at: Moment
+    who: str
+    host: str
+    action: str
+    subject: str | None
+    detail: dict[str, Any]
+    previous: str
+    hash: str
+
+
+class AuditList(TypedDict):
+    """``a2pcli audit list``."""
+
+    entries: list[AuditEntry]
+
+
+class BrokenEntry(TypedDict):
+    """An entry that does not hold."""
+
+    entry: int
+    problem: str
+
+
+class AuditVerified(TypedDict):
+    """``a2pcli audit verify``."""
+
+    sound: bool
+    entries: int
+    head: str | None
+    number: int | None
+    broken: list[BrokenEntry]
+
+
+class PrunedRun(TypedDict):
+    """What was removed of a run."""
+
+    run: str
+    campaign: str
+    what: str
+    rows: int
+
+
+class Pruned(TypedDict):
+    """``a2pcli prune``."""
+
+    dry_run: bool
+    runs: list[PrunedRun]
+    contacted: int
+    busy: Annotated[list[str], says("runs that are being sent, left alone")]
+
+
+class PersonExported(TypedDict):
+    """``a2pcli people export``."""
+
+    number: str
+    erased: bool
+    note: NotRequired[str]
+    messages: list[dict[str, Any]]
+    suppressions: list[dict[str, Any]]
+    consents: list[dict[str, Any]]
+    contacted: list[dict[str, Any]]
+
+
+class PersonErased(TypedDict):
+    """``a2pcli people erase``."""
+
+    erased: bool
+    rows: Annotated[Counts, says("changed rows by table")]
+    skipped: Annotated[int, says("planned messages that will not leave")]
+    runs: list[str]
+    files: Annotated[Counts, says("changed rows by file")]
+    files_gone: list[str]
+    copies_removed: Annotated[list[str], says("copies of the ledger that a killed command had left")]
+    copies: Annotated[list[str], says("other copies of the ledger, which may still hold the person")]
+    contacts_files: Annotated[list[str], says("files that may still name the person")]
+    problems: list[str]
+    in_flight: Annotated[int, says("messages that a sender was handing over")]
+    hash: str
+
+
+class SchemaWritten(TypedDict):
+    """``a2pcli schema --out``; without ``--out`` the schema itself is printed."""
+
+    file: str
+
+
+class LedgerChanged(TypedDict):
+    """``a2pcli ledger create``, ``accept``, ``encrypt``, ``decrypt`` and ``rekey``."""
+
+    ledger: str
+    done: Annotated[str, says("created, accepted, encrypted, decrypted or rekeyed")]

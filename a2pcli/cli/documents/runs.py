@@ -1,0 +1,390 @@
+"""What the commands about campaigns and runs print with ``--json``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from a2pcli.cli.documents.shapes import (
+    CostByCurrency,
+    Counts,
+    Moment,
+    Money,
+    Problem,
+    RunFacts,
+    Totals,
+    Waiting,
+    Waiver,
+    says,
+)
+
+ReadAs = Annotated[dict[str, list[str]], says("facts about a person, and the columns they were read from")]
+
+
+class CheckedCampaign(TypedDict):
+    """A campaign file that ``check`` looked at."""
+
+    path: str
+    name: str | None
+    errors: int
+    warnings: int
+    waivers: list[Waiver]
+    read_as: ReadAs
+
+
+class Check(TypedDict):
+    """``a2pcli check``."""
+
+    problems: list[Problem]
+    campaigns: list[CheckedCampaign]
+
+
+class Sample(TypedDict):
+    """A message as somebody gets it."""
+
+    line: Annotated[int, says("of the contacts file")]
+    number: str
+    country: str | None
+    body: str
+    encoding: Annotated[str, says("GSM-7 or UCS-2")]
+    units: int
+    parts: int
+    cost: Money | None
+    currency: str | None
+    variant: str | None
+    sender: str | None
+
+
+class ContactsFile(TypedDict):
+    """How the contacts file was read."""
+
+    file: str
+    format: str
+    encoding: str | None
+    encoding_guessed: bool
+    delimiter: str | None
+    blank_rows: int
+    read_as: ReadAs
+
+
+class ClockOpening(TypedDict):
+    """Messages that may leave at the same moment."""
+
+    until: Annotated[int, says("UTC milliseconds since 1970")]
+    messages: int
+    zones: list[str]
+    rules: list[str]
+
+
+class Clock(TypedDict):
+    """When the messages may leave, by the recipients' hours."""
+
+    at: Annotated[int, says("the earliest moment, UTC milliseconds since 1970")]
+    open: Annotated[int, says("messages that may leave then")]
+    held: int
+    unknown_zone: int
+    expires_first: Annotated[int, says("messages that expire before their hours come")]
+    openings: list[ClockOpening]
+    place_problems: Annotated[int, says("rows whose time zone, state or postcode was not understood")]
+
+
+class Leaving(TypedDict):
+    """How many of the recipients' messages can leave in time."""
+
+    going: int
+    expired: int
+    late: Annotated[int, says("would leave after schedule.expires at this pace")]
+    never: int
+    unknown_zone: int
+    finishes_at: Any
+
+
+class Plan(TypedDict):
+    """``a2pcli plan``, and ``send --dry-run``."""
+
+    plan: Annotated[str, says("the plan's id, for send --plan")]
+    digest: Annotated[str, says("of recipients and texts")]
+    state: str
+    campaign: str
+    purpose: str
+    channel: str
+    gateway: str
+    sender: str | None
+    objective: str
+    occurrence: str
+    zone: Annotated[str | None, says("time zone of the campaign's moments")]
+    contacts: ContactsFile
+    where: Annotated[str | None, says("the campaign's filter")]
+    limit: int | None
+    programme: str | None
+    consent: str | None
+    waivers: list[Waiver]
+    senders: Annotated[Counts, says("recipients by sender")]
+    rated: Annotated[bool, says("whether there is a rate card")]
+    seconds: Annotated[float | None, says("how long sending takes at the pace")]
+    leaving: Leaving
+    rows: Annotated[int, says("rows read; equals recipients plus the sum of excluded")]
+    recipients: int
+    excluded: Annotated[Counts, says("rows by reason")]
+    countries: Counts
+    encodings: Counts
+    messages_by_parts: Annotated[Counts, says("messages by their number of SMS parts")]
+    parts: Annotated[int, says("SMS parts of all messages")]
+    total_parts: Annotated[int, says("the same as parts, under its name of version 1")]
+    repairs: Counts
+    variants: Counts
+    replaced: Annotated[int, says("messages whose typography was made plain")]
+    cost: CostByCurrency
+    unpriced: Annotated[int, says("messages without a known price")]
+    unpriced_countries: Counts
+    samples: list[Sample]
+    clock: Clock | None
+    no_hours: Annotated[list[str], says("countries in which no hours are kept")]
+    time_zone_data: str
+    over_budget: Annotated[str | None, says("why the plan cannot be sent")]
+    warnings: list[Problem]
+
+
+class PreviewRow(TypedDict):
+    """A row and its message."""
+
+    line: int
+    cell: str | None
+    number: str | None
+    country: str | None
+    type: str | None
+    repairs: list[str]
+    sent: bool
+    reason: str | None
+    detail: str | None
+    variant: str | None
+    sender: str | None
+    rule: str | None
+    body: str | None
+    encoding: str | None
+    units: int | None
+    parts: int | None
+    cost: Money | None
+    currency: str | None
+    replacements: list[Any]
+
+
+class Preview(TypedDict):
+    """``a2pcli preview``."""
+
+    campaign: str
+    rows: list[PreviewRow]
+
+
+class Edited(TypedDict):
+    """A key that was edited since the plan."""
+
+    what: str
+    was: Any
+    now: Any
+    in_force: Annotated[bool, says("whether the edit counts for what is still to leave")]
+
+
+class Sent(RunFacts, Totals):
+    """``a2pcli send``: how a run ended."""
+
+    ended: Annotated[str, says("finished, waiting, paused, over-budget, interrupted or expired")]
+    reason: str | None
+    seconds: float
+    waiting: Waiting
+    edited_since_plan: list[Edited]
+
+
+class NothingToSend(TypedDict):
+    """``a2pcli send`` where nobody gets a message."""
+
+    run: str | None
+    ended: Annotated[str, says("nothing-to-do")]
+    accepted: int
+    rejected: int
+    unknown: int
+    already_sent: int
+    excluded: Counts
+    cannot_be_messaged: Annotated[int, says("rows with something to mend")]
+
+
+class TestMessage(TypedDict):
+    """``a2pcli send --test-to``."""
+
+    test: bool
+    to: str
+    verdict: str
+    code: str | None
+    detail: str | None
+    gateway_id: str | None
+
+
+class RunLine(RunFacts):
+    """A run in the list."""
+
+    recipients: int
+    accepted: int
+    rejected: int
+    unknown: int
+    left: int
+    held: int
+    cost: CostByCurrency
+    unpriced: int
+
+
+class Runs(TypedDict):
+    """``a2pcli runs``."""
+
+    runs: list[RunLine]
+
+
+class RunEvent(TypedDict):
+    """Something that happened to a run."""
+
+    at: Moment
+    kind: str
+    code: str | None
+    detail: str | None
+
+
+class Report(RunFacts, Totals):
+    """``a2pcli report``. With ``--rows`` it has every row."""
+
+    objective: str | None
+    pruned: Annotated[dict[str, str] | None, says("what retention removed, and when")]
+    tests: Annotated[int, says("test messages, which are in no total")]
+    events: list[RunEvent]
+    waiting: Waiting
+    row_list: NotRequired[Annotated[list[dict[str, Any]], says("every row, with --rows")]]
+
+
+class NoRun(TypedDict):
+    """``a2pcli report`` of an empty ledger."""
+
+    run: None
+    rows: int
+
+
+class Cancelled(RunFacts):
+    """``a2pcli cancel``."""
+
+    cancelled: int
+    cancelled_at: Moment | None
+    by: str | None
+    states: Counts
+
+
+class Considered(TypedDict):
+    """A rule that was looked at for a message."""
+
+    rule: str
+    outcome: str
+    why: str
+    says: str | None
+    source: str | None
+    confidence: str | None
+    checked: str | None
+    data: dict[str, Any]
+
+
+class ExplainedMessage(TypedDict):
+    """What became of a message."""
+
+    run: str
+    campaign: str
+    run_state: str
+    number: str | None
+    line: int
+    cell: str | None
+    state: str
+    reason: str | None
+    detail: str | None
+    rule: str | None
+    variant: str | None
+    body: str | None
+    encoding: str | None
+    units: int | None
+    parts: int | None
+    currency: str | None
+    attempts: int
+    code: str | None
+    gateway_id: str | None
+    sender: str | None
+    cost: Money | None
+    reference: str | None
+    due_at: Moment | None
+    held: bool
+    claimed_at: Moment | None
+    settled_at: Moment | None
+    what: str
+    next: str | None
+    rules: list[Considered]
+    events: list[dict[str, Any]]
+
+
+class ExplainedOptOut(TypedDict):
+    """An entry of the suppression list, in words."""
+
+    scope: str
+    scope_value: str | None
+    source: str
+    reason: str | None
+    added_at: Moment
+    lifted_at: Moment | None
+    lifted_by: str | None
+    what: str
+
+
+class Explained(TypedDict):
+    """``a2pcli explain``."""
+
+    asked: str
+    number: str | None
+    country: str | None
+    type: str | None
+    problem: str | None
+    suppressed: bool
+    suppressions: list[ExplainedOptOut]
+    messages: list[ExplainedMessage]
+    now: NotRequired[Annotated[dict[str, Any], says("what planning the campaign now would do")]]
+
+
+class Reconciled(TypedDict):
+    """``a2pcli reconcile``."""
+
+    run: str
+    campaign: str
+    state: str
+    gateway: str
+    decision: Annotated[str | None, says("sent or not-sent, where a person decided")]
+    by: str | None
+    found: int
+    accepted: int
+    rejected: int
+    not_sent: int
+    too_early: int
+    unknown: Annotated[int, says("messages that are still unknown")]
+    can_tell: Annotated[bool, says("whether the gateway can be asked")]
+
+
+class Rejection(TypedDict):
+    """Messages that the gateway rejected for the same reason."""
+
+    code: str
+    sentence: str
+    messages: int
+    may_go: Annotated[int, says("those that can be planned again")]
+    chosen: Annotated[bool, says("whether they are among those that --code names")]
+
+
+class Retried(TypedDict):
+    """``a2pcli retry``."""
+
+    run: str
+    campaign: str
+    state: str
+    gateway: str
+    rejections: list[Rejection]
+    planned_again: int
+    by: str | None

@@ -1,0 +1,220 @@
+"""``--json``: every document is the one that is documented, and a failure is a document too."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from clikit import Project
+from test_docs_examples import ALL, options
+
+from a2pcli.cli.documents import VERSION, documents, output_schema
+
+SCHEMA = output_schema()
+
+
+@pytest.fixture
+def after_a_run(project: Project) -> Project:
+    """The starter, sent, with an opt-out and an unknown message."""
+    project.starter()
+    project.write(
+        "a2pcli.yaml",
+        "region: GB\nrates: rates.csv\ngateways: {doubt: {type: simulator, mix: {unknown: 100%}, latency: {}}}\n",
+    )
+    project.write(
+        "doubt.yaml", (project.folder / "sale.yaml").read_text().replace("spring-", "") + "gateway: doubt\n"
+    )
+    assert project.run("send", "sale.yaml", "--yes").status == 0
+    assert project.run("send", "doubt.yaml", "--yes").status == 4
+    assert project.run("optout", "add", "07911123499").status == 0
+    return project
+
+
+JSON_CALLS = [
+    ("init", "made"),
+    ("check", "sale.yaml"),
+    ("preview", "sale.yaml", "--row", "2"),
+    ("plan", "sale.yaml"),
+    ("send", "sale.yaml", "--yes"),
+    ("send", "sale.yaml", "--yes", "--occurrence", "again"),
+    ("send", "sale.yaml", "--dry-run"),
+    ("send", "sale.yaml", "--test-to", "07911123450", "--yes"),
+    ("runs",),
+    ("report",),
+    ("cancel", "spring-sale"),
+    ("explain", "07911123456"),
+    ("retry", "sale", "--yes"),
+    ("reconcile", "sale"),
+    ("reconcile", "sale", "--as", "sent", "--yes"),
+    ("count", "hello"),
+    ("gateways",),
+    ("gateways", "test", "outbox"),
+    ("contacts", "check", "people.csv"),
+    ("optout", "add", "07911123498"),
+    ("optout", "remove", "07911123499"),
+    ("optout", "list"),
+    ("optout", "import", "people.csv"),
+    ("optout", "export", "out.csv"),
+    ("optout", "check", "07911123499"),
+    ("optout", "reply", "07911123497", "STOP"),
+    ("optout", "replies", "replies.csv"),
+    ("consent", "record", "07911123496", "--source", "web form", "--wording-version", "v1"),
+    ("consent", "import", "signups.csv", "--source", "web form", "--wording-version", "v1"),
+    ("consent", "show", "07911123496"),
+    ("consent", "list"),
+    ("consent", "export", "consents.csv"),
+    ("consent", "revoke", "07911123496"),
+    ("audit", "list"),
+    ("audit", "verify"),
+    ("prune", "--yes"),
+    ("people", "export", "07911123456"),
+    ("people", "erase", "07911123456", "--yes"),
+    ("schema", "campaign", "--out", "campaign.json"),
+    ("ledger", "create", "--ledger", "new.db"),
+    ("ledger", "accept"),
+    ("ledger", "encrypt"),
+    ("ledger", "rekey"),
+    ("ledger", "decrypt"),
+]
+
+
+def path_of(words: tuple[str, ...]) -> tuple[str, ...]:
+    return max((path for path in ALL if words[: len(path)] == path), key=len)
+
+
+def environ_of(call: tuple[str, ...]) -> dict[str, str]:
+    """The ledger's keys, for the commands that need them."""
+    old, new = "1" * 64, "2" * 64
+    match call:
+        case ("ledger", "encrypt"):
+            return {"A2PCLI_LEDGER_KEY": old}
+        case ("ledger", "rekey"):
+            return {"A2PCLI_LEDGER_KEY": old, "A2PCLI_LEDGER_NEW_KEY": new}
+        case ("ledger", "decrypt"):
+            return {"A2PCLI_LEDGER_KEY": new}
+    return {}
+
+
+def judge(command: str, document: Any) -> None:
+    wanted = {"$ref": f"#/commands/{command}", **{key: SCHEMA[key] for key in ("$defs", "commands")}}
+    found = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(wanted).iter_errors(document))
+    assert found is None, f"{command}: {'/'.join(map(str, found.absolute_path))}: {found.message[:300]}"
+
+
+def test_every_document_has_the_keys_that_are_documented_and_no_others(after_a_run: Project) -> None:
+    after_a_run.write("replies.csv", "phone,text\n07911123497,stop\n07911123494,maybe stop?\n")
+    after_a_run.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
+    for call in JSON_CALLS:
+        done = after_a_run.run(*call, "--json", **environ_of(call))
+        assert done.out, (call, done.err)
+        document = json.loads(done.out)  # all of it: more than one document would not load
+        assert done.out.endswith("}\n"), call
+        assert next(iter(document)) == "schema", call
+        assert document["schema"] == VERSION
+        judge(" ".join(path_of(call)), document)
+
+
+def test_every_command_with_json_has_a_documented_document_and_is_tried() -> None:
+    with_json = {" ".join(path) for path, command in ALL.items() if "--json" in options(command)}
+    assert set(documents()) == with_json
+    assert {" ".join(path_of(call)) for call in JSON_CALLS} == with_json
+
+
+def test_the_shipped_campaigns_and_contacts_give_documents_as_documented(project: Project) -> None:
+    """Longer documents than the small ones: samples, clocks, arms, senders, repairs, refused rows."""
+    root = Path(__file__).parents[2]
+    shutil.copytree(root / "campaigns", project.folder / "campaigns")
+    shutil.copy(root / "sample_contacts.csv", project.folder)
+    for campaign in sorted((project.folder / "campaigns").glob("*.yaml")):
+        if campaign.name == "a2pcli.yaml":
+            continue
+        name = f"campaigns/{campaign.name}"
+        judge("check", project.run("check", name, "--json").json)
+        judge("plan", project.run("plan", name, "--json").json)
+        judge("preview", project.run("preview", name, "--random", "3", "--json").json)
+        judge("send", project.run("send", name, "--yes", "--json").json)
+    settings = ("--ledger", "campaigns/.a2pcli/ledger.db")
+    judge("report", project.run("report", "--json", "--rows", *settings).json)
+    judge("runs", project.run("runs", "--json", *settings).json)
+    judge("explain", project.run("explain", "07700900001", "--json", *settings).json)
+    judge(
+        "contacts check",
+        project.run("contacts", "check", "sample_contacts.csv", "--region", "GB", "--json").json,
+    )
+    judge("count", project.run("count", "“curly” e\u0301 😀 " * 9, "--json").json)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (("plan", "nowhere.yaml"), 3, "unreadable"),
+        (("report", "rzzzzzzz"), 2, "invalid"),
+        (("optout", "check", "nonsense", "--ledger", "l.db"), 2, None),
+        (("send",), 2, None),
+        (("plan", "--no-such-option"), 2, "usage"),
+    ],
+)
+def test_a_failure_is_a_document_with_its_problems_and_a_sentence_on_stderr(
+    project: Project, arguments: tuple[str, ...], status: int, code: str | None
+) -> None:
+    done = project.run(*arguments, "--json")
+    assert done.status == status
+    document = done.json
+    assert (document["schema"], document["status"]) == (VERSION, status)
+    assert document["problems"]
+    if code is not None:
+        assert document["problems"][0]["code"] == code
+    assert done.err
+    validator = {"$ref": "#/$defs/Failure", "$defs": SCHEMA["$defs"]}
+    jsonschema.Draft202012Validator(validator).validate(document)
+
+
+def test_a_command_that_prints_its_document_and_fails_prints_no_second_one(project: Project) -> None:
+    project.write("list.csv", "phone\n+447911123456\nnonsense\n")
+    project.run("ledger", "create", "--ledger", "l.db")
+    done = project.run("optout", "import", "list.csv", "--ledger", "l.db", "--json")
+    assert done.status == 3
+    assert done.json["refused"] == 1
+
+
+def test_the_totals_of_plan_runs_and_report_mean_the_same(project: Project) -> None:
+    project.starter()
+    plan = project.run("plan", "sale.yaml", "--json").json
+    assert project.run("send", "--plan", plan["plan"]).status == 0
+    report = project.run("report", "--json").json
+    (line,) = project.run("runs", "--json").json["runs"]
+    assert (
+        plan["parts"]
+        == report["parts"]
+        == sum(int(n) * many for n, many in plan["messages_by_parts"].items())
+    )
+    assert plan["cost"] == report["cost"] == line["cost"]
+    assert plan["unpriced"] == report["unpriced"] == line["unpriced"]
+
+
+def test_a_report_lists_every_row_when_asked(project: Project) -> None:
+    project.starter()
+    assert project.run("send", "sale.yaml", "--yes").status == 0
+    report = project.run("report", "--json", "--rows").json
+    assert len(report["row_list"]) == report["rows"]
+    assert {row["state"] for row in report["row_list"]} == set(report["states"])
+    some = project.run("report", "--json", "--rows", "--state", "skipped").json
+    assert len(some["row_list"]) == some["states"]["skipped"]
+    assert project.run("report", "--rows").status == 2
+
+
+def test_a_refused_contact_says_why_in_json_too(project: Project) -> None:
+    project.write("people.csv", "phone\n07911 12\n")
+    (row,) = project.run("contacts", "check", "people.csv", "--region", "GB", "--json").json["rows"]
+    assert row["reason"] == "invalid-number"
+    assert "detail" in row
+
+
+def test_the_schema_of_the_documents_is_printed(project: Project) -> None:
+    printed = project.run("schema", "output").json
+    assert printed == json.loads(json.dumps(SCHEMA))
+    jsonschema.Draft202012Validator.check_schema(printed)
