@@ -18,14 +18,12 @@ from typing import Any
 
 from sqlalchemy import (
     bindparam,
-    case,
     func,
     literal_column,
     select,
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
 from a2pcli.contacts.same_phone import has_other_forms
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
@@ -43,11 +41,13 @@ from a2pcli.ledger.candidates import (
     WHY_NOT,
 )
 from a2pcli.ledger.hot import Hot
+from a2pcli.ledger.intents import mark_postgres, mark_sqlite
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, note_each, settle
 from a2pcli.ledger.plans import UNCOUNTED, changed, end_id, first_id, of_run
 from a2pcli.ledger.records import Claimed, Exchange, Run, RunState, Settled
 from a2pcli.ledger.tables import ROWS_PER_RUN, messages, runs
+from a2pcli.ledger.together import is_on, later, together
 from a2pcli.messages import Message, State
 from a2pcli.reasons import Reason
 
@@ -55,29 +55,8 @@ _c = messages.c
 
 _OPEN = (None, refusals.ASKS_SENDER)
 
-_intent = (
-    update(messages)
-    .values(
-        state=literal_column(f"'{State.SUBMITTING}'"),
-        # At the column's end it stays: a message that no gateway takes for weeks may get there.
-        attempts=case(
-            (_c.attempts < literal_column("32767"), _c.attempts + literal_column("1")), else_=_c.attempts
-        ),
-        claimed_at=bindparam("b_now"),
-        due_at=literal_column("NULL"),
-        settled_at=literal_column("NULL"),
-        # What held it holds it no more.
-        reason=literal_column("NULL"),
-        rule=literal_column("NULL"),
-    )
-    # On SQLite a row whose person is taken is left as it is; PostgreSQL has no such words (see _mark_postgres).
-    .prefix_with("OR IGNORE", dialect="sqlite")
-)
-_intent_of_one = Hot(_intent.where(_c.id == bindparam("b_id"), IS_PLANNED), "b_now", "b_id")
-_intent_of_range = _intent.where(
-    _c.id.between(bindparam("b_first"), bindparam("b_last")), IS_PLANNED, _c.due_at.is_(None)
-)
-_intent_of_these = _intent.where(_c.id.in_(bindparam("b_ids", expanding=True)), IS_PLANNED)
+_state = select(runs.c.state).where(runs.c.number == bindparam("run"))
+_STATE = "SELECT state FROM runs WHERE number = %s"
 _skip = Hot(
     update(messages)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
@@ -103,6 +82,8 @@ class Progress:
     caps: caps.Caps
     odd: bool = False
     """Changes with each claim: of an odd number of rows, which kind gets the larger half."""
+    halving: bool = False
+    """Whether a person was taken by another run in the middle of a claim; from then on claims are made to be halved."""
 
     @classmethod
     def at_first(cls, connection: Connection, run: Run, left: int) -> Progress:
@@ -153,8 +134,10 @@ def exchange(
     """Record outcomes, then claim. To be committed by the caller before anything is handed over."""
     if progress.caps and want > 0:
         caps.lock(connection)
-    left = progress.left + settle(connection, run, settled, now)
-    state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
+    with together(connection):
+        left = progress.left + settle(connection, run, settled, now)
+        asked = later(connection, _STATE, (run.number,)) if is_on(connection) else None
+    state = asked.first if asked else connection.execute(_state, {"run": run.number}).scalar()
     if settled and state != RunState.SENDING:
         changed(connection, run)
     if want <= 0 or state != RunState.SENDING:
@@ -182,6 +165,7 @@ class _Claim:
         self.now = now
         self.after = progress.after
         self.want = want
+        self.halving = progress.halving
         self.caps = progress.caps
         self.gate = clocks.Gate(run, progress.clocks, now)
         self.is_gated = bool(progress.clocks)
@@ -284,9 +268,9 @@ class _Claim:
         if not good:
             return
         if self.connection.dialect.name == "sqlite":
-            taken = _mark_sqlite(self.connection, good, self.now, together=together)
+            taken = mark_sqlite(self.connection, good, self.now, together=together)
         else:
-            taken = _mark_postgres(self.connection, good, self.now)
+            taken = mark_postgres(self.connection, good, self.now, halving=self.halving)
         if len(taken) < len(good):
             ids = {row[ID] for row in taken}
             self._skip(
@@ -343,36 +327,6 @@ class _Claim:
             ids = [id for id, other, _, _ in rows if other == reason]
             note_each(self.connection, self.run, ids, self.now, kind=str(State.SKIPPED), code=reason)
         self.skipped += len(rows)
-
-
-def _mark_sqlite(connection: Connection, rows: Sequence[Any], now: int, *, together: bool) -> Sequence[Any]:
-    """Mark as submitting; gives the rows it worked for. ``together``: no planned row lies between them."""
-    if together:
-        parameters = {"b_first": rows[0][ID], "b_last": rows[-1][ID], "b_now": now}
-        done = connection.execute(_intent_of_range, parameters).rowcount
-    else:
-        done = _intent_of_one.run(connection, [(now, row[ID]) for row in rows])
-    if done == len(rows):
-        return rows
-    # The person of some rows is taken by another row of this very batch: messages_once left those alone.
-    ids = [row[ID] for row in rows]
-    query = select(_c.id).where(_c.id.between(min(ids), max(ids)), IS_SUBMITTING)
-    taken = set(connection.execute(query).scalars())
-    return [row for row in rows if row[ID] in taken]
-
-
-def _mark_postgres(connection: Connection, rows: Sequence[Any], now: int) -> Sequence[Any]:
-    """Mark as submitting; where somebody else takes a person meanwhile, halve until that row is alone."""
-    try:
-        with connection.begin_nested():
-            connection.execute(_intent_of_these, {"b_ids": [row[ID] for row in rows], "b_now": now})
-        return rows
-    except IntegrityError:
-        if len(rows) == 1:
-            return []
-    middle = len(rows) // 2
-    first = _mark_postgres(connection, rows[:middle], now)
-    return [*first, *_mark_postgres(connection, rows[middle:], now)]
 
 
 def _claimed(run: Run, rows: Sequence[Any], gate: clocks.Gate) -> Iterator[Claimed]:

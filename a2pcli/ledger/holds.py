@@ -32,6 +32,7 @@ from a2pcli.errors import LedgerError, Problem, SenderLost
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import senders
+from a2pcli.ledger.together import later, together
 
 RENEWS_AFTER = 8.0
 """Seconds without a transaction after which a holder makes one, to be heard of."""
@@ -46,6 +47,10 @@ LAPSES_AFTER = 75.0
 """Seconds after which others may take over a holder of whom they cannot tell whether it lives."""
 
 _c = senders.c
+_RENEW = (
+    "UPDATE senders SET beat = beat + 1, seen_at = CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    " WHERE run = %s AND token = %s AND beat = ANY(%s::bigint[])"
+)
 _HELD: set[int] = set()
 """Tokens that this process holds."""
 
@@ -191,15 +196,22 @@ class Hold:
         """
         self._begun = steady()
         allowed = (self._beat, self._beat + 1) if self._is_in_doubt else (self._beat,)
-        mine = (_c.run == self.run.number) & (_c.token == self.token)
-        values = {"beat": _c.beat + 1, "seen_at": _moment(connection)}
-        done = connection.execute(update(senders).where(mine, _c.beat.in_(allowed)).values(values)).rowcount
-        if not done:
+        if not self._renew(connection, allowed):
             self._say_why(connection)
         if self._is_in_doubt:
-            found = connection.execute(select(_c.beat).where(mine)).scalar_one() - 1
+            found = connection.execute(select(_c.beat).where(_c.run == self.run.number)).scalar_one() - 1
             self.was_committed = self.was_committed or found != self._beat
             self._beat, self._is_in_doubt = found, False
+
+    def _renew(self, connection: Connection, allowed: tuple[int, ...]) -> bool:
+        """Whether this is still the run's holder; if so, until the transaction ends."""
+        if connection.dialect.name == "postgresql":
+            with together(connection):  # in one journey with the BEGIN before it
+                told = later(connection, _RENEW, (self.run.number, self.token, list(allowed)))
+            return told.rowcount == 1
+        mine = (_c.run == self.run.number) & (_c.token == self.token) & _c.beat.in_(allowed)
+        values = {"beat": _c.beat + 1, "seen_at": _moment(connection)}
+        return connection.execute(update(senders).where(mine).values(values)).rowcount == 1
 
     def confirm(self) -> None:
         """Its transaction was committed."""

@@ -97,11 +97,11 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
             back.append((state, detail, 0 if one.counted else 1, due_at, now, gateway_id, code, id))
     if caps.counted(run.purpose):
         caps.forget(connection, [one.message_id for one in settled if one.state not in caps.TAKEN])
-    _settle.run(connection, ended)
+    _settle.run(connection, ended, counted=False)
     returned = _put_back.run(connection, back)
     if keeps_no_texts(run):
         _wipe.run(connection, [(one.message_id,) for one in settled if one.state is not State.PLANNED])
-    _note.run(connection, notes)
+    _note.run(connection, notes, counted=False)
     return returned
 
 

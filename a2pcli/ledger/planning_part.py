@@ -86,6 +86,7 @@ class PlanningPart(LedgerCore):
             plans.finish(connection, run, digest=digest, rows_read=rows_read, summary=summary)
         self._end_planning(run)
         with self.engine.begin() as connection:
+            plans.tell_planner(connection)
             for old in plans.outdated(connection, run.occasion):
                 plans.drop_rows(connection, old, RunState.SUPERSEDED, f"newer plans, the last is {run.id}")
         return self.run(run.id)

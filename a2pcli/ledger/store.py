@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import approved, claims, clocks, newest, outcomes, plans, queries, rejected
@@ -82,7 +83,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         what it claimed: with ``known``, all messages that the sender has in its hands, the others go back.
         """
 
-        def work() -> Exchange:
+        def work(halving: bool = False) -> Exchange:
             with self._sending_transaction(run) as connection:
                 hold = self.holds.get(run.number)
                 if hold is not None and hold.was_committed:
@@ -92,6 +93,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
                 progress = self._progress.get(run.number)
                 if progress is None:
                     progress = claims.beginning(connection, run)
+                progress.halving = progress.halving or halving
                 result, moved = claims.exchange(connection, run, progress, settled, want, now)
             if hold is not None:
                 hold.was_committed = False
@@ -99,7 +101,10 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             return result
 
         with self._sending_lock:
-            return retrying(work)
+            try:
+                return retrying(work)
+            except IntegrityError:  # another run took a person of this claim, which left nothing behind
+                return retrying(lambda: work(halving=True))
 
     @speaks_plainly
     def settle_late(self, run: Run, settled: Sequence[Settled], now: int) -> int:
