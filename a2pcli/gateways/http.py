@@ -17,11 +17,12 @@ from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_id
 from a2pcli.gateways.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
 from a2pcli.gateways.http_settings import engine_for
-from a2pcli.gateways.reading import NOTHING, Answer, as_text, at, seconds
+from a2pcli.gateways.reading import NOTHING, Answer, as_text, at
 from a2pcli.gateways.settings import read_block
-from a2pcli.gateways.statuses import by_status, retry_after, sentence, unreadable
+from a2pcli.gateways.statuses import by_status, sentence, unreadable
 from a2pcli.gateways.templating import Fill, structure, text_template, url_template, values_of, xml_template
 from a2pcli.gateways.transport import HttpGateway
+from a2pcli.gateways.waits import retry_after, seconds
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _NOT_FOUND = Outcome(
@@ -176,7 +177,7 @@ class DeclaredProvider:
         )
 
     def _pause(self, answer: Answer, data: Any, reading: Reading) -> float | None:
-        pause = seconds(at(data, reading.retry_after))
+        pause = seconds(as_text(at(data, reading.retry_after)))
         return pause if pause is not None else retry_after(answer.response.headers)
 
     def _matched(self, batch: Sequence[Message], items: list[Any]) -> list[Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from a2pcli.gateways.base import HttpResponse
+from a2pcli.gateways.charsets import json_of, text_of
 from a2pcli.gateways.declared import Conditions
 
 NOTHING = object()
@@ -23,7 +23,7 @@ class Answer:
 
     def __init__(self, response: HttpResponse, pattern: re.Pattern[str] | None) -> None:
         self.response = response
-        self.data: Any = _by_pattern(response, pattern) if pattern else _json(response)
+        self.data: Any = _by_pattern(response, pattern) if pattern else json_of(response)
 
     def meets(self, conditions: Conditions, data: Any) -> bool | None:
         """Whether all conditions hold; None where the answer does not have what they ask about."""
@@ -70,22 +70,7 @@ def as_text(value: Any) -> str | None:
     return None
 
 
-def seconds(value: Any) -> float | None:
-    """A number of seconds, 0 to a day; None where it is none."""
-    text = as_text(value)
-    if text is None or not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text.strip()):
-        return None
-    return min(float(text), 86_400.0)
-
-
-def _json(response: HttpResponse) -> Any:
-    try:
-        return json.loads(response.body)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _by_pattern(response: HttpResponse, pattern: re.Pattern[str]) -> Any:
-    text = response.body[: 4 * _READ_BY_PATTERN].decode("utf-8", "replace")[:_READ_BY_PATTERN]
+    text = text_of(response, 4 * _READ_BY_PATTERN)[:_READ_BY_PATTERN]
     found = pattern.search(text)
     return found.groupdict() if found else None

@@ -17,16 +17,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from a2pcli.gateways.base import HttpResponse
+from a2pcli.gateways.waits import retry_after
 from a2pcli.messages import Cause, Outcome, Verdict
-
-LONGEST_RETRY_AFTER = 86_400.0
-"""Seconds; a longer wait is taken for this."""
 
 _BY_STATUS: dict[int, tuple[Verdict, Cause]] = {
     400: (Verdict.REJECTED, Cause.CONTENT),
@@ -82,24 +77,3 @@ def sentence(status: int) -> str:
     except ValueError:
         return f"the provider answered {status}"
     return f"the provider answered {status} ({phrase})"
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """``Retry-After`` in seconds from now, 0 to a day; None where it is absent or says nothing (RFC 9110 10.2.3)."""
-    said = headers.get("retry-after")
-    if said is None:
-        return None
-    said = said.strip()
-    if said.isascii() and said.isdigit():
-        return min(float(said[:9]), LONGEST_RETRY_AFTER)
-    try:
-        moment = parsedate_to_datetime(said)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
-    except OverflowError:
-        return None
-    return max(0.0, min(seconds, LONGEST_RETRY_AFTER))

@@ -10,7 +10,6 @@ Codes: https://www.twilio.com/docs/api/errors; what they mean here is in ``codes
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -19,11 +18,13 @@ from urllib.parse import quote, urlencode
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
+from a2pcli.gateways.charsets import json_of
 from a2pcli.gateways.codes import load_codes, outcome_of, safe_code, safe_id
 from a2pcli.gateways.http_settings import HttpBlock, checked_url, engine_for
 from a2pcli.gateways.settings import read_block
-from a2pcli.gateways.statuses import by_status, retry_after, sentence, unreadable
+from a2pcli.gateways.statuses import by_status, sentence, unreadable
 from a2pcli.gateways.transport import HttpGateway
+from a2pcli.gateways.waits import retry_after
 from a2pcli.messages import Message, Outcome
 
 _NOT_TAKEN = frozenset({"failed", "undelivered", "canceled"})
@@ -197,8 +198,5 @@ def _is_to_another(said: object, to: str) -> bool:
 
 def _json_object(response: HttpResponse) -> dict[str, Any]:
     """The answer's JSON object; empty where it is anything else."""
-    try:
-        data = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return {}
+    data = json_of(response)
     return data if isinstance(data, dict) else {}

@@ -325,7 +325,7 @@ def test_conditions_and_tables() -> None:
     )
     assert short(read(made, 201, {"state": ["ok"]})[0])[0] == "unknown"
     slow = read(made, 200, {"error": {"code": "E1", "wait": 12.5}})[0]
-    assert (slow.verdict, slow.cause, slow.retry_after) == ("not_sent", "rate", 12.5)
+    assert (slow.verdict, slow.cause, slow.retry_after) == ("not_sent", "rate", 13.0)
     assert short(read(made, 409, {"error": {"code": "E2"}})[0])[0] == "accepted"
     assert short(read(made, 422, {})[0])[:2] == ("rejected", "permanent")
     assert short(read(made, 202, {"state": ["ok"]})[0])[:2] == ("not_sent", "temporary")

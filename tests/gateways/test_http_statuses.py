@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.statuses import by_status, retry_after, unreadable
+from a2pcli.gateways.statuses import by_status, unreadable
+from a2pcli.gateways.waits import retry_after, seconds
 from a2pcli.messages import STOPS_THE_RUN, Cause, Verdict
 
 TABLE = """
@@ -77,8 +78,29 @@ WAITS: dict[str, float | None] = {
     format_datetime(NOW + timedelta(seconds=90), usegmt=True): 90.0,
     format_datetime(NOW - timedelta(days=1), usegmt=True): 0.0,
     format_datetime(NOW + timedelta(days=400), usegmt=True): 86_400.0,
-    "-5": None,
-    "1.5": None,
+    (NOW + timedelta(seconds=90)).strftime("%A, %d-%b-%y %H:%M:%S GMT"): 90.0,
+    (NOW + timedelta(seconds=90)).strftime("%a %b %e %H:%M:%S %Y"): 90.0,
+    (NOW + timedelta(seconds=90)).isoformat(): 90.0,
+    str(int((NOW + timedelta(seconds=90)).timestamp())): 90.0,
+    str(int((NOW + timedelta(seconds=90)).timestamp() * 1000)): 90.0,
+    "-5": 0.0,
+    "+5": 5.0,
+    "1.5": 2.0,
+    "0.001": 1.0,
+    ".5": 1.0,
+    "7.": 7.0,
+    '"12"': 12.0,
+    "3s": 3.0,
+    "30 seconds": 30.0,
+    "1500ms": 2.0,
+    "2 minutes": 120.0,
+    "5, 9": 9.0,
+    "1e3": None,
+    "inf": None,
+    "nan": None,
+    "5, soon": None,
+    "1 2": None,
+    "0x10": None,
     "soon": None,
     "": None,
     "Mon, 99 Foo 2026 99:99:99 GMT": None,
@@ -93,6 +115,33 @@ def test_retry_after(said: str) -> None:
 
 def test_no_retry_after() -> None:
     assert retry_after({}) is None
+
+
+def test_a_date_counts_from_the_servers_own_clock() -> None:
+    headers = {
+        "date": format_datetime(NOW - timedelta(days=3), usegmt=True),
+        "retry-after": format_datetime(NOW - timedelta(days=3) + timedelta(seconds=20), usegmt=True),
+    }
+    assert retry_after(headers) == 20.0
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "cause"),
+    [
+        (429, "not_sent", "rate"),
+        (503, "not_sent", "temporary"),
+        (301, "not_sent", "account"),
+        (500, "unknown", "ambiguous"),
+    ],
+)
+def test_a_decimal_is_heard_with_every_status(status: int, verdict: str, cause: str) -> None:
+    outcome = by_status(HttpResponse(status, {"retry-after": "1.5"}, b""))
+    assert (outcome.verdict, outcome.cause) == (verdict, cause)
+    assert outcome.retry_after == (None if verdict == "unknown" else 2.0)
+
+
+def test_seconds_in_a_body_are_read_alike() -> None:
+    assert [seconds(one) for one in ("2.1", "-1", "soon", None)] == [3.0, 0.0, None, None]
 
 
 @given(st.text())

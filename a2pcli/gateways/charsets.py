@@ -1,0 +1,78 @@
+"""The text of an answer, whatever character set it is in, and whatever it says about that."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Any
+
+from a2pcli.gateways.base import HttpResponse
+
+_DECLARED = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._:\-]{1,40})", re.IGNORECASE | re.ASCII)
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: it begins the same way
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Codecs of Python's that are no character set of a text, or take very long.
+_NOT_A_CHARSET = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
+
+
+def json_of(response: HttpResponse) -> Any:
+    """The answer's JSON; None where it is none."""
+    for text in _readings(response):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def text_of(response: HttpResponse, most: int) -> str:
+    """The first ``most`` bytes of the answer as text."""
+    return next(iter(_readings(response, most)))
+
+
+def _readings(response: HttpResponse, most: int | None = None) -> list[str]:
+    """The body read in the ways that are possible, the likeliest first.
+
+    A byte order mark is right; UTF-8 that can be read is UTF-8, whatever the header says (RFC 8259 allows JSON
+    nothing else); then the header; then ISO-8859-1, which takes all bytes. Two-byte sets without a mark would pass for
+    UTF-8 full of NULs, so for them the header or the NULs count first.
+    """
+    body = response.body if most is None else response.body[:most]
+    names: list[str] = [name for mark, name in _MARKS if body.startswith(mark)][:1]
+    declared = _declared(response)
+    if declared is not None and declared.startswith(("utf-16", "utf-32")):
+        names.append(declared)
+    if b"\0" in body[:16]:
+        names += [json.detect_encoding(body)]
+    names += ["utf-8", *([declared] if declared else [])]
+    texts = []
+    for name in dict.fromkeys(names):
+        try:
+            texts.append(_decoded(body, name, is_cut=len(body) < len(response.body)))
+        except (UnicodeError, LookupError, ValueError):
+            continue
+    return [*texts, body.decode("latin-1")]
+
+
+def _decoded(body: bytes, name: str, *, is_cut: bool) -> str:
+    """The bytes as text; where they were cut off, a character that is cut in two does not count."""
+    return codecs.getincrementaldecoder(name)().decode(body, final=not is_cut)
+
+
+def _declared(response: HttpResponse) -> str | None:
+    """The character set that the header names, if it is one."""
+    found = _DECLARED.search(response.headers.get("content-type", ""))
+    if found is None:
+        return None
+    try:
+        codec = codecs.lookup(found[1])
+        b"".decode(codec.name)  # refuses what is no text: hex, zip
+    except (LookupError, ValueError):
+        return None
+    return None if codec.name.replace("-", "_") in _NOT_A_CHARSET else codec.name
