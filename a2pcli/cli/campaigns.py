@@ -101,6 +101,7 @@ def plan_with_progress(
 ) -> Plan:
     """Freeze the plan, with a counter on stderr while a large file is read."""
     from a2pcli.cli.auditing import planned
+    from a2pcli.cli.gateway_choice import known_delivery
     from a2pcli.cli.output import say, spare
     from a2pcli.cli.problems import show_problems
     from a2pcli.cli.progress import RowCounter
@@ -124,6 +125,7 @@ def plan_with_progress(
                 out=out,
                 progress=counter.at,
                 findings=[_as_warning(one) for one in found],
+                gateway=known_delivery(work.settings, ready.job.gateway),
             )
         places = {(one.code, one.place) for one in told}
         show_problems(one for one in made.warnings if (one.code, one.place) not in places)

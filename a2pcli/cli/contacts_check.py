@@ -31,6 +31,7 @@ from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.planning.reading import read_as, reading_line, reading_problems
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.visible import json_text
 
 _SHOWN_ROWS = 50
 _LONGEST_CELL = 40
@@ -124,10 +125,10 @@ def _print_json(table: Table, address: str, policy: PhonePolicy, rows: CheckedRo
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", errors="surrogatepass") as kept:
         separator = f'{{\n  "schema": {VERSION},\n  "rows": [\n'
         for chunk in rows.chunks():
-            kept.write(separator + ",\n".join(map(_row_text, chunk.rows())))
+            kept.write(json_text(separator + ",\n".join(map(_row_text, chunk.rows()))))
             separator = ",\n"
         about = json.dumps(_about(table, address, policy, rows, told), ensure_ascii=False, indent=2)
-        kept.write("\n  ],\n" + about.removeprefix("{\n") + "\n")
+        kept.write(json_text("\n  ],\n" + about.removeprefix("{\n") + "\n"))
         kept.seek(0)
         note_printed()
         shutil.copyfileobj(kept, sys.stdout, 1 << 20)

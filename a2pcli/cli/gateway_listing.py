@@ -86,15 +86,15 @@ def tried(asked: GatewayTest) -> ExitStatus:
     gateway = _gateway(settings, asked.name)
     message = _message(settings, asked) if asked.to is not None else None
     if message is not None:
-        _ask(asked, message)
+        _ask(asked, message, gateway.capabilities)
     health, outcome = asyncio.run(_try(gateway, message))
     ok = health.ok and (outcome is None or outcome.verdict is Verdict.ACCEPTED)
     if asked.as_json:
-        print_json(_result(asked.name, ok, health, message, outcome))
+        print_json(_result(asked.name, ok, health, message, outcome, gateway.capabilities))
     else:
         print(f"{asked.name}: {'ok' if health.ok else 'failed'}: {health.detail}")
         if outcome is not None and message is not None:
-            print(f"{asked.name}: test message {_became(outcome)}")
+            print(f"{asked.name}: test message {_became(outcome, gateway.capabilities)}")
     if not ok:
         say(f"gateway {asked.name} cannot be used as it is")
     return ExitStatus.OK if ok else ExitStatus.GATEWAY
@@ -135,11 +135,13 @@ def _message(settings: LoadedSettings, asked: GatewayTest) -> Message:
     )
 
 
-def _ask(asked: GatewayTest, message: Message) -> None:
+def _ask(asked: GatewayTest, message: Message, can: Capabilities) -> None:
     if asked.yes:
         return
     parts = "1 part" if message.parts == 1 else f"{message.parts} parts"
     question = f"Send one test message ({parts}) to {message.to} through {asked.name}?"
+    if not can.delivers:
+        question = f"Hand one test message ({parts}) to {asked.name} ({can.instead}, not sent)?"
     confirm(question, refused="nothing was sent", without_terminal="--yes sends the test")
 
 
@@ -164,7 +166,12 @@ async def _try(gateway: Gateway, message: Message | None) -> tuple[Health, Outco
 
 
 def _result(
-    name: str, ok: bool, health: Health, message: Message | None, outcome: Outcome | None
+    name: str,
+    ok: bool,
+    health: Health,
+    message: Message | None,
+    outcome: Outcome | None,
+    can: Capabilities,
 ) -> dict[str, Any]:
     sent = None
     if message is not None and outcome is not None:
@@ -176,10 +183,13 @@ def _result(
             "code": outcome.code,
             "detail": outcome.detail,
         }
-    return {"name": name, "ok": ok, "check": asdict(health), "message": sent}
+    delivery = {"delivers": can.delivers, "instead": can.instead or None}
+    return {"name": name, "ok": ok, **delivery, "check": asdict(health), "message": sent}
 
 
-def _became(outcome: Outcome) -> str:
+def _became(outcome: Outcome, can: Capabilities) -> str:
+    if outcome.verdict is Verdict.ACCEPTED and not can.delivers:
+        return f"{can.instead}; nothing was sent"
     if outcome.verdict is Verdict.ACCEPTED:
         return f"accepted ({outcome.gateway_id})" if outcome.gateway_id else "accepted"
     word = str(outcome.verdict).replace("_", " ")

@@ -80,6 +80,7 @@ def abilities(capabilities: Capabilities | None) -> str:
     if capabilities.batch > 1:
         words.append(f"{capabilities.batch} at a time")
     for has, word in (
+        (not capabilities.delivers, "sends nothing"),
         (capabilities.idempotent, "idempotent"),
         (capabilities.durable_lookup, "look-up"),
         (capabilities.receipts, "receipts"),

@@ -17,6 +17,7 @@ from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.table_file import CsvRows, TableFile
+from a2pcli.visible import json_text
 
 Tables = Callable[[Ledger | None], Iterable[pa.Table]]
 """The list's rows, of a ledger or of none yet."""
@@ -65,7 +66,7 @@ def _write_rows(tables: Iterable[pa.Table], schema: pa.Schema, *, jsonl: bool) -
             continue
         for row in table.to_pylist():
             line = json.dumps(row, ensure_ascii=False, default=_moment)
-            stream.write(line + "\n")
+            stream.write(json_text(line) + "\n")
     stream.flush()
     stream.detach()
 

@@ -13,6 +13,7 @@ from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.plan_view import Bubble, facts_of
 from a2pcli.contacts.phones import normalise
 from a2pcli.errors import GatewayUnusable, UsageError
+from a2pcli.gateways.base import Capabilities
 from a2pcli.messages import Message, Outcome, Verdict
 from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.prepare import Prepared
@@ -36,14 +37,18 @@ def send_one_test(campaign: Path, number: str, ledger: str | None, *, yes: bool,
         message = _message(ready, rows[0], mine.number, mine.country)
         title = f"test to {mine.number}, as line {rows[0].row['line']:,} would get it"
         show(Bubble(message.body, title, facts_of(rows[0].row)), stderr=as_json)
+        can = gateway.capabilities
         if not yes:
+            question = f"Send this one test message through {ready.job.gateway}?"
+            if not can.delivers:
+                question = f"Hand this test message to {gateway.name} ({can.instead}, not sent)?"
             confirm(
-                f"Send this one test message through {ready.job.gateway}?",
+                question,
                 refused="nothing was sent",
                 without_terminal="--yes sends the test",
             )
         outcome = asyncio.run(send_test(work.ledger, None, gateway, message))
-    _tell(message, outcome, as_json)
+    _tell(message, outcome, can, as_json)
     if outcome.verdict is not Verdict.ACCEPTED:
         raise GatewayUnusable(f"the test message was not accepted ({outcome.code or outcome.cause})")
 
@@ -69,7 +74,7 @@ def _message(ready: Prepared, one: PreviewedRow, number: str, country: str | Non
     )
 
 
-def _tell(message: Message, outcome: Outcome, as_json: bool) -> None:
+def _tell(message: Message, outcome: Outcome, can: Capabilities, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -79,7 +84,11 @@ def _tell(message: Message, outcome: Outcome, as_json: bool) -> None:
                 "code": outcome.code,
                 "detail": outcome.detail,
                 "gateway_id": outcome.gateway_id,
+                "delivers": can.delivers,
+                "instead": can.instead or None,
             }
         )
+    elif not can.delivers and outcome.verdict is Verdict.ACCEPTED:
+        say(f"test {can.instead}; nothing was sent")
     else:
         say(f"test {outcome.verdict}" + (f": {outcome.detail}" if outcome.detail else ""))

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from a2pcli.cli import log_style
 from a2pcli.cli.documents import VERSION
 from a2pcli.cli.log_style import LogStyle
+from a2pcli.cli.streams import unfiltered
+from a2pcli.visible import json_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,30 +26,30 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 240
 
+ERASE = "\r\x1b[2K"
+"""To the start of the line, and the line empty."""
+
 _printed = False
 
 JSON_HELP = "Print one JSON document on stdout, nothing else there."
 
 
-_CONTROLS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
-_CONTROLS |= dict.fromkeys([0x7F, *range(0x80, 0xA0), 0x202D, 0x202E], "\ufffd")
-
-
 def printable(text: str) -> str:
-    """The text with control characters as signs that can be seen. What a file or a provider says must not move
-    the cursor, colour the screen, turn the direction of writing or do worse: terminals obey what stands behind an
-    ESC."""
-    return text.translate(_CONTROLS)
+    """The text with signs for what must not be shown as it is (``a2pcli.visible``). Both streams do the same with
+    whatever is written to them; this is for what is measured first, and for screens, whose own codes must get through.
+    """
+    return shown(text)
 
 
 def print_json(document: Any) -> None:
     """The one JSON document a command prints with ``--json``; it begins with the version of its keys. Valid whatever
-    the encoding: what it lacks, and the halves of broken characters, are written as JSON escapes."""
+    the encoding: what it lacks, the halves of broken characters, and what a terminal would obey, are written as JSON
+    escapes."""
     global _printed
     _printed = True
     if isinstance(document, dict) and "$schema" not in document:
         document = {"schema": VERSION, **document}
-    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    text = json_text(json.dumps(document, ensure_ascii=False, indent=2, default=str))
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except (UnicodeError, LookupError):
@@ -61,7 +63,7 @@ def print_json_list(document: dict[str, Any], key: str, items: Iterable[Any]) ->
     global _printed
     _printed = True
     ascii_only = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
-    text = json.dumps({"schema": VERSION, **document}, ensure_ascii=ascii_only, indent=2, default=str)
+    text = json_text(json.dumps({"schema": VERSION, **document}, ensure_ascii=ascii_only, indent=2, default=str))
     sys.stdout.write(text.removesuffix("\n}") + f',\n  "{key}": [')
     count = 0
     for item in items:
@@ -96,7 +98,14 @@ def stdout_console() -> Console:
 
     # What a file or a program gets is not cut to a terminal that nobody looks at.
     width = PIPE_WIDTH if not sys.stdout.isatty() and "COLUMNS" not in os.environ else None
-    return Console(markup=False, highlight=False, emoji=False, width=width, color_system=_colors())
+    return Console(
+        file=unfiltered(sys.stdout),
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=width,
+        color_system=_colors(),
+    )
 
 
 def stderr_console() -> Console:
@@ -105,7 +114,12 @@ def stderr_console() -> Console:
 
     width = PIPE_WIDTH if not sys.stderr.isatty() and "COLUMNS" not in os.environ else None
     return Console(
-        stderr=True, markup=False, highlight=False, emoji=False, width=width, color_system=_colors()
+        file=unfiltered(sys.stderr),
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=width,
+        color_system=_colors(),
     )
 
 
@@ -164,10 +178,12 @@ def say(text: str, *, always: bool = False, timed: bool = True) -> None:
         tell(log_style.timed(line) if timed else line)
 
 
-def tell(text: str) -> None:
-    """Write to stderr, as it is. That nobody can be told must never stop what is under way: a closed terminal,
-    a full disk under a log."""
+def tell(text: str, *, erase: bool = False) -> None:
+    """Write to stderr, as it is; over the line that stands there, with ``erase``. That nobody can be told must never
+    stop what is under way: a closed terminal, a full disk under a log."""
     with suppress(OSError, ValueError):
+        if erase:
+            unfiltered(sys.stderr).write(ERASE)
         sys.stderr.write(text)
         sys.stderr.flush()
 

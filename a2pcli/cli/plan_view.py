@@ -24,6 +24,7 @@ from a2pcli.planning.reading import reading_line
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import clock_lines
+from a2pcli.reporting.rehearsal import instead_of_sending, rehearsal_document
 from a2pcli.reporting.values import duration as duration
 from a2pcli.reporting.values import iso, local
 from a2pcli.reporting.values import money as money
@@ -70,6 +71,7 @@ def plan_document(run: Run) -> dict[str, Any]:
         "purpose": run.purpose,
         "channel": run.channel,
         "gateway": run.gateway,
+        **rehearsal_document(run),
         "sender": run.sender,
         **summary,
     }
@@ -114,7 +116,13 @@ def _heading(run: Run) -> RenderableType:
     if contacts.get("read_as"):
         grid.add_row("columns", Text(printable(reading_line(contacts["read_as"]))))
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
-    grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
+    if instead := instead_of_sending(run):
+        grid.add_row(
+            "goes to", Text(f"{run.gateway}: messages are {instead}, nothing is sent", style="yellow")
+        )
+        grid.add_row("as", f"{run.channel}{sender}")
+    else:
+        grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
     programme = f", programme {run.programme}" if run.programme else ""
     grid.add_row("purpose", f"{run.purpose}{programme}{occurrence}")
@@ -206,7 +214,10 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     if summary["variants"]:
         grid.add_row("variants", _list(summary["variants"]))
     for line, (currency, nano) in enumerate(summary["cost"].items()):
-        grid.add_row("" if line else "cost", Text(f"{money(nano)} {currency}", style="bold"))
+        price = Text(f"{money(nano)} {currency}", style="bold")
+        if instead_of_sending(run):
+            price.append(", if it were sent", style="")
+        grid.add_row("" if line else "cost", price)
     if summary["unpriced"]:
         label = "" if summary["cost"] else "cost"
         why = "" if summary["rated"] else ": no rate card in the settings"

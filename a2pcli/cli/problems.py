@@ -18,9 +18,12 @@ def show_problems(problems: Iterable[Problem]) -> None:
         if log_style.style() is LogStyle.EVENTS:
             log_style.emit("problem", **problem_document(problem))
         else:
-            # The place stands first in the line, in a log too: editors and scripts look for it there.
+            # The place stands first in the line, in a log too: editors and scripts look for it there. One problem is
+            # one line, whatever a cell holds.
             say(
-                str(problem), always=problem.severity is Severity.ERROR or problem.code == "hook", timed=False
+                str(problem).replace("\n", "\u240a"),
+                always=problem.severity is Severity.ERROR or problem.code == "hook",
+                timed=False,
             )
 
 

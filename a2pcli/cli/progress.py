@@ -7,9 +7,6 @@ from types import TracebackType
 
 from a2pcli.cli.output import is_live_terminal, tell
 
-ERASE = "\r\x1b[2K"
-"""To the start of the line, and the line empty."""
-
 
 class RowCounter:
     """Shows how many rows are done. Silent for small work (``shown`` false)."""
@@ -36,7 +33,7 @@ class RowCounter:
         text = f"{self._what}: {rows:,} rows, {rate:,.0f} rows/s"
         self._written = True
         if self._terminal:
-            tell(f"{ERASE}{text}")
+            tell(text, erase=True)
         else:
             tell(f"{text}\n")
 
@@ -50,4 +47,4 @@ class RowCounter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._written and self._terminal:
-            tell(ERASE)
+            tell("", erase=True)

@@ -20,6 +20,7 @@ from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import held_document, held_lines
+from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.totals import HANDED_OVER, rates, run_document, totals_document
 from a2pcli.reporting.values import duration, local, money
 from a2pcli.sending.options import Ended, SendResult
@@ -75,6 +76,8 @@ class StatesTable:
     """Every row of the run, by state, with provider's codes and reasons; the counts sum to the rows."""
 
     totals: Totals
+    instead: str | None = None
+    """What became of accepted messages where nothing was sent."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         explained = options.max_width >= NARROW
@@ -93,6 +96,8 @@ class StatesTable:
             count = totals.by_state.get(state, 0)
             if not count:
                 continue
+            if state == State.ACCEPTED and self.instead:
+                words = f"{self.instead}; nothing was sent"
             yield Text(f"{count:,}", style=f"bold {style}".strip()), Text(str(state), style="bold"), words
             yield from self._codes(state)
             if state in (State.SKIPPED, State.PLANNED):
@@ -132,6 +137,7 @@ class Cut:
     name: str
     lines: Mapping[str, Mapping[str, StateTotals]]
     counted: Sequence[str]
+    cost: str = "cost"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         present = {state for of in self.lines.values() for state in of}
@@ -149,7 +155,8 @@ class Cut:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         table.add_column(self.name, no_wrap=True)
         for column in columns:
-            table.add_column(column, justify="right", no_wrap=True)
+            heading = self.cost if column == "cost" else column
+            table.add_column(heading, justify="right", no_wrap=True)
         lines = sorted(self.lines.items(), key=lambda item: -sum(one.messages for one in item[1].values()))
         shown = [(name, [of]) for name, of in lines[:MOST_LINES]]
         if rest := lines[MOST_LINES:]:
@@ -190,18 +197,19 @@ def report_screen(
     run: Run, totals: Totals, *, tests: int = 0, live: str | None = None, waiting: Sequence[Waiting] = ()
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now."""
-    pieces: list[RenderableType] = [_title(run), _about(run, live), Text(), StatesTable(totals)]
+    states = StatesTable(totals, instead_of_sending(run))
+    pieces: list[RenderableType] = [_title(run), _about(run, live), Text(), states]
     pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
     sums = _sums(run, totals)
     if sums.row_count:
         pieces += [Text(), sums]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
-        pieces += [Text(), Cut("country", totals.countries, counted_states(totals))]
+        pieces += [Text(), Cut("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:
-        pieces += [Text(), Cut("variant", totals.variants, counted_states(totals))]
+        pieces += [Text(), Cut("variant", totals.variants, counted_states(totals), cost_word(run))]
     if len(totals.senders) > 1:
         named = {sender or run.sender or "the gateway's": of for sender, of in totals.senders.items()}
-        pieces += [Text(), Cut("sender", named, counted_states(totals))]
+        pieces += [Text(), Cut("sender", named, counted_states(totals), cost_word(run))]
     if tests:
         plural = "" if tests == 1 else "s"
         pieces += [Text(), Text(f"{tests:,} test message{plural}, counted nowhere above", style="dim")]
@@ -225,7 +233,13 @@ def _about(run: Run, live: str | None) -> Table:
         name = "standard input" if run.contacts_file == "-" else Path(run.contacts_file).name
         grid.add_row("contacts", Text(name))
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
-    grid.add_row("left by" if run.started_at else "leaves by", Text(f"{run.gateway}, {run.channel}{sender}"))
+    way = "left by" if run.started_at else "leaves by"
+    if instead := instead_of_sending(run):
+        way = "went to" if run.started_at else "goes to"
+    grid.add_row(way, Text(f"{run.gateway}, {run.channel}{sender}"))
+    if instead:
+        are, is_sent = ("were", "was") if run.started_at else ("are", "is")
+        grid.add_row("", Text(f"messages {are} {instead}; nothing {is_sent} sent", style="yellow"))
     if run.planned_at:
         grid.add_row("planned", local(run.planned_at, zone_of(run.summary)))
     if run.started_at:
@@ -270,7 +284,7 @@ def _sums(run: Run, totals: Totals) -> Table:
     sent = [(state, totals.states[state]) for state in COSTING if state in totals.states]
     if run.channel == "sms" and sent:
         grid.add_row("parts", " · ".join(f"{one.parts:,} {state}" for state, one in sent))
-    label = "cost"
+    label = cost_word(run)
     for state, one in sent:
         for currency, nano in sorted(one.cost.items()):
             grid.add_row(label, f"{money(nano)} {currency} {state}")
@@ -279,6 +293,11 @@ def _sums(run: Run, totals: Totals) -> Table:
             grid.add_row(label, Text(f"price unknown for {one.unpriced:,} {state}", style="yellow"))
             label = ""
     return grid
+
+
+def cost_word(run: Run) -> str:
+    """What the cost of the run is called: messages that nobody sends cost nothing."""
+    return "cost" if instead_of_sending(run) is None else "would cost"
 
 
 def _percent(share: float) -> str:
@@ -323,11 +342,13 @@ def result_screen(
         (f"{word}", f"bold {style}"), f"  run {run.id} of {run.campaign}, {duration(result.seconds)}"
     )
     pieces: list[RenderableType] = [head]
+    if instead := instead_of_sending(run):
+        pieces.append(Text(f"nothing was sent: messages were {instead}", style="yellow"))
     if result.reason is not None:
         pieces.append(Text(result.reason.message, style=style))
         # Each way on in a line of its own, which stays one to whoever copies it.
         pieces += [to_copy(f"  {hint}") for hint in (result.reason.hint or "").split("; ") if hint]
-    pieces.append(StatesTable(totals))
+    pieces.append(StatesTable(totals, instead_of_sending(run)))
     pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
     sums = _sums(run, totals)
     if sums.row_count:

@@ -13,6 +13,7 @@ from rich.text import Text
 from a2pcli.cli.run_view import RUN_STYLES, fits
 from a2pcli.ledger.records import RunState, now_ms
 from a2pcli.moments import minute
+from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.runs import WITHOUT_ROWS, RunLine
 from a2pcli.reporting.values import local, money
 
@@ -55,7 +56,7 @@ class _Runs:
                 when(line.at, self.now),
                 f"{line.recipients:,}",
                 *(f"{count:,}" if count else "·" for count in counts),
-                f"({cost})" if cost and line.run.state == RunState.PLANNED else cost,
+                f"({cost})" if cost and not _is_spent(line) else cost,
             )
         return table
 
@@ -76,14 +77,20 @@ def _figures(line: RunLine) -> str:
     if line.run.started_at is None:
         pieces = [f"for {line.recipients:,}"]
     else:
-        pieces = [f"{line.accepted:,} of {line.recipients:,} accepted"]
+        instead = instead_of_sending(line.run)
+        pieces = [f"{line.accepted:,} of {line.recipients:,} {instead or 'accepted'}"]
     for count, word in ((line.rejected, "rejected"), (line.unknown, "unknown")):
         if count:
             pieces.append(f"{count:,} {word}")
     if line.left and line.run.started_at is not None:
         pieces.append(f"{line.left:,} left")
-    cost = _cost(line)
+    cost = _cost(line) if instead_of_sending(line.run) is None else ""
     return ", ".join([*pieces, *([cost] if cost else [])])
+
+
+def _is_spent(line: RunLine) -> bool:
+    """Whether its cost was, or is being, spent: a plan's is not, nor that of messages that nobody sends."""
+    return line.run.state != RunState.PLANNED and instead_of_sending(line.run) is None
 
 
 def _cost(line: RunLine) -> str:

@@ -20,6 +20,7 @@ from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Run, RunState, now_ms
 from a2pcli.reporting.commands import campaign_argument, send_command
+from a2pcli.reporting.rehearsal import instead_of_sending
 
 if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
@@ -179,6 +180,8 @@ def _question(run: Run, count: int) -> str:
     messages = "1 message" if going == 1 else f"{going:,} messages"
     stuck = f" ({count - going:,} more cannot leave)" if count > going else ""
     as_planned = " as planned" if resumed else ""
+    if instead := instead_of_sending(run):
+        return f"Hand {messages}{stuck}{as_planned} to {run.gateway} ({instead}, not sent)?"
     return f"Send {messages}{stuck}{as_planned} through {run.gateway}{_price(run)}?"
 
 

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from a2pcli.cli.log_style import timed
-from a2pcli.cli.output import is_live_terminal, tell
+from a2pcli.cli.output import is_live_terminal, printable, tell
 from a2pcli.cli.plan_view import duration, money
 from a2pcli.moments import zone_of
+from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.values import local
 
 if TYPE_CHECKING:
@@ -31,13 +32,15 @@ WAITS = {
 """What is worth saying about a run's state while it is sent."""
 
 
-def progress_text(progress: Progress, width: int = 1000, zone: str | None = None) -> str:
+def progress_text(
+    progress: Progress, width: int = 1000, zone: str | None = None, *, sends: bool = True
+) -> str:
     """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected · 21211 × 2, 21614 × 1``.
 
-    ``zone`` is the run's (``moments.zone_of``). Where that is too wide, whole pieces are left away, the least needed
-    first; a figure is never cut.
+    ``zone`` is the run's (``moments.zone_of``); ``sends`` is False where the gateway delivers nothing. Where
+    that is too wide, whole pieces are left away, the least needed first; a figure is never cut.
     """
-    pieces = _pieces(progress, zone)
+    pieces = _pieces(progress, zone, sends)
     chosen: list[int] = []
     for _, place in sorted((importance, place) for place, (importance, _) in enumerate(pieces)):
         shown = " · ".join(pieces[at][1] for at in sorted([*chosen, place]))
@@ -46,7 +49,7 @@ def progress_text(progress: Progress, width: int = 1000, zone: str | None = None
     return " · ".join(pieces[at][1] for at in sorted(chosen))
 
 
-def _pieces(progress: Progress, zone: str | None) -> list[tuple[int, str]]:
+def _pieces(progress: Progress, zone: str | None, sends: bool) -> list[tuple[int, str]]:
     """What there is to say, in the order in which it is shown, each with its rank."""
     pieces = [(0, f"{progress.done:,} of {progress.total:,}")]
     if progress.waits_until is not None:
@@ -57,7 +60,10 @@ def _pieces(progress: Progress, zone: str | None) -> list[tuple[int, str]]:
         pieces.append((6, f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s"))
     if progress.state not in (*WAITS, "waiting") and progress.eta is not None and progress.left:
         pieces.append((2, f"{duration(progress.eta)} left"))
-    pieces += [(5, f"{money(nano)} {currency}") for currency, nano in progress.spend.items()]
+    if sends:
+        pieces += [(5, f"{money(nano)} {currency}") for currency, nano in progress.spend.items()]
+    else:
+        pieces.append((1, "nothing is sent"))
     if progress.rejected:
         pieces.append((3, f"{progress.rejected:,} rejected"))
     if progress.errors_by_code:
@@ -82,6 +88,7 @@ class SendProgress:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._zone = zone_of(run.summary)
+        self._sends = instead_of_sending(run) is None
         self._bar: Bar | None = None
         self._last = time.monotonic()
 
@@ -111,14 +118,17 @@ class SendProgress:
 
     def _live(self, progress: Progress) -> None:
         assert self._bar is not None
-        text = progress_text(progress, self._console.width - self._beside - 8, self._zone)
-        self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
+        text = progress_text(progress, self._console.width - self._beside - 8, self._zone, sends=self._sends)
+        self._bar.update(
+            self._task, completed=progress.done, total=progress.total, description=printable(text)
+        )
 
     def _line(self, progress: Progress) -> None:
         now = time.monotonic()
         if now - self._last >= EVERY:
             self._last = now
-            tell(timed(f"{self._run.id}: {progress_text(progress, zone=self._zone)}\n"))
+            text = progress_text(progress, zone=self._zone, sends=self._sends)
+            tell(timed(f"{self._run.id}: {text}\n"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -14,7 +14,7 @@ from a2pcli.cli import log_style
 from a2pcli.cli.auditing import sending
 from a2pcli.cli.campaigns import Opened, gateway_name, opened
 from a2pcli.cli.clock_check import check_clock
-from a2pcli.cli.gateway_choice import configured_gateway
+from a2pcli.cli.gateway_choice import check_delivery, configured_gateway
 from a2pcli.cli.ledger_option import open_ledger
 from a2pcli.cli.log_style import LogStyle
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
@@ -96,6 +96,7 @@ def _resume(work: Opened, request: SendRequest, run: Run, gateway: Gateway) -> E
         refuse_unattended(run, changes)
     if run.gateway != gateway.name:  # it goes on as it was planned
         gateway = configured_gateway(work.settings, run.gateway)
+    check_delivery(run, gateway)
     _tell_resumed(work.ledger, run, request, changes)
     ask(request, work.ledger, run)
     place_the_lost(work.ledger, run, work.loaded)
@@ -136,6 +137,7 @@ def _send_approved(request: SendRequest, plan: str) -> ExitStatus:
             start = Path(run.campaign_file)
         settings = load_settings(start if start.exists() else Path.cwd())
         gateway = configured_gateway(settings, run.gateway)
+        check_delivery(run, gateway)
         loaded = campaign_of(run)
         changes = changes_since(run, loaded, settings) if loaded else []
         if run.state == RunState.PLANNED:

@@ -2,18 +2,78 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
+
+from a2pcli.visible import shown
+
+
+class FilteredStream:
+    """A stream whose text a person may see: what a terminal would obey is written as signs (``a2pcli.visible``).
+
+    The door for everything: ``print``, a library's messages, a traceback. Only our own screens, which colour and erase
+    and filter what they show themselves, write around it (``unfiltered``). Bytes are filtered where a terminal shows
+    them; a file or a program gets them as they are.
+    """
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+
+    def write(self, text: str) -> int:
+        """Write the text; gives the characters of it."""
+        self._inner.write(shown(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of them."""
+        for line in lines:
+            self.write(line)
+
+    @property
+    def buffer(self) -> Any:
+        """For bytes."""
+        return _FilteredBytes(self._inner) if self._inner.isatty() else self._inner.buffer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inner)
+
+
+class _FilteredBytes(io.BufferedIOBase):
+    """UTF-8 on its way to a terminal."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._inner.write(shown(self._decoder.decode(bytes(data))))
+        return len(data)
+
+    def flush(self) -> None:
+        self._inner.flush()
+
+
+def unfiltered(stream: Any) -> Any:
+    """The stream as it was, for what filters its texts itself."""
+    return stream._inner if isinstance(stream, FilteredStream) else stream
 
 
 def ready_streams() -> None:
-    """Make sure that the streams are there and take every character.
+    """Make sure that the streams are there, take every character, and obey none (``FilteredStream``).
 
     A stream that was closed (``2>&-``) leads nowhere from now on. Left closed, its number would go to the next
     file that is opened, and what is meant for the screen would be written into that file.
@@ -25,6 +85,9 @@ def ready_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a screen that lacks a letter shows its code
             reconfigure(errors="backslashreplace")
+    for name in ("stdout", "stderr"):
+        if not isinstance(getattr(sys, name), FilteredStream):
+            setattr(sys, name, FilteredStream(getattr(sys, name)))
 
 
 def ready_file_mask() -> None:

@@ -17,6 +17,7 @@ from jinja2.visitor import NodeTransformer
 # Filters with names that no template can write.
 PRINT = "@print"
 WRITE = "@write"
+DATA = "@data"
 SPEND = "@spend"
 EACH = "@each"
 JOIN = "@join"
@@ -57,7 +58,7 @@ class _Hardener(NodeTransformer):
         if isinstance(child, nodes.TemplateData):
             if not self.repeated:
                 return child
-            return filtered(nodes.Const(child.data, lineno=line), WRITE, lineno=line)
+            return filtered(nodes.Const(child.data, lineno=line), DATA, lineno=line)
         if isinstance(child, nodes.Name) and child.name in self.cells and not self.repeated:
             return child
         return filtered(self.visit(child), WRITE if self.repeated else PRINT, lineno=line)

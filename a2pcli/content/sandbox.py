@@ -24,7 +24,7 @@ from a2pcli.content.comparisons import ORDERS, SAME, comparable
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.filters_text import cased
-from a2pcli.content.harden import EACH, FLAT, JOIN, PRINT, SPEND, WRITE
+from a2pcli.content.harden import DATA, EACH, FLAT, JOIN, PRINT, SPEND, WRITE
 from a2pcli.content.tag_lines import without_tag_lines
 
 TEXT_METHODS: dict[str, Callable[..., Any]] = {
@@ -188,6 +188,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             SAME: comparable,
             SPEND: spend,
             WRITE: write,
+            DATA: write,
             EACH: budget.each,
             PRINT: bounded.to_text,
             JOIN: bounded.join_texts,

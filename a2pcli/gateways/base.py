@@ -23,6 +23,8 @@ class Capabilities:
 
     ``durable_lookup``: ``lookup`` can tell for sure whether a reference was taken.
     ``idempotent``: a resend with the same reference is never delivered twice.
+    ``delivers``: messages leave this machine. Where they do not, ``instead`` says what becomes of them, like
+    ``written to a file``; prompts, plans and reports repeat it.
     """
 
     channels: frozenset[str]
@@ -31,6 +33,8 @@ class Capabilities:
     durable_lookup: bool = False
     idempotent: bool = False
     receipts: bool = False
+    delivers: bool = True
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ so that no contact file can drive the terminal.
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +15,7 @@ from typing import Any
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.settings import GatewayBlock, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
-
-# Besides C0 and C1: marks that reorder what is shown, and line separators.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+from a2pcli.visible import escaped
 
 
 class ConsoleBlock(GatewayBlock):
@@ -31,7 +28,13 @@ class ConsoleGateway:
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         block = read_block(ConsoleBlock, name, settings)
         self.name = name
-        self.capabilities = Capabilities(channels=frozenset({"sms", "mms"}), batch=100, concurrency=1)
+        self.capabilities = Capabilities(
+            channels=frozenset({"sms", "mms"}),
+            batch=100,
+            concurrency=1,
+            delivers=False,
+            instead="printed here",
+        )
         self._sender = block.sender
 
     async def open(self) -> None:
@@ -72,12 +75,7 @@ class ConsoleGateway:
         lines = [f"{head} ({message.channel}, {parts})"]
         lines += [f"    {line}" for line in message.body.split("\n")]
         lines += [f"    with {url}" for url in message.media]
-        return "".join(_CONTROL.sub(_escaped, line) + "\n" for line in lines)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+        return "".join(escaped(line).replace("\n", "\\x0a") + "\n" for line in lines)
 
 
 def _print(text: str) -> None:

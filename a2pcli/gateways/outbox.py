@@ -28,9 +28,8 @@ from a2pcli.gateways.filelocks import locked
 from a2pcli.gateways.outbox_lines import Findings, findings
 from a2pcli.gateways.settings import GatewayBlock, block_problem, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
+from a2pcli.visible import json_text
 
-# JSON escapes control characters; these three also end a line for some readers, so they are escaped too.
-_LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _UNWRITABLE = Outcome(
     Verdict.REJECTED,
     cause=Cause.CONTENT,
@@ -59,6 +58,8 @@ class OutboxGateway:
             batch=500,
             concurrency=min(block.concurrency or 2, 16),
             durable_lookup=True,
+            delivers=False,
+            instead="written to a file",
         )
         self.repaired = False
         """True once a torn last line, left by a crash, was closed off."""
@@ -124,11 +125,10 @@ class OutboxGateway:
             "parts": message.parts,
             "at": at,
         }
-        text = json.dumps(record, ensure_ascii=False)
-        for character, escape in _LINE_ENDS.items():
-            text = text.replace(character, escape)
         try:
-            return (text + "\n").encode()
+            text = json.dumps(record, ensure_ascii=False)
+            text.encode()  # half a pair cannot be sent, and must not hide in an escape
+            return (json_text(text) + "\n").encode()
         except UnicodeEncodeError:
             return None
 

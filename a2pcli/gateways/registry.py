@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from a2pcli.errors import A2PError, InvalidInput
+from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import Gateway
 from a2pcli.gateways.settings import block_problem
 
@@ -65,18 +65,16 @@ def create(name: str, settings: Mapping[str, Any]) -> Gateway:
     kind = str(settings.get("type") or name)
     if kind in BUILT_IN:
         module, _, attribute = BUILT_IN[kind][0].partition(":")
-        factory = getattr(import_module(module), attribute)
-    else:
-        factory = _load_third_party(name, kind)
-    gateway: Gateway = factory(name, settings)
-    return gateway
+        gateway: Gateway = getattr(import_module(module), attribute)(name, settings)
+        return gateway
+    return _load_third_party(name, kind, settings)
 
 
 def _third_party() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP) if point.name not in BUILT_IN}
 
 
-def _load_third_party(name: str, kind: str) -> Any:
+def _load_third_party(name: str, kind: str, settings: Mapping[str, Any]) -> Gateway:
     points = _third_party()
     if kind not in points:
         known = [*BUILT_IN, *sorted(points)]
@@ -87,11 +85,6 @@ def _load_third_party(name: str, kind: str) -> Any:
                 name, "type", f"no gateway type {kind!r}", hint=f"{hint}types: {', '.join(known)}".strip()
             )
         )
-    try:
-        return points[kind].load()
-    except A2PError:
-        raise
-    except Exception as error:
-        # Another package's module may fail in any way at import; that must not look like a defect of ours.
-        why = f"gateway type {kind!r} cannot be loaded: {type(error).__name__}: {error}"
-        raise InvalidInput(block_problem(name, "type", why)) from error
+    from a2pcli.gateways.plugins import load_plugin
+
+    return load_plugin(name, points[kind], settings)

@@ -147,6 +147,8 @@ class SimulatorGateway:
             concurrency=block.concurrency or 100,
             durable_lookup=block.receipts is not None,
             receipts=block.receipts is not None,
+            delivers=False,
+            instead="simulated",
         )
         self._ends = [(label, share) for label, share in block.mix.model_dump().items() if share]
         self._attempts: dict[str, int] = {}

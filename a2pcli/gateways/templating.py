@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import TemplateError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from a2pcli.content.failures import TooMuchWork
 from a2pcli.content.gsm import GSM
+from a2pcli.gateways.bounded_templates import BoundedEnvironment, Literal, NotHere
 from a2pcli.messages import Message
 
 Values = Mapping[str, Any]
@@ -47,11 +48,29 @@ def _finalized(value: Any) -> Any:
     return "" if value is None else value
 
 
-_TEXT = ImmutableSandboxedEnvironment(autoescape=False, finalize=_finalized, keep_trailing_newline=True)
-_XML = ImmutableSandboxedEnvironment(autoescape=True, finalize=_finalized, keep_trailing_newline=True)
-_URL = ImmutableSandboxedEnvironment(
-    autoescape=False, finalize=lambda value: "" if value is None else quote(str(value), safe="")
-)
+def _quoted(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, Literal) else quote(str(value), safe="")
+
+
+_TEXT = BoundedEnvironment(autoescape=False, finalize=_finalized)
+_XML = BoundedEnvironment(autoescape=True, finalize=_finalized)
+_URL = BoundedEnvironment(autoescape=False, finalize=_quoted)
+
+_SAMPLE: dict[str, Any] = {
+    "to": "+447700900123",
+    "to_digits": "447700900123",
+    "body": "Hello, this is a message of an ordinary length. " * 3,
+    "sender": "ACME",
+    "reference": "r0000000-000001",
+    "channel": "sms",
+    "parts": 1,
+    "unicode": False,
+    "country": "GB",
+    "media": ["https://a.example/1.png", "https://a.example/2.png"],
+}
+"""Values that templates are tried with when a block is read."""
 
 
 def values_of(message: Message, default_sender: str | None) -> dict[str, Any]:
@@ -94,8 +113,8 @@ def value_template(source: str, *, only: Sequence[str] = ()) -> Fill:
     _check_names(_TEXT, source, only)
     if inside in NAMES and inside != "unicode":
         return lambda values: values[inside]  # 40 times as fast as asking Jinja
-    expression = _TEXT.compile_expression(inside)
-    return _with_unicode(inside, lambda values: expression(values))
+    expression = _compile(lambda: _TEXT.expression(inside))
+    return _with_unicode(inside, expression)
 
 
 def structure(data: Any, *, only: Sequence[str] = ()) -> Fill:
@@ -111,12 +130,33 @@ def structure(data: Any, *, only: Sequence[str] = ()) -> Fill:
     return lambda values: data
 
 
-def _compiled(environment: ImmutableSandboxedEnvironment, source: str, only: Sequence[str]) -> Fill:
+def _compiled(environment: BoundedEnvironment, source: str, only: Sequence[str]) -> Fill:
     if "{" not in source:
         return lambda values: source
     _check_names(environment, source, only)
-    template = environment.from_string(source)
-    return _with_unicode(source, lambda values: template.render(values))
+    return _with_unicode(source, _compile(lambda: environment.template(source)))
+
+
+def _compile(make: Callable[[], Fill]) -> Fill:
+    """What ``make`` gives, tried once: a template that is out of control shows when the block is read, not when
+    messages are sent. Raises ``ValueError``."""
+    try:
+        made = make()
+    except TemplateError as error:
+        raise _unreadable(error) from None
+    except (RecursionError, MemoryError):
+        raise ValueError("the template is nested beyond all reason") from None
+    try:
+        made(_SAMPLE)
+    except NotHere as error:
+        raise ValueError(f"the template cannot be used: {error}") from None
+    except TooMuchWork as error:
+        raise ValueError(f"the template is out of control: {error}") from None
+    except (RecursionError, MemoryError):
+        raise ValueError("the template is out of control: it never ends") from None
+    except Exception:
+        return made  # it may suit other values
+    return made
 
 
 def _with_unicode(source: str, fill: Fill) -> Fill:
@@ -129,26 +169,31 @@ def _is_expression(source: str) -> bool:
     """Whether it is one expression: ``{{ a }}-{{ b }}`` is not, though it starts and ends like one."""
     try:
         tree = _TEXT.parse("{{" + source + "}}")
-    except TemplateError:
+    except (TemplateError, RecursionError):
         return True  # the compiler then says what is wrong with it
     return len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) and len(tree.body[0].nodes) == 1
 
 
-def _check_names(environment: ImmutableSandboxedEnvironment, source: str, only: Sequence[str]) -> None:
+def _check_names(environment: BoundedEnvironment, source: str, only: Sequence[str]) -> None:
     """Raise ``ValueError`` for a template that cannot be read or names something there is not."""
     known = list(only) or list(NAMES)
     try:
         tree = environment.parse(source)
         used = meta.find_undeclared_variables(tree)
-        environment.compile(tree)
     except TemplateError as error:
-        # What it quotes is left out: a secret filled in from the environment may be part of it.
-        said = _GOT.sub("got something else", error.message or "")
-        raise ValueError(f"the template cannot be read: {said}") from None
+        raise _unreadable(error) from None
+    except RecursionError:
+        raise ValueError("the template is nested beyond all reason") from None
     for name in sorted(used - set(known)):
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(known)
         raise ValueError(f"the template names {name!r}, which there is not", hint)
+
+
+def _unreadable(error: TemplateError) -> ValueError:
+    """What Jinja says, without what it quotes: a secret filled in from the environment may be part of it."""
+    said = _GOT.sub("got something else", error.message or "")
+    return ValueError(f"the template cannot be read: {said}")
 
 
 def _for_xml(value: Any) -> Any:

@@ -66,12 +66,14 @@ def make_plan(
     out: Path | None = None,
     progress: Progress = lambda rows: None,
     findings: Sequence[Problem] = (),
+    gateway: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Plan every row and store the result. ``budget`` (``50 GBP``) goes before the campaign's.
 
     ``progress`` is told the rows read so far. ``findings`` are warnings that are known already (``check``'s); the plan
-    keeps them with its own. Raises ``InvalidInput`` for a contacts file that turns out broken
-    or changes while it is read; nothing of the plan remains then.
+    keeps them with its own. ``gateway`` is what is known of how the gateway delivers; the plan keeps it too.
+    Raises ``InvalidInput`` for a contacts file that turns out broken or changes while it is read; nothing of the plan
+    remains then.
     """
     wording, templates = prepared.wording, prepared.compiled.messages
     days = prepared.settings.settings.optout_list_days
@@ -82,7 +84,7 @@ def make_plan(
     ]
     known = prepared.table.notes
     fingerprint = prepared.table.fingerprint()
-    run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget))
+    run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget, gateway or {}))
     try:
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
@@ -141,9 +143,11 @@ def _store_rows(
     return tally
 
 
-def _new_run(prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None) -> NewRun:
+def _new_run(
+    prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None, gateway: Mapping[str, Any]
+) -> NewRun:
     campaign = prepared.loaded.campaign
-    sending: dict[str, Any] = {"media": list(campaign.media)}
+    sending: dict[str, Any] = {"media": list(campaign.media), **gateway}
     if rates := rates_of(prepared.settings.settings, prepared.job.senders):
         sending["sender_rates"] = rates
     if rate is not None:

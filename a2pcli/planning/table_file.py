@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.ledger.records import money_text
+from a2pcli.visible import json_text, without_controls
 
 pc: Any = pyarrow.compute
 Cells: TypeAlias = Any
@@ -38,12 +39,24 @@ FORMULA_START = r"^[=+\-@\t\r\n＝＋－＠]"
 """What makes a spreadsheet run a cell (OWASP, CSV injection), the full-width forms of the signs among them."""
 
 
+CONTROL_IN_CELL = "[\\x{00}-\\x{08}\\x{0b}\\x{0c}\\x{0e}-\\x{1f}\\x{7f}-\\x{9f}\\x{2028}\\x{2029}]"
+
+
 def harmless(cells: Cells) -> Cells:
     """Cells that a spreadsheet will not run: before a formula sign stands an apostrophe."""
     runs = pc.match_substring_regex(cells, FORMULA_START)
     if not pc.any(runs).as_py():
         return cells
     return pc.if_else(runs, pc.binary_join_element_wise("'", cells, ""), cells)
+
+
+def without_control(cells: Cells) -> Cells:
+    """Cells without what a terminal or a reader of lines acts on: CSV has no escapes, so signs stand for it."""
+    acting = pc.match_substring_regex(cells, CONTROL_IN_CELL)
+    if not pc.any(acting).as_py():
+        return cells
+    texts = cells.to_pylist()
+    return pa.array([None if text is None else without_controls(text) for text in texts], cells.type)
 
 
 def money_column(nano: Cells) -> Cells:
@@ -162,7 +175,9 @@ class CsvRows:
         columns = []
         for column in _whole(rows):
             cells = _text(column)
-            columns.append((harmless(cells) if pa.types.is_string(cells.type) else cells).to_pylist())
+            columns.append(
+                (harmless(without_control(cells)) if pa.types.is_string(cells.type) else cells).to_pylist()
+            )
         self._csv.writerows(zip(*columns, strict=True))
 
 
@@ -191,7 +206,9 @@ class _JsonLines:
         self._file = private(path, encoding="utf-8", newline="\n")
 
     def write(self, rows: pa.Table) -> None:
-        self._file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in json_rows(rows))
+        self._file.writelines(
+            json_text(json.dumps(row, ensure_ascii=False)) + "\n" for row in json_rows(rows)
+        )
 
     def close(self) -> None:
         self._file.close()

@@ -14,6 +14,7 @@ from a2pcli.moments import minute, zone_of
 from a2pcli.reasons import CONTACTS_FILE, SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import NO_ZONE
+from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.values import local, money
 
 SHORT: dict[str, str] = {
@@ -83,6 +84,10 @@ def _accepted(entry: HistoryEntry) -> str:
     else:
         name = f" as {row['gateway_id']}" if row["gateway_id"] else ""
         how = f"accepted by {run.gateway}{name}{_tries(row)}"
+    if instead := instead_of_sending(run):
+        # It never reached the person, whatever the gateway's word for it is.
+        parts = f", {row['parts']} part{'' if row['parts'] == 1 else 's'}" if run.channel == "sms" else ""
+        return f"{instead} by {run.gateway}, and not sent to the person{parts}"
     if run.channel == "sms" and row["parts"]:
         how += f", {row['parts']} part{'' if row['parts'] == 1 else 's'}"
     price = "price unknown" if row["cost"] is None else f"{money(row['cost'])} {row['currency']}"

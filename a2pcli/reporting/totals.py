@@ -8,6 +8,7 @@ from typing import Any
 
 from a2pcli.ledger.records import Event, Run, StateTotals, Totals
 from a2pcli.messages import State
+from a2pcli.reporting.rehearsal import rehearsal_document
 from a2pcli.reporting.values import iso, money_document
 
 HANDED_OVER = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SUBMITTING)
@@ -50,6 +51,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "purpose": run.purpose,
         "channel": run.channel,
         "gateway": run.gateway,
+        **rehearsal_document(run),
         "sender": run.sender,
         "digest": run.digest,
         "campaign_file": run.campaign_file,

@@ -41,7 +41,7 @@ def test_nothing_can_be_written_by_everybody(tmp_path: Path) -> None:
     } <= set(modes)
     assert "shop/new/folder/schema.json" in modes
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o022} == {}
-    assert all(mode & 0o077 == 0 for name, mode in modes.items() if "/.a2pcli" in name)
+    assert all(mode & 0o077 == 0 for name, mode in modes.items() if "/.a2pcli/" in name)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")

@@ -1,0 +1,170 @@
+"""The Jinja environment of gateways' blocks: Jinja as its documentation has it, within bounds of work and memory.
+
+The bounds are those of messages (``content.budget``): whoever writes ``'a' * 2000000000`` is told so when the block is
+read. Unlike in messages, what is nothing prints as nothing, and filters are Jinja's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jinja2 import Template, nodes
+from jinja2.environment import TemplateExpression
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace, pass_context
+from markupsafe import Markup
+
+from a2pcli.content import arithmetic, bounded
+from a2pcli.content.budget import Budget, flat, short
+from a2pcli.content.failures import TooMuchWork, Unsuitable
+from a2pcli.content.filters import filters_for
+from a2pcli.content.harden import DATA, EACH, FLAT, JOIN, PRINT, SPEND, WRITE, harden, harden_expression
+from a2pcli.content.sandbox import DICT_METHODS, LIST_METHODS, TEXT_METHODS
+
+_BOUNDED_FILTERS = ("batch", "center", "format", "indent", "join", "replace", "round", "slice", "wordwrap")
+"""Jinja's filters whose results can be much larger than what goes in: messages have them bounded."""
+
+_NOT_NEEDED = ("attr", "random", "xmlattr", "urlize", "pprint")
+
+
+class NotHere(Unsuitable):
+    """Something of Jinja's that gateways' templates do not have."""
+
+
+class Literal(str):
+    """A piece of the template itself, which stands where the template writes it and is never encoded."""
+
+    __slots__ = ()
+
+
+class BoundedEnvironment(ImmutableSandboxedEnvironment):
+    """Compiles templates that end, with what they make bounded."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self, *, autoescape: bool, finalize: Callable[[Any], Any]) -> None:
+        super().__init__(autoescape=autoescape, finalize=finalize, keep_trailing_newline=True)
+        self.budget = Budget()
+        bounded_ones = filters_for("en", self.budget)
+        self.filters |= {name: bounded_ones[name] for name in _BOUNDED_FILTERS if name in bounded_ones}
+        for name in _NOT_NEEDED:
+            self.filters.pop(name, None)
+        self.filters |= self._counting()
+        self.globals = {"range": bounded.range_of, "namespace": Namespace}
+
+    def template(self, source: str) -> Callable[[Mapping[str, Any]], str]:
+        """From values to text. Raises Jinja's ``TemplateError``."""
+        made = self._made(harden(self.parse(source).body))
+
+        def render(values: Mapping[str, Any]) -> str:
+            self.budget.reset()
+            return made.render(values)
+
+        return render
+
+    def expression(self, source: str) -> Callable[[Mapping[str, Any]], Any]:
+        """From values to what an expression gives, of whatever type. Raises Jinja's ``TemplateError``."""
+        parser = Parser(self, source, state="variable")
+        inside = parser.parse_expression()
+        if not parser.stream.eos:
+            parser.fail("more than one expression")
+        inside.set_environment(self)
+        result = nodes.Assign(nodes.Name("result", "store"), harden_expression(inside), lineno=1)
+        made = TemplateExpression(self._made([result]), undefined_to_none=True)
+
+        def evaluate(values: Mapping[str, Any]) -> Any:
+            self.budget.reset()
+            return _bounded(made(values))
+
+        return evaluate
+
+    def _made(self, body: list[nodes.Node]) -> Template:
+        tree = nodes.Template(body, lineno=1)
+        tree.set_environment(self)
+        return self.template_class.from_code(self, self.compile(tree), self.make_globals(None))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Methods of texts are those that messages have; numbers have none."""
+        if isinstance(obj, str) and attribute in TEXT_METHODS:
+            return TEXT_METHODS[attribute].__get__(obj)
+        if isinstance(obj, str) and attribute in ("format", "format_map"):
+            raise NotHere(f"texts have no {attribute} here: use the filter, '%s' | format(to)")
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """An item; of a text, by its name, one of its methods."""
+        if isinstance(obj, str) and isinstance(argument, str):
+            return self.getattr(obj, argument)
+        return super().getitem(obj, argument)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Whether a value may be asked for an attribute: what can grow without bound is left out."""
+        if isinstance(obj, str | int | float | bytes):
+            return False
+        if isinstance(obj, list | tuple):
+            return attr in LIST_METHODS
+        if isinstance(obj, dict):
+            return attr in DICT_METHODS
+        return super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic, refused before the result fills the memory."""
+        if operator == "%" and isinstance(left, str):
+            values = right if isinstance(right, tuple) else (right,)
+            return self.filters["format"](left, *values)
+        return arithmetic.OPERATORS[operator](left, right)
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """A call, counted."""
+        __self.budget.spend(1)
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def _counting(self) -> dict[str, Callable[..., Any]]:
+        """What ``harden`` puts into templates; see ``content.sandbox``."""
+        budget = self.budget
+
+        @pass_context
+        def spend(context: Context, steps: int) -> None:
+            budget.spend(steps)
+
+        @pass_context
+        def write(context: Context, value: Any) -> Any:
+            budget.write(len(str(value)))
+            return _bounded(value)
+
+        @pass_context
+        def data(context: Context, text: str) -> Any:
+            budget.write(len(text))
+            return Markup(text) if self.autoescape else Literal(text)
+
+        @pass_context
+        def print_(context: Context, value: Any) -> Any:
+            return _bounded(value)
+
+        @pass_context
+        def join(context: Context, values: list[Any]) -> str:
+            return short("".join(short(str(value)) for value in values))
+
+        return {
+            SPEND: spend,
+            WRITE: write,
+            DATA: data,
+            EACH: budget.each,
+            PRINT: print_,
+            JOIN: join,
+            FLAT: flat,
+        }
+
+
+def _bounded(value: Any) -> Any:
+    """The value as it is, if it is not too large to go on with."""
+    if isinstance(value, str):
+        return short(value)
+    if isinstance(value, list | tuple | dict):
+        return flat(value)
+    if isinstance(value, int) and value.bit_length() > 10_000:
+        raise TooMuchWork("a number of more than 3,000 digits")
+    return value
