@@ -110,6 +110,8 @@ class Plan(TypedDict):
     purpose: str
     channel: str
     gateway: str
+    delivers: Annotated[bool | None, says("whether messages leave this machine; null where that is not known")]
+    instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
     sender: str | None
     objective: str
     occurrence: str
@@ -218,6 +220,8 @@ class TestMessage(TypedDict):
     code: str | None
     detail: str | None
     gateway_id: str | None
+    delivers: Annotated[bool | None, says("whether messages leave this machine; null where that is not known")]
+    instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
 
 
 class RunLine(RunFacts):
