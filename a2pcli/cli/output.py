@@ -63,7 +63,9 @@ def print_json_list(document: dict[str, Any], key: str, items: Iterable[Any]) ->
     global _printed
     _printed = True
     ascii_only = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
-    text = json_text(json.dumps({"schema": VERSION, **document}, ensure_ascii=ascii_only, indent=2, default=str))
+    text = json_text(
+        json.dumps({"schema": VERSION, **document}, ensure_ascii=ascii_only, indent=2, default=str)
+    )
     sys.stdout.write(text.removesuffix("\n}") + f',\n  "{key}": [')
     count = 0
     for item in items:

@@ -77,7 +77,9 @@ class GatewayTest(TypedDict):
 
     name: str
     ok: bool
-    delivers: Annotated[bool | None, says("whether messages leave this machine; null where that is not known")]
+    delivers: Annotated[
+        bool | None, says("whether messages leave this machine; null where that is not known")
+    ]
     instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
     check: GatewayHealth
     message: dict[str, Any] | None

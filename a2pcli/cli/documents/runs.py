@@ -110,7 +110,9 @@ class Plan(TypedDict):
     purpose: str
     channel: str
     gateway: str
-    delivers: Annotated[bool | None, says("whether messages leave this machine; null where that is not known")]
+    delivers: Annotated[
+        bool | None, says("whether messages leave this machine; null where that is not known")
+    ]
     instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
     sender: str | None
     objective: str
@@ -220,7 +222,9 @@ class TestMessage(TypedDict):
     code: str | None
     detail: str | None
     gateway_id: str | None
-    delivers: Annotated[bool | None, says("whether messages leave this machine; null where that is not known")]
+    delivers: Annotated[
+        bool | None, says("whether messages leave this machine; null where that is not known")
+    ]
     instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
 
 

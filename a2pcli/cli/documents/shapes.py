@@ -48,7 +48,9 @@ class RunFacts(TypedDict):
     purpose: str
     channel: str
     gateway: str
-    delivers: Annotated[bool | None, says("whether messages leave this machine; null where that is not known")]
+    delivers: Annotated[
+        bool | None, says("whether messages leave this machine; null where that is not known")
+    ]
     instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
     sender: Annotated[str | None, says("null where the account chooses, or each row has its own")]
     digest: Annotated[str | None, says("of recipients and texts")]
