@@ -44,7 +44,14 @@ from a2pcli.cli.send_resuming import (
     tell_changes,
     warn_if_contacts_changed,
 )
-from a2pcli.config.load import LoadedSettings, Rate, gateway_settings, load_campaign, load_settings
+from a2pcli.config.load import (
+    LoadedSettings,
+    Rate,
+    gateway_pace,
+    gateway_settings,
+    load_campaign,
+    load_settings,
+)
 from a2pcli.content.prices import parse_budget
 from a2pcli.errors import InvalidInput, Problem, Refused, UsageError
 from a2pcli.exit_status import ExitStatus
@@ -53,6 +60,7 @@ from a2pcli.planning.basis import Difference
 from a2pcli.planning.plan import warnings_of
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Ended, SendOptions, SendResult
+from a2pcli.sending.sender_pace import shared_paces
 from a2pcli.sending.signals import stop_on_signals
 from a2pcli.sending.stop import StopRequest
 
@@ -185,7 +193,7 @@ def _send(
     changes: Sequence[Difference] = (),
 ) -> ExitStatus:
     block = gateway_settings(settings, run.gateway)
-    options = _options(run, block, request)
+    options = _options(run, settings, block, request)
     stop = StopRequest()
     quiet = block.get("type", run.gateway) == "console"  # it writes where the bar would be
     events = ProgressEvents(run, time.monotonic)
@@ -203,7 +211,7 @@ def _send(
     return status
 
 
-def _options(run: Run, block: dict[str, Any], request: SendRequest) -> SendOptions:
+def _options(run: Run, settings: LoadedSettings, block: dict[str, Any], request: SendRequest) -> SendOptions:
     rate = run.sending.get("rate")
     given: dict[str, Any] = {}
     concurrency = request.concurrency or block.get("concurrency")
@@ -216,7 +224,8 @@ def _options(run: Run, block: dict[str, Any], request: SendRequest) -> SendOptio
         given["max_cost"] = _budget(run, request.max_cost)
     elif run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
-    return SendOptions(rate=Rate(**rate) if rate else None, wait=request.wait, **given)
+    shared = shared_paces(run, gateway_pace(settings, run.gateway))
+    return SendOptions(rate=Rate(**rate) if rate else None, shared=shared, wait=request.wait, **given)
 
 
 def _budget(run: Run, max_cost: str) -> dict[str, int]:

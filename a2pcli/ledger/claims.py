@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from a2pcli.contacts.same_phone import has_other_forms
-from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
+from a2pcli.ledger import caps, clocks, erased, other_forms, paces, refusals
 from a2pcli.ledger.candidates import (
     ADDRESS,
     CLOCK,
@@ -129,9 +129,18 @@ def nobodys(connection: Connection, run: Run, known: Collection[int]) -> list[in
 
 
 def exchange(
-    connection: Connection, run: Run, progress: Progress, settled: Sequence[Settled], want: int, now: int
+    connection: Connection,
+    run: Run,
+    progress: Progress,
+    settled: Sequence[Settled],
+    want: int,
+    now: int,
+    shared: Sequence[paces.SharedPace] = (),
 ) -> tuple[Exchange, Progress]:
-    """Record outcomes, then claim. To be committed by the caller before anything is handed over."""
+    """Record outcomes, then claim, no more than the ``shared`` paces have slots for.
+
+    To be committed by the caller before anything is handed over.
+    """
     if progress.caps and want > 0:
         caps.lock(connection)
     with together(connection):
@@ -142,8 +151,12 @@ def exchange(
         changed(connection, run)
     if want <= 0 or state != RunState.SENDING:
         return Exchange([], 0, left, None), replace(progress, left=left)
-    claim = _Claim(connection, run, now, progress, want)
-    waited = claim.waited((want + progress.odd) // 2)
+    slots = paces.Slots(connection, shared, now) if shared else None
+    wanted = want if slots is None else min(want, slots.room)
+    if slots is not None and not wanted:
+        return Exchange([], 0, left, None, pause=slots.pause), replace(progress, left=left)
+    claim = _Claim(connection, run, now, progress, wanted)
+    waited = claim.waited((wanted + progress.odd) // 2)
     claim.fresh()
     if waited:
         claim.waited(claim.room)
@@ -151,7 +164,9 @@ def exchange(
     skipped = claim.skipped + claim.gate.expired
     left -= len(claim.claimed) + skipped
     more = claim.room > 0 and claim.unseen
-    return Exchange(claim.claimed, skipped, left, next_due, more), replace(
+    waits = [] if slots is None else slots.reserve(claim.claimed)
+    pause = 0.0 if slots is None or claim.room or wanted == want else slots.pause
+    return Exchange(claim.claimed, skipped, left, next_due, more, waits, pause), replace(
         progress, after=claim.after, left=left, odd=not progress.odd
     )
 

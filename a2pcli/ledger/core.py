@@ -22,6 +22,7 @@ from a2pcli.ledger.faults import plainly, shown
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.known import KnownLedgers
 from a2pcli.ledger.lock import RunLock, refuse_if_held
+from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import runs
 from a2pcli.ledger.watch import FileWatch
@@ -75,6 +76,7 @@ class LedgerCore:
         self._chunks: Engine | None = None
         self._planning: dict[int, RunLock] = {}
         self._progress: dict[int, claims.Progress] = {}
+        self._shared: dict[int, tuple[SharedPace, ...]] = {}
         self._sending_lock = threading.RLock()
         self._sending: Connection | None = None
         self.holds: dict[int, Hold] = {}

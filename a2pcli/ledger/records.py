@@ -278,7 +278,9 @@ class Exchange:
     ``skipped`` were opted out meanwhile, reached by another run, capped, or have expired. ``left`` are rows still
     planned after this claim, those that wait included. ``next_due`` is the earliest moment a waiting row may go;
     it is given only when fewer were claimed than wanted. ``more``: so many rows had to be held that others were
-    not looked at yet; ask again at once. Nothing claimed, ``left`` 0: there is no more to send.
+    not looked at yet; ask again at once. Nothing claimed, ``left`` 0: there is no more to send. ``waits`` are the
+    seconds from now until each of the claimed may leave, empty for at once; ``pause`` those after which more may be
+    claimed, where a pace that is shared gave fewer than were wanted.
     """
 
     claimed: list[Claimed]
@@ -286,6 +288,8 @@ class Exchange:
     left: int | None
     next_due: int | None
     more: bool = False
+    waits: Sequence[float] = ()
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

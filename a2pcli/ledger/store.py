@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import approved, claims, clocks, newest, outcomes, plans, queries, rejected
+from a2pcli.ledger import approved, claims, clocks, newest, outcomes, paces, plans, queries, rejected
 from a2pcli.ledger.consent_part import ConsentPart
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
@@ -94,7 +94,8 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
                 if progress is None:
                     progress = claims.beginning(connection, run)
                 progress.halving = progress.halving or halving
-                result, moved = claims.exchange(connection, run, progress, settled, want, now)
+                shared = self._shared.get(run.number, ())
+                result, moved = claims.exchange(connection, run, progress, settled, want, now, shared)
             if hold is not None:
                 hold.was_committed = False
             self._progress[run.number] = moved
@@ -151,6 +152,14 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         if state is State.PLANNED:
             self._gained(run, count)
         return count
+
+    @speaks_plainly
+    def share_paces(self, run: Run, shared: Sequence[paces.SharedPace]) -> None:
+        """From now on, claims for the run keep these paces together with all other processes."""
+        self._shared[run.number] = tuple(shared)
+        if shared:
+            with self.engine.begin() as connection:
+                paces.add(connection, shared)
 
     def has_hours(self, run: Run) -> bool:
         """Whether clocks say when messages of the run may leave. Of a run that is being sent."""

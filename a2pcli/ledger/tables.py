@@ -319,6 +319,14 @@ for _dialect, _statements in APPEND_ONLY.items():
         _made: Any = DDL(_statement)  # type: ignore[no-untyped-call]
         event.listen(audit, "after_create", _made.execute_if(dialect=_dialect))
 
+# When the next message may leave by a pace that all processes share, in UTC microseconds; see ``paces``.
+paces = Table(
+    "paces",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
+)
+
 # One row a fact about the ledger itself: which version of a2pcli wrote its schema.
 about = Table(
     "about",

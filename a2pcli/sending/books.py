@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from a2pcli.errors import Problem
+from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Exchange, Run, Settled, Waiting, sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
@@ -67,10 +68,11 @@ class Books:
         """Raise ``LedgerError`` where the run would not send what was planned."""
         await self._on_thread(lambda: self._ledger.verify_plan(self._run))
 
-    async def start(self) -> Tally:
-        """Begin or resume the run; the counts so far."""
+    async def start(self, shared: Sequence[SharedPace]) -> Tally:
+        """Begin or resume the run, at these paces that are shared; the counts so far."""
 
         def work() -> Tally:
+            self._ledger.share_paces(self._run, shared)
             self._ledger.start_sending(self._run, self._clock())
             self.has_hours = self._ledger.has_hours(self._run)
             return Tally.of(self._ledger.totals(self._run))

@@ -60,6 +60,10 @@ class Claiming:
         """A transaction in which ``want`` were asked for went through."""
         if len(exchange.claimed) >= want:
             return
+        if exchange.pause:  # what else is there was not looked at
+            self.is_empty, self.next_due = False, 0
+            self._from = self._clock() + int(exchange.pause * 1000) + 1
+            return
         self.is_empty = exchange.next_due is None and not exchange.more
         # Rows that are due and yet not given (another holds them) are not asked for without a pause.
         soon = self._clock() + int(TICK * 1000) if not exchange.claimed else 0

@@ -19,7 +19,7 @@ from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.holds import DROPS_AFTER, RENEWS_AFTER, Hold
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import Claimed, Exchange, Run, RunState
+from a2pcli.ledger.records import Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending import why
@@ -154,7 +154,7 @@ class _Sending:
         except GatewayUnusable as error:
             unusable = error
         try:
-            self._desk.tally = await self._books.start()
+            self._desk.tally = await self._books.start(self._options.shared)
             if unusable is not None:
                 return await self._result(Ended.PAUSED, unusable.problems[0])
             with self._stop.heard_by(self._wake_from_anywhere):
@@ -279,10 +279,14 @@ class _Sending:
             self._claiming.gave_back()
         self._claiming.took(exchange, want)
         desk.tally.took(exchange, sum(one.state is State.PLANNED for one in round.settled))
-        self._let_go(exchange.claimed)
+        self._let_go(exchange)
 
-    def _let_go(self, claimed: list[Claimed]) -> None:
+    def _let_go(self, exchange: Exchange) -> None:
         """Hand over what was claimed, except what may no longer leave."""
+        claimed, now = exchange.claimed, self._time()
+        # From now, not from when the ledger was asked: rather a little late than before its slot.
+        waits = zip(claimed, exchange.waits, strict=False)
+        slots = {one.message.id: now + wait for one, wait in waits if wait > 0}
         if self._desk.ended is not None:
             self._desk.round.release += [one.message.id for one in claimed]
             return
@@ -293,7 +297,7 @@ class _Sending:
                     self._desk.round.release.append(one.message.id)
                     self._desk.refuse(one.message.country)
             claimed = [one for one in claimed if one.message.country not in refused]
-        self._flow.offer(claimed)
+        self._flow.offer(claimed, slots)
 
     async def _insist(self, round: Round, want: int) -> Exchange:
         """Write, and again if the ledger fails; nothing leaves meanwhile."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -85,6 +85,7 @@ class Flow:
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Claimed] = deque()
+        self._slots: dict[int, float] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._errands: dict[asyncio.Task[None], _Errand] = {}
         self._at_most: dict[
@@ -104,9 +105,14 @@ class Flow:
         """Claimed messages that wait to leave."""
         return len(self._ready)
 
-    def offer(self, claimed: Sequence[Claimed]) -> None:
-        """Take claimed messages in and let go of what may leave now."""
+    def offer(self, claimed: Sequence[Claimed], slots: Mapping[int, float] | None = None) -> None:
+        """Take claimed messages in and let go of what may leave now.
+
+        ``slots``: by message id, the moment of the loop's clock before which it may not leave.
+        """
         self._ready.extend(claimed)
+        if slots:
+            self._slots.update(slots)
         self.pump()
 
     @property
@@ -131,6 +137,8 @@ class Flow:
     def _take_back(self, which: Callable[[Claimed], bool]) -> list[int]:
         back = [one.message.id for one in self._ready if which(one)]
         self._ready = deque(one for one in self._ready if not which(one))
+        for id in back:
+            self._slots.pop(id, None)
         return back
 
     def pump(self) -> None:
@@ -200,7 +208,8 @@ class Flow:
         free = self._breaker.allowance(now) - self.flying
         if free <= 0:
             return []
-        if self.batch == 1 and not self._pace.limited and not self._senders and not self._pace.held(now):
+        paced = self._pace.limited or self._senders or self._slots
+        if self.batch == 1 and not paced and not self._pace.held(now):
             batch = [self._ready.popleft()]
             weight = 1
         else:
@@ -214,6 +223,8 @@ class Flow:
         if not batch:
             return []
         self._pace.take(weight, now)
+        for one in batch if self._slots else ():
+            self._slots.pop(one.message.id, None)
         if self._senders:
             self._senders.left(batch, now)
         self.flying += len(batch)
@@ -228,7 +239,7 @@ class Flow:
             return [], 0  # a fuller batch goes when more is free
         ready: Iterable[Claimed] = self._ready
         if self._senders:
-            ready, wait = self._senders.free(ready, now)
+            ready, wait = self._senders.free(ready, now, self._slots)
             if not ready:
                 self._timer = self._loop.call_later(wait, self.pump)
                 return [], 0
@@ -243,6 +254,8 @@ class Flow:
             chosen.append(one)
             weight += more
         delay = self._pace.delay(weight, now)
+        for one in chosen if self._slots else ():
+            delay = max(delay, self._slots.get(one.message.id, now) - now)
         if delay > 0:
             self._timer = self._loop.call_later(delay, self.pump)
             return [], 0

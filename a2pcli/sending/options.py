@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from a2pcli.config.values import Rate
 from a2pcli.errors import Problem
+from a2pcli.ledger.paces import SharedPace
 
 __all__ = ["BreakerOptions", "Ended", "Progress", "Rate", "SendOptions", "SendResult"]
 
@@ -32,6 +33,8 @@ class SendOptions:
     """How a run is sent. Times in seconds, money in 1e-9 currency units."""
 
     rate: Rate | None = None
+    shared: Sequence[SharedPace] = ()
+    """Paces that belong to the account: kept together with every process that sends with the same ledger."""
     concurrency: int = 100
     """Submits in flight at most; never above what the gateway says it can do."""
     max_attempts: int = 6

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.sending.options import Rate
 from a2pcli.sending.pace import Pace
@@ -33,10 +34,12 @@ class SenderPaces:
     def __bool__(self) -> bool:
         return bool(self._paces)
 
-    def free(self, ready: Iterable[Claimed], now: float) -> tuple[list[Claimed], float]:
+    def free(
+        self, ready: Iterable[Claimed], now: float, slots: Mapping[int, float]
+    ) -> tuple[list[Claimed], float]:
         """Those that may leave now, at most one of each paced sender, and the seconds until another may.
 
-        Infinity where no sender has to wait.
+        Infinity where no sender has to wait. ``slots`` are moments before which a message may not leave, by its id.
         """
         free: list[Claimed] = []
         soonest = float("inf")
@@ -48,6 +51,7 @@ class SenderPaces:
                 if sender in taken:
                     continue
                 delay = pace.delay(pace.weight(one.message.parts), now)
+                delay = max(delay, slots.get(one.message.id, now) - now)
                 if delay > 0:
                     soonest = min(soonest, delay)
                     continue
@@ -61,3 +65,20 @@ class SenderPaces:
             pace = self._paces.get(one.message.sender or "")
             if pace is not None:
                 pace.take(pace.weight(one.message.parts), now)
+
+
+def shared_paces(run: Run, gateway: Rate | None) -> list[SharedPace]:
+    """The paces that the run keeps together with every other process of its ledger.
+
+    ``gateway`` is the gateway's own, of its account. The campaign's binds all its runs; a sender's is its network's.
+    """
+    found = []
+    if gateway is not None:
+        found.append(SharedPace(f"gateway {run.gateway}", gateway.per_second, gateway.unit))
+    rate = run.sending.get("rate")
+    if rate:
+        found.append(SharedPace(f"campaign {run.campaign}", float(rate["per_second"]), rate["unit"]))
+    for sender, own in (run.sending.get("sender_rates") or {}).items():
+        key = f"sender {sender.casefold()}"
+        found.append(SharedPace(key, float(own["per_second"]), own["unit"], sender))
+    return found

@@ -1,0 +1,120 @@
+"""Paces that belong to an account, over all processes that send with one ledger: a gateway's, a campaign's, a sender's.
+
+``paces`` holds the next free slot of each. A claim reserves slots for what it claims, in its own transaction, so two
+processes never get the same; whoever is killed leaves no more than it had reserved. A message may leave at its slot
+or later, never before. Slots are given a moment ahead only, so that no process takes them from another that comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, bindparam, cast, extract, func, select, text, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger.records import Claimed
+from a2pcli.ledger.tables import paces
+
+AHEAD = 0.5
+"""Seconds of slots that are given out ahead of their time."""
+
+MICRO = 1_000_000
+
+_LATEST = 60.0
+_MOST_SLOTS = 200
+"""A next slot later than so many seconds and so many slots from now is of a clock that was wrong: it counts as free."""
+
+_read = (
+    select(paces.c.key, paces.c.next_at)
+    .where(paces.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(paces.c.key)
+    .with_for_update()
+)
+_move = update(paces).where(paces.c.key == bindparam("b_key")).values(next_at=bindparam("b_next_at"))
+_server_time = select(cast(extract("epoch", func.clock_timestamp()) * MICRO, BigInteger))
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPace:
+    """So many messages or parts a second, over all runs and processes that name the same ``key``.
+
+    ``sender``: it binds only what this sender sends.
+    """
+
+    key: str
+    per_second: float
+    unit: str
+    sender: str | None = None
+
+    def weight(self, parts: int) -> int:
+        """Slots that a message of so many parts takes."""
+        return max(parts, 1) if self.unit == "parts" else 1
+
+
+def add(connection: Connection, shared: Iterable[SharedPace]) -> None:
+    """Make sure that each has its row: what is not there cannot be locked."""
+    insert = text("INSERT INTO paces (key, next_at) VALUES (:key, 0) ON CONFLICT DO NOTHING")
+    for key in sorted({one.key for one in shared}):
+        connection.execute(insert, {"key": key})
+
+
+class Slots:
+    """The paces of a run in one transaction: locked from here to its end.
+
+    ``now`` is UTC milliseconds; on a server its own clock counts, which all processes share.
+    """
+
+    def __init__(self, connection: Connection, shared: Sequence[SharedPace], now: int) -> None:
+        self._connection = connection
+        self._shared = shared
+        rows: Any = connection.execute(_read, {"keys": sorted({one.key for one in shared})})
+        found = {key: int(at) for key, at in rows}
+        self._now = now * 1000
+        if connection.dialect.name == "postgresql":
+            self._now = int(connection.execute(_server_time).scalar_one())
+        self._next = {one.key: self._start(one, found.get(one.key, 0)) for one in shared}
+
+    def _start(self, pace: SharedPace, next_at: int) -> int:
+        latest = self._now + int((_LATEST + _MOST_SLOTS / pace.per_second) * MICRO)
+        return self._now if next_at < self._now or next_at > latest else next_at
+
+    @property
+    def room(self) -> int:
+        """How many messages may be claimed now, by the paces that bind all of them."""
+        return min((self._within(one) for one in self._shared if one.sender is None), default=2**31)
+
+    def _within(self, pace: SharedPace) -> int:
+        left = self._now + int(AHEAD * MICRO) - self._next[pace.key]
+        return int(left / MICRO * pace.per_second) + 1 if left >= 0 else 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds after which there is room again, for a few at once where the pace is fast; above 0."""
+        waits = [
+            (self._next[one.key] - self._now) / MICRO - AHEAD + min(AHEAD / 2, 2 / one.per_second)
+            for one in self._shared
+            if one.sender is None
+        ]
+        return max(0.001, *waits)
+
+    def reserve(self, claimed: Sequence[Claimed]) -> list[float]:
+        """Take the next slots for these messages; gives the seconds from now until each may leave."""
+        waits = [self._reserve(one) for one in claimed]
+        if claimed:
+            moved = [{"b_key": key, "b_next_at": at} for key, at in sorted(self._next.items())]
+            self._connection.execute(_move, moved)
+        return waits
+
+    def _reserve(self, claimed: Claimed) -> float:
+        message = claimed.message
+        slot = self._now
+        for pace in self._shared:
+            if pace.sender is not None and pace.sender != message.sender:
+                continue
+            step = MICRO / pace.per_second
+            last = self._next[pace.key] + (pace.weight(message.parts) - 1) * step
+            self._next[pace.key] = int(last + step)
+            slot = max(slot, int(last))
+        return (slot - self._now) / MICRO

@@ -1,0 +1,84 @@
+"""Slots of a shared pace: no two processes get the same, on both databases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ledgerkit import Make
+
+from a2pcli.ledger.paces import SharedPace
+from a2pcli.ledger.store import Ledger
+
+PROCESS = """
+import sys, time
+from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.paces import SharedPace
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.store import Ledger
+
+url, run_id, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+with Ledger.open(url) as ledger:
+    run = ledger.run(run_id)
+    with sender_lock(ledger, run):
+        own = SharedPace("campaign " + run_id, 1000, "parts")
+        ledger.share_paces(run, [SharedPace("gateway g", 40, "messages"), own])
+        ledger.start_sending(run, now_ms())
+        print("ready", flush=True)
+        sys.stdin.readline()
+        until = time.monotonic() + seconds
+        claimed = 0
+        while time.monotonic() < until:
+            found = ledger.exchange(run, [], 50, now_ms())
+            claimed += len(found.claimed)
+            assert len(found.waits) == len(found.claimed)
+            time.sleep(found.pause or 0.01)
+        print(claimed)
+"""
+
+
+def test_processes_that_claim_at_one_pace_get_its_slots_between_them(url: str, tmp_path: Path) -> None:
+    with Ledger.open(url) as ledger:
+        runs = [Make(ledger).plan(range(300), campaign=f"c{n}") for n in range(2)]
+    script = tmp_path / "claim.py"
+    script.write_text(PROCESS)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script), url, run.id, "2.5"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for run in runs
+    ]
+    for one in processes:
+        assert one.stdout is not None
+        assert one.stdout.readline().strip() == "ready"
+    started = time.monotonic()
+    for one in processes:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    claimed = [int(one.communicate()[0]) for one in processes]
+    passed = time.monotonic() - started
+    assert all(one > 0 for one in claimed)
+    assert sum(claimed) <= 40 * (passed + 0.5) + 2
+    assert sum(claimed) > 40 * 2.5 * 0.5
+
+
+def test_the_slots_of_a_pace_follow_each_other_and_its_senders_have_their_own(
+    ledger: Ledger, make: Make
+) -> None:
+    run = make.plan(range(8), columns={"sender": ["A", "B"] * 4})
+    now = 1_800_000_000_000
+    shared = [SharedPace("gateway g", 10, "messages"), SharedPace("sender a", 1, "messages", "A")]
+    ledger.share_paces(run, shared)
+    ledger.start_sending(run, now)
+    found = ledger.exchange(run, [], 5, now)
+    assert [round(one, 2) for one in found.waits] == [0, 0.1, 1, 0.3, 2]
+    assert found.pause == 0
+    found = ledger.exchange(run, [], 5, now)
+    assert len(found.claimed) <= 1
+    assert found.pause > 0
