@@ -77,9 +77,10 @@ class ConsentAsked:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Whom some row of the contacts file says no for, or something unclear, with the line; and whose consent it says
-    was revoked, with the moment (UTC milliseconds)."""
+    """Whom some row of the contacts file says no for (``opted_out`` in a column of refusals, ``no`` in one of consent),
+    or something unclear, with the line; and whose consent it says was revoked, with the moment (UTC milliseconds)."""
 
+    opted_out: Timed = field(default_factory=Timed)
     no: Timed = field(default_factory=Timed)
     unclear: Timed = field(default_factory=Timed)
     revoked: Timed = field(default_factory=Timed)

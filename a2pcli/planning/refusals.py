@@ -97,7 +97,8 @@ def refused(frame: pd.DataFrame, job: Compiled) -> None:
     told = job.job.people.told
     people = number_keys(arrow(frame, "@number"))
     for known, reason, words in (
-        (told.no, Reason.OPTED_OUT, "another row with this number says no: line {}"),
+        (told.opted_out, Reason.OPTED_OUT, "another row with this number says no: line {}"),
+        (told.no, Reason.NO_CONSENT, "another row with this number says no: line {}"),
         (
             told.unclear,
             Reason.UNCLEAR_CONSENT,
@@ -153,14 +154,18 @@ def told_by_file(
     a landline that says no is a no."""
     if not claims:
         return Told()
-    gathered: dict[str, list[tuple[Keys, Keys]]] = {"no": [], "unclear": [], "revoked": []}
+    gathered: dict[str, list[tuple[Keys, Keys]]] = {"opted_out": [], "no": [], "unclear": [], "revoked": []}
     unclear: dict[str, Counter[str]] = {}
     chunks = table.chunks({address, *(claim.column for claim in claims)})
     for frame in chunks if whole else islice(chunks, 1):
         no = np.zeros(len(frame), dtype=np.bool_)
+        refuses = np.zeros(len(frame), dtype=np.bool_)
         doubtful = np.zeros(len(frame), dtype=np.bool_)
         for column in judged(frame, claims):
-            no |= column.no
+            if column.claim.fact == "consent":
+                no |= column.no
+            else:
+                refuses |= column.no
             doubtful |= column.unclear
             if column.unclear.any():
                 counts = unclear.setdefault(column.claim.written, Counter())
@@ -170,7 +175,7 @@ def told_by_file(
                     else:
                         counts[""] += entry["counts"]
         lines = frame["@line"].to_numpy()
-        for name, where in (("no", no), ("unclear", doubtful & ~no)):
+        for name, where in (("opted_out", refuses), ("no", no), ("unclear", doubtful & ~no & ~refuses)):
             if where.any():
                 gathered[name].append((_people(frame, address, where, policy.region), lines[where]))
         revoked_at = _revoked(frame, claims, locale)
@@ -179,6 +184,7 @@ def told_by_file(
             gathered["revoked"].append((_people(frame, address, where, policy.region), revoked_at[where]))
     return Told(
         Refused(
+            opted_out=_each_once(gathered["opted_out"], latest=False),
             no=_each_once(gathered["no"], latest=False),
             unclear=_each_once(gathered["unclear"], latest=False),
             revoked=_each_once(gathered["revoked"], latest=True),

@@ -188,8 +188,8 @@ def test_a_no_in_another_row_counts_wherever_it_stands_and_however_the_number_is
     _, rows = plan(tmp_path, ledger, table)
     assert [row["reason"] for row in rows] == [
         "opted-out",
-        "opted-out",
-        "opted-out",
+        "no-consent",
+        "no-consent",
         "unclear-consent",
         None,
         "opted-out",

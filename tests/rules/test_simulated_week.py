@@ -273,6 +273,7 @@ def test_each_states_hours_begin_and_end_to_the_second(tmp_path: Path, ledger: L
                 opens, closes = open_hours or (start + HOUR, start + HOUR)
                 due = max(opens, start)
                 if due <= start + 1000 and due < closes:
+                    assert contact.number in left, (state, day, edge, start, opens, closes)
                     assert due <= left[contact.number] < due + 500, (state, day, edge, start)
                 else:
                     assert contact.number not in left, (state, day, edge, start)

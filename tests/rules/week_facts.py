@@ -7,7 +7,7 @@ Time zones and holidays come from the libraries, places of area codes from the t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -81,7 +81,7 @@ ZONE_CELLS = {
     "Europe/Paris": "Europe/Paris", "Europe/London": "Europe/London", "Asia/Kathmandu": "Asia/Kathmandu",
     "America/St_Johns": "America/St_Johns", "Pacific/Auckland": "Pacific/Auckland",
 }  # fmt: skip
-"""Time zone cells that name a zone; ``UTC+2`` or ``Mars/Olympus`` do not, and say nothing."""
+"""Time zone cells that name a zone. ``UTC+2`` is an offset; ``Mars/Olympus`` is nothing that anybody understands."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,25 @@ def country_of(number: str) -> str:
 
 @cache
 def where(contact: Contact) -> Where:
-    """The contact's time zone, then its state or postcode, then every zone of the number; the law of all of them."""
+    """The contact's time zone, then its state or postcode, then every zone of the number; the law of all of them. An
+    offset is the zones that keep it, or else counts beside all others; what is no zone leaves the number's unknown."""
+    known = _where(contact)
+    if contact.timezone == "UTC+2":
+        keep = [zone for zone in known.zones if keeps_utc2(zone)]
+        there = [zone for zone in COUNTRIES.get(known.country, []) if keeps_utc2(zone)]
+        return replace(known, zones=tuple(keep or {*known.zones, *(there or ["Etc/GMT-2"])}))
+    has_place = contact.state in STATE_CELLS or contact.postcode in POSTCODE_CELLS
+    if contact.timezone and contact.timezone not in ZONE_CELLS and not has_place:
+        return replace(known, zones=())
+    return known
+
+
+def keeps_utc2(zone: str) -> bool:
+    months = (datetime(2026, month, 15, tzinfo=UTC).astimezone(zone_of(zone)).utcoffset() for month in (1, 7))
+    return timedelta(hours=2) in months
+
+
+def _where(contact: Contact) -> Where:
     number, country = contact.number, country_of(contact.number)
     number_state, number_zones = None, COUNTRIES.get(country, [])
     if number.startswith("+1"):

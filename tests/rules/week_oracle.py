@@ -141,8 +141,8 @@ class Oracle:
             for record in self._said_of(contact.number, place)
             if record.kind == "consent"
         )
-        if contact.consent == "no":
-            return False
+        if any(row.consent == "no" for row in campaign.contacts if row.number == contact.number):
+            return False  # in any row of the file
         if campaign.consent == "required":
             return by_file or by_record
         return last is None or by_file or by_record
