@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import A2PError
-from a2pcli.ledger.records import sender_key
+from a2pcli.ledger.sender_names import sender_key
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings

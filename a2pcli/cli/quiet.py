@@ -44,6 +44,6 @@ def _thread_ended(ended: Any) -> None:
     """A thread of ours that ends by an error that nobody expected: its kind and place are told, not its words."""
     if ended.exc_value is None or isinstance(ended.exc_value, SystemExit):
         return
-    from a2pcli.cli.main import tell_defect
+    from a2pcli.cli.defects import tell_defect
 
     tell_defect(ended.exc_value)

@@ -25,7 +25,7 @@ class Scope:
     @property
     def key(self) -> tuple[str, str]:
         """What two spellings of one scope have in common: a sender's name in any case, its number in any form."""
-        from a2pcli.ledger.records import sender_key
+        from a2pcli.ledger.sender_names import sender_key
 
         return self.kind, sender_key(self.value) if self.kind == "sender" else self.value
 

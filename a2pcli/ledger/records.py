@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import time
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,29 +17,6 @@ MONEY_UNITS = 10**9
 
 NEVER = 2**63 - 1
 """Stands for the end of a consent that has none, where ends are compared."""
-
-
-def sender_scope(sender: str | None, gateway: str) -> str:
-    """The name under which a sender's own opt-outs are kept; a gateway that chooses the sender has one, too."""
-    return sender or f"gateway {gateway}"
-
-
-_SENDER_SCHEME = re.compile(r"(?:whatsapp|sms|mms|rcs|tel|viber)\s*:\s*(?://)?", re.IGNORECASE)
-_SENDER_NUMBER = re.compile(r"\+?[\d ().\-]+")
-
-
-def sender_key(sender: str) -> str:
-    """What two spellings of one sender have in common: ``ACME`` and ``Acme``, ``+1 415 555 2671`` and
-    ``whatsapp:+14155552671``.
-
-    >>> sender_key("whatsapp:+1 (415) 555-2671")
-    '14155552671'
-    """
-    text = unicodedata.normalize("NFKC", sender).strip()
-    text = _SENDER_SCHEME.sub("", text, count=1)
-    if _SENDER_NUMBER.fullmatch(text):
-        return re.sub(r"\D", "", text).removeprefix("00")
-    return " ".join(text.casefold().split())
 
 
 def money_text(amount: Decimal) -> str:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger import erased_people
-from a2pcli.ledger.records import sender_key, sender_scope
+from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.planning.frames import Keys, among, arrow, drop, put
 from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.people import NOBODY, number_keys

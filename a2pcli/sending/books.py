@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from a2pcli.errors import Problem
 from a2pcli.ledger.paces import SharedPace
-from a2pcli.ledger.records import Exchange, Run, Settled, Waiting, sender_scope
+from a2pcli.ledger.records import Exchange, Run, Settled, Waiting
+from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending.tally import Tally
