@@ -10,6 +10,7 @@ the joiners within emoji and within words of scripts that are written with them.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _CONTROLS = "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"
 _HIDDEN = (
@@ -20,39 +21,56 @@ _NO_TEXT = "\\ud800-\\udfff\\ue000-\\uf8ff\\ufdd0-\\ufdef\\ufffe\\uffff\\U000f00
     f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(1, 0xF)
 )
 
-UNSEEN = re.compile(f"[{_CONTROLS}{_HIDDEN}{_NO_TEXT}]")
-"""One character that must not be shown as it is."""
 
-CONTROL = re.compile(f"[{_CONTROLS}\\u2028\\u2029]")
-"""One that a program acts on: a terminal, or a reader of lines."""
+@cache
+def unseen() -> re.Pattern[str]:
+    """One character that must not be shown as it is. Compiled when it is first needed, which takes milliseconds."""
+    return re.compile(f"[{_CONTROLS}{_HIDDEN}{_NO_TEXT}]")
+
+
+@cache
+def control() -> re.Pattern[str]:
+    """One that a program acts on: a terminal, or a reader of lines."""
+    return re.compile(f"[{_CONTROLS}\\u2028\\u2029]")
+
 
 _JOINERS = "\u200c\u200d"
-_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
+_FLAG = "\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f"
 """A flag of a part of a country (Scotland), which is written with tags that are seen nowhere else."""
 
 
 def shown(text: str) -> str:
     """The text as a person may see it: each of those characters as a sign, so that it is seen that it was there."""
-    if not UNSEEN.search(text):
+    if _is_plain(text):
         return text
-    flags = {at for found in _FLAG.finditer(text) for at in range(*found.span())}
-    return UNSEEN.sub(lambda found: _sign(found, flags), text)
+    flags = _flags(text)
+    return unseen().sub(lambda found: _sign(found, flags), text)
 
 
 def escaped(text: str) -> str:
     """The same with each of those characters as its code: ``\\x1b``, ``\\u202e``."""
-    flags = {at for found in _FLAG.finditer(text) for at in range(*found.span())}
-    return UNSEEN.sub(lambda found: _code(found[0]) if _sign(found, flags) != found[0] else found[0], text)
+    flags = _flags(text)
+    return unseen().sub(lambda found: _code(found[0]) if _sign(found, flags) != found[0] else found[0], text)
 
 
 def json_text(text: str) -> str:
     """A JSON document without those characters: as escapes, by which the data stays what it is."""
-    return UNSEEN.sub(_escape, text) if UNSEEN.search(text) else text
+    return text if _is_plain(text) else unseen().sub(_escape, text)
 
 
 def without_controls(text: str) -> str:
     """A cell of CSV, which knows no escapes: signs for what programs act on. Line ends and the rest stay."""
-    return CONTROL.sub(lambda found: found[0] if found[0] == "\r" else _plain_sign(found[0]), text)
+    return control().sub(lambda found: found[0] if found[0] == "\r" else _plain_sign(found[0]), text)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether there is surely nothing to do; quick, and true of nearly everything."""
+    return text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def _flags(text: str) -> set[int]:
+    """The places of characters that belong to flags."""
+    return {at for found in re.finditer(_FLAG, text) for at in range(*found.span())}
 
 
 def _sign(found: re.Match[str], flags: set[int]) -> str:

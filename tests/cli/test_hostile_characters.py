@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_terminal import ESCAPE, ended, terminal
 
-from a2pcli.visible import CONTROL, UNSEEN, json_text, shown, without_controls
+from a2pcli.visible import control, json_text, shown, unseen, without_controls
+
+UNSEEN, CONTROL = unseen(), control()
 
 EVIL = "\x1b[31m\x9b2J\u202a\u202b\u202e\u2066\u2067\u2069\u200f\u2028\u180e\ufeff\ue000\x07\x7f"
 PEOPLE = (
