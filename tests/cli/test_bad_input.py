@@ -262,7 +262,7 @@ LEDGERS = [
     Bad("ledger under a device", 3, r"cannot be made", call=(*SEND, "--ledger", "/dev/null/x.db")),
     Bad(
         "ledger's server is not there, and its password stays unsaid",
-        3,
+        8,
         r"^postgresql://me:\*\*\*@127.0.0.1:1/x: the server does not answer",
         call=(*SEND, "--ledger", "postgresql://me:s3cr3t@127.0.0.1:1/x"),
     ),
@@ -344,12 +344,13 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(project: Project, bad: Bad):
     assert before is None or contacts.read_bytes() == before
 
 
-def test_json_has_no_document_where_there_is_no_result(project: Project):
-    """A script that reads stdout finds nothing there, rather than half a document."""
+def test_json_has_a_document_of_problems_where_there_is_no_result(project: Project):
+    """A script that reads stdout finds a whole document, never half of one."""
     project.starter(campaign=CAMPAIGN + "gatway: x\n")
     for call in (("plan", "sale.yaml"), ("send", "sale.yaml", "--yes"), ("preview", "sale.yaml")):
         done = project.run(*call, "--json")
-        assert (done.status, done.out) == (3, "")
+        assert done.status == 3
+        assert list(done.json) == ["schema", "status", "problems"]
 
 
 def test_an_empty_secret_is_a_missing_secret(project: Project):
@@ -441,8 +442,8 @@ MANY = "mobile,first_name\n" + "".join(f"0791112{n:04d},P{n}\n" for n in range(5
 def test_a_full_disk_stops_the_plan_and_the_same_command_works_when_there_is_room(project: Project):
     project.starter(people=MANY)
     full = on_a_full_disk(project, 300, *SEND)
-    assert full.status == 3
-    assert "the disk failed, or is full" in full.err
+    assert full.status == 8
+    assert "is full" in full.err
     well_told(full)
     assert project.outbox() == []
     assert project.run(*SEND).status == 0
@@ -456,8 +457,8 @@ def test_a_full_disk_while_messages_leave_stops_the_run_and_nobody_is_lost_or_se
     plan = project.run("plan", "sale.yaml", "--json").json["plan"]
     size = (project.folder / ".a2pcli" / "ledger.db").stat().st_size // 1024
     full = on_a_full_disk(project, size + 100, "send", "--plan", plan)
-    assert full.status == 3
-    assert "the disk failed, or is full" in full.err
+    assert full.status == 8
+    assert "is full" in full.err
     well_told(full)
     before = [one["to"] for one in project.outbox()]
     assert 0 < len(before) < 5000
@@ -504,7 +505,7 @@ def test_output_that_cannot_be_written_is_said(project: Project, arguments: tupl
             text=True,
             check=False,
         )
-    assert done.returncode == 3
+    assert done.returncode == 8
     assert done.stderr.endswith("cannot go on: No space left on device\n")
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr

@@ -266,7 +266,7 @@ def test_130_for_ctrl_c_while_messages_leave(project: Project):
             out, err = process.communicate()
         stopped.set()
         assert process.returncode == 130
-        assert "a2pcli send --plan" in out
+        assert "a2pcli send sale.yaml --plan" in out
         assert "Traceback" not in err
         assert project.run("send", "sale.yaml", "--yes").status == 0
     assert sorted(Counter(provider.numbers).values()) == [1] * 60
