@@ -137,11 +137,22 @@ class FileWatch:
     def _is_whole(self, header: bytes) -> bool:
         until = time.monotonic() + PATIENCE
         while self._descriptor is not None and os.fstat(self._descriptor).st_size < _size_by(header):
+            if self._is_in_log(header, os.fstat(self._descriptor).st_size):
+                return True
             if time.monotonic() > until:
                 return False
             time.sleep(0.05)
             header = self._read()
         return True
+
+    def _is_in_log(self, header: bytes, size: int) -> bool:
+        """Whether every page that the file lacks stands in its log: the disk was full when the log was moved."""
+        page = _page_size(header)
+        try:
+            logged = _logged_pages(Path(f"{self.path}-wal"))
+        except OSError:
+            return False
+        return all(number in logged for number in range(size // page + 1, _size_by(header) // page + 1))
 
     def _is_ours(self, header: bytes) -> bool:
         if header[:16] != self._header[:16]:
@@ -167,5 +178,23 @@ def _size_by(header: bytes) -> int:
     """How long the file must be by its header; 0 where that cannot be read, as it is encrypted."""
     if header[:16] != PLAIN:
         return 0
+    return _page_size(header) * int.from_bytes(header[28:32], "big")
+
+
+def _page_size(header: bytes) -> int:
     page = int.from_bytes(header[16:18], "big")
-    return (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    return 65536 if page == 1 else page
+
+
+def _logged_pages(log: Path) -> set[int]:
+    """The numbers of the pages in a write-ahead log (https://sqlite.org/fileformat2.html#the_write_ahead_log)."""
+    found: set[int] = set()
+    with log.open("rb") as file:
+        start = file.read(32)
+        if len(start) < 32:
+            return found
+        page = int.from_bytes(start[8:12], "big")
+        while len(frame := file.read(24)) == 24 and frame[8:16] == start[16:24]:
+            found.add(int.from_bytes(frame[:4], "big"))
+            file.seek(page, os.SEEK_CUR)
+    return found
