@@ -31,6 +31,10 @@ _DROPPED = "the connection was closed before a whole answer came"
 _EXTRA = "the server sent more than one answer, so nobody knows which of them is this message's"
 
 
+STOPPED = 0.25
+"""Seconds by which a timer fires late where the process was stopped, not only busy."""
+
+
 class Connection(asyncio.Protocol):
     """One connection, one request at a time.
 
@@ -76,7 +80,7 @@ class Connection(asyncio.Protocol):
         self._heard = False
         self._begin()  # what the last answer said must not be taken for this one
         self._started = self._loop.time()
-        self._timer = self._loop.call_at(self._started + seconds, self._timed_out)
+        self._set_deadline(self._started + seconds)
         try:
             self._transport.write(data)
             return await waiter
@@ -92,7 +96,8 @@ class Connection(asyncio.Protocol):
         finally:
             self._waiter = self._held = None
             self._served += 1
-            self._timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
 
     def may_be_kept(self) -> bool:
         """Whether the last exchange left it ready for another."""
@@ -281,7 +286,18 @@ class Connection(asyncio.Protocol):
             self._waiter.set_exception(MaybeSent(code, detail))
         self.close()
 
+    def _set_deadline(self, moment: float) -> None:
+        self._deadline = moment
+        self._timer = self._loop.call_at(moment, self._timed_out)
+
     def _timed_out(self) -> None:
+        now = self._loop.time()
+        late = now - self._deadline
+        if late > STOPPED:
+            # This process was stopped (SIGSTOP, a machine that sleeps): that time does not count, and the answer may
+            # have come. The loop that was woken by its clock has not looked yet.
+            self._set_deadline(now + late)
+            return
         self._fail("timeout", "no answer in time")
 
 

@@ -35,7 +35,7 @@ from a2pcli.sending.saving import in_hand, save_what_can_be_saved
 from a2pcli.sending.sender_pace import SenderPaces
 from a2pcli.sending.steady_clock import SteadyClock, jump_of
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.times import HORIZON, IDLE, LINGER, TICK
+from a2pcli.sending.times import CATCHING_UP, HORIZON, IDLE, LINGER, TICK
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +133,7 @@ class _Sending:
         self._writing: asyncio.Future[Exchange] | None = None
         self._dropped = self._jumped = False
         self._looked_after = 0.0
+        self._round_at = self._started
 
     async def whole(self) -> SendResult:
         if self._is_expired():
@@ -195,6 +196,7 @@ class _Sending:
 
     async def _rounds(self) -> None:
         while True:
+            await self._catch_up()
             self._look_round()
             wait = self._wait_before_writing()
             if wait <= 0:
@@ -203,6 +205,14 @@ class _Sending:
                 return
             else:
                 await self._sleep(min(wait, IDLE if self._claiming.waits else TICK))
+
+    async def _catch_up(self) -> None:
+        """After this process stood still, what came in meanwhile is read before anything counts as late."""
+        stood_still = self._time() - self._round_at - IDLE
+        if stood_still > 0:
+            self._flow.was_stopped(stood_still)
+            await asyncio.sleep(CATCHING_UP)
+        self._round_at = self._time()
 
     def _look_round(self) -> None:
         """Everything that can end, stop or go on without a message coming back."""

@@ -157,6 +157,13 @@ class Flow:
                 self._workers.add(worker)
                 worker.add_done_callback(self._worker_done)
 
+    def was_stopped(self, seconds: float) -> None:
+        """The process stood still for so long: that time is nobody's delay."""
+        for errand in self._errands.values():
+            errand.since += seconds
+            if errand.cancelled_at is not None:
+                errand.cancelled_at += seconds
+
     def look_after(self) -> None:
         """Cancel what is with the gateway for too long, and give up on what cannot even be cancelled.
 

@@ -14,3 +14,6 @@ IDLE = 5.0
 
 LOOK_AGAIN = 60.0
 """A sender that waits looks whether somebody ended the run meanwhile."""
+
+CATCHING_UP = 0.2
+"""In which the answers that came while the process was stopped reach whoever waits for them."""

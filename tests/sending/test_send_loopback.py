@@ -196,25 +196,27 @@ def test_suppressions_of_another_process_are_honoured_while_the_run_is_on(ledger
 class Sender:
     """``sender_process.py`` at work on a run."""
 
-    def __init__(self, folder: Path, run_id: str, server: Loopback, **options: object) -> None:
+    def __init__(
+        self, folder: Path, run_id: str, server: Loopback, *, timeout: float = 30, **options: object
+    ) -> None:
         self.process = subprocess.Popen(
             [
                 sys.executable,
                 str(Path(__file__).with_name("sender_process.py")),
                 str(folder / "ledger.db"),
                 run_id,
-                json.dumps(gateway_block(server.port)),
+                json.dumps(gateway_block(server.port, timeout=timeout)),
                 json.dumps(options),
             ],
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def signal_when(self, server: Loopback, received: int) -> None:
+    def signal_when(self, server: Loopback, received: int, number: int = signal.SIGINT) -> None:
         until = time.monotonic() + 30
         while len(server.received) < received and time.monotonic() < until:
             time.sleep(0.005)
-        os.kill(self.process.pid, signal.SIGINT)
+        os.kill(self.process.pid, number)
 
     def end(self) -> dict[str, object]:
         output, _ = self.process.communicate(timeout=30)
@@ -261,3 +263,25 @@ def test_a_second_signal_stops_hard_and_what_was_in_flight_is_unknown(tmp_path: 
         in_flight = len(server.received) - 40
         assert 0 < in_flight <= 10
         assert found == {"accepted": 40, "unknown": in_flight, "planned": 260 - in_flight}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "deadline", "stopped"),
+    [(1, 60, 2.0), pytest.param(30, 6, 8.0, marks=pytest.mark.slow)],
+)
+def test_answers_that_came_while_the_process_was_stopped_are_not_called_late(
+    tmp_path: Path, timeout: float, deadline: float, stopped: float
+) -> None:
+    """Neither by the connection's time limit nor by the sender's own."""
+    with (
+        open_ledger(tmp_path) as ledger,
+        Loopback(lambda _r, n: Reply(body={"id": str(n)}, after=0.3)) as server,
+    ):
+        run = plan_run(ledger, 60)
+        options = {"concurrency": 10, "submit_deadline": deadline}
+        sender = Sender(tmp_path, run.id, server, timeout=timeout, **options)
+        sender.signal_when(server, 20, signal.SIGSTOP)
+        time.sleep(stopped)
+        os.kill(sender.process.pid, signal.SIGCONT)
+        assert sender.end()["ended"] == "finished"
+        assert states(ledger, run) == {"accepted": 60}
