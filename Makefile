@@ -39,7 +39,7 @@ check: $(READY)
 	$(BIN)/python docs/generate.py --check
 
 bench: $(READY)
-	$(BIN)/python benchmarks/help_start.py
+	$(BIN)/python benchmarks/start_up.py
 	$(BIN)/python benchmarks/plan_million.py
 	$(BIN)/python benchmarks/plan_rules.py
 	$(BIN)/python benchmarks/send_http.py

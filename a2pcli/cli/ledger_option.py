@@ -115,7 +115,7 @@ def open_to_read(ledger: str | None, start: Path) -> Iterator[Ledger]:
     from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.store import Ledger
 
-    place, key = ledger_and_key(ledger, start)
+    place, key = _place_to_read(ledger, start)
     try:
         store = Ledger.open_to_read(place, key=key)
     except LedgerError as error:
@@ -153,7 +153,7 @@ def known_ledgers(start: Path, campaign: str | None) -> KnownLedgers | None:
 
     None where there is neither: no project, no memory.
     """
-    from a2pcli.config.load import find_settings
+    from a2pcli.config.places import find_settings
     from a2pcli.errors import A2PError
     from a2pcli.ledger.known import KnownLedgers
 
@@ -183,7 +183,7 @@ def _agreed(problem: Problem, question: str, ask: bool) -> None:
 
 def _not_made(url: URL, start: Path) -> Problem:
     """Why no ledger is made by the way: nobody might ever read it."""
-    from a2pcli.config.load import SETTINGS_NAMES
+    from a2pcli.config.places import SETTINGS_NAMES
     from a2pcli.errors import Problem
 
     known = known_ledgers(start, None)
@@ -200,11 +200,28 @@ def _not_made(url: URL, start: Path) -> Problem:
     return Problem(text, path=shown_url(url), hint=hint, code="ledger-missing")
 
 
+def _place_to_read(ledger: str | None, start: Path) -> tuple[str, str | None]:
+    """As ``ledger_and_key``, from the settings only as far as they speak of the ledger: others may be broken."""
+    from a2pcli.cli.quiet import quieten_loggers
+    from a2pcli.config.places import find_settings, ledger_key, ledger_url, only_ledger
+
+    below = start / "campaigns"
+    if start.is_dir() and below.is_dir() and find_settings(start) is None:
+        start = below
+    if ledger or os.environ.get("A2PCLI_LEDGER"):
+        return ledger_and_key(ledger, start)
+    known = only_ledger(start)
+    if known is None:
+        return ledger_and_key(ledger, start)
+    quieten_loggers()
+    return ledger_url(known), ledger_key(known)
+
+
 def ledger_and_key(ledger: str | None, start: Path) -> tuple[str, str | None]:
     """Where the ledger is, and the key that the settings name for it; a ledger that is named elsewhere takes
     that key too, as long as the settings can be read."""
     from a2pcli.cli.quiet import quieten_loggers
-    from a2pcli.config.load import ledger_key, ledger_url
+    from a2pcli.config.places import ledger_key, ledger_url
     from a2pcli.errors import A2PError
 
     quieten_loggers()

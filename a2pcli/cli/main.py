@@ -5,6 +5,7 @@ Nothing is imported here that takes time: from the first moment on Ctrl-C ends i
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
     from a2pcli.cli.quiet import quieten
     from a2pcli.cli.streams import interruptible, ready_file_mask, ready_streams
 
+    # What is imported stays: looking through it for garbage again and again is a tenth of a small command.
+    gc.set_threshold(50_000, 20, 20)
     ready_streams()
     ready_file_mask()
     quieten()

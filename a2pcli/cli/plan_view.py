@@ -20,7 +20,6 @@ from a2pcli.cli.output import printable, to_copy
 from a2pcli.cli.problems import waiver_line
 from a2pcli.ledger.records import Run
 from a2pcli.moments import zone_of
-from a2pcli.planning.reading import reading_line
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import clock_lines
@@ -114,6 +113,8 @@ def _heading(run: Run) -> RenderableType:
     file = Path(contacts["file"]).name if contacts["file"] != "-" else "standard input"
     grid.add_row("contacts", f"{file}  {', '.join(how)}")
     if contacts.get("read_as"):
+        from a2pcli.planning.reading import reading_line  # it works on frames
+
         grid.add_row("columns", Text(printable(reading_line(contacts["read_as"]))))
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     if instead := instead_of_sending(run):

@@ -15,16 +15,19 @@ from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.dotenv import environment_at
 from a2pcli.config.examine import examine
+from a2pcli.config.places import SETTINGS_NAMES, find_settings, ledger_key, ledger_url, shown_path
 from a2pcli.config.settings import Settings
 from a2pcli.config.values import Rate, message_and_hint, parse_rate, parse_share
 from a2pcli.errors import InvalidInput, Problem
 
 __all__ = [
     "BUILT_IN_GATEWAYS",
+    "SETTINGS_NAMES",
     "LoadedCampaign",
     "LoadedSettings",
     "Rate",
     "at_gateway_key",
+    "find_settings",
     "gateway_pace",
     "gateway_settings",
     "ledger_key",
@@ -34,9 +37,9 @@ __all__ = [
     "occurrence_of",
     "parse_rate",
     "parse_share",
+    "shown_path",
 ]
 
-SETTINGS_NAMES = ("a2pcli.yaml", "a2pcli.yml")
 BUILT_IN_GATEWAYS = ("outbox", "console")
 """Gateways that need no settings: their names work without being configured."""
 
@@ -114,25 +117,6 @@ def examine_settings(start: Path) -> tuple[LoadedSettings | None, tuple[Problem,
     return LoadedSettings(found.usable, document, path, path.parent), found.problems
 
 
-def find_settings(folder: Path) -> Path | None:
-    """``a2pcli.yaml`` in the folder or the nearest one above, named relative to where the user stands."""
-    here = folder.resolve()
-    for level in (here, *here.parents):
-        found = [level / name for name in SETTINGS_NAMES if (level / name).is_file()]
-        if len(found) > 1:
-            message = f"lies beside {SETTINGS_NAMES[1]}; only one can count"
-            raise InvalidInput(Problem(message, shown_path(found[0]), hint="remove one", code="settings"))
-        if found:
-            return Path(shown_path(found[0]))
-    return None
-
-
-def shown_path(path: Path) -> str:
-    """The path as a person at this folder would type it."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith(f"..{os.sep}..{os.sep}..") else relative
-
-
 def gateway_settings(
     loaded: LoadedSettings, name: str, environ: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
@@ -206,49 +190,6 @@ def unknown_gateway(loaded: LoadedSettings, name: str) -> Problem:
     return loaded.problem(
         f"no gateway '{name}' in the settings", ("gateways",), hint=hint, code="unknown-gateway"
     )
-
-
-def ledger_url(loaded: LoadedSettings, environ: Mapping[str, str] | None = None) -> str:
-    """SQLAlchemy's URL of the ledger; a relative SQLite path is relative to the settings' folder."""
-    environ = loaded.environ if environ is None else environ
-    typed = loaded.settings.ledger
-    if loaded.document is not None:
-        problems = environment.reference_problems(typed, ("ledger",), loaded.document, environ)
-        if found := tuple(problems):
-            raise InvalidInput(*found)
-    place: str = environment.filled(typed, environ)
-    scheme, separator, rest = place.partition("://")
-    if separator and scheme in ("postgres", "postgresql"):
-        return f"postgresql+psycopg://{rest}"
-    if separator and scheme.startswith("postgresql+"):
-        return place
-    if separator and scheme == "sqlite":
-        place = rest.removeprefix("/")
-    elif separator:
-        hint = "a file's path, or postgresql://..."
-        raise InvalidInput(
-            loaded.problem(f"the ledger cannot be a {scheme} database", ("ledger",), hint=hint, code="ledger")
-        )
-    from sqlalchemy.engine import URL
-
-    file = (loaded.folder / Path(place).expanduser()).resolve()
-    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
-
-
-def ledger_key(loaded: LoadedSettings, environ: Mapping[str, str] | None = None) -> str | None:
-    """The key of an encrypted ledger, from the variable that ``ledger_key:`` names; None where it names none.
-
-    Raises ``InvalidInput`` where that variable is not set.
-    """
-    environ = loaded.environ if environ is None else environ
-    typed = loaded.settings.ledger_key
-    if typed is None:
-        return None
-    if loaded.document is not None:
-        problems = environment.reference_problems(typed, ("ledger_key",), loaded.document, environ)
-        if found := tuple(problems):
-            raise InvalidInput(*found)
-    return str(environment.filled(typed, environ))
 
 
 def filled_hooks(loaded: LoadedSettings, outcome: str) -> list[str]:

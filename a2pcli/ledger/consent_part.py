@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from a2pcli.ledger import consents
+from a2pcli.lazy import lazily
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import Imported, now_ms
+
+if TYPE_CHECKING:
+    from a2pcli.ledger import consents
+else:
+    (consents,) = lazily("a2pcli.ledger", "consents")
 
 
 class ConsentPart(LedgerCore):

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import URL, Connection, Engine
 
 from a2pcli.errors import Problem
-from a2pcli.ledger import audit, cipher, claims, identity, migrate, reading_only
+from a2pcli.lazy import lazily
+from a2pcli.ledger import cipher, migrate
 from a2pcli.ledger.copies import RESCUED, remove_drafts
 from a2pcli.ledger.engine import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
@@ -26,6 +27,13 @@ from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import runs
 from a2pcli.ledger.watch import FileWatch
+
+if TYPE_CHECKING:
+    from a2pcli.ledger import audit, claims, identity, reading_only
+else:
+    audit, claims, identity, reading_only = lazily(
+        "a2pcli.ledger", "audit", "claims", "identity", "reading_only"
+    )
 
 if TYPE_CHECKING:
     pass

@@ -88,6 +88,9 @@ def connect(
         raise LedgerError(
             Problem("a PostgreSQL ledger needs the driver psycopg", hint=hint, code="ledger-no-driver")
         ) from error
+    from a2pcli.ledger.tables import for_server
+
+    for_server()
     # Whatever the server's or the user's own settings say: an intent is on the disk before it is given out.
     options = (
         f"-c lock_timeout={int(busy_seconds * 1000)} -c synchronous_commit={'off' if chunks else 'on'}",

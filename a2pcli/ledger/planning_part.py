@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.ledger import caps, plans, queries, retention
-from a2pcli.ledger import clocks as run_clocks
-from a2pcli.ledger.caps import Cap
-from a2pcli.ledger.clocks import RunClock
+from a2pcli.lazy import lazily
+from a2pcli.ledger import queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.engine import connect
 from a2pcli.ledger.faults import speaks_plainly
@@ -20,6 +18,14 @@ from a2pcli.ledger.records import (
     Run,
     RunState,
 )
+
+if TYPE_CHECKING:
+    from a2pcli.ledger import caps, plans, retention
+    from a2pcli.ledger import clocks as run_clocks
+    from a2pcli.ledger.caps import Cap
+    from a2pcli.ledger.clocks import RunClock
+else:
+    caps, plans, retention, run_clocks = lazily("a2pcli.ledger", "caps", "plans", "retention", "clocks")
 
 if TYPE_CHECKING:
     import numpy as np

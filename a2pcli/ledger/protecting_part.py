@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from a2pcli.config.retention import Retention
-from a2pcli.ledger import audit, erased, erasure, retention
+from a2pcli.lazy import lazily
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import now_ms
+
+if TYPE_CHECKING:
+    from a2pcli.config.retention import Retention
+    from a2pcli.ledger import audit, erased, erasure, retention
+else:
+    audit, erased, erasure, retention = lazily("a2pcli.ledger", "audit", "erased", "erasure", "retention")
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether a message has been answered."""

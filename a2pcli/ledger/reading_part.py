@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from a2pcli.ledger import caps, counting, queries
-from a2pcli.ledger import clocks as run_clocks
+from a2pcli.lazy import lazily
+from a2pcli.ledger import queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import (
@@ -19,6 +19,12 @@ from a2pcli.ledger.records import (
     Totals,
     Waiting,
 )
+
+if TYPE_CHECKING:
+    from a2pcli.ledger import caps, counting
+    from a2pcli.ledger import clocks as run_clocks
+else:
+    caps, counting, run_clocks = lazily("a2pcli.ledger", "caps", "counting", "clocks")
 
 
 class ReadingPart(LedgerCore):

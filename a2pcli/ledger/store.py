@@ -12,7 +12,8 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import approved, claims, clocks, newest, outcomes, paces, plans, queries, rejected
+from a2pcli.lazy import lazily
+from a2pcli.ledger import queries
 from a2pcli.ledger.consent_part import ConsentPart
 from a2pcli.ledger.faults import speaks_plainly
 from a2pcli.ledger.planning_part import PlanningPart
@@ -33,7 +34,11 @@ from a2pcli.messages import Outcome, State
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:
-    pass
+    from a2pcli.ledger import approved, claims, clocks, newest, outcomes, paces, plans, rejected
+else:
+    approved, claims, clocks, newest, outcomes, paces, plans, rejected = lazily(
+        "a2pcli.ledger", "approved", "claims", "clocks", "newest", "outcomes", "paces", "plans", "rejected"
+    )
 
 
 class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, ProtectingPart):

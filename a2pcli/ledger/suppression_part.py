@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.ledger import lists, optouts
+from a2pcli.lazy import lazily
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.records import Imported, Suppression, now_ms
+
+if TYPE_CHECKING:
+    from a2pcli.ledger import lists, optouts
+else:
+    lists, optouts = lazily("a2pcli.ledger", "lists", "optouts")
 
 if TYPE_CHECKING:
     from a2pcli.ledger.numbers import Numbers

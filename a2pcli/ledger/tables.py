@@ -29,6 +29,22 @@ from a2pcli.messages import CLAIMED_STATES, State
 
 metadata = MetaData()
 
+_PARTIAL: list[tuple[Index, ColumnElement[bool]]] = []
+
+
+def _partial(name: str, *columns: Any, where: ColumnElement[bool], unique: bool = False) -> None:
+    """An index over some of the rows. The condition is told to SQLite only: naming PostgreSQL imports its drivers,
+    which costs every small command; see ``for_server``."""
+    _PARTIAL.append((Index(name, *columns, unique=unique, sqlite_where=where), where))
+
+
+def for_server() -> None:
+    """Tell PostgreSQL the conditions of the indexes, before its tables are made or compared."""
+    while _PARTIAL:
+        index, where = _PARTIAL.pop()
+        index.dialect_options["postgresql"]["where"] = where
+
+
 ROWS_PER_RUN = 2**32
 
 runs = Table(
@@ -144,24 +160,22 @@ def is_claimed(claimed_at: ColumnElement[int]) -> ColumnElement[bool]:
 
 
 # The last guard against messaging anybody twice: one claimed row a person and occasion.
-Index(
+_partial(
     "messages_once",
     messages.c.occasion,
     messages.c.person,
     unique=True,
-    sqlite_where=is_claimed(messages.c.claimed_at),
-    postgresql_where=is_claimed(messages.c.claimed_at),
+    where=is_claimed(messages.c.claimed_at),
 )
 
 
 # Rows that wait for an hour, or for another try; rows that never waited are not in it, so a plan pays nothing.
 # ``due_at`` is set in planned rows only.
-Index(
+_partial(
     "messages_waiting",
     messages.c.run,
     messages.c.due_at,
-    sqlite_where=messages.c.due_at.is_not(None),
-    postgresql_where=messages.c.due_at.is_not(None),
+    where=messages.c.due_at.is_not(None),
 )
 
 events = Table(
@@ -199,21 +213,19 @@ suppressions = Table(
     Column("as_of", BigInteger),
 )
 _active = suppressions.c.lifted_at.is_(None)
-Index(
+_partial(
     "suppressions_active",
     suppressions.c.address,
     suppressions.c.scope,
     suppressions.c.scope_value,
     unique=True,
-    sqlite_where=_active,
-    postgresql_where=_active,
+    where=_active,
 )
 # The few that end by themselves: a longer entry looks for them, among a million without an end.
-Index(
+_partial(
     "suppressions_ending",
     suppressions.c.until_at,
-    sqlite_where=suppressions.c.until_at.is_not(None),
-    postgresql_where=suppressions.c.until_at.is_not(None),
+    where=suppressions.c.until_at.is_not(None),
 )
 
 # Who agreed to what: one row a fact, never changed but by its end. A revocation ends the rows before it.
