@@ -137,8 +137,12 @@ def _todays_form(keys: Keys, leads: Keys) -> Keys:
     import pyarrow.compute as pc
 
     texts = pc.cast(pa.array(keys), pa.string())
+    met = set(leads.tolist())
     for forms, old, today in _replacements():
-        if not forms.leads().isdisjoint(leads.tolist()):
+        if not forms.leads().isdisjoint(met):
+            met |= (
+                forms.leads()
+            )  # today's form of one country may be an older form of another's, as in San Marino
             texts = pc.replace_substring_regex(texts, pattern=old, replacement=today)
     found: Keys = pc.cast(texts, pa.int64()).to_numpy(zero_copy_only=False)
     return found

@@ -42,7 +42,7 @@ def test_every_row_comes_out_with_its_line_and_its_verdict(project):
     ]
     assert rows[0] == {
         "line": 2, "cell": "07911 123456", "number": "+447911123456", "reason": None,
-        "type": "mobile", "country": "GG", "repairs": [],
+        "type": "mobile", "country": "GG", "repairs": [], "detail": None,
     }  # fmt: skip
     assert rows[5]["repairs"] == ["plus-restored"]
 
