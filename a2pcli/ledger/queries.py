@@ -14,8 +14,9 @@ from sqlalchemy.engine import Connection
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.ledger.bulk import read_rows
+from a2pcli.ledger.history import Event, HistoryEntry
 from a2pcli.ledger.plans import end_id, first_id, of_run, run_from_row
-from a2pcli.ledger.records import RESUMABLE, Event, HistoryEntry, Run
+from a2pcli.ledger.records import RESUMABLE, Run
 from a2pcli.ledger.tables import events, is_claimed, messages, runs
 from a2pcli.messages import State
 from a2pcli.reasons import Reason

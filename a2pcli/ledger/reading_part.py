@@ -12,13 +12,8 @@ from a2pcli.lazy import lazily
 from a2pcli.ledger import queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
-from a2pcli.ledger.records import (
-    Event,
-    HistoryEntry,
-    Run,
-    Totals,
-    Waiting,
-)
+from a2pcli.ledger.history import Event, HistoryEntry
+from a2pcli.ledger.records import Run, Totals, Waiting
 
 if TYPE_CHECKING:
     from a2pcli.ledger import caps, counting

@@ -383,23 +383,3 @@ class Totals:
     def count(self, *states: str) -> int:
         """How many messages are in these states."""
         return sum(self.by_state.get(state, 0) for state in states)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to a message; events are only ever added."""
-
-    at: int
-    kind: str
-    code: str | None
-    detail: str | None
-    gateway_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """A message of one address in one run, with its events, oldest first. ``row`` is a row of the messages table."""
-
-    run: Run
-    row: Mapping[str, Any]
-    events: tuple[Event, ...]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from a2pcli.ledger.records import Event, Run, StateTotals, Totals
+from a2pcli.ledger.history import Event
+from a2pcli.ledger.records import Run, StateTotals, Totals
 from a2pcli.messages import State
 from a2pcli.reporting.rehearsal import rehearsal_document
 from a2pcli.reporting.values import iso, money_document
