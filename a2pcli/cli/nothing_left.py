@@ -28,6 +28,8 @@ class NothingLeft:
     accepted: int = 0
     rejected: int = 0
     unknown: int = 0
+    more_rows: int = 0
+    """Rows of people whose message another row had already."""
     excluded: Mapping[str, int] = field(default_factory=dict)
     runs: dict[str, list[str]] = field(default_factory=dict)
 
@@ -37,6 +39,8 @@ class NothingLeft:
         found = cls(excluded=dict(run.summary.get("excluded", {})))
         for id, state, count in ledger.had_already(run):
             found._add(id, state, count)
+        told = found.accepted + found.unknown + found.rejected
+        found.more_rows = max(0, found.excluded.get(Reason.ALREADY_SENT, 0) - told)
         return found
 
     @classmethod
@@ -95,6 +99,10 @@ class NothingLeft:
         if self.rejected:
             word = "refused by the gateway"
             lines.append(f"  {self.rejected:,} rejected: {word}; {self._commands('retry', 'rejected')}")
+        if self.more_rows:
+            lines.append(
+                f"  {self.more_rows:,} more {'row' if self.more_rows == 1 else 'rows'} of the same people"
+            )
         for reason, count in self.excluded.items():
             if reason in COUNTED or not count:
                 continue

@@ -88,10 +88,11 @@ def reached(connection: Connection, occasion: int) -> np.ndarray[Any, np.dtype[n
 
 
 def had_already(connection: Connection, run: Run) -> list[tuple[str, str, int]]:
-    """Why rows of a plan were left out as sent already: run id, state of the message there, how many; newest first."""
+    """Why rows of a plan were left out as sent already: run id, state of the messages there, how many messages; newest
+    run first. Several rows of one person have one message."""
     before = messages.alias()
     query = (
-        select(runs.c.id, before.c.state, func.count())
+        select(runs.c.id, before.c.state, func.count(before.c.id.distinct()))
         .select_from(messages)
         .join(before, and_(before.c.occasion == _c.occasion, before.c.person == _c.person))
         .join(runs, runs.c.number == before.c.run)

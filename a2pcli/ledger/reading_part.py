@@ -46,7 +46,7 @@ class ReadingPart(LedgerCore):
 
     @speaks_plainly
     def had_already(self, run: Run) -> list[tuple[str, str, int]]:
-        """Of the rows that a plan left out as sent already: run id, state of the message there, how many rows."""
+        """Of the rows that a plan left out as sent already: run id, state of the messages there, how many."""
         with self._reading() as connection:
             return queries.had_already(connection, run)
 
