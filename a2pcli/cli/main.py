@@ -5,6 +5,7 @@ Nothing is imported here that takes time: from the first moment on Ctrl-C ends i
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
     # What is imported stays: looking through it for garbage again and again is a tenth of a small command.
     gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)  # nor is it looked through once more at the end
     ready_streams()
     ready_file_mask()
     quieten()
@@ -62,9 +64,10 @@ def _wants_json(arguments: list[str]) -> bool:
 def _command(arguments: list[str]) -> int:
     from a2pcli.cli.app import asked_for, build_app
     from a2pcli.cli.output import start_anew
+    from a2pcli.cli.plain_values import read_plainly
 
     start_anew()
-
+    read_plainly()
     _check_text(arguments)
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
