@@ -24,7 +24,7 @@ def read_plainly() -> None:
     """
     build = getattr(typer.core, "build_runtime_param", None)
     if build is not None and not isinstance(build, _Builder):
-        typer.core.build_runtime_param = _Builder(build)  # type: ignore[assignment]
+        vars(typer.core)["build_runtime_param"] = _Builder(build)
 
 
 class _Builder:
@@ -83,4 +83,4 @@ class _Reader:
         asked = info.exists, info.writable, info.resolve_path, not info.file_okay, not info.dir_okay
         if any(asked) or info.path_type is not None:
             return _NOT_PLAIN
-        return path if os.access(path, os.R_OK) or not os.path.exists(path) else _NOT_PLAIN
+        return path if os.access(path, os.R_OK) or not os.access(path, os.F_OK) else _NOT_PLAIN

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from a2pcli.rules.stop_words import stop_words
+from a2pcli.rules.data_file import FOLDER, read_data
+from a2pcli.rules.stop_words import WayOut, stop_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Words:
     ``messages``, ``leaving``, ``something`` and ``helping`` tell what an answer is asked for.
     """
 
-    opt_out: re.Pattern[str]
+    opt_out: WayOut
     leave: tuple[str, ...]
     plain: frozenset[str]
     help: tuple[str, ...]
@@ -38,10 +38,7 @@ class Words:
 @cache
 def words() -> Words:
     """The lists, read once."""
-    import yaml
-
-    text = files("a2pcli.rules").joinpath("data/copy.yaml").read_text("utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
+    data: dict[str, Any] = read_data(FOLDER / "copy.yaml")
     reserved, shaft = data["reserved"], data["shaft"]
     hosts = "|".join(map(re.escape, data["shorteners"]["hosts"]))
     kinds = (f"(?P<{kind}>{_any(patterns)})" for kind, patterns in shaft["words"].items())

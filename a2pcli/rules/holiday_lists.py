@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from a2pcli.rules.data_file import FOLDER, read_data
 
 _WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -82,8 +83,5 @@ def _observed(day: date, rules: Mapping[str, Any]) -> date | None:
 
 @cache
 def _lists() -> dict[str, dict[str, Any]]:
-    import yaml
-
-    text = files("a2pcli.rules").joinpath("data", "holidays.yaml").read_text(encoding="utf-8")
-    lists: dict[str, dict[str, Any]] = yaml.load(text, Loader=yaml.BaseLoader)["holidays"]
+    lists: dict[str, dict[str, Any]] = read_data(FOLDER / "holidays.yaml")["holidays"]
     return lists

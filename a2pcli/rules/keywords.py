@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from a2pcli.folding import fold, is_letter
+from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.reply_text import (
     LONGEST,
     is_near_any,
@@ -254,10 +254,7 @@ def _tokens(lead: str) -> Iterable[str]:
 
 @cache
 def _words() -> _Words:
-    import yaml
-
-    text = files("a2pcli.rules").joinpath("data", "keywords.yaml").read_text("utf-8")
-    data: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
+    data: dict[str, Any] = read_data(FOLDER / "keywords.yaml")
     meanings = (Meaning.START, Meaning.HELP, Meaning.YES)
     stop = stop_words()
     exact = {plain(word): meaning for meaning in meanings for word in _listed(data[meaning])}

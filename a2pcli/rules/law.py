@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ from a2pcli.config.law import ANYWHERE, KINDS, LawFile, LawRule, Week
 from a2pcli.config.load import LoadedSettings
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 from a2pcli.rules import facts
+from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.facts import (
     CapRule,
     ConsentRule,
@@ -247,17 +247,9 @@ def _calendars(rule: HoursRule, country: str, regions: tuple[str, ...]) -> tuple
 @cache
 def _packaged() -> dict[str, LawRule]:
     """The packaged rules. They are checked by a test with positions; here they only must be what they claim."""
-    import yaml
-
-    # The C parser reads them in a twentieth of the time; a build of PyYAML without it has only the other.
-    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     rules: dict[str, LawRule] = {}
-    for resource in sorted(
-        files("a2pcli.rules").joinpath("data", "law").iterdir(), key=lambda found: found.name
-    ):
-        if resource.name.endswith(".yaml"):
-            data = yaml.load(resource.read_text(encoding="utf-8"), Loader=loader)
-            rules.update(LawFile.model_validate(data).law)
+    for path in sorted((FOLDER / "law").glob("*.yaml")):
+        rules.update(LawFile.model_validate(read_data(path)).law)
     return rules
 
 

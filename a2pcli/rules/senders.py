@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
 
 from a2pcli.config.sender_choices import SenderChoices
+from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.facts import SenderRule
 
 
@@ -58,9 +58,7 @@ class Verdict:
 @cache
 def home_of() -> Mapping[str, str]:
     """Territories and the countries they belong to, whose senders are theirs unless they are named themselves."""
-    import yaml
-
-    data = yaml.safe_load(files("a2pcli.rules").joinpath("data/territories.yaml").read_text("utf-8"))
+    data = read_data(FOLDER / "territories.yaml")
     return {territory: country for country, members in data["belongs_to"].items() for territory in members}
 
 
