@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.gateway_lines import Line
-from a2pcli.cli.run_view import fits
+from a2pcli.cli.run_styles import fits
 from a2pcli.gateways.base import Capabilities
 from a2pcli.gateways.registry import available
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from a2pcli.cli.output import printable, to_copy
 from a2pcli.cli.problems import waiver_line
+from a2pcli.cli.run_styles import sender_of
 from a2pcli.ledger.records import Run
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
@@ -130,14 +131,6 @@ def _heading(run: Run) -> RenderableType:
     if consent := CONSENT.get(summary.get("consent") or ""):
         grid.add_row("consent", consent)
     return grid
-
-
-def sender_of(run: Run) -> str | None:
-    """The one sender, or how many there are."""
-    named = [sender for sender in run.summary.get("senders", ()) if sender]
-    if len(named) > 1:
-        return f"{len(named)} senders"
-    return named[0] if named else run.sender
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.output import to_copy
-from a2pcli.cli.plan_view import sender_of
+from a2pcli.cli.run_styles import RUN_STYLES, fits, sender_of
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
-from a2pcli.reporting.held import held_document, held_lines
+from a2pcli.reporting.held import held_lines
 from a2pcli.reporting.rehearsal import instead_of_sending
-from a2pcli.reporting.totals import HANDED_OVER, rates, run_document, totals_document
+from a2pcli.reporting.totals import HANDED_OVER, rates
 from a2pcli.reporting.values import duration, local, money
-from a2pcli.sending.options import Ended, SendResult
 
 WORDS: dict[str, tuple[str, str]] = {
     State.ACCEPTED: ("green", "taken by the gateway"),
@@ -37,13 +34,6 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 """State: its style and what it means, in the order in which they are shown."""
 
-RUN_STYLES: dict[str, str] = {
-    RunState.FINISHED: "green",
-    RunState.SENDING: "cyan",
-    RunState.PAUSED: "yellow",
-    RunState.PLANNED: "",
-}
-
 COSTING = (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING, State.PLANNED)
 """States of messages that cost something, or may, or will."""
 
@@ -55,12 +45,6 @@ NARROW = 64
 
 MOST_LINES = 12
 """Lines of a long list before the others are summed up; ``--json`` has them all."""
-
-
-def fits(console: Console, options: ConsoleOptions, table: Table) -> bool:
-    """Whether the table needs no more than the width there is."""
-    wide = options.update(width=10_000)
-    return Measurement.get(console, wide, table).maximum <= options.max_width
 
 
 def facts() -> Table:
@@ -200,9 +184,9 @@ def report_screen(
     states = StatesTable(totals, instead_of_sending(run))
     pieces: list[RenderableType] = [_title(run), _about(run, live), Text(), states]
     pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
-    sums = _sums(run, totals)
-    if sums.row_count:
-        pieces += [Text(), sums]
+    costs = sums(run, totals)
+    if costs.row_count:
+        pieces += [Text(), costs]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Cut("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:
@@ -270,7 +254,7 @@ def _when_sent(run: Run) -> str:
     return f"{start} to {end} {zone_name(run.finished_at, zone)}, {took}"
 
 
-def _sums(run: Run, totals: Totals) -> Table:
+def sums(run: Run, totals: Totals) -> Table:
     """Rates with their denominators, then parts and cost by state; what has no price has its own line."""
     grid = facts()
     if totals.count(*HANDED_OVER):
@@ -306,54 +290,6 @@ def _percent(share: float) -> str:
     if shown in (0.0, 100.0) and share not in (0.0, 1.0):
         return "over 99.9%" if shown else "under 0.1%"
     return f"{shown:.1f}%"
-
-
-ENDINGS = {
-    Ended.FINISHED: ("green", "finished"),
-    Ended.WAITING: ("cyan", "waiting for its hour"),
-    Ended.PAUSED: ("yellow", "paused"),
-    Ended.OVER_BUDGET: ("red", "stopped at the budget"),
-    Ended.INTERRUPTED: ("yellow", "interrupted"),
-    Ended.EXPIRED: ("yellow", "expired"),
-}
-
-
-def result_document(
-    run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
-) -> dict[str, Any]:
-    """How ``send`` ended, as JSON."""
-    reason = result.reason
-    return {
-        **run_document(run),
-        "ended": result.ended,
-        "reason": None if reason is None else str(reason),
-        "seconds": round(result.seconds, 3),
-        **totals_document(totals),
-        "waiting": held_document(waiting),
-    }
-
-
-def result_screen(
-    run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
-) -> RenderableType:
-    """How ``send`` ended, and what to do next."""
-    style, word = ENDINGS[result.ended]
-    head = Text.assemble(
-        (f"{word}", f"bold {style}"), f"  run {run.id} of {run.campaign}, {duration(result.seconds)}"
-    )
-    pieces: list[RenderableType] = [head]
-    if instead := instead_of_sending(run):
-        pieces.append(Text(f"nothing was sent: messages were {instead}", style="yellow"))
-    if result.reason is not None:
-        pieces.append(Text(result.reason.message, style=style))
-        # Each way on in a line of its own, which stays one to whoever copies it.
-        pieces += [to_copy(f"  {hint}") for hint in (result.reason.hint or "").split("; ") if hint]
-    pieces.append(StatesTable(totals, instead_of_sending(run)))
-    pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
-    sums = _sums(run, totals)
-    if sums.row_count:
-        pieces += [Text(), sums]
-    return Group(*pieces, *next_steps(run, totals))
 
 
 def next_steps(run: Run, totals: Totals) -> list[RenderableType]:

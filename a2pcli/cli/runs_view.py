@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.cli.run_view import RUN_STYLES, fits
+from a2pcli.cli.run_styles import RUN_STYLES, fits
 from a2pcli.ledger.records import RunState, now_ms
 from a2pcli.moments import minute
 from a2pcli.reporting.rehearsal import instead_of_sending

@@ -16,9 +16,8 @@ from a2pcli.cli.send_reporting import plan_event
 from a2pcli.cli.send_resuming import contacts_changed
 from a2pcli.errors import InvalidInput, Problem, Refused
 from a2pcli.exit_status import ExitStatus
-from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import Run, RunState, now_ms
+from a2pcli.ledger.records import FAR, Run, RunState, now_ms
 from a2pcli.reporting.commands import campaign_argument, send_command
 from a2pcli.reporting.rehearsal import instead_of_sending
 

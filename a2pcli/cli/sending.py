@@ -21,7 +21,7 @@ from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.plan import check_budget
 from a2pcli.cli.problems import show_problems
-from a2pcli.cli.run_view import result_document, result_screen
+from a2pcli.cli.result_view import result_document, result_screen
 from a2pcli.cli.send_planning import (
     SendRequest,
     ask,

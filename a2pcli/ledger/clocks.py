@@ -29,14 +29,11 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each
-from a2pcli.ledger.records import Run, Waiting
+from a2pcli.ledger.records import FAR, Run, Waiting
 from a2pcli.ledger.tables import clocks, messages
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 from a2pcli.rules.clock import EXPIRED, UNKNOWN_ZONE, Clock
-
-FAR = 253_402_300_799_000
-"""The last second of the year 9999: held until somebody does something about it."""
 
 PIECE = 20_000
 """Rows that are held in one transaction at most: a fraction of a second (measured: 60 ms on SQLite)."""

@@ -15,6 +15,9 @@ MONEY_UNITS = 10**9
 """Money in the ledger counts 1e-9 of a currency unit."""
 
 
+FAR = 253_402_300_799_000
+"""The last second of the year 9999: held until somebody does something about it."""
+
 NEVER = 2**63 - 1
 """Stands for the end of a consent that has none, where ends are compared."""
 
@@ -271,7 +274,7 @@ class Exchange:
 class Waiting:
     """Planned messages that wait for the same moment (UTC milliseconds) for the same reason.
 
-    ``zones`` are the time zones in which they are read, ``rules`` what holds them. ``until`` is ``clocks.FAR``
+    ``zones`` are the time zones in which they are read, ``rules`` what holds them. ``until`` is ``FAR``
     where only a person can help (an unknown time zone).
     """
 

@@ -20,7 +20,8 @@ from a2pcli.config.campaign import Campaign
 from a2pcli.config.frequency import Frequency, frequencies
 from a2pcli.config.settings import Settings
 from a2pcli.ledger.caps import CAMPAIGN, PERSON, PROGRAMME, Cap, counted
-from a2pcli.ledger.clocks import FAR, RunClock, held
+from a2pcli.ledger.clocks import RunClock, held
+from a2pcli.ledger.records import FAR
 from a2pcli.planning.frames import Mask, alive, arrow, drop, put
 from a2pcli.planning.job import Timed
 from a2pcli.planning.people import number_keys

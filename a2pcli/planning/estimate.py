@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from a2pcli.ledger.clocks import FAR, RunClock, held
+from a2pcli.ledger.clocks import RunClock, held
+from a2pcli.ledger.records import FAR
 from a2pcli.reasons import Reason
 
 HORIZON = 60 * 86_400_000

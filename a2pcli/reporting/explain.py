@@ -9,10 +9,10 @@ from typing import Any
 from a2pcli.contacts.any_number import any_number
 from a2pcli.contacts.phones import PhonePolicy, PhoneResult, normalise
 from a2pcli.ledger.caps import of_run as caps_of_run
-from a2pcli.ledger.clocks import FAR, RunClock
+from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.lock import live_sender
-from a2pcli.ledger.records import Run, Suppression, now_ms
+from a2pcli.ledger.records import FAR, Run, Suppression, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State

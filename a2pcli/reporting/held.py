@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from a2pcli.ledger.clocks import FAR
-from a2pcli.ledger.records import Waiting
+from a2pcli.ledger.records import FAR, Waiting
 from a2pcli.reasons import Reason
 from a2pcli.reporting.values import iso, local
 from a2pcli.timezones import ZoneInfo

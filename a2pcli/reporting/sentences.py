@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds, concerns
-from a2pcli.ledger.records import Run, RunState, Suppression
+from a2pcli.ledger.records import FAR, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
 from a2pcli.moments import minute, zone_of
 from a2pcli.reasons import CONTACTS_FILE, SENTENCES, Reason

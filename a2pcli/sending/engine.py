@@ -16,10 +16,9 @@ from contextlib import suppress
 
 from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, LedgerUnavailable, Problem
 from a2pcli.gateways.base import Gateway
-from a2pcli.ledger.clocks import FAR
 from a2pcli.ledger.holds import DROPS_AFTER, RENEWS_AFTER, Hold
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import Exchange, Run, RunState
+from a2pcli.ledger.records import FAR, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending import why

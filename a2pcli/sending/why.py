@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from a2pcli.errors import Problem
-from a2pcli.ledger.clocks import FAR
-from a2pcli.ledger.records import MONEY_UNITS, Run, Waiting
+from a2pcli.ledger.records import FAR, MONEY_UNITS, Run, Waiting
 from a2pcli.messages import Cause, Outcome, Verdict
 from a2pcli.moments import moment_text, zone_of
 from a2pcli.reasons import Reason

@@ -11,8 +11,8 @@ from ledgerkit import ACCEPTED, NOT_SENT, Make, accepted, number, row_of, settle
 
 from a2pcli.config.hours import parse_spans
 from a2pcli.ledger import clocks as run_clocks
-from a2pcli.ledger.clocks import FAR, RunClock
-from a2pcli.ledger.records import Exchange, PlannedRows, Run
+from a2pcli.ledger.clocks import RunClock
+from a2pcli.ledger.records import FAR, Exchange, PlannedRows, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.rules.clock import Clock
 from a2pcli.rules.windows import Window
