@@ -1,6 +1,6 @@
 """``python -m a2pcli``."""
 
-from a2pcli.cli.main import run
+from a2pcli.cli.main import main
 
 if __name__ == "__main__":  # planning workers import this module too, and must not run it
-    run()
+    main()

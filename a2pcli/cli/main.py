@@ -7,11 +7,36 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from a2pcli.errors import A2PError, UsageError
 from a2pcli.exit_status import ExitStatus
+
+
+_ended: list[int] = []
+
+
+def main() -> None:
+    """``run``, for a process that ends with it: what it imported is not taken apart piece by piece at the end."""
+    atexit.register(_leave)  # the first to be registered is the last to be called
+    try:
+        run()
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            _ended.append(ended.code)
+        raise
+
+
+def _leave() -> None:
+    """End the process, with everything written; where that fails the interpreter says so as it always does."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if _ended:
+            os._exit(_ended[0])
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -22,7 +47,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
     # What is imported stays: looking through it for garbage again and again is a tenth of a small command.
     gc.set_threshold(50_000, 20, 20)
-    atexit.register(gc.freeze)  # nor is it looked through once more at the end
+    # NumPy's linear algebra, which nothing here uses, would start its threads: that costs more than its import.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     ready_streams()
     ready_file_mask()
     quieten()
@@ -99,4 +125,4 @@ def _check_text(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run()
+    main()
