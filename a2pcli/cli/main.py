@@ -15,7 +15,6 @@ from contextlib import suppress
 from a2pcli.errors import A2PError, UsageError
 from a2pcli.exit_status import ExitStatus
 
-
 _ended: list[int] = []
 
 
