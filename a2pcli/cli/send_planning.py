@@ -126,7 +126,7 @@ def _nothing_to_send(work: Opened, request: SendRequest, made: Plan) -> ExitStat
     found = NothingLeft.of_plan(work.ledger, run)
     if excluded.get("already-sent"):
         work.ledger.discard_plan(run)
-        why = "nobody new is in the contacts who can get it"
+        why = "the contacts hold nobody new who can get it"
     else:
         show_plan(run, request)
         _refuse_broken_template(work, made)

@@ -94,11 +94,17 @@ def readings(token: bytes) -> list[tuple[str, str]]:
     return found[:3]
 
 
+def _is_latin(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("LATIN")
+
+
 def _is_word(text: str) -> bool:
     letters = [character for character in text if character.isalpha()]
     if any(character >= "\x80" and not character.isalpha() and character not in "’‘" for character in text):
         return False
     if any(one.islower() and other.isupper() for one, other in pairwise(text)):
         return False
+    if len(letters) > 3 and not any(character < "\x80" for character in letters) and _is_latin(letters[0]):
+        return False  # Latin words are not made of accented letters alone
     scripts = {unicodedata.name(character, "?").split()[0] for character in letters}
     return len(letters) > 1 and len(scripts) == 1

@@ -179,11 +179,12 @@ def encoding_notes(source: Source, encoding: TextEncoding) -> list[Problem]:
     """Warnings: a guess, with a word to judge it by; bytes that are no text."""
     if encoding.guessed:
         message = f"not UTF-8; read as Windows-1252, which is a guess{_sample(encoding)}"
-        return [_problem(source, message, Severity.WARNING, "guessed-encoding")]
+        hint = "if it reads right: `contacts: {encoding: cp1252}` says so; else name the right one there"
+        return [_problem(source, message, hint, Severity.WARNING, "guessed-encoding")]
     if encoding.damaged and encoding.example:
         message = "UTF-8, but some bytes are not; the first are here"
-        note = _problem(source, message, Severity.WARNING, "damaged-encoding")
-        return [replace(note, line=encoding.example[1], hint=None)]
+        note = _problem(source, message, None, Severity.WARNING, "damaged-encoding")
+        return [replace(note, line=encoding.example[1])]
     return []
 
 
@@ -192,11 +193,16 @@ def encoding_questions(source: Source, encoding: TextEncoding) -> list[Problem]:
     if not encoding.doubtful:
         return []
     message = f"the file is not UTF-8, and does not read like Windows-1252{_sample(encoding)}"
-    return [_problem(source, message, Severity.ERROR, "guessed-encoding")]
+    likely = readings(encoding.example[0]) if encoding.example else []
+    pages = [name for _, name in likely] or ["cp850"]
+    others = "".join(f", {name}" for name in pages[1:])
+    hint = (
+        f"say which it is: `contacts: {{encoding: {pages[0]}}}`{others}, or cp1252 if it reads right as it is"
+    )
+    return [_problem(source, message, hint, Severity.ERROR, "guessed-encoding")]
 
 
-def _problem(source: Source, message: str, severity: Severity, code: str) -> Problem:
-    hint = "say which it is: `contacts: {encoding: cp850}`, or cp1252 if it is right so"
+def _problem(source: Source, message: str, hint: str | None, severity: Severity, code: str) -> Problem:
     return Problem(message, path=source.name, hint=hint, severity=severity, code=code)
 
 

@@ -239,7 +239,8 @@ def address_column(table: Table, channel: str = "sms") -> str:
     try:
         name = pick_address(table.described, channel, table.path, table.header_line)
     except InvalidInput as error:
-        raise InvalidInput(*(_with_header_hint(problem) for problem in error.problems)) from None
+        found = [_with_header_hint(problem) for problem in error.problems]
+        raise InvalidInput(*found, *(note for note in table.notes if note.code == "several-sheets")) from None
     table.note_other_addresses(name)
     return name
 

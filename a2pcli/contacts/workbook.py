@@ -149,10 +149,11 @@ class WorkbookReader:
         if not choice:
             raise self._source.problem("the workbook has no sheet", code="empty-file")
         if len(choice) > 1:
-            others = (
-                "there is 1 other sheet" if len(choice) == 2 else f"there are {len(choice) - 1} other sheets"
-            )
-            self._note(f"read the first sheet, '{choice[0].name}'; {others}", "several-sheets")
+            named = ", ".join(f"'{sheet.name}'" for sheet in choice[1:4])
+            more = f" and {len(choice) - 4} more" if len(choice) > 4 else ""
+            words = "the other sheet is" if len(choice) == 2 else "the other sheets are"
+            note = f"read the first sheet, '{choice[0].name}'; {words} {named}{more}"
+            self._note(note, "several-sheets", "another one: `contacts: {sheet: …}` in the campaign")
         return choice[0]
 
     def _add_notes(self, found: HeaderRow) -> None:
@@ -214,8 +215,9 @@ class WorkbookReader:
         written = self.header[column - self._first].strip() if self._first <= column < self._last else ""
         return f"'{written}'" if written else column_letters(column)
 
-    def _note(self, message: str, code: str) -> None:
-        self.notes.append(Problem(message, path=self._source.name, severity=Severity.WARNING, code=code))
+    def _note(self, message: str, code: str, hint: str | None = None) -> None:
+        note = Problem(message, path=self._source.name, hint=hint, severity=Severity.WARNING, code=code)
+        self.notes.append(note)
 
 
 _HIDDEN = (Reason.HIDDEN_ROW, "hidden in the sheet, by a filter or by hand")

@@ -40,7 +40,9 @@ _OTHER = frozenset(
         "web",
     }
 )
-_AND = frozenset({"and", "or", "und", "oder", "et", "ou", "y", "o", "only", "nur"})
+_ONLY = frozenset({"only", "nur"})
+"""`Do not contact: email only` asks for what the column refuses, or refuses just that: a person has to say."""
+_AND = _ONLY | {"and", "or", "und", "oder", "et", "ou", "y", "o"}
 
 
 class Answer(Enum):
@@ -119,7 +121,7 @@ def refusal_answer(cell: str) -> Answer:
     if said == "nothing":
         return Answer.NOTHING
     channels = _channels(cell)
-    if channels is not None:
+    if channels is not None and not _ONLY.intersection(name_words(cell)):
         return Answer.NO if channels & _SMS or channels & {"phone", "call", "calls"} else Answer.YES
     return Answer.NO if _first_word(cell) in ("yes", "out") else Answer.UNCLEAR
 
@@ -167,6 +169,8 @@ def _first_word(cell: str) -> str:
 
 
 def _channels(cell: str) -> set[str] | None:
-    """The channels that a cell lists, where it holds nothing else."""
+    """The channels that a cell lists, where it holds nothing else. A lone `E` is none: it is Turkish for yes."""
     words = [word for word in name_words(cell) if word not in _AND]
+    if words == ["e"]:
+        return None
     return set(words) if words and all(word in _SMS or word in _OTHER for word in words) else None

@@ -154,7 +154,7 @@ def only_rate_answers(run: Run, gateway: str, seconds: float) -> Problem:
 def stopped_by(run: Run, gateway: str, outcome: Outcome) -> Problem:
     """Account, sender or credit: no message can go until a person mends it."""
     what, hint = {
-        Cause.ACCOUNT: ("refuses the account", "check its credentials and the state of the account"),
+        Cause.ACCOUNT: _refusal_of_account(outcome),
         Cause.SENDER: (
             "refuses the sender",
             "check the sender of the campaign, and that the account owns it",
@@ -163,6 +163,22 @@ def stopped_by(run: Run, gateway: str, outcome: Outcome) -> Problem:
     }[outcome.cause]
     text = _with_answer(f"gateway {gateway} {what}", outcome)
     return Problem(text, hint=f"{hint}; then {go_on(run)}", code=f"gateway-{outcome.cause}")
+
+
+def _refusal_of_account(outcome: Outcome) -> tuple[str, str]:
+    """A wrong address stops a run like a refused account, but another setting mends it."""
+    code = outcome.code or ""
+    if code in _WRONG_ADDRESS and f"answered {code}" in (outcome.detail or ""):
+        return "takes no messages at its address", "check its url and method in the settings"
+    return "refuses the account", "check its credentials and the state of the account"
+
+
+_WRONG_ADDRESS = frozenset(
+    str(status) for status in (*range(300, 400), 404, 405, 406, 410, 411, 414, 415, 501, 505)
+)
+    {*map(str, range(300, 400)), *["404", "405", "406", "410", "411", "414", "415", "501", "505"]}
+)
+"""HTTP statuses about the address or the form of a request (`a2pcli/gateways/statuses.py`)."""
 
 
 def ledger_failed(run: Run, in_flight: int) -> Problem:
@@ -184,9 +200,16 @@ def _with_answer(text: str, outcome: Outcome | None) -> str:
     if outcome is None:
         return text
     answer = outcome.detail or ""
-    if outcome.code and outcome.code not in answer:
+    if outcome.code and outcome.code not in answer and (not answer or outcome.code not in _OWN_CODES):
         answer = f"{outcome.code} {answer}".strip()
     return f"{text}: {answer}" if answer else text
+
+
+_OWN_CODES = frozenset(
+    {"busy", "closed", "connect", "connect-timeout", "dns", "dropped", "early", "extra", "garbled", "proxy"}
+    | {"refused", "timeout", "tls", "unasked"}
+)
+"""Codes of the wire (`a2pcli/gateways/engine.py`): their details say it in words."""
 
 
 def _duration(seconds: float) -> str:

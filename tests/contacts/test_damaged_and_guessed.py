@@ -73,6 +73,7 @@ def opened(tmp_path, names: str, page: str):
         ("cp1250", "Paweł", "'Paweł' in cp1250"),
         ("cp1250", "Łukasz", "'Łukasz' in cp1250"),
         ("cp1251", "Иван Пётр", "'Иван' in cp1251"),
+        ("cp1251", "Телефон", "('Телефон' in cp1251"),
         ("cp1253", "Γιώργος", "'Γιώργος' in cp1253"),
         ("cp1254", "Ayşe Işıl", "'Ayşe' in cp1254"),
         ("cp932", "田中さん", "not read like Windows-1252"),
@@ -82,7 +83,7 @@ def opened(tmp_path, names: str, page: str):
 def test_a_guess_that_does_not_read_like_words_is_asked_about(tmp_path, page, names, shown):
     (question,) = opened(tmp_path, names, page).questions
     assert shown in question.message
-    assert "encoding: cp850" in str(question.hint)
+    assert page in str(question.hint)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,12 @@ def test_a_guess_that_does_not_read_like_words_is_asked_about(tmp_path, page, na
 def test_western_text_in_windows_1252_is_a_guess_and_no_question(tmp_path, names):
     table = opened(tmp_path, names, "cp1252")
     assert (table.questions, [note.code for note in table.notes]) == ([], ["guessed-encoding"])
+
+
+def test_a_guess_that_reads_right_is_confirmed_with_the_encoding_it_was_read_in(tmp_path):
+    (note,) = opened(tmp_path, "José Müller", "cp1252").notes
+    assert "encoding: cp1252" in str(note.hint)
+    assert "cp850" not in str(note.hint)
 
 
 def test_who_states_the_encoding_is_not_asked(tmp_path):

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from tablekit import ONE, Row, cells, read, refused, rows_of, written
 
-from a2pcli.contacts.table import ReadOptions, open_table
+from a2pcli.contacts.table import ReadOptions, address_column, open_table
 from a2pcli.errors import InvalidInput
 
 
@@ -68,10 +68,18 @@ def test_a_sheet_may_start_anywhere(tmp_path):
     assert rows[0].cells[-6:-4] == ("447911123456", "Ann")
 
 
+def test_where_the_first_sheet_has_no_numbers_the_other_sheets_are_named(tmp_path):
+    path = written(tmp_path, xlsx([["Read me"], ["an export"], ["of today"]], "Kontakte"), "cover.xlsx")
+    with pytest.raises(InvalidInput) as raised:
+        address_column(open_table(path))
+    assert "the other sheet is 'Kontakte'" in " ".join(map(str, raised.value.problems))
+
+
 def test_the_first_sheet_is_read_and_others_are_mentioned(tmp_path):
     path = written(tmp_path, xlsx(PEOPLE, "Old", "Older"), "people.xlsx")
     table = open_table(path)
-    assert "read the first sheet, 'People'; there are 2 other sheets" in str(table.notes[0])
+    assert "read the first sheet, 'People'; the other sheets are 'Old', 'Older'" in str(table.notes[0])
+    assert "contacts: {sheet: …}" in str(table.notes[0].hint)
     with pytest.raises(InvalidInput, match="no row below"):
         open_table(path, options=ReadOptions(sheet="old "))
     with pytest.raises(InvalidInput, match="the sheets are 'People', 'Old', 'Older'"):

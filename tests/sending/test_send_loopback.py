@@ -154,6 +154,14 @@ def test_an_account_error_in_the_middle_stops_at_once(ledger: Ledger) -> None:
     assert len(server.received) <= 120
 
 
+def test_a_wrong_address_is_told_as_one_and_not_as_a_refused_account(ledger: Ledger) -> None:
+    with Loopback(lambda r, n: Reply(404)) as server:
+        result = send(ledger, plan_run(ledger, 3), gateway_to(server), QUICK)
+    assert result.reason is not None
+    assert "takes no messages at its address: the provider answered 404 (Not Found)" in result.reason.message
+    assert "check its url" in str(result.reason.hint)
+
+
 @pytest.mark.parametrize("unit", ["messages", "parts"])
 def test_the_pace_as_the_provider_sees_it(ledger: Ledger, unit: str) -> None:
     """Measured on its side; bounds leave room for a busy machine, which can only bunch what is under way."""
