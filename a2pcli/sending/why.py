@@ -176,8 +176,6 @@ def _refusal_of_account(outcome: Outcome) -> tuple[str, str]:
 _WRONG_ADDRESS = frozenset(
     str(status) for status in (*range(300, 400), 404, 405, 406, 410, 411, 414, 415, 501, 505)
 )
-    {*map(str, range(300, 400)), *["404", "405", "406", "410", "411", "414", "415", "501", "505"]}
-)
 """HTTP statuses about the address or the form of a request (`a2pcli/gateways/statuses.py`)."""
 
 
