@@ -231,14 +231,15 @@ def _receipt(receipt: Erasure, files: _Files) -> dict[str, Any]:
 
 
 _TABLES = {
-    "messages": "messages: number, text and answers removed, the rows stay for the counts",
-    "events": "events of these messages: details removed",
-    "contacted": "entries that counted for frequency caps removed",
-    "consents": "consents removed",
-    "suppressions": "opt-outs removed; a keyed hash stands for them",
-    "sentences": "sentences elsewhere that held the number removed",
-    "runs": "runs: samples and notes about the person removed",
+    "messages": ("message", "messages", ": number, text and answers removed, the rows stay for the counts"),
+    "events": ("event", "events", " of these messages: details removed"),
+    "contacted": ("entry", "entries", " that counted for frequency caps removed"),
+    "consents": ("consent", "consents", " removed"),
+    "suppressions": ("opt-out", "opt-outs", " removed; a keyed hash stands in its place"),
+    "sentences": ("sentence", "sentences", " elsewhere that held the number removed"),
+    "runs": ("run", "runs", ": samples and notes about the person removed"),
 }
+"""What was changed in each table: one, several, and what became of them."""
 
 
 def _sentences(receipt: Erasure, files: _Files) -> Iterator[str]:
@@ -246,9 +247,10 @@ def _sentences(receipt: Erasure, files: _Files) -> Iterator[str]:
         yield "the ledger held nothing of this number; it is on the suppression list now, as a keyed hash"
     else:
         yield "erased; of the number a keyed hash stays on the suppression list"
-    for table, words in _TABLES.items():
+    for table, (one, several, what) in _TABLES.items():
         if receipt.changed.get(table):
-            yield f"  {receipt.changed[table]:,} {words}"
+            count = receipt.changed[table]
+            yield f"  {count:,} {one if count == 1 else several}{what}"
     if receipt.in_flight:
         yield f"  {receipt.in_flight:,} on its way just now: not erased yet"
     if receipt.skipped:

@@ -69,16 +69,18 @@ def check_budget(max_cost: str | None) -> None:
 def _tell_of_open_run(work: Opened, ready: Prepared, made: Run) -> None:
     """``send`` goes on with a run that is not finished, and not with the new plan."""
     run = work.ledger.open_run(ready.occasion)
-    left = 0 if run is None else work.ledger.totals(run).count("planned", "submitting")
+    totals = None if run is None else work.ledger.totals(run)
+    # What was on its way when a sender was killed is settled as unknown, and not sent again.
+    left = totals.count("planned") or totals.count("submitting") if totals else 0
     if run is not None and left:
         from a2pcli.cli.output import say
         from a2pcli.reporting.commands import send_command
 
-        messages = f"{left:,} message{'' if left == 1 else 's'}"
+        messages = "1 message is" if left == 1 else f"{left:,} messages are"
         say(
-            f"note: run {run.id} is {run.state} with {messages} left; `a2pcli send` goes on with that run as it was"
+            f"note: run {run.id} is not finished, {messages} left; `a2pcli send` goes on with it as it was planned"
         )
-        say(f"planned. To drop what is left of it:  a2pcli cancel {run.id}")
+        say(f"To drop what is left of it:  a2pcli cancel {run.id}")
         say(f"To send this plan beside it:  {send_command(made)}")
 
 

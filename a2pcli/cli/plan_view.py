@@ -42,7 +42,7 @@ CONSENT = {
 """What the plan says of consent."""
 
 STUCK = {
-    "expired": "the campaign expires before their hours come",
+    "expired": "the campaign expires before they may leave",
     "late": "the campaign expires before it is their turn at this pace",
     "never": "the hours of the campaign and the law never come together there",
     "unknown_zone": "held: it is not known which time it is for them",

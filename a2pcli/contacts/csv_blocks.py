@@ -46,7 +46,9 @@ def blocks(stream: Iterator[bytes], line: int, delimiter: bytes, reader: RecordR
         if not data or not (at_end or _may_end(data)):
             if len(data) > LONGEST_RECORD:
                 raise OpenQuote(
-                    line, f"the row that starts here does not end within {LONGEST_RECORD >> 20} MB"
+                    line,
+                    f"the row that starts here does not end within {LONGEST_RECORD >> 20} MB",
+                    too_long=True,
                 )
             left = data
             continue
@@ -131,6 +133,8 @@ def _careful(data: bytes, line: int, reader: RecordReader, at_end: bool) -> Bloc
     records = list(reader.records(data, line, at_end))
     size = records[-1].end if records else 0
     if not size and len(data) > 2 * LONGEST_RECORD:
-        raise OpenQuote(line, f"the row that starts here does not end within {len(data) >> 20} MB")
+        raise OpenQuote(
+            line, f"the row that starts here does not end within {len(data) >> 20} MB", too_long=True
+        )
     lines = records[-1].line + records[-1].lines - line if records else 0
     return Block(data[:size], line, lines, records=records)

@@ -19,12 +19,14 @@ _SEVEN_DIGITS = re.compile(rb"\d(?:[ ().-]{0,2}\d){6}")
 
 
 class OpenQuote(Exception):
-    """A quoted cell that is not closed, or holds what look like further rows. `line`: where it opened."""
+    """A quoted cell that is not closed, or holds what look like further rows. `line`: where it opened. `too_long`:
+    a row without an end, with or without a quotation mark."""
 
-    def __init__(self, line: int, message: str) -> None:
+    def __init__(self, line: int, message: str, *, too_long: bool = False) -> None:
         super().__init__(message)
         self.line = line
         self.message = message
+        self.too_long = too_long
 
 
 @dataclass(frozen=True, slots=True)

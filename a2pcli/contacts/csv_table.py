@@ -209,6 +209,8 @@ class CsvParsing:
 
 def _never_closed(path: str, error: OpenQuote) -> InvalidInput:
     hint = "close it, or double it if it is part of the text"
+    if error.too_long:
+        hint = "no contact has so much text: look there for a lost line break, or a quotation mark that is never closed"
     return InvalidInput(Problem(error.message, path=path, line=error.line, hint=hint, code="open-quote"))
 
 

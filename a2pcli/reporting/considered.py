@@ -148,7 +148,10 @@ def _consent(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
     for rule in law.consent(case.country or "", (), about.purpose, about.channel):
         if rule.required:
             yield _of_law(
-                law, rule.id, "note", "the law wants consent here; that you have it is yours to know"
+                law,
+                rule.id,
+                "note",
+                "the law requires consent here; nothing was checked: make sure that you have it",
             )
 
 
@@ -203,7 +206,7 @@ def _sender(law: Law, case: Case) -> Iterator[Considered]:
         yield Considered("sender", "not-asked", f"gateway {about.gateway} chooses the sender")
         return
     for rule in rules:
-        yield _of_law(law, rule.id, "passed", f"{sender} is taken there", {"sender": sender})
+        yield _of_law(law, rule.id, "passed", f"{sender} may be used there", {"sender": sender})
     if not rules:
         yield Considered("sender", "passed", f"no rule is known for {sender} there", data={"sender": sender})
 

@@ -123,7 +123,7 @@ def test_a_plan_says_that_another_run_would_go_on(project: Project):
     run = held(project)
     edit(project, EDITED)
     ran = project.run("send", "sale.yaml", "--dry-run")
-    assert f"run {run} is paused with 3 messages left" in ran.err
+    assert f"run {run} is not finished, 3 messages are left" in ran.err
     assert f"a2pcli cancel {run}" in ran.err
 
 

@@ -89,6 +89,12 @@ def test_names_of_columns_are_shown_as_before(tmp_path):
         address_column(table)
 
 
+def test_a_row_without_an_end_and_without_a_quotation_mark_is_not_asked_to_close_one(tmp_path):
+    problem = refused(tmp_path, "phone,name\n1,Ann\n2," + "x" * (17 << 20) + "\n", "p.csv")
+    assert problem.line == 3
+    assert "lost line break" in str(problem.hint)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
