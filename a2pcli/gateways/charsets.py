@@ -23,6 +23,12 @@ _NOT_A_CHARSET = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_e
 
 def json_of(response: HttpResponse) -> Any:
     """The answer's JSON; None where it is none."""
+    body = response.body
+    if body[:1] in (b"{", b"[") and b"\0" not in body[:16]:  # as nearly all are: UTF-8 without a mark
+        try:
+            return json.loads(body.decode())
+        except (ValueError, RecursionError):
+            pass
     for text in _readings(response):
         try:
             return json.loads(text)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections import deque
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
@@ -23,12 +24,18 @@ from a2pcli.gateways.wire_connection import Connection
 from a2pcli.gateways.wire_habits import Habits
 from a2pcli.gateways.wire_request import RequestWriter, asking_to_close
 
+SPARE = 4
+"""One connection more is opened for each so many in use; beyond, a request waits until one has rested."""
+
 _LAST_WORDS = 1.0
 """Seconds for which a connection that has something to say is listened to before it is closed."""
 
 
 class WireEngine:
-    """Sends requests over connections that are kept and used again, at most ``limit`` at once."""
+    """Sends requests over connections that are kept and used again, at most ``limit`` at once.
+
+    A connection rests for a moment after each answer. A few more of them are opened, so that few requests wait.
+    """
 
     def __init__(
         self, limit: int, *, dialer: Dialer | None = None, tls: ssl.SSLContext | None = None
@@ -36,9 +43,12 @@ class WireEngine:
         self._slots = asyncio.Semaphore(limit)
         self._dialer = dialer or Dialer(tls=tls)
         self._idle: dict[Route, deque[Connection]] = {}
+        self._resting: dict[Route, deque[Connection]] = {}
         self._habits: dict[Route, Habits] = {}
         self._busy: set[Connection] = set()
         self._writer = RequestWriter()
+        self._now = time.monotonic
+        """The clock of the event loop; asking for the running loop costs more than a request's bytes."""
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """The answer; see ``Engine.send``."""
@@ -51,9 +61,9 @@ class WireEngine:
             habits = self._habits.get(route)
             if habits is None:
                 habits = self._habits[route] = Habits()
-            if habits.idle(asyncio.get_running_loop().time()) <= 0:
+            if habits.idle(self._now()) <= 0:
                 data = asking_to_close(data)
-            connection = self._idle_connection(route) or await self._new_connection(route, habits)
+            connection = await self._rested_connection(route) or await self._new_connection(route, habits)
             self._busy.add(connection)
             try:
                 response = await connection.exchange(data, request.timeout)
@@ -66,12 +76,13 @@ class WireEngine:
 
     async def close(self) -> None:
         """Close every connection, those in use included."""
-        for idle in self._idle.values():
-            for connection in idle:
+        for kept in (*self._idle.values(), *self._resting.values()):
+            for connection in kept:
                 connection.close()
         for connection in list(self._busy):
             connection.close()
         self._idle.clear()
+        self._resting.clear()
 
     async def _wait_for_slot(self, seconds: float) -> None:
         try:
@@ -87,6 +98,17 @@ class WireEngine:
             connection.close()
             raise NotSent("unasked", "the server spoke, or hung up, before it was asked anything")
         return connection
+
+    async def _rested_connection(self, route: Route) -> Connection | None:
+        """One that may be used again; None where a new one is to be opened. Waits rather than open too many."""
+        resting = self._resting.get(route)
+        while True:
+            while resting and resting[0].rested_at <= self._now():
+                self._idle.setdefault(route, deque()).append(resting.popleft())
+            found = self._idle_connection(route)
+            if found is not None or not resting or len(resting) < len(self._busy) // SPARE:
+                return found
+            await asyncio.sleep(resting[0].rested_at - self._now())
 
     def _idle_connection(self, route: Route) -> Connection | None:
         """The connection used last, if it can be used again."""
@@ -105,9 +127,7 @@ class WireEngine:
         if not connection.may_be_kept():
             connection.close()
             return
+        self._resting.setdefault(route, deque()).append(connection)
         idle = self._idle.get(route)
-        if idle is None:
-            idle = self._idle[route] = deque()
-        idle.append(connection)
         while idle and idle[0].is_expired():  # those at the bottom are not used while the load is small
             idle.popleft().close()

@@ -19,11 +19,12 @@ MAX_HEAD = 65_536
 """Bytes of an answer's headers that are read; more than that is not an answer."""
 
 FIRST_REST = 0.03
-"""Seconds that pass after the first answer on a connection before it is believed and the connection used again:
-a server that always hangs up, or always says more, shows it then, while nothing else is under way."""
+"""Seconds for which the first answer on a connection is held before it is believed: a server that always hangs up, or
+always says more, shows it then, while nothing else is under way."""
 
 LONGEST_REST = 0.01
-"""Seconds at most after each later answer; a quarter of the time that the answer took, if that is less."""
+"""Seconds at most for which the connection is not used again after each later answer; a quarter of the time that the
+answer took, if that is less. The answer itself is given out at once."""
 
 _KEEP_ALIVE = re.compile(r"timeout=(\d+)")
 _GARBLED = "the answer was not HTTP"
@@ -38,9 +39,9 @@ STOPPED = 0.25
 class Connection(asyncio.Protocol):
     """One connection, one request at a time.
 
-    An answer is held for a moment (``FIRST_REST``, ``LONGEST_REST``) where the connection is to be used again. If
-    more bytes come meanwhile, or came with it, the answer is not believed: it may be a spare one, and its own
-    still on the way.
+    Where the connection is to be used again, it rests after an answer (``FIRST_REST``, ``LONGEST_REST``). If more bytes
+    come meanwhile, it is not used again, and no connection to that server is; the first answer, which is held, and one
+    that the bytes came with are not believed: they may be spare ones, and their own still on the way.
     """
 
     def __init__(self, habits: Habits) -> None:
@@ -54,6 +55,8 @@ class Connection(asyncio.Protocol):
         self._closed = self._closed_by_us = False
         self._clean = True  # nothing has happened after which it could not be used again
         self._served = 0
+        self.rested_at = 0.0
+        """When it may be used again, by the loop's clock."""
         self._heard = False
         self._started = self._answered = self._until = 0.0
         self._begin()
@@ -255,10 +258,13 @@ class Connection(asyncio.Protocol):
         if idle <= 0 or not (self._keep_alive and self._clean):
             self._release()
             return
-        rest = min(LONGEST_REST, (self._answered - self._started) / 4) if self._served else FIRST_REST
+        if self._served:
+            self.rested_at = self._answered + min(LONGEST_REST, (self._answered - self._started) / 4)
+            self._release()
+            return
         assert self._timer is not None
         self._timer.cancel()
-        self._timer = self._loop.call_at(self._answered + rest, self._release)
+        self._timer = self._loop.call_at(self._answered + FIRST_REST, self._release)
 
     def _release(self) -> None:
         held, self._held = self._held, None

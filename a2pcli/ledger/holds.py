@@ -51,6 +51,9 @@ _RENEW = (
     "UPDATE senders SET beat = beat + 1, seen_at = CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
     " WHERE run = %s AND token = %s AND beat = ANY(%s::bigint[])"
 )
+_RENEW_SQLITE = (
+    "UPDATE senders SET beat = beat + 1, seen_at = ? WHERE run = ? AND token = ? AND beat IN (?, ?)"
+)
 _HELD: set[int] = set()
 """Tokens that this process holds."""
 
@@ -209,9 +212,8 @@ class Hold:
             with together(connection):  # in one journey with the BEGIN before it
                 told = later(connection, _RENEW, (self.run.number, self.token, list(allowed)))
             return told.rowcount == 1
-        mine = (_c.run == self.run.number) & (_c.token == self.token) & _c.beat.in_(allowed)
-        values = {"beat": _c.beat + 1, "seen_at": _moment(connection)}
-        return connection.execute(update(senders).where(mine).values(values)).rowcount == 1
+        values = (now_ms(), self.run.number, self.token, allowed[0], allowed[-1])
+        return connection.exec_driver_sql(_RENEW_SQLITE, values).rowcount == 1
 
     def confirm(self) -> None:
         """Its transaction was committed."""

@@ -30,8 +30,9 @@ def _about_each(count: int, answers: Sequence[Outcome]) -> Sequence[Outcome]:
     if first is None:
         return answers
     if count == 1:
-        alone = replace(first, verdict=Verdict.REJECTED, cause=Cause.CONTENT)
-        return [alone] if first.cause is Cause.BATCH else answers
+        if first.cause is not Cause.BATCH:
+            return answers
+        return [replace(first, verdict=Verdict.REJECTED, cause=Cause.CONTENT)]
     if (
         first.verdict is Verdict.REJECTED
         and first.gateway_id is None
