@@ -76,3 +76,15 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
         return ""
     given = environ.get(name[1])
     return (name[2] or "") if not given and name[2] is not None else (given or "")
+
+
+NOT_A_VARIABLE = (
+    "must name an environment variable",
+    "like ${LEDGER_KEY}: a key itself does not belong into a file that is shared",
+)
+"""What is wrong where a secret stands in the settings itself, and what to do."""
+
+
+def names_variable(typed: str) -> bool:
+    """Whether a value is one ``${NAME}`` and nothing else."""
+    return re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", typed.strip()) is not None

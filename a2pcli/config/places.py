@@ -159,6 +159,10 @@ def ledger_key(loaded: LedgerSettings, environ: Mapping[str, str] | None = None)
     typed = loaded.settings.ledger_key
     if typed is None:
         return None
+    if not environment.names_variable(typed):  # the model says so too, where the settings are read whole
+        message = f"ledger_key {environment.NOT_A_VARIABLE[0]}"
+        hint = environment.NOT_A_VARIABLE[1]
+        raise InvalidInput(loaded.problem(message, ("ledger_key",), hint=hint, code="bad-reference"))
     if loaded.document is not None:
         problems = environment.reference_problems(typed, ("ledger_key",), loaded.document, environ)
         if found := tuple(problems):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from a2pcli.config.campaign import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.copy_rules import CopyRule, Strictness
+from a2pcli.config.environment import NOT_A_VARIABLE, names_variable
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
 from a2pcli.config.retention import Retention
@@ -16,9 +16,8 @@ from a2pcli.config.senders import Sender
 
 
 def _environment_name(typed: str) -> str:
-    if not re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", typed.strip()):
-        hint = "like ${LEDGER_KEY}: a key itself does not belong into a file that is shared"
-        raise ValueError("must name an environment variable", hint)
+    if not names_variable(typed):
+        raise ValueError(*NOT_A_VARIABLE)
     return typed.strip()
 
 
