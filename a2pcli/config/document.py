@@ -22,9 +22,7 @@ LARGEST = 1_000_000
 
 # Beyond what YAML 1.1 refuses in a stream (section 5.1): a byte order mark in the middle, and NEL, LS and PS,
 # which YAML takes for line ends and no editor shows as such.
-_FORBIDDEN = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\u2028|\u2029|\ufeff|\ufffe|\uffff")
 
 Loc = Sequence[str | int]
 

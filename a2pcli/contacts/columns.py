@@ -18,8 +18,14 @@ _OTHER_WORDS = {
 }  # fmt: skip
 _SHORTEST = 6
 """Letters of a telling word that may have an ending: `телефон-а`."""
-_UNSPACED = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-"""Letters of scripts that put no spaces between words."""
+_UNSPACED = (
+    ("\u0e00", "\u0e7f"),
+    ("\u1100", "\u11ff"),
+    ("\u3040", "\u30ff"),
+    ("\u3400", "\u9fff"),
+    ("\uac00", "\ud7af"),
+)
+"""First and last letters of scripts that put no spaces between words."""
 _LIKE_NUMBER = re.compile(r"\+?[\d ().-]{7,20}")
 _NOT_NAME = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]+")
 
@@ -178,7 +184,7 @@ def _speaks_of_phones(written: str, name: str) -> bool:
     key = name_key(name)
     inflected = {word[:-extra] for word in words for extra in (1, 2) if len(word) - extra >= _SHORTEST}
     return bool((words | inflected) & telling) or any(
-        word in key for word in telling if _UNSPACED.match(word)
+        word in key for word in telling if any(first <= word[:1] <= last for first, last in _UNSPACED)
     )
 
 

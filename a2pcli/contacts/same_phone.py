@@ -8,9 +8,9 @@ next to nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,14 +24,20 @@ _FILE = Path(__file__).parent / "data" / "same_phones.csv"
 _GAP = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forms:
-    """Ways to write one number, digits alone, with gaps like ``{n}``; today's form is the last."""
+    """Ways to write one number, digits alone, with gaps like ``{n}`` of these ``shapes``; the last is today's."""
 
     country: str
     templates: tuple[str, ...]
-    patterns: tuple[re.Pattern[str], ...]
+    shapes: Mapping[str, str]
     source: str
+
+    @cached_property
+    def patterns(self) -> tuple[re.Pattern[str], ...]:
+        """The templates as regular expressions; few of the table's are ever needed."""
+        texts = (_GAP.sub(lambda gap: f"(?P<{gap[1]}>{self.shapes[gap[1]]})", one) for one in self.templates)
+        return tuple(map(re.compile, texts))
 
     def of(self, digits: str) -> Iterator[str]:
         """Every form of the number, today's first; nothing where it has none of them."""
@@ -59,9 +65,7 @@ def table() -> tuple[Forms, ...]:
 
 def _forms(country: str, forms: str, digits: str, source: str) -> Forms:
     shapes = dict(one.split("=", 1) for one in digits.split())
-    templates = tuple(forms.split("|"))
-    patterns = (_GAP.sub(lambda gap: f"(?P<{gap[1]}>{shapes[gap[1]]})", one) for one in templates)
-    return Forms(country, templates, tuple(map(re.compile, patterns)), source)
+    return Forms(country, tuple(forms.split("|")), shapes, source)
 
 
 @cache

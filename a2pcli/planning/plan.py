@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.config.values import RECIPIENT
@@ -28,11 +28,13 @@ from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.reading import place_warnings, read_as, reading_problems
-from a2pcli.planning.rows_file import RowsFile
 from a2pcli.planning.sender_setup import rates_of
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
 from a2pcli.timezones import ZONE_DATA
+
+if TYPE_CHECKING:
+    from a2pcli.planning.rows_file import RowsFile
 
 ONE_TIME = "(a one-time code is never shown)"
 """What stands in a plan's samples for texts of purpose otp."""
@@ -125,7 +127,11 @@ def _store_rows(
     chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, clocks)
     written: Future[None] | None = None
     texts = prepared.loaded.campaign.purpose != "otp"
-    rows_file = RowsFile(out, prepared.job.sender, texts=texts) if out else nullcontext()
+    rows_file: AbstractContextManager[RowsFile | None] = nullcontext()
+    if out:
+        from a2pcli.planning.rows_file import RowsFile
+
+        rows_file = RowsFile(out, prepared.job.sender, texts=texts)
     with ThreadPoolExecutor(1) as writer, rows_file as file:
         for frame in chunks:
             split = halves(frame)

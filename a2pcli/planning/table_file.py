@@ -18,7 +18,6 @@ from typing import Any, Protocol, TextIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.parquet as pq
 
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.ledger.records import money_text
@@ -217,6 +216,8 @@ class _JsonLines:
 class _Parquet:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = private(path, binary=True)
+        import pyarrow.parquet as pq
+
         self._writer = pq.ParquetWriter(self._file, schema)
 
     def write(self, rows: pa.Table) -> None:
