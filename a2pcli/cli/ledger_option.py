@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from a2pcli.config.load import LoadedSettings
+    from a2pcli.config.plain import NumberSettings
     from a2pcli.errors import LedgerError, Problem
     from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.store import Ledger
@@ -23,12 +24,24 @@ LEDGER_HELP = "Ledger path or URL; else the settings'."
 def settings_from(start: Path) -> LoadedSettings:
     """The settings beside ``start`` or above it. A folder without any may keep them in its ``campaigns``, where
     people who stand at the top of a project expect them to count."""
-    from a2pcli.config.load import find_settings, load_settings
+    from a2pcli.config.load import load_settings
+
+    return load_settings(settings_place(start))
+
+
+def number_settings(start: Path) -> NumberSettings:
+    """The same as far as they speak of numbers: what puts somebody on a list does not mind the rest of them."""
+    from a2pcli.config.plain import plain_settings
+
+    return plain_settings(settings_place(start)) or settings_from(start)
+
+
+def settings_place(start: Path) -> Path:
+    """Where to look for the settings: see ``settings_from``."""
+    from a2pcli.config.places import find_settings
 
     below = start / "campaigns"
-    if start.is_dir() and below.is_dir() and find_settings(start) is None:
-        return load_settings(below)
-    return load_settings(start)
+    return below if start.is_dir() and below.is_dir() and find_settings(start) is None else start
 
 
 @contextmanager
@@ -115,7 +128,7 @@ def open_to_read(ledger: str | None, start: Path) -> Iterator[Ledger]:
     from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.store import Ledger
 
-    place, key = _place_to_read(ledger, start)
+    place, key = ledger_and_key(ledger, start)
     try:
         store = Ledger.open_to_read(place, key=key)
     except LedgerError as error:
@@ -200,28 +213,12 @@ def _not_made(url: URL, start: Path) -> Problem:
     return Problem(text, path=shown_url(url), hint=hint, code="ledger-missing")
 
 
-def _place_to_read(ledger: str | None, start: Path) -> tuple[str, str | None]:
-    """As ``ledger_and_key``, from the settings only as far as they speak of the ledger: others may be broken."""
-    from a2pcli.cli.quiet import quieten_loggers
-    from a2pcli.config.places import find_settings, ledger_key, ledger_url, only_ledger
-
-    below = start / "campaigns"
-    if start.is_dir() and below.is_dir() and find_settings(start) is None:
-        start = below
-    if ledger or os.environ.get("A2PCLI_LEDGER"):
-        return ledger_and_key(ledger, start)
-    known = only_ledger(start)
-    if known is None:
-        return ledger_and_key(ledger, start)
-    quieten_loggers()
-    return ledger_url(known), ledger_key(known)
-
-
 def ledger_and_key(ledger: str | None, start: Path) -> tuple[str, str | None]:
     """Where the ledger is, and the key that the settings name for it; a ledger that is named elsewhere takes
-    that key too, as long as the settings can be read."""
+    that key too, as long as the settings can be read. They are read only as far as they speak of the ledger: the rest
+    may be broken, and whoever works with it reads it anyway."""
     from a2pcli.cli.quiet import quieten_loggers
-    from a2pcli.config.places import ledger_key, ledger_url
+    from a2pcli.config.places import ledger_key, ledger_url, only_ledger
     from a2pcli.errors import A2PError
 
     quieten_loggers()
@@ -229,7 +226,7 @@ def ledger_and_key(ledger: str | None, start: Path) -> tuple[str, str | None]:
     if named and os.environ.get("A2PCLI_LEDGER_KEY"):
         return named, None
     try:
-        settings = settings_from(start)
+        settings = only_ledger(settings_place(start)) or settings_from(start)
     except A2PError:
         if named:
             return named, None

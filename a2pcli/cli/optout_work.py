@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.auditing import opted_out
-from a2pcli.cli.ledger_option import ledger_to_record, settings_from
+from a2pcli.cli.ledger_option import ledger_to_record, number_settings
 from a2pcli.cli.output import print_json, print_json_list, printable, say, show
 from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.run_choice import existing_ledger
@@ -39,7 +39,7 @@ def user() -> str:
 
 def policy(region: str | None) -> PhonePolicy:
     """How numbers are read: as widely as can be, since suppressing one number too many does no harm."""
-    return any_policy(region or settings_from(Path.cwd()).settings.region)
+    return any_policy(region or number_settings(Path.cwd()).settings.region)
 
 
 def read_numbers(cells: Sequence[str], region: str | None) -> tuple[list[str], list[Problem]]:
@@ -80,7 +80,7 @@ def add_numbers(
     added: dict[str, bool] = {}
     if numbers:
         with ledger_to_record(ledger, Path.cwd()) as store:
-            own = own_numbers(settings_from(Path.cwd()), store)
+            own = own_numbers(number_settings(Path.cwd()), store)
             for number in numbers:
                 if is_own(number, own):
                     say(f"{number} is a sender of your own: no campaign will message it")

@@ -11,7 +11,7 @@ from a2pcli.errors import A2PError
 from a2pcli.ledger.sender_names import sender_key
 
 if TYPE_CHECKING:
-    from a2pcli.config.load import LoadedSettings
+    from a2pcli.config.plain import NumberSettings
     from a2pcli.ledger.store import Ledger
 
 _KEYS = (
@@ -29,7 +29,7 @@ _KEYS = (
 
 
 def own_numbers(
-    settings: LoadedSettings, store: Ledger | None = None, *, campaigns: bool = False
+    settings: NumberSettings, store: Ledger | None = None, *, campaigns: bool = False
 ) -> frozenset[str]:
     """Digits of every sender that is a number, in every form of it; ``campaigns``: those of campaign files too."""
     named = [*settings.settings.senders, *_of_blocks(settings.settings.gateways)]
@@ -60,7 +60,7 @@ def _of_blocks(value: Any, key: str = "") -> Iterator[str]:
         yield value
 
 
-def _of_campaigns(settings: LoadedSettings) -> Iterator[str]:
+def _of_campaigns(settings: NumberSettings) -> Iterator[str]:
     """Senders of the campaign files beside the settings, in their folder of campaigns, and here."""
     from a2pcli.config.load import load_campaign
 

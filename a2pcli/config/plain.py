@@ -1,0 +1,85 @@
+"""What a list of numbers needs of the settings, read without their model, which is slow to build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from a2pcli.config.document import read_document
+from a2pcli.config.places import find_settings
+from a2pcli.config.values import parse_region
+
+
+class Numbers(Protocol):
+    """What settings say of numbers."""
+
+    @property
+    def region(self) -> str | None:
+        """The region of numbers without +."""
+        ...
+
+    @property
+    def senders(self) -> Mapping[str, Any]:
+        """What is known of senders, by sender."""
+        ...
+
+    @property
+    def gateways(self) -> Mapping[str, Mapping[str, Any]]:
+        """The blocks of the gateways, as they are written."""
+        ...
+
+
+class NumberSettings(Protocol):
+    """Settings, read whole or only as far as numbers go."""
+
+    @property
+    def settings(self) -> Numbers:
+        """What they say."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Said:
+    region: str | None = None
+    senders: Mapping[str, Any] = field(default_factory=dict)
+    gateways: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlainSettings:
+    """The settings as far as they speak of numbers."""
+
+    settings: Numbers
+    folder: Path
+
+
+def plain_settings(start: Path) -> PlainSettings | None:
+    """What the settings beside ``start`` or above it say of numbers; None where only the whole model can tell.
+
+    Raises ``InvalidInput`` for a file that is not even YAML.
+    """
+    folder = start if start.is_dir() else start.parent
+    path = find_settings(folder)
+    if path is None:
+        return PlainSettings(_Said(), folder)
+    data = read_document(path).data
+    region, senders, gateways = data.get("region"), data.get("senders", {}), data.get("gateways", {})
+    if not isinstance(senders, dict) or not isinstance(gateways, dict):
+        return None
+    if not all(isinstance(block, dict) for block in gateways.values()):
+        return None
+    if "region" in data:
+        try:
+            region = parse_region(region) if isinstance(region, str) else None
+        except ValueError:
+            region = None
+        if region is None:
+            return None
+    return PlainSettings(_Said(region, senders, gateways), path.parent)
