@@ -14,8 +14,6 @@ from a2pcli.cli.output import print_json, print_json_list, printable, say, show
 from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import Scope, day_text, scope_of, until_of
-from a2pcli.contacts.any_number import DOUBTFUL, any_number, any_policy
-from a2pcli.contacts.phone_types import PhonePolicy
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import Suppression, now_ms
 from a2pcli.reasons import SENTENCES
@@ -23,6 +21,7 @@ from a2pcli.reporting.values import iso, local
 
 if TYPE_CHECKING:
     from a2pcli.cli.listing import Listing
+    from a2pcli.contacts.phone_types import PhonePolicy
     from a2pcli.ledger.lists import ImportedList
 
 ScopeOptions = tuple[str | None, str | None]
@@ -39,11 +38,15 @@ def user() -> str:
 
 def policy(region: str | None) -> PhonePolicy:
     """How numbers are read: as widely as can be, since suppressing one number too many does no harm."""
+    from a2pcli.contacts.any_number import any_policy
+
     return any_policy(region or number_settings(Path.cwd()).settings.region)
 
 
 def read_numbers(cells: Sequence[str], region: str | None) -> tuple[list[str], list[Problem]]:
     """The numbers in E.164, each once, and a problem for every cell that is none."""
+    from a2pcli.contacts.any_number import DOUBTFUL, any_number
+
     asked = policy(region)
     numbers: dict[str, None] = {}
     problems = []
