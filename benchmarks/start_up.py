@@ -1,7 +1,7 @@
 """What small commands cost: processor time against an interpreter that does nothing, a ratio of the same run.
 
-``holds`` is what must not be exceeded; ``goal`` is where it is to come. What is left above the goal, measured on
-Python 3.11: SQLAlchemy 20x, the pydantic that typer reads arguments with 6x, typer 5x, YAML and rich 4x each.
+As installed: with the compiled modules that an installer writes, whatever ``PYTHONDONTWRITEBYTECODE`` says here.
+``holds`` is what must not be exceeded; ``goal`` is where it is to come.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ RUNS = 7
 
 COMMANDS: tuple[tuple[tuple[str, ...], float, float], ...] = (
     # command, holds, goal
-    (("--help",), 9, 7),
-    (("runs",), 65, 30),
-    (("report",), 65, 30),
-    (("audit", "list"), 65, 30),
-    (("optout", "list"), 65, 30),
-    (("optout", "add", "+447911123456"), 80, 30),
-    (("plan", "campaigns/welcome.yaml"), 160, 65),
+    (("--help",), 7, 7),
+    (("runs",), 30, 30),
+    (("report",), 30, 30),
+    (("audit", "list"), 30, 30),
+    (("optout", "list"), 30, 30),
+    (("optout", "add", "+447911123456"), 30, 30),
+    (("plan", "campaigns/welcome.yaml"), 90, 65),
 )
 
 
@@ -45,6 +45,8 @@ def ratio(*command: str) -> float:
 def main() -> int:
     missed = 0
     with tempfile.TemporaryDirectory() as name:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(name) / "compiled")
         project = Path(name) / "shop"
         cost("-m", "a2pcli", "init", str(project))
         os.chdir(project)

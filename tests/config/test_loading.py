@@ -282,9 +282,9 @@ def test_a_gateways_own_problem_is_placed_at_its_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "url"),
     [
-        (".a2pcli/ledger.db", "sqlite:///{here}/.a2pcli/ledger.db"),
-        ("/var/lib/led ger.db", "sqlite:////var/lib/led ger.db"),
-        ("sqlite:///x.db", "sqlite:///{here}/x.db"),
+        (".a2pcli/ledger.db", "{here}/.a2pcli/ledger.db"),
+        ("/var/lib/led ger.db", "/var/lib/led ger.db"),
+        ("sqlite:///x.db", "{here}/x.db"),
         ("postgres://u:p@host/db", "postgresql+psycopg://u:p@host/db"),
         ("postgresql://u:${PW}@host/db?sslmode=require", "postgresql+psycopg://u:x@host/db?sslmode=require"),
     ],
