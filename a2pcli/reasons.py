@@ -66,7 +66,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.HOLDOUT: "held out as the control group, on purpose never messaged",
     Reason.OPTED_OUT: "on the suppression list, or the contacts file says no",
     Reason.ERASED: "the person was erased before the message could go",
-    Reason.NO_CONSENT: "no consent in force for this programme and channel",
+    Reason.NO_CONSENT: "no consent: refused, withdrawn, expired, or not on record for this programme and channel",
     Reason.UNCLEAR_CONSENT: "the contacts file has an answer about consent that is neither yes nor no",
     Reason.MISSING_VALUE: "a value that the message needs is empty, and the template gives no default",
     Reason.TEMPLATE_ERROR: "the template, or where:, failed on this row's values",

@@ -37,7 +37,7 @@ EXPLAINED = 46
 
 CONSENT = {
     "required": "required: only people with a record, or a row that says when and how",
-    "assumed": "not checked: only those who said no are left out (consent: required asks for proof)",
+    "assumed": "not checked: only a no or an unclear answer leaves somebody out (consent: required asks for proof)",
 }
 """What the plan says of consent."""
 
@@ -175,7 +175,7 @@ class _People:
             yield Text(f"{stuck:,}", style="bold yellow"), Text("planned, but cannot leave", style="bold"), ""
             for cause, words in STUCK.items():
                 if leaving[cause]:
-                    yield f"{leaving[cause]:,}", f"  {cause}", words
+                    yield f"{leaving[cause]:,}", f"  {cause.replace('_', '-')}", words
 
 
 def leaving_of(summary: Mapping[str, Any]) -> Mapping[str, Any]:

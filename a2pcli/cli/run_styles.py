@@ -12,6 +12,7 @@ RUN_STYLES: dict[str, str] = {
     RunState.FINISHED: "green",
     RunState.SENDING: "cyan",
     RunState.PAUSED: "yellow",
+    "stopped": "yellow",
     RunState.PLANNED: "",
 }
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from a2pcli.cli.output import JSON_HELP
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.store import Ledger
+    from a2pcli.reporting.runs import RunLine
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +50,7 @@ def runs(
             found = RunList(run_lines(store, limit=most, campaign=campaign, everything=everything), 0, False)
         else:
             found = current_runs(store, limit, campaign)
+        shown = [] if store is None or as_json else [_as_it_is(store, line) for line in found.lines]
     if as_json:
         print_json(runs_document(found.lines))
         return
@@ -59,10 +64,23 @@ def runs(
     from a2pcli.cli.output import show
     from a2pcli.cli.runs_view import runs_screen
 
-    show(runs_screen(found.lines))
+    show(runs_screen(shown))
     if found.overtaken:
         one = found.overtaken == 1
         plans = "1 older plan that was" if one else f"{found.overtaken:,} older plans that were"
         say(f"{plans} never sent {'is' if one else 'are'} not shown: a2pcli runs --all")
     if found.is_cut:
         say(f"older runs are not shown: a2pcli runs --limit {10 * limit}, or --all")
+
+
+def _as_it_is(store: Ledger, line: RunLine) -> RunLine:
+    """The run; one that nobody is sending, though its sender never said so, as stopped."""
+    from dataclasses import replace
+
+    from a2pcli.ledger.lock import live_sender
+    from a2pcli.ledger.records import RunState
+
+    if line.run.state != RunState.SENDING or live_sender(store, line.run) is not None:
+        return line
+    why = f"its sender ended before the run did; `a2pcli send {line.run.id}` goes on with it"
+    return replace(line, run=replace(line.run, state="stopped", state_reason=why))

@@ -106,6 +106,22 @@ def person_columns(
     return replace(found, takes_outbound=not are_replies, is_log=bool(sides.sent_from or sides.sent_to))
 
 
+def both_sides(table: Table) -> Problem | None:
+    """The problem of contacts that are a log of messages, with a column for each side of a message; None where they are
+    not, or the campaign names the column."""
+    sides = _Sides.of(table)
+    if "phone" in table.columns or not (sides.sent_from and sides.sent_to):
+        return None
+    columns = [sides.written(name) for name in (*sides.sent_from, *sides.sent_to)]
+    return Problem(
+        f"the file has a column for each side of a message ({', '.join(columns)}): whose number is it?",
+        path=table.path,
+        line=table.header_line,
+        hint=f"say which in the campaign: contacts: {{columns: {{phone: {columns[0]}}}}}",
+        code="which-person",
+    )
+
+
 def _chosen(table: Table, sides: _Sides, are_replies: bool, own: frozenset[str]) -> PersonColumns:
     sent_from, sent_to, other = sides.sent_from, sides.sent_to, sides.other
     if not (sent_from or sent_to):

@@ -21,6 +21,7 @@ from a2pcli.config.load import (
     examine_campaign,
     examine_settings,
 )
+from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import Table, address_column, open_table
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain
@@ -180,7 +181,7 @@ class _Check:
         if table is not None:
             asked = {question.code for question in table.questions}
             self.found += [note for note in table.notes if note.code not in asked]
-            self.found += table.questions
+            self.found += [*table.questions, *filter(None, [both_sides(table)])]
             address = _attempt(self.found, lambda: address_column(table, self.campaign.channel))
             if address is not None:
                 self._columns(table, address)

@@ -15,6 +15,7 @@ from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
 from a2pcli.contacts.any_number import any_number_column
 from a2pcli.contacts.facts import Claim, Facts, recognise
+from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
@@ -189,7 +190,7 @@ def _contacts(
 ) -> tuple[Table | None, str | None]:
     try:
         table = open_contacts(loaded, settings)
-        problems += table.questions
+        problems += [*table.questions, *filter(None, [both_sides(table)])]
         return table, address_column(table, loaded.campaign.channel)
     except A2PError as error:
         problems += error.problems

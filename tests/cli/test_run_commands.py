@@ -106,6 +106,15 @@ def test_runs_lists_the_newest_first(cli: Cli, ledger: Ledger, sent: Run) -> Non
     assert second.split("1970-01-01")[1].split()[:5] == ["10", "4", "1", "2", "3"]
 
 
+def test_runs_says_sending_only_of_a_run_that_somebody_is_sending(cli: Cli, ledger: Ledger) -> None:
+    run = send(ledger, plan(ledger, recipients=10), ["accepted"] * 4, end=None)
+    out = cli("runs").out
+    assert "  stopped  " in out
+    assert f"{run.id}: its sender ended before the run did; `a2pcli send {run.id}` goes on with it" in out
+    with sender_lock(ledger, run):
+        assert "  sending  " in cli("runs").out
+
+
 def test_runs_keeps_one_line_a_run_in_a_pipe_and_two_on_a_narrow_terminal(
     cli: Cli, sent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
