@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +28,15 @@ _UNSPACED = (
 )
 """First and last letters of scripts that put no spaces between words."""
 _LIKE_NUMBER = re.compile(r"\+?[\d ().-]{7,20}")
+_PLAIN_YAML = re.compile(r"[^\W\d_](?:[\w ()./-]*[\w)])?")
+_YAML_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 _NOT_NAME = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]+")
+
+
+def in_yaml(name: str) -> str:
+    """The name of a column as a person writes it into a campaign: in quotes where YAML would read it otherwise."""
+    plain = _PLAIN_YAML.fullmatch(name) and name.casefold() not in _YAML_WORDS
+    return name if plain else json.dumps(name, ensure_ascii=False)
 
 
 def meant(typed: str, near: str) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.columns import Columns, pick_address
+from a2pcli.contacts.columns import Columns, in_yaml, pick_address
 from a2pcli.contacts.phone_text import read_digits
 from a2pcli.contacts.table import Table, address_column
 from a2pcli.contacts.zones_data import rows
@@ -117,7 +117,7 @@ def both_sides(table: Table) -> Problem | None:
         f"the file has a column for each side of a message ({', '.join(columns)}): whose number is it?",
         path=table.path,
         line=table.header_line,
-        hint=f"say which in the campaign: contacts: {{columns: {{phone: {columns[0]}}}}}",
+        hint=f"say which in the campaign: contacts: {{columns: {{phone: {in_yaml(columns[0])}}}}}",
         code="which-person",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from a2pcli.contacts.columns import in_yaml
 from a2pcli.contacts.facts import PLACE_FACTS, Facts
 from a2pcli.contacts.table import Table
 from a2pcli.contacts.zones_cells import shown
@@ -38,7 +39,7 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
         yield _warning(
             table,
             f"column '{written}' is not read as a fact about the person: {why}",
-            f"say so under contacts: columns: {{{fact}: {written}}}, or ignore: [{written}]",
+            f"say so under contacts: columns: {{{fact}: {in_yaml(written)}}}, or ignore: [{in_yaml(written)}]",
             "unread-column",
         )
     for fact in PLACE_FACTS:
@@ -58,7 +59,7 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
             table,
             f"column '{written}': {rows:,} row{'' if rows == 1 else 's'} with an answer that is neither yes nor no "
             f"({', '.join(texts)}{more}) {'gets' if rows == 1 else 'get'} nothing",
-            f"write yes or no there; if it is not about consent: contacts: ignore: [{written}]",
+            f"write yes or no there; if it is not about consent: contacts: ignore: [{in_yaml(written)}]",
             "unclear-consent",
         )
 
