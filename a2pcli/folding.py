@@ -66,7 +66,8 @@ def name_key(name: str) -> str:
     >>> name_key("Téléphone-Portable") == name_key("telephone_portable") == name_key("TelephonePortable")
     True
     """
-    return "".join(char for char in fold(name) if is_letter(char))
+    folded = fold(name)
+    return folded if folded.isalnum() else "".join(char for char in folded if is_letter(char))
 
 
 @lru_cache(maxsize=16_384)

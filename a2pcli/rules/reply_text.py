@@ -51,7 +51,9 @@ def plain(text: str) -> str:
     'arretez sil vous plait'
     """
     folded = fold(_APOSTROPHES.sub("", text))
-    return " ".join("".join(char if is_letter(char) else " " for char in folded).split())
+    if not folded.replace(" ", "").isalnum():  # most texts are words and nothing else
+        folded = "".join(char if is_letter(char) else " " for char in folded)
+    return " ".join(folded.split())
 
 
 def unmasked(text: str) -> str:
