@@ -124,14 +124,15 @@ def open_to_read(ledger: str | None, start: Path) -> Iterator[Ledger]:
     One that is not there yet raises ``LedgerError`` (code ``ledger-missing``), one that was there ``ledger-gone``.
     """
     from a2pcli.errors import LedgerError
-    from a2pcli.ledger.engine import ledger_url
-    from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.store import Ledger
 
     place, key = ledger_and_key(ledger, start)
     try:
         store = Ledger.open_to_read(place, key=key)
     except LedgerError as error:
+        from a2pcli.ledger.engine import ledger_url
+        from a2pcli.ledger.known import KnownLedgers
+
         problem = (known_ledgers(start, None) or KnownLedgers(start)).missing(ledger_url(place))
         if not is_missing(error) or problem is None:
             raise

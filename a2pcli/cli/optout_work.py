@@ -79,11 +79,12 @@ def add_numbers(
 ) -> None:
     """Add what can be read; raises ``UsageError`` afterwards for what cannot."""
     scope, until_at = scope_of(*scope_options), until_of(until, now_ms())
-    numbers, problems = read_numbers(cells, region)
+    settings = number_settings(Path.cwd())
+    numbers, problems = read_numbers(cells, region or settings.settings.region)
     added: dict[str, bool] = {}
     if numbers:
         with ledger_to_record(ledger, Path.cwd()) as store:
-            own = own_numbers(number_settings(Path.cwd()), store)
+            own = own_numbers(settings, store)
             for number in numbers:
                 if is_own(number, own):
                     say(f"{number} is a sender of your own: no campaign will message it")

@@ -20,23 +20,20 @@ from a2pcli.ledger import cipher, migrate
 from a2pcli.ledger.copies import RESCUED, remove_drafts
 from a2pcli.ledger.engine import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
-from a2pcli.ledger.holds import Hold
-from a2pcli.ledger.known import KnownLedgers
-from a2pcli.ledger.lock import RunLock, refuse_if_held
-from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import runs
 from a2pcli.ledger.watch import FileWatch
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import audit, claims, identity, reading_only
+    from a2pcli.ledger import audit, claims, identity, lock, reading_only
+    from a2pcli.ledger.holds import Hold
+    from a2pcli.ledger.known import KnownLedgers
+    from a2pcli.ledger.lock import RunLock
+    from a2pcli.ledger.paces import SharedPace
 else:
-    audit, claims, identity, reading_only = lazily(
-        "a2pcli.ledger", "audit", "claims", "identity", "reading_only"
+    audit, claims, identity, lock, reading_only = lazily(
+        "a2pcli.ledger", "audit", "claims", "identity", "lock", "reading_only"
     )
-
-if TYPE_CHECKING:
-    pass
 
 
 BUSY_SECONDS = 30.0
@@ -203,8 +200,8 @@ class LedgerCore:
             if self._watch is not None:
                 self._watch.close()
             self._held.close()
-        for lock in self._planning.values():
-            lock.drop()
+        for held in self._planning.values():
+            held.drop()
         self._planning.clear()
 
     def __enter__(self) -> Self:
@@ -264,7 +261,7 @@ class LedgerCore:
                     if hold is not None:
                         hold.check(self._sending)
                     elif alone:
-                        refuse_if_held(self._sending, run)
+                        lock.refuse_if_held(self._sending, run)
                     if self._watch is not None:
                         self._watch.check_logs(anew=is_new)
                     yield self._sending

@@ -18,6 +18,7 @@ from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
 from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
+from a2pcli.ledger.records import EVERYTHING as EVERYTHING
 from a2pcli.ledger.records import About, Imported, Suppression
 from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.ledger.tables import suppressions
@@ -25,7 +26,6 @@ from a2pcli.ledger.tables import suppressions
 if TYPE_CHECKING:
     from a2pcli.ledger.numbers import Numbers
 
-EVERYTHING = "everything"
 PROGRAMME = "programme"
 SENDER = "sender"
 CHANNEL = "channel"

@@ -11,7 +11,6 @@ from a2pcli.ledger import queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.engine import connect
 from a2pcli.ledger.faults import speaks_plainly
-from a2pcli.ledger.lock import planner_lock
 from a2pcli.ledger.records import (
     NewRun,
     PlannedRows,
@@ -22,10 +21,13 @@ from a2pcli.ledger.records import (
 if TYPE_CHECKING:
     from a2pcli.ledger import caps, plans, retention
     from a2pcli.ledger import clocks as run_clocks
+    from a2pcli.ledger import lock as locks
     from a2pcli.ledger.caps import Cap
     from a2pcli.ledger.clocks import RunClock
 else:
-    caps, plans, retention, run_clocks = lazily("a2pcli.ledger", "caps", "plans", "retention", "clocks")
+    caps, plans, retention, locks, run_clocks = lazily(
+        "a2pcli.ledger", "caps", "plans", "retention", "lock", "clocks"
+    )
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +54,7 @@ class PlanningPart(LedgerCore):
             retention.refuse_forgotten(connection, new.occasion)
             run = plans.begin(connection, new)
             # Taken before others can see the run, so that nobody takes its planner for dead.
-            lock = planner_lock(self.engine, run.number, run.id)
+            lock = locks.planner_lock(self.engine, run.number, run.id)
             lock.take()
             self._planning[run.number] = lock
         return run

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -19,10 +19,12 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.bulk import insert_columns
 from a2pcli.ledger.faults import shown
-from a2pcli.ledger.lock import RunLock, planner_lock
 from a2pcli.ledger.records import NewRun, PlannedRows, Run, RunState, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, clocks, events, messages, occasions, runs
 from a2pcli.messages import State
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.lock import RunLock
 
 KEPT_PLANS = 3
 """Unsent plans of an occasion that stay approvable by ``--plan ID``; older ones lose their rows."""
@@ -187,6 +189,8 @@ def outdated(connection: Connection, occasion: int) -> list[Run]:
 
 def abandoned(connection: Connection, engine: Engine, occasion: int) -> list[tuple[Run, RunLock]]:
     """Runs of the occasion whose planner died, each with its lock, now ours: drop it when done."""
+    from a2pcli.ledger.lock import planner_lock
+
     query = select(runs).where(runs.c.occasion == occasion, runs.c.state == str(RunState.PLANNING))
     found = []
     for row in connection.execute(query).mappings().all():

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.history import Event, HistoryEntry
@@ -182,6 +181,8 @@ def _next(run: Run, after: int | None) -> Any:
 def of_person(address: str, cells: Sequence[str]) -> Any:
     """The condition for all rows of an address in any of its forms, and those whose cell holds it; for ``cells``
     see ``history``."""
+    from a2pcli.contacts.same_phone import same_phone_forms
+
     same: Any = _c.address.in_(same_phone_forms(address))
     bare: Any = _c.cell
     for mark in PUNCTUATION:

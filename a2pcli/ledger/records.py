@@ -18,6 +18,9 @@ MONEY_UNITS = 10**9
 FAR = 253_402_300_799_000
 """The last second of the year 9999: held until somebody does something about it."""
 
+EVERYTHING = "everything"
+"""The scope of an opt-out that is for no programme, sender or channel alone."""
+
 NEVER = 2**63 - 1
 """Stands for the end of a consent that has none, where ends are compared."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.lazy import lazily
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
-from a2pcli.ledger.records import Imported, Suppression, now_ms
+from a2pcli.ledger.records import EVERYTHING, Imported, Suppression, now_ms
 
 if TYPE_CHECKING:
     from a2pcli.ledger import lists, optouts
@@ -27,7 +27,7 @@ class SuppressionPart(LedgerCore):
         self,
         address: str,
         *,
-        scope: str = optouts.EVERYTHING,
+        scope: str = EVERYTHING,
         scope_value: str = "",
         source: str,
         reason: str | None = None,
@@ -51,7 +51,7 @@ class SuppressionPart(LedgerCore):
         self,
         addresses: Sequence[str] | Any,
         *,
-        scope: str = optouts.EVERYTHING,
+        scope: str = EVERYTHING,
         scope_value: str = "",
         source: str,
         reason: str | None = None,
