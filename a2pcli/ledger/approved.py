@@ -1,7 +1,8 @@
 """What was approved is what goes: a plan's digests are made again from its rows before the first message leaves.
 
-A plan keeps three digests, over recipients, over texts, and over senders where rows have their own, in its summary
-(``digests``); its id and the digest a person approves stand for them. Rows change for good reasons afterwards, but
+A plan keeps digests over recipients, over texts, over senders where rows have their own, and over what holds for the
+whole run (sender, gateway, media, limits), in its summary (``digests``); its id and the digest a person approves stand
+for them. Rows change for good reasons afterwards, but
 their address and text only go away: a person is erased, retention takes old texts, a one-time code is wiped once it
 is settled. Erasing and retention compare before they take something away, and note the digests of what remains;
 of one-time codes, only the recipients are compared once the first text is gone.
@@ -23,7 +24,7 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.outcomes import keeps_no_texts
-from a2pcli.ledger.plans import of_run
+from a2pcli.ledger.plans import of_run, run_from_row
 from a2pcli.ledger.records import SENDABLE, Run
 from a2pcli.ledger.tables import messages, runs
 from a2pcli.messages import State
@@ -32,6 +33,11 @@ DIGESTS = "digests"
 """The key of a run's summary."""
 
 PEOPLE, TEXTS, SENDERS = "recipients", "texts", "senders"
+
+SETTINGS = "settings"
+"""What holds for the whole run. Plans that were made before it was kept are sent without comparing it."""
+
+_WORDS = {SETTINGS: "settings of the run (sender, gateway, media, times, limits)"}
 
 _ROWS = 20_000
 _c = messages.c
@@ -79,6 +85,15 @@ def combined(digests: Mapping[str, str], *settings: str) -> str:
     return whole.hexdigest()
 
 
+def settings_digest(run: Run, digest: str | None) -> str:
+    """The digest over what holds for the whole run. ``digest`` is the one that a person approves."""
+    settings = [
+        *(digest, run.campaign, run.occasion, run.gateway, run.channel, run.sender, run.purpose),
+        *(run.programme, run.subject, run.not_before, run.expires_at, run.sending),
+    ]
+    return sha256(json.dumps(settings, sort_keys=True, default=dict).encode()).hexdigest()
+
+
 def verify(connection: Connection, run: Run) -> None:
     """Raise ``LedgerError`` where what the run would send is not what its plan's digests were made of.
 
@@ -86,8 +101,9 @@ def verify(connection: Connection, run: Run) -> None:
     """
     wrong = _what_differs(connection, run) if _has_planned(connection, run) else None
     if wrong:
+        what = " and the ".join(_WORDS.get(one, one) for one in wrong)
         problem = Problem(
-            f"run {run.id} is not what was planned any more: the {' and the '.join(wrong)} in the ledger were changed"
+            f"run {run.id} is not what was planned any more: the {what} in the ledger were changed"
             " since, outside of a2pcli; nothing was sent now",
             path=shown(connection.engine.url),
             hint=f"find out who changed them; then `a2pcli cancel {run.id}`, and plan again",
@@ -109,6 +125,9 @@ def _what_differs(connection: Connection, run: Run) -> list[str]:
         return []
     found, wiped = digests_of(connection, run)
     names = [PEOPLE, TEXTS, SENDERS]
+    if SETTINGS in kept:
+        found[SETTINGS] = settings_digest(run, run.digest)
+        names.append(SETTINGS)
     if wiped and keeps_no_texts(run):
         names.remove(TEXTS)
     return [name for name in names if found.get(name) != kept.get(name)]
@@ -151,8 +170,11 @@ def losing_rows(connection: Connection, some: Sequence[Run]) -> Iterator[None]:
     yield
     for run in sound:
         where = runs.c.number == run.number
-        summary = json.loads(connection.execute(select(runs.c.summary).where(where)).scalar() or "{}")
+        fresh = run_from_row(connection.execute(select(runs).where(where)).mappings().one())
+        summary = dict(fresh.summary)
         if DIGESTS in summary:
-            summary[DIGESTS], _ = digests_of(connection, run)
+            kept, (summary[DIGESTS], _) = summary[DIGESTS], digests_of(connection, run)
+            if SETTINGS in kept:
+                summary[DIGESTS][SETTINGS] = settings_digest(fresh, fresh.digest)
             text = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
             connection.execute(update(runs).where(where).values(summary=text))

@@ -166,7 +166,8 @@ def pace_of(
     if rate is not None:
         seconds.append((parts if rate.unit == "parts" else messages) / rate.per_second)
     for sender, pace in sender_rates.items():
-        work = senders.get(sender, 0) * (each if pace["unit"] == "parts" else 1)
+        own = messages if pace.get("account") else senders.get(sender, 0)
+        work = own * (each if pace["unit"] == "parts" else 1)
         seconds.append(work / float(pace["per_second"]))
     slowest = max(seconds, default=0.0)
     return messages / slowest if slowest > 0 else None

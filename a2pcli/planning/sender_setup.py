@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from a2pcli.config import environment
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
-from a2pcli.config.settings import Settings
+from a2pcli.config.settings import SenderFacts, Settings
 from a2pcli.config.values import parse_sender
+from a2pcli.ledger.sender_names import sender_key
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.facts import SenderRule
 from a2pcli.rules.law import Law
 from a2pcli.rules.senders import Known, Senders
+
+
+def facts_of(settings: Settings, sender: str) -> SenderFacts | None:
+    """What the settings state of a sender, however it is spelt there (``ACME``, ``Acme``); None for nothing."""
+    if sender in settings.senders:
+        return settings.senders[sender]
+    key = sender_key(sender)
+    return next((facts for name, facts in settings.senders.items() if sender_key(name) == key), None)
 
 
 def senders_of(loaded: LoadedCampaign, settings: LoadedSettings, law: Law) -> Senders:
@@ -20,19 +29,22 @@ def senders_of(loaded: LoadedCampaign, settings: LoadedSettings, law: Law) -> Se
     choices = campaign.senders
     stated = {"dlt-template"} | ({"dlt-entity"} if campaign.dlt.entity else set()) if campaign.dlt else set()
     gateway = campaign.gateway or settings.settings.gateway
+    account = _account_sender(settings, gateway) if campaign.sender is None else None
     return Senders(
         choices=choices,
-        account=_account_sender(settings, gateway) if campaign.sender is None else None,
-        known=_known(settings.settings),
+        account=account,
+        known=_known(settings.settings, (*choices.all, account)),
         rules=_rules(law, campaign.purpose, campaign.channel),
         stated=frozenset(stated),
     )
 
 
-def _known(settings: Settings) -> dict[str, Known]:
+def _known(settings: Settings, senders: Iterable[str | None]) -> dict[str, Known]:
+    found = ((sender, facts_of(settings, sender)) for sender in senders if sender is not None)
     return {
         sender: Known(tuple(facts.countries), frozenset(name.strip().lower() for name in facts.registrations))
-        for sender, facts in settings.senders.items()
+        for sender, facts in found
+        if facts is not None
     }
 
 
@@ -61,7 +73,7 @@ def dlt_of(loaded: LoadedCampaign, settings: LoadedSettings) -> DltTemplate | No
     dlt = loaded.campaign.dlt
     if dlt is None:
         return None
-    facts = [settings.settings.senders.get(sender) for sender in loaded.campaign.senders.all]
+    facts = [facts_of(settings.settings, sender) for sender in loaded.campaign.senders.all]
     texts = (one.dlt_templates.get(dlt.template) for one in facts if one is not None)
     text = dlt.text or next((text for text in texts if text is not None), None)
     return DltTemplate(dlt.template, dlt.entity, text)
@@ -94,14 +106,19 @@ def required_words(law: Law, purpose: str, channel: str) -> dict[str, tuple[tupl
     return {country: rules for country, rules in found.items() if rules}
 
 
-def rates_of(settings: Settings, senders: Senders) -> dict[str, dict[str, float | str]]:
-    """The paces of a campaign's senders, as a run keeps them: by sender, units a second."""
+def rates_of(settings: Settings, senders: Senders) -> dict[str, dict[str, float | str | bool]]:
+    """The paces of a campaign's senders, as a run keeps them: by sender, units a second.
+
+    ``account`` stands where the gateway's own sender is meant, which the rows of a run do not name.
+    """
     from a2pcli.config.values import parse_rate
 
-    paces: dict[str, dict[str, float | str]] = {}
-    for sender in senders.choices.all:
-        facts = settings.senders.get(sender)
-        if facts is not None and facts.rate is not None:
+    paces: dict[str, dict[str, float | str | bool]] = {}
+    for sender in (*senders.choices.all, senders.account):
+        facts = facts_of(settings, sender) if sender is not None else None
+        if sender is not None and facts is not None and facts.rate is not None:
             rate = parse_rate(facts.rate)
             paces[sender] = {"per_second": rate.per_second, "unit": rate.unit}
+            if sender == senders.account:
+                paces[sender]["account"] = True
     return paces

@@ -11,6 +11,7 @@ from typing import Any
 
 from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Claimed, Run
+from a2pcli.ledger.sender_names import sender_key
 from a2pcli.sending.options import Rate
 from a2pcli.sending.pace import Pace
 
@@ -79,6 +80,7 @@ def shared_paces(run: Run, gateway: Rate | None) -> list[SharedPace]:
     if rate:
         found.append(SharedPace(f"campaign {run.campaign}", float(rate["per_second"]), rate["unit"]))
     for sender, own in (run.sending.get("sender_rates") or {}).items():
-        key = f"sender {sender.casefold()}"
-        found.append(SharedPace(key, float(own["per_second"]), own["unit"], sender))
+        # The gateway's own sender, which no message names, is that of all of them.
+        named = None if own.get("account") else sender
+        found.append(SharedPace(f"sender {sender_key(sender)}", float(own["per_second"]), own["unit"], named))
     return found

@@ -40,6 +40,20 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
         ("UPDATE messages SET sender = 'EVIL' WHERE line = 3", "senders"),
         ("DELETE FROM messages WHERE line = 31", "recipients"),
         ("UPDATE messages SET address = body, body = address", "recipients and the texts"),
+        ("UPDATE runs SET sender = 'EVIL'", "settings of the run"),
+        ("UPDATE runs SET gateway = 'console'", "settings of the run"),
+        ("UPDATE runs SET channel = 'mms'", "settings of the run"),
+        ("UPDATE runs SET purpose = 'emergency'", "settings of the run"),
+        ("UPDATE runs SET expires_at = 4102444800000", "settings of the run"),
+        (
+            "UPDATE runs SET sending = json_set(sending, '$.media[0]', 'https://evil.example/x.png')",
+            "settings of the run",
+        ),
+        (
+            "UPDATE runs SET sending = json_set(sending, '$.max_cost', json('{\"GBP\": 1}'))",
+            "settings of the run",
+        ),
+        ("UPDATE runs SET digest = 'deadbeef'", "settings of the run"),
     ],
 )
 def test_a_plan_that_was_changed_is_not_sent(project: Project, sql: str, what: str) -> None:
