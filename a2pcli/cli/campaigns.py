@@ -88,11 +88,10 @@ def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
 
 def prepared(work: Opened, *, limit: int | None = None, occurrence: str | None = None) -> Prepared:
     """The campaign compiled, its contacts opened, those who stay out looked up."""
-    from datetime import date
-
+    from a2pcli.config.load import today_of
     from a2pcli.planning.prepare import Choices, prepare
 
-    choices = Choices(today=date.today(), limit=limit, occurrence=occurrence)
+    choices = Choices(today=today_of(work.loaded.campaign), limit=limit, occurrence=occurrence)
     return prepare(work.loaded, work.settings, work.ledger, choices)
 
 

@@ -14,7 +14,7 @@ from a2pcli.ledger.records import Run, Totals, Waiting
 from a2pcli.moments import zone_of
 from a2pcli.reporting.held import held_document, held_lines
 from a2pcli.reporting.rehearsal import instead_of_sending
-from a2pcli.reporting.totals import run_document, totals_document
+from a2pcli.reporting.totals import HANDED_OVER, run_document, totals_document
 from a2pcli.reporting.values import duration
 from a2pcli.sending.options import Ended, SendResult
 
@@ -53,7 +53,8 @@ def result_screen(
     )
     pieces: list[RenderableType] = [head]
     if instead := instead_of_sending(run):
-        pieces.append(Text(f"nothing was sent: messages were {instead}", style="yellow"))
+        are = "were" if totals.count(*HANDED_OVER) else "are"
+        pieces.append(Text(f"nothing was sent: messages {are} {instead}", style="yellow"))
     if result.reason is not None:
         pieces.append(Text(result.reason.message, style=style))
         # Each way on in a line of its own, which stays one to whoever copies it.

@@ -182,7 +182,8 @@ def report_screen(
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now."""
     states = StatesTable(totals, instead_of_sending(run))
-    pieces: list[RenderableType] = [_title(run), _about(run, live), Text(), states]
+    about = _about(run, live, begun=totals.count(*HANDED_OVER) > 0)
+    pieces: list[RenderableType] = [_title(run), about, Text(), states]
     pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
     costs = sums(run, totals)
     if costs.row_count:
@@ -209,7 +210,8 @@ def _title(run: Run) -> Text:
     return title
 
 
-def _about(run: Run, live: str | None) -> Table:
+def _about(run: Run, live: str | None, *, begun: bool) -> Table:
+    """What the run is. ``begun``: a message was handed over; a run may have been started, and all of it held."""
     grid = facts()
     if run.summary.get("objective"):
         grid.add_row("objective", Text(str(run.summary["objective"])))
@@ -217,17 +219,17 @@ def _about(run: Run, live: str | None) -> Table:
         name = "standard input" if run.contacts_file == "-" else Path(run.contacts_file).name
         grid.add_row("contacts", Text(name))
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
-    way = "left by" if run.started_at else "leaves by"
+    way = "left by" if begun else "leaves by"
     if instead := instead_of_sending(run):
-        way = "went to" if run.started_at else "goes to"
+        way = "went to" if begun else "goes to"
     grid.add_row(way, Text(f"{run.gateway}, {run.channel}{sender}"))
     if instead:
-        are, is_sent = ("were", "was") if run.started_at else ("are", "is")
+        are, is_sent = ("were", "was") if begun else ("are", "is")
         grid.add_row("", Text(f"messages {are} {instead}; nothing {is_sent} sent", style="yellow"))
     if run.planned_at:
         grid.add_row("planned", local(run.planned_at, zone_of(run.summary)))
     if run.started_at:
-        grid.add_row("sent", _when_sent(run))
+        grid.add_row("sent" if begun else "started", _when_sent(run))
     for label, moment in (("not before", run.not_before), ("expires", run.expires_at)):
         if moment and not run.finished_at:
             grid.add_row(label, local(moment, zone_of(run.summary)))

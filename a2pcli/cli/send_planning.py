@@ -49,12 +49,10 @@ class SendRequest:
 
 def occasion_of(work: Opened, request: SendRequest) -> int:
     """Within it nobody is messaged twice: the campaign's occurrence of today, or the one that was named."""
-    from datetime import date
-
-    from a2pcli.config.load import occurrence_of
+    from a2pcli.config.load import occurrence_of, today_of
 
     campaign = work.loaded.campaign
-    occurrence = request.occurrence or occurrence_of(campaign, date.today())
+    occurrence = request.occurrence or occurrence_of(campaign, today_of(campaign))
     return work.ledger.occasion(campaign.name, occurrence)
 
 

@@ -317,7 +317,8 @@ class Campaign(Strict):
     )
     occurrence: Text = Field(
         "once",
-        description="once, daily, weekly, monthly, yearly or any text: nobody is messaged twice within one",
+        description="once, daily, weekly, monthly, yearly (days in `schedule.timezone`, else this machine's) or any"
+        " text: nobody is messaged twice within one",
     )
     once_per: Template | None = Field(
         None,

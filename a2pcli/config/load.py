@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from a2pcli.config.dotenv import environment_at
 from a2pcli.config.examine import examine
 from a2pcli.config.places import SETTINGS_NAMES, find_settings, ledger_key, ledger_url, shown_path
 from a2pcli.config.settings import Settings
-from a2pcli.config.values import Rate, message_and_hint, parse_rate, parse_share
+from a2pcli.config.values import RECIPIENT, Rate, message_and_hint, parse_rate, parse_share
 from a2pcli.errors import InvalidInput, Problem
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "parse_rate",
     "parse_share",
     "shown_path",
+    "today_of",
 ]
 
 BUILT_IN_GATEWAYS = ("outbox", "console")
@@ -204,6 +206,17 @@ def filled_hooks(loaded: LoadedSettings, outcome: str) -> list[str]:
         if found := tuple(problems):
             raise InvalidInput(*found)
     return [str(hook) for hook in environment.filled(typed, environ)]
+
+
+def today_of(campaign: Campaign) -> date:
+    """The day it is for the campaign: in the zone its schedule names, else (each person's own time too) in this
+    machine's. So a cron job in UTC and a person at a terminal mean the same occurrence."""
+    from a2pcli.timezones import ZoneInfo
+
+    schedule = campaign.schedule
+    named = "timezone" in schedule.model_fields_set and schedule.timezone != RECIPIENT
+    now = datetime.fromtimestamp(time.time_ns() / 1e9, UTC)
+    return now.astimezone(ZoneInfo(schedule.timezone) if named else None).date()
 
 
 def occurrence_of(campaign: Campaign, today: date) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
-from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.config.load import LoadedCampaign, LoadedSettings, today_of
 from a2pcli.config.values import parse_budget
 from a2pcli.content.prices import RateCard
 from a2pcli.errors import Problem, Severity
@@ -37,7 +37,7 @@ def budget_findings(
         return
     if people is not None and loaded.campaign.limits.unpriced != "exclude":
         gateway, channel = gateway_name(loaded, settings), loaded.campaign.channel
-        unpriced = people.unpriced(card, gateway=gateway, channel=channel, on=date.today())
+        unpriced = people.unpriced(card, gateway=gateway, channel=channel, on=today_of(loaded.campaign))
         if unpriced:
             listed = ", ".join(f"{country} ({count:,})" for country, count in unpriced.items())
             yield _warning(

@@ -67,3 +67,28 @@ def test_what_a_daily_campaign_holds_is_sent_by_the_command_that_is_named(projec
     evening = int(os.environ["A2PCLI_TEST_SHIFT_NS"]) + 30 * 3600 * 10**9  # the next day, 20:00
     later = project.process(*named[1].split(), "--json", A2PCLI_TEST_SHIFT_NS=str(evening)).json
     assert (later["run"], later["states"]["accepted"]) == (named[2], 3)
+
+
+def test_a_day_of_a_daily_campaign_is_one_of_its_own_zone(project: Project):
+    """In Tokyo 23:12 and 00:48 UTC are one morning: nobody gets the message of that day twice."""
+    project.starter(campaign=CAMPAIGN + "occurrence: daily\nschedule: {timezone: Asia/Tokyo}\n")
+    project.write(
+        "sale.yaml", (project.folder / "sale.yaml").read_text().replace("marketing", "transactional")
+    )
+    wednesday = int(os.environ["A2PCLI_TEST_SHIFT_NS"])  # about 14:00 UTC
+
+    def accepted(hours: float) -> int:
+        shift = str(wednesday + int(hours * 3600 * 10**9))
+        sent = project.process("send", "sale.yaml", "--yes", "--json", A2PCLI_TEST_SHIFT_NS=shift, TZ="UTC")
+        return int(sent.json.get("states", {}).get("accepted", 0))
+
+    assert [accepted(9.2), accepted(10.8), accepted(33.2)] == [3, 0, 3]
+
+
+def test_a_daily_campaign_of_no_zone_follows_the_machines_days(project: Project):
+    project.starter(campaign=CAMPAIGN + "occurrence: daily\n")
+    days = [
+        project.process("plan", "sale.yaml", "--json", TZ=zone).json["occurrence"]
+        for zone in ("Etc/GMT+12", "Etc/GMT-14")
+    ]
+    assert len(set(days)) == 2

@@ -104,3 +104,13 @@ def test_a_plan_for_a_file_is_not_sent_to_phones(real: Project) -> None:
     assert ran.status == 6
     assert "delivers, and delivered nothing when" in " ".join(ran.err.split())
     assert "[not sent]" not in ran.err
+
+
+def test_what_only_waits_is_not_said_to_have_been_written(project: Project) -> None:
+    project.starter(campaign=CAMPAIGN + "schedule: {not_before: '2099-07-01 09:00'}\n")
+    sent = project.run("send", "sale.yaml", "--yes")
+    report = project.run("report")
+    assert "messages are written to a file" in sent.out
+    assert "messages are written to a file" in report.out
+    assert "were written" not in sent.out + report.out
+    assert "went to" not in report.out
