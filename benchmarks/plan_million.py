@@ -82,6 +82,7 @@ def _script(place: Path) -> float:
 
 def _start(place: Path) -> subprocess.Popen[bytes]:
     shutil.rmtree(place / ".a2pcli", ignore_errors=True)
+    (place / ".a2pcli-ledger.json").unlink(missing_ok=True)  # or the ledger would be missed
     return subprocess.Popen(
         [sys.executable, "-m", "a2pcli", "plan", place / "campaign.yaml", "--json"],
         stdout=subprocess.DEVNULL,
