@@ -27,6 +27,8 @@ class FactNames:
     """Stems with their facts: refusals first, then the longest."""
     words: Mapping[str, frozenset[str]]
     """Kinds of words around a stem."""
+    taken_back: tuple[str, ...]
+    """Stems that make a name with a stem of consent one of a refusal: `consent removed on`."""
     telling: frozenset[str]
     """Single words that make a longer name one of a phone column."""
 
@@ -43,6 +45,7 @@ def fact_names() -> FactNames:
     loose: set[str] = set()
     stems: dict[str, str] = {}
     words: dict[str, frozenset[str]] = {}
+    taken_back: list[str] = []
     telling: set[str] = set()
     for role, language, listed in rows("facts.csv"):
         kind, _, fact = role.partition(":")
@@ -52,6 +55,8 @@ def fact_names() -> FactNames:
             loose.update(keys)
         elif fact == "phone":
             phones.update(dict.fromkeys(keys))
+        elif fact == "taken_back":
+            taken_back += keys
         elif kind == "word":
             words[fact] = frozenset(keys)
         else:
@@ -61,4 +66,5 @@ def fact_names() -> FactNames:
         if fact == "phone" and language != "any":
             telling.update(key for name, key in zip(written, keys, strict=True) if len(name_words(name)) == 1)
     order = sorted(stems.items(), key=lambda stem: (stem[1] != "opted_out", -len(stem[0])))
-    return FactNames(tuple(phones), names, frozenset(loose), tuple(order), words, frozenset(telling))
+    back, single = tuple(dict.fromkeys(taken_back)), frozenset(telling)
+    return FactNames(tuple(phones), names, frozenset(loose), tuple(order), words, back, single)

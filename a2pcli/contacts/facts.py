@@ -8,7 +8,7 @@ fact where all other words in it are known, and doubtful otherwise. A mapping in
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from a2pcli.contacts.columns import Columns
 from a2pcli.contacts.fact_names import fact_names
@@ -121,7 +121,11 @@ def _claim(column: str, written: str) -> Claim | None:
     for words in (name_words(written), name_words(column)):
         found = _stem(words)
         if found is not None:
-            return _judged(column, written, *found)
+            claim = _judged(column, written, *found)
+            # The day on which consent was taken back must never be read as the day on which it was given.
+            if claim is not None and found[0] == "consent" and _is_taken_back(words):
+                return replace(claim, fact="opted_out", certain=True)
+            return claim
     return None
 
 
@@ -134,12 +138,18 @@ def _judged(column: str, written: str, fact: str, around: tuple[str, ...]) -> Cl
         return None
     if fact in PLACE_FACTS:
         return Claim(column, written, fact, certain=all(kind - {"email", "never"} for kind in kinds))
-    if fact == "consent" and "date" in about:
-        return Claim(column, written, "consent_at")
-    if fact == "consent" and "reason" in about:
-        return Claim(column, written, "consent_source")
     certain = all(kinds)
+    if fact == "consent" and certain and "date" in about:
+        return Claim(column, written, "consent_at")
+    if fact == "consent" and certain and "reason" in about:
+        return Claim(column, written, "consent_source")
     return Claim(column, written, fact, certain, "marketing" in about)
+
+
+def _is_taken_back(words: tuple[str, ...]) -> bool:
+    """Whether a name that speaks of consent speaks of its end."""
+    joined = "".join(words)
+    return any(stem in joined for stem in fact_names().taken_back)
 
 
 def telling_fact(words: tuple[str, ...]) -> str | None:
