@@ -79,8 +79,9 @@ def _as_it_is(store: Ledger, line: RunLine) -> RunLine:
 
     from a2pcli.ledger.lock import live_sender
     from a2pcli.ledger.records import RunState
+    from a2pcli.reporting.commands import send_command
 
     if line.run.state != RunState.SENDING or live_sender(store, line.run) is not None:
         return line
-    why = f"its sender ended before the run did; `a2pcli send {line.run.id}` goes on with it"
+    why = f"its sender ended before the run did; `{send_command(line.run)}` goes on with it"
     return replace(line, run=replace(line.run, state="stopped", state_reason=why))

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 
 from a2pcli.config.campaign import Channel, Purpose, Strict, Text, YesNo
 from a2pcli.config.hours import DAYS, Span, parse_days, parse_spans
+from a2pcli.config.values import parse_destination, parse_region
 
 KINDS = ("hours", "cap", "consent", "text", "sender", "revocation")
 """The keys of which a rule has exactly one."""
@@ -59,8 +60,7 @@ def parse_own_hours(typed: Any) -> Any:
     for key, hours in typed.items():
         if not _is_country(key):
             raise ValueError(f"'{key}' is not a country", "two letters like GB, or default for all others")
-        country = key.strip() if key.strip().lower() != "default" else "default"
-        name = country if country == "default" else country.upper()
+        name = parse_destination(key)
         if name in found:
             raise ValueError(f"{name} is given twice", "name each country once")
         found[name] = parse_week(hours)
@@ -104,7 +104,7 @@ def _country(typed: Any) -> Any:
         return ANYWHERE
     if not re.fullmatch(r"[A-Z]{2}", typed.strip().upper(), re.ASCII):
         raise ValueError(f"'{typed}' is not a country", "two letters of ISO 3166-1, like FR; or any")
-    return typed.strip().upper()
+    return parse_region(typed)  # A rule for UK, or for a slip, would bind nobody and say nothing.
 
 
 def _region(typed: Any) -> Any:

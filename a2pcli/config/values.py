@@ -167,6 +167,8 @@ def parse_zone(text: str) -> str:
     if wanted in folded:
         return folded[wanted]
     cities = {name.rsplit("/", 1)[-1].lower(): name for name in sorted(names) if "/" in name}
+    if any(char.isdigit() for char in wanted):  # The nearest name to GMT+1 is GMT+0: another time.
+        raise ValueError(f"unknown time zone '{text}'", "IANA names look like Europe/London")
     near = get_close_matches(wanted, folded, 1, 0.8) or get_close_matches(wanted, cities, 1, 0.8)
     guess = (folded.get(near[0]) or cities[near[0]]) if near else None
     hint = f"did you mean '{guess}'?" if guess else "IANA names look like Europe/London"

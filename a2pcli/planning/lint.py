@@ -103,9 +103,22 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
     for char, offsets in forcing.items():
         times = f" ({len(offsets)} times)" if len(offsets) > 1 else ""
         replacement = TABLE.get(char)
-        hint = "remove it" if replacement is None else f"write {replacement!r}, or set smart: true"
+        hint = _without(char) if replacement is None else f"write {replacement!r}, or set smart: true"
         message = f"'{char}' ({character_name(char)}){times} turns the message into UCS-2: {cost}"
         yield Finding(offsets[0], message, hint, "ucs-2")
+
+
+def _without(char: str) -> str:
+    """How to do without the character: a letter cannot be removed from its word."""
+    if unicodedata.category(char)[0] != "L":
+        return "remove it"
+    plain = unicodedata.normalize("NFD", char)[0]
+    alike = (
+        f" '{plain}' costs nothing extra, where it reads as well;"
+        if plain != char and plain.isascii()
+        else ""
+    )
+    return f"{alike} --ignore ucs-2 if the word needs it".strip()
 
 
 def _is_of_another_script(char: str) -> bool:

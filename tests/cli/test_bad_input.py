@@ -119,6 +119,9 @@ CAMPAIGN_FILE = [
     Bad("gateway unknown", 3, r"no gateway 'pigeon'", more("gateway: pigeon\n")),
     Bad("budget unreadable", 3, r"^sale.yaml:6:16: 'lots'", more("limits: {cost: lots}\n")),
     Bad("limit below one", 3, r"must be at least 1", more("limits: {recipients: 0}\n")),
+    Bad(
+        "time zone as an offset", 3, r"'GMT\+1' \(IANA names look like", more("schedule: {timezone: GMT+1}\n")
+    ),
     Bad("time zone unknown", 3, r"unknown time zone 'Mars/X'", more("schedule: {timezone: Mars/X}\n")),
     Bad("moment without a time", 3, r"has no time of day", more("schedule: {expires: 2029-01-01}\n")),
     Bad("sender too long", 3, r"has 16 characters", more("sender: ABCDEFGHIJKLMNOP\n")),

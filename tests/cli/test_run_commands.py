@@ -110,7 +110,9 @@ def test_runs_says_sending_only_of_a_run_that_somebody_is_sending(cli: Cli, ledg
     run = send(ledger, plan(ledger, recipients=10), ["accepted"] * 4, end=None)
     out = cli("runs").out
     assert "  stopped  " in out
-    assert f"{run.id}: its sender ended before the run did; `a2pcli send {run.id}` goes on with it" in out
+    words = f"{run.id}: its sender ended before the run did; `a2pcli send"
+    assert words in out
+    assert f" --plan {run.id}` goes on with it" in out
     with sender_lock(ledger, run):
         assert "  sending  " in cli("runs").out
 

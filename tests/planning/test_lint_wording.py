@@ -41,6 +41,11 @@ def test_without_smart_encoding_they_do_and_the_replacement_is_named() -> None:
     assert found.hint == 'write "\'", or set smart: true'
 
 
+def test_nobody_is_told_to_remove_a_letter_from_a_word() -> None:
+    hints = [found.hint or "" for text in ("coś 🌸", "łąka") for found in findings(text)]
+    assert [hint.split(" ")[0] for hint in hints] == ["'s'", "remove", "--ignore", "'a'"]
+
+
 def test_with_a_character_beyond_help_only_that_one_is_to_blame() -> None:
     assert told("It’s 🌸 on – 🌸", "ucs-2") == ["🌸"]
 

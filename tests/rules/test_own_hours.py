@@ -51,6 +51,8 @@ def test_hours_may_be_for_one_country_and_for_all_others(tmp_path: Path) -> None
         ("{GB: 08:00-20:00, mon: 08:00-20:00}", "'mon' is not a country"),
         ("{GB: 08:00-20:00, gb: 08:00-21:00}", "GB is given twice"),
         ("[08:00-20:00]", "hours"),
+        ("{UK: 08:00-20:00}", "unknown region 'UK' (did you mean 'GB'?)"),
+        ("{default: 09:00-20:00, ZZ: 08:00-20:00}", "unknown region 'ZZ'"),
     ],
 )
 def test_hours_that_mean_nothing_are_refused_at_their_place(tmp_path: Path, typed: str, said: str) -> None:
