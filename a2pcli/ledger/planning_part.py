@@ -158,3 +158,9 @@ class PlanningPart(LedgerCore):
         """Runs, newest first, but for those in the states ``without``."""
         with self._reading() as connection:
             return queries.list_runs(connection, limit, campaign, without)
+
+    @speaks_plainly
+    def count_runs(self, states: Sequence[str], campaign: str | None = None) -> int:
+        """How many runs are in one of the states."""
+        with self._reading() as connection:
+            return queries.count_runs(connection, campaign, states)

@@ -62,6 +62,14 @@ def list_runs(
     return [run_from_row(row) for row in connection.execute(query).mappings()]
 
 
+def count_runs(connection: Connection, campaign: str | None, states: Sequence[str]) -> int:
+    """How many runs are in one of the states."""
+    query = select(func.count()).select_from(runs).where(runs.c.state.in_([str(state) for state in states]))
+    if campaign is not None:
+        query = query.where(runs.c.campaign == campaign)
+    return int(connection.execute(query).scalar_one())
+
+
 def open_run(connection: Connection, occasion: int) -> Run | None:
     """The newest run of the occasion that was interrupted or paused."""
     query = (

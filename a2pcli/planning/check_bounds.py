@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from a2pcli.planning.sample import SampledPeople
 
 FIXED = {"EST": "America/New_York", "MST": "America/Denver"}
 """Names of zones that stand for one offset all year, and what is meant by most who write them."""
+
+_TURNED = re.compile(r"Etc/GMT(?P<sign>[+-])(?P<hours>[1-9]\d?)", re.IGNORECASE)
+"""Zones named as POSIX does: the sign says how far west of Greenwich."""
 
 
 def budget_findings(
@@ -63,6 +67,11 @@ def schedule_findings(loaded: LoadedCampaign) -> Iterator[Problem]:
         if zone in FIXED:
             message = f"{zone} has no summer time: its clocks stay where they are all year"
             yield _warning(loaded, ("schedule", key), message, f"{FIXED[zone]} has both", "fixed-zone")
+        elif zone and (turned := _TURNED.fullmatch(zone)):
+            hours, side = turned["hours"], "behind" if turned["sign"] == "+" else "ahead of"
+            message = f"{zone} is {hours} hour{'' if hours == '1' else 's'} {side} UTC, all year"
+            hint = "its sign is the other way round; name a city's zone, like Europe/London"
+            yield _warning(loaded, ("schedule", key), message, hint, "fixed-zone")
     if schedule.ends_at is not None and schedule.ends_at <= datetime.now(UTC):
         message = "this moment is past: nothing would leave"
         yield _warning(loaded, ("schedule", "expires"), message, None, "schedule-past")

@@ -73,7 +73,8 @@ def current_runs(ledger: Ledger, limit: int, campaign: str | None = None) -> Run
             kept.append(run)
         seen.add(run.campaign)
     is_cut = len(kept) > limit or len(found) > LOOKED_THROUGH * limit
-    return RunList([_line(ledger, run) for run in kept[:limit]], len(found) - len(kept), is_cut)
+    overtaken = len(found) - len(kept) + ledger.count_runs(WITHOUT_ROWS, campaign)
+    return RunList([_line(ledger, run) for run in kept[:limit]], overtaken, is_cut)
 
 
 def _line(ledger: Ledger, run: Run) -> RunLine:

@@ -71,6 +71,14 @@ def test_a_zone_without_summer_time_is_said(project: Project, key: str):
     assert "fixed-zone" not in codes(project)
 
 
+@pytest.mark.parametrize(("zone", "side"), [("Etc/GMT+5", "behind"), ("Etc/GMT-5", "ahead of")])
+def test_a_zone_whose_sign_is_the_other_way_round_is_told_as_what_it_is(
+    project: Project, zone: str, side: str
+):
+    project.starter(campaign=ORDER + f"schedule: {{timezone: {zone}}}\n")
+    assert f"{zone} is 5 hours {side} UTC, all year" in project.run("check", "sale.yaml").err
+
+
 def test_a_column_that_only_looks_like_the_one_that_is_asked_for(project: Project):
     project.starter(
         campaign=ORDER.replace(
@@ -92,6 +100,14 @@ def test_old_plans_are_counted_and_not_listed(project: Project):
     assert "2 older plans that were never sent are not shown: a2pcli runs --all" in ran.err
     assert project.run("runs", "--all").out.count("spring-sale") == 3
     assert len(project.run("runs", "--json").json["runs"]) == 3
+
+
+def test_plans_that_newer_ones_replaced_are_counted_among_the_old_ones(project: Project):
+    project.starter()
+    for _ in range(5):
+        project.run("plan", "sale.yaml")
+    assert "4 older plans that were never sent are not shown: a2pcli runs --all" in project.run("runs").err
+    assert project.run("runs", "--all").out.count("spring-sale") == 5
 
 
 def test_a_list_that_is_cut_says_so(project: Project):
