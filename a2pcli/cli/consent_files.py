@@ -147,7 +147,7 @@ def _show(table: Table, account: Account, *, as_json: bool) -> None:
         parts.append(f"{account.empty:,} without a number")
     if account.refused:
         parts.append(f"{account.refused.total():,} refused")
-    print(f"{account.rows:,} rows: {', '.join(parts)}")
+    print(f"{account.rows:,} row{'' if account.rows == 1 else 's'}: {', '.join(parts)}")
 
 
 def export_records(file: Path, ledger: str | None, *, jsonl: bool, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from a2pcli.cli.output import say, show
 from a2pcli.cli.plan_view import leaving_of, money, plan_screen
 from a2pcli.cli.send_reporting import plan_event
 from a2pcli.cli.send_resuming import contacts_changed
-from a2pcli.errors import InvalidInput, Problem, Refused
+from a2pcli.errors import InvalidInput, LedgerError, Problem, Refused
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import FAR, Run, RunState, now_ms
@@ -143,7 +143,11 @@ def _refuse_broken_template(work: Opened, made: Plan) -> None:
 
 
 def show_plan(run: Run, request: SendRequest) -> None:
-    """The plan's screen; on stderr where stdout is for JSON."""
+    """The plan's screen; on stderr where stdout is for JSON. Raises ``LedgerError`` where the plan is not whole."""
+    if "contacts" not in run.summary:
+        message = f"plan {run.id} has lost its summary: the ledger was changed since, outside of a2pcli"
+        hint = f"find out who changed it; then `a2pcli cancel {run.id}`, and plan again"
+        raise LedgerError(Problem(message, hint=hint, code="plan-changed"))
     plan_event(run)
     # Into a log goes nobody's number and no text: who wants to see them looks at the plan.
     show(plan_screen(run, next_step=False, samples=sys.stdout.isatty()), stderr=request.as_json)

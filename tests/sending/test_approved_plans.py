@@ -54,6 +54,8 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
             "settings of the run",
         ),
         ("UPDATE runs SET digest = 'deadbeef'", "settings of the run"),
+        ("UPDATE runs SET summary = NULL", "ledger was changed"),
+        ("UPDATE runs SET summary = '{}'", "ledger was changed"),
     ],
 )
 def test_a_plan_that_was_changed_is_not_sent(project: Project, sql: str, what: str) -> None:
