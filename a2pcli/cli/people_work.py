@@ -254,7 +254,8 @@ def _sentences(receipt: Erasure, files: _Files) -> Iterator[str]:
     if receipt.in_flight:
         yield f"  {receipt.in_flight:,} on its way just now: not erased yet"
     if receipt.skipped:
-        yield f"  {receipt.skipped:,} of the messages {'was' if receipt.skipped == 1 else 'were'} not sent yet, and never will be"
+        were = "was" if receipt.skipped == 1 else "were"
+        yield f"  {receipt.skipped:,} of the messages {were} not sent yet, and never will be"
     for path, count in files.rewritten.items():
         yield f"  {path}: rewritten, {count:,} row{'' if count == 1 else 's'} made blank"
     for path in files.gone:
