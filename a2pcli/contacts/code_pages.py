@@ -25,6 +25,8 @@ _TURKISH = frozenset("þðýÞÐÝ")
 """Turkish ş, ğ, ı in Windows-1254; Icelandic has them too, and says so with `encoding: cp1252`."""
 _ODD = frozenset("Ÿƒ‡†ˆ‰˜¬¦¯¶×÷±¸¤")
 _MONEY = frozenset("€£¥¢")
+_JAPANESE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"})
+"""Scripts that one Japanese word mixes, as Unicode names their letters."""
 _OPENING, _CLOSING = frozenset("¡¿«‹“‘„‚"), frozenset("»›”’“‘…™®©")
 _SMALL = re.compile(r"(?:[kcdmKCDM]?[mM]|\d+)[²³]?")
 _CONTEXT = re.compile(rb"[^\s,;\t|]*[\x80-\xff][^\s,;\t|]*")
@@ -107,4 +109,4 @@ def _is_word(text: str) -> bool:
     if len(letters) > 3 and not any(character < "\x80" for character in letters) and _is_latin(letters[0]):
         return False  # Latin words are not made of accented letters alone
     scripts = {unicodedata.name(character, "?").split()[0] for character in letters}
-    return len(letters) > 1 and len(scripts) == 1
+    return len(letters) > 1 and (len(scripts) == 1 or scripts <= _JAPANESE)

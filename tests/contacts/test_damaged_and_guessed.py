@@ -76,7 +76,8 @@ def opened(tmp_path, names: str, page: str):
         ("cp1251", "Телефон", "('Телефон' in cp1251"),
         ("cp1253", "Γιώργος", "'Γιώργος' in cp1253"),
         ("cp1254", "Ayşe Işıl", "'Ayşe' in cp1254"),
-        ("cp932", "田中さん", "not read like Windows-1252"),
+        ("cp932", "田中さん", "'田中さん' in cp932"),
+        ("cp932", "佐々木マリー", "'佐々木マリー' in cp932"),
         ("gb18030", "王小明", "not read like Windows-1252"),
     ],
 )
