@@ -1,11 +1,12 @@
 """What was approved is what goes: a plan's digests are made again from its rows before the first message leaves.
 
-A plan keeps digests over recipients, over texts, over senders where rows have their own, and over what holds for the
-whole run (sender, gateway, media, limits), in its summary (``digests``); its id and the digest a person approves stand
-for them. Rows change for good reasons afterwards, but
-their address and text only go away: a person is erased, retention takes old texts, a one-time code is wiped once it
-is settled. Erasing and retention compare before they take something away, and note the digests of what remains;
-of one-time codes, only the recipients are compared once the first text is gone.
+A plan keeps digests over recipients, over texts, over senders where rows have their own, over what else a row was
+planned with (``Details``), over the run's clocks, and over what holds for the whole run (sender, gateway, media,
+limits), in its summary (``digests``); its id and the digest a person approves stand for them, and the audit trail
+knows their hash (``plan_record``). Rows change for good reasons afterwards, but their address and text only go away:
+a person is erased, retention takes old texts, a one-time code is wiped once it is settled. Erasing and retention
+compare before they take something away, and note the digests of what remains; of one-time codes, the texts are not
+compared once the first is gone.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger import plan_record
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.outcomes import keeps_no_texts
 from a2pcli.ledger.plans import of_run, run_from_row
-from a2pcli.ledger.records import SENDABLE, Run
-from a2pcli.ledger.tables import messages, runs
+from a2pcli.ledger.records import SENDABLE, Run, now_ms
+from a2pcli.ledger.tables import clocks, messages, runs
 from a2pcli.messages import State
 
 DIGESTS = "digests"
@@ -34,10 +36,19 @@ DIGESTS = "digests"
 
 PEOPLE, TEXTS, SENDERS = "recipients", "texts", "senders"
 
-SETTINGS = "settings"
-"""What holds for the whole run. Plans that were made before it was kept are sent without comparing it."""
+SETTINGS, DETAILS, HOURS = "settings", "details", "hours"
+"""What holds for the whole run, what else the rows were planned with, and the run's clocks. Plans that were made
+before one of them was kept are sent without comparing it."""
 
-_WORDS = {SETTINGS: "settings of the run (sender, gateway, media, times, limits)"}
+_RECORD = "record"
+"""Stands for the digests themselves, where they are not those that the audit trail knows."""
+
+_WORDS = {
+    SETTINGS: "settings of the run (sender, gateway, media, times, limits)",
+    DETAILS: "details of messages (person, country, parts, price, hours, consent, variant)",
+    HOURS: "hours in which people may be messaged",
+    _RECORD: "digests that the audit trail knows of this plan",
+}
 
 _ROWS = 20_000
 _c = messages.c
@@ -76,6 +87,30 @@ def as_bytes(numbers: Sequence[int]) -> bytes:
     return packed.tobytes()
 
 
+NUMBERS = ("person", "parts", "cost", "clock", "consent_until")
+NAMES = ("country", "currency", "variant")
+
+
+class Details:
+    """A digest over what else a row was planned with, which decides whether and when it may leave, and as what it is
+    counted. -1 stands for no number, an empty text for no name."""
+
+    def __init__(self) -> None:
+        self.numbers = {name: sha256() for name in NUMBERS}
+        self.names: dict[str, TextDigest] = {name: TextDigest() for name in NAMES}
+
+    def hexdigest(self) -> str:
+        """One digest over all columns."""
+        parts = [one.hexdigest() for one in self.numbers.values()]
+        parts += [one.hexdigest() for one in self.names.values()]
+        return sha256(" ".join(parts).encode()).hexdigest()
+
+
+def hours_digest(specs: Mapping[int, str]) -> str:
+    """The digest over a run's clocks: their JSON, by number."""
+    return sha256(json.dumps(sorted(specs.items())).encode()).hexdigest()
+
+
 def combined(digests: Mapping[str, str], *settings: str) -> str:
     """The plan's one digest: SHA-256 over its digests and what else decides what people get (channel, media)."""
     whole = sha256()
@@ -97,7 +132,8 @@ def settings_digest(run: Run, digest: str | None) -> str:
 def verify(connection: Connection, run: Run) -> None:
     """Raise ``LedgerError`` where what the run would send is not what its plan's digests were made of.
 
-    Plans of version 0.1 kept no digests that can be compared. A run with nothing left to send is not looked at.
+    Plans of version 0.1 kept no digests that can be compared; the audit trail says which these may be. A run with
+    nothing left to send is not looked at.
     """
     wrong = _what_differs(connection, run) if _has_planned(connection, run) else None
     if wrong:
@@ -121,28 +157,38 @@ def _what_differs(connection: Connection, run: Run) -> list[str]:
     """Which digests are not those of the rows."""
     fresh = connection.execute(select(runs.c.summary).where(runs.c.number == run.number)).scalar()
     kept = json.loads(fresh or "{}").get(DIGESTS)
+    if not plan_record.agrees(connection, run, kept):
+        return [_RECORD]
     if not isinstance(kept, dict):
         return []
     found, wiped = digests_of(connection, run)
-    names = [PEOPLE, TEXTS, SENDERS]
-    if SETTINGS in kept:
-        found[SETTINGS] = settings_digest(run, run.digest)
-        names.append(SETTINGS)
+    found[SETTINGS] = settings_digest(run, run.digest)
+    names = [PEOPLE, TEXTS, SENDERS, *(one for one in (DETAILS, HOURS, SETTINGS) if one in kept)]
     if wiped and keeps_no_texts(run):
         names.remove(TEXTS)
-    return [name for name in names if found.get(name) != kept.get(name)]
+    wrong = [name for name in names if found.get(name) != kept.get(name)]
+    return [PEOPLE, *wrong] if _has_strangers(connection, run) and PEOPLE not in wrong else wrong
+
+
+def _has_strangers(connection: Connection, run: Run) -> bool:
+    """Whether rows of another run would be claimed with those of this one that wait."""
+    waiting = and_(_c.run == run.number, _c.due_at.is_not(None))
+    query = select(_c.id).where(waiting, not_(of_run(run))).limit(1)
+    return connection.execute(query).first() is not None
+
+
+_COLUMNS = (_c.line, _c.address, _c.body, _c.sender, *(_c[name] for name in (*NUMBERS, *NAMES)))
 
 
 def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
     """The digests of the rows as they are now, and how many of them have no text any more."""
-    people, texts, lines, senders = TextDigest(), TextDigest(), sha256(), TextDigest()
+    people, texts, lines, senders, details = TextDigest(), TextDigest(), sha256(), TextDigest(), Details()
     any_sender, wiped = False, 0
     # Who was left out by the plan has no encoding; who was erased has no address.
     chosen = and_(of_run(run), _c.address.is_not(None), or_(_c.encoding.is_not(None), _is_to_go))
-    query = select(_c.line, _c.address, _c.body, _c.sender).where(chosen).order_by(_c.id)
-    rows = read_rows(connection, query)
+    rows = read_rows(connection, select(*_COLUMNS).where(chosen).order_by(_c.id))
     while chunk := list(islice(rows, _ROWS)):
-        numbers, addresses, bodies, own = zip(*chunk, strict=True)
+        numbers, addresses, bodies, own, *more = zip(*chunk, strict=True)
         people.add(addresses)
         there = [body for body in bodies if body is not None] if None in bodies else bodies
         wiped += len(bodies) - len(there)
@@ -151,9 +197,15 @@ def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
             any_sender = True
             lines.update(as_bytes([line for line, one in zip(numbers, own, strict=True) if one is not None]))
             senders.add([one for one in own if one is not None])
-    found = {PEOPLE: people.hexdigest(), TEXTS: texts.hexdigest()}
+        for name, column in zip(NUMBERS, more, strict=False):
+            details.numbers[name].update(as_bytes([-1 if one is None else one for one in column]))
+        for name, column in zip(NAMES, more[len(NUMBERS) :], strict=True):
+            details.names[name].add([one or "" for one in column])
+    found = {PEOPLE: people.hexdigest(), TEXTS: texts.hexdigest(), DETAILS: details.hexdigest()}
     if any_sender:
         found[SENDERS] = f"{lines.hexdigest()} {senders.hexdigest()}"
+    specs = connection.execute(select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number))
+    found[HOURS] = hours_digest({row.number: row.spec for row in specs})
     return found, wiped
 
 
@@ -161,8 +213,9 @@ _is_to_go = _c.state == str(State.PLANNED)
 
 
 @contextmanager
-def losing_rows(connection: Connection, some: Sequence[Run]) -> Iterator[None]:
-    """While this transaction takes people or texts out of the runs: their digests become those of what remains.
+def changing_rows(connection: Connection, some: Sequence[Run]) -> Iterator[None]:
+    """While this transaction takes people or texts out of the runs, or sets their clocks: their digests become those
+    of what remains.
 
     Of a run that was changed otherwise before, they stay as they are, so that it is still found out.
     """
@@ -172,9 +225,12 @@ def losing_rows(connection: Connection, some: Sequence[Run]) -> Iterator[None]:
         where = runs.c.number == run.number
         fresh = run_from_row(connection.execute(select(runs).where(where)).mappings().one())
         summary = dict(fresh.summary)
-        if DIGESTS in summary:
-            kept, (summary[DIGESTS], _) = summary[DIGESTS], digests_of(connection, run)
-            if SETTINGS in kept:
-                summary[DIGESTS][SETTINGS] = settings_digest(fresh, fresh.digest)
+        if DIGESTS not in summary:
+            continue
+        kept, (found, _) = summary[DIGESTS], digests_of(connection, run)
+        found[SETTINGS] = settings_digest(fresh, fresh.digest)
+        summary[DIGESTS] = {name: one for name, one in found.items() if name in kept or name == SENDERS}
+        if summary[DIGESTS] != kept:
             text = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
             connection.execute(update(runs).where(where).values(summary=text))
+            plan_record.note(connection, fresh, summary[DIGESTS], now_ms(), changed=True)

@@ -164,6 +164,19 @@ def verify(connection: Connection, head: str | None = None, most: int = 20) -> V
     return Verified(count, number, previous if count else None, tuple(broken[:most]))
 
 
+def is_sound_from(connection: Connection, number: int) -> bool:
+    """Whether the chain holds from this entry to its end."""
+    before = number - 1
+    previous: str | None = None
+    query = select(audit).where(_c.number >= number).order_by(_c.number)
+    for row in connection.execute(query.execution_options(yield_per=1000)).mappings():
+        entry = Entry(**row)
+        if _faults(entry, before, entry.previous if previous is None else previous):
+            return False
+        before, previous = entry.number, entry.hash
+    return previous is not None
+
+
 def _faults(entry: Entry, number: int, previous: str) -> list[Broken]:
     """What is wrong with an entry that follows the entry ``number`` with the hash ``previous``."""
     found = []

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import audit, erased
-from a2pcli.ledger.approved import losing_rows
+from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.cipher import is_of_sqlcipher
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.holds import Hold
@@ -195,7 +195,7 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
     ids = [row.id for row in found]
     mine = _runs_of(connection, {row.run for row in found})
     skipped = sum(row.state == State.PLANNED for row in found)
-    with losing_rows(connection, mine):
+    with changing_rows(connection, mine):
         _skip_planned(connection, ids, now)
         flying = _in_flight(connection, ids, live)
         ids = [id for id in ids if id not in flying]

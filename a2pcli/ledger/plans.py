@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger import plan_record
 from a2pcli.ledger.bulk import insert_columns
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import NewRun, PlannedRows, Run, RunState, now_ms
@@ -129,6 +130,7 @@ def finish(
 
     Raises ``LedgerError`` where another process took it for left behind, and removed its rows.
     """
+    now = now_ms()
     done = connection.execute(
         update(runs)
         .where(runs.c.number == run.number, runs.c.state == str(RunState.PLANNING))
@@ -137,7 +139,7 @@ def finish(
             digest=digest,
             rows_read=rows_read,
             summary=json.dumps(dict(summary), ensure_ascii=False, default=str),
-            planned_at=now_ms(),
+            planned_at=now,
         )
     ).rowcount
     if not done:
@@ -148,6 +150,7 @@ def finish(
             code="plan-gone",
         )
         raise LedgerError(problem)
+    plan_record.note(connection, replace(run, digest=digest), summary.get("digests"), now)
 
 
 def tell_planner(connection: Connection) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.config.retention import Retention, parse_age
 from a2pcli.errors import LedgerError, Problem, RunBusy
 from a2pcli.ledger import counting
-from a2pcli.ledger.approved import losing_rows
+from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.erasure import overwrite
 from a2pcli.ledger.lock import HasEngine, sender_lock
 from a2pcli.ledger.plans import drop_rows, end_id, first_id, of_run, run_from_row
@@ -152,7 +152,7 @@ def _do(connection: Connection, step: Step, now: int) -> None:
     elif step.what == "samples":
         _note(connection, run, {})
     elif step.what == "texts":
-        with losing_rows(connection, [run]):
+        with changing_rows(connection, [run]):
             connection.execute(update(messages).where(_with_texts(run)).values(body=None))
             _note(connection, run, {"texts": _day(now)})
     else:

@@ -206,7 +206,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
 
         Hold ``sender_lock`` meanwhile.
         """
-        with self._sending_transaction(run) as connection:
+        with self._sending_transaction(run) as connection, approved.changing_rows(connection, [run]):
             return clocks.assume(connection, run, zone, now_ms() if now is None else now)
 
     @speaks_plainly

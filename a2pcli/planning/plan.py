@@ -15,7 +15,7 @@ from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.config.values import RECIPIENT
 from a2pcli.content.prices import parse_budget, to_decimal
 from a2pcli.errors import Problem, Severity
-from a2pcli.ledger.approved import DIGESTS, SETTINGS, settings_digest
+from a2pcli.ledger.approved import DIGESTS, HOURS, SETTINGS, hours_digest, settings_digest
 from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.moments import ZONE
@@ -106,7 +106,8 @@ def make_plan(
     summary["warnings"] = [problem_document(one) for one in warnings]
     job = prepared.job
     digest = tally.digest(job.campaign, job.channel, job.sender or "", *job.media)
-    summary[DIGESTS] = tally.digests() | {SETTINGS: settings_digest(run, digest)}
+    hours = hours_digest({number: one.to_json() for number, one in clocks.made.items()})
+    summary[DIGESTS] = tally.digests() | {SETTINGS: settings_digest(run, digest), HOURS: hours}
     run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary, clocks=clocks.made)
     return Plan(run, summary, over, tuple(warnings))
 

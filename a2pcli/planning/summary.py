@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.ledger.approved import PEOPLE, SENDERS, TEXTS, TextDigest, combined
+from a2pcli.ledger.approved import DETAILS, PEOPLE, SENDERS, TEXTS, Details, TextDigest, combined
 from a2pcli.planning.halves import Halves
 from a2pcli.reasons import Reason
 
@@ -45,6 +45,23 @@ class ColumnDigest(TextDigest):
                 self.text.update(memoryview(text.buffers()[2])[offsets[0] : offsets[-1]])
 
 
+class ColumnDetails(Details):
+    """The same details over columns of Arrow's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.columns = {name: ColumnDigest() for name in self.names}
+        self.names.update(self.columns)
+
+    def add_columns(self, rows: pa.Table) -> None:
+        """Take in a chunk."""
+        for name, digest in self.numbers.items():
+            numbers = pc.fill_null(pc.cast(rows[name], pa.int64()), -1)
+            digest.update(numbers.to_numpy().astype("<i8").tobytes())
+        for name, column in self.columns.items():
+            column.add_column(pc.fill_null(pc.cast(rows[name], pa.large_string()), ""))
+
+
 @dataclass(slots=True)
 class Tally:
     """Running totals over planned chunks. ``rows == recipients + sum(excluded.values())``, always."""
@@ -70,6 +87,7 @@ class Tally:
     _senders: ColumnDigest = field(default_factory=ColumnDigest)
     _people: ColumnDigest = field(default_factory=ColumnDigest)
     _bodies: ColumnDigest = field(default_factory=ColumnDigest)
+    _details: ColumnDetails = field(default_factory=ColumnDetails)
 
     def add(self, split: Halves) -> None:
         """Count one planned chunk."""
@@ -100,6 +118,7 @@ class Tally:
         self._count_senders(rows)
         self._people.add_column(rows["number"])
         self._bodies.add_column(rows["body"])
+        self._details.add_columns(rows)
 
     def _count_senders(self, rows: pa.Table) -> None:
         """Which rows have a sender that is not the run's own; in most campaigns none has, and this costs nothing."""
@@ -115,6 +134,7 @@ class Tally:
     def digests(self) -> dict[str, str]:
         """What a sender compares the stored rows with; see ``ledger.approved``."""
         found = {PEOPLE: self._people.hexdigest(), TEXTS: self._bodies.hexdigest()}
+        found[DETAILS] = self._details.hexdigest()
         if set(self.senders) - {None}:
             # Where rows have a sender of their own: which rows, and which sender.
             found[SENDERS] = f"{self._lines.hexdigest()} {self._senders.hexdigest()}"

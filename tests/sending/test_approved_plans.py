@@ -5,10 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from clikit import CAMPAIGN, Project
+from sendkit import plan_run
+from sqlalchemy import delete, insert, select, update
+
+from a2pcli.errors import LedgerError
+from a2pcli.ledger import approved, plan_record
+from a2pcli.ledger.clocks import RunClock
+from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.plans import run_from_row
+from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.tables import clocks, runs
+from a2pcli.rules.clock import Clock
 
 PEOPLE = "mobile,first_name\n" + "".join(f"+4479111234{n},Ann\n" for n in range(10, 40))
 POOL = CAMPAIGN + "sender: ['+447700900001', '+447700900002']\n"
@@ -54,6 +66,17 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
             "settings of the run",
         ),
         ("UPDATE runs SET digest = 'deadbeef'", "settings of the run"),
+        ("UPDATE messages SET person = 5 WHERE line = 20", "details of messages"),
+        ("UPDATE messages SET country = 'IE' WHERE line = 20", "details of messages"),
+        ("UPDATE messages SET cost = 0", "details of messages"),
+        ("UPDATE messages SET clock = 1 WHERE line = 20", "details of messages"),
+        ("UPDATE messages SET consent_until = 1 WHERE line = 20", "details of messages"),
+        ("UPDATE messages SET variant = 'b' WHERE line = 20", "details of messages"),
+        ("UPDATE messages SET id = id + 100 WHERE line = 2", "recipients"),
+        ("UPDATE runs SET summary = json_remove(summary, '$.digests')", "digests that the audit trail"),
+        ("UPDATE runs SET summary = json_remove(summary, '$.digests.texts')", "digests that the audit trail"),
+        ("UPDATE runs SET summary = json_remove(summary, '$.digests.details')", "digests that the audit trail"),
+        ("UPDATE runs SET summary = json_set(summary, '$.digests', 'x')", "digests that the audit trail"),
         ("UPDATE runs SET summary = NULL", "ledger was changed"),
         ("UPDATE runs SET summary = '{}'", "ledger was changed"),
     ],
@@ -142,24 +165,139 @@ def test_one_time_codes_are_compared_as_far_as_they_are_kept(project: Project) -
     assert "the recipients" in ran.err
 
 
+def tamper(project: Project, *statements: str) -> None:
+    """As whoever owns the database may: the guard of the audit trail goes first."""
+    with sqlite3.connect(ledger_of(project)) as connection:
+        for name in ("audit_no_update", "audit_no_delete"):
+            connection.execute(f"DROP TRIGGER {name}")
+        for sql in statements:
+            assert connection.execute(sql).rowcount > 0
+    connection.close()
+
+
+def recompute(project: Project) -> None:
+    """Change a text and make the plan's digests fit, as a program would that knows how they are made."""
+    with Ledger.open(str(ledger_of(project))) as ledger, ledger.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE messages SET body = 'You won!' WHERE line = 20")
+        run = run_from_row(connection.execute(select(runs)).mappings().one())
+        digests = {**run.summary["digests"], **approved.digests_of(connection, run)[0]}
+        connection.execute(update(runs).values(summary=json.dumps({**run.summary, "digests": digests})))
+
+
+def test_digests_that_were_made_again_for_a_changed_text_are_not_those_of_the_plan(project: Project) -> None:
+    id = planned(project)
+    recompute(project)
+    ran = project.run("send", "--plan", id)
+    assert ran.status == 3
+    assert "digests that the audit trail knows" in ran.err
+    assert project.outbox() == []
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("UPDATE audit SET detail = json_set(detail, '$.digests', NULL) WHERE action = 'plan.make'",),
+        ("UPDATE audit SET subject = 'r2222222' WHERE action = 'plan.make'",),
+        ("DELETE FROM audit WHERE action = 'plan.make'",),
+        ("DELETE FROM audit",),
+    ],
+)
+def test_a_plan_without_digests_is_not_sent_whatever_the_audit_trail_was_made_to_say(
+    project: Project, statements: tuple[str, ...]
+) -> None:
+    id = planned(project)
+    tamper(project, *statements, "UPDATE runs SET summary = json_remove(summary, '$.digests')")
+    assert project.run("send", "--plan", id).status == 3
+    assert project.outbox() == []
+
+
+def test_a_row_that_the_plan_left_out_gets_nothing_when_it_is_called_planned(project: Project) -> None:
+    project.starter(people=PEOPLE + "+447911123410,Ann again\n")
+    id = str(project.run("plan", "sale.yaml", "--json").json["plan"])
+    change(project, "UPDATE messages SET state = 'planned', body = 'Hi', reason = NULL WHERE line = 32")
+    assert project.run("send", "--plan", id).status == 3
+    assert project.outbox() == []
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        "id = id - 4294967296 + 1000, run = run - 1, occasion = 1",
+        "run = run - 1, due_at = 1",
+    ],
+)
+def test_a_message_of_another_run_is_not_sent_with_this_one(project: Project, moved: str) -> None:
+    id = planned(project)
+    project.write("other.yaml", CAMPAIGN.replace("spring-sale", "other"))
+    assert project.run("plan", "other.yaml").status == 0
+    change(project, f"UPDATE messages SET {moved} WHERE run = 2 AND line = 20")
+    assert project.run("send", "--plan", id).status == 3
+    assert project.outbox() == []
+
+
+def test_a_ledger_of_version_0_1_sends_the_plans_that_were_made_without_digests(project: Project) -> None:
+    id = planned(project)
+    tamper(
+        project,
+        "DELETE FROM audit",
+        "UPDATE runs SET summary = json_remove(summary, '$.digests')",
+        "UPDATE a2pcli_revision SET version_num = '0004'",
+    )
+    (project.folder / ".a2pcli-ledger.json").unlink()
+    assert project.run("runs").status == 0
+    younger = str(project.run("plan", "sale.yaml", "--json").json["plan"])
+    change(project, "UPDATE runs SET summary = json_remove(summary, '$.digests') WHERE number = 2")
+    assert project.run("send", "--plan", younger).status == 3
+    assert project.outbox() == []
+    assert project.run("send", "--plan", id).status == 0
+    assert len(project.outbox()) == 30
+    assert project.run("audit", "verify").status == 0
+
+
+def test_a_plan_of_an_earlier_schema_keeps_the_digests_it_has(project: Project) -> None:
+    id = planned(project)
+    tamper(project, "DELETE FROM audit", "UPDATE a2pcli_revision SET version_num = '0004'")
+    (project.folder / ".a2pcli-ledger.json").unlink()
+    assert project.run("runs").status == 0
+    change(project, "UPDATE runs SET summary = json_remove(summary, '$.digests')")
+    assert project.run("send", "--plan", id).status == 3
+    assert project.outbox() == []
+
+
+def test_hours_are_what_was_planned_but_for_a_time_zone_that_a_person_gives(tmp_path: Path) -> None:
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        run = plan_run(ledger, 3)
+        with ledger.engine.begin() as connection:
+            spec = RunClock(Clock((), (), not_before=datetime(2026, 1, 1))).to_json()
+            connection.execute(insert(clocks).values(run=run.number, number=1, spec=spec))
+            digests, _ = approved.digests_of(connection, run)
+            connection.execute(update(runs).values(summary=json.dumps({"digests": digests})))
+            plan_record.note(connection, run, digests, 1)
+        ledger.verify_plan(run)
+        with sender_lock(ledger, run):
+            ledger.assume_zone(run, "Europe/London")
+        with ledger.engine.begin() as connection:
+            assert "Europe/London" in connection.execute(select(clocks.c.spec)).scalar_one()
+        ledger.verify_plan(run)
+        for change in (update(clocks).values(spec=spec), delete(clocks)):
+            with ledger.engine.begin() as connection:
+                connection.execute(change)
+            with pytest.raises(LedgerError, match="the hours in which"):
+                ledger.verify_plan(run)
+
+
 @pytest.mark.slow
 def test_a_million_rows_are_compared_in_the_time_of_reading_them(tmp_path: Path) -> None:
-    from sendkit import plan_run
-
-    from a2pcli.ledger import approved
-    from a2pcli.ledger.store import Ledger
-
     with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
         run = plan_run(ledger, 1_000_000)
-        with ledger._reading() as connection:
+        with ledger.engine.begin() as connection:
             digests, _ = approved.digests_of(connection, run)
             began = time.process_time()
-            for _ in connection.exec_driver_sql("SELECT line, address, body, sender FROM messages"):
+            for _ in connection.exec_driver_sql("SELECT * FROM messages"):
                 pass
             reading = time.process_time() - began
-        with ledger.engine.begin() as connection:
-            summary = json.dumps({approved.DIGESTS: digests})
-            connection.exec_driver_sql("UPDATE runs SET summary = ?", (summary,))
+            connection.execute(update(runs).values(summary=json.dumps({"digests": digests})))
+            plan_record.note(connection, run, digests, 1)
         began = time.process_time()
         ledger.verify_plan(run)
         assert time.process_time() - began < 4 * reading
