@@ -75,7 +75,10 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
         ("UPDATE messages SET id = id + 100 WHERE line = 2", "recipients"),
         ("UPDATE runs SET summary = json_remove(summary, '$.digests')", "digests that the audit trail"),
         ("UPDATE runs SET summary = json_remove(summary, '$.digests.texts')", "digests that the audit trail"),
-        ("UPDATE runs SET summary = json_remove(summary, '$.digests.details')", "digests that the audit trail"),
+        (
+            "UPDATE runs SET summary = json_remove(summary, '$.digests.details')",
+            "digests that the audit trail",
+        ),
         ("UPDATE runs SET summary = json_set(summary, '$.digests', 'x')", "digests that the audit trail"),
         ("UPDATE runs SET summary = NULL", "ledger was changed"),
         ("UPDATE runs SET summary = '{}'", "ledger was changed"),
