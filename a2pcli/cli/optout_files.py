@@ -179,7 +179,7 @@ def _holds(table: Table, asked: Asked) -> Iterator[Holds]:
     if own or not set(OWN_COLUMNS).issubset(table.columns):
         return repeat(None)
     return (
-        tuple(frame[name].to_numpy(dtype=object) for name in OWN_COLUMNS)
+        tuple(frame[name].to_numpy(zero_copy_only=False) for name in OWN_COLUMNS)
         for frame in table.chunks(OWN_COLUMNS)
     )
 

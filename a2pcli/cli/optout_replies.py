@@ -186,7 +186,7 @@ def _texts(table: Table) -> Iterator[str]:
     if name is None:
         hint = "name it with --text-column; text, reply, body, message, content and the like are found"
         raise InvalidInput(Problem("no column with what people wrote", path=table.path, hint=hint))
-    return (text or "" for frame in table.chunks([name]) for text in frame[name].to_list())
+    return (text or "" for frame in table.chunks([name]) for text in frame[name].to_pylist())
 
 
 def _show(

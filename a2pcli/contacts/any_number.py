@@ -20,8 +20,9 @@ from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:  # one number needs no arrays
-    import pandas as pd
     import pyarrow as pa
+
+    from a2pcli.contacts.frame import Frame
 
 SHORT_CODE = "short-code"
 """The type of a short code. It has no country's code in front, and is kept as its digits."""
@@ -78,31 +79,28 @@ def _may_be_dialled(number: str) -> bool:
     return bool(verdict == phonenumbers.ValidationResult.IS_POSSIBLE)
 
 
-def any_number_column(cells: pa.Array | pd.Series, region: str | None) -> pd.DataFrame:
+def any_number_column(cells: pa.Array, region: str | None) -> Frame:
     """``any_number`` over a column, with the columns of ``normalise_column``."""
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
     from a2pcli.contacts.phone_columns import normalise_column
 
     found = normalise_column(cells, any_policy(region))
-    reasons = pa.array(found["@reason"])
+    reasons = found["@reason"]
     odd = pc.is_in(reasons, pa.array([Reason.INVALID_NUMBER, Reason.NOT_MOBILE, Reason.HAS_EXTENSION]))
     places = pc.indices_nonzero(pc.fill_null(odd, False)).to_pylist()
     if not places:
         return found
-    texts = cells.tolist() if isinstance(cells, pd.Series) else cells.to_pylist()
-    known = {name: pa.array(found[name]).to_pylist() for name in _WRITTEN}
+    texts = cells.to_pylist()
+    known = {name: found[name].to_pylist() for name in _WRITTEN}
     for place in places:
         one = any_number(texts[place], region)
         values = (one.number, one.type, one.country, one.reason and str(one.reason), one.detail)
         for name, value in zip(_WRITTEN, values, strict=True):
             known[name][place] = value
     for name, values in known.items():
-        found[name] = pd.Series(
-            pa.array(values, pa.string()), dtype=pd.ArrowDtype(pa.string()), index=found.index
-        )
+        found[name] = pa.array(values, pa.string())
     return found
 
 

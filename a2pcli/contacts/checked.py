@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts.any_number import any_number_column, any_policy
 from a2pcli.contacts.duplicates import FirstLines
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.message_log import OUTBOUND, UNCLEAR, PersonColumns
 from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
@@ -69,20 +69,18 @@ class CheckedRows:
         """The columns that have to be read."""
         return [self._address]
 
-    def _read(self, frame: pd.DataFrame) -> tuple[Any, dict[str, Any]]:
+    def _read(self, frame: Frame) -> tuple[Any, Frame]:
         """The address cells, and the columns of `normalise_column` about them."""
-        cells = _arrow(frame[self._address])
-        return cells, _columns_of(normalise_column(cells, self._policy))
+        cells = frame[self._address]
+        return cells, normalise_column(cells, self._policy)
 
-    def _judged(self, frame: pd.DataFrame) -> Chunk:
+    def _judged(self, frame: Frame) -> Chunk:
         cells, judged = self._read(frame)
-        own = _arrow(frame["@reason"])
+        own = frame["@reason"]
         if own.null_count < len(own):
             bad = pc.is_valid(own)
             for name in judged:
-                instead = (
-                    _arrow(frame[name]) if name in ("@reason", "@detail") else pa.scalar(None, pa.string())
-                )
+                instead = frame[name] if name in ("@reason", "@detail") else pa.scalar(None, pa.string())
                 judged[name] = pc.if_else(bad, instead, judged[name])
         lines = frame["@line"].to_numpy()
         return Chunk(lines, cells, judged, self._first_lines.earlier(judged["@number"], lines))
@@ -119,9 +117,9 @@ class PeopleRows(CheckedRows):
     def _columns(self) -> list[str]:
         return self._people.columns
 
-    def _read(self, frame: pd.DataFrame) -> tuple[Any, dict[str, Any]]:
+    def _read(self, frame: Frame) -> tuple[Any, Frame]:
         cells, ways = self._people.cells(frame)
-        judged = _columns_of(any_number_column(cells, self._policy.region))
+        judged = any_number_column(cells, self._policy.region)
         ours = pc.is_in(judged["@number"], self._own)
         _refuse(judged, ours, Reason.OWN_SENDER, None)
         if ways is not None:
@@ -132,16 +130,12 @@ class PeopleRows(CheckedRows):
         return cells, judged
 
 
-def _refuse(judged: dict[str, Any], where: Any, reason: Reason | None, detail: str | None) -> None:
+def _refuse(judged: Frame, where: Any, reason: Reason | None, detail: str | None) -> None:
     """Rows that have no number, for this reason; without one, they do not count."""
     if not pc.any(where).as_py():
         return
     for name, value in (("@number", None), ("@reason", reason and str(reason)), ("@detail", detail)):
         judged[name] = pc.if_else(where, pa.scalar(value, pa.string()), judged[name])
-
-
-def _columns_of(frame: pd.DataFrame) -> dict[str, Any]:
-    return {str(name): _arrow(column) for name, column in frame.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +144,7 @@ class Chunk:
 
     lines: Any
     cells: pa.StringArray
-    columns: dict[str, Any]
+    columns: Frame
     earlier: Any
 
     @property
@@ -179,11 +173,6 @@ class Chunk:
 
 
 _ORDER = ("@number", "@reason", "@detail", "@type", "@country", "@repairs")
-
-
-def _arrow(column: pd.Series) -> Any:
-    array = pa.array(column)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _tally(counter: Counter[str], column: Any) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts.columns import Columns, in_yaml, pick_address
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phone_text import read_digits
 from a2pcli.contacts.table import Table, address_column
 from a2pcli.contacts.zones_data import rows
@@ -51,14 +50,14 @@ class PersonColumns:
         names = (self.inbound, self.outbound, self.direction)
         return list(dict.fromkeys(name for name in names if name is not None))
 
-    def cells(self, frame: pd.DataFrame) -> tuple[pa.Array, pa.Array | None]:
+    def cells(self, frame: Frame) -> tuple[pa.Array, pa.Array | None]:
         """The person's cell of each row; and which way each went (in, out, ?), where the file says it."""
-        inbound = _strings(frame[self.inbound])
+        inbound = frame[self.inbound]
         if self.direction is None:
             return inbound, None
-        said = _strings(frame[self.direction])
+        said = frame[self.direction]
         ways = pa.array([way_of(text or "") for text in said.to_pylist()])
-        outbound = _strings(frame[self.outbound])
+        outbound = frame[self.outbound]
         return pc.if_else(pc.equal(ways, OUTBOUND), outbound, inbound), ways
 
 
@@ -198,7 +197,7 @@ class _Sides:
         wanted = [name for names in by_role.values() for name in names]
         first = next(table.chunks(wanted, rows=_LOOKED_AT), None) if wanted else None
         texts = {
-            name: [] if first is None else [text for text in _strings(first[name]).to_pylist() if text]
+            name: [] if first is None else [text for text in first[name].to_pylist() if text]
             for name in wanted
         }
         values = {name: [digits for text in texts[name] if (digits := _digits(text))] for name in wanted}
@@ -250,8 +249,3 @@ def _other_column(table: Table, sides: Iterable[str]) -> str | None:
         if any(problem.code != "no-address-column" for problem in error.problems):
             raise
         return None
-
-
-def _strings(column: Any) -> pa.Array:
-    array = pa.array(column)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

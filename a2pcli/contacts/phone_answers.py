@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts import phone_fiction, phone_judge
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phone_plans import REGION_NUMBERS, REGIONS, TYPES
 from a2pcli.contacts.phone_readings import BITS, NO_REGION, UNKNOWN_CODE, Readings
 from a2pcli.contacts.phone_strings import Flags, Numbers, lengths, pick, replaced, starts
 from a2pcli.contacts.phone_text import Digits
 from a2pcli.contacts.phone_types import REPAIRS, PhonePolicy, PhoneResult
 from a2pcli.reasons import Reason
-
-TEXT = pd.ArrowDtype(pa.string())
 
 _REASONS: tuple[str | None, ...] = (None, *Reason)
 _REASON_NUMBERS = {reason: number for number, reason in enumerate(_REASONS)}
@@ -114,7 +112,7 @@ class Column:
         ]
         self.detail[places[here]] = np.array(numbers, dtype=np.int32)[inverse]
 
-    def frame(self, index: pd.Index | None) -> pd.DataFrame:
+    def frame(self) -> Frame:
         """The six columns as Arrow strings."""
         number = self.number
         if self._put:
@@ -123,18 +121,16 @@ class Column:
         seen = np.flatnonzero(np.bincount(self.repairs))
         repairs = np.zeros(seen[-1] + 1 if len(seen) else 1, dtype=np.int16)
         repairs[seen] = np.arange(len(seen))
-        columns = {
-            "@number": number,
-            "@type": _texts([name or None for name in TYPES], self.kind),
-            "@country": _texts([name or None for name in REGIONS], self.country),
-            "@repairs": _texts([_repairs_text(mask) for mask in seen.tolist()], repairs[self.repairs]),
-            "@reason": _texts(list(_REASONS), self.reason),
-            "@detail": _texts(list(self._details), self.detail),
-        }
-        arrays = {
-            name: pd.arrays.ArrowExtensionArray(pa.chunked_array([array])) for name, array in columns.items()
-        }
-        return pd.DataFrame(arrays, index=index)
+        return Frame(
+            {
+                "@number": number,
+                "@type": _texts([name or None for name in TYPES], self.kind),
+                "@country": _texts([name or None for name in REGIONS], self.country),
+                "@repairs": _texts([_repairs_text(mask) for mask in seen.tolist()], repairs[self.repairs]),
+                "@reason": _texts(list(_REASONS), self.reason),
+                "@detail": _texts(list(self._details), self.detail),
+            }
+        )
 
 
 def _texts(names: list[str | None], numbers: np.ndarray) -> pa.StringArray:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phone_answers import Column
 from a2pcli.contacts.phone_judge import judge
 from a2pcli.contacts.phone_readings import BITS, LEAST, read
@@ -21,13 +21,12 @@ from a2pcli.contacts.phone_text import LONGEST_CELL, MAX_DIGITS, SIMPLE, Digits,
 from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult, with_repairs
 
 
-def normalise_column(cells: pa.Array | pa.ChunkedArray | pd.Series, policy: PhonePolicy) -> pd.DataFrame:
+def normalise_column(cells: pa.Array | pa.ChunkedArray, policy: PhonePolicy) -> Frame:
     """`normalise` over a column: `@number @type @country @repairs @reason @detail`, all Arrow strings.
 
-    Same order and index as `cells`; a null cell counts as empty. `@repairs` is comma-separated, null where there
+    In the order of `cells`; a null cell counts as empty. `@repairs` is comma-separated, null where there
     are none. Costs about half a second for a million numbers.
     """
-    index = cells.index if isinstance(cells, pd.Series) else None
     text = _strings(cells)
     column = Column(len(text))
     plain, compact, trunk_zero = _simple(text)
@@ -38,11 +37,11 @@ def normalise_column(cells: pa.Array | pa.ChunkedArray | pd.Series, policy: Phon
     unsure = np.flatnonzero(column.unsure)
     for place, cell in zip(unsure.tolist(), pick(text, unsure).to_pylist(), strict=True):
         column.put(place, _normalise(cell, policy))
-    return column.frame(index)
+    return column.frame()
 
 
-def _strings(cells: pa.Array | pa.ChunkedArray | pd.Series) -> pa.StringArray:
-    array = pa.array(cells, type=pa.string(), from_pandas=True) if isinstance(cells, pd.Series) else cells
+def _strings(cells: pa.Array | pa.ChunkedArray) -> pa.StringArray:
+    array = cells
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
         if isinstance(array, pa.ChunkedArray):

@@ -11,12 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts.cell_text import composed_column
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.rows import (
     LONGEST_CELL,
     MOST_COLUMNS,
@@ -32,15 +32,12 @@ from a2pcli.errors import InvalidInput, Problem, Severity
 
 __all__ = ["Framed", "Framing", "ReadOptions", "Table", "address_column", "open_table"]
 
-TEXT = pd.ArrowDtype(pa.string())
-"""The dtype of every contact column."""
-
 
 @dataclass(frozen=True, slots=True)
 class Framed:
     """What was made of a piece of a table: frames, the blank rows that were left out, the short ones filled up."""
 
-    frames: list[pd.DataFrame]
+    frames: list[Frame]
     blank: int
     filled: int = 0
 
@@ -132,7 +129,7 @@ class Table:
         """The canonical column that a name means, whatever its case, spaces, `_` and `-`."""
         return self.described.find(name)
 
-    def chunks(self, columns: Collection[str] | None = None, rows: int = 50_000) -> Iterator[pd.DataFrame]:
+    def chunks(self, columns: Collection[str] | None = None, rows: int = 50_000) -> Iterator[Frame]:
         """The rows in order, as frames of at most `rows`: `@line`, `@reason`, `@detail`, then the wanted columns.
 
         `columns` are canonical names (default: all); they come in the file's order. A bad row (ragged, bytes that
@@ -256,17 +253,16 @@ def _with_header_hint(problem: Problem) -> Problem:
 
 def _frame(
     rows: Rows, columns: Sequence[pa.StringArray], names: Sequence[str], start: int, end: int
-) -> pd.DataFrame:
+) -> Frame:
     """Some of the rows as a frame."""
     count = end - start
     bad = [row for row in sorted(rows.bad) if start <= row < end]
-    data: dict[str, object] = {"@line": rows.lines[start:end]}
+    data = {"@line": pa.array(rows.lines[start:end])}
     for name, part in (("@reason", 0), ("@detail", 1)):
         values = np.full(count, None, dtype=object)
         for row in bad:
             values[row - start] = str(rows.bad[row][part])
-        text = pa.array(values, pa.string()) if bad else pa.nulls(count, pa.string())
-        data[name] = pd.arrays.ArrowExtensionArray(pa.chunked_array([text]))
+        data[name] = pa.array(values, pa.string()) if bad else pa.nulls(count, pa.string())
     for name, cells in zip(names, columns, strict=True):
-        data[name] = pd.arrays.ArrowExtensionArray(pa.chunked_array([cells.slice(start, count)]))
-    return pd.DataFrame(data)
+        data[name] = cells.slice(start, count)
+    return Frame(data)

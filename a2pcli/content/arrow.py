@@ -6,9 +6,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
+
+from a2pcli.contacts.frame import Frame
 
 compute: Any = pyarrow.compute
 """Untyped on purpose: the stubs know fewer functions and fewer array types than the library."""
@@ -29,9 +30,9 @@ def as_numpy(array: Any) -> npt.NDArray[Any]:
     return np.asarray(array.to_numpy(zero_copy_only=False))
 
 
-def column_of(frame: pd.DataFrame, name: str) -> Texts:
+def column_of(frame: Frame, name: str) -> Texts:
     """A frame's column as one Arrow array of strings."""
-    return one_piece(pa.array(frame[name], from_pandas=True))
+    return one_piece(frame[name])
 
 
 def is_blank(texts: Texts) -> npt.NDArray[np.bool_]:

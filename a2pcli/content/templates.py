@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank
 from a2pcli.content.batch import OutOfControl
 from a2pcli.content.blanks import empty_cell
@@ -162,7 +162,7 @@ class _Compiled:
             return type(failure)(failure.message, line, place)
         return failure
 
-    def _over(self, frame: pd.DataFrame) -> tuple[list[Any], dict[int, RowFailure]]:
+    def _over(self, frame: Frame) -> tuple[list[Any], dict[int, RowFailure]]:
         """Results and failures of every row of a frame."""
         size = len(frame)
         if not self.columns:
@@ -191,7 +191,7 @@ class MessageTemplate(_Compiled):
         """
         return self._one(values)
 
-    def render_column(self, frame: pd.DataFrame) -> Rendered:
+    def render_column(self, frame: Frame) -> Rendered:
         """The messages of a frame's rows. Columns are Arrow strings; empty or white space means missing."""
         results, failures = self._over(frame)
         bodies = _finished_all(results, failures)
@@ -218,7 +218,7 @@ class Expression(_Compiled):
         except MissingValue:
             return False
 
-    def evaluate_column(self, frame: pd.DataFrame) -> Selected:
+    def evaluate_column(self, frame: Frame) -> Selected:
         """For which of a frame's rows it is true; not where it cannot do without a cell that is empty."""
         results, failures = self._over(frame)
         failures = {
@@ -288,9 +288,9 @@ def _cell(column: str, value: str | None) -> Any:
     return empty_cell(column) if value is None or not value or value.isspace() else value
 
 
-def _values(frame: pd.DataFrame, column: str) -> list[Any]:
+def _values(frame: Frame, column: str) -> list[Any]:
     """A column as Python values, empty cells as what raises when it is used."""
-    if column not in frame.columns:
+    if column not in frame:
         return [empty_cell(column)] * len(frame)
     texts: Texts = column_of(frame, column)
     values = as_numpy(texts)

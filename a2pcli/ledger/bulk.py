@@ -61,9 +61,7 @@ def as_list(column: Any) -> list[Any]:
         return column
     if hasattr(column, "to_pylist"):  # PyArrow
         return list(column.to_pylist())
-    if hasattr(column, "to_numpy"):  # pandas, whose missing values are NA, NaT or NaN
-        column = column.to_numpy(dtype=object, na_value=None)
-    elif getattr(getattr(column, "dtype", None), "kind", "") == "f":  # NumPy writes missing integers as NaN
+    if getattr(getattr(column, "dtype", None), "kind", "") == "f":  # NumPy writes missing integers as NaN
         return [None if value != value else int(value) for value in column.tolist()]
     return list(column.tolist() if hasattr(column, "tolist") else column)
 

@@ -159,7 +159,7 @@ class Run:
 
 
 ColumnOf: TypeAlias = Sequence[Any] | Any
-"""A column of planned rows: a list, a NumPy or pandas array or a PyArrow array, as long as the chunk; or one
+"""A column of planned rows: a list, a NumPy array or a PyArrow array, as long as the chunk; or one
 string or integer that is the same in every row; or None where every row has none. A list is the fastest."""
 
 

@@ -60,7 +60,7 @@ class SuppressionPart(LedgerCore):
         as_of: int | None = None,
         now: int | None = None,
     ) -> Imported:
-        """Put many addresses on the list, in one transaction: a list, or a PyArrow or pandas array.
+        """Put many addresses on the list, in one transaction: a list or a PyArrow array.
 
         ``list_name`` and ``as_of`` say which do-not-contact list names them, and the moment that is of; the
         entries which that list made before take the new moment over.

@@ -286,7 +286,7 @@ class _Check:
         countries = template_countries(self.law, self.campaign.purpose, self.campaign.channel)
         dlt = dlt_of(self.loaded, self.settings)
         unknown = not self.senders.choices.all and self.senders.account is None and dlt is None
-        rows = sample.rows[people.among(countries)].iloc[:RENDERED]
+        rows = sample.rows.filter(people.among(countries)).head(RENDERED)
         if unknown or not len(rows):
             return
         finding = None

@@ -13,16 +13,16 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.frequency import Frequency, frequencies
 from a2pcli.config.settings import Settings
+from a2pcli.contacts.frame import Frame
 from a2pcli.ledger.caps import CAMPAIGN, PERSON, PROGRAMME, Cap, counted
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
-from a2pcli.planning.frames import Mask, alive, arrow, drop, put
+from a2pcli.planning.frames import Mask, alive, drop
 from a2pcli.planning.job import Timed
 from a2pcli.planning.people import number_keys
 from a2pcli.planning.places import taken_apart
@@ -153,17 +153,15 @@ class Clocks:
     place_problems: Counter[str] = field(default_factory=Counter)
     """What is wrong with cells that say where somebody is, with the rows of each."""
 
-    def apply(self, frame: pd.DataFrame) -> None:
+    def apply(self, frame: Frame) -> None:
         """Give each row its clock; drop the people who have had enough at the first moment they could be messaged."""
         if self.hours is None:
-            put(frame, "@clock", pa.nulls(len(frame), pa.int32()))
+            frame["@clock"] = pa.nulls(len(frame), pa.int32())
             return
         if not self._earliest:
             self._earliest.append(self.hours.first)  # of number 0: no clock
-        numbers = (
-            self._numbers(arrow(frame, "@place")) if self.hours.binds else np.zeros(len(frame), np.int32)
-        )
-        put(frame, "@clock", pa.array(numbers, pa.int32(), mask=numbers == 0))
+        numbers = self._numbers(frame["@place"]) if self.hours.binds else np.zeros(len(frame), np.int32)
+        frame["@clock"] = pa.array(numbers, pa.int32(), mask=numbers == 0)
         self._drop_capped(frame, numbers)
 
     def _numbers(self, places: pa.DictionaryArray) -> Any:
@@ -207,7 +205,7 @@ class Clocks:
             )
         return number
 
-    def _drop_capped(self, frame: pd.DataFrame, numbers: Any) -> None:
+    def _drop_capped(self, frame: Frame, numbers: Any) -> None:
         assert self.hours is not None
         law: dict[Cap, list[int]] = {}
         for number, one in self.made.items():
@@ -220,7 +218,7 @@ class Clocks:
             if not len(people.keys):
                 continue
             if keys is None:
-                keys = number_keys(arrow(frame, "@number"))
+                keys = number_keys(frame["@number"])
                 first = np.array(self._earliest, dtype=np.int64)[numbers]
             over = _still_at(people, keys, first)
             if clocks is not None:

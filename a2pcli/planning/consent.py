@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.ledger.records import NEVER
-from a2pcli.planning.frames import Mask, alive, among, arrow, drop, put
+from a2pcli.planning.frames import Mask, alive, among, drop
 from a2pcli.planning.job import Compiled, ConsentAsked, Timed
 from a2pcli.planning.moments import moments
 from a2pcli.planning.people import number_keys
@@ -91,7 +91,7 @@ class _Rows:
     file_until: Moments
 
 
-def consented(frame: pd.DataFrame, job: Compiled) -> None:
+def consented(frame: Frame, job: Compiled) -> None:
     """Nobody without the consent that the campaign asks for, and nobody who said no."""
     asked = job.job.consent
     if asked is None or not len(frame):
@@ -100,7 +100,7 @@ def consented(frame: pd.DataFrame, job: Compiled) -> None:
     if not (asked.required or len(withdrawn.keys) or len(told.keys)):
         return
     rows = _read(frame, job, asked)
-    people = number_keys(arrow(frame, "@number"))
+    people = number_keys(frame["@number"])
     until = _looked_up(people, job.job.people.consented, -1)
     known = until >= 0
     withdrawn_at = _looked_up(people, withdrawn, -1)
@@ -133,10 +133,10 @@ def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
     )
 
 
-def _keep(frame: pd.DataFrame, job: Compiled, until: Moments, by_file: Mask) -> None:
+def _keep(frame: Frame, job: Compiled, until: Moments, by_file: Mask) -> None:
     """Remember with each row when its consent ends, and what the file said where it is the file that allows it."""
     rows = alive(frame)
-    put(frame, "@consent_until", pa.array(until, mask=~rows | (until == NEVER)))
+    frame["@consent_until"] = pa.array(until, mask=~rows | (until == NEVER))
     said = rows & by_file
     if said.any():
         given, source, wording = (
@@ -147,10 +147,10 @@ def _keep(frame: pd.DataFrame, job: Compiled, until: Moments, by_file: Mask) -> 
         words = pc.binary_join_element_wise(given, source, " | ")
         whole = pc.binary_join_element_wise(words, wording, " | ")
         words = pc.if_else(pc.equal(wording, ""), words, whole)
-        put(frame, "@consent", pc.if_else(pa.array(said), words, pa.scalar(None, pa.string())))
+        frame["@consent"] = pc.if_else(pa.array(said), words, pa.scalar(None, pa.string()))
 
 
-def _read(frame: pd.DataFrame, job: Compiled, asked: ConsentAsked) -> _Rows:
+def _read(frame: Frame, job: Compiled, asked: ConsentAsked) -> _Rows:
     facts, locale = job.job.facts, job.job.locale
     given, has_given, bad_given = _earliest(frame, facts.columns("consent_at"), locale)
     ends, has_end, bad_end = _earliest(frame, facts.columns("consent_expires"), locale)
@@ -171,17 +171,17 @@ def _read(frame: pd.DataFrame, job: Compiled, asked: ConsentAsked) -> _Rows:
     )
 
 
-def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> pa.StringArray:
+def _cells(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:
     """The first filled cell of some columns, without the space around it; "" where there is none."""
     found = pa.repeat("", len(frame))
     for name in columns:
-        if name in frame.columns:
-            cells = pc.fill_null(pc.utf8_trim_whitespace(arrow(frame, name)), "")
+        if name in frame:
+            cells = pc.fill_null(pc.utf8_trim_whitespace(frame[name]), "")
             found = pc.if_else(pc.equal(found, ""), cells, found)
     return found
 
 
-def _earliest(frame: pd.DataFrame, columns: tuple[str, ...], locale: str) -> tuple[Moments, Mask, Mask]:
+def _earliest(frame: Frame, columns: tuple[str, ...], locale: str) -> tuple[Moments, Mask, Mask]:
     """The earliest moment that some columns say, where there is one, and where a cell is none that can be read."""
     at = np.full(len(frame), NEVER, dtype=np.int64)
     has, bad = (np.zeros(len(frame), dtype=np.bool_) for _ in range(2))

@@ -1,33 +1,22 @@
-"""Small tools for chunks: pandas frames whose columns are Arrow arrays (docs/architecture.md)."""
+"""Small tools for chunks of rows (docs/architecture.md)."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.reasons import Reason
 
 Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
 
 
-def arrow(frame: pd.DataFrame, column: str) -> pa.Array:
-    """A column as one Arrow array, without a copy where it is one already."""
-    values = pa.array(frame[column])
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-
-
-def put(frame: pd.DataFrame, column: str, values: pa.Array) -> None:
-    """Set a column from an Arrow array of the frame's length."""
-    frame[column] = pd.Series(values, dtype=pd.ArrowDtype(values.type), index=frame.index)
-
-
-def alive(frame: pd.DataFrame) -> Mask:
+def alive(frame: Frame) -> Mask:
     """The rows that have not dropped out."""
-    return mask_of(pc.is_null(arrow(frame, "@reason")))
+    return mask_of(pc.is_null(frame["@reason"]))
 
 
 def mask_of(values: pa.Array) -> Mask:
@@ -37,7 +26,7 @@ def mask_of(values: pa.Array) -> Mask:
 
 
 def drop(
-    frame: pd.DataFrame, where: Mask, reason: Reason, detail: str | None = None, rule: str | None = None
+    frame: Frame, where: Mask, reason: Reason, detail: str | None = None, rule: str | None = None
 ) -> None:
     """Let the rows in ``where`` drop out; those that dropped out before keep their reason.
 
@@ -45,22 +34,20 @@ def drop(
     """
     if not where.any():
         return
-    reasons = arrow(frame, "@reason")
+    reasons = frame["@reason"]
     fresh = pc.and_(pa.array(where), pc.is_null(reasons))
-    put(frame, "@reason", pc.if_else(fresh, pa.scalar(str(reason)), reasons))
+    frame["@reason"] = pc.if_else(fresh, pa.scalar(str(reason)), reasons)
     for column, value in (("@detail", detail), ("@rule", rule)):
         if value is not None:
-            put(frame, column, pc.if_else(fresh, pa.scalar(value), arrow(frame, column)))
+            frame[column] = pc.if_else(fresh, pa.scalar(value), frame[column])
 
 
-def drop_with(
-    frame: pd.DataFrame, where: Mask, reason: Reason, details: pa.Array, rule: str | None = None
-) -> None:
+def drop_with(frame: Frame, where: Mask, reason: Reason, details: pa.Array, rule: str | None = None) -> None:
     """`drop` with a detail of its own for each row."""
     if not where.any():
         return
-    fresh = pc.and_(pa.array(where), pc.is_null(arrow(frame, "@reason")))
-    put(frame, "@detail", pc.if_else(fresh, details, arrow(frame, "@detail")))
+    fresh = pc.and_(pa.array(where), pc.is_null(frame["@reason"]))
+    frame["@detail"] = pc.if_else(fresh, details, frame["@detail"])
     drop(frame, where, reason, rule=rule)
 
 

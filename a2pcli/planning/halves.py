@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.ledger.records import AcceptedRows, ExcludedRows, PlannedRows
-from a2pcli.planning.frames import alive, arrow
+from a2pcli.planning.frames import alive
 
 _ACCEPTED = (
     "@line", "@number", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
@@ -28,20 +28,18 @@ class Halves:
     """``accepted`` and ``excluded``: the columns that are still needed of either, in file order; ``accepted_at`` and
     ``excluded_at``: their places in the chunk. Split once: counting and storing would each do it otherwise."""
 
-    accepted: pa.Table
-    excluded: pa.Table
+    accepted: pa.RecordBatch
+    excluded: pa.RecordBatch
     accepted_at: npt.NDArray[np.int64]
     excluded_at: npt.NDArray[np.int64]
 
 
-def halves(frame: pd.DataFrame) -> Halves:
+def halves(frame: Frame) -> Halves:
     """Split a planned chunk by ``@reason``."""
     rows = alive(frame)
-    accepted = pa.table({name: arrow(frame, name) for name in _ACCEPTED})
-    excluded = pa.table({name: arrow(frame, name) for name in _EXCLUDED})
-    if not rows.all():
-        accepted = accepted.filter(pa.array(rows)).combine_chunks()
-    return Halves(accepted, excluded.filter(pa.array(~rows)), np.flatnonzero(rows), np.flatnonzero(~rows))
+    accepted = frame.select(_ACCEPTED).filter(rows).batch()
+    excluded = frame.select(_EXCLUDED).filter(~rows).batch()
+    return Halves(accepted, excluded, np.flatnonzero(rows), np.flatnonzero(~rows))
 
 
 def ledger_rows(split: Halves, first: int) -> PlannedRows:
@@ -94,12 +92,11 @@ def _excluded(split: Halves, first: int) -> ExcludedRows:
 class _Columns:
     """Columns as Python values; one that says the same in each row as that value, one without any as None."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
+    def __init__(self, rows: pa.RecordBatch) -> None:
+        self._rows = rows
 
     def column(self, name: str) -> pa.Array:
-        column = self._table.column(name)
-        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        return self._rows.column(name)
 
     def __call__(self, name: str) -> Any:
         return _values(self.column(name))

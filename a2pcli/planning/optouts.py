@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger import erased_people
 from a2pcli.ledger.sender_names import sender_key, sender_scope
-from a2pcli.planning.frames import Keys, among, arrow, drop, put
+from a2pcli.planning.frames import Keys, among, drop
 from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.people import NOBODY, number_keys
 from a2pcli.reasons import Reason
@@ -25,9 +25,9 @@ if TYPE_CHECKING:  # the ledger itself is the main process's
 RULE = "optout"
 
 
-def suppressed(frame: pd.DataFrame, job: Compiled) -> None:
+def suppressed(frame: Frame, job: Compiled) -> None:
     """Nobody who said no."""
-    people, listed = arrow(frame, "@person").to_numpy(), job.job.people
+    people, listed = frame["@person"].to_numpy(), job.job.people
     drop(frame, among(people, listed.suppressed), Reason.OPTED_OUT, "from every message", RULE)
     if listed.erased.hashes:
         _leave_out_erased(frame, listed.erased)
@@ -35,25 +35,25 @@ def suppressed(frame: pd.DataFrame, job: Compiled) -> None:
         drop(frame, among(people, keys), Reason.OPTED_OUT, words, RULE)
 
 
-def _leave_out_erased(frame: pd.DataFrame, people: erased_people.Erased) -> None:
+def _leave_out_erased(frame: Frame, people: erased_people.Erased) -> None:
     """Who was erased gets nothing, and the plan does not learn their number anew: the row is known by its line."""
-    gone = people.among(arrow(frame, "@number"))
+    gone = people.among(frame["@number"])
     if not gone.any():
         return
     drop(frame, gone, Reason.OPTED_OUT, "was erased", erased_people.RULE)
     for column, nothing in (("@number", None), ("@cell", None), ("@person", NOBODY)):
-        values = arrow(frame, column)
-        put(frame, column, pc.if_else(pa.array(gone), pa.scalar(nothing, values.type), values))
+        values = frame[column]
+        frame[column] = pc.if_else(pa.array(gone), pa.scalar(nothing, values.type), values)
 
 
-def suppressed_by_sender(frame: pd.DataFrame, job: Compiled) -> None:
+def suppressed_by_sender(frame: Frame, job: Compiled) -> None:
     """Nobody who said no to this sender: the row's own, else the campaign's."""
     listed = job.job.people.suppressed_for
     if not listed:
         return
     people = _people(frame)
     common = sender_scope(job.job.sender, job.job.gateway)
-    own = pc.fill_null(arrow(frame, "@sender"), common) if "@sender" in frame.columns else None
+    own = pc.fill_null(frame["@sender"], common) if "@sender" in frame else None
     for sender in [common] if own is None else pc.unique(own).to_pylist():
         key = sender_key(sender)
         if key not in listed:
@@ -64,8 +64,8 @@ def suppressed_by_sender(frame: pd.DataFrame, job: Compiled) -> None:
         drop(frame, where, Reason.OPTED_OUT, f"from messages by {sender}", RULE)
 
 
-def _people(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
-    people: npt.NDArray[np.int64] = number_keys(arrow(frame, "@number"))
+def _people(frame: Frame) -> npt.NDArray[np.int64]:
+    people: npt.NDArray[np.int64] = number_keys(frame["@number"])
     return people
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -62,7 +61,9 @@ class Seen:
 
     def first_time(self, keys: Keys) -> Mask:
         """For each key, whether it is met for the first time (within the call and over all calls)."""
-        first: Mask = ~pd.Series(keys).duplicated().to_numpy()
+        # Keys are numbered as they come, so the first of each is the one that raises the highest number so far.
+        numbers = pa.array(keys).dictionary_encode().indices.to_numpy()
+        first: Mask = np.diff(np.maximum.accumulate(numbers), prepend=-1) > 0
         # Multiplication by 2**64 over the golden ratio (Knuth, TAOCP 6.4) spreads neighbouring numbers.
         spread = keys.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         places = (spread >> np.uint64(64 - self._BITS)).view(np.int64)

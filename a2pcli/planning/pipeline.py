@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.table import Table
 from a2pcli.planning.clocks import Clocks
-from a2pcli.planning.frames import alive, arrow, drop
+from a2pcli.planning.frames import alive, drop
 from a2pcli.planning.job import Compiled, Job
 from a2pcli.planning.people import Seen
 from a2pcli.planning.work import Work
@@ -21,7 +21,7 @@ CHUNK_ROWS = 25_000
 
 def planned_chunks(
     table: Table, job: Job, compiled: Compiled, workers: Workers | None = None, clocks: Clocks | None = None
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[Frame]:
     """Every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order.
 
     ``clocks`` numbers the clocks of the rows (``@clock``) and leaves out who has had enough.
@@ -48,10 +48,10 @@ class AcrossRows:
         self._seen = Seen()
         self._left = limit
 
-    def apply(self, frame: pd.DataFrame) -> None:
+    def apply(self, frame: Frame) -> None:
         """Drop duplicates, then what is beyond the limit."""
         rows = alive(frame)
-        people = arrow(frame, "@person").to_numpy(zero_copy_only=False)
+        people = frame["@person"].to_numpy(zero_copy_only=False)
         repeated = np.zeros(len(frame), dtype=np.bool_)
         repeated[rows] = ~self._seen.first_time(people[rows])
         drop(frame, repeated, Reason.DUPLICATE)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts.facts import PLACE_FACTS
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.zones import locate_column
-from a2pcli.planning.frames import alive, arrow, put, spread
+from a2pcli.planning.frames import alive, spread
 from a2pcli.planning.job import Compiled
 
 SEPARATOR = "|"
@@ -16,22 +16,20 @@ PLACE = pa.dictionary(pa.int32(), pa.string())
 """Country, regions, zones and what was wrong with the cells, joined: few different ones in a million rows."""
 
 
-def placed(frame: pd.DataFrame, job: Compiled) -> None:
+def placed(frame: Frame, job: Compiled) -> None:
     """``@place``; null in rows that get nothing, and in all where no clock binds the campaign."""
     rows = alive(frame)
     if not job.job.is_timed or not rows.any():
-        put(frame, "@place", pa.nulls(len(frame), PLACE))
+        frame["@place"] = pa.nulls(len(frame), PLACE)
         return
     taken = None if rows.all() else pa.array(rows)
 
     def column(name: str) -> pa.Array:
-        values = arrow(frame, name)
+        values = frame[name]
         return values if taken is None else values.filter(taken)
 
     given = {
-        fact: [
-            column(name).cast(pa.string()) for name in job.job.facts.columns(fact) if name in frame.columns
-        ]
+        fact: [column(name).cast(pa.string()) for name in job.job.facts.columns(fact) if name in frame]
         for fact in PLACE_FACTS
     }
     places = locate_column(
@@ -45,7 +43,7 @@ def placed(frame: pd.DataFrame, job: Compiled) -> None:
     wrong = pc.replace_substring(pc.fill_null(places.problems, ""), SEPARATOR, "/")
     pieces = [pc.fill_null(part, "") for part in (places.country, places.regions, places.zones)]
     joined = pc.binary_join_element_wise(*pieces, wrong, SEPARATOR)
-    put(frame, "@place", spread(joined.dictionary_encode().cast(PLACE), rows))
+    frame["@place"] = spread(joined.dictionary_encode().cast(PLACE), rows)
 
 
 def taken_apart(place: str) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:

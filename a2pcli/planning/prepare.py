@@ -28,7 +28,7 @@ from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.clocks import Clocks, Hours, Look, hours_of
 from a2pcli.planning.consent import asked_of, consent_sets, timed
-from a2pcli.planning.frames import Keys, arrow
+from a2pcli.planning.frames import Keys
 from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source, Timed
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import number_keys
@@ -344,6 +344,6 @@ def _listed(folder: Path, file: str, policy: PhonePolicy) -> Keys:
     column = address_column(table)
     found = [np.empty(0, dtype=np.int64)]
     for chunk in table.chunks([column]):
-        numbers = arrow(any_number_column(chunk[column], policy.region), "@number").drop_null()
+        numbers = any_number_column(chunk[column], policy.region)["@number"].drop_null()
         found.append(number_keys(numbers.filter(pc.starts_with(numbers, "+"))))
     return np.unique(np.concatenate(found))

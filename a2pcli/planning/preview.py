@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.content.encoding import prepare as compose
 from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
-from a2pcli.planning.frames import arrow
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared
 from a2pcli.planning.workers import Workers
 
 Row = dict[str, Any]
-Choose = Callable[[Iterator[pd.DataFrame]], list[Row]]
+Choose = Callable[[Iterator[Frame]], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,11 @@ def by_number(number: str | None, cell: str) -> Choose:
     """Every row with this number (E.164) in any of its spellings, or whose cell reads exactly so."""
     forms = pa.array(same_phone_forms(number) if number is not None else (), pa.string())
 
-    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+    def choose(chunks: Iterator[Frame]) -> list[Row]:
         found: list[Row] = []
         for frame in chunks:
-            same = pc.equal(arrow(frame, "@cell"), cell)
-            same = pc.or_kleene(same, pc.is_in(arrow(frame, "@number"), forms))
+            same = pc.equal(frame["@cell"], cell)
+            same = pc.or_kleene(same, pc.is_in(frame["@number"], forms))
             found += _rows(frame, same)
         return found
 
@@ -59,9 +58,9 @@ def by_number(number: str | None, cell: str) -> Choose:
 def by_line(line: int) -> Choose:
     """The row that starts at this line of the file."""
 
-    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+    def choose(chunks: Iterator[Frame]) -> list[Row]:
         for frame in chunks:
-            if found := _rows(frame, pc.equal(arrow(frame, "@line"), line)):
+            if found := _rows(frame, pc.equal(frame["@line"], line)):
                 return found
         return []
 
@@ -71,10 +70,10 @@ def by_line(line: int) -> Choose:
 def first(count: int) -> Choose:
     """The first recipients of the file."""
 
-    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+    def choose(chunks: Iterator[Frame]) -> list[Row]:
         found: list[Row] = []
         for frame in chunks:
-            found += _rows(frame, pc.is_null(arrow(frame, "@reason")), most=count - len(found))
+            found += _rows(frame, pc.is_null(frame["@reason"]), most=count - len(found))
             if len(found) >= count:
                 break
         return found
@@ -85,12 +84,12 @@ def first(count: int) -> Choose:
 def at_random(count: int, seed: int) -> Choose:
     """Recipients by chance, each as likely as any other; the same ones for the same seed and file."""
 
-    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+    def choose(chunks: Iterator[Frame]) -> list[Row]:
         dice = random.Random(seed)
         kept: list[tuple[float, Row]] = []
         for frame in chunks:
             keys = pa.array([dice.random() for _ in range(len(frame))])
-            accepted = pc.is_null(arrow(frame, "@reason"))
+            accepted = pc.is_null(frame["@reason"])
             bound = kept[-1][0] if len(kept) == count else 1.0
             wanted = pc.and_(accepted, pc.less(keys, bound))
             drawn = zip(keys.filter(wanted).to_pylist(), _rows(frame, wanted), strict=True)
@@ -103,10 +102,10 @@ def at_random(count: int, seed: int) -> Choose:
 def greatest(column: str) -> Choose:
     """The recipient with the most ``units`` or ``cost``: the first of those that tie."""
 
-    def choose(chunks: Iterator[pd.DataFrame]) -> list[Row]:
+    def choose(chunks: Iterator[Frame]) -> list[Row]:
         best: Row | None = None
         for frame in chunks:
-            values = pc.if_else(pc.is_null(arrow(frame, "@reason")), arrow(frame, f"@{column}"), None)
+            values = pc.if_else(pc.is_null(frame["@reason"]), frame[f"@{column}"], None)
             most = pc.max(values).as_py()
             if most is not None and (best is None or most > best[column]):
                 best = _rows(frame, pc.equal(values, most), most=1)[0]
@@ -115,12 +114,12 @@ def greatest(column: str) -> Choose:
     return choose
 
 
-def _rows(frame: pd.DataFrame, wanted: pa.Array, most: int | None = None) -> list[Row]:
+def _rows(frame: Frame, wanted: pa.Array, most: int | None = None) -> list[Row]:
     places = pc.indices_nonzero(pc.fill_null(wanted, False))
     places = places if most is None else places.slice(0, most)
     if len(places) == 0:
         return []
-    columns = {name[1:]: arrow(frame, name).take(places) for name in frame.columns}
+    columns = {name[1:]: frame[name].take(places) for name in frame}
     rows: list[Row] = pa.table(columns).to_pylist()
     return rows
 
@@ -132,11 +131,11 @@ def _raw_rows(prepared: Prepared, lines: set[int]) -> dict[int, dict[str, str]]:
         return found
     wanted = pa.array(sorted(lines), pa.int64())
     for chunk in prepared.table.chunks(prepared.compiled.columns):
-        here = pc.is_in(arrow(chunk, "@line"), wanted)
-        names = [name for name in chunk.columns if not name.startswith("@")]
+        here = pc.is_in(chunk["@line"], wanted)
+        names = [name for name in chunk if not name.startswith("@")]
         if pc.any(here).as_py():
-            line_numbers = arrow(chunk, "@line").filter(here).to_pylist()
-            rows = pa.table({name: arrow(chunk, name).filter(here) for name in names}).to_pylist()
+            line_numbers = chunk["@line"].filter(here).to_pylist()
+            rows = pa.table({name: chunk[name].filter(here) for name in names}).to_pylist()
             found.update(zip(line_numbers, rows, strict=True))
         if len(found) == len(lines):
             break

@@ -13,15 +13,15 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts.any_number import any_number_column
 from a2pcli.contacts.facts import Claim, Facts
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.contacts.table import Table
-from a2pcli.planning.frames import Keys, Mask, among, arrow, drop_with
+from a2pcli.planning.frames import Keys, Mask, among, drop_with
 from a2pcli.planning.job import Compiled, Refused, Timed
 from a2pcli.planning.moments import moments
 from a2pcli.planning.people import NOBODY, number_keys
@@ -53,12 +53,12 @@ class _Judged:
     cells: pa.DictionaryArray
 
 
-def judged(frame: pd.DataFrame, claims: tuple[Claim, ...]) -> Iterator[_Judged]:
+def judged(frame: Frame, claims: tuple[Claim, ...]) -> Iterator[_Judged]:
     """Each speaking column of a chunk. Every different cell is judged once."""
     for claim in claims:
-        if claim.fact == "revoked_at" or claim.column not in frame.columns:
+        if claim.fact == "revoked_at" or claim.column not in frame:
             continue
-        cells = pc.fill_null(arrow(frame, claim.column), "").dictionary_encode()
+        cells = pc.fill_null(frame[claim.column], "").dictionary_encode()
         of_row = _answers(cells.dictionary, _reader(claim))[cells.indices.to_numpy(zero_copy_only=False)]
         unclear = of_row == _CODES[Answer.UNCLEAR]
         if claim.fact == "consent" and not claim.certain:
@@ -82,7 +82,7 @@ def _reader(claim: Claim) -> Callable[[str], Answer]:
     return {"opted_out": refusal_answer, "status": status_answer}.get(claim.fact, consent_answer)
 
 
-def refused(frame: pd.DataFrame, job: Compiled) -> None:
+def refused(frame: Frame, job: Compiled) -> None:
     """Nobody whom the contacts file says no for, in this row or in any other."""
     claims = job.job.speaking
     if not claims or not len(frame):
@@ -95,7 +95,7 @@ def refused(frame: pd.DataFrame, job: Compiled) -> None:
         unclear = _details(column, column.unclear, "'{}' says {}, which is neither yes nor no")
         drop_with(frame, column.unclear, Reason.UNCLEAR_CONSENT, unclear, rule)
     told = job.job.people.told
-    people = number_keys(arrow(frame, "@number"))
+    people = number_keys(frame["@number"])
     for known, reason, words in (
         (told.opted_out, Reason.OPTED_OUT, "another row with this number says no: line {}"),
         (told.no, Reason.NO_CONSENT, "another row with this number says no: line {}"),
@@ -199,13 +199,13 @@ FOR_GOOD = np.iinfo(np.int64).max
 """The moment of a revocation that cannot be read: no consent is newer."""
 
 
-def _revoked(frame: pd.DataFrame, claims: tuple[Claim, ...], locale: str) -> Keys:
+def _revoked(frame: Frame, claims: tuple[Claim, ...], locale: str) -> Keys:
     """When each row says consent was revoked (UTC milliseconds); -1 where it does not."""
     at = np.full(len(frame), -1, dtype=np.int64)
     for claim in claims:
-        if claim.fact != "revoked_at" or claim.column not in frame.columns:
+        if claim.fact != "revoked_at" or claim.column not in frame:
             continue
-        cells = pc.utf8_trim_whitespace(pc.fill_null(arrow(frame, claim.column), ""))
+        cells = pc.utf8_trim_whitespace(pc.fill_null(frame[claim.column], ""))
         encoded = cells.dictionary_encode()
         says = [
             refusal_answer(cell) not in (Answer.NOTHING, Answer.YES)
@@ -217,9 +217,9 @@ def _revoked(frame: pd.DataFrame, claims: tuple[Claim, ...], locale: str) -> Key
     return at
 
 
-def _people(frame: pd.DataFrame, address: str, where: Mask, region: str | None) -> Keys:
-    numbers = any_number_column(arrow(frame, address).filter(pa.array(where)), region)
-    return number_keys(arrow(numbers, "@number"))
+def _people(frame: Frame, address: str, where: Mask, region: str | None) -> Keys:
+    numbers = any_number_column(frame[address].filter(pa.array(where)), region)
+    return number_keys(numbers["@number"])
 
 
 def _each_once(found: list[tuple[Keys, Keys]], *, latest: bool) -> Timed:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-import pandas as pd
 import pyarrow as pa
 
-from a2pcli.planning.frames import arrow
+from a2pcli.contacts.frame import Frame
 from a2pcli.planning.table_file import MONEY, TableFile, money_column, pc
 
 _TYPES: dict[str, pa.DataType] = {
@@ -29,7 +28,7 @@ class RowsFile:
         self._texts = texts
         self._own_sender = own_sender
 
-    def add(self, frame: pd.DataFrame) -> None:
+    def add(self, frame: Frame) -> None:
         """Append one planned chunk."""
         rows = _table(frame, self._own_sender)
         if not self._texts:
@@ -46,16 +45,14 @@ class RowsFile:
         self._file.__exit__(kind, error, trace)
 
 
-def _table(frame: pd.DataFrame, own_sender: str | None) -> pa.Table:
+def _table(frame: Frame, own_sender: str | None) -> pa.Table:
     """The chunk's rows; those that leave have the sender they leave from."""
-    planned = pc.is_null(arrow(frame, "@reason"))
-    senders = pc.coalesce(arrow(frame, "@sender"), pa.scalar(own_sender, pa.string()))
+    planned = pc.is_null(frame["@reason"])
+    senders = pc.coalesce(frame["@sender"], pa.scalar(own_sender, pa.string()))
     columns = {
         "sender": pc.if_else(planned, senders, pa.scalar(None, pa.string())),
         "status": pc.if_else(planned, "planned", "excluded"),
-        "encoding": pc.if_else(arrow(frame, "@ucs2"), "UCS-2", "GSM-7"),
-        "cost": money_column(arrow(frame, "@cost")),
+        "encoding": pc.if_else(frame["@ucs2"], "UCS-2", "GSM-7"),
+        "cost": money_column(frame["@cost"]),
     }
-    return pa.table(
-        {name: columns[name] if name in columns else arrow(frame, f"@{name}") for name in SCHEMA.names}
-    )
+    return pa.table({name: columns[name] if name in columns else frame[f"@{name}"] for name in SCHEMA.names})

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
@@ -22,7 +22,7 @@ from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain_column, without_invisible_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
 from a2pcli.errors import Problem
-from a2pcli.planning.frames import arrow, mask_of, put
+from a2pcli.planning.frames import mask_of
 from a2pcli.planning.job import COUNTRY
 
 ROWS = 10_000
@@ -40,7 +40,7 @@ class Sample:
     """``rows``: the first rows of the file that ``where`` selects. ``whole``: there are no others."""
 
     path: str
-    rows: pd.DataFrame
+    rows: Frame
     whole: bool
     problems: tuple[Problem, ...] = ()
 
@@ -68,7 +68,7 @@ class Sample:
 
         ``limits``: smart encoding or not, parts that are warned about, parts that are refused.
         """
-        rows = self.rows.iloc[:RENDERED]
+        rows = self.rows.head(RENDERED)
         rendered = template.render_column(rows)
         problems = list(self._failures(rendered, rows, at))
         made = rendered.bodies.drop_null()
@@ -78,7 +78,7 @@ class Sample:
             problems += self._unseen(made, lines, at)
         return [text for text in made.to_pylist() if text], problems
 
-    def _failures(self, rendered: Rendered, rows: pd.DataFrame, at: Problem) -> list[Problem]:
+    def _failures(self, rendered: Rendered, rows: Frame, at: Problem) -> list[Problem]:
         """Rows on which the template fails, by what it says of them. Missing values are told by column."""
         failed = as_numpy(rendered.reasons.is_valid())
         reasons = np.asarray(rendered.reasons.to_pylist(), dtype=object)
@@ -90,7 +90,7 @@ class Sample:
             first = int(these[0])
             detail = rendered.details[first].as_py() or reason
             message = f"{_of(len(these), len(rows), 'fails', 'fail')}: {detail}"
-            hint = f"first in line {rows['@line'].iloc[first]} of {self.path}"
+            hint = f"first in line {rows['@line'][first]} of {self.path}"
             problems.append(replace(at, message=message, hint=hint, code=str(reason)))
         return problems
 
@@ -166,13 +166,13 @@ class SampledPeople:
         return [country for country in countries if country in self.countries]
 
 
-def sampled_people(rows: pd.DataFrame, address: str, policy: PhonePolicy) -> SampledPeople:
+def sampled_people(rows: Frame, address: str, policy: PhonePolicy) -> SampledPeople:
     """The countries of the numbers in the rows that can be messaged."""
-    found = normalise_column(arrow(rows, address), policy)
-    good = pc.is_null(arrow(found, "@reason"))
-    countries = pc.if_else(good, arrow(found, "@country"), pa.scalar(None, pa.string()))
+    found = normalise_column(rows[address], policy)
+    good = pc.is_null(found["@reason"])
+    countries = pc.if_else(good, found["@country"], pa.scalar(None, pa.string()))
     counts = Counter(country for country in countries.to_pylist() if country is not None)
-    numbers = pc.if_else(pc.is_valid(countries), arrow(found, "@number"), pa.scalar(None, pa.string()))
+    numbers = pc.if_else(pc.is_valid(countries), found["@number"], pa.scalar(None, pa.string()))
     return SampledPeople(countries, dict(counts.most_common()), numbers)
 
 
@@ -193,26 +193,26 @@ def take_sample(
     rows = next(chunks, None)
     if rows is None:
         nobody = replace(at_where, message="the file has no rows", path=table.path, line=1, column=None)
-        return Sample(table.path, pd.DataFrame(), True, (replace(nobody, code="no-rows"),))
+        return Sample(table.path, Frame({}), True, (replace(nobody, code="no-rows"),))
     whole = len(rows) < ROWS
-    rows = rows[~as_numpy(arrow(rows, "@reason").is_valid())]
+    rows = rows.filter(~as_numpy(rows["@reason"].is_valid()))
     problems: list[Problem] = []
     if where is not None and len(rows):
         seen = rows
         if COUNTRY in where.columns and COUNTRY not in table.columns and address and policy:
-            seen = rows.copy()
-            found = normalise_column(arrow(rows, address), policy)
-            put(seen, COUNTRY, pc.fill_null(arrow(found, "@country"), ""))
+            seen = rows.select(rows)
+            found = normalise_column(rows[address], policy)
+            seen[COUNTRY] = pc.fill_null(found["@country"], "")
         selected = where.evaluate_column(seen)
         reasons = selected.reasons.to_pylist()
         failed = [row for row, reason in enumerate(reasons) if reason not in (None, "missing-value")]
         if failed:
             detail = selected.details[failed[0]].as_py()
-            hint = f"first in line {rows['@line'].iloc[failed[0]]} of {table.path}"
+            hint = f"first in line {rows['@line'][failed[0]]} of {table.path}"
             message = f"fails on {len(failed):,} of {len(rows):,} rows: {detail}"
             problems.append(replace(at_where, message=message, hint=hint, code="template-error"))
         if whole and not selected.keep.any():
             message = "selects nobody: no row makes it true"
             problems.append(replace(at_where, message=message, code="selects-nobody"))
-        rows = rows[selected.keep]
+        rows = rows.filter(selected.keep)
     return Sample(table.path, rows, whole, tuple(problems))

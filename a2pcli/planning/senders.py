@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.planning.frames import arrow, drop, mask_of, put
+from a2pcli.contacts.frame import Frame
+from a2pcli.planning.frames import drop, mask_of
 from a2pcli.planning.people import number_keys
 from a2pcli.reasons import Reason
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
@@ -15,12 +15,12 @@ from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders, sticky
 
 
-def choose_senders(frame: pd.DataFrame, senders: Senders) -> None:
+def choose_senders(frame: Frame, senders: Senders) -> None:
     """``@sender`` of every row: null where it is the run's own.
 
     One look at the countries of a chunk decides for all its rows; only pools look at the people.
     """
-    countries = arrow(frame, "@country")
+    countries = frame["@country"]
     own = senders.choices.own
     pools: dict[tuple[str | None, ...], list[str | None]] = {}
     for country in pc.unique(countries).to_pylist():
@@ -31,21 +31,21 @@ def choose_senders(frame: pd.DataFrame, senders: Senders) -> None:
     for pool, members in pools.items():
         here = pc.is_in(countries, pa.array(members, pa.string()))
         chosen = pc.if_else(here, _of_pool(frame, pool), chosen)
-    put(frame, "@sender", chosen)
+    frame["@sender"] = chosen
 
 
-def _of_pool(frame: pd.DataFrame, pool: tuple[str | None, ...]) -> pa.Array:
+def _of_pool(frame: Frame, pool: tuple[str | None, ...]) -> pa.Array:
     """Each row's sender of a pool, by its number."""
     names = pa.array(pool, pa.string())
     if len(pool) == 1:
         return names[0]
-    people = number_keys(arrow(frame, "@number"))
+    people = number_keys(frame["@number"])
     return names.take(pa.array(sticky(people, [str(name) for name in pool])))
 
 
-def refuse_without_sender(frame: pd.DataFrame, senders: Senders) -> None:
+def refuse_without_sender(frame: Frame, senders: Senders) -> None:
     """A row whose country has no permitted sender drops out, with the rule that says so."""
-    countries = arrow(frame, "@country")
+    countries = frame["@country"]
     for country in pc.unique(countries).to_pylist():
         verdict = senders.verdict(country)
         if not verdict.senders:
@@ -53,9 +53,9 @@ def refuse_without_sender(frame: pd.DataFrame, senders: Senders) -> None:
             drop(frame, mask_of(here), Reason.NO_SENDER, verdict.detail, verdict.rule)
 
 
-def refuse_other_texts(frame: pd.DataFrame, template: DltTemplate | None, countries: tuple[str, ...]) -> None:
+def refuse_other_texts(frame: Frame, template: DltTemplate | None, countries: tuple[str, ...]) -> None:
     """Where the law wants a registered text, a row drops out whose message is another."""
-    there = mask_of(pc.is_in(arrow(frame, "@country"), pa.array(countries, pa.string())))
+    there = mask_of(pc.is_in(frame["@country"], pa.array(countries, pa.string())))
     if not there.any():
         return
     if template is None or template.pattern is None:
@@ -64,7 +64,7 @@ def refuse_other_texts(frame: pd.DataFrame, template: DltTemplate | None, countr
         return
     matches = np.zeros(len(frame), dtype=np.bool_)
     matches[there] = mask_of(
-        pc.match_substring_regex(arrow(frame, "@body").filter(pa.array(there)), template.pattern)
+        pc.match_substring_regex(frame["@body"].filter(pa.array(there)), template.pattern)
     )
     detail = f"the text is not that of the DLT template {template.template}"
     drop(frame, there & ~matches, Reason.COPY_RULE, detail, DLT_RULE)

@@ -11,17 +11,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phones import normalise_column
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import plain_column
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.planning.assignment import arms, shares
 from a2pcli.planning.consent import consented
-from a2pcli.planning.frames import Mask, alive, among, arrow, drop, drop_with, mask_of, put, spread
+from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
 from a2pcli.planning.job import COUNTRY, Compiled
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
@@ -33,42 +33,42 @@ from a2pcli.reasons import Reason
 SHOWN_CELL = 40
 """Characters of a cell that an explanation shows."""
 
-Stage = Callable[[pd.DataFrame, Compiled], None]
+Stage = Callable[[Frame, Compiled], None]
 
 
-def numbers(frame: pd.DataFrame, job: Compiled) -> None:
+def numbers(frame: Frame, job: Compiled) -> None:
     """The address cell becomes a number, or a reason why not."""
-    cells = arrow(frame, job.job.address)
-    put(frame, "@cell", cells)
+    cells = frame[job.job.address]
+    frame["@cell"] = cells
     found = normalise_column(cells, job.job.policy)
     whole = alive(frame)
     for column in ("@number", "@type", "@country", "@repairs"):
-        put(frame, column, arrow(found, column))
+        frame[column] = found[column]
     if whole.all():
-        put(frame, "@reason", arrow(found, "@reason"))
-        put(frame, "@detail", arrow(found, "@detail"))
+        frame["@reason"] = found["@reason"]
+        frame["@detail"] = found["@detail"]
     else:
-        merge_reasons(frame, arrow(found, "@reason"), arrow(found, "@detail"))
-    put(frame, "@person", pa.array(number_keys(arrow(frame, "@number"))))
+        merge_reasons(frame, found["@reason"], found["@detail"])
+    frame["@person"] = pa.array(number_keys(frame["@number"]))
 
 
-def sender_chosen(frame: pd.DataFrame, job: Compiled) -> None:
+def sender_chosen(frame: Frame, job: Compiled) -> None:
     """The sender that may message the destination, the same for a person every time."""
     choose_senders(frame, job.job.senders)
 
 
-def excluded(frame: pd.DataFrame, job: Compiled) -> None:
+def excluded(frame: Frame, job: Compiled) -> None:
     """The campaign's own exclusions."""
-    people = arrow(frame, "@person").to_numpy()
+    people = frame["@person"].to_numpy()
     drop(frame, among(people, job.job.people.excluded_list), Reason.EXCLUDED_LIST)
     drop(frame, among(people, job.job.people.excluded_runs), Reason.EXCLUDED_RUN)
 
 
-def in_countries(frame: pd.DataFrame, job: Compiled) -> None:
+def in_countries(frame: Frame, job: Compiled) -> None:
     """``countries:`` of the campaign, and no others."""
     if not job.job.countries:
         return
-    countries = arrow(frame, "@country")
+    countries = frame["@country"]
     outside = ~mask_of(pc.is_in(countries, pa.array(job.job.countries, pa.string())))
     for country in pc.unique(countries.filter(pa.array(outside))).to_pylist():
         here = pc.is_null(countries) if country is None else pc.equal(countries, country)
@@ -76,7 +76,7 @@ def in_countries(frame: pd.DataFrame, job: Compiled) -> None:
         drop(frame, outside & mask_of(here), Reason.COUNTRY_NOT_ALLOWED, detail)
 
 
-def filtered(frame: pd.DataFrame, job: Compiled) -> None:
+def filtered(frame: Frame, job: Compiled) -> None:
     """``where:`` selects."""
     if job.where is None:
         return
@@ -85,8 +85,7 @@ def filtered(frame: pd.DataFrame, job: Compiled) -> None:
         return
     seen = _select(frame, rows, job.where.columns)
     if COUNTRY in job.where.columns and COUNTRY not in job.job.known:
-        seen = seen.copy()
-        put(seen, COUNTRY, pc.fill_null(arrow(frame, "@country"), "").filter(pa.array(rows)))
+        seen[COUNTRY] = pc.fill_null(frame["@country"], "").filter(pa.array(rows))
     selected = job.where.evaluate_column(seen)
     if selected.reasons is not None:
         merge_reasons(frame, spread(selected.reasons, rows), spread(selected.details, rows))
@@ -95,77 +94,77 @@ def filtered(frame: pd.DataFrame, job: Compiled) -> None:
     drop_with(frame, ~keep, Reason.FILTERED, spread(_looked_at(seen), rows))
 
 
-def _looked_at(seen: pd.DataFrame) -> pa.Array:
+def _looked_at(seen: Frame) -> pa.Array:
     """The cells that ``where:`` looked at, for explanations: ``plan 'basic', points '90'``."""
     pieces: list[Any] = []
-    for name in sorted(seen.columns):
-        cells = pc.utf8_slice_codeunits(pc.fill_null(arrow(seen, name), ""), 0, SHOWN_CELL)
+    for name in sorted(seen):
+        cells = pc.utf8_slice_codeunits(pc.fill_null(seen[name], ""), 0, SHOWN_CELL)
         pieces += [f"{', ' if pieces else ''}{name} '", cells, "'"]
     return pc.binary_join_element_wise(*pieces, "") if pieces else pa.nulls(len(seen), pa.string())
 
 
-def held_out(frame: pd.DataFrame, job: Compiled) -> None:
+def held_out(frame: Frame, job: Compiled) -> None:
     """The control group of ``holdout:``, chosen by the address alone."""
     if not job.job.holdout:
         return
     rows = alive(frame)
-    addresses = arrow(frame, "@number").filter(pa.array(rows)).to_pylist()
+    addresses = frame["@number"].filter(pa.array(rows)).to_pylist()
     out = np.zeros(len(frame), dtype=np.bool_)
     out[rows] = shares(job.job.campaign, "holdout", addresses) < job.job.holdout
     drop(frame, out, Reason.HOLDOUT)
 
 
-def sender_refused(frame: pd.DataFrame, job: Compiled) -> None:
+def sender_refused(frame: Frame, job: Compiled) -> None:
     """Where no sender is permitted, nothing is tried that would fail."""
     refuse_without_sender(frame, job.job.senders)
 
 
-def distinguished(frame: pd.DataFrame, job: Compiled) -> None:
+def distinguished(frame: Frame, job: Compiled) -> None:
     """``once_per:`` makes one person several: one for each appointment, order, …"""
     if job.once_per is None:
         return
     rows = alive(frame)
     values = _render(frame, rows, job.once_per)
     rows = alive(frame)
-    addresses = pc.if_else(pa.array(rows), arrow(frame, "@number"), pa.scalar(None, pa.string()))
-    put(frame, "@person", pa.array(hashed_keys(addresses.to_pylist(), values.to_pylist())))
+    addresses = pc.if_else(pa.array(rows), frame["@number"], pa.scalar(None, pa.string()))
+    frame["@person"] = pa.array(hashed_keys(addresses.to_pylist(), values.to_pylist()))
 
 
-def rendered(frame: pd.DataFrame, job: Compiled) -> None:
+def rendered(frame: Frame, job: Compiled) -> None:
     """The message, for each arm its rows."""
     rows = alive(frame)
     if len(job.messages) == 1:
-        put(frame, "@body", _render(frame, rows, job.messages[0]))
-        put(frame, "@variant", pa.nulls(len(frame), pa.string()))
+        frame["@body"] = _render(frame, rows, job.messages[0])
+        frame["@variant"] = pa.nulls(len(frame), pa.string())
         return
-    addresses = arrow(frame, "@number").filter(pa.array(rows)).to_pylist()
+    addresses = frame["@number"].filter(pa.array(rows)).to_pylist()
     chosen = np.full(len(frame), -1)
     chosen[rows] = arms(shares(job.job.campaign, "variants", addresses), job.weights)
     bodies = pa.nulls(len(frame), pa.string())
     for place, template in enumerate(job.messages):
         mine = chosen == place
         bodies = pc.if_else(pa.array(mine), _render(frame, mine, template), bodies)
-    put(frame, "@body", bodies)
+    frame["@body"] = bodies
     names = pa.array([arm.name for arm in job.job.arms], pa.string())
-    put(frame, "@variant", names.take(pa.array(chosen, mask=chosen < 0)))
+    frame["@variant"] = names.take(pa.array(chosen, mask=chosen < 0))
 
 
-def measured(frame: pd.DataFrame, job: Compiled) -> None:
+def measured(frame: Frame, job: Compiled) -> None:
     """Invisible characters are dropped and typography is replaced where that saves parts; units and parts are
     counted. (The template gave NFC.)"""
     rows = alive(frame)
-    bodies = arrow(frame, "@body").filter(pa.array(rows))
+    bodies = frame["@body"].filter(pa.array(rows))
     sms = job.job.channel == "sms"
     replaced = np.zeros(len(bodies), dtype=np.int32)
     if sms:
         bodies, replaced = plain_column(bodies, use_smart=job.job.smart)
     count = measure_column(bodies)
-    put(frame, "@body", spread(bodies, rows))
-    put(frame, "@replaced", spread(pa.array(replaced, pa.int32()), rows))
-    put(frame, "@ucs2", spread(pa.array(count.ucs2), rows))
-    put(frame, "@units", spread(pa.array(count.units, pa.int32()), rows))
+    frame["@body"] = spread(bodies, rows)
+    frame["@replaced"] = spread(pa.array(replaced, pa.int32()), rows)
+    frame["@ucs2"] = spread(pa.array(count.ucs2), rows)
+    frame["@units"] = spread(pa.array(count.units, pa.int32()), rows)
     parts = count.parts if sms else np.ones(len(bodies), dtype=np.int16)
-    put(frame, "@parts", spread(pa.array(parts, pa.int16()), rows))
+    frame["@parts"] = spread(pa.array(parts, pa.int16()), rows)
     drop(frame, mask_of(spread(pa.array(count.invalid), rows)), Reason.INVALID_TEXT)
     limit = job.job.max_parts
     drop(
@@ -173,11 +172,11 @@ def measured(frame: pd.DataFrame, job: Compiled) -> None:
     )
 
 
-def priced(frame: pd.DataFrame, job: Compiled) -> None:
+def priced(frame: Frame, job: Compiled) -> None:
     """The cost, or knowingly none: an unpriced destination is unknown, never 0."""
     size = len(frame)
-    put(frame, "@cost", pa.nulls(size, pa.int64()))
-    put(frame, "@currency", pa.nulls(size, pa.string()))
+    frame["@cost"] = pa.nulls(size, pa.int64())
+    frame["@currency"] = pa.nulls(size, pa.string())
     rows = alive(frame)
     if job.rates is not None and rows.any():
         taken = pa.array(rows)
@@ -185,39 +184,37 @@ def priced(frame: pd.DataFrame, job: Compiled) -> None:
             gateway=job.job.gateway,
             channel=job.job.channel,
             on=job.job.today,
-            countries=arrow(frame, "@country").filter(taken),
-            numbers=arrow(frame, "@number").filter(taken),
-            parts=arrow(frame, "@parts").filter(taken).to_numpy(zero_copy_only=False),
+            countries=frame["@country"].filter(taken),
+            numbers=frame["@number"].filter(taken),
+            parts=frame["@parts"].filter(taken).to_numpy(zero_copy_only=False),
         )
-        put(frame, "@cost", spread(pa.array(price.cost, pa.int64(), mask=~price.known), rows))
-        put(frame, "@currency", spread(pa.array(price.currency, pa.string()), rows))
+        frame["@cost"] = spread(pa.array(price.cost, pa.int64(), mask=~price.known), rows)
+        frame["@currency"] = spread(pa.array(price.currency, pa.string()), rows)
     if job.job.exclude_unpriced:
-        drop(frame, mask_of(pc.is_null(arrow(frame, "@cost"))), Reason.UNPRICED)
+        drop(frame, mask_of(pc.is_null(frame["@cost"])), Reason.UNPRICED)
 
 
-def template_kept(frame: pd.DataFrame, job: Compiled) -> None:
+def template_kept(frame: Frame, job: Compiled) -> None:
     """Where texts must be registered, a message is the registered one."""
     if job.job.dlt_countries:
         refuse_other_texts(frame, job.job.dlt, job.job.dlt_countries)
 
 
-def wording_kept(frame: pd.DataFrame, job: Compiled) -> None:
+def wording_kept(frame: Frame, job: Compiled) -> None:
     """Where the law wants words in each message, a message without them is not sent; others are."""
     if not job.job.must_say:
         return
-    countries = arrow(frame, "@country")
+    countries = frame["@country"]
     for country in pc.unique(countries.filter(pa.array(alive(frame)))).to_pylist():
         for pattern, words, rule in job.job.must_say.get(country, ()):
-            said = pc.match_substring_regex(
-                pc.fill_null(arrow(frame, "@body"), ""), pattern, ignore_case=True
-            )
+            said = pc.match_substring_regex(pc.fill_null(frame["@body"], ""), pattern, ignore_case=True)
             without = mask_of(pc.and_(pc.equal(countries, country), pc.invert(said)))
             drop(frame, without, Reason.COPY_RULE, f"a message to {country} must say '{words}'", rule)
 
 
-def already_sent(frame: pd.DataFrame, job: Compiled) -> None:
+def already_sent(frame: Frame, job: Compiled) -> None:
     """Nobody gets the same occasion of a campaign twice."""
-    people = arrow(frame, "@person").to_numpy(zero_copy_only=False)
+    people = frame["@person"].to_numpy(zero_copy_only=False)
     drop(frame, among(people, job.job.people.reached), Reason.ALREADY_SENT)
 
 
@@ -250,31 +247,31 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 
-def run_stages(frame: pd.DataFrame, job: Compiled) -> pd.DataFrame:
+def run_stages(frame: Frame, job: Compiled) -> Frame:
     """All stages over one chunk; gives back the pipeline's own columns."""
     for column in ("@reason", "@detail", "@rule"):
-        if column not in frame.columns:
-            put(frame, column, pa.nulls(len(frame), pa.string()))
-    put(frame, "@consent_until", pa.nulls(len(frame), pa.int64()))
-    put(frame, "@consent", pa.nulls(len(frame), pa.string()))
+        if column not in frame:
+            frame[column] = pa.nulls(len(frame), pa.string())
+    frame["@consent_until"] = pa.nulls(len(frame), pa.int64())
+    frame["@consent"] = pa.nulls(len(frame), pa.string())
     for stage in STAGES:
         stage(frame, job)
-    return frame[list(RESULT_COLUMNS)]
+    return frame.select(RESULT_COLUMNS)
 
 
-def merge_reasons(frame: pd.DataFrame, reasons: pa.Array, details: pa.Array) -> None:
+def merge_reasons(frame: Frame, reasons: pa.Array, details: pa.Array) -> None:
     """Take over reasons for rows that have none yet."""
-    old = arrow(frame, "@reason")
-    put(frame, "@detail", pc.if_else(pc.is_null(old), details, arrow(frame, "@detail")))
-    put(frame, "@reason", pc.coalesce(old, reasons))
+    old = frame["@reason"]
+    frame["@detail"] = pc.if_else(pc.is_null(old), details, frame["@detail"])
+    frame["@reason"] = pc.coalesce(old, reasons)
 
 
-def _select(frame: pd.DataFrame, rows: Mask, columns: frozenset[str]) -> pd.DataFrame:
-    names = [name for name in frame.columns if name in columns]
-    return frame[names] if rows.all() else frame.loc[rows, names]
+def _select(frame: Frame, rows: Mask, columns: frozenset[str]) -> Frame:
+    names = [name for name in frame if name in columns]
+    return frame.select(names).filter(rows)
 
 
-def _render(frame: pd.DataFrame, rows: Mask, template: MessageTemplate) -> pa.Array:
+def _render(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
     """The template over the rows in ``rows``; those it fails on get their reason."""
     if not rows.any():
         return pa.nulls(len(frame), pa.string())

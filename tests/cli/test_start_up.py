@@ -32,7 +32,10 @@ BOUNDS = (
     (("optout", "add", "+447911123499"), LEDGER_ONLY),
     (("consent", "show", "+447911123456"), ("alembic", *FRAMES)),
     (("explain", "+447911123456"), ("alembic", *FRAMES)),
-    (("plan", "sale.yaml"), ("alembic", "pyarrow.parquet", "openpyxl", "holidays", "multiprocessing.pool")),
+    (
+        ("plan", "sale.yaml"),
+        ("alembic", "pandas", "pyarrow.parquet", "openpyxl", "holidays", "multiprocessing.pool"),
+    ),
 )
 
 

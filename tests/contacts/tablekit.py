@@ -37,12 +37,11 @@ def rows_of(table: Table, columns: list[str] | None = None, size: int = 50_000) 
     wanted = [name for name in table.columns if columns is None or name in columns]
     rows: list[Row] = []
     for frame in table.chunks(columns, size):
-        assert list(frame.columns) == ["@line", "@reason", "@detail", *wanted]
+        assert frame.names == ["@line", "@reason", "@detail", *wanted]
         assert 0 < len(frame) <= size
-        assert str(frame["@line"].dtype) == "int64"
-        assert {str(dtype) for dtype in frame.dtypes[1:]} == {"string[pyarrow]"}
-        assert not any(frame[name].isna().any() for name in wanted)
-        taken = [pa.array(frame[name]).to_pylist() for name in frame.columns]
+        assert [frame[name].type for name in frame] == [pa.int64()] + [pa.string()] * (len(frame.names) - 1)
+        assert not any(frame[name].null_count for name in wanted)
+        taken = [frame[name].to_pylist() for name in frame]
         rows += [
             Row(line, reason, detail, tuple(cells))
             for line, reason, detail, *cells in zip(*taken, strict=True)

@@ -48,7 +48,7 @@ def test_a_mapping_finds_its_column_in_any_spelling(tmp_path: Path) -> None:
 def test_cells_come_composed(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("phone,ville\n1,Ma\u0301laga\n2,Málaga\n3,\n", "utf-8")
     frames = list(open_table("c.csv", base=tmp_path).chunks())
-    assert frames[0]["ville"].tolist() == ["Málaga", "Málaga", ""]
+    assert frames[0]["ville"].to_pylist() == ["Málaga", "Málaga", ""]
 
 
 def test_headers_of_indic_scripts_keep_their_vowels(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 import phonenumbers
 import pyarrow as pa
 import pytest
@@ -35,8 +34,8 @@ def one_by_one(cells: list[str], policy: PhonePolicy) -> list[tuple[str | None, 
 
 def at_once(cells: list[str], policy: PhonePolicy) -> list[tuple[str | None, ...]]:
     frame = normalise_column(pa.array(cells, pa.string()), policy)
-    assert list(frame.columns) == COLUMNS
-    return list(zip(*(pa.array(frame[name]).to_pylist() for name in COLUMNS), strict=True))
+    assert frame.names == COLUMNS
+    return list(zip(*(frame[name].to_pylist() for name in COLUMNS), strict=True))
 
 
 def assert_same(cells: list[str], policy: PhonePolicy) -> None:
@@ -174,17 +173,14 @@ def test_a_number_once_found_is_found_again_unrepaired(region):
             assert (again.number, again.repairs) == (number, ())
 
 
-def test_any_kind_of_column_is_taken_and_its_index_kept():
-    """A pandas series of strings or Arrow strings, an Arrow array, chunks; null counts as empty."""
+def test_a_column_may_be_one_array_or_several():
+    """Null counts as empty."""
     cells = ["+447911123456", None, "nope"]
-    series = pd.Series(cells, index=[7, 5, 3], dtype=pd.ArrowDtype(pa.string()))
-    kinds = [series, series.astype("object"), pa.array(cells), pa.chunked_array([cells[:1], cells[1:]])]
-    frames = [normalise_column(kind, PhonePolicy()) for kind in kinds]
-    assert [list(frame.index) for frame in frames] == [[7, 5, 3], [7, 5, 3], [0, 1, 2], [0, 1, 2]]
-    for frame in frames:
-        assert frame["@number"].tolist()[0] == "+447911123456"
-        assert frame["@reason"].tolist()[1:] == ["missing-number", "invalid-number"]
-        assert all(dtype == pd.ArrowDtype(pa.string()) for dtype in frame.dtypes)
+    kinds = [pa.array(cells), pa.array(cells, pa.large_string()), pa.chunked_array([cells[:1], cells[1:]])]
+    for frame in [normalise_column(kind, PhonePolicy()) for kind in kinds]:
+        assert frame["@number"].to_pylist() == ["+447911123456", None, None]
+        assert frame["@reason"].to_pylist() == [None, "missing-number", "invalid-number"]
+        assert all(frame[name].type == pa.string() for name in frame)
 
 
 def test_an_empty_column_and_a_slice_of_a_column_are_columns():
@@ -194,7 +190,7 @@ def test_an_empty_column_and_a_slice_of_a_column_are_columns():
     for start, size in ((0, 10), (17, 200), (290, 15)):
         alone = one_by_one(cells.slice(start, size).to_pylist(), PhonePolicy("GB"))
         column = normalise_column(cells.slice(start, size), PhonePolicy("GB"))
-        assert pa.array(column["@number"]).to_pylist() == [row[0] for row in alone]
+        assert column["@number"].to_pylist() == [row[0] for row in alone]
 
 
 def plan_patterns() -> Iterator[tuple[str, list[str]]]:

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 
+from a2pcli.contacts.frame import Frame
 from a2pcli.content.templates import (
     Expression,
     MessageTemplate,
@@ -37,9 +37,8 @@ def render(source: str, locale: str = "en_GB", folder: Path | None = None, **val
     return template(source, locale=locale, folder=folder).render(values)
 
 
-def frame(**columns: Sequence[str | None]) -> pd.DataFrame:
-    kind = pd.ArrowDtype(pa.string())
-    return pd.DataFrame({name: pd.array(list(cells), dtype=kind) for name, cells in columns.items()})
+def frame(**columns: Sequence[str | None]) -> Frame:
+    return Frame({name: pa.array(list(cells), pa.string()) for name, cells in columns.items()})
 
 
 def rows(rendered: Rendered) -> list[tuple[str | None, str | None, str | None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from ledgerkit import NOW, Make, accepted, claim, number, settle, states
@@ -73,14 +72,12 @@ def test_a_large_chunk_loses_no_row(make: Make, ledger: Ledger) -> None:
     assert [row["body"] for row in rows] == [f"Hello {person}" for person in range(2345)]
 
 
-@pytest.mark.parametrize("form", ["numpy", "nan", "arrow", "pandas", "series", "constant", "none"])
+@pytest.mark.parametrize("form", ["numpy", "nan", "arrow", "constant", "none"])
 def test_a_column_may_come_in_any_form(make: Make, ledger: Ledger, form: str) -> None:
     costs = {
         "numpy": np.array([5, 6, 7]),
         "arrow": pa.array([5, None, 7]),
-        "pandas": pd.array([5, None, 7], dtype=pd.ArrowDtype(pa.int64())),
         "nan": np.array([5.0, np.nan, 7.0]),
-        "series": pd.Series([5, None, 7], dtype="Int64"),
         "constant": 5,
         "none": None,
     }
