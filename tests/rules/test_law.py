@@ -103,6 +103,22 @@ def test_what_a_message_must_say_differs_by_country() -> None:
     assert LAW.copy("GB", (), "transactional") == ()
 
 
+def test_every_rule_says_when_its_source_was_read() -> None:
+    rules = {rule.id: rule for rule in LAW.rules.values()}
+    assert {name for name, rule in rules.items() if rule.checked is None} == {"default-hours", "default-text"}
+
+
+def test_switzerland_wants_the_sender_and_a_way_out_in_each_message() -> None:
+    (rule,) = LAW.copy("CH")
+    assert (rule.id, rule.optout, rule.identify) == ("ch-text", True, True)
+
+
+def test_consent_in_brazil_has_to_be_proven_and_customers_may_be_told_of_similar_things() -> None:
+    (rule,) = LAW.consent("BR")
+    assert (rule.required, rule.soft_opt_in, rule.proof) == (True, True, True)
+    assert "LGPD" in rule.source and rule.checked is not None
+
+
 def test_who_may_send_differs_by_country() -> None:
     assert [rule.alphanumeric for rule in LAW.senders("US")] == [None, False]
     assert [(rule.prefix, rule.suffix) for rule in LAW.senders("AE")] == [(None, None), ("AD-", None)]
