@@ -6,6 +6,7 @@ and one ``Problem`` for each thing to mend, so that all of them are shown at onc
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -90,6 +91,25 @@ class LedgerUnavailable(LedgerError):
     """The ledger cannot be used right now: locked, full disk, no server. Later the same command may succeed."""
 
     exit_status = ExitStatus.LEDGER_UNAVAILABLE
+
+
+class NoRoom(A2PError):
+    """A disk or a quota is full. With room made, the same command may succeed."""
+
+    exit_status = ExitStatus.LEDGER_UNAVAILABLE
+
+
+def is_no_room(error: OSError) -> bool:
+    """Whether the system says that a disk or a quota is full, or that a file has reached its limit."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def not_written(error: OSError, path: str, code: str = "cannot-write") -> A2PError:
+    """The error about a file that a command could not write: ``NoRoom`` on a full disk, else ``InvalidInput``."""
+    message = f"cannot write: {(error.strerror or str(error) or type(error).__name__).lower()}"
+    if is_no_room(error):
+        return NoRoom(Problem(message, path, hint="make room, then run the same command again", code=code))
+    return InvalidInput(Problem(message, path, code=code))
 
 
 class GatewayUnusable(A2PError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from typing import Any
 
+from a2pcli.errors import is_no_room
 from a2pcli.exit_status import ExitStatus
 
 
@@ -24,9 +24,12 @@ def told(error: Exception) -> int:
         return ExitStatus.INVALID
     if isinstance(error, OSError) and error.strerror:  # a full disk, a folder that is not ours to read
         let_go_of_stdout()
+        if is_no_room(error):
+            place = error.filename or "where the output goes"
+            say(f"{place}: {error.strerror.lower()} (make room, then run the same command again)")
+            return ExitStatus.LEDGER_UNAVAILABLE
         say(f"cannot go on: {error.strerror}" + (f": {error.filename}" if error.filename else ""))
-        no_room = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return ExitStatus.LEDGER_UNAVAILABLE if no_room else ExitStatus.INVALID
+        return ExitStatus.INVALID
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
         say("the name of a file or folder is not valid UTF-8: rename it")
         return ExitStatus.INVALID

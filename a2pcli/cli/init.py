@@ -74,7 +74,7 @@ def make_project(folder: Path) -> tuple[list[str], list[str]]:
 
 def _write_new(path: Path, text: str) -> bool:
     """Write a file that does not exist; False if it does. Never overwrites, not even in a race."""
-    from a2pcli.errors import InvalidInput, Problem
+    from a2pcli.errors import InvalidInput, Problem, not_written
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,8 +93,7 @@ def _write_new(path: Path, text: str) -> bool:
         message = "is in the way: a folder is wanted here"
         raise InvalidInput(Problem(message, str(blocking), code="in-the-way")) from None
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InvalidInput(Problem(f"cannot be written: {reason}", str(path), code="unwritable")) from None
+        raise not_written(error, str(path), "unwritable") from None
     return True
 
 

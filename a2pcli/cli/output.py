@@ -180,6 +180,14 @@ def say(text: str, *, always: bool = False, timed: bool = True) -> None:
         tell(log_style.timed(line) if timed else line)
 
 
+def note(text: str) -> None:
+    """A line that may come while something is under way: it takes the place of the counter that stands there."""
+    if log_style.style() not in (LogStyle.QUIET, LogStyle.EVENTS) and is_live_terminal():
+        tell(printable(text) + "\n", erase=True)
+    else:
+        say(text)
+
+
 def tell(text: str, *, erase: bool = False) -> None:
     """Write to stderr, as it is; over the line that stands there, with ``erase``. That nobody can be told must never
     stop what is under way: a closed terminal, a full disk under a log."""

@@ -15,7 +15,7 @@ from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.contacts.any_number import DOUBTFUL, SHORT_CODE, any_number
 from a2pcli.contacts.same_phone import same_phone_forms
-from a2pcli.errors import A2PError, LedgerError, Problem, RunBusy, UsageError
+from a2pcli.errors import A2PError, LedgerError, LedgerUnavailable, Problem, RunBusy, UsageError, is_no_room
 from a2pcli.gateways.outbox import draft_of
 from a2pcli.gateways.outbox_forget import forget_in_outbox, outbox_file
 from a2pcli.ledger.copies import drafts, other_copies, remove_drafts
@@ -119,6 +119,8 @@ class _Files:
         except FileNotFoundError:
             self.gone.append(str(path))
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and is_no_room(error):
+                self.kind = LedgerUnavailable
             why = (getattr(error, "strerror", None) or str(error)).lower()
             hint = "the person may still be in it: mend that and erase again, or delete the file"
             self.problems.append(

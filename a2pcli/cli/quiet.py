@@ -28,7 +28,7 @@ def quieten() -> None:
 
 
 def quieten_loggers() -> None:
-    """The same for logs, once something that logs is imported."""
+    """The same for logs, once something that logs is imported; what a2pcli logs itself is told as a note is."""
     if os.environ.get("A2PCLI_DEBUG"):
         return
     import logging
@@ -38,6 +38,16 @@ def quieten_loggers() -> None:
         if not logger.handlers:
             logger.addHandler(logging.NullHandler())
             logger.propagate = False
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            from a2pcli.cli.output import note
+
+            note(self.format(record))
+
+    ours = logging.getLogger("a2pcli")
+    if not ours.handlers:
+        ours.addHandler(Told(logging.WARNING))
 
 
 def _thread_ended(ended: Any) -> None:

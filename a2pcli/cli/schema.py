@@ -48,14 +48,13 @@ def schema(
     if out is None:
         print_json(document)
         return
-    from a2pcli.errors import InvalidInput, Problem
+    from a2pcli.errors import not_written
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InvalidInput(Problem(f"cannot be written: {reason}", str(out), code="unwritable")) from None
+        raise not_written(error, str(out), "unwritable") from None
     if as_json:
         print_json({"file": str(out)})
     else:

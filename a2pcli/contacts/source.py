@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from a2pcli.errors import InvalidInput, Problem
+from a2pcli.errors import InvalidInput, Problem, not_written
 from a2pcli.regular import NOT_REGULAR, open_regular
 
 STDIN = "-"
@@ -166,9 +166,7 @@ class Source:
                             f"it has more than {MOST_SPOOLED >> 30} GB and does not end", code="too-large"
                         )
         except OSError as error:
-            raise self.problem(
-                f"cannot keep what was read from it: {error.strerror}", hint=f"in {name}", code="unreadable"
-            ) from error
+            raise not_written(error, name, "unreadable") from error
         return Path(name)
 
     def _kind(self) -> str:

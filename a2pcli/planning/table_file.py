@@ -19,7 +19,7 @@ from typing import Any, Protocol, TextIO, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.errors import A2PError, Problem, UsageError, not_written
 from a2pcli.ledger.records import money_text
 from a2pcli.visible import json_text, without_controls
 
@@ -157,9 +157,8 @@ class TableFile:
             if not finished and self._target != self._path:
                 self._target.unlink(missing_ok=True)
 
-    def _cannot_write(self, error: OSError) -> InvalidInput:
-        why = (error.strerror or str(error)).lower()
-        return InvalidInput(Problem(f"cannot write: {why}", path=str(self._path), code="cannot-write"))
+    def _cannot_write(self, error: OSError) -> A2PError:
+        return not_written(error, str(self._path))
 
 
 class CsvRows:

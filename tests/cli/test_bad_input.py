@@ -463,6 +463,9 @@ def test_a_full_disk_while_messages_leave_stops_the_run_and_nobody_is_lost_or_se
     assert full.status == 8
     assert "is full" in full.err
     well_told(full)
+    retried = [line for line in full.err.splitlines() if "trying again" in line]
+    assert retried
+    assert all(re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z the ledger failed", line) for line in retried)
     before = [one["to"] for one in project.outbox()]
     assert 0 < len(before) < 5000
     later = project.run("send", "--plan", plan, "--json")
@@ -479,8 +482,9 @@ def test_a_result_that_does_not_fit_on_the_disk_is_not_left_half(project: Projec
     project.starter(people=MANY)
     assert project.run("plan", "sale.yaml").status == 0
     done = on_a_full_disk(project, 64, "report", "--out", f"rows.{kind}")
-    assert done.status == 3
+    assert done.status == 8
     assert f"rows.{kind}: cannot write" in done.err
+    assert "make room" in done.err
     well_told(done)
     assert list(project.folder.glob("rows*")) == []
 
@@ -509,7 +513,9 @@ def test_output_that_cannot_be_written_is_said(project: Project, arguments: tupl
             check=False,
         )
     assert done.returncode == 8
-    assert done.stderr.endswith("cannot go on: No space left on device\n")
+    assert done.stderr.endswith(
+        "where the output goes: no space left on device (make room, then run the same command again)\n"
+    )
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
 
