@@ -54,13 +54,13 @@ class ColumnDetails(Details):
         self.columns = {name: ColumnDigest() for name in self.names}
         self.names.update(self.columns)
 
-    def add_columns(self, rows: pa.Table) -> None:
+    def add_columns(self, rows: pa.RecordBatch) -> None:
         """Take in a chunk."""
         for name, digest in self.numbers.items():
             numbers = pc.fill_null(pc.cast(rows[name], pa.int64()), -1)
             digest.update(numbers.to_numpy().astype("<i8").tobytes())
         for name, column in self.columns.items():
-            column.add_column(pc.fill_null(pc.cast(rows[name], pa.large_string()), ""))
+            column.add_column(pc.fill_null(pc.cast(rows[name], pa.string()), ""))
 
 
 @dataclass(slots=True)
