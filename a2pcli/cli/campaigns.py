@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.cli.ledger_option import ledger_file, open_ledger
+from a2pcli.config.accounts import account_pace
 from a2pcli.config.load import (
     LoadedCampaign,
     LoadedSettings,
     Rate,
-    gateway_pace,
     load_campaign,
     load_settings,
     parse_rate,
@@ -75,10 +75,10 @@ def load_both(campaign: Path) -> tuple[LoadedCampaign, LoadedSettings]:
 
 
 def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
-    """The slower of the campaign's pace and the gateway's; None where nobody set one."""
+    """The slower of the campaign's pace and that of the gateway's account; None where nobody set one."""
     typed = loaded.campaign.limits.rate
-    given = (parse_rate(typed) if typed else None, gateway_pace(settings, gateway_name(loaded, settings)))
-    rates = [rate for rate in given if rate is not None]
+    rates = [parse_rate(typed)] if typed else []
+    rates += account_pace(settings, gateway_name(loaded, settings)).rates
     if not rates:
         return None
     slowest = min(rate.per_second for rate in rates)

@@ -44,10 +44,10 @@ from a2pcli.cli.send_resuming import (
     tell_changes,
     warn_if_contacts_changed,
 )
+from a2pcli.config.accounts import account_pace
 from a2pcli.config.load import (
     LoadedSettings,
     Rate,
-    gateway_pace,
     gateway_settings,
     load_campaign,
     load_settings,
@@ -224,7 +224,7 @@ def _options(run: Run, settings: LoadedSettings, block: dict[str, Any], request:
         given["max_cost"] = _budget(run, request.max_cost)
     elif run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
-    shared = shared_paces(run, gateway_pace(settings, run.gateway))
+    shared = shared_paces(run, account_pace(settings, run.gateway))
     return SendOptions(rate=Rate(**rate) if rate else None, shared=shared, wait=request.wait, **given)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from a2pcli.config import dotenv
+from a2pcli.config.accounts import account_findings
 from a2pcli.config.load import (
     STAND_INS,
     LoadedCampaign,
@@ -157,6 +158,7 @@ class _Check:
         self._excluded_file()
         self._budget(people)
         self.found += schedule_findings(self.loaded)
+        self.found += account_findings(self.settings, self.campaign.gateway or self.settings.settings.gateway)
         return self.found
 
     def _named(self, loc: Loc, step: Callable[[], Thing]) -> Thing | None:

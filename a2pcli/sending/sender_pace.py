@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from a2pcli.config.accounts import AccountPace
 from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.sender_names import sender_key
@@ -68,14 +69,12 @@ class SenderPaces:
                 pace.take(pace.weight(one.message.parts), now)
 
 
-def shared_paces(run: Run, gateway: Rate | None) -> list[SharedPace]:
+def shared_paces(run: Run, account: AccountPace) -> list[SharedPace]:
     """The paces that the run keeps together with every other process of its ledger.
 
-    ``gateway`` is the gateway's own, of its account. The campaign's binds all its runs; a sender's is its network's.
+    ``account`` is that of the gateway's. The campaign's pace binds all its runs; a sender's is its network's.
     """
-    found = []
-    if gateway is not None:
-        found.append(SharedPace(f"gateway {run.gateway}", gateway.per_second, gateway.unit))
+    found = [SharedPace(f"{account.key} {rate.unit}", rate.per_second, rate.unit) for rate in account.rates]
     rate = run.sending.get("rate")
     if rate:
         found.append(SharedPace(f"campaign {run.campaign}", float(rate["per_second"]), rate["unit"]))
