@@ -27,6 +27,9 @@ REFUSAL_FACTS = ("opted_out", "status")
 FACTS = (*PLACE_FACTS, *CONSENT_FACTS, *REFUSAL_FACTS)
 """What columns can be read as, beside the address. `status` counts only where a cell clearly refuses."""
 
+_MAY_REFUSE = "opted_out?"
+"""A column that may be of refusals, and is more likely about something else: it is only told."""
+
 _SHORT = 5
 """Letters of a stem below which it has no ending: `zip`, and not `zipped`."""
 _SUFFIX = 5
@@ -38,7 +41,7 @@ class Claim:
     """A column read as a fact.
 
     `certain`: the name leaves no doubt, so that a cell nobody understands holds its row. `marketing`: what it says is
-    about marketing alone.
+    about marketing alone. `ends`: it tells when a consent ended, so that a day to come refuses nothing yet.
     """
 
     column: str
@@ -46,6 +49,7 @@ class Claim:
     fact: str
     certain: bool = True
     marketing: bool = False
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,11 @@ def recognise(
             continue
         if claim.fact in decided:
             unread[shown] = claim.fact, f"the campaign maps {claim.fact} to another column"
+        elif claim.fact == _MAY_REFUSE:
+            unread[shown] = "opted_out", "it may tell who left, and nobody is left out for it"
         elif not claim.certain:
-            unread[shown] = claim.fact, "it looks like " + _SPOKEN[claim.fact]
-        if claim.fact not in decided and (claim.certain or claim.fact not in PLACE_FACTS):
+            unread[shown] = claim.fact, "it looks like " + _SPOKEN["ended" if claim.ends else claim.fact]
+        if claim.fact not in decided and (claim.certain or claim.fact not in (*PLACE_FACTS, _MAY_REFUSE)):
             claims.append(claim)
     return Facts(tuple(claims), unread)
 
@@ -103,6 +109,8 @@ def recognise(
 _SPOKEN = {
     "consent": "consent; only a clear no in it counts",
     "opted_out": "a refusal; whoever has anything but a clear no in it gets nothing",
+    "ended": "the end of a subscription to your messages; whoever has anything in it but a clear no or a day to come"
+    " gets nothing",
     "postcode": "a postcode",
     "timezone": "a time zone",
     "state": "a state",
@@ -120,12 +128,18 @@ def _claim(column: str, written: str) -> Claim | None:
         return Claim(column, written, fact)
     for words in (name_words(written), name_words(column)):
         found = _stem(words)
-        if found is not None:
-            claim = _judged(column, written, *found)
-            # The day on which consent was taken back must never be read as the day on which it was given.
-            if claim is not None and found[0] == "consent" and _is_taken_back(words):
-                return replace(claim, fact="opted_out", certain=True)
-            return claim
+        if found is None:
+            told = _of_messages(column, written, words)
+            if told is not None:
+                return told
+            continue
+        claim = _judged(column, written, *found)
+        # The day on which consent was taken back must never be read as the day on which it was given.
+        if claim is not None and found[0] == "consent" and _is_ended(words):
+            rest = [word for word in found[1] if not _is_ended((word,))]
+            certain = all(map(table.kinds, rest))
+            return replace(claim, fact="opted_out", certain=certain, ends=True)
+        return claim
     return None
 
 
@@ -146,10 +160,32 @@ def _judged(column: str, written: str, fact: str, around: tuple[str, ...]) -> Cl
     return Claim(column, written, fact, certain, "marketing" in about)
 
 
-def _is_taken_back(words: tuple[str, ...]) -> bool:
+def _is_ended(words: tuple[str, ...]) -> bool:
     """Whether a name that speaks of consent speaks of its end."""
+    table = fact_names()
     joined = "".join(words)
-    return any(stem in joined for stem in fact_names().taken_back)
+    return any(word in table.words["ended"] for word in words) or any(
+        stem in joined for stem in table.taken_back
+    )
+
+
+def _of_messages(column: str, written: str, words: tuple[str, ...]) -> Claim | None:
+    """A column about messages or a subscription that tells of an end (`Subscription cancelled at`, `SMS stopped`), or of
+    how it stands (`SMS Marketing Status`). With other words in its name (`Netflix subscription end date`) it is more
+    likely about something sold."""
+    table = fact_names()
+    ended = [word for word in words if _is_ended((word,))]
+    kinds = [table.kinds(word) for word in words if word not in ended]
+    about = set().union(*kinds) if kinds else set()
+    if not about & {"subscription", "messages"} or not (ended or "standing" in about):
+        return None
+    if "never" in about or (about & {"email"} and not about & {"sms", "call"}):
+        return None
+    if not ended:
+        return Claim(column, written, "consent", False) if all(kinds) else None
+    if all(kinds):
+        return Claim(column, written, "opted_out", False, "marketing" in about, ends=True)
+    return Claim(column, written, _MAY_REFUSE, False) if "subscription" in about else None
 
 
 def telling_fact(words: tuple[str, ...]) -> str | None:

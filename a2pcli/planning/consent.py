@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # the ledger itself is the main process's
 
 RULE = "consent"
 REVOKED = "the contacts file says that consent was revoked, and none that was given later"
+EXPIRED = "the consent in the contacts file has expired"
 DAY = 86_400_000
 
 Moments = npt.NDArray[np.int64]
@@ -89,6 +90,8 @@ class _Rows:
     says_how: Mask
     file: Mask
     file_until: Moments
+    ends: Moments
+    has_end: Mask
 
 
 def consented(frame: Frame, job: Compiled) -> None:
@@ -97,7 +100,8 @@ def consented(frame: Frame, job: Compiled) -> None:
     if asked is None or not len(frame):
         return
     told, withdrawn = job.job.people.told.revoked, job.job.people.withdrawn
-    if not (asked.required or len(withdrawn.keys) or len(told.keys)):
+    has_ends = job.job.facts.of("consent_expires") or _ending(job)
+    if not (asked.required or has_ends or len(withdrawn.keys) or len(told.keys)):
         return
     rows = _read(frame, job, asked)
     people = number_keys(frame["@number"])
@@ -112,8 +116,13 @@ def consented(frame: Frame, job: Compiled) -> None:
     drop(frame, (withdrawn_at >= 0) & ~known & ~file, Reason.NO_CONSENT, "consent was withdrawn", RULE)
     lasts = np.maximum(until, np.where(file, rows.file_until, -1))
     if not asked.required:
-        # Who took consent back and gave it anew is in only as long as that lasts.
-        _keep(frame, job, np.where(withdrawn_at >= 0, lasts, NEVER), np.zeros(len(frame), dtype=np.bool_))
+        # Who took consent back and gave it anew is in only as long as that lasts, and so is whoever the file gives
+        # an end for, where no record of ours lasts.
+        drop(frame, rows.expired & ~known, Reason.NO_CONSENT, EXPIRED, RULE)
+        open_ended = np.where(rows.has_end & ~known, rows.ends, NEVER)
+        _keep(
+            frame, job, np.where(withdrawn_at >= 0, lasts, open_ended), np.zeros(len(frame), dtype=np.bool_)
+        )
         return
     allowed = known | file
     for where, why in _whys(rows):
@@ -154,6 +163,9 @@ def _read(frame: Frame, job: Compiled, asked: ConsentAsked) -> _Rows:
     facts, locale = job.job.facts, job.job.locale
     given, has_given, bad_given = _earliest(frame, facts.columns("consent_at"), locale)
     ends, has_end, bad_end = _earliest(frame, facts.columns("consent_expires"), locale)
+    later, has_later, _ = _earliest(frame, _ending(job), locale)
+    ends = np.where(has_end & has_later, np.minimum(ends, later), np.where(has_end, ends, later))
+    has_end |= has_later
     future = has_given & (given > asked.now + DAY)
     expired = has_end & (ends <= asked.now)
     how = pc.not_equal(_cells(frame, facts.columns("consent_source")), "").to_numpy(zero_copy_only=False)
@@ -168,7 +180,14 @@ def _read(frame: Frame, job: Compiled, asked: ConsentAsked) -> _Rows:
         says_how=how,
         file=file,
         file_until=np.where(has_end, ends, NEVER),
+        ends=ends,
+        has_end=has_end,
     )
+
+
+def _ending(job: Compiled) -> tuple[str, ...]:
+    """Columns among those of refusals that tell when a consent ends."""
+    return tuple(claim.column for claim in job.job.speaking if claim.ends)
 
 
 def _cells(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:

@@ -144,6 +144,8 @@ class Job:
     facts: Facts = field(default_factory=Facts)
     speaking: tuple[Claim, ...] = ()
     """Columns that may keep somebody out."""
+    asked_at: int = 0
+    """The moment of the plan (UTC milliseconds), for columns that tell when a consent ends."""
     is_timed: bool = False
     """Whether rows need clocks, and so have to be placed."""
 

@@ -83,7 +83,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     consent = asked_of(campaign.purpose, campaign.consent, settings.settings.consent, choices.now)
     facts = recognised(loaded, table, address)
     claims = speaking(facts, marketing=consent is not None, binds=binds(campaign.purpose))
-    told = _told(loaded, settings, table, address, claims, policy, problems)
+    told = _told(loaded, settings, table, address, claims, policy, choices.now, problems)
     people = _people(loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems)
     law = _law(settings, problems)
     senders = senders_of(loaded, settings, law)
@@ -119,6 +119,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         must_say=_must_say(law, wording, campaign),
         facts=facts,
         speaking=claims,
+        asked_at=choices.now,
         is_timed=hours.binds,
         senders=senders,
         dlt=dlt_of(loaded, settings),
@@ -212,14 +213,14 @@ def _told(
     address: str | None,
     claims: tuple[Claim, ...],
     policy: PhonePolicy,
+    now: int,
     problems: list[Problem],
 ) -> Told:
     if table is None or address is None:
         return Told()
     try:
-        return told_by_file(
-            table, address, claims, policy, loaded.campaign.locale or settings.settings.locale
-        )
+        locale = loaded.campaign.locale or settings.settings.locale
+        return told_by_file(table, address, claims, policy, locale, now=now)
     except A2PError as error:
         problems += error.problems
         return Told()

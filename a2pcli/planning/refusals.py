@@ -21,6 +21,7 @@ from a2pcli.contacts.facts import Claim, Facts
 from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.contacts.table import Table
+from a2pcli.ledger.records import now_ms
 from a2pcli.planning.frames import Keys, Mask, among, drop_with
 from a2pcli.planning.job import Compiled, Refused, Timed
 from a2pcli.planning.moments import moments
@@ -53,13 +54,18 @@ class _Judged:
     cells: pa.DictionaryArray
 
 
-def judged(frame: Frame, claims: tuple[Claim, ...]) -> Iterator[_Judged]:
-    """Each speaking column of a chunk. Every different cell is judged once."""
+def judged(frame: Frame, claims: tuple[Claim, ...], locale: str, now: int) -> Iterator[_Judged]:
+    """Each speaking column of a chunk. Every different cell is judged once. ``now`` is UTC milliseconds: where a column
+    tells when consent ends, a later day is no refusal yet."""
     for claim in claims:
         if claim.fact == "revoked_at" or claim.column not in frame:
             continue
         cells = pc.fill_null(frame[claim.column], "").dictionary_encode()
-        of_row = _answers(cells.dictionary, _reader(claim))[cells.indices.to_numpy(zero_copy_only=False)]
+        answers = _answers(cells.dictionary, _reader(claim))
+        if claim.ends:
+            later = pc.fill_null(pc.greater(moments(cells.dictionary, locale), now), False)
+            answers[later.to_numpy(zero_copy_only=False)] = _CODES[Answer.NOTHING]
+        of_row = answers[cells.indices.to_numpy(zero_copy_only=False)]
         unclear = of_row == _CODES[Answer.UNCLEAR]
         if claim.fact == "consent" and not claim.certain:
             unclear = np.zeros(len(frame), dtype=np.bool_)
@@ -87,7 +93,7 @@ def refused(frame: Frame, job: Compiled) -> None:
     claims = job.job.speaking
     if not claims or not len(frame):
         return
-    for column in judged(frame, claims):
+    for column in judged(frame, claims, job.job.locale, job.job.asked_at):
         reason = Reason.NO_CONSENT if column.claim.fact == "consent" else Reason.OPTED_OUT
         rule = CONSENT_RULE if column.claim.fact == "consent" else RULE
         details = _details(column, column.no, "the contacts file says no: '{}' is {}")
@@ -149,11 +155,13 @@ def told_by_file(
     locale: str,
     *,
     whole: bool = True,
+    now: int | None = None,
 ) -> Told:
     """Read the columns that may say no, from end to end (``whole``), or only the first rows. Numbers of any type count:
-    a landline that says no is a no."""
+    a landline that says no is a no. ``now`` is UTC milliseconds, this moment for None."""
     if not claims:
         return Told()
+    moment = now_ms() if now is None else now
     gathered: dict[str, list[tuple[Keys, Keys]]] = {"opted_out": [], "no": [], "unclear": [], "revoked": []}
     unclear: dict[str, Counter[str]] = {}
     chunks = table.chunks({address, *(claim.column for claim in claims)})
@@ -161,7 +169,7 @@ def told_by_file(
         no = np.zeros(len(frame), dtype=np.bool_)
         refuses = np.zeros(len(frame), dtype=np.bool_)
         doubtful = np.zeros(len(frame), dtype=np.bool_)
-        for column in judged(frame, claims):
+        for column in judged(frame, claims, locale, moment):
             if column.claim.fact == "consent":
                 no |= column.no
             else:
