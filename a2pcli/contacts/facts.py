@@ -170,8 +170,8 @@ def _is_ended(words: tuple[str, ...]) -> bool:
 
 
 def _of_messages(column: str, written: str, words: tuple[str, ...]) -> Claim | None:
-    """A column about messages or a subscription that tells of an end (`Subscription cancelled at`, `SMS stopped`), or of
-    how it stands (`SMS Marketing Status`). With other words in its name (`Netflix subscription end date`) it is more
+    """A column about messages or a subscription that tells of an end (`Subscription cancelled at`, `SMS stopped`), or
+    of how it stands (`SMS Marketing Status`). With other words in its name (`Netflix subscription end date`) it is more
     likely about something sold."""
     table = fact_names()
     ended = [word for word in words if _is_ended((word,))]

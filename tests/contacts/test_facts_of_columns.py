@@ -44,7 +44,8 @@ def test_a_column_is_known_by_its_name(expected: str, headers: str) -> None:
     ["Date de retrait du consentement", "Consent removal date", "Consent rescinded at", "Opt-in cancelled on",
      "Consent revoke time", "Consent ended on", "Fecha de revocación del consentimiento", "Data ritiro consenso",
      "Einwilligung zurückgezogen am", "Datum intrekking toestemming", "Data wycofania zgody", "Отозвано согласие",
-     "Samtycke återkallat", "Consent lost on", "Opt-in lost at", "Consent end reason", "同意撤回日", "동의철회일", "No longer consents"],
+     "Samtycke återkallat",
+     "Consent lost on", "Opt-in lost at", "Consent end reason", "同意撤回日", "동의철회일", "No longer consents"],
 )  # fmt: skip
 def test_the_day_on_which_consent_was_taken_back_is_never_the_day_on_which_it_was_given(header: str) -> None:
     assert fact(header) == "opted_out"

@@ -253,7 +253,7 @@ def test_every_person_of_a_mixed_population_gets_what_the_rules_say(tmp_path: Pa
             and (ends is None or ends > NOW)
             and all(at > back for back in takes_back)
         )
-        if takes_back and not recorded and not by_file:
+        if not recorded and ((takes_back and not by_file) or (ends is not None and ends <= NOW)):
             return "no-consent"
         return None if not required or recorded or by_file else "no-consent"
 

@@ -218,11 +218,11 @@ Renewal state=lost
 
 def outcomes(folder: Path, ledger: Ledger, lines: str) -> dict[str, str | None]:
     """The reason of each line's person, in files where only their own cell is filled."""
-    pairs = [line.partition("=")[::2] for line in lines.splitlines()]
+    pairs = [(line.partition("=")[0], line.partition("=")[2]) for line in lines.splitlines()]
     found: dict[str, str | None] = {}
     while pairs:
         # A file has each header once.
-        first = {header: cell for header, cell in reversed(pairs)}
+        first = dict(reversed(pairs))
         pairs = [pair for pair in pairs if first[pair[0]] != pair[1]]
         table = [["phone", *first]]
         for person, header in enumerate(first, 100):

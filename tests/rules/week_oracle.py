@@ -126,11 +126,12 @@ class Oracle:
             if event.kind == "revoke" and event.programme in ("", campaign.programme)
         ]
         last = max(withdrawn, default=None)
+        expired = bool(contact.consent_expires) and midnight(contact.consent_expires) <= at
         by_file = (
             contact.consent != "no"
             and bool(contact.consent_at and contact.consent_source)
             and (last is None or midnight(contact.consent_at) > last)
-            and not (contact.consent_expires and midnight(contact.consent_expires) <= at)
+            and not expired
         )
         by_record = any(
             record.programme in ("", campaign.programme)
@@ -145,6 +146,8 @@ class Oracle:
             return False  # in any row of the file
         if campaign.consent == "required":
             return by_file or by_record
+        if expired and not by_record:
+            return False
         return last is None or by_file or by_record
 
     def closed_by(self, campaign: Campaign, contact: Contact, at: int) -> list[str]:
