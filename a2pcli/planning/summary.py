@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.content.arrow import one_piece
 from a2pcli.ledger.approved import DETAILS, PEOPLE, SENDERS, TEXTS, Details, TextDigest, combined
 from a2pcli.planning.halves import Halves
 from a2pcli.reasons import Reason
@@ -36,6 +37,7 @@ class ColumnDigest(TextDigest):
 
     def add_column(self, texts: pa.StringArray) -> None:
         """Take in a chunk without nulls."""
+        texts = one_piece(texts)
         if not len(texts):
             return
         offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[
@@ -60,7 +62,7 @@ class ColumnDetails(Details):
             numbers = pc.fill_null(pc.cast(rows[name], pa.int64()), -1)
             digest.update(numbers.to_numpy().astype("<i8").tobytes())
         for name, column in self.columns.items():
-            column.add_column(pc.fill_null(pc.cast(rows[name], pa.string()), ""))
+            column.add_column(pc.fill_null(rows[name], ""))
 
 
 @dataclass(slots=True)
