@@ -33,6 +33,8 @@ def composed(text: str) -> str:
 
 def _seen(text: str) -> str:
     """Without characters that nobody sees: joiners, byte order marks, directions."""
+    if text.isascii():
+        return text
     return "".join(char for char in text if unicodedata.category(char) != "Cf")
 
 

@@ -102,7 +102,8 @@ YesNo = Annotated[bool, _typed(values.parse_yes_no)]
 class Strict(BaseModel):
     """Unknown keys are errors; values are frozen once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Most models are read only as parts of another: a validator of their own would be made for nothing.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ContactsSource(Strict):

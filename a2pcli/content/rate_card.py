@@ -215,8 +215,10 @@ def _category(typed: str) -> str | None:
 
 
 def _country(typed: str) -> str | None:
+    from phonenumbers import SUPPORTED_REGIONS
+
     name = _name(typed.upper())
-    if name is not None and name not in _regions():
+    if name is not None and name not in SUPPORTED_REGIONS and name not in _regions():
         meant = _OTHER_COUNTRIES.get(name)
         raise _Wrong(
             f"unknown country '{typed}'",
@@ -227,7 +229,7 @@ def _country(typed: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _regions() -> frozenset[str]:
-    from babel import Locale
+    from babel import Locale  # most cards name no other country, and need no names
 
     return frozenset(
         code for code in map(str, Locale("en").territories) if code.isalpha() and len(code) == 2

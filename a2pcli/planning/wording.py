@@ -15,9 +15,7 @@ from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.planning.lint import RULES, CopyRule, Finding, Strictness, lint
 from a2pcli.rules.copy import Copy
 from a2pcli.rules.law import Law
-from a2pcli.rules.reply_text import plain
 from a2pcli.rules.senders import Senders
-from a2pcli.rules.stop_words import stop_words
 
 Loc = tuple[str, ...]
 
@@ -41,8 +39,6 @@ class Wording:
         self.law = law
         self.senders = senders
         self.programme = programme
-        # Those that everybody knows are in the table, some of them too common in texts to tell a way out.
-        self.keywords = {word for word in law.stop_keywords() if plain(word) not in stop_words().alone}
         self.smart = settings.settings.smart if campaign.smart is None else campaign.smart
         self.strictness = Strictness(
             {str(name): str(how) for name, how in settings.settings.rules.items()},
@@ -82,7 +78,7 @@ class Wording:
             wording=template.wording if template is not None else "",
             programme=self.programme,
             law=law,
-            keywords=self.keywords,
+            keywords=self.law.stop_keywords(),
         )
 
     def _senders(self, countries: Iterable[str] | None) -> tuple[str, ...]:

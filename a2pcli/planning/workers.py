@@ -20,17 +20,17 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from a2pcli.errors import LedgerError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # small plans need none of it
+    from concurrent.futures import Future
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
     from a2pcli.contacts.rows import Piece
     from a2pcli.contacts.table import Framed
     from a2pcli.planning.work import Work
@@ -77,6 +77,8 @@ class Workers:
             yield ahead.popleft().result()
 
     def _submit(self, piece: Piece) -> Future[Framed]:
+        from concurrent.futures import Future
+
         planned: Future[Framed] = Future()
         self._tasks.put((piece, planned))
         if any(worker.died for worker in self._workers):
@@ -120,6 +122,8 @@ class _Worker:
     """One process, and the thread that brings it pieces and takes what became of them."""
 
     def __init__(self, tasks: queue.SimpleQueue[Task | None]) -> None:
+        from multiprocessing import get_context
+
         context = get_context("spawn")
         self._tasks = tasks
         self._pipe, theirs = context.Pipe()

@@ -8,7 +8,9 @@ from functools import cache
 
 from a2pcli.rules.copy import BLANK, Copy, Finding
 from a2pcli.rules.copy_data import words
+from a2pcli.rules.reply_text import plain
 from a2pcli.rules.senders import Kind, kind_of
+from a2pcli.rules.stop_words import stop_words
 
 COUNTRY_WORDING = "country-wording"
 """The rule of words that the law of a country wants."""
@@ -44,7 +46,9 @@ def _says_how(copy: Copy) -> bool:
 def _way_out(copy: Copy, text: str) -> bool:
     if words().opt_out.search(text):
         return True
-    own = "|".join(map(re.escape, sorted(copy.keywords, key=len, reverse=True)))
+    # Those that everybody knows are in the table, some of them too common in texts to tell a way out.
+    keywords = [word for word in copy.keywords if plain(word) not in stop_words().alone]
+    own = "|".join(map(re.escape, sorted(keywords, key=len, reverse=True)))
     return bool(own) and re.search(rf"(?<!\w)(?:{own})(?!\w)", text, re.IGNORECASE) is not None
 
 

@@ -156,16 +156,21 @@ class Law:
         key = (kind, country, places, purpose, channel)
         known = self._answers.get(key)
         if known is None:
-            found = [
-                rule
-                for rule in self.rules.values()
-                if isinstance(rule, kind)
-                and purpose in rule.purposes
-                and channel in rule.channels
-                and _binds(rule, country, places)
-            ]
+            found = [rule for rule in self._asking(kind, purpose, channel) if _binds(rule, country, places)]
             known = self._answers[key] = tuple(
                 rule for rule in found if not rule.fallback or _needed(found, country, places)
+            )
+        return known
+
+    def _asking(self, kind: type[Kind], purpose: str, channel: str) -> tuple[Kind, ...]:
+        """The rules of a kind that may bind such a message, wherever it goes: one look for all countries."""
+        key = (kind, purpose, channel)
+        known = self._answers.get(key)
+        if known is None:
+            known = self._answers[key] = tuple(
+                rule
+                for rule in self.rules.values()
+                if isinstance(rule, kind) and purpose in rule.purposes and channel in rule.channels
             )
         return known
 

@@ -60,15 +60,41 @@ class StopWords:
 
     Alone, ``certain`` words are a stop, ``likely`` ones a stop that a person reads, ``doubtful`` ones for a person to
     read. ``phrases`` are found in replies; so are ``inside`` words and ``oaths``, which a person reads. ``entries`` and
-    ``doubts`` are the table as it is written, of which patterns are made when they are asked for.
+    ``doubts`` are the table as it is written, of which the others are made when they are asked for.
     """
 
-    certain: frozenset[str]
-    likely: frozenset[str]
-    doubtful: frozenset[str]
-    phrases: tuple[str, ...]
     entries: tuple[Mapping[str, Any], ...]
     doubts: tuple[str, ...]
+
+    @cached_property
+    def certain(self) -> frozenset[str]:
+        """Words that are a stop."""
+        return frozenset(self._replies(sure=True))
+
+    @cached_property
+    def likely(self) -> frozenset[str]:
+        """Words that are a stop, which a person reads."""
+        return frozenset(self._replies(sure=False)) - self.certain
+
+    @cached_property
+    def doubtful(self) -> frozenset[str]:
+        """Words that may be a stop."""
+        doubted = (entry for entry in self.entries if entry["confidence"] == "L")
+        found = {word for entry in doubted for word in _plain_of(entry, "replies")}
+        return frozenset(found) - self.certain - self.likely
+
+    def _replies(self, *, sure: bool) -> Iterator[str]:
+        for entry in self.entries:
+            if (entry["confidence"] == "H") == sure:
+                yield from _plain_of(entry, "words")
+                if entry["confidence"] != "L":
+                    yield from _plain_of(entry, "replies")
+
+    @cached_property
+    def phrases(self) -> tuple[str, ...]:
+        """Longer ones first."""
+        found = {phrase for entry in self.entries for phrase in _plain_of(entry, "phrases")}
+        return tuple(sorted(found, key=lambda phrase: (-len(phrase), phrase)))
 
     @cached_property
     def inside(self) -> re.Pattern[str]:
@@ -87,7 +113,7 @@ class StopWords:
         """How a message tells people to leave."""
         return WayOut(_way_out(self.entries))
 
-    @property
+    @cached_property
     def alone(self) -> frozenset[str]:
         """Everything that is a stop as a whole reply."""
         return self.certain | self.likely
@@ -97,22 +123,7 @@ class StopWords:
 def stop_words() -> StopWords:
     """The table, read once."""
     data: dict[str, Any] = read_data(FOLDER / "stop_words.yaml")
-    entries: list[Mapping[str, Any]] = data["languages"]
-    certain, likely, doubtful = set[str](), set[str](), set[str]()
-    for entry in entries:
-        sure = entry["confidence"] == "H"
-        (certain if sure else likely).update(_plain_of(entry, "words"))
-        replies = certain if sure else doubtful if entry["confidence"] == "L" else likely
-        replies.update(_plain_of(entry, "replies"))
-    found = {phrase for entry in entries for phrase in _plain_of(entry, "phrases")}
-    return StopWords(
-        certain=frozenset(certain),
-        likely=frozenset(likely - certain),
-        doubtful=frozenset(doubtful - certain - likely),
-        phrases=tuple(sorted(found, key=lambda phrase: (-len(phrase), phrase))),
-        entries=tuple(entries),
-        doubts=tuple(data["doubtful"]["patterns"]),
-    )
+    return StopWords(tuple(data["languages"]), tuple(data["doubtful"]["patterns"]))
 
 
 def _plain_of(entry: Mapping[str, Any], kind: str) -> Iterator[str]:

@@ -23,6 +23,14 @@ REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 VISITED = ["GB", "US", "DE", "AR", "MX", "BR", "JP", "IT", "AU", "GG", "BB", "CN", "KR", "CR", "SM"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def always_as_columns() -> Iterator[None]:
+    """Few cells are read one by one, which is what columns are compared with here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phone_columns, "FEW", -1)
+        yield
+
+
 def one_by_one(cells: list[str], policy: PhonePolicy) -> list[tuple[str | None, ...]]:
     rows = []
     for cell in cells:
@@ -181,6 +189,23 @@ def test_a_column_may_be_one_array_or_several():
         assert frame["@number"].to_pylist() == ["+447911123456", None, None]
         assert frame["@reason"].to_pylist() == [None, "missing-number", "invalid-number"]
         assert all(frame[name].type == pa.string() for name in frame)
+
+
+def test_few_cells_get_the_verdicts_of_a_column():
+    cells = [
+        "+447911123456",
+        "07911 123456",
+        None,
+        "",
+        "n/a",
+        "020 7946 0000 ext 3",
+        "+1 415 555 2671",
+        "nope",
+    ]
+    column = at_once(cells, PhonePolicy("GB"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phone_columns, "FEW", len(cells))
+        assert at_once(cells, PhonePolicy("GB")) == column
 
 
 def test_an_empty_column_and_a_slice_of_a_column_are_columns():
