@@ -55,6 +55,9 @@ class Fault:
         )
 
 
+TICK = 1
+"""Milliseconds."""
+
 OPTOUTS_BIND = ("marketing", "transactional")
 
 
@@ -227,7 +230,12 @@ class Oracle:
         claimed = self.log[claim].at
         if leave.at - claimed > 5 * MINUTE:
             yield "stale-claim", f"{whom}: left {(leave.at - claimed) // 1000} s after the rules were asked"
-        if closed := self.closed_by(campaign, contact, leave.at):
+        # Between a sender's last look at the hour and the message that is on its way lies a tick of the world's clock.
+        if claimed < leave.at <= claimed + TICK and not self.closed_by(campaign, contact, claimed):
+            closed = []
+        else:
+            closed = self.closed_by(campaign, contact, leave.at)
+        if closed:
             yield "out-of-hours", f"{whom}: {closed}"
         if self.opted_out(campaign, contact, claim, claimed):
             yield "opted-out", whom
