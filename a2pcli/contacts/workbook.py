@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from heapq import nsmallest
 from itertools import chain, islice
 
 from a2pcli.contacts.archive import Archive, protected
@@ -106,12 +107,11 @@ class WorkbookReader:
 
     def _batches(self, width: int, seen: Seen) -> Iterator[tuple[list[SheetRow], int]]:
         """Rows below the header, and how many blank ones stand among them."""
-        reach = range(self._first, self._last)
         batch: list[SheetRow] = []
         most = max(1, min(_BATCH, _BATCH_CELLS // max(1, width)))
         expected, blank = self.header_line + 1, 0
         for row in self._book.rows(self._sheet, seen):
-            if row.number <= self.header_line or not any(column in reach for column in row.cells):
+            if row.number <= self.header_line or not row.cells:
                 continue
             blank += row.number - expected
             expected = row.number + 1
@@ -128,9 +128,17 @@ class WorkbookReader:
 
     def _rows(self, places: Sequence[int], batch: list[SheetRow], blank: int) -> Rows:
         columns = [self._first + place for place in places]
-        bad = {}
+        reach = range(self._first, self._last)
+        bad = {
+            number: (
+                Reason.RAGGED_ROW,
+                f"it has cells only beside the header's columns ({_columns(row.cells)})",
+            )
+            for number, row in enumerate(batch)
+            if not any(column in reach for column in row.cells)
+        }
         if self._options.hidden_rows == "exclude":
-            bad = {number: _HIDDEN for number, row in enumerate(batch) if row.hidden}
+            bad |= {number: _HIDDEN for number, row in enumerate(batch) if row.hidden}
         rows = [[row.cells.get(column, "") for column in columns] for row in batch]
         return rows_of([row.number for row in batch], rows, len(columns), bad, blank)
 
@@ -254,6 +262,11 @@ def _is_encrypted(source: Source) -> bool:
                 return True
             kept = block[-len(_ENCRYPTED) :]
     return False
+
+
+def _columns(cells: Collection[int]) -> str:
+    letters = ", ".join(map(column_letters, nsmallest(4, cells)))
+    return letters + (f" and {len(cells) - 4} more" if len(cells) > 4 else "")
 
 
 def _listed(names: list[str]) -> str:

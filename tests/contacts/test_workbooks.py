@@ -69,6 +69,16 @@ def test_a_hidden_header_or_blank_row_is_nobody_and_not_asked_about(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_row_with_cells_only_beside_the_header_is_a_row_and_not_a_blank_one(tmp_path, kind):
+    rows = [HEADER[:2], [NUMBER, "Ann"], [None, None, "07911123456"], [None], [NUMBER, "Ben", "a note"]]
+    found = rows_of(opened(tmp_path, KINDS[kind](rows)))
+    assert [(row.line, row.reason, row.cells) for row in found] == [
+        (2, None, (NUMBER, "Ann")), (3, "ragged-row", ("", "")), (5, None, (NUMBER, "Ben")),
+    ]  # fmt: skip
+    assert found[1].detail == "it has cells only beside the header's columns (C)"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_hidden_columns_are_named(tmp_path, kind):
     table = opened(tmp_path, KINDS[kind](PEOPLE, hidden_columns="CD"))
     assert [note.message for note in table.notes] == ["hidden in the sheet: the columns 'zip', 'share'"]
