@@ -48,7 +48,7 @@ class _Runs:
             table.add_column(name, justify="right", no_wrap=True)
         for line in self.lines:
             cost = _cost(line)
-            counts = (line.accepted, line.rejected, line.unknown, line.left)
+            counts = (line.accepted, line.rejected, line.unknown, line.left + line.in_flight)
             table.add_row(
                 line.run.id,
                 line.run.campaign,
@@ -82,8 +82,8 @@ def _figures(line: RunLine) -> str:
     for count, word in ((line.rejected, "rejected"), (line.unknown, "unknown")):
         if count:
             pieces.append(f"{count:,} {word}")
-    if line.left and line.run.started_at is not None:
-        pieces.append(f"{line.left:,} left")
+    if line.run.started_at is not None and (left := line.left + line.in_flight):
+        pieces.append(f"{left:,} left")
     cost = _cost(line) if instead_of_sending(line.run) is None else ""
     return ", ".join([*pieces, *([cost] if cost else [])])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from a2pcli.ledger.lock import live_sender
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
@@ -34,6 +35,8 @@ class RunLine:
     unpriced: int
     held: int = 0
     """Of those left: they wait for people's hours."""
+    in_flight: int = 0
+    """A living sender has them with the gateway just now. Of a sender that is gone they are unknown."""
 
     @property
     def at(self) -> int:
@@ -85,10 +88,13 @@ def _line(ledger: Ledger, run: Run) -> RunLine:
         recipients = int(summary["recipients"])
         cost, unpriced = dict(summary.get("cost", {})), int(summary.get("unpriced", 0))
         return RunLine(run, recipients, 0, 0, 0, recipients, cost, unpriced)
-    return _counted(run, ledger.totals(run))
+    totals = ledger.totals(run)
+    is_live = totals.count(State.SUBMITTING) > 0 and live_sender(ledger, run) is not None
+    return _counted(run, totals, is_live=is_live)
 
 
-def _counted(run: Run, totals: Totals) -> RunLine:
+def _counted(run: Run, totals: Totals, *, is_live: bool) -> RunLine:
+    submitting = totals.count(State.SUBMITTING)
     states = (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)
     spent = [totals.states[state] for state in states if state in totals.states]
     if run.started_at is None and State.PLANNED in totals.states:
@@ -98,11 +104,12 @@ def _counted(run: Run, totals: Totals) -> RunLine:
         recipients=int(run.summary.get("recipients", totals.rows - totals.count(State.SKIPPED))),
         accepted=totals.count(State.ACCEPTED),
         rejected=totals.count(State.REJECTED),
-        unknown=totals.count(State.UNKNOWN, State.SUBMITTING),
+        unknown=totals.count(State.UNKNOWN) + (0 if is_live else submitting),
         left=totals.count(State.PLANNED),
         cost=_sum(spent),
         unpriced=sum(one.unpriced for one in spent),
         held=sum(totals.held.values()),
+        in_flight=submitting if is_live else 0,
     )
 
 
@@ -125,6 +132,7 @@ def runs_document(lines: list[RunLine]) -> dict[str, Any]:
                 "rejected": line.rejected,
                 "unknown": line.unknown,
                 "left": line.left,
+                "in_flight": line.in_flight,
                 "held": line.held,
                 "cost": money_document(line.cost),
                 "unpriced": line.unpriced,

@@ -11,6 +11,7 @@ from reportkit import OUTCOMES, new_ledger, number, plan, send
 from sqlalchemy import select, update
 
 from a2pcli.ledger import counting
+from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Run, Settled, Totals
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import runs
@@ -230,3 +231,14 @@ def test_plans_whose_rows_are_gone_are_listed_only_when_asked(ledger: Ledger) ->
     kept = plan(ledger)
     assert [line.run.id for line in run_lines(ledger)] == [kept.id]
     assert [line.run.id for line in run_lines(ledger, everything=True)] == [kept.id, discarded.id]
+
+
+def test_what_a_running_sender_has_with_the_gateway_is_in_flight_and_unknown_once_it_is_gone(ledger) -> None:
+    run = plan(ledger, recipients=5)
+    with sender_lock(ledger, run):
+        ledger.start_sending(run, 2_000_000)
+        ledger.exchange(run, [], 2, 2_000_000)
+        (line,) = run_lines(ledger)
+        assert (line.in_flight, line.unknown, line.left) == (2, 0, 3)
+    (line,) = run_lines(ledger)
+    assert (line.in_flight, line.unknown, line.left) == (0, 2, 3)

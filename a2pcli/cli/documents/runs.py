@@ -236,6 +236,7 @@ class RunLine(RunFacts):
     rejected: int
     unknown: int
     left: int
+    in_flight: Annotated[int, says("messages that a running sender has with the gateway just now")]
     held: int
     cost: CostByCurrency
     unpriced: int
