@@ -14,7 +14,7 @@ from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.problems import show_problems
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
-from a2pcli.errors import GatewayUnusable, InvalidInput, UsageError
+from a2pcli.errors import GatewayUnusable, InvalidInput, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.gateways.base import Capabilities, Gateway, Health
 from a2pcli.gateways.registry import BUILT_IN, available, create
@@ -102,12 +102,27 @@ def tried(asked: GatewayTest) -> ExitStatus:
 
 def _gateway(settings: LoadedSettings, name: str) -> Gateway:
     """The gateway. A type that needs no settings can be tested by its own name."""
+    only_a_type = (
+        name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS and name in BUILT_IN
+    )
     try:
-        if name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS and name in BUILT_IN:
+        if only_a_type:
             return create(name, {"type": name, "folder": settings.folder})
         return create(name, gateway_settings(settings, name))
     except InvalidInput as error:
+        if only_a_type:
+            raise InvalidInput(_not_configured(settings, name)) from None
         raise InvalidInput(*(at_gateway_key(settings, problem) for problem in error.problems)) from None
+
+
+def _not_configured(settings: LoadedSettings, name: str) -> Problem:
+    """The problem of a type that needs settings and has none."""
+    return settings.problem(
+        f"gateway '{name}' is not configured",
+        ("gateways",),
+        hint=f"describe it in a2pcli.yaml under gateways: `{name}:`; docs/gateways.md shows its keys",
+        code="gateway-not-configured",
+    )
 
 
 def _message(settings: LoadedSettings, asked: GatewayTest) -> Message:
