@@ -18,7 +18,7 @@ from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phones import normalise_column
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import plain_column
-from a2pcli.content.templates import MessageTemplate
+from a2pcli.content.templates import Expression, MessageTemplate
 from a2pcli.planning.assignment import arms, shares
 from a2pcli.planning.consent import consented
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
@@ -32,6 +32,17 @@ from a2pcli.reasons import Reason
 
 SHOWN_CELL = 40
 """Characters of a cell that an explanation shows."""
+
+OF_THE_NUMBER = pa.array(
+    [
+        str(reason)
+        for reason in (
+            *(Reason.MISSING_NUMBER, Reason.INVALID_NUMBER, Reason.AMBIGUOUS_NUMBER, Reason.DAMAGED_NUMBER),
+            *(Reason.HAS_EXTENSION, Reason.NOT_MOBILE),
+        )
+    ]
+)
+"""Reasons that the address cell gives."""
 
 Stage = Callable[[Frame, Compiled], None]
 
@@ -80,6 +91,7 @@ def filtered(frame: Frame, job: Compiled) -> None:
     """``where:`` selects."""
     if job.where is None:
         return
+    _not_meant(frame, job, job.where)
     rows = alive(frame)
     if not rows.any():
         return
@@ -92,6 +104,25 @@ def filtered(frame: Frame, job: Compiled) -> None:
     keep = np.ones(len(frame), dtype=np.bool_)
     keep[rows] = selected.keep
     drop_with(frame, ~keep, Reason.FILTERED, spread(_looked_at(seen), rows))
+
+
+def _not_meant(frame: Frame, job: Compiled, where: Expression) -> None:
+    """Rows without a number that can be messaged which ``where:`` does not want either are filtered: there is nothing
+    to mend in them. Where it looks at the number's country it cannot be asked."""
+    if COUNTRY in where.columns and COUNTRY not in job.job.known:
+        return
+    rows = mask_of(pc.is_in(frame["@reason"], OF_THE_NUMBER))
+    if not rows.any():
+        return
+    seen = _select(frame, rows, where.columns)
+    selected = where.evaluate_column(seen)
+    unwanted = ~selected.keep
+    if selected.reasons is not None:
+        unwanted &= mask_of(pc.is_null(selected.reasons))
+    out = np.zeros(len(frame), dtype=np.bool_)
+    out[rows] = unwanted
+    frame["@reason"] = pc.if_else(pa.array(out), pa.scalar(None, pa.string()), frame["@reason"])
+    drop_with(frame, out, Reason.FILTERED, spread(_looked_at(seen), rows))
 
 
 def _looked_at(seen: Frame) -> pa.Array:

@@ -318,7 +318,12 @@ ARGUMENTS = [
     Bad("run unknown", 2, r"there is no run 'nope'", call=("report", "nope")),
     Bad("run to settle unknown", 2, r"there is no run 'nope'", call=("reconcile", "nope")),
     Bad("gateway to test unknown", 3, r"no gateway 'nope'", call=("gateways", "test", "nope")),
-    Bad("gateway to test without its settings", 3, r"gateway 'twilio' is not configured", call=("gateways", "test", "twilio")),
+    Bad(
+        "gateway to test without its settings",
+        3,
+        r"gateway 'twilio' is not configured",
+        call=("gateways", "test", "twilio"),
+    ),
     Bad("init in a file's place", 3, r"^sale.yaml: is in the way", call=("init", "sale.yaml")),
     Bad("text that is none", 3, r"byte 0xFF is not UTF-8", call=("count", "-"), stdin=b"\xff\xfe\xfa"),
     Bad("folder to check missing", 3, r"^no/such: no such file", call=("check", "no/such")),

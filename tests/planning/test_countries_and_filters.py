@@ -37,12 +37,12 @@ Make = Callable[..., tuple[Plan, dict[str, tuple[Any, Any]]]]
 
 @pytest.fixture
 def planned(tmp_path: Path) -> Make:
-    """A plan, and of each number the reason and the detail."""
+    """A plan, and of each number (or the cell that holds none) the reason and the detail."""
 
     def make(
-        more: str = "", text: str = "To stop:", rules: str = ""
+        more: str = "", text: str = "To stop:", rules: str = "", contacts: str = CONTACTS
     ) -> tuple[Plan, dict[str, tuple[Any, Any]]]:
-        (tmp_path / "people.csv").write_text(CONTACTS)
+        (tmp_path / "people.csv").write_text(contacts)
         (tmp_path / "a2pcli.yaml").write_text(f"region: GB\n{rules}")
         with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
             (tmp_path / "c.yaml").write_text(CAMPAIGN.format(n=len(ledger.runs()), more=more, text=text))
@@ -50,7 +50,7 @@ def planned(tmp_path: Path) -> Make:
             ready = prepare(load_campaign(tmp_path / "c.yaml"), settings, ledger, Choices(TODAY))
             plan = make_plan(ready, ledger, rate=None)
             rows = [row for chunk in ledger.rows(plan.run) for row in chunk]
-        return plan, {row["address"]: (row["reason"], row["detail"]) for row in rows}
+        return plan, {row["address"] or row["cell"]: (row["reason"], row["detail"]) for row in rows}
 
     return make
 
@@ -75,6 +75,28 @@ def test_the_filter_knows_the_numbers_country(planned: Make) -> None:
     assert left(found) == {HOLLAND, FRANCE}
     assert found[GB][0] == "filtered"
     assert "country 'G" in found[GB][1]
+
+
+NO_NUMBERS = """\
+phone,plan,points
++447911123456,gold,200
+020 7946 0018,basic,200
+none,basic,200
+neither,gold,200
+odd,gold,lots
+"""
+
+
+def test_a_row_that_the_filter_does_not_want_has_nothing_to_mend_in_its_number(planned: Make) -> None:
+    _, found = planned("where: plan == 'gold' and points | int > 100", contacts=NO_NUMBERS)
+    assert left(found) == {GB}
+    assert found["none"] == found["020 7946 0018"] == ("filtered", "plan 'basic', points '200'")
+    assert found["neither"][0] == found["odd"][0] == "invalid-number"
+
+
+def test_a_filter_by_the_numbers_country_cannot_be_asked_about_no_number(planned: Make) -> None:
+    _, found = planned("where: country == 'GB'", contacts=NO_NUMBERS)
+    assert found["none"][0] == found["neither"][0] == "invalid-number"
 
 
 def test_a_filter_reads_numbers_as_they_are_written_and_says_what_is_none(planned: Make) -> None:
