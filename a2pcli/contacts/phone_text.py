@@ -165,8 +165,8 @@ def _damage(text: str) -> Digits | None:
 _TOTALS = frozenset({
     "total", "totals", "grandtotal", "subtotal", "sum", "count", "summe", "gesamt", "gesamtsumme", "zwischensumme",
     "anzahl", "somme", "totale", "suma", "soma", "totaal", "summa", "yhteensä", "toplam", "razem", "celkem", "spolu",
-    "összesen", "ukupno", "skupaj", "итого", "всего", "усього", "общо", "σύνολο", "المجموع", "סהכ", "合计", "合計", "总计",
-    "總計", "합계", "총계",
+    "összesen", "ukupno", "skupaj", "итого", "всего", "усього", "общо", "σύνολο", "المجموع", "סהכ", "合计", "合計",
+    "总计", "總計", "합계", "총계",
 })  # fmt: skip
 """What exports write in a last row that adds up the others, without what is no letter."""
 
