@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from a2pcli.contacts.columns import Columns
 from a2pcli.contacts.fact_names import fact_names
@@ -194,6 +195,7 @@ def telling_fact(words: tuple[str, ...]) -> str | None:
     return found[0] if found else None
 
 
+@lru_cache(maxsize=20_000)
 def _stem(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
     """The fact of the first stem in a name, and the words around it."""
     table = fact_names()
@@ -204,12 +206,14 @@ def _stem(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
     for part in parts:
         starts.add(at)
         at += len(part)
+    ends = {*starts, len(joined)}
     for stem, fact in table.stems:
         place = joined.find(stem)
-        ends = {*starts, len(joined)}
-        if place >= 0 and len(stem) < _SHORT and stem.isascii() and not {place, place + len(stem)} <= ends:
+        if place < 0:
             continue
-        if place < 0 or (stem.isascii() and not _whole(joined, place, len(stem), starts)):
+        if len(stem) < _SHORT and stem.isascii() and not {place, place + len(stem)} <= ends:
+            continue
+        if stem.isascii() and not _whole(joined, place, len(stem), starts):
             continue
         return fact, tuple(_around(parts, place, place + len(stem)))
     return None

@@ -30,7 +30,12 @@ _SHARED_ITEM, _FORMAT, _XF, _COLUMN, _PROPERTIES, _SHEET = 19, 44, 47, 60, 153, 
 _BEGIN_DXFS, _END_DXFS, _BEGIN_STYLES, _END_STYLES = 505, 506, 617, 618
 _BEGIN_DATA, _END_DATA = 145, 146
 _CELLS = range(_RK, _FORMULA_ERROR + 1)
+_MANY = frozenset({*_CELLS, _ROW, _SHARED_ITEM})
 _LARGEST_RECORD = 16 << 20
+_LEAST = 5
+"""Bytes of the smallest of them."""
+_MOST_OTHERS = 2_000_000
+"""Records beside rows, cells and strings: merged cells, links, formats. More are there only to take time."""
 _ROW_HIDDEN = 0x10
 """fDyZero of BrtRowHdr (2.4.755)."""
 
@@ -167,6 +172,7 @@ class XlsbBook:
     def _records(self, part: str) -> Iterator[tuple[int, bytes]]:
         """Type and content of each record (2.1.4): both numbers are in sevens of bits, the lowest first."""
         data = b""
+        others = 0
         pieces = self._archive.pieces(part)
         ended = False
         while not ended:
@@ -181,6 +187,9 @@ class XlsbBook:
                     raise self._broken(f"{part}: a record of {size >> 20} MB")
                 if start < 0 or start + size > len(data):
                     break
+                others += kind not in _MANY or size < _LEAST
+                if others > _MOST_OTHERS:
+                    raise self._broken(f"{part}: more than {_MOST_OTHERS:,} records that hold no cell")
                 yield kind, data[start : start + size]
                 at = start + size
             data = data[at:]

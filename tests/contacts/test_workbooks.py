@@ -13,6 +13,7 @@ import python_calamine
 from bookkit import KINDS, Cell, archive, sheet_xml, text_cell, xlsb, xlsx
 from tablekit import read, refused, rows_of, written
 
+from a2pcli.contacts import xlsb_book
 from a2pcli.contacts.table import ReadOptions, Table, open_table
 from a2pcli.content import dates_text
 from a2pcli.errors import InvalidInput
@@ -199,6 +200,18 @@ def test_only_the_cells_that_are_there_count(tmp_path, row, dimension):
 )  # fmt: skip
 def test_a_workbook_built_to_harm_is_refused(tmp_path, content, code):
     assert refused(tmp_path, content(), "p.xlsx").code == code
+
+
+def test_a_binary_workbook_of_nothing_but_empty_records_is_refused_before_they_take_long(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(xlsb_book, "_MOST_OTHERS", 1000)
+    whole = xlsb(PEOPLE)
+    assert len(rows_of(opened(tmp_path, whole))) == 4
+    with zipfile.ZipFile(io.BytesIO(whole)) as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    refusal = refused(tmp_path, archive(parts | {"xl/worksheets/sheet1.bin": bytes(4000)}), "p.xlsb")
+    assert (refusal.code, "1,000 records that hold no cell" in refusal.message) == ("broken-workbook", True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
