@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from a2pcli.dataclass import dataclass
 from a2pcli.exit_status import ExitStatus
 
 

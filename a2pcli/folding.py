@@ -68,7 +68,7 @@ def name_key(name: str) -> str:
     >>> name_key("Téléphone-Portable") == name_key("telephone_portable") == name_key("TelephonePortable")
     True
     """
-    folded = fold(name)
+    folded = "".join(fold(name).split())
     return folded if folded.isalnum() else "".join(char for char in folded if is_letter(char))
 
 

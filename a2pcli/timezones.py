@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from a2pcli.dataclass import dataclass
 
 __all__ = ["ZONE_DATA", "ZoneData", "ZoneInfo", "ZoneInfoNotFoundError", "available_timezones"]
 

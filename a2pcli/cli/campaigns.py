@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from a2pcli.config.load import (
     load_settings,
     parse_rate,
 )
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem
 from a2pcli.planning.workers import Workers
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from a2pcli.cli.scopes import CHANNELS
 from a2pcli.contacts.facts import Facts as ColumnFacts
 from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.table import Table
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.consents import BASES, CONFIRMED, PENDING, NewConsents, NewWithdrawals
 from a2pcli.ledger.records import NEVER
 from a2pcli.planning.moments import moments

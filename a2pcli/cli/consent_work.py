@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from a2pcli.cli.optout_work import read_numbers, user
 from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import channel_of, day_of, day_text, programme_of
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.consents import BASES, CONFIRMED, PENDING, ConsentRecord, NewConsents, clamped
 from a2pcli.ledger.records import now_ms

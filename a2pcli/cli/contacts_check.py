@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from a2pcli.contacts.csv_dialect import DELIMITER_NAMES
 from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.phones import REPAIRS, PhonePolicy, region_code
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.planning.reading import read_as, reading_line, reading_problems
 from a2pcli.planning.refusals import Told, speaking, told_by_file

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from a2pcli.config.environment import variables
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem
 from a2pcli.gateways.base import Capabilities, Gateway
 from a2pcli.gateways.registry import create

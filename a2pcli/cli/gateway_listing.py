@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from a2pcli.cli.ledger_option import settings_from
 from a2pcli.cli.output import print_json, say, show
 from a2pcli.cli.problems import show_problems
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import GatewayUnusable, InvalidInput, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.gateways.base import Capabilities, Gateway, Health

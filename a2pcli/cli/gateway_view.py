@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from a2pcli.cli.gateway_lines import Line
 from a2pcli.cli.run_styles import fits
+from a2pcli.dataclass import dataclass
 from a2pcli.gateways.base import Capabilities
 from a2pcli.gateways.registry import available
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from a2pcli.dataclass import dataclass
 
 NARROW = 72
 """Below this width a row becomes lines: a column of six characters helps nobody."""

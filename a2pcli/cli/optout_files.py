@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import islice, repeat
 from pathlib import Path
@@ -25,6 +25,7 @@ from a2pcli.contacts.any_number import DOUBTFUL
 from a2pcli.contacts.checked import CheckedRow, PeopleRows
 from a2pcli.contacts.message_log import person_columns, text_column
 from a2pcli.contacts.table import ReadOptions, Table, open_table
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import now_ms

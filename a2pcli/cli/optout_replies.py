@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from a2pcli.cli.scopes import Scope, scope_of
 from a2pcli.contacts.checked import PeopleRows
 from a2pcli.contacts.message_log import person_columns, text_column
 from a2pcli.contacts.table import ReadOptions, Table, open_table
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import now_ms

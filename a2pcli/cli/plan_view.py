@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rich.text import Text
 from a2pcli.cli.output import printable, to_copy
 from a2pcli.cli.problems import waiver_line
 from a2pcli.cli.run_styles import sender_of
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason

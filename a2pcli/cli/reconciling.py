@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from a2pcli.cli.output import print_json, show, to_copy
 from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
 from a2pcli.contacts.phones import PhonePolicy, normalise
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import Run, RunState

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from a2pcli.cli.output import JSON_HELP
+from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from a2pcli.ledger.records import Run

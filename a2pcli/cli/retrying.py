@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -14,6 +14,7 @@ from a2pcli.cli.auditing import retried
 from a2pcli.cli.output import print_json, show, to_copy
 from a2pcli.cli.reconciling import user
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.lock import sender_lock

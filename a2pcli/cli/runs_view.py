@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.run_styles import RUN_STYLES, fits
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import RunState, now_ms
 from a2pcli.moments import minute
 from a2pcli.reporting.rehearsal import instead_of_sending

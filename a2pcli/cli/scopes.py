@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 
 CHANNELS = ("sms", "mms")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from a2pcli.cli.output import say, show
 from a2pcli.cli.plan_view import leaving_of, money, plan_screen
 from a2pcli.cli.send_reporting import plan_event
 from a2pcli.cli.send_resuming import contacts_changed
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, LedgerError, Problem, Refused
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.lock import sender_lock

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from a2pcli.config import environment
 from a2pcli.config.load import LoadedSettings, gateway_pace
 from a2pcli.config.values import Rate
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity
 
 _OF_EVERY_GATEWAY = frozenset({"type", "rate", "concurrency", "timeout", "sender", "engine", "folder"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from a2pcli.config import nodes
 from a2pcli.config.align import offset_in_source
 from a2pcli.config.nodes import Mapping, Node, Scalar
 from a2pcli.config.syntax import YamlFault
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.folding import composed
 from a2pcli.regular import open_regular

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 from a2pcli.config.document import Document
 from a2pcli.config.explain import explain, without_tags
 from a2pcli.config.nodes import Mapping, Node, Scalar
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 
 Model = TypeVar("Model", bound=BaseModel)

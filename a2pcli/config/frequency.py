@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+
+from a2pcli.dataclass import dataclass
 
 Per = Literal["person", "programme", "campaign", "subject"]
 

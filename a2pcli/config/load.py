@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from a2pcli.config.examine import examine
 from a2pcli.config.places import SETTINGS_NAMES, find_settings, ledger_key, ledger_url, shown_path
 from a2pcli.config.settings import Settings
 from a2pcli.config.values import RECIPIENT, Rate, message_and_hint, parse_rate, parse_share
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 
 __all__ = [

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from a2pcli.config import environment
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.dotenv import environment_at
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 
 SETTINGS_NAMES = ("a2pcli.yaml", "a2pcli.yml")

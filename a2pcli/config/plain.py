@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
 from a2pcli.config.document import read_document
 from a2pcli.config.places import find_settings
 from a2pcli.config.values import parse_region
+from a2pcli.dataclass import dataclass
 
 
 class Numbers(Protocol):

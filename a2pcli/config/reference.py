@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -11,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.settings import Settings
+from a2pcli.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

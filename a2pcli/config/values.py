@@ -7,11 +7,12 @@ where there is one, a hint (``message_and_hint``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Literal
+
+from a2pcli.dataclass import dataclass
 
 _SECONDS = {
     "s": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.message_log import OUTBOUND, UNCLEAR, PersonColumns
 from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
+from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
 

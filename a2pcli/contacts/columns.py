@@ -6,10 +6,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 
 from a2pcli.contacts.fact_names import fact_names
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.folding import found_name, is_letter, name_key, name_words
 

@@ -7,12 +7,12 @@ to Arrow's parser whole, a hundred times as fast as reading record by record; th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from a2pcli.contacts.csv_records import LONGEST_RECORD, OpenQuote, Record, RecordReader
+from a2pcli.dataclass import dataclass
 
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
 Positions = npt.NDArray[np.int64]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from a2pcli.contacts.csv_records import OpenQuote, Record, RecordReader
 from a2pcli.contacts.encoding import DAMAGED
 from a2pcli.contacts.header_row import LOOKED_AT, header_place
 from a2pcli.contacts.rows import ReadOptions
 from a2pcli.contacts.source import Source
+from a2pcli.dataclass import dataclass
 
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from a2pcli.dataclass import dataclass
 
 LONGEST_RECORD = 16 << 20
 """Bytes. A quoted cell longer than this was never closed."""

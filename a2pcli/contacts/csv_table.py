@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +17,7 @@ from a2pcli.contacts.header_row import address_places, header_found
 from a2pcli.contacts.row_shapes import RowShapes, shapes_of
 from a2pcli.contacts.rows import Parsing, ReadOptions, Rows
 from a2pcli.contacts.source import Source, no_rows
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.reasons import Reason
 

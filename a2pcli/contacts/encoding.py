@@ -6,10 +6,11 @@ import codecs
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from a2pcli.contacts.code_pages import WINDOWS_1252, is_doubtful, readings, tokens
 from a2pcli.contacts.source import Source
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
 
 BLOCK = 1 << 20

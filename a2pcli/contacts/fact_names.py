@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from a2pcli.contacts.zones_data import rows
+from a2pcli.dataclass import dataclass
 from a2pcli.folding import name_key, name_words
 
 LOOSE = "consent?"

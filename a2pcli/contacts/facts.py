@@ -8,11 +8,12 @@ fact where all other words in it are known, and doubtful otherwise. A mapping in
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 
 from a2pcli.contacts.columns import Columns
 from a2pcli.contacts.fact_names import fact_names
+from a2pcli.dataclass import dataclass
 from a2pcli.folding import found_name, is_letter, name_key, name_words
 
 PLACE_FACTS = ("timezone", "state", "postcode", "country")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from a2pcli.contacts.columns import canonical, other_address_columns, pick_address, read_header
 from a2pcli.contacts.rows import MOST_COLUMNS
 from a2pcli.contacts.source import Source
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.folding import name_key
 

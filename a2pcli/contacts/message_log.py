@@ -7,7 +7,7 @@ plain, nothing is guessed: the wrong side is our own number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.phone_text import read_digits
 from a2pcli.contacts.table import Table, address_column
 from a2pcli.contacts.zones_data import rows
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.folding import name_key
 

@@ -6,7 +6,7 @@ whatever the region, a lost plus or zero, Mexico's 1, ...), each only where one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from phonenumbers.phonenumber import CountryCodeSource
 
 from a2pcli.contacts import phone_fiction
 from a2pcli.contacts.phone_types import ACCEPTED_TYPES, FIXED_TYPES, TYPE_WORDS, PhonePolicy, PhoneResult
+from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
 TYPE_NAMES: dict[int, str] = {

@@ -9,7 +9,6 @@ the answers equal to the library's over generated numbers of every region.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,6 +22,7 @@ from a2pcli.contacts import phone_fiction
 from a2pcli.contacts.phone_automaton import Automaton
 from a2pcli.contacts.phone_judge import TYPE_NAMES, metadata_of
 from a2pcli.contacts.phone_strings import Flags, Numbers, buffers, lengths, pick, replaced, starts, tail
+from a2pcli.dataclass import dataclass
 
 TYPES: tuple[str, ...] = ("", *TYPE_NAMES.values())
 """Names by type code; 0 is no valid number."""

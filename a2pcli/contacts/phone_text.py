@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
 

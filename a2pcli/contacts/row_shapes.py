@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from a2pcli.contacts.header_row import looks_like_number
+from a2pcli.dataclass import dataclass
 
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d\d(?::\d\d)?")
 _FIGURES = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,'\s]*%?")

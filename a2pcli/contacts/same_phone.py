@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:  # one number needs no arrays
     import numpy as np

@@ -6,7 +6,7 @@ Everything is a string as it was typed (`NA`, `null`, `007`, `1e5`) until a temp
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from a2pcli.contacts.rows import (
     long_cell,
 )
 from a2pcli.contacts.source import TEXT_KINDS, Source, no_rows
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, Severity
 
 __all__ = ["Framed", "Framing", "ReadOptions", "Table", "address_column", "open_table"]

@@ -9,7 +9,7 @@ place, a toll-free number for one, is unknown and never guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -31,6 +31,7 @@ from a2pcli.contacts.zones_cells import (
 )
 from a2pcli.contacts.zones_data import NOTHING, Found, Names, countries, divided_postcodes, states
 from a2pcli.contacts.zones_numbers import of_number, of_numbers
+from a2pcli.dataclass import dataclass
 
 Longs = npt.NDArray[np.int64]
 Cells: TypeAlias = "pa.StringArray | Sequence[pa.StringArray] | None"

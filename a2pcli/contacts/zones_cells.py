@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
 from a2pcli.contacts.zones_data import (
@@ -18,6 +17,7 @@ from a2pcli.contacts.zones_data import (
     zone_names,
 )
 from a2pcli.contacts.zones_offsets import offsets_meant, zones_of_offsets
+from a2pcli.dataclass import dataclass
 from a2pcli.folding import name_key
 from a2pcli.timezones import ZoneInfo
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from a2pcli.dataclass import dataclass
 from a2pcli.folding import name_key
 
 DATA = Path(__file__).parent / "data"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import cache
+
+from a2pcli.dataclass import dataclass
 
 TURKIC = ("tr", "az", "crh", "tt", "ba")
 """Languages whose i keeps its dot as a capital."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from a2pcli.content.parts import (
     prepare,
     split,
 )
+from a2pcli.dataclass import dataclass
 
 __all__ = [
     "GSM_7",

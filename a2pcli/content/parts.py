@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 from a2pcli.content.gsm import (
     EXTENSION,
@@ -23,6 +22,7 @@ from a2pcli.content.gsm import (
     UCS2_JOINED,
     character_name,
 )
+from a2pcli.dataclass import dataclass
 
 GSM_7 = "GSM-7"
 UCS_2 = "UCS-2"

@@ -11,7 +11,6 @@ no known price, which is not the price 0.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +25,7 @@ from a2pcli.content.arrow import Texts, as_numpy, compute, one_piece
 from a2pcli.content.money_text import is_currency
 from a2pcli.content.numbers_text import babel_locale, no_odd_spaces
 from a2pcli.content.rate_card import NANO, Rate, read_rate_card
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 
 

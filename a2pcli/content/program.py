@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from a2pcli.content.harden import harden
 from a2pcli.content.names import NO_COLUMNS, importing, not_exported, unknown_columns
 from a2pcli.content.sandbox import Sandbox
 from a2pcli.content.sources import SourcePlace, Sources, shift
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, Severity, in_file_order
 
 _YES_OR_NO = re.compile(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from typing import Any
 
 from a2pcli.contacts.columns import canonical
 from a2pcli.content.money_text import currency_hint, is_currency
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 from a2pcli.folding import found_name
 from a2pcli.regular import read_regular

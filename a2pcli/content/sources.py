@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
 
 _LINES = 1_000_000

@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from a2pcli.content.failures import (
 )
 from a2pcli.content.program import Program, build_expression, build_message
 from a2pcli.content.sources import SourcePlace
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.reasons import Reason
 

@@ -8,11 +8,11 @@ what Twilio, Sinch and Webex replace, as far as a reader sees no difference of m
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from a2pcli.content.gsm import GSM, UCS2_ALONE
 from a2pcli.content.invisible import invisible_in, stripped, without_invisible
 from a2pcli.content.parts import is_gsm, measure
+from a2pcli.dataclass import dataclass
 
 
 def _table() -> dict[str, str]:

@@ -11,9 +11,10 @@ nothing about the others: ``of_whole_batch`` makes outcomes of it by which each 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol, runtime_checkable
 
+from a2pcli.dataclass import dataclass
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 

@@ -13,10 +13,10 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
+from a2pcli.dataclass import dataclass
 from a2pcli.gateways.engine import CONNECT_TIMEOUT, NotSent
 
 NAMES_KEPT = 10.0

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import Gateway
 from a2pcli.gateways.settings import block_problem

@@ -16,12 +16,13 @@ import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.tables import audit
 
 START = "0" * 64

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 from sqlalchemy.engine import Connection
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.records import About, Run

@@ -14,13 +14,13 @@ import os
 import re
 import sqlite3
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy.engine import URL
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger.copies import draft_of
 from a2pcli.ledger.disk import flush_file, flush_folder

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy import (
     ARRAY,
@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each

@@ -6,10 +6,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
 from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import audit, erased
 from a2pcli.ledger.approved import changing_rows

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run
 
 

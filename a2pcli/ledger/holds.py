@@ -19,7 +19,6 @@ import os
 import secrets
 import socket
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from sqlalchemy import BigInteger, cast, delete, extract, func, insert, literal,
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, Problem, SenderLost
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import Run, now_ms

@@ -14,12 +14,13 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import now_ms

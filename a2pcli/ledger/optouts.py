@@ -7,13 +7,14 @@ passes; its row stays, so the list is its own history. Within one scope the entr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.contacts.same_phone import has_other_forms, same_phone_forms
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows

@@ -9,12 +9,12 @@ queries a claim, none where nobody is concerned.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from a2pcli.contacts.same_phone import has_other_forms, same_phone_forms
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger import consents, optouts
 from a2pcli.ledger.records import Run
 from a2pcli.reasons import Reason

@@ -8,12 +8,12 @@ or later, never before. Slots are given a moment ahead only, so that no process 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, cast, extract, func, select, text, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Claimed
 from a2pcli.ledger.tables import paces
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
+from a2pcli.dataclass import dataclass
 from a2pcli.messages import Message, Outcome, State
 
 MONEY_UNITS = 10**9

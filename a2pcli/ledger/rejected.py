@@ -8,12 +8,12 @@ at the claim.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Boolean, and_, bindparam, case, func, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, other_forms, refusals
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import note_each

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +20,7 @@ from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.config.retention import Retention, parse_age
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, Problem, RunBusy
 from a2pcli.ledger import counting
 from a2pcli.ledger.approved import changing_rows

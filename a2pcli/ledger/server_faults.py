@@ -8,7 +8,8 @@ and what is not understood counts as "no connection", never shown.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from a2pcli.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

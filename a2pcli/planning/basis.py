@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate, compile_template
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError
 from a2pcli.planning.prepare import gateway_name, source_place
 from a2pcli.regular import read_regular

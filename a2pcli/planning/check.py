@@ -7,7 +7,7 @@ contacts are looked at in a sample from the start of the file: a check is quick 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from a2pcli.content.templates import (
     compile_expression,
     compile_template,
 )
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from a2pcli.config.campaign import Campaign
 from a2pcli.config.frequency import Frequency, frequencies
 from a2pcli.config.settings import Settings
 from a2pcli.contacts.frame import Frame
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.caps import CAMPAIGN, PERSON, PROGRAMME, Cap, counted
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR

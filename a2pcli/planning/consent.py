@@ -6,7 +6,6 @@ withdrawal in the ledger that no later consent followed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 
 from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.same_phone import same_phone_keys
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import NEVER
 from a2pcli.planning.frames import Mask, alive, among, drop
 from a2pcli.planning.job import Compiled, ConsentAsked, Timed

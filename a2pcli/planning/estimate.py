@@ -9,9 +9,9 @@ that come and other campaigns of the same account are not known beforehand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
 from a2pcli.reasons import Reason

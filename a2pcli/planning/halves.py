@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.contacts.frame import Frame
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import AcceptedRows, ExcludedRows, PlannedRows
 from a2pcli.planning.frames import alive
 

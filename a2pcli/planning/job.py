@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from a2pcli.content.templates import (
     compile_expression,
     compile_template,
 )
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.erased_people import Erased
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate

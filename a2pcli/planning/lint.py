@@ -11,12 +11,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from a2pcli.content.encoding import measure
 from a2pcli.content.gsm import GSM, character_name
 from a2pcli.content.smart import plain
 from a2pcli.content.typography import TABLE
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Severity
 from a2pcli.rules.copy import BLANK, TAG, Copy, Finding
 from a2pcli.rules.copy_leaving import (

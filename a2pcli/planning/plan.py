@@ -6,7 +6,6 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.config.values import RECIPIENT
 from a2pcli.content.prices import parse_budget, to_decimal
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.approved import DIGESTS, HOURS, SETTINGS, hours_digest, settings_digest
 from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem
 from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.erased import Erased

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.content.encoding import prepare as compose
 from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
+from a2pcli.dataclass import dataclass
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared
 from a2pcli.planning.workers import Workers

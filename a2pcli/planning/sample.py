@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -21,6 +21,7 @@ from a2pcli.content.invisible import invisible_in
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain_column, without_invisible_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.planning.frames import mask_of
 from a2pcli.planning.job import COUNTRY

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from a2pcli.contacts.rows import Piece
 from a2pcli.contacts.table import Framed, Framing
+from a2pcli.dataclass import dataclass
 from a2pcli.planning.job import Compiled, Job
 from a2pcli.planning.stages import run_stages
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.caps import Cap, counted
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.optouts import binds, concerns

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from a2pcli.contacts.any_number import any_number
 from a2pcli.contacts.phones import PhonePolicy, PhoneResult, normalise
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.caps import of_run as caps_of_run
 from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.history import HistoryEntry

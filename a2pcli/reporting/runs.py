@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.lock import live_sender
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
 from a2pcli.ledger.store import Ledger

@@ -7,11 +7,11 @@ people share a clock; a run stores each once, as JSON. Moments are UTC milliseco
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from a2pcli.config.hours import DAY
+from a2pcli.dataclass import dataclass
 from a2pcli.rules.windows import HORIZON, Track, Window, instant, track
 from a2pcli.timezones import ZoneInfo, ZoneInfoNotFoundError
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.stop_words import WayOut, stop_words
 

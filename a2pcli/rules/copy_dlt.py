@@ -8,7 +8,8 @@ most 30 characters; longer values take several slots.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from a2pcli.dataclass import dataclass
 
 SLOT = re.compile(r"\{#\s*\w+\s*#\}")
 SLOT_LENGTH = 30

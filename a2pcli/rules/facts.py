@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 from a2pcli.config.hours import Span
+from a2pcli.dataclass import dataclass
 
 Confidence = Literal["H", "M", "L"]
 Per = Literal["subject", "programme", "campaign", "person"]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.folding import fold, is_letter
 from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.reply_text import (

@@ -9,7 +9,6 @@ This is no legal advice, and says so wherever it is shown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from a2pcli.config.document import Document, read_document
 from a2pcli.config.examine import examine
 from a2pcli.config.law import ANYWHERE, KINDS, LawFile, LawRule, Week
 from a2pcli.config.load import LoadedSettings
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 from a2pcli.rules import facts
 from a2pcli.rules.data_file import FOLDER, read_data

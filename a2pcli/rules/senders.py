@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from a2pcli.config.sender_choices import SenderChoices
+from a2pcli.dataclass import dataclass
 from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.facts import SenderRule
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.reply_text import is_unspaced, plain
 

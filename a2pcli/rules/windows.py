@@ -11,12 +11,12 @@ the whole day, and a span that began the evening before ends at midnight.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from a2pcli.config.hours import DAY, Span, parse_days, parse_spans
+from a2pcli.dataclass import dataclass
 from a2pcli.rules.calendars import holiday_name
 from a2pcli.timezones import ZoneInfo
 

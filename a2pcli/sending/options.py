@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from a2pcli.config.values import Rate
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.paces import SharedPace
 

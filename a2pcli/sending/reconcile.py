@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from a2pcli.dataclass import dataclass
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import RESUMABLE, Run, RunState, now_ms

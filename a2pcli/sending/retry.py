@@ -18,8 +18,8 @@ end stays planned, and the run pauses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from a2pcli.dataclass import dataclass
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 
 _FINAL = frozenset({Cause.PERMANENT, Cause.CONTENT, Cause.OPTED_OUT, Cause.COUNTRY})

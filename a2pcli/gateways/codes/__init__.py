@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from a2pcli.dataclass import dataclass
 from a2pcli.messages import Cause, Outcome, Verdict
 
 MEANINGS: dict[str, tuple[Verdict, Cause]] = {
