@@ -1,7 +1,6 @@
 """What small commands cost: processor time against an interpreter that does nothing, a ratio of the same run.
 
 As installed: with the compiled modules that an installer writes, whatever ``PYTHONDONTWRITEBYTECODE`` says here.
-``holds`` is what must not be exceeded; ``goal`` is where it is to come.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from pathlib import Path
 
 RUNS = 7
 
-COMMANDS: tuple[tuple[tuple[str, ...], float, float], ...] = (
-    # command, holds, goal
-    (("--help",), 7, 7),
-    (("runs",), 30, 30),
-    (("report",), 30, 30),
-    (("audit", "list"), 30, 30),
-    (("optout", "list"), 30, 30),
-    (("optout", "add", "+447911123456"), 30, 30),
-    (("plan", "campaigns/welcome.yaml"), 90, 65),
+COMMANDS: tuple[tuple[tuple[str, ...], float], ...] = (
+    # command, at most
+    (("--help",), 7),
+    (("runs",), 30),
+    (("report",), 30),
+    (("audit", "list"), 30),
+    (("optout", "list"), 30),
+    (("optout", "add", "+447911123456"), 30),
+    (("plan", "campaigns/welcome.yaml"), 65),
 )
 
 
@@ -51,10 +50,10 @@ def main() -> int:
         cost("-m", "a2pcli", "init", str(project))
         os.chdir(project)
         cost("-m", "a2pcli", "send", "campaigns/welcome.yaml", "--yes")
-        for command, holds, goal in COMMANDS:
+        for command, most in COMMANDS:
             found = ratio(*command)
-            missed += found > holds
-            print(f"a2pcli {' '.join(command):35} {found:6.1f}x  at most {holds:.0f}x  goal {goal:.0f}x")
+            missed += found > most
+            print(f"a2pcli {' '.join(command):35} {found:6.1f}x  at most {most:.0f}x")
         os.chdir("/")
     return 1 if missed else 0
 
