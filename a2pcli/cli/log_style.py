@@ -53,7 +53,7 @@ def emit(event: str, **fields: Any) -> None:
 
 def timed(text: str) -> str:
     """The text, each line of it with the time in front where a log is written."""
-    if _chosen is not LogStyle.TIMED or sys.stderr.isatty():
+    if _chosen not in (LogStyle.TIMED, LogStyle.QUIET) or sys.stderr.isatty():
         return text
     now = timestamp()
     return "".join(f"{now} {line}" if line.strip() else line for line in text.splitlines(keepends=True))

@@ -125,9 +125,12 @@ def say_nothing_left(
 ) -> ExitStatus:
     """Tell it on stderr, and as JSON where that is asked for; gives the exit status."""
     done = found.status is ExitStatus.OK
-    say(f"nothing left to do: {why}" if done else f"nothing to send, but not everybody has it: {why}")
+    say(
+        f"nothing left to do: {why}" if done else f"nothing to send, but not everybody has it: {why}",
+        always=not done,
+    )
     for line in found.lines(rows_command):
-        say(line)
+        say(line, always=not done)
     if as_json:
         print_json({"run": run, "ended": "nothing-to-do", **found.document()})
     return found.status

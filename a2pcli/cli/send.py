@@ -54,7 +54,7 @@ def send(
         bool, typer.Option("--wait", help="Stay while messages wait for people's hours, and send them then.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print errors only; the exit status says the rest.")
+        bool, typer.Option("--quiet", "-q", help="Print errors only, and why the exit status is not 0.")
     ] = False,
     log_format: Annotated[
         LogFormat | None,

@@ -119,10 +119,20 @@ def tell_ended(event: Mapping[str, Any], settings: LoadedSettings) -> None:
     """Write the event and run the hooks of its outcome."""
     log_style.emit("ended", **event)
     log_line(f"run {event['run']} of {event['campaign']} {event['ended']}, exit status {event['status']}")
-    if log_style.style() is LogStyle.QUIET and event["status"] and event["reason"]:
-        reason = event["reason"]
-        say(reason["message"] + (f" ({reason['hint']})" if reason["hint"] else ""), always=True)
+    if log_style.style() is LogStyle.QUIET and event["status"]:
+        say(_in_short(event), always=True)
     _run_hooks(event, settings)
+
+
+def _in_short(event: Mapping[str, Any]) -> str:
+    """Why the status is not 0, in a line."""
+    reason = event["reason"]
+    if reason:
+        return str(reason["message"]) + (f" ({reason['hint']})" if reason["hint"] else "")
+    totals = ", ".join(f"{count:,} {state}" for state, count in event["totals"].items())
+    return (
+        f"run {event['run']} of {event['campaign']} {event['ended']}: {totals} (a2pcli report {event['run']})"
+    )
 
 
 def log_line(text: str) -> None:

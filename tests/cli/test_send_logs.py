@@ -107,6 +107,24 @@ def test_quiet_prints_nothing_when_all_is_well_and_the_problem_when_it_is_not(pr
     assert "nowhere.yaml" in ran.err
 
 
+def test_quiet_says_why_wherever_the_status_is_not_0(project: Project) -> None:
+    head = "mobile,first_name,plan\n"
+    project.starter(people=f"{head}07911123456,Ann,gold\nnot a number,Cid,gold\n")
+    first = project.run("send", "sale.yaml", "--yes", "--quiet")
+    assert (first.status, first.err) == (0, "")
+    again = project.run("send", "sale.yaml", "--yes", "--quiet")
+    assert (again.status, again.out) == (4, "")
+    assert re.match(f"{TIME} nothing to send, but not everybody has it", again.err)
+    assert "1 invalid-number" in again.err
+    project.starter(people=f"{head}07911123457,Ben,gold\n")
+    project.write("a2pcli.yaml", SETTINGS + REHEARSAL.replace("30%", "90%") + "gateway: rehearsal\n")
+    rejected = project.run("send", "sale.yaml", "--yes", "--quiet")
+    assert (rejected.status, rejected.out) == (4, "")
+    assert re.fullmatch(
+        rf"{TIME} run r\w+ of spring-sale finished: 1 rejected \(a2pcli report r\w+\)\n", rejected.err
+    )
+
+
 @pytest.mark.parametrize("both", [("--quiet", "--log-format", "json"), ("--json", "--quiet")])
 def test_two_ways_of_speaking_at_once_are_refused(project: Project, both: tuple[str, ...]) -> None:
     assert project.starter().run("send", "sale.yaml", "--yes", *both).status == 2
