@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from a2pcli.cli.campaigns import load_both, pace
-from a2pcli.cli.plan_view import plan_screen
+from a2pcli.cli.screens.plan import plan_screen
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.plan import make_plan
 from a2pcli.planning.prepare import Choices, prepare

@@ -37,8 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateways": ("gateways", "List gateways; test one."),
     "schema": ("schema", "Print the JSON Schema of files and of --json."),
 }
-"""Command name: module in ``a2pcli.cli`` (which has ``register(app)``), and the line ``--help`` shows. At most 65
-characters and one sentence: a terminal of 80 columns shows no more."""
+"""Command name: module in ``a2pcli.cli.commands`` (which has ``register(app)``), and the line ``--help`` shows. At
+most 65 characters and one sentence: a terminal of 80 columns shows no more."""
 
 
 def _version(shown: bool) -> None:
@@ -76,7 +76,7 @@ def build_app(asked: Sequence[str] | None = None) -> typer.Typer:
     )
     for name, (module, line) in COMMANDS.items():
         if asked is None or name in asked:
-            import_module(f"a2pcli.cli.{module}").register(app)
+            import_module(f"a2pcli.cli.commands.{module}").register(app)
         else:
             app.command(name, help=line)(_nothing)
     return app

@@ -6,8 +6,8 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.run_choice import existing_ledger
+from a2pcli.cli.terminal.output import print_json, printable, say, show
 from a2pcli.errors import LedgerError, Problem, UsageError
 from a2pcli.ledger.audit import Entry, Verified
 from a2pcli.reporting.values import iso, local
@@ -21,7 +21,7 @@ SHORTEST_HEAD = 12
 
 def show_entries(limit: int | None, ledger: str | None, *, as_json: bool) -> None:
     """The newest entries."""
-    from a2pcli.cli.listing import Listing
+    from a2pcli.cli.screens.listing import Listing
 
     with existing_ledger(ledger) as store:
         entries = list(islice(store.audit_entries(), limit)) if store else []

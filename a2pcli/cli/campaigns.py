@@ -101,9 +101,9 @@ def plan_with_progress(
     """Freeze the plan, with a counter on stderr while a large file is read."""
     from a2pcli.cli.auditing import planned
     from a2pcli.cli.gateway_choice import known_delivery
-    from a2pcli.cli.output import say, spare
-    from a2pcli.cli.problems import show_problems
-    from a2pcli.cli.progress import RowCounter
+    from a2pcli.cli.terminal.counter import RowCounter
+    from a2pcli.cli.terminal.output import say, spare
+    from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.errors import Severity
     from a2pcli.planning.check import findings
     from a2pcli.planning.plan import make_plan

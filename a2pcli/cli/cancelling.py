@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.asking import confirm
-from a2pcli.cli.output import print_json, say
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
-from a2pcli.dataclass import dataclass
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import print_json, say
 from a2pcli.errors import Problem, RunBusy, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.audit import user

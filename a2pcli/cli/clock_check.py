@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from a2pcli.cli.asking import confirm
-from a2pcli.cli.output import say
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import say
 from a2pcli.ledger.newest import TOLERANCE
 from a2pcli.ledger.records import now_ms
 from a2pcli.moments import moment_text

@@ -15,10 +15,10 @@ from a2pcli.cli.consent_work import Facts, read_facts
 from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.list_export import export_list
 from a2pcli.cli.optout_work import user
-from a2pcli.cli.output import print_json, say
 from a2pcli.cli.own_senders import own_numbers
-from a2pcli.cli.problems import show_problems
-from a2pcli.cli.progress import RowCounter
+from a2pcli.cli.terminal.counter import RowCounter
+from a2pcli.cli.terminal.output import print_json, say
+from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.contacts.checked import PeopleRows
 from a2pcli.contacts.message_log import person_columns
 from a2pcli.contacts.table import ReadOptions, Table, open_table

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.optout_work import read_numbers, user
-from a2pcli.cli.output import print_json, printable, say, show
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import channel_of, day_of, day_text, programme_of
-from a2pcli.dataclass import dataclass
+from a2pcli.cli.terminal.output import print_json, printable, say, show
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.consents import BASES, CONFIRMED, PENDING, ConsentRecord, NewConsents, clamped
 from a2pcli.ledger.records import now_ms
@@ -260,7 +259,7 @@ def show_number(
 
 
 def _table(records: Sequence[ConsentRecord], now: int) -> None:
-    from a2pcli.cli.listing import Listing
+    from a2pcli.cli.screens.listing import Listing
 
     columns = ("given", "state", "for", "basis", "source", "wording", "until", "recorded")
     rows = [tuple(map(printable, _cells(one, now))) for one in reversed(records)]
@@ -310,7 +309,7 @@ def show_counts(ledger: str | None, *, as_json: bool) -> None:
     if not counts:
         say("no consent is recorded: `a2pcli consent record NUMBER --source ...` records one")
         return
-    from a2pcli.cli.listing import Listing
+    from a2pcli.cli.screens.listing import Listing
 
     cells = [
         (printable(programme) or "every", channel or "every", basis, state, f"{count:,}")

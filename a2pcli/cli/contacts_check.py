@@ -18,9 +18,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from a2pcli.cli.documents import VERSION
-from a2pcli.cli.listing import Listing
-from a2pcli.cli.output import note_printed, printable, show
-from a2pcli.cli.problems import show_problems
+from a2pcli.cli.screens.listing import Listing
+from a2pcli.cli.terminal.output import note_printed, printable, show
+from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.config.load import load_settings
 from a2pcli.contacts.checked import CheckedRow, CheckedRows
 from a2pcli.contacts.csv_dialect import DELIMITER_NAMES

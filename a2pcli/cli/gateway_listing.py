@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from a2pcli.cli.asking import confirm
 from a2pcli.cli.gateway_lines import Line, gateway_lines
 from a2pcli.cli.ledger_option import settings_from
-from a2pcli.cli.output import print_json, say, show
-from a2pcli.cli.problems import show_problems
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import print_json, say, show
+from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import GatewayUnusable, InvalidInput, Problem, UsageError
@@ -32,7 +32,7 @@ def list_gateways(*, as_json: bool) -> ExitStatus:
     if as_json:
         print_json(_document(settings, lines))
     else:
-        from a2pcli.cli.gateway_view import gateways_screen
+        from a2pcli.cli.screens.gateways import gateways_screen
 
         show(gateways_screen(lines, settings.path))
     wrong = [problem for line in lines if not line.missing for problem in line.problems]

@@ -100,7 +100,7 @@ def open_ledger(
 def ledger_to_record(ledger: str | None, start: Path) -> Iterator[Ledger]:
     """The ledger for what people rely on: opt-outs, consents. It is never made by the way, since in a wrong folder
     nobody would ever read it; at a terminal a person may say so. In the end its name is told, on stderr."""
-    from a2pcli.cli.output import say
+    from a2pcli.cli.terminal.output import say
     from a2pcli.errors import LedgerError
     from a2pcli.ledger.engine import ledger_url
 
@@ -144,7 +144,7 @@ def open_to_read(ledger: str | None, start: Path) -> Iterator[Ledger]:
 
 def _tell_of_removed(store: Ledger) -> None:
     """Copies that a killed command left held everybody: that they were there is worth a line."""
-    from a2pcli.cli.output import say
+    from a2pcli.cli.terminal.output import say
 
     for path in store.removed:
         say(f"{path}: removed; an interrupted `a2pcli ledger` command had left this copy of the ledger")
@@ -185,8 +185,8 @@ def known_ledgers(start: Path, campaign: str | None) -> KnownLedgers | None:
 
 def _agreed(problem: Problem, question: str, ask: bool) -> None:
     """Go on only where a person at a terminal says so."""
-    from a2pcli.cli.asking import confirm
-    from a2pcli.cli.problems import show_problems
+    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.errors import LedgerError
 
     if not ask or not sys.stdin.isatty():
@@ -218,7 +218,7 @@ def ledger_and_key(ledger: str | None, start: Path) -> tuple[str, str | None]:
     """Where the ledger is, and the key that the settings name for it; a ledger that is named elsewhere takes
     that key too, as long as the settings can be read. They are read only as far as they speak of the ledger: the rest
     may be broken, and whoever works with it reads it anyway."""
-    from a2pcli.cli.quiet import quieten_loggers
+    from a2pcli.cli.terminal.quiet import quieten_loggers
     from a2pcli.config.places import ledger_key, ledger_url, only_ledger
     from a2pcli.errors import A2PError
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from a2pcli.cli.ledger_option import is_missing, known_ledgers, ledger_and_key
-from a2pcli.cli.output import print_json, say
+from a2pcli.cli.terminal.output import print_json, say
 from a2pcli.errors import LedgerError, Problem, UsageError
 from a2pcli.ledger.cipher import (
     KEY_VARIABLE,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from a2pcli.cli.auditing import exported
-from a2pcli.cli.output import print_json, say
 from a2pcli.cli.run_choice import existing_ledger
+from a2pcli.cli.terminal.output import print_json, say
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.table_file import CsvRows, TableFile

@@ -40,9 +40,9 @@ def _leave() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Nothing a user does ends in a traceback."""
-    from a2pcli.cli import log_style
-    from a2pcli.cli.quiet import quieten
-    from a2pcli.cli.streams import interruptible, ready_file_mask, ready_streams
+    from a2pcli.cli.terminal import log_style
+    from a2pcli.cli.terminal.quiet import quieten
+    from a2pcli.cli.terminal.streams import interruptible, ready_file_mask, ready_streams
 
     # What is imported stays: looking through it for garbage again and again is a tenth of a small command. A plan
     # has made 150,000 objects by the time it begins; reference counts free the rows, which are in no cycles.
@@ -68,18 +68,18 @@ def _status(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status
     except A2PError as error:
-        from a2pcli.cli.problems import show_error
+        from a2pcli.cli.terminal.problems import show_error
 
         return show_error(error, as_json=_wants_json(arguments))
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        from a2pcli.cli.defects import let_go_of_stdout
+        from a2pcli.cli.terminal.defects import let_go_of_stdout
 
         let_go_of_stdout()
         return ExitStatus.OUTPUT_CLOSED
     except Exception as error:
-        from a2pcli.cli.defects import told
+        from a2pcli.cli.terminal.defects import told
 
         return told(error)
 
@@ -91,8 +91,8 @@ def _wants_json(arguments: list[str]) -> bool:
 
 def _command(arguments: list[str]) -> int:
     from a2pcli.cli.app import asked_for, build_app
-    from a2pcli.cli.output import start_anew
-    from a2pcli.cli.plain_values import read_plainly
+    from a2pcli.cli.terminal.output import start_anew
+    from a2pcli.cli.terminal.plain_values import read_plainly
 
     start_anew()
     read_plainly()
@@ -110,7 +110,7 @@ def _command(arguments: list[str]) -> int:
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
-        from a2pcli.cli.usage import show_usage
+        from a2pcli.cli.terminal.usage import show_usage
 
         return show_usage(error, as_json=_wants_json(arguments))
 

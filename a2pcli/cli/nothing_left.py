@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.output import print_json, say
+from a2pcli.cli.terminal.output import print_json, say
 from a2pcli.exit_status import ExitStatus
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, TO_MEND, Reason

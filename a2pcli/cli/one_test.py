@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from a2pcli.cli.asking import confirm
 from a2pcli.cli.campaigns import opened, prepared
 from a2pcli.cli.gateway_choice import configured_gateway
-from a2pcli.cli.output import print_json, say, show
-from a2pcli.cli.plan_view import Bubble, facts_of
+from a2pcli.cli.screens.plan import Bubble, facts_of
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import print_json, say, show
 from a2pcli.contacts.phones import normalise
 from a2pcli.errors import GatewayUnusable, UsageError
 from a2pcli.gateways.base import Capabilities

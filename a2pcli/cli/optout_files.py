@@ -16,11 +16,11 @@ import pyarrow.compute
 from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.list_export import export_list
 from a2pcli.cli.optout_work import ScopeOptions, user
-from a2pcli.cli.output import print_json, say
 from a2pcli.cli.own_senders import own_numbers
-from a2pcli.cli.problems import show_problems
-from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.scopes import Scope, day_of, day_text, scope_of, until_of
+from a2pcli.cli.terminal.counter import RowCounter
+from a2pcli.cli.terminal.output import print_json, say
+from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.contacts.any_number import DOUBTFUL
 from a2pcli.contacts.checked import CheckedRow, PeopleRows
 from a2pcli.contacts.message_log import person_columns, text_column

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.ledger_option import ledger_to_record, settings_from
 from a2pcli.cli.optout_work import ScopeOptions, read_numbers
-from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.own_senders import is_own, own_numbers
-from a2pcli.cli.problems import show_problems
 from a2pcli.cli.scopes import Scope, scope_of
+from a2pcli.cli.terminal.output import print_json, printable, say
+from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.contacts.checked import PeopleRows
 from a2pcli.contacts.message_log import person_columns, text_column
 from a2pcli.contacts.table import ReadOptions, Table, open_table

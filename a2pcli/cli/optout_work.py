@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.cli.auditing import opted_out
 from a2pcli.cli.ledger_option import ledger_to_record, number_settings
-from a2pcli.cli.output import print_json, print_json_list, printable, say, show
 from a2pcli.cli.own_senders import is_own, own_numbers
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.scopes import Scope, day_text, scope_of, until_of
+from a2pcli.cli.terminal.output import print_json, print_json_list, printable, say, show
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import Suppression, now_ms
 from a2pcli.reasons import SENTENCES
 from a2pcli.reporting.values import iso, local
 
 if TYPE_CHECKING:
-    from a2pcli.cli.listing import Listing
+    from a2pcli.cli.screens.listing import Listing
     from a2pcli.contacts.phone_types import PhonePolicy
     from a2pcli.ledger.lists import ImportedList
 
@@ -257,7 +257,7 @@ def _write_list(count: int, lists: Sequence[ImportedList], entries: Iterable[Sup
 
 
 def _listing(entries: Iterable[Suppression], now: int, *, ended: bool) -> Listing:
-    from a2pcli.cli.listing import Listing
+    from a2pcli.cli.screens.listing import Listing
 
     shown = 7 if ended else 6
     rows = [tuple(map(printable, _cells(entry, now)))[:shown] for entry in entries]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.asking import confirm
 from a2pcli.cli.auditing import exported_files
 from a2pcli.cli.ledger_option import ledger_file, settings_from
 from a2pcli.cli.optout_work import policy
-from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.run_choice import existing_ledger
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import print_json, printable, say
 from a2pcli.contacts.any_number import DOUBTFUL, SHORT_CODE, any_number
 from a2pcli.contacts.same_phone import same_phone_forms
 from a2pcli.errors import A2PError, LedgerError, LedgerUnavailable, Problem, RunBusy, UsageError, is_no_room

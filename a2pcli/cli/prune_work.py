@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.asking import confirm
 from a2pcli.cli.ledger_option import settings_from
-from a2pcli.cli.output import print_json, printable, say
 from a2pcli.cli.run_choice import existing_ledger
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import print_json, printable, say
 from a2pcli.errors import LedgerError
 
 if TYPE_CHECKING:

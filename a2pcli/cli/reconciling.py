@@ -13,13 +13,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.cli.asking import confirm
 from a2pcli.cli.auditing import reconciled
 from a2pcli.cli.gateway_choice import configured_gateway
 from a2pcli.cli.ledger_option import settings_from
-from a2pcli.cli.output import print_json, show, to_copy
-from a2pcli.cli.progress import RowCounter
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.counter import RowCounter
+from a2pcli.cli.terminal.output import print_json, show, to_copy
 from a2pcli.contacts.phones import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError

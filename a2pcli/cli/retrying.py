@@ -9,12 +9,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.cli.asking import confirm
 from a2pcli.cli.auditing import retried
-from a2pcli.cli.output import print_json, show, to_copy
 from a2pcli.cli.reconciling import user
 from a2pcli.cli.run_choice import chosen_run, existing_ledger
-from a2pcli.dataclass import dataclass
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import print_json, show, to_copy
 from a2pcli.errors import Problem, UsageError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.lock import sender_lock

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from a2pcli.cli.asking import confirm
 from a2pcli.cli.campaigns import Opened, plan_with_progress, prepared
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
-from a2pcli.cli.output import say, show
-from a2pcli.cli.plan_view import leaving_of, money, plan_screen
+from a2pcli.cli.screens.plan import leaving_of, money, plan_screen
 from a2pcli.cli.send_reporting import plan_event
 from a2pcli.cli.send_resuming import contacts_changed
-from a2pcli.dataclass import dataclass
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.output import say, show
 from a2pcli.errors import InvalidInput, LedgerError, Problem, Refused
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.lock import sender_lock

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from a2pcli import __version__
-from a2pcli.cli import log_style
-from a2pcli.cli.log_style import LogStyle
-from a2pcli.cli.output import say
-from a2pcli.cli.problems import problem_document, show_problems
+from a2pcli.cli.terminal import log_style
+from a2pcli.cli.terminal.log_style import LogStyle
+from a2pcli.cli.terminal.output import say
+from a2pcli.cli.terminal.problems import problem_document, show_problems
 from a2pcli.config.load import LoadedSettings
 from a2pcli.errors import A2PError, Refused, UsageError
 from a2pcli.exit_status import ExitStatus

@@ -8,8 +8,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from a2pcli.cli.output import say, show
-from a2pcli.cli.plan_view import Bubble, facts_of
+from a2pcli.cli.screens.plan import Bubble, facts_of
+from a2pcli.cli.terminal.output import say, show
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
 from a2pcli.errors import A2PError, Problem, Refused
 from a2pcli.ledger.lock import sender_lock

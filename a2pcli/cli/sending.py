@@ -10,18 +10,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli import log_style
 from a2pcli.cli.auditing import sending
 from a2pcli.cli.campaigns import Opened, gateway_name, opened
 from a2pcli.cli.clock_check import check_clock
+from a2pcli.cli.commands.plan import check_budget
 from a2pcli.cli.gateway_choice import check_delivery, configured_gateway
 from a2pcli.cli.ledger_option import open_ledger
-from a2pcli.cli.log_style import LogStyle
 from a2pcli.cli.nothing_left import NothingLeft, say_nothing_left
-from a2pcli.cli.output import print_json, say, show
-from a2pcli.cli.plan import check_budget
-from a2pcli.cli.problems import show_problems
-from a2pcli.cli.result_view import result_document, result_screen
+from a2pcli.cli.screens.progress import SendProgress
+from a2pcli.cli.screens.result import result_document, result_screen
 from a2pcli.cli.send_planning import (
     SendRequest,
     ask,
@@ -31,7 +28,6 @@ from a2pcli.cli.send_planning import (
     show_plan,
     tell_of_earlier,
 )
-from a2pcli.cli.send_progress import SendProgress
 from a2pcli.cli.send_reporting import ProgressEvents, ended_event, failures_told, tell_ended
 from a2pcli.cli.send_resuming import (
     campaign_of,
@@ -44,6 +40,10 @@ from a2pcli.cli.send_resuming import (
     tell_changes,
     warn_if_contacts_changed,
 )
+from a2pcli.cli.terminal import log_style
+from a2pcli.cli.terminal.log_style import LogStyle
+from a2pcli.cli.terminal.output import print_json, say, show
+from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.config.accounts import account_pace
 from a2pcli.config.load import (
     LoadedSettings,

@@ -51,7 +51,7 @@ def test_moments_of_no_zone_are_the_machines_and_say_which(project: Project):
 
 
 def test_the_progress_of_a_run_that_waits_knows_until_when():
-    from a2pcli.cli.send_progress import progress_text
+    from a2pcli.cli.screens.progress import progress_text
     from a2pcli.sending.options import Progress
 
     waits = Progress("waiting", 0, 0, 0, 0, 0, 0, 3, 0, 0.0, None, {}, {}, waits_until=4_086_493_200_000)

@@ -1,0 +1,106 @@
+"""``a2pcli check``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from a2pcli.cli.terminal.output import JSON_HELP
+
+if TYPE_CHECKING:
+    from a2pcli.errors import Problem
+    from a2pcli.planning.check import Checked
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("check")(check)
+
+
+def check(
+    campaigns: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Campaign files or folders; else ./campaigns, or this folder.",
+            metavar="CAMPAIGN",
+            readable=False,
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave warnings of this code out (--json names codes).", metavar="CODE"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Find every problem of campaigns, settings, templates and contacts, before anything is planned.
+
+    Errors would stop a plan. Warnings are what costs money or trust: a character that doubles
+    the parts, marketing without a way out, a column that is empty for many. Offline; nothing is
+    stored or sent.
+
+    Example:  a2pcli check campaigns/spring_sale.yaml --strict
+
+    Exit status: 0 no errors (there may be warnings), 3 errors, or warnings with --strict.
+    """
+    from a2pcli.cli.checking import check_files, find_campaigns
+    from a2pcli.cli.terminal.output import print_json, printable, say
+    from a2pcli.cli.terminal.problems import show_problems, show_waivers
+    from a2pcli.errors import Severity, in_file_order
+    from a2pcli.exit_status import ExitStatus
+    from a2pcli.planning.reading import reading_line
+
+    checked = check_files(find_campaigns(campaigns or []), ignore or [])
+    problems = in_file_order(dict.fromkeys(problem for one in checked for problem in one.problems))
+    if as_json:
+        print_json(_document(checked, problems))
+    else:
+        show_problems(problems)
+        for one in checked:
+            show_waivers(one.waivers, str(one.path))
+            if one.read_as:
+                print(f"{one.path}: columns: {printable(reading_line(one.read_as))}")
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    warnings = sum(problem.severity is Severity.WARNING for problem in problems)
+    say(
+        f"{_count(len(checked), 'campaign')} checked: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    )
+    if errors or (strict and warnings):
+        raise typer.Exit(int(ExitStatus.INVALID))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _document(checked: Iterable[Checked], problems: Iterable[Problem]) -> dict[str, Any]:
+    from a2pcli.errors import Severity
+
+    return {
+        "problems": [
+            {
+                "path": problem.path,
+                "line": problem.line,
+                "column": problem.column,
+                "severity": str(problem.severity),
+                "code": problem.code,
+                "message": problem.message,
+                "hint": problem.hint,
+            }
+            for problem in problems
+        ],
+        "campaigns": [
+            {
+                "path": str(one.path),
+                "name": one.name,
+                "errors": sum(problem.severity is Severity.ERROR for problem in one.problems),
+                "warnings": sum(problem.severity is Severity.WARNING for problem in one.problems),
+                "waivers": list(one.waivers),
+                "read_as": dict(one.read_as),
+            }
+            for one in checked
+        ],
+    }

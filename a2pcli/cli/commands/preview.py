@@ -1,0 +1,165 @@
+"""``a2pcli preview``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from a2pcli.cli.terminal.output import JSON_HELP
+
+if TYPE_CHECKING:
+    from a2pcli.planning.prepare import Prepared
+    from a2pcli.planning.preview import Choose, PreviewedRow
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("preview")(preview)
+
+
+def preview(
+    campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)],
+    contact: Annotated[str | None, typer.Option(help="The rows with this number.", metavar="NUMBER")] = None,
+    row: Annotated[
+        int | None, typer.Option(min=1, help="The row at this line of the file.", metavar="LINE")
+    ] = None,
+    random: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="So many by chance.", metavar="N")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed shows the same rows.", metavar="N")] = 0,
+    longest: Annotated[bool, typer.Option("--longest", help="The longest message.")] = False,
+    costliest: Annotated[bool, typer.Option("--costliest", help="The message that costs most.")] = False,
+    ledger: Annotated[
+        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """See a message as the person sees it, with its encoding, parts and price.
+
+    Nothing is stored or sent. Without an option it shows the first recipient.
+    A row that would get no message is shown with the reason.
+
+    Example:  a2pcli preview campaigns/spring_sale.yaml --random 3 --seed 7
+    """
+    from a2pcli.cli.campaigns import opened, prepared
+    from a2pcli.cli.terminal.output import print_json, show
+    from a2pcli.errors import UsageError
+    from a2pcli.planning import preview as choosing
+
+    asked = [contact is not None, row is not None, random is not None, longest, costliest]
+    if sum(asked) > 1:
+        raise UsageError("choose one of --contact, --row, --random, --longest and --costliest")
+    everything = contact is not None or random is not None or longest or costliest
+    with opened(campaign, ledger, plan=everything) as work:
+        ready = prepared(work)
+        choose = _choice(ready, contact, row, random, seed, longest, costliest)
+        shown = choosing.preview(ready, choose, work.workers)
+    if as_json:
+        print_json(
+            {"campaign": ready.job.campaign, "rows": [_document(one, ready.job.sender) for one in shown]}
+        )
+        return
+    if not shown:
+        raise UsageError(_nothing(contact, row, costliest))
+    for one in shown:
+        show(_screen(one, ready.job.sender))
+
+
+def _choice(
+    ready: Prepared,
+    contact: str | None,
+    row: int | None,
+    random: int | None,
+    seed: int,
+    longest: bool,
+    costliest: bool,
+) -> Choose:
+    from a2pcli.contacts.phones import normalise
+    from a2pcli.planning import preview as choosing
+
+    if contact is not None:
+        return choosing.by_number(normalise(contact, ready.job.policy).number, contact)
+    if row is not None:
+        return choosing.by_line(row)
+    if random is not None:
+        return choosing.at_random(random, seed)
+    if longest or costliest:
+        return choosing.greatest("units" if longest else "cost")
+    return choosing.first(1)
+
+
+def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
+    if contact is not None:
+        return f"no row of the contacts has the number {contact}"
+    if row is not None:
+        return f"no row starts at line {row} of the contacts"
+    if costliest:
+        return "no message has a known price"
+    return "nobody gets a message; `a2pcli plan` says why"
+
+
+def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
+    from a2pcli.cli.screens.plan import money
+
+    row = one.row
+    repairs = row["repairs"]
+    return {
+        "line": row["line"],
+        "cell": row["cell"],
+        "number": row["number"],
+        "country": row["country"],
+        "type": row["type"],
+        "repairs": repairs.split(",") if repairs else [],
+        "sent": row["reason"] is None,
+        "reason": row["reason"],
+        "detail": row["detail"],
+        "variant": row["variant"],
+        "sender": row["sender"] or own_sender,
+        "rule": row["rule"],
+        "body": one.body,
+        "encoding": None if row["ucs2"] is None else ("UCS-2" if row["ucs2"] else "GSM-7"),
+        "units": row["units"],
+        "parts": row["parts"],
+        "cost": None if row["cost"] is None else money(row["cost"]),
+        "currency": row["currency"],
+        "replacements": [
+            {"position": change.position, "before": change.before, "after": change.after}
+            for change in one.replacements
+        ],
+    }
+
+
+def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    from a2pcli.cli.screens.plan import Bubble, facts_of
+
+    row = one.row
+    sent = row["reason"] is None
+    number = row["number"] or row["cell"] or "no number"
+    country = f"  {row['country']}" if row["country"] else ""
+    facts = facts_of(row) if row["ucs2"] is not None else "not rendered"
+    sender = row["sender"] or own_sender
+    arm = f"  {row['variant']}" if row["variant"] else ""
+    title = f"{number}{country}  line {row['line']:,}{arm}" + (f"  from {sender}" if sender and sent else "")
+    pieces: list[Any] = [Bubble(one.body or "", title, facts, sent=sent)]
+    if not sent:
+        pieces.append(Text(f"  not sent: {_why(row)}", style="yellow"))
+    if row["repairs"]:
+        pieces.append(
+            Text(f"  number repaired: {row['cell']!r}, {row['repairs'].replace(',', ', ')}", style="dim")
+        )
+    if one.replacements:
+        changes = ", ".join(f"{c.before!r} at {c.position} became {c.after!r}" for c in one.replacements)
+        pieces.append(Text(f"  made plain to stay GSM-7: {changes}", style="dim"))
+    return Group(*pieces, Text())
+
+
+def _why(row: dict[str, Any]) -> str:
+    from a2pcli.reasons import SENTENCES, Reason
+
+    detail = f" ({row['detail']})" if row["detail"] else ""
+    return f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"

@@ -1,0 +1,71 @@
+"""``a2pcli schema``."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from a2pcli.cli.terminal.output import JSON_HELP
+
+
+class Kind(StrEnum):
+    """The files that have a schema."""
+
+    campaign = "campaign"
+    settings = "settings"
+    output = "output"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("schema")(schema)
+
+
+def schema(
+    kind: Annotated[
+        Kind,
+        typer.Argument(help="Which file's schema, or that of --json.", metavar="campaign|settings|output"),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write it to this file instead of stdout.", metavar="FILE")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Print the JSON Schema of campaign or settings files, or of what commands print with --json.
+
+    A file that starts with `# yaml-language-server: $schema=PATH` is checked by VS Code (with the
+    YAML extension), Neovim, Zed and others; PATH is relative to the file. `a2pcli init` sets this up.
+
+    Example:  a2pcli schema campaign --out .schema/campaign.json
+    """
+    from a2pcli.cli.terminal.output import print_json, say
+
+    document = _document(kind)
+    if out is None:
+        print_json(document)
+        return
+    from a2pcli.errors import not_written
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise not_written(error, str(out), "unwritable") from None
+    if as_json:
+        print_json({"file": str(out)})
+    else:
+        say(f"wrote {out}")
+
+
+def _document(kind: Kind) -> dict[str, Any]:
+    if kind is Kind.output:
+        from a2pcli.cli.documents import output_schema
+
+        return output_schema()
+    from a2pcli.config.schema import json_schema
+
+    return json_schema("campaign" if kind is Kind.campaign else "settings")

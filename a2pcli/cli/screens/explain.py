@@ -1,0 +1,113 @@
+"""The story of one number on the terminal, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from a2pcli.cli.screens.run import WORDS
+from a2pcli.messages import State
+from a2pcli.moments import zone_of
+from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.explain import Explanation, Told
+from a2pcli.reporting.sentences import opt_out
+from a2pcli.reporting.values import local
+
+INDENT = (0, 0, 0, 2)
+
+
+def explanation_screen(told: Explanation, would: Mapping[str, Any] | None = None) -> RenderableType:
+    """Everything that is known; ``would`` is what a campaign file would do now."""
+    pieces: list[RenderableType] = [_title(told), *_opt_outs(told)]
+    for one in told.messages:
+        pieces += [Text(), *_message(one)]
+    if not told.messages:
+        pieces.append(Text("no run in this ledger has it"))
+    if would is not None:
+        pieces += [Text(), *_now(would)]
+    return Group(*pieces)
+
+
+def _title(told: Explanation) -> Text:
+    if told.number is None:
+        return Text.assemble((told.asked, "bold"), f"  is no number that can be messaged: {told.problem}")
+    title = Text(told.number, style="bold")
+    known = [word for word in (told.judged.country, told.judged.type) if word]
+    if known:
+        title.append(f"  {', '.join(known)}", style="dim")
+    return title
+
+
+def _opt_outs(told: Explanation) -> Iterator[RenderableType]:
+    for one in told.suppressions:
+        yield Text(opt_out(one), style="yellow" if one.holds(told.now) else "dim")
+    if told.number is not None and not told.suppressions:
+        yield Text("not on the suppression list", style="dim")
+
+
+def _message(told: Told) -> Iterator[RenderableType]:
+    row, run = told.entry.row, told.entry.run
+    zone = zone_of(run.summary)
+    when = local(told.at, zone) if told.at else ""
+    yield Text.assemble((when, "bold"), "  ", (run.campaign, "bold"), "  ", run.id, f"  line {row['line']:,}")
+    if row["address"] is None or (told.entry.row["cell"] and row["cell"]):
+        yield Padding(Text(f"its cell reads: {row['cell']}"), INDENT)
+    style = WORDS.get(row["state"], ("", ""))[0]
+    yield Padding(Text(told.what, style=style), INDENT)
+    if told.next:
+        yield Padding(Text(told.next), INDENT)
+    yield from _rules([one.document() for one in told.rules])
+    if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
+        yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
+    # One event says what the sentence says.
+    if len(told.entry.events) > 1:
+        for event in told.entry.events:
+            words = ": ".join(str(word) for word in (event.code, event.detail) if word)
+            yield Padding(
+                Text(f"{local(event.at, zone)}  {_kind(event.kind)}  {words}".rstrip(), style="dim"), INDENT
+            )
+
+
+OUTCOMES = {
+    "passed": ("passed", "green"),
+    "left-out": ("left out", "yellow"),
+    "held": ("held", "yellow"),
+    "not-asked": ("not asked", "dim"),
+    "note": ("note", "yellow"),
+}
+
+
+def _rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """Each rule that was considered: its outcome, what it looked at, and whose it is."""
+    for one in rules:
+        word, style = OUTCOMES[one["outcome"]]
+        line = Text.assemble((f"{word:<9} ", style), (f"{one['rule']}: ", "bold"), one["why"])
+        if one["source"]:
+            line.append(f" — {one['says']} ({one['source']}, {one['confidence']})", style="dim")
+        elif one["says"]:
+            line.append(f" — {one['says']}", style="dim")
+        yield Padding(line, INDENT)
+
+
+def _kind(kind: str) -> str:
+    return {"not_sent": "not sent", State.SKIPPED: "left out"}.get(kind, kind)
+
+
+def _now(would: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield Text.assemble(("now", "bold"), "  ", (str(would["campaign"]), "bold"), "  if it were planned now")
+    if not would["rows"]:
+        yield Padding(Text(f"not in {Path(would['contacts']).name}"), INDENT)
+    for row in would["rows"]:
+        if row["sent"]:
+            yield Padding(Text(f"line {row['line']:,} would get it:", style="green"), INDENT)
+            yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
+        else:
+            detail = f"; {row['detail']}" if row["detail"] else ""
+            why = f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"
+            yield Padding(Text(f"line {row['line']:,} would be left out: {why}"), INDENT)
+        yield from _rules(row["rules"])

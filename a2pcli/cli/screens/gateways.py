@@ -1,0 +1,89 @@
+"""The list of gateways on the terminal: tables where they fit, lines where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from a2pcli.cli.gateway_lines import Line
+from a2pcli.cli.screens.styles import fits
+from a2pcli.gateways.base import Capabilities
+from a2pcli.gateways.registry import available
+
+
+def gateways_screen(lines: Sequence[Line], path: Path | None) -> RenderableType:
+    """The gateways a campaign can name, then the types there are."""
+    where = f"in {path}" if path else "no a2pcli.yaml here: these need none"
+    return Group(
+        _Gateways(lines),
+        Text(),
+        _Types(),
+        Text(),
+        Text(f"* for campaigns that name none; {where}", style="dim"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Gateways:
+    lines: Sequence[Line]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        for heading in ("", "name", "type", "can", "pace", "sender", "state"):
+            table.add_column(heading, no_wrap=True)
+        for line in self.lines:
+            table.add_row(
+                "*" if line.is_default else "",
+                line.name,
+                line.type,
+                abilities(line.capabilities),
+                line.rate or "",
+                line.sender or "",
+                _state(line),
+            )
+        if fits(console, options, table):
+            yield table
+            return
+        for line in self.lines:
+            mark = "* " if line.is_default else ""
+            yield Text.assemble(mark, (line.name, "bold"), f" ({line.type})  ", _state(line))
+            told = [abilities(line.capabilities), line.rate, f"from {line.sender}" if line.sender else None]
+            if any(told):
+                yield Padding(Text(", ".join(one for one in told if one)), (0, 0, 0, 2))
+
+
+class _Types:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        table.add_column("type", no_wrap=True)
+        table.add_column("what it does", overflow="fold")
+        for one in available():
+            table.add_row(one.type, one.summary)
+        yield table
+
+
+def _state(line: Line) -> Text:
+    return Text(line.state, style="green" if line.state == "ready" else "yellow" if line.missing else "red")
+
+
+def abilities(capabilities: Capabilities | None) -> str:
+    """``sms, mms, 500 at a time, look-up``."""
+    if capabilities is None:
+        return ""
+    words = sorted(capabilities.channels, key=lambda channel: (channel != "sms", channel))
+    if capabilities.batch > 1:
+        words.append(f"{capabilities.batch} at a time")
+    for has, word in (
+        (not capabilities.delivers, "sends nothing"),
+        (capabilities.idempotent, "idempotent"),
+        (capabilities.durable_lookup, "look-up"),
+        (capabilities.receipts, "receipts"),
+    ):
+        if has:
+            words.append(word)
+    return ", ".join(words)

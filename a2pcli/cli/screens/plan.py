@@ -1,0 +1,350 @@
+"""A plan on the terminal and as JSON: what a person approves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from a2pcli.cli.screens.styles import sender_of
+from a2pcli.cli.terminal.output import printable, to_copy
+from a2pcli.cli.terminal.problems import waiver_line
+from a2pcli.ledger.records import Run
+from a2pcli.moments import zone_of
+from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.commands import send_command
+from a2pcli.reporting.held import clock_lines
+from a2pcli.reporting.rehearsal import instead_of_sending, rehearsal_document
+from a2pcli.reporting.values import duration as duration
+from a2pcli.reporting.values import iso, local
+from a2pcli.reporting.values import money as money
+
+PHONE = 52
+"""Columns of a bubble at most."""
+
+EXPLAINED = 46
+"""Columns from which on reasons are explained, not only named."""
+
+CONSENT = {
+    "required": "required: only people with a record, or a row that says when and how",
+    "assumed": "not checked: only a no or an unclear answer leaves somebody out (consent: required asks for proof)",
+}
+"""What the plan says of consent."""
+
+STUCK = {
+    "expired": "the campaign expires before they may leave",
+    "late": "the campaign expires before it is their turn at this pace",
+    "never": "the hours of the campaign and the law never come together there",
+    "unknown_zone": "held: it is not known which time it is for them",
+}
+"""Why messages of a plan cannot leave."""
+
+OVER_BUDGET = "if the budget allowed it: this plan cannot be sent"
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+
+def plan_document(run: Run) -> dict[str, Any]:
+    """The plan as ``--json`` shows it; money as decimal text."""
+    summary = {key: value for key, value in run.summary.items() if key not in ("basis", "digests")}
+    summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
+    summary["messages_by_parts"] = summary["parts"]
+    summary["parts"] = summary["total_parts"]
+    summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
+    leaving = leaving_of(summary)
+    summary["leaving"] = {**leaving, "finishes_at": iso(leaving["finishes_at"])}
+    return {
+        "plan": run.id,
+        "digest": run.digest,
+        "state": run.state,
+        "campaign": run.campaign,
+        "purpose": run.purpose,
+        "channel": run.channel,
+        "gateway": run.gateway,
+        **rehearsal_document(run),
+        "sender": run.sender,
+        **summary,
+    }
+
+
+def _sample_document(sample: Mapping[str, Any]) -> dict[str, Any]:
+    cost = sample["cost"]
+    return {
+        **{key: value for key, value in sample.items() if key != "ucs2"},
+        "encoding": "UCS-2" if sample["ucs2"] else "GSM-7",
+        "cost": None if cost is None else money(cost),
+    }
+
+
+def plan_screen(run: Run, *, next_step: bool = True, samples: bool = True) -> RenderableType:
+    """The whole plan, top to bottom: what, who, who not and why, cost, time, how it looks, what to do next."""
+    summary = run.summary
+    pieces: list[RenderableType] = [_heading(run), Text(), _People(summary)]
+    if summary["recipients"]:
+        pieces += [Text(), _facts(run, summary)]
+    if summary["samples"] and samples:
+        pieces += [Text(), Text("Sample messages", style="bold"), *_bubbles(summary["samples"])]
+    pieces += [Text(), *_closing(run, summary, next_step)]
+    return Group(*pieces)
+
+
+def _heading(run: Run) -> RenderableType:
+    summary = run.summary
+    contacts = summary["contacts"]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("campaign", Text(run.campaign, style="bold") + Text(f"  {summary['objective']}", style=""))
+    how = [contacts["format"]]
+    if contacts["encoding"]:
+        guessed = " (guessed)" if contacts["encoding_guessed"] else ""
+        how.append(f"{contacts['encoding']}{guessed}")
+    if contacts["delimiter"]:
+        how.append(DELIMITERS.get(contacts["delimiter"], repr(contacts["delimiter"])))
+    file = Path(contacts["file"]).name if contacts["file"] != "-" else "standard input"
+    grid.add_row("contacts", f"{file}  {', '.join(how)}")
+    if contacts.get("read_as"):
+        from a2pcli.planning.reading import reading_line  # it works on frames
+
+        grid.add_row("columns", Text(printable(reading_line(contacts["read_as"]))))
+    sender = f", from {sender_of(run)}" if sender_of(run) else ""
+    if instead := instead_of_sending(run):
+        grid.add_row(
+            "goes to", Text(f"{run.gateway}: messages are {instead}, nothing is sent", style="yellow")
+        )
+        grid.add_row("as", f"{run.channel}{sender}")
+    else:
+        grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
+    occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
+    programme = f", programme {run.programme}" if run.programme else ""
+    grid.add_row("purpose", f"{run.purpose}{programme}{occurrence}")
+    if consent := CONSENT.get(summary.get("consent") or ""):
+        grid.add_row("consent", consent)
+    return grid
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Who gets it and who does not; where there is no room to explain the reasons, their codes must do."""
+
+    summary: Mapping[str, Any]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        columns = 3 if options.max_width >= EXPLAINED else 2
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(no_wrap=True)
+        if columns == 3:
+            table.add_column(style="dim", overflow="fold")
+        for line in self._lines():
+            table.add_row(*line[:columns])
+        yield table
+
+    def _lines(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        summary = self.summary
+        yield from self._recipients()
+        excluded = sum(summary["excluded"].values())
+        yield Text(f"{excluded:,}", style="bold"), Text("do not", style="bold"), ""
+        for reason, count in summary["excluded"].items():
+            yield f"{count:,}", f"  {reason}", SENTENCES[Reason(reason)]
+        yield f"{summary['rows']:,}", "rows read", _blank(summary)
+
+    def _recipients(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        """Who gets it; apart from them those who are planned and whose message cannot leave."""
+        leaving = leaving_of(self.summary)
+        if self.summary["over_budget"]:
+            yield (
+                Text(f"{leaving['going']:,}", style="bold yellow"),
+                Text("would get it", style="bold"),
+                OVER_BUDGET,
+            )
+        else:
+            yield Text(f"{leaving['going']:,}", style="bold green"), Text("get it", style="bold"), ""
+        stuck = self.summary["recipients"] - leaving["going"]
+        if stuck:
+            yield Text(f"{stuck:,}", style="bold yellow"), Text("planned, but cannot leave", style="bold"), ""
+            for cause, words in STUCK.items():
+                if leaving[cause]:
+                    yield f"{leaving[cause]:,}", f"  {cause.replace('_', '-')}", words
+
+
+def leaving_of(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How many of a plan's messages can leave, and why others cannot; plans of earlier versions did not ask."""
+    nothing = dict.fromkeys(STUCK, 0)
+    return summary.get("leaving") or {"going": summary["recipients"], **nothing, "finishes_at": None}
+
+
+def _blank(summary: Mapping[str, Any]) -> str:
+    blank = summary["contacts"]["blank_rows"]
+    return f"and {_many(blank, 'blank row')} passed over" if blank else ""
+
+
+def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("countries", _list(summary["countries"], most=12))
+    if len(summary.get("senders", ())) > 1:
+        grid.add_row("senders", _list(summary["senders"], most=12))
+    if run.channel == "sms":
+        parts = [f"{count:,} × {_many(int(n), 'part')}" for n, count in summary["parts"].items()]
+        in_all = f"  = {_many(summary['total_parts'], 'part')}" if parts else ""
+        grid.add_row("length", f"{' + '.join(parts) or 'none'}{in_all}")
+        grid.add_row("encoding", _list(summary["encodings"]))
+    if summary["replaced"]:
+        grid.add_row("typography", f"{_many(summary['replaced'], 'message')} made plain to stay GSM-7")
+    if summary["repairs"]:
+        grid.add_row("repaired", f"{_list(summary['repairs'])}  (number cells)")
+    if summary["variants"]:
+        grid.add_row("variants", _list(summary["variants"]))
+    for line, (currency, nano) in enumerate(summary["cost"].items()):
+        price = Text(f"{money(nano)} {currency}", style="bold")
+        if instead_of_sending(run):
+            price.append(", if it were sent", style="")
+        grid.add_row("" if line else "cost", price)
+    if summary["unpriced"]:
+        label = "" if summary["cost"] else "cost"
+        why = "" if summary["rated"] else ": no rate card in the settings"
+        where = f" ({_list(summary['unpriced_countries'], most=6)})" if summary["rated"] else ""
+        grid.add_row(
+            label, Text(f"unknown for {_many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
+        )
+    grid.add_row("time", _duration(run, summary))
+    _add_times(grid, run, summary)
+    for line, waiver in enumerate(summary.get("waivers", ())):
+        grid.add_row("" if line else "waived", Text(waiver_line(waiver), style="yellow"))
+    return grid
+
+
+def _duration(run: Run, summary: Mapping[str, Any]) -> str:
+    """How long it takes at the pace, and when the last message leaves as far as that is known."""
+    finishes = leaving_of(summary)["finishes_at"]
+    last = f"; the last leaves about {local(finishes, zone_of(run.summary))}" if finishes is not None else ""
+    rate = run.sending.get("rate")
+    if summary["seconds"] is None:
+        return f"as fast as the gateway takes them{last or '; set limits.rate to pace it'}"
+    if rate is None:
+        return f"{duration(summary['seconds'])} at the pace of the senders{last}"
+    return f"{duration(summary['seconds'])} at {_pace(rate)}{last}"
+
+
+def _pace(rate: Mapping[str, Any]) -> str:
+    """``20 messages/s``, ``1 message/min``: in the unit in which it is a plain number."""
+    units = ((1, "s"), (60, "min"), (3600, "h"))
+    seconds, unit = next((one for one in units if rate["per_second"] * one[0] >= 1), units[-1])
+    count = rate["per_second"] * seconds
+    shown = f"{count:.2f}".rstrip("0").rstrip(".")
+    return f"{shown} {rate['unit'].removesuffix('s') if shown == '1' else rate['unit']}/{unit}"
+
+
+def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:
+    if when := _when(run):
+        grid.add_row("when", when)
+    clock = summary.get("clock")
+    for line, text in enumerate(clock_lines(clock, zone_of(run.summary)) if clock else ()):
+        grid.add_row("" if line else "hours", text)
+    if without := summary.get("no_hours"):
+        grid.add_row(
+            "" if clock else "hours",
+            f"no statutory hours in {', '.join(without)}: set your own with hours: 08:00-21:00 in the settings",
+        )
+    if zone_data := summary.get("time_zone_data"):
+        grid.add_row("zones", f"time zone data {zone_data}")
+
+
+def _when(run: Run) -> str:
+    """``not before 2026-03-01 09:00 Europe/London, never after 2026-03-03 21:00 Europe/London``."""
+    zone = zone_of(run.summary)
+    pieces = [f"not before {local(run.not_before, zone)}"] if run.not_before is not None else []
+    if run.expires_at is not None:
+        pieces.append(f"never after {local(run.expires_at, zone)}")
+    return ", ".join(pieces)
+
+
+def _many(count: int, what: str) -> str:
+    """``1 message``, ``2,000 messages``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _list(counts: Mapping[str, int], most: int = 8) -> str:
+    shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
+    rest = sum(list(counts.values())[most:])
+    if rest:
+        shown.append(f"others {rest:,}")
+    return " · ".join(shown) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A message as it looks on a phone, its facts in the frame, or below where the frame has no room for them."""
+
+    body: str
+    title: str
+    facts: str
+    sent: bool = True
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield self._panel(options.max_width)
+        if not self._fits(options.max_width):
+            yield Text(self.facts, style="dim")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        width = min(options.max_width, self._width(options.max_width))
+        return Measurement(width, width)
+
+    def _panel(self, room: int) -> Panel:
+        return Panel(
+            Text(printable(self.body)),
+            box=box.ROUNDED,
+            width=self._width(room),
+            title=Text(self.title),
+            title_align="left",
+            subtitle=Text(self.facts) if self._fits(room) else None,
+            subtitle_align="left",
+            border_style="green" if self.sent else "dim",
+        )
+
+    def _fits(self, room: int) -> bool:
+        return cell_len(self.facts) + 6 <= min(room, PHONE)
+
+    def _width(self, room: int) -> int:
+        text = max((cell_len(line) for line in printable(self.body).splitlines()), default=0) + 4
+        frame = max(cell_len(self.title), cell_len(self.facts) if self._fits(room) else 0) + 6
+        return min(room, PHONE, max(24, text, frame))
+
+
+def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
+    shown: list[RenderableType] = []
+    for sample in samples:
+        variant = f"  {sample['variant']}" if sample["variant"] else ""
+        title = f"{sample['number']}  line {sample['line']:,}{variant}"
+        shown.append(Padding(Bubble(sample["body"], title, facts_of(sample)), (0, 0, 0, 2), expand=False))
+    return shown
+
+
+def facts_of(sample: Mapping[str, Any]) -> str:
+    """``GSM-7 · 95 units · 1 part · 0.04 GBP``."""
+    encoding = "UCS-2" if sample["ucs2"] else "GSM-7"
+    parts = sample["parts"]
+    cost = "price unknown" if sample["cost"] is None else f"{money(sample['cost'])} {sample['currency']}"
+    return f"{encoding} · {_many(sample['units'], 'unit')} · {_many(parts, 'part')} · {cost}"
+
+
+def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[RenderableType]:
+    digest = (run.digest or "")[:12]
+    lines: list[RenderableType] = []
+    if summary["over_budget"]:
+        lines += [Text(f"cannot be sent: {summary['over_budget']}", style="bold red")]
+    lines += [Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))]
+    if next_step and summary["recipients"] and not summary["over_budget"]:
+        lines.append(to_copy(f"to send exactly this:  {send_command(run)}"))
+    return lines

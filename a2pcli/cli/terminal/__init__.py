@@ -1,0 +1,1 @@
+"""The terminal itself: streams, problems, questions, counters, and how a command ends."""

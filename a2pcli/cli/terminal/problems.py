@@ -1,0 +1,69 @@
+"""Problems on stderr, one a line, unwrapped and without markup, so that editors and grep can read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from a2pcli.cli.terminal import log_style
+from a2pcli.cli.terminal.log_style import LogStyle
+from a2pcli.cli.terminal.output import json_was_printed, print_json, printable, say
+from a2pcli.errors import A2PError, Problem, Severity, in_file_order
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """Print every problem to stderr, in file order; with ``--quiet`` no warnings but those of hooks."""
+    for problem in in_file_order(problems):
+        if log_style.style() is LogStyle.EVENTS:
+            log_style.emit("problem", **problem_document(problem))
+        else:
+            # The place stands first in the line, in a log too: editors and scripts look for it there. One problem is
+            # one line, whatever a cell holds.
+            say(
+                str(problem).replace("\n", "\u240a"),
+                always=problem.severity is Severity.ERROR or problem.code == "hook",
+                timed=False,
+            )
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """The problem as JSON-ready data."""
+    return {
+        "severity": str(problem.severity),
+        "code": problem.code,
+        "message": printable(problem.message),
+        "hint": None if problem.hint is None else printable(problem.hint),
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+    }
+
+
+def waiver_line(waiver: Mapping[str, Any]) -> str:
+    """``shortener: our own domain (1 finding)``."""
+    count = len(waiver["findings"])
+    found = f"{count} finding{'' if count == 1 else 's'}" if count else "nothing found"
+    return f"{waiver['rule']}: {waiver['reason']} ({found})"
+
+
+def show_waivers(waivers: Iterable[Mapping[str, Any]], path: str) -> None:
+    """Print to stderr which rules a campaign waives, and why: nobody should have to look for it."""
+    for waiver in waivers:
+        say(f"{path}: waived {waiver_line(waiver)}")
+
+
+def show_error(error: A2PError, *, as_json: bool = False) -> int:
+    """Print the error's problems and give the exit status to leave with. With ``--json`` they are a document on stdout
+    too, unless the command printed its own."""
+    show_problems(error.problems)
+    if as_json:
+        print_failure(int(error.exit_status), in_file_order(error.problems))
+    return int(error.exit_status)
+
+
+def print_failure(status: int, problems: Iterable[Problem]) -> None:
+    """The document of a command that failed; nothing where one was printed already."""
+    if not json_was_printed():
+        with suppress(OSError, ValueError):
+            print_json({"status": status, "problems": [problem_document(problem) for problem in problems]})
