@@ -7,15 +7,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.actions.audit import record_export
 from a2pcli.errors import A2PError
 
 if TYPE_CHECKING:
     from a2pcli.cli.scopes import Scope
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
-
-EXPORT = "export"
-"""The action of entries that name a file a2pcli wrote people into; ``people erase`` finds the files by them."""
 
 
 def planned(ledger: Ledger, run: Run, waived: Mapping[Any, str], out: Path | None) -> None:
@@ -25,7 +23,7 @@ def planned(ledger: Ledger, run: Run, waived: Mapping[Any, str], out: Path | Non
     if waived:
         ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
     if out is not None:
-        exported(ledger, "plan", out, run.rows_read or 0, run)
+        record_export(ledger, "plan", out, run.rows_read or 0, run)
 
 
 @contextmanager
@@ -51,18 +49,6 @@ def opted_out(ledger: Ledger, action: str, people: Sequence[str], scope: Scope) 
         ledger.record(action, None, {"scope": scope.words}, people=people)
 
 
-def exported(
-    ledger: Ledger | None, what: str, file: Path | str, rows: int | None = None, run: Run | None = None
-) -> None:
-    """People were written into a file, or to stdout (``-``)."""
-    if ledger is None:
-        return
-    path = Path(file)
-    place = "-" if str(file) == "-" or (path.exists() and not path.is_file()) else str(path.resolve())
-    counted = {} if rows is None else {"rows": rows}
-    ledger.record(EXPORT, None if run is None else run.id, {"what": what, "file": place, **counted})
-
-
 def reconciled(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
     """Messages whose outcome was unknown got one: by the gateway's word or by a person's."""
     ledger.record("reconcile", run.id, {"how": how, **counts})
@@ -71,10 +57,3 @@ def reconciled(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
 def retried(ledger: Ledger, run: Run, codes: Mapping[str, int], messages: int) -> None:
     """Messages that the gateway rejected were planned again: the codes that were chosen, how many messages."""
     ledger.record("retry", run.id, {"codes": dict(codes), "messages": messages})
-
-
-def exported_files(ledger: Ledger) -> list[Path]:
-    """The files that a2pcli wrote people into, oldest first, each once."""
-    found = [entry.facts.get("file") for entry in ledger.audit_entries() if entry.action == EXPORT]
-    paths = [Path(file) for file in reversed(found) if isinstance(file, str) and file != "-"]
-    return list(dict.fromkeys(paths))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
     from a2pcli.planning.plan import Plan
     from a2pcli.planning.prepare import Prepared
+    from a2pcli.reporting.plan_rows import RowsFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def plan_with_progress(
                 rate=work.rate,
                 budget=budget,
                 workers=work.workers,
-                out=out,
+                out=None if out is None else _rows_file(out, ready),
                 progress=counter.at,
                 findings=[_as_warning(one) for one in found],
                 gateway=known_delivery(work.settings, ready.job.gateway),
@@ -133,6 +134,13 @@ def plan_with_progress(
     except KeyboardInterrupt:
         say("stopped: no plan was kept, and nothing was sent")
         raise
+
+
+def _rows_file(out: Path, ready: Prepared) -> RowsFile:
+    """The file of ``--out``. One-time codes belong into no file."""
+    from a2pcli.reporting.plan_rows import RowsFile
+
+    return RowsFile(out, ready.job.sender, texts=ready.loaded.campaign.purpose != "otp")
 
 
 def _as_warning(one: Problem) -> Problem:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from a2pcli.cli.auditing import exported
+from a2pcli.actions.audit import record_export as exported
 from a2pcli.cli.run_choice import existing_ledger
 from a2pcli.cli.terminal.output import print_json, say
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.store import Ledger
-from a2pcli.planning.table_file import CsvRows, TableFile
+from a2pcli.reporting.table_file import CsvRows, TableFile
 from a2pcli.visible import json_text
 
 Tables = Callable[[Ledger | None], Iterable[pa.Table]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.auditing import exported_files
+from a2pcli.actions.audit import exported_files
 from a2pcli.cli.ledger_option import ledger_file, settings_from
 from a2pcli.cli.optout_work import policy
 from a2pcli.cli.run_choice import existing_ledger
@@ -21,8 +21,8 @@ from a2pcli.gateways.outbox_forget import forget_in_outbox, outbox_file
 from a2pcli.ledger.copies import drafts, other_copies, remove_drafts
 from a2pcli.ledger.erasure import Erasure, Person
 from a2pcli.ledger.records import MONEY_UNITS
-from a2pcli.planning.forgetting import forget_in
 from a2pcli.reasons import SENTENCES
+from a2pcli.reporting.forgetting import forget_in
 from a2pcli.reporting.values import iso
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.config.values import RECIPIENT
@@ -34,12 +33,20 @@ from a2pcli.planning.workers import Workers
 from a2pcli.timezones import ZONE_DATA
 
 if TYPE_CHECKING:
-    from a2pcli.planning.rows_file import RowsFile
+    from a2pcli.contacts.frame import Frame
 
 ONE_TIME = "(a one-time code is never shown)"
 """What stands in a plan's samples for texts of purpose otp."""
 
 Progress = Callable[[int], None]
+
+
+class RowSink(Protocol):
+    """Takes every row of a plan while it is made, excluded ones too."""
+
+    def add(self, frame: Frame) -> None:
+        """Take a planned chunk."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +72,16 @@ def make_plan(
     rate: Rate | None,
     budget: str | None = None,
     workers: Workers | None = None,
-    out: Path | None = None,
+    out: AbstractContextManager[RowSink] | None = None,
     progress: Progress = lambda rows: None,
     findings: Sequence[Problem] = (),
     gateway: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Plan every row and store the result. ``budget`` (``50 GBP``) goes before the campaign's.
 
-    ``progress`` is told the rows read so far. ``findings`` are warnings that are known already (``check``'s); the plan
-    keeps them with its own. ``gateway`` is what is known of how the gateway delivers; the plan keeps it too.
+    ``out`` takes the rows as they are planned. ``progress`` is told the rows read so far. ``findings`` are warnings that
+    are known already (``check``'s); the plan keeps them with its own. ``gateway`` is what is known of how the gateway
+    delivers; the plan keeps it too.
     Raises ``InvalidInput`` for a contacts file that turns out broken or changes while it is read; nothing of the plan
     remains then.
     """
@@ -117,7 +125,7 @@ def _store_rows(
     ledger: Ledger,
     run: Run,
     workers: Workers | None,
-    out: Path | None,
+    out: AbstractContextManager[RowSink] | None,
     progress: Progress,
     clocks: Clocks,
 ) -> Tally:
@@ -127,13 +135,8 @@ def _store_rows(
     tally = Tally()
     chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, clocks)
     written: Future[None] | None = None
-    texts = prepared.loaded.campaign.purpose != "otp"
-    rows_file: AbstractContextManager[RowsFile | None] = nullcontext()
-    if out:
-        from a2pcli.planning.rows_file import RowsFile
-
-        rows_file = RowsFile(out, prepared.job.sender, texts=texts)
-    with ThreadPoolExecutor(1) as writer, rows_file as file:
+    rows_to: AbstractContextManager[RowSink | None] = out or nullcontext()
+    with ThreadPoolExecutor(1) as writer, rows_to as sink:
         for frame in chunks:
             split = halves(frame)
             rows = ledger_rows(split, first=tally.rows + 1)
@@ -142,8 +145,8 @@ def _store_rows(
             written = writer.submit(ledger.add_rows, run, rows)
             tally.add(split)
             clocks.count(split.accepted["@clock"])
-            if file is not None:
-                file.add(frame)
+            if sink is not None:
+                sink.add(frame)
             progress(tally.rows)
         if written is not None:
             written.result()

@@ -11,7 +11,7 @@ from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
-from a2pcli.planning.table_file import MOMENT, MONEY, money_column
+from a2pcli.reporting.table_file import MOMENT, MONEY, money_column
 
 _TYPES: dict[str, pa.DataType] = {
     "line": pa.int64(), "number": pa.string(), "cell": pa.string(), "country": pa.string(),

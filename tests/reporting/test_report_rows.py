@@ -21,8 +21,8 @@ from reportkit import new_ledger, number, plan, send
 from a2pcli.errors import InvalidInput, UsageError
 from a2pcli.ledger.records import AcceptedRows, NewRun, PlannedRows, Run
 from a2pcli.ledger.store import Ledger
-from a2pcli.planning.table_file import CsvRows, TableFile, harmless
 from a2pcli.reporting.rows import SCHEMA, row_tables
+from a2pcli.reporting.table_file import CsvRows, TableFile, harmless
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 LEFT_OUT = {

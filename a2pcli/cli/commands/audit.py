@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.ledger_option import LEDGER_HELP
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli.options import Json, Ledger
 
-LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP, metavar="PATH")]
-Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+if TYPE_CHECKING:
+    from a2pcli.actions.audit import Entry, Verified
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def audit() -> None:
-    """Read the audit trail: who sent, imported, waived, exported and erased, and when.
+    """Read the audit trail: who planned, sent, imported, waived, exported and erased, and when.
 
     Entries are only ever added, each chained to the one before by a hash. No number is in it.
 
@@ -34,23 +34,71 @@ def audit() -> None:
 def list_entries(
     limit: Annotated[int, typer.Option(min=1, help="The newest N entries.", metavar="N")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="Every entry.")] = False,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Show the trail, newest first.
 
     Example:  a2pcli audit list --limit 20
     """
-    from a2pcli.cli.audit_work import show_entries
+    from a2pcli.actions.audit import newest_entries
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.listing import Listing
+    from a2pcli.cli.terminal.output import print_json, printable, say, show
 
-    show_entries(None if everything else limit, ledger, as_json=as_json)
+    entries = newest_entries(project_at(ledger), None if everything else limit)
+    if as_json:
+        print_json({"entries": [_document(entry) for entry in entries]})
+        return
+    if not entries:
+        say("the audit trail is empty")
+        return
+    columns = ("no", "when", "who", "what", "to", "detail")
+    rows = [tuple(map(printable, _cells(entry))) for entry in entries]
+    show(Listing(columns, rows, lead=4, whole=frozenset({"no", "when", "what"}), right=frozenset({"no"})))
+    if entries[-1].number > 1:
+        say(f"… and {entries[-1].number - 1:,} more; --all shows every one")
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    from a2pcli.reporting.values import iso
+
+    return {
+        "number": entry.number,
+        "at": iso(entry.at),
+        "who": entry.who,
+        "host": entry.host,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": entry.facts,
+        "previous": entry.previous,
+        "hash": entry.hash,
+    }
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    from a2pcli.reporting.values import local
+
+    subject = entry.subject or ""
+    short = subject[:13] + "…" if subject.startswith("#") else subject
+    facts = ", ".join(f"{name} {_plain(value)}" for name, value in entry.facts.items() if name != "hashes")
+    return str(entry.number), local(entry.at), f"{entry.who}@{entry.host}", entry.action, short, facts
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_plain(one)}" for name, one in value.items())
+    if isinstance(value, str):
+        # A digest is known by its beginning.
+        return value[:12] if len(value) == 64 and value.isalnum() else value
+    return json.dumps(value)
 
 
 def verify(
     head: Annotated[
         str | None, typer.Option(help="The hash of a last entry noted before.", metavar="HASH")
     ] = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Find an entry that was changed, removed or slipped in.
@@ -62,6 +110,39 @@ def verify(
 
     Exit status: 0 the trail holds, 3 it was tampered with.
     """
-    from a2pcli.cli.audit_work import verify_trail
+    from a2pcli.actions.audit import verify_trail
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
 
-    verify_trail(head, ledger, as_json=as_json)
+    found, name = verify_trail(project_at(ledger), head)
+    if as_json:
+        broken = [{"entry": one.number, "problem": one.what} for one in found.broken]
+        print_json(
+            {"sound": found.sound, "entries": found.entries, "head": found.head, "number": found.last,
+             "broken": broken}
+        )  # fmt: skip
+    _raise_broken(found, name)
+    if as_json:
+        return
+    if not found.entries:
+        say("the audit trail is empty: nothing to verify")
+        return
+    entries = "1 entry" if found.entries == 1 else f"{found.entries:,} entries"
+    print(f"the audit trail holds: {entries}")
+    print(f"head: entry {found.last}, {found.head}")
+    if head is None:
+        say(
+            "note the head elsewhere; `a2pcli audit verify --head HASH` then shows a trail that was cut or made anew"
+        )
+
+
+def _raise_broken(found: Verified, name: str | None) -> None:
+    from a2pcli.errors import LedgerError, Problem
+
+    if found.broken:
+        raise LedgerError(
+            *(
+                Problem(f"entry {one.number}: {one.what}", path=name, code="audit-broken")
+                for one in found.broken
+            )
+        )

@@ -171,10 +171,10 @@ def _show(store: Ledger, run: Run, as_json: bool, rows: _Rows | None) -> None:
 
 def _print_with_rows(store: Ledger, run: Run, document: dict[str, Any], rows: _Rows) -> None:
     """The document with ``row_list`` as its last key, written chunk by chunk."""
-    from a2pcli.cli.auditing import exported
+    from a2pcli.actions.audit import record_export as exported
     from a2pcli.cli.terminal.output import print_json_list
-    from a2pcli.planning.table_file import json_rows
     from a2pcli.reporting.rows import row_tables
+    from a2pcli.reporting.table_file import json_rows
 
     tables = row_tables(store, run, states=rows.states, reasons=rows.reasons)
     count = print_json_list(document, "row_list", (row for table in tables for row in json_rows(table)))
@@ -189,13 +189,13 @@ def _write(
     state: list[str] | None,
     reason: list[str] | None,
 ) -> None:
-    from a2pcli.cli.auditing import exported
+    from a2pcli.actions.audit import record_export as exported
     from a2pcli.cli.ledger_option import ledger_file
     from a2pcli.cli.prune_work import say_what_was_pruned
     from a2pcli.cli.terminal.counter import RowCounter
     from a2pcli.cli.terminal.output import say, spare
-    from a2pcli.planning.table_file import TableFile
     from a2pcli.reporting.rows import SCHEMA, row_tables
+    from a2pcli.reporting.table_file import TableFile
 
     say_what_was_pruned(run)
     tables = row_tables(store, run, states=state or None, reasons=reason or None)
@@ -228,8 +228,8 @@ def _write_stdout(tables: Any) -> int:
     import io
     import sys
 
-    from a2pcli.planning.table_file import CsvRows
     from a2pcli.reporting.rows import SCHEMA
+    from a2pcli.reporting.table_file import CsvRows
 
     stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     rows = CsvRows(stream, SCHEMA)

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.queries import PUNCTUATION
-from a2pcli.planning.table_file import private
 from a2pcli.reasons import Reason
+from a2pcli.reporting.table_file import private
 
 pc: Any = pyarrow.compute
 

@@ -8,7 +8,7 @@ from types import TracebackType
 import pyarrow as pa
 
 from a2pcli.contacts.frame import Frame
-from a2pcli.planning.table_file import MONEY, TableFile, money_column, pc
+from a2pcli.reporting.table_file import MONEY, TableFile, money_column, pc
 
 _TYPES: dict[str, pa.DataType] = {
     "line": pa.int64(), "cell": pa.string(), "number": pa.string(), "country": pa.string(),
@@ -24,7 +24,7 @@ class RowsFile:
 
     def __init__(self, path: Path, own_sender: str | None = None, *, texts: bool = True) -> None:
         """Without ``texts`` the bodies stay out: one-time codes belong into no file."""
-        self._file = TableFile(path, SCHEMA)
+        self._path = path
         self._texts = texts
         self._own_sender = own_sender
 
@@ -37,6 +37,7 @@ class RowsFile:
         self._file.add(rows)
 
     def __enter__(self) -> RowsFile:
+        self._file = TableFile(self._path, SCHEMA)
         return self
 
     def __exit__(
