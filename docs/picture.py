@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from a2pcli.cli.campaigns import load_both, pace
+from a2pcli.actions.plans import load_both, pace
 from a2pcli.cli.screens.plan import plan_screen
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.plan import make_plan

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.project import Project
-from a2pcli.errors import Problem, UsageError
-from a2pcli.ledger.audit import Entry as Entry
-from a2pcli.ledger.audit import Verified as Verified
-from a2pcli.ledger.audit import user as user
+from a2pcli.errors import A2PError, Problem, UsageError
 
 if TYPE_CHECKING:
+    from a2pcli.ledger.audit import Entry as Entry
+    from a2pcli.ledger.audit import Verified as Verified
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
@@ -21,6 +23,42 @@ EXPORT = "export"
 
 SHORTEST_HEAD = 12
 """Characters of a hash that are enough to know an entry by."""
+
+
+def user() -> str:
+    """The operating system's name of who runs this process."""
+    from a2pcli.ledger import audit
+
+    return audit.user()
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an entry says: on what it was done, which counts, and to whom (addresses, kept as keyed hashes)."""
+
+    subject: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    people: Sequence[str] = ()
+
+
+@contextmanager
+def recorded(ledger: Ledger, action: str, about: Callable[[], About | None]) -> Iterator[None]:
+    """Write an entry about what is done meanwhile, also where it ends half-way by an error.
+
+    ``about`` is called at the end; None where nothing was changed.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(A2PError):  # what went wrong is what counts
+            _record(ledger, action, about())
+        raise
+    _record(ledger, action, about())
+
+
+def _record(ledger: Ledger, action: str, about: About | None) -> None:
+    if about is not None:
+        ledger.record(action, about.subject, about.detail, people=about.people)
 
 
 def record_export(
@@ -51,6 +89,8 @@ def newest_entries(project: Project, limit: int | None) -> list[Entry]:
 def verify_trail(project: Project, head: str | None = None) -> tuple[Verified, str | None]:
     """Whether the trail holds, and the name of its ledger. ``head`` is the hash of an entry that was noted before, or
     its beginning. Raises ``UsageError`` for what is no hash."""
+    from a2pcli.ledger.audit import Verified
+
     with project.existing_ledger() as ledger:
         if ledger is None:
             return Verified(0, 0, None, ()), None

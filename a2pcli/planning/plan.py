@@ -79,9 +79,9 @@ def make_plan(
 ) -> Plan:
     """Plan every row and store the result. ``budget`` (``50 GBP``) goes before the campaign's.
 
-    ``out`` takes the rows as they are planned. ``progress`` is told the rows read so far. ``findings`` are warnings that
-    are known already (``check``'s); the plan keeps them with its own. ``gateway`` is what is known of how the gateway
-    delivers; the plan keeps it too.
+    ``out`` takes the rows as they are planned. ``progress`` is told the rows read so far. ``findings`` are warnings
+    that are known already (``check``'s); the plan keeps them with its own. ``gateway`` is what is known of how the
+    gateway delivers; the plan keeps it too.
     Raises ``InvalidInput`` for a contacts file that turns out broken or changes while it is read; nothing of the plan
     remains then.
     """

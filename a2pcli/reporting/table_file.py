@@ -10,7 +10,9 @@ import csv
 import json
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -184,6 +186,27 @@ def json_rows(rows: pa.Table) -> list[dict[str, Any]]:
     shown = pa.table(dict(zip(rows.column_names, map(_text, _whole(rows)), strict=True)))
     found: list[dict[str, Any]] = shown.to_pylist()
     return found
+
+
+def write_rows(
+    stream: TextIO, tables: Iterable[pa.Table], schema: pa.Schema, *, as_lines: bool = False
+) -> int:
+    """Tables on an open text stream (``newline=""``), as CSV or JSON lines; gives the rows."""
+    csv_rows = None if as_lines else CsvRows(stream, schema)
+    count = 0
+    for table in tables:
+        count += table.num_rows
+        if csv_rows is not None:
+            csv_rows.write(table)
+            continue
+        for row in table.to_pylist():
+            line = json.dumps(row, ensure_ascii=False, default=_to_the_millisecond)
+            stream.write(json_text(line) + "\n")
+    return count
+
+
+def _to_the_millisecond(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _CsvFile:

@@ -34,6 +34,11 @@ def local(moment: int, zone: str | None = None) -> str:
     return moment_text(moment, zone)
 
 
+def day(moment: int) -> str:
+    """The day of a moment, in UTC: ``2026-03-01``."""
+    return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
+
+
 def duration(seconds: float) -> str:
     """``45 s``, ``12 min``, ``3 h 20 min``."""
     if seconds < 90:

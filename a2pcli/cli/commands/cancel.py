@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
+
+if TYPE_CHECKING:
+    from a2pcli.actions.runs import Cancellation
+    from a2pcli.ledger.records import Totals
 
 
 def register(app: typer.Typer) -> None:
@@ -15,14 +19,10 @@ def register(app: typer.Typer) -> None:
 
 
 def cancel(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, or a campaign's name for its newest run.", metavar="RUN")
-    ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    ledger: Annotated[
-        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    run: options.Run,
+    yes: options.Yes = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
 ) -> None:
     """Drop what a run or a plan has not sent yet; who, and when, is recorded.
 
@@ -34,6 +34,77 @@ def cancel(
 
     Exit status: 0 cancelled, or nothing was left to cancel, 6 refused, 7 the run is being sent.
     """
-    from a2pcli.cli.cancelling import CancelRequest, cancel_run
+    from a2pcli.actions import runs
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
 
-    raise typer.Exit(cancel_run(CancelRequest(run, yes, ledger, as_json)))
+    ask = (lambda due: None) if yes else _confirm
+    done = runs.cancel(project_at(ledger), run, confirm=ask)
+    if as_json:
+        print_json(_document(done))
+        return
+    of = f"run {done.run.id} of {done.run.campaign}"
+    if done.cancelled:
+        say(f"{of}: {_messages(done.cancelled)} cancelled{_gone(done.totals)}")
+    else:
+        why = f" ({done.run.state_reason})" if done.run.state_reason else ""
+        say(f"{of} is {done.run.state}{why}: nothing is left to cancel{_gone(done.totals)}")
+    for line in _what_now(done):
+        say(line)
+
+
+def _confirm(due: Cancellation) -> None:
+    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.messages import State
+
+    planned, gone = due.totals.count(State.PLANNED), _gone(due.totals).removeprefix("; ")
+    confirm(
+        f"Cancel {_messages(planned)} of run {due.run.id} of {due.run.campaign} that"
+        f" {'has' if planned == 1 else 'have'} not left{f' ({gone})' if gone else ''}?",
+        refused="nothing was cancelled",
+        without_terminal="--yes cancels without asking",
+    )
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'' if count == 1 else 's'}"
+
+
+def _gone(totals: Totals) -> str:
+    """``; 6 accepted, 1 rejected and 8 unknown stay as they are``; nothing where nothing has left."""
+    from a2pcli.messages import State
+
+    unknown = totals.count(State.UNKNOWN, State.SUBMITTING)
+    counts = ((totals.count(State.ACCEPTED), "accepted"), (totals.count(State.REJECTED), "rejected"))
+    pieces = [f"{count:,} {word}" for count, word in (*counts, (unknown, "unknown")) if count]
+    if not pieces:
+        return ""
+    together = pieces[0] if len(pieces) == 1 else f"{', '.join(pieces[:-1])} and {pieces[-1]}"
+    alone = len(pieces) == 1 and pieces[0].startswith("1 ")
+    return f"; {together} {'stays as it is' if alone else 'stay as they are'}"
+
+
+def _what_now(done: Cancellation) -> list[str]:
+    from a2pcli.ledger.records import RunState
+    from a2pcli.messages import State
+
+    lines = []
+    if done.totals.count(State.UNKNOWN, State.SUBMITTING):
+        lines.append(f"to settle the unknown:  a2pcli reconcile {done.run.id}")
+    if done.run.state == RunState.CANCELLED:
+        lines.append("the next send of the campaign makes a new plan for everybody who did not get it")
+    return lines
+
+
+def _document(done: Cancellation) -> dict[str, Any]:
+    from a2pcli.ledger.records import RunState
+    from a2pcli.reporting.totals import run_document
+    from a2pcli.reporting.values import iso
+
+    return {
+        **run_document(done.run),
+        "cancelled": done.cancelled,
+        "cancelled_at": iso(done.run.finished_at) if done.run.state == RunState.CANCELLED else None,
+        "by": done.by,
+        "states": dict(done.totals.by_state),
+    }

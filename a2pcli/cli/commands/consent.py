@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from a2pcli.cli.ledger_option import LEDGER_HELP
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli.named import refuse_unread, tell_doubtful
+from a2pcli.cli.options import Column, Json, JsonLines, Ledger, ListFile, Number, Numbers, Region, TableToRead
 
-Region = Annotated[
-    str | None, typer.Option(metavar="GB", help="Region of numbers without +; else the settings'.")
-]
-LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP)]
-Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="One or more phone numbers.")]
+SHOWN = 20
+"""So many refused rows are shown."""
+
 ProgrammeOption = Annotated[str | None, typer.Option(metavar="NAME", help="The programme; else every one.")]
 ChannelOption = Annotated[str | None, typer.Option(metavar="sms", help="The channel; else every one.")]
 BasisOption = Annotated[str, typer.Option(help="express, soft-opt-in, implied-purchase or implied-enquiry.")]
@@ -65,7 +61,7 @@ def record(
         str | None, typer.Option(metavar="DATE", help="From this day on it does not hold; else for good.")
     ] = None,
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Record that people agreed. A fact that is known already is not recorded twice.
@@ -80,12 +76,28 @@ def record(
 
     Exit status: 2 when a number cannot be read; the others are recorded all the same.
     """
-    from a2pcli.cli.consent_work import Facts, record_numbers
+    from a2pcli.actions.consents import record_consents
+    from a2pcli.cli.option_values import ConsentOptions, consent_facts
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.consents import recorded_document, recorded_sentence
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.errors import UsageError
 
-    facts = Facts(
-        source, given_at, programme, channel, basis, wording, wording_version, double_opt_in, expires
+    facts = consent_facts(
+        ConsentOptions(
+            source, given_at, programme, channel, basis, wording, wording_version, double_opt_in, expires
+        )
     )
-    record_numbers(numbers, facts, region, ledger, as_json=as_json)
+    done = record_consents(project_at(ledger), numbers, facts, region=region)
+    tell_doubtful(done.read)
+    if as_json:
+        print_json(recorded_document(done))
+    else:
+        for number, is_new in done.added.items():
+            new = recorded_sentence(number, facts, done.ends[number], done.now)
+            say(new if is_new else f"{number}: that is recorded already")
+    if done.problems:
+        raise UsageError(*done.problems)
 
 
 def revoke(
@@ -94,7 +106,7 @@ def revoke(
     channel: ChannelOption = None,
     source: Annotated[str | None, typer.Option(help="How they said so: phone, letter, …; else you.")] = None,
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """People took their consent back: no marketing to them from now on, runs under way included.
@@ -107,42 +119,88 @@ def revoke(
 
     Exit status: 2 when a number cannot be read; the others are revoked all the same.
     """
-    from a2pcli.cli.consent_work import revoke_numbers
+    from a2pcli.actions.consents import revoke_consents
+    from a2pcli.cli.option_values import channel_of, programme_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
 
-    revoke_numbers(numbers, programme, channel, source, region, ledger, as_json=as_json)
+    wanted = programme_of(programme)
+    done = revoke_consents(
+        project_at(ledger),
+        numbers,
+        programme=wanted,
+        channel=channel_of(channel),
+        source=source,
+        region=region,
+    )
+    tell_doubtful(done.read)
+    if as_json:
+        refused = [problem.message for problem in done.read.problems]
+        print_json({"revoked": done.ended, "refused": refused})
+    else:
+        what = f" for {wanted}" if wanted else ""
+        for number, count in done.ended.items():
+            ended = f"{count} record{'' if count == 1 else 's'} ended" if count else "no record of ours ended"
+            say(f"{number} gets no marketing{what} any more ({ended})")
+        if done.ended:
+            say("messages that need no consent still go; `a2pcli optout add` stops these too")
+    refuse_unread(done.read)
 
 
 def show(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="A phone number.")],
+    number: Number,
     programme: ProgrammeOption = None,
     channel: Annotated[str, typer.Option(metavar="sms", help="The channel.")] = "sms",
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Show what is known of a person's consent, and the record that allows messages now.
 
     Example:  a2pcli consent show '+44 7911 123456' --programme news
     """
-    from a2pcli.cli.consent_work import show_number
+    from a2pcli.actions.consents import consent_of
+    from a2pcli.cli.option_values import channel_of, programme_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.consents import consent_document, consent_sentence, records_table
+    from a2pcli.cli.terminal import output
 
-    show_number(number, programme, channel, region, ledger, as_json=as_json)
+    wanted, over = programme_of(programme), channel_of(channel) or "sms"
+    found = consent_of(project_at(ledger), number, programme=wanted, channel=over, region=region)
+    tell_doubtful(found.read)
+    if as_json:
+        output.print_json(consent_document(found, wanted, over))
+        return
+    print(consent_sentence(found, wanted, over))
+    if found.records:
+        output.show(records_table(found))
 
 
-def list_counts(ledger: LedgerOption = None, as_json: Json = False) -> None:
+def list_counts(ledger: Ledger = None, as_json: Json = False) -> None:
     """Count the records, by programme, channel, basis and state.
 
     Example:  a2pcli consent list
     """
-    from a2pcli.cli.consent_work import show_counts
+    from a2pcli.actions.consents import consent_counts
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal import output
 
-    show_counts(ledger, as_json=as_json)
+    counts = consent_counts(project_at(ledger))
+    if as_json:
+        names = ("programme", "channel", "basis", "state", "records")
+        rows = [dict(zip(names, (p or None, c or None, *rest), strict=True)) for p, c, *rest in counts]
+        output.print_json({"count": sum(count[-1] for count in counts), "consents": rows})
+        return
+    if not counts:
+        output.say("no consent is recorded: `a2pcli consent record NUMBER --source ...` records one")
+        return
+    from a2pcli.cli.screens.consents import counts_table
+
+    output.show(counts_table(counts))
 
 
 def import_file(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
-    ],
+    file: TableToRead,
     source: Annotated[
         str | None, typer.Option(help="How it was given, for rows without consent_source.")
     ] = None,
@@ -159,14 +217,12 @@ def import_file(
         str | None, typer.Option(metavar="DATE", help="When it ends, for rows without consent_expires.")
     ] = None,
     region: Region = None,
-    column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the numbers, where it is not found.")
-    ] = None,
+    column: Column = None,
     locale: Annotated[
         str | None,
         typer.Option(metavar="en_GB", help="How dates like 03/04/2026 are read; else the settings'."),
     ] = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Record the consents of a file, and who took theirs back, and account for every row.
@@ -180,21 +236,46 @@ def import_file(
 
     Exit status: 3 when a row could not be recorded; the others are, and the same command may be run again.
     """
-    from a2pcli.cli.consent_files import import_consents
-    from a2pcli.cli.consent_work import Facts
+    from a2pcli.actions.consent_import import import_consents
+    from a2pcli.actions.tables import InputTable
+    from a2pcli.cli.option_values import ConsentOptions, consent_facts, locale_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.consents import import_document, import_sentence
+    from a2pcli.cli.terminal.counter import RowCounter
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.problems import show_problems
+    from a2pcli.errors import Problem
+    from a2pcli.exit_status import ExitStatus
 
-    facts = Facts(
-        source, given_at, programme, channel, basis, wording, wording_version, double_opt_in, expires
+    facts = consent_facts(
+        ConsentOptions(
+            source, given_at, programme, channel, basis, wording, wording_version, double_opt_in, expires
+        )
     )
-    raise typer.Exit(import_consents(file, facts, region, column, locale, ledger, as_json=as_json))
+    table, account = import_consents(
+        project_at(ledger),
+        InputTable(file, column),
+        facts,
+        region=region,
+        locale=locale_of(locale),
+        counting=lambda: RowCounter("reading", shown=not as_json),
+    )
+    if as_json:
+        print_json(import_document(table, account))
+    else:
+        show_problems(table.notes)
+        shown = sorted(account.shown)[:SHOWN]
+        show_problems(Problem(why, path=table.path, line=line) for line, why in shown)
+        if (more := account.refused.total() - SHOWN) > 0:
+            say(f"… and {more:,} more rows like these")
+        print(import_sentence(account))
+    raise typer.Exit(ExitStatus.INVALID if account.refused else ExitStatus.OK)
 
 
 def export(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help=".csv, .jsonl or .parquet; - is standard output, as CSV.")
-    ],
-    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON lines, whatever the file's name.")] = False,
-    ledger: LedgerOption = None,
+    file: ListFile,
+    as_jsonl: JsonLines = False,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Write every record to a file, in the order they were made, those that do not hold any more too.
@@ -203,6 +284,15 @@ def export(
 
     Example:  a2pcli consent export consents.csv
     """
-    from a2pcli.cli.consent_files import export_records
+    from a2pcli.actions.consent_import import export_consents
+    from a2pcli.cli.list_target import export_to
+    from a2pcli.cli.project import project_at
 
-    export_records(file, ledger, jsonl=as_jsonl, as_json=as_json)
+    project = project_at(ledger)
+    export_to(
+        file,
+        lambda target: export_consents(project, target),
+        noun="records",
+        as_lines=as_jsonl,
+        as_json=as_json,
+    )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
+
+if TYPE_CHECKING:
+    from a2pcli.actions.gateways import GatewayCheck, GatewayLine
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.gateways.base import Capabilities
+    from a2pcli.messages import Message, Outcome
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def gateways(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: options.Json = False,
 ) -> None:
     """List the gateways that are configured, what each can do, and the types there are.
 
@@ -33,9 +39,58 @@ def gateways(
     """
     if context.invoked_subcommand is not None:
         return
-    from a2pcli.cli.gateway_listing import list_gateways
+    from a2pcli.actions.gateways import gateway_lines
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, show
+    from a2pcli.cli.terminal.problems import show_problems
+    from a2pcli.exit_status import ExitStatus
 
-    raise typer.Exit(list_gateways(as_json=as_json))
+    settings = project_at(None).settings()
+    lines = list(gateway_lines(settings))
+    if as_json:
+        print_json(_document(settings, lines))
+    else:
+        from a2pcli.cli.screens.gateways import gateways_screen
+
+        show(gateways_screen(lines, settings.path))
+    wrong = [problem for line in lines if not line.missing for problem in line.problems]
+    show_problems(wrong)
+    raise typer.Exit(ExitStatus.INVALID if wrong else ExitStatus.OK)
+
+
+def _document(settings: LoadedSettings, lines: list[GatewayLine]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from a2pcli.gateways.registry import available
+
+    return {
+        "settings": str(settings.path) if settings.path else None,
+        "default": settings.settings.gateway,
+        "gateways": [
+            {
+                "name": line.name,
+                "type": line.type,
+                "default": line.is_default,
+                "configured": line.is_configured,
+                "ready": line.state == "ready",
+                "variables": dict(line.variables),
+                "capabilities": _shown(line.capabilities),
+                "rate": line.rate,
+                "sender": line.sender,
+                "problems": [str(problem) for problem in line.problems],
+            }
+            for line in lines
+        ],
+        "types": [asdict(one) for one in available()],
+    }
+
+
+def _shown(capabilities: Capabilities | None) -> dict[str, Any] | None:
+    from dataclasses import asdict
+
+    if capabilities is None:
+        return None
+    return asdict(capabilities) | {"channels": sorted(capabilities.channels)}
 
 
 def try_gateway(
@@ -49,8 +104,8 @@ def try_gateway(
     sender: Annotated[
         str | None, typer.Option(help="Number or name it comes from; else the gateway's.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before sending.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
 ) -> None:
     """Prove a gateway's credentials and that it can be reached. Sends nothing, unless given a number.
 
@@ -60,6 +115,60 @@ def try_gateway(
 
     Exit status: 0 it works, 3 its settings are wrong, 5 it cannot be used, 6 refused.
     """
-    from a2pcli.cli.gateway_listing import GatewayTest, tried
+    from a2pcli.actions.gateways import check_gateway
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.exit_status import ExitStatus
 
-    raise typer.Exit(tried(GatewayTest(name, to, text, sender, yes, as_json)))
+    def confirm(message: Message, can: Capabilities) -> None:
+        if not yes:
+            _ask(name, message, can)
+
+    done = check_gateway(project_at(None), name, to=to, text=text, sender=sender, confirm=confirm)
+    if as_json:
+        print_json(_result(done))
+    else:
+        print(f"{name}: {'ok' if done.health.ok else 'failed'}: {done.health.detail}")
+        if done.outcome is not None:
+            print(f"{name}: test message {_became(done.outcome, done.can)}")
+    if not done.ok:
+        say(f"gateway {name} cannot be used as it is")
+    raise typer.Exit(ExitStatus.OK if done.ok else ExitStatus.GATEWAY)
+
+
+def _ask(name: str, message: Message, can: Capabilities) -> None:
+    from a2pcli.cli.terminal.asking import confirm
+
+    parts = "1 part" if message.parts == 1 else f"{message.parts} parts"
+    question = f"Send one test message ({parts}) to {message.to} through {name}?"
+    if not can.delivers:
+        question = f"Hand one test message ({parts}) to {name} ({can.instead}, not sent)?"
+    confirm(question, refused="nothing was sent", without_terminal="--yes sends the test")
+
+
+def _result(done: GatewayCheck) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    sent = None
+    if done.message is not None and done.outcome is not None:
+        sent = {
+            "to": done.message.to,
+            "reference": done.message.reference,
+            "verdict": done.outcome.verdict,
+            "gateway_id": done.outcome.gateway_id,
+            "code": done.outcome.code,
+            "detail": done.outcome.detail,
+        }
+    delivery = {"delivers": done.can.delivers, "instead": done.can.instead or None}
+    return {"name": done.name, "ok": done.ok, **delivery, "check": asdict(done.health), "message": sent}
+
+
+def _became(outcome: Outcome, can: Capabilities) -> str:
+    from a2pcli.messages import Verdict
+
+    if outcome.verdict is Verdict.ACCEPTED and not can.delivers:
+        return f"{can.instead}; nothing was sent"
+    if outcome.verdict is Verdict.ACCEPTED:
+        return f"accepted ({outcome.gateway_id})" if outcome.gateway_id else "accepted"
+    word = str(outcome.verdict).replace("_", " ")
+    return f"{word}: {outcome.detail} ({outcome.code})"

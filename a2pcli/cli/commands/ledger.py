@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
-from a2pcli.cli.ledger_option import LEDGER_HELP
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli.options import Json, Ledger
 
-LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP, metavar="PATH")]
-AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +41,7 @@ def ledger() -> None:
     """
 
 
-def create(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
+def create(ledger: Ledger = None, as_json: Json = False) -> None:
     """Make a new, empty ledger, also where the project's ledger is gone.
 
     Nobody has been messaged and nobody has opted out, as far as a new ledger knows: bring the
@@ -49,12 +49,16 @@ def create(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
 
     Example:  a2pcli ledger create
     """
-    from a2pcli.cli.ledger_work import create_ledger
+    from a2pcli.actions.ledgers import create_ledger
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import say
 
-    create_ledger(ledger, as_json=as_json)
+    _do(create_ledger, ledger, "created", "made the ledger {0}", as_json)
+    if project_at(ledger).known_ledgers() is None:
+        say("there are no settings here that name it: give --ledger, or set A2PCLI_LEDGER")
 
 
-def accept(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
+def accept(ledger: Ledger = None, as_json: Json = False) -> None:
     """Use the ledger that is here, though the project knew another one, or a newer state of it.
 
     After a backup was restored, or the project was moved to another ledger on purpose. What the
@@ -62,12 +66,12 @@ def accept(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
 
     Example:  a2pcli ledger accept
     """
-    from a2pcli.cli.ledger_work import accept_ledger
+    from a2pcli.actions.ledgers import accept_ledger
 
-    accept_ledger(ledger, as_json=as_json)
+    _do(accept_ledger, ledger, "accepted", "{0} is this project's ledger from now on", as_json)
 
 
-def encrypt(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
+def encrypt(ledger: Ledger = None, as_json: Json = False) -> None:
     """Encrypt an existing ledger under the key.
 
     64 hex digits are taken as the key itself (`openssl rand -hex 32`), anything else as a
@@ -76,28 +80,52 @@ def encrypt(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
 
     Example:  a2pcli ledger encrypt
     """
-    from a2pcli.cli.ledger_work import encrypt_ledger
+    from a2pcli.actions.ledgers import encrypt_ledger
 
-    encrypt_ledger(ledger, as_json=as_json)
+    _do(
+        encrypt_ledger,
+        ledger,
+        "encrypted",
+        "{0} is encrypted: from now on every command needs its key",
+        as_json,
+    )
 
 
-def decrypt(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
+def decrypt(ledger: Ledger = None, as_json: Json = False) -> None:
     """Take the encryption back. The key must be set.
 
     Example:  a2pcli ledger decrypt
     """
-    from a2pcli.cli.ledger_work import decrypt_ledger
+    from a2pcli.actions.ledgers import decrypt_ledger
 
-    decrypt_ledger(ledger, as_json=as_json)
+    _do(
+        decrypt_ledger,
+        ledger,
+        "decrypted",
+        "{0} is not encrypted any more; unset A2PCLI_LEDGER_KEY, or take ledger_key: out of the settings",
+        as_json,
+    )
 
 
-def rekey(ledger: LedgerOption = None, as_json: AsJson = False) -> None:
+def rekey(ledger: Ledger = None, as_json: Json = False) -> None:
     """Encrypt the ledger under another key.
 
     The old key is in A2PCLI_LEDGER_KEY, the new one in A2PCLI_LEDGER_NEW_KEY.
 
     Example:  a2pcli ledger rekey
     """
-    from a2pcli.cli.ledger_work import rekey_ledger
+    from a2pcli.actions.ledgers import rekey_ledger
 
-    rekey_ledger(ledger, as_json=as_json)
+    _do(rekey_ledger, ledger, "rekeyed", "{0} has the new key: put it into A2PCLI_LEDGER_KEY", as_json)
+
+
+def _do(action: Callable[[Project], str], ledger: str | None, done: str, text: str, as_json: bool) -> None:
+    """Call the action and say what was done, as a document or as a sentence about the ledger it names."""
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
+
+    name = action(project_at(ledger))
+    if as_json:
+        print_json({"ledger": name, "done": done})
+    else:
+        say(text.format(name))

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from a2pcli.cli.ledger_option import LEDGER_HELP
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli.named import refuse_unread, tell_doubtful
+from a2pcli.cli.options import (
+    Column,
+    Delimiter,
+    Encoding,
+    Json,
+    JsonLines,
+    Ledger,
+    ListFile,
+    Number,
+    Numbers,
+    Region,
+    Sheet,
+    TableToRead,
+)
 
-Region = Annotated[
-    str | None, typer.Option(metavar="GB", help="Region of numbers without +; else the settings'.")
-]
-LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP)]
-Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="One or more phone numbers.")]
+SHOWN = 20
+"""So many rows are shown of those that need a look."""
+
 Reason = Annotated[str | None, typer.Option(help="Why, in your words; kept with the entry.")]
 SourceOption = Annotated[
     str | None, typer.Option(help="Where it comes from, e.g. reply, complaint; else you, or the file.")
@@ -62,7 +71,7 @@ def add(
     reason: Reason = None,
     source: SourceOption = None,
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Put numbers on the list. A number that is on it for as long already keeps its entry.
@@ -76,9 +85,39 @@ def add(
 
     Exit status: 2 when a number cannot be read; the others are added all the same.
     """
-    from a2pcli.cli.optout_work import add_numbers
+    from a2pcli.actions.optouts import EVERYTHING, add_optouts
+    from a2pcli.cli.option_values import scope_of, until_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.reporting.values import local
 
-    add_numbers(numbers, (scope, sender), until, reason, source, region, ledger, as_json=as_json)
+    chosen, until_at = scope_of(scope, sender) or EVERYTHING, until_of(until)
+    done = add_optouts(
+        project_at(ledger),
+        numbers,
+        scope=chosen,
+        until_at=until_at,
+        reason=reason,
+        source=source,
+        region=region,
+    )
+    tell_doubtful(done.read)
+    for number in done.own:
+        say(f"{number} is a sender of your own: no campaign will message it")
+    if as_json:
+        print_json(
+            {
+                "added": [number for number, is_new in done.added.items() if is_new],
+                "already": [number for number, is_new in done.added.items() if not is_new],
+                "refused": [problem.message for problem in done.read.problems],
+            }
+        )
+    else:
+        end = f" until {local(until_at)}" if until_at else ""
+        for number, is_new in done.added.items():
+            added = f"{number} is suppressed for {chosen.words}{end}"
+            say(added if is_new else f"{number} was on the list already")
+    refuse_unread(done.read)
 
 
 def remove(
@@ -89,7 +128,7 @@ def remove(
     sender: SenderOption = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided it; else you.")] = None,
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Take numbers off the list. The entries stay in its history, with who lifted them and when.
@@ -98,31 +137,63 @@ def remove(
 
     Example:  a2pcli optout remove '+44 7911 123456' --by 'Ann, on their written wish'
     """
-    from a2pcli.cli.optout_work import remove_numbers
+    from a2pcli.actions.optouts import lift_optouts
+    from a2pcli.cli.option_values import scope_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
 
-    remove_numbers(numbers, (scope, sender), by, region, ledger, as_json=as_json)
+    done = lift_optouts(project_at(ledger), numbers, scope=scope_of(scope, sender), by=by, region=region)
+    tell_doubtful(done.read)
+    if as_json:
+        print_json(
+            {
+                "removed": [number for number, count in done.lifted.items() if count],
+                "not_listed": [number for number, count in done.lifted.items() if not count],
+                "refused": [problem.message for problem in done.read.problems],
+            }
+        )
+    else:
+        for number, count in done.lifted.items():
+            say(f"{number} may be messaged again" if count else f"{number} was not on the list")
+    refuse_unread(done.read)
 
 
 def list_entries(
     limit: Annotated[int, typer.Option(min=1, help="The newest N entries.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="Every entry.")] = False,
     lifted: Annotated[bool, typer.Option("--lifted", help="With the entries that no longer hold.")] = False,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Show the list, newest first.
 
     Example:  a2pcli optout list --limit 20
     """
-    from a2pcli.cli.optout_work import list_all
+    from a2pcli.actions.optouts import optout_list
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.optouts import entries_table, entry_document, list_document
+    from a2pcli.cli.terminal.output import print_json_list, say, show
+    from a2pcli.reporting.values import day, local
 
-    list_all(None if everything else limit, ledger, lifted=lifted, as_json=as_json)
+    with optout_list(project_at(ledger), None if everything else limit, lifted=lifted) as found:
+        if as_json:
+            documents = (entry_document(entry, found.now) for entry in found.entries)
+            print_json_list(list_document(found), "suppressions", documents)
+            return
+        entries = list(found.entries)
+    if not entries:
+        say("the list is empty: `a2pcli optout add NUMBER` puts a number on it")
+        return
+    show(entries_table(entries, found.now, ended=lifted))
+    for one in found.lists:
+        say(f"list {one.name}: as of {day(one.as_of)}, imported {local(one.imported_at)}")
+    held = sum(entry.holds(found.now) for entry in entries)
+    if found.count > held:
+        say(f"… and {found.count - held:,} more; --all shows every one")
 
 
 def import_file(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
-    ],
+    file: TableToRead,
     scope: ScopeOption = None,
     until: UntilOption = None,
     sender: SenderOption = None,
@@ -136,22 +207,14 @@ def import_file(
         str | None, typer.Option(metavar="DATE", help="The day the file is of, e.g. 2026-03-01.")
     ] = None,
     region: Region = None,
-    column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the numbers, where it is not found.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Character encoding, where the detected one is wrong.")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(metavar="CHAR", help="What separates the cells: a character, or tab.")
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The sheet of a workbook; else its first.")
-    ] = None,
+    column: Column = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
     show_all: Annotated[
         bool, typer.Option("--all", help="Show every refused row, not only the first 20.")
     ] = False,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Put every number of a file on the list, and account for every row.
@@ -169,32 +232,52 @@ def import_file(
     Exit status: 3 when a row's number cannot be read, or is in no numbering plan (rows with an empty cell are only
     counted); the others are added all the same, and the same command may be run again.
     """
-    from a2pcli.cli.optout_files import Asked, import_numbers
+    from a2pcli.actions.optout_import import OptOutFile, import_optouts
+    from a2pcli.actions.tables import InputTable
+    from a2pcli.cli.option_values import day_of, scope_of, until_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.optouts import doubtful_row, import_document, import_sentence, refused_row
+    from a2pcli.cli.terminal.counter import RowCounter
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.problems import show_problems
+    from a2pcli.exit_status import ExitStatus
 
-    asked = Asked(
-        file,
-        (scope, sender),
-        until,
+    source_file = OptOutFile(
+        InputTable(file, column, encoding, delimiter, sheet),
+        scope_of(scope, sender),
+        until_of(until),
         reason,
         source,
         list_name,
-        as_of,
-        region,
-        column,
-        encoding,
-        delimiter,
-        sheet,
+        day_of("--as-of", as_of),
     )
-    raise typer.Exit(import_numbers(asked, ledger, as_json=as_json, show_all=show_all))
+    table, account = import_optouts(
+        project_at(ledger),
+        source_file,
+        region=region,
+        counting=lambda: RowCounter("reading", shown=not as_json),
+    )
+    if as_json:
+        print_json(import_document(table, account))
+    else:
+        most = None if show_all else SHOWN
+        show_problems(table.notes)
+        show_problems(doubtful_row(table, row) for row in account.doubtful[:most])
+        show_problems(refused_row(table, row) for row in account.refused[:most])
+        if more := account.unread - len(account.refused[:most]):
+            say(f"… and {more:,} more rows like these" + ("" if show_all else "; --all shows them"))
+        print(import_sentence(account))
+        if account.missing:
+            many = f"{account.missing:,} number{'s' if account.missing != 1 else ''}"
+            say(f"{many} of earlier states of this list are not in it any more; they stay suppressed")
+    raise typer.Exit(ExitStatus.INVALID if account.unread or account.doubtful else ExitStatus.OK)
 
 
 def export(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help=".csv, .jsonl or .parquet; - is standard output, as CSV.")
-    ],
-    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON lines, whatever the file's name.")] = False,
+    file: ListFile,
+    as_jsonl: JsonLines = False,
     lifted: Annotated[bool, typer.Option("--lifted", help="With the entries that no longer hold.")] = False,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Write the list to a file, in the order it was made.
@@ -204,20 +287,29 @@ def export(
 
     Example:  a2pcli optout export optouts.csv
     """
-    from a2pcli.cli.optout_files import export_entries
+    from a2pcli.actions.optout_import import export_optouts
+    from a2pcli.cli.list_target import export_to
+    from a2pcli.cli.project import project_at
 
-    export_entries(file, ledger, jsonl=as_jsonl, lifted=lifted, as_json=as_json)
+    project = project_at(ledger)
+    export_to(
+        file,
+        lambda target: export_optouts(project, target, lifted=lifted),
+        noun="entries",
+        as_lines=as_jsonl,
+        as_json=as_json,
+    )
 
 
 def check(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="A phone number.")],
+    number: Number,
     scope: Annotated[
         list[str] | None,
         typer.Option(metavar="SCOPE", help="Whether messages of this scope are suppressed; may be repeated."),
     ] = None,
     sender: SenderOption = None,
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Say whether a number is on the list, since when and why, and its history there.
@@ -228,9 +320,21 @@ def check(
 
     Exit status: 0 whether it is on the list or not (scripts read `suppressed` of --json).
     """
-    from a2pcli.cli.optout_work import check_number
+    from a2pcli.actions.optouts import look_up_optout
+    from a2pcli.cli.option_values import scope_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.optouts import entries_table, looked_document, looked_sentence
+    from a2pcli.cli.terminal.output import print_json, printable, show
 
-    check_number(number, scope or [], sender, region, ledger, as_json=as_json)
+    asked = [one for one in (*map(scope_of, scope or []), scope_of(None, sender)) if one is not None]
+    found = look_up_optout(project_at(ledger), number, asked, region=region)
+    tell_doubtful(found.read)
+    if as_json:
+        print_json(looked_document(found, asked))
+        return
+    print(printable(looked_sentence(found)))
+    if found.entries:
+        show(entries_table(reversed(found.entries), found.now, ended=True))
 
 
 def reply(
@@ -242,7 +346,7 @@ def reply(
         bool, typer.Option("--survey", help="A question of ours is open: a YES answers it, and is no START.")
     ] = False,
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Act on what somebody wrote back: a STOP suppresses, a START lifts what their own STOP did.
@@ -252,25 +356,39 @@ def reply(
 
     Example:  a2pcli optout reply '+44 7911 123456' 'STOP'
     """
-    from a2pcli.cli.optout_replies import reply_of
+    from a2pcli.actions.optouts import EVERYTHING
+    from a2pcli.actions.replies import reply_by
+    from a2pcli.cli.option_values import scope_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.optouts import reply_document
+    from a2pcli.cli.terminal.output import print_json, say
 
-    reply_of(number, text, (scope, sender), region, ledger, survey_open=survey, as_json=as_json)
+    done = reply_by(
+        project_at(ledger),
+        number,
+        text,
+        scope=scope_of(scope, sender) or EVERYTHING,
+        survey_open=survey,
+        region=region,
+    )
+    if as_json:
+        print_json(reply_document(done))
+        return
+    print(f"{done.number}: {done.reply.meaning}, {done.done}")
+    if done.reply.flagged:
+        say(f"please read it: {done.reply.why}")
 
 
 def replies(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
-    ],
+    file: TableToRead,
     scope: ScopeOption = None,
     sender: SenderOption = None,
     region: Region = None,
-    column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the numbers, where it is not found.")
-    ] = None,
+    column: Column = None,
     text_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with the texts; else text, reply, body, …")
     ] = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Act on every reply of a file, in its order, and list those that a person should read.
@@ -282,7 +400,33 @@ def replies(
 
     Exit status: 3 when a row's number cannot be read; the others are acted on all the same.
     """
-    from a2pcli.cli.optout_replies import replies_of
+    from a2pcli.actions.optouts import EVERYTHING
+    from a2pcli.actions.replies import replies_in
+    from a2pcli.actions.tables import InputTable
+    from a2pcli.cli.option_values import scope_of
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.optouts import replies_document, replies_sentence, reply_line
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.problems import show_problems
+    from a2pcli.exit_status import ExitStatus
 
-    columns = (column, text_column)
-    raise typer.Exit(replies_of(file, (scope, sender), region, columns, ledger, as_json=as_json))
+    table, done = replies_in(
+        project_at(ledger),
+        InputTable(file, column, text_column=text_column),
+        scope=scope_of(scope, sender) or EVERYTHING,
+        region=region,
+    )
+    if as_json:
+        print_json(replies_document(table, done))
+    else:
+        show_problems(done.refused[:SHOWN])
+        print(replies_sentence(done))
+        if done.sent:
+            print(f"{done.sent:,} message{'' if done.sent == 1 else 's'} that you sent, left alone")
+        if done.flagged:
+            print(f"{len(done.flagged):,} for a person to read:")
+        for one in done.flagged[:SHOWN]:
+            print(reply_line(one))
+        if len(done.flagged) > SHOWN:
+            say(f"… and {len(done.flagged) - SHOWN:,} more; --json has every one")
+    raise typer.Exit(ExitStatus.INVALID if done.refused else ExitStatus.OK)

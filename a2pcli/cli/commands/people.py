@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.ledger_option import LEDGER_HELP
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli.options import Json, Ledger, Number, Region, Yes
 
-Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The phone number.")]
-Region = Annotated[
-    str | None, typer.Option(metavar="GB", help="Region of a number without +; else the settings'.")
-]
-LedgerOption = Annotated[str | None, typer.Option(help=LEDGER_HELP, metavar="PATH")]
+if TYPE_CHECKING:
+    from a2pcli.actions.people import ErasedPerson
+    from a2pcli.errors import Problem
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +33,7 @@ def people() -> None:
 def export(
     number: Number,
     region: Region = None,
-    ledger: LedgerOption = None,
+    ledger: Ledger = None,
     as_json: Annotated[bool, typer.Option("--json", help="As always: the export is JSON.")] = False,
 ) -> None:
     """Print everything held about a number: messages with their texts, events, opt-outs, consents.
@@ -44,17 +42,51 @@ def export(
 
     Example:  a2pcli people export '+44 7911 123456' > request.json
     """
-    from a2pcli.cli.people_work import export_person
+    from a2pcli.actions.people import export_person
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
 
-    export_person(number, region, ledger)
+    held = export_person(project_at(ledger), number, region=region)
+    print_json(_document(held))
+    if held["erased"]:
+        say("this number was erased: of it only a keyed hash is held, so that it is not messaged again")
+
+
+def _document(held: dict[str, Any]) -> dict[str, Any]:
+    tables = ("messages", "suppressions", "consents", "contacted")
+    only_hash = "only a keyed hash is held, which keeps the number on the suppression list"
+    return {
+        "number": held["number"],
+        "erased": held["erased"],
+        **({"note": only_hash} if held["erased"] else {}),
+        **{name: [_row(row) for row in held.get(name, ())] for name in tables},
+    }
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as people read it: moments in ISO 8601, money as decimal text, and nothing of the database's own."""
+    from a2pcli.reporting.values import iso, money
+
+    shown: dict[str, Any] = {}
+    for name, value in row.items():
+        if name in ("number", "occasion", "run") and isinstance(value, int):
+            continue
+        if name == "cost" and value is not None:
+            value = money(value)
+        elif (name in ("at", "as_of") or name.endswith(("_at", "_until"))) and isinstance(value, int):
+            value = iso(value)
+        elif name == "events":
+            value = [_row(event) for event in value]
+        shown["run" if name == "run_id" else name] = value
+    return shown
 
 
 def erase(
     number: Number,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     region: Region = None,
-    ledger: LedgerOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    ledger: Ledger = None,
+    as_json: Json = False,
 ) -> None:
     """Erase a person from the ledger, and from the files that a2pcli wrote.
 
@@ -75,6 +107,96 @@ def erase(
     Exit status: 0 erased, 3 something could not be erased (it says what), 6 refused, 7 a message
     of the person is still on its way, or a plan is being made: run it again a little later.
     """
-    from a2pcli.cli.people_work import erase_person
+    from a2pcli.actions.people import erase_person
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, printable
+    from a2pcli.errors import RunBusy
 
-    erase_person(number, region, ledger, yes=yes, as_json=as_json)
+    done = erase_person(
+        project_at(ledger), number, region=region, confirm=(lambda number: None) if yes else _confirm
+    )
+    if as_json:
+        print_json(_receipt(done))
+    else:
+        for line in _sentences(done):
+            print(printable(line))
+    problems = done.files.problems
+    if done.ledger.in_flight:
+        raise RunBusy(_still_flying(done.ledger.in_flight), *problems)
+    if problems:
+        raise done.files.kind(*problems)
+
+
+def _confirm(number: str) -> None:
+    from a2pcli.cli.terminal.asking import confirm
+
+    confirm(
+        f"Erase {number} for good?",
+        refused="nothing was erased",
+        without_terminal="--yes erases without asking",
+    )
+
+
+def _still_flying(count: int) -> Problem:
+    from a2pcli.errors import Problem
+
+    what = "1 message of this person is" if count == 1 else f"{count:,} messages of this person are"
+    text = f"{what} with the gateway just now and not erased yet; no other message goes to them any more"
+    return Problem(text, hint="run the same command again in a minute", code="run-busy")
+
+
+def _receipt(done: ErasedPerson) -> dict[str, Any]:
+    receipt, files = done.ledger, done.files
+    return {
+        "erased": not receipt.nothing or bool(files.rewritten),
+        "rows": receipt.changed,
+        "skipped": receipt.skipped,
+        "runs": list(receipt.runs),
+        "files": files.rewritten,
+        "files_gone": files.gone,
+        "copies_removed": files.removed,
+        "copies": files.copies,
+        "contacts_files": list(receipt.contacts_files),
+        "problems": [str(problem) for problem in files.problems],
+        "in_flight": receipt.in_flight,
+        "hash": receipt.hash,
+    }
+
+
+_TABLES = {
+    "messages": ("message", "messages", ": number, text and answers removed, the rows stay for the counts"),
+    "events": ("event", "events", " of these messages: details removed"),
+    "contacted": ("entry", "entries", " that counted for frequency caps removed"),
+    "consents": ("consent", "consents", " removed"),
+    "suppressions": ("opt-out", "opt-outs", " removed; a keyed hash stands in its place"),
+    "sentences": ("sentence", "sentences", " elsewhere that held the number removed"),
+    "runs": ("run", "runs", ": samples and notes about the person removed"),
+}
+"""What was changed in each table: one, several, and what became of them."""
+
+
+def _sentences(done: ErasedPerson) -> Iterator[str]:
+    receipt, files = done.ledger, done.files
+    if receipt.nothing and not files.rewritten:
+        yield "the ledger held nothing of this number; it is on the suppression list now, as a keyed hash"
+    else:
+        yield "erased; of the number a keyed hash stays on the suppression list"
+    for table, (one, several, what) in _TABLES.items():
+        if receipt.changed.get(table):
+            count = receipt.changed[table]
+            yield f"  {count:,} {one if count == 1 else several}{what}"
+    if receipt.in_flight:
+        yield f"  {receipt.in_flight:,} on its way just now: not erased yet"
+    if receipt.skipped:
+        were = "was" if receipt.skipped == 1 else "were"
+        yield f"  {receipt.skipped:,} of the messages {were} not sent yet, and never will be"
+    for path, count in files.rewritten.items():
+        yield f"  {path}: rewritten, {count:,} row{'' if count == 1 else 's'} made blank"
+    for path in files.gone:
+        yield f"  {path}: is not there any more; if it was moved, the person is still in it"
+    for path in files.removed:
+        yield f"  {path}: removed, a copy of the ledger that an interrupted command had left"
+    for path in files.copies:
+        yield f"  not touched: {path} (looks like a copy of the ledger; the person is still in it)"
+    for path in receipt.contacts_files:
+        yield f"  not touched: {path} (yours; remove the person there)"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.planning.prepare import Prepared
-    from a2pcli.planning.preview import Choose, PreviewedRow
+    from a2pcli.planning.preview import PreviewedRow
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def preview(
-    campaign: Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)],
+    campaign: options.Campaign,
     contact: Annotated[str | None, typer.Option(help="The rows with this number.", metavar="NUMBER")] = None,
     row: Annotated[
         int | None, typer.Option(min=1, help="The row at this line of the file.", metavar="LINE")
@@ -31,10 +29,8 @@ def preview(
     seed: Annotated[int, typer.Option(help="The same seed shows the same rows.", metavar="N")] = 0,
     longest: Annotated[bool, typer.Option("--longest", help="The longest message.")] = False,
     costliest: Annotated[bool, typer.Option("--costliest", help="The message that costs most.")] = False,
-    ledger: Annotated[
-        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
 ) -> None:
     """See a message as the person sees it, with its encoding, parts and price.
 
@@ -43,51 +39,23 @@ def preview(
 
     Example:  a2pcli preview campaigns/spring_sale.yaml --random 3 --seed 7
     """
-    from a2pcli.cli.campaigns import opened, prepared
+    from a2pcli.actions import plans
+    from a2pcli.cli.project import project_at
     from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.errors import UsageError
-    from a2pcli.planning import preview as choosing
 
-    asked = [contact is not None, row is not None, random is not None, longest, costliest]
-    if sum(asked) > 1:
+    if sum([contact is not None, row is not None, random is not None, longest, costliest]) > 1:
         raise UsageError("choose one of --contact, --row, --random, --longest and --costliest")
-    everything = contact is not None or random is not None or longest or costliest
-    with opened(campaign, ledger, plan=everything) as work:
-        ready = prepared(work)
-        choose = _choice(ready, contact, row, random, seed, longest, costliest)
-        shown = choosing.preview(ready, choose, work.workers)
+    choice = plans.Choice(contact, row, random, seed, longest, costliest)
+    found = plans.preview(project_at(ledger, campaign), campaign, choice)
     if as_json:
-        print_json(
-            {"campaign": ready.job.campaign, "rows": [_document(one, ready.job.sender) for one in shown]}
-        )
+        rows = [_document(one, found.sender) for one in found.rows]
+        print_json({"campaign": found.campaign, "rows": rows})
         return
-    if not shown:
+    if not found.rows:
         raise UsageError(_nothing(contact, row, costliest))
-    for one in shown:
-        show(_screen(one, ready.job.sender))
-
-
-def _choice(
-    ready: Prepared,
-    contact: str | None,
-    row: int | None,
-    random: int | None,
-    seed: int,
-    longest: bool,
-    costliest: bool,
-) -> Choose:
-    from a2pcli.contacts.phones import normalise
-    from a2pcli.planning import preview as choosing
-
-    if contact is not None:
-        return choosing.by_number(normalise(contact, ready.job.policy).number, contact)
-    if row is not None:
-        return choosing.by_line(row)
-    if random is not None:
-        return choosing.at_random(random, seed)
-    if longest or costliest:
-        return choosing.greatest("units" if longest else "cost")
-    return choosing.first(1)
+    for one in found.rows:
+        show(_screen(one, found.sender))
 
 
 def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
@@ -101,7 +69,7 @@ def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
 
 
 def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
-    from a2pcli.cli.screens.plan import money
+    from a2pcli.reporting.values import money
 
     row = one.row
     repairs = row["repairs"]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.ledger_option import LEDGER_HELP
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli.options import Json, Ledger, Yes
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.retention import Pruned, Step
+
+_WORDS = {
+    "texts": "texts of {} messages",
+    "people": "the people of {} rows",
+    "plan": "{} rows of a plan that was never sent",
+    "samples": "{} sample messages of a plan that was not sent",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -17,9 +26,9 @@ def register(app: typer.Typer) -> None:
 
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    ledger: Annotated[str | None, typer.Option(help=LEDGER_HELP, metavar="PATH")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    yes: Yes = False,
+    ledger: Ledger = None,
+    as_json: Json = False,
 ) -> None:
     """Let go of texts and people that are older than `retention:` in the settings allows.
 
@@ -36,6 +45,58 @@ def prune(
 
     Exit status: 0 done or nothing to do, 3 old bytes may be left (it says why), 6 refused.
     """
-    from a2pcli.cli.prune_work import prune_ledger
+    from a2pcli.actions import retention
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
 
-    prune_ledger(ledger, dry_run=dry_run, yes=yes, as_json=as_json)
+    ask = (lambda due: None) if yes else _confirm
+    done = retention.prune(project_at(ledger), dry_run=dry_run, confirm=ask)
+    if done.pruned is None:
+        say("no ledger yet: nothing to prune")
+    if as_json:
+        print_json(_document(done.pruned, dry_run))
+    elif done.pruned is not None:
+        _tell(done.pruned, "would go" if dry_run else "gone")
+    if done.left_bytes is not None:
+        raise done.left_bytes
+
+
+def _confirm(due: Pruned) -> None:
+    from a2pcli.cli.terminal.asking import confirm
+
+    _tell(due, "would go")
+    confirm(
+        "Remove this for good?",
+        refused="nothing was pruned",
+        without_terminal="--yes prunes without asking; --dry-run only says what would go",
+    )
+
+
+def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
+    steps = () if found is None else found.steps
+    return {
+        "dry_run": dry_run,
+        "runs": [
+            {"run": step.run.id, "campaign": step.run.campaign, "what": step.what, "rows": step.rows}
+            for step in steps
+        ],
+        "contacted": 0 if found is None else found.contacted,
+        "busy": [] if found is None else list(found.busy),
+    }
+
+
+def _tell(found: Pruned, verb: str) -> None:
+    from a2pcli.cli.terminal.output import printable, say
+
+    if found.nothing:
+        say("nothing is old enough to be pruned")
+    for step in found.steps:
+        print(printable(f"{step.run.id}  {step.run.campaign}: {_what(step)} {verb}"))
+    if found.contacted:
+        print(f"{found.contacted:,} entries that counted for frequency caps: {verb}")
+    for run in found.busy:
+        say(f"run {run} is being sent: left alone")
+
+
+def _what(step: Step) -> str:
+    return _WORDS[step.what].format(f"{step.rows:,}")

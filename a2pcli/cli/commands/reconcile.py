@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
+
+if TYPE_CHECKING:
+    from a2pcli.actions.reconcile import Settled
+    from a2pcli.ledger.records import Run as RunRecord
 
 
 class Decision(StrEnum):
@@ -23,9 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def reconcile(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, or a campaign's name for its newest run.", metavar="RUN")
-    ],
+    run: options.Run,
     decision: Annotated[
         Decision | None,
         typer.Option("--as", help="Settle them by your own decision instead; it is recorded with your name."),
@@ -33,11 +35,9 @@ def reconcile(
     number: Annotated[
         str | None, typer.Option(help="With --as: only the message to this number.", metavar="NUMBER")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    ledger: Annotated[
-        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    yes: options.Yes = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
 ) -> None:
     """Settle messages whose outcome is unknown: the person may have them, so they are never resent.
 
@@ -51,10 +51,58 @@ def reconcile(
     Exit status: 0 nothing is unknown any more, 4 some are, 5 the gateway cannot be used,
     6 refused, 7 the run is being sent.
     """
-    from a2pcli.cli.reconciling import ReconcileRequest, reconcile_run
+    from a2pcli.actions import reconcile as action
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.counter import RowCounter
+    from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.errors import UsageError
+    from a2pcli.exit_status import ExitStatus
 
     if number is not None and decision is None:
         raise UsageError("--number needs --as: the gateway is asked about every unknown message")
-    sent = None if decision is None else decision is Decision.SENT
-    raise typer.Exit(reconcile_run(ReconcileRequest(run, sent, number, yes, ledger, as_json)))
+    decided = None if decision is None else action.Decision(decision is Decision.SENT, number)
+
+    def confirm(chosen: RunRecord, count: int) -> None:
+        if not yes:
+            _ask(chosen, decision is Decision.SENT, count)
+
+    done = action.reconcile(
+        project_at(ledger),
+        run,
+        decided,
+        confirm=confirm,
+        counting=lambda chosen: RowCounter(f"asking {chosen.gateway}"),
+    )
+    if as_json:
+        print_json(_document(done, decision))
+    else:
+        from a2pcli.cli.screens.reconcile import settled_screen
+
+        show(settled_screen(done))
+    raise typer.Exit(ExitStatus.FINISHED_WITH_FAILURES if done.left else ExitStatus.OK)
+
+
+def _ask(run: RunRecord, sent: bool, count: int) -> None:
+    """What is called not sent, and was, is sent twice: that is the user's to decide, with open eyes."""
+    from a2pcli.cli.terminal.asking import confirm
+
+    word = f"{count:,} unknown message{'' if count == 1 else 's'} of run {run.id}"
+    question = f"Plan {word} again? Whoever has it already will get it twice."
+    if sent:
+        question = f"Count {word} as accepted?"
+    confirm(question, refused="nothing was settled", without_terminal="--yes settles without asking")
+
+
+def _document(done: Settled, decision: Decision | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "run": done.run.id,
+        "campaign": done.run.campaign,
+        "state": done.run.state,
+        "gateway": done.run.gateway,
+        "decision": None if decision is None else str(decision),
+        "by": done.by,
+        **asdict(done.result),
+        "unknown": done.left,
+    }

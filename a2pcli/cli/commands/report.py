@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.ledger.records import Run
-    from a2pcli.ledger.store import Ledger
+    from a2pcli.actions.report import Report
 
 STDOUT = "-"
 
@@ -66,14 +65,12 @@ def report(
         list[str] | None,
         typer.Option(help="Only rows left out for this reason. May be repeated.", metavar="REASON"),
     ] = None,
-    ledger: Annotated[
-        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
-    ] = None,
+    ledger: options.Ledger = None,
     rows: Annotated[
         bool,
         typer.Option("--rows", help="With --json: every row, or those that --state and --reason choose."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Account for every row of a run: who got it, who did not and why, what it cost.
 
@@ -82,28 +79,28 @@ def report(
 
     Example:  a2pcli report spring-sale --csv rejected.csv --state rejected
     """
-    from a2pcli.cli.run_choice import chosen_run, existing_ledger
-    from a2pcli.cli.terminal.output import say
+    from a2pcli.actions import report as action
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say
     from a2pcli.errors import UsageError
 
     if rows and not as_json:
         raise UsageError("--rows goes with --json; --csv and --out write rows to a file")
     _check(csv, out, state, reason, as_json, rows=rows)
-    with existing_ledger(ledger) as store:
-        chosen = None if store is None else chosen_run(store, run)
-        if store is None or chosen is None:
-            if run is not None:
-                raise UsageError(f"there is no run '{run}': the ledger is empty")
+    with action.report(project_at(ledger), run) as found:
+        if found is None:
             if as_json:
-                from a2pcli.cli.terminal.output import print_json
-
                 print_json({"run": None, "rows": 0})
             say("no run yet: `a2pcli plan` makes one")
             return
+        if found.note:
+            say(found.note)
         if csv is not None or out is not None:
-            _write(store, chosen, csv, out, state, reason)
-        if as_json or (csv is None and out is None):
-            _show(store, chosen, as_json, _Rows(state or None, reason or None) if rows else None)
+            _write(found, csv, out, state, reason)
+        if as_json:
+            _print(found, (state, reason) if rows else None)
+        elif csv is None and out is None:
+            _show(found)
 
 
 def _check(
@@ -139,104 +136,45 @@ def _check(
                 raise UsageError(Problem(f"{option} {word}: there is no such {option[2:]}", hint=hint))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Which rows are asked for."""
-
-    states: list[str] | None
-    reasons: list[str] | None
-
-
-def _show(store: Ledger, run: Run, as_json: bool, rows: _Rows | None) -> None:
-    from a2pcli.cli.prune_work import say_what_was_pruned
+def _show(found: Report) -> None:
     from a2pcli.cli.screens.run import report_screen
-    from a2pcli.cli.terminal.output import print_json, show
-    from a2pcli.ledger.lock import live_sender
+    from a2pcli.cli.terminal.output import show
+    from a2pcli.reporting.totals import count_tests
+
+    totals = found.totals()
+    waiting = found.waiting() if totals.held else []
+    tests, live = count_tests(found.events()), found.live_sender()
+    show(report_screen(found.run, totals, tests=tests, live=live, waiting=waiting))
+
+
+def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None) -> None:
+    """The document; with ``rows`` (states and reasons) their list as its last key, written chunk by chunk."""
+    from a2pcli.cli.terminal.output import print_json, print_json_list
     from a2pcli.reporting.held import held_document
-    from a2pcli.reporting.totals import count_tests, report_document
+    from a2pcli.reporting.totals import report_document
 
-    totals, events = store.totals(run), store.run_events(run)
-    say_what_was_pruned(run)
-    waiting = store.waiting(run) if totals.held else []
-    if as_json:
-        document = {**report_document(run, totals, events), "waiting": held_document(waiting)}
-        if rows is None:
-            print_json(document)
-        else:
-            _print_with_rows(store, run, document, rows)
-        return
-    live = live_sender(store, run)
-    show(report_screen(run, totals, tests=count_tests(events), live=live, waiting=waiting))
-
-
-def _print_with_rows(store: Ledger, run: Run, document: dict[str, Any], rows: _Rows) -> None:
-    """The document with ``row_list`` as its last key, written chunk by chunk."""
-    from a2pcli.actions.audit import record_export as exported
-    from a2pcli.cli.terminal.output import print_json_list
-    from a2pcli.reporting.rows import row_tables
-    from a2pcli.reporting.table_file import json_rows
-
-    tables = row_tables(store, run, states=rows.states, reasons=rows.reasons)
-    count = print_json_list(document, "row_list", (row for table in tables for row in json_rows(table)))
-    exported(store, "report", STDOUT, count, run)
+    totals = found.totals()
+    waiting = found.waiting() if totals.held else []
+    document = report_document(found.run, totals, found.events())
+    document = {**document, "waiting": held_document(waiting)}
+    if rows is None:
+        print_json(document)
+    else:
+        print_json_list(document, "row_list", found.json_rows(*rows))
 
 
 def _write(
-    store: Ledger,
-    run: Run,
-    csv: str | None,
-    out: Path | None,
-    state: list[str] | None,
-    reason: list[str] | None,
+    found: Report, csv: str | None, out: Path | None, state: list[str] | None, reason: list[str] | None
 ) -> None:
-    from a2pcli.actions.audit import record_export as exported
-    from a2pcli.cli.ledger_option import ledger_file
-    from a2pcli.cli.prune_work import say_what_was_pruned
+    from a2pcli.actions.tables import Target
     from a2pcli.cli.terminal.counter import RowCounter
-    from a2pcli.cli.terminal.output import say, spare
-    from a2pcli.reporting.rows import SCHEMA, row_tables
-    from a2pcli.reporting.table_file import TableFile
+    from a2pcli.cli.terminal.output import say, stdout_rows
 
-    say_what_was_pruned(run)
-    tables = row_tables(store, run, states=state or None, reasons=reason or None)
     if csv == STDOUT:
-        exported(store, "report", STDOUT, _write_stdout(tables), run)
+        with stdout_rows() as stream:
+            found.write(Target(Path(csv), stream), state, reason, option="--csv")
         return
-    files = {
-        "the run's contacts file": Path(run.contacts_file) if run.contacts_file else None,
-        "the run's campaign": Path(run.campaign_file) if run.campaign_file else None,
-        "the ledger": ledger_file(store),
-    }
-    spare("--out" if csv is None else "--csv", Path(csv or out or ""), files)
-    file = (
-        TableFile(Path(csv), SCHEMA, option="--csv", form="csv")
-        if csv is not None
-        else TableFile(out or Path(), SCHEMA)
-    )
-    rows = 0
-    with RowCounter("writing", shown=True) as counter, file:
-        for table in tables:
-            file.add(table)
-            rows += table.num_rows
-            counter.at(rows)
-    exported(store, "report", csv or out or "", rows, run)
-    say(f"{rows:,} rows of run {run.id} in {csv or out}")
-
-
-def _write_stdout(tables: Any) -> int:
-    """CSV on stdout: UTF-8 whatever the terminal's encoding, without a byte order mark. Gives the rows."""
-    import io
-    import sys
-
-    from a2pcli.reporting.rows import SCHEMA
-    from a2pcli.reporting.table_file import CsvRows
-
-    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    rows = CsvRows(stream, SCHEMA)
-    count = 0
-    for table in tables:
-        rows.write(table)
-        count += table.num_rows
-    stream.flush()
-    stream.detach()
-    return count
+    target = Target(out or Path()) if csv is None else Target(Path(csv), form="csv")
+    option = "--out" if csv is None else "--csv"
+    rows = found.write(target, state, reason, option=option, counting=lambda: RowCounter("writing"))
+    say(f"{rows:,} rows of run {found.run.id} in {csv or out}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
+
+if TYPE_CHECKING:
+    from a2pcli.actions.runs import Retry
 
 
 def register(app: typer.Typer) -> None:
@@ -15,18 +18,14 @@ def register(app: typer.Typer) -> None:
 
 
 def retry(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, or a campaign's name for its newest run.", metavar="RUN")
-    ],
+    run: options.Run,
     code: Annotated[
         list[str] | None,
         typer.Option(help="Only those rejected with this code; may be given again.", metavar="CODE"),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    ledger: Annotated[
-        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    yes: options.Yes = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
 ) -> None:
     """Plan again what the gateway rejected: after a top-up, a corrected account, a mended sender.
 
@@ -40,6 +39,81 @@ def retry(
 
     Exit status: 0 planned again, or nothing was rejected; 6 refused; 7 the run is being sent.
     """
-    from a2pcli.cli.retrying import RetryRequest, retry_run
+    from a2pcli.actions import runs
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, show
 
-    raise typer.Exit(retry_run(RetryRequest(run, tuple(code or ()), yes, ledger, as_json)))
+    def confirm(due: Retry) -> None:
+        show(_screen(due), stderr=as_json)
+        if due.may_go and not yes:
+            _ask(due)
+
+    done = runs.retry(project_at(ledger), run, code or (), confirm=confirm)
+    if as_json:
+        print_json(_document(done))
+    else:
+        show(_result(done))
+
+
+def _ask(due: Retry) -> None:
+    from a2pcli.cli.terminal.asking import confirm
+
+    word = "1 rejected message" if due.may_go == 1 else f"{due.may_go:,} rejected messages"
+    confirm(
+        f"Plan {word} of run {due.run.id} again?",
+        refused="nothing was changed",
+        without_terminal="--yes plans them again without asking",
+    )
+
+
+def _screen(due: Retry) -> Any:
+    """Every code with its count and sentence; those that were not chosen are dim."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    run, found = due.run, due.rejections
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one in found:
+        sentence = one.sentence
+        if one.may_go < one.messages:
+            stay = f"{one.messages - one.may_go:,} cannot go: opted out, consent withdrawn, erased, or text not kept"
+            sentence = f"{sentence}; {stay}" if sentence else stay
+        style = "" if one in due.chosen else "dim"
+        table.add_row(f"{one.messages:,}", one.code, sentence, style=style)
+    total = sum(one.messages for one in found)
+    head = Text(f"run {run.id} of {run.campaign}: {total:,} rejected by gateway {run.gateway}")
+    return Group(head, table)
+
+
+def _result(done: Retry) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    from a2pcli.cli.terminal.output import to_copy
+
+    if not done.rejections:
+        return Text(f"run {done.run.id}: the gateway rejected nothing")
+    if not done.planned_again:
+        return Text("nobody was planned again: none of them may be messaged")
+    count = done.planned_again
+    word = "1 message is" if count == 1 else f"{count:,} messages are"
+    send = to_copy(f"to send:  a2pcli send --plan {done.run.id}", style="dim")
+    return Group(Text(f"{word} planned again"), send)
+
+
+def _document(done: Retry) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "run": done.run.id,
+        "campaign": done.run.campaign,
+        "state": done.run.state,
+        "gateway": done.run.gateway,
+        "rejections": [{**asdict(one), "chosen": one in done.chosen} for one in done.rejections],
+        "planned_again": done.planned_again,
+        "by": done.by,
+    }

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
-
-if TYPE_CHECKING:
-    from a2pcli.ledger.store import Ledger
-    from a2pcli.reporting.runs import RunLine
+from a2pcli.cli import options
 
 
 def register(app: typer.Typer) -> None:
@@ -26,10 +22,8 @@ def runs(
     everything: Annotated[
         bool, typer.Option("--all", help="Every run, with plans that were replaced or discarded.")
     ] = False,
-    ledger: Annotated[
-        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
 ) -> None:
     """List the runs in the ledger, newest first: state, time, who got it, cost.
 
@@ -38,50 +32,28 @@ def runs(
 
     Example:  a2pcli runs --campaign spring-sale
     """
-    from a2pcli.cli.run_choice import existing_ledger
-    from a2pcli.cli.terminal.output import print_json, say
-    from a2pcli.reporting.runs import RunList, current_runs, run_lines, runs_document
+    from a2pcli.actions.runs import list_runs
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal.output import print_json, say, show
 
-    with existing_ledger(ledger) as store:
-        if store is None:
-            found = RunList([], 0, False)
-        elif everything or as_json:
-            most = None if everything else limit
-            found = RunList(run_lines(store, limit=most, campaign=campaign, everything=everything), 0, False)
-        else:
-            found = current_runs(store, limit, campaign)
-        shown = [] if store is None or as_json else [_as_it_is(store, line) for line in found.lines]
+    most = None if everything else limit
+    found = list_runs(project_at(ledger), campaign=campaign, limit=most, as_stored=as_json)
+    lines = [] if found is None else found.lines
     if as_json:
-        print_json(runs_document(found.lines))
+        from a2pcli.reporting.runs import runs_document
+
+        print_json(runs_document(lines))
         return
-    if not found.lines:
-        say(
-            f"no run of campaign {campaign} yet"
-            if campaign and store
-            else "no run yet: `a2pcli plan` makes one"
-        )
+    if found is None or not lines:
+        named = campaign and found is not None
+        say(f"no run of campaign {campaign} yet" if named else "no run yet: `a2pcli plan` makes one")
         return
     from a2pcli.cli.screens.runs import runs_screen
-    from a2pcli.cli.terminal.output import show
 
-    show(runs_screen(shown))
+    show(runs_screen(lines))
     if found.overtaken:
         one = found.overtaken == 1
         plans = "1 older plan that was" if one else f"{found.overtaken:,} older plans that were"
         say(f"{plans} never sent {'is' if one else 'are'} not shown: a2pcli runs --all")
     if found.is_cut:
         say(f"older runs are not shown: a2pcli runs --limit {10 * limit}, or --all")
-
-
-def _as_it_is(store: Ledger, line: RunLine) -> RunLine:
-    """The run; one that nobody is sending, though its sender never said so, as stopped."""
-    from dataclasses import replace
-
-    from a2pcli.ledger.lock import live_sender
-    from a2pcli.ledger.records import RunState
-    from a2pcli.reporting.commands import send_command
-
-    if line.run.state != RunState.SENDING or live_sender(store, line.run) is not None:
-        return line
-    why = f"its sender ended before the run did; `{send_command(line.run)}` goes on with it"
-    return replace(line, run=replace(line.run, state="stopped", state_reason=why))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
+
+if TYPE_CHECKING:
+    from a2pcli.actions.gateways import CampaignTest
 
 
 class LogFormat(StrEnum):
@@ -41,15 +44,11 @@ def send(
     max_cost: Annotated[
         str | None, typer.Option(help="Budget, e.g. '50 GBP'; else limits.cost.", metavar="MONEY")
     ] = None,
-    occurrence: Annotated[
-        str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.", metavar="NAME")
-    ] = None,
+    occurrence: options.Occurrence = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Most requests in flight.", metavar="N")
     ] = None,
-    ledger: Annotated[
-        str | None, typer.Option(help="Ledger path or URL; else the settings'.", metavar="PATH")
-    ] = None,
+    ledger: options.Ledger = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay while messages wait for people's hours, and send them then.")
     ] = False,
@@ -66,7 +65,7 @@ def send(
             "--clock-is-right", help="Send though the ledger has later entries: they are what is wrong."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
 
@@ -91,7 +90,6 @@ def send(
     5 the gateway cannot be used (run paused), 6 over budget or refused, 7 another sender holds
     the run, 130 interrupted.
     """
-    from a2pcli.cli import send_reporting
     from a2pcli.errors import UsageError
 
     if as_json and (quiet or log_format):
@@ -103,30 +101,72 @@ def send(
             "--plan ID sends a plan as it was approved; it takes no other choice of what is sent"
         )
     if campaign is not None and test_to is not None:
-        from a2pcli.cli.one_test import send_one_test
-
-        send_one_test(campaign, test_to, ledger, yes=yes, as_json=as_json)
-    elif campaign is not None and dry_run:
+        _send_test(campaign, test_to, ledger, yes=yes, as_json=as_json)
+        return
+    if campaign is not None and dry_run:
         from a2pcli.cli.commands.plan import show_plan
 
         show_plan(campaign, None, limit, max_cost, occurrence, ledger, as_json)
-    else:
-        from a2pcli.cli.send_planning import SendRequest
-        from a2pcli.cli.sending import send_campaign
+        return
+    from a2pcli.actions.send import send as action
+    from a2pcli.actions.send_watcher import NothingToSend, SendRequest
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.terminal import sending
 
-        request = SendRequest(
-            campaign,
-            plan,
-            yes,
-            limit,
-            max_cost,
-            occurrence,
-            concurrency,
-            ledger,
-            as_json,
-            wait,
-            clock_is_right,
+    if not as_json:
+        sending.begin(quiet=quiet, log_format=log_format)
+    request = SendRequest(campaign, plan, yes, limit, max_cost, occurrence, concurrency, wait)
+    project = project_at(ledger, campaign, ask=not yes)
+    watcher = sending.TerminalWatcher(as_json=as_json, clock_is_right=clock_is_right)
+    with sending.errors_logged():
+        done = action(project, request, watcher)
+    if isinstance(done, NothingToSend):
+        sending.tell_nothing_left(done, as_json=as_json)
+    raise typer.Exit(done.status)
+
+
+def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
+    from a2pcli.actions.gateways import send_test
+    from a2pcli.cli.project import project_at
+    from a2pcli.cli.screens.plan import Bubble, facts_of
+    from a2pcli.cli.terminal.output import print_json, say, show
+    from a2pcli.errors import GatewayUnusable
+    from a2pcli.messages import Verdict
+
+    def confirm(test: CampaignTest) -> None:
+        title = f"test to {test.message.to}, as line {test.row['line']:,} would get it"
+        show(Bubble(test.message.body, title, facts_of(test.row)), stderr=as_json)
+        if not yes:
+            _ask_test(test)
+
+    done = send_test(project_at(ledger, campaign), campaign, number, confirm=confirm)
+    outcome, can = done.outcome, done.can
+    assert outcome is not None
+    if as_json:
+        print_json(
+            {
+                "test": True,
+                "to": done.message.to,
+                "verdict": outcome.verdict,
+                "code": outcome.code,
+                "detail": outcome.detail,
+                "gateway_id": outcome.gateway_id,
+                "delivers": can.delivers,
+                "instead": can.instead or None,
+            }
         )
-        if not as_json:
-            send_reporting.begin(quiet=quiet, log_format=log_format)
-        raise typer.Exit(send_campaign(request))
+    elif not can.delivers and outcome.verdict is Verdict.ACCEPTED:
+        say(f"test {can.instead}; nothing was sent")
+    else:
+        say(f"test {outcome.verdict}" + (f": {outcome.detail}" if outcome.detail else ""))
+    if outcome.verdict is not Verdict.ACCEPTED:
+        raise GatewayUnusable(f"the test message was not accepted ({outcome.code or outcome.cause})")
+
+
+def _ask_test(test: CampaignTest) -> None:
+    from a2pcli.cli.terminal.asking import confirm
+
+    question = f"Send this one test message through {test.gateway}?"
+    if not test.can.delivers:
+        question = f"Hand this test message to {test.gateway} ({test.can.instead}, not sent)?"
+    confirm(question, refused="nothing was sent", without_terminal="--yes sends the test")

@@ -10,13 +10,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.cli.gateway_lines import Line
+from a2pcli.actions.gateways import GatewayLine
 from a2pcli.cli.screens.styles import fits
 from a2pcli.gateways.base import Capabilities
 from a2pcli.gateways.registry import available
 
 
-def gateways_screen(lines: Sequence[Line], path: Path | None) -> RenderableType:
+def gateways_screen(lines: Sequence[GatewayLine], path: Path | None) -> RenderableType:
     """The gateways a campaign can name, then the types there are."""
     where = f"in {path}" if path else "no a2pcli.yaml here: these need none"
     return Group(
@@ -30,7 +30,7 @@ def gateways_screen(lines: Sequence[Line], path: Path | None) -> RenderableType:
 
 @dataclass(frozen=True, slots=True)
 class _Gateways:
-    lines: Sequence[Line]
+    lines: Sequence[GatewayLine]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
@@ -67,7 +67,7 @@ class _Types:
         yield table
 
 
-def _state(line: Line) -> Text:
+def _state(line: GatewayLine) -> Text:
     return Text(line.state, style="green" if line.state == "ready" else "yellow" if line.missing else "red")
 
 

@@ -18,8 +18,8 @@ from a2pcli.reporting.values import local
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from a2pcli.actions.send_watcher import Progress
     from a2pcli.ledger.records import Run
-    from a2pcli.sending.options import Progress
 
 EVERY = 5.0
 """Seconds between two lines, where there is no terminal."""

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from a2pcli.actions.send_watcher import Ended, SendResult
 from a2pcli.cli.screens.run import StatesTable, next_steps, sums
 from a2pcli.cli.terminal.output import to_copy
 from a2pcli.ledger.records import Run, Totals, Waiting
@@ -16,7 +17,6 @@ from a2pcli.reporting.held import held_document, held_lines
 from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.totals import HANDED_OVER, run_document, totals_document
 from a2pcli.reporting.values import duration
-from a2pcli.sending.options import Ended, SendResult
 
 ENDINGS = {
     Ended.FINISHED: ("green", "finished"),

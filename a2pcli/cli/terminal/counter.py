@@ -14,7 +14,7 @@ class RowCounter:
     EVERY_TERMINAL = 0.2
     EVERY_ELSEWHERE = 5.0
 
-    def __init__(self, what: str, shown: bool) -> None:
+    def __init__(self, what: str, shown: bool = True) -> None:
         self._what = what
         self._shown = shown
         self._terminal = is_live_terminal()
@@ -22,7 +22,7 @@ class RowCounter:
         self._started = self._last
         self._written = False
 
-    def at(self, rows: int) -> None:
+    def __call__(self, rows: int) -> None:
         """So many rows are done."""
         now = time.monotonic()
         every = self.EVERY_TERMINAL if self._terminal else self.EVERY_ELSEWHERE

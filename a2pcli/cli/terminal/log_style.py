@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-VERSION = 1
-"""Of the events; it goes up when a key changes its meaning or goes away."""
+from a2pcli.actions.hooks import EVENT_VERSION
 
 
 class LogStyle(StrEnum):
@@ -45,7 +44,7 @@ def emit(event: str, **fields: Any) -> None:
     """Write an event, if events are what is asked for. That nobody reads them must not stop what is under way."""
     if _chosen is not LogStyle.EVENTS:
         return
-    line = json.dumps({"v": VERSION, "at": timestamp(), "event": event, **fields}, default=str)
+    line = json.dumps({"v": EVENT_VERSION, "at": timestamp(), "event": event, **fields}, default=str)
     with suppress(OSError, ValueError):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from a2pcli.cli.documents import VERSION
 from a2pcli.cli.terminal import log_style
@@ -18,8 +19,7 @@ from a2pcli.cli.terminal.streams import unfiltered
 from a2pcli.visible import json_text, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from rich.console import Console
     from rich.text import Text
@@ -198,11 +198,12 @@ def tell(text: str, *, erase: bool = False) -> None:
         sys.stderr.flush()
 
 
-def spare(option: str, target: Path, inputs: Mapping[str, Path | None]) -> None:
-    """Refuse to write results over what they are made from. ``inputs`` says what each file is."""
-    from a2pcli.errors import UsageError
-
-    for what, path in inputs.items():
-        with suppress(OSError, ValueError):
-            if path is not None and target.samefile(path):
-                raise UsageError(f"{option} {target}: that is {what}, and it would be overwritten")
+@contextmanager
+def stdout_rows() -> Iterator[TextIO]:
+    """Standard output for rows of CSV or JSON: UTF-8 whatever the terminal's encoding, without a byte order mark."""
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        yield stream
+        stream.flush()
+    finally:
+        stream.detach()

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from a2pcli.actions.hooks import event_problem
 from a2pcli.cli.terminal import log_style
 from a2pcli.cli.terminal.log_style import LogStyle
-from a2pcli.cli.terminal.output import json_was_printed, print_json, printable, say
+from a2pcli.cli.terminal.output import json_was_printed, print_json, say
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 
 
@@ -16,7 +17,7 @@ def show_problems(problems: Iterable[Problem]) -> None:
     """Print every problem to stderr, in file order; with ``--quiet`` no warnings but those of hooks."""
     for problem in in_file_order(problems):
         if log_style.style() is LogStyle.EVENTS:
-            log_style.emit("problem", **problem_document(problem))
+            log_style.emit("problem", **event_problem(problem))
         else:
             # The place stands first in the line, in a log too: editors and scripts look for it there. One problem is
             # one line, whatever a cell holds.
@@ -25,19 +26,6 @@ def show_problems(problems: Iterable[Problem]) -> None:
                 always=problem.severity is Severity.ERROR or problem.code == "hook",
                 timed=False,
             )
-
-
-def problem_document(problem: Problem) -> dict[str, Any]:
-    """The problem as JSON-ready data."""
-    return {
-        "severity": str(problem.severity),
-        "code": problem.code,
-        "message": printable(problem.message),
-        "hint": None if problem.hint is None else printable(problem.hint),
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-    }
 
 
 def waiver_line(waiver: Mapping[str, Any]) -> str:
@@ -66,4 +54,4 @@ def print_failure(status: int, problems: Iterable[Problem]) -> None:
     """The document of a command that failed; nothing where one was printed already."""
     if not json_was_printed():
         with suppress(OSError, ValueError):
-            print_json({"status": status, "problems": [problem_document(problem) for problem in problems]})
+            print_json({"status": status, "problems": [event_problem(problem) for problem in problems]})

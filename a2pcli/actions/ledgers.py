@@ -1,12 +1,15 @@
-"""What ``a2pcli ledger`` does: make one, accept one, write it anew under another key, or none."""
+"""Ledgers as a whole: make one, accept one, write it anew under another key, or none.
+
+Each action gives the ledger's name. Audit: ``ledger.create``, ``ledger.accept``, ``ledger.encrypt``, …
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from a2pcli.cli.ledger_option import is_missing, known_ledgers, ledger_and_key
-from a2pcli.cli.terminal.output import print_json, say
+from a2pcli.actions.project import is_missing
 from a2pcli.errors import LedgerError, Problem, UsageError
 from a2pcli.ledger.cipher import (
     KEY_VARIABLE,
@@ -22,12 +25,15 @@ from a2pcli.ledger.engine import is_there, ledger_url, missing
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.store import Ledger
 
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
 
-def create_ledger(ledger: str | None, *, as_json: bool) -> None:
+
+def create_ledger(project: Project) -> str:
     """A new ledger where there is none, or an empty file. A person decided: what was there before is forgotten."""
-    place, text = ledger_and_key(ledger, Path.cwd())
+    place, text = project.ledger_and_key()
     url = ledger_url(place)
-    known = known_ledgers(Path.cwd(), None)
+    known = project.known_ledgers()
     if url.get_backend_name() == "sqlite":
         _nothing_in_the_way(Path(url.database or ""))
         make(url, key_from(text) or from_environment())
@@ -38,9 +44,7 @@ def create_ledger(ledger: str | None, *, as_json: bool) -> None:
         if known is not None:
             known.start_over(url)
             known.note(store)
-    _told(as_json, shown(url), "created", f"made the ledger {shown(url)}")
-    if known is None:
-        say("there are no settings here that name it: give --ledger, or set A2PCLI_LEDGER")
+    return shown(url)
 
 
 def _nothing_in_the_way(path: Path) -> None:
@@ -70,10 +74,10 @@ def _opens(place: str, key: str | None) -> bool:
     return True
 
 
-def accept_ledger(ledger: str | None, *, as_json: bool) -> None:
+def accept_ledger(project: Project) -> str:
     """From now on the project's ledger is this one."""
-    place, text = ledger_and_key(ledger, Path.cwd())
-    known = known_ledgers(Path.cwd(), None)
+    place, text = project.ledger_and_key()
+    known = project.known_ledgers()
     with Ledger.open(place, create=False, key=text) as store:
         if known is None:
             hint = "run it in the project's folder"
@@ -83,43 +87,42 @@ def accept_ledger(ledger: str | None, *, as_json: bool) -> None:
         before = known.wrong(store, None)
         store.record("ledger.accept", None, {"why": before.code} if before else None)
         known.accept(store)
-        _told(as_json, store.name, "accepted", f"{store.name} is this project's ledger from now on")
+        return store.name
 
 
-def encrypt_ledger(ledger: str | None, *, as_json: bool) -> None:
+def encrypt_ledger(project: Project) -> str:
     """A plain ledger becomes an encrypted one."""
-    path, key = _place_and_key(ledger)
+    path, key = _place_and_key(project)
     if not is_plain(path):
         raise UsageError(Problem("this ledger is encrypted already", path=str(path)))
     _is_a_ledger(path, None)
     _convert(path, None, key, "encrypt")
-    _told(as_json, str(path), "encrypted", f"{path} is encrypted: from now on every command needs its key")
+    return str(path)
 
 
-def decrypt_ledger(ledger: str | None, *, as_json: bool) -> None:
+def decrypt_ledger(project: Project) -> str:
     """An encrypted ledger becomes a plain one."""
-    path, key = _place_and_key(ledger)
+    path, key = _place_and_key(project)
     _is_encrypted(path)
     _is_a_ledger(path, key)
     _convert(path, key, None, "decrypt")
-    text = f"{path} is not encrypted any more; unset {KEY_VARIABLE}, or take ledger_key: out of the settings"
-    _told(as_json, str(path), "decrypted", text)
+    return str(path)
 
 
-def rekey_ledger(ledger: str | None, *, as_json: bool) -> None:
+def rekey_ledger(project: Project) -> str:
     """An encrypted ledger gets another key."""
-    path, key = _place_and_key(ledger)
+    path, key = _place_and_key(project)
     _is_encrypted(path)
     new = key_from(os.environ.get(NEW_KEY_VARIABLE))
     if new is None:
         raise UsageError(Problem("there is no new key", hint=f"put it into {NEW_KEY_VARIABLE}"))
     _is_a_ledger(path, key)
     _convert(path, key, new, "rekey")
-    _told(as_json, str(path), "rekeyed", f"{path} has the new key: put it into {KEY_VARIABLE}")
+    return str(path)
 
 
-def _place_and_key(ledger: str | None) -> tuple[Path, LedgerKey]:
-    place, text = ledger_and_key(ledger, Path.cwd())
+def _place_and_key(project: Project) -> tuple[Path, LedgerKey]:
+    place, text = project.ledger_and_key()
     url = ledger_url(place)
     if url.get_backend_name() != "sqlite":
         raise LedgerError(
@@ -157,11 +160,3 @@ def _convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, word: str
 def _open(path: Path, key: LedgerKey | None) -> Ledger:
     """Open with this very key, whatever the environment says."""
     return Ledger.open_with(str(path), key)
-
-
-def _told(as_json: bool, ledger: str, done: str, text: str) -> None:
-    """Say what was done, as a document or as a sentence."""
-    if as_json:
-        print_json({"ledger": ledger, "done": done})
-    else:
-        say(text)

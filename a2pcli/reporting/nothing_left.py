@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.cli.terminal.output import print_json, say
 from a2pcli.exit_status import ExitStatus
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, TO_MEND, Reason
@@ -118,19 +117,3 @@ class NothingLeft:
         named = self.runs.get(state, [])
         shown = ", ".join(f"a2pcli {command} {id}" for id in named[:MOST_RUNS])
         return f"{shown}, …" if len(named) > MOST_RUNS else shown
-
-
-def say_nothing_left(
-    found: NothingLeft, why: str, rows_command: str, *, run: str | None, as_json: bool
-) -> ExitStatus:
-    """Tell it on stderr, and as JSON where that is asked for; gives the exit status."""
-    done = found.status is ExitStatus.OK
-    say(
-        f"nothing left to do: {why}" if done else f"nothing to send, but not everybody has it: {why}",
-        always=not done,
-    )
-    for line in found.lines(rows_command):
-        say(line, always=not done)
-    if as_json:
-        print_json({"run": run, "ended": "nothing-to-do", **found.document()})
-    return found.status

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.cli.consent_work import IMPLIED, Read, end_of, no_end
-from a2pcli.cli.optout_work import user
-from a2pcli.cli.scopes import CHANNELS
+from a2pcli.actions.audit import user
+from a2pcli.actions.consents import IMPLIED, ConsentFacts, end_of, no_end
+from a2pcli.actions.optouts import CHANNELS
 from a2pcli.contacts.facts import Facts as ColumnFacts
 from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.table import Table
@@ -71,7 +71,7 @@ class Import:
     """What an import needs to know beside its rows. ``now`` in UTC milliseconds; ``name`` is the file's."""
 
     table: Table
-    read: Read
+    read: ConsentFacts
     law: Law
     locale: str
     now: int
@@ -79,7 +79,7 @@ class Import:
     facts: ColumnFacts
 
     @classmethod
-    def of(cls, table: Table, read: Read, law: Law, locale: str, now: int, name: str) -> Import:
+    def of(cls, table: Table, read: ConsentFacts, law: Law, locale: str, now: int, name: str) -> Import:
         """With the columns of the table recognised."""
         return cls(table, read, law, locale, now, name, recognise(table.described, ignored=_OF_EXPORTS))
 

@@ -4,52 +4,30 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
-from a2pcli.dataclass import dataclass
+from a2pcli.actions.optouts import CHANNELS, EVERYTHING, Scope
 from a2pcli.errors import Problem, UsageError
+from a2pcli.ledger.records import now_ms
 
-CHANNELS = ("sms", "mms")
+if TYPE_CHECKING:
+    from a2pcli.actions.consents import ConsentFacts
+
 _HINT = "programme=news, sender=ACME or channel=sms"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """For what an opt-out holds: ``everything``, or one programme, sender or channel."""
-
-    kind: str = "everything"
-    value: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}={self.value}" if self.value else self.kind
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What two spellings of one scope have in common: a sender's name in any case, its number in any form."""
-        from a2pcli.ledger.sender_names import sender_key
-
-        return self.kind, sender_key(self.value) if self.kind == "sender" else self.value
-
-    @property
-    def words(self) -> str:
-        """What is kept away: ``every message``, ``messages from ACME``, …"""
-        return {
-            "everything": "every message",
-            "sender": f"messages from {self.value}",
-            "programme": f"the programme {self.value}",
-            "channel": f"the channel {self.value}",
-        }[self.kind]
-
-
-def scope_of(text: str | None, sender: str | None = None) -> Scope:
-    """``--scope programme=news``, or its short form ``--sender ACME``; without both, everything."""
+def scope_of(text: str | None, sender: str | None = None) -> Scope | None:
+    """``--scope programme=news``, or its short form ``--sender ACME``; None without both."""
     if sender is not None:
         if not sender.strip():
             raise UsageError(Problem("--sender is empty", hint="leave it out to suppress every message"))
         if text is not None:
             raise UsageError("--scope and --sender exclude each other")
         return Scope("sender", _sender(sender))
-    if text is None or text.strip().lower() in ("everything", "all"):
-        return Scope()
+    if text is None:
+        return None
+    if text.strip().lower() in ("everything", "all"):
+        return EVERYTHING
     kind, _, value = (part.strip() for part in text.partition("="))
     kind = {"program": "programme"}.get(kind.lower(), kind.lower())
     if kind not in ("programme", "sender", "channel") or not value:
@@ -83,8 +61,8 @@ def channel_of(text: str | None, option: str = "--channel") -> str:
     return channel
 
 
-def until_of(text: str | None, now: int) -> int | None:
-    """``--until``: a day is its end, a moment is on this machine's clock. UTC milliseconds, after ``now``."""
+def until_of(text: str | None) -> int | None:
+    """``--until``: a day is its end, a moment is on this machine's clock. UTC milliseconds, still to come."""
     if text is None:
         return None
     typed = text.strip()
@@ -93,7 +71,7 @@ def until_of(text: str | None, now: int) -> int | None:
     else:
         moment = _moment("--until", typed)
     at = int(moment.timestamp() * 1000)
-    if at <= now:
+    if at <= now_ms():
         raise UsageError(Problem(f"--until {text}: that is over already", hint="leave it out for good"))
     return at
 
@@ -127,6 +105,58 @@ def _moment(option: str, text: str) -> datetime:
         raise UsageError(Problem(f"{option} {text}: not a date", hint=hint)) from None
 
 
-def day_text(moment: int) -> str:
-    """The day of a moment in UTC: ``2026-03-01``, as ``day_of`` read it."""
-    return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
+@dataclass(frozen=True, slots=True)
+class ConsentOptions:
+    """The options that say what was agreed to, as they were typed."""
+
+    source: str | None = None
+    given_at: str | None = None
+    programme: str | None = None
+    channel: str | None = None
+    basis: str = "express"
+    wording: str | None = None
+    wording_version: str | None = None
+    double_opt_in: str | None = None
+    expires: str | None = None
+
+
+def consent_facts(facts: ConsentOptions) -> ConsentFacts:
+    """What they say. Raises ``UsageError`` for what cannot be."""
+    from a2pcli.actions.consents import BASES, CONFIRMED, PENDING, ConsentFacts, clamped
+
+    if facts.basis not in BASES:
+        raise UsageError(Problem(f"--basis {facts.basis}: no such basis", hint=", ".join(BASES)))
+    if facts.double_opt_in not in (None, PENDING, CONFIRMED):
+        raise UsageError(Problem(f"--double-opt-in {facts.double_opt_in}", hint=f"{PENDING} or {CONFIRMED}"))
+    if facts.wording and facts.wording_version:
+        raise UsageError("--wording and --wording-version exclude each other")
+    if facts.source is not None and not facts.source.strip():
+        raise UsageError(Problem("--source is empty", hint="say how consent was given: web form, paper, …"))
+    given_at = day_of("--given-at", facts.given_at)
+    if given_at is not None:
+        given_at = clamped(given_at, now_ms())
+        if given_at is None:
+            raise UsageError(f"--given-at {facts.given_at}: that is still to come")
+    expires_at = day_of("--expires", facts.expires)
+    if expires_at is not None and given_at is not None and expires_at <= given_at:
+        raise UsageError(f"--expires {facts.expires}: that is before it was given")
+    return ConsentFacts(
+        facts.source.strip() if facts.source else None,
+        given_at,
+        programme_of(facts.programme),
+        channel_of(facts.channel),
+        facts.basis,
+        f"version {facts.wording_version.strip()}" if facts.wording_version else facts.wording,
+        facts.double_opt_in,
+        expires_at,
+    )
+
+
+def locale_of(text: str | None) -> str | None:
+    """``--locale en_GB``. Raises ``UsageError`` for what is none."""
+    from a2pcli.config.values import parse_locale
+
+    try:
+        return parse_locale(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"--locale: {error.args[0]}") from None

@@ -1,0 +1,145 @@
+"""Proofs of consent from a file, and into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from a2pcli.actions.audit import About, recorded, user
+from a2pcli.actions.consent_rows import Account, Import, facts_of, said_of
+from a2pcli.actions.numbers import people_rows
+from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
+from a2pcli.contacts.table import Table
+from a2pcli.errors import A2PError, Problem
+from a2pcli.ledger.records import now_ms
+
+if TYPE_CHECKING:
+    from a2pcli.actions.consents import ConsentFacts
+    from a2pcli.actions.project import Project
+    from a2pcli.ledger.consents import ConsentRecord
+    from a2pcli.ledger.store import Ledger
+
+_MOMENT = pa.timestamp("ms", tz="UTC")
+SCHEMA = pa.schema(
+    [
+        ("number", pa.string()),
+        ("state", pa.string()),
+        ("programme", pa.string()),
+        ("channel", pa.string()),
+        ("basis", pa.string()),
+        ("double_opt_in", pa.string()),
+        ("consent_at", _MOMENT),
+        ("confirmed_at", _MOMENT),
+        ("consent_expires", _MOMENT),
+        ("consent_source", pa.string()),
+        ("consent_wording", pa.string()),
+        ("recorded_at", _MOMENT),
+        ("revoked_at", _MOMENT),
+        ("revoked_by", pa.string()),
+    ]
+)
+"""The columns of an export; `import` and a campaign's contacts read those of theirs back."""
+
+
+def import_consents(
+    project: Project,
+    file: InputTable,
+    facts: ConsentFacts,
+    *,
+    region: str | None = None,
+    locale: str | None = None,
+    counting: Counting = uncounted,
+) -> tuple[Table, Account]:
+    """Record the consents of a file, and who took theirs back, and account for every row; gives the table too.
+
+    ``facts`` are those of rows that do not say; ``locale`` (None: the settings') says how dates are read. What was
+    recorded stays where the file turns out broken half-way. Audit: ``consent.import``.
+    """
+    from a2pcli.rules.law import law_of
+
+    now, settings = now_ms(), project.settings()
+    table = file.open()
+    _, rows = people_rows(table, file.column, settings, region)
+    job = Import.of(
+        table, facts, law_of(settings), locale or settings.settings.locale, now, Path(file.file).name
+    )
+    account = Account()
+
+    def about() -> About:
+        counts = {
+            "rows": account.rows,
+            "recorded": account.recorded,
+            "withdrawn": account.withdrawn,
+            "refused": account.refused.total(),
+        }
+        return About(job.name, counts | {"by": user()})
+
+    with (
+        project.ledger_to_record() as ledger,
+        recorded(ledger, "consent.import", about),
+        _half_done(account),
+        counting() as progress,
+    ):
+        for chunk, said in zip(rows.chunks(), said_of(job), strict=False):
+            new, taken_back = facts_of(chunk, said, job, account)
+            if taken_back is not None:  # first: should what follows fail, nobody's no is lost
+                account.withdrawn += ledger.record_withdrawals(taken_back, now).added
+            if new is not None:
+                done = ledger.record_consents(new, now)
+                account.recorded += done.added
+                account.already += done.already
+            progress(account.rows)
+        if account.said_no:
+            ledger.end_overridden_consents()
+    return table, account
+
+
+@contextmanager
+def _half_done(account: Account) -> Iterator[None]:
+    try:
+        yield
+    except A2PError as error:
+        done = f"{account.recorded:,} were recorded before; mend the file and run the same command again"
+        raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
+
+
+def export_consents(project: Project, target: Target) -> int:
+    """Write every record in the order they were made, those that do not hold any more too; gives how many.
+    Audit: ``export``."""
+
+    def tables(ledger: Ledger | None) -> Iterator[pa.Table]:
+        return _tables(ledger.consents() if ledger else iter(()))
+
+    return export_list(project, target, tables, SCHEMA, what="consents")
+
+
+def _tables(records: Iterator[ConsentRecord]) -> Iterator[pa.Table]:
+    now = now_ms()
+    while chunk := list(islice(records, 20_000)):
+        rows = [
+            {
+                "number": one.address,
+                "state": one.state(now),
+                "programme": one.programme or None,
+                "channel": one.channel or None,
+                "basis": one.basis,
+                "double_opt_in": one.double_opt_in,
+                "consent_at": one.given_at,
+                "confirmed_at": one.confirmed_at,
+                "consent_expires": one.expires_at,
+                "consent_source": one.source,
+                "consent_wording": one.wording,
+                "recorded_at": one.recorded_at,
+                "revoked_at": one.revoked_at,
+                "revoked_by": one.revoked_by,
+            }
+            for one in chunk
+        ]
+        yield pa.table(
+            {name: pa.array([row[name] for row in rows], SCHEMA.field(name).type) for name in SCHEMA.names}
+        )

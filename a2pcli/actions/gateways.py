@@ -1,0 +1,320 @@
+"""Gateways: as the settings describe them, their mistakes told at their place in the file; the list; tests of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
+from a2pcli.errors import A2PError, GatewayUnusable, InvalidInput, Problem, Refused, UsageError
+from a2pcli.messages import Message, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from a2pcli.actions.project import Project
+    from a2pcli.gateways.base import Capabilities, Gateway, Health
+    from a2pcli.ledger.records import Run
+    from a2pcli.planning.prepare import Prepared
+    from a2pcli.planning.preview import PreviewedRow
+
+LONGEST_WAIT = 120.0
+"""Seconds that one message of a test may take."""
+
+
+def configured_gateway(settings: LoadedSettings, name: str) -> Gateway:
+    """The gateway ``name``, not opened yet. Its settings are read and its secrets filled in now."""
+    from a2pcli.gateways.registry import create
+
+    block = gateway_settings(settings, name)
+    try:
+        return create(name, block)
+    except A2PError as error:
+        raise type(error)(*(at_gateway_key(settings, problem) for problem in error.problems)) from error
+
+
+def delivery_of(gateway: Gateway) -> dict[str, Any]:
+    """What a plan keeps of its gateway: whether messages leave this machine, and what becomes of them if not."""
+    can = gateway.capabilities
+    return {"delivers": True} if can.delivers else {"delivers": False, "instead": can.instead}
+
+
+def known_delivery(settings: LoadedSettings, name: str) -> dict[str, Any]:
+    """The same for a gateway by its name; nothing where its settings cannot be used yet, as without its secrets."""
+    try:
+        return delivery_of(configured_gateway(settings, name))
+    except A2PError:
+        return {}
+
+
+def check_delivery(run: Run, gateway: Gateway) -> None:
+    """Refuse a plan whose gateway delivers now and did not when it was planned, or the other way round: who approved
+    it was told otherwise. Raises ``Refused``."""
+    planned = run.sending.get("delivers")
+    if planned is None or planned == gateway.capabilities.delivers:
+        return
+    then, now = ("delivered", "delivers nothing") if planned else ("delivered nothing", "delivers")
+    raise Refused(
+        Problem(
+            f"gateway {gateway.name} {now}, and {then} when run {run.id} was planned",
+            hint=f"plan again (a2pcli cancel {run.id} drops what is left), or change the gateway back",
+            code="gateway-changed",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLine:
+    """One gateway that a campaign can name. ``capabilities`` is None where it cannot be made as things are."""
+
+    name: str
+    type: str
+    is_default: bool
+    is_configured: bool
+    variables: Mapping[str, bool]
+    capabilities: Capabilities | None
+    rate: str | None
+    sender: str | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def missing(self) -> list[str]:
+        """The variables it needs that the environment does not have."""
+        return [name for name, is_there in self.variables.items() if not is_there]
+
+    @property
+    def state(self) -> str:
+        """Whether it is ready, in a few words."""
+        if self.missing:
+            return f"{', '.join(self.missing)} not set"
+        return "wrong settings" if self.problems else "ready"
+
+
+def gateway_lines(settings: LoadedSettings) -> Iterator[GatewayLine]:
+    """The configured gateways in file order, then the built-in ones that need no settings."""
+    default = settings.settings.gateway
+    for name, block in settings.settings.gateways.items():
+        yield _line(settings, name, block, default)
+    for name in BUILT_IN_GATEWAYS:
+        if name not in settings.settings.gateways:
+            yield _line(settings, name, None, default)
+
+
+def _line(settings: LoadedSettings, name: str, block: Mapping[str, Any] | None, default: str) -> GatewayLine:
+    from a2pcli.config.environment import variables
+    from a2pcli.gateways.registry import create
+
+    named = variables(block, settings.environ) if block is not None else {}
+    gateway: Gateway | None = None
+    problems: tuple[Problem, ...] = ()
+    try:
+        gateway = create(name, gateway_settings(settings, name))
+    except A2PError as error:
+        problems = tuple(at_gateway_key(settings, problem) for problem in error.problems)
+    given = block or {}
+    return GatewayLine(
+        name=name,
+        type=str(given.get("type") or name),
+        is_default=name == default,
+        is_configured=block is not None,
+        variables=named,
+        capabilities=gateway.capabilities if gateway else None,
+        # As written: a value out of the environment is not shown, whatever it is.
+        rate=_text(given.get("rate")),
+        sender=_text(given.get("sender")),
+        problems=problems,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCheck:
+    """What a gateway said to a check, and of a test message, where one was sent."""
+
+    name: str
+    can: Capabilities
+    health: Health
+    message: Message | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be used as it is."""
+        return self.health.ok and (self.outcome is None or self.outcome.verdict is Verdict.ACCEPTED)
+
+
+def check_gateway(
+    project: Project,
+    name: str,
+    *,
+    to: str | None = None,
+    text: str = "",
+    sender: str | None = None,
+    confirm: Callable[[Message, Capabilities], None] = lambda message, can: None,
+) -> GatewayCheck:
+    """Check a gateway, and hand it one message where a number is given; ``confirm`` gets that before it leaves.
+
+    A type that needs no settings can be tested by its own name. The ledger is not asked and nothing is kept.
+    """
+    import asyncio
+
+    settings = project.settings()
+    gateway = _named_gateway(settings, name)
+    message = None if to is None else _test_message(settings, to, text, sender)
+    if message is not None:
+        confirm(message, gateway.capabilities)
+    health, outcome = asyncio.run(_try(gateway, message))
+    return GatewayCheck(name, gateway.capabilities, health, message, outcome)
+
+
+def _named_gateway(settings: LoadedSettings, name: str) -> Gateway:
+    """The gateway. A type that needs no settings can be tested by its own name."""
+    from a2pcli.gateways.registry import BUILT_IN, create
+
+    only_a_type = (
+        name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS and name in BUILT_IN
+    )
+    try:
+        if only_a_type:
+            return create(name, {"type": name, "folder": settings.folder})
+        return create(name, gateway_settings(settings, name))
+    except InvalidInput as error:
+        if only_a_type:
+            raise InvalidInput(_not_configured(settings, name)) from None
+        raise InvalidInput(*(at_gateway_key(settings, problem) for problem in error.problems)) from None
+
+
+def _not_configured(settings: LoadedSettings, name: str) -> Problem:
+    """The problem of a type that needs settings and has none."""
+    return settings.problem(
+        f"gateway '{name}' is not configured",
+        ("gateways",),
+        hint=f"describe it in a2pcli.yaml under gateways: `{name}:`; docs/gateways.md shows its keys",
+        code="gateway-not-configured",
+    )
+
+
+def _test_message(settings: LoadedSettings, to: str, text: str, sender: str | None) -> Message:
+    import secrets
+
+    from a2pcli.contacts.phones import PhonePolicy, normalise
+    from a2pcli.content.encoding import InvalidText, measure, prepare
+
+    numbers = settings.settings.numbers
+    policy = PhonePolicy(settings.settings.region, numbers.allow_fictional, numbers.allow_fixed_line)
+    mine = normalise(to, policy)
+    if mine.number is None:
+        raise UsageError(f"--to {to}: {mine.reason}" + (f" ({mine.detail})" if mine.detail else ""))
+    text = prepare(text)
+    try:
+        parts = measure(text).parts
+    except InvalidText as error:
+        raise UsageError(f"--text: {error}") from None
+    return Message(
+        id=0,
+        reference=f"test-{secrets.token_hex(6)}",
+        to=mine.number,
+        body=text,
+        sender=sender,
+        country=mine.country,
+        parts=parts,
+    )
+
+
+async def _try(gateway: Gateway, message: Message | None) -> tuple[Health, Outcome | None]:
+    """What the check says, and what became of the message; it is not sent where the check fails."""
+    import asyncio
+
+    from a2pcli.gateways.base import Health
+
+    try:
+        await gateway.open()
+    except GatewayUnusable as error:
+        return Health(False, error.problems[0].message), None
+    try:
+        async with asyncio.timeout(LONGEST_WAIT):
+            health = await gateway.check()
+            if message is None or not health.ok:
+                return health, None
+        async with asyncio.timeout(LONGEST_WAIT):
+            (outcome,) = await gateway.submit([message])
+            return health, outcome
+    except TimeoutError:
+        return Health(False, f"no answer within {LONGEST_WAIT:.0f} seconds"), None
+    finally:
+        await gateway.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignTest:
+    """One real row's message on its way to one's own number. ``outcome`` is None before it is sent."""
+
+    message: Message
+    row: Mapping[str, Any]
+    gateway: str
+    can: Capabilities
+    outcome: Outcome | None = None
+
+
+def send_test(
+    project: Project,
+    campaign: Path,
+    number: str,
+    *,
+    confirm: Callable[[CampaignTest], None] = lambda test: None,
+) -> CampaignTest:
+    """Send the first recipient's message to ``number``, marked as a test and counted nowhere.
+
+    ``confirm`` gets it before it leaves. Raises ``UsageError`` for what is no number, or where nobody gets a message.
+    Audit: ``send.test``.
+    """
+    import asyncio
+
+    from a2pcli.actions.plans import opened, prepared
+    from a2pcli.contacts.phones import normalise
+    from a2pcli.planning.preview import first, preview
+    from a2pcli.sending.testing import send_test as hand_over
+
+    with opened(project, campaign, plan=False) as work:
+        ready = _as_if_nobody_had_it(prepared(work))
+        gateway = configured_gateway(work.settings, ready.job.gateway)
+        own = normalise(number, ready.job.policy)
+        if own.number is None:
+            raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
+        rows = preview(ready, first(1))
+        if not rows:
+            raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
+        message = _row_message(ready, rows[0], own.number, own.country)
+        test = CampaignTest(message, rows[0].row, ready.job.gateway, gateway.capabilities)
+        confirm(test)
+        outcome = asyncio.run(hand_over(work.ledger, None, gateway, message))
+        detail = {"campaign": ready.job.campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
+        work.ledger.record("send.test", None, detail, people=[own.number])
+    return replace(test, outcome=outcome)
+
+
+def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
+    """A message can be tested after the campaign was sent, too."""
+    from a2pcli.planning.job import Compiled, no_keys
+
+    job = replace(ready.job, people=replace(ready.job.people, reached=no_keys()))
+    return replace(ready, job=job, compiled=Compiled(job))
+
+
+def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
+    job, row = ready.job, one.row
+    return Message(
+        id=0,
+        reference="",
+        to=number,
+        body=row["body"],
+        channel=job.channel,
+        sender=row["sender"] or job.sender,
+        country=country,
+        parts=row["parts"],
+        media=job.media,
+    )

@@ -1,0 +1,280 @@
+"""The suppression list from a file, and into one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute
+
+from a2pcli.actions.audit import About, recorded, user
+from a2pcli.actions.numbers import people_rows
+from a2pcli.actions.optouts import EVERYTHING, Scope
+from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
+from a2pcli.contacts.any_number import DOUBTFUL
+from a2pcli.contacts.checked import CheckedRow
+from a2pcli.contacts.message_log import text_column
+from a2pcli.contacts.table import Table
+from a2pcli.errors import A2PError, Problem, UsageError
+from a2pcli.ledger.records import now_ms
+from a2pcli.reasons import Reason
+from a2pcli.reporting.values import day
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.ledger.records import Suppression
+    from a2pcli.ledger.store import Ledger
+
+pc: Any = pyarrow.compute
+
+DAY = 86_400_000
+KEPT = 10_000
+"""Refused rows that are remembered; those beyond are counted."""
+
+OWN_COLUMNS = ("scope", "scope_value", "until", "list", "as_of", "lifted_at")
+"""By these a file is known as an export of ours."""
+
+Holds: TypeAlias = tuple[Any, ...] | None
+"""``OWN_COLUMNS`` of a chunk; None where the file has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How the numbers of some rows are kept: their scope, their end, the list they are of. UTC milliseconds."""
+
+    scope: Scope
+    until_at: int | None = None
+    list_name: str | None = None
+    as_of: int | None = None
+
+
+SCHEMA = pa.schema(
+    [
+        ("number", pa.string()),
+        ("scope", pa.string()),
+        ("scope_value", pa.string()),
+        ("source", pa.string()),
+        ("reason", pa.string()),
+        ("added_at", pa.timestamp("ms", tz="UTC")),
+        ("until", pa.timestamp("ms", tz="UTC")),
+        ("list", pa.string()),
+        ("as_of", pa.timestamp("ms", tz="UTC")),
+        ("lifted_at", pa.timestamp("ms", tz="UTC")),
+        ("lifted_by", pa.string()),
+    ]
+)
+
+
+"""The columns of an export; ``import_optouts`` reads them back."""
+
+
+@dataclass(slots=True)
+class Account:
+    """Every row of the file is in one of these. ``already`` counts rows repeated in the file, too; ``lifted`` are
+    entries of an export that did not hold any more. ``missing`` are entries of the list that the file has not.
+    ``doubtful`` rows are added as they stand, but their number is in no numbering plan."""
+
+    rows: int = 0
+    added: int = 0
+    already: int = 0
+    empty: int = 0
+    lifted: int = 0
+    missing: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    refused: list[CheckedRow] = field(default_factory=list)
+    doubtful: list[CheckedRow] = field(default_factory=list)
+
+    @property
+    def unread(self) -> int:
+        """Rows that have a number which cannot be read: these people are not suppressed."""
+        return sum(self.reasons.values())
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutFile:
+    """A file of people who are not to be messaged, and what is said of all of them.
+
+    ``scope`` and ``until_at`` (UTC milliseconds) are None where the file may say so itself, as an export of ours does.
+    ``list_name`` is the do-not-contact list that it is a state of, ``as_of`` the moment of that state.
+    """
+
+    table: InputTable
+    scope: Scope | None = None
+    until_at: int | None = None
+    reason: str | None = None
+    source: str | None = None
+    list_name: str | None = None
+    as_of: int | None = None
+
+    def kept(self, now: int) -> Kept:
+        """How its numbers are kept. A list that names no day is of today. Raises ``UsageError`` for what cannot be."""
+        list_name = self.list_name.strip() if self.list_name is not None else None
+        if list_name == "":
+            raise UsageError("--list is empty")
+        as_of = self.as_of
+        if as_of is not None and as_of > now + DAY:
+            raise UsageError(f"--as-of {day(as_of)}: that day is still to come")
+        if list_name is not None and as_of is None:
+            as_of = now - now % DAY
+        return Kept(self.scope or EVERYTHING, self.until_at, list_name, as_of)
+
+    def source_of(self, kept: Kept) -> str:
+        """What the entries say about where they come from; do-not-contact lists carry the day they are of."""
+        source = self.source or f"{self.table.name} (imported by {user()})"
+        return f"{source}, as of {day(kept.as_of)}" if kept.as_of and not kept.list_name else source
+
+
+def import_optouts(
+    project: Project, file: OptOutFile, *, region: str | None = None, counting: Counting = uncounted
+) -> tuple[Table, Account]:
+    """Suppress every number of a file, and account for every row; gives the table that was read too.
+
+    What was added stays where the file turns out broken half-way: a list that is half in force is better than none.
+    Audit: ``optout.import``.
+    """
+    kept = file.kept(now_ms())
+    table = file.table.open()
+    people, rows = people_rows(table, file.table.column, project.settings(), region)
+    if people.is_log and text_column(table):
+        project.tell(
+            "this looks like a log of messages: everybody in it is put on the list, whatever they wrote;"
+            " `a2pcli optout replies` goes by what they wrote"
+        )
+    account, subject = Account(), kept.list_name or file.table.name
+
+    def about() -> About:
+        return About(subject, {"rows": account.rows, "added": account.added, "refused": account.unread})
+
+    with project.ledger_to_record() as ledger:
+        if kept.list_name is not None and kept.as_of is not None:
+            ledger.begin_list(kept.list_name, kept.as_of)
+        with recorded(ledger, "optout.import", about), _half_done(account), counting() as progress:
+            said = (file.source_of(kept), file.reason)
+            for chunk, holds in zip(rows.chunks(), _holds(table, file), strict=False):
+                _take(ledger, chunk, holds, account, kept, said)
+                progress(account.rows)
+            if kept.list_name is not None and kept.as_of is not None:
+                account.missing = ledger.end_list(kept.list_name, kept.as_of)
+    return table, account
+
+
+@contextmanager
+def _half_done(account: Account) -> Iterator[None]:
+    try:
+        yield
+    except A2PError as error:
+        done = f"{account.added:,} numbers were added before; mend the file and run the same command again"
+        raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
+
+
+def _holds(table: Table, file: OptOutFile) -> Iterator[Holds]:
+    """For each chunk, what each row is about. A file that ``export`` wrote says so itself."""
+    own = file.scope is not None or file.until_at is not None or file.list_name is not None
+    if own or not set(OWN_COLUMNS).issubset(table.columns):
+        return repeat(None)
+    return (
+        tuple(frame[name].to_numpy(zero_copy_only=False) for name in OWN_COLUMNS)
+        for frame in table.chunks(OWN_COLUMNS)
+    )
+
+
+def _take(
+    ledger: Ledger, chunk: Any, holds: Holds, account: Account, kept: Kept, said: tuple[str, str | None]
+) -> None:
+    numbers, reasons = chunk.columns["@number"], chunk.columns["@reason"]
+    account.rows += len(numbers)
+    for how, chosen in _groups(numbers, holds, account, kept):
+        done = ledger.suppress_all(
+            chosen,
+            scope=how.scope.kind,
+            scope_value=how.scope.value,
+            source=said[0],
+            reason=said[1],
+            until_at=how.until_at,
+            list_name=how.list_name,
+            as_of=how.as_of,
+        )
+        account.added += done.added
+        account.already += done.already
+    for pair in pc.value_counts(reasons.drop_null()).to_pylist():
+        if pair["values"] == Reason.MISSING_NUMBER:
+            account.empty += pair["counts"]
+        else:
+            account.reasons[pair["values"]] += pair["counts"]
+    if pc.any(pc.equal(chunk.columns["@detail"], DOUBTFUL)).as_py():
+        account.doubtful.extend(row for row in chunk.rows() if row.detail == DOUBTFUL)
+    if numbers.null_count:
+        bad = (row for row in chunk.rows(only_problems=True) if _is_unread(row))
+        account.refused.extend(islice(bad, KEPT - len(account.refused)))
+
+
+def _groups(numbers: Any, holds: Holds, account: Account, kept: Kept) -> Iterator[tuple[Kept, Any]]:
+    """The chunk's numbers, by how they are kept."""
+    if holds is None:
+        yield kept, numbers.drop_null()
+        return
+    now = now_ms()
+    groups: dict[Kept, list[str]] = {}
+    for number, *cells in zip(numbers.to_pylist(), *holds, strict=True):
+        if number is None:
+            continue
+        # The apostrophe is the export's own, before what a spreadsheet would run.
+        kind, value, until, name, as_of, lifted_at = ((cell or "").removeprefix("'") for cell in cells)
+        until_at = _exported("until", until)
+        if lifted_at or (until_at is not None and until_at <= now):
+            account.lifted += 1
+            continue
+        how = Kept(Scope(kind or "everything", value), until_at, name or None, _exported("as_of", as_of))
+        groups.setdefault(how, []).append(number)
+    yield from groups.items()
+
+
+def _exported(column: str, cell: str) -> int | None:
+    """A moment that ``export`` wrote."""
+    if not cell:
+        return None
+    try:
+        return int(datetime.fromisoformat(cell).timestamp() * 1000)
+    except ValueError:
+        raise UsageError(
+            f"the column {column} of an export holds '{cell[:40]}', which is no moment"
+        ) from None
+
+
+def _is_unread(row: CheckedRow) -> bool:
+    return row.reason is not None and row.reason is not Reason.MISSING_NUMBER
+
+
+def export_optouts(project: Project, target: Target, *, lifted: bool = False) -> int:
+    """Write the list in the order it was made; with ``lifted`` the entries that no longer hold too. Gives its entries.
+    Audit: ``export``."""
+
+    def tables(ledger: Ledger | None) -> Iterator[pa.Table]:
+        return _tables(ledger.suppressions(lifted=lifted) if ledger else iter(()))
+
+    return export_list(project, target, tables, SCHEMA, what="opt-outs")
+
+
+def _tables(entries: Iterator[Suppression]) -> Iterator[pa.Table]:
+    while chunk := list(islice(entries, 20_000)):
+        columns = [
+            [entry.address for entry in chunk],
+            [entry.scope for entry in chunk],
+            [entry.scope_value or None for entry in chunk],
+            [entry.source for entry in chunk],
+            [entry.reason for entry in chunk],
+            [entry.added_at for entry in chunk],
+            [entry.until_at for entry in chunk],
+            [entry.list_name for entry in chunk],
+            [entry.as_of for entry in chunk],
+            [entry.lifted_at for entry in chunk],
+            [entry.lifted_by for entry in chunk],
+        ]
+        arrays = [pa.array(values, kind) for values, kind in zip(columns, SCHEMA.types, strict=True)]
+        yield pa.Table.from_arrays(arrays, schema=SCHEMA)

@@ -1,0 +1,311 @@
+"""Plans and previews: the files are found, workers start early, a plan is frozen in the ledger."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a2pcli.actions.audit import record_export
+from a2pcli.actions.gateways import known_delivery
+from a2pcli.actions.project import ledger_file
+from a2pcli.actions.tables import Counting, spare, uncounted
+from a2pcli.config.accounts import account_pace
+from a2pcli.config.load import (
+    LoadedCampaign,
+    LoadedSettings,
+    Rate,
+    load_campaign,
+    load_settings,
+    parse_rate,
+)
+from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
+from a2pcli.planning.workers import Workers
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.ledger.records import Run
+    from a2pcli.ledger.store import Ledger
+    from a2pcli.planning.plan import Plan
+    from a2pcli.planning.prepare import Prepared
+    from a2pcli.planning.preview import Choose, PreviewedRow
+    from a2pcli.reporting.plan_rows import RowsFile
+
+
+def unwarned(problems: Iterable[Problem]) -> None:
+    """Nobody reads the warnings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A campaign with its settings, ready to be planned into ``ledger``."""
+
+    loaded: LoadedCampaign
+    settings: LoadedSettings
+    ledger: Ledger
+    workers: Workers | None
+    rate: Rate | None
+    tell: Callable[[str], None]
+
+
+@contextmanager
+def opened(project: Project, campaign: Path, *, plan: bool = True) -> Iterator[Opened]:
+    """Everything that works on a campaign. Workers start first: they import while this process opens files."""
+    loaded, settings = load_both(campaign)
+    workers = Workers.for_size(_size(loaded)) if plan else None
+    try:
+        rate = pace(loaded, settings)
+        name = loaded.campaign.name
+        with project.open_ledger(campaign=name) as store:
+            yield Opened(loaded, settings, store, workers, rate, project.tell)
+    finally:
+        if workers is not None:
+            workers.close()
+
+
+def load_both(campaign: Path) -> tuple[LoadedCampaign, LoadedSettings]:
+    """Campaign and settings; the problems of both at once."""
+    problems: list[Problem] = []
+    loaded, settings = None, None
+    try:
+        loaded = load_campaign(campaign)
+    except A2PError as error:
+        problems += error.problems
+    try:
+        settings = load_settings(campaign)
+    except A2PError as error:
+        problems += error.problems
+    if problems or loaded is None or settings is None:
+        raise InvalidInput(*problems)
+    return loaded, settings
+
+
+def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
+    """The slower of the campaign's pace and that of the gateway's account; None where nobody set one."""
+    typed = loaded.campaign.limits.rate
+    rates = [parse_rate(typed)] if typed else []
+    rates += account_pace(settings, gateway_name(loaded, settings)).rates
+    if not rates:
+        return None
+    slowest = min(rate.per_second for rate in rates)
+    # A message has one part at least, so the slower figure in parts keeps a pace in messages as well.
+    return Rate(slowest, "parts" if any(rate.unit == "parts" for rate in rates) else "messages")
+
+
+def prepared(work: Opened, *, limit: int | None = None, occurrence: str | None = None) -> Prepared:
+    """The campaign compiled, its contacts opened, those who stay out looked up."""
+    from a2pcli.config.load import today_of
+    from a2pcli.planning.prepare import Choices, prepare
+
+    choices = Choices(today=today_of(work.loaded.campaign), limit=limit, occurrence=occurrence)
+    return prepare(work.loaded, work.settings, work.ledger, choices)
+
+
+@dataclass(frozen=True, slots=True)
+class MadePlan:
+    """A frozen plan, and the run of its occasion that is not finished, with how many of its messages are left."""
+
+    run: Run
+    over_budget: str | None
+    unfinished: Run | None = None
+    left: int = 0
+
+
+def plan(
+    project: Project,
+    campaign: Path,
+    *,
+    out: Path | None = None,
+    limit: int | None = None,
+    budget: str | None = None,
+    occurrence: str | None = None,
+    counting: Counting = uncounted,
+    warn: Callable[[Iterable[Problem]], None] = unwarned,
+) -> MadePlan:
+    """Freeze a plan in the ledger: the same path as ``send``, up to the last step. Nothing is sent.
+
+    ``budget`` is like ``50 GBP``; ``out`` takes every row. ``counting`` hears of large files only. ``warn`` gets what
+    is worth a look, before the rows are read and after. Audit: ``plan.make``, ``plan.waive``, ``export``.
+    """
+    check_budget(budget)
+    with opened(project, campaign) as work:
+        ready = prepared(work, limit=limit, occurrence=occurrence)
+        made = make(work, ready, budget=budget, out=out, counting=counting, warn=warn)
+        run = work.ledger.open_run(ready.occasion)
+        totals = None if run is None else work.ledger.totals(run)
+        # What was on its way when a sender was killed is settled as unknown, and not sent again.
+        left = totals.count("planned") or totals.count("submitting") if totals else 0
+        return MadePlan(made.run, made.over_budget, run if left else None, left)
+
+
+def make(
+    work: Opened,
+    ready: Prepared,
+    *,
+    budget: str | None = None,
+    out: Path | None = None,
+    counting: Counting = uncounted,
+    warn: Callable[[Iterable[Problem]], None] = unwarned,
+) -> Plan:
+    """Freeze the plan of a campaign that is open. Audit: as ``plan``."""
+    from a2pcli.errors import Severity
+    from a2pcli.planning.check import findings
+    from a2pcli.planning.plan import make_plan
+
+    if out is not None:
+        spare("--out", out, _inputs(work, ready))
+    found = findings(work.loaded, work.settings, ready.table)
+    told = [one for one in found if one.severity is not Severity.ERROR]
+    warn(dict.fromkeys([*ready.table.notes, *told]))
+    try:
+        with uncounted() if work.workers is None else counting() as progress:
+            made = make_plan(
+                ready,
+                work.ledger,
+                rate=work.rate,
+                budget=budget,
+                workers=work.workers,
+                out=None if out is None else _rows_file(out, ready),
+                progress=progress,
+                findings=[_as_warning(one) for one in found],
+                gateway=known_delivery(work.settings, ready.job.gateway),
+            )
+    except KeyboardInterrupt:
+        work.tell("stopped: no plan was kept, and nothing was sent")
+        raise
+    places = {(one.code, one.place) for one in told}
+    warn(one for one in made.warnings if (one.code, one.place) not in places)
+    _record(work, made, out)
+    return made
+
+
+def _record(work: Opened, made: Plan, out: Path | None) -> None:
+    """The plan, the rules that its campaign waives, with its reasons, and the file it was written to."""
+    run, ledger = made.run, work.ledger
+    if ledger.known is not None:
+        ledger.known.note(ledger, run.campaign)
+    detail = {"campaign": run.campaign, "digest": run.digest, "recipients": made.recipients}
+    ledger.record("plan.make", run.id, detail)
+    if waived := work.loaded.campaign.waive:
+        ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
+    if out is not None:
+        record_export(ledger, "plan", out, run.rows_read or 0, run)
+
+
+def discard(ledger: Ledger, run: Run) -> None:
+    """Take back a plan that nobody needs. Audit: ``plan.discard``."""
+    ledger.discard_plan(run)
+    ledger.record("plan.discard", run.id, {"campaign": run.campaign})
+
+
+def check_budget(budget: str | None) -> None:
+    """A budget that cannot be read is said before anything is planned. Raises ``UsageError``."""
+    if budget is None:
+        return  # and nothing is imported: the workers ought to start first
+    from a2pcli.content.prices import parse_budget
+
+    try:
+        parse_budget(budget)
+    except InvalidInput as error:
+        raise UsageError(*(f"--max-cost: {problem.message}" for problem in error.problems)) from error
+
+
+def _rows_file(out: Path, ready: Prepared) -> RowsFile:
+    """The file of ``--out``. One-time codes belong into no file."""
+    from a2pcli.reporting.plan_rows import RowsFile
+
+    return RowsFile(out, ready.job.sender, texts=ready.loaded.campaign.purpose != "otp")
+
+
+def _as_warning(one: Problem) -> Problem:
+    """What ``check`` calls an error and a plan was made all the same: it concerns single rows, which are left out with
+    a reason. An error that stops a plan is raised by the plan itself."""
+    from dataclasses import replace
+
+    from a2pcli.errors import Severity
+
+    return replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one
+
+
+def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:
+    """The files a plan is made from."""
+    from a2pcli.planning.plan import contacts_path
+
+    return {
+        "the contacts file": Path(contacts_path(ready.loaded)),
+        "the campaign": ready.loaded.path,
+        "the settings file": ready.settings.path,
+        "the rate card": ready.job.rates,
+        "the ledger": ledger_file(work.ledger),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which rows a preview shows; one of these, else the first recipient. ``line`` is the file's."""
+
+    number: str | None = None
+    line: int | None = None
+    random: int | None = None
+    seed: int = 0
+    longest: bool = False
+    costliest: bool = False
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether all rows must be planned to find them."""
+        return self.number is not None or self.random is not None or self.longest or self.costliest
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """Messages as people would see them; ``sender`` is that of rows which have none of their own."""
+
+    campaign: str
+    sender: str | None
+    rows: list[PreviewedRow]
+
+
+def preview(project: Project, campaign: Path, choice: Choice) -> Previewed:
+    """Messages of a campaign as it is now. Nothing is stored or sent."""
+    from a2pcli.planning import preview as choosing
+
+    with opened(project, campaign, plan=choice.needs_all) as work:
+        ready = prepared(work)
+        rows = choosing.preview(ready, _chooser(ready, choice), work.workers)
+        return Previewed(ready.job.campaign, ready.job.sender, rows)
+
+
+def _chooser(ready: Prepared, choice: Choice) -> Choose:
+    from a2pcli.contacts.phones import normalise
+    from a2pcli.planning import preview as choosing
+
+    if choice.number is not None:
+        return choosing.by_number(normalise(choice.number, ready.job.policy).number, choice.number)
+    if choice.line is not None:
+        return choosing.by_line(choice.line)
+    if choice.random is not None:
+        return choosing.at_random(choice.random, choice.seed)
+    if choice.longest or choice.costliest:
+        return choosing.greatest("units" if choice.longest else "cost")
+    return choosing.first(1)
+
+
+def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
+    """The gateway the campaign goes through, by its name in the settings."""
+    return loaded.campaign.gateway or settings.settings.gateway
+
+
+def _size(loaded: LoadedCampaign) -> int | None:
+    """Bytes of the contacts file; None for stdin."""
+    contacts = loaded.campaign.contacts
+    file = contacts if isinstance(contacts, str) else contacts.file
+    if file == "-":
+        return None
+    try:
+        return os.stat(loaded.folder / file).st_size  # noqa: PTH116 - one call, before anything is imported
+    except (OSError, ValueError):  # reading it will say what is wrong
+        return 0

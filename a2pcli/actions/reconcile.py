@@ -1,0 +1,136 @@
+"""Settling messages whose outcome is unknown: by asking the gateway, or by a person's decision."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.actions.audit import About, recorded, user
+from a2pcli.actions.gateways import configured_gateway
+from a2pcli.actions.project import settings_from
+from a2pcli.actions.runs import existing_run
+from a2pcli.actions.tables import Progress, uncounted
+from a2pcli.contacts.phones import PhonePolicy, normalise
+from a2pcli.errors import UsageError
+from a2pcli.ledger.tables import ROWS_PER_RUN
+from a2pcli.messages import State
+from a2pcli.sending.reconcile import Reconciled, settle_by_decision
+from a2pcli.sending.reconcile import reconcile as ask_gateway
+from a2pcli.sending.signals import stop_on_signals
+from a2pcli.sending.stop import StopRequest
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.ledger.records import Run, Totals
+    from a2pcli.ledger.store import Ledger
+
+UNCERTAIN = (State.UNKNOWN, State.SUBMITTING)
+"""Unknown, or left behind by a sender that was killed, which is the same."""
+
+MOST_NAMED = 10
+"""So many of those that are left are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's word for what became of messages: ``sent`` or not; of all, or of those to one number."""
+
+    sent: bool
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The run as it is now, what became of its unknown messages, how many are ``left`` and the first of those.
+
+    ``by`` is who decided; None where the gateway was asked.
+    """
+
+    run: Run
+    result: Reconciled
+    totals: Totals
+    left: int
+    named: list[dict[str, Any]]
+    by: str | None = None
+
+
+def reconcile(
+    project: Project,
+    named: str,
+    decision: Decision | None = None,
+    *,
+    confirm: Callable[[Run, int], None] = lambda run, count: None,
+    counting: Callable[[Run], AbstractContextManager[Progress]] = lambda run: uncounted(),
+) -> Settled:
+    """Settle what can be settled: ask the gateway that the run went through, or take a person's word for it.
+
+    ``confirm`` gets the run and how many messages a decision is about, before it is taken; ``counting`` is entered
+    while its gateway is asked. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
+    """
+    with existing_run(project, named) as (ledger, run):
+        before = ledger.totals(run)
+        found = before.count(*UNCERTAIN)
+        result: Reconciled | None = None
+        how = "asked the gateway" if decision is None else "sent" if decision.sent else "not-sent"
+
+        def about() -> About | None:
+            if result is None:  # an error: some may be settled all the same
+                changed = ledger.totals(run).by_state != before.by_state
+                return About(run.id, {"how": how, "ended": "error"}) if changed else None
+            counts = {name: value for name, value in asdict(result).items() if type(value) is int}
+            return About(run.id, {"how": how, **counts}) if result.found else None
+
+        with recorded(ledger, "reconcile", about):
+            if not found:
+                result = Reconciled()
+            elif decision is None:
+                result = _ask(ledger, run, counting(run))
+            else:
+                result = _decide(ledger, run, decision, found, confirm)
+        run = ledger.run(run.id)
+        totals = ledger.totals(run)
+        left = totals.count(*UNCERTAIN)
+        rows = next(ledger.rows(run, states=UNCERTAIN, chunk=MOST_NAMED), []) if left else []
+        rows = [{**row, "reference": run.reference(row["id"] % ROWS_PER_RUN)} for row in rows]
+        return Settled(run, result, totals, left, rows, None if decision is None else user())
+
+
+def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -> Reconciled:
+    """Ask the gateway, as the settings beside the run's campaign describe it."""
+    start = Path(run.campaign_file) if run.campaign_file else Path.cwd()
+    settings = settings_from(start if start.exists() else Path.cwd())
+    gateway = configured_gateway(settings, run.gateway)
+    stop = StopRequest()
+    with counting as progress, stop_on_signals(stop):
+        return asyncio.run(
+            ask_gateway(ledger, run, gateway, stop=stop, on_progress=lambda done, _found: progress(done))
+        )
+
+
+def _decide(
+    ledger: Ledger, run: Run, decision: Decision, found: int, confirm: Callable[[Run, int], None]
+) -> Reconciled:
+    only = None if decision.number is None else _ids_of(ledger, run, decision.number)
+    confirm(run, found if only is None else len(only))
+    settled = settle_by_decision(ledger, run, sent=decision.sent, by=user(), only=only)
+    return Reconciled(
+        found=found,
+        accepted=settled if decision.sent else 0,
+        not_sent=0 if decision.sent else settled,
+        unknown=found - settled,
+    )
+
+
+def _ids_of(ledger: Ledger, run: Run, number: str) -> list[int]:
+    settings = settings_from(Path.cwd()).settings
+    policy = PhonePolicy(region=settings.region, allow_fictional=True, allow_fixed_line=True)
+    address = normalise(number, policy).number
+    entries = ledger.history(address, run=run) if address else []
+    ids = [int(entry.row["id"]) for entry in entries if entry.row["state"] in UNCERTAIN]
+    if not ids:
+        raise UsageError(f"run {run.id} has no unknown message to {number}")
+    return ids

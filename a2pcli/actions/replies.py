@@ -1,0 +1,189 @@
+"""What people wrote back, acted on: a STOP suppresses, a START lifts what their own STOP did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from a2pcli.actions.audit import About, recorded
+from a2pcli.actions.numbers import is_own, own_numbers, people_rows, read_numbers
+from a2pcli.actions.optouts import EVERYTHING, Scope
+from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
+from a2pcli.ledger.records import now_ms
+from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.rules.keywords import Meaning, Reply, classify
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.actions.tables import InputTable
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.contacts.table import Table
+    from a2pcli.ledger.store import Ledger
+
+SOURCE = "reply"
+KEPT_TEXT = 120
+"""Characters of a reply that are kept with the entry it makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandledReply:
+    """A reply and what was done about it. ``changed``: the suppression list is another one now.
+
+    ``line`` is that of its file.
+    """
+
+    number: str
+    text: str
+    reply: Reply
+    done: str
+    changed: bool = False
+    line: int | None = None
+
+
+def handle_reply(
+    ledger: Ledger,
+    number: str,
+    text: str,
+    scope: Scope,
+    *,
+    keywords: frozenset[str],
+    now: int,
+    survey_open: bool = False,
+    line: int | None = None,
+) -> HandledReply:
+    """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules."""
+    holding = [one for one in ledger.suppressions_of(number) if one.holds(now)]
+    reply = classify(text, opted_out=bool(holding), survey_open=survey_open, keywords=keywords)
+    done, changed = "nothing done", False
+    if reply.meaning is Meaning.STOP:
+        changed = ledger.suppress(
+            number,
+            scope=scope.kind,
+            scope_value=scope.value,
+            source=SOURCE,
+            reason=text.strip()[:KEPT_TEXT] or None,
+            now=now,
+        )
+        done = f"suppressed for {scope.words}" if changed else "was on the list already"
+    elif reply.meaning is Meaning.START:
+        done, changed = _start(ledger, number, now)
+    return HandledReply(number, text, reply, done, changed, line)
+
+
+def stop_keywords(settings: LoadedSettings) -> frozenset[str]:
+    """Words that mean stop by the law and the project's rules; as packaged where the project's are wrong."""
+    from a2pcli.rules.law import Law, law_of
+
+    try:
+        return law_of(settings).stop_keywords()
+    except A2PError:
+        return Law.load().stop_keywords()
+
+
+def _start(ledger: Ledger, number: str, now: int) -> tuple[str, bool]:
+    """A START takes back what this person's own STOP did, here or at the gateway; not what lists and people said.
+
+    Gives what was done, and whether the list was changed.
+    """
+    holding = [one for one in ledger.suppressions_of(number) if one.holds(now)]
+    own = [one for one in holding if one.source == SOURCE or one.source.startswith("gateway")]
+    for one in own:
+        ledger.lift(number, scope=one.scope, scope_value=one.scope_value, by="their reply START", now=now)
+    if others := len(holding) - len(own):
+        return f"still suppressed by {others} other entr{'y' if others == 1 else 'ies'}", bool(own)
+    return ("may be messaged again" if own else "was not on the list"), bool(own)
+
+
+def reply_by(
+    project: Project,
+    cell: str,
+    text: str,
+    *,
+    scope: Scope = EVERYTHING,
+    survey_open: bool = False,
+    region: str | None = None,
+) -> HandledReply:
+    """Act on what one person wrote. Raises ``UsageError`` for what is no number, or a sender of our own.
+
+    With ``survey_open`` a question of ours is open: a YES answers it, and is no START. Audit: ``optout.reply``.
+    """
+    number = read_numbers([cell], region or project.number_settings().settings.region).one()
+    settings = project.settings()
+    if is_own(number, own_numbers(settings, campaigns=True)):
+        hint = "name who wrote; `a2pcli optout add` suppresses a number of your own"
+        raise UsageError(Problem(f"{number} is a sender of your own", hint=hint, code="own-sender"))
+    with project.ledger_to_record() as ledger:
+        done = handle_reply(
+            ledger,
+            number,
+            text,
+            scope,
+            keywords=stop_keywords(settings),
+            now=now_ms(),
+            survey_open=survey_open,
+        )
+        detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
+        ledger.record("optout.reply", None, detail, people=[number])
+    return done
+
+
+@dataclass(slots=True)
+class HandledReplies:
+    """Every row of a file of replies is in one of these: acted on, by ``meanings``; ``refused``, since its number
+    cannot be read; or ``sent`` by us. ``flagged`` are those that a person should read."""
+
+    meanings: Counter[str] = field(default_factory=Counter)
+    changed: int = 0
+    flagged: list[HandledReply] = field(default_factory=list)
+    refused: list[Problem] = field(default_factory=list)
+    sent: int = 0
+
+    def add(self, one: HandledReply) -> None:
+        """Count a reply that was acted on."""
+        self.meanings[one.reply.meaning] += 1
+        self.changed += one.changed
+        if one.reply.flagged:
+            self.flagged.append(one)
+
+
+def replies_in(
+    project: Project, file: InputTable, *, scope: Scope = EVERYTHING, region: str | None = None
+) -> tuple[Table, HandledReplies]:
+    """Act on every reply of a file, in its order; gives the table that was read too. Audit: ``optout.replies``."""
+    table, settings = file.open(), project.settings()
+    _, rows = people_rows(table, file.column, settings, region, are_replies=True)
+    texts, keywords = _texts(table), stop_keywords(settings)
+    done, now = HandledReplies(), now_ms()
+    with (
+        project.ledger_to_record() as ledger,
+        recorded(
+            ledger, "optout.replies", lambda: About(file.name, {**done.meanings, "changed": done.changed})
+        ),
+    ):
+        for chunk in rows.chunks():
+            names = ("@number", "@reason", "@detail")
+            columns = (chunk.columns[name].to_pylist() for name in names)
+            for line, number, reason, detail in zip(chunk.lines.tolist(), *columns, strict=True):
+                text = next(texts)
+                if number is not None:
+                    one = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, line=line)
+                    done.add(one)
+                elif reason is not None:
+                    why = detail or SENTENCES[Reason(reason)]
+                    done.refused.append(Problem(why, path=table.path, line=line, code=reason))
+                else:
+                    done.sent += 1
+    return table, done
+
+
+def _texts(table: Table) -> Iterator[str]:
+    """What was written, row by row."""
+    from a2pcli.contacts.message_log import text_column
+
+    name = text_column(table)
+    if name is None:
+        hint = "name it with --text-column; text, reply, body, message, content and the like are found"
+        raise InvalidInput(Problem("no column with what people wrote", path=table.path, hint=hint))
+    return (text or "" for frame in table.chunks([name]) for text in frame[name].to_pylist())

@@ -1,0 +1,124 @@
+"""The account of a run: its totals as data, and every row of it into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.actions.audit import record_export
+from a2pcli.actions.project import ledger_file
+from a2pcli.actions.retention import what_was_pruned
+from a2pcli.actions.runs import chosen_run
+from a2pcli.actions.tables import Counting, Target, spare, uncounted
+from a2pcli.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from a2pcli.actions.project import Project
+    from a2pcli.ledger.history import Event
+    from a2pcli.ledger.records import Run, Totals, Waiting
+    from a2pcli.ledger.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run in its open ledger."""
+
+    ledger: Ledger
+    run: Run
+
+    @property
+    def note(self) -> str | None:
+        """What retention removed, if anything."""
+        return what_was_pruned(self.run)
+
+    def totals(self) -> Totals:
+        """What became of every row."""
+        return self.ledger.totals(self.run)
+
+    def events(self) -> tuple[Event, ...]:
+        """What happened to the run."""
+        return self.ledger.run_events(self.run)
+
+    def waiting(self) -> list[Waiting]:
+        """Messages that may not leave yet, and until when."""
+        return self.ledger.waiting(self.run)
+
+    def live_sender(self) -> str | None:
+        """Who sends the run just now."""
+        from a2pcli.ledger.lock import live_sender
+
+        return live_sender(self.ledger, self.run)
+
+    def json_rows(
+        self, states: Sequence[str] | None, reasons: Sequence[str] | None
+    ) -> Iterator[dict[str, Any]]:
+        """Every row in these states, left out for these reasons, as JSON has it. Audit at the end: ``export``."""
+        from a2pcli.reporting.table_file import json_rows
+
+        count = 0
+        for table in self._tables(states, reasons):
+            yield from json_rows(table)
+            count += table.num_rows
+        record_export(self.ledger, "report", "-", count, self.run)
+
+    def write(
+        self,
+        target: Target,
+        states: Sequence[str] | None,
+        reasons: Sequence[str] | None,
+        *,
+        option: str,
+        counting: Counting = uncounted,
+    ) -> int:
+        """Write these rows; gives how many. ``option`` is named in problems of the file. Audit: ``export``."""
+        from a2pcli.reporting.rows import SCHEMA
+        from a2pcli.reporting.table_file import TableFile, write_rows
+
+        tables = self._tables(states, reasons)
+        if target.stream is not None:
+            count = write_rows(target.stream, tables, SCHEMA, as_lines=target.as_lines)
+            record_export(self.ledger, "report", "-", count, self.run)
+            return count
+        spare(option, target.file, self._made_from())
+        count = 0
+        with counting() as progress, TableFile(target.file, SCHEMA, option=option, form=target.form) as file:
+            for table in tables:
+                file.add(table)
+                count += table.num_rows
+                progress(count)
+        record_export(self.ledger, "report", target.file, count, self.run)
+        return count
+
+    def _tables(self, states: Sequence[str] | None, reasons: Sequence[str] | None) -> Iterator[pa.Table]:
+        from a2pcli.reporting.rows import row_tables
+
+        return row_tables(self.ledger, self.run, states=states or None, reasons=reasons or None)
+
+    def _made_from(self) -> dict[str, Path | None]:
+        run = self.run
+        return {
+            "the run's contacts file": Path(run.contacts_file) if run.contacts_file else None,
+            "the run's campaign": Path(run.campaign_file) if run.campaign_file else None,
+            "the ledger": ledger_file(self.ledger),
+        }
+
+
+@contextmanager
+def report(project: Project, named: str | None = None) -> Iterator[Report | None]:
+    """The report of the run with this id, or of the newest of the campaign with this name, or of the newest of all.
+
+    None where there is no run yet. Raises ``UsageError`` where a named one is not there.
+    """
+    with project.existing_ledger() as ledger:
+        run = None if ledger is None else chosen_run(ledger, named)
+        if ledger is None or run is None:
+            if named is not None:
+                raise UsageError(f"there is no run '{named}': the ledger is empty")
+            yield None
+            return
+        yield Report(ledger, run)

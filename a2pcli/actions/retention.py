@@ -1,0 +1,67 @@
+"""Deleting what is past its retention period, and the sentence that reports say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from a2pcli.errors import LedgerError
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.ledger.records import Run
+    from a2pcli.ledger.retention import Pruned
+    from a2pcli.ledger.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedLedger:
+    """What was removed, or would be; None where there is no ledger yet. ``left_bytes`` says why bytes of it may be left
+    in the ledger's file."""
+
+    pruned: Pruned | None
+    left_bytes: LedgerError | None = None
+
+
+def prune(
+    project: Project, *, dry_run: bool = False, confirm: Callable[[Pruned], None] = lambda due: None
+) -> PrunedLedger:
+    """Remove what ``retention:`` of the settings says is old enough, and write the ledger's file anew.
+
+    ``confirm`` gets what is due before anything is removed; with ``dry_run`` nothing is. Audit: ``prune``.
+    """
+    rules = project.settings().settings.retention
+    with project.existing_ledger() as ledger:
+        if ledger is None:
+            return PrunedLedger(None)
+        due = ledger.prune(rules, dry_run=True)
+        if dry_run or due.nothing:
+            return PrunedLedger(due)
+        confirm(due)
+        done = ledger.prune(rules)
+        _record(ledger, done)
+        try:
+            ledger.rewrite()
+        except LedgerError as error:  # told at the end: what was to go is gone either way
+            return PrunedLedger(done, error)
+    return PrunedLedger(done)
+
+
+def _record(ledger: Ledger, done: Pruned) -> None:
+    counts: dict[str, int] = {}
+    for step in done.steps:
+        counts[step.what] = counts.get(step.what, 0) + step.rows
+    detail = {"runs": [f"{step.run.id} {step.what}" for step in done.steps][:100], **counts}
+    ledger.record("prune", None, {**detail, "contacted": done.contacted})
+
+
+def what_was_pruned(run: Run) -> str | None:
+    """To be said with every report of a run whose rows are not whole any more; None where they are."""
+    pruned = run.summary.get("pruned")
+    if not pruned:
+        return None
+    if "people" in pruned:
+        on = pruned["people"]
+        return f"run {run.id}: people and texts were removed by retention on {on}; the totals are of before"
+    return f"run {run.id}: texts were removed by retention on {pruned['texts']}"

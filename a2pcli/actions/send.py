@@ -1,0 +1,383 @@
+"""Sending: is there a run that goes on, or is a new plan made and approved? Then it is sent, and said how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.actions import resuming
+from a2pcli.actions.gateways import check_delivery, configured_gateway
+from a2pcli.actions.hooks import failures_told, run_hooks_of
+from a2pcli.actions.plans import Opened, check_budget, discard, gateway_name, make, opened, prepared
+from a2pcli.actions.send_watcher import NothingToSend, SendRequest, SendWatcher, Sent
+from a2pcli.config.accounts import account_pace
+from a2pcli.config.load import (
+    LoadedSettings,
+    Rate,
+    gateway_settings,
+    load_campaign,
+    load_settings,
+)
+from a2pcli.content.prices import parse_budget
+from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
+from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.newest import TOLERANCE
+from a2pcli.ledger.records import FAR, MONEY_UNITS, SENDABLE, Run, RunState, now_ms
+from a2pcli.planning.basis import Difference
+from a2pcli.planning.plan import warnings_of
+from a2pcli.reporting.commands import campaign_argument, send_command
+from a2pcli.reporting.nothing_left import NothingLeft
+from a2pcli.sending.engine import send_run
+from a2pcli.sending.options import SendOptions
+from a2pcli.sending.sender_pace import shared_paces
+from a2pcli.sending.signals import stop_on_signals
+from a2pcli.sending.stop import StopRequest
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.gateways.base import Gateway
+    from a2pcli.ledger.store import Ledger
+    from a2pcli.planning.plan import Plan
+
+EARLIER_RUNS = 30
+"""So many runs of a campaign are looked through for messages that still wait."""
+
+
+def send(project: Project, request: SendRequest, watcher: SendWatcher) -> Sent | NothingToSend:
+    """Send a campaign, or an approved plan. Called again it resumes; nobody gets it twice.
+
+    ``watcher`` is asked before anything leaves, unless the request says ``yes`` or names a plan and nobody is there.
+    Hooks of the settings are run. Audit: ``plan.make``, ``plan.approve``, ``send.start``, ``send.end``.
+    """
+    start = request.campaign or Path.cwd()
+    with failures_told(lambda: load_settings(start), watcher.warn, attended=watcher.attended):
+        check_budget(request.max_cost)
+        if request.plan is not None:
+            return _send_approved(project, request, request.plan, watcher)
+        if request.campaign is None:
+            raise UsageError("name a campaign, or a plan")
+        return _send_campaign(project, request, request.campaign, watcher)
+
+
+def _send_campaign(
+    project: Project, request: SendRequest, campaign: Path, watcher: SendWatcher
+) -> Sent | NothingToSend:
+    with opened(project, campaign) as work:
+        call = _Call(work.ledger, work.settings, request, watcher, project.tell)
+        call.check_clock()
+        gateway = configured_gateway(work.settings, gateway_name(work.loaded, work.settings))
+        _check_channel(work, gateway)
+        occasion = _occasion(work, request)
+        _tell_of_earlier(work, occasion, project.tell)
+        run = work.ledger.open_run(occasion)  # interrupted or paused: it goes on as it was planned
+        newer = None if run is None else _newer_plan(call, work, run)
+        if run is not None and newer is None:
+            return _resume(call, work, run, gateway)
+        made = _approved_plan(call, work, newer or _new_plan(call, work))
+        return made if isinstance(made, NothingToSend) else call.send(made, gateway)
+
+
+def _occasion(work: Opened, request: SendRequest) -> int:
+    """Within it nobody is messaged twice: the campaign's occurrence of today, or the one that was named."""
+    from a2pcli.config.load import occurrence_of, today_of
+
+    campaign = work.loaded.campaign
+    occurrence = request.occurrence or occurrence_of(campaign, today_of(campaign))
+    return work.ledger.occasion(campaign.name, occurrence)
+
+
+def _tell_of_earlier(work: Opened, occasion: int, tell: resuming.Tell) -> None:
+    """Messages of earlier occurrences that still wait: yesterday's are sent today only if somebody wants that."""
+    for run in work.ledger.runs(EARLIER_RUNS, work.loaded.campaign.name):
+        if run.occasion == occasion or run.state != RunState.PAUSED:
+            continue
+        if run.expires_at is not None and run.expires_at <= now_ms():
+            continue
+        left = work.ledger.totals(run).count("planned")
+        if left:
+            messages = "1 message waits" if left == 1 else f"{left:,} messages wait"
+            occurrence = run.summary.get("occurrence", "")
+            tell(
+                f"note: {messages} in run {run.id} of occurrence {occurrence}, which this call does not send;"
+                f" to send what may go: {send_command(run)}"
+            )
+
+
+def _newer_plan(call: _Call, work: Opened, run: Run) -> Plan | None:
+    """A new plan beside a run of which all that is left waits for ever (an unknown time zone); None where that run
+    goes on, or a new plan would do no more. Else one such person would keep all who come after from being planned."""
+    if work.loaded.campaign.schedule.unknown_zone is not None:
+        return None  # it says now where they are
+    left = work.ledger.totals(run).count("planned", "submitting")
+    held = sum(one.messages for one in work.ledger.waiting(run) if one.until >= FAR)
+    if not left or held < left:
+        return None
+    made = _new_plan(call, work)
+    clock = made.summary.get("clock") or {}
+    never = sum(opening["messages"] for opening in clock.get("openings", ()) if opening["until"] >= FAR)
+    if made.recipients > never + clock.get("unknown_zone", 0) + clock.get("expires_first", 0):
+        return made
+    discard(work.ledger, made.run)
+    return None
+
+
+def _new_plan(call: _Call, work: Opened) -> Plan:
+    request, watcher = call.request, call.watcher
+    ready = prepared(work, limit=request.limit, occurrence=request.occurrence)
+    return make(work, ready, budget=request.max_cost, counting=watcher.planning, warn=watcher.warn)
+
+
+def _approved_plan(call: _Call, work: Opened, made: Plan) -> Run | NothingToSend:
+    """The plan, shown and approved."""
+    run = made.run
+    if made.over_budget:
+        call.show_plan(run)
+        raise Refused(f"over budget: {made.over_budget}")
+    if not made.recipients:
+        return _nothing_to_send(call, work, made)
+    call.show_plan(run)
+    call.approve(run)
+    if resuming.contacts_changed(run):
+        raise Refused(
+            Problem(
+                "the contacts file changed after the plan was made; nothing was sent",
+                path=run.contacts_file,
+                hint=f"plan again, or send the old plan: {send_command(run)}",
+            )
+        )
+    return run
+
+
+def _nothing_to_send(call: _Call, work: Opened, made: Plan) -> NothingToSend:
+    """Nobody in the contacts gets a message now: because they have it, or for reasons that are said."""
+    run, excluded = made.run, made.summary["excluded"]
+    found = NothingLeft.of_plan(work.ledger, run)
+    if excluded.get("already-sent"):
+        discard(work.ledger, run)
+        why = "the contacts hold nobody new who can get it"
+    else:
+        call.show_plan(run)
+        _refuse_broken_template(work, made)
+        why = "nobody gets a message"
+    return NothingToSend(found, why, f"a2pcli plan{campaign_argument(run)} --out rows.csv")
+
+
+def _refuse_broken_template(work: Opened, made: Plan) -> None:
+    """Nobody gets it because the template fails on whoever could: that is no "nothing to do" for cron."""
+    failed = made.summary["excluded"].get("template-error", 0)
+    if failed:
+        message = f"the message failed on all {failed:,} rows that could get one"
+        hint = "`a2pcli plan` with --out rows.csv says why for each"
+        raise InvalidInput(Problem(message, path=str(work.loaded.path), hint=hint, code="template-error"))
+
+
+def _resume(call: _Call, work: Opened, run: Run, gateway: Gateway) -> Sent:
+    """Go on with a run that was interrupted or paused, as it was planned; what was edited since is said first."""
+    changes = resuming.changes_since(run, work.loaded, work.settings)
+    if call.nobody_is_asked:
+        resuming.refuse_unattended(run, changes)
+    if run.gateway != gateway.name:  # it goes on as it was planned
+        gateway = configured_gateway(work.settings, run.gateway)
+    check_delivery(run, gateway)
+    call.tell_resumed(run, changes)
+    call.approve(run)
+    resuming.place_the_lost(work.ledger, run, work.loaded, call.tell)
+    return call.send(run, gateway, changes)
+
+
+def _send_approved(
+    project: Project, request: SendRequest, plan: str, watcher: SendWatcher
+) -> Sent | NothingToSend:
+    """Send the plan that was approved. Naming it is the approval where nobody can be asked, and stays so where the
+    campaign was edited since: what was approved is what goes."""
+    start = request.campaign or Path.cwd()
+    with project.open_ledger(run=plan) as ledger:
+        run = ledger.run(plan)
+        check_clock(ledger, watcher)
+        _check_sendable(run, request)
+        if run.state == RunState.FINISHED and not ledger.totals(run).count("planned", "submitting"):
+            return _it_is_done(ledger, run)
+        if request.campaign is None and run.campaign_file:
+            start = Path(run.campaign_file)
+        settings = load_settings(start if start.exists() else Path.cwd())
+        call = _Call(ledger, settings, request, watcher, project.tell)
+        gateway = configured_gateway(settings, run.gateway)
+        check_delivery(run, gateway)
+        loaded = resuming.campaign_of(run, call.tell)
+        changes = resuming.changes_since(run, loaded, settings) if loaded else []
+        if run.state == RunState.PLANNED:
+            watcher.warn(warnings_of(run.summary))
+            call.show_plan(run)
+            resuming.tell_changes(run, changes, call.tell)
+            resuming.tell_if_contacts_changed(run, call.tell)
+        else:
+            call.tell_resumed(run, changes)
+        if watcher.attended:
+            call.approve(run)
+        resuming.place_the_lost(ledger, run, loaded, call.tell)
+        return call.send(run, gateway, changes)
+
+
+def _it_is_done(ledger: Ledger, run: Run) -> NothingToSend:
+    found = NothingLeft.of_run(run, ledger.totals(run))
+    why = f"run {run.id} of {run.campaign} is finished"
+    return NothingToSend(found, why, f"a2pcli report {run.id} --csv rows.csv --state skipped", run.id)
+
+
+def _check_channel(work: Opened, gateway: Gateway) -> None:
+    """A gateway that cannot send the campaign's channel is told before anything is planned."""
+    channel, channels = work.loaded.campaign.channel, gateway.capabilities.channels
+    if channel not in channels:
+        message = f"gateway '{gateway.name}' cannot send {channel}"
+        hint = f"it sends {', '.join(sorted(channels))}"
+        problem = work.loaded.document.problem(message, ("channel",), hint=hint, code="wrong-channel")
+        raise InvalidInput(problem)
+
+
+def _check_sendable(run: Run, request: SendRequest) -> None:
+    """Refuse a plan that may not be sent, or that is of another campaign than the one that is named."""
+    if run.state not in SENDABLE:
+        why = f": {run.state_reason}" if run.state_reason else ""
+        hint = "make a new one with `a2pcli plan`"
+        raise UsageError(Problem(f"plan {run.id} is {run.state}{why}; it cannot be sent", hint=hint))
+    over = run.summary.get("over_budget")
+    if run.state == RunState.PLANNED and over:
+        raise Refused(f"plan {run.id} is over budget: {over}")
+    if (
+        request.campaign is not None
+        and (named := load_campaign(request.campaign).campaign.name) != run.campaign
+    ):
+        raise UsageError(f"plan {run.id} is of campaign {run.campaign}, and {request.campaign} is {named}")
+
+
+def check_clock(ledger: Ledger, watcher: SendWatcher) -> None:
+    """Before anything is planned or sent: does this machine know what time it is? Audit: ``clock.confirm``."""
+    now, newest = now_ms(), ledger.newest_moment()
+    if newest is None or now >= newest - TOLERANCE:
+        return
+    watcher.clock_behind(now, newest)
+    ledger.set_clock_right(now)
+    ledger.record("clock.confirm", None, {"now": now, "newest": newest})
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of ``send``, once its ledger and settings are open."""
+
+    ledger: Ledger
+    settings: LoadedSettings
+    request: SendRequest
+    watcher: SendWatcher
+    tell: resuming.Tell
+
+    @property
+    def nobody_is_asked(self) -> bool:
+        """Whether it goes on without a person's answer."""
+        return self.request.yes or not self.watcher.attended
+
+    def check_clock(self) -> None:
+        check_clock(self.ledger, self.watcher)
+
+    def show_plan(self, run: Run) -> None:
+        """Raises ``LedgerError`` where the plan is not whole."""
+        if "contacts" not in run.summary:
+            message = f"plan {run.id} has lost its summary: the ledger was changed since, outside of a2pcli"
+            hint = f"find out who changed it; then `a2pcli cancel {run.id}`, and plan again"
+            raise LedgerError(Problem(message, hint=hint, code="plan-changed"))
+        self.watcher.show_plan(run)
+
+    def approve(self, run: Run) -> None:
+        """Without a person and without ``yes`` nothing is sent."""
+        if self.request.yes:
+            return
+        count = 0
+        if self.watcher.attended:
+            with sender_lock(self.ledger, run):  # nobody is asked about what another process is sending
+                count = self.ledger.totals(run).count("planned")
+        self.watcher.approve(run, count)
+
+    def tell_resumed(self, run: Run, changes: Sequence[Difference]) -> None:
+        """Which run goes on, with which texts, and what was edited meanwhile."""
+        resuming.tell_what_is_left(self.ledger, run, self.tell)
+        if self.request.limit:
+            self.tell("it goes on as it was planned: --limit chooses for a new plan")
+        if changes or not self.nobody_is_asked:
+            self.watcher.show_messages(resuming.sample_messages(self.ledger, run))
+        resuming.tell_changes(run, changes, self.tell)
+        resuming.tell_if_contacts_changed(run, self.tell)
+
+    def send(self, run: Run, gateway: Gateway, changes: Sequence[Difference] = ()) -> Sent:
+        """Send what is left of the run."""
+        ledger, watcher = self.ledger, self.watcher
+        block = gateway_settings(self.settings, run.gateway)
+        options = _options(run, self.settings, block, self.request)
+        prints = block.get("type", run.gateway) == "console"
+        stop = StopRequest()
+        with (
+            _recorded(ledger, run),
+            watcher.sending(run, ledger.totals(run), prints=prints) as on_progress,
+            stop_on_signals(stop, watcher.stopping),
+        ):
+            result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress))
+        run = ledger.run(run.id)
+        totals = ledger.totals(run)
+        waiting = ledger.waiting(run) if totals.held else []
+        sent = Sent(run, result, totals, waiting, changes)
+        watcher.ended(sent)
+        run_hooks_of(sent.event(), self.settings, watcher.warn)
+        return sent
+
+
+@contextmanager
+def _recorded(ledger: Ledger, run: Run) -> Iterator[None]:
+    """Around sending: its approval and start with the plan's digest, its end with the run's counts."""
+    detail = {"campaign": run.campaign, "gateway": run.gateway, "purpose": run.purpose}
+    if run.started_at is None:
+        ledger.record("plan.approve", run.id, {**detail, "digest": run.digest})
+    ledger.record("send.start", run.id, detail)
+    try:
+        yield
+    except BaseException as error:
+        with suppress(A2PError):  # what went wrong is what counts
+            ledger.record("send.end", run.id, {"ended": type(error).__name__})
+        raise
+    now = ledger.run(run.id)
+    ledger.record("send.end", run.id, {"ended": now.state, "states": dict(ledger.totals(now).by_state)})
+
+
+def _options(run: Run, settings: LoadedSettings, block: dict[str, Any], request: SendRequest) -> SendOptions:
+    rate = run.sending.get("rate")
+    given: dict[str, Any] = {}
+    concurrency = request.concurrency or block.get("concurrency")
+    if concurrency:
+        try:
+            given["concurrency"] = int(concurrency)
+        except ValueError as error:
+            raise InvalidInput(f"gateways.{run.gateway}.concurrency: not a number") from error
+    if request.max_cost:
+        given["max_cost"] = _budget(run, request.max_cost)
+    elif run.sending.get("max_cost"):
+        given["max_cost"] = run.sending["max_cost"]
+    shared = shared_paces(run, account_pace(settings, run.gateway))
+    return SendOptions(rate=Rate(**rate) if rate else None, shared=shared, wait=request.wait, **given)
+
+
+def _budget(run: Run, max_cost: str) -> dict[str, int]:
+    """The budget of the command line for a plan that is there already, as the sender keeps it. Raises ``Refused``
+    where prices that are unknown, or in another currency, would let it be exceeded."""
+    amount, currency = parse_budget(max_cost)
+    others = sorted(
+        spent for spent, nano in run.summary.get("cost", {}).items() if nano and spent != currency
+    )
+    if others:
+        raise Refused(f"run {run.id} costs {', '.join(others)}, and the budget is in {currency}")
+    if unpriced := run.summary.get("unpriced", 0):
+        raise Refused(
+            f"run {run.id} has {unpriced:,} message{'' if unpriced == 1 else 's'} without a known price,"
+            f" so the budget of {amount:f} {currency} cannot be kept"
+        )
+    return {currency: int(amount * MONEY_UNITS)}

@@ -1,0 +1,114 @@
+"""What ``reconcile`` settled, on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from a2pcli.cli.terminal.output import to_copy
+from a2pcli.ledger.records import Run, RunState
+from a2pcli.messages import State
+from a2pcli.moments import zone_of
+from a2pcli.reporting.commands import send_command
+from a2pcli.reporting.values import local
+
+if TYPE_CHECKING:
+    from a2pcli.actions.reconcile import Settled
+    from a2pcli.ledger.records import Totals
+    from a2pcli.sending.reconcile import Reconciled
+
+
+def settled_screen(done: Settled) -> RenderableType:
+    """What was settled and how, those that are left, and what to do about them."""
+    run, result, left = done.run, done.result, done.left
+    if not result.found:
+        return _nothing_unknown(run, done.totals)
+    lines = [Text.assemble(f"run {run.id} of {run.campaign}: ", (f"{result.found:,}", "bold"), " unknown")]
+    asked = done.by is None
+    again = "cancelled with its run" if run.state == RunState.CANCELLED else "planned again"
+    counted = (
+        (result.accepted, "green", "the gateway has, now accepted" if asked else "now accepted, as you say"),
+        (result.rejected, "red", "the gateway refused, now rejected"),
+        (
+            result.not_sent,
+            "cyan",
+            f"never sent, now {again}" if asked else f"now {again}, as you say",
+        ),
+        (result.too_early, "yellow", "not there yet, and too new to be sure: ask again in a minute"),
+        (left - result.too_early, "yellow", "still unknown"),
+    )
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for count, style, words in counted:
+        if count > 0:
+            table.add_row(Text(f"{count:,}", style=f"bold {style}"), words)
+    pieces: list[RenderableType] = [*lines, table]
+    if left:
+        pieces += [Text(), _those_left(done), Text(), *_what_to_do(run, result, left)]
+    if result.not_sent:
+        pieces += [Text(), _to_send_them(run)]
+    return Group(*pieces)
+
+
+def _nothing_unknown(run: Run, totals: Totals) -> RenderableType:
+    """What became of the messages instead; those that were rejected or are left are no matter of this command."""
+    counts = [
+        f"{totals.count(state):,} {word}"
+        for state, word in (
+            (State.ACCEPTED, "accepted"),
+            (State.REJECTED, "rejected"),
+            (State.PLANNED, "left"),
+        )
+        if totals.count(state)
+    ]
+    head = f"run {run.id}: nothing to settle, no message is unknown"
+    lines: list[RenderableType] = [Text(f"{head} ({', '.join(counts)})" if counts else head)]
+    if totals.count(State.REJECTED):
+        lines.append(to_copy(f"the rejected:  a2pcli retry {run.id}", style="dim"))
+    if totals.count(State.PLANNED):
+        lines.append(to_copy(f"what is left:  {send_command(run)}", style="dim"))
+    return Group(*lines)
+
+
+def _to_send_them(run: Run) -> Text:
+    if run.state == RunState.CANCELLED:
+        return Text(
+            "the run was cancelled; the next send of the campaign makes a new plan for them", style="dim"
+        )
+    return to_copy(f"to send them:  {send_command(run)}", style="dim")
+
+
+def _those_left(done: Settled) -> RenderableType:
+    """The first of them, so that they can be looked up at the provider."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for name in ("number", "handed over", "reference"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    run = done.run
+    for row in done.named:
+        when = local(row["claimed_at"], zone_of(run.summary)) if row["claimed_at"] else ""
+        why = ": ".join(str(row[name]) for name in ("code", "detail") if row[name])
+        table.add_row(row["address"], when, row["reference"], why)
+    if more := done.left - len(done.named):
+        text = f"and {more:,} more: a2pcli report {run.id} --csv unknown.csv --state unknown"
+        return Group(table, Text(text, style="dim"))
+    return table
+
+
+def _what_to_do(run: Run, result: Reconciled, left: int) -> list[RenderableType]:
+    if left == result.too_early:
+        return []
+    why = (
+        f"gateway {run.gateway} cannot tell what became of a message; look them up at the provider, then decide:"
+        if not result.can_tell
+        else "what the gateway cannot tell about, you can decide:"
+    )
+    return [
+        Text(why),
+        Text(f"  a2pcli reconcile {run.id} --as sent      they have it", style="dim"),
+        Text(f"  a2pcli reconcile {run.id} --as not-sent  they do not; send it again", style="dim"),
+    ]

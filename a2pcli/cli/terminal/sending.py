@@ -1,0 +1,262 @@
+"""What a person at the terminal, or a log, is shown and asked while a run is sent.
+
+A log gets events with counts that rebuild the totals, never a number or a text.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from a2pcli import __version__
+from a2pcli.actions.hooks import EVENT_VERSION
+from a2pcli.actions.send_watcher import NothingToSend, Progress, SendWatcher, Sent, StopRequest
+from a2pcli.cli.screens.plan import Bubble, facts_of, leaving_of, plan_screen
+from a2pcli.cli.screens.progress import SendProgress
+from a2pcli.cli.screens.result import result_document, result_screen
+from a2pcli.cli.terminal import log_style
+from a2pcli.cli.terminal.asking import confirm
+from a2pcli.cli.terminal.counter import RowCounter
+from a2pcli.cli.terminal.log_style import LogStyle
+from a2pcli.cli.terminal.output import print_json, say, show
+from a2pcli.cli.terminal.problems import show_problems
+from a2pcli.errors import A2PError, Problem, UsageError
+from a2pcli.ledger.records import Run, RunState, Totals, now_ms
+from a2pcli.messages import State
+from a2pcli.moments import moment_text
+from a2pcli.reporting.commands import send_command
+from a2pcli.reporting.rehearsal import instead_of_sending
+from a2pcli.reporting.values import duration, money
+
+COUNTED = ("accepted", "rejected", "unknown", "skipped")
+"""What progress counts; each event says by how much it grew."""
+
+EVERY = 1.0
+"""Seconds between two progress events."""
+
+
+def begin(*, quiet: bool, log_format: str | None) -> None:
+    """Choose how ``send`` speaks. Without a terminal each line gets the time, for a log."""
+    if quiet and log_format is not None:
+        raise UsageError("--quiet and --log-format exclude each other")
+    chosen = LogStyle.EVENTS if log_format else LogStyle.QUIET if quiet else LogStyle.TIMED
+    log_style.use(chosen)
+    log_style.emit("version", a2pcli=__version__, log=EVENT_VERSION)
+
+
+class TerminalWatcher(SendWatcher):
+    """The terminal, or the log, of one ``send``."""
+
+    def __init__(self, *, as_json: bool, clock_is_right: bool) -> None:
+        self.attended = sys.stdin.isatty()
+        self._as_json = as_json
+        self._clock_is_right = clock_is_right
+        self._events: ProgressEvents | None = None
+
+    def planning(self) -> RowCounter:
+        """Counted on stderr."""
+        return RowCounter("planning")
+
+    def warn(self, problems: Iterable[Problem]) -> None:
+        """On stderr, one a line."""
+        show_problems(problems)
+
+    def clock_behind(self, now: int, newest: int) -> None:
+        """``--clock-is-right`` is an answer, ``--yes`` is none."""
+        say(
+            f"this machine's clock says {moment_text(now, 'UTC')}, and the ledger has an entry of"
+            f" {moment_text(newest, 'UTC')}: the clock is {_span(newest - now)} behind, or that entry is wrong."
+            " With a wrong clock people are messaged out of their hours, or get yesterday's message again"
+        )
+        if not self._clock_is_right:
+            confirm(
+                "Is the clock right now?",
+                refused="nothing was sent",
+                without_terminal="set the clock; if it is right, and was wrong before, send once with"
+                " --clock-is-right",
+                kept="set the clock, and run the same command again",
+            )
+
+    def show_plan(self, run: Run) -> None:
+        """The plan's screen; on stderr where stdout is for JSON."""
+        _plan_event(run)
+        # Into a log goes nobody's number and no text: who wants to see them looks at the plan.
+        show(plan_screen(run, next_step=False, samples=sys.stdout.isatty()), stderr=self._as_json)
+
+    def show_messages(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Each in a bubble."""
+        for row in rows:
+            arm = f"  {row['variant']}" if row["variant"] else ""
+            title = f"as planned: {row['address']}  line {row['line']:,}{arm}"
+            show(Bubble(row["body"], title, facts_of(row)), stderr=self._as_json)
+
+    def approve(self, run: Run, count: int) -> None:
+        """Asked on the terminal."""
+        confirm(
+            _question(run, count),
+            refused="nothing was sent",
+            without_terminal=f"--yes sends without asking; --plan {run.id} sends exactly this plan",
+            kept=f"the plan stays: {send_command(run)}",
+        )
+
+    @contextmanager
+    def sending(self, run: Run, totals: Totals, *, prints: bool) -> Iterator[Callable[[Progress], None]]:
+        """A bar, lines or events."""
+        self._events = ProgressEvents(run, time.monotonic)
+        self._events.start(totals)
+        if log_style.style() is LogStyle.EVENTS:
+            yield self._events
+        elif prints or log_style.style() is LogStyle.QUIET:
+            yield lambda progress: None
+        else:
+            with SendProgress(run) as on_progress:
+                yield on_progress
+
+    def stopping(self, stop: StopRequest) -> None:
+        """Said once for each signal."""
+        if stop.hard_stop:
+            say("\nstopping at once; what was in flight will show as unknown")
+        else:
+            say("\nstopping: waiting for what is in flight (Ctrl-C again stops at once)")
+
+    def ended(self, sent: Sent) -> None:
+        """The result on stdout, and the end of the log."""
+        if self._events is not None:
+            self._events.tell(sent.result.progress)
+        self._show_result(sent)
+        event = sent.event()
+        log_style.emit("ended", **event)
+        log_line(f"run {sent.run.id} of {sent.run.campaign} {event['ended']}, exit status {event['status']}")
+        reason = sent.result.reason
+        if log_style.style() is LogStyle.QUIET and event["status"] and reason:
+            say(reason.message + (f" ({reason.hint})" if reason.hint else ""), always=True)
+
+    def _show_result(self, sent: Sent) -> None:
+        try:
+            if self._as_json:
+                document = result_document(sent.run, sent.totals, sent.result, sent.waiting)
+                print_json({**document, "edited_since_plan": [one.document() for one in sent.changes]})
+            else:
+                show(result_screen(sent.run, sent.totals, sent.result, sent.waiting))
+        except (
+            OSError
+        ) as error:  # what was sent is sent: the status tells of it, whoever reads the output or not
+            say(f"the result could not be shown: {error.strerror} (a2pcli report {sent.run.id})")
+
+
+def tell_nothing_left(nothing: NothingToSend, *, as_json: bool) -> None:
+    """Nobody gets a message: said on stderr, and as JSON where that is asked for."""
+    done = not nothing.status
+    head = "nothing left to do" if done else "nothing to send, but not everybody has it"
+    say(f"{head}: {nothing.why}")
+    for line in nothing.found.lines(nothing.rows_command):
+        say(line)
+    if as_json:
+        print_json({"run": nothing.run, "ended": "nothing-to-do", **nothing.found.document()})
+
+
+@contextmanager
+def errors_logged() -> Iterator[None]:
+    """While this is on, an error that ends ``send`` stands in the log with the exit status it leads to."""
+    try:
+        yield
+    except A2PError as error:
+        log_line(f"send ended with exit status {int(error.exit_status)}:")
+        raise
+
+
+def _plan_event(run: Run) -> None:
+    """The plan that is about to be sent."""
+    summary = run.summary
+    log_style.emit(
+        "planned",
+        run=run.id,
+        campaign=run.campaign,
+        digest=run.digest,
+        gateway=run.gateway,
+        rows=summary.get("rows"),
+        recipients=summary.get("recipients"),
+        excluded=summary.get("excluded"),
+        parts=summary.get("total_parts"),
+        cost={currency: money(nano) for currency, nano in summary.get("cost", {}).items()},
+        unpriced=summary.get("unpriced"),
+    )
+
+
+@dataclass(slots=True)
+class ProgressEvents:
+    """Progress as events: each says how many more were accepted, rejected, unknown, skipped since the one before."""
+
+    run: Run
+    clock: Callable[[], float]
+    _last: float = -EVERY
+    _seen: dict[str, int] = field(default_factory=dict)
+
+    def start(self, totals: Totals) -> None:
+        """Tell that the run starts or goes on, and what has become of its messages so far."""
+        self._seen = {name: totals.count(State(name)) for name in COUNTED if name != "skipped"} | {
+            "skipped": 0
+        }
+        left = totals.count(State.PLANNED)
+        log_style.emit("started", run=self.run.id, gateway=self.run.gateway, left=left, **self._seen)
+        log_line(
+            f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send through {self.run.gateway}"
+        )
+
+    def __call__(self, progress: Progress) -> None:
+        """Tell, if a second has passed."""
+        if self.clock() - self._last >= EVERY:
+            self.tell(progress)
+
+    def tell(self, progress: Progress) -> None:
+        """Tell what changed, if anything did."""
+        self._last = self.clock()
+        now = {name: getattr(progress, name) for name in COUNTED}
+        more = {name: now[name] - self._seen.get(name, 0) for name in COUNTED}
+        self._seen = now
+        if any(more.values()):
+            log_style.emit("progress", run=self.run.id, **more, left=progress.left, state=progress.state)
+
+
+def log_line(text: str) -> None:
+    """A line with the time for a log file; at a terminal the screens say it."""
+    if log_style.style() is LogStyle.TIMED and not sys.stderr.isatty():
+        say(text)
+
+
+def _span(milliseconds: int) -> str:
+    days = milliseconds / 86_400_000
+    return f"{days:,.0f} days" if days >= 2 else duration(milliseconds / 1000)
+
+
+def _question(run: Run, count: int) -> str:
+    """What is approved: as many as can leave; of a run that was sent in part nothing more is known than the end."""
+    resumed = run.state != RunState.PLANNED
+    going = count if resumed or not run.summary else leaving_of(run.summary)["going"]
+    if run.expires_at is not None and run.expires_at <= now_ms():
+        going = 0
+    if not going:
+        return f"None of {count:,} messages can leave as it is. {'Go on' if resumed else 'Start the run'} all the same?"
+    messages = "1 message" if going == 1 else f"{going:,} messages"
+    stuck = f" ({count - going:,} more cannot leave)" if count > going else ""
+    as_planned = " as planned" if resumed else ""
+    if instead := instead_of_sending(run):
+        return f"Hand {messages}{stuck}{as_planned} to {run.gateway} ({instead}, not sent)?"
+    return f"Send {messages}{stuck}{as_planned} through {run.gateway}{_price(run)}?"
+
+
+def _price(run: Run) -> str:
+    """`` for 12.00 GBP + 3 at an unknown price``; nothing for a run that was sent in part."""
+    if run.state != RunState.PLANNED:
+        return ""
+    pieces = [f"{money(nano)} {currency}" for currency, nano in run.summary.get("cost", {}).items()]
+    unpriced = run.summary.get("unpriced", 0)
+    if unpriced and not pieces:
+        return " at an unknown price"
+    if unpriced:
+        pieces.append(f"{unpriced:,} at an unknown price")
+    return " for " + " + ".join(pieces) if pieces else ""
