@@ -183,12 +183,13 @@ def make(
 
 
 def _record(work: Opened, made: Plan, out: Path | None) -> None:
-    """The plan, the rules that its campaign waives, with its reasons, and the file it was written to."""
+    """The rules that the campaign waives, with its reasons, and the file the plan was written to.
+
+    The ledger records the plan itself, in the transaction that finishes it.
+    """
     run, ledger = made.run, work.ledger
     if ledger.known is not None:
         ledger.known.note(ledger, run.campaign)
-    detail = {"campaign": run.campaign, "digest": run.digest, "recipients": made.recipients}
-    ledger.record("plan.make", run.id, detail)
     if waived := work.loaded.campaign.waive:
         ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
     if out is not None:

@@ -117,12 +117,11 @@ def contacts_changed(run: Run) -> bool:
 
 
 def place_the_lost(ledger: Ledger, run: Run, loaded: LoadedCampaign | None, tell: Tell) -> None:
-    """Since the plan the campaign may say in which zone people are whose own is not known. Audit: ``run.zone``."""
+    """Since the plan the campaign may say in which zone people are whose own is not known."""
     zone = None if loaded is None else loaded.campaign.schedule.unknown_zone
     if zone is None:
         return
     with sender_lock(ledger, run):
         count = ledger.assume_zone(run, zone)
     if count:
-        ledger.record("run.zone", run.id, {"zone": zone, "messages": count})
         tell(f"{count:,} held {'message goes' if count == 1 else 'messages go'} by {zone} from now on")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from a2pcli.contacts.columns import in_yaml
 from a2pcli.contacts.facts import PLACE_FACTS, Facts
@@ -25,11 +25,6 @@ def read_as(table: Table, address: str | None, facts: Facts) -> dict[str, list[s
         if claim.certain:
             found.setdefault(claim.fact, []).append(claim.written)
     return found
-
-
-def reading_line(read: Mapping[str, list[str]]) -> str:
-    """``phone 'Mobile' · state 'Region' · opted_out 'Do Not SMS'``."""
-    return " · ".join(f"{fact} " + " + ".join(f"'{name}'" for name in names) for fact, names in read.items())
 
 
 def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem]:

@@ -47,3 +47,15 @@ def duration(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def reading_line(read: Mapping[str, list[str]]) -> str:
+    """What columns were read as: ``phone 'Mobile' · state 'Region' · opted_out 'Do Not SMS'``."""
+    return " · ".join(f"{fact} " + " + ".join(f"'{name}'" for name in names) for fact, names in read.items())
+
+
+def delimiter_name(delimiter: str) -> str:
+    """``comma``, ``tab``; what has no name as itself, in quotes."""
+    from a2pcli.contacts.csv_dialect import DELIMITER_NAMES
+
+    return DELIMITER_NAMES.get(delimiter, repr(delimiter))

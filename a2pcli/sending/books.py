@@ -62,6 +62,8 @@ class Books:
     def __init__(self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int]) -> None:
         self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._unrecorded: dict[str, list[str]] = {}
+        """People by the sender they opted out from, who are suppressed and in no entry of the audit trail yet."""
         self.has_hours = False
         """Whether the run is bound to people's hours; known from ``start`` on."""
 
@@ -101,16 +103,25 @@ class Books:
             ledger, run, now = self._ledger, self._run, self._clock()
             if round.release:
                 ledger.release(run, round.release)
-            for address, sender in round.suppress:
-                scope = sender_scope(sender, run.gateway)
-                source = f"gateway {self._gateway}"
-                ledger.suppress(address, scope="sender", scope_value=scope, source=source, now=now)
+            self._suppress(round.suppress, now)
             exchange = ledger.exchange(run, round.settled, 0 if round.refuse else want, now, known)
             for country in sorted(round.refuse):
                 ledger.refuse_country(run, country, now)
             return ledger.exchange(run, [], want, now) if round.refuse else exchange
 
         return await self._on_thread(work)
+
+    def _suppress(self, told: Sequence[tuple[str, str | None]], now: int) -> None:
+        """Keep what the gateway told of opt-outs. Audit: ``optout.gateway``, in the next try where one fails."""
+        source = f"gateway {self._gateway}"
+        for address, sender in told:
+            scope = sender_scope(sender, self._run.gateway)
+            if self._ledger.suppress(address, scope="sender", scope_value=scope, source=source, now=now):
+                self._unrecorded.setdefault(scope, []).append(address)
+        for scope, people in list(self._unrecorded.items()):
+            detail = {"gateway": self._gateway, "scope": f"messages from {scope}"}
+            self._ledger.record("optout.gateway", self._run.id, detail, people=people, now=now)
+            del self._unrecorded[scope]
 
     async def write_late(self, settled: list[Settled]) -> int:
         """Record what was learnt after another process took the run over; how many messages take it."""

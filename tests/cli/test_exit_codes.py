@@ -95,7 +95,7 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_given: object) -> None:
         raise ZeroDivisionError("token s3cr3t of +447911123456")
 
-    monkeypatch.setattr("a2pcli.cli.commands.count.describe", fails)
+    monkeypatch.setattr("a2pcli.actions.count.describe", fails)
 
 
 @pins(ExitStatus.INTERNAL)

@@ -139,7 +139,7 @@ def test_alone_at_a_terminal_it_asks_for_a_text(tmp_path: Path) -> None:
 
 def test_counting_does_not_load_the_tables_machinery() -> None:
     script = (
-        "import sys; from a2pcli.cli.commands.count import describe; describe('it’s', False, 8); "
+        "import sys; from a2pcli.actions.count import describe; describe('it’s', False, 8); "
         "sys.exit(bool({'pandas', 'pyarrow', 'numpy', 'jinja2', 'babel'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

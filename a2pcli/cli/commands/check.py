@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
 
 if TYPE_CHECKING:
+    from a2pcli.actions.checks import Checked
     from a2pcli.errors import Problem
-    from a2pcli.planning.check import Checked
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def check(
         list[str] | None,
         typer.Option(help="Leave warnings of this code out (--json names codes).", metavar="CODE"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Find every problem of campaigns, settings, templates and contacts, before anything is planned.
 
@@ -46,12 +46,12 @@ def check(
 
     Exit status: 0 no errors (there may be warnings), 3 errors, or warnings with --strict.
     """
-    from a2pcli.cli.checking import check_files, find_campaigns
+    from a2pcli.actions.checks import check_files, find_campaigns
     from a2pcli.cli.terminal.output import print_json, printable, say
     from a2pcli.cli.terminal.problems import show_problems, show_waivers
     from a2pcli.errors import Severity, in_file_order
     from a2pcli.exit_status import ExitStatus
-    from a2pcli.planning.reading import reading_line
+    from a2pcli.reporting.values import reading_line
 
     checked = check_files(find_campaigns(campaigns or []), ignore or [])
     problems = in_file_order(dict.fromkeys(problem for one in checked for problem in one.problems))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from a2pcli.cli.terminal.output import JSON_HELP
+from a2pcli.cli import options
 
 
 def register(app: typer.Typer) -> None:
@@ -25,24 +25,12 @@ def contacts() -> None:
 
 
 def check(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
-    ],
-    region: Annotated[
-        str | None, typer.Option(metavar="GB", help="Region of numbers without +; else the settings'.")
-    ] = None,
-    column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the numbers, where it is not found.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Character encoding, where the detected one is wrong.")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(metavar="CHAR", help="What separates the cells: a character, or tab.")
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The sheet of a workbook; else its first.")
-    ] = None,
+    file: options.TableToRead,
+    region: options.Region = None,
+    column: options.Column = None,
+    encoding: options.Encoding = None,
+    delimiter: options.Delimiter = None,
+    sheet: options.Sheet = None,
     allow_fictional: Annotated[
         bool, typer.Option("--allow-fictional", help="Accept numbers reserved for drama (07700 900xxx).")
     ] = False,
@@ -52,7 +40,7 @@ def check(
     show_all: Annotated[
         bool, typer.Option("--all", help="Show every row that needs a look, not only the first 50.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Judge the number in every row of a contacts file, and send nothing.
 
@@ -64,7 +52,17 @@ def check(
 
     Exit status: 0 when the file could be read, however bad its rows; 3 when it cannot be used.
     """
-    from a2pcli.cli.contacts_check import Asked, check_contacts
+    from a2pcli.actions.contacts import check_contacts
+    from a2pcli.actions.tables import InputTable
+    from a2pcli.cli.screens.contacts import SHOWN_ROWS, print_document, show_contacts
 
-    asked = Asked(file, region, column, encoding, delimiter, sheet, allow_fictional, allow_fixed_line)
-    check_contacts(asked, as_json=as_json, show_all=show_all)
+    found = check_contacts(
+        InputTable(file, column, encoding, delimiter, sheet),
+        region=region,
+        allow_fictional=allow_fictional,
+        allow_fixed_line=allow_fixed_line,
+    )
+    if as_json:
+        print_document(found)
+    else:
+        show_contacts(found, None if show_all else SHOWN_ROWS)

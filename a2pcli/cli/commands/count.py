@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from a2pcli.cli.terminal.output import JSON_HELP
-
-if TYPE_CHECKING:
-    from a2pcli.content.parts import Measure
 
 LARGEST = 1_000_000
 """Bytes that are read from a file or standard input: more than any message."""
@@ -44,6 +41,7 @@ def register(app: typer.Typer) -> None:
 
         Example:  a2pcli count "20% off until Sunday – don’t miss it"
         """
+        from a2pcli.actions.count import describe
         from a2pcli.cli.terminal.output import print_json
         from a2pcli.errors import UsageError
 
@@ -54,59 +52,6 @@ def register(app: typer.Typer) -> None:
             print_json(document)
         else:
             _show(document)
-
-
-def describe(text: str, use_smart: bool, reference_bits: int) -> dict[str, Any]:
-    """What ``--json`` prints. Raises ``InvalidInput`` for a text that cannot be sent."""
-    from a2pcli.content.parts import (
-        InvalidText,
-        capacity,
-        forcing_characters,
-        measure,
-        prepare,
-        split,
-        units_in,
-    )
-    from a2pcli.content.typography import smart
-    from a2pcli.errors import InvalidInput, Problem
-
-    composed = prepare(text)
-    typographic = smart(composed)
-    if use_smart:
-        text = composed = typographic.text
-    try:
-        counted = measure(text, reference_bits)
-        texts = split(text, reference_bits)
-    except InvalidText as error:
-        raise InvalidInput(Problem(str(error), code="invalid-text")) from None
-    each = capacity(counted.encoding, counted.parts, reference_bits)
-    replacements = [
-        {"position": made.position, "before": made.before, "after": made.after}
-        for made in typographic.replacements
-    ]
-    helps = use_smart or typographic.replacements
-    return {
-        **_counts(counted),
-        "texts": texts,
-        "per_part": each,
-        "left": each - units_in(texts[-1], counted.encoding),
-        "characters": [
-            {"position": found.position, "character": found.character, "name": found.name}
-            for found in forcing_characters(text)
-        ],
-        "composed": _counts(measure(composed, reference_bits)) if composed not in ("", text) else None,
-        "smart": {
-            **_counts(measure(typographic.text, reference_bits)),
-            "applied": use_smart,
-            "replacements": replacements,
-        }
-        if helps
-        else None,
-    }
-
-
-def _counts(counted: Measure) -> dict[str, Any]:
-    return {"encoding": counted.encoding, "units": counted.units, "parts": counted.parts}
 
 
 def _given(text: str | None, file: Path | None) -> str:
@@ -172,7 +117,7 @@ def _boxes(document: dict[str, Any]) -> list[Any]:
     from rich.panel import Panel
     from rich.text import Text
 
-    from a2pcli.content.parts import units_in
+    from a2pcli.actions.count import units_in
 
     boxes: list[Any] = []
     for number, text in enumerate(document["texts"][:_SHOWN_PARTS], start=1):
@@ -191,7 +136,7 @@ def _notes(document: dict[str, Any]) -> list[Any]:
     """What forces UCS-2, and what would help."""
     from rich.text import Text
 
-    from a2pcli.content.gsm import EXTENSION
+    from a2pcli.actions.count import EXTENSION
 
     lines: list[str] = []
     found: dict[str, list[int]] = {}

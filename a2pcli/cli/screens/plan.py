@@ -24,8 +24,8 @@ from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import clock_lines
 from a2pcli.reporting.rehearsal import instead_of_sending, rehearsal_document
+from a2pcli.reporting.values import delimiter_name, iso, local, reading_line
 from a2pcli.reporting.values import duration as duration
-from a2pcli.reporting.values import iso, local
 from a2pcli.reporting.values import money as money
 
 PHONE = 52
@@ -49,8 +49,6 @@ STUCK = {
 """Why messages of a plan cannot leave."""
 
 OVER_BUDGET = "if the budget allowed it: this plan cannot be sent"
-
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
 def plan_document(run: Run) -> dict[str, Any]:
@@ -109,12 +107,10 @@ def _heading(run: Run) -> RenderableType:
         guessed = " (guessed)" if contacts["encoding_guessed"] else ""
         how.append(f"{contacts['encoding']}{guessed}")
     if contacts["delimiter"]:
-        how.append(DELIMITERS.get(contacts["delimiter"], repr(contacts["delimiter"])))
+        how.append(delimiter_name(contacts["delimiter"]))
     file = Path(contacts["file"]).name if contacts["file"] != "-" else "standard input"
     grid.add_row("contacts", f"{file}  {', '.join(how)}")
     if contacts.get("read_as"):
-        from a2pcli.planning.reading import reading_line  # it works on frames
-
         grid.add_row("columns", Text(printable(reading_line(contacts["read_as"]))))
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     if instead := instead_of_sending(run):

@@ -1,4 +1,4 @@
-"""Which files ``check`` looks at, and what needs gateways to be told."""
+"""Checking campaigns: which files are meant, and every problem of them, their gateways and their ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from a2pcli.config.load import (
     unknown_gateway,
 )
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
-from a2pcli.planning.check import Checked, check_campaign
+from a2pcli.planning.check import Checked as Checked
+from a2pcli.planning.check import check_campaign
 
 _SUFFIXES = (".yaml", ".yml")
 

@@ -1,4 +1,4 @@
-"""What ``a2pcli contacts check`` does and shows."""
+"""A judged contacts file: the summary and the rows that need a look, or one JSON document."""
 
 from __future__ import annotations
 
@@ -8,95 +8,39 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from json.encoder import encode_basestring
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from a2pcli.actions.contacts import REPAIRS, CheckedContacts, CheckedRow, Table
 from a2pcli.cli.documents import VERSION
 from a2pcli.cli.screens.listing import Listing
 from a2pcli.cli.terminal.output import note_printed, printable, show
 from a2pcli.cli.terminal.problems import show_problems
-from a2pcli.config.load import load_settings
-from a2pcli.contacts.checked import CheckedRow, CheckedRows
-from a2pcli.contacts.csv_dialect import DELIMITER_NAMES
-from a2pcli.contacts.facts import recognise
-from a2pcli.contacts.phones import REPAIRS, PhonePolicy, region_code
-from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
-from a2pcli.dataclass import dataclass
-from a2pcli.errors import InvalidInput, Problem, UsageError
-from a2pcli.planning.reading import read_as, reading_line, reading_problems
-from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.values import delimiter_name, reading_line
 from a2pcli.visible import json_text
 
-_SHOWN_ROWS = 50
+SHOWN_ROWS = 50
 _LONGEST_CELL = 40
 _IN_MEMORY = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The command's arguments."""
-
-    file: str
-    region: str | None = None
-    column: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-    allow_fictional: bool = False
-    allow_fixed_line: bool = False
-
-
-def check_contacts(asked: Asked, *, as_json: bool, show_all: bool) -> None:
-    """Read, judge and show a contacts file. Raises InvalidInput where it cannot be used."""
-    policy = _policy(asked)
-    mapping = {"phone": asked.column} if asked.column else {}
-    options = ReadOptions(asked.encoding, asked.delimiter, asked.sheet, mapping)
-    table = open_table(asked.file, options=options)
-    address = address_column(table)
-    claims = speaking(recognise(table.described, address), marketing=True, binds=True)
-    told = told_by_file(table, address, claims, policy, "en", whole=False)
-    rows = CheckedRows(table, address, policy)
-    if as_json:
-        _print_json(table, address, policy, rows, told)
-    else:
-        _show(table, address, policy, rows, told, None if show_all else _SHOWN_ROWS)
-
-
-def _policy(asked: Asked) -> PhonePolicy:
-    path = Path(asked.file)
-    settings = load_settings(path if asked.file != "-" and path.exists() else Path.cwd()).settings
-    try:
-        region = region_code(asked.region) if asked.region else settings.region
-    except InvalidInput as error:
-        raise UsageError(
-            *(replace(problem, message=f"--region: {problem.message}") for problem in error.problems)
-        ) from None
-    return PhonePolicy(
-        region=region,
-        allow_fictional=asked.allow_fictional or settings.numbers.allow_fictional,
-        allow_fixed_line=asked.allow_fixed_line or settings.numbers.allow_fixed_line,
-    )
-
-
-def _about(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, told: Told) -> dict[str, Any]:
+def _about(found: CheckedContacts) -> dict[str, Any]:
     """Everything but the rows, for ``--json``. Complete once the rows have been read."""
-    counts = rows.counts
+    table, counts = found.table, found.counts
     return {
         "file": table.path,
         "format": table.format,
         "encoding": table.encoding,
         "encoding_guessed": table.encoding_guessed,
         "delimiter": table.delimiter,
-        "column": table.header[table.columns.index(address)].strip(),
-        "read_as": read_as(table, address, recognise(table.described, address)),
-        "region": policy.region,
+        "column": found.column,
+        "read_as": found.read_as,
+        "region": found.policy.region,
         "summary": {
             "rows": counts.rows,
             "ok": counts.ok,
@@ -108,27 +52,22 @@ def _about(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, t
             "types": _ranked(counts.types),
             "repairs": _ranked(counts.repairs),
         },
-        "warnings": [str(note) for note in _notes(table, address, told)],
+        "warnings": [str(note) for note in found.notes],
     }
-
-
-def _notes(table: Table, address: str, told: Told) -> list[Problem]:
-    """Warnings about the file and what its columns are read as."""
-    return [*table.notes, *reading_problems(table, recognise(table.described, address), told)]
 
 
 def _ranked(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _print_json(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, told: Told) -> None:
+def print_document(found: CheckedContacts) -> None:
     """One document, written row by row; kept aside until the last row, so that a failure leaves no half of one."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", errors="surrogatepass") as kept:
         separator = f'{{\n  "schema": {VERSION},\n  "rows": [\n'
-        for chunk in rows.chunks():
+        for chunk in found.chunks():
             kept.write(json_text(separator + ",\n".join(map(_row_text, chunk.rows()))))
             separator = ",\n"
-        about = json.dumps(_about(table, address, policy, rows, told), ensure_ascii=False, indent=2)
+        about = json.dumps(_about(found), ensure_ascii=False, indent=2)
         kept.write(json_text("\n  ],\n" + about.removeprefix("{\n") + "\n"))
         kept.seek(0)
         note_printed()
@@ -150,20 +89,18 @@ def _quoted(text: str | None) -> str:
     return "null" if text is None else encode_basestring(text)
 
 
-def _show(
-    table: Table, address: str, policy: PhonePolicy, rows: CheckedRows, told: Told, most: int | None
-) -> None:
+def show_contacts(checked: CheckedContacts, most: int | None) -> None:
     """The same for people: a summary, then the rows that need a look."""
     shown: list[CheckedRow] = []
     found = 0
-    for chunk in rows.chunks():
+    for chunk in checked.chunks():
         room = most is None or len(shown) < most
         for row in chunk.rows(only_problems=True) if room else ():
             if most is None or len(shown) < most:
                 shown.append(row)
         found += chunk.problems
-    show_problems(_notes(table, address, told))
-    parts: list[Any] = [_summary(table, address, policy, rows)]
+    show_problems(checked.notes)
+    parts: list[Any] = [_summary(checked)]
     if shown:
         parts += [Text(), _listing(shown)]
     if found > len(shown):
@@ -171,15 +108,14 @@ def _show(
     show(Group(*parts))
 
 
-def _summary(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows) -> Grid:
-    counts = rows.counts
+def _summary(found: CheckedContacts) -> Grid:
+    table, policy, counts = found.table, found.policy, found.counts
     grid = Grid.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(justify="right")
     grid.add_column()
-    column = table.header[table.columns.index(address)].strip()
     region = f"numbers without + are of {policy.region}" if policy.region else "no region: numbers need a +"
-    grid.add_row("rows", f"{counts.rows:,}", f"{_read_as(table)}, column '{column}'; {region}")
+    grid.add_row("rows", f"{counts.rows:,}", f"{_file_facts(table)}, column '{found.column}'; {region}")
     countries = ", ".join(f"{name} {times:,}" for name, times in list(_ranked(counts.countries).items())[:12])
     more = len(counts.countries) - 12
     grid.add_row("good", f"{counts.ok:,}", countries + (f", {more} other countries" if more > 0 else ""))
@@ -187,7 +123,7 @@ def _summary(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows)
         grid.add_row(reason, f"{times:,}", SENTENCES[Reason(reason)])
     for name, times in _ranked(counts.repairs).items():
         grid.add_row(name, f"{times:,}", f"repaired: {REPAIRS[name]}")
-    reading = reading_line(read_as(table, address, recognise(table.described, address)))
+    reading = reading_line(found.read_as)
     grid.add_row("columns", "", Text(printable(reading)))
     if counts.duplicates:
         grid.add_row("duplicates", f"{counts.duplicates:,}", "the same number stands in an earlier row")
@@ -196,10 +132,10 @@ def _summary(table: Table, address: str, policy: PhonePolicy, rows: CheckedRows)
     return grid
 
 
-def _read_as(table: Table) -> str:
+def _file_facts(table: Table) -> str:
     if table.format != "csv":
         return table.format
-    delimiter = DELIMITER_NAMES.get(table.delimiter or "", f"'{table.delimiter}'")
+    delimiter = delimiter_name(table.delimiter or "")
     guessed = " (guessed)" if table.encoding_guessed else ""
     return f"csv, {table.encoding}{guessed}, {delimiter}"
 
