@@ -13,7 +13,8 @@ from a2pcli.errors import Problem
 from a2pcli.ledger.consents import BASES as BASES
 from a2pcli.ledger.consents import CONFIRMED as CONFIRMED
 from a2pcli.ledger.consents import PENDING as PENDING
-from a2pcli.ledger.consents import ConsentRecord, NewConsents
+from a2pcli.ledger.consents import ConsentRecord as ConsentRecord
+from a2pcli.ledger.consents import NewConsents
 from a2pcli.ledger.consents import clamped as clamped
 from a2pcli.ledger.records import now_ms
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
@@ -11,13 +11,11 @@ from a2pcli.errors import A2PError, GatewayUnusable, InvalidInput, Problem, Refu
 from a2pcli.messages import Message, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from a2pcli.actions.project import Project
-    from a2pcli.gateways.base import Capabilities, Gateway, Health
+    from a2pcli.gateways.base import Capabilities as Capabilities
+    from a2pcli.gateways.base import Gateway, Health
+    from a2pcli.gateways.registry import Available
     from a2pcli.ledger.records import Run
-    from a2pcli.planning.prepare import Prepared
-    from a2pcli.planning.preview import PreviewedRow
 
 LONGEST_WAIT = 120.0
 """Seconds that one message of a test may take."""
@@ -89,6 +87,13 @@ class GatewayLine:
         if self.missing:
             return f"{', '.join(self.missing)} not set"
         return "wrong settings" if self.problems else "ready"
+
+
+def gateway_types() -> list[Available]:
+    """The types that are installed, built in or by a plugin."""
+    from a2pcli.gateways.registry import available
+
+    return list(available())
 
 
 def gateway_lines(settings: LoadedSettings) -> Iterator[GatewayLine]:
@@ -247,74 +252,3 @@ async def _try(gateway: Gateway, message: Message | None) -> tuple[Health, Outco
         return Health(False, f"no answer within {LONGEST_WAIT:.0f} seconds"), None
     finally:
         await gateway.close()
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignTest:
-    """One real row's message on its way to one's own number. ``outcome`` is None before it is sent."""
-
-    message: Message
-    row: Mapping[str, Any]
-    gateway: str
-    can: Capabilities
-    outcome: Outcome | None = None
-
-
-def send_test(
-    project: Project,
-    campaign: Path,
-    number: str,
-    *,
-    confirm: Callable[[CampaignTest], None] = lambda test: None,
-) -> CampaignTest:
-    """Send the first recipient's message to ``number``, marked as a test and counted nowhere.
-
-    ``confirm`` gets it before it leaves. Raises ``UsageError`` for what is no number, or where nobody gets a message.
-    Audit: ``send.test``.
-    """
-    import asyncio
-
-    from a2pcli.actions.plans import opened, prepared
-    from a2pcli.contacts.phones import normalise
-    from a2pcli.planning.preview import first, preview
-    from a2pcli.sending.testing import send_test as hand_over
-
-    with opened(project, campaign, plan=False) as work:
-        ready = _as_if_nobody_had_it(prepared(work))
-        gateway = configured_gateway(work.settings, ready.job.gateway)
-        own = normalise(number, ready.job.policy)
-        if own.number is None:
-            raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
-        rows = preview(ready, first(1))
-        if not rows:
-            raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
-        message = _row_message(ready, rows[0], own.number, own.country)
-        test = CampaignTest(message, rows[0].row, ready.job.gateway, gateway.capabilities)
-        confirm(test)
-        outcome = asyncio.run(hand_over(work.ledger, None, gateway, message))
-        detail = {"campaign": ready.job.campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
-        work.ledger.record("send.test", None, detail, people=[own.number])
-    return replace(test, outcome=outcome)
-
-
-def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
-    """A message can be tested after the campaign was sent, too."""
-    from a2pcli.planning.job import Compiled, no_keys
-
-    job = replace(ready.job, people=replace(ready.job.people, reached=no_keys()))
-    return replace(ready, job=job, compiled=Compiled(job))
-
-
-def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
-    job, row = ready.job, one.row
-    return Message(
-        id=0,
-        reference="",
-        to=number,
-        body=row["body"],
-        channel=job.channel,
-        sender=row["sender"] or job.sender,
-        country=country,
-        parts=row["parts"],
-        media=job.media,
-    )

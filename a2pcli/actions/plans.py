@@ -1,16 +1,16 @@
-"""Plans and previews: the files are found, workers start early, a plan is frozen in the ledger."""
+"""A campaign planned, previewed, or tried on one's own number: files are found, workers start early."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.audit import record_export
-from a2pcli.actions.gateways import known_delivery
+from a2pcli.actions.gateways import configured_gateway, known_delivery
 from a2pcli.actions.project import ledger_file
 from a2pcli.actions.tables import Counting, spare, uncounted
 from a2pcli.config.accounts import account_pace
@@ -23,15 +23,18 @@ from a2pcli.config.load import (
     parse_rate,
 )
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
+from a2pcli.messages import Message, Outcome
 from a2pcli.planning.workers import Workers
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
+    from a2pcli.gateways.base import Capabilities
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
     from a2pcli.planning.plan import Plan
     from a2pcli.planning.prepare import Prepared
-    from a2pcli.planning.preview import Choose, PreviewedRow
+    from a2pcli.planning.preview import Choose
+    from a2pcli.planning.preview import PreviewedRow as PreviewedRow
     from a2pcli.reporting.plan_rows import RowsFile
 
 
@@ -293,6 +296,76 @@ def _chooser(ready: Prepared, choice: Choice) -> Choose:
     if choice.longest or choice.costliest:
         return choosing.greatest("units" if choice.longest else "cost")
     return choosing.first(1)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignTest:
+    """One real row's message on its way to one's own number. ``outcome`` is None before it is sent."""
+
+    message: Message
+    row: Mapping[str, Any]
+    gateway: str
+    can: Capabilities
+    outcome: Outcome | None = None
+
+
+def send_test(
+    project: Project,
+    campaign: Path,
+    number: str,
+    *,
+    confirm: Callable[[CampaignTest], None] = lambda test: None,
+) -> CampaignTest:
+    """Send the first recipient's message to ``number``, marked as a test and counted nowhere.
+
+    ``confirm`` gets it before it leaves. Raises ``UsageError`` for what is no number, or where nobody gets a message.
+    Audit: ``send.test``.
+    """
+    import asyncio
+
+    from a2pcli.contacts.phones import normalise
+    from a2pcli.planning import preview as choosing
+    from a2pcli.sending.testing import send_test as hand_over
+
+    with opened(project, campaign, plan=False) as work:
+        ready = _as_if_nobody_had_it(prepared(work))
+        gateway = configured_gateway(work.settings, ready.job.gateway)
+        own = normalise(number, ready.job.policy)
+        if own.number is None:
+            raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
+        rows = choosing.preview(ready, choosing.first(1))
+        if not rows:
+            raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
+        message = _row_message(ready, rows[0], own.number, own.country)
+        test = CampaignTest(message, rows[0].row, ready.job.gateway, gateway.capabilities)
+        confirm(test)
+        outcome = asyncio.run(hand_over(work.ledger, None, gateway, message))
+        detail = {"campaign": ready.job.campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
+        work.ledger.record("send.test", None, detail, people=[own.number])
+    return replace(test, outcome=outcome)
+
+
+def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
+    """A message can be tested after the campaign was sent, too."""
+    from a2pcli.planning.job import Compiled, no_keys
+
+    job = replace(ready.job, people=replace(ready.job.people, reached=no_keys()))
+    return replace(ready, job=job, compiled=Compiled(job))
+
+
+def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
+    job, row = ready.job, one.row
+    return Message(
+        id=0,
+        reference="",
+        to=number,
+        body=row["body"],
+        channel=job.channel,
+        sender=row["sender"] or job.sender,
+        country=country,
+        parts=row["parts"],
+        media=job.media,
+    )
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:

@@ -18,8 +18,9 @@ from a2pcli.contacts.phones import PhonePolicy, normalise
 from a2pcli.errors import UsageError
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
-from a2pcli.sending.reconcile import Reconciled, settle_by_decision
+from a2pcli.sending.reconcile import Reconciled as Reconciled
 from a2pcli.sending.reconcile import reconcile as ask_gateway
+from a2pcli.sending.reconcile import settle_by_decision
 from a2pcli.sending.signals import stop_on_signals
 from a2pcli.sending.stop import StopRequest
 

@@ -11,7 +11,8 @@ from a2pcli.errors import LedgerError
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.ledger.records import Run
-    from a2pcli.ledger.retention import Pruned
+    from a2pcli.ledger.retention import Pruned as Pruned
+    from a2pcli.ledger.retention import Step as Step
     from a2pcli.ledger.store import Ledger
 
 

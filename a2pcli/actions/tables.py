@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from a2pcli.actions.project import Project
-    from a2pcli.contacts.table import Table
+    from a2pcli.contacts.table import Table as Table
     from a2pcli.ledger.store import Ledger
 
 Progress = Callable[[int], None]

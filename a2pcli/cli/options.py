@@ -45,3 +45,9 @@ ListFile = Annotated[
     Path, typer.Argument(metavar="FILE", help=".csv, .jsonl or .parquet; - is standard output, as CSV.")
 ]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="JSON lines, whatever the file's name.")]
+
+Scope = Annotated[
+    str | None,
+    typer.Option(metavar="SCOPE", help="programme=NAME, sender=NAME or channel=sms; else every message."),
+]
+Sender = Annotated[str | None, typer.Option(metavar="NAME", help="Short for --scope sender=NAME.")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.resources
 import subprocess
 import sys
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 import pytest
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from a2pcli.contacts import zones_make
 from a2pcli.contacts.zones import locate
 from a2pcli.contacts.zones_data import (
     DATA,
@@ -24,7 +24,10 @@ from a2pcli.contacts.zones_data import (
     zone_names,
 )
 
-CURRENT = {zone for zones in zones_make.zone_tab().values() for zone in zones}
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+import zone_tables
+
+CURRENT = {zone for zones in zone_tables.zone_tab().values() for zone in zones}
 
 # What the library says of an area code and we do not, each known to be wrong.
 REFUTED = {
@@ -38,12 +41,12 @@ WITHOUT_SUMMER_TIME = "Pacific/Honolulu"
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, str]:
-    return zones_make.tables()
+    return zone_tables.tables()
 
 
 @pytest.mark.parametrize("name", ["areas.csv", "prefixes.csv", "countries.csv", "names.csv"])
 def test_the_tables_are_what_the_libraries_say_today(made: dict[str, str], name: str) -> None:
-    """After an upgrade: run `python -m a2pcli.contacts.zones_make` and look at what changed."""
+    """After an upgrade: run `python docs/zone_tables.py` and look at what changed."""
     assert (DATA / name).read_text("utf-8") == made[name]
 
 
@@ -51,8 +54,8 @@ def test_every_area_code_the_library_places_is_placed_and_no_zone_of_it_is_lost(
     lost = set()
     for key, library in TIMEZONE_DATA.items():
         if key[0] == "1" and len(key) >= 4:
-            ours = {zones_make.clock(zone) for zone in areas()[int(key[1:4])].zones}
-            now = {zone: zones_make.clock(zones_make.zone_names()[zone]) for zone in library}
+            ours = {zone_tables.clock(zone) for zone in areas()[int(key[1:4])].zones}
+            now = {zone: zone_tables.clock(zone_tables.zone_names()[zone]) for zone in library}
             lost |= {(key, zone) for zone, clock in now.items() if clock not in ours}
     alaska = {(key, zone) for key, zone in lost if key.startswith("1907") and zone == WITHOUT_SUMMER_TIME}
     assert lost - alaska == REFUTED
@@ -84,8 +87,8 @@ def test_every_zone_in_every_table_is_a_current_name_that_python_knows() -> None
 
 
 def test_every_old_name_in_the_database_maps_to_a_zone_that_keeps_the_same_time() -> None:
-    for name, zone in zones_make.zone_names().items():
-        assert zones_make.clock(name) == zones_make.clock(zone), name
+    for name, zone in zone_tables.zone_names().items():
+        assert zone_tables.clock(name) == zone_tables.clock(zone), name
 
 
 def test_every_name_of_a_place_in_the_database_is_understood() -> None:
@@ -137,11 +140,11 @@ def test_every_state_with_postcodes_has_some() -> None:
 def test_states_together_have_every_zone_of_their_country() -> None:
     """A zone that no state has was forgotten. (Territories are countries of their own in the zone database.)"""
     for country in ("US", "CA", "AU", "BR", "MX", "ES", "PT", "ID"):
-        whole = {zones_make.clock(zone) for zone in zones_make.zone_tab()[country]}
+        whole = {zone_tables.clock(zone) for zone in zone_tables.zone_tab()[country]}
         mine = {
             zone for region, zones in states().zones.items() if region.startswith(country) for zone in zones
         }
-        assert whole <= {zones_make.clock(zone) for zone in mine}, country
+        assert whole <= {zone_tables.clock(zone) for zone in mine}, country
 
 
 def test_a_mobiles_zones_are_all_the_library_has_for_its_country() -> None:
@@ -150,8 +153,8 @@ def test_a_mobiles_zones_are_all_the_library_has_for_its_country() -> None:
         mobile = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
         code = phonenumbers.country_code_for_region(region)
         number = phonenumbers.format_number(mobile, phonenumbers.PhoneNumberFormat.E164)
-        ours = {zones_make.clock(zone) for zone in locate(number, region).zones}
-        library = {zones_make.clock(zones_make.zone_names()[zone]) for zone in TIMEZONE_DATA[str(code)]}
+        ours = {zone_tables.clock(zone) for zone in locate(number, region).zones}
+        library = {zone_tables.clock(zone_tables.zone_names()[zone]) for zone in TIMEZONE_DATA[str(code)]}
         assert library <= ours, region
 
 
@@ -161,7 +164,7 @@ def test_the_librarys_geographic_data_is_not_loaded_at_run_time() -> None:
         "import sys, pyarrow as pa; from a2pcli.contacts.zones import locate, locate_column;"
         "locate('+18505550123', 'US', postcode='32501', state='FL', timezone='EST');"
         "locate_column(pa.array(['+5511961234567']), pa.array(['BR']));"
-        "print(*[name for name in sys.modules if 'geodata' in name or 'tzdata.' in name or 'zones_make' in name])"
+        "print(*[name for name in sys.modules if 'geodata' in name or 'tzdata.' in name or 'zone_tables' in name])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

@@ -42,7 +42,7 @@ def list_entries(
     Example:  a2pcli audit list --limit 20
     """
     from a2pcli.actions.audit import newest_entries
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.listing import Listing
     from a2pcli.cli.terminal.output import print_json, printable, say, show
 
@@ -111,7 +111,7 @@ def verify(
     Exit status: 0 the trail holds, 3 it was tampered with.
     """
     from a2pcli.actions.audit import verify_trail
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
 
     found, name = verify_trail(project_at(ledger), head)

@@ -35,7 +35,7 @@ def cancel(
     Exit status: 0 cancelled, or nothing was left to cancel, 6 refused, 7 the run is being sent.
     """
     from a2pcli.actions import runs
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
 
     ask = (lambda due: None) if yes else _confirm

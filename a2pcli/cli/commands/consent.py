@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from a2pcli.cli.named import refuse_unread, tell_doubtful
+from a2pcli.cli.calls import refuse_unread, tell_doubtful
 from a2pcli.cli.options import Column, Json, JsonLines, Ledger, ListFile, Number, Numbers, Region, TableToRead
 
 SHOWN = 20
@@ -77,8 +77,8 @@ def record(
     Exit status: 2 when a number cannot be read; the others are recorded all the same.
     """
     from a2pcli.actions.consents import record_consents
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import ConsentOptions, consent_facts
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.screens.consents import recorded_document, recorded_sentence
     from a2pcli.cli.terminal.output import print_json, say
     from a2pcli.errors import UsageError
@@ -120,8 +120,8 @@ def revoke(
     Exit status: 2 when a number cannot be read; the others are revoked all the same.
     """
     from a2pcli.actions.consents import revoke_consents
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import channel_of, programme_of
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.terminal.output import print_json, say
 
     wanted = programme_of(programme)
@@ -160,8 +160,8 @@ def show(
     Example:  a2pcli consent show '+44 7911 123456' --programme news
     """
     from a2pcli.actions.consents import consent_of
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import channel_of, programme_of
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.screens.consents import consent_document, consent_sentence, records_table
     from a2pcli.cli.terminal import output
 
@@ -182,7 +182,7 @@ def list_counts(ledger: Ledger = None, as_json: Json = False) -> None:
     Example:  a2pcli consent list
     """
     from a2pcli.actions.consents import consent_counts
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal import output
 
     counts = consent_counts(project_at(ledger))
@@ -238,8 +238,8 @@ def import_file(
     """
     from a2pcli.actions.consent_import import import_consents
     from a2pcli.actions.tables import InputTable
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import ConsentOptions, consent_facts, locale_of
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.screens.consents import import_document, import_sentence
     from a2pcli.cli.terminal.counter import RowCounter
     from a2pcli.cli.terminal.output import print_json, say
@@ -285,8 +285,7 @@ def export(
     Example:  a2pcli consent export consents.csv
     """
     from a2pcli.actions.consent_import import export_consents
-    from a2pcli.cli.list_target import export_to
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import export_to, project_at
 
     project = project_at(ledger)
     export_to(

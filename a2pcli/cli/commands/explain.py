@@ -36,7 +36,7 @@ def explain(
     Example:  a2pcli explain '07911 123456'
     """
     from a2pcli.actions import explain as action
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, show
 
     project = project_at(ledger, campaign)

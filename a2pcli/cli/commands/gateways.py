@@ -9,9 +9,8 @@ import typer
 from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.actions.gateways import GatewayCheck, GatewayLine
+    from a2pcli.actions.gateways import Capabilities, GatewayCheck, GatewayLine
     from a2pcli.config.load import LoadedSettings
-    from a2pcli.gateways.base import Capabilities
     from a2pcli.messages import Message, Outcome
 
 
@@ -40,7 +39,7 @@ def gateways(
     if context.invoked_subcommand is not None:
         return
     from a2pcli.actions.gateways import gateway_lines
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.exit_status import ExitStatus
@@ -61,7 +60,7 @@ def gateways(
 def _document(settings: LoadedSettings, lines: list[GatewayLine]) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from a2pcli.gateways.registry import available
+    from a2pcli.actions.gateways import gateway_types
 
     return {
         "settings": str(settings.path) if settings.path else None,
@@ -81,7 +80,7 @@ def _document(settings: LoadedSettings, lines: list[GatewayLine]) -> dict[str, A
             }
             for line in lines
         ],
-        "types": [asdict(one) for one in available()],
+        "types": [asdict(one) for one in gateway_types()],
     }
 
 
@@ -116,7 +115,7 @@ def try_gateway(
     Exit status: 0 it works, 3 its settings are wrong, 5 it cannot be used, 6 refused.
     """
     from a2pcli.actions.gateways import check_gateway
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
     from a2pcli.exit_status import ExitStatus
 

@@ -50,7 +50,7 @@ def create(ledger: Ledger = None, as_json: Json = False) -> None:
     Example:  a2pcli ledger create
     """
     from a2pcli.actions.ledgers import create_ledger
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import say
 
     _do(create_ledger, ledger, "created", "made the ledger {0}", as_json)
@@ -121,7 +121,7 @@ def rekey(ledger: Ledger = None, as_json: Json = False) -> None:
 
 def _do(action: Callable[[Project], str], ledger: str | None, done: str, text: str, as_json: bool) -> None:
     """Call the action and say what was done, as a document or as a sentence about the ledger it names."""
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
 
     name = action(project_at(ledger))

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from a2pcli.cli.named import refuse_unread, tell_doubtful
+from a2pcli.cli.calls import refuse_unread, tell_doubtful
+from a2pcli.cli.commands import replies
 from a2pcli.cli.options import (
     Column,
     Delimiter,
@@ -18,6 +19,8 @@ from a2pcli.cli.options import (
     Number,
     Numbers,
     Region,
+    Scope,
+    Sender,
     Sheet,
     TableToRead,
 )
@@ -29,11 +32,6 @@ Reason = Annotated[str | None, typer.Option(help="Why, in your words; kept with 
 SourceOption = Annotated[
     str | None, typer.Option(help="Where it comes from, e.g. reply, complaint; else you, or the file.")
 ]
-ScopeOption = Annotated[
-    str | None,
-    typer.Option(metavar="SCOPE", help="programme=NAME, sender=NAME or channel=sms; else every message."),
-]
-SenderOption = Annotated[str | None, typer.Option(metavar="NAME", help="Short for --scope sender=NAME.")]
 UntilOption = Annotated[
     str | None, typer.Option(metavar="DATE", help="The last day it holds, e.g. 2027-01-31; else for good.")
 ]
@@ -49,8 +47,8 @@ def register(app: typer.Typer) -> None:
     commands.command("import")(import_file)
     commands.command("export")(export)
     commands.command("check")(check)
-    commands.command("reply")(reply)
-    commands.command("replies")(replies)
+    commands.command("reply")(replies.reply)
+    commands.command("replies")(replies.replies)
     app.add_typer(commands, name="optout")
 
 
@@ -65,9 +63,9 @@ def optout() -> None:
 
 def add(
     numbers: Numbers,
-    scope: ScopeOption = None,
+    scope: Scope = None,
     until: UntilOption = None,
-    sender: SenderOption = None,
+    sender: Sender = None,
     reason: Reason = None,
     source: SourceOption = None,
     region: Region = None,
@@ -86,8 +84,8 @@ def add(
     Exit status: 2 when a number cannot be read; the others are added all the same.
     """
     from a2pcli.actions.optouts import EVERYTHING, add_optouts
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import scope_of, until_of
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.terminal.output import print_json, say
     from a2pcli.reporting.values import local
 
@@ -125,7 +123,7 @@ def remove(
     scope: Annotated[
         str | None, typer.Option(metavar="SCOPE", help="Only the entry for this scope, e.g. programme=news.")
     ] = None,
-    sender: SenderOption = None,
+    sender: Sender = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided it; else you.")] = None,
     region: Region = None,
     ledger: Ledger = None,
@@ -138,8 +136,8 @@ def remove(
     Example:  a2pcli optout remove '+44 7911 123456' --by 'Ann, on their written wish'
     """
     from a2pcli.actions.optouts import lift_optouts
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import scope_of
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.terminal.output import print_json, say
 
     done = lift_optouts(project_at(ledger), numbers, scope=scope_of(scope, sender), by=by, region=region)
@@ -170,7 +168,7 @@ def list_entries(
     Example:  a2pcli optout list --limit 20
     """
     from a2pcli.actions.optouts import optout_list
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.optouts import entries_table, entry_document, list_document
     from a2pcli.cli.terminal.output import print_json_list, say, show
     from a2pcli.reporting.values import day, local
@@ -194,9 +192,9 @@ def list_entries(
 
 def import_file(
     file: TableToRead,
-    scope: ScopeOption = None,
+    scope: Scope = None,
     until: UntilOption = None,
-    sender: SenderOption = None,
+    sender: Sender = None,
     reason: Reason = None,
     source: SourceOption = None,
     list_name: Annotated[
@@ -234,8 +232,8 @@ def import_file(
     """
     from a2pcli.actions.optout_import import OptOutFile, import_optouts
     from a2pcli.actions.tables import InputTable
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import day_of, scope_of, until_of
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.screens.optouts import doubtful_row, import_document, import_sentence, refused_row
     from a2pcli.cli.terminal.counter import RowCounter
     from a2pcli.cli.terminal.output import print_json, say
@@ -288,8 +286,7 @@ def export(
     Example:  a2pcli optout export optouts.csv
     """
     from a2pcli.actions.optout_import import export_optouts
-    from a2pcli.cli.list_target import export_to
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import export_to, project_at
 
     project = project_at(ledger)
     export_to(
@@ -307,7 +304,7 @@ def check(
         list[str] | None,
         typer.Option(metavar="SCOPE", help="Whether messages of this scope are suppressed; may be repeated."),
     ] = None,
-    sender: SenderOption = None,
+    sender: Sender = None,
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
@@ -321,8 +318,8 @@ def check(
     Exit status: 0 whether it is on the list or not (scripts read `suppressed` of --json).
     """
     from a2pcli.actions.optouts import look_up_optout
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import scope_of
-    from a2pcli.cli.project import project_at
     from a2pcli.cli.screens.optouts import entries_table, looked_document, looked_sentence
     from a2pcli.cli.terminal.output import print_json, printable, show
 
@@ -335,98 +332,3 @@ def check(
     print(printable(looked_sentence(found)))
     if found.entries:
         show(entries_table(reversed(found.entries), found.now, ended=True))
-
-
-def reply(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Who wrote.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What they wrote.")],
-    scope: ScopeOption = None,
-    sender: SenderOption = None,
-    survey: Annotated[
-        bool, typer.Option("--survey", help="A question of ours is open: a YES answers it, and is no START.")
-    ] = False,
-    region: Region = None,
-    ledger: Ledger = None,
-    as_json: Json = False,
-) -> None:
-    """Act on what somebody wrote back: a STOP suppresses, a START lifts what their own STOP did.
-
-    Free wording such as "please stop texting me" suppresses too, and you are asked to read it. Reactions that quote a
-    message (Liked "... Reply STOP ...") are nothing.
-
-    Example:  a2pcli optout reply '+44 7911 123456' 'STOP'
-    """
-    from a2pcli.actions.optouts import EVERYTHING
-    from a2pcli.actions.replies import reply_by
-    from a2pcli.cli.option_values import scope_of
-    from a2pcli.cli.project import project_at
-    from a2pcli.cli.screens.optouts import reply_document
-    from a2pcli.cli.terminal.output import print_json, say
-
-    done = reply_by(
-        project_at(ledger),
-        number,
-        text,
-        scope=scope_of(scope, sender) or EVERYTHING,
-        survey_open=survey,
-        region=region,
-    )
-    if as_json:
-        print_json(reply_document(done))
-        return
-    print(f"{done.number}: {done.reply.meaning}, {done.done}")
-    if done.reply.flagged:
-        say(f"please read it: {done.reply.why}")
-
-
-def replies(
-    file: TableToRead,
-    scope: ScopeOption = None,
-    sender: SenderOption = None,
-    region: Region = None,
-    column: Column = None,
-    text_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the texts; else text, reply, body, …")
-    ] = None,
-    ledger: Ledger = None,
-    as_json: Json = False,
-) -> None:
-    """Act on every reply of a file, in its order, and list those that a person should read.
-
-    The person is who wrote: the column from, sender, originator, msisdn and the like, never the one they wrote to.
-    Messages that you sent (a column direction says so) are left alone, and so are your own senders.
-
-    Example:  a2pcli optout replies inbox.csv --column from --text-column body
-
-    Exit status: 3 when a row's number cannot be read; the others are acted on all the same.
-    """
-    from a2pcli.actions.optouts import EVERYTHING
-    from a2pcli.actions.replies import replies_in
-    from a2pcli.actions.tables import InputTable
-    from a2pcli.cli.option_values import scope_of
-    from a2pcli.cli.project import project_at
-    from a2pcli.cli.screens.optouts import replies_document, replies_sentence, reply_line
-    from a2pcli.cli.terminal.output import print_json, say
-    from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.exit_status import ExitStatus
-
-    table, done = replies_in(
-        project_at(ledger),
-        InputTable(file, column, text_column=text_column),
-        scope=scope_of(scope, sender) or EVERYTHING,
-        region=region,
-    )
-    if as_json:
-        print_json(replies_document(table, done))
-    else:
-        show_problems(done.refused[:SHOWN])
-        print(replies_sentence(done))
-        if done.sent:
-            print(f"{done.sent:,} message{'' if done.sent == 1 else 's'} that you sent, left alone")
-        if done.flagged:
-            print(f"{len(done.flagged):,} for a person to read:")
-        for one in done.flagged[:SHOWN]:
-            print(reply_line(one))
-        if len(done.flagged) > SHOWN:
-            say(f"… and {len(done.flagged) - SHOWN:,} more; --json has every one")
-    raise typer.Exit(ExitStatus.INVALID if done.refused else ExitStatus.OK)

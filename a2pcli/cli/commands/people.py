@@ -43,7 +43,7 @@ def export(
     Example:  a2pcli people export '+44 7911 123456' > request.json
     """
     from a2pcli.actions.people import export_person
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
 
     held = export_person(project_at(ledger), number, region=region)
@@ -108,7 +108,7 @@ def erase(
     of the person is still on its way, or a plan is being made: run it again a little later.
     """
     from a2pcli.actions.people import erase_person
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, printable
     from a2pcli.errors import RunBusy
 

@@ -9,7 +9,7 @@ import typer
 from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.planning.preview import PreviewedRow
+    from a2pcli.actions.plans import PreviewedRow
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def preview(
     Example:  a2pcli preview campaigns/spring_sale.yaml --random 3 --seed 7
     """
     from a2pcli.actions import plans
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.errors import UsageError
 

@@ -9,7 +9,7 @@ import typer
 from a2pcli.cli.options import Json, Ledger, Yes
 
 if TYPE_CHECKING:
-    from a2pcli.ledger.retention import Pruned, Step
+    from a2pcli.actions.retention import Pruned, Step
 
 _WORDS = {
     "texts": "texts of {} messages",
@@ -46,7 +46,7 @@ def prune(
     Exit status: 0 done or nothing to do, 3 old bytes may be left (it says why), 6 refused.
     """
     from a2pcli.actions import retention
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
 
     ask = (lambda due: None) if yes else _confirm

@@ -52,7 +52,7 @@ def reconcile(
     6 refused, 7 the run is being sent.
     """
     from a2pcli.actions import reconcile as action
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.counter import RowCounter
     from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.errors import UsageError

@@ -80,7 +80,7 @@ def report(
     Example:  a2pcli report spring-sale --csv rejected.csv --state rejected
     """
     from a2pcli.actions import report as action
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
     from a2pcli.errors import UsageError
 

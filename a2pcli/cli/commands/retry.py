@@ -40,7 +40,7 @@ def retry(
     Exit status: 0 planned again, or nothing was rejected; 6 refused; 7 the run is being sent.
     """
     from a2pcli.actions import runs
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, show
 
     def confirm(due: Retry) -> None:

@@ -33,7 +33,7 @@ def runs(
     Example:  a2pcli runs --campaign spring-sale
     """
     from a2pcli.actions.runs import list_runs
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say, show
 
     most = None if everything else limit

@@ -11,7 +11,7 @@ import typer
 from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.actions.gateways import CampaignTest
+    from a2pcli.actions.plans import CampaignTest
 
 
 class LogFormat(StrEnum):
@@ -110,7 +110,7 @@ def send(
         return
     from a2pcli.actions.send import send as action
     from a2pcli.actions.send_watcher import NothingToSend, SendRequest
-    from a2pcli.cli.project import project_at
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal import sending
 
     if not as_json:
@@ -126,8 +126,8 @@ def send(
 
 
 def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
-    from a2pcli.actions.gateways import send_test
-    from a2pcli.cli.project import project_at
+    from a2pcli.actions.plans import send_test
+    from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.plan import Bubble, facts_of
     from a2pcli.cli.terminal.output import print_json, say, show
     from a2pcli.errors import GatewayUnusable

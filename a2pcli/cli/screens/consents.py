@@ -12,8 +12,8 @@ from a2pcli.reporting.values import day, iso, local
 
 if TYPE_CHECKING:
     from a2pcli.actions.consent_rows import Account
-    from a2pcli.contacts.table import Table
-    from a2pcli.ledger.consents import ConsentRecord
+    from a2pcli.actions.consents import ConsentRecord
+    from a2pcli.actions.tables import Table
 
 
 def recorded_document(done: RecordedConsents) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.actions.gateways import GatewayLine
+from a2pcli.actions.gateways import GatewayLine, gateway_types
 from a2pcli.cli.screens.styles import fits
-from a2pcli.gateways.base import Capabilities
-from a2pcli.gateways.registry import available
+
+if TYPE_CHECKING:
+    from a2pcli.actions.gateways import Capabilities
 
 
 def gateways_screen(lines: Sequence[GatewayLine], path: Path | None) -> RenderableType:
@@ -62,7 +64,7 @@ class _Types:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         table.add_column("type", no_wrap=True)
         table.add_column("what it does", overflow="fold")
-        for one in available():
+        for one in gateway_types():
             table.add_row(one.type, one.summary)
         yield table
 

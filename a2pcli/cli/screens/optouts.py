@@ -12,11 +12,10 @@ from a2pcli.reasons import SENTENCES
 from a2pcli.reporting.values import day, iso, local
 
 if TYPE_CHECKING:
-    from a2pcli.actions.optout_import import Account
+    from a2pcli.actions.optout_import import Account, CheckedRow
     from a2pcli.actions.replies import HandledReplies, HandledReply
+    from a2pcli.actions.tables import Table
     from a2pcli.cli.screens.listing import Listing
-    from a2pcli.contacts.checked import CheckedRow
-    from a2pcli.contacts.table import Table
     from a2pcli.ledger.records import Suppression
 
 SHOWN_TEXT = 120

@@ -16,9 +16,8 @@ from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.values import local
 
 if TYPE_CHECKING:
-    from a2pcli.actions.reconcile import Settled
+    from a2pcli.actions.reconcile import Reconciled, Settled
     from a2pcli.ledger.records import Totals
-    from a2pcli.sending.reconcile import Reconciled
 
 
 def settled_screen(done: Settled) -> RenderableType:

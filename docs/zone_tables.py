@@ -1,10 +1,10 @@
 """Make the tables of numbers and zones from `phonenumbers` and the time zone database.
 
-Run `python -m a2pcli.contacts.zones_make` after an upgrade of either library; a test fails until that is done. Never
-imported at run time: the library's geographic data alone takes half a second and 60 MB to load.
+Run `python docs/zone_tables.py` after an upgrade of either library; a test fails until that is done. No part of the
+product: the library's geographic data alone takes half a second and 60 MB to load.
 
 The library's zones are the evidence; where they are thin or out of date they are put right here, in
-`zones_corrections`, each with the reason.
+`zone_corrections`, each with the reason.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from pathlib import Path
 import phonenumbers
 from phonenumbers.geodata import GEOCODE_DATA
 from phonenumbers.tzdata import TIMEZONE_DATA
-
-from a2pcli.contacts.zones_corrections import (
+from zone_corrections import (
     AREA_ZONES,
     BRAZIL,
     BRAZIL_ZONES,
@@ -32,6 +31,7 @@ from a2pcli.contacts.zones_corrections import (
     PREFIX_ZONES,
     WHOLE_STATE,
 )
+
 from a2pcli.contacts.zones_data import DATA, fold, states
 
 SAME_FROM, SAME_UNTIL = datetime(2027, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)
@@ -248,7 +248,7 @@ def prefixes() -> list[str]:
 
 def tables() -> dict[str, str]:
     """Every made file by its name, as it should be."""
-    source = f"# Made by `python -m a2pcli.contacts.zones_make` from phonenumbers {phonenumbers.__version__}"
+    source = f"# Made by `python docs/zone_tables.py` from phonenumbers {phonenumbers.__version__}"
     source += f" and tzdata {_tz_version()}.\n"
     heads = {
         "areas.csv": "area code of North America,country,regions,zones",

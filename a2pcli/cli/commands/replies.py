@@ -1,0 +1,107 @@
+"""``a2pcli optout reply`` and ``replies``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from a2pcli.cli.options import Column, Json, Ledger, Region, Scope, Sender, TableToRead
+
+SHOWN = 20
+"""So many replies are shown of those that need a look."""
+
+
+def reply(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Who wrote.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What they wrote.")],
+    scope: Scope = None,
+    sender: Sender = None,
+    survey: Annotated[
+        bool, typer.Option("--survey", help="A question of ours is open: a YES answers it, and is no START.")
+    ] = False,
+    region: Region = None,
+    ledger: Ledger = None,
+    as_json: Json = False,
+) -> None:
+    """Act on what somebody wrote back: a STOP suppresses, a START lifts what their own STOP did.
+
+    Free wording such as "please stop texting me" suppresses too, and you are asked to read it. Reactions that quote a
+    message (Liked "... Reply STOP ...") are nothing.
+
+    Example:  a2pcli optout reply '+44 7911 123456' 'STOP'
+    """
+    from a2pcli.actions.optouts import EVERYTHING
+    from a2pcli.actions.replies import reply_by
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.option_values import scope_of
+    from a2pcli.cli.screens.optouts import reply_document
+    from a2pcli.cli.terminal.output import print_json, say
+
+    done = reply_by(
+        project_at(ledger),
+        number,
+        text,
+        scope=scope_of(scope, sender) or EVERYTHING,
+        survey_open=survey,
+        region=region,
+    )
+    if as_json:
+        print_json(reply_document(done))
+        return
+    print(f"{done.number}: {done.reply.meaning}, {done.done}")
+    if done.reply.flagged:
+        say(f"please read it: {done.reply.why}")
+
+
+def replies(
+    file: TableToRead,
+    scope: Scope = None,
+    sender: Sender = None,
+    region: Region = None,
+    column: Column = None,
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the texts; else text, reply, body, …")
+    ] = None,
+    ledger: Ledger = None,
+    as_json: Json = False,
+) -> None:
+    """Act on every reply of a file, in its order, and list those that a person should read.
+
+    The person is who wrote: the column from, sender, originator, msisdn and the like, never the one they wrote to.
+    Messages that you sent (a column direction says so) are left alone, and so are your own senders.
+
+    Example:  a2pcli optout replies inbox.csv --column from --text-column body
+
+    Exit status: 3 when a row's number cannot be read; the others are acted on all the same.
+    """
+    from a2pcli.actions.optouts import EVERYTHING
+    from a2pcli.actions.replies import replies_in
+    from a2pcli.actions.tables import InputTable
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.option_values import scope_of
+    from a2pcli.cli.screens.optouts import replies_document, replies_sentence, reply_line
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.problems import show_problems
+    from a2pcli.exit_status import ExitStatus
+
+    table, done = replies_in(
+        project_at(ledger),
+        InputTable(file, column, text_column=text_column),
+        scope=scope_of(scope, sender) or EVERYTHING,
+        region=region,
+    )
+    if as_json:
+        print_json(replies_document(table, done))
+    else:
+        show_problems(done.refused[:SHOWN])
+        print(replies_sentence(done))
+        if done.sent:
+            print(f"{done.sent:,} message{'' if done.sent == 1 else 's'} that you sent, left alone")
+        if done.flagged:
+            print(f"{len(done.flagged):,} for a person to read:")
+        for one in done.flagged[:SHOWN]:
+            print(reply_line(one))
+        if len(done.flagged) > SHOWN:
+            say(f"… and {len(done.flagged) - SHOWN:,} more; --json has every one")
+    raise typer.Exit(ExitStatus.INVALID if done.refused else ExitStatus.OK)
