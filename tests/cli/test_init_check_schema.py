@@ -111,7 +111,7 @@ def test_init_where_a_file_is_in_the_way(shell: Shell, name: str) -> None:
 def test_init_in_a_folder_that_is_read_only(shell: Shell) -> None:
     Path("locked").mkdir(mode=0o500)
     assert shell("init", "locked") == 3
-    assert shell.err == "locked/a2pcli.yaml: cannot be written: Permission denied\n"
+    assert shell.err == "locked/a2pcli.yaml: cannot write: permission denied\n"
 
 
 # check --------------------------------------------------------------------------------------------------
@@ -421,4 +421,4 @@ def test_schema_of_what_there_is_none_is_a_usage_error(shell: Shell) -> None:
 def test_schema_that_cannot_be_written_is_told(shell: Shell) -> None:
     Path("file").touch()
     assert shell("schema", "campaign", "--out", "file/x.json") == 3
-    assert shell.err.startswith("file/x.json: cannot be written: ")
+    assert shell.err.startswith("file/x.json: cannot write: ")
