@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.project import Project
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
 
 if TYPE_CHECKING:

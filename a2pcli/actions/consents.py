@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import About, recorded, user
 from a2pcli.actions.numbers import ReadNumbers, read_numbers
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.consents import BASES as BASES
 from a2pcli.ledger.consents import CONFIRMED as CONFIRMED

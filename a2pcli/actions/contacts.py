@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from a2pcli.actions.tables import InputTable
@@ -15,6 +15,7 @@ from a2pcli.contacts.phones import REPAIRS as REPAIRS
 from a2pcli.contacts.phones import PhonePolicy, region_code
 from a2pcli.contacts.table import Table as Table
 from a2pcli.contacts.table import address_column
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import Told, speaking, told_by_file

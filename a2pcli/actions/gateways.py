@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, GatewayUnusable, InvalidInput, Problem, Refused, UsageError
 from a2pcli.messages import Message, Outcome, Verdict
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.ledger.sender_names import sender_key
 from a2pcli.reasons import SENTENCES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,6 +21,7 @@ from a2pcli.contacts.any_number import DOUBTFUL
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
 from a2pcli.contacts.message_log import text_column
 from a2pcli.contacts.table import Table
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.ledger.records import now_ms
 from a2pcli.reasons import Reason

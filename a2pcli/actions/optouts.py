@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import About, recorded, user
 from a2pcli.actions.numbers import ReadNumbers, is_own, own_numbers, read_numbers
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Suppression, now_ms
 from a2pcli.ledger.sender_names import sender_key
 

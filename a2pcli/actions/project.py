@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from a2pcli.actions.project import settings_from
 from a2pcli.actions.runs import existing_run
 from a2pcli.actions.tables import Progress, uncounted
 from a2pcli.contacts.phones import PhonePolicy, normalise
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State

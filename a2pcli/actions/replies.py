@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import About, recorded
 from a2pcli.actions.numbers import is_own, own_numbers, people_rows, read_numbers
 from a2pcli.actions.optouts import EVERYTHING, Scope
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
 from a2pcli.ledger.records import now_ms
 from a2pcli.reasons import SENTENCES, Reason

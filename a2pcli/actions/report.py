@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from a2pcli.actions.project import ledger_file
 from a2pcli.actions.retention import what_was_pruned
 from a2pcli.actions.runs import chosen_run
 from a2pcli.actions.tables import Counting, Target, spare, uncounted
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
 
 if TYPE_CHECKING:

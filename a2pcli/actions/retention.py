@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import user
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, RunBusy, UsageError
 from a2pcli.ledger.records import SENDABLE, Run, RunState, Totals, now_ms
 from a2pcli.messages import State

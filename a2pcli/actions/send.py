@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from a2pcli.config.load import (
     load_settings,
 )
 from a2pcli.content.prices import parse_budget
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.newest import TOLERANCE

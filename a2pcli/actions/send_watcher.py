@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from a2pcli.actions.hooks import event_problem
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Refused
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import Run, Totals, Waiting

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from a2pcli.actions.audit import record_export
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.optouts import CHANNELS, EVERYTHING, Scope
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import now_ms
 

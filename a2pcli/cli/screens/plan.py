@@ -18,6 +18,7 @@ from rich.text import Text
 from a2pcli.cli.screens.styles import sender_of
 from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from a2pcli.cli.screens.styles import RUN_STYLES, fits, sender_of
 from a2pcli.cli.terminal.output import to_copy
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.cli.screens.styles import RUN_STYLES, fits
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import RunState, now_ms
 from a2pcli.moments import minute
 from a2pcli.reporting.rehearsal import instead_of_sending

@@ -131,9 +131,8 @@ class TerminalWatcher(SendWatcher):
         event = sent.event()
         log_style.emit("ended", **event)
         log_line(f"run {sent.run.id} of {sent.run.campaign} {event['ended']}, exit status {event['status']}")
-        reason = sent.result.reason
-        if log_style.style() is LogStyle.QUIET and event["status"] and reason:
-            say(reason.message + (f" ({reason.hint})" if reason.hint else ""), always=True)
+        if log_style.style() is LogStyle.QUIET and event["status"]:
+            say(_in_short(sent), always=True)
 
     def _show_result(self, sent: Sent) -> None:
         try:
@@ -148,13 +147,22 @@ class TerminalWatcher(SendWatcher):
             say(f"the result could not be shown: {error.strerror} (a2pcli report {sent.run.id})")
 
 
+def _in_short(sent: Sent) -> str:
+    """Why the status is not 0, in a line."""
+    if reason := sent.result.reason:
+        return reason.message + (f" ({reason.hint})" if reason.hint else "")
+    run = sent.run
+    totals = ", ".join(f"{count:,} {state}" for state, count in sent.event()["totals"].items())
+    return f"run {run.id} of {run.campaign} {sent.result.ended}: {totals} (a2pcli report {run.id})"
+
+
 def tell_nothing_left(nothing: NothingToSend, *, as_json: bool) -> None:
     """Nobody gets a message: said on stderr, and as JSON where that is asked for."""
     done = not nothing.status
     head = "nothing left to do" if done else "nothing to send, but not everybody has it"
-    say(f"{head}: {nothing.why}")
+    say(f"{head}: {nothing.why}", always=not done)
     for line in nothing.found.lines(nothing.rows_command):
-        say(line)
+        say(line, always=not done)
     if as_json:
         print_json({"run": nothing.run, "ended": "nothing-to-do", **nothing.found.document()})
 
