@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import phonenumbers
-from week_facts import MINUTE, Contact, cap_of, cap_rules, country_of, midnight, where
+from week_facts import MINUTE, Contact, Where, cap_of, cap_rules, country_of, midnight, where
 from week_rules import (
     Campaign,
     closed_before,
@@ -54,6 +54,9 @@ class Fault:
             f"{self.kind} at {datetime.fromtimestamp(self.at / 1000, UTC):%a %Y-%m-%d %H:%M:%S}: {self.what}"
         )
 
+
+NEVER = midnight("9000-01-01")
+"""What waits until such a moment waits for no hour."""
 
 TICK = 1
 """Milliseconds."""
@@ -276,7 +279,12 @@ class Oracle:
             if campaign.once_per and campaign.contacts[claim.row - 1].appointment != contact.appointment:
                 continue
             end, state = self.ended.get((claim.run, claim.row, place), (len(self.log), "submitting"))
-            if (end >= before or state != "planned") and not self._forgotten(contact.number, place, before):
+            # Who is erased while a message is on its way has it all the same.
+            left = [
+                one for one in self.leaves_of[contact.number] if place < one < end and self._is(one, claim)
+            ]
+            since = max([place, *left])
+            if (end >= before or state != "planned") and not self._forgotten(contact.number, since, before):
                 return True
         return False
 
@@ -374,6 +382,8 @@ class Oracle:
     ) -> Iterator[tuple[str, str]]:
         self.judged["held"] += 1
         place, at, due = where(contact), end.at, row["due_at"]
+        if due is not None and at - TICK < due <= at:
+            at = due - 1  # the sender looked a tick of the world's clock before it ended
         whom = f"{campaign.name} to {contact}, {place}"
         closed = closed_by(campaign, place, at)
         if end.ended != "waiting":
@@ -387,9 +397,22 @@ class Oracle:
         elif row["reason"] == "unknown-zone":
             if closed != ["unknown-zone"]:
                 yield "wrongly-held", f"{whom}: the zone is known"
-        elif row["reason"] != "quiet-hours" or not closed_before(campaign, place, row["rule"], due):
+        elif row["reason"] != "quiet-hours":
             yield "wrong-reason", f"{whom}: held by {row['reason']} ({row['rule']}), rightly {closed}"
+        else:
+            yield from self._judge_hours(campaign, place, row, at, f"{whom}: held")
+
+    def _judge_hours(
+        self, campaign: Campaign, place: Where, row: dict[str, Any], at: int, held: str
+    ) -> Iterator[tuple[str, str]]:
+        """A message that waits for its hour: for the right one, by a rule that says so."""
+        due, first = row["due_at"], next_opening(campaign, place, at)
+        if due >= NEVER:
+            if first is not None:
+                yield "wrong-until", f"{held} for ever, rightly until {first}"
+        elif not closed_before(campaign, place, row["rule"], due):
+            yield "wrong-reason", f"{held} by {row['rule']}, rightly {closed_by(campaign, place, at)}"
         elif due <= at:
-            yield "left-behind", f"{whom}: it was due"
-        elif (first := next_opening(campaign, place, at)) != due:
-            yield "wrong-until", f"{whom}: held until {due}, rightly {first}"
+            yield "left-behind", f"{held} though it was due"
+        elif first != due:
+            yield "wrong-until", f"{held} until {due}, rightly {first}"

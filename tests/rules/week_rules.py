@@ -129,8 +129,8 @@ def next_opening(campaign: Campaign, place: Where, at: int) -> int | None:
 
 
 def closed_before(campaign: Campaign, place: Where, rule: str, until: int) -> bool:
-    """Whether a rule kept the message back at some moment of the days before."""
-    return any(rule in _closed_by(campaign, place, until - k * STEP - 1) for k in range(4 * 24 * 4))
+    """Whether a rule kept the message back at some moment of the week before, which may have no day that is open."""
+    return any(rule in _closed_by(campaign, place, until - k * STEP - 1) for k in range(8 * 24 * 4))
 
 
 def has_end(campaign: Campaign, place: Where, at: int) -> bool:
