@@ -51,7 +51,7 @@ class PlanningPart(LedgerCore):
         """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
         self._clean(new.occasion)
         with self.engine.begin() as connection:
-            retention.refuse_forgotten(connection, new.occasion)
+            plans.refuse_forgotten(connection, new.occasion)
             run = plans.begin(connection, new)
             # Taken before others can see the run, so that nobody takes its planner for dead.
             lock = locks.planner_lock(self.engine, run.number, run.id)

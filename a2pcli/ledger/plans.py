@@ -86,6 +86,21 @@ def occasion_number(connection: Connection, campaign: str, occurrence: str) -> i
     return int(number)
 
 
+def refuse_forgotten(connection: Connection, occasion: int) -> None:
+    """Raise ``LedgerError`` where nobody can tell any more who got this occurrence of the campaign."""
+    query = select(runs).where(runs.c.occasion == occasion, runs.c.summary.contains('"forgotten"'))
+    for row in connection.execute(query).mappings():
+        run = run_from_row(row)
+        if run.summary.get("pruned", {}).get("forgotten"):
+            problem = Problem(
+                f"who got this occurrence of {run.campaign} is not known any more: retention removed it on"
+                f" {run.summary['pruned']['people']} (run {run.id})",
+                hint="plan it under another name: --occurrence NAME",
+                code="occurrence-pruned",
+            )
+            raise LedgerError(problem)
+
+
 def begin(connection: Connection, new: NewRun) -> Run:
     """Insert the run in state ``planning``."""
     values = {field.name: getattr(new, field.name) for field in fields(NewRun)}

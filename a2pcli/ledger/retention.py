@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.config.retention import Retention, parse_age
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import LedgerError, Problem, RunBusy
+from a2pcli.errors import RunBusy
 from a2pcli.ledger import counting
 from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.erasure import overwrite
@@ -218,18 +218,3 @@ def _note(connection: Connection, run: Run, marks: Mapping[str, Any]) -> None:
 
 def _day(now: int) -> str:
     return datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def refuse_forgotten(connection: Connection, occasion: int) -> None:
-    """Raise ``LedgerError`` where nobody can tell any more who got this occurrence of the campaign."""
-    query = select(runs).where(runs.c.occasion == occasion, runs.c.summary.contains('"forgotten"'))
-    for row in connection.execute(query).mappings():
-        run = run_from_row(row)
-        if run.summary.get("pruned", {}).get("forgotten"):
-            problem = Problem(
-                f"who got this occurrence of {run.campaign} is not known any more: retention removed it on"
-                f" {run.summary['pruned']['people']} (run {run.id})",
-                hint="plan it under another name: --occurrence NAME",
-                code="occurrence-pruned",
-            )
-            raise LedgerError(problem)
