@@ -116,10 +116,10 @@ def consented(frame: Frame, job: Compiled) -> None:
     drop(frame, (withdrawn_at >= 0) & ~known & ~file, Reason.NO_CONSENT, "consent was withdrawn", RULE)
     lasts = np.maximum(until, np.where(file, rows.file_until, -1))
     if not asked.required:
-        # Who took consent back and gave it anew is in only as long as that lasts, and so is whoever the file gives
-        # an end for, where no record of ours lasts.
+        # Who took consent back and gave it anew is in only as long as that lasts; whoever the file gives an end for, as
+        # long as that or a record of ours lasts.
         drop(frame, rows.expired & ~known, Reason.NO_CONSENT, EXPIRED, RULE)
-        open_ended = np.where(rows.has_end & ~known, rows.ends, NEVER)
+        open_ended = np.where(rows.has_end, np.maximum(until, rows.ends), NEVER)
         _keep(
             frame, job, np.where(withdrawn_at >= 0, lasts, open_ended), np.zeros(len(frame), dtype=np.bool_)
         )

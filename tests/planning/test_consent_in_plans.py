@@ -121,6 +121,17 @@ def test_a_record_of_the_ledger_proves_it_without_a_word_in_the_file(tmp_path: P
     assert (row["state"], row["consent"], row["consent_until"]) == ("planned", None, NOW + DAY)
 
 
+@pytest.mark.parametrize(
+    ("ends", "until"), [("2026-03-01", NOW + DAY), ("2026-03-20", NOW + 9 * DAY + DAY // 2)]
+)
+def test_where_consent_is_assumed_an_end_in_the_file_and_a_record_count_as_long_as_the_later_of_them(
+    tmp_path: Path, ledger: Ledger, ends: str, until: int
+) -> None:
+    ledger.record_consents(NewConsents([number(1)], NOW - DAY, "paper", expires_at=NOW + DAY), NOW)
+    row = one(tmp_path, ledger, "", "2025-06-28", "", "", ends, more="consent: assumed")
+    assert (row["state"], row["consent_until"]) == ("planned", until)
+
+
 def test_a_no_in_the_file_is_a_no_even_where_the_ledger_has_a_record_or_nobody_asks(
     tmp_path: Path, ledger: Ledger
 ) -> None:
