@@ -32,7 +32,7 @@ from zone_corrections import (
     WHOLE_STATE,
 )
 
-from a2pcli.contacts.zones_data import DATA, fold, states
+from a2pcli.addresses.zones.data import DATA, fold, states
 
 SAME_FROM, SAME_UNTIL = datetime(2027, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)
 """Zones count as keeping the same time where they do in these years."""

@@ -66,7 +66,7 @@ def months_later(moment: int, months: int) -> int:
 
 def country_of(number: str) -> str | None:
     """The country of an E.164 number."""
-    from a2pcli.contacts.phones import PhonePolicy, normalise
+    from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 
     return normalise(number, PhonePolicy(allow_fictional=True, allow_fixed_line=True)).country
 

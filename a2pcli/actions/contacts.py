@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from a2pcli.actions.tables import InputTable
+from a2pcli.addresses.phone.numbers import REPAIRS as REPAIRS
+from a2pcli.addresses.phone.numbers import PhonePolicy, region_code
 from a2pcli.config.load import load_settings
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
 from a2pcli.contacts.checked import CheckedRows, Chunk, Counts
 from a2pcli.contacts.facts import recognise
-from a2pcli.contacts.phones import REPAIRS as REPAIRS
-from a2pcli.contacts.phones import PhonePolicy, region_code
 from a2pcli.contacts.table import Table as Table
 from a2pcli.contacts.table import address_column
 from a2pcli.dataclass import dataclass

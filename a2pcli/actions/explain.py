@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from a2pcli.actions.project import Project
+    from a2pcli.addresses.phone.numbers import PhonePolicy
     from a2pcli.config.load import LoadedSettings
-    from a2pcli.contacts.phones import PhonePolicy
     from a2pcli.ledger.store import Ledger
     from a2pcli.planning.prepare import Prepared
     from a2pcli.reporting.considered import Case
@@ -29,7 +29,7 @@ def explain(
 
     Rows whose cell could not be read as a number are found too, by what was typed.
     """
-    from a2pcli.contacts.phones import PhonePolicy
+    from a2pcli.addresses.phone.numbers import PhonePolicy
 
     settings = project.settings()
     policy = PhonePolicy(

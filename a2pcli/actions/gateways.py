@@ -206,7 +206,7 @@ def _not_configured(settings: LoadedSettings, name: str) -> Problem:
 def _test_message(settings: LoadedSettings, to: str, text: str, sender: str | None) -> Message:
     import secrets
 
-    from a2pcli.contacts.phones import PhonePolicy, normalise
+    from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
     from a2pcli.content.encoding import InvalidText, measure, prepare
 
     numbers = settings.settings.numbers

@@ -13,11 +13,11 @@ from a2pcli.reasons import SENTENCES
 from a2pcli.visible import shown
 
 if TYPE_CHECKING:
+    from a2pcli.addresses.phone.types import PhoneResult
     from a2pcli.config.load import LoadedSettings
     from a2pcli.config.plain import NumberSettings
     from a2pcli.contacts.checked import PeopleRows
     from a2pcli.contacts.message_log import PersonColumns
-    from a2pcli.contacts.phone_types import PhoneResult
     from a2pcli.contacts.table import Table
     from a2pcli.ledger.erasure import Person
     from a2pcli.ledger.store import Ledger
@@ -47,7 +47,7 @@ class ReadNumbers:
 
     def warnings(self) -> list[str]:
         """A sentence for each that is doubtful."""
-        from a2pcli.contacts.any_number import DOUBTFUL
+        from a2pcli.addresses.phone.any_number import DOUBTFUL
 
         return [f"warning: {number} is {DOUBTFUL}" for number in self.doubtful]
 
@@ -64,7 +64,7 @@ def read_numbers(cells: Sequence[str], region: str | None) -> ReadNumbers:
 
     ``region`` is that of numbers without +.
     """
-    from a2pcli.contacts.any_number import DOUBTFUL, any_number
+    from a2pcli.addresses.phone.any_number import DOUBTFUL, any_number
 
     numbers: dict[str, None] = {}
     doubtful, problems = [], []
@@ -92,8 +92,8 @@ def person_of(cell: str, region: str | None) -> Person:
     """The person a number is of, with every form of it. Raises ``UsageError`` for what is no number."""
     import phonenumbers
 
-    from a2pcli.contacts.any_number import DOUBTFUL, SHORT_CODE, any_number
-    from a2pcli.contacts.same_phone import same_phone_forms
+    from a2pcli.addresses.phone.any_number import DOUBTFUL, SHORT_CODE, any_number
+    from a2pcli.addresses.phone.same_phone import same_phone_forms
     from a2pcli.ledger.erasure import Person
 
     found = any_number(cell, region)
@@ -114,7 +114,7 @@ def own_numbers(
 ) -> frozenset[str]:
     """Digits of every sender that is a number, in every form of it: those of the settings and their gateways, of past
     runs, and with ``campaigns`` of campaign files too."""
-    from a2pcli.contacts.same_phone import same_phone_forms
+    from a2pcli.addresses.phone.same_phone import same_phone_forms
 
     named = [*settings.settings.senders, *_of_blocks(settings.settings.gateways)]
     if ledger is not None:

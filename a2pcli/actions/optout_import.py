@@ -17,7 +17,7 @@ from a2pcli.actions.audit import About, recorded, user
 from a2pcli.actions.numbers import people_rows
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
-from a2pcli.contacts.any_number import DOUBTFUL
+from a2pcli.addresses.phone.any_number import DOUBTFUL
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
 from a2pcli.contacts.message_log import text_column
 from a2pcli.contacts.table import Table

@@ -285,7 +285,7 @@ def preview(project: Project, campaign: Path, choice: Choice) -> Previewed:
 
 
 def _chooser(ready: Prepared, choice: Choice) -> Choose:
-    from a2pcli.contacts.phones import normalise
+    from a2pcli.addresses.phone.numbers import normalise
     from a2pcli.planning import preview as choosing
 
     if choice.number is not None:
@@ -324,7 +324,7 @@ def send_test(
     """
     import asyncio
 
-    from a2pcli.contacts.phones import normalise
+    from a2pcli.addresses.phone.numbers import normalise
     from a2pcli.planning import preview as choosing
     from a2pcli.sending.testing import send_test as hand_over
 

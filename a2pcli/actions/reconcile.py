@@ -14,7 +14,7 @@ from a2pcli.actions.gateways import configured_gateway
 from a2pcli.actions.project import settings_from
 from a2pcli.actions.runs import existing_run
 from a2pcli.actions.tables import Progress, uncounted
-from a2pcli.contacts.phones import PhonePolicy, normalise
+from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
 from a2pcli.ledger.tables import ROWS_PER_RUN

@@ -1,1 +1,1 @@
-"""Where people come from: reading tables of any kind, finding the address column, judging phone numbers."""
+"""Where people come from: reading tables of any kind, and finding the columns that matter."""

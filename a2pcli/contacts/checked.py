@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.any_number import any_number_column, any_policy
+from a2pcli.addresses.phone.any_number import any_number_column, any_policy
+from a2pcli.addresses.phone.numbers import PhonePolicy, normalise_column
 from a2pcli.contacts.duplicates import FirstLines
-from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.message_log import OUTBOUND, UNCLEAR, PersonColumns
-from a2pcli.contacts.phones import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import Frame
 from a2pcli.reasons import Reason
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
-from a2pcli.contacts.zones_data import rows
+from a2pcli.addresses.zones.data import rows
 from a2pcli.dataclass import dataclass
 from a2pcli.folding import name_key, name_words
+
+_DATA = Path(__file__).parent / "data"
 
 LOOSE = "consent?"
 """Fact of names that are consent only where a cell clearly says no."""
@@ -47,7 +50,7 @@ def fact_names() -> FactNames:
     words: dict[str, frozenset[str]] = {}
     taken_back: list[str] = []
     telling: set[str] = set()
-    for role, language, listed in rows("facts.csv"):
+    for role, language, listed in rows("facts.csv", _DATA):
         kind, _, fact = role.partition(":")
         written = listed.split("|")
         keys = [name_key(name) for name in written]

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.addresses.phone.text import read_digits
+from a2pcli.addresses.zones.data import rows
 from a2pcli.contacts.columns import Columns, in_yaml, pick_address
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.phone_text import read_digits
 from a2pcli.contacts.table import Table, address_column
-from a2pcli.contacts.zones_data import rows
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.folding import name_key
+from a2pcli.frame import Frame
 
+_DATA = Path(__file__).parent / "data"
 INBOUND, OUTBOUND, UNCLEAR = "in", "out", "?"
 _LOOKED_AT = 200
 """Rows that are looked at to tell a column of numbers, or of directions, from another with such a name."""
@@ -66,7 +68,7 @@ class PersonColumns:
 def _names() -> Mapping[str, tuple[str, ...]]:
     """Role to the keys of its names, in the order of ``data/log_columns.csv``."""
     found: dict[str, tuple[str, ...]] = {}
-    for role, _, names in rows("log_columns.csv"):
+    for role, _, names in rows("log_columns.csv", _DATA):
         found[role] = (*found.get(role, ()), *map(name_key, names.split("|")))
     return found
 

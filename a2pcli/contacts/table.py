@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from a2pcli.contacts.cell_text import composed_column
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
-from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.rows import (
     LONGEST_CELL,
     MOST_COLUMNS,
@@ -30,6 +29,7 @@ from a2pcli.contacts.rows import (
 from a2pcli.contacts.source import TEXT_KINDS, Source, no_rows
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, Severity
+from a2pcli.frame import Frame
 
 __all__ = ["Framed", "Framing", "ReadOptions", "Table", "address_column", "open_table"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.contacts.frame import Frame
+from a2pcli.frame import Frame
 
 compute: Any = pyarrow.compute
 """Untyped on purpose: the stubs know fewer functions and fewer array types than the library."""

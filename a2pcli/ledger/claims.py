@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.same_phone import has_other_forms
+from a2pcli.addresses.phone.same_phone import has_other_forms
 from a2pcli.ledger import caps, clocks, erased, other_forms, paces, refusals
 from a2pcli.ledger.candidates import (
     ADDRESS,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, exists, func, insert, literal, literal_column, or_, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.same_phone import same_phone_forms, same_phone_keys
+from a2pcli.addresses.phone.same_phone import same_phone_forms, same_phone_keys
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.bulk import as_list, insert_columns

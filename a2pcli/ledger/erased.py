@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, func, insert, or_, select
 from sqlalchemy.engine import URL, Connection
 
-from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.erased_people import MARK, RULE, Erased, Key, is_hash
 from a2pcli.ledger.faults import shown

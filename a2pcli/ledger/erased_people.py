@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:

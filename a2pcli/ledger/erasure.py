@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
-from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import audit, erased

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Column, MetaData, Table, Text, and_, func, insert, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.same_phone import all_forms
+from a2pcli.addresses.phone.same_phone import all_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.bulk import as_list, insert_columns

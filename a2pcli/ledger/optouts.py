@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, func, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.same_phone import has_other_forms, same_phone_forms
+from a2pcli.addresses.phone.same_phone import has_other_forms, same_phone_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger import erased

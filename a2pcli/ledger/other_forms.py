@@ -2,8 +2,8 @@
 of a sender.
 
 A message's own address is asked about in the query that finds it (``refusals``). Here the few whose phone has other
-numbers (``contacts.same_phone``), and those with an opt-out from some sender, are asked about in Python: two small
-queries a claim, none where nobody is concerned.
+numbers (``addresses.phone.same_phone``), and those with an opt-out from some sender, are asked about in Python: two
+small queries a claim, none where nobody is concerned.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.same_phone import has_other_forms, same_phone_forms
+from a2pcli.addresses.phone.same_phone import has_other_forms, same_phone_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import consents, optouts
 from a2pcli.ledger.records import Run

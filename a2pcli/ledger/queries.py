@@ -189,7 +189,7 @@ def _next(run: Run, after: int | None) -> Any:
 def of_person(address: str, cells: Sequence[str]) -> Any:
     """The condition for all rows of an address in any of its forms, and those whose cell holds it; for ``cells``
     see ``history``."""
-    from a2pcli.contacts.same_phone import same_phone_forms
+    from a2pcli.addresses.phone.same_phone import same_phone_forms
 
     same: Any = _c.address.in_(same_phone_forms(address))
     bare: Any = _c.cell

@@ -18,8 +18,8 @@ import pyarrow as pa
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.frequency import Frequency, frequencies
 from a2pcli.config.settings import Settings
-from a2pcli.contacts.frame import Frame
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import Frame
 from a2pcli.ledger.caps import CAMPAIGN, PERSON, PROGRAMME, Cap, counted
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.same_phone import same_phone_keys
+from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import Frame
 from a2pcli.ledger.records import NEVER
 from a2pcli.planning.frames import Mask, alive, among, drop
 from a2pcli.planning.job import Compiled, ConsentAsked, Timed

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
+from a2pcli.frame import Frame
 from a2pcli.reasons import Reason
 
 Mask = npt.NDArray[np.bool_]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import Frame
 from a2pcli.ledger.records import AcceptedRows, ExcludedRows, PlannedRows
 from a2pcli.planning.frames import alive
 

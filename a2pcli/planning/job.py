@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.config.sender_choices import SenderChoices
 from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, Claim, Facts
-from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (
     Expression,

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.same_phone import same_phone_keys
+from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.errors import Problem, Severity
+from a2pcli.frame import Frame
 from a2pcli.ledger import erased_people
 from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.planning.frames import Keys, among, drop

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.same_phone import same_phone_keys
+from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.planning.frames import Keys, Mask
 
 NOBODY = -1

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from a2pcli.contacts.frame import Frame
 from a2pcli.contacts.table import Table
+from a2pcli.frame import Frame
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.frames import alive, drop
 from a2pcli.planning.job import Compiled, Job

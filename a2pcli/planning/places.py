@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.addresses.zones.locate import locate_column
 from a2pcli.contacts.facts import PLACE_FACTS
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.zones import locate_column
+from a2pcli.frame import Frame
 from a2pcli.planning.frames import alive, spread
 from a2pcli.planning.job import Compiled
 

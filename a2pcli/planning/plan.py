@@ -33,7 +33,7 @@ from a2pcli.planning.workers import Workers
 from a2pcli.timezones import ZONE_DATA
 
 if TYPE_CHECKING:
-    from a2pcli.contacts.frame import Frame
+    from a2pcli.frame import Frame
 
 ONE_TIME = "(a one-time code is never shown)"
 """What stands in a plan's samples for texts of purpose otp."""

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.addresses.phone.any_number import any_number_column
+from a2pcli.addresses.phone.numbers import PhonePolicy
+from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
-from a2pcli.contacts.any_number import any_number_column
 from a2pcli.contacts.facts import Claim, Facts, recognise
 from a2pcli.contacts.message_log import both_sides
-from a2pcli.contacts.phones import PhonePolicy
-from a2pcli.contacts.same_phone import same_phone_keys
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.content.templates import SourcePlace
 from a2pcli.dataclass import dataclass

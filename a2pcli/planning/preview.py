@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.content.encoding import prepare as compose
 from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import Frame
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared
 from a2pcli.planning.workers import Workers

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from a2pcli.addresses.zones.cells import shown
 from a2pcli.contacts.columns import in_yaml
 from a2pcli.contacts.facts import PLACE_FACTS, Facts
 from a2pcli.contacts.table import Table
-from a2pcli.contacts.zones_cells import shown
 from a2pcli.errors import Problem, Severity
 from a2pcli.planning.refusals import Told
 

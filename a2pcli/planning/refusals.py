@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.any_number import any_number_column
+from a2pcli.addresses.phone.any_number import any_number_column
+from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.facts import Claim, Facts
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.phones import PhonePolicy
 from a2pcli.contacts.table import Table
+from a2pcli.frame import Frame
 from a2pcli.ledger.records import now_ms
 from a2pcli.planning.frames import Keys, Mask, among, drop_with
 from a2pcli.planning.job import Compiled, Refused, Timed
@@ -132,7 +132,7 @@ def _details(column: _Judged, where: Mask, words: str) -> pa.Array:
 
 def _quoted(cell: str) -> str:
     """A cell as a detail may quote it: short, and no more than four digits that stand together."""
-    from a2pcli.contacts.zones_cells import shown
+    from a2pcli.addresses.zones.cells import shown
 
     text = shown(cell)
     return f"'{text if len(text) <= SHOWN else text[: SHOWN - 1] + '…'}'"

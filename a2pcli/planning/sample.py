@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.phones import PhonePolicy, normalise_column
+from a2pcli.addresses.phone.numbers import PhonePolicy, normalise_column
 from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
@@ -23,6 +22,7 @@ from a2pcli.content.smart import plain_column, without_invisible_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
+from a2pcli.frame import Frame
 from a2pcli.planning.frames import mask_of
 from a2pcli.planning.job import COUNTRY
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
+from a2pcli.frame import Frame
 from a2pcli.planning.frames import drop, mask_of
 from a2pcli.planning.people import number_keys
 from a2pcli.reasons import Reason

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.phones import normalise_column
+from a2pcli.addresses.phone.numbers import normalise_column
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import plain_column
 from a2pcli.content.templates import Expression, MessageTemplate
+from a2pcli.frame import Frame
 from a2pcli.planning.assignment import arms, shares
 from a2pcli.planning.consent import consented
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread

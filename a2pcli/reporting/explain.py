@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from a2pcli.contacts.any_number import any_number
-from a2pcli.contacts.phones import PhonePolicy, PhoneResult, normalise
+from a2pcli.addresses.phone.any_number import any_number
+from a2pcli.addresses.phone.numbers import PhonePolicy, PhoneResult, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.caps import of_run as caps_of_run
 from a2pcli.ledger.clocks import RunClock

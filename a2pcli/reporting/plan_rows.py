@@ -7,7 +7,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from a2pcli.contacts.frame import Frame
+from a2pcli.frame import Frame
 from a2pcli.reporting.table_file import MONEY, TableFile, money_column, pc
 
 _TYPES: dict[str, pa.DataType] = {

@@ -107,7 +107,7 @@ def test_files_without_misplaced_quotes_never_meet_the_slow_reader(tmp_path, mon
 
 PEAK = """
 import resource, sys
-from a2pcli.contacts.phones import PhonePolicy, normalise_column
+from a2pcli.addresses.phone.numbers import PhonePolicy, normalise_column
 from a2pcli.contacts.table import open_table
 table = open_table(sys.argv[1])
 rows = sum(len(normalise_column(frame["phone"], PhonePolicy("GB"))) for frame in table.chunks())

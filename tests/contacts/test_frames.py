@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from a2pcli.contacts.frame import Frame
+from a2pcli.frame import Frame
 
 
 def people(count: int = 3) -> Frame:
@@ -68,7 +68,7 @@ def test_a_part_of_a_long_column_is_pickled_alone():
 PANDAS = """
 import sys
 {first}
-import a2pcli.contacts.frame, pyarrow as pa
+import a2pcli.frame, pyarrow as pa
 pa.array(["a"])
 assert ("pandas" in sys.modules) == {loaded}
 import pandas

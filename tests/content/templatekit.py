@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from a2pcli.contacts.frame import Frame
 from a2pcli.content.templates import (
     Expression,
     MessageTemplate,
@@ -19,6 +18,7 @@ from a2pcli.content.templates import (
     compile_template,
 )
 from a2pcli.errors import InvalidInput
+from a2pcli.frame import Frame
 
 PLACE = SourcePlace("spring.yaml", 10, 3, 2)
 KNOWN = ("first_name", "plan", "points", "amount", "due", "order_id", "tags")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledgerkit import NOW, Make, claim
 
-from a2pcli.contacts.same_phone import Forms, same_phone_forms, table
+from a2pcli.addresses.phone.same_phone import Forms, same_phone_forms, table
 from a2pcli.ledger.consents import NewConsents
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from a2pcli.config.load import load_campaign, load_settings
-from a2pcli.contacts.frame import Frame
+from a2pcli.frame import Frame
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning import pipeline
 from a2pcli.planning.pipeline import planned_chunks

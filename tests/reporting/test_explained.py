@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from reportkit import number, plan, send
 
-from a2pcli.contacts.phones import PhonePolicy
+from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from a2pcli.contacts.phones import REPAIRS, PhonePolicy, normalise
+from a2pcli.addresses.phone.numbers import REPAIRS, PhonePolicy, normalise
 from a2pcli.errors import InvalidInput
 
 GB = PhonePolicy("GB")

@@ -9,8 +9,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2pcli.contacts.zones import LONGEST, Places, locate, locate_column
-from a2pcli.contacts.zones_data import areas, countries, postcodes, prefixes, rows
+from a2pcli.addresses.zones.data import areas, countries, postcodes, prefixes, rows
+from a2pcli.addresses.zones.locate import LONGEST, Places, locate, locate_column
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 TYPES = list(phonenumbers.PhoneNumberType.values())

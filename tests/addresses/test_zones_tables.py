@@ -12,8 +12,7 @@ import phonenumbers
 import pytest
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from a2pcli.contacts.zones import locate
-from a2pcli.contacts.zones_data import (
+from a2pcli.addresses.zones.data import (
     DATA,
     areas,
     countries,
@@ -23,6 +22,7 @@ from a2pcli.contacts.zones_data import (
     states,
     zone_names,
 )
+from a2pcli.addresses.zones.locate import locate
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 import zone_tables
@@ -161,7 +161,7 @@ def test_a_mobiles_zones_are_all_the_library_has_for_its_country() -> None:
 def test_the_librarys_geographic_data_is_not_loaded_at_run_time() -> None:
     """It costs half a second and 60 MB."""
     code = (
-        "import sys, pyarrow as pa; from a2pcli.contacts.zones import locate, locate_column;"
+        "import sys, pyarrow as pa; from a2pcli.addresses.zones.locate import locate, locate_column;"
         "locate('+18505550123', 'US', postcode='32501', state='FL', timezone='EST');"
         "locate_column(pa.array(['+5511961234567']), pa.array(['BR']));"
         "print(*[name for name in sys.modules if 'geodata' in name or 'tzdata.' in name or 'zone_tables' in name])"

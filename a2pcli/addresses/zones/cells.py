@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from a2pcli.contacts.zones_data import (
+from a2pcli.addresses.zones.data import (
     Names,
     country_codes,
     fold,
@@ -16,7 +16,7 @@ from a2pcli.contacts.zones_data import (
     zone_key,
     zone_names,
 )
-from a2pcli.contacts.zones_offsets import offsets_meant, zones_of_offsets
+from a2pcli.addresses.zones.offsets import offsets_meant, zones_of_offsets
 from a2pcli.dataclass import dataclass
 from a2pcli.folding import name_key
 from a2pcli.timezones import ZoneInfo

@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts import phone_fiction, phone_judge
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.phone_plans import REGION_NUMBERS, REGIONS, TYPES
-from a2pcli.contacts.phone_readings import BITS, NO_REGION, UNKNOWN_CODE, Readings
-from a2pcli.contacts.phone_strings import Flags, Numbers, lengths, pick, replaced, starts
-from a2pcli.contacts.phone_text import Digits
-from a2pcli.contacts.phone_types import REPAIRS, PhonePolicy, PhoneResult
+from a2pcli.addresses.phone import fiction, judge
+from a2pcli.addresses.phone.plans import REGION_NUMBERS, REGIONS, TYPES
+from a2pcli.addresses.phone.readings import BITS, NO_REGION, UNKNOWN_CODE, Readings
+from a2pcli.addresses.phone.strings import Flags, Numbers, lengths, pick, replaced, starts
+from a2pcli.addresses.phone.text import Digits
+from a2pcli.addresses.phone.types import REPAIRS, PhonePolicy, PhoneResult
+from a2pcli.frame import Frame
 from a2pcli.reasons import Reason
 
 _REASONS: tuple[str | None, ...] = (None, *Reason)
@@ -54,7 +54,7 @@ class Column:
         return self._details.setdefault(detail, len(self._details))
 
     def settle(self, places: Numbers, readings: Readings, trunk_zero: Flags, policy: PhonePolicy) -> None:
-        """Apply the policy to the readings of some rows (`phone_judge.settle`)."""
+        """Apply the policy to the readings of some rows (`judge.settle`)."""
         kind, country = readings.kind.copy(), readings.country.copy()
         self.unsure[places] = readings.unsure
         if trunk_zero.any():
@@ -63,7 +63,7 @@ class Column:
         if readings.fictional.any():
             refused = self._fiction(places, readings, kind, country, policy)
         self.kind[places], self.country[places], self.repairs[places] = kind, country, readings.repairs
-        accepted = np.array([bool(name) and phone_judge.accepts(name, policy) for name in TYPES])[kind]
+        accepted = np.array([bool(name) and judge.accepts(name, policy) for name in TYPES])[kind]
         self._not_mobile(places, readings, kind, ~refused & (kind > 0) & ~accepted)
         self._invalid(places, readings, ~refused & (kind == 0) & ~self.unsure[places])
         good = accepted & ~refused
@@ -80,12 +80,12 @@ class Column:
         """Refuse numbers reserved for fiction; where they are allowed, give those that no plan has their type."""
         refused = (readings.fictional > 0) & (not policy.allow_fictional)
         self.reason[places[refused]] = _REASON_NUMBERS[Reason.INVALID_NUMBER]
-        for code, words in phone_fiction.WORDS.items():
+        for code, words in fiction.WORDS.items():
             here = readings.code == code
             self.detail[places[refused & here]] = self._detail_number(words)
             mobile = (readings.fictional == 2) & here & ~refused
             kind[mobile] = TYPES.index("mobile")
-            country[mobile] = REGION_NUMBERS[phone_judge.main_region(code) or ""]
+            country[mobile] = REGION_NUMBERS[judge.main_region(code) or ""]
         return refused
 
     def _not_mobile(self, places: Numbers, readings: Readings, kind: np.ndarray, which: Flags) -> None:
@@ -94,7 +94,7 @@ class Column:
         key = readings.code[here].astype(np.int64) << 8 | kind[here]
         for code_and_kind in np.unique(key).tolist():
             code, number = divmod(code_and_kind, 256)
-            detail = self._detail_number(phone_judge.refusal(code, TYPES[number]))
+            detail = self._detail_number(judge.refusal(code, TYPES[number]))
             self.detail[places[here[key == code_and_kind]]] = detail
 
     def _invalid(self, places: Numbers, readings: Readings, which: Flags) -> None:
@@ -143,9 +143,9 @@ def _repairs_text(mask: int) -> str | None:
 
 def _invalid_detail(lost: int, code: int, length: int, hint: int) -> str:
     if lost == UNKNOWN_CODE:
-        detail = phone_judge.UNKNOWN_CODE
+        detail = judge.UNKNOWN_CODE
     elif lost == NO_REGION:
-        detail = phone_judge.NO_REGION
+        detail = judge.NO_REGION
     else:
-        detail = phone_judge.invalid_detail(code, length)
-    return detail + phone_judge.plus_hint(REGIONS[hint]) if hint else detail
+        detail = judge.invalid_detail(code, length)
+    return detail + judge.plus_hint(REGIONS[hint]) if hint else detail

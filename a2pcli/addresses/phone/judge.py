@@ -14,8 +14,8 @@ import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 from phonenumbers.phonenumber import CountryCodeSource
 
-from a2pcli.contacts import phone_fiction
-from a2pcli.contacts.phone_types import ACCEPTED_TYPES, FIXED_TYPES, TYPE_WORDS, PhonePolicy, PhoneResult
+from a2pcli.addresses.phone import fiction
+from a2pcli.addresses.phone.types import ACCEPTED_TYPES, FIXED_TYPES, TYPE_WORDS, PhonePolicy, PhoneResult
 from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
@@ -68,12 +68,12 @@ def read_widely(compact: str, trunk_zero: bool, policy: PhonePolicy) -> Reading:
 def settle(reading: Reading, policy: PhonePolicy) -> PhoneResult:
     """Apply the policy to a reading."""
     kind, country = reading.type, reading.country
-    fictional = phone_fiction.is_fictional(reading.code, reading.national)
+    fictional = fiction.is_fictional(reading.code, reading.national)
     if fictional and not policy.allow_fictional:
         return PhoneResult(
-            None, kind, country, Reason.INVALID_NUMBER, phone_fiction.WORDS[reading.code], reading.repairs
+            None, kind, country, Reason.INVALID_NUMBER, fiction.WORDS[reading.code], reading.repairs
         )
-    if fictional and phone_fiction.is_unplanned_mobile(reading.code, reading.national):
+    if fictional and fiction.is_unplanned_mobile(reading.code, reading.national):
         kind, country = "mobile", main_region(reading.code)
     if kind is None:
         return PhoneResult(None, None, None, Reason.INVALID_NUMBER, reading.detail, reading.repairs)

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import phonenumbers
 
-from a2pcli.contacts.phone_judge import judge, read_widely
-from a2pcli.contacts.phone_text import read_digits, without_extension
-from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult, with_repairs
-from a2pcli.contacts.same_phone import same_phone_forms
+from a2pcli.addresses.phone.judge import judge, read_widely
+from a2pcli.addresses.phone.same_phone import same_phone_forms
+from a2pcli.addresses.phone.text import read_digits, without_extension
+from a2pcli.addresses.phone.types import PhonePolicy, PhoneResult, with_repairs
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:  # one number needs no arrays
     import pyarrow as pa
 
-    from a2pcli.contacts.frame import Frame
+    from a2pcli.frame import Frame
 
 SHORT_CODE = "short-code"
 """The type of a short code. It has no country's code in front, and is kept as its digits."""
@@ -84,7 +84,7 @@ def any_number_column(cells: pa.Array, region: str | None) -> Frame:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from a2pcli.contacts.phone_columns import normalise_column
+    from a2pcli.addresses.phone.columns import normalise_column
 
     found = normalise_column(cells, any_policy(region))
     reasons = found["@reason"]

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import phonenumbers
 import pyarrow as pa
 
-from a2pcli.contacts.phone_fiction import is_unplanned_mobile
-from a2pcli.contacts.phone_judge import TYPE_NAMES
-from a2pcli.contacts.phone_plans import TYPES, code_plan
-from a2pcli.contacts.phone_strings import Flags, Numbers, buffers, lengths, matches, pick, starts, tail
-from a2pcli.contacts.zones_data import NOTHING, Found, areas, countries, prefixes
+from a2pcli.addresses.phone.fiction import is_unplanned_mobile
+from a2pcli.addresses.phone.judge import TYPE_NAMES
+from a2pcli.addresses.phone.plans import TYPES, code_plan
+from a2pcli.addresses.phone.strings import Flags, Numbers, buffers, lengths, matches, pick, starts, tail
+from a2pcli.addresses.zones.data import NOTHING, Found, areas, countries, prefixes
 
 Ids = npt.NDArray[np.int32]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.contacts.phone_judge import judge
-from a2pcli.contacts.phone_text import read_digits
-from a2pcli.contacts.phone_types import REPAIRS, PhonePolicy, PhoneResult, region_code, with_repairs
+from a2pcli.addresses.phone.judge import judge
+from a2pcli.addresses.phone.text import read_digits
+from a2pcli.addresses.phone.types import REPAIRS, PhonePolicy, PhoneResult, region_code, with_repairs
 
 if TYPE_CHECKING:
-    from a2pcli.contacts.phone_columns import normalise_column
+    from a2pcli.addresses.phone.columns import normalise_column
 
 __all__ = ["REPAIRS", "PhonePolicy", "PhoneResult", "normalise", "normalise_column", "region_code"]
 
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
     """``normalise_column`` when it is first asked for: one number needs no arrays."""
     if name != "normalise_column":
         raise AttributeError(name)
-    from a2pcli.contacts.phone_columns import normalise_column
+    from a2pcli.addresses.phone.columns import normalise_column
 
     return normalise_column
 

@@ -1,6 +1,6 @@
 """How a column of digits can be read: calling code, national number, type and country of each.
 
-The same steps as `phone_judge._read` and, inside it, `phonenumbers.parse`, for all numbers of a calling code at once.
+The same steps as `judge._read` and, inside it, `phonenumbers.parse`, for all numbers of a calling code at once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.phone_automaton import NotDigits
-from a2pcli.contacts.phone_judge import region_metadata, writes_zero
-from a2pcli.contacts.phone_plans import TYPES, Asked, code_plan
-from a2pcli.contacts.phone_strings import (
+from a2pcli.addresses.phone.automaton import NotDigits
+from a2pcli.addresses.phone.judge import region_metadata, writes_zero
+from a2pcli.addresses.phone.plans import TYPES, Asked, code_plan
+from a2pcli.addresses.phone.strings import (
     Flags,
     Numbers,
     first_digits,
@@ -27,7 +27,7 @@ from a2pcli.contacts.phone_strings import (
     starts,
     tail,
 )
-from a2pcli.contacts.phone_types import ACCEPTED_TYPES, REPAIRS
+from a2pcli.addresses.phone.types import ACCEPTED_TYPES, REPAIRS
 
 BITS = {name: 1 << place for place, name in enumerate(REPAIRS)}
 """Repairs as bits, so that a column of them is a column of integers."""
@@ -51,7 +51,7 @@ _FIELDS = ("code", "kind", "country", "repairs", "hint", "lost", "fictional", "u
 
 @dataclass(slots=True)
 class Readings:
-    """One reading for each number (`phone_judge.Reading` as arrays of one length).
+    """One reading for each number (`judge.Reading` as arrays of one length).
 
     `kind` and `country` are numbers in `TYPES` and `REGIONS`, 0 where the number is not valid. `hint` is the country
     it would be valid in with a + in front. `fictional`: 1 for a number reserved for fiction, 2 for a mobile that

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from a2pcli.contacts.any_number import any_number
-from a2pcli.contacts.same_phone import Forms, has_other_forms, same_phone_forms, same_phone_keys, table
+from a2pcli.addresses.phone.any_number import any_number
+from a2pcli.addresses.phone.same_phone import Forms, has_other_forms, same_phone_forms, same_phone_keys, table
 
 
 @st.composite

@@ -18,10 +18,10 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts import phone_fiction
-from a2pcli.contacts.phone_automaton import Automaton
-from a2pcli.contacts.phone_judge import TYPE_NAMES, metadata_of
-from a2pcli.contacts.phone_strings import Flags, Numbers, buffers, lengths, pick, replaced, starts, tail
+from a2pcli.addresses.phone import fiction
+from a2pcli.addresses.phone.automaton import Automaton
+from a2pcli.addresses.phone.judge import TYPE_NAMES, metadata_of
+from a2pcli.addresses.phone.strings import Flags, Numbers, buffers, lengths, pick, replaced, starts, tail
 from a2pcli.dataclass import dataclass
 
 TYPES: tuple[str, ...] = ("", *TYPE_NAMES.values())
@@ -68,8 +68,8 @@ class CodePlan:
                 self._note(getattr(getattr(plan, name), "national_number_pattern", None))
             self._note(_starting(plan.leading_digits))
             self._note(_starting(plan.national_prefix_for_parsing))
-        self._note(phone_fiction.FICTIONAL.get(code))
-        self._note(phone_fiction.UNPLANNED_MOBILES.get(code))
+        self._note(fiction.FICTIONAL.get(code))
+        self._note(fiction.UNPLANNED_MOBILES.get(code))
         self._automaton = Automaton(list(self._patterns))
         self._verdicts: dict[tuple[int, int, int], tuple[int, int, int, bool, bool]] = {}
 
@@ -115,8 +115,8 @@ class CodePlan:
         if key not in self._verdicts:
             here = _Matched(self._patterns, accepts, size)
             kind, country = self._type_and_region(here)
-            fictional = here.pattern(phone_fiction.FICTIONAL.get(self.code))
-            unplanned = here.pattern(phone_fiction.UNPLANNED_MOBILES.get(self.code))
+            fictional = here.pattern(fiction.FICTIONAL.get(self.code))
+            unplanned = here.pattern(fiction.UNPLANNED_MOBILES.get(self.code))
             plan = self.plans[region]
             self._verdicts[key] = (
                 kind,

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2pcli.contacts import phone_columns, phone_readings
-from a2pcli.contacts.phone_automaton import Automaton, NotDigits
-from a2pcli.contacts.phones import PhonePolicy, normalise, normalise_column
+from a2pcli.addresses.phone import columns, readings
+from a2pcli.addresses.phone.automaton import Automaton, NotDigits
+from a2pcli.addresses.phone.numbers import PhonePolicy, normalise, normalise_column
 
 COLUMNS = ["@number", "@type", "@country", "@repairs", "@reason", "@detail"]
 TYPES = [kind for name, kind in vars(phonenumbers.PhoneNumberType).items() if name.isupper() and kind != 99]
@@ -27,7 +27,7 @@ VISITED = ["GB", "US", "DE", "AR", "MX", "BR", "JP", "IT", "AU", "GG", "BB", "CN
 def always_as_columns() -> Iterator[None]:
     """Few cells are read one by one, which is what columns are compared with here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phone_columns, "FEW", -1)
+        patch.setattr(columns, "FEW", -1)
         yield
 
 
@@ -128,9 +128,9 @@ def test_example_numbers_of_every_region_are_what_the_library_says():
 def test_the_column_decides_by_itself_and_asks_the_library_hardly_ever(monkeypatch):
     """Were every cell sent to the judge, the proofs above would prove nothing and a million take a minute."""
     asked: list[str] = []
-    alone = phone_columns._normalise
+    alone = columns._normalise
     monkeypatch.setattr(
-        phone_columns, "_normalise", lambda cell, policy: (asked.append(cell), alone(cell, policy))[1]
+        columns, "_normalise", lambda cell, policy: (asked.append(cell), alone(cell, policy))[1]
     )
     chance = random.Random(3)
     cells = [cell for region in REGIONS for cell in numbers_of(region, chance, 1)]
@@ -144,7 +144,7 @@ def test_a_plan_that_the_column_cannot_read_is_left_to_the_library(monkeypatch):
     def unreadable(code: int) -> None:
         raise NotDigits("(?=7)")
 
-    monkeypatch.setattr(phone_readings, "code_plan", unreadable)
+    monkeypatch.setattr(readings, "code_plan", unreadable)
     assert_same(["+447911123456", "07911 123456", "7911123456", "n/a", "+1 212 555 2671"], PhonePolicy("GB"))
 
 
@@ -204,7 +204,7 @@ def test_few_cells_get_the_verdicts_of_a_column():
     ]
     column = at_once(cells, PhonePolicy("GB"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phone_columns, "FEW", len(cells))
+        patch.setattr(columns, "FEW", len(cells))
         assert at_once(cells, PhonePolicy("GB")) == column
 
 

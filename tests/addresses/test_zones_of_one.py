@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from a2pcli.contacts.zones import Place, locate
-from a2pcli.contacts.zones_data import states
+from a2pcli.addresses.zones.data import states
+from a2pcli.addresses.zones.locate import Place, locate
 
 NY, CHICAGO, DENVER, LA = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
 NOWHERE = "+18005550123"

@@ -59,9 +59,9 @@ class PostcodeRange:
         return -len(self.first), sum(step * 40 ** (len(steps) - i) for i, step in enumerate(steps))
 
 
-def rows(name: str) -> Iterator[list[str]]:
+def rows(name: str, folder: Path = DATA) -> Iterator[list[str]]:
     """The rows of a data file, without its comments. No cell there has a comma or a quotation mark."""
-    for line in (DATA / name).read_text("utf-8").splitlines():
+    for line in (folder / name).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             yield line.split(",")
 

@@ -1,4 +1,4 @@
-"""Judge a column of phone numbers at once: what `phones.normalise` says of each cell, a hundred times as fast.
+"""Judge a column of phone numbers at once: what `numbers.normalise` says of each cell, a hundred times as fast.
 
 Cells whose digits are plainly one number are cleaned by Arrow; the others go through `read_digits` one by one.
 All then meet the numbering plans as columns. Whatever is not certain here goes to the judge, cell by cell.
@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.frame import Frame
-from a2pcli.contacts.phone_answers import Column
-from a2pcli.contacts.phone_judge import judge
-from a2pcli.contacts.phone_readings import BITS, LEAST, read
-from a2pcli.contacts.phone_strings import Flags, Numbers, contains, lengths, matches, pick, without
-from a2pcli.contacts.phone_text import LONGEST_CELL, MAX_DIGITS, SIMPLE, Digits, read_digits
-from a2pcli.contacts.phone_types import PhonePolicy, PhoneResult, with_repairs
+from a2pcli.addresses.phone.answers import Column
+from a2pcli.addresses.phone.judge import judge
+from a2pcli.addresses.phone.readings import BITS, LEAST, read
+from a2pcli.addresses.phone.strings import Flags, Numbers, contains, lengths, matches, pick, without
+from a2pcli.addresses.phone.text import LONGEST_CELL, MAX_DIGITS, SIMPLE, Digits, read_digits
+from a2pcli.addresses.phone.types import PhonePolicy, PhoneResult, with_repairs
+from a2pcli.frame import Frame
 
 FEW = 64
 """Cells that are sooner read one by one: to make a country's plan ready for columns takes as long as 100 numbers."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.zones_cells import (
+from a2pcli.addresses.zones.cells import (
     HEAD,
     SILENT,
     Cell,
@@ -29,8 +29,8 @@ from a2pcli.contacts.zones_cells import (
     read_state,
     read_timezone,
 )
-from a2pcli.contacts.zones_data import NOTHING, Found, Names, countries, divided_postcodes, states
-from a2pcli.contacts.zones_numbers import of_number, of_numbers
+from a2pcli.addresses.zones.data import NOTHING, Found, Names, countries, divided_postcodes, states
+from a2pcli.addresses.zones.numbers import of_number, of_numbers
 from a2pcli.dataclass import dataclass
 
 Longs = npt.NDArray[np.int64]

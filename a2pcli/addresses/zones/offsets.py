@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from functools import cache
 
-from a2pcli.contacts.zones_data import NOTHING, Names, countries
+from a2pcli.addresses.zones.data import NOTHING, Names, countries
 from a2pcli.timezones import ZoneInfo
 
 _OFFSET = re.compile(

@@ -1,0 +1,1 @@
+"""Phone numbers: read, judged against the numbering plans, and compared by the phone that they reach."""
