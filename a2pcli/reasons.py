@@ -19,6 +19,9 @@ class Reason(StrEnum):
     AMBIGUOUS_NUMBER = "ambiguous-number"
     DAMAGED_NUMBER = "damaged-number"
     HAS_EXTENSION = "has-extension"
+    MISSING_ADDRESS = "missing-address"
+    INVALID_ADDRESS = "invalid-address"
+    AMBIGUOUS_ADDRESS = "ambiguous-address"
     NOT_MOBILE = "not-mobile"
     OWN_SENDER = "own-sender"
     COUNTRY_NOT_ALLOWED = "country-not-allowed"
@@ -57,12 +60,15 @@ SENTENCES: dict[Reason, str] = {
     Reason.AMBIGUOUS_NUMBER: "the cell holds more than one number",
     Reason.DAMAGED_NUMBER: "a spreadsheet destroyed digits of the number; they cannot be restored",
     Reason.HAS_EXTENSION: "the number has an extension, which cannot receive messages",
+    Reason.MISSING_ADDRESS: "the address cell is empty",
+    Reason.INVALID_ADDRESS: "not an address that can exist",
+    Reason.AMBIGUOUS_ADDRESS: "the cell holds more than one address",
     Reason.NOT_MOBILE: "the number's type cannot receive text messages",
     Reason.OWN_SENDER: "the number is a sender of your own, and not a person's",
-    Reason.COUNTRY_NOT_ALLOWED: "the campaign is not for numbers of this country",
+    Reason.COUNTRY_NOT_ALLOWED: "the campaign is not for people of this country",
     Reason.FILTERED: "the campaign's where: does not select this row",
-    Reason.EXCLUDED_LIST: "the number is in the campaign's exclude list",
-    Reason.EXCLUDED_RUN: "the number got a message in a run that the campaign excludes",
+    Reason.EXCLUDED_LIST: "the number or address is in the campaign's exclude list",
+    Reason.EXCLUDED_RUN: "the person got a message in a run that the campaign excludes",
     Reason.HOLDOUT: "held out as the control group, on purpose never messaged",
     Reason.OPTED_OUT: "on the suppression list, or the contacts file says no",
     Reason.ERASED: "the person was erased before the message could go",
@@ -74,7 +80,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.INVALID_TEXT: "the message holds characters that cannot be encoded",
     Reason.TOO_LONG: "the message needs more parts than the limit allows",
     Reason.UNPRICED: "no price is known for this destination, and the campaign refuses unpriced messages",
-    Reason.DUPLICATE: "the same number stands in an earlier row that is sent",
+    Reason.DUPLICATE: "the same number or address stands in an earlier row that is sent",
     Reason.ALREADY_SENT: "already messaged by an earlier run of this campaign",
     Reason.OVER_LIMIT: "beyond --limit",
     Reason.NO_SENDER: "no sender of the campaign may send to this country",
@@ -95,6 +101,9 @@ TO_MEND: frozenset[Reason] = frozenset(
         Reason.AMBIGUOUS_NUMBER,
         Reason.DAMAGED_NUMBER,
         Reason.HAS_EXTENSION,
+        Reason.MISSING_ADDRESS,
+        Reason.INVALID_ADDRESS,
+        Reason.AMBIGUOUS_ADDRESS,
         Reason.NOT_MOBILE,
         Reason.MISSING_VALUE,
         Reason.TEMPLATE_ERROR,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from a2pcli.actions.addresses import people_rows
 from a2pcli.actions.audit import About, recorded, user
 from a2pcli.actions.consent_rows import Account, Import, facts_of, said_of
-from a2pcli.actions.numbers import people_rows
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
 from a2pcli.contacts.table import Table
 from a2pcli.errors import A2PError, Problem

@@ -125,7 +125,7 @@ def facts_of(
     chunk: Any, said: Said, job: Import, account: Account
 ) -> tuple[NewConsents | None, NewWithdrawals | None]:
     """The chunk's consents and withdrawals, as parallel columns; None where there are none."""
-    numbers, read = chunk.columns["@number"], job.read
+    numbers, read = chunk.columns["@address"], job.read
     size = len(numbers)
     account.rows += size
     rows = _Rows(chunk.lines, account)
@@ -220,7 +220,7 @@ def _withdrawals(numbers: Any, said: Said, no: Any, at: Any, job: Import) -> New
 
 
 def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, job: Import) -> NewConsents | None:
-    numbers, read = chunk.columns["@number"], job.read
+    numbers, read = chunk.columns["@address"], job.read
     size = len(numbers)
     rows.refuse(given < 0, "the row does not say when consent was given (consent_at, or --given-at)")
     rows.refuse(given > job.now + DAY, "consent_at lies in the future")

@@ -1,4 +1,4 @@
-"""Proofs of consent, number by number: record, withdraw, look up, count. Files of them are in ``consent_import``."""
+"""Proofs of consent, address by address: record, withdraw, look up, count. Files of them are in ``consent_import``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.addresses import ReadAddresses, read_addresses, usual_channel
 from a2pcli.actions.audit import About, recorded, user
-from a2pcli.actions.numbers import ReadNumbers, read_numbers
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.consents import BASES as BASES
@@ -64,11 +64,13 @@ def months_later(moment: int, months: int) -> int:
     return int(at.replace(year=year, month=month + 1, day=day).timestamp() * 1000)
 
 
-def country_of(number: str) -> str | None:
-    """The country of an E.164 number."""
+def country_of(address: str) -> str | None:
+    """The country of an E.164 number; None for an address of another kind."""
     from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 
-    return normalise(number, PhonePolicy(allow_fictional=True, allow_fixed_line=True)).country
+    if not address.startswith("+"):
+        return None
+    return normalise(address, PhonePolicy(allow_fictional=True, allow_fixed_line=True)).country
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class RecordedConsents:
     """What ``record_consents`` did: number -> whether the fact is new, and when it ends. ``problems`` are of numbers
     that cannot be read, or whose implied consent would never end."""
 
-    read: ReadNumbers
+    read: ReadAddresses
     now: int
     problems: tuple[Problem, ...]
     added: dict[str, bool] = field(default_factory=dict)
@@ -94,10 +96,10 @@ def record_consents(
 
     now = now_ms()
     given_at = now if facts.given_at is None else facts.given_at
-    read = read_numbers(cells, region or project.number_settings().settings.region)
+    read = read_addresses(cells, region or project.number_settings().settings.region)
     law = law_of(project.settings())
     problems, ends = list(read.problems), {}
-    for number in read.numbers:
+    for number in read.addresses:
         country = country_of(number)
         end = facts.expires_at or end_of(law, facts.basis, country, given_at)
         if end is None and facts.basis.startswith(IMPLIED):
@@ -155,7 +157,7 @@ def no_end(country: str | None, of: str = "") -> Problem:
 class RevokedConsents:
     """What ``revoke_consents`` did: number -> how many records ended."""
 
-    read: ReadNumbers
+    read: ReadAddresses
     ended: dict[str, int] = field(default_factory=dict)
 
 
@@ -169,8 +171,8 @@ def revoke_consents(
     region: str | None = None,
 ) -> RevokedConsents:
     """People took their consent back, for a programme and channel or (\"\") every one. Audit: ``consent.revoke``."""
-    done = RevokedConsents(read_numbers(cells, region or project.number_settings().settings.region))
-    if not done.read.numbers:
+    done = RevokedConsents(read_addresses(cells, region or project.number_settings().settings.region))
+    if not done.read.addresses:
         return done
 
     def about() -> About | None:
@@ -178,7 +180,7 @@ def revoke_consents(
         return About(programme or None, detail, tuple(done.ended)) if done.ended else None
 
     with project.ledger_to_record() as ledger, recorded(ledger, "consent.revoke", about):
-        for number in done.read.numbers:
+        for number in done.read.addresses:
             done.ended[number] = ledger.revoke_consent(
                 number,
                 programme=programme,
@@ -191,30 +193,34 @@ def revoke_consents(
 
 @dataclass(frozen=True, slots=True)
 class ConsentOf:
-    """Every fact about one number, oldest first, and the one that allows a message ``now`` (UTC milliseconds)."""
+    """Every fact about one address, oldest first, and the one that allows a message over ``channel`` ``now`` (UTC
+    milliseconds)."""
 
-    read: ReadNumbers
+    read: ReadAddresses
     now: int
+    channel: str
     records: list[ConsentRecord]
     allowing: ConsentRecord | None
 
     @property
     def number(self) -> str:
-        """In E.164."""
+        """The address in its normal spelling; E.164 for a phone number."""
         return self.read.one()
 
 
 def consent_of(
-    project: Project, cell: str, *, programme: str = "", channel: str = "sms", region: str | None = None
+    project: Project, cell: str, *, programme: str = "", channel: str = "", region: str | None = None
 ) -> ConsentOf:
-    """What is known of a person's consent. Raises ``UsageError`` for what is no number."""
-    read = read_numbers([cell], region or project.number_settings().settings.region)
+    """What is known of a person's consent over a channel, "" for the usual one of the address. Raises ``UsageError``
+    for what is no address."""
+    read = read_addresses([cell], region or project.number_settings().settings.region)
     number, now = read.one(), now_ms()
+    over = channel or usual_channel(number)
     with project.existing_ledger() as ledger:
         if ledger is None:
-            return ConsentOf(read, now, [], None)
-        allowing = ledger.consent_allowing(number, programme, channel, now)
-        return ConsentOf(read, now, ledger.consents_of(number), allowing)
+            return ConsentOf(read, now, over, [], None)
+        allowing = ledger.consent_allowing(number, programme, over, now)
+        return ConsentOf(read, now, over, ledger.consents_of(number), allowing)
 
 
 def consent_counts(project: Project) -> list[tuple[str, str, str, str, int]]:

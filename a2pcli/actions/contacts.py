@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from a2pcli.actions.addresses import channel_named
 from a2pcli.actions.tables import InputTable
-from a2pcli.addresses.phone.numbers import REPAIRS as REPAIRS
 from a2pcli.addresses.phone.numbers import PhonePolicy, region_code
+from a2pcli.addresses.repairs import REPAIRS as REPAIRS
+from a2pcli.channels import channel_of
 from a2pcli.config.load import load_settings
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
 from a2pcli.contacts.checked import CheckedRows, Chunk, Counts
-from a2pcli.contacts.facts import recognise
+from a2pcli.contacts.facts import Facts, recognise
 from a2pcli.contacts.table import Table as Table
 from a2pcli.contacts.table import address_column
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.planning.job import AddressColumn
+from a2pcli.planning.other_addresses import address_columns
 from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 
@@ -26,7 +30,7 @@ class CheckedContacts:
     """A contacts file under judgement. Counts and notes are complete once ``chunks`` have been read."""
 
     table: Table
-    address: str
+    address: AddressColumn
     policy: PhonePolicy
     told: Told
     rows: CheckedRows
@@ -42,19 +46,23 @@ class CheckedContacts:
 
     @property
     def column(self) -> str:
-        """The column of the numbers, as written."""
-        return self.table.header[self.table.columns.index(self.address)].strip()
+        """The column of the addresses, as written."""
+        return self.table.header[self.table.columns.index(self.address.column)].strip()
+
+    @property
+    def facts(self) -> Facts:
+        """What the columns say of a person, for messages to these addresses."""
+        return recognise(self.table.described, self.address.column, self.address.kind)
 
     @property
     def read_as(self) -> dict[str, list[str]]:
         """What the columns are read as."""
-        return read_as(self.table, self.address, recognise(self.table.described, self.address))
+        return read_as(self.table, self.address.column, self.facts, self.address.name)
 
     @property
     def notes(self) -> list[Problem]:
         """Warnings about the file and what its columns are read as."""
-        facts = recognise(self.table.described, self.address)
-        return [*self.table.notes, *reading_problems(self.table, facts, self.told)]
+        return [*self.table.notes, *reading_problems(self.table, self.facts, self.told)]
 
 
 def check_contacts(
@@ -63,15 +71,24 @@ def check_contacts(
     region: str | None = None,
     allow_fictional: bool = False,
     allow_fixed_line: bool = False,
+    channel: str | None = None,
 ) -> CheckedContacts:
-    """Open a contacts file to judge the number in every row. Region and allowances are those of the settings beside
-    the file or above it, unless they are given. Raises ``InvalidInput`` where the file cannot be used."""
+    """Open a contacts file to judge the address in every row: those of the ``channel``, else the phone numbers, else
+    what the file has. Region and allowances are those of the settings beside the file or above it, unless they are
+    given. Raises ``InvalidInput`` where the file cannot be used."""
     policy = _policy(file.file, region, allow_fictional, allow_fixed_line)
-    table = file.open()
-    address = address_column(table)
-    claims = speaking(recognise(table.described, address), marketing=True, binds=True)
-    told = told_by_file(table, address, claims, policy, "en", whole=False)
-    return CheckedContacts(table, address, policy, told, CheckedRows(table, address, policy))
+    wanted = channel_of(channel_named(channel, "--channel")) if channel else None
+    table = file.open(wanted.column if wanted else "phone")
+    if wanted is None:
+        address = address_columns(table)[0]
+    else:
+        address = AddressColumn(address_column(table, wanted.column), wanted.kind, wanted.network)
+    facts = recognise(table.described, address.column, address.kind)
+    told = told_by_file(
+        table, (address,), speaking(facts, marketing=True, binds=True), policy, "en", whole=False
+    )
+    rows = CheckedRows(table, address.column, policy, address.kind, address.network)
+    return CheckedContacts(table, address, policy, told, rows)
 
 
 def _policy(file: str, region: str | None, allow_fictional: bool, allow_fixed_line: bool) -> PhonePolicy:

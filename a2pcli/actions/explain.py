@@ -69,14 +69,14 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
     The same path as ``plan``; nothing is stored.
     """
     from a2pcli.actions.plans import opened, prepared
-    from a2pcli.planning.preview import by_number, preview
+    from a2pcli.planning.preview import by_address, preview
     from a2pcli.reporting.considered import considered
     from a2pcli.reporting.values import money
     from a2pcli.rules.law import law_of
 
     with opened(project, campaign) as work:
         ready = prepared(work)
-        rows = [one.row for one in preview(ready, by_number(number, asked), work.workers)]
+        rows = [one.row for one in preview(ready, by_address(number, asked), work.workers)]
         law = law_of(work.settings)
         return {
             "campaign": ready.job.campaign,

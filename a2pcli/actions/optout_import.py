@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
+from a2pcli.actions.addresses import people_rows
 from a2pcli.actions.audit import About, recorded, user
-from a2pcli.actions.numbers import people_rows
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
 from a2pcli.addresses.phone.any_number import DOUBTFUL
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 pc: Any = pyarrow.compute
 
+EMPTY = (Reason.MISSING_NUMBER, Reason.MISSING_ADDRESS)
+"""What is said of rows without an address."""
 DAY = 86_400_000
 KEPT = 10_000
 """Refused rows that are remembered; those beyond are counted."""
@@ -170,7 +172,7 @@ def _half_done(account: Account) -> Iterator[None]:
     try:
         yield
     except A2PError as error:
-        done = f"{account.added:,} numbers were added before; mend the file and run the same command again"
+        done = f"{account.added:,} were added before; mend the file and run the same command again"
         raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
 
 
@@ -188,7 +190,7 @@ def _holds(table: Table, file: OptOutFile) -> Iterator[Holds]:
 def _take(
     ledger: Ledger, chunk: Any, holds: Holds, account: Account, kept: Kept, said: tuple[str, str | None]
 ) -> None:
-    numbers, reasons = chunk.columns["@number"], chunk.columns["@reason"]
+    numbers, reasons = chunk.columns["@address"], chunk.columns["@reason"]
     account.rows += len(numbers)
     for how, chosen in _groups(numbers, holds, account, kept):
         done = ledger.suppress_all(
@@ -204,7 +206,7 @@ def _take(
         account.added += done.added
         account.already += done.already
     for pair in pc.value_counts(reasons.drop_null()).to_pylist():
-        if pair["values"] == Reason.MISSING_NUMBER:
+        if pair["values"] in EMPTY:
             account.empty += pair["counts"]
         else:
             account.reasons[pair["values"]] += pair["counts"]
@@ -249,7 +251,7 @@ def _exported(column: str, cell: str) -> int | None:
 
 
 def _is_unread(row: CheckedRow) -> bool:
-    return row.reason is not None and row.reason is not Reason.MISSING_NUMBER
+    return row.reason is not None and row.reason not in EMPTY
 
 
 def export_optouts(project: Project, target: Target, *, lifted: bool = False) -> int:

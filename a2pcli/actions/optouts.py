@@ -1,4 +1,4 @@
-"""The suppression list, number by number: add, lift, look up, list. Files of numbers are in ``optout_import``."""
+"""The suppression list, address by address: add, lift, look up, list. Files of them are in ``optout_import``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.addresses import ReadAddresses, is_own, own_numbers, read_addresses
 from a2pcli.actions.audit import About, recorded, user
-from a2pcli.actions.numbers import ReadNumbers, is_own, own_numbers, read_numbers
+from a2pcli.channels import NAMES
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Suppression, now_ms
 from a2pcli.ledger.sender_names import sender_key
@@ -52,7 +53,7 @@ class Scope:
 
 EVERYTHING = Scope()
 
-CHANNELS = ("sms", "mms")
+CHANNELS = NAMES
 """What a scope or a consent may name as its channel."""
 
 
@@ -60,7 +61,7 @@ CHANNELS = ("sms", "mms")
 class Added:
     """What ``add_optouts`` did: number -> whether its entry is new. ``own`` are numbers that are senders of ours."""
 
-    read: ReadNumbers
+    read: ReadAddresses
     added: dict[str, bool] = field(default_factory=dict)
     own: tuple[str, ...] = ()
 
@@ -81,13 +82,13 @@ def add_optouts(
     entry. Audit: ``optout.add``.
     """
     settings = project.number_settings()
-    done = Added(read_numbers(cells, region or settings.settings.region))
-    if not done.read.numbers:
+    done = Added(read_addresses(cells, region or settings.settings.region))
+    if not done.read.addresses:
         return done
     with project.ledger_to_record() as ledger:
         own = own_numbers(settings, ledger)
         with recorded(ledger, "optout.add", lambda: _about(done.added, scope)):
-            for number in done.read.numbers:
+            for number in done.read.addresses:
                 done.added[number] = ledger.suppress(
                     number,
                     scope=scope.kind,
@@ -109,7 +110,7 @@ def _about(changed: Mapping[str, int], scope: Scope) -> About | None:
 class Lifted:
     """What ``lift_optouts`` did: number -> how many entries ended."""
 
-    read: ReadNumbers
+    read: ReadAddresses
     lifted: dict[str, int]
 
 
@@ -125,14 +126,14 @@ def lift_optouts(
 
     Audit: ``optout.remove``.
     """
-    done = Lifted(read_numbers(cells, region or project.number_settings().settings.region), {})
-    done.lifted.update(dict.fromkeys(done.read.numbers, 0))
+    done = Lifted(read_addresses(cells, region or project.number_settings().settings.region), {})
+    done.lifted.update(dict.fromkeys(done.read.addresses, 0))
     kind, value = (None, "") if scope is None else (scope.kind, scope.value)
     with project.existing_ledger() as ledger:
         if ledger is None:
             return done
         with recorded(ledger, "optout.remove", lambda: _about(done.lifted, scope or EVERYTHING)):
-            for number in done.read.numbers:
+            for number in done.read.addresses:
                 done.lifted[number] = ledger.lift(number, scope=kind, scope_value=value, by=by or user())
     return done
 
@@ -141,7 +142,7 @@ def lift_optouts(
 class Looked:
     """What is known of a number: every entry, those that hold, and of these those that were asked about."""
 
-    read: ReadNumbers
+    read: ReadAddresses
     now: int
     entries: list[Suppression]
     holding: list[Suppression]
@@ -149,15 +150,15 @@ class Looked:
 
     @property
     def number(self) -> str:
-        """In E.164."""
+        """The address in its normal spelling; E.164 for a phone number."""
         return self.read.one()
 
 
 def look_up_optout(
     project: Project, cell: str, scopes: Sequence[Scope] = (), *, region: str | None = None
 ) -> Looked:
-    """Whether a number is suppressed: from everything, or in one of the scopes. Raises ``UsageError`` for no number."""
-    read = read_numbers([cell], region or project.number_settings().settings.region)
+    """Whether a number is suppressed: from everything, or in one of the scopes. Raises ``UsageError`` for none."""
+    read = read_addresses([cell], region or project.number_settings().settings.region)
     number, now = read.one(), now_ms()
     with project.existing_ledger() as ledger:
         entries = ledger.suppressions_of(number) if ledger else []

@@ -7,8 +7,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.actions.addresses import person_of
 from a2pcli.actions.audit import exported_files
-from a2pcli.actions.numbers import person_of
 from a2pcli.actions.project import Project, ledger_file, settings_from
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, LedgerError, LedgerUnavailable, Problem, UsageError, is_no_room

@@ -285,11 +285,13 @@ def preview(project: Project, campaign: Path, choice: Choice) -> Previewed:
 
 
 def _chooser(ready: Prepared, choice: Choice) -> Choose:
-    from a2pcli.addresses.phone.numbers import normalise
+    from a2pcli.addresses.any_address import any_address
     from a2pcli.planning import preview as choosing
 
     if choice.number is not None:
-        return choosing.by_number(normalise(choice.number, ready.job.policy).number, choice.number)
+        network = ready.compiled.channel.network
+        found = any_address(choice.number, ready.job.policy.region, network)
+        return choosing.by_address(found.address, choice.number)
     if choice.line is not None:
         return choosing.by_line(choice.line)
     if choice.random is not None:
@@ -324,25 +326,26 @@ def send_test(
     """
     import asyncio
 
-    from a2pcli.addresses.phone.numbers import normalise
+    from a2pcli.addresses.any_address import read_address
     from a2pcli.planning import preview as choosing
     from a2pcli.sending.testing import send_test as hand_over
 
     with opened(project, campaign, plan=False) as work:
         ready = _as_if_nobody_had_it(prepared(work))
         gateway = configured_gateway(work.settings, ready.job.gateway)
-        own = normalise(number, ready.job.policy)
-        if own.number is None:
+        channel = ready.compiled.channel
+        own = read_address(number, channel.kind, ready.job.policy, channel.network)
+        if own.address is None:
             raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
         rows = choosing.preview(ready, choosing.first(1))
         if not rows:
             raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
-        message = _row_message(ready, rows[0], own.number, own.country)
+        message = _row_message(ready, rows[0], own.spelling or own.address, own.country)
         test = CampaignTest(message, rows[0].row, ready.job.gateway, gateway.capabilities)
         confirm(test)
         outcome = asyncio.run(hand_over(work.ledger, None, gateway, message))
         detail = {"campaign": ready.job.campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
-        work.ledger.record("send.test", None, detail, people=[own.number])
+        work.ledger.record("send.test", None, detail, people=[own.address])
     return replace(test, outcome=outcome)
 
 

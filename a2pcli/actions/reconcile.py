@@ -14,7 +14,8 @@ from a2pcli.actions.gateways import configured_gateway
 from a2pcli.actions.project import settings_from
 from a2pcli.actions.runs import existing_run
 from a2pcli.actions.tables import Progress, uncounted
-from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
+from a2pcli.addresses.any_address import any_address
+from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
 from a2pcli.ledger.tables import ROWS_PER_RUN
@@ -129,8 +130,7 @@ def _decide(
 
 def _ids_of(ledger: Ledger, run: Run, number: str) -> list[int]:
     settings = settings_from(Path.cwd()).settings
-    policy = PhonePolicy(region=settings.region, allow_fictional=True, allow_fixed_line=True)
-    address = normalise(number, policy).number
+    address = any_address(number, settings.region, channel_of(run.channel).network).address
     entries = ledger.history(address, run=run) if address else []
     ids = [int(entry.row["id"]) for entry in entries if entry.row["state"] in UNCERTAIN]
     if not ids:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.addresses import is_own, own_numbers, people_rows, read_addresses
 from a2pcli.actions.audit import About, recorded
-from a2pcli.actions.numbers import is_own, own_numbers, people_rows, read_numbers
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
@@ -110,7 +110,7 @@ def reply_by(
 
     With ``survey_open`` a question of ours is open: a YES answers it, and is no START. Audit: ``optout.reply``.
     """
-    number = read_numbers([cell], region or project.number_settings().settings.region).one()
+    number = read_addresses([cell], region or project.number_settings().settings.region).one()
     settings = project.settings()
     if is_own(number, own_numbers(settings, campaigns=True)):
         hint = "name who wrote; `a2pcli optout add` suppresses a number of your own"
@@ -164,7 +164,7 @@ def replies_in(
         ),
     ):
         for chunk in rows.chunks():
-            names = ("@number", "@reason", "@detail")
+            names = ("@address", "@reason", "@detail")
             columns = (chunk.columns[name].to_pylist() for name in names)
             for line, number, reason, detail in zip(chunk.lines.tolist(), *columns, strict=True):
                 text = next(texts)

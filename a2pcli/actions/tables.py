@@ -34,7 +34,7 @@ def uncounted() -> AbstractContextManager[Progress]:
 class InputTable:
     """A file with a row a person, and what the user says of how it is read; ``-`` is standard input.
 
-    ``column`` holds the numbers, ``text_column`` what people wrote, where the names do not tell.
+    ``column`` holds the addresses, ``text_column`` what people wrote, where the names do not tell.
     """
 
     file: str
@@ -49,11 +49,12 @@ class InputTable:
         """The file's name, for the entries that are made of it."""
         return "standard input" if self.file == "-" else Path(self.file).name
 
-    def open(self) -> Table:
-        """The table. Raises ``InvalidInput`` where the file cannot be used."""
+    def open(self, address: str = "phone") -> Table:
+        """The table, with ``column`` named as the ``address`` that it holds. Raises ``InvalidInput`` where the file
+        cannot be used."""
         from a2pcli.contacts.table import ReadOptions, open_table
 
-        named = {"phone": self.column, "text": self.text_column}
+        named = {address: self.column, "text": self.text_column}
         columns = {name: column for name, column in named.items() if column}
         return open_table(self.file, options=ReadOptions(self.encoding, self.delimiter, self.sheet, columns))
 

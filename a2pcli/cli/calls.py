@@ -11,7 +11,7 @@ from a2pcli.actions.project import Project, nobody_agrees
 from a2pcli.errors import LedgerError, Problem, UsageError
 
 if TYPE_CHECKING:
-    from a2pcli.actions.numbers import ReadNumbers
+    from a2pcli.actions.addresses import ReadAddresses
     from a2pcli.actions.tables import Target
 
 
@@ -36,7 +36,7 @@ def _agree(problem: Problem, question: str) -> None:
     confirm(question, refused="nothing was done", without_terminal="", kept=problem.hint)
 
 
-def tell_doubtful(read: ReadNumbers) -> None:
+def tell_doubtful(read: ReadAddresses) -> None:
     """Numbers that are in no numbering plan are used, and named."""
     if read.doubtful:
         from a2pcli.cli.terminal.output import say
@@ -45,7 +45,7 @@ def tell_doubtful(read: ReadNumbers) -> None:
             say(warning)
 
 
-def refuse_unread(read: ReadNumbers) -> None:
+def refuse_unread(read: ReadAddresses) -> None:
     """What cannot be read is said at the end: the others are done all the same. Raises ``UsageError``."""
     if read.problems:
         raise UsageError(*read.problems)

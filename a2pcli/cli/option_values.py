@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from a2pcli.actions.optouts import CHANNELS, EVERYTHING, Scope
+from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import now_ms
@@ -56,10 +56,9 @@ def programme_of(text: str | None) -> str:
 
 def channel_of(text: str | None, option: str = "--channel") -> str:
     """A channel that exists; "" for every one."""
-    channel = (text or "").strip().lower()
-    if channel and channel not in CHANNELS:
-        raise UsageError(Problem(f"{option} {text}: no such channel", hint=" or ".join(CHANNELS)))
-    return channel
+    from a2pcli.actions.addresses import channel_named
+
+    return channel_named(text, option) if text and text.strip() else ""
 
 
 def until_of(text: str | None) -> int | None:

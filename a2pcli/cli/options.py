@@ -21,8 +21,14 @@ Occurrence = Annotated[
     str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.", metavar="NAME")
 ]
 
-Number = Annotated[str, typer.Argument(metavar="NUMBER", help="A phone number.")]
-Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="One or more phone numbers.")]
+Number = Annotated[
+    str,
+    typer.Argument(metavar="NUMBER", help="A phone number, an email address or a chat id (telegram:@name)."),
+]
+Numbers = Annotated[
+    list[str],
+    typer.Argument(metavar="NUMBER...", help="Phone numbers, email addresses or chat ids, one or more."),
+]
 Region = Annotated[
     str | None, typer.Option(metavar="GB", help="Region of numbers without +; else the settings'.")
 ]
@@ -31,7 +37,7 @@ TableToRead = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
 ]
 Column = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The column with the numbers, where it is not found.")
+    str | None, typer.Option(metavar="NAME", help="The column with the addresses, where it is not found.")
 ]
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Character encoding, where the detected one is wrong.")

@@ -7,7 +7,7 @@ pydantic turns them into what the field says. What concerns several keys at once
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from a2pcli import channels
 from a2pcli.config import hours, senders, values
 from a2pcli.config.copy_rules import CopyRule
 from a2pcli.config.frequency import Frequencies
@@ -40,7 +41,10 @@ __all__ = [
 ]
 
 Purpose = Literal["marketing", "transactional", "otp", "emergency"]
-Channel = Literal["sms", "mms"]
+if TYPE_CHECKING:
+    Channel = str
+else:  # one list of channels, in their table
+    Channel = Literal[channels.OFFERED]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 # Lower case, so that an opt-out from "News" keeps the programme "news" away.
@@ -293,7 +297,11 @@ class Campaign(Strict):
         " the file has no such column",
     )
     exclude: Exclude = Field(default_factory=Exclude, description="People to leave out")
-    channel: Channel = Field("sms", description="How the message travels")
+    channel: Channel = Field(
+        channels.DEFAULT,
+        description="How the message travels, which decides what addresses are: phone numbers for sms and mms, email"
+        " addresses, chat ids",
+    )
     gateway: Text | None = Field(
         None, description="A gateway named in a2pcli.yaml; else the settings' default"
     )

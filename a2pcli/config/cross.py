@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
+from a2pcli.channels import CHANNELS, DEFAULT, OFFERED
 from a2pcli.config import values
 from a2pcli.config.campaign import in_utc
 from a2pcli.config.document import Document
@@ -22,9 +23,11 @@ def campaign_problems(document: Document) -> Iterator[Problem]:
     """Everything wrong with a campaign that no single key can tell."""
     data = document.data
     yield from _message_or_variants(document)
-    if data.get("media") and data.get("channel", "sms") == "sms":
+    channel = data.get("channel", DEFAULT)
+    if data.get("media") and channel in OFFERED and not CHANNELS[channel].media:
+        carriers = " or ".join(f"'channel: {name}'" for name in OFFERED if CHANNELS[name].media)
         yield document.problem(
-            "media cannot travel by sms", ("media",), of="key", hint="add 'channel: mms'", code="media"
+            f"media cannot travel by {channel}", ("media",), of="key", hint=f"add {carriers}", code="media"
         )
     schedule = data.get("schedule")
     if isinstance(schedule, dict):

@@ -10,8 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.addresses.phone.any_number import any_number_column, any_policy
-from a2pcli.addresses.phone.numbers import PhonePolicy, normalise_column
+from a2pcli.addresses.columns import any_column, read_column
+from a2pcli.addresses.kinds import Kind
+from a2pcli.addresses.phone.any_number import any_policy
+from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.duplicates import FirstLines
 from a2pcli.contacts.message_log import OUTBOUND, UNCLEAR, PersonColumns
 from a2pcli.contacts.table import Table
@@ -22,14 +24,14 @@ from a2pcli.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """One row: the address cell as read, and what became of it. `number` or `reason` is None.
+    """One row: the address cell as read, and what became of it. `address` or `reason` is None.
 
-    `duplicate_of`: the line of the first row with the same number, if this is a later one.
+    `duplicate_of`: the line of the first row with the same address, if this is a later one.
     """
 
     line: int
     cell: str
-    number: str | None
+    address: str | None
     reason: Reason | None
     detail: str | None
     type: str | None
@@ -52,11 +54,20 @@ class Counts:
 
 
 class CheckedRows:
-    """The rows of a table, judged as they are read, in constant memory but 16 bytes for each number."""
+    """The rows of a table, judged as they are read, in constant memory but 16 bytes for each address."""
 
-    def __init__(self, table: Table, address: str, policy: PhonePolicy) -> None:
+    def __init__(
+        self,
+        table: Table,
+        address: str,
+        policy: PhonePolicy,
+        kind: Kind | None = Kind.PHONE,
+        network: str | None = None,
+    ) -> None:
+        """`kind` and `network` say what addresses the column has."""
         self.counts = Counts()
         self._table, self._address, self._policy = table, address, policy
+        self._kind, self._network = kind, network
         self._first_lines = FirstLines()
 
     def chunks(self) -> Iterator[Chunk]:
@@ -71,9 +82,9 @@ class CheckedRows:
         return [self._address]
 
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
-        """The address cells, and the columns of `normalise_column` about them."""
+        """The address cells, and what `addresses.columns.read_column` says of them."""
         cells = frame[self._address]
-        return cells, normalise_column(cells, self._policy)
+        return cells, read_column(cells, self._kind or Kind.PHONE, self._policy, self._network)
 
     def _judged(self, frame: Frame) -> Chunk:
         cells, judged = self._read(frame)
@@ -84,14 +95,14 @@ class CheckedRows:
                 instead = frame[name] if name in ("@reason", "@detail") else pa.scalar(None, pa.string())
                 judged[name] = pc.if_else(bad, instead, judged[name])
         lines = frame["@line"].to_numpy()
-        return Chunk(lines, cells, judged, self._first_lines.earlier(judged["@number"], lines))
+        return Chunk(lines, cells, judged, self._first_lines.earlier(judged["@address"], lines))
 
     def _count(self, chunk: Chunk) -> None:
         counts, columns = self.counts, chunk.columns
         counts.rows += len(chunk.lines)
-        counts.ok += len(chunk.lines) - columns["@number"].null_count
+        counts.ok += len(chunk.lines) - columns["@address"].null_count
         counts.duplicates += int((chunk.earlier > 0).sum())
-        good = pc.is_valid(columns["@number"])
+        good = pc.is_valid(columns["@address"])
         _tally(counts.reasons, columns["@reason"])
         _tally(counts.countries, columns["@country"].filter(good))
         _tally(counts.types, columns["@type"].filter(good))
@@ -102,16 +113,17 @@ class CheckedRows:
 
 
 class PeopleRows(CheckedRows):
-    """The rows of a file of people who said something, with their numbers read whether or not a message could go there.
+    """The rows of a file of people who said something, with their addresses of any kind read whether or not a message
+    could go there.
 
-    A row without number and reason is of a message that we sent, where only theirs count. `own` are numbers of ours,
+    A row without address and reason is of a message that we sent, where only theirs count. `own` are numbers of ours,
     digits alone: nobody is suppressed by them.
     """
 
     def __init__(
         self, table: Table, people: PersonColumns, region: str | None, own: frozenset[str] = frozenset()
     ) -> None:
-        super().__init__(table, people.inbound, any_policy(region))
+        super().__init__(table, people.inbound, any_policy(region), kind=None)
         self._people = people
         self._own = pa.array([text for one in sorted(own) for text in (one, f"+{one}")], pa.string())
 
@@ -120,8 +132,8 @@ class PeopleRows(CheckedRows):
 
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
         cells, ways = self._people.cells(frame)
-        judged = any_number_column(cells, self._policy.region)
-        ours = pc.is_in(judged["@number"], self._own)
+        judged = any_column(cells, self._kind, self._policy.region)
+        ours = pc.is_in(judged["@address"], self._own)
         _refuse(judged, ours, Reason.OWN_SENDER, None)
         if ways is not None:
             words = "the row does not say whether the message came from the person or went to them"
@@ -132,10 +144,10 @@ class PeopleRows(CheckedRows):
 
 
 def _refuse(judged: Frame, where: Any, reason: Reason | None, detail: str | None) -> None:
-    """Rows that have no number, for this reason; without one, they do not count."""
+    """Rows that have no address, for this reason; without one, they do not count."""
     if not pc.any(where).as_py():
         return
-    for name, value in (("@number", None), ("@reason", reason and str(reason)), ("@detail", detail)):
+    for name, value in (("@address", None), ("@reason", reason and str(reason)), ("@detail", detail)):
         judged[name] = pc.if_else(where, pa.scalar(value, pa.string()), judged[name])
 
 
@@ -158,7 +170,7 @@ class Chunk:
         return pc.or_(marked, pa.array(self.earlier > 0))
 
     def rows(self, only_problems: bool = False) -> Iterator[CheckedRow]:
-        """The rows; or only those that need a look: a reason, a repair, or an earlier row with the same number."""
+        """The rows; or only those that need a look: a reason, a repair, or an earlier row with the same address."""
         keep = self._needs_look() if only_problems else None
         taken = [
             column.to_pylist() if keep is None else column.filter(keep).to_pylist()
@@ -166,14 +178,14 @@ class Chunk:
                 pa.array(self.lines), self.cells, *(self.columns[name] for name in _ORDER), pa.array(self.earlier),
             )
         ]  # fmt: skip
-        for line, cell, number, reason, detail, kind, country, repairs, earlier in zip(*taken, strict=True):
+        for line, cell, address, reason, detail, kind, country, repairs, earlier in zip(*taken, strict=True):
             yield CheckedRow(
-                line, cell, number, reason and Reason(reason), detail, kind, country,
+                line, cell, address, reason and Reason(reason), detail, kind, country,
                 tuple(repairs.split(",")) if repairs else (), earlier or None,
             )  # fmt: skip
 
 
-_ORDER = ("@number", "@reason", "@detail", "@type", "@country", "@repairs")
+_ORDER = ("@address", "@reason", "@detail", "@type", "@country", "@repairs")
 
 
 def _tally(counter: Counter[str], column: Any) -> None:

@@ -18,6 +18,15 @@ _OTHER_WORDS = {
     "type", "country", "code", "carrier", "provider", "network", "consent", "optin", "opt", "date", "id", "status",
     "valid", "verified", "model", "os", "brand", "name", "extension", "ext", "fax", "app", "user", "work", "home",
 }  # fmt: skip
+_ABOUT_MESSAGES = {
+    "sent", "opened", "opens", "clicked", "clicks", "bounced", "bounce", "bounces", "delivered", "marketing",
+    "newsletter", "subject", "count", "total", "subscribed", "unsubscribed", "unsubscribe", "list", "campaign",
+    "domain", "score", "out", "in", "hash", "md5", "sha256", "template", "permission", "preference",
+    "preferences", "frequency", "last", "first", "text", "message", "allowed", "ok", "active", "group",
+    "format", "language", "time", "at", "accepts", "do", "not", "send", "contact", "blocked", "invalid",
+    "server", "password", "signature",
+}  # fmt: skip
+"""Words that make a name with `email` in it one of messages, or of consent to them."""
 _SHORTEST = 6
 """Letters of a telling word that may have an ending: `телефон-а`."""
 _UNSPACED = (
@@ -29,6 +38,7 @@ _UNSPACED = (
 )
 """First and last letters of scripts that put no spaces between words."""
 _LIKE_NUMBER = re.compile(r"\+?[\d ().-]{7,20}")
+_LIKE_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
 _PLAIN_YAML = re.compile(r"[^\W\d_](?:[\w ()./-]*[\w)])?")
 _YAML_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 _NOT_NAME = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]+")
@@ -66,6 +76,12 @@ def canonical(name: str) -> str:
     visible = "".join(char for char in name if unicodedata.category(char) != "Cf")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
     return _NOT_NAME.sub("_", "".join(char if is_letter(char) else "_" for char in text)).strip("_")
+
+
+def looks_like_address(cell: str) -> bool:
+    """Whether a text may be a phone number or an email address, and so is no name of a column."""
+    text = cell.strip()[:100]
+    return bool(_LIKE_NUMBER.fullmatch(text) or _LIKE_EMAIL.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,39 +173,52 @@ def _targets(header: Sequence[str], mapping: Mapping[str, str], path: str, line:
     return found
 
 
-def pick_address(columns: Columns, channel: str, path: str, line: int) -> str:
+def pick_address(columns: Columns, wanted: str | Sequence[str], path: str, line: int) -> str:
     """The canonical name of the column that holds the address. See `table.address_column`."""
-    keys: dict[str, str] = {}
-    for column in columns.names:
-        keys.setdefault(name_key(column), column)
-    name = next((keys[key] for key in fact_names().phones if key in keys), None) or _speaking_name(columns)
+    several = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    name = next(filter(None, (find_address(columns, fact) for fact in several)), None)
     if name is None:
-        raise InvalidInput(_no_address(columns, path, line))
+        raise InvalidInput(_no_address(columns, several, path, line))
     if name in columns.duplicates and name not in columns.mapped:
         places = ", ".join(str(place + 1) for place in columns.duplicates[name])
         written = columns.header[columns.duplicates[name][0]].strip()
         count = len(columns.duplicates[name])
-        message = f"{count} columns are called '{written}' (columns {places}), and it is the one with the phone numbers"
+        message = (
+            f"{count} columns are called '{written}' (columns {places}), and it is the one with the addresses"
+        )
+        if several == ("phone",):
+            message = message.replace("addresses", "phone numbers")
         hint = "rename one of them"
         raise InvalidInput(Problem(message, path=path, line=line, hint=hint, code="duplicate-address-column"))
     return name
 
 
-def _speaking_name(columns: Columns) -> str | None:
+def find_address(columns: Columns, fact: str) -> str | None:
+    """The canonical name of the column with addresses of a kind (`phone`, `email`, a chat network); None for none."""
+    keys: dict[str, str] = {}
+    for column in columns.names:
+        keys.setdefault(name_key(column), column)
+    if fact in columns.mapped:
+        return fact
+    known = (keys[key] for key in fact_names().addresses[fact] if key in keys)
+    return next(known, None) or _speaking_name(columns, fact)
+
+
+def _speaking_name(columns: Columns, fact: str) -> str | None:
     """A column that can only be the one, though its name is longer: `customer_mobile_number`."""
     found = [
         name
         for written, name in zip(columns.header, columns.names, strict=True)
-        if name and _speaks_of_phones(written, name)
+        if name and _speaks_of(fact, written, name)
     ]
     return found[0] if len(found) == 1 else None
 
 
-def _speaks_of_phones(written: str, name: str) -> bool:
+def _speaks_of(fact: str, written: str, name: str) -> bool:
     """Whether a name that is longer than those known has a telling word, and no word of something else."""
-    telling = fact_names().telling
+    telling = fact_names().telling[fact]
     words = {*name_words(written), *name_words(name)}
-    if words & _OTHER_WORDS:
+    if words & (_OTHER_WORDS if fact == "phone" else _OTHER_WORDS | _ABOUT_MESSAGES):
         return False
     key = name_key(name)
     inflected = {word[:-extra] for word in words for extra in (1, 2) if len(word) - extra >= _SHORTEST}
@@ -198,34 +227,46 @@ def _speaks_of_phones(written: str, name: str) -> bool:
     )
 
 
-def other_address_columns(columns: Columns, chosen: str) -> list[str]:
-    """Columns, as written, that could hold the numbers as well as the chosen one. None where it was mapped."""
+def other_address_columns(columns: Columns, chosen: str, fact: str = "phone") -> list[str]:
+    """Columns, as written, that could hold the addresses as well as the chosen one. None where it was mapped."""
     if chosen in columns.mapped:
         return []
     return [
         written.strip()
         for written, name in zip(columns.header, columns.names, strict=True)
-        if name and name != chosen and _likely(name)
+        if name and name != chosen and _likely(name, fact)
     ]
 
 
-def _likely(name: str) -> bool:
-    """Whether a known name of phone columns names a phone, and not only a number or a recipient."""
+def _likely(name: str, fact: str) -> bool:
+    """Whether a known name of address columns names a phone (an email, …), and not only a number or a recipient."""
     known = fact_names()
-    return name_key(name) in known.phones and bool({name_key(name), *name_words(name)} & known.telling)
+    telling = known.telling[fact]
+    return name_key(name) in known.addresses[fact] and bool({name_key(name), *name_words(name)} & telling)
 
 
-def _no_address(columns: Columns, path: str, line: int) -> Problem:
-    if any(_LIKE_NUMBER.fullmatch(name.strip()) for name in columns.header):
+_CALLED = {
+    "phone": ("phone numbers", "phone, mobile, msisdn"),
+    "email": ("email addresses", "email, e-mail, mail"),
+    "telegram": ("Telegram ids", "telegram, telegram id"),
+    "messenger": ("Messenger ids", "messenger, psid"),
+    "viber": ("Viber ids", "viber id"),
+}
+"""What an address column holds, and what such columns are called."""
+
+
+def _no_address(columns: Columns, wanted: Sequence[str], path: str, line: int) -> Problem:
+    if any(looks_like_address(name) for name in columns.header):
         message, hint = (
             "the first row looks like a contact, not like a header",
             "put a row with names above it",
         )
     else:
-        message = "no column with phone numbers: none is called phone, mobile, msisdn, …"
-        hint = (
-            f"name it: `columns: {{phone: …}}` in a campaign, --column in a check; {_listing(columns.header)}"
-        )
+        what, names = _CALLED[wanted[0]]
+        if len(wanted) > 1:
+            what, names = "phone numbers, email addresses or chat ids", "phone, mobile, email"
+        message = f"no column with {what}: none is called {names}, …"
+        hint = f"name it: `columns: {{{wanted[0]}: …}}` in a campaign, --column in a check; {_listing(columns.header)}"
     return Problem(message, path=path, line=line, hint=hint, code="no-address-column")
 
 

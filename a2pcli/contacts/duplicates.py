@@ -1,4 +1,4 @@
-"""The first line each number stands on, for tens of millions of numbers."""
+"""The first line each address stands on, for tens of millions of them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.addresses.columns import keys_of
+
 Longs = npt.NDArray[np.int64]
 
 
 class FirstLines:
-    """Numbers met so far, in sorted runs that are merged as they grow: 16 bytes a number, where a dict needs 150.
-
-    A number is its digits as an integer: E.164 has at most 15 of them.
-    """
+    """People met so far, by their keys (`addresses.columns.keys_of`), in sorted runs that are merged as they grow: 16
+    bytes a person, where a dict needs 150."""
 
     def __init__(self) -> None:
         self._runs: list[tuple[Longs, Longs]] = []
 
-    def earlier(self, numbers: pa.Array, lines: Longs) -> Longs:
-        """For each number the line of its first row, where that is an earlier one; else 0 (also where null)."""
-        known = np.asarray(pc.is_valid(numbers).to_numpy(zero_copy_only=False), dtype=bool)
+    def earlier(self, addresses: pa.Array, lines: Longs) -> Longs:
+        """For each address the line of its first row, where that is an earlier one; else 0 (also where null)."""
+        known = np.asarray(pc.is_valid(addresses).to_numpy(zero_copy_only=False), dtype=bool)
         places = np.flatnonzero(known)
-        digits = pc.utf8_slice_codeunits(numbers.take(pa.array(places)), start=1)
-        keys = pc.cast(digits, pa.int64()).to_numpy(zero_copy_only=False)
+        keys = keys_of(addresses.take(pa.array(places)))
         unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         first_lines = lines[places[first]]
         new = np.ones(len(unique), dtype=bool)
@@ -34,7 +33,7 @@ class FirstLines:
             first_lines[met] = run_lines[at[met]]
             new &= ~met
         self._add(unique[new], first_lines[new])
-        found = np.zeros(len(numbers), dtype=np.int64)
+        found = np.zeros(len(addresses), dtype=np.int64)
         found[places] = np.where(first_lines[inverse] == lines[places], 0, first_lines[inverse])
         return found
 

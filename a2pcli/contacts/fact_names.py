@@ -12,6 +12,8 @@ from a2pcli.folding import name_key, name_words
 
 _DATA = Path(__file__).parent / "data"
 
+ADDRESSES = ("phone", "email", "telegram", "messenger", "viber")
+"""Facts that are addresses; each is also the name by which a campaign maps its column."""
 LOOSE = "consent?"
 """Fact of names that are consent only where a cell clearly says no."""
 
@@ -20,8 +22,8 @@ LOOSE = "consent?"
 class FactNames:
     """The table: all names and words as keys (`folding.name_key`)."""
 
-    phones: tuple[str, ...]
-    """Names that a column of phone numbers is known by, best first."""
+    addresses: Mapping[str, tuple[str, ...]]
+    """Fact of an address (``phone``, ``email``, …) to the names that its column is known by, best first."""
     names: Mapping[str, str]
     """Whole name to its fact."""
     loose: frozenset[str]
@@ -32,8 +34,8 @@ class FactNames:
     """Kinds of words around a stem."""
     taken_back: tuple[str, ...]
     """Stems that make a name with a stem of consent one of a refusal: `consent removed on`."""
-    telling: frozenset[str]
-    """Single words that make a longer name one of a phone column."""
+    telling: Mapping[str, frozenset[str]]
+    """Fact of an address to single words that make a longer name one of its column."""
 
     def kinds(self, word: str) -> set[str]:
         """What a word beside a stem is about; empty where it is unknown."""
@@ -43,21 +45,21 @@ class FactNames:
 @cache
 def fact_names() -> FactNames:
     """The table, read once (about 3 ms)."""
-    phones: dict[str, None] = {}
+    addresses: dict[str, dict[str, None]] = {fact: {} for fact in ADDRESSES}
     names: dict[str, str] = {}
     loose: set[str] = set()
     stems: dict[str, str] = {}
     words: dict[str, frozenset[str]] = {}
     taken_back: list[str] = []
-    telling: set[str] = set()
+    telling: dict[str, set[str]] = {fact: set() for fact in ADDRESSES}
     for role, language, listed in rows("facts.csv", _DATA):
         kind, _, fact = role.partition(":")
         written = listed.split("|")
         keys = [name_key(name) for name in written]
         if fact == LOOSE:
             loose.update(keys)
-        elif fact == "phone":
-            phones.update(dict.fromkeys(keys))
+        elif kind == "name" and fact in ADDRESSES:
+            addresses[fact].update(dict.fromkeys(keys))
         elif fact == "taken_back":
             taken_back += keys
         elif kind == "word":
@@ -66,8 +68,11 @@ def fact_names() -> FactNames:
             known = names if kind == "name" else stems
             for key in keys:
                 known.setdefault(key, fact)
-        if fact == "phone" and language != "any":
-            telling.update(key for name, key in zip(written, keys, strict=True) if len(name_words(name)) == 1)
+        if kind == "name" and fact in ADDRESSES and language != "any":
+            single = (key for name, key in zip(written, keys, strict=True) if len(name_words(name)) == 1)
+            telling[fact].update(single)
     order = sorted(stems.items(), key=lambda stem: (stem[1] != "opted_out", -len(stem[0])))
-    back, single = tuple(dict.fromkeys(taken_back)), frozenset(telling)
-    return FactNames(tuple(phones), names, frozenset(loose), tuple(order), words, back, single)
+    back = tuple(dict.fromkeys(taken_back))
+    listed_names = {fact: tuple(keys) for fact, keys in addresses.items()}
+    single_words = {fact: frozenset(keys) for fact, keys in telling.items()}
+    return FactNames(listed_names, names, frozenset(loose), tuple(order), words, back, single_words)

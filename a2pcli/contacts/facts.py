@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, replace
 from functools import lru_cache
 
+from a2pcli.addresses.kinds import Kind
 from a2pcli.contacts.columns import Columns
 from a2pcli.contacts.fact_names import fact_names
 from a2pcli.dataclass import dataclass
@@ -71,14 +72,14 @@ class Facts:
 
 
 def recognise(
-    columns: Columns, address: str | None = None, channel: str = "sms", ignored: Collection[str] = ()
+    columns: Columns, address: str | None = None, kind: Kind = Kind.PHONE, ignored: Collection[str] = ()
 ) -> Facts:
-    """What the columns are read as for a campaign of a channel.
+    """What the columns are read as for a campaign to a kind of address.
 
     Args:
         columns: the file's header, with the campaign's mapping applied.
         address: the column of the addresses, which is nothing else.
-        channel: `sms` or `mms`: a column about another channel says nothing here.
+        kind: of the addresses that are messaged: a column about other channels says nothing here.
         ignored: columns, by any spelling, that the campaign says are none of these.
     """
     left = {found_name(name, columns.names) or found_name(name, columns.header) for name in ignored}
@@ -94,7 +95,7 @@ def recognise(
             continue
         if column in columns.mapped:
             continue
-        claim = _claim(column, shown)
+        claim = _claim(column, shown, kind)
         if claim is None:
             continue
         if claim.fact in decided:
@@ -119,7 +120,7 @@ _SPOKEN = {
 }
 
 
-def _claim(column: str, written: str) -> Claim | None:
+def _claim(column: str, written: str, kind: Kind) -> Claim | None:
     """What one column is read as by its name."""
     table = fact_names()
     keys = (name_key(written), name_key(column))
@@ -127,15 +128,19 @@ def _claim(column: str, written: str) -> Claim | None:
         return Claim(column, written, "consent", certain=False)
     fact = table.names.get(keys[0]) or table.names.get(keys[1])
     if fact is not None:
-        return Claim(column, written, fact)
+        return (
+            None
+            if kind is not Kind.PHONE and _of_phones(fact, name_words(written))
+            else Claim(column, written, fact)
+        )
     for words in (name_words(written), name_words(column)):
         found = _stem(words)
         if found is None:
-            told = _of_messages(column, written, words)
+            told = _of_messages(column, written, words, kind)
             if told is not None:
                 return told
             continue
-        claim = _judged(column, written, *found)
+        claim = _judged(column, written, *found, kind)
         # The day on which consent was taken back must never be read as the day on which it was given.
         if claim is not None and found[0] == "consent" and _is_ended(words):
             rest = [word for word in found[1] if not _is_ended((word,))]
@@ -145,12 +150,12 @@ def _claim(column: str, written: str) -> Claim | None:
     return None
 
 
-def _judged(column: str, written: str, fact: str, around: tuple[str, ...]) -> Claim | None:
+def _judged(column: str, written: str, fact: str, around: tuple[str, ...], kind: Kind) -> Claim | None:
     """A column whose name has a telling word, by the other words."""
     table = fact_names()
     kinds = [table.kinds(word) for word in around]
     about = set().union(*kinds) if kinds else set()
-    if fact not in PLACE_FACTS and ("never" in about or (about & {"email"} and not about & {"sms", "call"})):
+    if fact not in PLACE_FACTS and ("never" in about or _of_others(about, around, kind)):
         return None
     if fact in PLACE_FACTS:
         return Claim(column, written, fact, certain=all(kind - {"email", "never"} for kind in kinds))
@@ -162,6 +167,30 @@ def _judged(column: str, written: str, fact: str, around: tuple[str, ...]) -> Cl
     return Claim(column, written, fact, certain, "marketing" in about)
 
 
+_ANY_CHANNEL = frozenset(
+    ("message", "messages", "messaging", "msg", "msgs", "contact", "textmessage", "textmessages")
+)
+"""Words of messages that do not say by which channel."""
+
+
+def _of_others(about: set[str], words: tuple[str, ...], kind: Kind) -> bool:
+    """Whether a name, by the kinds of its words, is about other channels than those with such addresses."""
+    if kind is Kind.PHONE:
+        return bool(about & {"email"}) and not about & {"sms", "call"}
+    return "email" not in about and _names_phones(words)
+
+
+def _of_phones(fact: str, words: tuple[str, ...]) -> bool:
+    """Whether a known name of consent or refusal is about messages to phones alone."""
+    about = set().union(*map(fact_names().kinds, words))
+    return fact not in PLACE_FACTS and "email" not in about and _names_phones(words)
+
+
+def _names_phones(words: tuple[str, ...]) -> bool:
+    kinds = fact_names().kinds
+    return any(word not in _ANY_CHANNEL and kinds(word) & {"sms", "call"} for word in words)
+
+
 def _is_ended(words: tuple[str, ...]) -> bool:
     """Whether a name that speaks of consent speaks of its end."""
     table = fact_names()
@@ -171,7 +200,7 @@ def _is_ended(words: tuple[str, ...]) -> bool:
     )
 
 
-def _of_messages(column: str, written: str, words: tuple[str, ...]) -> Claim | None:
+def _of_messages(column: str, written: str, words: tuple[str, ...], kind: Kind) -> Claim | None:
     """A column about messages or a subscription that tells of an end (`Subscription cancelled at`, `SMS stopped`), or
     of how it stands (`SMS Marketing Status`). With other words in its name (`Netflix subscription end date`) it is more
     likely about something sold."""
@@ -181,7 +210,7 @@ def _of_messages(column: str, written: str, words: tuple[str, ...]) -> Claim | N
     about = set().union(*kinds) if kinds else set()
     if not about & {"subscription", "messages"} or not (ended or "standing" in about):
         return None
-    if "never" in about or (about & {"email"} and not about & {"sms", "call"}):
+    if "never" in about or _of_others(about, words, kind):
         return None
     if not ended:
         return Claim(column, written, "consent", False) if all(kinds) else None

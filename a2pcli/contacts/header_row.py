@@ -1,6 +1,6 @@
 """Which row holds the columns' names: people put a title, a date and blank rows above it.
 
-A row is the header where one of its cells names a column of phone numbers, and the rows below have numbers in that
+A row is the header where one of its cells names a column of addresses, and the rows below have addresses in that
 place. Where no row is, the first one that is not blank is taken, and what follows says what is missing.
 """
 
@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from a2pcli.contacts.columns import canonical, other_address_columns, pick_address, read_header
+from a2pcli.contacts.columns import (
+    canonical,
+    looks_like_address,
+    other_address_columns,
+    pick_address,
+    read_header,
+)
+from a2pcli.contacts.fact_names import ADDRESSES
 from a2pcli.contacts.rows import MOST_COLUMNS
 from a2pcli.contacts.source import Source
 from a2pcli.dataclass import dataclass
@@ -74,13 +81,13 @@ def header_place(
     """Which of the rows is confirmed as the header, among the first `most`; None where none is."""
     for place, cells in enumerate(rows[: min(most, _DEEPEST)]):
         columns = sorted(cells)
-        if any(map(looks_like_number, cells.values())):
+        if any(map(is_data, cells.values())):
             continue
         header = [cells[column] for column in columns]
         below = rows[place + 1 : place + 1 + _CONFIRMING]
         for address in address_places(header, mapping):
             filled = [row[columns[address]] for row in below if row.get(columns[address], "").strip()]
-            numbers = sum(map(looks_like_number, filled))
+            numbers = sum(map(is_data, filled))
             if (filled and numbers * 2 >= len(filled)) or (not below and len(header) > 1):
                 return place
     return None
@@ -91,23 +98,34 @@ def looks_like_number(cell: str) -> bool:
     return bool(_NUMBER.fullmatch(cell.strip()[:40])) and len(_DIGITS.findall(cell)) >= 7
 
 
+def is_data(cell: str) -> bool:
+    """Whether a cell may be an address, and so stands below a header."""
+    return looks_like_number(cell) or ("@" in cell and looks_like_address(cell))
+
+
 def address_places(header: Sequence[str], mapping: Mapping[str, str]) -> list[int]:
-    """Places in a header of the columns that hold phone numbers, the chosen one first."""
+    """Places in a header of the columns that hold addresses: phone numbers, the chosen column first, then others."""
     if len(header) > MOST_COLUMNS:
         return []
-    phone = next((written for target, written in mapping.items() if canonical(target) == "phone"), None)
-    told = [place for place, name in enumerate(header) if phone and name_key(name) == name_key(phone)]
+    found = _places_of("phone", header, mapping)
+    others = (place for fact in ADDRESSES[1:] for place in _places_of(fact, header, mapping))
+    return list(dict.fromkeys([*found, *others]))
+
+
+def _places_of(fact: str, header: Sequence[str], mapping: Mapping[str, str]) -> list[int]:
+    mapped = next((written for target, written in mapping.items() if canonical(target) == fact), None)
+    told = [place for place, name in enumerate(header) if mapped and name_key(name) == name_key(mapped)]
     try:
         columns, _ = read_header(header, {}, "", 1)
     except InvalidInput:
         return told
     try:
-        chosen = pick_address(columns, "sms", "", 1)
+        chosen = pick_address(columns, fact, "", 1)
     except InvalidInput as error:
         twice = [problem for problem in error.problems if problem.code == "duplicate-address-column"]
         duplicates = [place for places in columns.duplicates.values() for place in places]
         return told or (duplicates if twice else [])
-    others = set(other_address_columns(columns, chosen))
+    others = set(other_address_columns(columns, chosen, fact))
     first = columns.names.index(chosen)
     more = [place for place, name in enumerate(header) if name.strip() in others and place != first]
     return [*told, *(place for place in [first, *more] if place not in told)]

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from a2pcli.addresses.phone.text import read_digits
 from a2pcli.addresses.zones.data import rows
 from a2pcli.contacts.columns import Columns, in_yaml, pick_address
+from a2pcli.contacts.fact_names import ADDRESSES
 from a2pcli.contacts.table import Table, address_column
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
@@ -102,7 +103,7 @@ def person_columns(
     """
     sides = _Sides.of(table)
     if asked is not None:
-        column = address_column(table)
+        column = address_column(table, ADDRESSES)
         return PersonColumns(column, column, sides.direction if are_replies else None, not are_replies)
     found = _chosen(table, sides, are_replies, own)
     return replace(found, takes_outbound=not are_replies, is_log=bool(sides.sent_from or sides.sent_to))
@@ -127,7 +128,7 @@ def both_sides(table: Table) -> Problem | None:
 def _chosen(table: Table, sides: _Sides, are_replies: bool, own: frozenset[str]) -> PersonColumns:
     sent_from, sent_to, other = sides.sent_from, sides.sent_to, sides.other
     if not (sent_from or sent_to):
-        column = address_column(table)
+        column = address_column(table, ADDRESSES)
         return PersonColumns(column, column, sides.direction)
     if len(sent_from) > 1 or len(sent_to) > 1 or (other and sent_from):
         raise _ask(table, sides, "more than one column may hold the person's number")
@@ -247,7 +248,7 @@ def _other_column(table: Table, sides: Iterable[str]) -> str | None:
         described.mapped,
     )
     try:
-        return pick_address(rest, "sms", table.path, table.header_line)
+        return pick_address(rest, "phone", table.path, table.header_line)
     except InvalidInput as error:
         if any(problem.code != "no-address-column" for problem in error.problems):
             raise

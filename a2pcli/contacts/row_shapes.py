@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from a2pcli.contacts.header_row import looks_like_number
+from a2pcli.contacts.header_row import is_data, looks_like_number
 from a2pcli.dataclass import dataclass
 
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d\d(?::\d\d)?")
@@ -20,7 +20,7 @@ _WORTH_KEEPING = 500
 
 @dataclass(frozen=True, slots=True)
 class RowShapes:
-    """What the whole rows of a file hold, column by column. `address`: the column of phone numbers.
+    """What the whole rows of a file hold, column by column. `address`: the column of addresses.
 
     `looks`: the kinds of text in each column; `values`: the texts themselves.
     """
@@ -32,7 +32,7 @@ class RowShapes:
     def lacks_the_last(self, cells: Sequence[str]) -> bool:
         """Whether a row with too few cells lacks those at the end, and nothing else."""
         missing = len(self.looks) - len(cells)
-        if missing <= 0 or self.address >= len(cells) or not looks_like_number(cells[self.address]):
+        if missing <= 0 or self.address >= len(cells) or not is_data(cells[self.address]):
             return False
         for place, cell in enumerate(cells):
             text = cell.strip()
@@ -51,7 +51,7 @@ class RowShapes:
 
 
 def shapes_of(rows: Iterable[Sequence[str]], width: int, address: int | None) -> RowShapes | None:
-    """What the rows with at least `width` cells hold; None where there are none, or no column of phone numbers."""
+    """What the rows with at least `width` cells hold; None where there are none, or no column of addresses."""
     looks: list[set[str]] = [set() for _ in range(width)]
     values: list[set[str]] = [set() for _ in range(width)]
     whole = 0

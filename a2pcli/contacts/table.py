@@ -181,15 +181,16 @@ class Table:
             )  # fmt: skip
         return [name for name in self.columns if name in columns]
 
-    def note_other_addresses(self, chosen: str) -> None:
-        """Warn of other columns that could hold the numbers."""
-        others = other_address_columns(self.described, chosen)
+    def note_other_addresses(self, chosen: str, fact: str = "phone") -> None:
+        """Warn of other columns that could hold the addresses."""
+        others = other_address_columns(self.described, chosen, fact)
         if others and not any(note.code == "several-address-columns" for note in self._warnings):
             listed = " and ".join(f"'{name}'" for name in others)
             written = self.header[self.columns.index(chosen)].strip()
+            what = "numbers" if fact == "phone" else "addresses"
             self._warnings.append(
                 Problem(
-                    f"the numbers are read from '{written}'; {listed} may hold numbers too",
+                    f"the {what} are read from '{written}'; {listed} may hold {what} too",
                     path=self.path, line=self.header_line, severity=Severity.WARNING, code="several-address-columns",
                 )
             )  # fmt: skip
@@ -228,18 +229,19 @@ def open_table(file: str, *, base: Path | None = None, options: ReadOptions | No
     return Table(source, reader, options)
 
 
-def address_column(table: Table, channel: str = "sms") -> str:
-    """The canonical name of the column that holds the address.
+def address_column(table: Table, wanted: str | Sequence[str] = "phone") -> str:
+    """The canonical name of the column that holds the address: `wanted` is `phone`, `email` or a chat network
+    (`channels.Channel.column`), or several of them, the first of which the file has.
 
-    `phone` if there is one (a mapping makes it), else a known synonym (mobile, msisdn, ...). Raises InvalidInput
-    where there is none, or where two columns have that name.
+    The column of that very name if there is one (a mapping makes it), else a known synonym (mobile, msisdn, ...).
+    Raises InvalidInput where there is none, or where two columns have that name.
     """
     try:
-        name = pick_address(table.described, channel, table.path, table.header_line)
+        name = pick_address(table.described, wanted, table.path, table.header_line)
     except InvalidInput as error:
         found = [_with_header_hint(problem) for problem in error.problems]
         raise InvalidInput(*found, *(note for note in table.notes if note.code == "several-sheets")) from None
-    table.note_other_addresses(name)
+    table.note_other_addresses(name, wanted if isinstance(wanted, str) else "phone")
     return name
 
 

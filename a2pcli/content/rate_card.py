@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from a2pcli.channels import DEFAULT, NAMES
 from a2pcli.contacts.columns import canonical
 from a2pcli.content.money_text import currency_hint, is_currency
 from a2pcli.dataclass import dataclass
@@ -27,7 +28,6 @@ COLUMNS = (
     "valid_from", "valid_to",
 )  # fmt: skip
 _REQUIRED = ("unit", "price", "currency")
-_CHANNELS = ("sms", "mms", "whatsapp", "rcs", "email")
 _DELIMITERS = ",;\t|"
 _MOST = 1_000_000
 _LARGEST = 256_000_000
@@ -205,8 +205,8 @@ def _name(typed: str) -> str | None:
 
 def _channel(typed: str) -> str | None:
     name = _name(typed.lower())
-    if name is not None and name not in _CHANNELS:
-        raise _Wrong(f"unknown channel '{typed}'", f"the channels are {', '.join(_CHANNELS)}, or *")
+    if name is not None and name not in NAMES:
+        raise _Wrong(f"unknown channel '{typed}'", f"the channels are {', '.join(NAMES)}, or *")
     return name
 
 
@@ -254,7 +254,7 @@ def _prefix(typed: str) -> str:
 
 def _is_per_part(typed: str) -> bool:
     unit = typed.lower()
-    if unit in ("segment", "segments", "parts", "sms"):
+    if unit in ("segment", "segments", "parts", DEFAULT):
         raise _Wrong(f"unknown unit '{typed}'", "did you mean 'part'?")
     if unit not in ("part", "message"):
         raise _Wrong(f"unknown unit '{typed}'" if typed else "no unit", "write part or message")

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from a2pcli.channels import OFFERED
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.settings import GatewayBlock, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
@@ -29,7 +30,7 @@ class ConsoleGateway:
         block = read_block(ConsoleBlock, name, settings)
         self.name = name
         self.capabilities = Capabilities(
-            channels=frozenset({"sms", "mms"}),
+            channels=frozenset(OFFERED),
             batch=100,
             concurrency=1,
             delivers=False,

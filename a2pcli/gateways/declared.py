@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from a2pcli.channels import DEFAULT
+from a2pcli.config.campaign import Channel
 from a2pcli.gateways import codes
 from a2pcli.gateways.http_settings import HttpBlock, checked_url
 from a2pcli.gateways.templating import structure, text_template, url_template, xml_template
@@ -109,8 +111,8 @@ def _given(value: SecretStr) -> SecretStr:
     return value
 
 
-def _sms() -> list[Literal["sms", "mms"]]:
-    return ["sms"]
+def _sms() -> list[Channel]:
+    return [DEFAULT]
 
 
 def _one_or_many(value: Any) -> Any:
@@ -249,7 +251,7 @@ class DeclaredBlock(HttpBlock):
     idempotent: bool = Field(
         False, description="The provider delivers a reference once, however often it is sent"
     )
-    channels: list[Literal["sms", "mms"]] = Field(default_factory=_sms, description="What it can send")
+    channels: list[Channel] = Field(default_factory=_sms, description="What it can send")
     batch: int = Field(1, ge=1, le=1000, description="Messages in one request; the body then has an `each`")
     lookup: Lookup | None = Field(None, description="How to ask what became of a message")
     check: Call | None = Field(None, description="A harmless request that proves the credentials")

@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import Field
 
+from a2pcli.channels import OFFERED
 from a2pcli.errors import GatewayUnusable, InvalidInput
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.filelocks import locked
@@ -54,7 +55,7 @@ class OutboxGateway:
         self.name = name
         self.path = block.folder / block.file
         self.capabilities = Capabilities(
-            channels=frozenset({"sms", "mms"}),
+            channels=frozenset(OFFERED),
             batch=500,
             concurrency=min(block.concurrency or 2, 16),
             durable_lookup=True,

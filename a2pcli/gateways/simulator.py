@@ -22,6 +22,7 @@ from typing import Annotated, Any, BinaryIO, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from a2pcli.channels import OFFERED
 from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.outbox import make_private, private_folder
@@ -142,7 +143,7 @@ class SimulatorGateway:
         self.name = name
         self.receipts = block.folder / block.receipts.file if block.receipts else None
         self.capabilities = Capabilities(
-            channels=frozenset({"sms", "mms"}),
+            channels=frozenset(OFFERED),
             batch=block.batch,
             concurrency=block.concurrency or 100,
             durable_lookup=block.receipts is not None,

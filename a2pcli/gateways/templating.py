@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from jinja2 import TemplateError, meta, nodes
 
+from a2pcli.channels import OFFERED
 from a2pcli.content.failures import TooMuchWork
 from a2pcli.content.gsm import GSM
 from a2pcli.gateways.bounded_templates import BoundedEnvironment, Literal, NotHere
@@ -31,7 +32,7 @@ NAMES: dict[str, str] = {
     "body": "the text",
     "sender": "the number or name it comes from, or nothing",
     "reference": "our id of the message, unique for ever and the same on every try",
-    "channel": "sms or mms",
+    "channel": " or ".join(OFFERED),
     "parts": "how many parts, a number",
     "unicode": "whether the text needs UCS-2, true or false",
     "country": "two-letter region of the number, or nothing",

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, exists, func, insert, literal, literal_column, or_, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.addresses.kinds import LEAST_HASH
 from a2pcli.addresses.phone.same_phone import same_phone_forms, same_phone_keys
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.bulk import as_list, insert_columns
-from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
+from a2pcli.ledger.numbers import people
 from a2pcli.ledger.records import NEVER, ColumnOf, Imported
 from a2pcli.ledger.tables import consents
 
@@ -103,8 +104,8 @@ class NewWithdrawals:
 class Standing:
     """Who may be messaged by consent, and who took theirs back, for one programme and channel.
 
-    Phone numbers are integers. ``consented`` may name one several times; ``until`` is the end of each, ``NEVER``
-    where it has none. ``withdrawn_at`` is the moment of each number's last withdrawal.
+    People are integers (``numbers.people``). ``consented`` may name one several times; ``until`` is the end of each,
+    ``NEVER`` where it has none. ``withdrawn_at`` is the moment of each one's last withdrawal.
     """
 
     consented: Numbers
@@ -290,21 +291,20 @@ def standing(connection: Connection, programme: str, channel: str, now: int) -> 
     import numpy as np
 
     took_back = select(_c.address).where(_c.basis == WITHDRAWN).scalar_subquery()
-    phone, number = is_phone(_c.address), numbers_as_integers(_c.address)
-    allowed = and_(in_force(_c, now), covers(_c, programme, channel), phone)
+    allowed = and_(in_force(_c, now), covers(_c, programme, channel))
     end = func.coalesce(_c.expires_at, literal_column(str(NEVER)))
     # Two queries: whether a record was given after a withdrawal is asked only for the few who have one.
-    plain = select(number, end).where(allowed, _c.address.not_in(took_back))
-    again = select(number, end).where(
+    plain = select(_c.address, end).where(allowed, _c.address.not_in(took_back))
+    again = select(_c.address, end).where(
         allowed, _c.address.in_(took_back), ~withdrawn_since(_c, programme, channel)
     )
-    rows = np.concatenate([integers(connection, query, 2) for query in (plain, again)])
+    rows = np.concatenate([people(connection, _c.address, query, 2) for query in (plain, again)])
     last = (
-        select(number, func.max(_c.revoked_at))
-        .where(_c.basis == WITHDRAWN, covers(_c, programme, channel), phone)
+        select(_c.address, func.max(_c.revoked_at))
+        .where(_c.basis == WITHDRAWN, covers(_c, programme, channel))
         .group_by(_c.address)
     )
-    gone = integers(connection, last, 2)
+    gone = people(connection, _c.address, last, 2)
     rows = _without_other_forms(connection, rows, gone, programme, channel, now)
     return Standing(rows[:, 0], rows[:, 1], gone[:, 0], gone[:, 1])
 
@@ -319,7 +319,8 @@ def _without_other_forms(
     if np.array_equal(given, rows[:, 0]) and np.array_equal(withdrawn, gone[:, 0]):
         return rows
     stays = np.ones(len(rows), dtype=np.bool_)
-    for key in np.unique(given[np.isin(given, withdrawn)]).tolist():
+    phones = given < LEAST_HASH  # nothing else has other forms
+    for key in np.unique(given[phones & np.isin(given, withdrawn)]).tolist():
         if allowing(connection, f"+{key}", programme, channel, now) is None:
             stays[given == key] = False
     return rows[stays]

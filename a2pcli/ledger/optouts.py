@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, literal, or_, select, update
+from sqlalchemy import and_, case, func, literal, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.phone.same_phone import has_other_forms, same_phone_forms
@@ -18,7 +18,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
-from a2pcli.ledger.numbers import integers, is_phone, numbers_as_integers
+from a2pcli.ledger.numbers import keyed, people
 from a2pcli.ledger.records import EVERYTHING as EVERYTHING
 from a2pcli.ledger.records import About, Imported, Suppression
 from a2pcli.ledger.sender_names import sender_key, sender_scope
@@ -226,20 +226,16 @@ def count(connection: Connection, now: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def numbers_by_scope(connection: Connection, now: int) -> dict[tuple[str, str], Numbers]:
-    """Who is suppressed now, by scope and its value: phone numbers as integers, in no order, without the erased."""
+def people_by_scope(connection: Connection, now: int) -> dict[tuple[str, str], Numbers]:
+    """Who is suppressed now, by scope and its value: people as integers (``numbers.people``), in no order, without the
+    erased."""
     # Integers, in the table's own order: half the time of addresses, and no look at another page for each.
-    number = numbers_as_integers(_c.address)
-    phone = and_(_holding(now), is_phone(_c.address))
-    found = {(EVERYTHING, ""): integers(connection, select(number).where(phone, _c.scope == EVERYTHING))}
-    narrower: dict[tuple[str, str], list[int]] = {}
-    query = select(_c.scope, _c.scope_value, number).where(phone, _c.scope != EVERYTHING)
-    for scope, value, one in read_rows(connection, query):
-        narrower.setdefault((scope, value), []).append(one)
-    return found | {scope: _array(numbers) for scope, numbers in narrower.items()}
-
-
-def _array(numbers: list[int]) -> Numbers:
-    import numpy as np
-
-    return np.array(numbers, dtype=np.int64)
+    everything = select(_c.address).where(_holding(now), _c.scope == EVERYTHING)
+    found = {(EVERYTHING, ""): people(connection, _c.address, everything)}
+    narrower: dict[tuple[str, str], list[tuple[str]]] = {}
+    query = select(_c.scope, _c.scope_value, _c.address).where(
+        _holding(now), _c.scope != EVERYTHING, not_(erased.is_hash_in(_c.address))
+    )
+    for scope, value, address in read_rows(connection, query):
+        narrower.setdefault((scope, value), []).append((address,))
+    return found | {scope: keyed(rows) for scope, rows in narrower.items()}

@@ -124,10 +124,10 @@ class SuppressionPart(LedgerCore):
             return optouts.count(connection, now_ms() if now is None else now)
 
     @speaks_plainly
-    def suppressed_numbers(self, now: int | None = None) -> dict[tuple[str, str], Numbers]:
-        """Who is suppressed now, by scope and its value: numbers as integers, in no order; not the erased."""
+    def suppressed_people(self, now: int | None = None) -> dict[tuple[str, str], Numbers]:
+        """Who is suppressed now, by scope and its value: people as integers, in no order; not the erased."""
         with self._reading() as connection:
-            return optouts.numbers_by_scope(connection, now_ms() if now is None else now)
+            return optouts.people_by_scope(connection, now_ms() if now is None else now)
 
     @speaks_plainly
     def optout_lists(self) -> list[lists.ImportedList]:

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import channel_of
 from a2pcli.config import dotenv
 from a2pcli.config.accounts import account_findings
 from a2pcli.config.load import (
@@ -37,8 +39,9 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
-from a2pcli.planning.job import where_columns
+from a2pcli.planning.job import AddressColumn, where_columns
 from a2pcli.planning.lint import RULES, Finding
+from a2pcli.planning.other_addresses import address_columns
 from a2pcli.planning.prepare import (
     open_contacts,
     phone_policy,
@@ -127,10 +130,12 @@ class _Check:
         self.opened = table
         self.loaded = campaign
         self.campaign = campaign.campaign
+        self.channel = channel_of(campaign.campaign.channel)
         self.document = campaign.document
         self.settings = settings
         self.found: list[Problem] = []
         self.read_as: Mapping[str, list[str]] = {}
+        self.residence: tuple[str, ...] = ()
         law = _attempt(self.found, lambda: law_of(settings)) or Law.load()
         self.law = law
         self.senders = senders_of(campaign, settings, law)
@@ -185,7 +190,7 @@ class _Check:
             asked = {question.code for question in table.questions}
             self.found += [note for note in table.notes if note.code not in asked]
             self.found += [*table.questions, *filter(None, [both_sides(table)])]
-            address = _attempt(self.found, lambda: address_column(table, self.campaign.channel))
+            address = _attempt(self.found, lambda: address_column(table, self.channel.column))
             if address is not None:
                 self._columns(table, address)
         return table
@@ -193,13 +198,15 @@ class _Check:
     def _columns(self, table: Table, address: str) -> None:
         """What the columns are read as, and what the first rows say in those of consent."""
         facts = recognised(self.loaded, table, address)
-        self.read_as = read_as(table, address, facts)
+        self.read_as = read_as(table, address, facts, self.channel.column)
+        self.residence = facts.columns("country") if self.channel.kind is not Kind.PHONE else ()
         purpose = self.campaign.purpose
         asked = asked_of(purpose, self.campaign.consent, self.settings.settings.consent, 0)
         claims = speaking(facts, marketing=asked is not None, binds=binds(purpose))
         policy = phone_policy(self.loaded, self.settings)
         locale = self.campaign.locale or self.settings.settings.locale
-        told = _attempt([], lambda: told_by_file(table, address, claims, policy, locale, whole=False))
+        own = AddressColumn(address, self.channel.kind, self.channel.network)
+        told = _attempt([], lambda: told_by_file(table, (own,), claims, policy, locale, whole=False))
         self.found += reading_problems(table, facts, told or Told())
 
     def _compiled(
@@ -233,7 +240,11 @@ class _Check:
         columns = (columns | {address or ""}) & {*table.columns}
         policy = phone_policy(self.loaded, self.settings)
         at = self._at(("where",))
-        return _attempt(self.found, lambda: take_sample(table, columns, where, at, address, policy))
+        own = AddressColumn(address, self.channel.kind, self.channel.network) if address else None
+        columns = {*columns, *self.residence}
+        return _attempt(
+            self.found, lambda: take_sample(table, columns, where, at, own, policy, self.residence)
+        )
 
     def _wording(
         self,
@@ -265,14 +276,16 @@ class _Check:
 
     def _address(self, table: Table) -> str | None:
         """The column of numbers; None where there is none, which was told already."""
-        return _attempt([], lambda: address_column(table, self.campaign.channel))
+        return _attempt([], lambda: address_column(table, self.channel.column))
 
     def _people(self, table: Table | None, sample: Sample | None) -> SampledPeople | None:
         """The countries of the sample's numbers; None where there are none to see."""
         address = self._address(table) if table is not None else None
         if address is None or sample is None or not len(sample.rows):
             return None
-        return sampled_people(sample.rows, address, phone_policy(self.loaded, self.settings))
+        own = AddressColumn(address, self.channel.kind, self.channel.network)
+        policy = phone_policy(self.loaded, self.settings)
+        return sampled_people(sample.rows, own, policy, self.residence)
 
     def _without_sender(self, people: SampledPeople | None) -> None:
         """Countries of the sample that no sender of the campaign may message."""
@@ -362,7 +375,7 @@ class _Check:
         file = self.campaign.exclude.file
         if file is not None and file != "-":
             self._named(
-                ("exclude", "file"), lambda: address_column(open_table(file, base=self.loaded.folder))
+                ("exclude", "file"), lambda: address_columns(open_table(file, base=self.loaded.folder))
             )
 
     def _budget(self, people: SampledPeople | None) -> None:

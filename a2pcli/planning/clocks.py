@@ -15,9 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from a2pcli.addresses.columns import keys_of
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import kind_of_channel
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.frequency import Frequency, frequencies
 from a2pcli.config.settings import Settings
+from a2pcli.config.values import RECIPIENT
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.ledger.caps import CAMPAIGN, PERSON, PROGRAMME, Cap, counted
@@ -25,7 +29,6 @@ from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
 from a2pcli.planning.frames import Mask, alive, drop
 from a2pcli.planning.job import Timed
-from a2pcli.planning.people import number_keys
 from a2pcli.planning.places import taken_apart
 from a2pcli.reasons import Reason
 from a2pcli.rules.clock import Clock
@@ -100,10 +103,21 @@ class Hours:
         local = [_in_recipient_time(campaign, moment) for moment in (schedule.not_before, schedule.expires)]
         clock = Clock((), (*windows, own) if own else windows, *local)
         if clock.needs_zone:
-            known = zones or ((schedule.unknown_zone,) if schedule.unknown_zone else ())
+            known = zones or self._zone_of_nobody()
             clock = Clock(known, clock.windows, *local)
         caps = caps if counted(campaign.purpose) else ()
         return RunClock(clock, caps) if caps or clock.windows or any(local) else None
+
+    def _zone_of_nobody(self) -> tuple[str, ...]:
+        """The zone of people of whom none is known: what the campaign says. Addresses that are of no place have the
+        zone that the campaign's own moments are in; a number of which nothing is known is not guessed."""
+        schedule = self.campaign.schedule
+        if schedule.unknown_zone:
+            return (schedule.unknown_zone,)
+        stated = "timezone" in schedule.model_fields_set and schedule.timezone != RECIPIENT
+        if stated and kind_of_channel(self.campaign.channel) is not Kind.PHONE:
+            return (schedule.timezone,)
+        return ()
 
 
 def _in_recipient_time(campaign: Campaign, moment: datetime | None) -> datetime | None:
@@ -219,7 +233,7 @@ class Clocks:
             if not len(people.keys):
                 continue
             if keys is None:
-                keys = number_keys(frame["@number"])
+                keys = keys_of(frame["@address"])
                 first = np.array(self._earliest, dtype=np.int64)[numbers]
             over = _still_at(people, keys, first)
             if clocks is not None:

@@ -20,7 +20,7 @@ from a2pcli.ledger.records import NEVER
 from a2pcli.planning.frames import Mask, alive, among, drop
 from a2pcli.planning.job import Compiled, ConsentAsked, Timed
 from a2pcli.planning.moments import moments
-from a2pcli.planning.people import number_keys
+from a2pcli.planning.other_addresses import BY_OTHER, among_others, latest_of_others
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:  # the ledger itself is the main process's
@@ -104,16 +104,18 @@ def consented(frame: Frame, job: Compiled) -> None:
     if not (asked.required or has_ends or len(withdrawn.keys) or len(told.keys)):
         return
     rows = _read(frame, job, asked)
-    people = number_keys(frame["@number"])
+    people = frame["@person"].to_numpy()
     until = _looked_up(people, job.job.people.consented, -1)
     known = until >= 0
     withdrawn_at = _looked_up(people, withdrawn, -1)
-    revoked_at = _looked_up(people, told, -1)
+    revoked_at = np.maximum(_looked_up(people, told, -1), latest_of_others(frame, told))
     # What the file says counts again where it was given after the withdrawal.
     file = rows.file & (rows.given > withdrawn_at)
     given_again = rows.has_given & ~rows.future & (rows.given > revoked_at)
     drop(frame, (revoked_at >= 0) & ~given_again, Reason.NO_CONSENT, REVOKED, RULE)
     drop(frame, (withdrawn_at >= 0) & ~known & ~file, Reason.NO_CONSENT, "consent was withdrawn", RULE)
+    gone = withdrawn.keys[~np.isin(withdrawn.keys, job.job.people.consented.keys)]
+    drop(frame, among_others(frame, gone), Reason.NO_CONSENT, f"consent was withdrawn, {BY_OTHER}", RULE)
     lasts = np.maximum(until, np.where(file, rows.file_until, -1))
     if not asked.required:
         # Who took consent back and gave it anew is in only as long as that lasts; whoever the file gives an end for, as

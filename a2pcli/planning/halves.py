@@ -15,11 +15,11 @@ from a2pcli.ledger.records import AcceptedRows, ExcludedRows, PlannedRows
 from a2pcli.planning.frames import alive
 
 _ACCEPTED = (
-    "@line", "@number", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
+    "@line", "@address", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
     "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced",
 )  # fmt: skip
 _EXCLUDED = (
-    "@line", "@reason", "@detail", "@rule", "@cell", "@number", "@person", "@country", "@variant",
+    "@line", "@reason", "@detail", "@rule", "@cell", "@address", "@person", "@country", "@variant",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def _accepted(split: Halves, first: int) -> AcceptedRows:
     return AcceptedRows(
         row=(split.accepted_at + first).tolist(),
         line=take("@line"),
-        address=take("@number"),
+        address=take("@address"),
         person=take("@person"),
         body=take("@body"),
         country=take.few("@country"),
@@ -74,7 +74,7 @@ def _accepted(split: Halves, first: int) -> AcceptedRows:
 
 def _excluded(split: Halves, first: int) -> ExcludedRows:
     take = _Columns(split.excluded)
-    number, cell = take.column("@number"), take.column("@cell")
+    number, cell = take.column("@address"), take.column("@cell")
     return ExcludedRows(
         row=(split.excluded_at + first).tolist(),
         line=take("@line"),
@@ -82,7 +82,7 @@ def _excluded(split: Halves, first: int) -> ExcludedRows:
         detail=take.few("@detail"),
         rule=take.few("@rule"),
         cell=_values(pc.if_else(pc.is_null(number), cell, None)),
-        address=take("@number"),
+        address=take("@address"),
         person=take("@person"),
         country=take.few("@country"),
         variant=take.few("@variant"),

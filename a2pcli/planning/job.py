@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
+from a2pcli.channels import Channel, channel_of
 from a2pcli.config.sender_choices import SenderChoices
 from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, Claim, Facts
 from a2pcli.content.prices import RateCard
@@ -91,14 +93,15 @@ class Refused:
 class People:
     """Sets of people (sorted keys, see ``people``) who stay out, each for its reason.
 
-    ``suppressed`` opted out of everything, ``suppressed_in`` of a programme or channel (in words, with the people),
+    ``suppressed`` opted out of everything, ``suppressed_in`` of a programme or channel (in words, with the people, and
+    whether it counts by any of their addresses),
     ``suppressed_for`` of one sender; ``erased`` are known by their hash alone. ``consented`` are in by a record of
     the ledger, ``withdrawn`` took theirs back. ``told`` is what the contacts file says of them in any row.
     """
 
     suppressed: Keys = field(default_factory=no_keys)
     erased: Erased = field(default_factory=Erased)
-    suppressed_in: tuple[tuple[str, Keys], ...] = ()
+    suppressed_in: tuple[tuple[str, Keys, bool], ...] = ()
     suppressed_for: Mapping[str, Keys] = field(default_factory=dict)
     consented: Timed = field(default_factory=Timed)
     withdrawn: Timed = field(default_factory=Timed)
@@ -106,6 +109,20 @@ class People:
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressColumn:
+    """A column with addresses of people; ``network`` is the chat network of ids."""
+
+    column: str
+    kind: Kind
+    network: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name by which a campaign maps it: ``phone``, ``email``, ``telegram``."""
+        return self.network or str(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,7 @@ class Job:
     where: Source | None
     once_per: Source | None
     address: str
+    """The column of the addresses."""
     known: tuple[str, ...]
     policy: PhonePolicy
     locale: str
@@ -147,6 +165,8 @@ class Job:
     """Columns that may keep somebody out."""
     asked_at: int = 0
     """The moment of the plan (UTC milliseconds), for columns that tell when a consent ends."""
+    others: tuple[AddressColumn, ...] = ()
+    """Columns with other addresses of the same person."""
     is_timed: bool = False
     """Whether rows need clocks, and so have to be placed."""
 
@@ -156,6 +176,8 @@ class Compiled:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.channel: Channel = channel_of(job.channel)
+        self.of_country = "the number is of" if self.channel.kind is Kind.PHONE else "the contact lives in"
         self.messages: tuple[MessageTemplate, ...] = tuple(self._template(arm.source) for arm in job.arms)
         self.weights = {arm.name or "": arm.weight for arm in job.arms}
         self.once_per = self._template(job.once_per) if job.once_per else None
@@ -184,6 +206,9 @@ class Compiled:
         for template in (*self.messages, self.once_per, self.where):
             if template is not None:
                 needed |= template.columns & {*job.known}
+        needed |= {other.column for other in job.others}
+        if self.channel.kind is not Kind.PHONE:
+            needed |= {*job.facts.columns("country")}
         if job.consent is not None:
             needed |= {*job.facts.columns(*CONSENT_FACTS)}
         needed |= {claim.column for claim in job.speaking}

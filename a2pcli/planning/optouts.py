@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +15,8 @@ from a2pcli.ledger import erased_people
 from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.planning.frames import Keys, among, drop
 from a2pcli.planning.job import Compiled, no_keys
-from a2pcli.planning.people import NOBODY, number_keys
+from a2pcli.planning.other_addresses import BY_OTHER, among_others, any_other
+from a2pcli.planning.people import NOBODY
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:  # the ledger itself is the main process's
@@ -29,19 +29,34 @@ def suppressed(frame: Frame, job: Compiled) -> None:
     """Nobody who said no."""
     people, listed = frame["@person"].to_numpy(), job.job.people
     drop(frame, among(people, listed.suppressed), Reason.OPTED_OUT, "from every message", RULE)
+    _by_other(frame, listed.suppressed, "from every message")
     if listed.erased.hashes:
         _leave_out_erased(frame, listed.erased)
-    for words, keys in listed.suppressed_in:
+    for words, keys, whole in listed.suppressed_in:
         drop(frame, among(people, keys), Reason.OPTED_OUT, words, RULE)
+        if whole:
+            _by_other(frame, keys, words)
+
+
+def _by_other(frame: Frame, people: Keys, words: str) -> None:
+    """Who said no by another address that the row has."""
+    drop(frame, among_others(frame, people), Reason.OPTED_OUT, f"{words}, {BY_OTHER}", RULE)
 
 
 def _leave_out_erased(frame: Frame, people: erased_people.Erased) -> None:
-    """Who was erased gets nothing, and the plan does not learn their number anew: the row is known by its line."""
-    gone = people.among(frame["@number"])
+    """Who was erased gets nothing, and the plan does not learn their addresses anew: the row is known by its line."""
+    gone = people.among(frame["@address"]) | any_other(frame, people.among)
     if not gone.any():
         return
     drop(frame, gone, Reason.OPTED_OUT, "was erased", erased_people.RULE)
-    for column, nothing in (("@number", None), ("@cell", None), ("@person", NOBODY)):
+    nothing_left = (
+        ("@address", None),
+        ("@spelling", None),
+        ("@others", None),
+        ("@cell", None),
+        ("@person", NOBODY),
+    )
+    for column, nothing in nothing_left:
         values = frame[column]
         frame[column] = pc.if_else(pa.array(gone), pa.scalar(nothing, values.type), values)
 
@@ -51,7 +66,7 @@ def suppressed_by_sender(frame: Frame, job: Compiled) -> None:
     listed = job.job.people.suppressed_for
     if not listed:
         return
-    people = _people(frame)
+    people = frame["@person"].to_numpy()
     common = sender_scope(job.job.sender, job.job.gateway)
     own = pc.fill_null(frame["@sender"], common) if "@sender" in frame else None
     for sender in [common] if own is None else pc.unique(own).to_pylist():
@@ -64,25 +79,20 @@ def suppressed_by_sender(frame: Frame, job: Compiled) -> None:
         drop(frame, where, Reason.OPTED_OUT, f"from messages by {sender}", RULE)
 
 
-def _people(frame: Frame) -> npt.NDArray[np.int64]:
-    people: npt.NDArray[np.int64] = number_keys(frame["@number"])
-    return people
-
-
 def suppressed_sets(
     ledger: Ledger, *, purpose: str, programme: str, channel: str, now: int
-) -> tuple[Keys, tuple[tuple[str, Keys], ...], dict[str, Keys]]:
-    """Who is suppressed: from everything; from this programme or channel, in words; and by sender (``sender_key``)."""
+) -> tuple[Keys, tuple[tuple[str, Keys, bool], ...], dict[str, Keys]]:
+    """Who is suppressed: from everything; from this programme or channel, in words, and whether any of a person's
+    addresses counts; and by sender (``sender_key``)."""
     from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds
 
     if not binds(purpose):
         return no_keys(), (), {}
     found = {
-        scope: np.unique(same_phone_keys(numbers))
-        for scope, numbers in ledger.suppressed_numbers(now).items()
+        scope: np.unique(same_phone_keys(people)) for scope, people in ledger.suppressed_people(now).items()
     }
     narrower = tuple(
-        (f"from the {scope} {value}", found[scope, value])
+        (f"from the {scope} {value}", found[scope, value], scope == PROGRAMME)
         for scope, value in ((PROGRAMME, programme), (CHANNEL, channel))
         if (scope, value) in found
     )

@@ -1,37 +1,21 @@
 """One integer for each person: what duplicates, earlier runs and suppressions are compared by.
 
-A phone number's key is its digits (E.164 has at most 15, ITU-T E.164 section 6.1, so they fit 63 bits): exact,
-no collisions. Numbers that reach the same phone have the same key (``contacts.same_phone``). With ``once_per``, and
-for addresses that are no numbers, it is a 63-bit hash: among ten million people of one campaign the chance that any
-two collide is about 5 in a million, and then one of them is left out rather than messaged twice.
+It is the key of the address (``addresses.columns.keys_of``); with ``once_per``, a 63-bit hash of the address with what
+makes it distinct.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from a2pcli.addresses.phone.same_phone import same_phone_keys
+from a2pcli.addresses.columns import keys_of
+from a2pcli.addresses.kinds import NOBODY, hashed_key
 from a2pcli.planning.frames import Keys, Mask
 
-NOBODY = -1
-
-
-def number_keys(numbers: pa.Array) -> Keys:
-    """Keys of E.164 numbers; null gives ``NOBODY``."""
-    digits = pc.utf8_slice_codeunits(numbers, start=1)
-    keys: Keys = pc.fill_null(pc.cast(digits, pa.int64()), NOBODY).to_numpy(zero_copy_only=False)
-    return same_phone_keys(keys)
-
-
-def hashed_key(*parts: str) -> int:
-    """The key of an address together with what makes it distinct (``once_per``), or of no number at all."""
-    digest = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+__all__ = ["NOBODY", "Seen", "hashed_key", "hashed_keys", "keys_of"]
 
 
 def hashed_keys(addresses: Sequence[str | None], distinctions: Sequence[str | None]) -> Keys:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.addresses.kinds import Kind
+from a2pcli.addresses.zones.cells import read_country
 from a2pcli.addresses.zones.locate import locate_column
 from a2pcli.contacts.facts import PLACE_FACTS
 from a2pcli.frame import Frame
@@ -32,9 +34,12 @@ def placed(frame: Frame, job: Compiled) -> None:
         fact: [column(name).cast(pa.string()) for name in job.job.facts.columns(fact) if name in frame]
         for fact in PLACE_FACTS
     }
+    numbers, countries = column("@address"), column("@country")
+    if job.channel.kind is not Kind.PHONE:  # nothing but the contact's own cells says where they are
+        numbers = countries = pa.nulls(len(numbers), pa.string())
     places = locate_column(
-        column("@number"),
-        column("@country"),
+        numbers,
+        countries,
         timezone=given["timezone"],
         state=given["state"],
         postcode=given["postcode"],
@@ -44,6 +49,23 @@ def placed(frame: Frame, job: Compiled) -> None:
     pieces = [pc.fill_null(part, "") for part in (places.country, places.regions, places.zones)]
     joined = pc.binary_join_element_wise(*pieces, wrong, SEPARATOR)
     frame["@place"] = spread(joined.dictionary_encode().cast(PLACE), rows)
+
+
+def residences(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:
+    """The country that each contact lives in, by columns of the file; null where they do not say. For addresses that
+    are of no country themselves."""
+    found = pa.nulls(len(frame), pa.string())
+    for name in columns:
+        if name in frame:
+            cells = pc.fill_null(frame[name], "").dictionary_encode()
+            codes = [_country(text) for text in cells.dictionary.to_pylist()]
+            found = pc.coalesce(found, pa.array(codes, pa.string()).take(cells.indices))
+    return found
+
+
+def _country(text: str) -> str | None:
+    places = read_country(text).regions or ()
+    return places[0] if len(places) == 1 else None
 
 
 def taken_apart(place: str) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:

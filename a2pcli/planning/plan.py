@@ -221,7 +221,9 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
             "encoding_guessed": table.encoding_guessed,
             "delimiter": table.delimiter,
             "blank_rows": table.blank_rows,
-            "read_as": read_as(table, prepared.job.address, prepared.job.facts),
+            "read_as": read_as(
+                table, prepared.job.address, prepared.job.facts, prepared.compiled.channel.column
+            ),
         },
         "basis": basis_of(prepared.loaded, prepared.settings, prepared.compiled.messages),
         "where": campaign.where,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from a2pcli.addresses.phone.any_number import any_number_column
+from a2pcli.addresses.columns import any_column, keys_of
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.addresses.phone.same_phone import same_phone_keys
+from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
 from a2pcli.contacts.facts import Claim, Facts, recognise
@@ -30,9 +30,9 @@ from a2pcli.ledger.store import Ledger
 from a2pcli.planning.clocks import Clocks, Hours, Look, hours_of
 from a2pcli.planning.consent import asked_of, consent_sets, timed
 from a2pcli.planning.frames import Keys
-from a2pcli.planning.job import Arm, Compiled, ConsentAsked, Job, People, Source, Timed
+from a2pcli.planning.job import AddressColumn, Arm, Compiled, ConsentAsked, Job, People, Source, Timed
 from a2pcli.planning.optouts import suppressed_sets
-from a2pcli.planning.people import number_keys
+from a2pcli.planning.other_addresses import address_columns, other_columns
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.wording import Wording
@@ -84,7 +84,11 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     consent = asked_of(campaign.purpose, campaign.consent, settings.settings.consent, choices.now)
     facts = recognised(loaded, table, address)
     claims = speaking(facts, marketing=consent is not None, binds=binds(campaign.purpose))
-    told = _told(loaded, settings, table, address, claims, policy, choices.now, problems)
+    own = own_column(loaded, address)
+    others = other_columns(table, own) if table and own else ()
+    told = _told(
+        loaded, settings, table, (own, *others) if own else (), claims, policy, choices.now, problems
+    )
     people = _people(loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems)
     law = _law(settings, problems)
     senders = senders_of(loaded, settings, law)
@@ -119,6 +123,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         ),
         must_say=_must_say(law, wording, campaign),
         facts=facts,
+        others=others,
         speaking=claims,
         asked_at=choices.now,
         is_timed=hours.binds,
@@ -193,10 +198,16 @@ def _contacts(
     try:
         table = open_contacts(loaded, settings)
         problems += [*table.questions, *filter(None, [both_sides(table)])]
-        return table, address_column(table, loaded.campaign.channel)
+        return table, address_column(table, channel_of(loaded.campaign.channel).column)
     except A2PError as error:
         problems += error.problems
         return None, None
+
+
+def own_column(loaded: LoadedCampaign, address: str | None) -> AddressColumn | None:
+    """The column with the addresses of the campaign's channel."""
+    channel = channel_of(loaded.campaign.channel)
+    return None if address is None else AddressColumn(address, channel.kind, channel.network)
 
 
 def recognised(loaded: LoadedCampaign, table: Table | None, address: str | None) -> Facts:
@@ -204,24 +215,24 @@ def recognised(loaded: LoadedCampaign, table: Table | None, address: str | None)
     if table is None:
         return Facts()
     source = contacts_source(loaded.campaign)
-    return recognise(table.described, address, loaded.campaign.channel, source.ignore)
+    return recognise(table.described, address, kind_of_channel(loaded.campaign.channel), source.ignore)
 
 
 def _told(
     loaded: LoadedCampaign,
     settings: LoadedSettings,
     table: Table | None,
-    address: str | None,
+    addresses: tuple[AddressColumn, ...],
     claims: tuple[Claim, ...],
     policy: PhonePolicy,
     now: int,
     problems: list[Problem],
 ) -> Told:
-    if table is None or address is None:
+    if table is None or not addresses:
         return Told()
     try:
         locale = loaded.campaign.locale or settings.settings.locale
-        return told_by_file(table, address, claims, policy, locale, now=now)
+        return told_by_file(table, addresses, claims, policy, locale, now=now)
     except A2PError as error:
         problems += error.problems
         return Told()
@@ -324,7 +335,7 @@ def _look(ledger: Ledger, job: Job, campaign: Campaign, now: int) -> Look:
         addresses, free = ledger.had_enough(
             cap, campaign=job.campaign, programme=job.programme, subject=campaign.subject or "", now=now
         )
-        keys = number_keys(pa.array(addresses, pa.string()))
+        keys = keys_of(pa.array(addresses, pa.string()))
         return timed(keys, np.array(free, dtype=np.int64))
 
     return look
@@ -337,15 +348,16 @@ def _with_todays_forms(people: Keys) -> Keys:
 
 
 def _keys(addresses: pa.Array) -> Keys:
-    return np.unique(number_keys(addresses))
+    return np.unique(keys_of(addresses))
 
 
 def _listed(folder: Path, file: str, policy: PhonePolicy) -> Keys:
-    """The numbers of an exclude file. Whatever spelling of a phone stands in it excludes that phone."""
+    """The people of an exclude file, by every address that stands in it, whatever its spelling."""
     table = open_table(file, base=folder)
-    column = address_column(table)
+    columns = address_columns(table)
     found = [np.empty(0, dtype=np.int64)]
-    for chunk in table.chunks([column]):
-        numbers = any_number_column(chunk[column], policy.region)["@number"].drop_null()
-        found.append(number_keys(numbers.filter(pc.starts_with(numbers, "+"))))
+    for chunk in table.chunks([one.column for one in columns]):
+        for one in columns:
+            addresses = any_column(chunk[one.column], one.kind, policy.region, one.network)["@address"]
+            found.append(keys_of(addresses.drop_null()))
     return np.unique(np.concatenate(found))

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.addresses.phone.same_phone import same_phone_forms
+from a2pcli.addresses.kinds import forms_of
 from a2pcli.content.encoding import prepare as compose
 from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
@@ -17,6 +17,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared
+from a2pcli.planning.summary import NAMES
 from a2pcli.planning.workers import Workers
 
 Row = dict[str, Any]
@@ -40,15 +41,15 @@ def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) 
     return [_previewed(prepared, row, raw.get(row["line"], {})) for row in chosen]
 
 
-def by_number(number: str | None, cell: str) -> Choose:
-    """Every row with this number (E.164) in any of its spellings, or whose cell reads exactly so."""
-    forms = pa.array(same_phone_forms(number) if number is not None else (), pa.string())
+def by_address(address: str | None, cell: str) -> Choose:
+    """Every row with this address in any of its forms, or whose cell reads exactly so."""
+    forms = pa.array(forms_of(address) if address is not None else (), pa.string())
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
         found: list[Row] = []
         for frame in chunks:
             same = pc.equal(frame["@cell"], cell)
-            same = pc.or_kleene(same, pc.is_in(frame["@number"], forms))
+            same = pc.or_kleene(same, pc.is_in(frame["@address"], forms))
             found += _rows(frame, same)
         return found
 
@@ -119,7 +120,7 @@ def _rows(frame: Frame, wanted: pa.Array, most: int | None = None) -> list[Row]:
     places = places if most is None else places.slice(0, most)
     if len(places) == 0:
         return []
-    columns = {name[1:]: frame[name].take(places) for name in frame}
+    columns = {NAMES.get(name, name[1:]): frame[name].take(places) for name in frame}
     rows: list[Row] = pa.table(columns).to_pylist()
     return rows
 
@@ -151,7 +152,7 @@ def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRo
         body = compose(template.render(raw)) if raw else row["body"]
     except (MissingValue, TemplateFailure):
         return PreviewedRow(row, row["body"], ())
-    if body is None or job.channel != "sms":
+    if body is None or not prepared.compiled.channel.parts:
         return PreviewedRow(row, row["body"] or body, ())
     sent = plain(body, use_smart=job.smart)
     return PreviewedRow(row, row["body"] or sent.text, sent.replacements)

@@ -16,11 +16,11 @@ EXAMPLES = 3
 """Texts of cells that a warning quotes."""
 
 
-def read_as(table: Table, address: str | None, facts: Facts) -> dict[str, list[str]]:
-    """Each fact with its columns as written, the address first. JSON-ready."""
+def read_as(table: Table, address: str | None, facts: Facts, fact: str = "phone") -> dict[str, list[str]]:
+    """Each fact with its columns as written, the address (``fact``) first. JSON-ready."""
     found: dict[str, list[str]] = {}
     if address is not None:
-        found["phone"] = [table.header[table.columns.index(address)].strip()]
+        found[fact] = [table.header[table.columns.index(address)].strip()]
     for claim in facts.claims:
         if claim.certain:
             found.setdefault(claim.fact, []).append(claim.written)

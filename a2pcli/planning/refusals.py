@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -16,16 +17,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.addresses.phone.any_number import any_number_column
+from a2pcli.addresses.columns import any_column, keys_of
+from a2pcli.addresses.kinds import NOBODY, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.facts import Claim, Facts
 from a2pcli.contacts.table import Table
 from a2pcli.frame import Frame
 from a2pcli.ledger.records import now_ms
-from a2pcli.planning.frames import Keys, Mask, among, drop_with
-from a2pcli.planning.job import Compiled, Refused, Timed
+from a2pcli.planning.frames import Keys, Mask, among, drop, drop_with
+from a2pcli.planning.job import AddressColumn, Compiled, Refused, Timed
 from a2pcli.planning.moments import moments
-from a2pcli.planning.people import NOBODY, number_keys
+from a2pcli.planning.other_addresses import among_others
 from a2pcli.reasons import CONTACTS_FILE as RULE
 from a2pcli.reasons import Reason
 from a2pcli.rules.consent_words import Answer, consent_answer, refusal_answer, status_answer
@@ -54,14 +56,14 @@ class _Judged:
     cells: pa.DictionaryArray
 
 
-def judged(frame: Frame, claims: tuple[Claim, ...], locale: str, now: int) -> Iterator[_Judged]:
+def judged(frame: Frame, claims: tuple[Claim, ...], kind: Kind, locale: str, now: int) -> Iterator[_Judged]:
     """Each speaking column of a chunk. Every different cell is judged once. ``now`` is UTC milliseconds: where a column
     tells when consent ends, a later day is no refusal yet."""
     for claim in claims:
         if claim.fact == "revoked_at" or claim.column not in frame:
             continue
         cells = pc.fill_null(frame[claim.column], "").dictionary_encode()
-        answers = _answers(cells.dictionary, _reader(claim))
+        answers = _answers(cells.dictionary, _reader(claim, kind))
         if claim.ends:
             later = pc.fill_null(pc.greater(moments(cells.dictionary, locale), now), False)
             answers[later.to_numpy(zero_copy_only=False)] = _CODES[Answer.NOTHING]
@@ -84,8 +86,9 @@ _MOMENT = r"^\s*[12][0-9]{3}-[0-9]{2}-[0-9]{2}([ T][0-9:.,]+(Z|[+-][0-9:]+)?)?\s
 _CODES = {answer: code for code, answer in enumerate(Answer)}
 
 
-def _reader(claim: Claim) -> Callable[[str], Answer]:
-    return {"opted_out": refusal_answer, "status": status_answer}.get(claim.fact, consent_answer)
+def _reader(claim: Claim, kind: Kind) -> Callable[[str], Answer]:
+    answer = {"opted_out": refusal_answer, "status": status_answer}.get(claim.fact, consent_answer)
+    return partial(answer, kind=kind)
 
 
 def refused(frame: Frame, job: Compiled) -> None:
@@ -93,7 +96,7 @@ def refused(frame: Frame, job: Compiled) -> None:
     claims = job.job.speaking
     if not claims or not len(frame):
         return
-    for column in judged(frame, claims, job.job.locale, job.job.asked_at):
+    for column in judged(frame, claims, job.channel.kind, job.job.locale, job.job.asked_at):
         reason = Reason.NO_CONSENT if column.claim.fact == "consent" else Reason.OPTED_OUT
         rule = CONSENT_RULE if column.claim.fact == "consent" else RULE
         details = _details(column, column.no, "the contacts file says no: '{}' is {}")
@@ -101,14 +104,15 @@ def refused(frame: Frame, job: Compiled) -> None:
         unclear = _details(column, column.unclear, "'{}' says {}, which is neither yes nor no")
         drop_with(frame, column.unclear, Reason.UNCLEAR_CONSENT, unclear, rule)
     told = job.job.people.told
-    people = number_keys(frame["@number"])
+    what = "number" if job.channel.kind is Kind.PHONE else "address"
+    people = frame["@person"].to_numpy()
     for known, reason, words in (
-        (told.opted_out, Reason.OPTED_OUT, "another row with this number says no: line {}"),
-        (told.no, Reason.NO_CONSENT, "another row with this number says no: line {}"),
+        (told.opted_out, Reason.OPTED_OUT, f"another row with this {what} says no: line {{}}"),
+        (told.no, Reason.NO_CONSENT, f"another row with this {what} says no: line {{}}"),
         (
             told.unclear,
             Reason.UNCLEAR_CONSENT,
-            "another row with this number says neither yes nor no: line {}",
+            f"another row with this {what} says neither yes nor no: line {{}}",
         ),
     ):
         there = among(people, known.keys)
@@ -118,6 +122,13 @@ def refused(frame: Frame, job: Compiled) -> None:
             for place, line in zip(np.flatnonzero(there).tolist(), lines.tolist(), strict=True):
                 values[place] = words.format(line)
             drop_with(frame, there, reason, pa.array(values, pa.string()), RULE)
+        words = (
+            f"another row with an address of this one says {'no' if reason in _NO else 'neither yes nor no'}"
+        )
+        drop(frame, among_others(frame, known.keys), reason, words, RULE)
+
+
+_NO = (Reason.OPTED_OUT, Reason.NO_CONSENT)
 
 
 def _details(column: _Judged, where: Mask, words: str) -> pa.Array:
@@ -149,7 +160,7 @@ class Told:
 
 def told_by_file(
     table: Table,
-    address: str,
+    addresses: tuple[AddressColumn, ...],
     claims: tuple[Claim, ...],
     policy: PhonePolicy,
     locale: str,
@@ -157,19 +168,22 @@ def told_by_file(
     whole: bool = True,
     now: int | None = None,
 ) -> Told:
-    """Read the columns that may say no, from end to end (``whole``), or only the first rows. Numbers of any type count:
-    a landline that says no is a no. ``now`` is UTC milliseconds, this moment for None."""
+    """Read the columns that may say no, from end to end (``whole``), or only the first rows.
+
+    A no counts for each of the row's ``addresses`` (the first of them those that are messaged), whatever their type: a
+    landline that says no is a no. ``now`` is UTC milliseconds, this moment for None.
+    """
     if not claims:
         return Told()
     moment = now_ms() if now is None else now
     gathered: dict[str, list[tuple[Keys, Keys]]] = {"opted_out": [], "no": [], "unclear": [], "revoked": []}
     unclear: dict[str, Counter[str]] = {}
-    chunks = table.chunks({address, *(claim.column for claim in claims)})
+    chunks = table.chunks({*(one.column for one in addresses), *(claim.column for claim in claims)})
     for frame in chunks if whole else islice(chunks, 1):
         no = np.zeros(len(frame), dtype=np.bool_)
         refuses = np.zeros(len(frame), dtype=np.bool_)
         doubtful = np.zeros(len(frame), dtype=np.bool_)
-        for column in judged(frame, claims, locale, moment):
+        for column in judged(frame, claims, addresses[0].kind, locale, moment):
             if column.claim.fact == "consent":
                 no |= column.no
             else:
@@ -185,11 +199,11 @@ def told_by_file(
         lines = frame["@line"].to_numpy()
         for name, where in (("opted_out", refuses), ("no", no), ("unclear", doubtful & ~no & ~refuses)):
             if where.any():
-                gathered[name].append((_people(frame, address, where, policy.region), lines[where]))
+                gathered[name] += _people(frame, addresses, where, policy.region, lines)
         revoked_at = _revoked(frame, claims, locale)
         where = revoked_at >= 0
         if where.any():
-            gathered["revoked"].append((_people(frame, address, where, policy.region), revoked_at[where]))
+            gathered["revoked"] += _people(frame, addresses, where, policy.region, revoked_at)
     return Told(
         Refused(
             opted_out=_each_once(gathered["opted_out"], latest=False),
@@ -225,9 +239,13 @@ def _revoked(frame: Frame, claims: tuple[Claim, ...], locale: str) -> Keys:
     return at
 
 
-def _people(frame: Frame, address: str, where: Mask, region: str | None) -> Keys:
-    numbers = any_number_column(frame[address].filter(pa.array(where)), region)
-    return number_keys(numbers["@number"])
+def _people(
+    frame: Frame, addresses: tuple[AddressColumn, ...], where: Mask, region: str | None, values: Keys
+) -> Iterator[tuple[Keys, Keys]]:
+    """The people of some rows by each of their addresses, with the values of these rows."""
+    for one in addresses:
+        cells = frame[one.column].filter(pa.array(where))
+        yield keys_of(any_column(cells, one.kind, region, one.network)["@address"]), values[where]
 
 
 def _each_once(found: list[tuple[Keys, Keys]], *, latest: bool) -> Timed:

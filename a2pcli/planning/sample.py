@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.addresses.phone.numbers import PhonePolicy, normalise_column
+from a2pcli.addresses.columns import read_column
+from a2pcli.addresses.kinds import Kind
+from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
@@ -24,7 +26,8 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame
 from a2pcli.planning.frames import mask_of
-from a2pcli.planning.job import COUNTRY
+from a2pcli.planning.job import COUNTRY, AddressColumn
+from a2pcli.planning.places import residences
 
 ROWS = 10_000
 """Rows in which empty cells are counted."""
@@ -138,7 +141,7 @@ class SampledPeople:
     by_row: pa.StringArray
     countries: Mapping[str, int]
     numbers: pa.StringArray
-    """E.164; null like the country where a number cannot be messaged."""
+    """The addresses; null like the country where one cannot be messaged, or is of none."""
 
     def among(self, countries: Collection[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """The rows in these countries."""
@@ -167,14 +170,24 @@ class SampledPeople:
         return [country for country in countries if country in self.countries]
 
 
-def sampled_people(rows: Frame, address: str, policy: PhonePolicy) -> SampledPeople:
-    """The countries of the numbers in the rows that can be messaged."""
-    found = normalise_column(rows[address], policy)
+def sampled_people(
+    rows: Frame, address: AddressColumn, policy: PhonePolicy, residence: tuple[str, ...] = ()
+) -> SampledPeople:
+    """The countries of the addresses in the rows that can be messaged."""
+    found = _read(rows, address, policy, residence)
     good = pc.is_null(found["@reason"])
     countries = pc.if_else(good, found["@country"], pa.scalar(None, pa.string()))
     counts = Counter(country for country in countries.to_pylist() if country is not None)
-    numbers = pc.if_else(pc.is_valid(countries), found["@number"], pa.scalar(None, pa.string()))
+    numbers = pc.if_else(pc.is_valid(countries), found["@address"], pa.scalar(None, pa.string()))
     return SampledPeople(countries, dict(counts.most_common()), numbers)
+
+
+def _read(rows: Frame, address: AddressColumn, policy: PhonePolicy, residence: tuple[str, ...]) -> Frame:
+    """The addresses judged; with the country of residence where they are of none themselves."""
+    found = read_column(rows[address.column], address.kind, policy, address.network)
+    if address.kind is not Kind.PHONE:
+        found["@country"] = residences(rows, residence)
+    return found
 
 
 def _of(some: int, all_: int, one: str, many: str) -> str:
@@ -186,8 +199,9 @@ def take_sample(
     columns: Collection[str],
     where: Expression | None,
     at_where: Problem,
-    address: str | None = None,
+    address: AddressColumn | None = None,
     policy: PhonePolicy | None = None,
+    residence: tuple[str, ...] = (),
 ) -> Sample:
     """The first rows that ``where`` selects. Raises ``InvalidInput`` where the file cannot be read on."""
     chunks = table.chunks(columns, rows=ROWS)
@@ -202,8 +216,7 @@ def take_sample(
         seen = rows
         if COUNTRY in where.columns and COUNTRY not in table.columns and address and policy:
             seen = rows.select(rows)
-            found = normalise_column(rows[address], policy)
-            seen[COUNTRY] = pc.fill_null(found["@country"], "")
+            seen[COUNTRY] = pc.fill_null(_read(rows, address, policy, residence)["@country"], "")
         selected = where.evaluate_column(seen)
         reasons = selected.reasons.to_pylist()
         failed = [row for row, reason in enumerate(reasons) if reason not in (None, "missing-value")]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from a2pcli.frame import Frame
 from a2pcli.planning.frames import drop, mask_of
-from a2pcli.planning.people import number_keys
+from a2pcli.planning.people import keys_of
 from a2pcli.reasons import Reason
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.copy_dlt import DltTemplate
@@ -39,7 +39,7 @@ def _of_pool(frame: Frame, pool: tuple[str | None, ...]) -> pa.Array:
     names = pa.array(pool, pa.string())
     if len(pool) == 1:
         return names[0]
-    people = number_keys(frame["@number"])
+    people = keys_of(frame["@address"])
     return names.take(pa.array(sticky(people, [str(name) for name in pool])))
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.addresses.phone.numbers import normalise_column
+from a2pcli.addresses.columns import read_column
+from a2pcli.addresses.kinds import Kind
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import plain_column
 from a2pcli.content.templates import Expression, MessageTemplate
@@ -24,8 +25,9 @@ from a2pcli.planning.consent import consented
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
 from a2pcli.planning.job import COUNTRY, Compiled
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
-from a2pcli.planning.people import NOBODY, hashed_keys, number_keys
-from a2pcli.planning.places import placed
+from a2pcli.planning.other_addresses import BY_OTHER, among_others, other_addresses
+from a2pcli.planning.people import NOBODY, hashed_keys, keys_of
+from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.reasons import Reason
@@ -47,20 +49,23 @@ OF_THE_NUMBER = pa.array(
 Stage = Callable[[Frame, Compiled], None]
 
 
-def numbers(frame: Frame, job: Compiled) -> None:
-    """The address cell becomes a number, or a reason why not."""
+def addressed(frame: Frame, job: Compiled) -> None:
+    """The address cell becomes an address, or a reason why not; the row's other addresses are the same person's."""
     cells = frame[job.job.address]
     frame["@cell"] = cells
-    found = normalise_column(cells, job.job.policy)
+    found = read_column(cells, job.channel.kind, job.job.policy, job.channel.network)
     whole = alive(frame)
-    for column in ("@number", "@type", "@country", "@repairs"):
+    for column in ("@address", "@spelling", "@type", "@country", "@repairs"):
         frame[column] = found[column]
+    if job.channel.kind is not Kind.PHONE:
+        frame["@country"] = residences(frame, job.job.facts.columns("country"))
     if whole.all():
         frame["@reason"] = found["@reason"]
         frame["@detail"] = found["@detail"]
     else:
         merge_reasons(frame, found["@reason"], found["@detail"])
-    frame["@person"] = pa.array(number_keys(frame["@number"]))
+    frame["@person"] = pa.array(keys_of(frame["@address"]))
+    frame["@others"] = other_addresses(frame, job.job)
 
 
 def sender_chosen(frame: Frame, job: Compiled) -> None:
@@ -71,8 +76,12 @@ def sender_chosen(frame: Frame, job: Compiled) -> None:
 def excluded(frame: Frame, job: Compiled) -> None:
     """The campaign's own exclusions."""
     people = frame["@person"].to_numpy()
-    drop(frame, among(people, job.job.people.excluded_list), Reason.EXCLUDED_LIST)
-    drop(frame, among(people, job.job.people.excluded_runs), Reason.EXCLUDED_RUN)
+    for members, reason in (
+        (job.job.people.excluded_list, Reason.EXCLUDED_LIST),
+        (job.job.people.excluded_runs, Reason.EXCLUDED_RUN),
+    ):
+        drop(frame, among(people, members), reason)
+        drop(frame, among_others(frame, members), reason, BY_OTHER)
 
 
 def in_countries(frame: Frame, job: Compiled) -> None:
@@ -83,7 +92,7 @@ def in_countries(frame: Frame, job: Compiled) -> None:
     outside = ~mask_of(pc.is_in(countries, pa.array(job.job.countries, pa.string())))
     for country in pc.unique(countries.filter(pa.array(outside))).to_pylist():
         here = pc.is_null(countries) if country is None else pc.equal(countries, country)
-        detail = "the number is of no country" if country is None else f"the number is of {country}"
+        detail = f"{job.of_country} {country or 'no country'}"
         drop(frame, outside & mask_of(here), Reason.COUNTRY_NOT_ALLOWED, detail)
 
 
@@ -139,7 +148,7 @@ def held_out(frame: Frame, job: Compiled) -> None:
     if not job.job.holdout:
         return
     rows = alive(frame)
-    addresses = frame["@number"].filter(pa.array(rows)).to_pylist()
+    addresses = frame["@address"].filter(pa.array(rows)).to_pylist()
     out = np.zeros(len(frame), dtype=np.bool_)
     out[rows] = shares(job.job.campaign, "holdout", addresses) < job.job.holdout
     drop(frame, out, Reason.HOLDOUT)
@@ -157,7 +166,7 @@ def distinguished(frame: Frame, job: Compiled) -> None:
     rows = alive(frame)
     values = _render(frame, rows, job.once_per)
     rows = alive(frame)
-    addresses = pc.if_else(pa.array(rows), frame["@number"], pa.scalar(None, pa.string()))
+    addresses = pc.if_else(pa.array(rows), frame["@address"], pa.scalar(None, pa.string()))
     frame["@person"] = pa.array(hashed_keys(addresses.to_pylist(), values.to_pylist()))
 
 
@@ -168,7 +177,7 @@ def rendered(frame: Frame, job: Compiled) -> None:
         frame["@body"] = _render(frame, rows, job.messages[0])
         frame["@variant"] = pa.nulls(len(frame), pa.string())
         return
-    addresses = frame["@number"].filter(pa.array(rows)).to_pylist()
+    addresses = frame["@address"].filter(pa.array(rows)).to_pylist()
     chosen = np.full(len(frame), -1)
     chosen[rows] = arms(shares(job.job.campaign, "variants", addresses), job.weights)
     bodies = pa.nulls(len(frame), pa.string())
@@ -185,16 +194,16 @@ def measured(frame: Frame, job: Compiled) -> None:
     counted. (The template gave NFC.)"""
     rows = alive(frame)
     bodies = frame["@body"].filter(pa.array(rows))
-    sms = job.job.channel == "sms"
+    in_parts = job.channel.parts
     replaced = np.zeros(len(bodies), dtype=np.int32)
-    if sms:
+    if in_parts:
         bodies, replaced = plain_column(bodies, use_smart=job.job.smart)
     count = measure_column(bodies)
     frame["@body"] = spread(bodies, rows)
     frame["@replaced"] = spread(pa.array(replaced, pa.int32()), rows)
     frame["@ucs2"] = spread(pa.array(count.ucs2), rows)
     frame["@units"] = spread(pa.array(count.units, pa.int32()), rows)
-    parts = count.parts if sms else np.ones(len(bodies), dtype=np.int16)
+    parts = count.parts if in_parts else np.ones(len(bodies), dtype=np.int16)
     frame["@parts"] = spread(pa.array(parts, pa.int16()), rows)
     drop(frame, mask_of(spread(pa.array(count.invalid), rows)), Reason.INVALID_TEXT)
     limit = job.job.max_parts
@@ -216,7 +225,7 @@ def priced(frame: Frame, job: Compiled) -> None:
             channel=job.job.channel,
             on=job.job.today,
             countries=frame["@country"].filter(taken),
-            numbers=frame["@number"].filter(taken),
+            numbers=frame["@address"].filter(taken),
             parts=frame["@parts"].filter(taken).to_numpy(zero_copy_only=False),
         )
         frame["@cost"] = spread(pa.array(price.cost, pa.int64(), mask=~price.known), rows)
@@ -250,7 +259,7 @@ def already_sent(frame: Frame, job: Compiled) -> None:
 
 
 STAGES: tuple[Stage, ...] = (
-    numbers,
+    addressed,
     sender_chosen,
     suppressed,
     suppressed_by_sender,
@@ -272,9 +281,9 @@ STAGES: tuple[Stage, ...] = (
 )
 
 RESULT_COLUMNS = (
-    "@line", "@cell", "@number", "@sender", "@type", "@country", "@repairs", "@reason", "@detail", "@rule",
-    "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts", "@cost", "@currency",
-    "@consent_until", "@consent", "@place",
+    "@line", "@cell", "@address", "@spelling", "@others", "@sender", "@type", "@country", "@repairs",
+    "@reason", "@detail", "@rule", "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts",
+    "@cost", "@currency", "@consent_until", "@consent", "@place",
 )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from a2pcli.planning.halves import Halves
 from a2pcli.reasons import Reason
 
 SAMPLES = 4
+NAMES = {"@address": "number"}
+"""What columns are called in samples, where it is not their own name: documents had phone numbers alone at first."""
 SAMPLE_COLUMNS = [
     "line",
     "number",
@@ -100,7 +102,7 @@ class Tally:
             unsaid = pc.equal(split.excluded["@reason"], str(Reason.COPY_RULE))
             _count(self.copy_rules, split.excluded["@detail"].filter(unsaid))
         self._count_accepted(
-            split.accepted.rename_columns([name[1:] for name in split.accepted.column_names])
+            split.accepted.rename_columns([NAMES.get(name, name[1:]) for name in split.accepted.column_names])
         )
 
     def _count_accepted(self, rows: pa.RecordBatch) -> None:

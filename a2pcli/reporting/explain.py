@@ -1,4 +1,4 @@
-"""The story of one number: every run that has it, what became of each message, and what will."""
+"""The story of one address: every run that has it, what became of each message, and what will."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from a2pcli.addresses.phone.any_number import any_number
-from a2pcli.addresses.phone.numbers import PhonePolicy, PhoneResult, normalise
+from a2pcli.addresses.any_address import any_address, of_phone
+from a2pcli.addresses.kinds import Address, Kind
+from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.caps import of_run as caps_of_run
 from a2pcli.ledger.clocks import RunClock
@@ -39,14 +40,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that the ledger knows about a number. ``number`` is None where the text is no number.
+    """All that the ledger knows about an address. ``number`` is None where the text is none.
 
     ``messages`` are newest first. ``suppressions`` are oldest first, those that were lifted too.
     """
 
     asked: str
     number: str | None
-    judged: PhoneResult
+    judged: Address
     suppressions: tuple[Suppression, ...]
     messages: tuple[Told, ...]
 
@@ -75,15 +76,18 @@ def explain(
     now: int | None = None,
     law: Law | None = None,
 ) -> Explanation:
-    """What became of this number in every run, or in ``run``, and by the rules of which law.
+    """What became of this address in every run, or in ``run``, and by the rules of which law.
 
     ``asked`` may be written in any way; without a ``+`` it is read in the policy's region. Rows whose cell was
     no number are found by the cell.
     """
-    judged = normalise(asked, policy)
-    number = any_number(asked, policy.region).number
-    # Rows that did not become a number hold what was typed: as asked, or the digits after the country.
-    cells = [asked.strip()] if judged.number is None else [asked.strip(), *_national(judged.number)]
+    judged = _judged(asked, policy)
+    number = any_address(asked, policy.region).address
+    # Rows that did not become an address hold what was typed: as asked, or the digits after the country.
+    cells = [
+        asked.strip(),
+        *(_national(judged.address) if judged.address and judged.kind is Kind.PHONE else ()),
+    ]
     entries = ledger.history(number or "", run=run, cells=[cell for cell in dict.fromkeys(cells) if cell])
     everything = entries
     if run is not None and number is not None and any(_needs_others(entry) for entry in entries):
@@ -98,7 +102,7 @@ def explain(
         for entry in entries
     ]
     told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
-    return Explanation(asked, judged.number, judged, suppressions, tuple(told), moment)
+    return Explanation(asked, judged.address, judged, suppressions, tuple(told), moment)
 
 
 class _Rules:
@@ -139,8 +143,14 @@ class _Rules:
 
 def nothing_known(asked: str, policy: PhonePolicy) -> Explanation:
     """The explanation where there is no ledger yet."""
-    judged = normalise(asked, policy)
-    return Explanation(asked, judged.number, judged, (), ())
+    judged = _judged(asked, policy)
+    return Explanation(asked, judged.address, judged, (), ())
+
+
+def _judged(asked: str, policy: PhonePolicy) -> Address:
+    """What was asked for, judged as an address of the kind that it looks like."""
+    found = any_address(asked, policy.region)
+    return of_phone(normalise(asked, policy)) if found.kind is Kind.PHONE else found
 
 
 def _needs_others(entry: HistoryEntry) -> bool:

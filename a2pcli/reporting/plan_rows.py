@@ -55,5 +55,6 @@ def _table(frame: Frame, own_sender: str | None) -> pa.Table:
         "status": pc.if_else(planned, "planned", "excluded"),
         "encoding": pc.if_else(frame["@ucs2"], "UCS-2", "GSM-7"),
         "cost": money_column(frame["@cost"]),
+        "number": frame["@address"],
     }
     return pa.table({name: columns[name] if name in columns else frame[f"@{name}"] for name in SCHEMA.names})

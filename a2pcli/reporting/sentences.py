@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds, concerns
@@ -86,9 +88,13 @@ def _accepted(entry: HistoryEntry) -> str:
         how = f"accepted by {run.gateway}{name}{_tries(row)}"
     if instead := instead_of_sending(run):
         # It never reached the person, whatever the gateway's word for it is.
-        parts = f", {row['parts']} part{'' if row['parts'] == 1 else 's'}" if run.channel == "sms" else ""
+        parts = (
+            f", {row['parts']} part{'' if row['parts'] == 1 else 's'}"
+            if channel_of(run.channel).parts
+            else ""
+        )
         return f"{instead} by {run.gateway}, and not sent to the person{parts}"
-    if run.channel == "sms" and row["parts"]:
+    if channel_of(run.channel).parts and row["parts"]:
         how += f", {row['parts']} part{'' if row['parts'] == 1 else 's'}"
     price = "price unknown" if row["cost"] is None else f"{money(row['cost'])} {row['currency']}"
     return f"{how}, {price}"
@@ -147,7 +153,8 @@ def _other_row(entry: HistoryEntry, around: Surroundings) -> str | None:
             continue
         if other.row["reason"] != Reason.DUPLICATE and other.row["person"] == entry.row["person"]:
             words = SHORT.get(other.row["state"], other.row["state"])
-            return f"the same number stands in line {other.row['line']:,}, which {words}"
+            thing = "number" if kind_of_channel(entry.run.channel) is Kind.PHONE else "address"
+            return f"the same {thing} stands in line {other.row['line']:,}, which {words}"
     return None
 
 

@@ -10,6 +10,7 @@ from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
 
+from a2pcli.addresses.kinds import Kind
 from a2pcli.contacts.facts import telling_fact
 from a2pcli.folding import fold, name_words
 
@@ -20,9 +21,13 @@ _DATE = re.compile(
     r"|\d{4}年\d{1,2}月\d{1,2}日.*"
 )
 """A date in any order: it is enough here that it is one."""
-_SMS = frozenset(
-    {"sms", "text", "texts", "mobile", "mms", "all", "everything", "any", "both", "alle", "todos", "tous"}
-)
+_ALL = frozenset({"all", "everything", "any", "both", "alle", "todos", "tous"})
+_SMS = _ALL | {"sms", "text", "texts", "mobile", "mms"}
+_CALLS = frozenset({"phone", "call", "calls"})
+_EMAIL = _ALL | {"email", "emails", "mail"}
+_CHAT = _ALL | {"whatsapp", "telegram", "messenger", "viber", "chat", "messages"}
+_ASKED = {Kind.PHONE: _SMS, Kind.EMAIL: _EMAIL, Kind.HANDLE: _CHAT}
+"""By the kind of address that is messaged, the words that speak of it in a list of channels."""
 _OTHER = frozenset(
     {
         "email",
@@ -40,6 +45,7 @@ _OTHER = frozenset(
         "web",
     }
 )
+_KNOWN = _SMS | _CALLS | _EMAIL | _OTHER
 _ONLY = frozenset({"only", "nur"})
 """`Do not contact: email only` asks for what the column refuses, or refuses just that: a person has to say."""
 _AND = _ONLY | {"and", "or", "und", "oder", "et", "ou", "y", "o"}
@@ -82,8 +88,8 @@ _KEPT = ("So", "Sm", "Mn", "Mc")
 
 
 @lru_cache(maxsize=65_536)
-def consent_answer(cell: str) -> Answer:
-    """What a cell of a column of consent says.
+def consent_answer(cell: str, kind: Kind = Kind.PHONE) -> Answer:
+    """What a cell of a column of consent says of messages to a kind of address.
 
     >>> [consent_answer(cell).value for cell in ("Opted-In", "NO thanks", "maybe", "n/a")]
     ['yes', 'no', 'unclear', 'nothing']
@@ -97,14 +103,14 @@ def consent_answer(cell: str) -> Answer:
         return Answer.NOTHING
     channels = _channels(cell)
     if channels is not None:
-        return Answer.YES if channels & _SMS else Answer.NO
+        return Answer.YES if channels & _ASKED[kind] else Answer.NO
     first = _first_word(cell)
     return Answer.NO if first in ("no", "out") else Answer.UNCLEAR
 
 
 @lru_cache(maxsize=65_536)
-def refusal_answer(cell: str) -> Answer:
-    """What a cell of a column of refusals (`Opted out`) says of messages: its yes is a NO to them.
+def refusal_answer(cell: str, kind: Kind = Kind.PHONE) -> Answer:
+    """What a cell of a column of refusals (`Opted out`) says of messages to a kind of address: its yes is a NO to them.
 
     >>> [refusal_answer(cell).value for cell in ("Yes", "2026-01-02", "false", "", "by post")]
     ['no', 'no', 'yes', 'nothing', 'unclear']
@@ -122,12 +128,13 @@ def refusal_answer(cell: str) -> Answer:
         return Answer.NOTHING
     channels = _channels(cell)
     if channels is not None and not _ONLY.intersection(name_words(cell)):
-        return Answer.NO if channels & _SMS or channels & {"phone", "call", "calls"} else Answer.YES
+        meant = _ASKED[kind] | (_CALLS if kind is Kind.PHONE else frozenset())
+        return Answer.NO if channels & meant else Answer.YES
     return Answer.NO if _first_word(cell) in ("yes", "out") else Answer.UNCLEAR
 
 
 @lru_cache(maxsize=65_536)
-def status_answer(cell: str) -> Answer:
+def status_answer(cell: str, kind: Kind = Kind.PHONE) -> Answer:
     """What a cell of a column of any status says: NO where it clearly refuses, else nothing.
 
     >>> status_answer("Unsubscribed").value, status_answer("inactive").value
@@ -173,4 +180,4 @@ def _channels(cell: str) -> set[str] | None:
     words = [word for word in name_words(cell) if word not in _AND]
     if words == ["e"]:
         return None
-    return set(words) if words and all(word in _SMS or word in _OTHER for word in words) else None
+    return set(words) if words and all(word in _KNOWN for word in words) else None

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from a2pcli.channels import DEFAULT, NAMES, PHONE_LAW
 from a2pcli.config.campaign import Strict
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.examine import examine
@@ -37,7 +38,6 @@ from a2pcli.rules.windows import Window
 NO_ADVICE = "This is no legal advice: rules change, and who you are and what you send matters."
 
 _EVERYTHING = ("marketing", "transactional", "otp", "emergency")
-_CHANNELS = ("sms", "mms")
 SAME_RANGE = {"GB": ("GB", "GG", "JE", "IM")}
 """Countries whose mobile numbers people do not tell apart: own hours for the first are meant for all."""
 
@@ -91,7 +91,7 @@ class Law:
         country: str,
         regions: Iterable[str] = (),
         purpose: str = "marketing",
-        channel: str = "sms",
+        channel: str = DEFAULT,
     ) -> tuple[Window, ...]:
         """The windows that must all be open. With the regions' own countries, wherever the number is from.
 
@@ -108,37 +108,37 @@ class Law:
         return known
 
     def hours(
-        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = "sms"
+        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[HoursRule, ...]:
         """The rules behind ``windows``."""
         return self._binding(HoursRule, country, regions, purpose, channel)
 
     def caps(
-        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = "sms"
+        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[CapRule, ...]:
         """How often one person may be messaged; all of them hold at once."""
         return self._binding(CapRule, country, regions, purpose, channel)
 
     def consent(
-        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = "sms"
+        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[ConsentRule, ...]:
         """Whether consent is required there: by any of the rules."""
         return self._binding(ConsentRule, country, regions, purpose, channel)
 
     def copy(
-        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = "sms"
+        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[CopyRule, ...]:
         """What a message there must say."""
         return self._binding(CopyRule, country, regions, purpose, channel)
 
     def senders(
-        self, country: str, purpose: str = "marketing", channel: str = "sms"
+        self, country: str, purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[SenderRule, ...]:
         """Who may send to numbers of a country."""
         return self._binding(SenderRule, country, (), purpose, channel)
 
     def revocation(
-        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = "sms"
+        self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[RevocationRule, ...]:
         """How people leave there."""
         return self._binding(RevocationRule, country, regions, purpose, channel)
@@ -349,7 +349,8 @@ def _rule(rule_id: str, rule: LawRule) -> Rule:
         "regions": tuple(rule.regions),
         "exempt": tuple(rule.exempt),
         "purposes": tuple(purposes),
-        "channels": tuple(rule.channels or _CHANNELS),
+        # The packaged rules are about messages to phones; a project's own bind all that it sends.
+        "channels": tuple(rule.channels or (PHONE_LAW if rule_id in _packaged() else NAMES)),
         "fallback": rule.fallback,
         "note": rule.note,
         "reason": rule.reason,

@@ -6,15 +6,16 @@ import unicodedata
 
 import pytest
 
+from a2pcli.addresses.kinds import Kind
 from a2pcli.contacts.columns import Columns, canonical
 from a2pcli.contacts.facts import recognise
 
 
-def fact(header: str, channel: str = "sms") -> str | None:
+def fact(header: str, kind: Kind = Kind.PHONE) -> str | None:
     """What a column of this name is read as."""
     for form in ("NFC", "NFD"):
         written = unicodedata.normalize(form, header)
-        facts = recognise(Columns((written,), (canonical(written),)), None, channel)
+        facts = recognise(Columns((written,), (canonical(written),)), None, kind)
     return facts.claims[0].fact if facts.claims else None
 
 

@@ -23,7 +23,7 @@ def opened(folder: Path, header: str, *rows: str) -> Table:
 def people(table: Table, *, replies: bool = True, own: frozenset[str] = frozenset()) -> list[str | None]:
     found = person_columns(table, None, are_replies=replies, own=own)
     return [number for chunk in PeopleRows(table, found, "US", own).chunks()
-            for number in chunk.columns["@number"].to_pylist()]  # fmt: skip
+            for number in chunk.columns["@address"].to_pylist()]  # fmt: skip
 
 
 HEADERS = [

@@ -48,7 +48,7 @@ def test_a_senders_opt_out_holds_for_that_sender_only(ledger: Ledger) -> None:
     ledger.suppress(number(1), source="gateway", scope="sender", scope_value="ACME")
     ledger.suppress(number(2), source="reply")
     ledger.suppress(number(2), source="gateway", scope="sender", scope_value="ACME")
-    found = {scope: [f"+{one}" for one in numbers] for scope, numbers in ledger.suppressed_numbers().items()}
+    found = {scope: [f"+{one}" for one in numbers] for scope, numbers in ledger.suppressed_people().items()}
     assert found == {("everything", ""): [number(2)], ("sender", "ACME"): [number(1), number(2)]}
 
 
@@ -72,7 +72,7 @@ def test_many_at_once_are_each_added_or_there_already(ledger: Ledger) -> None:
     assert ledger.suppress_all(pa.array([number(0), number(9999)]), source="again") == Imported(1, 1)
     assert ledger.suppress_all([], source="nothing") == Imported(0, 0)
     assert [entry.source for entry in ledger.suppressions_of(number(3))] == ["reply"]
-    assert len(ledger.suppressed_numbers()["everything", ""]) == 1201
+    assert len(ledger.suppressed_people()["everything", ""]) == 1201
 
 
 def test_the_list_comes_in_the_order_it_was_made(ledger: Ledger) -> None:

@@ -90,7 +90,7 @@ def test_an_opt_out_with_an_end_holds_up_to_that_moment_and_not_at_it(ledger: Le
     assert left_out(ledger, make, now=NOW + DAY) == []
     assert ledger.suppression_count(NOW + DAY - 1) == 1
     assert ledger.suppression_count(NOW + DAY) == 0
-    assert ledger.suppressed_numbers(NOW + DAY)["everything", ""].tolist() == []
+    assert ledger.suppressed_people(NOW + DAY)["everything", ""].tolist() == []
 
 
 def test_an_entry_whose_date_has_passed_makes_room_for_a_new_one_and_stays_as_history(ledger: Ledger) -> None:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2pcli.planning.assignment import arms, share_of, shares
-from a2pcli.planning.people import NOBODY, Seen, hashed_keys, number_keys
+from a2pcli.planning.people import NOBODY, Seen, hashed_keys, keys_of
 
 
 def test_a_number_is_its_own_key_and_no_number_is_nobody():
-    keys = number_keys(pa.array(["+447911123456", None, "+14155550123"]))
+    keys = keys_of(pa.array(["+447911123456", None, "+14155550123"]))
     assert keys.tolist() == [447911123456, NOBODY, 14155550123]
 
 

@@ -15,7 +15,16 @@ import pyarrow.compute as pc
 from a2pcli.addresses.phone.answers import Column
 from a2pcli.addresses.phone.judge import judge
 from a2pcli.addresses.phone.readings import BITS, LEAST, read
-from a2pcli.addresses.phone.strings import Flags, Numbers, contains, lengths, matches, pick, without
+from a2pcli.addresses.phone.strings import (
+    Flags,
+    Numbers,
+    contains,
+    lengths,
+    matches,
+    pick,
+    whole_strings,
+    without,
+)
 from a2pcli.addresses.phone.text import LONGEST_CELL, MAX_DIGITS, SIMPLE, Digits, read_digits
 from a2pcli.addresses.phone.types import PhonePolicy, PhoneResult, with_repairs
 from a2pcli.frame import Frame
@@ -30,7 +39,7 @@ def normalise_column(cells: pa.Array | pa.ChunkedArray, policy: PhonePolicy) -> 
     In the order of `cells`; a null cell counts as empty. `@repairs` is comma-separated, null where there
     are none. Costs about half a second for a million numbers.
     """
-    text = _strings(cells)
+    text = whole_strings(cells)
     column = Column(len(text))
     if len(text) <= FEW:
         for place, cell in enumerate(text.to_pylist()):
@@ -45,17 +54,6 @@ def normalise_column(cells: pa.Array | pa.ChunkedArray, policy: PhonePolicy) -> 
     for place, cell in zip(unsure.tolist(), pick(text, unsure).to_pylist(), strict=True):
         column.put(place, _normalise(cell, policy))
     return column.frame()
-
-
-def _strings(cells: pa.Array | pa.ChunkedArray) -> pa.StringArray:
-    array = cells
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-        if isinstance(array, pa.ChunkedArray):
-            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())
-    if array.type != pa.string():
-        array = array.cast(pa.string())
-    return array.fill_null("") if array.null_count else array
 
 
 def _simple(text: pa.StringArray) -> tuple[Numbers, pa.StringArray, Flags]:

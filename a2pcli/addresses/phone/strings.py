@@ -11,6 +11,18 @@ Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 
+def whole_strings(cells: pa.Array | pa.ChunkedArray) -> pa.StringArray:
+    """A column as one array of strings, null as ""."""
+    array = cells
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())
+    if array.type != pa.string():
+        array = array.cast(pa.string())
+    return array.fill_null("") if array.null_count else array
+
+
 def matches(strings: pa.StringArray, pattern: str) -> Flags:
     """Which strings match an RE2 pattern whole."""
     found = pc.match_substring_regex(strings, f"^(?:{pattern})$")

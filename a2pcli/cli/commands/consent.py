@@ -150,7 +150,9 @@ def revoke(
 def show(
     number: Number,
     programme: ProgrammeOption = None,
-    channel: Annotated[str, typer.Option(metavar="sms", help="The channel.")] = "sms",
+    channel: Annotated[
+        str, typer.Option(metavar="sms", help="The channel; else the usual one of the address.")
+    ] = "",
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
@@ -165,13 +167,13 @@ def show(
     from a2pcli.cli.screens.consents import consent_document, consent_sentence, records_table
     from a2pcli.cli.terminal import output
 
-    wanted, over = programme_of(programme), channel_of(channel) or "sms"
+    wanted, over = programme_of(programme), channel_of(channel)
     found = consent_of(project_at(ledger), number, programme=wanted, channel=over, region=region)
     tell_doubtful(found.read)
     if as_json:
-        output.print_json(consent_document(found, wanted, over))
+        output.print_json(consent_document(found, wanted))
         return
-    print(consent_sentence(found, wanted, over))
+    print(consent_sentence(found, wanted))
     if found.records:
         output.show(records_table(found))
 

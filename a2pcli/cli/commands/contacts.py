@@ -31,6 +31,10 @@ def check(
     encoding: options.Encoding = None,
     delimiter: options.Delimiter = None,
     sheet: options.Sheet = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="email", help="Check its addresses; else phone numbers, or what the file has."),
+    ] = None,
     allow_fictional: Annotated[
         bool, typer.Option("--allow-fictional", help="Accept numbers reserved for drama (07700 900xxx).")
     ] = False,
@@ -42,7 +46,7 @@ def check(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Judge the number in every row of a contacts file, and send nothing.
+    """Judge the address in every row of a contacts file, and send nothing.
 
     Region and allowances come from a2pcli.yaml beside the file or above it, unless given here.
 
@@ -61,6 +65,7 @@ def check(
         region=region,
         allow_fictional=allow_fictional,
         allow_fixed_line=allow_fixed_line,
+        channel=channel,
     )
     if as_json:
         print_document(found)

@@ -36,20 +36,21 @@ def recorded_sentence(number: str, facts: ConsentFacts, end: int | None, now: in
     return f"{number} agreed to {what}" + (f" until {day(end)}" if end else "")
 
 
-def consent_document(found: ConsentOf, programme: str, channel: str) -> dict[str, Any]:
+def consent_document(found: ConsentOf, programme: str) -> dict[str, Any]:
     """What is known of a number, for JSON."""
     return {
         "number": found.number,
         "programme": programme or None,
-        "channel": channel,
+        "channel": found.channel,
         "allowed": found.allowing is not None,
         "allowing": None if found.allowing is None else _document(found.allowing, found.now),
         "records": [_document(one, found.now) for one in found.records],
     }
 
 
-def consent_sentence(found: ConsentOf, programme: str, channel: str) -> str:
+def consent_sentence(found: ConsentOf, programme: str) -> str:
     """Whether the number may be messaged by consent."""
+    channel = found.channel
     what = f"{channel} of the programme {programme}" if programme else f"{channel} that names no programme"
     one = found.allowing
     if one is None:

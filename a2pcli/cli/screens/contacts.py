@@ -79,7 +79,7 @@ def _row_text(row: CheckedRow) -> str:
     repairs = ", ".join(map(_quoted, row.repairs))
     earlier = f', "duplicate_of": {row.duplicate_of}' if row.duplicate_of is not None else ""
     return (
-        f'{{"line": {row.line}, "cell": {_quoted(row.cell)}, "number": {_quoted(row.number)}, '
+        f'{{"line": {row.line}, "cell": {_quoted(row.cell)}, "number": {_quoted(row.address)}, '
         f'"reason": {_quoted(row.reason)}, "type": {_quoted(row.type)}, "country": {_quoted(row.country)}, '
         f'"repairs": [{repairs}], "detail": {_quoted(row.detail)}{earlier}}}'
     )
@@ -126,7 +126,9 @@ def _summary(found: CheckedContacts) -> Grid:
     reading = reading_line(found.read_as)
     grid.add_row("columns", "", Text(printable(reading)))
     if counts.duplicates:
-        grid.add_row("duplicates", f"{counts.duplicates:,}", "the same number stands in an earlier row")
+        grid.add_row(
+            "duplicates", f"{counts.duplicates:,}", "the same number or address stands in an earlier row"
+        )
     if table.blank_rows:
         grid.add_row("blank rows", f"{table.blank_rows:,}", "skipped")
     return grid
@@ -141,7 +143,7 @@ def _file_facts(table: Table) -> str:
 
 
 def _listing(rows: list[CheckedRow]) -> Listing:
-    cells = [(str(row.line), _cell(row.cell), row.number or "", "; ".join(_why(row))) for row in rows]
+    cells = [(str(row.line), _cell(row.cell), row.address or "", "; ".join(_why(row))) for row in rows]
     return Listing(
         ("line", "cell", "number", "why"),
         cells,
@@ -157,7 +159,7 @@ def _why(row: CheckedRow) -> Iterator[str]:
     if row.repairs:
         yield "repaired: " + ", ".join(row.repairs)
     if row.duplicate_of is not None:
-        yield f"same number as line {row.duplicate_of}"
+        yield f"same {'number' if str(row.address).startswith('+') else 'address'} as line {row.duplicate_of}"
 
 
 def _cell(cell: str) -> str:

@@ -15,6 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from a2pcli.channels import channel_of
 from a2pcli.cli.screens.styles import sender_of
 from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
@@ -192,7 +193,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     grid.add_row("countries", _list(summary["countries"], most=12))
     if len(summary.get("senders", ())) > 1:
         grid.add_row("senders", _list(summary["senders"], most=12))
-    if run.channel == "sms":
+    if channel_of(run.channel).parts:
         parts = [f"{count:,} × {_many(int(n), 'part')}" for n, count in summary["parts"].items()]
         in_all = f"  = {_many(summary['total_parts'], 'part')}" if parts else ""
         grid.add_row("length", f"{' + '.join(parts) or 'none'}{in_all}")
@@ -200,7 +201,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     if summary["replaced"]:
         grid.add_row("typography", f"{_many(summary['replaced'], 'message')} made plain to stay GSM-7")
     if summary["repairs"]:
-        grid.add_row("repaired", f"{_list(summary['repairs'])}  (number cells)")
+        grid.add_row("repaired", f"{_list(summary['repairs'])}  (address cells)")
     if summary["variants"]:
         grid.add_row("variants", _list(summary["variants"]))
     for line, (currency, nano) in enumerate(summary["cost"].items()):

@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from a2pcli.channels import channel_of
 from a2pcli.cli.screens.styles import RUN_STYLES, fits, sender_of
 from a2pcli.cli.terminal.output import to_copy
 from a2pcli.dataclass import dataclass
@@ -268,7 +269,7 @@ def sums(run: Run, totals: Totals) -> Table:
                 bases.add(rate.base)
                 label = ""
     sent = [(state, totals.states[state]) for state in COSTING if state in totals.states]
-    if run.channel == "sms" and sent:
+    if channel_of(run.channel).parts and sent:
         grid.add_row("parts", " · ".join(f"{one.parts:,} {state}" for state, one in sent))
     label = cost_word(run)
     for state, one in sent:

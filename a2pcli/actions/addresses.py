@@ -1,4 +1,4 @@
-"""Numbers that people name: how they are read, whose they are, and which of them are senders of our own."""
+"""Addresses that people name: how they are read, whose they are, and which of them are senders of our own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from a2pcli.reasons import SENTENCES
 from a2pcli.visible import shown
 
 if TYPE_CHECKING:
-    from a2pcli.addresses.phone.types import PhoneResult
+    from a2pcli.addresses.kinds import Address
     from a2pcli.config.load import LoadedSettings
     from a2pcli.config.plain import NumberSettings
     from a2pcli.contacts.checked import PeopleRows
@@ -37,11 +37,11 @@ _KEYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class ReadNumbers:
-    """What came of cells: ``numbers`` in E.164, each once; those of them that are ``doubtful``, being in no numbering
-    plan; and a problem for every cell that is no number."""
+class ReadAddresses:
+    """What came of cells: ``addresses`` in their normal spelling, each once; those of them that are ``doubtful``, being
+    numbers in no numbering plan; and a problem for every cell that is no address."""
 
-    numbers: tuple[str, ...]
+    addresses: tuple[str, ...]
     doubtful: tuple[str, ...]
     problems: tuple[Problem, ...]
 
@@ -52,61 +52,90 @@ class ReadNumbers:
         return [f"warning: {number} is {DOUBTFUL}" for number in self.doubtful]
 
     def one(self) -> str:
-        """The only number that was asked about. Raises ``UsageError`` for what is none."""
+        """The only address that was asked about. Raises ``UsageError`` for what is none."""
         if self.problems:
             raise UsageError(*self.problems)
-        (number,) = self.numbers
-        return number
+        (address,) = self.addresses
+        return address
 
 
-def read_numbers(cells: Sequence[str], region: str | None) -> ReadNumbers:
-    """Read as widely as can be: suppressing one number too many does no harm.
+def read_addresses(cells: Sequence[str], region: str | None) -> ReadAddresses:
+    """Read phone numbers, email addresses and chat ids as widely as can be: suppressing one too many does no harm.
 
     ``region`` is that of numbers without +.
     """
-    from a2pcli.addresses.phone.any_number import DOUBTFUL, any_number
+    from a2pcli.addresses.any_address import any_address
+    from a2pcli.addresses.phone.any_number import DOUBTFUL
 
-    numbers: dict[str, None] = {}
+    found: dict[str, None] = {}
     doubtful, problems = [], []
     for cell in cells:
-        result = any_number(cell, region)
-        if result.number is None:
-            problems.append(_unreadable(cell, result, region))
+        result = any_address(cell, region)
+        if result.address is None:
+            problems.append(unreadable(cell, result, region))
             continue
-        numbers[result.number] = None
+        found[result.address] = None
         if result.detail == DOUBTFUL:
-            doubtful.append(result.number)
-    return ReadNumbers(tuple(numbers), tuple(doubtful), tuple(problems))
+            doubtful.append(result.address)
+    return ReadAddresses(tuple(found), tuple(doubtful), tuple(problems))
 
 
-def _unreadable(cell: str, result: PhoneResult, region: str | None) -> Problem:
-    why = result.detail or (SENTENCES[result.reason] if result.reason else "not a number")
+def unreadable(cell: str, result: Address, region: str | None) -> Problem:
+    """The problem of a cell that is no address."""
+    why = result.detail or (SENTENCES[result.reason] if result.reason else "not an address")
+    is_phone = result.kind == "phone"
     hint = None
-    if region is None and not cell.strip().startswith("+"):
+    if is_phone and region is None and not cell.strip().startswith("+"):
         hint = "write it with + and the country's code, or give --region"
-    # The last digits are enough to know one's own typing again.
-    return Problem(f"…{shown(cell.strip()[-4:])}: {why}", hint=hint, code="number")
+    # The last signs are enough to know one's own typing again.
+    return Problem(f"…{shown(cell.strip()[-4:])}: {why}", hint=hint, code="number" if is_phone else "address")
+
+
+def channel_named(text: str, option: str) -> str:
+    """A channel that exists, by its name. Raises ``UsageError`` for another."""
+    from difflib import get_close_matches
+
+    from a2pcli.channels import NAMES
+
+    channel = text.strip().lower()
+    if channel not in NAMES:
+        near = get_close_matches(channel, NAMES, 1)
+        hint = f"did you mean {near[0]}?" if near else "the channels are " + ", ".join(NAMES)
+        raise UsageError(Problem(f"{option} {text}: no such channel", hint=hint))
+    return channel
+
+
+def usual_channel(address: str) -> str:
+    """The channel that an address is most often written to by: sms for phone numbers."""
+    from a2pcli.addresses.kinds import Kind, kind_of
+    from a2pcli.channels import DEFAULT
+
+    kind = kind_of(address)
+    if kind is Kind.HANDLE:
+        return address.partition(":")[0]
+    return DEFAULT if kind is Kind.PHONE else "email"
 
 
 def person_of(cell: str, region: str | None) -> Person:
-    """The person a number is of, with every form of it. Raises ``UsageError`` for what is no number."""
+    """The person an address is of, with every form of it. Raises ``UsageError`` for what is no address."""
     import phonenumbers
 
-    from a2pcli.addresses.phone.any_number import DOUBTFUL, SHORT_CODE, any_number
-    from a2pcli.addresses.phone.same_phone import same_phone_forms
+    from a2pcli.addresses.any_address import any_address
+    from a2pcli.addresses.kinds import Kind, forms_of
+    from a2pcli.addresses.phone.any_number import DOUBTFUL, SHORT_CODE
     from a2pcli.ledger.erasure import Person
 
-    found = any_number(cell, region)
-    if found.number is None or found.detail == DOUBTFUL:
-        raise UsageError(_unreadable(cell, found, region))
-    if found.type == SHORT_CODE:
-        return Person(found.number, (found.number,))
+    found = any_address(cell, region)
+    address = found.address
+    if address is None or found.detail == DOUBTFUL:
+        raise UsageError(unreadable(cell, found, region))
+    if found.kind is not Kind.PHONE or found.type == SHORT_CODE:
+        return Person(address, (address,))
     nationals = (
-        phonenumbers.national_significant_number(phonenumbers.parse(form, None))
-        for form in same_phone_forms(found.number)
+        phonenumbers.national_significant_number(phonenumbers.parse(form, None)) for form in forms_of(address)
     )
     cells = tuple(dict.fromkeys(national for national in nationals if len(national) >= 7))
-    return Person(found.number, cells or (found.number.lstrip("+"),))
+    return Person(address, cells or (address.lstrip("+"),))
 
 
 def own_numbers(
@@ -135,7 +164,7 @@ def people_rows(
     *,
     are_replies: bool = False,
 ) -> tuple[PersonColumns, PeopleRows]:
-    """Which columns hold the people of a table, and its rows with their numbers; own senders are left alone.
+    """Which columns hold the people of a table, and its rows with their addresses; own senders are left alone.
 
     ``region`` is that of numbers without +, None for the settings'. Of ``are_replies`` the person is who wrote.
     """

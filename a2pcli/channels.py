@@ -1,0 +1,75 @@
+"""The channels: of each, what addresses it has, what content, what a price is for, and whose rules bind it.
+
+Everything that depends on the channel asks this table; no other file names channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from a2pcli.addresses.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way for a message to travel.
+
+    ``offered``: campaigns may name it. The others can stand in opt-outs, consents and rate cards, and wait for their
+    content. ``parts``: a text is cut into SMS parts, counted and billed by part; else a price is per message.
+    ``media``: it carries pictures and files. ``phone_law``: rules of the law that name no channels bind it, since
+    they are about messages to phones.
+    """
+
+    name: str
+    kind: Kind
+    offered: bool = False
+    parts: bool = False
+    media: bool = False
+    phone_law: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What a price is for: ``part`` or ``message``."""
+        return "part" if self.parts else "message"
+
+    @property
+    def column(self) -> str:
+        """The name of the column with its addresses, as a campaign maps it: ``phone``, ``email``, ``telegram``."""
+        return self.network or str(self.kind)
+
+    @property
+    def network(self) -> str | None:
+        """The chat network whose ids are its addresses."""
+        return self.name if self.kind is Kind.HANDLE else None
+
+
+CHANNELS: dict[str, Channel] = {
+    one.name: one
+    for one in (
+        Channel("sms", Kind.PHONE, offered=True, parts=True, phone_law=True),
+        Channel("mms", Kind.PHONE, offered=True, media=True, phone_law=True),
+        Channel("email", Kind.EMAIL, offered=True),
+        Channel("whatsapp", Kind.PHONE, phone_law=True),
+        Channel("rcs", Kind.PHONE, media=True, phone_law=True),
+        Channel("viber", Kind.PHONE, phone_law=True),
+        Channel("telegram", Kind.HANDLE, offered=True),
+        Channel("messenger", Kind.HANDLE, offered=True),
+    )
+}
+DEFAULT = "sms"
+"""The channel of a campaign that names none."""
+
+NAMES: tuple[str, ...] = tuple(CHANNELS)
+OFFERED: tuple[str, ...] = tuple(one.name for one in CHANNELS.values() if one.offered)
+PHONE_LAW: tuple[str, ...] = tuple(one.name for one in CHANNELS.values() if one.phone_law)
+
+
+def channel_of(name: str) -> Channel:
+    """The channel of a campaign or a run. One that the table does not know, of another version's ledger, is taken for
+    one of phone numbers without parts."""
+    return CHANNELS.get(name) or Channel(name, Kind.PHONE, phone_law=True)
+
+
+def kind_of_channel(name: str) -> Kind:
+    """What addresses a channel has."""
+    return channel_of(name).kind
