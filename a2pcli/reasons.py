@@ -93,18 +93,25 @@ SENTENCES: dict[Reason, str] = {
     Reason.CANCELLED: "the run was cancelled",
 }
 
+NO_ADDRESS: tuple[Reason, ...] = (Reason.MISSING_NUMBER, Reason.MISSING_ADDRESS)
+"""Of rows whose address cell is empty."""
+
+OF_THE_ADDRESS: tuple[Reason, ...] = (
+    *NO_ADDRESS,
+    Reason.INVALID_NUMBER,
+    Reason.AMBIGUOUS_NUMBER,
+    Reason.DAMAGED_NUMBER,
+    Reason.HAS_EXTENSION,
+    Reason.NOT_MOBILE,
+    Reason.INVALID_ADDRESS,
+    Reason.AMBIGUOUS_ADDRESS,
+)
+"""Reasons that the address cell gives: those that say number are of phone numbers, the others of any other kind."""
+
 TO_MEND: frozenset[Reason] = frozenset(
     {
         Reason.RAGGED_ROW,
-        Reason.MISSING_NUMBER,
-        Reason.INVALID_NUMBER,
-        Reason.AMBIGUOUS_NUMBER,
-        Reason.DAMAGED_NUMBER,
-        Reason.HAS_EXTENSION,
-        Reason.MISSING_ADDRESS,
-        Reason.INVALID_ADDRESS,
-        Reason.AMBIGUOUS_ADDRESS,
-        Reason.NOT_MOBILE,
+        *OF_THE_ADDRESS,
         Reason.MISSING_VALUE,
         Reason.TEMPLATE_ERROR,
         Reason.EMPTY_MESSAGE,

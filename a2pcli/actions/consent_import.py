@@ -14,6 +14,8 @@ from a2pcli.actions.addresses import people_rows
 from a2pcli.actions.audit import About, recorded, user
 from a2pcli.actions.consent_rows import Account, Import, facts_of, said_of
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
+from a2pcli.channels import kind_of_channel
+from a2pcli.contacts.checked import usual_kind
 from a2pcli.contacts.table import Table
 from a2pcli.errors import A2PError, Problem
 from a2pcli.ledger.records import now_ms
@@ -64,10 +66,10 @@ def import_consents(
 
     now, settings = now_ms(), project.settings()
     table = file.open()
-    _, rows = people_rows(table, file.column, settings, region)
-    job = Import.of(
-        table, facts, law_of(settings), locale or settings.settings.locale, now, Path(file.file).name
-    )
+    people, rows = people_rows(table, file.column, settings, region)
+    kind = kind_of_channel(facts.channel) if facts.channel else usual_kind(table, people.inbound)
+    law, told = law_of(settings), locale or settings.settings.locale
+    job = Import.of(table, facts, law, told, now, Path(file.file).name, kind)
     account = Account()
 
     def about() -> About:

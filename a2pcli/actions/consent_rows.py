@@ -18,6 +18,7 @@ import pyarrow.compute
 from a2pcli.actions.audit import user
 from a2pcli.actions.consents import IMPLIED, ConsentFacts, end_of, no_end
 from a2pcli.actions.optouts import CHANNELS
+from a2pcli.addresses.kinds import Kind
 from a2pcli.contacts.facts import Facts as ColumnFacts
 from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.table import Table
@@ -25,7 +26,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger.consents import BASES, CONFIRMED, PENDING, NewConsents, NewWithdrawals
 from a2pcli.ledger.records import NEVER
 from a2pcli.planning.moments import moments
-from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reasons import NO_ADDRESS, SENTENCES, Reason
 from a2pcli.rules.consent_words import Answer, consent_answer, refusal_answer, status_answer
 
 if TYPE_CHECKING:
@@ -77,11 +78,16 @@ class Import:
     now: int
     name: str
     facts: ColumnFacts
+    kind: Kind
+    """Of most addresses in the file: a column about other channels says nothing of them."""
 
     @classmethod
-    def of(cls, table: Table, read: ConsentFacts, law: Law, locale: str, now: int, name: str) -> Import:
+    def of(
+        cls, table: Table, read: ConsentFacts, law: Law, locale: str, now: int, name: str, kind: Kind
+    ) -> Import:
         """With the columns of the table recognised."""
-        return cls(table, read, law, locale, now, name, recognise(table.described, ignored=_OF_EXPORTS))
+        facts = recognise(table.described, kind=kind, ignored=_OF_EXPORTS)
+        return cls(table, read, law, locale, now, name, facts, kind)
 
 
 def said_of(job: Import) -> Iterator[Said]:
@@ -129,7 +135,7 @@ def facts_of(
     size = len(numbers)
     account.rows += size
     rows = _Rows(chunk.lines, account)
-    _judge_numbers(chunk, rows, account)
+    _judge_addresses(chunk, rows, account)
     no_at, agreed = _noes(said, rows, job, account)
     no = (no_at >= 0) & rows.good
     # Who said no is in again only where the row says that they agreed later.
@@ -160,7 +166,7 @@ def _noes(said: Said, rows: _Rows, job: Import, account: Account) -> tuple[Any, 
         if fact not in _ANSWERS:
             continue
         texts = cells.to_pylist()
-        answers = [_ANSWERS[fact](text) for text in texts]
+        answers = [_ANSWERS[fact](text, job.kind) for text in texts]
         no = np.array([answer is Answer.NO for answer in answers], dtype=np.bool_)
         unclear = np.array([answer is Answer.UNCLEAR for answer in answers], dtype=np.bool_)
         if fact == "revoked_at":  # whatever stands there, somebody took something back
@@ -259,15 +265,15 @@ def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, job: Import) -> N
     )
 
 
-def _judge_numbers(chunk: Any, rows: _Rows, account: Account) -> None:
+def _judge_addresses(chunk: Any, rows: _Rows, account: Account) -> None:
     reasons = chunk.columns["@reason"]
     if reasons.null_count == len(reasons):
         return
-    empty = pc.fill_null(pc.equal(reasons, str(Reason.MISSING_NUMBER)), False).to_numpy(zero_copy_only=False)
+    empty = pc.is_in(reasons, pa.array(map(str, NO_ADDRESS))).to_numpy(zero_copy_only=False)
     account.empty += int(empty.sum())
     rows.good &= ~empty
     for reason in pc.unique(reasons.drop_null()).to_pylist():
-        if reason != Reason.MISSING_NUMBER:
+        if reason not in NO_ADDRESS:
             where = pc.fill_null(pc.equal(reasons, reason), False).to_numpy(zero_copy_only=False)
             rows.refuse(where, SENTENCES[Reason(reason)])
 

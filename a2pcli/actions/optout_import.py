@@ -24,7 +24,7 @@ from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.ledger.records import now_ms
-from a2pcli.reasons import Reason
+from a2pcli.reasons import NO_ADDRESS
 from a2pcli.reporting.values import day
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 pc: Any = pyarrow.compute
 
-EMPTY = (Reason.MISSING_NUMBER, Reason.MISSING_ADDRESS)
-"""What is said of rows without an address."""
 DAY = 86_400_000
 KEPT = 10_000
 """Refused rows that are remembered; those beyond are counted."""
@@ -206,7 +204,7 @@ def _take(
         account.added += done.added
         account.already += done.already
     for pair in pc.value_counts(reasons.drop_null()).to_pylist():
-        if pair["values"] in EMPTY:
+        if pair["values"] in NO_ADDRESS:
             account.empty += pair["counts"]
         else:
             account.reasons[pair["values"]] += pair["counts"]
@@ -251,7 +249,7 @@ def _exported(column: str, cell: str) -> int | None:
 
 
 def _is_unread(row: CheckedRow) -> bool:
-    return row.reason is not None and row.reason not in EMPTY
+    return row.reason is not None and row.reason not in NO_ADDRESS
 
 
 def export_optouts(project: Project, target: Target, *, lifted: bool = False) -> int:

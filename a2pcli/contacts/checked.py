@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.addresses.any_address import kind_meant
 from a2pcli.addresses.columns import any_column, read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.any_number import any_policy
@@ -110,6 +111,18 @@ class CheckedRows:
         _tally(repairs, columns["@repairs"])
         for names, times in repairs.items():
             counts.repairs.update(dict.fromkeys(names.split(","), times))
+
+
+_LOOKED_AT = 200
+"""Rows that are looked at to tell what addresses a column has."""
+
+
+def usual_kind(table: Table, column: str) -> Kind:
+    """The kind that most addresses at the start of a column are of."""
+    first = next(table.chunks([column], rows=_LOOKED_AT), None)
+    cells = [] if first is None else [cell for cell in first[column].to_pylist() if cell and cell.strip()]
+    kinds = Counter(kind_meant(cell)[0] for cell in cells)
+    return kinds.most_common(1)[0][0] if kinds else Kind.PHONE
 
 
 class PeopleRows(CheckedRows):

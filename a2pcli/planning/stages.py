@@ -30,21 +30,12 @@ from a2pcli.planning.people import NOBODY, hashed_keys, keys_of
 from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
-from a2pcli.reasons import Reason
+from a2pcli.reasons import OF_THE_ADDRESS, Reason
 
 SHOWN_CELL = 40
 """Characters of a cell that an explanation shows."""
 
-OF_THE_NUMBER = pa.array(
-    [
-        str(reason)
-        for reason in (
-            *(Reason.MISSING_NUMBER, Reason.INVALID_NUMBER, Reason.AMBIGUOUS_NUMBER, Reason.DAMAGED_NUMBER),
-            *(Reason.HAS_EXTENSION, Reason.NOT_MOBILE),
-        )
-    ]
-)
-"""Reasons that the address cell gives."""
+_OF_THE_ADDRESS = pa.array(map(str, OF_THE_ADDRESS))
 
 Stage = Callable[[Frame, Compiled], None]
 
@@ -120,7 +111,7 @@ def _not_meant(frame: Frame, job: Compiled, where: Expression) -> None:
     to mend in them. Where it looks at the number's country it cannot be asked."""
     if COUNTRY in where.columns and COUNTRY not in job.job.known:
         return
-    rows = mask_of(pc.is_in(frame["@reason"], OF_THE_NUMBER))
+    rows = mask_of(pc.is_in(frame["@reason"], _OF_THE_ADDRESS))
     if not rows.any():
         return
     seen = _select(frame, rows, where.columns)
