@@ -5,9 +5,8 @@ Everything that depends on the channel asks this table; no other file names chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from a2pcli.addresses.kinds import Kind
+from a2pcli.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 from a2pcli.addresses.kinds import Address, Kind
+from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
 LONGEST_CELL = 250

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 
 from a2pcli.addresses.phone import same_phone
+from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
 NOBODY = -1
