@@ -16,7 +16,7 @@ from a2pcli.config.settings import Settings
 from a2pcli.errors import InvalidInput
 
 ROOT = Path(__file__).parents[2]
-STARTER = ROOT / "a2pcli" / "cli" / "starter"
+STARTER = ROOT / "a2pcli" / "actions" / "starter"
 
 CAMPAIGNS = [
     *(path for path in sorted((ROOT / "campaigns").glob("*.yaml")) if path.name != "a2pcli.yaml"),

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.actions.gateways import GatewayLine, gateway_types
+from a2pcli.channels import NAMES, OFFERED
 from a2pcli.cli.screens.styles import fits
 from a2pcli.dataclass import dataclass
 
@@ -78,7 +79,8 @@ def abilities(capabilities: Capabilities | None) -> str:
     """``sms, mms, 500 at a time, look-up``."""
     if capabilities is None:
         return ""
-    words = sorted(capabilities.channels, key=lambda channel: (channel != "sms", channel))
+    channels = [name for name in NAMES if name in capabilities.channels]
+    words = ["every channel"] if set(OFFERED) <= capabilities.channels else channels
     if capabilities.batch > 1:
         words.append(f"{capabilities.batch} at a time")
     for has, word in (
