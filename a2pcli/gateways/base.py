@@ -10,7 +10,7 @@ nothing about the others: ``of_whole_batch`` makes outcomes of it by which each 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -72,6 +72,17 @@ class Gateway(Protocol):
     async def check(self) -> Health:
         """Credentials and reachability, without sending anything."""
         ...
+
+
+@runtime_checkable
+class TellsDeparture(Protocol):
+    """A gateway that tells when messages leave, which may be long after ``submit`` was called.
+
+    It calls ``leaving`` with them at the last moment at which no byte of them can have reached the provider. Messages
+    of which it did not tell are sent after a crash. Those of other gateways count as gone once ``submit`` is called.
+    """
+
+    leaving: Callable[[Sequence[Message]], None]
 
 
 def of_whole_batch(outcome: Outcome, count: int) -> list[Outcome]:

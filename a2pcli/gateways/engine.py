@@ -6,6 +6,7 @@ other side can have seen, never by the name of an exception.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
@@ -38,11 +39,19 @@ class Unsendable(Exception):
     """The request cannot be written as HTTP: a line break in a header, a space in a URL. Nothing left."""
 
 
+def nobody_asks() -> None:
+    """For requests of which nobody needs to know when they leave."""
+
+
 class Engine(Protocol):
     """Sends requests. Never sends one twice and follows no redirects."""
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """The answer. Raises ``NotSent``, ``MaybeSent`` or ``Unsendable``, nothing else."""
+    async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
+        """The answer. Raises ``NotSent``, ``MaybeSent`` or ``Unsendable``, nothing else of its own.
+
+        ``leaving`` is called before the first byte of the request can reach the other side, and as late as can be
+        told; where it raises, nothing is sent.
+        """
         ...
 
     async def close(self) -> None:

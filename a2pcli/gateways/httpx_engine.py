@@ -9,12 +9,13 @@ request on that connection.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import httpx
 
 from a2pcli import __version__
 from a2pcli.gateways.base import HttpRequest, HttpResponse
-from a2pcli.gateways.engine import CONNECT_TIMEOUT, MAX_BODY, MaybeSent, NotSent, Unsendable
+from a2pcli.gateways.engine import CONNECT_TIMEOUT, MAX_BODY, MaybeSent, NotSent, Unsendable, nobody_asks
 
 NOTHING_LEFT: dict[type[Exception], tuple[str, str]] = {
     httpx.ConnectTimeout: ("connect-timeout", "no connection in time"),
@@ -45,6 +46,9 @@ class HttpxEngine:
     """Sends with ``httpx.AsyncClient``."""
 
     def __init__(self, limit: int, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._tells = False
+        """Whether httpx was seen to tell when a request leaves. Before, and with a transport that does not, every
+        request counts as leaving before a connection is made for it."""
         self._client = httpx.AsyncClient(
             transport=transport,
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=0),
@@ -52,8 +56,22 @@ class HttpxEngine:
             follow_redirects=False,
         )
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
+    async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
         """The answer; see ``Engine.send``."""
+        told = not self._tells
+        if told:
+            leaving()
+
+        async def trace(event: str, _info: object) -> None:
+            # What is no event of a connection comes after it was made (https://www.encode.io/httpcore/extensions/).
+            nonlocal told
+            if event.startswith("connection."):
+                return
+            if not told:
+                told = True
+                leaving()
+            self._tells = self._tells or event.endswith("send_request_headers.started")
+
         try:
             outgoing = self._client.build_request(
                 request.method,
@@ -61,6 +79,7 @@ class HttpxEngine:
                 headers=[(name.encode("ascii"), value.encode()) for name, value in request.headers.items()],
                 content=request.body,
                 timeout=httpx.Timeout(request.timeout, connect=min(CONNECT_TIMEOUT, request.timeout)),
+                extensions={"trace": trace},
             )
         except Exception as error:
             raise Unsendable("the request cannot be written as HTTP") from error

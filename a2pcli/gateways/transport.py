@@ -36,6 +36,8 @@ class HttpGateway:
         self.name = provider.name
         self.capabilities: Capabilities = provider.capabilities
         self.provider = provider
+        self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None
+        """Told of each batch before its first byte can reach the provider; see ``base.TellsDeparture``."""
         self._make_engine = engine or (lambda: WireEngine(provider.capabilities.concurrency))
         self._engine: Engine | None = None
 
@@ -93,7 +95,7 @@ class HttpGateway:
 
     async def _once(self, batch: Sequence[Message], request: HttpRequest) -> Sequence[Outcome]:
         try:
-            response = await self._opened().send(request)
+            response = await self._opened().send(request, lambda: self.leaving(batch))
         except NotSent as error:
             outcome = Outcome(Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code=error.code, detail=error.detail)
             return [outcome] * len(batch)

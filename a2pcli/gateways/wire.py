@@ -16,10 +16,11 @@ import asyncio
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.dialing import Dialer, Route
-from a2pcli.gateways.engine import NotSent
+from a2pcli.gateways.engine import NotSent, nobody_asks
 from a2pcli.gateways.wire_connection import Connection
 from a2pcli.gateways.wire_habits import Habits
 from a2pcli.gateways.wire_request import RequestWriter, asking_to_close
@@ -50,7 +51,7 @@ class WireEngine:
         self._now = time.monotonic
         """The clock of the event loop; asking for the running loop costs more than a request's bytes."""
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
+    async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
         """The answer; see ``Engine.send``."""
         route, data = self._writer.encode(request)
         if self._slots.locked():
@@ -66,7 +67,7 @@ class WireEngine:
             connection = await self._rested_connection(route) or await self._new_connection(route, habits)
             self._busy.add(connection)
             try:
-                response = await connection.exchange(data, request.timeout)
+                response = await connection.exchange(data, request.timeout, leaving)
             finally:
                 self._busy.discard(connection)
                 self._keep(route, connection)

@@ -6,13 +6,14 @@ import asyncio
 import re
 import select
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
 import httptools
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.engine import MAX_BODY, MaybeSent, NotSent, WireError
+from a2pcli.gateways.engine import MAX_BODY, MaybeSent, NotSent, WireError, nobody_asks
 from a2pcli.gateways.wire_habits import Habits
 
 MAX_HEAD = 65_536
@@ -71,13 +72,16 @@ class Connection(asyncio.Protocol):
 
     # What the engine asks
 
-    async def exchange(self, data: bytes, seconds: float) -> HttpResponse:
-        """Write the request, wait for the answer.
+    async def exchange(
+        self, data: bytes, seconds: float, leaving: Callable[[], None] = nobody_asks
+    ) -> HttpResponse:
+        """Tell that the request leaves, write it, wait for the answer.
 
         ``NotSent`` where the connection had ended already; whatever goes wrong from then on is a ``MaybeSent``.
         """
         if self._closed or self._transport.is_closing():
             raise NotSent("dropped", "the connection was closed before the request was written")
+        leaving()
         waiter: asyncio.Future[HttpResponse] = self._loop.create_future()
         self._waiter = waiter
         self._heard = False

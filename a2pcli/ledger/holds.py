@@ -19,6 +19,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ class Holder:
     token: int
     process: Process
     silent: float
+    beat: int = 0
 
     @property
     def is_gone(self) -> bool:
@@ -173,14 +175,23 @@ def myself() -> Process:
 class Hold:
     """The right to send, settle or let go of a run's messages, as long as ``check`` does not say otherwise."""
 
-    def __init__(self, run: Run, token: int) -> None:
+    def __init__(self, run: Run, token: int, before: Holder | None = None) -> None:
         self.run = run
         self.token = token
+        self.before = before
+        """Who had the run and ended without letting it go; None where nobody did."""
+        self.on_commit: Callable[[int], None] | None = None
+        """Called with the beat of each transaction that was committed, on the thread that did it."""
         self._beat = 0
         self._is_in_doubt = False
         self.was_committed = False
         """Whether the last transaction that failed, failed after it was committed. Whoever heeds it, unsets it."""
         self._begun = self.confirmed_at = steady()
+
+    @property
+    def beat(self) -> int:
+        """How many transactions of this holder were committed, as far as it knows."""
+        return self._beat
 
     @property
     def age(self) -> float:
@@ -219,6 +230,8 @@ class Hold:
         """Its transaction was committed."""
         self._beat += 1
         self.confirmed_at = self._begun
+        if self.on_commit is not None:
+            self.on_commit(self._beat)
 
     def doubt(self) -> None:
         """Its transaction failed, perhaps only after it was committed."""
@@ -250,11 +263,11 @@ def holder_of(connection: Connection, run: Run) -> Holder | None:
     """Who holds the run, whether that process lives or not; None where it was let go."""
     age = (_moment(connection) - _c.seen_at).label("age")
     row = connection.execute(
-        select(_c.token, _c.pid, _c.host, _c.process, age).where(_c.run == run.number)
+        select(_c.token, _c.pid, _c.host, _c.process, _c.beat, age).where(_c.run == run.number)
     ).one_or_none()
     if row is None:
         return None
-    return Holder(row.token, Process(row.pid, row.host, row.process), row.age / 1000)
+    return Holder(row.token, Process(row.pid, row.host, row.process), row.age / 1000, row.beat)
 
 
 def take(connection: Connection, run: Run) -> Hold | Holder:
@@ -268,7 +281,7 @@ def take(connection: Connection, run: Run) -> Hold | Holder:
         "beat": 0,
         "seen_at": _moment(connection),
     }
-    before = holder_of(connection, run)
+    before, again = holder_of(connection, run), None
     if before is not None and not before.is_gone:
         return before
     if before is None:
@@ -285,7 +298,7 @@ def take(connection: Connection, run: Run) -> Hold | Holder:
         if again is None or again.token != before.token or not again.is_gone:
             return again or take(connection, run)
         connection.execute(update(senders).where(same).values(values))
-    return Hold(run, token)
+    return Hold(run, token, again)
 
 
 def keep(hold: Hold) -> None:

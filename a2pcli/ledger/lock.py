@@ -17,11 +17,11 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem, RunBusy
-from a2pcli.ledger import holds
+from a2pcli.ledger import holds, in_flight
 from a2pcli.ledger.engine import READ
 from a2pcli.ledger.faults import is_passing, plainly
 from a2pcli.ledger.holds import Hold, Holder
-from a2pcli.ledger.records import Run
+from a2pcli.ledger.records import Run, now_ms
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -107,10 +107,21 @@ def _take(ledger: HasEngine, run: Run) -> Hold:
             if not _has_files(ledger) and not _nobody_of_old(connection, run):
                 raise RunBusy(_busy(run, None))
             found = holds.take(connection, run)
+            if isinstance(found, Hold) and found.before is not None:
+                _lose_open_claims(ledger.url, connection, run, found.before)
         if isinstance(found, Holder):
             raise RunBusy(_busy(run, found))
         holds.keep(found)
+        if found.before is not None:
+            in_flight.discard(ledger.url, run, found.before.token)
         return found
+
+
+def _lose_open_claims(url: URL, connection: Connection, run: Run, before: Holder) -> None:
+    """What a sender had claimed that ended without a word: unknown, but for what certainly never left."""
+    from a2pcli.ledger.outcomes import lose
+
+    lose(connection, run, now_ms(), left=in_flight.left_by(url, run, before))
 
 
 def _nobody_of_old(connection: Connection, run: Run) -> bool:
@@ -121,8 +132,10 @@ def _nobody_of_old(connection: Connection, run: Run) -> bool:
 def _let_go(ledger: HasEngine, hold: Hold) -> None:
     # First, so that a row that cannot be taken away now does not outlive its use.
     holds.forget(hold)
-    with suppress(LedgerError), plainly(ledger.url), ledger.engine.begin() as connection:
-        holds.let_go(connection, hold)
+    with suppress(LedgerError):
+        with plainly(ledger.url), ledger.engine.begin() as connection:
+            holds.let_go(connection, hold)
+        in_flight.discard(ledger.url, hold.run, hold.token)
 
 
 def planner_lock(engine: Engine, number: int, id: str) -> RunLock:

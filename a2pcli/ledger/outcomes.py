@@ -5,7 +5,7 @@ Every change is noted as an event; events are only ever added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import and_, bindparam, insert, literal, literal_column, select, update
@@ -195,10 +195,18 @@ def release(connection: Connection, run: Run, message_ids: Sequence[int]) -> int
     return _release.run(connection, [(id,) for id in message_ids])
 
 
-def lose(connection: Connection, run: Run, now: int) -> None:
-    """``submitting`` that no sender holds any more becomes ``unknown``."""
-    detail = "the process ended between the intent and the outcome"
+def lose(connection: Connection, run: Run, now: int, left: Collection[int] | None = None) -> None:
+    """``submitting`` that no sender holds any more becomes ``unknown``, or ``planned`` where it certainly never left.
+
+    ``left`` are the messages that may have left; None where nobody can tell, and all of them may.
+    """
     found = and_(of_run(run), IS_SUBMITTING)
+    if left is not None:
+        # Without a person erased meanwhile, and without a text that is not kept: those could not be sent.
+        sendable = and_(found, _c.address.is_not(None), _c.body.is_not(None))
+        claimed = connection.execute(select(_c.id).where(sendable)).scalars()
+        release(connection, run, [id for id in claimed if id not in left])
+    detail = "the process ended between the intent and the outcome"
     connection.execute(
         insert(events).from_select(
             ["message", "run", "at", "kind", "detail"],
@@ -208,6 +216,7 @@ def lose(connection: Connection, run: Run, now: int) -> None:
     connection.execute(
         update(messages).where(found).values(state=str(State.UNKNOWN), settled_at=now, detail=detail)
     )
+    changed(connection, run)
 
 
 def settle_unknown(

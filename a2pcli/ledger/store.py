@@ -34,10 +34,21 @@ from a2pcli.messages import Outcome, State
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import approved, claims, clocks, newest, outcomes, paces, plans, rejected
+    from a2pcli.ledger import approved, claims, clocks, in_flight, newest, outcomes, paces, plans, rejected
 else:
-    approved, claims, clocks, newest, outcomes, paces, plans, rejected = lazily(
-        "a2pcli.ledger", "approved", "claims", "clocks", "newest", "outcomes", "paces", "plans", "rejected"
+    approved, claims, clocks, in_flight, newest, outcomes, paces, plans, rejected = lazily(
+        *(
+            "a2pcli.ledger",
+            "approved",
+            "claims",
+            "clocks",
+            "in_flight",
+            "newest",
+            "outcomes",
+            "paces",
+            "plans",
+        ),
+        "rejected",
     )
 
 
@@ -72,6 +83,14 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             lost, progress = claims.start(connection, run, now)
         self._progress[run.number] = progress
         return lost
+
+    def begin_journal(self, run: Run) -> in_flight.InFlightJournal | None:
+        """The in-flight journal of this sender, who holds the run and has claimed nothing yet; see ``in_flight``.
+
+        None where none can be kept: then all that is claimed when the sender is killed is ``unknown``.
+        """
+        hold = self.holds.get(run.number)
+        return None if hold is None else in_flight.InFlightJournal.begin(self.url, hold)
 
     @speaks_plainly
     def exchange(

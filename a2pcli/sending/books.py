@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from a2pcli.errors import Problem
+from a2pcli.ledger.in_flight import InFlightJournal
 from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Exchange, Run, Settled, Waiting
 from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.ledger.store import Ledger
-from a2pcli.messages import State
+from a2pcli.messages import Message, State
 from a2pcli.sending.tally import Tally
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Books:
         """People by the sender they opted out from, who are suppressed and in no entry of the audit trail yet."""
         self.has_hours = False
         """Whether the run is bound to people's hours; known from ``start`` on."""
+        self._journal: InFlightJournal | None = None
 
     async def verify(self) -> None:
         """Raise ``LedgerError`` where the run would not send what was planned."""
@@ -78,6 +80,7 @@ class Books:
             self._ledger.share_paces(self._run, shared)
             self._ledger.start_sending(self._run, self._clock())
             self.has_hours = self._ledger.has_hours(self._run)
+            self._journal = self._ledger.begin_journal(self._run)
             return Tally.of(self._ledger.totals(self._run))
 
         return await self._on_thread(work)
@@ -109,7 +112,16 @@ class Books:
                 ledger.refuse_country(run, country, now)
             return ledger.exchange(run, [], want, now) if round.refuse else exchange
 
-        return await self._on_thread(work)
+        exchange = await self._on_thread(work)
+        if self._journal is not None:
+            again = {one.message_id for one in round.settled if one.state is State.PLANNED}
+            self._journal.settled([one.message_id for one in round.settled], again=again)
+        return exchange
+
+    def leaving(self, batch: Sequence[Message]) -> None:
+        """These messages leave now: noted for whoever takes the run over, should this process be killed."""
+        if self._journal is not None:
+            self._journal.note([message.id for message in batch])
 
     def _suppress(self, told: Sequence[tuple[str, str | None]], now: int) -> None:
         """Keep what the gateway told of opt-outs. Audit: ``optout.gateway``, in the next try where one fails."""
@@ -158,6 +170,8 @@ class Books:
     def close(self) -> None:
         """End the thread; waits for a transaction under way."""
         self._thread.shutdown()
+        if self._journal is not None:
+            self._journal.close()
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

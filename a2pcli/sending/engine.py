@@ -118,6 +118,7 @@ class _Sending:
             submits=submits,
             deadline=options.submit_deadline,
             senders=self._senders,
+            leaving=books.leaving,
         )
         self._display = Display(
             on_progress, self._desk, self._flow, self._breaker, self._pace, options.rate, self._started

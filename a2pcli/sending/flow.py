@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
-from a2pcli.gateways.base import Gateway
+from a2pcli.gateways.base import Gateway, TellsDeparture
 from a2pcli.ledger.records import Claimed
-from a2pcli.messages import Cause, Outcome
+from a2pcli.messages import Cause, Message, Outcome
 from a2pcli.sending.answers import all_unknown, failed, no_answer, one_each
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.pace import Pace
@@ -75,8 +75,12 @@ class Flow:
         submits: int,
         deadline: float,
         senders: SenderPaces | None = None,
+        leaving: Callable[[Sequence[Message]], None] = lambda _batch: None,
     ) -> None:
         self._gateway = gateway
+        self._leaving: Callable[[Sequence[Message]], None] | None = leaving
+        if isinstance(gateway, TellsDeparture):
+            gateway.leaving, self._leaving = leaving, None
         self._pace = pace
         self._senders = senders or SenderPaces({})
         self._breaker = breaker
@@ -320,7 +324,10 @@ class Flow:
         """The gateway's outcomes, one for each; whatever it does wrong is an unknown outcome."""
         count = len(errand.batch)
         try:
-            answers = await self._gateway.submit([one.message for one in errand.batch])
+            batch = [one.message for one in errand.batch]
+            if self._leaving is not None:
+                self._leaving(batch)
+            answers = await self._gateway.submit(batch)
         except asyncio.CancelledError:
             if self._ending:
                 raise

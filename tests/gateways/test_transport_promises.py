@@ -59,7 +59,7 @@ class Fixed:
         self.end = end
         self.sent: list[HttpRequest] = []
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
+    async def send(self, request: HttpRequest, leaving: object = None) -> HttpResponse:
         self.sent.append(request)
         if isinstance(self.end, Exception):
             raise self.end

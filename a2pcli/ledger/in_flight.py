@@ -1,0 +1,236 @@
+"""The in-flight journal: which claimed messages a gateway may have, known even after the sender was killed.
+
+Claims are made ahead, so a killed sender leaves intents of messages that never left. Its journal tells them apart: a
+small file with a slot for each message in flight. The sender writes a message's id into a free slot before its first
+byte may reach the gateway, and uses the slot again once the outcome is committed. What is written survives the end
+of the process, in the page cache of its machine; it need not survive the machine.
+
+Whoever takes the run over reads it (``left_by``). An open claim that is not in it certainly never left. Where
+anything is doubtful, the journal says nothing, and every open claim counts as handed over:
+
+* its writer has not certainly ended, or ended in another boot, on another machine or in another container;
+* it belongs to another hold of the run, or is a copy (it names its own inode);
+* ledger and journal are not of the same moment: it notes the beat of each commit, see ``holds``. A ledger or a journal
+  that was put back to earlier has another;
+* a slot could not be written, or the file could not be made: a full disk, a folder that may not be written.
+
+It holds numbers of messages, and nobody's data.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger.holds import Hold, Holder, Process, myself
+from a2pcli.ledger.records import Run
+
+SLOTS = 1024
+"""Slots of a new journal; it doubles when they are all in use."""
+
+_MAGIC = b"a2pfly01"
+_HEAD = struct.Struct("<8sQQQQQ208s")
+"""Magic, whether it is void, device and inode of the file, the hold's token, the beat, the process that writes it."""
+_VOID_AT, _BEAT_AT, _LONGEST_PROCESS = 8, 40, 208
+_SLOT = 8
+_SUFFIX = ".in-flight"
+
+
+class InFlightJournal:
+    """The journal of one sender. ``note`` and ``settled`` are called by one thread, ``committed`` by any."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._slots: dict[int, int] = {}
+        self._free: list[int] = []
+        self._size = 0
+        self._is_void = False
+
+    @classmethod
+    def begin(cls, url: URL, hold: Hold) -> InFlightJournal | None:
+        """A journal for a hold that has claimed nothing yet; None where none can be kept.
+
+        From then on the hold tells it of each commit.
+        """
+        folder, writer = _folder(url), _named(myself())
+        if (
+            folder is None
+            or not writer
+            or len(writer) > _LONGEST_PROCESS
+            or not hasattr(os, "posix_fallocate")
+        ):
+            return None
+        path = _path(folder, hold.run, hold.token)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _remove_older(folder)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            journal = cls(path, os.open(path, flags, 0o600))
+        except OSError:
+            return None
+        try:
+            journal._make(hold, writer)
+        except OSError:
+            journal.close()
+            discard(url, hold.run, hold.token)
+            return None
+        hold.on_commit = journal.committed
+        return journal
+
+    def _make(self, hold: Hold, writer: bytes) -> None:
+        self._grow(SLOTS)
+        info = os.fstat(self._descriptor)
+        head = _HEAD.pack(_MAGIC, 0, info.st_dev, info.st_ino, hold.token, hold.beat, writer)
+        _write(self._descriptor, head, 0)
+        os.fsync(self._descriptor)  # some disks say only now that they are full
+
+    def note(self, ids: Iterable[int]) -> None:
+        """These messages leave now. Raises ``LedgerError`` where that cannot be noted: then they must not."""
+        if self._is_void:
+            return
+        slots, free = self._slots, self._free
+        try:
+            for id in ids:
+                if id in slots:
+                    continue
+                if not free:
+                    self._grow(self._size)
+                _write(self._descriptor, id.to_bytes(_SLOT, "little"), _HEAD.size + _SLOT * free[-1])
+                slots[id] = free.pop()
+        except OSError as error:
+            self._give_up(error)
+
+    def settled(self, ids: Iterable[int], *, again: Collection[int] = ()) -> None:
+        """What became of these messages is committed; those in ``again`` may be claimed once more."""
+        if self._is_void:
+            return
+        try:
+            for id in ids:
+                slot = self._slots.pop(id, None)
+                if slot is None:
+                    continue
+                if id in again:
+                    _write(self._descriptor, bytes(_SLOT), _HEAD.size + _SLOT * slot)
+                self._free.append(slot)
+        except OSError as error:
+            self._give_up(error)
+
+    def committed(self, beat: int) -> None:
+        """The hold's transaction with this beat was committed."""
+        if self._is_void:
+            return
+        try:
+            _write(self._descriptor, beat.to_bytes(8, "little"), _BEAT_AT)
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Write no more; safe to call twice. The file goes with the hold, see ``discard``."""
+        descriptor, self._descriptor = self._descriptor, -1
+        self._is_void = True
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _grow(self, more: int) -> None:
+        """So many slots more, on blocks of the disk that are theirs."""
+        start, length = _HEAD.size + _SLOT * self._size, _SLOT * more
+        os.posix_fallocate(self._descriptor, 0, start + length)
+        _write(self._descriptor, bytes(length), start)
+        self._free.extend(range(self._size + more - 1, self._size - 1, -1))
+        self._size += more
+
+    def _give_up(self, error: OSError) -> None:
+        """Make it say nothing from now on: all open claims count as handed over again."""
+        for way in (self._mark_void, lambda: os.ftruncate(self._descriptor, 0), self.path.unlink):
+            try:
+                way()
+            except OSError:
+                continue
+            self._is_void = True
+            return
+        problem = Problem(
+            f"the journal of messages in flight cannot be written: {error.strerror}",
+            path=str(self.path),
+            hint="make room on that disk, then run the same command again",
+            code="in-flight-journal",
+        )
+        raise LedgerError(problem) from error
+
+    def _mark_void(self) -> None:
+        _write(self._descriptor, (1).to_bytes(8, "little"), _VOID_AT)
+
+
+def left_by(url: URL, run: Run, before: Holder) -> frozenset[int] | None:
+    """The messages that the run's former holder may have handed over and not settled; None where nobody can tell.
+
+    To be called in the transaction that takes the run from it, so that its beat does not change any more.
+    """
+    folder = _folder(url)
+    if folder is None or not before.process.proof or not before.process.has_ended:
+        return None
+    try:
+        descriptor = os.open(_path(folder, run, before.token), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            info, data = os.fstat(descriptor), file.read()
+    except OSError:
+        return None
+    if len(data) <= _HEAD.size or (len(data) - _HEAD.size) % _SLOT or info.st_uid != os.geteuid():
+        return None
+    magic, void, device, inode, token, beat, writer = _HEAD.unpack_from(data)
+    is_its_own = (
+        (magic, void, token) == (_MAGIC, 0, before.token)
+        and (device, inode) == (info.st_dev, info.st_ino)
+        and writer.rstrip(b"\0") == _named(before.process)
+        # One more where it was killed between a commit and its note: nothing left in between.
+        and before.beat - beat in (0, 1)
+    )
+    if not is_its_own:
+        return None
+    return frozenset(id for (id,) in struct.iter_unpack("<Q", data[_HEAD.size :]) if id)
+
+
+def discard(url: URL, run: Run, token: int) -> None:
+    """Remove the journal of a hold that has ended, if there is one."""
+    folder = _folder(url)
+    if folder is not None:
+        with suppress(OSError):
+            _path(folder, run, token).unlink(missing_ok=True)
+
+
+def _folder(url: URL) -> Path | None:
+    """Where journals lie: beside a SQLite ledger, else in the user's state folder (XDG); None where there is none."""
+    if url.get_backend_name() == "sqlite":
+        return Path(f"{url.database}-locks")
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser())
+    return state / "a2pcli" / "in-flight" if state.is_absolute() else None
+
+
+def _path(folder: Path, run: Run, token: int) -> Path:
+    return folder / f"{run.id}.{token:016x}{_SUFFIX}"
+
+
+def _named(process: Process) -> bytes:
+    """The process with its boot; empty where that cannot be told."""
+    return f"{process.proof}/{process.pid}".encode() if process.proof else b""
+
+
+def _remove_older(folder: Path) -> None:
+    """Remove journals of earlier boots of this machine, which nobody can believe any more."""
+    boot = _named(myself()).partition(b"/")[0]
+    for path in list(folder.glob(f"*{_SUFFIX}")):
+        head = path.read_bytes()[: _HEAD.size]
+        if len(head) < _HEAD.size or not head[_HEAD.size - _LONGEST_PROCESS :].startswith(boot):
+            path.unlink(missing_ok=True)
+
+
+def _write(descriptor: int, data: bytes, at: int) -> None:
+    if os.pwrite(descriptor, data, at) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
