@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,6 +44,12 @@ if _midday not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_midday, os.environ.get("PYTHONPATH")]))
     time.time_ns = lambda: _now() + _shift
 
+
+# Journals of senders whose ledger is on a server lie in the user's state folder: not in that of who runs the tests.
+if "A2PCLI_TEST_STATE" not in os.environ:
+    os.environ["A2PCLI_TEST_STATE"] = tempfile.mkdtemp(prefix="a2pcli-state-")
+    atexit.register(shutil.rmtree, os.environ["A2PCLI_TEST_STATE"], ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = os.environ["A2PCLI_TEST_STATE"]
 
 # Whoever starts the tests in the background of a script has Ctrl-C ignored, and every process inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -22,7 +22,7 @@ from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
 from a2pcli.sending.reconcile import Reconciled as Reconciled
 from a2pcli.sending.reconcile import reconcile as ask_gateway
-from a2pcli.sending.reconcile import settle_by_decision
+from a2pcli.sending.reconcile import settle_by_decision, settle_open_claims
 from a2pcli.sending.signals import stop_on_signals
 from a2pcli.sending.stop import StopRequest
 
@@ -75,6 +75,7 @@ def reconcile(
     while its gateway is asked. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
     """
     with existing_run(project, named) as (ledger, run):
+        never_left = settle_open_claims(ledger, run)
         before = ledger.totals(run)
         found = before.count(*UNCERTAIN)
         result: Reconciled | None = None
@@ -85,7 +86,9 @@ def reconcile(
                 changed = ledger.totals(run).by_state != before.by_state
                 return About(run.id, {"how": how, "ended": "error"}) if changed else None
             counts = {name: value for name, value in asdict(result).items() if type(value) is int}
-            return About(run.id, {"how": how, **counts}) if result.found else None
+            if never_left:
+                counts["never_left"] = never_left
+            return About(run.id, {"how": how, **counts}) if result.found or never_left else None
 
         with recorded(ledger, "reconcile", about):
             if not found:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
-from a2pcli.errors import A2PError, Problem, Refused
+from a2pcli.errors import A2PError, Problem, Refused, RunBusy
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.messages import State
@@ -16,6 +17,7 @@ from a2pcli.planning.basis import Difference, differences
 from a2pcli.planning.plan import ONE_TIME
 from a2pcli.regular import open_regular
 from a2pcli.reporting.commands import send_command
+from a2pcli.sending.reconcile import settle_open_claims
 
 Tell = Callable[[str], None]
 """Takes a sentence that a person should read."""
@@ -76,6 +78,9 @@ def refuse_unattended(run: Run, changes: Sequence[Difference]) -> None:
 
 def tell_what_is_left(ledger: Ledger, run: Run, tell: Tell) -> None:
     """Which run goes on, why it stopped, how much of it is left."""
+    with suppress(RunBusy):  # that is told when it is to be sent
+        settle_open_claims(ledger, run)
+    run = ledger.run(run.id)
     left = ledger.totals(run).count(State.PLANNED)
     why = f" ({run.state_reason})" if run.state_reason else ""
     messages = "1 message" if left == 1 else f"{left:,} messages"

@@ -55,7 +55,7 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
     if state == State.SUBMITTING:
         if around.live.get(run.id):
             return f"being handed to {run.gateway} now"
-        return f"handed to {run.gateway}{_at(entry)} when the sender was cut off: the person may have it"
+        return f"about to be handed to {run.gateway}{_at(entry)} when the sender was cut off: the person may have it"
     if state == State.PLANNED and row["reason"]:
         return _held(row, zone_of(run.summary))
     if state == State.PLANNED:
@@ -232,7 +232,7 @@ def what_next(entry: HistoryEntry, around: Surroundings) -> str | None:
     if row["state"] == State.UNKNOWN:
         return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
     if row["state"] == State.SUBMITTING and not around.live.get(run.id):
-        return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
+        return f"it is sent only if it certainly never left; to find out:  a2pcli reconcile {run.id}"
     by_list = row["reason"] == Reason.OPTED_OUT and row["rule"] != CONTACTS_FILE
     if row["state"] == State.SKIPPED and by_list and not _blocked(entry, around):
         return "the opt-out does not hold any more: a new plan would not leave it out for that"

@@ -3,8 +3,8 @@
 One thread talks to the ledger, one event loop to the gateway. The loop below goes round whenever there is
 something to write: it hands the thread all outcomes since the last round, and takes the next claims from the
 same durable transaction. While a transaction is under way outcomes gather for the next, so the group grows
-with the load by itself. Claims are made late and few: whatever is claimed when the process is killed is
-``unknown`` afterwards.
+with the load by itself. Claims are made late and few. What is handed to the gateway is noted in a journal
+(``ledger.in_flight``): after a kill that is ``unknown``, and what was claimed without leaving goes back.
 """
 
 from __future__ import annotations

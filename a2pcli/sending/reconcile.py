@@ -123,14 +123,25 @@ def _finish_if_done(ledger: Ledger, run: Run, now: int) -> None:
         ledger.set_state(run, RunState.FINISHED, None, now)
 
 
+def settle_open_claims(ledger: Ledger, run: Run) -> int:
+    """What a killed sender had claimed is unknown from here on, or planned again where it certainly never left.
+
+    Gives how many never left. Raises ``RunBusy`` where the sender lives.
+    """
+    before = ledger.totals(run)
+    if not before.count(State.SUBMITTING):
+        return 0
+    with sender_lock(ledger, run):
+        _count_unknown(ledger, run, now_ms())
+        return ledger.totals(run).count(State.PLANNED) - before.count(State.PLANNED)
+
+
 def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
     """How many are unknown, once what a killed sender left is. The run's lock is held: none is at work."""
-    totals = ledger.totals(run)
-    if totals.count(State.SUBMITTING):
+    if ledger.totals(run).count(State.SUBMITTING) or ledger.run(run.id).state == RunState.SENDING:
         ledger.start_sending(run, now)
         ledger.set_state(run, RunState.PAUSED, "its sender ended without a word", now)
-        totals = ledger.totals(run)
-    return totals.count(State.UNKNOWN)
+    return ledger.totals(run).count(State.UNKNOWN)
 
 
 def _unknown(ledger: Ledger, run: Run) -> list[dict[str, tuple[int, int]]]:

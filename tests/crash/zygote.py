@@ -3,7 +3,7 @@
 Reads one JSON plan a line: ``{ledger, run, block, options, kill}``; prints the pid, then how the process ended.
 ``kill`` is ``null`` (somebody else kills it, or nobody) or ``[boundary, n]``: the process kills itself at the
 n-th ``begin`` (of a transaction), ``commit`` (its work done, not yet durable) or ``after`` (durable, the sender
-not told yet).
+not told yet). With ``claims`` it sends nothing: see ``claim_and_die``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from typing import Any
 from sqlalchemy import event
 
 from a2pcli.gateways.registry import create
+from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.records import Settled, now_ms
 from a2pcli.ledger.store import Ledger
+from a2pcli.messages import Outcome, State, Verdict
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Rate, SendOptions
 from a2pcli.sending.stop import StopRequest
@@ -64,7 +67,46 @@ def _then(method: Callable[..., Any], fatal: Callable[..., None]) -> Callable[..
     return wrapped
 
 
+def claim_and_die(plan: dict[str, Any]) -> None:
+    """Claim so many (``claims``), note in the journal that the first ``left`` of them left, and die.
+
+    Before, ``settled`` messages more were claimed, left and were accepted. ``full`` is ``disk`` where the journal has
+    no room, ``later`` where it gets none for more slots or writes once it is made.
+    """
+    full = OSError(28, "No space left on device")
+    if plan.get("full") == "disk":
+        os.posix_fallocate = failing(full)
+    with Ledger.open(plan["ledger"]) as ledger:
+        run = ledger.run(plan["run"])
+        with sender_lock(ledger, run):
+            ledger.start_sending(run, now_ms())
+            journal = ledger.begin_journal(run)
+            before = ledger.exchange(run, [], plan.get("settled", 0), now_ms()).claimed
+            ids = [one.message.id for one in before]
+            accepted = [Settled(id, Outcome(Verdict.ACCEPTED), State.ACCEPTED) for id in ids]
+            if journal:
+                journal.note(ids)
+            claimed = ledger.exchange(run, accepted, plan["claims"], now_ms()).claimed
+            if plan.get("full") == "later":
+                really = os.pwrite
+                os.posix_fallocate = failing(full)
+                os.pwrite = lambda file, data, at: really(file, data, at) if at == 8 else failing(full)()
+            if journal:
+                journal.settled(ids)
+                journal.note([one.message.id for one in claimed[: plan["left"]]])
+            die()
+
+
+def failing(error: OSError) -> Callable[..., Any]:
+    def fails(*_args: object) -> None:
+        raise error
+
+    return fails
+
+
 def work(plan: dict[str, Any]) -> str:
+    if "claims" in plan:
+        claim_and_die(plan)
     options = dict(plan["options"])
     if "rate" in options:
         options["rate"] = Rate(options["rate"], "messages")

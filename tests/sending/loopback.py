@@ -95,18 +95,7 @@ class Provider:
         if lines[0].startswith("GET /taken"):
             reply = Reply(200, {"taken": self.taken})
         else:
-            data = json.loads(body)
-            receipt = Receipt(time.monotonic(), data["reference"], data["to"], int(data.get("parts", 1)))
-            self.received.append(receipt)
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
-            try:
-                reply = self.answer(receipt, len(self.received) - 1)
-                if reply.status == 201:
-                    self.taken.append(receipt.to)
-                await asyncio.sleep(reply.after)
-            finally:
-                self._at_once -= 1
+            reply = await self._reply(json.loads(body))
         if reply.drop:
             writer.transport.abort()
             return False
@@ -119,6 +108,27 @@ class Provider:
         )
         await writer.drain()
         return True
+
+
+    async def _reply(self, data: dict[str, Any]) -> Reply:
+        """The answer to a message, or to a batch: as the first of the batch is answered, with an item for each."""
+        batch = data.get("messages", [data])
+        replies = []
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            for one in batch:
+                receipt = Receipt(time.monotonic(), one["reference"], one["to"], int(one.get("parts", 1)))
+                self.received.append(receipt)
+                replies.append(self.answer(receipt, len(self.received) - 1))
+                if replies[-1].status == 201:
+                    self.taken.append(receipt.to)
+            await asyncio.sleep(replies[0].after)
+        finally:
+            self._at_once -= 1
+        if "messages" in data:
+            replies[0].body = {"messages": [reply.body for reply in replies]}
+        return replies[0]
 
 
 class Loopback:
@@ -185,17 +195,14 @@ class Loopback:
 
 
 def gateway_block(port: int, **more: Any) -> dict[str, Any]:
-    """The declarative HTTP gateway for this provider."""
+    """The declarative HTTP gateway for this provider; with ``batch``, so many messages go in one request."""
+    fields = {"to": "{{ to }}", "text": "{{ body }}", "reference": "{{ reference }}", "parts": "{{ parts }}"}
+    batches = more.get("batch", 1) > 1
     return {
         "type": "http",
         "url": f"http://127.0.0.1:{port}/messages",
-        "json": {
-            "to": "{{ to }}",
-            "text": "{{ body }}",
-            "reference": "{{ reference }}",
-            "parts": "{{ parts }}",
-        },
-        "response": {"id": "id"},
+        "json": {"messages": {"each": fields}} if batches else fields,
+        "response": {"items": "messages", "id": "id"} if batches else {"id": "id"},
         **more,
     }
 
