@@ -109,7 +109,6 @@ class Provider:
         await writer.drain()
         return True
 
-
     async def _reply(self, data: dict[str, Any]) -> Reply:
         """The answer to a message, or to a batch: as the first of the batch is answered, with an item for each."""
         batch = data.get("messages", [data])
