@@ -30,6 +30,10 @@ _NOT_FOUND = Outcome(
 )
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Made once: ``json.dumps`` makes one for each message."""
+
+
 class DeclaredProvider:
     """From messages to the requests that a block describes, and back."""
 
@@ -62,12 +66,13 @@ class DeclaredProvider:
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
         """One outcome for each message."""
         answer = Answer(response, self._pattern)
-        items = at(answer.data, self._reading.items)
         if self._reading.items is None:
-            named = as_text(at(answer.data, self._reading.reference))
-            if named is not None and named != batch[0].reference:
-                return [unreadable(response)] * len(batch)  # another message's answer
+            if self._reading.reference is not None:
+                named = as_text(at(answer.data, self._reading.reference))
+                if named is not None and named != batch[0].reference:
+                    return [unreadable(response)] * len(batch)  # another message's answer
             return [self._outcome(answer, answer.data)] * len(batch)
+        items = at(answer.data, self._reading.items)
         if not isinstance(items, list):
             return self._of_whole(batch, answer)
         return [
@@ -138,12 +143,11 @@ class DeclaredProvider:
         known = self._known(answer, data, reading)
         if known is not None:
             return known
-        code = safe_code(at(data, reading.code))
-        meaning = self._block.statuses.get(str(response.status))
+        meaning = self._block.statuses.get(str(response.status)) if self._block.statuses else None
         if meaning is not None:
             return outcome_of(
                 meaning,
-                code=code or str(response.status),
+                code=safe_code(at(data, reading.code)) or str(response.status),
                 gateway_id=safe_id(at(data, reading.id)),
                 retry_after=self._pause(answer, data, reading),
             )
@@ -155,6 +159,7 @@ class DeclaredProvider:
                 if reading.id and identifier is None
                 else Outcome(Verdict.ACCEPTED, identifier)
             )
+        code = safe_code(at(data, reading.code))
         if not _is_a_yes(response.status, reading):
             return by_status(response, code=code)
         # The status says yes. Either what must stand in the answer is missing, or it says something else.
@@ -164,6 +169,8 @@ class DeclaredProvider:
 
     def _known(self, answer: Answer, data: Any, reading: Reading) -> Outcome | None:
         """The outcome of a code that stands in the tables."""
+        if not self._codes:
+            return None
         value = as_text(at(data, reading.code))
         known = self._codes.get(value) if value is not None else None
         if known is None:
@@ -265,9 +272,7 @@ def _body_of(block: DeclaredBlock | Call) -> tuple[str, Callable[[Any], bytes]] 
     """The content type, and from values to the encoded body."""
     if block.json_ is not None:
         fill = _batched(block.json_)
-        return "application/json", lambda values: json.dumps(
-            fill(values), ensure_ascii=False, separators=(",", ":")
-        ).encode()
+        return "application/json", lambda values: _JSON.encode(fill(values)).encode()
     if isinstance(block, Call):
         return None
     if block.form is not None:

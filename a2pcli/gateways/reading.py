@@ -27,7 +27,10 @@ class Answer:
 
     def meets(self, conditions: Conditions, data: Any) -> bool | None:
         """Whether all conditions hold; None where the answer does not have what they ask about."""
-        if not any(first <= self.response.status <= last for first, last in conditions.status):
+        for first, last in conditions.status:
+            if first <= self.response.status <= last:
+                break
+        else:
             return False
         unclear = False
         for path, wanted in conditions.where.items():
@@ -36,10 +39,10 @@ class Answer:
                 unclear = True
             elif there not in wanted and "*" not in wanted:
                 return False
-        if conditions.absent and not isinstance(data, dict | list):
-            unclear = True
-        if any(at(data, path) is not NOTHING for path in conditions.absent):
-            return False
+        if conditions.absent:
+            if any(at(data, path) is not NOTHING for path in conditions.absent):
+                return False
+            unclear = unclear or not isinstance(data, dict | list)
         return None if unclear else True
 
 

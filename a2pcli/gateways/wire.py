@@ -32,6 +32,18 @@ _LAST_WORDS = 1.0
 """Seconds for which a connection that has something to say is listened to before it is closed."""
 
 
+class _Server:
+    """What an engine has of one server."""
+
+    __slots__ = ("habits", "idle", "resting")
+
+    def __init__(self) -> None:
+        self.habits = Habits()
+        self.idle: deque[Connection] = deque()
+        """Connections that may be used, the one used last at the right."""
+        self.resting: deque[Connection] = deque()
+
+
 class WireEngine:
     """Sends requests over connections that are kept and used again, at most ``limit`` at once.
 
@@ -41,11 +53,10 @@ class WireEngine:
     def __init__(
         self, limit: int, *, dialer: Dialer | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._slots = asyncio.Semaphore(limit)
+        self._free = limit
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._dialer = dialer or Dialer(tls=tls)
-        self._idle: dict[Route, deque[Connection]] = {}
-        self._resting: dict[Route, deque[Connection]] = {}
-        self._habits: dict[Route, Habits] = {}
+        self._servers: dict[Route, _Server] = {}
         self._busy: set[Connection] = set()
         self._writer = RequestWriter()
         self._now = time.monotonic
@@ -54,43 +65,62 @@ class WireEngine:
     async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
         """The answer; see ``Engine.send``."""
         route, data = self._writer.encode(request)
-        if self._slots.locked():
-            await self._wait_for_slot(request.timeout)
+        if self._free > 0:
+            self._free -= 1
         else:
-            await self._slots.acquire()
+            await self._wait_for_slot(request.timeout)
         try:
-            habits = self._habits.get(route)
-            if habits is None:
-                habits = self._habits[route] = Habits()
-            if habits.idle(self._now()) <= 0:
+            server = self._servers.get(route)
+            if server is None:
+                server = self._servers[route] = _Server()
+            if server.habits.idle(self._now()) <= 0:
                 data = asking_to_close(data)
-            connection = await self._rested_connection(route) or await self._new_connection(route, habits)
+            connection, pause = self._rested_connection(server)
+            while pause > 0:
+                await asyncio.sleep(pause)
+                connection, pause = self._rested_connection(server)
+            if connection is None:
+                connection = await self._new_connection(route, server.habits)
             self._busy.add(connection)
             try:
-                response = await connection.exchange(data, request.timeout, leaving)
+                return await connection.exchange(data, request.timeout, leaving)
             finally:
                 self._busy.discard(connection)
-                self._keep(route, connection)
+                self._keep(server, connection)
         finally:
-            self._slots.release()
-        return response
+            self._give_slot_back()
 
     async def close(self) -> None:
         """Close every connection, those in use included."""
-        for kept in (*self._idle.values(), *self._resting.values()):
-            for connection in kept:
+        for server in self._servers.values():
+            for connection in (*server.idle, *server.resting):
                 connection.close()
+            server.idle.clear()
+            server.resting.clear()
         for connection in list(self._busy):
             connection.close()
-        self._idle.clear()
-        self._resting.clear()
 
     async def _wait_for_slot(self, seconds: float) -> None:
+        """Until another request hands its slot over."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
             async with asyncio.timeout(seconds):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise NotSent("busy", "all connections were in use") from None
+                await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():  # it came just then
+                self._give_slot_back()
+            if isinstance(error, TimeoutError):
+                raise NotSent("busy", "all connections were in use") from None
+            raise
+
+    def _give_slot_back(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
 
     async def _new_connection(self, route: Route, habits: Habits) -> Connection:
         connection = await self._dialer.dial(route, lambda: Connection(habits))
@@ -100,35 +130,35 @@ class WireEngine:
             raise NotSent("unasked", "the server spoke, or hung up, before it was asked anything")
         return connection
 
-    async def _rested_connection(self, route: Route) -> Connection | None:
-        """One that may be used again; None where a new one is to be opened. Waits rather than open too many."""
-        resting = self._resting.get(route)
-        while True:
-            while resting and resting[0].rested_at <= self._now():
-                self._idle.setdefault(route, deque()).append(resting.popleft())
-            found = self._idle_connection(route)
-            if found is not None or not resting or len(resting) < len(self._busy) // SPARE:
-                return found
-            await asyncio.sleep(resting[0].rested_at - self._now())
+    def _rested_connection(self, server: _Server) -> tuple[Connection | None, float]:
+        """One that may be used again; none where a new one is to be opened, or after so many seconds one may have
+        rested, rather than that too many are opened."""
+        resting, now = server.resting, self._now()
+        while resting and resting[0].rested_at <= now:
+            server.idle.append(resting.popleft())
+        found = _idle_connection(server.idle)
+        if found is not None or not resting or len(resting) < len(self._busy) // SPARE:
+            return found, 0.0
+        return None, max(resting[0].rested_at - now, 0.0)
 
-    def _idle_connection(self, route: Route) -> Connection | None:
-        """The connection used last, if it can be used again."""
-        idle = self._idle.get(route)
-        while idle:
-            connection = idle.pop()
-            if connection.is_usable():
-                return connection
-            if connection.has_something_to_read():
-                asyncio.get_running_loop().call_later(_LAST_WORDS, connection.close)  # it tells the habits
-            else:
-                connection.close()
-        return None
-
-    def _keep(self, route: Route, connection: Connection) -> None:
+    def _keep(self, server: _Server, connection: Connection) -> None:
         if not connection.may_be_kept():
             connection.close()
             return
-        self._resting.setdefault(route, deque()).append(connection)
-        idle = self._idle.get(route)
+        server.resting.append(connection)
+        idle = server.idle
         while idle and idle[0].is_expired():  # those at the bottom are not used while the load is small
             idle.popleft().close()
+
+
+def _idle_connection(idle: deque[Connection]) -> Connection | None:
+    """The connection used last, if it can be used again."""
+    while idle:
+        connection = idle.pop()
+        if connection.is_usable():
+            return connection
+        if connection.has_something_to_read():
+            asyncio.get_running_loop().call_later(_LAST_WORDS, connection.close)  # it tells the habits
+        else:
+            connection.close()
+    return None

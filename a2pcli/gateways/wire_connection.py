@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[HttpResponse] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
         self._held: HttpResponse | None = None
         self._closed = self._closed_by_us = False
         self._clean = True  # nothing has happened after which it could not be used again
@@ -103,8 +104,6 @@ class Connection(asyncio.Protocol):
         finally:
             self._waiter = self._held = None
             self._served += 1
-            if self._timer is not None:
-                self._timer.cancel()
 
     def may_be_kept(self) -> bool:
         """Whether the last exchange left it ready for another."""
@@ -134,6 +133,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once."""
         self._clean = False
+        self._stop_timer()
         if not self._closed:
             self._closed_by_us = True
             self._transport.abort()
@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
         """Bytes of an answer, or beyond it."""
         if self._closed_by_us:
             return
-        if self._waiter is None or self._waiter.done() or self._holds_answer():
+        if self._waiter is None or self._held is not None or self._waiter.done():
             self._unasked(data)
             return
         self._heard = True
@@ -170,6 +170,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended: an answer without a length is whole now, any other that is not whole never will be."""
         self._closed = True
+        self._stop_timer()
         now = self._loop.time()
         if self._holds_answer() or self._waiter is None:
             # The answer was whole, and nothing else was under way.
@@ -266,9 +267,7 @@ class Connection(asyncio.Protocol):
             self.rested_at = self._answered + min(LONGEST_REST, (self._answered - self._started) / 4)
             self._release()
             return
-        assert self._timer is not None
-        self._timer.cancel()
-        self._timer = self._loop.call_at(self._answered + FIRST_REST, self._release)
+        self._loop.call_at(self._answered + FIRST_REST, self._release)
 
     def _release(self) -> None:
         held, self._held = self._held, None
@@ -297,18 +296,37 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _set_deadline(self, moment: float) -> None:
+        """By when the answer must have come.
+
+        The timer of an earlier exchange stays, and is set anew when it ends: one for each request would cost as much as
+        writing the request.
+        """
         self._deadline = moment
-        self._timer = self._loop.call_at(moment, self._timed_out)
+        if self._timer is not None and self._timer.when() > moment:
+            self._stop_timer()
+        if self._timer is None:
+            self._timer = self._loop.call_at(moment, self._timed_out)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _timed_out(self) -> None:
+        assert self._timer is not None
         now = self._loop.time()
-        late = now - self._deadline
+        late = now - self._timer.when()
+        self._timer = None
+        if self._waiter is None or self._holds_answer():
+            return
         if late > STOPPED:
             # This process was stopped (SIGSTOP, a machine that sleeps): that time does not count, and the answer may
             # have come. The loop that was woken by its clock has not looked yet.
-            self._set_deadline(now + late)
-            return
-        self._fail("timeout", "no answer in time")
+            self._set_deadline(max(now, self._deadline) + late)
+        elif now < self._deadline:
+            self._set_deadline(self._deadline)
+        else:
+            self._fail("timeout", "no answer in time")
 
 
 def _decompressed(body: bytes) -> bytes:

@@ -103,8 +103,10 @@ class InFlightJournal:
                     continue
                 if not free:
                     self._grow(self._size)
-                _write(self._descriptor, id.to_bytes(_SLOT, "little"), _HEAD.size + _SLOT * free[-1])
-                slots[id] = free.pop()
+                slot = free[-1]
+                _write(self._descriptor, id.to_bytes(_SLOT, "little"), _HEAD.size + _SLOT * slot)
+                slots[id] = slot
+                free.pop()
         except OSError as error:
             self._give_up(error)
 

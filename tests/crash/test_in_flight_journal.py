@@ -248,7 +248,7 @@ def kill_at_random(url: str, zygote: Zygote, kills: int, *, concurrency: int, **
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 assert zygote.ended() == -signal.SIGKILL
-                _look(killed_run, set(provider.taken()), tried)
+                _look(killed_run, provider, tried)
             assert [number for number, times in Counter(provider.taken()).items() if times > 1] == []
     finally:
         provider.close()
@@ -256,21 +256,31 @@ def kill_at_random(url: str, zygote: Zygote, kills: int, *, concurrency: int, **
     return tried
 
 
-def _look(killed_run: Killed, taken: set[str], tried: Tried) -> None:
+def _look(killed_run: Killed, provider: Provider, tried: Tried) -> None:
     ledger, run = killed_run.ledger, killed_run.run
 
     def numbers(state: str) -> set[str]:
         return {row["address"] for chunk in ledger.rows(run, states=[state]) for row in chunk}
 
-    claimed = numbers("submitting")
+    # A server may still be busy with the last commit, so what was claimed may yet become accepted.
+    claimed, before = numbers("submitting"), numbers("unknown")
     with sender_lock(ledger, run):
         pass
-    unknown = numbers("unknown") & claimed
-    assert not (claimed - unknown) & taken
+    taken = _all_taken(provider)
+    unknown, planned = numbers("unknown") - before, numbers("planned")
+    assert not planned & taken
     assert not numbers("submitting")
     tried.unknown += len(unknown)
     tried.never_arrived += len(unknown - taken)
-    tried.planned_again += len(claimed - unknown)
+    tried.planned_again += len(claimed & planned)
+
+
+def _all_taken(provider: Provider) -> set[str]:
+    """What the provider took, once it has read all that was sent."""
+    taken: set[str] = set()
+    while len(taken) != len(taken := set(provider.taken())):
+        time.sleep(0.05)
+    return taken
 
 
 WAYS = {
