@@ -59,13 +59,12 @@ _HELD: set[int] = set()
 """Tokens that this process holds."""
 
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+
 def steady() -> float:
     """Seconds of a clock that nobody sets, and that goes on while the machine sleeps where the system has one."""
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
-        number = getattr(time, name, None)
-        if number is not None:
-            return time.clock_gettime(number)
-    return time.monotonic()
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,11 @@ class Books:
             self._journal.settled([one.message_id for one in round.settled], again=again)
         return exchange
 
+    @property
+    def keeps_journal(self) -> bool:
+        """Whether it will be known after a kill what never left."""
+        return self._journal is not None
+
     def leaving(self, batch: Sequence[Message]) -> None:
         """These messages leave now: noted for whoever takes the run over, should this process be killed."""
         if self._journal is not None:

@@ -1,4 +1,5 @@
-"""How much to claim next, and when: little, and late, so that few messages are unknown after a crash."""
+"""How much to claim next, and when: little, and late, so that opt-outs are heeded to the last and little is unknown
+after a crash; but enough that messages go on leaving while the ledger writes."""
 
 from __future__ import annotations
 
@@ -11,6 +12,12 @@ from a2pcli.sending.flow import Flow
 from a2pcli.sending.pace import Pace
 from a2pcli.sending.sender_pace import CLAIMED_AHEAD
 from a2pcli.sending.times import HORIZON, LOOK_AGAIN, TICK
+
+FARTHEST = 4
+"""So many times what may be in flight are claimed at most: if the ledger is taken away, no more than that leaves."""
+
+_MEASURED = 0.25
+"""Seconds over which is measured how fast messages leave."""
 
 
 class Claiming:
@@ -28,6 +35,12 @@ class Claiming:
     ) -> None:
         self._desk, self._flow, self._breaker, self._pace = desk, flow, breaker, pace
         self._senders, self._clock = senders, clock
+        self._mark = (0.0, 0)  # a moment of the loop's clock, and how many had left then
+        self._speed = self._write = (
+            0.0  # messages a second that leave; seconds of the ledger's slower transactions
+        )
+        self.looks_far = False
+        """Whether claims that never left are told from others after a crash, so that more may be made."""
         self._from = 0  # UTC ms before which asking for more is pointless
         self.next_due = 0
         """UTC ms at which the first of the rows that wait may go; 0 where it is not known."""
@@ -41,10 +54,26 @@ class Claiming:
         allowed = self._breaker.allowance(now)
         if self._breaker.half_open:
             return max(0, allowed - self._flow.flying - self._flow.ready)
-        ahead = min(2 * allowed - self._flow.flying, self._pace.within(HORIZON, now))
+        ahead = min(self._most(allowed, now) - self._flow.flying, self._pace.within(HORIZON, now))
         if self._senders:
             ahead = min(ahead, CLAIMED_AHEAD)
         return max(0, int(ahead) - self._flow.ready)
+
+    def is_pressing(self, want: int, now: float) -> bool:
+        """Whether so many are wanted that claiming them should not wait for company."""
+        allowed = self._breaker.allowance(now)
+        return 2 * want >= allowed > 0 and self._flow.ready < allowed
+
+    def _most(self, allowed: int, now: float) -> int:
+        """How many may be claimed at once: twice what may be in flight, or what leaves while the ledger writes."""
+        if not self.looks_far:
+            return 2 * allowed
+        then, left = self._mark
+        if now - then > _MEASURED:
+            self._speed = (self._flow.left - left) / (now - then)
+            self._mark = now, self._flow.left
+        # One transaction's time until it is asked for these, another's until they are there.
+        return min(max(2 * allowed, allowed + int(self._speed * 2 * self._write)), FARTHEST * allowed)
 
     def wait(self, want: int) -> float:
         """Seconds until asking for ``want`` makes sense; 0 for now."""
@@ -56,8 +85,9 @@ class Claiming:
         """Rows are planned again."""
         self.is_empty, self._from, self.next_due = False, 0, 0
 
-    def took(self, exchange: Exchange, want: int) -> None:
-        """A transaction in which ``want`` were asked for went through."""
+    def took(self, exchange: Exchange, want: int, seconds: float) -> None:
+        """A transaction of so many seconds, in which ``want`` were asked for, went through."""
+        self._write = max(seconds, 0.8 * self._write)
         if len(exchange.claimed) >= want:
             return
         if exchange.pause:  # what else is there was not looked at

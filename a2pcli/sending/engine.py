@@ -156,6 +156,7 @@ class _Sending:
             unusable = error
         try:
             self._desk.tally = await self._books.start(self._options.shared)
+            self._claiming.looks_far = self._books.keeps_journal
             if unusable is not None:
                 return await self._result(Ended.PAUSED, unusable.problems[0])
             with self._stop.heard_by(self._wake_from_anywhere):
@@ -270,7 +271,7 @@ class _Sending:
             return 0.0
         want = self._claiming.want(self._time())
         if round.settled:
-            if self._desk.ended is not None or 2 * want >= self._breaker.allowance(self._time()) > 0:
+            if self._desk.ended is not None or self._claiming.is_pressing(want, self._time()):
                 return 0.0
             return LINGER - (self._time() - self._desk.round_since)
         return self._claiming.wait(want)
@@ -279,7 +280,8 @@ class _Sending:
         """One transaction, and what follows from it."""
         desk = self._desk
         round, desk.round = desk.round, Round()
-        want = self._claiming.want(self._time())
+        began = self._time()
+        want = self._claiming.want(began)
         try:
             exchange = await self._insist(round, want)
         except BaseException:
@@ -287,7 +289,7 @@ class _Sending:
             raise
         if round.gives_back or round.refuse:
             self._claiming.gave_back()
-        self._claiming.took(exchange, want)
+        self._claiming.took(exchange, want, self._time() - began)
         desk.tally.took(exchange, sum(one.state is State.PLANNED for one in round.settled))
         self._let_go(exchange)
 

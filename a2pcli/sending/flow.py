@@ -101,6 +101,8 @@ class Flow:
         self._home = asyncio.Event()
         self.batch = max(1, gateway.capabilities.batch)
         self.flying = 0
+        self.left = 0
+        """How many were ever handed to the gateway."""
         self.closed = False
         """While True nothing leaves: the run is ending, or the ledger does not take outcomes."""
 
@@ -239,6 +241,7 @@ class Flow:
         if self._senders:
             self._senders.left(batch, now)
         self.flying += len(batch)
+        self.left += len(batch)
         return batch
 
     def _gather(self, free: int, now: float) -> tuple[list[Claimed], int]:

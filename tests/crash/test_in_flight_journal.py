@@ -298,10 +298,8 @@ def test_a_few_kills_plan_nothing_again_that_arrived(tmp_path: Path, zygote: Zyg
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-def test_of_what_many_kills_leave_unknown_at_most_a_tenth_never_arrived(
-    url: str, zygote: Zygote, way: str
-) -> None:
-    tried = kill_at_random(url, zygote, 40, **WAYS[way])
-    assert tried.never_arrived <= tried.unknown / 10
-    assert tried.planned_again
+def test_of_what_many_kills_leave_unknown_at_most_a_tenth_never_arrived(url: str, zygote: Zygote) -> None:
+    every = {name: kill_at_random(url, zygote, 30, **way) for name, way in WAYS.items()}
+    for chosen in (every.values(), [every["wire"], every["wire in batches"]]):
+        assert sum(one.never_arrived for one in chosen) <= sum(one.unknown for one in chosen) / 10
+    assert all(one.planned_again for one in every.values())
