@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CONNECTIONS = 100
-GOALS = {"httpx": 20.0, "aiohttp": 0.7}
+GOALS = {"httpx": 20.0, "aiohttp": 1.0}
 HTTPX_SHARE = 40
 
 NGINX = """

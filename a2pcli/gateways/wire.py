@@ -57,6 +57,8 @@ class WireEngine:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._dialer = dialer or Dialer(tls=tls)
         self._servers: dict[Route, _Server] = {}
+        self._last: tuple[Route | None, _Server] = (None, _Server())
+        """The route of the last request and its server: a route's hash costs as much as a request's bytes."""
         self._busy: set[Connection] = set()
         self._writer = RequestWriter()
         self._now = time.monotonic
@@ -70,9 +72,10 @@ class WireEngine:
         else:
             await self._wait_for_slot(request.timeout)
         try:
-            server = self._servers.get(route)
-            if server is None:
-                server = self._servers[route] = _Server()
+            known, server = self._last
+            if known is not route:
+                server = self._servers.setdefault(route, _Server())
+                self._last = route, server
             if server.habits.idle(self._now()) <= 0:
                 data = asking_to_close(data)
             connection, pause = self._rested_connection(server)
