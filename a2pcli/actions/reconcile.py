@@ -59,6 +59,8 @@ class Settled:
     left: int
     named: list[dict[str, Any]]
     by: str | None = None
+    never_left: int = 0
+    """Messages that a killed sender had claimed and certainly never handed over: planned again."""
 
 
 def reconcile(
@@ -102,7 +104,7 @@ def reconcile(
         left = totals.count(*UNCERTAIN)
         rows = next(ledger.rows(run, states=UNCERTAIN, chunk=MOST_NAMED), []) if left else []
         rows = [{**row, "reference": run.reference(row["id"] % ROWS_PER_RUN)} for row in rows]
-        return Settled(run, result, totals, left, rows, None if decision is None else user())
+        return Settled(run, result, totals, left, rows, None if decision is None else user(), never_left)
 
 
 def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -> Reconciled:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import signal
 import struct
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -194,6 +197,23 @@ def test_a_person_who_is_erased_after_the_kill_is_never_sent_what_had_not_left(o
     number = number_of(8)
     on_sqlite.ledger.erase_person(Person(number, (number,)))
     assert on_sqlite.take_over() == {"planned": 25, "unknown": 4, "skipped": 1}
+
+
+def test_a_decision_is_about_what_may_have_left_and_the_rest_is_told(on_sqlite: Killed) -> None:
+    on_sqlite.sender()
+    command = [
+        sys.executable,
+        "-m",
+        "a2pcli",
+        "reconcile",
+        on_sqlite.run.id,
+        "--ledger",
+        on_sqlite.ledger.name,
+    ]
+    done = subprocess.run([*command, "--as", "sent", "--yes", "--json"], capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    assert (told["found"], told["accepted"], told["never_left"], told["unknown"]) == (4, 4, 6, 0)
+    assert states(on_sqlite.ledger, on_sqlite.run) == {"accepted": 4, "planned": 26}
 
 
 def test_a_sender_that_ends_leaves_no_journal(tmp_path: Path, zygote: Zygote) -> None:

@@ -105,4 +105,5 @@ def _document(done: Settled, decision: Decision | None) -> dict[str, Any]:
         "by": done.by,
         **asdict(done.result),
         "unknown": done.left,
+        "never_left": done.never_left,
     }

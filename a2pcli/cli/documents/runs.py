@@ -375,6 +375,9 @@ class Reconciled(TypedDict):
     too_early: int
     unknown: Annotated[int, says("messages that are still unknown")]
     can_tell: Annotated[bool, says("whether the gateway can be asked")]
+    never_left: Annotated[
+        int, says("claimed by a killed sender, and certainly not handed over: planned again")
+    ]
 
 
 class Rejection(TypedDict):

@@ -17,14 +17,16 @@ from a2pcli.reporting.values import local
 
 if TYPE_CHECKING:
     from a2pcli.actions.reconcile import Reconciled, Settled
-    from a2pcli.ledger.records import Totals
+
+
+_NEVER_LEFT = "had not left when the sender was cut off, now planned again"
 
 
 def settled_screen(done: Settled) -> RenderableType:
     """What was settled and how, those that are left, and what to do about them."""
     run, result, left = done.run, done.result, done.left
     if not result.found:
-        return _nothing_unknown(run, done.totals)
+        return _nothing_unknown(done)
     lines = [Text.assemble(f"run {run.id} of {run.campaign}: ", (f"{result.found:,}", "bold"), " unknown")]
     asked = done.by is None
     again = "cancelled with its run" if run.state == RunState.CANCELLED else "planned again"
@@ -38,6 +40,7 @@ def settled_screen(done: Settled) -> RenderableType:
         ),
         (result.too_early, "yellow", "not there yet, and too new to be sure: ask again in a minute"),
         (left - result.too_early, "yellow", "still unknown"),
+        (done.never_left, "cyan", f"more {_NEVER_LEFT}"),
     )
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True)
@@ -48,13 +51,14 @@ def settled_screen(done: Settled) -> RenderableType:
     pieces: list[RenderableType] = [*lines, table]
     if left:
         pieces += [Text(), _those_left(done), Text(), *_what_to_do(run, result, left)]
-    if result.not_sent:
+    if result.not_sent or done.never_left:
         pieces += [Text(), _to_send_them(run)]
     return Group(*pieces)
 
 
-def _nothing_unknown(run: Run, totals: Totals) -> RenderableType:
+def _nothing_unknown(done: Settled) -> RenderableType:
     """What became of the messages instead; those that were rejected or are left are no matter of this command."""
+    run, totals = done.run, done.totals
     counts = [
         f"{totals.count(state):,} {word}"
         for state, word in (
@@ -66,6 +70,8 @@ def _nothing_unknown(run: Run, totals: Totals) -> RenderableType:
     ]
     head = f"run {run.id}: nothing to settle, no message is unknown"
     lines: list[RenderableType] = [Text(f"{head} ({', '.join(counts)})" if counts else head)]
+    if done.never_left:
+        lines.append(Text(f"{done.never_left:,} {_NEVER_LEFT}"))
     if totals.count(State.REJECTED):
         lines.append(to_copy(f"the rejected:  a2pcli retry {run.id}", style="dim"))
     if totals.count(State.PLANNED):
