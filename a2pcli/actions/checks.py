@@ -97,9 +97,9 @@ def check_files(files: Sequence[Path], ignored: Collection[str] = ()) -> list[Ch
 
 def _same_name(campaign: LoadedCampaign, first: Path) -> Problem:
     problem = campaign.document.problem(
-        f"{first} has this name, too: who got the one does not get the other",
+        f"duplicate name: {first} has it too, and nobody gets both campaigns",
         ("name",),
-        hint="give each campaign a name of its own",
+        hint="give each campaign its own name",
         code="same-name",
     )
     return replace(problem, severity=Severity.WARNING)

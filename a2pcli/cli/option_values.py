@@ -72,7 +72,9 @@ def until_of(text: str | None) -> int | None:
         moment = _moment("--until", typed)
     at = int(moment.timestamp() * 1000)
     if at <= now_ms():
-        raise UsageError(Problem(f"--until {text}: that is over already", hint="leave it out for good"))
+        raise UsageError(
+            Problem(f"--until {text}: that date has passed", hint="leave --until out for no end date")
+        )
     return at
 
 

@@ -220,7 +220,7 @@ def in_utc(moment: datetime | None, zone: str, *, fold: Literal[0, 1]) -> dateti
 
 
 class Limits(Strict):
-    """Bounds that stop a mistake before the first message."""
+    """Safety limits, checked before the first message."""
 
     parts: int | None = Field(
         None, ge=1, le=255, description="Most SMS parts a message may have; else the settings'"
@@ -334,7 +334,7 @@ class Campaign(Strict):
         description="A template, e.g. `{{ appointment_id }}`: one message per person and value",
     )
     schedule: Schedule = Field(default_factory=Schedule, description="When messages may leave")
-    limits: Limits = Field(default_factory=Limits, description="Bounds that stop a mistake")
+    limits: Limits = Field(default_factory=Limits, description="Safety limits")
     waive: dict[CopyRule, Text] = Field(
         default_factory=dict,
         description="Copy rules that this campaign may break, each with the reason, which is recorded: "

@@ -99,24 +99,27 @@ def recognise(
         if claim is None:
             continue
         if claim.fact in decided:
-            unread[shown] = claim.fact, f"the campaign maps {claim.fact} to another column"
+            unread[shown] = claim.fact, f"it is ignored: the campaign maps {claim.fact} to another column"
         elif claim.fact == _MAY_REFUSE:
-            unread[shown] = "opted_out", "it may tell who left, and nobody is left out for it"
+            unread[shown] = (
+                "opted_out",
+                "it may say who opted out, but it is ignored: nobody is excluded because of it",
+            )
         elif not claim.certain:
-            unread[shown] = claim.fact, "it looks like " + _SPOKEN["ended" if claim.ends else claim.fact]
+            unread[shown] = claim.fact, _SPOKEN["ended" if claim.ends else claim.fact]
         if claim.fact not in decided and (claim.certain or claim.fact not in (*PLACE_FACTS, _MAY_REFUSE)):
             claims.append(claim)
     return Facts(tuple(claims), unread)
 
 
 _SPOKEN = {
-    "consent": "consent; only a clear no in it counts",
-    "opted_out": "a refusal; whoever has anything but a clear no in it gets nothing",
-    "ended": "the end of a subscription to your messages; whoever has anything in it but a clear no or a day to come"
-    " gets nothing",
-    "postcode": "a postcode",
-    "timezone": "a time zone",
-    "state": "a state",
+    "consent": "it may be about consent: rows with a clear no are excluded, other answers are ignored",
+    "opted_out": "it may say who opted out: every row with anything but a clear no is excluded",
+    "ended": "it may say when a subscription to your messages ended: every row with anything but a clear no or a future"
+    " date is excluded",
+    "postcode": "it may be a postcode, but it is ignored",
+    "timezone": "it may be a time zone, but it is ignored",
+    "state": "it may be a state, but it is ignored",
 }
 
 

@@ -33,8 +33,8 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
     for written, (fact, why) in facts.unread.items():
         yield _warning(
             table,
-            f"column '{written}' is not read as a fact about the person: {why}",
-            f"say so under contacts: columns: {{{fact}: {in_yaml(written)}}}, or ignore: [{in_yaml(written)}]",
+            f"column '{written}': {why}",
+            f"if so, set contacts: columns: {{{fact}: {in_yaml(written)}}}; if not, ignore: [{in_yaml(written)}]",
             "unread-column",
         )
     for fact in PLACE_FACTS:
@@ -42,8 +42,8 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
         if len(names) > 1:
             yield _warning(
                 table,
-                f"{' and '.join(names)} are both read as {fact}: where they differ, messages wait for both",
-                f"to read one of them: contacts: columns: {{{fact}: …}}",
+                f"{' and '.join(names)} are both read as {fact}: where they differ, messages wait until both allow it",
+                f"to use only one of them: contacts: columns: {{{fact}: …}}",
                 "several-columns",
             )
     for written, counts_of in told.unclear.items():
@@ -53,8 +53,8 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
         yield _warning(
             table,
             f"column '{written}': {rows:,} row{'' if rows == 1 else 's'} with an answer that is neither yes nor no "
-            f"({', '.join(texts)}{more}) {'gets' if rows == 1 else 'get'} nothing",
-            f"write yes or no there; if it is not about consent: contacts: ignore: [{in_yaml(written)}]",
+            f"({', '.join(texts)}{more}) {'is' if rows == 1 else 'are'} excluded",
+            f"write yes or no there; if the column is not about consent: contacts: ignore: [{in_yaml(written)}]",
             "unclear-consent",
         )
 

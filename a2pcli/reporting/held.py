@@ -56,7 +56,7 @@ def held_lines(waiting: Sequence[Waiting], most: int = 4, *, zone: str | None = 
     if later := sum(one.messages for one in hours[most:]):
         lines.append(f"{later:,} {_wait(later)} longer, the last until {local(hours[-1].until, zone)}")
     for one in never:
-        lines.append(f"{one.messages:,} {_wait(one.messages)} for ever: {_closed(one.rules)}")
+        lines.append(f"{one.messages:,} cannot be sent: {_closed(one.rules)}")
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
     if lost:
         lines.append(f"{lost:,} {_wait(lost)}, their time zone is not known: {NO_ZONE}")
@@ -83,7 +83,7 @@ def clock_lines(clock: Mapping[str, Any], zone: str | None = None) -> list[str]:
 
 def _closed(rules: Sequence[str]) -> str:
     named = f" ({', '.join(rules)})" if rules else ""
-    return f"the hours of the campaign and the law never come together there{named}"
+    return f"no permitted sending time: the campaign's hours and the legal hours do not overlap{named}"
 
 
 def _wait(count: int) -> str:

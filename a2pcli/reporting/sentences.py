@@ -21,10 +21,10 @@ from a2pcli.reporting.values import local, money
 
 SHORT: dict[str, str] = {
     State.PLANNED: "is planned",
-    State.SKIPPED: "was left out",
-    State.SUBMITTING: "is being handed over",
+    State.SKIPPED: "was excluded",
+    State.SUBMITTING: "is being sent",
     State.ACCEPTED: "was accepted",
-    State.REJECTED: "was refused",
+    State.REJECTED: "was rejected",
     State.UNKNOWN: "may have been sent",
     State.EXPIRED: "expired",
     State.CANCELLED: "was cancelled",
@@ -49,20 +49,20 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
     if state == State.ACCEPTED:
         return _accepted(entry)
     if state == State.REJECTED:
-        return f"refused by {run.gateway} for good{_answer(row)}{_tries(row)}"
+        return f"rejected by {run.gateway}{_answer(row)}{_tries(row)}"
     if state == State.UNKNOWN:
-        return f"handed to {run.gateway}{_at(entry)}, and its answer is not known{_answer(row)}: the person may have it"
+        return f"sent to {run.gateway}{_at(entry)}, and the answer is unknown{_answer(row)}: the person may have it"
     if state == State.SUBMITTING:
         if around.live.get(run.id):
-            return f"being handed to {run.gateway} now"
-        return f"about to be handed to {run.gateway}{_at(entry)} when the sender was cut off: the person may have it"
+            return f"being sent to {run.gateway} now"
+        return f"about to be sent to {run.gateway}{_at(entry)} when sending was interrupted: the person may have it"
     if state == State.PLANNED and row["reason"]:
         return _held(row, zone_of(run.summary))
     if state == State.PLANNED:
         tried = f": tried {_times(row['attempts'])}{_answer(row)}" if row["attempts"] or row["code"] else ""
         return f"planned, not sent yet{tried}"
     if state == State.EXPIRED:
-        return f"never sent: the campaign expired before the message could go{_answer(row)}"
+        return f"never sent: the campaign expired before the message could be sent{_answer(row)}"
     if state == State.CANCELLED:
         return "never sent: the run was cancelled"
     return _left_out(entry, around)
@@ -71,10 +71,10 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
 def _held(row: Mapping[str, Any], zone: str | None) -> str:
     """A message that waits for the person's hours."""
     if row["reason"] == Reason.UNKNOWN_ZONE:
-        return f"held: the person's time zone is not known; {NO_ZONE}"
+        return f"held: the person's time zone is unknown; {NO_ZONE}"
     rule = f" ({row['rule']})" if row["rule"] else ""
     if row["due_at"] >= FAR:
-        return f"held: the hours of the campaign and the law never come together there{rule}"
+        return f"no permitted sending time: the campaign's hours and the legal hours do not overlap{rule}"
     return f"held until {local(row['due_at'], zone)}: outside the hours in which the person may be messaged{rule}"
 
 
@@ -82,7 +82,7 @@ def _accepted(entry: HistoryEntry) -> str:
     row, run = entry.row, entry.run
     settled = [event for event in entry.events if event.kind == "reconciled"]
     if settled:
-        how = f"settled as accepted: {settled[-1].detail}"
+        how = f"marked as accepted: {settled[-1].detail}"
     else:
         name = f" as {row['gateway_id']}" if row["gateway_id"] else ""
         how = f"accepted by {run.gateway}{name}{_tries(row)}"
@@ -123,7 +123,7 @@ def _left_out(entry: HistoryEntry, around: Surroundings) -> str:
     row = entry.row
     reason = row["reason"] or ""
     if row["rule"] == CONTACTS_FILE and row["detail"]:
-        return f"left out: {reason}: {row['detail']}"
+        return f"excluded: {reason}: {row['detail']}"
     known = Reason(reason) if reason in Reason._value2member_map_ else None
     sentence = SENTENCES[known] if known else reason
     more = {
@@ -136,7 +136,7 @@ def _left_out(entry: HistoryEntry, around: Surroundings) -> str:
     tell = more.get(known) if known else None
     found = tell(entry, around) if tell else None
     detail = f"; {row['detail']}" if row["detail"] else ""
-    return f"left out: {reason}: {found or sentence}{detail}"
+    return f"excluded: {reason}: {found or sentence}{detail}"
 
 
 def _by_where(entry: HistoryEntry, around: Surroundings) -> str | None:
@@ -154,7 +154,7 @@ def _other_row(entry: HistoryEntry, around: Surroundings) -> str | None:
         if other.row["reason"] != Reason.DUPLICATE and other.row["person"] == entry.row["person"]:
             words = SHORT.get(other.row["state"], other.row["state"])
             thing = "number" if kind_of_channel(entry.run.channel) is Kind.PHONE else "address"
-            return f"the same {thing} stands in line {other.row['line']:,}, which {words}"
+            return f"the same {thing} is in line {other.row['line']:,}, which {words}"
     return None
 
 
@@ -230,12 +230,12 @@ def what_next(entry: HistoryEntry, around: Surroundings) -> str | None:
     if row["state"] == State.PLANNED:
         return _when_planned(entry, around)
     if row["state"] == State.UNKNOWN:
-        return f"it is never sent again by itself; to settle it:  a2pcli reconcile {run.id}"
+        return f"it is never resent automatically; to resolve it:  a2pcli reconcile {run.id}"
     if row["state"] == State.SUBMITTING and not around.live.get(run.id):
-        return f"it is sent only if it certainly never left; to find out:  a2pcli reconcile {run.id}"
+        return f"it is resent only if it was certainly not sent; to find out:  a2pcli reconcile {run.id}"
     by_list = row["reason"] == Reason.OPTED_OUT and row["rule"] != CONTACTS_FILE
     if row["state"] == State.SKIPPED and by_list and not _blocked(entry, around):
-        return "the opt-out does not hold any more: a new plan would not leave it out for that"
+        return "the opt-out is no longer in force: a new plan would not exclude this recipient for it"
     return None
 
 
@@ -253,7 +253,7 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
     if run.state == RunState.PLANNED and run.summary.get("over_budget"):
         return f"cannot be sent: the plan is over budget ({run.summary['over_budget']})"
     if row["reason"] == Reason.UNKNOWN_ZONE:
-        return "will not be sent while it is not known which time it is for the person"
+        return "will not be sent while the person's time zone is unknown"
     if row["reason"] and row["due_at"] >= FAR:
         return "will not be sent: change schedule.window and plan again"
     after = max(run.not_before or 0, row["due_at"] or 0)

@@ -1,4 +1,4 @@
-"""``explain`` names every rule that was considered, what it looked at and who says so."""
+"""``explain`` names every rule that was considered, the answer first."""
 
 from __future__ import annotations
 
@@ -129,9 +129,22 @@ def test_a_message_that_was_sent_is_explained_by_what_was_known_then(project: Pr
     assert rules["consent"]["outcome"] == "not-asked"
 
 
+def test_the_answer_comes_first_and_rules_that_passed_only_on_request(project: Project):
+    """They say nothing to somebody who wants to know what became of a message."""
+    project_for(project, purpose="transactional")
+    assert project.run("send", "sale.yaml", "--yes").status == 0
+    lines = project.run("explain", FLORIDIAN).out.splitlines()
+    assert lines[4].strip().startswith("written to a file by outbox")
+    assert not [line for line in lines if line.split()[:1] in (["passed"], ["n/a"])]
+    assert lines[-1].endswith("more rules checked; --rules shows them")
+    every = project.run("explain", FLORIDIAN, "--rules").out
+    assert "passed    optout: not on the suppression list" in every
+    assert "--rules shows them" not in every
+
+
 def test_on_the_screen_each_rule_has_its_outcome_and_its_source(project: Project):
     project_for(project)
-    screen = project.run("explain", FLORIDIAN, "--campaign", "sale.yaml").out
+    screen = project.run("explain", FLORIDIAN, "--campaign", "sale.yaml", "--rules").out
     words = " ".join(screen.split())
     assert "passed optout: not on the suppression list" in words
     assert "In Florida marketing arrives from 8:00 to 20:00. (Fla. Stat. 501.616(6)(a), H)" in words

@@ -86,7 +86,7 @@ def test_hours_that_never_meet_are_said_and_waited_for_by_nobody(project: Projec
     )
     project.write("a2pcli.yaml", "senders: {'+14155550100': {registrations: {10dlc: X}}}\n")
     said = " ".join(project.run("plan", "sale.yaml").out.split())
-    assert "the hours of the campaign and the law never come together there" in said
+    assert "no permitted sending time: the campaign's hours and the legal hours do not overlap" in said
     ran = project.run("send", "sale.yaml", "--yes", "--wait", "--json")
     assert (ran.status, ran.json["ended"]) == (0, "waiting")
     assert "never meet" in ran.json["reason"]

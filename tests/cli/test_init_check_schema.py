@@ -296,8 +296,8 @@ def test_two_campaigns_of_one_name_are_told(shell: Shell) -> None:
     Path("autumn.yaml").write_text(CAMPAIGN)
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:1:7: warning: autumn.yaml has this name, too: who got the one does not get the other"
-        " (give each campaign a name of its own)"
+        "spring.yaml:1:7: warning: duplicate name: autumn.yaml has it too, and nobody gets both campaigns"
+        " (give each campaign its own name)"
     ]
 
 

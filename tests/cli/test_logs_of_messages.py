@@ -65,7 +65,7 @@ def test_our_own_numbers_are_known_wherever_they_are_written(project: Project, w
     project.write("log.csv", f"phone,text\n{ANN},STOP\n{OURS},STOP\n")
     ran = project.run("optout", "replies", "log.csv")
     assert ran.status == 3
-    assert "log.csv:3: the number is a sender of your own" in ran.err
+    assert "log.csv:3: the number is one of your own senders" in ran.err
     assert suppressed(project) == [ANN]
     ran = project.run("optout", "import", "log.csv", "--json")
     assert (ran.status, ran.json["reasons"]) == (3, {"own-sender": 1})

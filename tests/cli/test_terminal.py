@@ -72,7 +72,7 @@ def rehearsal(project: Project, count: int = 120) -> Project:
 @pytest.mark.parametrize("columns", [60, 100])
 def test_a_campaign_is_shown_confirmed_followed_and_told(project: Project, columns: int):
     with terminal(rehearsal(project), "send", "sale.yaml", columns=columns) as process:
-        process.expect("get it")
+        process.expect("Recipients")
         process.expect_exact(f"Hand 120 messages to slow (simulated, not sent){QUESTION}")
         process.sendline("y")
         process.expect(r"\d+% \d+ of 120")
@@ -157,7 +157,7 @@ def test_json_on_a_terminal_asks_on_stderr_and_keeps_stdout_clean(project: Proje
     project.starter()
     command = f"exec {sys.executable} -m a2pcli send sale.yaml --json >result.json"
     shell = pexpect.spawn("sh", ["-c", command], cwd=str(project.folder), encoding="utf-8", timeout=60)
-    shell.expect("get it")
+    shell.expect("Recipients")
     shell.expect_exact(QUESTION)
     shell.sendline("y")
     assert ended_quietly(shell) == 0
@@ -257,7 +257,7 @@ def test_no_figure_of_a_plan_or_a_result_is_ever_cut(lived_in: Project, columns:
     for call in (("plan", "sale.yaml"), ("send", "sale.yaml", "--yes")):
         planned = lived_in.run("plan", "sale.yaml", "--occurrence", columns, "--json").json
         shown = lived_in.run(*call, "--occurrence", columns, COLUMNS=columns).out
-        assert re.search(rf"^ *{planned['recipients']:,}  \w", shown, flags=re.M)
-        assert re.search(rf"^ *{planned['rows']:,}  rows", shown, flags=re.M)
+        assert re.search(rf"^Recipients +{planned['recipients']:,}\b", shown, flags=re.M)
+        assert re.search(rf"^Rows read +{planned['rows']:,}\b", shown, flags=re.M)
         assert f"{planned['cost']['GBP']} GBP" in shown
         assert len(planned["cost"]["GBP"]) >= 10

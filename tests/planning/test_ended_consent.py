@@ -258,10 +258,15 @@ def test_a_day_to_come_ends_the_consent_then(tmp_path: Path, ledger: Ledger, hea
 @pytest.mark.parametrize(
     ("header", "cell", "expected", "words"),
     [
-        ("Subscription cancelled at", "2025-01-01", "opted-out", "it looks like the end of a subscription"),
-        ("Netflix subscription end date", "2025-01-01", None, "nobody is left out for it"),
+        (
+            "Subscription cancelled at",
+            "2025-01-01",
+            "opted-out",
+            "when a subscription to your messages ended",
+        ),
+        ("Netflix subscription end date", "2025-01-01", None, "nobody is excluded because of it"),
         ("Consent end reason", "moved away", "unclear-consent", "neither yes nor no"),
-        ("SMS Marketing Status", "Unsubscribed", "no-consent", "only a clear no in it counts"),
+        ("SMS Marketing Status", "Unsubscribed", "no-consent", "rows with a clear no are excluded"),
     ],
 )
 def test_what_is_not_sure_is_asked(

@@ -29,13 +29,13 @@ def only(ledger: Ledger, asked: str, **given: object) -> Told:
 def test_every_reason_is_told_in_a_sentence(ledger: Ledger, reason: Reason) -> None:
     plan(ledger, recipients=0, excluded={1: (str(reason), number(50), None)})
     one = only(ledger, number(50))
-    assert one.what == f"left out: {reason}: {SENTENCES[reason]}"
+    assert one.what == f"excluded: {reason}: {SENTENCES[reason]}"
     assert one.entry.row["line"] == 2
 
 
 def test_a_reason_of_a_newer_version_is_shown_as_it_is(ledger: Ledger) -> None:
     plan(ledger, recipients=0, excluded={1: ("moon-phase", number(50), None)})
-    assert only(ledger, number(50)).what == "left out: moon-phase: moon-phase"
+    assert only(ledger, number(50)).what == "excluded: moon-phase: moon-phase"
 
 
 def test_a_duplicate_names_the_line_that_stands_for_it(ledger: Ledger) -> None:
@@ -43,7 +43,7 @@ def test_a_duplicate_names_the_line_that_stands_for_it(ledger: Ledger) -> None:
     send(ledger, run, ["accepted"] * 5)
     first, second = told(ledger, number(3)).messages
     assert first.what == "accepted by outbox as SM1, 1 part, 0.04 GBP"
-    assert second.what == "left out: duplicate: the same number stands in line 4, which was accepted"
+    assert second.what == "excluded: duplicate: the same number is in line 4, which was accepted"
 
 
 def test_an_opt_out_names_its_source_and_time(ledger: Ledger) -> None:
@@ -64,7 +64,7 @@ def test_an_opt_out_that_was_lifted_would_not_hold_now(ledger: Ledger) -> None:
     assert "lifted by ann" in story.messages[0].what
     assert (
         story.messages[0].next
-        == "the opt-out does not hold any more: a new plan would not leave it out for that"
+        == "the opt-out is no longer in force: a new plan would not exclude this recipient for it"
     )
 
 
@@ -105,9 +105,9 @@ def test_a_price_that_is_not_known_is_not_nothing(ledger: Ledger) -> None:
 
 def test_refused_and_unknown_name_the_providers_answer(ledger: Ledger) -> None:
     run = send(ledger, plan(ledger, recipients=2), ["rejected", "unknown"])
-    assert only(ledger, number(1)).what == "refused by outbox for good (21211: the number is not valid)"
+    assert only(ledger, number(1)).what == "rejected by outbox (21211: the number is not valid)"
     unknown = only(ledger, number(2))
-    assert "its answer is not known (timeout: no answer in time): the person may have it" in unknown.what
+    assert "the answer is unknown (timeout: no answer in time): the person may have it" in unknown.what
     assert unknown.next is not None
     assert f"a2pcli reconcile {run.id}" in unknown.next
 
@@ -115,20 +115,20 @@ def test_refused_and_unknown_name_the_providers_answer(ledger: Ledger) -> None:
 def test_a_decision_is_told_as_one(ledger: Ledger) -> None:
     run = send(ledger, plan(ledger, recipients=1), ["unknown"])
     ledger.settle_unknown(run, None, State.ACCEPTED, "decided by ann: sent")
-    assert only(ledger, number(1)).what.startswith("settled as accepted: decided by ann: sent, 1 part")
+    assert only(ledger, number(1)).what.startswith("marked as accepted: decided by ann: sent, 1 part")
 
 
 def test_a_message_that_a_killed_sender_left_is_not_told_as_on_its_way(ledger: Ledger) -> None:
     run = send(ledger, plan(ledger, recipients=1), ["lost"], end=None)
     one = only(ledger, number(1))
-    assert "when the sender was cut off: the person may have it" in one.what
+    assert "when sending was interrupted: the person may have it" in one.what
     assert f"a2pcli reconcile {run.id}" in (one.next or "")
 
 
 def test_a_message_in_the_hands_of_a_sender_is_on_its_way(ledger: Ledger) -> None:
     run = send(ledger, plan(ledger, recipients=2), ["lost"], end=None)
     with sender_lock(ledger, run):
-        assert only(ledger, number(1)).what == "being handed to outbox now"
+        assert only(ledger, number(1)).what == "being sent to outbox now"
         assert only(ledger, number(2)).next == "will be sent by the run that is under way"
 
 
@@ -180,7 +180,7 @@ def test_a_campaign_that_has_expired_sends_nothing_more(ledger: Ledger) -> None:
     run = plan(ledger, recipients=1, expires_at=NOW - 1)
     assert (only(ledger, number(1)).next or "").startswith("will not be sent: the campaign expired at")
     ledger.expire(run, NOW)
-    assert only(ledger, number(1)).what == "never sent: the campaign expired before the message could go"
+    assert only(ledger, number(1)).what == "never sent: the campaign expired before the message could be sent"
 
 
 def test_a_cancelled_run_sends_nothing_more(ledger: Ledger) -> None:
@@ -192,7 +192,7 @@ def test_a_cancelled_run_sends_nothing_more(ledger: Ledger) -> None:
 def test_a_number_is_found_however_it_is_written(ledger: Ledger, asked: str) -> None:
     plan(ledger, recipients=0, excluded={1: ("holdout", number(50), None)})
     assert told(ledger, asked).number == number(50)
-    assert only(ledger, asked).what.startswith("left out: holdout")
+    assert only(ledger, asked).what.startswith("excluded: holdout")
 
 
 @pytest.mark.parametrize(

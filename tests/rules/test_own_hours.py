@@ -63,7 +63,7 @@ def test_hours_that_mean_nothing_are_refused_at_their_place(tmp_path: Path, type
 
 def test_a_plan_says_where_no_hours_are_kept_and_how_to_set_some(project: Project) -> None:
     project.starter()
-    assert "no statutory hours in GG" in project.run("plan", "sale.yaml").out
+    assert "no legal sending hours known for GG" in project.run("plan", "sale.yaml").out
     settings = (project.folder / "a2pcli.yaml").read_text()
     project.write("a2pcli.yaml", settings + "hours: {GB: 08:00-21:00}\n")
-    assert "no statutory hours" not in project.run("plan", "sale.yaml").out
+    assert "no legal sending hours" not in project.run("plan", "sale.yaml").out

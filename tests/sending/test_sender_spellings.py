@@ -36,7 +36,7 @@ def test_a_senders_pace_holds_however_the_campaign_names_it(project: Project, se
     start(project, PEOPLE, sender)
     ran = project.run("send", "orders.yaml", "--yes")
     assert ran.status == 0, ran.err
-    assert "at the pace of the senders" in ran.out + ran.err
+    assert "at the rate of the senders" in ran.out + ran.err
     times = sorted(datetime.fromisoformat(one["at"]) for one in project.outbox())
     assert len(times) == 8
     assert (times[-1] - times[0]).total_seconds() > 0.6

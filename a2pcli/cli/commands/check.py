@@ -39,7 +39,7 @@ def check(
     """Find every problem of campaigns, settings, templates and contacts, before anything is planned.
 
     Errors would stop a plan. Warnings are what costs money or trust: a character that doubles
-    the parts, marketing without a way out, a column that is empty for many. Offline; nothing is
+    the parts, missing opt-out instructions, a column that is empty for many. Offline; nothing is
     stored or sent.
 
     Example:  a2pcli check campaigns/spring_sale.yaml --strict

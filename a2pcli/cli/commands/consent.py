@@ -58,7 +58,7 @@ def record(
     wording_version: VersionOption = None,
     double_opt_in: DoubleOption = None,
     expires: Annotated[
-        str | None, typer.Option(metavar="DATE", help="From this day on it does not hold; else for good.")
+        str | None, typer.Option(metavar="DATE", help="First day it no longer applies. Default: no end date.")
     ] = None,
     region: Region = None,
     ledger: Ledger = None,

@@ -20,16 +20,21 @@ def explain(
     run: Annotated[str | None, typer.Option(help="Only this run.", metavar="RUN")] = None,
     campaign: Annotated[
         Path | None,
-        typer.Option(help="Also: what this campaign file would do for the number now.", metavar="FILE"),
+        typer.Option(help="Also show what this campaign would do now.", metavar="FILE"),
     ] = None,
     region: Annotated[
         str | None, typer.Option(help="Region of a number without +, e.g. GB; else the settings'.")
     ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Also show the rules that passed or do not apply.")
+    ] = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
-    """Why someone got a message, did not, or will: every run that has the number, the opt-outs, and each rule that
-    was considered, with what it looked at and who says so.
+    """Explain why someone got a message, did not, or will.
+
+    Shows every run that includes the address, opt-outs, and the rules that excluded or held a message, with their
+    sources. --rules adds the rules that passed, and --json always has all of them.
 
     Rows whose cell could not be read as a number are found too, by what was typed.
 
@@ -50,4 +55,4 @@ def explain(
         return
     from a2pcli.cli.screens.explain import explanation_screen
 
-    show(explanation_screen(told, would))
+    show(explanation_screen(told, would, all_rules=rules))

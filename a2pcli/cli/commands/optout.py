@@ -33,7 +33,8 @@ SourceOption = Annotated[
     str | None, typer.Option(help="Where it comes from, e.g. reply, complaint; else you, or the file.")
 ]
 UntilOption = Annotated[
-    str | None, typer.Option(metavar="DATE", help="The last day it holds, e.g. 2027-01-31; else for good.")
+    str | None,
+    typer.Option(metavar="DATE", help="Last day of the opt-out, e.g. 2027-01-31. Default: no end date."),
 ]
 
 

@@ -19,16 +19,18 @@ def register(app: typer.Typer) -> None:
 
 def preview(
     campaign: options.Campaign,
-    contact: Annotated[str | None, typer.Option(help="The rows with this number.", metavar="NUMBER")] = None,
+    contact: Annotated[
+        str | None, typer.Option(help="Show the rows with this number.", metavar="NUMBER")
+    ] = None,
     row: Annotated[
-        int | None, typer.Option(min=1, help="The row at this line of the file.", metavar="LINE")
+        int | None, typer.Option(min=1, help="Show the row at this line of the file.", metavar="LINE")
     ] = None,
     random: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="So many by chance.", metavar="N")
+        int | None, typer.Option(min=1, max=1000, help="Show N random recipients.", metavar="N")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed shows the same rows.", metavar="N")] = 0,
-    longest: Annotated[bool, typer.Option("--longest", help="The longest message.")] = False,
-    costliest: Annotated[bool, typer.Option("--costliest", help="The message that costs most.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed picks the same recipients.", metavar="N")] = 0,
+    longest: Annotated[bool, typer.Option("--longest", help="Show the longest message.")] = False,
+    costliest: Annotated[bool, typer.Option("--costliest", help="Show the most expensive message.")] = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
@@ -65,7 +67,7 @@ def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
         return f"no row starts at line {row} of the contacts"
     if costliest:
         return "no message has a known price"
-    return "nobody gets a message; `a2pcli plan` says why"
+    return "no recipients; `a2pcli plan` shows why"
 
 
 def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def reply(
     scope: Scope = None,
     sender: Sender = None,
     survey: Annotated[
-        bool, typer.Option("--survey", help="A question of ours is open: a YES answers it, and is no START.")
+        bool, typer.Option("--survey", help="Survey in progress: treat YES as an answer, not as a START.")
     ] = False,
     region: Region = None,
     ledger: Ledger = None,

@@ -21,21 +21,29 @@ from a2pcli.reporting.values import local
 INDENT = (0, 0, 0, 2)
 
 
-def explanation_screen(told: Explanation, would: Mapping[str, Any] | None = None) -> RenderableType:
-    """Everything that is known; ``would`` is what a campaign file would do now."""
+def explanation_screen(
+    told: Explanation, would: Mapping[str, Any] | None = None, *, all_rules: bool = False
+) -> RenderableType:
+    """Everything that is known: the answer first, then the rules that decided it.
+
+    ``would`` is what a campaign file would do now. ``all_rules`` shows the rules that passed or do not apply, too.
+    """
     pieces: list[RenderableType] = [_title(told), *_opt_outs(told)]
     for one in told.messages:
-        pieces += [Text(), *_message(one)]
+        pieces += [Text(), *_message(one, all_rules)]
     if not told.messages:
-        pieces.append(Text("no run in this ledger has it"))
+        pieces.append(Text("not in any run of this ledger"))
     if would is not None:
-        pieces += [Text(), *_now(would)]
+        pieces += [Text(), *_now(would, all_rules)]
+    if not all_rules and (hidden := _hidden(told, would)):
+        noun = "rule" if hidden == 1 else "rules"
+        pieces += [Text(), Text(f"{hidden} more {noun} checked; --rules shows them", style="dim")]
     return Group(*pieces)
 
 
 def _title(told: Explanation) -> Text:
     if told.number is None:
-        return Text.assemble((told.asked, "bold"), f"  is no number that can be messaged: {told.problem}")
+        return Text.assemble((told.asked, "bold"), f"  cannot be messaged: {told.problem}")
     title = Text(told.number, style="bold")
     known = [word for word in (told.judged.country, told.judged.type) if word]
     if known:
@@ -50,20 +58,20 @@ def _opt_outs(told: Explanation) -> Iterator[RenderableType]:
         yield Text("not on the suppression list", style="dim")
 
 
-def _message(told: Told) -> Iterator[RenderableType]:
+def _message(told: Told, all_rules: bool) -> Iterator[RenderableType]:
     row, run = told.entry.row, told.entry.run
     zone = zone_of(run.summary)
     when = local(told.at, zone) if told.at else ""
     yield Text.assemble((when, "bold"), "  ", (run.campaign, "bold"), "  ", run.id, f"  line {row['line']:,}")
     if row["address"] is None or (told.entry.row["cell"] and row["cell"]):
-        yield Padding(Text(f"its cell reads: {row['cell']}"), INDENT)
+        yield Padding(Text(f"the cell contains: {row['cell']}"), INDENT)
     style = WORDS.get(row["state"], ("", ""))[0]
     yield Padding(Text(told.what, style=style), INDENT)
     if told.next:
         yield Padding(Text(told.next), INDENT)
-    yield from _rules([one.document() for one in told.rules])
     if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
         yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
+    yield from _rules([one.document() for one in told.rules], all_rules)
     # One event says what the sentence says.
     if len(told.entry.events) > 1:
         for event in told.entry.events:
@@ -75,16 +83,30 @@ def _message(told: Told) -> Iterator[RenderableType]:
 
 OUTCOMES = {
     "passed": ("passed", "green"),
-    "left-out": ("left out", "yellow"),
+    "left-out": ("excluded", "yellow"),
     "held": ("held", "yellow"),
-    "not-asked": ("not asked", "dim"),
+    "not-asked": ("n/a", "dim"),
     "note": ("note", "yellow"),
 }
 
 
-def _rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
-    """Each rule that was considered: its outcome, what it looked at, and whose it is."""
+DECIDING = ("left-out", "held", "note")
+"""Outcomes of rules that are shown without ``--rules``: they say why, or what to look at."""
+
+
+def _hidden(told: Explanation, would: Mapping[str, Any] | None) -> int:
+    """How many rules are not shown without ``--rules``."""
+    outcomes: list[str] = [one.outcome for message in told.messages for one in message.rules]
+    for row in would["rows"] if would is not None else ():
+        outcomes += [one["outcome"] for one in row["rules"]]
+    return sum(outcome not in DECIDING for outcome in outcomes)
+
+
+def _rules(rules: Sequence[Mapping[str, Any]], all_rules: bool) -> Iterator[RenderableType]:
+    """A line for each rule: its outcome, what it looked at, and its source."""
     for one in rules:
+        if not all_rules and one["outcome"] not in DECIDING:
+            continue
         word, style = OUTCOMES[one["outcome"]]
         line = Text.assemble((f"{word:<9} ", style), (f"{one['rule']}: ", "bold"), one["why"])
         if one["source"]:
@@ -95,19 +117,19 @@ def _rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
 
 
 def _kind(kind: str) -> str:
-    return {"not_sent": "not sent", State.SKIPPED: "left out"}.get(kind, kind)
+    return {"not_sent": "not sent", State.SKIPPED: "skipped"}.get(kind, kind)
 
 
-def _now(would: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _now(would: Mapping[str, Any], all_rules: bool) -> Iterator[RenderableType]:
     yield Text.assemble(("now", "bold"), "  ", (str(would["campaign"]), "bold"), "  if it were planned now")
     if not would["rows"]:
         yield Padding(Text(f"not in {Path(would['contacts']).name}"), INDENT)
     for row in would["rows"]:
         if row["sent"]:
-            yield Padding(Text(f"line {row['line']:,} would get it:", style="green"), INDENT)
+            yield Padding(Text(f"line {row['line']:,} would get this message:", style="green"), INDENT)
             yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
         else:
             detail = f"; {row['detail']}" if row["detail"] else ""
             why = f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"
-            yield Padding(Text(f"line {row['line']:,} would be left out: {why}"), INDENT)
-        yield from _rules(row["rules"])
+            yield Padding(Text(f"line {row['line']:,} would be excluded: {why}"), INDENT)
+        yield from _rules(row["rules"], all_rules)

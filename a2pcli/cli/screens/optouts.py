@@ -91,7 +91,7 @@ def _cells(entry: Suppression, now: int) -> Iterator[str]:
     yield entry.address
     yield local(entry.added_at)
     yield Scope.of(entry).words
-    yield local(entry.until_at) if entry.until_at else "for good"
+    yield local(entry.until_at) if entry.until_at else "no end date"
     yield source
     yield entry.reason or ""
     if entry.lifted_at is not None:

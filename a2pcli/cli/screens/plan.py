@@ -37,20 +37,20 @@ EXPLAINED = 46
 """Columns from which on reasons are explained, not only named."""
 
 CONSENT = {
-    "required": "required: only people with a record, or a row that says when and how",
-    "assumed": "not checked: only a no or an unclear answer leaves somebody out (consent: required asks for proof)",
+    "required": "required: only people with a consent record, or a row that says when and how they agreed",
+    "assumed": "no proof required; refusals and unclear answers are excluded (consent: required asks for proof)",
 }
 """What the plan says of consent."""
 
 STUCK = {
-    "expired": "the campaign expires before they may leave",
-    "late": "the campaign expires before it is their turn at this pace",
-    "never": "the hours of the campaign and the law never come together there",
-    "unknown_zone": "held: it is not known which time it is for them",
+    "expired": "the campaign expires before they may be sent",
+    "late": "the campaign expires before they can be sent at this rate",
+    "never": "no permitted sending time: the campaign's hours and the legal hours do not overlap",
+    "unknown_zone": "held: their time zone is unknown",
 }
 """Why messages of a plan cannot leave."""
 
-OVER_BUDGET = "if the budget allowed it: this plan cannot be sent"
+OVER_BUDGET = "over budget: this plan cannot be sent"
 
 
 def plan_document(run: Run) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _heading(run: Run) -> RenderableType:
         )
         grid.add_row("as", f"{run.channel}{sender}")
     else:
-        grid.add_row("leaves by", f"{run.gateway}, {run.channel}{sender}")
+        grid.add_row("sent via", f"{run.gateway}, {run.channel}{sender}")
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
     programme = f", programme {run.programme}" if run.programme else ""
     grid.add_row("purpose", f"{run.purpose}{programme}{occurrence}")
@@ -132,15 +132,15 @@ def _heading(run: Run) -> RenderableType:
 
 @dataclass(frozen=True, slots=True)
 class _People:
-    """Who gets it and who does not; where there is no room to explain the reasons, their codes must do."""
+    """Recipients and excluded rows, by reason; a narrow terminal shows only the reasons' codes."""
 
     summary: Mapping[str, Any]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         columns = 3 if options.max_width >= EXPLAINED else 2
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        table.add_column(justify="right", no_wrap=True)
         table.add_column(no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
         if columns == 3:
             table.add_column(style="dim", overflow="fold")
         for line in self._lines():
@@ -151,28 +151,27 @@ class _People:
         summary = self.summary
         yield from self._recipients()
         excluded = sum(summary["excluded"].values())
-        yield Text(f"{excluded:,}", style="bold"), Text("do not", style="bold"), ""
+        yield Text("Excluded", style="bold"), Text(f"{excluded:,}", style="bold"), ""
         for reason, count in summary["excluded"].items():
-            yield f"{count:,}", f"  {reason}", SENTENCES[Reason(reason)]
-        yield f"{summary['rows']:,}", "rows read", _blank(summary)
+            yield f"  {reason}", f"{count:,}", SENTENCES[Reason(reason)]
+        yield "Rows read", f"{summary['rows']:,}", _blank(summary)
 
     def _recipients(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
-        """Who gets it; apart from them those who are planned and whose message cannot leave."""
+        """Who gets a message; below them those whose planned message cannot be sent."""
         leaving = leaving_of(self.summary)
-        if self.summary["over_budget"]:
-            yield (
-                Text(f"{leaving['going']:,}", style="bold yellow"),
-                Text("would get it", style="bold"),
-                OVER_BUDGET,
-            )
-        else:
-            yield Text(f"{leaving['going']:,}", style="bold green"), Text("get it", style="bold"), ""
+        over = bool(self.summary["over_budget"])
+        style = "bold yellow" if over else "bold green"
+        yield (
+            Text("Recipients", style="bold"),
+            Text(f"{leaving['going']:,}", style=style),
+            OVER_BUDGET if over else "",
+        )
         stuck = self.summary["recipients"] - leaving["going"]
         if stuck:
-            yield Text(f"{stuck:,}", style="bold yellow"), Text("planned, but cannot leave", style="bold"), ""
+            yield Text("Cannot be sent", style="bold"), Text(f"{stuck:,}", style="bold yellow"), ""
             for cause, words in STUCK.items():
                 if leaving[cause]:
-                    yield f"{leaving[cause]:,}", f"  {cause.replace('_', '-')}", words
+                    yield f"  {cause.replace('_', '-')}", f"{leaving[cause]:,}", words
 
 
 def leaving_of(summary: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -183,7 +182,7 @@ def leaving_of(summary: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _blank(summary: Mapping[str, Any]) -> str:
     blank = summary["contacts"]["blank_rows"]
-    return f"and {_many(blank, 'blank row')} passed over" if blank else ""
+    return f"and {_many(blank, 'blank row')} skipped" if blank else ""
 
 
 def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
@@ -199,7 +198,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         grid.add_row("length", f"{' + '.join(parts) or 'none'}{in_all}")
         grid.add_row("encoding", _list(summary["encodings"]))
     if summary["replaced"]:
-        grid.add_row("typography", f"{_many(summary['replaced'], 'message')} made plain to stay GSM-7")
+        grid.add_row("typography", f"{_many(summary['replaced'], 'message')} simplified to stay GSM-7")
     if summary["repairs"]:
         grid.add_row("repaired", f"{_list(summary['repairs'])}  (address cells)")
     if summary["variants"]:
@@ -207,7 +206,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     for line, (currency, nano) in enumerate(summary["cost"].items()):
         price = Text(f"{money(nano)} {currency}", style="bold")
         if instead_of_sending(run):
-            price.append(", if it were sent", style="")
+            price.append(" if it were sent", style="")
         grid.add_row("" if line else "cost", price)
     if summary["unpriced"]:
         label = "" if summary["cost"] else "cost"
@@ -226,12 +225,14 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
 def _duration(run: Run, summary: Mapping[str, Any]) -> str:
     """How long it takes at the pace, and when the last message leaves as far as that is known."""
     finishes = leaving_of(summary)["finishes_at"]
-    last = f"; the last leaves about {local(finishes, zone_of(run.summary))}" if finishes is not None else ""
+    last = (
+        f"; the last is sent at about {local(finishes, zone_of(run.summary))}" if finishes is not None else ""
+    )
     rate = run.sending.get("rate")
     if summary["seconds"] is None:
-        return f"as fast as the gateway takes them{last or '; set limits.rate to pace it'}"
+        return f"as fast as the gateway allows{last or '; set limits.rate to limit it'}"
     if rate is None:
-        return f"{duration(summary['seconds'])} at the pace of the senders{last}"
+        return f"{duration(summary['seconds'])} at the rate of the senders{last}"
     return f"{duration(summary['seconds'])} at {_pace(rate)}{last}"
 
 
@@ -253,7 +254,7 @@ def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:
     if without := summary.get("no_hours"):
         grid.add_row(
             "" if clock else "hours",
-            f"no statutory hours in {', '.join(without)}: set your own with hours: 08:00-21:00 in the settings",
+            f"no legal sending hours known for {', '.join(without)}: set your own in the settings, hours: 08:00-21:00",
         )
     if zone_data := summary.get("time_zone_data"):
         grid.add_row("zones", f"time zone data {zone_data}")
@@ -277,7 +278,7 @@ def _list(counts: Mapping[str, int], most: int = 8) -> str:
     shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
     rest = sum(list(counts.values())[most:])
     if rest:
-        shown.append(f"others {rest:,}")
+        shown.append(f"other {rest:,}")
     return " · ".join(shown) or "none"
 
 
@@ -344,5 +345,5 @@ def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[Rend
         lines += [Text(f"cannot be sent: {summary['over_budget']}", style="bold red")]
     lines += [Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))]
     if next_step and summary["recipients"] and not summary["over_budget"]:
-        lines.append(to_copy(f"to send exactly this:  {send_command(run)}"))
+        lines.append(to_copy(f"to send this plan:  {send_command(run)}"))
     return lines

@@ -24,14 +24,14 @@ from a2pcli.reporting.totals import HANDED_OVER, rates
 from a2pcli.reporting.values import duration, local, money
 
 WORDS: dict[str, tuple[str, str]] = {
-    State.ACCEPTED: ("green", "taken by the gateway"),
-    State.REJECTED: ("red", "refused by the gateway for good"),
-    State.UNKNOWN: ("yellow", "the person may have it; never resent by itself"),
-    State.SUBMITTING: ("yellow", "being handed over now, or cut off by a crash"),
-    State.PLANNED: ("cyan", "still to be sent"),
+    State.ACCEPTED: ("green", "accepted by the gateway"),
+    State.REJECTED: ("red", "rejected by the gateway"),
+    State.UNKNOWN: ("yellow", "the person may have received it; never resent automatically"),
+    State.SUBMITTING: ("yellow", "being sent now, or interrupted by a crash"),
+    State.PLANNED: ("cyan", "not sent yet"),
     State.EXPIRED: ("", "never sent: the campaign expired first"),
     State.CANCELLED: ("", "never sent: the run was cancelled"),
-    State.SKIPPED: ("", "left out, each for a reason"),
+    State.SKIPPED: ("", "excluded from the plan, or skipped while sending"),
 }
 """State: its style and what it means, in the order in which they are shown."""
 
@@ -87,7 +87,7 @@ class StatesTable:
             yield from self._codes(state)
             if state in (State.SKIPPED, State.PLANNED):
                 yield from self._reasons(totals.reasons.get(state, {}))
-        yield Text(f"{totals.rows:,}", style="bold"), "rows in all", ""
+        yield Text(f"{totals.rows:,}", style="bold"), "rows in total", ""
 
     def _codes(self, state: str) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
         # A code of these is of an earlier try.
@@ -198,7 +198,7 @@ def report_screen(
         pieces += [Text(), Cut("sender", named, counted_states(totals), cost_word(run))]
     if tests:
         plural = "" if tests == 1 else "s"
-        pieces += [Text(), Text(f"{tests:,} test message{plural}, counted nowhere above", style="dim")]
+        pieces += [Text(), Text(f"{tests:,} test message{plural}, not counted above", style="dim")]
     steps = next_steps(run, totals) if live is None else []
     return Group(*pieces, *([Text(), *steps] if steps else []))
 
@@ -220,7 +220,7 @@ def _about(run: Run, live: str | None, *, begun: bool) -> Table:
         name = "standard input" if run.contacts_file == "-" else Path(run.contacts_file).name
         grid.add_row("contacts", Text(name))
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
-    way = "left by" if begun else "leaves by"
+    way = "sent via"
     if instead := instead_of_sending(run):
         way = "went to" if begun else "goes to"
     grid.add_row(way, Text(f"{run.gateway}, {run.channel}{sender}"))
@@ -235,7 +235,7 @@ def _about(run: Run, live: str | None, *, begun: bool) -> Table:
         if moment and not run.finished_at:
             grid.add_row(label, local(moment, zone_of(run.summary)))
     if run.state == RunState.SENDING:
-        cut_off = "nobody is sending it now: its sender was cut off"
+        cut_off = "nobody is sending it now: the sender was interrupted"
         grid.add_row(
             "now", Text(f"{live} is sending it" if live else cut_off, style="" if live else "yellow")
         )
@@ -299,10 +299,10 @@ def next_steps(run: Run, totals: Totals) -> list[RenderableType]:
     """The commands that make sense now."""
     steps = []
     if totals.count(State.PLANNED, State.SUBMITTING):
-        word = "send it" if run.state == RunState.PLANNED else "go on"
+        word = "send it" if run.state == RunState.PLANNED else "resume"
         steps.append((f"to {word}:", send_command(run)))
     if totals.count(State.UNKNOWN, State.SUBMITTING):
-        steps.append(("to settle unknowns:", f"a2pcli reconcile {run.id}"))
+        steps.append(("to resolve unknown:", f"a2pcli reconcile {run.id}"))
     if run.started_at:
         steps.append(("every row:", f"a2pcli report {run.id} --csv report.csv"))
     return [to_copy(f"{label:<20} {command}", style="dim") for label, command in steps]
