@@ -8,17 +8,16 @@ from typing import Annotated
 import typer
 
 Ledger = Annotated[
-    str | None, typer.Option("--ledger", help="Ledger path or URL; else the settings'.", metavar="PATH")
+    str | None,
+    typer.Option("--ledger", help="Ledger path or URL. Default: from the settings.", metavar="PATH"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else there.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation.")]
 
 Campaign = Annotated[Path, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)]
-Run = Annotated[
-    str, typer.Argument(help="A run's id, or a campaign's name for its newest run.", metavar="RUN")
-]
+Run = Annotated[str, typer.Argument(help="Run id, or campaign name for its newest run.", metavar="RUN")]
 Occurrence = Annotated[
-    str | None, typer.Option(help="Name this occurrence instead of the campaign's rule.", metavar="NAME")
+    str | None, typer.Option(help="Occurrence name, instead of the campaign's `occurrence:`.", metavar="NAME")
 ]
 
 Number = Annotated[
@@ -27,33 +26,33 @@ Number = Annotated[
 ]
 Numbers = Annotated[
     list[str],
-    typer.Argument(metavar="NUMBER...", help="Phone numbers, email addresses or chat ids, one or more."),
+    typer.Argument(metavar="NUMBER...", help="One or more phone numbers, email addresses or chat ids."),
 ]
 Region = Annotated[
-    str | None, typer.Option(metavar="GB", help="Region of numbers without +; else the settings'.")
+    str | None, typer.Option(metavar="GB", help="Region of numbers without +. Default: from the settings.")
 ]
 
 TableToRead = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV, .xlsx, .parquet or .jsonl; - reads standard input.")
 ]
 Column = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The column with the addresses, where it is not found.")
+    str | None, typer.Option(metavar="NAME", help="Column with the addresses, if it is not detected.")
 ]
 Encoding = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Character encoding, where the detected one is wrong.")
+    str | None, typer.Option(metavar="NAME", help="Character encoding, if detected wrongly.")
 ]
 Delimiter = Annotated[
-    str | None, typer.Option(metavar="CHAR", help="What separates the cells: a character, or tab.")
+    str | None, typer.Option(metavar="CHAR", help="Field delimiter: a character, or `tab`.")
 ]
-Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="The sheet of a workbook; else its first.")]
+Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="Sheet of a workbook. Default: the first.")]
 
 ListFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help=".csv, .jsonl or .parquet; - is standard output, as CSV.")
+    Path, typer.Argument(metavar="FILE", help=".csv, .jsonl or .parquet; - writes CSV to standard output.")
 ]
-JsonLines = Annotated[bool, typer.Option("--jsonl", help="JSON lines, whatever the file's name.")]
+JsonLines = Annotated[bool, typer.Option("--jsonl", help="Write JSON lines, whatever the file name.")]
 
 Scope = Annotated[
     str | None,
-    typer.Option(metavar="SCOPE", help="programme=NAME, sender=NAME or channel=sms; else every message."),
+    typer.Option(metavar="SCOPE", help="programme=NAME, sender=NAME or channel=sms. Default: all messages."),
 ]
 Sender = Annotated[str | None, typer.Option(metavar="NAME", help="Short for --scope sender=NAME.")]

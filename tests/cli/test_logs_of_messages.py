@@ -87,5 +87,5 @@ def test_a_log_with_directions_leaves_our_messages_alone(project: Project) -> No
     )
     ran = project.run("optout", "replies", "log.csv")
     assert ran.status == 0
-    assert ran.out == "1 reply: 1 stop\n1 message that you sent, left alone\n"
+    assert ran.out == "1 reply: 1 stop\n1 message that you sent, ignored\n"
     assert suppressed(project) == [ANN]

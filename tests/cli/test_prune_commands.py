@@ -52,7 +52,7 @@ def test_a_dry_run_says_what_would_go(sent: Project) -> None:
 def test_nothing_old_is_no_work_and_no_question(sent: Project) -> None:
     ran = sent.run("prune")
     assert ran.status == 0
-    assert "nothing is old enough" in ran.err
+    assert "nothing is past its retention period" in ran.err
 
 
 def test_without_a_terminal_it_wants_yes(sent: Project) -> None:

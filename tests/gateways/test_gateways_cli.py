@@ -97,7 +97,7 @@ def test_test_with_a_number_sends_one_message(ready: Any, there: Counterpart) ->
     assert "live: test message accepted (m1)" in ran.out
     assert [one.target for one in there.received] == ["/me", "/send"]
     assert there.received[1].json == {
-        "to": "+447911123456", "text": "This is a test message from a2pcli. Nothing to do."
+        "to": "+447911123456", "text": "This is a test message from a2pcli. No action needed."
     }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def test_revoking_says_what_it_stops_and_what_not(desk: Project) -> None:
     record(desk)
     ran = desk.run("consent", "revoke", ANN, "--source", "phone")
     assert ran.status == 0
-    assert f"{ANN} gets no marketing any more (1 record ended)" in ran.err
+    assert f"{ANN} gets no more marketing (1 record ended)" in ran.err
     assert "a2pcli optout add" in ran.err
     assert desk.run("consent", "show", ANN, "--json").json["allowed"] is False
 

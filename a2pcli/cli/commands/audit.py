@@ -23,17 +23,17 @@ def register(app: typer.Typer) -> None:
 
 
 def audit() -> None:
-    """Read the audit trail: who planned, sent, imported, waived, exported and erased, and when.
+    """Show the audit trail: who planned, sent, imported, waived, exported and erased, and when.
 
-    Entries are only ever added, each chained to the one before by a hash. No number is in it.
+    The trail is append-only, and each entry is chained to the previous one by a hash. It contains no phone numbers.
 
     Example:  a2pcli audit list
     """
 
 
 def list_entries(
-    limit: Annotated[int, typer.Option(min=1, help="The newest N entries.", metavar="N")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="Every entry.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Show the newest N entries.", metavar="N")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Show all entries.")] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
@@ -57,7 +57,7 @@ def list_entries(
     rows = [tuple(map(printable, _cells(entry))) for entry in entries]
     show(Listing(columns, rows, lead=4, whole=frozenset({"no", "when", "what"}), right=frozenset({"no"})))
     if entries[-1].number > 1:
-        say(f"… and {entries[-1].number - 1:,} more; --all shows every one")
+        say(f"… and {entries[-1].number - 1:,} more; --all shows all")
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -95,20 +95,18 @@ def _plain(value: Any) -> str:
 
 
 def verify(
-    head: Annotated[
-        str | None, typer.Option(help="The hash of a last entry noted before.", metavar="HASH")
-    ] = None,
+    head: Annotated[str | None, typer.Option(help="Head hash saved earlier.", metavar="HASH")] = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Find an entry that was changed, removed or slipped in.
+    """Check that no entry was changed, removed or inserted.
 
-    That the last entries were cut off, or the whole trail made anew, shows only against a head
-    noted elsewhere: note the one this prints, and give it to --head the next time.
+    Removed last entries, or a trail that was recreated, can only be detected with a hash saved elsewhere: save the
+    head that this command prints, and pass it to --head next time.
 
     Example:  a2pcli audit verify --head 3f1c…
 
-    Exit status: 0 the trail holds, 3 it was tampered with.
+    Exit status: 0 the trail is intact, 3 it was tampered with.
     """
     from a2pcli.actions.audit import verify_trail
     from a2pcli.cli.calls import project_at
@@ -128,11 +126,11 @@ def verify(
         say("the audit trail is empty: nothing to verify")
         return
     entries = "1 entry" if found.entries == 1 else f"{found.entries:,} entries"
-    print(f"the audit trail holds: {entries}")
+    print(f"the audit trail is intact: {entries}")
     print(f"head: entry {found.last}, {found.head}")
     if head is None:
         say(
-            "note the head elsewhere; `a2pcli audit verify --head HASH` then shows a trail that was cut or made anew"
+            "save this head elsewhere; `audit verify --head HASH` then detects removed entries or a recreated trail"
         )
 
 

@@ -24,15 +24,15 @@ def cancel(
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
-    """Drop what a run or a plan has not sent yet; who, and when, is recorded.
+    """Cancel the messages that a run or plan has not sent yet. Who cancelled, and when, is recorded.
 
-    What has left stays as it is: accepted, rejected or unknown. The next `send` of the campaign
-    makes a new plan, from the files as they are then, for everybody who did not get it; nobody
-    gets it twice. Messages that are unknown stay so until `a2pcli reconcile` settles them.
+    Messages already sent keep their state: accepted, rejected or unknown. The next `send` of the campaign makes a new
+    plan from the current files for everyone who did not get the message; nobody gets it twice. Unknown messages stay
+    unknown until `a2pcli reconcile` resolves them.
 
     Example:  a2pcli cancel r7k2m9qd
 
-    Exit status: 0 cancelled, or nothing was left to cancel, 6 refused, 7 the run is being sent.
+    Exit status: 0 cancelled, or nothing was left to cancel, 6 not confirmed, 7 the run is being sent.
     """
     from a2pcli.actions import runs
     from a2pcli.cli.calls import project_at

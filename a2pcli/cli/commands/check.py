@@ -24,23 +24,22 @@ def check(
     campaigns: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Campaign files or folders; else ./campaigns, or this folder.",
+            help="Campaign files or folders. Default: ./campaigns, or this folder.",
             metavar="CAMPAIGN",
             readable=False,
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(help="Leave warnings of this code out (--json names codes).", metavar="CODE"),
+        typer.Option(help="Ignore warnings with this code (--json shows codes).", metavar="CODE"),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Find every problem of campaigns, settings, templates and contacts, before anything is planned.
+    """Find every problem in campaigns, settings, templates and contacts before planning.
 
-    Errors would stop a plan. Warnings are what costs money or trust: a character that doubles
-    the parts, missing opt-out instructions, a column that is empty for many. Offline; nothing is
-    stored or sent.
+    Errors would stop a plan. Warnings are about money or trust: a character that doubles the number of parts, missing
+    opt-out instructions, a column that is often empty. Works offline; nothing is stored or sent.
 
     Example:  a2pcli check campaigns/spring_sale.yaml --strict
 

@@ -12,13 +12,16 @@ from a2pcli.cli.options import Column, Json, JsonLines, Ledger, ListFile, Number
 SHOWN = 20
 """So many refused rows are shown."""
 
-ProgrammeOption = Annotated[str | None, typer.Option(metavar="NAME", help="The programme; else every one.")]
-ChannelOption = Annotated[str | None, typer.Option(metavar="sms", help="The channel; else every one.")]
+ProgrammeOption = Annotated[str | None, typer.Option(metavar="NAME", help="Programme. Default: all.")]
+ChannelOption = Annotated[str | None, typer.Option(metavar="sms", help="Channel. Default: all.")]
 BasisOption = Annotated[str, typer.Option(help="express, soft-opt-in, implied-purchase or implied-enquiry.")]
-WordingOption = Annotated[str | None, typer.Option(metavar="TEXT", help="The exact words they agreed to.")]
-VersionOption = Annotated[str | None, typer.Option(metavar="NAME", help="Or the name of their version.")]
+WordingOption = Annotated[str | None, typer.Option(metavar="TEXT", help="Exact wording they agreed to.")]
+VersionOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Or the name of the wording's version.")
+]
 DoubleOption = Annotated[
-    str | None, typer.Option("--double-opt-in", metavar="pending", help="pending or confirmed.")
+    str | None,
+    typer.Option("--double-opt-in", metavar="pending", help="Double opt-in state: pending or confirmed."),
 ]
 
 
@@ -36,10 +39,11 @@ def register(app: typer.Typer) -> None:
 
 
 def consent() -> None:
-    """Keep the proof of consent: who agreed, when, how, to which words, for what, until when.
+    """Manage the records of consent: who agreed, when, how, to which words, for what, until when.
 
-    A campaign with `consent: required` goes only to people with a record in force here, or with `consent_at` and
-    `consent_source` in its contacts file. It is asked when a plan is made, and again as each message leaves.
+    A campaign with `consent: required` is sent only to people with a consent record in force, or with `consent_at`
+    and `consent_source` in the contacts file. This is checked when a plan is made, and again just before each message
+    is sent.
 
     Example:  a2pcli consent record '+44 7911 123456' --source 'web form' --given-at 2026-03-01
     """
@@ -47,9 +51,9 @@ def consent() -> None:
 
 def record(
     numbers: Numbers,
-    source: Annotated[str, typer.Option(help="How it was given: web form, paper, keyword, till, …")],
+    source: Annotated[str, typer.Option(help="How consent was given: web form, paper, keyword, …")],
     given_at: Annotated[
-        str | None, typer.Option(metavar="DATE", help="When it was given, e.g. 2026-03-01; else now.")
+        str | None, typer.Option(metavar="DATE", help="When it was given, e.g. 2026-03-01. Default: now.")
     ] = None,
     programme: ProgrammeOption = None,
     channel: ChannelOption = None,
@@ -64,17 +68,16 @@ def record(
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Record that people agreed. A fact that is known already is not recorded twice.
+    """Record that people gave consent. Known facts are not recorded twice.
 
     Example:  a2pcli consent record '+44 7911 123456' --source 'web form' --wording-version form-7 --programme news
 
     Example:  a2pcli consent record '+1 416 555 0123' --source shop --basis implied-purchase --given-at 2026-03-01
 
     Implied consent ends by the law of the number's country (Canada: 24 months after a purchase, 6 after an enquiry);
-    where none is known, give --expires. A double opt-in that is pending allows nothing until it is recorded as
-    confirmed.
+    if no such law is known, use --expires. A pending double opt-in allows nothing until it is recorded as confirmed.
 
-    Exit status: 2 when a number cannot be read; the others are recorded all the same.
+    Exit status: 2 if a number cannot be read; the others are recorded.
     """
     from a2pcli.actions.consents import record_consents
     from a2pcli.cli.calls import project_at
@@ -95,7 +98,7 @@ def record(
     else:
         for number, is_new in done.added.items():
             new = recorded_sentence(number, facts, done.ends[number], done.now)
-            say(new if is_new else f"{number}: that is recorded already")
+            say(new if is_new else f"{number}: already recorded")
     if done.problems:
         raise UsageError(*done.problems)
 
@@ -104,20 +107,22 @@ def revoke(
     numbers: Numbers,
     programme: ProgrammeOption = None,
     channel: ChannelOption = None,
-    source: Annotated[str | None, typer.Option(help="How they said so: phone, letter, …; else you.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="How they told you: phone, letter, … Default: you.")
+    ] = None,
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """People took their consent back: no marketing to them from now on, runs under way included.
+    """Record that people withdrew their consent: no more marketing to them, including runs in progress.
 
-    It holds for every marketing campaign, those too that ask for no consent and those whose contacts file says yes,
-    until consent is given again later. Messages that need no consent (about an order, say) still go;
+    It applies to every marketing campaign, including those that do not require consent and those whose contacts file
+    says yes, until consent is given again later. Messages that need no consent (about an order, say) are still sent;
     `a2pcli optout add` stops these too.
 
     Example:  a2pcli consent revoke '+44 7911 123456' --source phone
 
-    Exit status: 2 when a number cannot be read; the others are revoked all the same.
+    Exit status: 2 if a number cannot be read; the others are revoked.
     """
     from a2pcli.actions.consents import revoke_consents
     from a2pcli.cli.calls import project_at
@@ -140,10 +145,10 @@ def revoke(
     else:
         what = f" for {wanted}" if wanted else ""
         for number, count in done.ended.items():
-            ended = f"{count} record{'' if count == 1 else 's'} ended" if count else "no record of ours ended"
-            say(f"{number} gets no marketing{what} any more ({ended})")
+            ended = f"{count} record{'' if count == 1 else 's'} ended" if count else "no record was in force"
+            say(f"{number} gets no more marketing{what} ({ended})")
         if done.ended:
-            say("messages that need no consent still go; `a2pcli optout add` stops these too")
+            say("messages that need no consent are still sent; `a2pcli optout add` stops these too")
     refuse_unread(done.read)
 
 
@@ -151,13 +156,13 @@ def show(
     number: Number,
     programme: ProgrammeOption = None,
     channel: Annotated[
-        str, typer.Option(metavar="sms", help="The channel; else the usual one of the address.")
+        str, typer.Option(metavar="sms", help="Channel. Default: the usual one of the address.")
     ] = "",
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is known of a person's consent, and the record that allows messages now.
+    """Show a person's consent records, and which one allows messages now.
 
     Example:  a2pcli consent show '+44 7911 123456' --programme news
     """
@@ -179,7 +184,7 @@ def show(
 
 
 def list_counts(ledger: Ledger = None, as_json: Json = False) -> None:
-    """Count the records, by programme, channel, basis and state.
+    """Count the consent records by programme, channel, basis and state.
 
     Example:  a2pcli consent list
     """
@@ -194,7 +199,7 @@ def list_counts(ledger: Ledger = None, as_json: Json = False) -> None:
         output.print_json({"count": sum(count[-1] for count in counts), "consents": rows})
         return
     if not counts:
-        output.say("no consent is recorded: `a2pcli consent record NUMBER --source ...` records one")
+        output.say("no consent recorded yet: `a2pcli consent record NUMBER --source ...` records one")
         return
     from a2pcli.cli.screens.consents import counts_table
 
@@ -204,10 +209,10 @@ def list_counts(ledger: Ledger = None, as_json: Json = False) -> None:
 def import_file(
     file: TableToRead,
     source: Annotated[
-        str | None, typer.Option(help="How it was given, for rows without consent_source.")
+        str | None, typer.Option(help="How consent was given, for rows without consent_source.")
     ] = None,
     given_at: Annotated[
-        str | None, typer.Option(metavar="DATE", help="When, for rows without consent_at.")
+        str | None, typer.Option(metavar="DATE", help="When it was given, for rows without consent_at.")
     ] = None,
     programme: ProgrammeOption = None,
     channel: ChannelOption = None,
@@ -222,21 +227,21 @@ def import_file(
     column: Column = None,
     locale: Annotated[
         str | None,
-        typer.Option(metavar="en_GB", help="How dates like 03/04/2026 are read; else the settings'."),
+        typer.Option(metavar="en_GB", help="How to read dates like 03/04/2026. Default: from the settings."),
     ] = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Record the consents of a file, and who took theirs back, and account for every row.
+    """Import consents and withdrawals from a file, and account for every row.
 
-    Columns: consent, consent_at, consent_source, consent_wording, consent_expires, revoked_at and others that refuse
-    (opted out, unsubscribed), by their names in many languages; and programme, channel, basis, double_opt_in. What a
-    row does not say, the options say. A no ends consent that was given before it, wherever that is recorded; one
-    without a date is of now. Of a yes and a no of the same moment, or day, the no counts.
+    Columns: consent, consent_at, consent_source, consent_wording, consent_expires, revoked_at and refusals (opted
+    out, unsubscribed), by their names in many languages; also programme, channel, basis, double_opt_in. Options fill
+    in what a row does not say. A no ends consent given before it, wherever that is recorded; a no without a date
+    counts from now. If a yes and a no have the same date, the no counts.
 
     Example:  a2pcli consent import signups.csv --source 'web form' --wording-version form-7 --programme news
 
-    Exit status: 3 when a row could not be recorded; the others are, and the same command may be run again.
+    Exit status: 3 if a row could not be recorded; the others are, and the command can be run again.
     """
     from a2pcli.actions.consent_import import import_consents
     from a2pcli.actions.tables import InputTable
@@ -280,9 +285,10 @@ def export(
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Write every record to a file, in the order they were made, those that do not hold any more too.
+    """Export all consent records to a file, oldest first, including those that no longer apply.
 
-    In CSV no cell is a formula: one that starts with = + - @ or TAB gets an apostrophe, numbers (+44...) too.
+    CSV is safe to open in a spreadsheet: cells that start with = + - @ or TAB get an apostrophe, including numbers
+    (+44...).
 
     Example:  a2pcli consent export consents.csv
     """

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def contacts() -> None:
-    """Look at a contacts file: what is read, what is repaired, what is refused and why.
+    """Check a contacts file: what is read, repaired, and rejected, and why.
 
     Example:  a2pcli contacts check people.csv --region GB
     """
@@ -36,25 +36,25 @@ def check(
         typer.Option(metavar="email", help="Check its addresses; else phone numbers, or what the file has."),
     ] = None,
     allow_fictional: Annotated[
-        bool, typer.Option("--allow-fictional", help="Accept numbers reserved for drama (07700 900xxx).")
+        bool, typer.Option("--allow-fictional", help="Accept fictional numbers (07700 900xxx).")
     ] = False,
     allow_fixed_line: Annotated[
         bool, typer.Option("--allow-fixed-line", help="Accept fixed lines and VoIP numbers.")
     ] = False,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Show every row that needs a look, not only the first 50.")
+        bool, typer.Option("--all", help="Show all rows with problems, not only the first 50.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Judge the address in every row of a contacts file, and send nothing.
+    """Check the address in every row of a contacts file. Nothing is sent.
 
-    Region and allowances come from a2pcli.yaml beside the file or above it, unless given here.
+    Region and number rules come from a2pcli.yaml beside the file or above it, unless given here.
 
     Example:  a2pcli contacts check people.csv --region GB
 
               a2pcli contacts check export.xlsx --sheet Customers --column "Mobile No." --json
 
-    Exit status: 0 when the file could be read, however bad its rows; 3 when it cannot be used.
+    Exit status: 0 if the file could be read, however bad its rows; 3 if it cannot be used.
     """
     from a2pcli.actions.contacts import check_contacts
     from a2pcli.actions.tables import InputTable

@@ -23,21 +23,23 @@ def register(app: typer.Typer) -> None:
     @app.command("count")
     def count(
         text: str | None = typer.Argument(
-            None, metavar="[TEXT|-]", help="The text; - or nothing reads standard input."
+            None, metavar="[TEXT|-]", help="The text. Default, or -: standard input."
         ),
         file: Path | None = typer.Option(None, "--file", "-f", help="Read the text from a UTF-8 file."),
         smart: bool = typer.Option(
-            False, "--smart", help="Count the text as a campaign sends it: composed, typography replaced."
+            False,
+            "--smart",
+            help="Count the text as campaigns send it: composed, with typographic characters replaced.",
         ),
         reference_bits: int = typer.Option(
-            8, "--reference-bits", help="Bits of the reference that joins parts: 8, as most networks, or 16."
+            8, "--reference-bits", help="Size of the concatenation reference: 8 bits (most networks) or 16."
         ),
         as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     ) -> None:
-        """Count encoding, units and parts of a text.
+        """Show the encoding, units and parts of a text.
 
-        The text is taken as it is, save that one line end at the end of a file or of standard input is not
-        counted (`echo hi | a2pcli count` counts 2). Positions count characters from 1.
+        The text is used as given, except that one newline at the end of a file or of standard input is not counted
+        (`echo hi | a2pcli count` counts 2). Positions start at 1.
 
         Example:  a2pcli count "20% off until Sunday – don’t miss it"
         """

@@ -23,7 +23,7 @@ def explain(
         typer.Option(help="Also show what this campaign would do now.", metavar="FILE"),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Region of a number without +, e.g. GB; else the settings'.")
+        str | None, typer.Option(help="Region of numbers without +. Default: from the settings.")
     ] = None,
     rules: Annotated[
         bool, typer.Option("--rules", help="Also show the rules that passed or do not apply.")
@@ -36,7 +36,7 @@ def explain(
     Shows every run that includes the address, opt-outs, and the rules that excluded or held a message, with their
     sources. --rules adds the rules that passed, and --json always has all of them.
 
-    Rows whose cell could not be read as a number are found too, by what was typed.
+    Rows with an unreadable number are found by their text.
 
     Example:  a2pcli explain '07911 123456'
     """

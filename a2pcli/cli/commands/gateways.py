@@ -26,15 +26,15 @@ def gateways(
     context: typer.Context,
     as_json: options.Json = False,
 ) -> None:
-    """List the gateways that are configured, what each can do, and the types there are.
+    """List the configured gateways, what each can do, and the available types.
 
-    Secrets are never shown, only whether the environment has them.
+    Secrets are never shown, only whether they are set.
 
     Example:  a2pcli gateways
 
               a2pcli gateways test live --to '+44 7911 123456'
 
-    Exit status: 0, or 3 where a gateway's settings are wrong.
+    Exit status: 0, or 3 if a gateway's settings are invalid.
     """
     if context.invoked_subcommand is not None:
         return
@@ -93,26 +93,24 @@ def _shown(capabilities: Capabilities | None) -> dict[str, Any] | None:
 
 
 def try_gateway(
-    name: Annotated[str, typer.Argument(help="A gateway's name in a2pcli.yaml.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="Gateway name in a2pcli.yaml.", metavar="NAME")],
     to: Annotated[
         str | None, typer.Option(help="Also send one test message to this number.", metavar="NUMBER")
     ] = None,
     text: Annotated[
-        str, typer.Option(help="What the test message says.")
-    ] = "This is a test message from a2pcli. Nothing to do.",
-    sender: Annotated[
-        str | None, typer.Option(help="Number or name it comes from; else the gateway's.")
-    ] = None,
+        str, typer.Option(help="Text of the test message.")
+    ] = "This is a test message from a2pcli. No action needed.",
+    sender: Annotated[str | None, typer.Option(help="Sender number or name. Default: the gateway's.")] = None,
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Prove a gateway's credentials and that it can be reached. Sends nothing, unless given a number.
+    """Test a gateway's credentials and connection. Sends nothing, unless --to is given.
 
     Example:  a2pcli gateways test live
 
               a2pcli gateways test live --to '+44 7911 123456' --yes
 
-    Exit status: 0 it works, 3 its settings are wrong, 5 it cannot be used, 6 refused.
+    Exit status: 0 it works, 3 its settings are invalid, 5 it is unavailable, 6 not confirmed.
     """
     from a2pcli.actions.gateways import check_gateway
     from a2pcli.cli.calls import project_at

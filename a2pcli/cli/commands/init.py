@@ -16,13 +16,15 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Made if it does not exist.", metavar="DIR")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="Folder, created if it does not exist.", metavar="DIR")
+    ] = Path(),
     as_json: options.Json = False,
 ) -> None:
-    """Make a starter project that runs at once: settings, a campaign, contacts, prices.
+    """Create a starter project that works right away: settings, a campaign, contacts, prices.
 
-    Files that exist are left as they are. The contacts are fictional and the gateway is a
-    file, so nothing can reach anybody before you say so.
+    Existing files are kept. The contacts are fictional and the gateway writes to a file, so nothing is sent to
+    anybody.
 
     Example:  a2pcli init my-campaigns
     """

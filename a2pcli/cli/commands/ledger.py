@@ -26,26 +26,24 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger() -> None:
-    """Make a ledger, or encrypt it at rest.
+    """Create a ledger, or encrypt it at rest.
 
-    A project's first ledger is made by its first plan, so few people need `create`. A project
-    remembers its ledger in the file .a2pcli-ledger.json beside the settings: where that ledger
-    is gone, or is another or an older one, nothing is planned or sent until a person decides.
+    A project's first plan creates its ledger, so `create` is rarely needed. The project remembers its ledger in
+    .a2pcli-ledger.json beside the settings: if that ledger is missing, or a different or older one is found, nothing
+    is planned or sent until a person decides.
 
-    Encryption: SQLite ledgers only, by SQLCipher: pip install 'a2pcli[encryption]'. The key is in the
-    variable A2PCLI_LEDGER_KEY, or the one that ledger_key: of the settings names. Without the
-    key nobody opens the ledger again: keep it apart from the backups. A ledger that does not
-    exist yet is made encrypted where a key is set.
+    Encryption is for SQLite ledgers, with SQLCipher: pip install 'a2pcli[encryption]'. The key is in the variable
+    A2PCLI_LEDGER_KEY, or the one named by ledger_key: in the settings. Without the key the ledger cannot be opened:
+    keep it apart from the backups. A new ledger is encrypted if a key is set.
 
     Example:  a2pcli ledger encrypt
     """
 
 
 def create(ledger: Ledger = None, as_json: Json = False) -> None:
-    """Make a new, empty ledger, also where the project's ledger is gone.
+    """Create a new, empty ledger, even if the project's ledger is missing.
 
-    Nobody has been messaged and nobody has opted out, as far as a new ledger knows: bring the
-    old one back if you can.
+    A new ledger knows neither who was messaged nor who opted out: restore the old one if you can.
 
     Example:  a2pcli ledger create
     """
@@ -53,30 +51,29 @@ def create(ledger: Ledger = None, as_json: Json = False) -> None:
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import say
 
-    _do(create_ledger, ledger, "created", "made the ledger {0}", as_json)
+    _do(create_ledger, ledger, "created", "created ledger {0}", as_json)
     if project_at(ledger).known_ledgers() is None:
-        say("there are no settings here that name it: give --ledger, or set A2PCLI_LEDGER")
+        say("no settings here name this ledger: use --ledger, or set A2PCLI_LEDGER")
 
 
 def accept(ledger: Ledger = None, as_json: Json = False) -> None:
-    """Use the ledger that is here, though the project knew another one, or a newer state of it.
+    """Use the ledger found here, although the project knew a different one or a newer state of it.
 
-    After a backup was restored, or the project was moved to another ledger on purpose. What the
-    other one knew (who was messaged, who opted out) is not in this one.
+    Use it after restoring a backup, or after moving to another ledger on purpose. What the other ledger knew (who was
+    messaged, who opted out) is not in this one.
 
     Example:  a2pcli ledger accept
     """
     from a2pcli.actions.ledgers import accept_ledger
 
-    _do(accept_ledger, ledger, "accepted", "{0} is this project's ledger from now on", as_json)
+    _do(accept_ledger, ledger, "accepted", "{0} is now this project's ledger", as_json)
 
 
 def encrypt(ledger: Ledger = None, as_json: Json = False) -> None:
-    """Encrypt an existing ledger under the key.
+    """Encrypt an existing ledger with the key.
 
-    64 hex digits are taken as the key itself (`openssl rand -hex 32`), anything else as a
-    passphrase. The file is written anew; blocks of the old one stay on the disk until they are
-    used again.
+    64 hex digits are used as the key itself (`openssl rand -hex 32`), anything else as a passphrase. The file is
+    rewritten; blocks of the old file stay on the disk until they are reused.
 
     Example:  a2pcli ledger encrypt
     """
@@ -86,13 +83,13 @@ def encrypt(ledger: Ledger = None, as_json: Json = False) -> None:
         encrypt_ledger,
         ledger,
         "encrypted",
-        "{0} is encrypted: from now on every command needs its key",
+        "{0} is encrypted: every command now needs the key",
         as_json,
     )
 
 
 def decrypt(ledger: Ledger = None, as_json: Json = False) -> None:
-    """Take the encryption back. The key must be set.
+    """Remove the encryption. The key must be set.
 
     Example:  a2pcli ledger decrypt
     """
@@ -102,21 +99,21 @@ def decrypt(ledger: Ledger = None, as_json: Json = False) -> None:
         decrypt_ledger,
         ledger,
         "decrypted",
-        "{0} is not encrypted any more; unset A2PCLI_LEDGER_KEY, or take ledger_key: out of the settings",
+        "{0} is no longer encrypted; unset A2PCLI_LEDGER_KEY, or remove ledger_key: from the settings",
         as_json,
     )
 
 
 def rekey(ledger: Ledger = None, as_json: Json = False) -> None:
-    """Encrypt the ledger under another key.
+    """Change the key of an encrypted ledger.
 
-    The old key is in A2PCLI_LEDGER_KEY, the new one in A2PCLI_LEDGER_NEW_KEY.
+    Reads the old key from A2PCLI_LEDGER_KEY and the new one from A2PCLI_LEDGER_NEW_KEY.
 
     Example:  a2pcli ledger rekey
     """
     from a2pcli.actions.ledgers import rekey_ledger
 
-    _do(rekey_ledger, ledger, "rekeyed", "{0} has the new key: put it into A2PCLI_LEDGER_KEY", as_json)
+    _do(rekey_ledger, ledger, "rekeyed", "{0} now has the new key: set A2PCLI_LEDGER_KEY to it", as_json)
 
 
 def _do(action: Callable[[Project], str], ledger: str | None, done: str, text: str, as_json: bool) -> None:

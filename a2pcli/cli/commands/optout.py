@@ -28,9 +28,9 @@ from a2pcli.cli.options import (
 SHOWN = 20
 """So many rows are shown of those that need a look."""
 
-Reason = Annotated[str | None, typer.Option(help="Why, in your words; kept with the entry.")]
+Reason = Annotated[str | None, typer.Option(help="Reason, kept with the entry.")]
 SourceOption = Annotated[
-    str | None, typer.Option(help="Where it comes from, e.g. reply, complaint; else you, or the file.")
+    str | None, typer.Option(help="Source, e.g. reply, complaint. Default: you, or the file.")
 ]
 UntilOption = Annotated[
     str | None,
@@ -54,9 +54,9 @@ def register(app: typer.Typer) -> None:
 
 
 def optout() -> None:
-    """Keep the suppression list: who is not to be messaged, since when, why, and who said so.
+    """Manage the suppression list: who must not be messaged, since when, why, and who recorded it.
 
-    It is asked when a plan is made, and again for each message at the moment it leaves.
+    It is checked when a plan is made, and again for each message just before it is sent.
 
     Example:  a2pcli optout add '+44 7911 123456' --reason 'asked on the phone'
     """
@@ -73,16 +73,16 @@ def add(
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Put numbers on the list. A number that is on it for as long already keeps its entry.
+    """Add people to the suppression list. Existing entries are kept.
 
     Example:  a2pcli optout add '+44 7911 123456' --reason 'asked on the phone'
 
     Example:  a2pcli optout add '+44 7911 123456' --scope programme=news --until 2027-01-31 --source reply
 
-    An opt-out binds marketing and transactional messages, not one-time codes and emergencies. For one programme it
-    keeps away campaigns with that `programme:`, for one sender those that it would send.
+    An opt-out applies to marketing and transactional messages, not to one-time codes and emergencies. With a
+    programme scope it applies to campaigns with that `programme:`, with a sender scope to messages from that sender.
 
-    Exit status: 2 when a number cannot be read; the others are added all the same.
+    Exit status: 2 if a number cannot be read; the others are added.
     """
     from a2pcli.actions.optouts import EVERYTHING, add_optouts
     from a2pcli.cli.calls import project_at
@@ -115,7 +115,7 @@ def add(
         end = f" until {local(until_at)}" if until_at else ""
         for number, is_new in done.added.items():
             added = f"{number} is suppressed for {chosen.words}{end}"
-            say(added if is_new else f"{number} was on the list already")
+            say(added if is_new else f"{number} was already on the list")
     refuse_unread(done.read)
 
 
@@ -125,14 +125,14 @@ def remove(
         str | None, typer.Option(metavar="SCOPE", help="Only the entry for this scope, e.g. programme=news.")
     ] = None,
     sender: Sender = None,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided it; else you.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided it. Default: you.")] = None,
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Take numbers off the list. The entries stay in its history, with who lifted them and when.
+    """Remove people from the suppression list. The entries stay in its history, with who lifted them and when.
 
-    Do it only where the person asked for messages again.
+    Do this only if the person asked for messages again.
 
     Example:  a2pcli optout remove '+44 7911 123456' --by 'Ann, on their written wish'
     """
@@ -158,13 +158,13 @@ def remove(
 
 
 def list_entries(
-    limit: Annotated[int, typer.Option(min=1, help="The newest N entries.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="Every entry.")] = False,
-    lifted: Annotated[bool, typer.Option("--lifted", help="With the entries that no longer hold.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Show the newest N entries.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Show all entries.")] = False,
+    lifted: Annotated[bool, typer.Option("--lifted", help="Include entries that no longer apply.")] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Show the list, newest first.
+    """Show the suppression list, newest first.
 
     Example:  a2pcli optout list --limit 20
     """
@@ -181,14 +181,14 @@ def list_entries(
             return
         entries = list(found.entries)
     if not entries:
-        say("the list is empty: `a2pcli optout add NUMBER` puts a number on it")
+        say("the list is empty: `a2pcli optout add NUMBER` adds to it")
         return
     show(entries_table(entries, found.now, ended=lifted))
     for one in found.lists:
         say(f"list {one.name}: as of {day(one.as_of)}, imported {local(one.imported_at)}")
     held = sum(entry.holds(found.now) for entry in entries)
     if found.count > held:
-        say(f"… and {found.count - held:,} more; --all shows every one")
+        say(f"… and {found.count - held:,} more; --all shows all")
 
 
 def import_file(
@@ -200,10 +200,12 @@ def import_file(
     source: SourceOption = None,
     list_name: Annotated[
         str | None,
-        typer.Option("--list", metavar="NAME", help="The do-not-contact list the file is a state of."),
+        typer.Option(
+            "--list", metavar="NAME", help="Name of the do-not-contact list that this file is a copy of."
+        ),
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The day the file is of, e.g. 2026-03-01.")
+        str | None, typer.Option(metavar="DATE", help="Date of the file, e.g. 2026-03-01.")
     ] = None,
     region: Region = None,
     column: Column = None,
@@ -211,25 +213,25 @@ def import_file(
     delimiter: Delimiter = None,
     sheet: Sheet = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Show every refused row, not only the first 20.")
+        bool, typer.Option("--all", help="Show all rejected rows, not only the first 20.")
     ] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Put every number of a file on the list, and account for every row.
+    """Add every address in a file to the suppression list, and account for every row.
 
     Example:  a2pcli optout import do-not-contact.csv --region GB --as-of 2026-03-01
 
     Example:  a2pcli optout import dnc.csv --list national-registry --as-of 2026-03-01
 
-    With --list, an older state of the list is refused, and people whom a newer state does not name any more stay
-    suppressed, counted. Plans warn when the list gets old.
+    With --list, a file older than the last import is refused, and people missing from a newer one stay suppressed
+    (they are counted). Plans warn when the list gets old.
 
-    In a log of messages the person is the sender of what came in and the recipient of what went out; where the file
-    does not say which way its messages went, say the column with --column. Your own senders are never added.
+    In a message log, the person is the sender of inbound messages and the recipient of outbound ones; if the file has
+    no direction column, name the address column with --column. Your own senders are never added.
 
-    Exit status: 3 when a row's number cannot be read, or is in no numbering plan (rows with an empty cell are only
-    counted); the others are added all the same, and the same command may be run again.
+    Exit status: 3 if a row's number cannot be read or is in no numbering plan (empty cells are only counted); the
+    other rows are added, and the command can be run again.
     """
     from a2pcli.actions.optout_import import OptOutFile, import_optouts
     from a2pcli.actions.tables import InputTable
@@ -275,14 +277,14 @@ def import_file(
 def export(
     file: ListFile,
     as_jsonl: JsonLines = False,
-    lifted: Annotated[bool, typer.Option("--lifted", help="With the entries that no longer hold.")] = False,
+    lifted: Annotated[bool, typer.Option("--lifted", help="Include entries that no longer apply.")] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Write the list to a file, in the order it was made.
+    """Export the suppression list to a file, oldest entry first.
 
-    In CSV no cell is a formula: one that starts with = + - @ or TAB gets an apostrophe, numbers (+44...) too.
-    `a2pcli optout import` reads such a file back.
+    CSV is safe to open in a spreadsheet: cells that start with = + - @ or TAB get an apostrophe, including numbers
+    (+44...). `a2pcli optout import` reads the file back.
 
     Example:  a2pcli optout export optouts.csv
     """
@@ -303,20 +305,20 @@ def check(
     number: Number,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="Whether messages of this scope are suppressed; may be repeated."),
+        typer.Option(metavar="SCOPE", help="Check this scope, e.g. programme=news. Repeatable."),
     ] = None,
     sender: Sender = None,
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether a number is on the list, since when and why, and its history there.
+    """Check whether an address is on the suppression list, since when and why, and its history.
 
     Example:  a2pcli optout check '+44 7911 123456'
 
     Example:  a2pcli optout check '+44 7911 123456' --scope programme=news --scope channel=sms
 
-    Exit status: 0 whether it is on the list or not (scripts read `suppressed` of --json).
+    Exit status: 0 in both cases (scripts read `suppressed` of --json).
     """
     from a2pcli.actions.optouts import look_up_optout
     from a2pcli.cli.calls import project_at

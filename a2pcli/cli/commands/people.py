@@ -34,11 +34,11 @@ def export(
     number: Number,
     region: Region = None,
     ledger: Ledger = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As always: the export is JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Always on: the export is JSON.")] = False,
 ) -> None:
-    """Print everything held about a number: messages with their texts, events, opt-outs, consents.
+    """Print everything held about a person: messages with their texts, events, opt-outs, consents.
 
-    One JSON document on stdout. The export itself is noted in the audit trail, without the number.
+    Prints one JSON document to stdout. The export is recorded in the audit trail, without the number.
 
     Example:  a2pcli people export '+44 7911 123456' > request.json
     """
@@ -90,22 +90,21 @@ def erase(
 ) -> None:
     """Erase a person from the ledger, and from the files that a2pcli wrote.
 
-    Rows of messages stay, without number and text, so that reports still add up; what was not
-    sent yet is skipped. A keyed hash stays on the suppression list, so that the number is not
-    messaged again when it comes in another contacts file. Files rewritten: those of plan --out,
-    report --csv and --out, exported lists, and the outbox. Not touched: your contacts files,
-    backups, copies, and what providers hold.
+    Message rows stay, without number and text, so that reports still add up; unsent messages are skipped. A keyed
+    hash stays on the suppression list, so that the person is not messaged again from another contacts file. Rewritten
+    files: those of plan --out, report --csv and --out, exported lists, and the outbox. Not touched: your contacts
+    files, backups, copies, and the data of your gateways.
 
-    While a run is being sent, too: from the first moment on no message to the person is started,
-    and one that is on its way is waited for, half a minute at most.
+    Works during a run: from the first moment no new message to the person is sent, and one in flight is waited for
+    (at most 30 seconds).
 
-    The key is A2PCLI_ERASURE_KEY, else a file beside the SQLite ledger; keep it with your
-    backups. A PostgreSQL ledger needs the variable.
+    The key comes from A2PCLI_ERASURE_KEY, or else from a file beside the SQLite ledger; keep it with your backups. A
+    PostgreSQL ledger needs the variable.
 
     Example:  a2pcli people erase '+44 7911 123456'
 
-    Exit status: 0 erased, 3 something could not be erased (it says what), 6 refused, 7 a message
-    of the person is still on its way, or a plan is being made: run it again a little later.
+    Exit status: 0 erased, 3 something could not be erased (it says what), 6 not confirmed, 7 a message to the person
+    is in flight, or a plan is being made: run it again later.
     """
     from a2pcli.actions.people import erase_person
     from a2pcli.cli.calls import project_at

@@ -29,16 +29,16 @@ def plan(
     ] = None,
     max_cost: Annotated[
         str | None,
-        typer.Option(help="Budget, e.g. '50 GBP'; else the campaign's limits.cost.", metavar="MONEY"),
+        typer.Option(help="Budget, e.g. '50 GBP'. Default: limits.cost of the campaign.", metavar="MONEY"),
     ] = None,
     occurrence: options.Occurrence = None,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
-    """See exactly who gets what, and at what cost; freeze it in the ledger.
+    """Show exactly who gets what and at what cost, and save it as a plan in the ledger.
 
-    Nothing is sent. The plan keeps an id and a digest over recipients and bodies;
-    `a2pcli send --plan ID` sends exactly that.
+    Nothing is sent. The plan has an id and a digest of its recipients and messages; `a2pcli send --plan ID` sends
+    exactly that plan.
 
     Example:  a2pcli plan campaigns/spring_sale.yaml --out plan.csv
 

@@ -34,10 +34,9 @@ def preview(
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
-    """See a message as the person sees it, with its encoding, parts and price.
+    """Show messages as recipients will see them, with encoding, parts and price.
 
-    Nothing is stored or sent. Without an option it shows the first recipient.
-    A row that would get no message is shown with the reason.
+    Nothing is stored or sent. By default it shows the first recipient. For an excluded row it shows the reason.
 
     Example:  a2pcli preview campaigns/spring_sale.yaml --random 3 --seed 7
     """

@@ -25,25 +25,25 @@ def register(app: typer.Typer) -> None:
 
 
 def prune(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
     yes: Yes = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Let go of texts and people that are older than `retention:` in the settings allows.
+    """Delete data past its retention period, as set by `retention:` in the settings.
 
-    Of runs that ended: first the texts of messages, then the people; of plans that were never
-    sent, everything. Totals stay, reports still work and say what is gone. Where a campaign's
-    occurrence may be planned again, a key of each person stays, so that nobody gets it twice.
+    For finished runs: first message texts, then people; for plans never sent: everything. Totals are kept, and
+    reports still work and say what was deleted. Where a campaign's occurrence could be planned again, a key of each
+    person is kept so that nobody gets it twice.
 
-    Never touched: the suppression list, consents, the audit trail, runs that can still send,
-    and files you exported. The ledger's file is written anew, so no old bytes are left in it.
+    Never deleted: the suppression list, consents, the audit trail, runs that can still send, and files you exported.
+    The ledger file is rewritten so that no deleted data remains in it.
 
     Example:  a2pcli prune --dry-run
 
               a2pcli prune --yes        (once a day, from cron)
 
-    Exit status: 0 done or nothing to do, 3 old bytes may be left (it says why), 6 refused.
+    Exit status: 0 done or nothing to do, 3 deleted data may remain on disk (it says why), 6 not confirmed.
     """
     from a2pcli.actions import retention
     from a2pcli.cli.calls import project_at
@@ -52,7 +52,7 @@ def prune(
     ask = (lambda due: None) if yes else _confirm
     done = retention.prune(project_at(ledger), dry_run=dry_run, confirm=ask)
     if done.pruned is None:
-        say("no ledger yet: nothing to prune")
+        say("no ledger yet: nothing to delete")
     if as_json:
         print_json(_document(done.pruned, dry_run))
     elif done.pruned is not None:
@@ -66,9 +66,9 @@ def _confirm(due: Pruned) -> None:
 
     _tell(due, "would go")
     confirm(
-        "Remove this for good?",
-        refused="nothing was pruned",
-        without_terminal="--yes prunes without asking; --dry-run only says what would go",
+        "Delete this permanently?",
+        refused="nothing was deleted",
+        without_terminal="use --yes to skip confirmation, or --dry-run to only show what would be deleted",
     )
 
 
@@ -89,13 +89,13 @@ def _tell(found: Pruned, verb: str) -> None:
     from a2pcli.cli.terminal.output import printable, say
 
     if found.nothing:
-        say("nothing is old enough to be pruned")
+        say("nothing is past its retention period")
     for step in found.steps:
         print(printable(f"{step.run.id}  {step.run.campaign}: {_what(step)} {verb}"))
     if found.contacted:
         print(f"{found.contacted:,} entries that counted for frequency caps: {verb}")
     for run in found.busy:
-        say(f"run {run} is being sent: left alone")
+        say(f"run {run} is being sent: skipped")
 
 
 def _what(step: Step) -> str:

@@ -30,7 +30,7 @@ def reconcile(
     run: options.Run,
     decision: Annotated[
         Decision | None,
-        typer.Option("--as", help="Settle them by your own decision instead; it is recorded with your name."),
+        typer.Option("--as", help="Decide yourself instead; recorded with your name."),
     ] = None,
     number: Annotated[
         str | None, typer.Option(help="With --as: only the message to this number.", metavar="NUMBER")
@@ -39,17 +39,18 @@ def reconcile(
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
-    """Settle messages whose outcome is unknown: the person may have them, so they are never resent.
+    """Resolve messages whose outcome is unknown. The person may have received them, so they are never resent
+    automatically.
 
-    Asks the gateway, where it can tell for sure. What it cannot tell about stays unknown until
-    you decide: --as sent counts them as accepted, --as not-sent plans them again for `send`.
+    Asks the gateway, if it can look messages up. The others stay unknown until you decide: --as sent counts them as
+    accepted, --as not-sent plans them again for `send`.
 
     Example:  a2pcli reconcile r7k2m9qd
 
               a2pcli reconcile r7k2m9qd --as not-sent --number '+44 7911 123456'
 
-    Exit status: 0 nothing is unknown any more, 4 some are, 5 the gateway cannot be used,
-    6 refused, 7 the run is being sent.
+    Exit status: 0 nothing is unknown any more, 4 some still are, 5 the gateway is unavailable, 6 not confirmed, 7 the
+    run is being sent.
     """
     from a2pcli.actions import reconcile as action
     from a2pcli.cli.calls import project_at

@@ -13,8 +13,8 @@ SHOWN = 20
 
 
 def reply(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Who wrote.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What they wrote.")],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Who wrote the reply.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text of the reply.")],
     scope: Scope = None,
     sender: Sender = None,
     survey: Annotated[
@@ -24,10 +24,10 @@ def reply(
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Act on what somebody wrote back: a STOP suppresses, a START lifts what their own STOP did.
+    """Process a reply: a STOP opts the person out, a START undoes their own STOP.
 
-    Free wording such as "please stop texting me" suppresses too, and you are asked to read it. Reactions that quote a
-    message (Liked "... Reply STOP ...") are nothing.
+    Wording such as "please stop texting me" opts out too, and you are asked to read it. Reactions that quote a
+    message (Liked "... Reply STOP ...") are ignored.
 
     Example:  a2pcli optout reply '+44 7911 123456' 'STOP'
     """
@@ -61,19 +61,20 @@ def replies(
     region: Region = None,
     column: Column = None,
     text_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the texts; else text, reply, body, …")
+        str | None,
+        typer.Option(metavar="NAME", help="Column with the texts. Default: text, reply, body or similar."),
     ] = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Act on every reply of a file, in its order, and list those that a person should read.
+    """Process every reply in a file, in order, and list those that a person should read.
 
-    The person is who wrote: the column from, sender, originator, msisdn and the like, never the one they wrote to.
-    Messages that you sent (a column direction says so) are left alone, and so are your own senders.
+    The person is the sender of the reply: the column from, sender, originator, msisdn or similar, never the one they
+    wrote to. Messages that you sent (according to a direction column) and your own senders are ignored.
 
     Example:  a2pcli optout replies inbox.csv --column from --text-column body
 
-    Exit status: 3 when a row's number cannot be read; the others are acted on all the same.
+    Exit status: 3 if a row's number cannot be read; the other rows are processed.
     """
     from a2pcli.actions.optouts import EVERYTHING
     from a2pcli.actions.replies import replies_in
@@ -97,11 +98,11 @@ def replies(
         show_problems(done.refused[:SHOWN])
         print(replies_sentence(done))
         if done.sent:
-            print(f"{done.sent:,} message{'' if done.sent == 1 else 's'} that you sent, left alone")
+            print(f"{done.sent:,} message{'' if done.sent == 1 else 's'} that you sent, ignored")
         if done.flagged:
             print(f"{len(done.flagged):,} for a person to read:")
         for one in done.flagged[:SHOWN]:
             print(reply_line(one))
         if len(done.flagged) > SHOWN:
-            say(f"… and {len(done.flagged) - SHOWN:,} more; --json has every one")
+            say(f"… and {len(done.flagged) - SHOWN:,} more; --json shows all")
     raise typer.Exit(ExitStatus.INVALID if done.refused else ExitStatus.OK)

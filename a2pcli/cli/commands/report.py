@@ -46,36 +46,36 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's id, or a campaign's name for its newest run. Default: the newest.", metavar="RUN"
+            help="Run id, or campaign name for its newest run. Default: the newest run.", metavar="RUN"
         ),
     ] = None,
     csv: Annotated[
         str | None,
-        typer.Option(help="Write every row as CSV to FILE; - or no name is stdout.", metavar="[FILE]"),
+        typer.Option(help="Write all rows as CSV to FILE, or to stdout without FILE.", metavar="[FILE]"),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write every row to this .csv, .jsonl or .parquet file.", metavar="FILE"),
+        typer.Option(help="Write all rows to this .csv, .jsonl or .parquet file.", metavar="FILE"),
     ] = None,
     state: Annotated[
         list[str] | None,
-        typer.Option(help="Only rows in this state, e.g. rejected. May be repeated.", metavar="STATE"),
+        typer.Option(help="Only rows in this state, e.g. rejected. Repeatable.", metavar="STATE"),
     ] = None,
     reason: Annotated[
         list[str] | None,
-        typer.Option(help="Only rows left out for this reason. May be repeated.", metavar="REASON"),
+        typer.Option(help="Only rows excluded or held for this reason. Repeatable.", metavar="REASON"),
     ] = None,
     ledger: options.Ledger = None,
     rows: Annotated[
         bool,
-        typer.Option("--rows", help="With --json: every row, or those that --state and --reason choose."),
+        typer.Option("--rows", help="With --json: include the rows (filtered by --state and --reason)."),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Account for every row of a run: who got it, who did not and why, what it cost.
+    """Show what became of every row of a run: recipients, excluded rows and why, cost.
 
-    In CSV no cell is a formula: one that starts with = + - @ or TAB gets an apostrophe,
-    numbers (+44...) too. Moments are UTC, money is exact.
+    CSV is safe to open in a spreadsheet: cells that start with = + - @ or TAB get an apostrophe, including numbers
+    (+44...). Times are UTC; amounts are exact.
 
     Example:  a2pcli report spring-sale --csv rejected.csv --state rejected
     """

@@ -21,23 +21,22 @@ def retry(
     run: options.Run,
     code: Annotated[
         list[str] | None,
-        typer.Option(help="Only those rejected with this code; may be given again.", metavar="CODE"),
+        typer.Option(help="Only messages rejected with this code. Repeatable.", metavar="CODE"),
     ] = None,
     yes: options.Yes = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
-    """Plan again what the gateway rejected: after a top-up, a corrected account, a mended sender.
+    """Plan rejected messages again, for example after a top-up or a corrected account.
 
-    Shows the rejected messages by the provider's code and asks. Nothing is sent: `send` does
-    that. Nobody gets it twice: unknown messages are not among them (`a2pcli reconcile` settles
-    those), and who opted out stays out.
+    Shows rejected messages by the gateway's code and asks for confirmation. Nothing is sent until `send`. Nobody gets
+    a message twice: unknown messages are not included (`a2pcli reconcile` resolves those), and opt-outs still apply.
 
     Example:  a2pcli retry r7k2m9qd
 
               a2pcli retry r7k2m9qd --code 30008 --yes
 
-    Exit status: 0 planned again, or nothing was rejected; 6 refused; 7 the run is being sent.
+    Exit status: 0 planned again, or nothing was rejected; 6 not confirmed; 7 the run is being sent.
     """
     from a2pcli.actions import runs
     from a2pcli.cli.calls import project_at

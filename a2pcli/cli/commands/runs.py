@@ -15,20 +15,18 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(
-    campaign: Annotated[
-        str | None, typer.Option(help="Only runs of this campaign (its name).", metavar="NAME")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest N runs.", metavar="N")] = 20,
+    campaign: Annotated[str | None, typer.Option(help="Only runs of this campaign.", metavar="NAME")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show the newest N runs.", metavar="N")] = 20,
     everything: Annotated[
-        bool, typer.Option("--all", help="Every run, with plans that were replaced or discarded.")
+        bool, typer.Option("--all", help="Show all runs, including superseded and discarded plans.")
     ] = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the runs in the ledger, newest first: state, time, who got it, cost.
+    """List the runs in the ledger, newest first: state, time, recipients, cost.
 
-    A plan that was not sent yet is listed too, with the cost it would have. Plans that a newer
-    plan or run of their campaign has overtaken are only counted; --all and --json list them.
+    Plans that were not sent yet are listed with their expected cost. Plans superseded by a newer plan or run of the
+    same campaign are only counted; --all and --json list them.
 
     Example:  a2pcli runs --campaign spring-sale
     """

@@ -28,14 +28,16 @@ def register(app: typer.Typer) -> None:
 def schema(
     kind: Annotated[
         Kind,
-        typer.Argument(help="Which file's schema, or that of --json.", metavar="campaign|settings|output"),
+        typer.Argument(
+            help="Which schema: a file's, or `output` for --json.", metavar="campaign|settings|output"
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Write it to this file instead of stdout.", metavar="FILE")
+        Path | None, typer.Option(help="Write to this file instead of stdout.", metavar="FILE")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
-    """Print the JSON Schema of campaign or settings files, or of what commands print with --json.
+    """Print the JSON Schema of campaign or settings files, or of the output of --json.
 
     A file that starts with `# yaml-language-server: $schema=PATH` is checked by VS Code (with the
     YAML extension), Neovim, Zed and others; PATH is relative to the file. `a2pcli init` sets this up.

@@ -30,65 +30,65 @@ def send(
         Path | None, typer.Argument(help="The campaign file.", metavar="CAMPAIGN", readable=False)
     ] = None,
     plan: Annotated[str | None, typer.Option(help="Send exactly this approved plan.", metavar="ID")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for cron.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Stop before the last step, like `plan`.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation (for cron).")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan only; send nothing.")] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Send to the first N recipients only.", metavar="N")
     ] = None,
     test_to: Annotated[
         str | None,
-        typer.Option(help="Send one real row to your own number, marked as a test.", metavar="NUMBER"),
+        typer.Option(
+            help="Send one recipient's message to your own number, marked as a test.", metavar="NUMBER"
+        ),
     ] = None,
     max_cost: Annotated[
-        str | None, typer.Option(help="Budget, e.g. '50 GBP'; else limits.cost.", metavar="MONEY")
+        str | None, typer.Option(help="Budget, e.g. '50 GBP'. Default: limits.cost.", metavar="MONEY")
     ] = None,
     occurrence: options.Occurrence = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Most requests in flight.", metavar="N")
+        int | None, typer.Option(min=1, max=1000, help="Maximum requests in flight.", metavar="N")
     ] = None,
     ledger: options.Ledger = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Stay while messages wait for people's hours, and send them then.")
+        bool, typer.Option("--wait", help="Keep running until held messages can be sent.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print errors only, and why the exit status is not 0.")
+        bool, typer.Option("--quiet", "-q", help="Print only errors and why the exit status is not 0.")
     ] = False,
     log_format: Annotated[
         LogFormat | None,
-        typer.Option(help="Print one JSON event a line on stdout, for a log.", metavar="json"),
+        typer.Option(help="Log format: one JSON event per line on stdout.", metavar="json"),
     ] = None,
     clock_is_right: Annotated[
         bool,
         typer.Option(
-            "--clock-is-right", help="Send though the ledger has later entries: they are what is wrong."
+            "--clock-is-right", help="Confirm that this clock is right although the ledger has later entries."
         ),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Plan, show the plan, ask, send. Run again, it resumes; nobody gets it twice.
+    """Plan, show the plan, ask for confirmation, and send. Run it again to resume; nobody gets a message twice.
 
-    Without a terminal it wants --yes or --plan ID. Ctrl-C finishes what is in flight and
-    stops; a second Ctrl-C stops at once. The same command goes on where it stopped, with the
-    plan as it was made; `a2pcli cancel RUN` drops what is left of it. After an edit of the
-    campaign, --yes refuses to go on: --plan RUN or `cancel` says which text is meant.
+    Without a terminal, --yes or --plan ID is required. Ctrl-C waits for messages in flight and stops; a second Ctrl-C
+    stops immediately. The same command resumes the run with the plan as it was made; `a2pcli cancel RUN` cancels what
+    is left. If the campaign was edited since, --yes refuses to resume: use --plan RUN to send the planned text, or
+    `cancel` to plan again.
 
-    Messages to people whose hours have not come are held: the next call sends them (every
-    quarter of an hour from cron, say), or --wait stays until then. On another day the command
-    of a daily campaign starts that day's run; --plan RUN sends what the earlier one holds.
+    Messages outside a person's permitted hours are held: the next call sends them (for example every 15 minutes from
+    cron), or --wait keeps running until then. A daily campaign starts a new run each day; --plan RUN sends what an
+    earlier run still holds.
 
-    Without a terminal each line begins with the time, and no number or text is printed.
-    --log-format json prints events instead, --quiet nothing but errors. hooks: in the settings
-    are told when a run is paused or finished, or when send fails.
+    Without a terminal, each line starts with a timestamp, and numbers and texts are not printed. --log-format json
+    prints events instead; --quiet prints errors only. The `hooks:` in the settings run when a run is paused or
+    finished, or when send fails.
 
     Example:  a2pcli send campaigns/spring_sale.yaml --max-cost '50 GBP'
 
     Cron:     a2pcli send campaigns/spring_sale.yaml --yes
 
-    Exit status: 0 done or waiting for its hour, 3 a file is wrong, 4 some rejected or unknown,
-    5 the gateway cannot be used (run paused), 6 over budget or refused, 7 another sender holds
-    the run, 130 interrupted.
+    Exit status: 0 finished, or messages are held, 3 a file is invalid, 4 some messages were rejected or are unknown,
+    5 the gateway is unavailable (run paused), 6 over budget or not confirmed, 7 another process is sending this run,
+    130 interrupted.
     """
     from a2pcli.errors import UsageError
 

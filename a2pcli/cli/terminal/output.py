@@ -31,7 +31,7 @@ ERASE = "\r\x1b[2K"
 
 _printed = False
 
-JSON_HELP = "Print one JSON document on stdout, nothing else there."
+JSON_HELP = "Print one JSON document to stdout and nothing else."
 
 
 def printable(text: str) -> str:
