@@ -3,7 +3,9 @@
 A plan keeps digests over recipients, over texts, over senders where rows have their own, over what else a row was
 planned with (``Details``), over the run's clocks, and over what holds for the whole run (sender, gateway, media,
 limits), in its summary (``digests``); its id and the digest a person approves stand for them, and the audit trail
-knows their hash (``plan_record``). Rows change for good reasons afterwards, but their address and text only go away:
+knows their hash (``plan_record``). Of a plan in chunks there is also one over the digests of all chunks: where that
+holds, the rows are as they were planned, and what else was digested only tells what was changed where it does not. Rows
+change for good reasons afterwards, but their address and text only go away:
 a person is erased, retention takes old texts, a one-time code is wiped once it is settled. Erasing and retention
 compare before they take something away, and note the digests of what remains; of one-time codes, the texts are not
 compared once the first is gone.
@@ -17,19 +19,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import plan_record
+from a2pcli.ledger import plan_record, plan_store
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.faults import shown
-from a2pcli.ledger.outcomes import keeps_no_texts
-from a2pcli.ledger.plans import of_run, run_from_row
+from a2pcli.ledger.plans import keeps_no_texts, of_run, run_from_row
 from a2pcli.ledger.records import SENDABLE, Run, now_ms
-from a2pcli.ledger.tables import clocks, messages, runs
+from a2pcli.ledger.tables import attempts, clocks, runs
 from a2pcli.messages import State
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.plan_store import ChunkHead
 
 DIGESTS = "digests"
 """The key of a run's summary."""
@@ -43,7 +48,11 @@ before one of them was kept are sent without comparing it."""
 _RECORD = "record"
 """Stands for the digests themselves, where they are not those that the audit trail knows."""
 
+CHUNKS = "chunks"
+"""Everything that the plan's chunks hold."""
+
 _WORDS = {
+    CHUNKS: "rows of the plan",
     SETTINGS: "settings of the run (sender, gateway, media, times, limits)",
     DETAILS: "details of messages (person, country, parts, price, hours, consent, variant)",
     HOURS: "hours in which people may be messaged",
@@ -51,7 +60,7 @@ _WORDS = {
 }
 
 _ROWS = 20_000
-_c = messages.c
+_c = attempts.c
 
 
 class TextDigest:
@@ -137,37 +146,79 @@ def verify(connection: Connection, run: Run) -> None:
     """
     wrong = _what_differs(connection, run) if _has_planned(connection, run) else None
     if wrong:
-        what = " and the ".join(_WORDS.get(one, one) for one in wrong)
-        problem = Problem(
-            f"run {run.id} is not what was planned any more: the {what} in the ledger were changed"
-            " since, outside of a2pcli; nothing was sent now",
-            path=shown(connection.engine.url),
-            hint=f"find out who changed them; then `a2pcli cancel {run.id}`, and plan again",
-            code="plan-changed",
-        )
-        raise LedgerError(problem)
+        raise changed_plan(connection, run, wrong)
+
+
+def changed_plan(connection: Connection, run: Run, wrong: Sequence[str]) -> LedgerError:
+    """The error of a plan of which these digests do not hold."""
+    what = " and the ".join(_WORDS.get(one, one) for one in wrong)
+    problem = Problem(
+        f"run {run.id} is not what was planned any more: the {what} in the ledger were changed"
+        " since, outside of a2pcli; nothing was sent now",
+        path=shown(connection.engine.url),
+        hint=f"find out who changed them; then `a2pcli cancel {run.id}`, and plan again",
+        code="plan-changed",
+    )
+    return LedgerError(problem)
 
 
 def _has_planned(connection: Connection, run: Run) -> bool:
+    """Whether anything is left to send, or seems not to be because the plan itself is gone."""
+    kept = kept_digests(connection, run)
+    if isinstance(kept, dict) and CHUNKS in kept and not plan_store.exist(connection, run):
+        return "people" not in run.summary.get("pruned", {})
     query = select(_c.id).where(of_run(run), _c.state == str(State.PLANNED)).limit(1)
-    return connection.execute(query).first() is not None
+    if connection.execute(query).first() is not None:
+        return True
+    return plan_store.count_waiting(connection, run).total() > 0
+
+
+def kept_digests(connection: Connection, run: Run) -> Any:
+    """The digests in the run's summary; None of a plan that has none."""
+    fresh = connection.execute(select(runs.c.summary).where(runs.c.number == run.number)).scalar()
+    return json.loads(fresh or "{}").get(DIGESTS)
 
 
 def _what_differs(connection: Connection, run: Run) -> list[str]:
     """Which digests are not those of the rows."""
-    fresh = connection.execute(select(runs.c.summary).where(runs.c.number == run.number)).scalar()
-    kept = json.loads(fresh or "{}").get(DIGESTS)
+    kept = kept_digests(connection, run)
     if not plan_record.agrees(connection, run, kept):
         return [_RECORD]
     if not isinstance(kept, dict):
         return []
-    found, wiped = digests_of(connection, run)
-    found[SETTINGS] = settings_digest(run, run.digest)
-    names = [PEOPLE, TEXTS, SENDERS, *(one for one in (DETAILS, HOURS, SETTINGS) if one in kept)]
+    known = plan_store.heads(connection, run)
+    wrong = _rows_that_differ(connection, run, known, kept)
+    found = {SETTINGS: settings_digest(run, run.digest), HOURS: hours_digest(_specs(connection, run))}
+    wrong += [name for name in (HOURS, SETTINGS) if name in kept and found[name] != kept[name]]
+    if PEOPLE not in wrong and (_has_strangers(connection, run) or _differ(connection, run, known)):
+        return [PEOPLE, *wrong]
+    return wrong
+
+
+def _rows_that_differ(
+    connection: Connection, run: Run, known: Sequence[ChunkHead], kept: Mapping[str, str]
+) -> list[str]:
+    """Which of the digests over rows are not those of the rows."""
+    if CHUNKS in kept and _are_whole(connection, run, known, kept[CHUNKS]):
+        return []
+    try:
+        found, wiped = digests_of(connection, run)
+    except LedgerError:  # a chunk cannot even be read
+        return [PEOPLE, TEXTS]
+    names = [PEOPLE, TEXTS, SENDERS, *(one for one in (DETAILS,) if one in kept)]
     if wiped and keeps_no_texts(run):
         names.remove(TEXTS)
     wrong = [name for name in names if found.get(name) != kept.get(name)]
-    return [PEOPLE, *wrong] if _has_strangers(connection, run) and PEOPLE not in wrong else wrong
+    return wrong or ([CHUNKS] if CHUNKS in kept else [])
+
+
+def _are_whole(connection: Connection, run: Run, known: Sequence[ChunkHead], kept: str) -> bool:
+    """Whether every chunk is to the byte what was planned."""
+    from a2pcli.ledger.chunks import is_sound
+
+    if plan_store.chain(known) != kept:
+        return False
+    return all(is_sound(plan_store.data_of(connection, run, head.number), head.digest) for head in known)
 
 
 def _has_strangers(connection: Connection, run: Run) -> bool:
@@ -177,16 +228,37 @@ def _has_strangers(connection: Connection, run: Run) -> bool:
     return connection.execute(query).first() is not None
 
 
-_COLUMNS = (_c.line, _c.address, _c.body, _c.sender, *(_c[name] for name in (*NUMBERS, *NAMES)))
+_OF_BOTH = ("address", "sender", "person", "parts", "cost", "clock", "consent_until", "country", "variant")
+
+
+def _differ(connection: Connection, run: Run, known: Sequence[ChunkHead]) -> bool:
+    """Whether somebody waits for another try whom the plan does not have, or not like this."""
+    waits = and_(_c.run == run.number, _c.due_at.is_not(None), _c.state == str(State.PLANNED))
+    query = select(_c.id, *(_c[name] for name in _OF_BOTH)).where(waits).order_by(_c.id)
+    rows = iter(connection.execute(query).all() if known else ())
+    row = next(rows, None)
+    for head in known:
+        if row is None or row[0] >= head.end_id:
+            continue
+        chunk = plan_store.load(connection, run, head, (*_OF_BOTH, "reason"))
+        planned = list(zip(*(chunk.values(name) for name in (*_OF_BOTH, "reason")), strict=True))
+        while row is not None and row[0] < head.end_id:
+            place = row[0] - head.first_id
+            if place < 0 or planned[place] != (*row[1:], None):
+                return True
+            row = next(rows, None)
+    return row is not None
+
+
+_COLUMNS = ("line", "address", "body", "sender", *NUMBERS, *NAMES)
 
 
 def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
     """The digests of the rows as they are now, and how many of them have no text any more."""
     people, texts, lines, senders, details = TextDigest(), TextDigest(), sha256(), TextDigest(), Details()
     any_sender, wiped = False, 0
-    # Who was left out by the plan has no encoding; who was erased has no address.
-    chosen = and_(of_run(run), _c.address.is_not(None), or_(_c.encoding.is_not(None), _is_to_go))
-    rows = read_rows(connection, select(*_COLUMNS).where(chosen).order_by(_c.id))
+    known = plan_store.heads(connection, run)
+    rows = _rows_in_chunks(connection, run, known) if known else _rows(connection, run)
     while chunk := list(islice(rows, _ROWS)):
         numbers, addresses, bodies, own, *more = zip(*chunk, strict=True)
         people.add(addresses)
@@ -204,9 +276,35 @@ def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
     found = {PEOPLE: people.hexdigest(), TEXTS: texts.hexdigest(), DETAILS: details.hexdigest()}
     if any_sender:
         found[SENDERS] = f"{lines.hexdigest()} {senders.hexdigest()}"
-    specs = connection.execute(select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number))
-    found[HOURS] = hours_digest({row.number: row.spec for row in specs})
+    if known:
+        found[CHUNKS] = plan_store.chain(known)
+    found[HOURS] = hours_digest(_specs(connection, run))
     return found, wiped
+
+
+def _rows(connection: Connection, run: Run) -> Iterator[tuple[Any, ...]]:
+    """Everybody who gets a message of a run without chunks, but for the erased."""
+    # Who was left out by the plan has no encoding; who was erased has no address.
+    chosen = and_(of_run(run), _c.address.is_not(None), or_(_c.encoding.is_not(None), _is_to_go))
+    return read_rows(connection, select(*(_c[name] for name in _COLUMNS)).where(chosen).order_by(_c.id))
+
+
+def _rows_in_chunks(
+    connection: Connection, run: Run, known: Sequence[ChunkHead]
+) -> Iterator[tuple[Any, ...]]:
+    """Everybody who gets a message of a run in chunks, but for the erased."""
+    for head in known:
+        chunk = plan_store.load(connection, run, head, (*_COLUMNS, "reason"))
+        columns = (chunk.values(name) for name in ("reason", *_COLUMNS))
+        for reason, *row in zip(*columns, strict=True):
+            if reason is None and row[1] is not None:
+                yield tuple(row)
+
+
+def _specs(connection: Connection, run: Run) -> dict[int, str]:
+    """The run's clocks by number, as they are stored."""
+    query = select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number)
+    return {row.number: row.spec for row in connection.execute(query)}
 
 
 _is_to_go = _c.state == str(State.PLANNED)

@@ -1,4 +1,4 @@
-"""Which rows a claim looks at: the queries, each for as many as are wanted."""
+"""Which of the rows that wait for another try a claim looks at: the queries, each for as many as are wanted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from sqlalchemy import bindparam, func, select
 
 from a2pcli.ledger import refusals
 from a2pcli.ledger.outcomes import IS_PLANNED
-from a2pcli.ledger.tables import messages
+from a2pcli.ledger.tables import attempts
 
-_c = messages.c
+_c = attempts.c
 
 CANDIDATE = select(
     _c.id,
@@ -16,25 +16,22 @@ CANDIDATE = select(
     _c.body,
     _c.country,
     _c.parts,
-    _c.attempts,
+    _c.tries,
     _c.cost,
     _c.currency,
     _c.clock,
     _c.sender,
     refusals.why_not,
-).with_for_update(skip_locked=True, of=messages)
+).with_for_update(skip_locked=True, of=attempts)
 
-ID, ADDRESS, CLOCK, SENDER, WHY_NOT = 0, 1, 8, 9, -1
+ID, ADDRESS, BODY, CLOCK, SENDER, WHY_NOT = 0, 1, 2, 8, 9, -1
 """Places in a row of ``CANDIDATE``; by name they cost 5x as much."""
 
+# By nothing but the moment: of an old run all are due since ever, and PostgreSQL would sort what is left of it for each
+# claim. Both databases give those of one moment in the order in which they were stored.
 WAITED = (
     CANDIDATE.where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
     .order_by(_c.due_at)
-    .limit(bindparam("want"))
-)
-FRESH = (
-    CANDIDATE.where(_c.id > bindparam("after"), _c.id < bindparam("end"), IS_PLANNED, _c.due_at.is_(None))
-    .order_by(_c.id)
     .limit(bindparam("want"))
 )
 # The same rows in the same order, but only as much of them as the clocks need.
@@ -42,12 +39,6 @@ WAITED_CLOCKS = (
     select(_c.id, _c.clock)
     .where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
     .order_by(_c.due_at)
-    .limit(bindparam("want"))
-)
-FRESH_CLOCKS = (
-    select(_c.id, _c.clock)
-    .where(_c.id > bindparam("after"), _c.id < bindparam("end"), IS_PLANNED, _c.due_at.is_(None))
-    .order_by(_c.id)
     .limit(bindparam("want"))
 )
 THESE = CANDIDATE.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)

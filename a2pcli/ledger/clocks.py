@@ -1,6 +1,6 @@
 """A run's clocks at the moment of a claim: who may be messaged now, who is held and until when, whose time is up.
 
-A run has few clocks, each for many of its people (``messages.clock``). They are stored with the plan and read
+A run has few clocks, each for many of its people (``attempts.clock``). They are stored with the plan and read
 once when sending starts.
 """
 
@@ -17,7 +17,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
-    func,
     insert,
     literal,
     literal_column,
@@ -27,11 +26,13 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger import plan_store
 from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each
-from a2pcli.ledger.records import FAR, Run, Waiting
-from a2pcli.ledger.tables import clocks, messages
+from a2pcli.ledger.plans import changed, lock_run
+from a2pcli.ledger.records import FAR, Run
+from a2pcli.ledger.tables import attempts, clocks
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 from a2pcli.rules.clock import EXPIRED, UNKNOWN_ZONE, Clock
@@ -45,7 +46,7 @@ LONGEST_RETRY = 7 * 86_400_000
 SPREAD = 1000
 """Milliseconds over which those who were tried before are put in order."""
 
-_c = messages.c
+_c = attempts.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +109,21 @@ def of_run(connection: Connection, run: Run) -> dict[int, RunClock]:
 
 
 def assume(connection: Connection, run: Run, zone: str, now: int) -> int:
-    """Whoever's time zone is not known is in ``zone`` from now on; gives how many held messages go by it."""
+    """Whoever's time zone is not known is in ``zone`` from now on; gives how many messages that wait go by it."""
     lost = {number: one for number, one in of_run(connection, run).items() if one.clock.lacks_zone}
+    if not lost:
+        return 0
+    lock_run(connection, run)
     for number, one in lost.items():
         placed = RunClock(replace(one.clock, zones=(zone,)), one.caps)
         same = (clocks.c.run == run.number) & (clocks.c.number == number)
         connection.execute(update(clocks).where(same).values(spec=placed.to_json()))
-    if not lost:
-        return 0
+    changed(connection, run)
     held_so = (_c.run == run.number) & (_c.due_at == FAR) & (_c.reason == str(Reason.UNKNOWN_ZONE))
-    query = update(messages).where(held_so, IS_PLANNED, _c.clock.in_(list(lost))).values(due_at=now)
-    return connection.execute(query).rowcount
+    query = update(attempts).where(held_so, IS_PLANNED, _c.clock.in_(list(lost))).values(due_at=now)
+    count = connection.execute(query).rowcount
+    waiting = plan_store.count_waiting(connection, run)
+    return count + sum(many for (_, clock), many in waiting.items() if clock in lost)
 
 
 def wake(connection: Connection, run: Run, now: int) -> None:
@@ -130,9 +135,9 @@ def wake(connection: Connection, run: Run, now: int) -> None:
     """
     waits = (_c.run == run.number) & _c.due_at.is_not(None)
     tried = _c.settled_at.is_not(None) | (_c.due_at > now + LONGEST_RETRY)
-    tries = case((_c.attempts < SPREAD, _c.attempts), else_=SPREAD)
+    tries = case((_c.tries < SPREAD, _c.tries), else_=SPREAD)
     connection.execute(
-        update(messages)
+        update(attempts)
         .where(waits, IS_PLANNED, _c.reason.is_(None), tried)
         .values(due_at=literal(now - SPREAD, BigInteger) + tries)
     )
@@ -141,45 +146,24 @@ def wake(connection: Connection, run: Run, now: int) -> None:
     if known:
         late = waits & (_c.due_at > max(known.values())) & (_c.reason == str(Reason.QUIET_HOURS))
         connection.execute(
-            update(messages).where(late, IS_PLANNED, _c.clock.in_(list(known))).values(due_at=now)
+            update(attempts).where(late, IS_PLANNED, _c.clock.in_(list(known))).values(due_at=now)
         )
 
 
-_waiting = (
-    select(_c.due_at, _c.reason, _c.rule, _c.clock, func.count())
-    .where(_c.run == bindparam("run"), _c.due_at.is_not(None), IS_PLANNED, _c.reason.is_not(None))
-    .group_by(_c.due_at, _c.reason, _c.rule, _c.clock)
-)
-
-
-def waiting(connection: Connection, run: Run) -> list[Waiting]:
-    """What waits for its hours, the first to go first."""
-    known = of_run(connection, run)
-    found: dict[tuple[int, str], tuple[int, set[str], set[str]]] = {}
-    for until, reason, rule, clock, many in connection.execute(_waiting, {"run": run.number}):
-        before, zones, rules = found.get((until, reason), (0, set(), set()))
-        zones = zones.union(known[clock].clock.zones if clock in known else ())
-        found[until, reason] = (before + many, zones, rules.union([rule] if rule else []))
-    return [
-        Waiting(until, reason, many, tuple(sorted(zones)), tuple(sorted(rules)))
-        for (until, reason), (many, zones, rules) in sorted(found.items())
-    ]
-
-
 _hold = Hot(
-    update(messages)
+    update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(due_at=bindparam("b_due_at"), reason=bindparam("b_reason"), rule=bindparam("b_rule")),
-    *("b_reason", "b_due_at", "b_rule", "b_id"),
+    *("b_reason", "b_rule", "b_due_at", "b_id"),
 )
 # PostgreSQL: one statement for all; a round trip for each row would cost more than the row.
 _hold_these = (
-    update(messages)
+    update(attempts)
     .where(_c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), IS_PLANNED)
     .values(due_at=bindparam("due_at"), reason=bindparam("reason"), rule=bindparam("rule"))
 )
 _expire = Hot(
-    update(messages)
+    update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(
         state=literal_column(f"'{State.EXPIRED}'"),
@@ -189,7 +173,7 @@ _expire = Hot(
         settled_at=bindparam("b_now"),
         rule=bindparam("b_rule"),
     ),
-    *("b_detail", "b_now", "b_rule", "b_id"),
+    *("b_rule", "b_detail", "b_now", "b_id"),
 )
 
 
@@ -238,7 +222,7 @@ class Gate:
             hold(connection, ids, why)
             self.held += len(ids)
             return
-        _expire.run(connection, [(why.detail, self._now, why.rule, id) for id in ids])
+        _expire.run(connection, [(why.rule, why.detail, self._now, id) for id in ids])
         note_each(
             connection, self._run, ids, self._now, kind=str(State.EXPIRED), code=why.rule, detail=why.detail
         )
@@ -248,7 +232,7 @@ class Gate:
 def hold(connection: Connection, ids: Iterable[int], why: Held) -> None:
     """These planned rows wait."""
     if connection.dialect.name == "sqlite":
-        _hold.run(connection, [(str(why.reason), why.until, why.rule, id) for id in ids])
+        _hold.run(connection, [(str(why.reason), why.rule, why.until, id) for id in ids])
         return
     connection.execute(
         _hold_these, {"ids": list(ids), "due_at": why.until, "reason": str(why.reason), "rule": why.rule}

@@ -1,62 +1,70 @@
-"""A run counted, and the count kept: a pass over a million rows costs a second, a list of fifty runs must not.
+"""A run counted, and the count kept: a pass over a million attempts costs a second, a list of fifty runs must not.
 
-A count is kept with the run only while nobody sends it, and whatever changes a row then calls
-``plans.changed``, which takes the kept count away. ``runs.changes`` tells a count that was made meanwhile
-from one that still holds.
+What a plan says is counted by its chunks, group by group; what happened is counted from the attempts, and taken off
+the plan's groups; what is left of those waits, or is what became of all the untouched.
+A count is kept with the run only while nobody sends it, by whoever changed it: ``plans.changed`` takes the kept
+count away, and ``keep`` puts the new one in its place, in the same transaction. Who reads writes nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.ledger import plan_store
+from a2pcli.ledger.plan_store import end_of
 from a2pcli.ledger.plans import of_run
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
-from a2pcli.ledger.tables import messages, runs
+from a2pcli.ledger.tables import attempts, runs
 from a2pcli.messages import State
 
-SHAPE = 2
+SHAPE = 3
 """Of the kept document; another one is counted again, unless the rows are gone. The first had no sums of variants,
-and no senders."""
+and no senders; the second did not say what is untouched, and is of runs without chunks, where nothing is."""
+
+READABLE = (2, SHAPE)
 
 UNKNOWN_COUNTRY = "unknown"
 """Stands for the country of messages of which it is not known, so that the countries sum to the run."""
 
-_c = messages.c
+_c = attempts.c
 
 
-def kept(connection: Connection, run: Run) -> tuple[Totals | None, int]:
-    """The count kept with the run, or None, and the number of changes that a count made now belongs to."""
+def kept(connection: Connection, run: Run) -> Totals | None:
+    """The count kept with the run; None where none holds."""
     row = connection.execute(
-        select(runs.c.totals, runs.c.changes, runs.c.summary).where(runs.c.number == run.number)
+        select(runs.c.totals, runs.c.summary).where(runs.c.number == run.number)
     ).one_or_none()
     if row is None:
-        return None, 0
+        return None
     if row.summary and '"pruned"' in row.summary:  # its rows may be gone: what was counted before holds
         pruned = json.loads(row.summary).get("pruned", {})
         if "totals" in pruned:
-            return _totals(pruned["totals"]), row.changes
-    return _read(row.totals), row.changes
+            return _totals(pruned["totals"])
+    return _read(row.totals)
 
 
-def keep(connection: Connection, run: Run, totals: Totals, changes: int) -> None:
-    """Keep a count, unless the run is being made or sent, or has changed since."""
+def keep(connection: Connection, run: Run) -> None:
+    """Count the run, and keep the count with it, unless it is being made or sent.
+
+    To be called at the end of whatever changes a run that is not being sent: those who read it need not count then.
+    """
     moving = (str(RunState.PLANNING), str(RunState.SENDING))
-    connection.execute(
-        update(runs)
-        .where(runs.c.number == run.number, runs.c.changes == changes, runs.c.state.not_in(moving))
-        .values(totals=written(totals))
-    )
+    still = (runs.c.number == run.number) & runs.c.state.not_in(moving)
+    row = connection.execute(select(runs.c.summary).where(still)).one_or_none()
+    if row is None or "totals" in json.loads(row.summary or "{}").get("pruned", {}):
+        return  # it is not there, is being sent, or its rows are gone and its count is kept for ever
+    connection.execute(update(runs).where(still).values(totals=written(count(connection, run))))
 
 
 def count(connection: Connection, run: Run) -> Totals:
-    """The run counted, in one pass over its rows."""
-    keys = (_c.state, _c.reason, _c.country, _c.currency, _c.code, _c.variant, _c.sender)
+    """The run counted, in one pass over its attempts."""
+    keys = (_c.state, _c.reason, _c.code, _c.country, _c.currency, _c.variant, _c.sender, _c.clock)
     query = (
         select(
             *keys,
@@ -70,9 +78,51 @@ def count(connection: Connection, run: Run) -> Totals:
         .group_by(*keys)
     )
     tally = _Tally()
-    for row in connection.execute(query):
-        tally.add(*row)
+    left = _planned(connection, run, tally)
+    for state, reason, code, country, currency, variant, sender, clock, *sums, detail in connection.execute(
+        query
+    ):
+        tally.add(state, reason, country, currency, code, variant, sender, sums, detail)
+        key = (country, currency, variant, sender, clock)
+        if key in left:
+            left[key] = tuple(a - int(b or 0) for a, b in zip(left[key], sums, strict=True))
+    _add_untouched(connection, run, tally, left)
     return tally.totals()
+
+
+_Key: TypeAlias = tuple[str | None, str | None, str | None, str | None, int | None]
+"""Country, currency, variant, sender and clock."""
+
+
+def _planned(connection: Connection, run: Run, tally: _Tally) -> dict[_Key, tuple[int, ...]]:
+    """Of those who get a message by the plan: messages, parts, cost and how many are priced, by group. Those who get
+    none are tallied."""
+    left: dict[_Key, tuple[int, ...]] = {}
+    for head in plan_store.heads(connection, run):
+        for group in head.groups:
+            reason, country, currency, variant, sender, clock, *sums = group
+            if reason is not None:
+                skipped = str(State.SKIPPED)
+                tally.add(skipped, reason, country, currency, None, variant, sender, sums)
+                continue
+            key = (country, currency, variant, sender, clock)
+            left[key] = tuple(a + b for a, b in zip(left.get(key, (0, 0, 0, 0)), sums, strict=True))
+    return left
+
+
+def _add_untouched(
+    connection: Connection, run: Run, tally: _Tally, left: Mapping[_Key, tuple[int, ...]]
+) -> None:
+    """What is left of the plan's groups waits, or is what became of all of them."""
+    ends = plan_store.ends_of(connection, run)
+    for (country, currency, variant, sender, clock), sums in left.items():
+        if sums[0] <= 0:
+            continue
+        end = end_of(ends, country, clock)
+        state, reason = (str(end.state), str(end.reason)) if end else (str(State.PLANNED), None)
+        tally.add(state, reason, country, currency, None, variant, sender, sums)
+        if end is None:
+            tally.untouched[clock] += sums[0]
 
 
 class _Sum:
@@ -104,6 +154,7 @@ class _Tally:
         self.variants: dict[str, dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
         self.senders: dict[str, dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
         self.sentences: dict[str, tuple[int, str]] = {}
+        self.untouched: Counter[int | None] = Counter()
 
     def add(
         self,
@@ -114,13 +165,11 @@ class _Tally:
         code: str | None,
         variant: str | None,
         sender: str | None,
-        many: int,
-        parts: int | None,
-        cost: int | None,
-        priced: int,
-        detail: str | None,
+        counted: Sequence[int | None],
+        detail: str | None = None,
     ) -> None:
-        sums = (many, int(parts or 0), currency, int(cost or 0), priced)
+        many, parts, cost, priced = (int(one or 0) for one in counted)
+        sums = (many, parts, currency, cost, priced)
         self.states[state].add(*sums)
         if state != State.SKIPPED:
             self.countries[country or UNKNOWN_COUNTRY][state].add(*sums)
@@ -145,6 +194,7 @@ class _Tally:
             countries=_cut(self.countries),
             variants=_cut(self.variants),
             senders=_cut(self.senders),
+            untouched=dict(self.untouched),
         )
 
 
@@ -169,6 +219,7 @@ def written(totals: Totals) -> str:
         "countries": _written(totals.countries),
         "variants": _written(totals.variants),
         "senders": _written(totals.senders),
+        "untouched": list(totals.untouched.items()),
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
@@ -183,7 +234,7 @@ def _written(table: Mapping[str, Mapping[str, StateTotals]]) -> dict[str, dict[s
 
 def _read(text: str | None) -> Totals | None:
     document = json.loads(text) if text else {}
-    return _totals(document) if document.get("shape") == SHAPE else None
+    return _totals(document) if document.get("shape") in READABLE else None
 
 
 def _totals(document: Mapping[str, Any]) -> Totals:
@@ -199,6 +250,7 @@ def _totals(document: Mapping[str, Any]) -> Totals:
         countries=_table(document["countries"]),
         variants=_table(document["variants"]),
         senders=_table(document.get("senders", {})),
+        untouched=dict(map(tuple, document.get("untouched", ()))),
     )
 
 

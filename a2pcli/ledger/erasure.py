@@ -15,30 +15,30 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import LedgerUnavailable, Problem, RunBusy
-from a2pcli.ledger import audit, erased
+from a2pcli.errors import Problem, RunBusy
+from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people
 from a2pcli.ledger.approved import changing_rows
-from a2pcli.ledger.cipher import is_of_sqlcipher
-from a2pcli.ledger.faults import shown
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
-from a2pcli.ledger.plans import UNCOUNTED, run_from_row
+from a2pcli.ledger.personal import Holds, columns, tables
+from a2pcli.ledger.plan_people import Searched
+from a2pcli.ledger.plan_store import ChunkHead
+from a2pcli.ledger.plans import UNCOUNTED, lock_run, run_from_row
 from a2pcli.ledger.queries import of_person
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.tables import consents, contacted, events, messages, occasions, runs, suppressions
+from a2pcli.ledger.tables import attempts, consents, contacted, events, occasions, runs, suppressions
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
 _FEW = 500
 """So many ids in one statement."""
 
-_BLANK: dict[str, Any] = dict.fromkeys(
-    ("address", "person", "body", "cell", "detail", "gateway_id", "consent", "consent_until", "clock")
-)
+_OF_ROW = [one.name for one in columns(Holds.ADDRESS, Holds.OWN, Holds.SENTENCE) if one.table is attempts]
+_BLANK: dict[str, Any] = dict.fromkeys((*_OF_ROW, "person", "consent_until", "clock"))
 """What a message row loses with its person."""
 
 _UNSENT = (str(RunState.PLANNED), str(RunState.SENDING), str(RunState.PAUSED))
@@ -55,6 +55,10 @@ class Person:
     def forms(self) -> tuple[str, ...]:
         """Every number that reaches the person's phone, the one that was given first."""
         return same_phone_forms(self.address)
+
+    def searched(self, *, keys: bool = False) -> Searched:
+        """What to look for in plans; ``keys``: also rows that know the person by the digits alone."""
+        return Searched(self.address, self.cells, keys)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -92,10 +96,10 @@ class Erasure:
         return not any(self.changed.values())
 
 
-def export(connection: Connection, person: Person) -> dict[str, Any]:
+def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
     """Every row that is about the person, by table, as the database has it; moments are UTC milliseconds."""
-    query = select(messages).where(of_person(person.address, person.cells)).order_by(messages.c.id)
-    found = [dict(row) for row in connection.execute(query).mappings()]
+    rows = of_person(connection, person.searched(), None, now)
+    found = sorted(rows, key=lambda row: int(row["id"]))
     about_runs = _runs_by_number(connection, {row["run"] for row in found})
     for row in found:
         row |= {"events": _rows(connection, events, events.c.message == row["id"]), **about_runs[row["run"]]}
@@ -148,7 +152,7 @@ def hold_back(ledger: HasEngine, person: Person) -> Iterator[HeldBack]:
     Raises ``RunBusy`` where a plan is being made: it may have read the person's row already.
     """
     with ledger.engine.begin() as connection:
-        theirs = select(messages.c.run).where(of_person(person.address, person.cells))
+        theirs = _Found.of(connection, person).runs
         chosen = or_(
             and_(runs.c.state.in_(_UNSENT), runs.c.number.in_(theirs)), runs.c.state == str(RunState.PLANNING)
         )
@@ -189,33 +193,87 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
     ``live`` are runs that a living process sends: a message that it has in its hands just now keeps its row.
     """
     key = erased.needed_key(connection, create=True)
-    # A row whose address went by retention may still know the person by the digits.
-    key_only = messages.c.person.in_([int(form.lstrip("+")) for form in person.forms])
-    where = or_(of_person(person.address, person.cells), key_only)
-    found = connection.execute(select(messages.c.id, messages.c.run, messages.c.state).where(where)).all()
-    ids = [row.id for row in found]
-    mine = _runs_of(connection, {row.run for row in found})
-    skipped = sum(row.state == State.PLANNED for row in found)
+    for run in _runs_of(connection, _Found.of(connection, person).runs):
+        lock_run(connection, run)  # no claim is half-way: what it took stands in a row by now
+    there = _Found.of(connection, person)
+    mine = _runs_of(connection, there.runs)
     with changing_rows(connection, mine):
-        _skip_planned(connection, ids, now)
+        ids = there.ids
+        skipped = _skip_planned(connection, ids, now)
         flying = _in_flight(connection, ids, live)
         ids = [id for id in ids if id not in flying]
-        blanked = _blank_messages(connection, ids)
+        skipped += _blank_plans(connection, there, flying)
+        _blank_attempts(connection, ids)
+        sentences = _blank_plan_sentences(connection, person)
     counts = {
-        "messages": blanked,
+        "messages": len(ids),
         "events": _blank_events(connection, ids),
-        "contacted": _remove(connection, contacted, contacted.c.address.in_(person.forms)),
-        "consents": _remove(connection, consents, consents.c.address.in_(person.forms)),
-        "suppressions": _remove(connection, suppressions, suppressions.c.address.in_(person.forms)),
+        **{
+            table.name: _remove(connection, table, person)
+            for table in tables(Holds.ADDRESS)
+            if table is not attempts
+        },
     }
-    counts["sentences"] = _blank_sentences(connection, person)
+    counts["sentences"] = sentences + _blank_sentences(connection, person)
     counts["runs"] = _clean_runs(connection, person, [run.number for run in mine])
+    for run in mine:
+        counting.keep(connection, run)
     hash = key.hash_of(person.address)
     _suppress_hash(connection, hash, now)
     facts = {"rows": counts, "skipped": skipped}
     audit.append(connection, "people.erase", hash, facts, now)
     files = sorted({run.contacts_file for run in mine if run.contacts_file and run.contacts_file != "-"})
     return Erasure(hash, counts, skipped, tuple(run.id for run in mine), tuple(files), len(flying))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The person's rows: in chunks by run and place, and in ``attempts`` of runs without chunks."""
+
+    in_chunks: tuple[tuple[Run, ChunkHead, tuple[int, ...]], ...]
+    elsewhere: tuple[tuple[int, int], ...]
+    """Ids, and their runs."""
+
+    @classmethod
+    def of(cls, connection: Connection, person: Person) -> _Found:
+        """Look through the whole ledger; also for rows that retention left with the digits alone."""
+        whom = person.searched(keys=True)
+        found = plan_people.in_chunks(connection, whom)
+        c = attempts.c
+        elsewhere = [
+            (int(id), int(run))
+            for within in plan_people.without_chunks(connection)
+            for id, run in connection.execute(select(c.id, c.run).where(within, plan_people.condition(whom)))
+        ]
+        return cls(tuple((run, head, tuple(places)) for run, head, places in found), tuple(elsewhere))
+
+    @property
+    def runs(self) -> set[int]:
+        """The numbers of the runs."""
+        return {run.number for run, _, _ in self.in_chunks} | {run for _, run in self.elsewhere}
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of all of the messages."""
+        planned = [head.first_id + place for _, head, places in self.in_chunks for place in places]
+        return sorted([*planned, *(id for id, _ in self.elsewhere)])
+
+
+def _blank_plans(connection: Connection, there: _Found, flying: frozenset[int]) -> int:
+    """Take the person out of the chunks; gives how many messages that waited are not sent for it."""
+    skipped = 0
+    for run, head, places in there.in_chunks:
+        gone = [place for place in places if head.first_id + place not in flying]
+        if gone:
+            reason, rule = str(Reason.ERASED), erased.RULE
+            skipped += plan_erasing.blank_people(connection, run, head, gone, reason, rule)
+    return skipped
+
+
+def _blank_plan_sentences(connection: Connection, person: Person) -> int:
+    """Sentences of plans about others that hold the number."""
+    some = plan_people.runs_with_chunks(connection)
+    return sum(plan_erasing.remove_sentences(connection, run, person.texts) for run in some)
 
 
 def _runs_of(connection: Connection, numbers: set[int]) -> list[Run]:
@@ -230,7 +288,7 @@ def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _in_flight(connection: Connection, ids: Sequence[int], live: frozenset[int]) -> frozenset[int]:
     """Those of the messages that a living sender has in its hands."""
-    c = messages.c
+    c = attempts.c
     flying: set[int] = set()
     for some in _pieces(ids) if live else ():
         chosen = and_(c.id.in_(some), c.run.in_(live), c.state == str(State.SUBMITTING))
@@ -238,23 +296,24 @@ def _in_flight(connection: Connection, ids: Sequence[int], live: frozenset[int])
     return frozenset(flying)
 
 
-def _skip_planned(connection: Connection, ids: Sequence[int], now: int) -> None:
-    """What was still to be sent never is."""
-    c = messages.c
+def _skip_planned(connection: Connection, ids: Sequence[int], now: int) -> int:
+    """What waited for another try is never sent; gives how many."""
+    c = attempts.c
     planned = {"state": str(State.SKIPPED), "reason": str(Reason.ERASED), "rule": erased.RULE}
+    done = 0
     for some in _pieces(ids):
-        connection.execute(
-            update(messages)
+        done += connection.execute(
+            update(attempts)
             .where(c.id.in_(some), c.state == str(State.PLANNED))
             .values(**planned, due_at=None, settled_at=now)
-        )
+        ).rowcount
+    return done
 
 
-def _blank_messages(connection: Connection, ids: Sequence[int]) -> int:
+def _blank_attempts(connection: Connection, ids: Sequence[int]) -> None:
     """The rows stay, for the counts."""
     for some in _pieces(ids):
-        connection.execute(update(messages).where(messages.c.id.in_(some)).values(_BLANK))
-    return len(ids)
+        connection.execute(update(attempts).where(attempts.c.id.in_(some)).values(_BLANK))
 
 
 def _blank_events(connection: Connection, ids: Sequence[int]) -> int:
@@ -265,18 +324,19 @@ def _blank_events(connection: Connection, ids: Sequence[int]) -> int:
     return done
 
 
-def _remove(connection: Connection, table: Table, chosen: Any) -> int:
-    return connection.execute(delete(table).where(chosen)).rowcount
+def _remove(connection: Connection, table: Table, person: Person) -> int:
+    """Take away the rows of a table that are about the person and nothing else."""
+    return connection.execute(delete(table).where(table.c.address.in_(person.forms))).rowcount
 
 
 def _blank_sentences(connection: Connection, person: Person) -> int:
     """Sentences about others, and notes, that hold the number: a gateway's answer, a person's own words."""
     done = 0
-    columns = (events.c.detail, messages.c.detail, suppressions.c.reason, suppressions.c.source)
-    for column in columns:
-        holds = or_(*(column.contains(text, autoescape=True) for text in person.texts))
-        blank = "removed" if column is suppressions.c.source else None
-        done += connection.execute(update(column.table).where(holds).values({column.name: blank})).rowcount
+    for column in columns(Holds.SENTENCE):
+        if column.table is not runs:  # see _clean_runs
+            holds = or_(*(column.contains(text, autoescape=True) for text in person.texts))
+            blank = {column.name: None if column.nullable else "removed"}
+            done += connection.execute(update(column.table).where(holds).values(blank)).rowcount
     return done
 
 
@@ -297,8 +357,8 @@ def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> 
         values["state_reason"] = reason
         done += any(values[name] != row[name] for name in values)
         pruned = "pruned" in json.loads(row["summary"] or "{}")
-        if not pruned and row["number"] in mine:
-            values |= UNCOUNTED
+        if row["number"] in mine:  # whoever sends it looks at its plan anew
+            values |= {"changes": UNCOUNTED["changes"]} if pruned else UNCOUNTED
         connection.execute(update(runs).where(c.number == row["number"]).values(values))
     return done
 
@@ -333,45 +393,3 @@ def _suppress_hash(connection: Connection, hash: str, now: int) -> None:
         return
     values = {"address": hash, "scope": "everything", "scope_value": "", "source": "erasure", "added_at": now}
     connection.execute(insert(suppressions).values(values))
-
-
-def overwrite(connection: Connection) -> None:
-    """On SQLite, what this connection deletes or changes from now on is overwritten, not only let go."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete=ON")
-
-
-def rewrite_file(engine: Engine) -> None:
-    """Write a SQLite ledger anew, so that no byte of what was removed is left in it, nor in its log.
-
-    PostgreSQL frees the space of removed rows for use again. Raises ``LedgerUnavailable`` where other programs keep
-    the old pages open.
-    """
-    raw = engine.raw_connection()
-    driver: Any = raw.driver_connection
-    try:
-        if engine.dialect.name != "sqlite":
-            driver.rollback()
-            driver.autocommit = True
-            driver.execute("VACUUM messages, events, contacted, consents, suppressions, runs")
-            return
-        if not is_of_sqlcipher(driver):  # SQLCipher's temporary files would be plain: those stay in memory
-            driver.execute("PRAGMA temp_store=FILE").fetchall()
-        _empty_log(driver, engine)
-        driver.execute("VACUUM")
-        _empty_log(driver, engine)
-    finally:
-        raw.invalidate()  # with it go its settings
-        raw.close()
-
-
-def _empty_log(driver: Any, engine: Engine) -> None:
-    (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        problem = Problem(
-            "the data is removed, but another program has the ledger open, so old pages may still hold it",
-            path=shown(engine.url),
-            hint="end the other programs, then run the same command again",
-            code="ledger-locked",
-        )
-        raise LedgerUnavailable(problem)

@@ -269,6 +269,15 @@ def holder_of(connection: Connection, run: Run) -> Holder | None:
     return Holder(row.token, Process(row.pid, row.host, row.process), row.age / 1000, row.beat)
 
 
+def everybody(connection: Connection) -> list[tuple[int, Holder]]:
+    """The numbers of all runs that are held, and who holds each."""
+    age = (_moment(connection) - _c.seen_at).label("age")
+    rows = connection.execute(select(_c.run, _c.token, _c.pid, _c.host, _c.process, age))
+    return [
+        (row.run, Holder(row.token, Process(row.pid, row.host, row.process), row.age / 1000)) for row in rows
+    ]
+
+
 def take(connection: Connection, run: Run) -> Hold | Holder:
     """Take the run, or the living process that has it. To be committed by the caller."""
     token, me = secrets.randbits(62), myself()

@@ -1,13 +1,15 @@
-"""Writing intents: the rows that were chosen become ``submitting``, but for people whom another row has taken.
+"""Writing intents: what was chosen becomes ``submitting``, but for people whom another row has taken.
 
-The index ``messages_once`` is what decides. SQLite leaves a row as it is where it says no; PostgreSQL ends the whole
+The index ``attempts_once`` is what decides. A message that nothing happened to yet gets a row, or none where the index
+says no. A row that waited is changed: SQLite leaves it as it is where the index says no; PostgreSQL ends the whole
 transaction, which is then made again in halves, until such a row is alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, case, literal_column, select, update
 from sqlalchemy.engine import Connection
@@ -16,19 +18,21 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.ledger.candidates import ID
 from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING
-from a2pcli.ledger.tables import messages
+from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 
-_c = messages.c
+if TYPE_CHECKING:
+    from a2pcli.ledger.plan_cursor import Fresh
+    from a2pcli.ledger.records import Run
+
+_c = attempts.c
 
 _intent = (
-    update(messages)
+    update(attempts)
     .values(
         state=literal_column(f"'{State.SUBMITTING}'"),
         # At the column's end it stays: a message that no gateway takes for weeks may get there.
-        attempts=case(
-            (_c.attempts < literal_column("32767"), _c.attempts + literal_column("1")), else_=_c.attempts
-        ),
+        tries=case((_c.tries < literal_column("32767"), _c.tries + literal_column("1")), else_=_c.tries),
         claimed_at=bindparam("b_now"),
         due_at=literal_column("NULL"),
         settled_at=literal_column("NULL"),
@@ -40,21 +44,13 @@ _intent = (
     .prefix_with("OR IGNORE", dialect="sqlite")
 )
 _intent_of_one = Hot(_intent.where(_c.id == bindparam("b_id"), IS_PLANNED), "b_now", "b_id")
-_intent_of_range = _intent.where(
-    _c.id.between(bindparam("b_first"), bindparam("b_last")), IS_PLANNED, _c.due_at.is_(None)
-)
 
 
-def mark_sqlite(connection: Connection, rows: Sequence[Any], now: int, *, together: bool) -> Sequence[Any]:
-    """Mark as submitting; gives the rows it worked for. ``together``: no planned row lies between them."""
-    if together:
-        parameters = {"b_first": rows[0][ID], "b_last": rows[-1][ID], "b_now": now}
-        done = connection.execute(_intent_of_range, parameters).rowcount
-    else:
-        done = _intent_of_one.run(connection, [(now, row[ID]) for row in rows])
-    if done == len(rows):
+def mark_sqlite(connection: Connection, rows: Sequence[Any], now: int) -> Sequence[Any]:
+    """Mark rows that waited as submitting; gives the rows it worked for."""
+    if _intent_of_one.run(connection, [(now, row[ID]) for row in rows]) == len(rows):
         return rows
-    # The person of some rows is taken by another row of this very batch: messages_once left those alone.
+    # The person of some rows is taken by another row of this very batch: attempts_once left those alone.
     ids = [row[ID] for row in rows]
     query = select(_c.id).where(_c.id.between(min(ids), max(ids)), IS_SUBMITTING)
     taken = set(connection.execute(query).scalars())
@@ -62,7 +58,7 @@ def mark_sqlite(connection: Connection, rows: Sequence[Any], now: int, *, togeth
 
 
 def mark_postgres(connection: Connection, rows: Sequence[Any], now: int, *, halving: bool) -> Sequence[Any]:
-    """Mark as submitting; where a person is taken meanwhile, halve until that row is alone, or raise."""
+    """Mark rows that waited as submitting; where a person is taken meanwhile, halve until it is alone, or raise."""
     intents = [(now, row[ID]) for row in rows]
     if (
         not halving
@@ -79,3 +75,101 @@ def mark_postgres(connection: Connection, rows: Sequence[Any], now: int, *, halv
     middle = len(rows) // 2
     first = mark_postgres(connection, rows[:middle], now, halving=True)
     return [*first, *mark_postgres(connection, rows[middle:], now, halving=True)]
+
+
+_TYPES = {
+    "id": "bigint", "person": "bigint", "parts": "smallint", "cost": "bigint", "clock": "integer",
+    "consent_until": "bigint", "tries": "smallint", "claimed_at": "bigint", "settled_at": "bigint",
+}  # fmt: skip
+"""PostgreSQL's types of the columns that are no texts."""
+
+_PLANNED = (
+    "id", "address", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant", "consent_until",
+)  # fmt: skip
+_OF_INTENT = (*_PLANNED, "state", "tries", "claimed_at")
+_OF_SKIPPED = (*_PLANNED, "state", "reason", "detail", "rule", "settled_at")
+
+
+def claim_fresh(connection: Connection, run: Run, rows: Sequence[Fresh], now: int) -> Sequence[Fresh]:
+    """Give messages that nothing happened to yet their rows, as submitting; gives those it worked for.
+
+    Not for a person who is taken, and not for a message that another sender was quicker with.
+    """
+    values = [(*_planned(row), str(State.SUBMITTING), 1, now) for row in rows]
+    taken = _insert(connection, run, _OF_INTENT, values)
+    return rows if taken is None else [row for row in rows if row.id in taken]
+
+
+def skip_fresh(
+    connection: Connection,
+    run: Run,
+    rows: Sequence[tuple[Fresh, str, str | None, str | None]],
+    now: int,
+    *,
+    nameless: bool = False,
+) -> frozenset[int]:
+    """Give messages that nothing happened to yet rows as skipped, each with reason, detail and rule; gives the ids it
+    worked for. ``nameless``: without address and person."""
+    values = [
+        (*_planned(row, nameless=nameless), str(State.SKIPPED), reason, detail, rule, now)
+        for row, reason, detail, rule in rows
+    ]
+    taken = _insert(connection, run, _OF_SKIPPED, values)
+    return frozenset(row.id for row, *_ in rows) if taken is None else taken
+
+
+def _planned(row: Fresh, *, nameless: bool = False) -> tuple[Any, ...]:
+    """The values of ``_PLANNED``, by their places: by name they cost 3x as much."""
+    values = (row[0], row[1], row[3], row[4], *row[6:])
+    if nameless:
+        return tuple(
+            None if name in ("address", "person") else value
+            for name, value in zip(_PLANNED, values, strict=True)
+        )
+    return values
+
+
+def _insert(
+    connection: Connection, run: Run, names: Sequence[str], values: Sequence[tuple[Any, ...]]
+) -> frozenset[int] | None:
+    """Insert rows of the run, but for those that a unique index refuses; gives the ids that went in, None for all."""
+    if not values:
+        return frozenset()
+    columns = ", ".join(("run", "occasion", *names))
+    shared = f"{int(run.number)}, {int(run.occasion)}"
+    if connection.dialect.name == "sqlite":
+        return _insert_sqlite(connection, f"INSERT INTO attempts ({columns}) VALUES ", shared, values)
+    arrays = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in names)
+    sql = (
+        f"INSERT INTO attempts ({columns}) SELECT {shared}, v.* FROM unnest({arrays}) AS v"
+        " ON CONFLICT DO NOTHING RETURNING id"
+    )
+    rows = connection.exec_driver_sql(sql, tuple(map(list, zip(*values, strict=True)))).scalars().all()
+    return None if len(rows) == len(values) else frozenset(rows)
+
+
+GROUP = 20
+"""Rows in a statement on SQLite: after each the driver waits for the interpreter's lock, which the event loop holds."""
+
+
+def _insert_sqlite(
+    connection: Connection, head: str, shared: str, values: Sequence[tuple[Any, ...]]
+) -> frozenset[int] | None:
+    """All at once; where not all of them went in, once more one by one, to learn which."""
+    row = f"({shared}, {', '.join('?' * len(values[0]))})"
+    one = f"{head}{row} ON CONFLICT DO NOTHING"
+    whole = len(values) - len(values) % GROUP
+    groups = [tuple(chain.from_iterable(values[at : at + GROUP])) for at in range(0, whole, GROUP)]
+    done = 0
+    connection.exec_driver_sql("SAVEPOINT a2p_claim")
+    if groups:
+        many = f"{head}{', '.join([row] * GROUP)} ON CONFLICT DO NOTHING"
+        done += connection.exec_driver_sql(many, groups).rowcount
+    if whole < len(values):
+        done += connection.exec_driver_sql(one, list(values[whole:])).rowcount
+    taken = None
+    if done < len(values):
+        connection.exec_driver_sql("ROLLBACK TO a2p_claim")
+        taken = frozenset(some[0] for some in values if connection.exec_driver_sql(one, some).rowcount == 1)
+    connection.exec_driver_sql("RELEASE a2p_claim")
+    return taken

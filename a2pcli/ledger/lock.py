@@ -119,9 +119,11 @@ def _take(ledger: HasEngine, run: Run) -> Hold:
 
 def _lose_open_claims(url: URL, connection: Connection, run: Run, before: Holder) -> None:
     """What a sender had claimed that ended without a word: unknown, but for what certainly never left."""
+    from a2pcli.ledger import counting
     from a2pcli.ledger.outcomes import lose
 
     lose(connection, run, now_ms(), left=in_flight.left_by(url, run, before))
+    counting.keep(connection, run)
 
 
 def _nobody_of_old(connection: Connection, run: Run) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Engine
 
 from a2pcli import __version__
-from a2pcli.errors import LedgerError, Problem
+from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger.engine import APPLICATION_ID, READ, missing
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.identity import give_id
@@ -32,7 +32,7 @@ from a2pcli.ledger.tables import about, metadata
 
 FOLDER = Path(__file__).parent / "migrations"
 
-KNOWN: tuple[str, ...] = ("0001", "0002", "0003", "0004", "0005")
+KNOWN: tuple[str, ...] = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Revisions this version can read, oldest first; the last is the schema of ``tables``."""
 
 VERSION_TABLE = "a2pcli_revision"
@@ -72,7 +72,26 @@ def prepare(engine: Engine, *, create: bool = False) -> None:
         elif revision not in KNOWN:
             _refuse_newer(connection, revision)
         elif revision != KNOWN[-1]:
+            _refuse_under_way(connection)
             upgrade(connection)
+
+
+def _refuse_under_way(connection: Connection) -> None:
+    """Raise ``LedgerUnavailable`` while a process sends by the old schema: what it learns would have no table."""
+    from a2pcli.ledger import holds
+
+    if not inspect(connection).has_table("senders"):
+        return
+    for number, holder in holds.everybody(connection):
+        if not holder.is_gone:
+            problem = Problem(
+                "the ledger has to be brought up to date for this version of a2pcli, and an earlier one is sending"
+                f" run {number} of it ({holder.process})",
+                path=shown(connection.engine.url),
+                hint=holder.advice,
+                code="ledger-busy",
+            )
+            raise LedgerUnavailable(problem)
 
 
 def check(engine: Engine) -> None:

@@ -26,12 +26,13 @@ _PIECE = 5_000
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A message that may be claimed. ``sender`` is its own, where it is not the run's; ``named``: its address has an
-    opt-out from some sender."""
+    opt-out from some sender. ``consent_until``: when the consent that allows it ends, in UTC milliseconds."""
 
     id: int
     address: str
     sender: str | None
     named: bool
+    consent_until: int | None = None
 
 
 def refused(
@@ -53,6 +54,29 @@ def refused(
     found: dict[int, Reason] = {}
     if parameters["consent_binds"]:
         _took_back(connection, asked, addresses, parameters, now, found)
+    if parameters["binds"]:
+        _opted_out(connection, run, asked, addresses, now, found)
+    return found
+
+
+def refused_of_plan(
+    connection: Connection, run: Run, candidates: Iterable[Candidate], parameters: Mapping[str, Any], now: int
+) -> dict[int, Reason]:
+    """Those of the candidates who may not be messaged any more, under whatever number, from whichever sender.
+
+    As ``refused``, for messages that nothing happened to yet: what the conditions of ``refusals`` ask of rows is asked
+    here, by their addresses.
+    """
+    asked = {
+        one.id: (one, same_phone_forms(one.address) if has_other_forms(one.address) else (one.address,))
+        for one in candidates
+    }
+    if not asked:
+        return {}
+    addresses = list({form for _, forms in asked.values() for form in forms})
+    found: dict[int, Reason] = {}
+    if parameters["consent_binds"]:
+        _took_back(connection, asked, addresses, parameters, now, found, whole=True)
     if parameters["binds"]:
         _opted_out(connection, run, asked, addresses, now, found)
     return found
@@ -83,7 +107,10 @@ def _took_back(
     parameters: Mapping[str, Any],
     now: int,
     found: dict[int, Reason],
+    *,
+    whole: bool = False,
 ) -> None:
+    """Find who took consent back; ``whole``: also under the very number, and whose consent has ended by itself."""
     programme, channel = parameters["programme"], parameters["channel"]
     since = parameters["consent_as_of"]
     changed = {
@@ -91,10 +118,11 @@ def _took_back(
         for some in _pieces(addresses)
         for address in consents.withdrawn_since_plan(connection, some, programme, channel, since)
     }
-    for id, (_, forms) in asked.items() if changed else ():
-        if changed.intersection(forms[1:]) and not consents.allowing(
-            connection, forms[0], programme, channel, now
-        ):
+    for id, (one, forms) in asked.items():
+        ended = whole and one.consent_until is not None and one.consent_until <= now
+        if not ended and not (changed and changed.intersection(forms if whole else forms[1:])):
+            continue
+        if not consents.allowing(connection, forms[0], programme, channel, now):
             found[id] = Reason.NO_CONSENT
 
 

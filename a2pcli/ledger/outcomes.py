@@ -10,16 +10,18 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, insert, literal, literal_column, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.ledger import caps, newest
+from a2pcli.ledger import caps, counting, newest, plan_store
 from a2pcli.ledger.hot import Hot
-from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
+from a2pcli.ledger.plan_store import End
+from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
 from a2pcli.ledger.records import Run, RunState, Settled
-from a2pcli.ledger.tables import events, messages, runs
+from a2pcli.ledger.tables import attempts, events, runs
 from a2pcli.messages import CLAIMED_STATES, State, Verdict
 from a2pcli.reasons import Reason
 
-_c = messages.c
+_c = attempts.c
 IS_PLANNED = _c.state == literal_column(f"'{State.PLANNED}'")
 IS_SUBMITTING = _c.state == literal_column(f"'{State.SUBMITTING}'")
 
@@ -33,27 +35,27 @@ _heard: dict[str, Any] = {
 }
 # Two statements, because of claimed_at: one keeps it, and with it the person's place in messages_once.
 _settle = Hot(
-    update(messages).where(_one).values(**_heard),
-    *("b_state", "b_detail", "b_now", "b_gateway_id", "b_code", "b_id"),
+    update(attempts).where(_one).values(**_heard),
+    *("b_state", "b_detail", "b_code", "b_gateway_id", "b_now", "b_id"),
 )
 _put_back = Hot(
-    update(messages)
+    update(attempts)
     .where(_one)
     .values(
         **_heard,
-        attempts=_c.attempts - bindparam("b_uncounted"),
+        tries=_c.tries - bindparam("b_uncounted"),
         due_at=bindparam("b_due_at"),
         claimed_at=literal_column("NULL"),
     ),
-    *("b_state", "b_detail", "b_uncounted", "b_due_at", "b_now", "b_gateway_id", "b_code", "b_id"),
+    *("b_state", "b_detail", "b_code", "b_gateway_id", "b_uncounted", "b_now", "b_due_at", "b_id"),
 )
 _release = Hot(
-    update(messages)
+    update(attempts)
     .where(_one)
     # Due since ever, so at once by any clock; the due_at is what lets the next claim find it.
     .values(
         state=literal_column(f"'{State.PLANNED}'"),
-        attempts=_c.attempts - literal_column("1"),
+        tries=_c.tries - literal_column("1"),
         due_at=literal_column("0"),
         claimed_at=literal_column("NULL"),
     ),
@@ -64,14 +66,9 @@ _note = Hot(
     insert(events).inline().values({name: bindparam(f"b_{name}") for name in _EVENT}),
     *(f"b_{name}" for name in _EVENT),
 )
-_wipe = Hot(update(messages).where(_c.id == bindparam("b_id")).values(body=literal_column("NULL")), "b_id")
+_wipe = Hot(update(attempts).where(_c.id == bindparam("b_id")).values(body=literal_column("NULL")), "b_id")
 _STATES = {state: str(state) for state in State}
 _VERDICTS = {verdict: str(verdict) for verdict in Verdict}
-
-
-def keeps_no_texts(run: Run) -> bool:
-    """Whether texts go as soon as they are settled: one-time codes are never kept."""
-    return run.purpose == "otp"
 
 
 def wipe_texts(connection: Connection, run: Run) -> None:
@@ -79,7 +76,7 @@ def wipe_texts(connection: Connection, run: Run) -> None:
     if keeps_no_texts(run):
         waiting = [str(State.PLANNED), str(State.SUBMITTING)]
         chosen = and_(of_run(run), _c.body.is_not(None), _c.state.not_in(waiting))
-        connection.execute(update(messages).where(chosen).values(body=None))
+        connection.execute(update(attempts).where(chosen).values(body=None))
 
 
 def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:
@@ -90,11 +87,11 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
         code, detail, gateway_id = outcome.code, outcome.detail, outcome.gateway_id
         notes.append((id, run.number, now, _VERDICTS[outcome.verdict], code, detail, gateway_id))
         if one.state in CLAIMED_STATES:
-            ended.append((state, detail, now, gateway_id, code, id))
+            ended.append((state, detail, code, gateway_id, now, id))
         else:
             # A row that goes back always waits, if only until now: so the next claim finds it.
             due_at = (now if one.due_at is None else one.due_at) if one.state is State.PLANNED else None
-            back.append((state, detail, 0 if one.counted else 1, due_at, now, gateway_id, code, id))
+            back.append((state, detail, code, gateway_id, 0 if one.counted else 1, now, due_at, id))
     if caps.counted(run.purpose):
         caps.forget(connection, [one.message_id for one in settled if one.state not in caps.TAKEN])
     _settle.run(connection, ended, counted=False)
@@ -125,13 +122,13 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
             values |= {"claimed_at": None}
         if again:
             due_at = now if one.due_at is None else one.due_at
-            values |= {"due_at": due_at, "attempts": _c.attempts - (0 if one.counted else 1)}
+            values |= {"due_at": due_at, "tries": _c.tries - (0 if one.counted else 1)}
         as_left = and_(
             _c.id == one.message_id,
-            _c.attempts == one.attempts,
+            _c.tries == one.attempts,
             _c.state.in_([str(State.SUBMITTING), str(State.UNKNOWN)]),
         )
-        if connection.execute(update(messages).where(as_left).values(values)).rowcount:
+        if connection.execute(update(attempts).where(as_left).values(values)).rowcount:
             taken.append(one.message_id)
         detail = (
             f"its answer came after another process took the run over: {outcome.detail or outcome.verdict}"
@@ -161,12 +158,8 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
 
 def planned_again(connection: Connection, run: Run, count: int, why: str) -> None:
     """A finished run that has messages to send again is paused."""
-    if (
-        count
-        and connection.execute(
-            select(_c.id).where(of_run(run), IS_PLANNED).limit(literal_column("1"))
-        ).first()
-    ):
+    waits = select(_c.id).where(_c.run == run.number, _c.due_at.is_not(None), IS_PLANNED)
+    if count and connection.execute(waits.limit(literal_column("1"))).first():
         connection.execute(
             update(runs)
             .where(runs.c.number == run.number, runs.c.state == str(RunState.FINISHED))
@@ -200,11 +193,10 @@ def lose(connection: Connection, run: Run, now: int, left: Collection[int] | Non
 
     ``left`` are the messages that may have left; None where nobody can tell, and all of them may.
     """
+    lock_run(connection, run)
     found = and_(of_run(run), IS_SUBMITTING)
     if left is not None:
-        # Without a person erased meanwhile, and without a text that is not kept: those could not be sent.
-        sendable = and_(found, _c.address.is_not(None), _c.body.is_not(None))
-        claimed = connection.execute(select(_c.id).where(sendable)).scalars()
+        claimed = connection.execute(select(_c.id).where(found, *_sendable(connection, run))).scalars()
         release(connection, run, [id for id in claimed if id not in left])
     detail = "the process ended between the intent and the outcome"
     connection.execute(
@@ -214,9 +206,16 @@ def lose(connection: Connection, run: Run, now: int, left: Collection[int] | Non
         )
     )
     connection.execute(
-        update(messages).where(found).values(state=str(State.UNKNOWN), settled_at=now, detail=detail)
+        update(attempts).where(found).values(state=str(State.UNKNOWN), settled_at=now, detail=detail)
     )
     changed(connection, run)
+
+
+def _sendable(connection: Connection, run: Run) -> list[ColumnElement[bool]]:
+    """The conditions for what could still be sent: not to a person erased meanwhile, nor a text that is not kept."""
+    there = _c.address.is_not(None)
+    # A chunk has its texts as long as they may be needed; the rows of a run without chunks have their own.
+    return [there] if plan_store.exist(connection, run) else [there, _c.body.is_not(None)]
 
 
 def settle_unknown(
@@ -226,11 +225,12 @@ def settle_unknown(
 
     What was not sent is planned again; in a run that was cancelled it is cancelled too, and free for a new plan.
     """
+    lock_run(connection, run)
     run_state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
     is_cancelled = run_state == RunState.CANCELLED
     unknown = _c.state == str(State.UNKNOWN)
-    if state is State.PLANNED:  # not where the person was erased meanwhile, or the text was a one-time code
-        unknown = and_(unknown, _c.address.is_not(None), _c.body.is_not(None))
+    if state is State.PLANNED:
+        unknown = and_(unknown, *_sendable(connection, run))
     ids = connection.execute(select(_c.id).where(of_run(run), unknown).order_by(_c.id)).scalars().all()
     if message_ids is not None:
         wanted = set(message_ids)
@@ -248,7 +248,7 @@ def settle_unknown(
     elif again:
         values |= {"due_at": now, "claimed_at": None}
     connection.execute(
-        update(messages).where(_c.id == bindparam("b_id"), unknown).values(values),
+        update(attempts).where(_c.id == bindparam("b_id"), unknown).values(values),
         [{"b_id": id} for id in ids],
     )
     note_each(connection, run, ids, now, kind="reconciled", code=str(state), detail=note)
@@ -260,26 +260,49 @@ def settle_unknown(
 def end_planned(
     connection: Connection, run: Run, state: State, reason: Reason, now: int, country: str | None = None
 ) -> int:
-    """Every planned row (of ``country``) ends in ``state`` for one reason: expired, cancelled, a country refused."""
-    query = update(messages).where(of_run(run), _c.state == str(State.PLANNED))
+    """Every planned message (of ``country``) ends in ``state`` for one reason: expired, cancelled, a country refused.
+
+    Those that nothing happened to are ended by one row, however many they are.
+    """
+    lock_run(connection, run)
+    end = End(now, state, reason, country=country)
+    waiting = plan_store.count_waiting(connection, run)
+    done = sum(many for place, many in waiting.items() if end.fits(*place))
+    if done:
+        plan_store.add_end(connection, run, end)
+    query = update(attempts).where(of_run(run), _c.state == str(State.PLANNED))
     if country is not None:
         query = query.where(_c.country == country)
-    done = connection.execute(
+    done += connection.execute(
         query.values(state=str(state), reason=str(reason), due_at=None, settled_at=now, rule=None)
     ).rowcount
     if done:
         changed(connection, run)
         # One event for all of them: each row carries its own reason and moment.
-        detail = f"{done} messages" + (f" to {country}" if country else "")
-        connection.execute(
-            insert(events).values(run=run.number, at=now, kind=str(state), code=str(reason), detail=detail)
+        note_run(
+            connection,
+            run,
+            now,
+            state,
+            str(reason),
+            f"{done} messages" + (f" to {country}" if country else ""),
         )
     return done
+
+
+def note_run(
+    connection: Connection, run: Run, now: int, kind: State, code: str | None, detail: str | None
+) -> None:
+    """What became of many messages of the run at once, as one event."""
+    connection.execute(
+        insert(events).values(run=run.number, at=now, kind=str(kind), code=code, detail=detail)
+    )
 
 
 def set_run_state(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:
     """Set the run's state, and note it as an event."""
     ended = state in (RunState.FINISHED, RunState.CANCELLED)
+    lock_run(connection, run)
     connection.execute(
         update(runs)
         .where(runs.c.number == run.number)
@@ -287,6 +310,7 @@ def set_run_state(connection: Connection, run: Run, state: str, reason: str | No
     )
     add_run_event(connection, run, state, reason, now)
     wipe_texts(connection, run)
+    counting.keep(connection, run)
 
 
 def add_run_event(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:

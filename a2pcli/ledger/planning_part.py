@@ -19,14 +19,14 @@ from a2pcli.ledger.records import (
 )
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import caps, plans, retention
+    from a2pcli.ledger import caps, counting, plans, retention
     from a2pcli.ledger import clocks as run_clocks
     from a2pcli.ledger import lock as locks
     from a2pcli.ledger.caps import Cap
     from a2pcli.ledger.clocks import RunClock
 else:
-    caps, plans, retention, locks, run_clocks = lazily(
-        "a2pcli.ledger", "caps", "plans", "retention", "lock", "clocks"
+    caps, counting, plans, retention, locks, run_clocks = lazily(
+        "a2pcli.ledger", "caps", "counting", "plans", "retention", "lock", "clocks"
     )
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class PlanningPart(LedgerCore):
         with self.engine.begin() as connection:
             run_clocks.write(connection, run, clocks)
             plans.finish(connection, run, digest=digest, rows_read=rows_read, summary=summary)
+            counting.keep(connection, run)
         self._end_planning(run)
         with self.engine.begin() as connection:
             plans.tell_planner(connection)

@@ -17,11 +17,12 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import plan_record
+from a2pcli.ledger import plan_record, plan_store
 from a2pcli.ledger.bulk import insert_columns
 from a2pcli.ledger.faults import shown
+from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.records import NewRun, PlannedRows, Run, RunState, now_ms
-from a2pcli.ledger.tables import ROWS_PER_RUN, clocks, events, messages, occasions, runs
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, clocks, events, occasions, runs
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ def new_run_id() -> str:
     return "r" + "".join(secrets.choice(_ALPHABET) for _ in range(7))
 
 
-def first_id(run: Run) -> int:
-    """The smallest message id a row of the run could have; its rows are from here to below ``end_id``."""
-    return run.number * ROWS_PER_RUN
-
-
 def end_id(run: Run) -> int:
     """One more than the largest message id of the run."""
     return (run.number + 1) * ROWS_PER_RUN
@@ -59,8 +55,17 @@ def changed(connection: Connection, run: Run) -> None:
 
 
 def of_run(run: Run) -> Any:
-    """The condition for the messages of a run: a range of the primary key."""
-    return (messages.c.id >= first_id(run)) & (messages.c.id < end_id(run))
+    """The condition for the attempts of a run: a range of the primary key."""
+    return (attempts.c.id >= first_id(run)) & (attempts.c.id < end_id(run))
+
+
+def lock_run(connection: Connection, run: Run) -> None:
+    """Until the commit no sender claims for the run, and nothing else changes it. To be taken before any attempt is.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(runs.c.number).where(runs.c.number == run.number).with_for_update())
 
 
 def run_from_row(row: RowMapping) -> Run:
@@ -118,18 +123,33 @@ def begin(connection: Connection, new: NewRun) -> Run:
     return run_from_row(row)
 
 
-def add_rows(connection: Connection, run: Run, rows: PlannedRows) -> int:
-    """Insert one chunk; gives how many rows it held."""
+def add_rows(connection: Connection, run: Run, rows: PlannedRows) -> None:
+    """Store one chunk. One-time codes are no part of a chunk: their texts go as soon as they are settled."""
+    if keeps_no_texts(run):
+        _add_each(connection, run, rows)
+        return
+    from a2pcli.ledger.chunks import pack_rows
+
+    packed = pack_rows(rows)
+    if packed is not None:
+        plan_store.add(connection, run, packed)
+
+
+def keeps_no_texts(run: Run) -> bool:
+    """Whether texts go as soon as they are settled: one-time codes are never kept."""
+    return run.purpose == "otp"
+
+
+def _add_each(connection: Connection, run: Run, rows: PlannedRows) -> None:
+    """Insert a row for each of the chunk, those that are left out too."""
     shared = {"run": run.number, "occasion": run.occasion}
     offset = {"id": first_id(run)}
-    count = 0
     if rows.accepted is not None:
-        columns = _columns(rows.accepted) | shared | {"state": str(State.PLANNED)}
-        count += insert_columns(connection, messages, columns, offset=offset)
+        columns = _columns(rows.accepted) | shared | {"state": str(State.PLANNED), "due_at": 0}
+        insert_columns(connection, attempts, columns, offset=offset)
     if rows.excluded is not None:
         columns = _columns(rows.excluded) | shared | {"state": str(State.SKIPPED)}
-        count += insert_columns(connection, messages, columns, offset=offset)
-    return count
+        insert_columns(connection, attempts, columns, offset=offset)
 
 
 def _columns(half: Any) -> dict[str, Any]:
@@ -143,9 +163,14 @@ def finish(
 ) -> None:
     """The run is planned: from now on it can be approved, and it survives power loss once committed.
 
+    To the ``digests`` of its summary comes one over all that was stored.
     Raises ``LedgerError`` where another process took it for left behind, and removed its rows.
     """
     now = now_ms()
+    document = dict(summary)
+    known = plan_store.heads(connection, run)
+    if known and "digests" in document:
+        document["digests"] = {**document["digests"], "chunks": plan_store.chain(known)}
     done = connection.execute(
         update(runs)
         .where(runs.c.number == run.number, runs.c.state == str(RunState.PLANNING))
@@ -153,7 +178,7 @@ def finish(
             state=str(RunState.PLANNED),
             digest=digest,
             rows_read=rows_read,
-            summary=json.dumps(dict(summary), ensure_ascii=False, default=str),
+            summary=json.dumps(document, ensure_ascii=False, default=str),
             planned_at=now,
         )
     ).rowcount
@@ -165,7 +190,7 @@ def finish(
             code="plan-gone",
         )
         raise LedgerError(problem)
-    plan_record.note(connection, replace(run, digest=digest), summary.get("digests"), now)
+    plan_record.note(connection, replace(run, digest=digest), document.get("digests"), now)
 
 
 def tell_planner(connection: Connection) -> None:
@@ -174,7 +199,7 @@ def tell_planner(connection: Connection) -> None:
     Until then it takes a run for a handful of rows, and sorts all that is left of it for each claim of a hundred.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("ANALYZE (SKIP_LOCKED) messages")
+        connection.exec_driver_sql("ANALYZE (SKIP_LOCKED) attempts")
 
 
 def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) -> None:
@@ -188,7 +213,8 @@ def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) ->
     if not done:
         return
     connection.execute(delete(clocks).where(clocks.c.run == run.number))
-    connection.execute(delete(messages).where(of_run(run)))
+    plan_store.remove(connection, run)
+    connection.execute(delete(attempts).where(of_run(run)))
     connection.execute(
         insert(events).values(run=run.number, at=now_ms(), kind="run", code=str(state), detail=reason)
     )

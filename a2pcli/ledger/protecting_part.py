@@ -13,9 +13,11 @@ from a2pcli.ledger.records import now_ms
 
 if TYPE_CHECKING:
     from a2pcli.config.retention import Retention
-    from a2pcli.ledger import audit, erased, erasure, retention
+    from a2pcli.ledger import audit, erased, erasure, retention, rewriting
 else:
-    audit, erased, erasure, retention = lazily("a2pcli.ledger", "audit", "erased", "erasure", "retention")
+    audit, erased, erasure, retention, rewriting = lazily(
+        "a2pcli.ledger", "audit", "erased", "erasure", "retention", "rewriting"
+    )
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether a message has been answered."""
@@ -83,7 +85,7 @@ class ProtectingPart(LedgerCore):
     def export_person(self, person: erasure.Person) -> dict[str, Any]:
         """Everything the ledger holds about a person, by table; see ``erasure.export``."""
         with self._reading() as connection:
-            return erasure.export(connection, person)
+            return erasure.export(connection, person, now_ms())
 
     @speaks_plainly
     def erase_person(
@@ -109,7 +111,7 @@ class ProtectingPart(LedgerCore):
         with erasure.hold_back(self, person) as held, self.engine.begin() as connection:
             for hold in held.holds:
                 hold.check(connection)
-            erasure.overwrite(connection)
+            rewriting.overwrite(connection)
             return erasure.erase(connection, person, moment, held.live)
 
     @speaks_plainly
@@ -123,5 +125,5 @@ class ProtectingPart(LedgerCore):
 
     @speaks_plainly
     def rewrite(self) -> None:
-        """Leave no byte of what was removed in the ledger's files; see ``erasure.rewrite_file``."""
-        erasure.rewrite_file(self.engine)
+        """Leave no byte of what was removed in the ledger's files; see ``rewriting``."""
+        rewriting.rewrite_file(self.engine)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from itertools import chain, repeat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.engine import Connection
 
-from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, UsageError
+from a2pcli.ledger import plan_people, plan_store
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.history import Event, HistoryEntry
-from a2pcli.ledger.plans import end_id, first_id, of_run, run_from_row
+from a2pcli.ledger.plan_people import Searched
+from a2pcli.ledger.plan_rows import PlanRows, as_rows, row_mapping
+from a2pcli.ledger.plans import of_run, run_from_row
 from a2pcli.ledger.records import RESUMABLE, Run
-from a2pcli.ledger.tables import events, is_claimed, messages, runs
+from a2pcli.ledger.tables import attempts, events, is_claimed, runs
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
@@ -24,13 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-_c = messages.c
-
-PUNCTUATION = " -().'"
-"""What people write between the digits of a number."""
-
-ENOUGH = 7
-"""So many digits make a part of a cell a number of its own."""
+_c = attempts.c
 
 
 def run_by_id(connection: Connection, id: str, *, lock: bool = False) -> Run:
@@ -97,17 +94,32 @@ def reached(connection: Connection, occasion: int) -> np.ndarray[Any, np.dtype[n
 def had_already(connection: Connection, run: Run) -> list[tuple[str, str, int]]:
     """Why rows of a plan were left out as sent already: run id, state of the messages there, how many messages; newest
     run first. Several rows of one person have one message."""
-    before = messages.alias()
+    people = _left_out_as_sent(connection, run)
+    if not people:
+        return []
     query = (
-        select(runs.c.id, before.c.state, func.count(before.c.id.distinct()))
-        .select_from(messages)
-        .join(before, and_(before.c.occasion == _c.occasion, before.c.person == _c.person))
-        .join(runs, runs.c.number == before.c.run)
-        .where(of_run(run), _c.reason == str(Reason.ALREADY_SENT), is_claimed(before.c.claimed_at))
-        .group_by(runs.c.number, runs.c.id, before.c.state)
-        .order_by(runs.c.number.desc())
+        select(_c.person, runs.c.number, runs.c.id, _c.state)
+        .join_from(attempts, runs, runs.c.number == _c.run)
+        .where(_c.occasion == run.occasion, is_claimed(_c.claimed_at))
     )
-    return [(id, state, int(count)) for id, state, count in connection.execute(query)]
+    counts: Counter[tuple[int, str, str]] = Counter()
+    for person, number, id, state in read_rows(connection, query):
+        if person in people:
+            counts[-number, id, state] += 1
+    return [(id, state, many) for (_, id, state), many in sorted(counts.items())]
+
+
+def _left_out_as_sent(connection: Connection, run: Run) -> set[int]:
+    """The people of a plan who were left out, by it or at the claim, because they had the message."""
+    reason = str(Reason.ALREADY_SENT)
+    query = select(_c.person).where(of_run(run), _c.reason == reason, _c.person.is_not(None))
+    people = set(connection.execute(query).scalars())
+    for head in plan_store.heads(connection, run):
+        if any(group.reason == reason for group in head.groups):
+            chunk = plan_store.load(connection, run, head, ("person", "reason"))
+            rows = zip(chunk.values("person"), chunk.values("reason"), strict=True)
+            people.update(person for person, why in rows if why == reason and person is not None)
+    return people
 
 
 def recipients(connection: Connection, names: Sequence[str]) -> pa.StringArray:
@@ -149,77 +161,33 @@ def _still_known(run: Run) -> None:
         raise InvalidInput(problem)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which rows of a run: those in any of the states, for any of the reasons. None stands for all."""
-
-    states: Sequence[str] | None = None
-    reasons: Sequence[str] | None = None
-
-    def of(self, query: Select[Any]) -> Select[Any]:
-        """The query, narrowed to these rows."""
-        for column, values in ((_c.state, self.states), (_c.reason, self.reasons)):
-            if values is not None:
-                query = query.where(column.in_([str(value) for value in values]))
-        return query
-
-
-def rows_after(
-    connection: Connection, run: Run, after: int | None, chunk: int, wanted: Wanted
-) -> list[dict[str, Any]]:
-    """The next rows of the run by id; ``after`` is the last id seen."""
-    query = wanted.of(select(messages)).where(_next(run, after)).order_by(_c.id).limit(chunk)
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def columns_after(
-    connection: Connection, run: Run, after: int | None, chunk: int, wanted: Wanted
-) -> dict[str, Sequence[Any]]:
-    """The next rows of the run as parallel columns: 3x the speed of a mapping for each row (measured)."""
-    query = wanted.of(select(messages)).where(_next(run, after)).order_by(_c.id).limit(chunk)
-    rows = connection.execute(query).all()
-    columns = zip(*rows, strict=True) if rows else repeat(())
-    return dict(zip(messages.columns.keys(), columns, strict=False))
-
-
-def _next(run: Run, after: int | None) -> Any:
-    return (_c.id > (first_id(run) - 1 if after is None else after)) & (_c.id < end_id(run))
-
-
-def of_person(address: str, cells: Sequence[str]) -> Any:
-    """The condition for all rows of an address in any of its forms, and those whose cell holds it; for ``cells``
-    see ``history``."""
-    from a2pcli.addresses.phone.same_phone import same_phone_forms
-
-    same: Any = _c.address.in_(same_phone_forms(address))
-    bare: Any = _c.cell
-    for mark in PUNCTUATION:
-        bare = func.replace(bare, mark, "")
-    for cell in cells:
-        text = cell.translate(str.maketrans("", "", PUNCTUATION))
-        # A few digits stand in many numbers: they have to be the whole cell.
-        match = bare.contains(text, autoescape=True) if len(text) >= ENOUGH else bare == text
-        same = or_(same, _c.cell == cell, and_(_c.cell.is_not(None), match))
-    return same
-
-
 def history(
-    connection: Connection, address: str, run: Run | None, cells: Sequence[str]
+    connection: Connection, address: str, run: Run | None, cells: Sequence[str], now: int
 ) -> list[HistoryEntry]:
     """The messages of one address over all runs, or in ``run``, oldest first, with their events.
 
-    ``cells`` are texts as people typed them: rows excluded for their number have no address, only a cell. It
-    may be written in another way, or hold more than the number; spaces and punctuation are not compared.
+    For ``cells`` see ``plan_people.Searched``. What of a run still waits is told as it is at ``now``.
     """
-    same = of_person(address, cells)
-    query = select(messages).where(same).order_by(_c.id)
-    if run is not None:
-        query = query.where(of_run(run))
-    found = [dict(row) for row in connection.execute(query).mappings()]
+    found = sorted(
+        of_person(connection, Searched(address, tuple(cells)), run, now), key=lambda row: int(row["id"])
+    )
     return [
         HistoryEntry(_run_numbered(connection, row["run"]), row, events_of(connection, row["id"]))
         for row in found
     ]
+
+
+def of_person(connection: Connection, whom: Searched, run: Run | None, now: int) -> Iterator[dict[str, Any]]:
+    """Every row of a person, over all runs or in ``run``, with the columns of ``plan_rows.NAMES``."""
+    readers: dict[int, PlanRows] = {}
+    for one, head, places in plan_people.in_chunks(connection, whom, run):
+        if one.number not in readers:
+            readers[one.number] = PlanRows(connection, one, now)
+        yield from as_rows(readers[one.number].at(connection, head, places))
+    for within in plan_people.without_chunks(connection, run):
+        query = select(attempts).where(within, plan_people.condition(whom)).order_by(_c.id)
+        for row in connection.execute(query).mappings().all():
+            yield row_mapping(dict(row))
 
 
 def _run_numbered(connection: Connection, number: int) -> Run:

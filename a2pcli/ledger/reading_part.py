@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from a2pcli.lazy import lazily
 from a2pcli.ledger import queries
 from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.faults import plainly, speaks_plainly
 from a2pcli.ledger.history import Event, HistoryEntry
-from a2pcli.ledger.records import Run, Totals, Waiting
+from a2pcli.ledger.records import Run, Totals, Waiting, now_ms
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import caps, counting
+    from a2pcli.ledger import caps, counting, plan_rows, waits
     from a2pcli.ledger import clocks as run_clocks
 else:
-    caps, counting, run_clocks = lazily("a2pcli.ledger", "caps", "counting", "clocks")
+    caps, counting, run_clocks, plan_rows, waits = lazily(
+        "a2pcli.ledger", "caps", "counting", "clocks", "plan_rows", "waits"
+    )
 
 
 class ReadingPart(LedgerCore):
     """Reading; see ``store.Ledger``."""
 
     @speaks_plainly
-    def waiting(self, run: Run) -> list[Waiting]:
-        """What of the run waits for its hours, the first to go first."""
+    def waiting(self, run: Run, now: int | None = None) -> list[Waiting]:
+        """What of the run waits for its hours at the moment ``now``, the first to go first."""
         with self._reading() as connection:
-            return run_clocks.waiting(connection, run)
+            return waits.waiting(connection, run, now_ms() if now is None else now)
 
     @speaks_plainly
     def clocks(self, run: Run) -> dict[int, run_clocks.RunClock]:
-        """The run's clocks by number (``messages.clock``)."""
+        """The run's clocks by number (``attempts.clock``)."""
         with self._reading() as connection:
             return run_clocks.of_run(connection, run)
 
@@ -51,17 +50,15 @@ class ReadingPart(LedgerCore):
             return queries.had_already(connection, run)
 
     @speaks_plainly
-    def totals(self, run: Run) -> Totals:
-        """The run counted: in one pass over its rows, unless a count that still holds is kept with the run."""
+    def totals(self, run: Run, now: int | None = None) -> Totals:
+        """The run counted, from its chunks' counts and its attempts, unless a count that still holds is kept with it.
+
+        Who waits for their hours is told as it is at ``now``. Nothing is written.
+        """
         with self._reading() as connection:
-            known, changes = counting.kept(connection, run)
-            if known is not None:
-                return known
-            counted = counting.count(connection, run)
-        # Keeping it only saves time: a ledger that cannot be written just now can still be read.
-        with suppress(SQLAlchemyError), self.engine.begin() as connection:
-            counting.keep(connection, run, counted, changes)
-        return counted
+            known = counting.kept(connection, run)
+            counted = counting.count(connection, run) if known is None else known
+            return waits.with_held(connection, run, counted, now_ms() if now is None else now)
 
     def row_columns(
         self,
@@ -70,16 +67,25 @@ class ReadingPart(LedgerCore):
         states: Sequence[str] | None = None,
         reasons: Sequence[str] | None = None,
         chunk: int = 20_000,
-    ) -> Iterator[dict[str, Sequence[Any]]]:
-        """The run's rows in the file's order, chunk by chunk, as parallel columns of the messages table.
+        now: int | None = None,
+    ) -> Iterator[plan_rows.Columns]:
+        """The run's rows in the file's order, piece by piece, as parallel columns (``plan_rows.NAMES``).
 
-        ``states`` and ``reasons`` narrow them. Each chunk is a short read of its own.
+        ``states`` and ``reasons`` narrow them; what waits is told as it is at ``now``. Each piece is a short read of
+        its own, so a long report holds nothing up.
         """
-        after: int | None = None
-        while True:
+        wanted = plan_rows.Wanted(states, reasons)
+        moment = now_ms() if now is None else now
+        with plainly(self.url), self._reading() as connection:
+            reader = plan_rows.PlanRows(connection, run, moment)
+        for head in reader.heads:
             with plainly(self.url), self._reading() as connection:
-                wanted = queries.Wanted(states, reasons)
-                found = queries.columns_after(connection, run, after, chunk, wanted)
+                found = reader.columns(connection, head, wanted)
+            yield from plan_rows.pieces(found, chunk)
+        after: int | None = None
+        while not reader.heads:
+            with plainly(self.url), self._reading() as connection:
+                found = plan_rows.of_attempts(connection, run, after, chunk, wanted)
             ids = found["id"]
             if ids:
                 yield found
@@ -88,29 +94,27 @@ class ReadingPart(LedgerCore):
                 return
 
     def rows(
-        self, run: Run, *, states: Sequence[str] | None = None, chunk: int = 10_000
+        self,
+        run: Run,
+        *,
+        states: Sequence[str] | None = None,
+        chunk: int = 10_000,
+        now: int | None = None,
     ) -> Iterator[list[dict[str, Any]]]:
-        """The run's rows in the file's order, chunk by chunk; each row is a mapping of the messages table.
-
-        Each chunk is a short read of its own, so a long report holds nothing up.
-        """
-        after: int | None = None
-        while True:
-            with plainly(self.url), self._reading() as connection:
-                found = queries.rows_after(connection, run, after, chunk, queries.Wanted(states))
-            if found:
-                yield found
-                after = found[-1]["id"]
-            if len(found) < chunk:
-                return
+        """The run's rows in the file's order, piece by piece, each row a mapping; see ``row_columns``."""
+        for columns in self.row_columns(run, states=states, chunk=chunk, now=now):
+            yield list(plan_rows.as_rows(columns))
 
     @speaks_plainly
     def history(
-        self, address: str, *, run: Run | None = None, cells: Sequence[str] = ()
+        self, address: str, *, run: Run | None = None, cells: Sequence[str] = (), now: int | None = None
     ) -> list[HistoryEntry]:
-        """What one address got, over all runs or in one, with events; ``cells`` finds rows without an address."""
+        """What one address got, over all runs or in one, with events; ``cells`` finds rows without an address.
+
+        What waits is told as it is at ``now``.
+        """
         with self._reading() as connection:
-            return queries.history(connection, address, run, cells)
+            return queries.history(connection, address, run, cells, now_ms() if now is None else now)
 
     @speaks_plainly
     def run_events(self, run: Run) -> tuple[Event, ...]:

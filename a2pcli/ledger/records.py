@@ -161,7 +161,7 @@ class Run:
 
 ColumnOf: TypeAlias = Sequence[Any] | Any
 """A column of planned rows: a list, a NumPy array or a PyArrow array, as long as the chunk; or one
-string or integer that is the same in every row; or None where every row has none. A list is the fastest."""
+string or integer that is the same in every row; or None where every row has none. PyArrow is the fastest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class AcceptedRows:
 
     ``row`` counts all rows of the run, accepted and excluded alike, from 1, in the file's order, without
     repeats. ``person`` is the person within the occasion: the number's digits, or a 63-bit hash with
-    ``once_per``. ``cost`` is in 1e-9 currency units. ``due_at`` is None for rows that may leave at once.
+    ``once_per``. ``cost`` is in 1e-9 currency units.
     ``clock`` is the number of the clock that binds the row, None where none does.
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
@@ -189,7 +189,6 @@ class AcceptedRows:
     currency: ColumnOf = None
     variant: ColumnOf = None
     sender: ColumnOf = None
-    due_at: ColumnOf = None
     clock: ColumnOf = None
     consent_until: ColumnOf = None
     consent: ColumnOf = None
@@ -343,6 +342,7 @@ class Totals:
     ``by_code`` is state -> provider's code -> messages, ``code_sentences`` what the provider said with it.
     ``countries`` is country -> state -> sums, without excluded rows; so is ``senders``, in which ``""`` stands for
     the run's own sender. ``variants`` is variant -> state -> sums, with rows excluded after the variant was drawn.
+    ``untouched`` are the planned messages that nothing happened to yet, by the number of the clock that binds them.
     """
 
     rows: int
@@ -354,6 +354,7 @@ class Totals:
     countries: Mapping[str, Mapping[str, StateTotals]]
     variants: Mapping[str, Mapping[str, StateTotals]]
     senders: Mapping[str, Mapping[str, StateTotals]]
+    untouched: Mapping[int | None, int] = field(default_factory=dict)
 
     @property
     def by_variant(self) -> dict[str, dict[str, int]]:

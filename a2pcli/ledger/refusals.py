@@ -1,7 +1,8 @@
 """Who may not be messaged any more, asked at the moment of the claim: opt-outs, and consent taken back or lapsed.
 
-What the plan knew is not asked again: of consent, only what happened since (``Run.sending["consent"]`` holds the
-moment the plan looked at it, and each row the moment its own consent ends).
+Here they are asked of rows that wait for another try, in the query that finds them; of messages that nothing happened
+to yet, ``other_forms`` asks them by address. What the plan knew is not asked again: of consent, only what happened
+since (``Run.sending["consent"]`` holds the moment the plan looked at it, and each row the moment its own consent ends).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from sqlalchemy import Boolean, Select, and_, bindparam, case, exists, literal_c
 from a2pcli.ledger import consents
 from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER
 from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import attempts, is_claimed, suppressions
 from a2pcli.ledger.tables import consents as consents_table
-from a2pcli.ledger.tables import is_claimed, messages, suppressions
 from a2pcli.reasons import Reason
 
 RULES: Mapping[str, str] = {Reason.OPTED_OUT: "optout", Reason.NO_CONSENT: "consent"}
@@ -23,7 +24,7 @@ RULES: Mapping[str, str] = {Reason.OPTED_OUT: "optout", Reason.NO_CONSENT: "cons
 DETAILS: Mapping[str, str] = {Reason.NO_CONSENT: "withdrawn or ended after the plan was made"}
 
 _one: Any = literal_column("1")
-_m, _s = messages.c, suppressions.c
+_m, _s = attempts.c, suppressions.c
 _given, _gone = consents_table.alias("given"), consents_table.alias("gone")
 _now: Any
 _programme: Any
@@ -85,8 +86,8 @@ _allowed = of_each(
 no_consent = and_(or_(_m.consent_until <= _now, _withdrawn), not_(_allowed))
 """Consent ended since the plan, and no other is in force. Parameters: now, programme, channel, consent_as_of."""
 
-# Does this person have a claimed row elsewhere in the occasion? (the index messages_once answers)
-_other = messages.alias("other")
+# Does this person have a claimed row elsewhere in the occasion? (the index attempts_once answers)
+_other = attempts.alias("other")
 _reached = of_each(
     select(_one).where(
         _other.c.occasion == _m.occasion, _other.c.person == _m.person, is_claimed(_other.c.claimed_at)

@@ -10,34 +10,27 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import Boolean, and_, bindparam, case, func, literal, or_, select, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, other_forms, refusals
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import note_each
-from a2pcli.ledger.plans import changed, of_run
+from a2pcli.ledger.plan_rows import NAMES, PlanRows, Wanted, as_rows, of_attempts
+from a2pcli.ledger.plans import changed, lock_run
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.tables import messages, runs
+from a2pcli.ledger.tables import attempts, runs
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
 NO_CODE = "no-code"
 """Stands for the code of a rejection without one."""
 
-_c = messages.c
-_refused_country = and_(_c.state == str(State.SKIPPED), _c.reason == str(Reason.COUNTRY_REFUSED))
-_is_refused = or_(_c.state == str(State.REJECTED), _refused_country)
-_code = case(
-    (_refused_country, literal(str(Reason.COUNTRY_REFUSED))), else_=func.coalesce(_c.code, NO_CODE)
-).label("code")
-_has_text = _c.body.is_not(None).label("has_text")
-_why_not = case(
-    (and_(bindparam("binds", type_=Boolean), refusals.opted_out), literal(str(Reason.OPTED_OUT))),
-    (and_(bindparam("consent_binds", type_=Boolean), refusals.no_consent), literal(str(Reason.NO_CONSENT))),
-    (and_(bindparam("binds", type_=Boolean), refusals.names_a_sender), literal(refusals.ASKS_SENDER)),
-).label("why_not")
+_PIECE = 5_000
+"""Rows looked at together."""
+
+_c = attempts.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +50,9 @@ class Rejection:
 def rejections(connection: Connection, run: Run, now: int) -> list[Rejection]:
     """The refused messages of the run by code, the most first."""
     codes: dict[str, tuple[str, int, int]] = {}
-    for row, may_go in _refused(connection, run, now):
-        sentence, many, free = codes.get(row.code, ("", 0, 0))
-        codes[row.code] = (sentence or row.detail or "", many + 1, free + may_go)
+    for row, code, may_go in _refused(connection, run, now):
+        sentence, many, free = codes.get(code, ("", 0, 0))
+        codes[code] = (sentence or row["detail"] or "", many + 1, free + may_go)
     found = [Rejection(code, *of) for code, of in codes.items()]
     return sorted(found, key=lambda one: (-one.messages, one.code))
 
@@ -69,9 +62,11 @@ def plan_again(connection: Connection, run: Run, codes: Collection[str], note: s
 
     Each gets an event with ``note``. A finished run is paused by it, so that the next ``send`` goes on with it.
     """
-    ids = [row.id for row, may_go in _refused(connection, run, now) if may_go and row.code in codes]
-    if not ids:
+    lock_run(connection, run)
+    rows = [row for row, code, may_go in _refused(connection, run, now) if may_go and code in codes]
+    if not rows:
         return 0
+    ids = [int(row["id"]) for row in rows]
     changed(connection, run)
     caps.forget(connection, ids)
     values: dict[str, Any] = {
@@ -81,12 +76,14 @@ def plan_again(connection: Connection, run: Run, codes: Collection[str], note: s
         "settled_at": None,
         "reason": None,
         "rule": None,
-        "attempts": 0,
+        "tries": 0,
     }
-    connection.execute(
-        update(messages).where(_c.id == bindparam("b_id"), _is_refused).values(values),
-        [{"b_id": id} for id in ids],
-    )
+    there = update(attempts).where(_c.id == bindparam("b_id")).values(values)
+    for row in rows:
+        if not connection.execute(there, {"b_id": row["id"]}).rowcount:
+            # Nothing had happened to it: a whole country was refused, in one row.
+            plain = {name: row[name] for name in NAMES if name in _OF_PLAN}
+            connection.execute(insert(attempts).values(plain | values))
     note_each(connection, run, ids, now, kind="retried", detail=note)
     connection.execute(
         update(runs)
@@ -96,19 +93,50 @@ def plan_again(connection: Connection, run: Run, codes: Collection[str], note: s
     return len(ids)
 
 
-def _refused(connection: Connection, run: Run, now: int) -> Iterator[tuple[Any, bool]]:
-    """The refused messages, and whether each may be planned again."""
+_OF_PLAN = frozenset(
+    {
+        *("id", "run", "occasion", "address", "person", "country", "parts", "cost", "currency", "variant"),
+        *("clock", "sender", "consent_until"),
+    }
+)
+"""What a message's row takes from the plan."""
+
+_WANTED = Wanted([str(State.REJECTED), str(State.SKIPPED)])
+
+
+def _refused(connection: Connection, run: Run, now: int) -> Iterator[tuple[dict[str, Any], str, bool]]:
+    """The refused messages with their codes, and whether each may be planned again."""
     asked = {**refusals.parameters(run), "binds": binds(run.purpose)}
-    query = select(_c.id, _code, _c.detail, _c.address, _c.sender, _has_text, _why_not).where(
-        of_run(run), _is_refused
-    )
-    rows = connection.execute(query.order_by(_c.id), {"now": now, **asked}).all()
-    candidates = [
-        other_forms.Candidate(row.id, row.address, row.sender, row.why_not == refusals.ASKS_SENDER)
-        for row in rows
-        if row.address is not None and row.why_not in (None, refusals.ASKS_SENDER)
-    ]
-    gone = other_forms.refused(connection, run, candidates, asked, now)
-    for row in rows:
-        is_there = row.address is not None and row.has_text
-        yield row, is_there and row.why_not in (None, refusals.ASKS_SENDER) and row.id not in gone
+    for rows in _pieces(connection, run, now):
+        candidates = [
+            other_forms.Candidate(row["id"], row["address"], row["sender"], True, row["consent_until"])
+            for row in rows
+            if row["address"] is not None
+        ]
+        gone = other_forms.refused_of_plan(connection, run, candidates, asked, now)
+        for row in rows:
+            is_there = row["address"] is not None and row["body"] is not None
+            code = row["code"] or NO_CODE
+            if row["state"] == State.SKIPPED:
+                code = str(Reason.COUNTRY_REFUSED)
+            yield row, code, is_there and row["id"] not in gone
+
+
+def _pieces(connection: Connection, run: Run, now: int) -> Iterator[list[dict[str, Any]]]:
+    """The refused messages, in pieces."""
+    reader = PlanRows(connection, run, now)
+    for head in reader.heads:
+        found = [row for row in as_rows(reader.columns(connection, head, _WANTED)) if _is_refused(row)]
+        for start in range(0, len(found), _PIECE):
+            yield found[start : start + _PIECE]
+    after: int | None = None
+    while not reader.heads:
+        columns = of_attempts(connection, run, after, _PIECE, _WANTED)
+        yield [row for row in as_rows(columns) if _is_refused(row)]
+        if len(columns["id"]) < _PIECE:
+            return
+        after = columns["id"][-1]
+
+
+def _is_refused(row: dict[str, Any]) -> bool:
+    return bool(row["state"] == State.REJECTED or row["reason"] == Reason.COUNTRY_REFUSED)

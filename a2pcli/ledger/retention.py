@@ -22,13 +22,15 @@ from sqlalchemy.engine import Connection
 from a2pcli.config.retention import Retention, parse_age
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import RunBusy
-from a2pcli.ledger import counting
+from a2pcli.ledger import counting, plan_erasing, plan_store
 from a2pcli.ledger.approved import changing_rows
-from a2pcli.ledger.erasure import overwrite
 from a2pcli.ledger.lock import HasEngine, sender_lock
-from a2pcli.ledger.plans import drop_rows, end_id, first_id, of_run, run_from_row
+from a2pcli.ledger.personal import Holds, columns
+from a2pcli.ledger.plan_store import first_id
+from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.tables import contacted, events, messages, occasions, runs
+from a2pcli.ledger.rewriting import overwrite
+from a2pcli.ledger.tables import attempts, contacted, events, occasions, runs
 from a2pcli.messages import State
 
 ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
@@ -39,7 +41,7 @@ ONCE = "once"
 _NUMBER = re.compile(r"\d[\d ().-]{4,}\d")
 """What a gateway said may name a number: such a sentence is not kept with the totals."""
 
-_c = messages.c
+_c = attempts.c
 _UNCERTAIN = (str(State.UNKNOWN), str(State.SUBMITTING))
 
 
@@ -84,16 +86,16 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
 def _step(connection: Connection, run: Run, rules: Retention, now: int) -> Step | None:
     done = run.summary.get("pruned", {})
     if run.state == RunState.PLANNED and _older(run.planned_at, parse_age(rules.plans), now):
-        return Step(run, "plan", _count(connection, of_run(run)))
+        return Step(run, "plan", _rows(connection, run))
     texts, people = rules.texts(run.purpose), rules.people(run.purpose)
     if run.state in GONE and run.summary.get("samples") and _older(run.created_at, texts, now):
         return Step(run, "samples", len(run.summary["samples"]))
     if run.state not in ENDED:
         return None
     if "people" not in done and _older(_end(run), people, now):
-        return Step(run, "people", _count(connection, of_run(run)))
+        return Step(run, "people", _rows(connection, run))
     if "texts" not in done and "people" not in done and _older(_end(run), texts, now):
-        return Step(run, "texts", _count(connection, _with_texts(run)))
+        return Step(run, "texts", _texts(connection, run))
     return None
 
 
@@ -106,7 +108,21 @@ def _older(moment: int | None, age: int | None, now: int) -> bool:
 
 
 def _count(connection: Connection, chosen: Any) -> int:
-    return int(connection.execute(select(func.count()).select_from(messages).where(chosen)).scalar_one())
+    return int(connection.execute(select(func.count()).select_from(attempts).where(chosen)).scalar_one())
+
+
+def _rows(connection: Connection, run: Run) -> int:
+    """Rows of the run, in chunks or not."""
+    heads = plan_store.heads(connection, run)
+    return sum(head.rows for head in heads) if heads else _count(connection, of_run(run))
+
+
+def _texts(connection: Connection, run: Run) -> int:
+    """How many texts may go."""
+    heads = plan_store.heads(connection, run)
+    return _count(connection, _with_texts(run)) + sum(
+        len(plan_erasing.texts_to_go(connection, run, head)) for head in heads
+    )
 
 
 def _with_texts(run: Run) -> Any:
@@ -126,6 +142,7 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
                 overwrite(connection)
                 again = _step(connection, _fresh(connection, step.run), rules, now)
                 if again is not None:
+                    lock_run(connection, step.run)
                     _do(connection, again, now)
                     done.append(again)
         except RunBusy:
@@ -153,21 +170,23 @@ def _do(connection: Connection, step: Step, now: int) -> None:
         _note(connection, run, {})
     elif step.what == "texts":
         with changing_rows(connection, [run]):
-            connection.execute(update(messages).where(_with_texts(run)).values(body=None))
+            plan_erasing.remove_texts(connection, run)
+            connection.execute(update(attempts).where(_with_texts(run)).values(body=None))
             _note(connection, run, {"texts": _day(now)})
     else:
         _people(connection, run, now)
 
 
 def _people(connection: Connection, run: Run, now: int) -> None:
-    known, _ = counting.kept(connection, run)
+    known = counting.kept(connection, run)
     totals = counting.count(connection, run) if known is None else known
     marks: dict[str, Any] = {"texts": _day(now), "people": _day(now), "rows": totals.rows}
+    plan_store.remove(connection, run)
     if _is_live(connection, run):
-        connection.execute(delete(messages).where(of_run(run), _c.claimed_at.is_(None)))
-        connection.execute(update(messages).where(of_run(run)).values(_KEY_ONLY))
+        connection.execute(delete(attempts).where(of_run(run), _c.claimed_at.is_(None)))
+        connection.execute(update(attempts).where(of_run(run)).values(_KEY_ONLY))
     else:
-        connection.execute(delete(messages).where(of_run(run)))
+        connection.execute(delete(attempts).where(of_run(run)))
         marks["forgotten"] = True
     e = events.c
     of_messages = and_(e.message >= first_id(run), e.message < end_id(run))
@@ -181,21 +200,11 @@ def _people(connection: Connection, run: Run, now: int) -> None:
     _note(connection, run, {**marks, "totals": kept})
 
 
+_OF_ROW = [one.name for one in columns(Holds.ADDRESS, Holds.OWN, Holds.SENTENCE) if one.table is attempts]
 _KEY_ONLY: Mapping[str, Any] = dict.fromkeys(
-    (
-        "address",
-        "cell",
-        "body",
-        "detail",
-        "gateway_id",
-        "code",
-        "consent",
-        "consent_until",
-        "clock",
-        "sender",
-        "rule",
-    )
+    (*_OF_ROW, "code", "consent_until", "clock", "sender", "rule", "delivery_code")
 )
+"""What goes of a row that stays as a key."""
 
 
 def _is_live(connection: Connection, run: Run) -> bool:

@@ -34,20 +34,22 @@ from a2pcli.messages import Outcome, State
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import approved, claims, clocks, in_flight, newest, outcomes, paces, plans, rejected
+    from a2pcli.ledger import (
+        approved,
+        claims,
+        clocks,
+        counting,
+        in_flight,
+        newest,
+        outcomes,
+        paces,
+        plans,
+        rejected,
+    )
 else:
-    approved, claims, clocks, in_flight, newest, outcomes, paces, plans, rejected = lazily(
-        *(
-            "a2pcli.ledger",
-            "approved",
-            "claims",
-            "clocks",
-            "in_flight",
-            "newest",
-            "outcomes",
-            "paces",
-            "plans",
-        ),
+    approved, claims, clocks, counting, in_flight, newest, outcomes, paces, plans, rejected = lazily(
+        "a2pcli.ledger",
+        *("approved", "claims", "clocks", "counting", "in_flight", "newest", "outcomes", "paces", "plans"),
         "rejected",
     )
 
@@ -108,18 +110,23 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         """
 
         def work(halving: bool = False) -> Exchange:
-            with self._sending_transaction(run) as connection:
-                hold = self.holds.get(run.number)
-                if hold is not None and hold.was_committed:
-                    if known is not None:
-                        outcomes.release(connection, run, claims.nobodys(connection, run, known))
-                    self._progress[run.number] = claims.beginning(connection, run)
-                progress = self._progress.get(run.number)
-                if progress is None:
-                    progress = claims.beginning(connection, run)
-                progress.halving = progress.halving or halving
-                shared = self._shared.get(run.number, ())
-                result, moved = claims.exchange(connection, run, progress, settled, want, now, shared)
+            progress: claims.Progress | None = None
+            try:
+                with self._sending_transaction(run) as connection:
+                    hold = self.holds.get(run.number)
+                    if hold is not None and hold.was_committed:
+                        if known is not None:
+                            outcomes.release(connection, run, claims.nobodys(connection, run, known))
+                        self._progress[run.number] = claims.beginning(connection, run)
+                    progress = self._progress.get(run.number) or claims.beginning(connection, run)
+                    progress.halving = progress.halving or halving
+                    progress.plan.begin()
+                    shared = self._shared.get(run.number, ())
+                    result, moved = claims.exchange(connection, run, progress, settled, want, now, shared)
+            except BaseException:
+                if progress is not None:
+                    progress.plan.undo()
+                raise
             if hold is not None:
                 hold.was_committed = False
             self._progress[run.number] = moved
@@ -135,7 +142,10 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
     def settle_late(self, run: Run, settled: Sequence[Settled], now: int) -> int:
         """Record what a sender learnt that is the run's sender no more; gives how many rows take it."""
         with self.engine.begin() as connection:
-            return outcomes.settle_late(connection, run, settled, now)
+            plans.lock_run(connection, run)
+            count = outcomes.settle_late(connection, run, settled, now)
+            counting.keep(connection, run)
+        return count
 
     @speaks_plainly
     def renew(self, run: Run) -> None:
@@ -147,15 +157,17 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
     def release(self, run: Run, message_ids: Sequence[int]) -> None:
         """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
         with self._sending_transaction(run) as connection:
+            plans.lock_run(connection, run)
             back = outcomes.release(connection, run, message_ids)
             plans.changed(connection, run)
+            counting.keep(connection, run)
         self._gained(run, back)
 
     def _gained(self, run: Run, count: int) -> None:
         with self._sending_lock:
             progress = self._progress.get(run.number)
             if progress is not None:
-                progress.left += count
+                progress.waiting += count
 
     @speaks_plainly
     def set_state(self, run: Run, state: str, reason: str | None = None, now: int | None = None) -> None:
@@ -173,6 +185,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         moment = now_ms() if now is None else now
         with self._sending_transaction(run) as connection:
             count = outcomes.settle_unknown(connection, run, message_ids, state, note, moment)
+            counting.keep(connection, run)
         if state is State.PLANNED:
             self._gained(run, count)
         return count
@@ -188,7 +201,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
     def has_hours(self, run: Run) -> bool:
         """Whether clocks say when messages of the run may leave. Of a run that is being sent."""
         progress = self._progress.get(run.number)
-        return progress is not None and bool(progress.clocks)
+        return progress is not None and bool(progress.binding.clocks)
 
     @speaks_plainly
     def newest_moment(self) -> int | None:
@@ -216,6 +229,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         """
         with self._sending_transaction(run) as connection:
             count = rejected.plan_again(connection, run, codes, note, now)
+            counting.keep(connection, run)
         self._gained(run, count)
         return count
 
@@ -226,7 +240,9 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         Hold ``sender_lock`` meanwhile.
         """
         with self._sending_transaction(run) as connection, approved.changing_rows(connection, [run]):
-            return clocks.assume(connection, run, zone, now_ms() if now is None else now)
+            count = clocks.assume(connection, run, zone, now_ms() if now is None else now)
+            counting.keep(connection, run)
+        return count
 
     @speaks_plainly
     def expire(self, run: Run, now: int) -> int:
@@ -249,11 +265,11 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         """
         moment = now_ms() if now is None else now
         with self._sending_transaction(run, alone=alone) as connection:
+            plans.lock_run(connection, run)
             if alone:
                 outcomes.lose(connection, run, moment)
             count = outcomes.end_planned(connection, run, State.CANCELLED, Reason.CANCELLED, moment)
             outcomes.set_run_state(connection, run, RunState.CANCELLED, why, moment)
-        self._gained(run, -count)
         return count
 
     def _end_planned(
@@ -262,7 +278,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         moment = now_ms() if now is None else now
         with self._sending_transaction(run, alone=False) as connection:
             count = outcomes.end_planned(connection, run, state, reason, moment, country)
-        self._gained(run, -count)
+            counting.keep(connection, run)
         return count
 
     @speaks_plainly

@@ -1,8 +1,11 @@
 """The ledger's tables, in SQLAlchemy Core, for SQLite and PostgreSQL alike.
 
-A message's id is ``run * 2**32 + row``: the rows of a run lie together in the file, a claim is a short range
-scan, and inserting a million of them costs no second index (measured: a composite key costs 1.4x, an index on
-the address 1.9x). Moments are UTC milliseconds since 1970. Money is an integer of 1e-9 currency units: exact.
+A plan is stored as it was computed, chunk by chunk (``plan_chunks``), and never changes. What happened to a message
+is a row of ``attempts``; a message without one is as its plan says, or as ``plan_ends`` says of many at once.
+
+A message's id is ``run * 2**32 + row``, and so is the id of its first attempt; later attempts set the bits of
+``ATTEMPT_BIT`` and above. The attempts of a run lie together in the file (measured: a composite key costs 1.4x, an
+index on the address 1.9x). Moments are UTC milliseconds since 1970. Money is an integer of 1e-9 currency units: exact.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -46,6 +50,10 @@ def for_server() -> None:
 
 
 ROWS_PER_RUN = 2**32
+ATTEMPT_BIT = 28
+"""From this bit of an id's lower half on stands the number of the attempt, less one: at most 16 of a message."""
+MOST_ROWS = 2**ATTEMPT_BIT - 1
+"""Rows that a run can have: 268 million."""
 
 runs = Table(
     "runs",
@@ -100,57 +108,101 @@ def _one_of(states: Sequence[State]) -> str:
     return " OR ".join(f"state = '{state}'" for state in states)
 
 
-messages = Table(
-    "messages",
+# A plan as it was computed, some thousand rows each: see ``chunks``. It changes only where a person is erased, or
+# retention takes texts away.
+plan_chunks = Table(
+    "plan_chunks",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("first_row", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    # How many of the rows are to be sent.
+    Column("accepted", Integer, nullable=False),
+    # JSON: the rows counted, so that totals need not read them.
+    Column("counts", Text, nullable=False),
+    # SHA-256 of ``data``, in hex.
+    Column("digest", Text, nullable=False),
+    # An Arrow IPC stream of one record batch, compressed with zstd.
+    Column("data", LargeBinary, nullable=False),
+)
+
+# What became of all messages of a run that nothing had happened to until then: one row, however many they are. The
+# first that fits a message says what it is; null fits every country, and every clock.
+plan_ends = Table(
+    "plan_ends",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text),
+    Column("rule", Text),
+    Column("country", Text),
+    Column("clock", Integer),
+)
+
+# What happened to messages. A run without chunks (planned before there were any, or of one-time codes) has all its
+# rows here, those that were left out and those that wait as well.
+attempts = Table(
+    "attempts",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("run", Integer, nullable=False),
     Column("occasion", Integer, nullable=False),
-    Column("line", BigInteger, nullable=False),
-    # The cell as it was read, kept only where there is no address to show instead.
-    Column("cell", Text),
-    Column("address", Text),
     # The person within the occasion: the number's digits, or a hash of it with once_per.
     Column("person", BigInteger),
+    # Where they are not the run's own.
+    Column("channel", Text),
+    Column("gateway", Text),
+    Column("sender", Text),
+    Column("address", Text),
     Column("country", Text),
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-    Column("detail", Text),
-    Column("body", Text),
-    Column("encoding", Text),
-    Column("units", Integer),
+    Column("variant", Text),
     Column("parts", SmallInteger),
     Column("cost", BigInteger),
     Column("currency", Text),
-    Column("variant", Text),
-    Column("attempts", SmallInteger, nullable=False, server_default="0"),
-    # Set in planned rows only, and only in those that wait or have been tried.
-    Column("due_at", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    # The named rule that left the row out, or holds it.
+    Column("rule", Text),
+    Column("detail", Text),
+    Column("code", Text),
+    Column("gateway_id", Text),
+    # How often it was handed to the gateway.
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
     # Set in CLAIMED_STATES and in no other.
     Column("claimed_at", BigInteger),
     Column("settled_at", BigInteger),
-    Column("gateway_id", Text),
-    Column("code", Text),
+    # Set in planned rows, and in no other.
+    Column("due_at", BigInteger),
     # Which of the run's clocks says when this person may be messaged; null where none does.
     Column("clock", Integer),
-    # The sender, where it is not the run's own.
-    Column("sender", Text),
-    # The named rule that left the row out, or holds it.
-    Column("rule", Text),
     # When the consent that allows the message ends; null where it has no end, or none was asked for.
     Column("consent_until", BigInteger),
-    # What the contacts file said of that consent: when, how, which wording. Null where a record of ours allows it.
+    # What became of it after the gateway took it: sent, delivered, read, undelivered, failed, expired.
+    Column("delivery", Text),
+    Column("delivered_at", BigInteger),
+    Column("delivery_code", Text),
+    # Of runs without chunks only: in the others, the chunk has them.
+    Column("line", BigInteger),
+    # The cell as it was read, kept only where there is no address to show instead.
+    Column("cell", Text),
+    Column("body", Text),
+    Column("encoding", Text),
+    Column("units", Integer),
+    # What the contacts file said of the consent: when, how, which wording. Null where a record of ours allows it.
     Column("consent", Text),
     CheckConstraint(
-        # Asked of every row that is planned, so the first answer is theirs: 7% of an insert (measured).
         f"CASE WHEN claimed_at IS NULL THEN {_one_of(_UNCLAIMED)} ELSE {_one_of(CLAIMED_STATES)} END",
-        name="messages_claimed",
+        name="attempts_claimed",
     ),
 )
 
 
 def is_claimed(claimed_at: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether a row is in one of ``CLAIMED_STATES``, in the very words of the index ``messages_once``.
+    """Whether a row is in one of ``CLAIMED_STATES``, in the very words of the index ``attempts_once``.
 
     It asks for ``claimed_at``, which is set in exactly those states (the table checks it), for speed: SQLite
     rewrites a partial index whenever a column of its condition changes, and the state changes once more when
@@ -161,21 +213,20 @@ def is_claimed(claimed_at: ColumnElement[int]) -> ColumnElement[bool]:
 
 # The last guard against messaging anybody twice: one claimed row a person and occasion.
 _partial(
-    "messages_once",
-    messages.c.occasion,
-    messages.c.person,
+    "attempts_once",
+    attempts.c.occasion,
+    attempts.c.person,
     unique=True,
-    where=is_claimed(messages.c.claimed_at),
+    where=is_claimed(attempts.c.claimed_at),
 )
 
 
-# Rows that wait for an hour, or for another try; rows that never waited are not in it, so a plan pays nothing.
-# ``due_at`` is set in planned rows only.
+# Rows that wait for an hour, or for another try.
 _partial(
-    "messages_waiting",
-    messages.c.run,
-    messages.c.due_at,
-    where=messages.c.due_at.is_not(None),
+    "attempts_waiting",
+    attempts.c.run,
+    attempts.c.due_at,
+    where=attempts.c.due_at.is_not(None),
 )
 
 events = Table(
@@ -221,7 +272,7 @@ _partial(
     unique=True,
     where=_active,
 )
-# The few that end by themselves: a longer entry looks for them, among a million without an end.
+# The few that end by themselves.
 _partial(
     "suppressions_ending",
     suppressions.c.until_at,
@@ -253,7 +304,7 @@ consents = Table(
 )
 Index("consents_address", consents.c.address)
 
-# When a run's people may be messaged: few clocks, each for many people; ``messages.clock`` names one.
+# When a run's people may be messaged: few clocks, each for many people; ``attempts.clock`` names one.
 clocks = Table(
     "clocks",
     metadata,

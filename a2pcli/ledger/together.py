@@ -58,10 +58,9 @@ class Later:
         return int(self._cursor.rowcount)
 
     @property
-    def first(self) -> Any:
-        """The first value of the first row; None where there is none."""
-        row = self._cursor.fetchone()
-        return None if row is None else row[0]
+    def row(self) -> Any:
+        """The first row; None where there is none."""
+        return self._cursor.fetchone()
 
 
 def later(connection: Connection, sql: str, values: Sequence[Any]) -> Later:

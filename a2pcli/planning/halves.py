@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -51,76 +49,38 @@ def ledger_rows(split: Halves, first: int) -> PlannedRows:
 
 
 def _accepted(split: Halves, first: int) -> AcceptedRows:
-    take = _Columns(split.accepted)
+    take = split.accepted.column
     return AcceptedRows(
-        row=(split.accepted_at + first).tolist(),
+        row=split.accepted_at + first,
         line=take("@line"),
         address=take("@address"),
         person=take("@person"),
         body=take("@body"),
-        country=take.few("@country"),
-        encoding=take.encoding(),
+        country=take("@country"),
+        encoding=pa.DictionaryArray.from_arrays(take("@ucs2").cast(pa.int32()), ["GSM-7", "UCS-2"]),
         units=take("@units"),
         parts=take("@parts"),
-        sender=take.few("@sender"),
+        sender=take("@sender"),
         clock=take("@clock"),
         consent_until=take("@consent_until"),
         consent=take("@consent"),
         cost=take("@cost"),
-        currency=take.few("@currency"),
-        variant=take.few("@variant"),
+        currency=take("@currency"),
+        variant=take("@variant"),
     )
 
 
 def _excluded(split: Halves, first: int) -> ExcludedRows:
-    take = _Columns(split.excluded)
-    number, cell = take.column("@address"), take.column("@cell")
+    take = split.excluded.column
     return ExcludedRows(
-        row=(split.excluded_at + first).tolist(),
+        row=split.excluded_at + first,
         line=take("@line"),
-        reason=take.few("@reason"),
-        detail=take.few("@detail"),
-        rule=take.few("@rule"),
-        cell=_values(pc.if_else(pc.is_null(number), cell, None)),
+        reason=take("@reason"),
+        detail=take("@detail"),
+        rule=take("@rule"),
+        cell=pc.if_else(pc.is_null(take("@address")), take("@cell"), None),
         address=take("@address"),
         person=take("@person"),
-        country=take.few("@country"),
-        variant=take.few("@variant"),
+        country=take("@country"),
+        variant=take("@variant"),
     )
-
-
-class _Columns:
-    """Columns as Python values; one that says the same in each row as that value, one without any as None."""
-
-    def __init__(self, rows: pa.RecordBatch) -> None:
-        self._rows = rows
-
-    def column(self, name: str) -> pa.Array:
-        return self._rows.column(name)
-
-    def __call__(self, name: str) -> Any:
-        return _values(self.column(name))
-
-    def few(self, name: str) -> Any:
-        """A column of few different texts: one Python object for each text, not for each row."""
-        return _few(self.column(name).dictionary_encode())
-
-    def encoding(self) -> Any:
-        ucs2 = self.column("@ucs2").cast(pa.int32())
-        return _few(pa.DictionaryArray.from_arrays(ucs2, ["GSM-7", "UCS-2"]))
-
-
-def _values(column: pa.Array) -> Any:
-    if column.null_count == len(column):
-        return None
-    if column.null_count:
-        return column.to_pylist()
-    return column.to_numpy(zero_copy_only=False).tolist()
-
-
-def _few(column: pa.DictionaryArray) -> Any:
-    texts = column.dictionary.to_pylist()
-    if len(texts) <= 1 and column.null_count in (0, len(column)):
-        return texts[0] if texts else None
-    places = column.indices.fill_null(len(texts)).to_numpy()
-    return np.array([*texts, None], dtype=object)[places].tolist()

@@ -19,7 +19,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from a2pcli.ledger.erasure import Person
-from a2pcli.ledger.queries import PUNCTUATION
+from a2pcli.ledger.plan_people import PUNCTUATION
 from a2pcli.reasons import Reason
 from a2pcli.reporting.table_file import private
 

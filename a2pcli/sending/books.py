@@ -65,6 +65,7 @@ class Books:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._unrecorded: dict[str, list[str]] = {}
         """People by the sender they opted out from, who are suppressed and in no entry of the audit trail yet."""
+        self._asked_at = 0
         self.has_hours = False
         """Whether the run is bound to people's hours; known from ``start`` on."""
         self._journal: InFlightJournal | None = None
@@ -104,6 +105,7 @@ class Books:
 
         def work() -> Exchange:
             ledger, run, now = self._ledger, self._run, self._clock()
+            self._asked_at = now
             if round.release:
                 ledger.release(run, round.release)
             self._suppress(round.suppress, now)
@@ -165,8 +167,8 @@ class Books:
         return await self._on_thread(lambda: self._ledger.expire(self._run, self._clock()))
 
     async def waiting(self) -> list[Waiting]:
-        """What waits for its hours, and until when."""
-        return await self._on_thread(lambda: self._ledger.waiting(self._run))
+        """What waited for its hours at the moment of the last claim, and until when."""
+        return await self._on_thread(lambda: self._ledger.waiting(self._run, self._asked_at))
 
     async def reload(self) -> Run:
         """The run as it is now."""

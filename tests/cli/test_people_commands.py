@@ -256,7 +256,7 @@ def test_a_decision_about_unknown_messages_is_in_the_trail(project: Project) -> 
     project.starter(campaign=CAMPAIGN, people=PEOPLE)
     project.run("send", "sale.yaml", "--yes")
     with sqlite3.connect(project.folder / ".a2pcli/ledger.db") as db:
-        db.execute("UPDATE messages SET state = 'unknown' WHERE state = 'accepted'")
+        db.execute("UPDATE attempts SET state = 'unknown' WHERE state = 'accepted'")
         db.execute("UPDATE runs SET totals = NULL")
     db.close()
     assert project.run("reconcile", "spring-sale", "--as", "sent", "--yes").status == 0

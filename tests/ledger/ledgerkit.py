@@ -102,6 +102,6 @@ def states(ledger: Ledger, run: Run) -> dict[str, int]:
     return counted
 
 
-def row_of(ledger: Ledger, run: Run, id: int) -> dict[str, Any]:
-    """One row of the run."""
-    return next(row for chunk in ledger.rows(run) for row in chunk if row["id"] == id)
+def row_of(ledger: Ledger, run: Run, id: int, now: int = NOW) -> dict[str, Any]:
+    """One row of the run, as it is at this moment."""
+    return next(row for chunk in ledger.rows(run, now=now) for row in chunk if row["id"] == id)

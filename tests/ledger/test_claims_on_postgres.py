@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import pytest
-from ledgerkit import NOW, Make, claim, settle
+from ledgerkit import ACCEPTED, NOT_SENT, NOW, Make, claim, settle
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from a2pcli.ledger import candidates, refusals
 from a2pcli.ledger.optouts import binds
-from a2pcli.ledger.plans import end_id, first_id
 from a2pcli.ledger.store import Ledger
 
 
 @pytest.mark.parametrize("generic", [False, True], ids=["once", "prepared"])
 def test_a_claim_reads_only_the_rows_that_it_claims(postgres_url: str, generic: bool) -> None:
+    """Of those that wait for another try; of the plan, one chunk is read in one piece."""
     with Ledger.open(postgres_url) as ledger:
         run = Make(ledger).sending(6000)
-        for _ in range(10):
-            settle(ledger, run, claim(ledger, run, 200))
+        for turn in range(15):
+            outcome = ACCEPTED if turn < 10 else NOT_SENT
+            settle(ledger, run, claim(ledger, run, 400), outcome, due_at=None if turn < 10 else NOW + turn)
         parameters = {
-            **{"run": run.number, "now": NOW, "after": first_id(run) + 2000, "end": end_id(run), "want": 100},
+            **{"run": run.number, "now": NOW + 100, "want": 100},
             **refusals.parameters(run),
             "binds": binds(run.purpose),
         }
         with ledger.engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE attempts")
             if generic:
                 connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
-            compiled = candidates.FRESH.compile(dialect=ledger.engine.dialect)
+            compiled = candidates.WAITED.compile(dialect=ledger.engine.dialect)
             explain = f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF, FORMAT JSON) {compiled}"
             (plan,) = connection.exec_driver_sql(explain, compiled.construct_params(parameters)).scalar_one()
-    assert max(rows_of(plan["Plan"])) <= 200
+    assert max(rows_of(plan["Plan"])) <= 400 + 100
 
 
 def rows_of(node: dict[str, object]) -> list[float]:

@@ -58,8 +58,8 @@ def test_whose_clock_is_open_goes_and_the_others_are_held_until_it_opens(ledger:
     assert people(exchange) == [number(0), number(3)]
     assert (exchange.left, exchange.next_due) == (2, at("2027-06-15 15:00"))
     held, lost = (
-        row_of(ledger, run, exchange.claimed[0].message.id + 1),
-        row_of(ledger, run, exchange.claimed[0].message.id + 2),
+        row_of(ledger, run, exchange.claimed[0].message.id + 1, NOON),
+        row_of(ledger, run, exchange.claimed[0].message.id + 2, NOON),
     )
     assert (held["state"], held["reason"], held["rule"]) == ("planned", "quiet-hours", "test-hours")
     assert held["due_at"] == at("2027-06-15 15:00")
@@ -165,7 +165,7 @@ def test_so_many_rows_are_held_in_pieces_and_nobody_is_forgotten(
             break
     assert got == [number(row) for row, bound in enumerate(order) if bound == 1]
     assert exchange.next_due == at("2027-06-15 15:00")
-    assert ledger.totals(run).held == {"quiet-hours": order.count(2)}
+    assert ledger.totals(run, NOON).held == {"quiet-hours": order.count(2)}
     # Hours later they are all due, and all closed again: held once more, in pieces.
     night = at("2027-06-16 05:00")
     while (exchange := ledger.exchange(run, [], 10, night)).more:
@@ -176,11 +176,11 @@ def test_so_many_rows_are_held_in_pieces_and_nobody_is_forgotten(
 def test_what_waits_is_told_by_opening_with_its_zones_and_rules(ledger: Ledger) -> None:
     run = planned(ledger, [1, 2, 2, 3], {1: NEW_YORK, 2: LOS_ANGELES, 3: NOWHERE})
     ledger.exchange(run, [], 10, NOON)
-    first, last = ledger.waiting(run)
+    first, last = ledger.waiting(run, NOON)
     assert (first.until, first.messages, first.reason) == (at("2027-06-15 15:00"), 2, "quiet-hours")
     assert (first.zones, first.rules) == (("America/Los_Angeles",), ("test-hours",))
     assert (last.until, last.messages, last.reason) == (FAR, 1, "unknown-zone")
-    totals = ledger.totals(run)
+    totals = ledger.totals(run, NOON)
     assert totals.held == {"quiet-hours": 2, "unknown-zone": 1}
     assert totals.by_reason == {}
     assert totals.rows == sum(totals.by_state.values()) == 4

@@ -46,15 +46,20 @@ class LedgerLaws(RuleBasedStateMachine):
         self.tried: set[int] = set()
         self.now = NOW
         for people in (first, second):
-            due = [NOW + 3 if row < waiting else None for row in range(len(people))]
-            run = make.plan(people, columns={"due_at": due})
+            run = make.plan(people)
             self.ledger.start_sending(run, NOW)
             self.runs.append(run)
-            for row, (person, moment) in enumerate(zip(people, due, strict=True), start=1):
+            for row, person in enumerate(people, start=1):
                 id = run.number * 2**32 + row
                 self.state[id], self.attempts[id], self.person[id] = State.PLANNED, 0, person
-                if moment is not None:
-                    self.due[id] = moment
+            found = self.ledger.exchange(run, [], min(waiting, len(people)), NOW)
+            self.follow(run, found.claimed, found.skipped)
+            back = [Settled(one.message.id, NOT_SENT, State.PLANNED, NOW + 3) for one in found.claimed]
+            self.ledger.exchange(run, back, 0, NOW)
+            for one in back:
+                id = one.message_id
+                self.state[id], self.due[id] = State.PLANNED, NOW + 3
+                self.tried.add(id)
 
     def of(self, run: Run, state: State) -> list[int]:
         return [id for id, now in self.state.items() if now is state and id // 2**32 == run.number]

@@ -283,7 +283,7 @@ def test_tables_on_the_server_that_only_look_like_ours_are_refused(postgres_url:
     import psycopg
 
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE messages (id INTEGER)")
+        connection.execute("CREATE TABLE attempts (id INTEGER)")
     assert only(refused(postgres_url)) == "ledger-foreign"
 
 
@@ -330,7 +330,7 @@ def test_a_ledger_that_may_not_be_read_says_so(open_folder: Path) -> None:
 def test_a_damaged_ledger_is_said_to_be_damaged(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with Ledger.open(str(path)) as ledger:
-        Make(ledger).plan(3000)
+        Make(ledger).plan(30_000)
     content = bytearray(path.read_bytes())
     content[4096 * 3 :] = os.urandom(len(content) - 4096 * 3)
     path.write_bytes(content)
@@ -392,7 +392,7 @@ from ledgerkit import *
 from a2pcli.errors import LedgerError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with Ledger.open(sys.argv[1]) as ledger:
-    run = Make(ledger).sending(2000)
+    run = Make(ledger).sending(20_000)
     print(len(claim(ledger, run, 100)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
     try:
@@ -420,7 +420,7 @@ def test_what_was_claimed_before_the_disk_was_full_is_there_after_it(tmp_path: P
     with Ledger.open(str(path)) as ledger:
         counted = states(ledger, ledger.runs()[0])
     assert counted["submitting"] == sum(map(int, claims))
-    assert counted["submitting"] + counted["planned"] == 2000
+    assert counted["submitting"] + counted["planned"] == 20_000
 
 
 def test_no_server_is_said_in_plain_words_without_the_password() -> None:

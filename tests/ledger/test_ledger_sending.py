@@ -12,7 +12,7 @@ from ledgerkit import ACCEPTED, NOT_SENT, NOW, REJECTED, UNKNOWN, Make, claim, n
 from a2pcli.errors import LedgerError
 from a2pcli.ledger.records import RunState, Settled
 from a2pcli.ledger.store import Ledger
-from a2pcli.ledger.tables import messages
+from a2pcli.ledger.tables import attempts
 from a2pcli.messages import Message, Outcome, State
 
 
@@ -124,9 +124,12 @@ def test_a_retry_without_a_moment_is_due_at_once(make: Make, ledger: Ledger) -> 
     assert claim(ledger, run) == ids[1:2]
 
 
-def test_rows_planned_for_an_hour_wait_for_it(make: Make, ledger: Ledger) -> None:
-    run = make.sending(4, columns={"due_at": [None, NOW + 5, NOW, None]})
+def test_rows_put_back_for_an_hour_wait_for_it(make: Make, ledger: Ledger) -> None:
+    run = make.sending(4)
     first = run.number * 2**32
+    ids = claim(ledger, run, 3)
+    settle(ledger, run, ids[1:2], NOT_SENT, due_at=NOW + 5)
+    settle(ledger, run, [ids[0], ids[2]], NOT_SENT, due_at=NOW)
     assert sorted(claim(ledger, run)) == [first + 1, first + 3, first + 4]
     assert ledger.exchange(run, [], 1, NOW).next_due == NOW + 5
     assert claim(ledger, run, now=NOW + 5) == [first + 2]
@@ -465,16 +468,18 @@ def test_a_test_message_is_an_event_and_counts_nowhere(make: Make, ledger: Ledge
 def test_a_row_is_marked_as_claimed_in_the_claimed_states_and_no_other(make: Make, ledger: Ledger) -> None:
     """The table itself refuses a row that says otherwise: the once-only index hangs on it."""
     run = make.sending(1)
+    settle(ledger, run, claim(ledger, run), NOT_SENT)
     with pytest.raises(sa.exc.IntegrityError), ledger.engine.begin() as connection:
-        connection.execute(sa.update(messages).where(messages.c.run == run.number).values(state="accepted"))
+        connection.execute(sa.update(attempts).where(attempts.c.run == run.number).values(state="accepted"))
     with pytest.raises(sa.exc.IntegrityError), ledger.engine.begin() as connection:
-        connection.execute(sa.update(messages).where(messages.c.run == run.number).values(claimed_at=1))
+        connection.execute(sa.update(attempts).where(attempts.c.run == run.number).values(claimed_at=1))
 
 
 def test_an_exchange_never_searches_the_whole_ledger(tmp_path: Path) -> None:
     """Every statement of an exchange is answered by an index or a range of the primary key."""
     with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
-        run = Make(ledger).sending(9, columns={"due_at": [NOW] * 3 + [None] * 6})
+        run = Make(ledger).sending(9)
+        settle(ledger, run, claim(ledger, run, 3), NOT_SENT, due_at=NOW)
         ledger.suppress(number(4), source="test")
         asked: list[tuple[str, object]] = []
 

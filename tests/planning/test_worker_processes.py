@@ -60,11 +60,11 @@ class Planning:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def stored(self) -> int:
-        """Messages in the ledger, of whatever plan."""
+        """Rows in the ledger, of whatever plan."""
         path = self.project.folder / ".a2pcli" / "ledger.db"
         try:
             with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-                return int(connection.execute("SELECT count(*) FROM messages").fetchone()[0])
+                return int(connection.execute("SELECT coalesce(sum(rows), 0) FROM plan_chunks").fetchone()[0])
         except sqlite3.OperationalError:
             return 0
 

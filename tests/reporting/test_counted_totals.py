@@ -87,13 +87,24 @@ def test_a_kept_count_is_the_count(tmp_path_factory, steps) -> None:
             assert told.rows == 23 == sum(told.by_state.values())
 
 
-def test_a_count_is_kept_once_the_run_has_ended(ledger: Ledger) -> None:
+def test_a_count_is_kept_by_whoever_ends_the_run(ledger: Ledger) -> None:
+    run = plan(ledger)
+    assert is_kept(ledger, run)
+    send(ledger, run, ["accepted"] * 4, end=None)
+    assert not is_kept(ledger, run)
+    ledger.set_state(run, "paused")
+    assert is_kept(ledger, run)
+    assert ledger.totals(run) == counted_now(ledger, run)
+
+
+def test_who_asks_for_a_count_writes_nothing(ledger: Ledger, tmp_path: Path) -> None:
     run = plan(ledger)
     send(ledger, run, ["accepted"] * 4)
+    with ledger.engine.begin() as connection:
+        connection.execute(update(runs).values(totals=None))
+    ledger.totals(run)
+    run_lines(ledger)
     assert not is_kept(ledger, run)
-    first = ledger.totals(run)
-    assert is_kept(ledger, run)
-    assert ledger.totals(run) == first
 
 
 def test_no_count_is_kept_while_the_run_is_sent(ledger: Ledger) -> None:
@@ -103,31 +114,13 @@ def test_no_count_is_kept_while_the_run_is_sent(ledger: Ledger) -> None:
     assert not is_kept(ledger, run)
 
 
-def test_a_count_made_before_a_change_is_not_kept_after_it(ledger: Ledger) -> None:
-    """Between counting and keeping, another process settled a message: the count is of yesterday."""
+def test_a_count_that_was_kept_goes_with_the_next_change(ledger: Ledger) -> None:
     run = plan(ledger)
     send(ledger, run, ["unknown"] * 4)
-    with ledger.engine.connect() as connection:
-        _, changes = counting.kept(connection, run)
-        old = counting.count(connection, run)
+    assert ledger.totals(run).count("unknown") == 4
     ledger.settle_unknown(run, None, State.ACCEPTED, "told")
-    with ledger.engine.begin() as connection:
-        counting.keep(connection, run, old, changes)
+    assert is_kept(ledger, run)
     assert ledger.totals(run).count("accepted") == 4
-
-
-def test_a_count_made_while_it_was_sent_is_not_kept_after_it_ended(ledger: Ledger) -> None:
-    """The count was begun, the last messages went, the run ended, and only then is the count to be kept."""
-    run = plan(ledger)
-    send(ledger, run, ["accepted"] * 4, end=None)
-    with ledger.engine.connect() as connection:
-        _, changes = counting.kept(connection, run)
-        old = counting.count(connection, run)
-    ledger.exchange(run, [], 2, 3_000_000)
-    ledger.set_state(run, "paused")
-    with ledger.engine.begin() as connection:
-        counting.keep(connection, run, old, changes)
-    assert ledger.totals(run).count("submitting") == 2
 
 
 def test_an_outcome_that_comes_after_the_run_ended_is_counted(ledger: Ledger) -> None:
@@ -167,7 +160,6 @@ def test_a_count_of_another_shape_is_counted_again(ledger: Ledger) -> None:
 
 
 def test_a_ledger_that_another_program_holds_can_be_counted(ledger: Ledger, tmp_path: Path) -> None:
-    """Keeping the count needs to write, and is left for another time."""
     run = plan(ledger)
     holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -176,7 +168,6 @@ def test_a_ledger_that_another_program_holds_can_be_counted(ledger: Ledger, tmp_
     finally:
         holder.rollback()
         holder.close()
-    assert not is_kept(ledger, run)
 
 
 def test_parts_cost_and_unpriced_are_told_by_state_and_country(ledger: Ledger) -> None:
@@ -208,7 +199,8 @@ def test_the_list_of_runs_counts_no_plan(ledger: Ledger) -> None:
     """A plan is told from its summary: its rows are not read."""
     run = plan(ledger, recipients=10)
     with ledger.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM messages")
+        connection.exec_driver_sql("DELETE FROM plan_chunks")
+        connection.exec_driver_sql("DELETE FROM attempts")
     [line] = run_lines(ledger)
     assert (line.run.id, line.recipients, line.left, line.unpriced) == (run.id, 10, 10, 2)
 
@@ -218,7 +210,8 @@ def test_the_list_of_runs_tells_ended_runs_from_the_kept_count(ledger: Ledger) -
     send(ledger, run, ["accepted"] * 6 + ["rejected"] * 2 + ["unknown"] * 2)
     first = run_lines(ledger)
     with ledger.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM messages")
+        connection.exec_driver_sql("DELETE FROM plan_chunks")
+        connection.exec_driver_sql("DELETE FROM attempts")
     [line] = run_lines(ledger)
     assert [line] == first
     assert (line.accepted, line.rejected, line.unknown, line.left) == (6, 2, 2, 0)

@@ -197,11 +197,12 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
 def many_messages(ledger: Ledger, count: int) -> Run:
     new = NewRun(campaign="c", occasion=ledger.occasion("c", str(count)), gateway="outbox")
     run = ledger.begin_plan(new)
-    rows = list(range(1, count + 1))
-    accepted = AcceptedRows(
-        row=rows, line=rows, address="+447700900001", person=rows, body=[f"Hi {row}" for row in rows]
-    )
-    ledger.add_rows(run, PlannedRows(accepted))
+    for first in range(1, count + 1, 10_000):
+        rows = list(range(first, first + 10_000))
+        accepted = AcceptedRows(
+            row=rows, line=rows, address="+447700900001", person=rows, body=[f"Hi {row}" for row in rows]
+        )
+        ledger.add_rows(run, PlannedRows(accepted))
     return ledger.finish_plan(run, digest="d", rows_read=count, summary={})
 
 

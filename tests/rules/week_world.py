@@ -263,12 +263,12 @@ class World:
 
     def _waits_for_ever(self, run: Any) -> bool:
         """Whether all that a run has left is of unknown time zones: whoever can go is then planned anew."""
-        waiting = self.ledger.waiting(run)
+        waiting = self.ledger.waiting(run, self.now())
         left = self.ledger.totals(run).count("planned", "submitting")
         return left > 0 and left == sum(one.messages for one in waiting if one.reason == "unknown-zone")
 
     def _rows(self, run: Any) -> list[Mapping[str, Any]]:
-        return [row for chunk in self.ledger.rows(run) for row in chunk]
+        return [row for chunk in self.ledger.rows(run, now=self.now()) for row in chunk]
 
     async def _send(self, campaign: Campaign, run: Any, occurrence: str) -> None:
         self._busy.add(run.id)

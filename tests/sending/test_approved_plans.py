@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from clikit import CAMPAIGN, Project
+from plankit import make_old, opened_plans
 from sendkit import plan_run
 from sqlalchemy import delete, insert, select, update
 
@@ -23,6 +24,17 @@ from a2pcli.ledger.tables import clocks, runs
 from a2pcli.rules.clock import Clock
 
 PEOPLE = "mobile,first_name\n" + "".join(f"+4479111234{n},Ann\n" for n in range(10, 40))
+
+
+def attempt(values: str, where: str, *, id: str = "id", run: str = "run") -> str:
+    """SQL that makes attempts of messages: state, claimed_at and due_at."""
+    same = "occasion, person, address, country, parts, cost, currency, clock, variant"
+    return (
+        f"INSERT INTO attempts (id, run, {same}, state, claimed_at, due_at)"
+        f" SELECT {id}, {run}, {same}, {values} FROM messages WHERE {where}"
+    )
+
+
 POOL = CAMPAIGN + "sender: ['+447700900001', '+447700900002']\n"
 
 
@@ -30,10 +42,11 @@ def ledger_of(project: Project) -> Path:
     return project.folder / ".a2pcli" / "ledger.db"
 
 
-def change(project: Project, sql: str) -> None:
-    with sqlite3.connect(ledger_of(project)) as connection:
-        assert connection.execute(sql).rowcount > 0
-    connection.close()
+def change(project: Project, *statements: str) -> None:
+    """Change the ledger by SQL, in which ``messages`` are all rows of all plans."""
+    with opened_plans(ledger_of(project)) as connection:
+        for sql in statements:
+            assert connection.execute(sql).rowcount > 0 or sql.startswith("CREATE")
 
 
 def planned(project: Project, campaign: str = CAMPAIGN) -> str:
@@ -73,6 +86,10 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
         ("UPDATE messages SET consent_until = 1 WHERE line = 20", "details of messages"),
         ("UPDATE messages SET variant = 'b' WHERE line = 20", "details of messages"),
         ("UPDATE messages SET id = id + 100 WHERE line = 2", "recipients"),
+        ("UPDATE plan_chunks SET first_row = first_row + 1", "rows of the plan"),
+        ("UPDATE plan_chunks SET data = substr(data, 1, 500)", "recipients and the texts"),
+        ("UPDATE plan_chunks SET digest = 'deadbeef'", "rows of the plan"),
+        ("DELETE FROM plan_chunks", "recipients"),
         ("UPDATE runs SET summary = json_remove(summary, '$.digests')", "digests that the audit trail"),
         ("UPDATE runs SET summary = json_remove(summary, '$.digests.texts')", "digests that the audit trail"),
         (
@@ -106,26 +123,37 @@ def test_a_sender_of_its_own_is_part_of_what_was_approved(project: Project) -> N
 
 def test_somebody_slipped_in_gets_nothing(project: Project) -> None:
     id = planned(project)
-    with sqlite3.connect(ledger_of(project)) as connection:
-        connection.execute("CREATE TEMP TABLE one AS SELECT * FROM messages ORDER BY id DESC LIMIT 1")
-        connection.execute(
-            "UPDATE one SET id = id + 1, person = 5, address = '+447911999999', encoding = NULL"
-        )
-        connection.execute("INSERT INTO messages SELECT * FROM one")
-    connection.close()
+    change(
+        project,
+        "CREATE TEMP TABLE one AS SELECT * FROM messages ORDER BY id DESC LIMIT 1",
+        "UPDATE one SET id = id + 1, person = 5, address = '+447911999999', encoding = NULL",
+        "INSERT INTO messages SELECT * FROM one",
+    )
     assert project.run("send", "--plan", id).status == 3
+    assert project.outbox() == []
+
+
+@pytest.mark.parametrize(
+    "edit", ["address = '+447911999999'", "person = 5", "sender = 'EVIL'", "country = 'IE'", "clock = 9"]
+)
+def test_who_waits_for_another_try_is_whom_the_plan_has(project: Project, edit: str) -> None:
+    id = planned(project)
+    change(project, attempt("'planned', NULL, 1", "line = 20"))
+    change(project, f"UPDATE attempts SET {edit}")
+    ran = project.run("send", "--plan", id)
+    assert ran.status == 3
+    assert "the recipients" in ran.err
     assert project.outbox() == []
 
 
 def test_a_text_that_is_changed_between_a_pause_and_the_resume_is_not_sent(project: Project) -> None:
     id = planned(project)
-    with sqlite3.connect(ledger_of(project)) as connection:
-        # As a sender that was killed after five messages leaves it.
-        connection.execute("UPDATE runs SET state = 'sending', started_at = planned_at")
-        connection.execute(
-            "UPDATE messages SET state = 'accepted', claimed_at = 1, settled_at = 1 WHERE line <= 6"
-        )
-    connection.close()
+    # As a sender that was killed after five messages leaves it.
+    change(
+        project,
+        "UPDATE runs SET state = 'sending', started_at = planned_at",
+        attempt("'accepted', 1, NULL", "line <= 6"),
+    )
     change(project, "UPDATE messages SET body = 'You won!' WHERE line = 20")
     for command in (("send", "sale.yaml", "--yes"), ("send", "--plan", id)):
         ran = project.run(*command)
@@ -162,7 +190,7 @@ def test_any_text_is_found_as_it_was_planned(project: Project, text: str) -> Non
 def test_one_time_codes_are_compared_as_far_as_they_are_kept(project: Project) -> None:
     otp = CAMPAIGN.replace("marketing", "otp").replace("Reply STOP to opt out", "")
     id = planned(project, otp)
-    change(project, "UPDATE messages SET address = '+447911999999' WHERE line = 2")
+    change(project, "UPDATE attempts SET address = '+447911999999' WHERE line = 2")
     ran = project.run("send", "--plan", id)
     assert ran.status == 3
     assert "the recipients" in ran.err
@@ -180,8 +208,8 @@ def tamper(project: Project, *statements: str) -> None:
 
 def recompute(project: Project) -> None:
     """Change a text and make the plan's digests fit, as a program would that knows how they are made."""
+    change(project, "UPDATE messages SET body = 'You won!' WHERE line = 20")
     with Ledger.open(str(ledger_of(project))) as ledger, ledger.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE messages SET body = 'You won!' WHERE line = 20")
         run = run_from_row(connection.execute(select(runs)).mappings().one())
         digests = {**run.summary["digests"], **approved.digests_of(connection, run)[0]}
         connection.execute(update(runs).values(summary=json.dumps({**run.summary, "digests": digests})))
@@ -217,7 +245,7 @@ def test_a_plan_without_digests_is_not_sent_whatever_the_audit_trail_was_made_to
 def test_a_row_that_the_plan_left_out_gets_nothing_when_it_is_called_planned(project: Project) -> None:
     project.starter(people=PEOPLE + "+447911123410,Ann again\n")
     id = str(project.run("plan", "sale.yaml", "--json").json["plan"])
-    change(project, "UPDATE messages SET state = 'planned', body = 'Hi', reason = NULL WHERE line = 32")
+    change(project, "UPDATE messages SET body = 'Hi', reason = NULL WHERE line = 32")
     assert project.run("send", "--plan", id).status == 3
     assert project.outbox() == []
 
@@ -225,27 +253,24 @@ def test_a_row_that_the_plan_left_out_gets_nothing_when_it_is_called_planned(pro
 @pytest.mark.parametrize(
     "moved",
     [
-        "id = id - 4294967296 + 1000, run = run - 1, occasion = 1",
-        "run = run - 1, due_at = 1",
+        "UPDATE messages SET id = id - 4294967296 + 1000, run = run - 1, occasion = 1 WHERE run = 2 AND line = 20",
+        attempt("'planned', NULL, 1", "run = 2 AND line = 20", run="1"),
+        attempt("'planned', NULL, 1", "run = 2 AND line = 20", run="1", id="id - 4294967296 + 1000"),
     ],
 )
 def test_a_message_of_another_run_is_not_sent_with_this_one(project: Project, moved: str) -> None:
     id = planned(project)
     project.write("other.yaml", CAMPAIGN.replace("spring-sale", "other"))
     assert project.run("plan", "other.yaml").status == 0
-    change(project, f"UPDATE messages SET {moved} WHERE run = 2 AND line = 20")
+    change(project, moved)
     assert project.run("send", "--plan", id).status == 3
     assert project.outbox() == []
 
 
 def test_a_ledger_of_version_0_1_sends_the_plans_that_were_made_without_digests(project: Project) -> None:
     id = planned(project)
-    tamper(
-        project,
-        "DELETE FROM audit",
-        "UPDATE runs SET summary = json_remove(summary, '$.digests')",
-        "UPDATE a2pcli_revision SET version_num = '0004'",
-    )
+    tamper(project, "DELETE FROM audit", "UPDATE runs SET summary = json_remove(summary, '$.digests')")
+    make_old(ledger_of(project))
     (project.folder / ".a2pcli-ledger.json").unlink()
     assert project.run("runs").status == 0
     younger = str(project.run("plan", "sale.yaml", "--json").json["plan"])
@@ -259,7 +284,8 @@ def test_a_ledger_of_version_0_1_sends_the_plans_that_were_made_without_digests(
 
 def test_a_plan_of_an_earlier_schema_keeps_the_digests_it_has(project: Project) -> None:
     id = planned(project)
-    tamper(project, "DELETE FROM audit", "UPDATE a2pcli_revision SET version_num = '0004'")
+    tamper(project, "DELETE FROM audit")
+    make_old(ledger_of(project))
     (project.folder / ".a2pcli-ledger.json").unlink()
     assert project.run("runs").status == 0
     change(project, "UPDATE runs SET summary = json_remove(summary, '$.digests')")
@@ -296,7 +322,7 @@ def test_a_million_rows_are_compared_in_the_time_of_reading_them(tmp_path: Path)
         with ledger.engine.begin() as connection:
             digests, _ = approved.digests_of(connection, run)
             began = time.process_time()
-            for _ in connection.exec_driver_sql("SELECT * FROM messages"):
+            for _ in connection.exec_driver_sql("SELECT * FROM attempts"):
                 pass
             reading = time.process_time() - began
             connection.execute(update(runs).values(summary=json.dumps({"digests": digests})))

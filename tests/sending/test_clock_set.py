@@ -105,7 +105,7 @@ def test_what_a_sender_with_a_clock_ahead_left_behind_goes_at_once_with_the_righ
             ledger, run, ScriptedGateway(answer, seconds=0.5), lambda passed: early + int(passed * 1000),
             SendOptions(), stop=stop,
         )  # fmt: skip
-        assert ledger.totals(run).held
+        assert ledger.totals(run, early).held
         evening = NOON + 4 * 3_600_000  # 17:00 and 09:00
         gateway = ScriptedGateway()
         result, seconds = send_by(

@@ -1,0 +1,321 @@
+"""One claim in the making: rows that waited and whose moment has come, messages of the plan whose clocks are open, and
+why some of either may not go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, literal_column, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.addresses.phone.same_phone import has_other_forms
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
+from a2pcli.ledger.candidates import (
+    ADDRESS,
+    BODY,
+    CLOCK,
+    ID,
+    NEXT_DUE,
+    SENDER,
+    THESE,
+    WAITED,
+    WAITED_CLOCKS,
+    WHY_NOT,
+)
+from a2pcli.ledger.hot import Hot
+from a2pcli.ledger.intents import claim_fresh, mark_postgres, mark_sqlite, skip_fresh
+from a2pcli.ledger.optouts import binds
+from a2pcli.ledger.outcomes import IS_PLANNED, note_each, note_run
+from a2pcli.ledger.plan_cursor import Fresh, PlanCursor
+from a2pcli.ledger.plan_store import End
+from a2pcli.ledger.records import Claimed, Run
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts
+from a2pcli.messages import Message, State
+from a2pcli.reasons import Reason
+
+_c = attempts.c
+
+_OPEN = (None, refusals.ASKS_SENDER)
+
+_skip = Hot(
+    update(attempts)
+    .where(_c.id == bindparam("b_id"), IS_PLANNED)
+    .values(
+        state=literal_column(f"'{State.SKIPPED}'"),
+        reason=bindparam("b_reason"),
+        detail=bindparam("b_detail"),
+        due_at=literal_column("NULL"),
+        settled_at=bindparam("b_now"),
+        rule=bindparam("b_rule"),
+    ),
+    *("b_reason", "b_rule", "b_detail", "b_now", "b_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What binds the messages of a run: its clocks by number, and its caps."""
+
+    clocks: Mapping[int, clocks.RunClock]
+    caps: caps.Caps
+
+
+class Claim:
+    """One claim in the making: what was found so far, and where the search stands."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        run: Run,
+        now: int,
+        plan: PlanCursor,
+        binding: Binding,
+        want: int,
+        *,
+        halving: bool,
+    ) -> None:
+        self.connection = connection
+        self.run = run
+        self.now = now
+        self.plan = plan
+        self.want = want
+        self.halving = halving
+        self.caps = binding.caps
+        self.gate = clocks.Gate(run, binding.clocks, now)
+        self.is_gated = bool(binding.clocks)
+        self.refusals = refusals.parameters(run)
+        self.erasures = binds(run.purpose) and erased.exist(connection)
+        self.claimed: list[Claimed] = []
+        self.skipped = 0
+        self.of_waiting = 0
+        """Rows that waited, and wait no more."""
+        self.unseen = False
+        """Whether rows were left that nobody looked at: the piece of one transaction was used up."""
+
+    @property
+    def room(self) -> int:
+        """How many more may be claimed."""
+        return self.want - len(self.claimed)
+
+    @property
+    def spent(self) -> bool:
+        """Whether so many rows were held that the others must wait for another transaction."""
+        return self.gate.held + self.gate.expired >= clocks.PIECE
+
+    def _find(self, query: Any, **chosen: Any) -> Sequence[Any]:
+        run = self.run
+        parameters: dict[str, Any] = {
+            "run": run.number,
+            "now": self.now,
+            "want": self.room,
+            **chosen,
+            **self.refusals,
+            "binds": binds(run.purpose),
+        }
+        return self.connection.execute(query, parameters).all()
+
+    def waited(self, most: int) -> bool:
+        """Rows whose moment has come, longest due first, so many at most; gives whether there may be more."""
+        end = len(self.claimed) + most
+        while (room := end - len(self.claimed)) > 0:
+            if self.is_gated:
+                ids = self._open_due(room)
+                rows = self._find(THESE, ids=ids) if ids else ()
+            else:
+                rows = self._find(WAITED, want=room)
+            self._take(rows)
+            if len(rows) < room:
+                return False
+        return True
+
+    def _open_due(self, room: int) -> list[int]:
+        """The first rows whose moment has come and whose clock is open; those in front of them wait on."""
+        page = room
+        while True:
+            rows = self._find(WAITED_CLOCKS, want=page)
+            expired = self.gate.expired
+            going = self.gate.keep_back(self.connection, rows)
+            self.of_waiting += self.gate.expired - expired
+            if len(going) >= room or len(rows) < page:
+                return going[:room]
+            if self.spent:
+                self.unseen = True
+                return going
+            page = min(4 * page, clocks.PIECE)
+
+    def fresh(self) -> None:
+        """Messages of the plan that nothing happened to yet, whose clocks are open; those that have expired end."""
+        if self.is_gated:
+            for clock in [clock for clock, many in self.plan.left.items() if many > 0]:
+                self._end_if_expired(clock)
+        while self.room:
+            rows = self.plan.take(self.connection, self.room, self._goes)
+            if not rows:
+                return
+            self._take_fresh(rows)
+
+    def _goes(self, clock: int | None) -> bool:
+        return self.gate(clock) is None
+
+    def _end_if_expired(self, clock: int | None) -> None:
+        """Whoever of this clock is left never goes, where it does not open before their end."""
+        why = self.gate(clock)
+        if why is None or why.until is not None:
+            return
+        end = End(self.now, State.EXPIRED, Reason.EXPIRED, why.detail, why.rule, clock=clock)
+        many = self.plan.end(self.connection, end)
+        note_run(self.connection, self.run, self.now, State.EXPIRED, why.rule, f"{many} messages")
+        self.gate.expired += many
+
+    def next_due(self) -> int | None:
+        """When the first of those that wait may go: for another try, or because their clock opens; None where none
+        waits."""
+        moments = [self.connection.execute(NEXT_DUE, {"run": self.run.number}).scalar()]
+        for clock, many in self.plan.left.items():
+            why = self.gate(clock) if many > 0 else None
+            moments.append(None if why is None else why.until)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _take_fresh(self, rows: Sequence[Fresh]) -> None:
+        """Give those that may go their rows as claimed, the others theirs as skipped, with the reason."""
+        skipped: list[tuple[Fresh, str, str | None, str | None]] = []
+        gone = erased.erased_of(self.connection, [row.address for row in rows]) if self.erasures else ()
+        if gone:
+            reason = str(Reason.ERASED)
+            nameless = [(row, reason, None, erased.RULE) for row in rows if row.address in gone]
+            self._skip_fresh(nameless, nameless=True)
+            rows = [row for row in rows if row.address not in gone]
+        candidates = (
+            other_forms.Candidate(row.id, row.address, row.sender, True, row.consent_until) for row in rows
+        )
+        asked = {**self.refusals, "binds": binds(self.run.purpose)}
+        refused = other_forms.refused_of_plan(self.connection, self.run, candidates, asked, self.now)
+        good = [row for row in rows if row.id not in refused]
+        for row in rows:
+            if row.id in refused:
+                reason = refused[row.id]
+                skipped.append((row, str(reason), refusals.DETAILS.get(reason), refusals.RULES.get(reason)))
+        if self.caps and good:
+            over = self._over([(row.id, row.address, row.clock) for row in good])
+            for row in good:
+                if row.id in over:
+                    rule, detail = over[row.id]
+                    skipped.append((row, str(Reason.CAPPED), detail, rule))
+            good = [row for row in good if row.id not in over]
+        taken = claim_fresh(self.connection, self.run, good, self.now)
+        if len(taken) < len(good):
+            ids = {row.id for row in taken}
+            had = str(Reason.ALREADY_SENT)
+            skipped += [(row, had, None, None) for row in good if row.id not in ids]
+        self._skip_fresh(skipped)
+        if caps.counted(self.run.purpose):
+            caps.note(self.connection, self.run, [(row.id, row.address) for row in taken], self.now)
+        self.claimed.extend(_claimed(self.run, taken, self.gate))
+
+    def _skip_fresh(
+        self, rows: Sequence[tuple[Fresh, str, str | None, str | None]], *, nameless: bool = False
+    ) -> None:
+        """Leave out these messages: reason, detail, rule. One that another sender has by now is no matter of ours."""
+        if not rows:
+            return
+        done = skip_fresh(self.connection, self.run, rows, self.now, nameless=nameless)
+        self._note_skipped([(row.id, reason) for row, reason, _, _ in rows if row.id in done])
+
+    def _take(self, rows: Sequence[Any]) -> None:
+        """Claim those of the rows that waited which may go; skip the others with their reason."""
+        good: Sequence[Any] = [row for row in rows if row[WHY_NOT] in _OPEN]
+        if len(good) < len(rows):
+            self._refuse({row[ID]: row[WHY_NOT] for row in rows if row[WHY_NOT] not in _OPEN})
+        good = self._without_refused(good)
+        if self.erasures and good:
+            good = self._without_erased(good)
+        if self.caps and good:
+            good = self._under_caps(good)
+        if not good:
+            return
+        if self.plan:
+            good = self._with_texts(good)
+        if self.connection.dialect.name == "sqlite":
+            taken = mark_sqlite(self.connection, good, self.now)
+        else:
+            taken = mark_postgres(self.connection, good, self.now, halving=self.halving)
+        if len(taken) < len(good):
+            ids = {row[ID] for row in taken}
+            self._skip(
+                [(row[ID], str(Reason.ALREADY_SENT), None, None) for row in good if row[ID] not in ids]
+            )
+        if caps.counted(self.run.purpose):
+            caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
+        self.of_waiting += len(taken)
+        self.claimed.extend(_claimed(self.run, taken, self.gate))
+
+    def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """The rows with their texts, which the plan has. Raises ``LedgerError`` for one that is not the plan's."""
+        texts = self.plan.texts(self.connection, ((row[ID], row[ADDRESS], row[SENDER]) for row in rows))
+        return [(*row[:BODY], text, *row[BODY + 1 :]) for row, text in zip(rows, texts, strict=True)]
+
+    def _without_refused(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Skip who said no under another number of the same phone, or to the sender in another spelling."""
+        candidates = (
+            other_forms.Candidate(row[ID], row[ADDRESS], row[SENDER], row[WHY_NOT] == refusals.ASKS_SENDER)
+            for row in rows
+            if row[WHY_NOT] == refusals.ASKS_SENDER or has_other_forms(row[ADDRESS])
+        )
+        asked = {**self.refusals, "binds": binds(self.run.purpose)}
+        gone = other_forms.refused(self.connection, self.run, candidates, asked, self.now)
+        if not gone:
+            return rows
+        self._refuse(gone)
+        return [row for row in rows if row[ID] not in gone]
+
+    def _refuse(self, reasons: Mapping[int, str]) -> None:
+        """Skip these rows, each for its reason."""
+        details, rules = refusals.DETAILS, refusals.RULES
+        self._skip(
+            [(id, str(reason), details.get(reason), rules.get(reason)) for id, reason in reasons.items()]
+        )
+
+    def _without_erased(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Skip who was erased since the plan: on the list, only a hash tells them."""
+        gone = erased.erased_of(self.connection, [row[ADDRESS] for row in rows])
+        if gone:
+            reason = str(Reason.ERASED)
+            self._skip([(row[ID], reason, None, erased.RULE) for row in rows if row[ADDRESS] in gone])
+        return [row for row in rows if row[ADDRESS] not in gone]
+
+    def _under_caps(self, rows: Sequence[Any]) -> Sequence[Any]:
+        over = self._over([(row[ID], row[ADDRESS], row[CLOCK]) for row in rows])
+        if not over:
+            return rows
+        self._skip([(id, str(Reason.CAPPED), detail, rule) for id, (rule, detail) in over.items()])
+        return [row for row in rows if row[ID] not in over]
+
+    def _over(self, rows: Sequence[tuple[int, str, int | None]]) -> dict[int, tuple[str, str]]:
+        """Of these (id, address, clock), those that would be one too many: the rule, and a sentence."""
+        return self.caps.over(self.connection, rows, self.now)
+
+    def _skip(self, rows: Sequence[tuple[int, str, str | None, str | None]]) -> None:
+        """Leave out these rows that waited: id, reason, detail, rule."""
+        _skip.run(
+            self.connection, [(reason, rule, detail, self.now, id) for id, reason, detail, rule in rows]
+        )
+        self.of_waiting += len(rows)
+        self._note_skipped([(id, reason) for id, reason, _, _ in rows])
+
+    def _note_skipped(self, rows: Sequence[tuple[int, str]]) -> None:
+        for reason in {reason for _, reason in rows}:
+            ids = [id for id, other in rows if other == reason]
+            note_each(self.connection, self.run, ids, self.now, kind=str(State.SKIPPED), code=reason)
+        self.skipped += len(rows)
+
+
+def _claimed(run: Run, rows: Sequence[Any], gate: clocks.Gate) -> Iterator[Claimed]:
+    # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
+    channel, sender, media, reference = run.channel, run.sender, run.media, run.reference
+    for id, address, body, country, parts, tries, cost, currency, clock, own, *_ in rows:
+        row = id % ROWS_PER_RUN
+        message = Message(id, reference(row), address, body, channel, own or sender, country, parts, media)
+        until = None if clock is None else gate.open_until(clock)
+        yield Claimed(message, tries + 1, cost, currency, until)

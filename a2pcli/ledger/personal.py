@@ -1,0 +1,96 @@
+"""What each column of the ledger may hold of a person. Erasure, export and retention go by it; a test fails for a
+column of texts or bytes that is not declared here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+
+from sqlalchemy import Column, LargeBinary, Text
+from sqlalchemy.sql.schema import Table
+
+from a2pcli.ledger.tables import metadata
+
+
+class Holds(Enum):
+    """What stands in a column."""
+
+    ADDRESS = "the person's number, or what tells it"
+    OWN = "what is about the person of the row: the text, the gateway's id, a consent"
+    SENTENCE = "a sentence that may name anybody"
+    DOCUMENT = "JSON that may name anybody: samples, what gateways said"
+    PLAN = "rows of many people, packed"
+    NOBODY = "nothing of a person"
+
+
+_H = Holds
+
+COLUMNS: Mapping[str, Mapping[str, Holds]] = {
+    "runs": {
+        **dict.fromkeys(("summary", "sending", "totals"), _H.DOCUMENT),
+        "state_reason": _H.SENTENCE,
+        **dict.fromkeys(
+            ("id", "campaign", "state", "campaign_file", "contacts_file", "contacts_fingerprint", "gateway", "channel",
+             "sender", "purpose", "digest", "programme", "subject"),
+            _H.NOBODY,
+        ),
+    },
+    "occasions": dict.fromkeys(("campaign", "occurrence"), _H.NOBODY),
+    "plan_chunks": {"data": _H.PLAN, "counts": _H.NOBODY, "digest": _H.NOBODY},
+    "plan_ends": dict.fromkeys(("state", "reason", "detail", "rule", "country"), _H.NOBODY),
+    "attempts": {
+        **dict.fromkeys(("address", "cell"), _H.ADDRESS),
+        **dict.fromkeys(("body", "consent", "gateway_id"), _H.OWN),
+        "detail": _H.SENTENCE,
+        **dict.fromkeys(
+            ("channel", "gateway", "sender", "country", "variant", "currency", "state", "reason", "rule", "code",
+             "delivery", "delivery_code", "encoding"),
+            _H.NOBODY,
+        ),
+    },
+    "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
+    "suppressions": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("source", "reason"), _H.SENTENCE),
+        **dict.fromkeys(("scope", "scope_value", "lifted_by", "list_name"), _H.NOBODY),
+    },
+    "consents": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("source", "wording", "revoked_by"), _H.OWN),
+        **dict.fromkeys(("programme", "channel", "basis", "double_opt_in"), _H.NOBODY),
+    },
+    "contacted": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("campaign", "programme", "subject"), _H.NOBODY),
+    },
+    "clocks": {"spec": _H.NOBODY},
+    "senders": dict.fromkeys(("host", "process"), _H.NOBODY),
+    "audit": dict.fromkeys(
+        ("who", "host", "action", "subject", "detail", "previous", "hash"), _H.NOBODY
+    ),
+    "paces": {"key": _H.NOBODY},
+    "about": dict.fromkeys(("name", "value"), _H.NOBODY),
+}  # fmt: skip
+
+
+def columns(*kinds: Holds) -> Iterator[Column[str]]:
+    """The columns of all tables that hold such things."""
+    for table in metadata.sorted_tables:
+        yield from (column for column in table.columns if COLUMNS[table.name].get(column.name) in kinds)
+
+
+def tables(*kinds: Holds) -> list[Table]:
+    """The tables with such columns."""
+    return list(dict.fromkeys(column.table for column in columns(*kinds)))
+
+
+def undeclared() -> list[str]:
+    """Columns of texts or bytes that are not declared; what is declared and is not there."""
+    there = {
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, (Text, LargeBinary))
+    }
+    declared = {f"{table}.{name}" for table, names in COLUMNS.items() for name in names}
+    return sorted(there ^ declared)

@@ -1,0 +1,301 @@
+"""Where one sender is in the plan of a run: which chunks have somebody left whose clock is open, and who is next.
+
+Of every chunk it is known how many are left of each clock; a chunk in which no open clock has anybody is not read.
+The chunk that is being sent is in memory, without those that have an attempt. Its bytes are compared with their
+digest when they are read, and the digests with the plan's, so what is sent is what was verified.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger import approved, plan_store
+from a2pcli.ledger.plan_store import ChunkHead, End, end_of
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import attempts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from a2pcli.ledger.chunks import Chunk
+
+_a = attempts.c
+
+KEPT = 4
+"""Chunks kept for messages that are tried again: they come in the plan's order, so they lie together."""
+
+
+class Fresh(NamedTuple):
+    """A message that nothing happened to yet. ``sender`` is its own; the last four are for its row."""
+
+    id: int
+    address: str
+    body: str
+    country: str | None
+    parts: int
+    tries: int
+    cost: int | None
+    currency: str | None
+    clock: int | None
+    sender: str | None
+    person: int | None
+    variant: str | None
+    consent_until: int | None
+
+
+_COLUMNS = (
+    "address", "body", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant",
+    "consent_until", "reason",
+)  # fmt: skip
+"""What a claim needs of a chunk."""
+
+
+class _Loaded:
+    """The chunk that is being sent: the places that are left of it, and its columns as Python values."""
+
+    def __init__(self, head: ChunkHead, chunk: Chunk, left: npt.NDArray[np.int64]) -> None:
+        import numpy as np
+
+        self.head = head
+        self.left = left
+        self._gone = np.zeros(head.rows, dtype=np.bool_)
+        self._values = [chunk.values(name) for name in _COLUMNS[:-1]]
+        clock = chunk.column("clock")
+        self._clocks = None if clock is None else clock.fill_null(-1).to_numpy(zero_copy_only=False)
+        self._open: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._of: frozenset[int | None] | None = None
+
+    def count(self) -> Counter[int | None]:
+        """How many are left, by clock."""
+        import numpy as np
+
+        self.left = self.left[~self._gone[self.left]]
+        if self._clocks is None:
+            return Counter({None: len(self.left)})
+        found, many = np.unique(self._clocks[self.left], return_counts=True)
+        pairs = zip(found.tolist(), many.tolist(), strict=True)
+        return Counter({None if clock == -1 else clock: count for clock, count in pairs})
+
+    def take(self, most: int, clocks: frozenset[int | None]) -> list[Fresh]:
+        """The next of these clocks, in the file's order; they are left no more."""
+        if self._of != clocks:
+            self._of = clocks
+            self._open = self._left_of(clocks)
+        chosen, self._open = self._open[:most], self._open[most:]
+        self._gone[chosen] = True
+        return self._rows(chosen.tolist())
+
+    def _left_of(self, clocks: frozenset[int | None]) -> npt.NDArray[np.int64]:
+        import numpy as np
+
+        self.left = self.left[~self._gone[self.left]]
+        if self._clocks is None:
+            return self.left if None in clocks else self.left[:0]
+        numbers = [-1 if clock is None else clock for clock in clocks]
+        return self.left[np.isin(self._clocks[self.left], numbers)]
+
+    def _rows(self, places: list[int]) -> list[Fresh]:
+        """The messages at these places."""
+        columns = [[values[place] for place in places] for values in self._values]
+        address, body, country, parts, *more = columns
+        ids = [self.head.first_id + place for place in places]
+        return list(map(Fresh._make, zip(ids, address, body, country, parts, repeat(0), *more, strict=False)))
+
+
+class PlanCursor:
+    """The plan of one run, as one sender goes through it."""
+
+    def __init__(self, connection: Connection, run: Run) -> None:
+        self._run = run
+        self._heads = plan_store.heads(connection, run)
+        self._first_ids = [head.first_id for head in self._heads]
+        self._ends = plan_store.ends_of(connection, run)
+        self._left: list[Counter[int | None]] = [
+            self._still(left) for _, left in plan_store.untouched(connection, run, self._heads)
+        ]
+        self._loaded: _Loaded | None = None
+        self._loaded_at = -1
+        self._kept: dict[int, Chunk] = {}
+        self._taken: Counter[tuple[int, int | None]] = Counter()
+        self._ends_before = len(self._ends)
+        self.left: Counter[int | None] = Counter()
+        """How many messages wait that nothing happened to yet, by clock."""
+        for of_chunk in self._left:
+            self.left.update(of_chunk)
+        self._check_digests(connection)
+
+    def _still(self, left: Mapping[plan_store.Place, int]) -> Counter[int | None]:
+        """How many of a chunk wait, by clock."""
+        found: Counter[int | None] = Counter()
+        for (country, clock), many in left.items():
+            if many > 0 and end_of(self._ends, country, clock) is None:
+                found[clock] += many
+        return found
+
+    def _check_digests(self, connection: Connection) -> None:
+        kept = approved.kept_digests(connection, self._run)
+        if kept and approved.CHUNKS in kept and plan_store.chain(self._heads) != kept[approved.CHUNKS]:
+            raise approved.changed_plan(connection, self._run, [approved.CHUNKS])
+
+    def __bool__(self) -> bool:
+        """Whether the run's plan is in chunks."""
+        return bool(self._heads)
+
+    def begin(self) -> None:
+        """A transaction begins: what is taken from now on comes back with ``undo``."""
+        self._taken = Counter()
+        self._ends_before = len(self._ends)
+
+    def undo(self) -> None:
+        """The transaction did not take place."""
+        for (at, clock), many in self._taken.items():
+            self._left[at][clock] += many
+            self.left[clock] += many
+        self._taken = Counter()
+        del self._ends[self._ends_before :]
+        self._loaded, self._loaded_at = None, -1
+
+    def _remove(self, at: int, clock: int | None, many: int) -> None:
+        self._left[at][clock] -= many
+        self.left[clock] -= many
+        self._taken[at, clock] += many
+
+    def take(self, connection: Connection, most: int, goes: Callable[[int | None], bool]) -> list[Fresh]:
+        """The next messages whose clocks are open, in the file's order, ``most`` of them; none where none is left."""
+        while True:
+            at, clocks = self._next(goes)
+            if at < 0:
+                return []
+            if self._loaded is None or self._loaded_at != at:
+                self._load(connection, at)
+                continue  # counted anew: another sender may have been here
+            rows = self._loaded.take(most, clocks)
+            for clock, many in Counter(row.clock for row in rows).items():
+                self._remove(at, clock, many)
+            if rows:
+                return rows
+            self._count_anew(at, self._loaded.count())  # they are not there after all
+
+    def _next(self, goes: Callable[[int | None], bool]) -> tuple[int, frozenset[int | None]]:
+        """A chunk in which an open clock has somebody left, and those clocks: the one in memory, else the first.
+        -1 where there is none."""
+        if self._loaded is not None and (clocks := self._open_in(self._loaded_at, goes)):
+            return self._loaded_at, clocks
+        for at in range(len(self._left)):
+            if clocks := self._open_in(at, goes):
+                return at, clocks
+        return -1, frozenset()
+
+    def _open_in(self, at: int, goes: Callable[[int | None], bool]) -> frozenset[int | None]:
+        return frozenset(clock for clock, many in self._left[at].items() if many > 0 and goes(clock))
+
+    def _count_anew(self, at: int, found: Counter[int | None]) -> None:
+        self.left.subtract(self._left[at])
+        self.left.update(found)
+        self._left[at] = found
+
+    def _load(self, connection: Connection, at: int) -> None:
+        import numpy as np
+
+        head = self._heads[at]
+        chunk = self._verified(connection, at)
+        within = (_a.id >= head.first_id, _a.id < head.end_id)
+        touched = connection.execute(select(_a.id).where(*within)).scalars().all()
+        waits = chunk.is_accepted() & _there(chunk, "address") & _there(chunk, "body")
+        waits[np.asarray(touched, dtype=np.int64) - head.first_id] = False
+        for end in self._ends:
+            waits &= ~_ended(chunk, end)
+        self._loaded = _Loaded(head, chunk, np.flatnonzero(waits).astype(np.int64))
+        self._loaded_at = at
+        self._count_anew(at, self._loaded.count())
+
+    def _verified(self, connection: Connection, at: int) -> Chunk:
+        """The chunk, if its bytes are those of the plan. Raises ``LedgerError`` where they are not."""
+        from a2pcli.ledger.chunks import is_sound
+
+        head = self._heads[at]
+        data = plan_store.data_of(connection, self._run, head.number)
+        if not is_sound(data, head.digest):
+            raise approved.changed_plan(connection, self._run, [approved.CHUNKS])
+        return plan_store.opened(connection, self._run, head, data, _COLUMNS)
+
+    def texts(self, connection: Connection, rows: Iterable[tuple[int, str, str | None]]) -> list[str]:
+        """The texts of messages that were tried before, as the plan has them; of each its id, address and own sender.
+
+        Raises ``LedgerError`` where one is not the plan's.
+        """
+        found = []
+        for id, address, sender in rows:
+            at = bisect_right(self._first_ids, id) - 1
+            text = self._text(connection, at, id, address, sender) if at >= 0 else None
+            if text is None:
+                raise approved.changed_plan(connection, self._run, [approved.PEOPLE])
+            found.append(text)
+        return found
+
+    def _text(self, connection: Connection, at: int, id: int, address: str, sender: str | None) -> str | None:
+        head = self._heads[at]
+        place = id - head.first_id
+        if not 0 <= place < head.rows:
+            return None
+        if at not in self._kept:
+            while len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[at] = self._verified(connection, at)
+        chunk = self._kept[at]
+        planned = (_at(chunk, name, place) for name in ("address", "sender", "reason"))
+        text = _at(chunk, "body", place) if tuple(planned) == (address, sender, None) else None
+        return None if text is None else str(text)
+
+    def end(self, connection: Connection, end: End) -> int:
+        """Everybody left of a clock ends; gives how many."""
+        plan_store.add_end(connection, self._run, end)
+        self._ends.append(end)
+        count = 0
+        for at, left in enumerate(self._left):
+            if many := left.get(end.clock, 0):
+                self._remove(at, end.clock, many)
+                count += many
+        return count
+
+
+def _there(chunk: Chunk, name: str) -> npt.NDArray[np.bool_]:
+    """Which rows of a chunk have a value in a column."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    column = chunk.column(name)
+    if column is None:
+        return np.zeros(chunk.rows, dtype=np.bool_)
+    return np.asarray(pc.is_valid(column).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _ended(chunk: Chunk, end: End) -> npt.NDArray[np.bool_]:
+    """Which rows of a chunk an end fits."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    fits = np.ones(chunk.rows, dtype=np.bool_)
+    for name, value, type in (("country", end.country, pa.string()), ("clock", end.clock, pa.int32())):
+        if value is None:
+            continue
+        column = chunk.column(name)
+        if column is None:
+            return np.zeros(chunk.rows, dtype=np.bool_)
+        same = pc.equal(column.cast(type), pa.scalar(value, type))
+        fits &= pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return fits
+
+
+def _at(chunk: Chunk, name: str, place: int) -> Any:
+    column = chunk.column(name)
+    return None if column is None else column[place].as_py()

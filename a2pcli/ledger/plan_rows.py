@@ -1,0 +1,241 @@
+"""A run's rows as one list: what the plan says of each, and over it what happened since.
+
+Three things make a row: its place in a chunk, its attempt if it has one, and else what became of all the untouched
+(``plan_ends``) or the clock that holds it. A run without chunks has all of it in ``attempts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger import plan_store
+from a2pcli.ledger.plan_store import ChunkHead, end_of, first_id
+from a2pcli.ledger.plans import end_id
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import attempts
+from a2pcli.messages import CLAIMED_STATES, State
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from a2pcli.ledger.clocks import Held
+
+Columns = dict[str, Sequence[Any]]
+
+_a = attempts.c
+
+_OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent")
+"""What a chunk says of a row, whatever happened to it."""
+
+_OF_BOTH = (
+    "address", "person", "country", "variant", "parts", "cost", "currency", "sender", "clock", "consent_until",
+    "reason", "detail", "rule",
+)  # fmt: skip
+"""What a chunk says of a row until something happens to it."""
+
+_OF_THE_ATTEMPT = ("state", "tries", "due_at", "claimed_at", "settled_at", "gateway_id", "code")
+
+NAMES = (
+    "id", "run", "occasion", "line", "cell", "address", "person", "country", "state", "reason", "detail", "body",
+    "encoding", "units", "parts", "cost", "currency", "variant", "attempts", "due_at", "claimed_at", "settled_at",
+    "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent",
+)  # fmt: skip
+"""The columns of a row. ``attempts`` counts how often it was handed to the gateway; ``due_at`` is None at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows of a run: those in any of the states, for any of the reasons. None stands for all."""
+
+    states: Sequence[str] | None = None
+    reasons: Sequence[str] | None = None
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """The query of attempts, narrowed to these rows."""
+        for column, values in ((_a.state, self.states), (_a.reason, self.reasons)):
+            if values is not None:
+                query = query.where(column.in_([str(value) for value in values]))
+        return query
+
+    @property
+    def only_claimed(self) -> bool:
+        """Whether each of these rows has an attempt."""
+        return self.states is not None and set(self.states) <= {str(state) for state in CLAIMED_STATES}
+
+    def places(self, columns: Columns) -> list[int] | None:
+        """Where the rows stand in these columns; None where all of them are wanted."""
+        if self.states is None and self.reasons is None:
+            return None
+        states = None if self.states is None else {str(one) for one in self.states}
+        reasons = None if self.reasons is None else {str(one) for one in self.reasons}
+        return [
+            place
+            for place, (state, reason) in enumerate(zip(columns["state"], columns["reason"], strict=True))
+            if (states is None or state in states) and (reasons is None or reason in reasons)
+        ]
+
+
+class PlanRows:
+    """The rows of one run, as they are at the moment ``now`` (UTC milliseconds)."""
+
+    def __init__(self, connection: Connection, run: Run, now: int) -> None:
+        self.run = run
+        self.heads = plan_store.heads(connection, run)
+        self._ends = plan_store.ends_of(connection, run)
+        self._holds = self._holding(connection, now) if self.heads else None
+
+    def _holding(self, connection: Connection, now: int) -> Callable[[int | None], Held | None] | None:
+        from a2pcli.ledger.waits import holding
+
+        return holding(connection, self.run, now)
+
+    def columns(self, connection: Connection, head: ChunkHead, wanted: Wanted | None = None) -> Columns:
+        """The rows of a chunk as parallel columns, in the file's order; only those that are ``wanted``."""
+        chosen = wanted or Wanted()
+        within = (_a.id >= head.first_id, _a.id < head.end_id)
+        happened = _attempts(connection, chosen if chosen.only_claimed else Wanted(), *within)
+        if chosen.only_claimed:
+            if not happened["id"]:
+                return {name: [] for name in NAMES}
+            return self._made(connection, head, _places(head, happened["id"]), happened)
+        found = self._made(connection, head, None, happened)
+        places = chosen.places(found)
+        return found if places is None else _taken(found, places)
+
+    def at(self, connection: Connection, head: ChunkHead, places: Sequence[int]) -> Columns:
+        """The rows at these places of a chunk, in ascending order."""
+        import pyarrow as pa
+
+        ids = [head.first_id + place for place in places]
+        happened = _attempts(connection, Wanted(), _a.id.in_(ids))
+        return self._made(connection, head, pa.array(places, pa.int64()), happened)
+
+    def _made(
+        self, connection: Connection, head: ChunkHead, places: pa.Array | None, happened: Columns
+    ) -> Columns:
+        chunk = plan_store.load(connection, self.run, head)
+        found: Columns = {name: chunk.values(name, places) for name in (*_OF_THE_PLAN, *_OF_BOTH)}
+        ids = (
+            range(head.first_id, head.end_id)
+            if places is None
+            else [head.first_id + place for place in places.to_pylist()]
+        )
+        many = len(ids)
+        found |= {"id": list(ids), "run": [self.run.number] * many, "occasion": [self.run.occasion] * many}
+        found["state"] = [
+            str(State.PLANNED) if reason is None else str(State.SKIPPED) for reason in found["reason"]
+        ]
+        found["tries"] = [0] * many
+        for name in ("due_at", "claimed_at", "settled_at", "gateway_id", "code"):
+            found[name] = [None] * many
+        touched = set(happened["id"])
+        if len(touched) < many and (self._ends or self._holds):
+            self._tell_untouched(found, touched)
+        return _renamed(_overlaid(found, happened))
+
+    def _tell_untouched(self, found: Columns, touched: set[int]) -> None:
+        """Say of those that nothing happened to what became of them all, or what holds them."""
+        said: dict[tuple[str | None, int | None], tuple[tuple[str, Any], ...]] = {}
+        columns: dict[str, Any] = found
+        keys = zip(found["id"], found["state"], found["country"], found["clock"], strict=True)
+        for place, (id, state, country, clock) in enumerate(keys):
+            if state != State.PLANNED or id in touched:
+                continue
+            if (country, clock) not in said:
+                said[country, clock] = self._what_of(country, clock)
+            for name, value in said[country, clock]:
+                columns[name][place] = value
+
+    def _what_of(self, country: str | None, clock: int | None) -> tuple[tuple[str, Any], ...]:
+        end = end_of(self._ends, country, clock)
+        if end is not None:
+            values: dict[str, Any] = {"state": str(end.state), "reason": str(end.reason), "rule": end.rule}
+            return tuple((values | {"detail": end.detail, "settled_at": end.at}).items())
+        why = None if self._holds is None else self._holds(clock)
+        if why is None or why.until is None:
+            return ()
+        return (("reason", str(why.reason)), ("rule", why.rule), ("due_at", why.until))
+
+
+def _places(head: ChunkHead, ids: Sequence[int]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array([id - head.first_id for id in ids], pa.int64())
+
+
+def _attempts(connection: Connection, wanted: Wanted, *chosen: Any) -> Columns:
+    """Attempts as parallel columns, in the order of their ids."""
+    names = ("id", *_OF_BOTH, *_OF_THE_ATTEMPT)
+    query = wanted.of(select(*(_a[name] for name in names)).where(*chosen)).order_by(_a.id)
+    rows = connection.execute(query).all()
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return dict(zip(names, columns, strict=True))
+
+
+def _overlaid(found: Columns, happened: Columns) -> Columns:
+    """What happened, over what was planned."""
+    names = (*_OF_BOTH, *_OF_THE_ATTEMPT)
+    if len(happened["id"]) == len(found["id"]):
+        return found | {name: happened[name] for name in names}
+    if not happened["id"]:
+        return found
+    places = {id: place for place, id in enumerate(found["id"])}
+    at = [places[id] for id in happened["id"] if id in places]
+    known = [id in places for id in happened["id"]]
+    columns: dict[str, Any] = found
+    for name in names:
+        into = columns[name]
+        values = (value for value, there in zip(happened[name], known, strict=True) if there)
+        for place, value in zip(at, values, strict=True):
+            into[place] = value
+    return found
+
+
+def _renamed(found: Columns) -> Columns:
+    """The columns of ``NAMES``. A row that goes at once is due at no moment."""
+    found["attempts"] = found["tries"]
+    found["due_at"] = [due or None for due in found["due_at"]]
+    return {name: found[name] for name in NAMES}
+
+
+def _taken(columns: Columns, places: Sequence[int]) -> Columns:
+    return {name: [values[place] for place in places] for name, values in columns.items()}
+
+
+def of_attempts(connection: Connection, run: Run, after: int | None, chunk: int, wanted: Wanted) -> Columns:
+    """The next rows of a run without chunks; ``after`` is the last id seen."""
+    begin = first_id(run) - 1 if after is None else after
+    names = [name for name in NAMES if name != "attempts"]
+    query = wanted.of(select(*(_a[name] for name in names), _a.tries)).where(
+        _a.id > begin, _a.id < end_id(run)
+    )
+    rows = connection.execute(query.order_by(_a.id).limit(chunk)).all()
+    columns = zip(*rows, strict=True) if rows else [()] * len(NAMES)
+    return _renamed(dict(zip([*names, "tries"], columns, strict=True)))
+
+
+def as_rows(columns: Columns) -> Iterator[dict[str, Any]]:
+    """The columns row by row."""
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def pieces(columns: Columns, size: int) -> Iterator[Columns]:
+    """The columns in pieces of so many rows."""
+    many = len(columns["id"])
+    if 0 < many <= size:
+        yield columns
+        return
+    for start in range(0, many, size):
+        yield {name: values[start : start + size] for name, values in columns.items()}
+
+
+def row_mapping(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ``attempts`` of a run without chunks, with the names of ``NAMES``."""
+    found = {name: row[name] for name in NAMES if name != "attempts"}
+    return found | {"attempts": row["tries"], "due_at": row["due_at"] or None}

@@ -1,0 +1,254 @@
+"""The chunks of a run in the database, what became of all that was left of one, and what is left of it now."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, plan_chunks, plan_ends
+from a2pcli.messages import State
+from a2pcli.reasons import Reason
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.chunks import Chunk, Packed
+
+_p, _e, _a = plan_chunks.c, plan_ends.c, attempts.c
+
+Place: TypeAlias = tuple[str | None, int | None]
+"""Country and clock of rows: what decides whether an end is theirs."""
+
+
+class Group(NamedTuple):
+    """Rows of a chunk that have these in common. ``reason`` is None where they are to be sent.
+
+    ``cost`` is in 1e-9 currency units, of the ``priced`` of the ``messages``.
+    """
+
+    reason: str | None
+    country: str | None
+    currency: str | None
+    variant: str | None
+    sender: str | None
+    clock: int | None
+    messages: int
+    parts: int
+    cost: int
+    priced: int
+
+
+def groups_from(counts: str) -> tuple[Group, ...]:
+    """The groups of ``Packed.counts``."""
+    return tuple(Group(*one) for one in json.loads(counts)["groups"])
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHead:
+    """What is known of a chunk without reading it. ``first_id`` and ``end_id`` bound the ids of its messages."""
+
+    number: int
+    first_row: int
+    rows: int
+    accepted: int
+    digest: str
+    groups: tuple[Group, ...]
+    first_id: int
+
+    @property
+    def end_id(self) -> int:
+        """One more than the id of its last message."""
+        return self.first_id + self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What became of everybody whom nothing had happened to at the moment ``at`` (UTC milliseconds).
+
+    Of one ``country`` or ``clock`` alone where they are not None.
+    """
+
+    at: int
+    state: State
+    reason: Reason
+    detail: str | None = None
+    rule: str | None = None
+    country: str | None = None
+    clock: int | None = None
+
+    def fits(self, country: str | None, clock: int | None) -> bool:
+        """Whether it is about rows of this country and clock."""
+        return self.country in (None, country) and self.clock in (None, clock)
+
+
+def end_of(ends: Sequence[End], country: str | None, clock: int | None) -> End | None:
+    """The end of rows of this country and clock that nothing happened to: the first that fits; None while they wait."""
+    return next((one for one in ends if one.fits(country, clock)), None)
+
+
+def first_id(run: Run) -> int:
+    """The id that row 0 of the run would have."""
+    return run.number * ROWS_PER_RUN
+
+
+def add(connection: Connection, run: Run, packed: Packed) -> None:
+    """Store the next chunk of a plan. Raises ``LedgerError`` where the run has more rows than ids."""
+    if packed.first_row + packed.rows - 1 > MOST_ROWS:
+        problem = Problem(
+            f"a plan can have {MOST_ROWS:,} rows at most",
+            hint="split the contacts file into several campaigns",
+            code="too-many-rows",
+        )
+        raise LedgerError(problem)
+    last = select(func.coalesce(func.max(_p.number), 0)).where(_p.run == run.number)
+    number = int(connection.execute(last).scalar_one()) + 1
+    values = {"run": run.number, "number": number, "first_row": packed.first_row, "rows": packed.rows}
+    connection.execute(insert(plan_chunks).values(**values, **_content(packed)))
+
+
+def _content(packed: Packed) -> dict[str, object]:
+    return {
+        "accepted": packed.accepted,
+        "counts": packed.counts,
+        "digest": packed.digest,
+        "data": packed.data,
+    }
+
+
+def replace(connection: Connection, run: Run, number: int, packed: Packed) -> None:
+    """Put other content in the place of a chunk's."""
+    mine = (_p.run == run.number) & (_p.number == number)
+    connection.execute(update(plan_chunks).where(mine).values(_content(packed)))
+
+
+def remove(connection: Connection, run: Run) -> None:
+    """Take the run's plan away, and what became of the rest of it."""
+    connection.execute(delete(plan_chunks).where(_p.run == run.number))
+    connection.execute(delete(plan_ends).where(_e.run == run.number))
+
+
+def heads(connection: Connection, run: Run) -> list[ChunkHead]:
+    """The run's chunks in order; none of a run whose rows are all in ``attempts``, or gone."""
+    query = (
+        select(_p.number, _p.first_row, _p.rows, _p.accepted, _p.digest, _p.counts)
+        .where(_p.run == run.number)
+        .order_by(_p.number)
+    )
+    base = first_id(run)
+    return [
+        ChunkHead(number, first, rows, accepted, digest, groups_from(counts), base + first)
+        for number, first, rows, accepted, digest, counts in connection.execute(query)
+    ]
+
+
+def exist(connection: Connection, run: Run) -> bool:
+    """Whether the run's plan is stored as chunks."""
+    return connection.execute(select(_p.number).where(_p.run == run.number).limit(1)).first() is not None
+
+
+def data_of(connection: Connection, run: Run, number: int) -> bytes:
+    """The stored bytes of a chunk; none where it is gone."""
+    query = select(_p.data).where(_p.run == run.number, _p.number == number)
+    return bytes(connection.execute(query).scalar() or b"")
+
+
+def load(connection: Connection, run: Run, head: ChunkHead, names: Sequence[str] | None = None) -> Chunk:
+    """Read a chunk, or some of its columns. Raises ``LedgerError`` where it cannot be read."""
+    return opened(connection, run, head, data_of(connection, run, head.number), names)
+
+
+def opened(
+    connection: Connection, run: Run, head: ChunkHead, data: bytes, names: Sequence[str] | None = None
+) -> Chunk:
+    """The chunk that these bytes are. Raises ``LedgerError`` where they are none, or not as many rows."""
+    import pyarrow as pa
+
+    from a2pcli.ledger.chunks import Chunk
+
+    try:
+        chunk = Chunk.read(head.number, head.first_row, head.rows, data, names)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise _unreadable(connection, run, head) from error
+    if chunk.table.num_columns and len(chunk.table) != head.rows:
+        raise _unreadable(connection, run, head)
+    return chunk
+
+
+def _unreadable(connection: Connection, run: Run, head: ChunkHead) -> LedgerError:
+    from a2pcli.ledger.faults import shown
+
+    rows = f"rows {head.first_row:,} to {head.first_row + head.rows - 1:,}"
+    problem = Problem(
+        f"part of the plan of run {run.id} ({rows}) cannot be read: it is damaged, or was changed outside of a2pcli",
+        path=shown(connection.engine.url),
+        hint="bring the ledger back from a backup, or plan again",
+        code="plan-damaged",
+    )
+    return LedgerError(problem)
+
+
+def chain(known: Iterable[ChunkHead]) -> str:
+    """One digest over those of all chunks, in order, and which rows each holds."""
+    lines = (f"{head.number} {head.first_row} {head.rows} {head.digest}\n" for head in known)
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def ends_of(connection: Connection, run: Run) -> list[End]:
+    """What became of the untouched, the earliest first."""
+    c = _e
+    query = select(c.at, c.state, c.reason, c.detail, c.rule, c.country, c.clock)
+    rows = connection.execute(query.where(c.run == run.number).order_by(c.number))
+    return [End(at, State(state), Reason(reason), *more) for at, state, reason, *more in rows]
+
+
+def add_end(connection: Connection, run: Run, end: End) -> None:
+    """From now on the untouched that it fits are what it says."""
+    last = select(func.coalesce(func.max(_e.number), 0)).where(_e.run == run.number)
+    number = int(connection.execute(last).scalar_one()) + 1
+    values = {
+        "at": end.at,
+        "state": str(end.state),
+        "reason": str(end.reason),
+        "detail": end.detail,
+        "rule": end.rule,
+        "country": end.country,
+        "clock": end.clock,
+    }
+    connection.execute(insert(plan_ends).values(run=run.number, number=number, **values))
+
+
+def untouched(
+    connection: Connection, run: Run, known: Sequence[ChunkHead]
+) -> Iterator[tuple[ChunkHead, Counter[Place]]]:
+    """Of each chunk, how many of those who get a message nothing happened to, by country and clock; ends included."""
+    for head in known:
+        left: Counter[Place] = Counter()
+        for group in head.groups:
+            if group.reason is None:
+                left[group.country, group.clock] += group.messages
+        query = (
+            select(_a.country, _a.clock, func.count())
+            .where(_a.id >= head.first_id, _a.id < head.end_id)
+            .group_by(_a.country, _a.clock)
+        )
+        for country, clock, many in connection.execute(query):
+            left[country, clock] -= many
+        yield head, left
+
+
+def count_waiting(connection: Connection, run: Run) -> Counter[Place]:
+    """How many messages wait that nothing happened to, by country and clock."""
+    ends = ends_of(connection, run)
+    found: Counter[Place] = Counter()
+    for _, left in untouched(connection, run, heads(connection, run)):
+        for place, many in left.items():
+            if many > 0 and end_of(ends, *place) is None:
+                found[place] += many
+    return found
