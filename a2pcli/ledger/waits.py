@@ -27,9 +27,12 @@ _tried = (
 
 
 def holding(connection: Connection, run: Run, now: int) -> Callable[[int | None], Held | None] | None:
-    """What says why messages of a clock do not go now; None where the run is not being sent, or has no hours."""
-    state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
-    known = clocks.of_run(connection, run) if state in RESUMABLE else {}
+    """What says why messages of a clock do not go now; None where the run is not being sent, has not begun or has no
+    hours."""
+    query = select(runs.c.state, runs.c.not_before).where(runs.c.number == run.number)
+    state, begins = connection.execute(query).one_or_none() or (None, None)
+    is_sent = state in RESUMABLE and (begins is None or begins <= now)
+    known = clocks.of_run(connection, run) if is_sent else {}
     return clocks.Gate(run, known, now) if known else None
 
 

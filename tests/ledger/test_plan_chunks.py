@@ -219,3 +219,10 @@ def test_outcomes_after_a_cancellation_count_beside_the_ended(make: Make, ledger
     settle(ledger, run, ids[1:], ACCEPTED)
     assert states(ledger, run) == dict(ledger.totals(run).by_state) == {"accepted": 3, "cancelled": 7}
     assert ledger.totals(run).states[State.CANCELLED].cost == {"GBP": 280_000_000}
+
+
+def test_nobody_is_held_by_their_hours_before_the_run_begins(ledger: Ledger) -> None:
+    run = planned(ledger, [1, 2], {1: LOS_ANGELES, 2: NEW_YORK}, not_before=NOON + 60_000)
+    assert ledger.waiting(run, NOON) == []
+    assert ledger.totals(run, NOON).held == {}
+    assert ledger.waiting(run, NOON + 60_000)[0].messages == 1
