@@ -29,6 +29,7 @@ from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
 from a2pcli.planning.frames import Mask, alive, drop
 from a2pcli.planning.job import Timed
+from a2pcli.planning.other_addresses import latest_of_others
 from a2pcli.planning.places import taken_apart
 from a2pcli.reasons import Reason
 from a2pcli.rules.clock import Clock
@@ -235,7 +236,7 @@ class Clocks:
             if keys is None:
                 keys = keys_of(frame["@address"])
                 first = np.array(self._earliest, dtype=np.int64)[numbers]
-            over = _still_at(people, keys, first)
+            over = _still_at(people, keys, first) | (latest_of_others(frame, people) > first)
             if clocks is not None:
                 over &= np.isin(numbers, clocks)
             drop(frame, over & alive(frame), Reason.CAPPED, f"the cap is {cap.text}", rule=cap.rule)

@@ -247,6 +247,8 @@ def already_sent(frame: Frame, job: Compiled) -> None:
     """Nobody gets the same occasion of a campaign twice."""
     people = frame["@person"].to_numpy(zero_copy_only=False)
     drop(frame, among(people, job.job.people.reached), Reason.ALREADY_SENT)
+    if job.once_per is None:  # the campaign may have gone to another address before, by another channel
+        drop(frame, among_others(frame, job.job.people.reached), Reason.ALREADY_SENT, BY_OTHER)
 
 
 STAGES: tuple[Stage, ...] = (
