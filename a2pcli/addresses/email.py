@@ -190,6 +190,12 @@ def domain_name(domain: str, allow_test: bool) -> tuple[str | None, str]:
     return (None, found) if isinstance(found, str) else (found.ascii_domain.lower(), "")
 
 
+def domain_as_read(domain: str) -> str:
+    """A domain as people write and read it: `münchen.de` for `xn--mnchen-3ya.de`."""
+    found = _library(f"a@{domain}", True) if "xn--" in domain else domain
+    return domain if isinstance(found, str) else str(found.domain)
+
+
 @lru_cache(maxsize=1 << 12)
 def _local_wrong(local: str) -> str | None:
     found = _library(f"{local}@example.com", False)
