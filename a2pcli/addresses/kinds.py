@@ -23,6 +23,9 @@ from a2pcli.reasons import Reason
 NOBODY = -1
 """The key where there is no address."""
 
+OTHERS = "\n"
+"""Stands between a person's other addresses where several are one text; no address has it."""
+
 LEAST_HASH = 10**15
 """Keys from here on are hashes. A phone number's key is its digits, at most 15 (ITU-T E.164 section 6.1)."""
 

@@ -24,7 +24,7 @@ _PART = r"[\w.+@-]"
 
 
 class Traces:
-    """The traces of one address. ``cells`` are other texts that stand for it, such as the national digits of a number."""
+    """The traces of one address. ``cells`` are other texts that stand for it, such as a number's national digits."""
 
     def __init__(self, address: str, cells: tuple[str, ...] = ()) -> None:
         self.address = address
@@ -33,8 +33,8 @@ class Traces:
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        """The shortest texts that tell the address, in lower case: wherever it stands, in whatever form, one of them does
-        (of a number, once the punctuation is gone)."""
+        """The shortest texts that tell the address, in lower case: wherever it stands, in whatever form, one of them
+        does (of a number, once the punctuation is gone)."""
         if not self._is_phone:
             return tuple(dict.fromkeys([self.address.lower(), *_as_people_write(self.address)]))
         digits = [form.lstrip("+") for form in forms_of(self.address)]
@@ -54,6 +54,11 @@ class Traces:
     def _compiled(self) -> re.Pattern[str]:
         found = "|".join(map(re.escape, self.texts))
         return re.compile(found if self._is_phone else rf"(?i)(?<!{_PART})(?:{found})(?!\.?[\w-]|@)")
+
+    @property
+    def ignored(self) -> str:
+        """What does not count in a text that is looked through for the ``pattern``."""
+        return PUNCTUATION if self._is_phone else ""
 
     def bare(self, text: str) -> str:
         """A text as it is looked through: of a number, without punctuation."""

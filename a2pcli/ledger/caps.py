@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select
@@ -162,19 +163,23 @@ class Caps:
         return self._longest > 0
 
     def over(
-        self, connection: Connection, rows: Sequence[tuple[int, str, int | None]], now: int
+        self, connection: Connection, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]], now: int
     ) -> dict[int, tuple[str, str]]:
-        """Of these rows (id, address, clock), to be claimed now in this order, those that must not go: the rule,
-        and a sentence."""
-        addresses = list({address for _, address, _ in rows})
+        """Of these rows (id, address, clock, the person's other addresses), to be claimed now in this order, those that
+        must not go: the rule, and a sentence. What the person got at any of their addresses counts."""
+        addresses = list({one for _, address, _, others in rows for one in (address, *others)})
         contacts = contacts_of(connection, addresses, now - self._longest)
         mine = Contact(now, self._run.campaign, self._run.programme or "", self._run.subject or "")
         found: dict[int, tuple[str, str]] = {}
-        for id, address, clock in rows:
-            before = contacts.setdefault(address, [])
+        for id, address, clock, others in rows:
+            own = before = contacts.setdefault(address, [])
+            if any(other in contacts for other in others):
+                before = sorted(
+                    chain(own, *(contacts.get(other, ()) for other in others)), key=lambda one: one.at
+                )
             why = self._why_over(before, clock, now) if before else None
             if why is None:
-                before.append(mine)
+                own.append(mine)
             else:
                 found[id] = why
         return found

@@ -31,7 +31,8 @@ SCHEMA: dict[str, pa.DataType] = {
     "line": pa.int64(), "address": pa.string(), "person": pa.int64(), "body": pa.string(), "country": _FEW,
     "encoding": _FEW, "units": pa.int32(), "parts": pa.int16(), "cost": pa.int64(), "currency": _FEW,
     "variant": _FEW, "sender": _FEW, "clock": pa.int32(), "consent_until": pa.int64(), "consent": pa.string(),
-    "reason": _FEW, "detail": pa.string(), "rule": _FEW, "cell": pa.string(),
+    "reason": _FEW, "detail": pa.string(), "rule": _FEW, "cell": pa.string(), "spelling": pa.string(),
+    "others": pa.string(),
 }  # fmt: skip
 """The columns of a chunk; the place of a row is its number in the run, less the chunk's first."""
 

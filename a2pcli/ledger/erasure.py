@@ -18,6 +18,7 @@ from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.phone.same_phone import same_phone_forms
+from a2pcli.addresses.traces import Traces
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, RunBusy
 from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people
@@ -46,7 +47,7 @@ _UNSENT = (str(RunState.PLANNED), str(RunState.SENDING), str(RunState.PAUSED))
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom it is about: the number in E.164, and its digits as they may stand in a cell or a sentence."""
+    """Whom it is about: an address, and of a number its digits as they may stand in a cell or a sentence."""
 
     address: str
     cells: tuple[str, ...] = ()
@@ -61,16 +62,18 @@ class Person:
         return Searched(self.address, self.cells, keys)
 
     @property
+    def traces(self) -> Traces:
+        """How the address may stand in cells and sentences."""
+        return Traces(self.address, self.cells)
+
+    @property
     def texts(self) -> tuple[str, ...]:
-        """The shortest texts that tell the number: wherever it stands, in whatever form, one of them does."""
-        digits = [form.lstrip("+") for form in self.forms]
-        long = sorted({cell for cell in (*digits, *self.cells) if cell.isdigit() and len(cell) >= 7}, key=len)
-        shortest = [one for place, one in enumerate(long) if not any(other in one for other in long[:place])]
-        return tuple(shortest) or (self.address,)
+        """The shortest texts that tell the address: wherever it stands, in whatever form, one of them does."""
+        return self.traces.texts
 
     def stands_in(self, text: str) -> bool:
-        """Whether a text without punctuation tells the number."""
-        return any(one in text for one in self.texts)
+        """Whether a text tells the address."""
+        return self.traces.stands_in(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +276,7 @@ def _blank_plans(connection: Connection, there: _Found, flying: frozenset[int]) 
 def _blank_plan_sentences(connection: Connection, person: Person) -> int:
     """Sentences of plans about others that hold the number."""
     some = plan_people.runs_with_chunks(connection)
-    return sum(plan_erasing.remove_sentences(connection, run, person.texts) for run in some)
+    return sum(plan_erasing.remove_sentences(connection, run, person.traces.pattern) for run in some)
 
 
 def _runs_of(connection: Connection, numbers: set[int]) -> list[Run]:
@@ -330,11 +333,11 @@ def _remove(connection: Connection, table: Table, person: Person) -> int:
 
 
 def _blank_sentences(connection: Connection, person: Person) -> int:
-    """Sentences about others, and notes, that hold the number: a gateway's answer, a person's own words."""
+    """Sentences about others, and notes, that hold the address: a gateway's answer, a person's own words."""
     done = 0
     for column in columns(Holds.SENTENCE):
         if column.table is not runs:  # see _clean_runs
-            holds = or_(*(column.contains(text, autoescape=True) for text in person.texts))
+            holds = or_(*(func.lower(column).contains(text, autoescape=True) for text in person.texts))
             blank = {column.name: None if column.nullable else "removed"}
             done += connection.execute(update(column.table).where(holds).values(blank)).rowcount
     return done
@@ -344,7 +347,9 @@ def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> 
     """What runs say about the person: samples of a plan, what a gateway said, why it paused."""
     c = runs.c
     texts = (c.summary, c.sending, c.totals, c.state_reason)
-    holds = or_(*(column.contains(text, autoescape=True) for column in texts for text in person.texts))
+    holds = or_(
+        *(func.lower(column).contains(text, autoescape=True) for column in texts for text in person.texts)
+    )
     query = select(c.number, *texts).where(or_(c.number.in_(mine), holds))
     done = 0
     for row in connection.execute(query).mappings().all():
@@ -352,9 +357,7 @@ def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> 
             name: cleaned(row[name], person) for name in ("summary", "sending", "totals")
         }
         reason = row["state_reason"]
-        for text in person.texts:
-            reason = reason.replace(text, "…") if reason else None
-        values["state_reason"] = reason
+        values["state_reason"] = person.traces.removed(reason) if reason else None
         done += any(values[name] != row[name] for name in values)
         pruned = "pruned" in json.loads(row["summary"] or "{}")
         if row["number"] in mine:  # whoever sends it looks at its plan anew

@@ -120,7 +120,7 @@ def skip_fresh(
 
 def _planned(row: Fresh, *, nameless: bool = False) -> tuple[Any, ...]:
     """The values of ``_PLANNED``, by their places: by name they cost 3x as much."""
-    values = (row[0], row[1], row[3], row[4], *row[6:])
+    values = (row[0], row[1], row[3], row[4], *row[6:13])
     if nameless:
         return tuple(
             None if name in ("address", "person") else value

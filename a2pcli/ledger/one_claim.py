@@ -37,6 +37,9 @@ from a2pcli.reasons import Reason
 
 _c = attempts.c
 
+Others = Mapping[int, tuple[str, ...]]
+"""The other addresses of some rows' people, by the row's id."""
+
 _OPEN = (None, refusals.ASKS_SENDER)
 
 _skip = Hot(
@@ -181,14 +184,16 @@ class Claim:
     def _take_fresh(self, rows: Sequence[Fresh]) -> None:
         """Give those that may go their rows as claimed, the others theirs as skipped, with the reason."""
         skipped: list[tuple[Fresh, str, str | None, str | None]] = []
-        gone = erased.erased_of(self.connection, [row.address for row in rows]) if self.erasures else ()
+        others = {row.id: other_forms.others_of(row.others) for row in rows}
+        gone = self._erased([(row.id, row.address, others[row.id]) for row in rows]) if self.erasures else ()
         if gone:
             reason = str(Reason.ERASED)
-            nameless = [(row, reason, None, erased.RULE) for row in rows if row.address in gone]
+            nameless = [(row, reason, None, erased.RULE) for row in rows if row.id in gone]
             self._skip_fresh(nameless, nameless=True)
-            rows = [row for row in rows if row.address not in gone]
+            rows = [row for row in rows if row.id not in gone]
         candidates = (
-            other_forms.Candidate(row.id, row.address, row.sender, True, row.consent_until) for row in rows
+            other_forms.Candidate(row.id, row.address, row.sender, True, row.consent_until, others[row.id])
+            for row in rows
         )
         asked = {**self.refusals, "binds": binds(self.run.purpose)}
         refused = other_forms.refused_of_plan(self.connection, self.run, candidates, asked, self.now)
@@ -198,7 +203,7 @@ class Claim:
                 reason = refused[row.id]
                 skipped.append((row, str(reason), refusals.DETAILS.get(reason), refusals.RULES.get(reason)))
         if self.caps and good:
-            over = self._over([(row.id, row.address, row.clock) for row in good])
+            over = self._over([(row.id, row.address, row.clock, others[row.id]) for row in good])
             for row in good:
                 if row.id in over:
                     rule, detail = over[row.id]
@@ -212,7 +217,14 @@ class Claim:
         self._skip_fresh(skipped)
         if caps.counted(self.run.purpose):
             caps.note(self.connection, self.run, [(row.id, row.address) for row in taken], self.now)
-        self.claimed.extend(_claimed(self.run, taken, self.gate))
+        spellings = {row.id: row.spelling for row in taken if row.spelling is not None}
+        self.claimed.extend(_claimed(self.run, taken, self.gate, spellings))
+
+    def _erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
+        """Which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
+        addresses = [one for _, address, others in rows for one in (address, *others)]
+        gone = erased.erased_of(self.connection, addresses)
+        return {id for id, address, others in rows if gone and not gone.isdisjoint((address, *others))}
 
     def _skip_fresh(
         self, rows: Sequence[tuple[Fresh, str, str | None, str | None]], *, nameless: bool = False
@@ -228,11 +240,13 @@ class Claim:
         good: Sequence[Any] = [row for row in rows if row[WHY_NOT] in _OPEN]
         if len(good) < len(rows):
             self._refuse({row[ID]: row[WHY_NOT] for row in rows if row[WHY_NOT] not in _OPEN})
-        good = self._without_refused(good)
+        beside = self.plan.beside(self.connection, (row[ID] for row in good)) if self.plan else {}
+        others = {id: other_forms.others_of(said) for id, (_, said) in beside.items() if said}
+        good = self._without_refused(good, others)
         if self.erasures and good:
-            good = self._without_erased(good)
+            good = self._without_erased(good, others)
         if self.caps and good:
-            good = self._under_caps(good)
+            good = self._under_caps(good, others)
         if not good:
             return
         if self.plan:
@@ -249,19 +263,28 @@ class Claim:
         if caps.counted(self.run.purpose):
             caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
         self.of_waiting += len(taken)
-        self.claimed.extend(_claimed(self.run, taken, self.gate))
+        spellings = {id: spelling for id, (spelling, _) in beside.items() if spelling is not None}
+        self.claimed.extend(_claimed(self.run, taken, self.gate, spellings))
 
     def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows with their texts, which the plan has. Raises ``LedgerError`` for one that is not the plan's."""
         texts = self.plan.texts(self.connection, ((row[ID], row[ADDRESS], row[SENDER]) for row in rows))
         return [(*row[:BODY], text, *row[BODY + 1 :]) for row, text in zip(rows, texts, strict=True)]
 
-    def _without_refused(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """Skip who said no under another number of the same phone, or to the sender in another spelling."""
+    def _without_refused(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
+        """Skip who said no under another number of the same phone or another address, or to the sender in another
+        spelling."""
         candidates = (
-            other_forms.Candidate(row[ID], row[ADDRESS], row[SENDER], row[WHY_NOT] == refusals.ASKS_SENDER)
+            other_forms.Candidate(
+                row[ID],
+                row[ADDRESS],
+                row[SENDER],
+                row[WHY_NOT] == refusals.ASKS_SENDER,
+                None,
+                others.get(row[ID], ()),
+            )
             for row in rows
-            if row[WHY_NOT] == refusals.ASKS_SENDER or has_other_forms(row[ADDRESS])
+            if row[WHY_NOT] == refusals.ASKS_SENDER or row[ID] in others or has_other_forms(row[ADDRESS])
         )
         asked = {**self.refusals, "binds": binds(self.run.purpose)}
         gone = other_forms.refused(self.connection, self.run, candidates, asked, self.now)
@@ -277,23 +300,26 @@ class Claim:
             [(id, str(reason), details.get(reason), rules.get(reason)) for id, reason in reasons.items()]
         )
 
-    def _without_erased(self, rows: Sequence[Any]) -> Sequence[Any]:
+    def _without_erased(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
         """Skip who was erased since the plan: on the list, only a hash tells them."""
-        gone = erased.erased_of(self.connection, [row[ADDRESS] for row in rows])
+        gone = self._erased([(row[ID], row[ADDRESS], others.get(row[ID], ())) for row in rows])
         if gone:
             reason = str(Reason.ERASED)
-            self._skip([(row[ID], reason, None, erased.RULE) for row in rows if row[ADDRESS] in gone])
-        return [row for row in rows if row[ADDRESS] not in gone]
+            self._skip([(row[ID], reason, None, erased.RULE) for row in rows if row[ID] in gone])
+        return [row for row in rows if row[ID] not in gone]
 
-    def _under_caps(self, rows: Sequence[Any]) -> Sequence[Any]:
-        over = self._over([(row[ID], row[ADDRESS], row[CLOCK]) for row in rows])
+    def _under_caps(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
+        over = self._over([(row[ID], row[ADDRESS], row[CLOCK], others.get(row[ID], ())) for row in rows])
         if not over:
             return rows
         self._skip([(id, str(Reason.CAPPED), detail, rule) for id, (rule, detail) in over.items()])
         return [row for row in rows if row[ID] not in over]
 
-    def _over(self, rows: Sequence[tuple[int, str, int | None]]) -> dict[int, tuple[str, str]]:
-        """Of these (id, address, clock), those that would be one too many: the rule, and a sentence."""
+    def _over(
+        self, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]]
+    ) -> dict[int, tuple[str, str]]:
+        """Of these (id, address, clock, the person's other addresses), those that would be one too many: the rule, and
+        a sentence."""
         return self.caps.over(self.connection, rows, self.now)
 
     def _skip(self, rows: Sequence[tuple[int, str, str | None, str | None]]) -> None:
@@ -311,11 +337,14 @@ class Claim:
         self.skipped += len(rows)
 
 
-def _claimed(run: Run, rows: Sequence[Any], gate: clocks.Gate) -> Iterator[Claimed]:
+def _claimed(
+    run: Run, rows: Sequence[Any], gate: clocks.Gate, spellings: Mapping[int, str]
+) -> Iterator[Claimed]:
     # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
     channel, sender, media, reference = run.channel, run.sender, run.media, run.reference
     for id, address, body, country, parts, tries, cost, currency, clock, own, *_ in rows:
         row = id % ROWS_PER_RUN
-        message = Message(id, reference(row), address, body, channel, own or sender, country, parts, media)
+        to = spellings.get(id, address) if spellings else address
+        message = Message(id, reference(row), to, body, channel, own or sender, country, parts, media)
         until = None if clock is None else gate.open_until(clock)
         yield Claimed(message, tries + 1, cost, currency, until)

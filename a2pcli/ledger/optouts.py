@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PROGRAMME = "programme"
 SENDER = "sender"
 CHANNEL = "channel"
+OF_THE_PERSON = (EVERYTHING, PROGRAMME)
+"""Scopes that bind a person by any of their addresses; the others are about the address that is messaged."""
 SCOPES = (EVERYTHING, PROGRAMME, SENDER, CHANNEL)
 
 ITS_DATE = "its date passed"

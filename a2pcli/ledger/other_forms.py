@@ -8,12 +8,13 @@ small queries a claim, none where nobody is concerned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, TypeAlias
 
 from sqlalchemy.engine import Connection
 
-from a2pcli.addresses.phone.same_phone import has_other_forms, same_phone_forms
+from a2pcli.addresses.kinds import OTHERS, forms_of, has_other_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import consents, optouts
 from a2pcli.ledger.records import Run
@@ -33,6 +34,8 @@ class Candidate:
     sender: str | None
     named: bool
     consent_until: int | None = None
+    others: tuple[str, ...] = ()
+    """The person's other addresses: who leaves everything, or the programme, by one of them leaves by all."""
 
 
 def refused(
@@ -43,14 +46,16 @@ def refused(
     ``parameters`` are those of ``refusals.parameters``, with ``binds``.
     """
     asked = {
-        one.id: (one, same_phone_forms(one.address))
+        one.id: (one, forms_of(one.address))
         for one in candidates
-        if one.named or has_other_forms(one.address)
+        if one.named or one.others or has_other_forms(one.address)
     }
-    asked = {id: (one, forms) for id, (one, forms) in asked.items() if one.named or len(forms) > 1}
+    asked = {
+        id: (one, forms) for id, (one, forms) in asked.items() if one.named or one.others or len(forms) > 1
+    }
     if not asked:
         return {}
-    addresses = list({form for _, forms in asked.values() for form in forms})
+    addresses = _addresses(asked)
     found: dict[int, Reason] = {}
     if parameters["consent_binds"]:
         _took_back(connection, asked, addresses, parameters, now, found)
@@ -68,12 +73,12 @@ def refused_of_plan(
     here, by their addresses.
     """
     asked = {
-        one.id: (one, same_phone_forms(one.address) if has_other_forms(one.address) else (one.address,))
+        one.id: (one, forms_of(one.address) if has_other_forms(one.address) else (one.address,))
         for one in candidates
     }
     if not asked:
         return {}
-    addresses = list({form for _, forms in asked.values() for form in forms})
+    addresses = _addresses(asked)
     found: dict[int, Reason] = {}
     if parameters["consent_binds"]:
         _took_back(connection, asked, addresses, parameters, now, found, whole=True)
@@ -82,10 +87,28 @@ def refused_of_plan(
     return found
 
 
+_Asked: TypeAlias = "Mapping[int, tuple[Candidate, tuple[str, ...]]]"
+
+
+def _addresses(asked: _Asked) -> list[str]:
+    """Every address to look up: each person's own in all its forms, and the others."""
+    found: set[str] = set()
+    for one, forms in asked.values():
+        found.update(forms)
+        for other in one.others:
+            found.update(forms_of(other))
+    return list(found)
+
+
+def others_of(column: str | None) -> tuple[str, ...]:
+    """The other addresses of a row, as a plan keeps them."""
+    return tuple(column.split(OTHERS)) if column else ()
+
+
 def _opted_out(
     connection: Connection,
     run: Run,
-    asked: Mapping[int, tuple[Candidate, tuple[str, ...]]],
+    asked: _Asked,
     addresses: list[str],
     now: int,
     found: dict[int, Reason],
@@ -96,13 +119,20 @@ def _opted_out(
             entries.setdefault(entry.address, []).append(entry)
     for id, (one, forms) in asked.items() if entries else ():
         mine = (entry for form in forms for entry in entries.get(form, ()))
-        if any(optouts.concerns(entry, run, one.sender) for entry in mine):
+        theirs = (
+            entry
+            for other in one.others
+            for form in forms_of(other)
+            for entry in entries.get(form, ())
+            if entry.scope in optouts.OF_THE_PERSON
+        )
+        if any(optouts.concerns(entry, run, one.sender) for entry in chain(mine, theirs)):
             found[id] = Reason.OPTED_OUT
 
 
 def _took_back(
     connection: Connection,
-    asked: Mapping[int, tuple[Candidate, tuple[str, ...]]],
+    asked: _Asked,
     addresses: list[str],
     parameters: Mapping[str, Any],
     now: int,
@@ -119,11 +149,24 @@ def _took_back(
         for address in consents.withdrawn_since_plan(connection, some, programme, channel, since)
     }
     for id, (one, forms) in asked.items():
+        if changed and any(
+            _gone(connection, other, changed, programme, channel, now) for other in one.others
+        ):
+            found[id] = Reason.NO_CONSENT
+            continue
         ended = whole and one.consent_until is not None and one.consent_until <= now
         if not ended and not (changed and changed.intersection(forms if whole else forms[1:])):
             continue
         if not consents.allowing(connection, forms[0], programme, channel, now):
             found[id] = Reason.NO_CONSENT
+
+
+def _gone(
+    connection: Connection, other: str, changed: Collection[str], programme: str, channel: str, now: int
+) -> bool:
+    """Whether consent was taken back by another address, and not given again by it."""
+    took_back = any(form in changed for form in forms_of(other))
+    return took_back and not consents.allowing(connection, other, programme, channel, now)
 
 
 def _pieces(addresses: list[str]) -> Iterator[list[str]]:

@@ -34,7 +34,8 @@ KEPT = 4
 
 
 class Fresh(NamedTuple):
-    """A message that nothing happened to yet. ``sender`` is its own; the last four are for its row."""
+    """A message that nothing happened to yet. ``sender`` is its own; ``person``, ``variant`` and ``consent_until`` are
+    for its row; ``spelling`` and ``others`` are as in ``AcceptedRows``."""
 
     id: int
     address: str
@@ -49,11 +50,13 @@ class Fresh(NamedTuple):
     person: int | None
     variant: str | None
     consent_until: int | None
+    spelling: str | None
+    others: str | None
 
 
 _COLUMNS = (
     "address", "body", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant",
-    "consent_until", "reason",
+    "consent_until", "spelling", "others", "reason",
 )  # fmt: skip
 """What a claim needs of a chunk."""
 
@@ -241,16 +244,34 @@ class PlanCursor:
             found.append(text)
         return found
 
+    def beside(self, connection: Connection, ids: Iterable[int]) -> dict[int, tuple[str | None, str | None]]:
+        """Of messages that were tried before: the spelling to send to and the person's other addresses, where the plan
+        has one or the other."""
+        found = {}
+        for id in ids:
+            at = bisect_right(self._first_ids, id) - 1
+            if at < 0 or not 0 <= id - self._heads[at].first_id < self._heads[at].rows:
+                continue
+            chunk, place = self._chunk(connection, at), id - self._heads[at].first_id
+            spelling, others = _at(chunk, "spelling", place), _at(chunk, "others", place)
+            if spelling is not None or others is not None:
+                found[id] = (spelling, others)
+        return found
+
+    def _chunk(self, connection: Connection, at: int) -> Chunk:
+        """A chunk of messages that were tried before, as it was verified."""
+        if at not in self._kept:
+            while len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[at] = self._verified(connection, at)
+        return self._kept[at]
+
     def _text(self, connection: Connection, at: int, id: int, address: str, sender: str | None) -> str | None:
         head = self._heads[at]
         place = id - head.first_id
         if not 0 <= place < head.rows:
             return None
-        if at not in self._kept:
-            while len(self._kept) >= KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[at] = self._verified(connection, at)
-        chunk = self._kept[at]
+        chunk = self._chunk(connection, at)
         planned = (_at(chunk, name, place) for name in ("address", "sender", "reason"))
         text = _at(chunk, "body", place) if tuple(planned) == (address, sender, None) else None
         return None if text is None else str(text)

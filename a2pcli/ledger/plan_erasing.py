@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _a = attempts.c
 
-OF_PERSON = ("address", "person", "body", "cell", "detail", "consent", "consent_until", "clock")
+OF_PERSON = ("address", "person", "body", "cell", "detail", "consent", "consent_until", "clock", "spelling",
+             "others")  # fmt: skip
 """What a row of a chunk loses with its person."""
 
 _KEEP_TEXTS = (str(State.PLANNED), str(State.SUBMITTING), str(State.UNKNOWN))
@@ -150,10 +151,9 @@ def remove_texts(connection: Connection, run: Run) -> int:
     return count
 
 
-def remove_sentences(connection: Connection, run: Run, texts: Collection[str]) -> int:
-    """Take the sentences out of the run's chunks that hold one of these texts, though the row is about somebody else;
-    gives how many."""
-    import numpy as np
+def remove_sentences(connection: Connection, run: Run, pattern: str) -> int:
+    """Take the sentences out of the run's chunks in which a regular expression (RE2) finds something, though the
+    row is about somebody else; gives how many."""
     import pyarrow.compute as pc
 
     count = 0
@@ -164,10 +164,8 @@ def remove_sentences(connection: Connection, run: Run, texts: Collection[str]) -
             column = chunk.column(name)
             if column is None:
                 continue
-            holds = np.zeros(chunk.rows, dtype=np.bool_)
-            for text in texts:
-                match = pc.match_substring(column, text)
-                holds |= pc.fill_null(match, False).to_numpy(zero_copy_only=False)
+            match = pc.match_substring_regex(column, pattern)
+            holds = pc.fill_null(match, False).to_numpy(zero_copy_only=False)
             if holds.any():
                 found[name] = holds
         if found:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.engine import Connection
 
+from a2pcli.addresses.kinds import OTHERS
 from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import plan_store
@@ -99,6 +100,11 @@ def places_in(chunk: Chunk, whom: Searched) -> list[int]:
         column = chunk.column(name)
         if column is not None and wanted:
             found |= pc.is_in(column, value_set=pa.array(wanted, type)).to_numpy(zero_copy_only=False)
+    others = chunk.column("others")
+    if others is not None and whom.forms:
+        split = pc.split_pattern(pc.fill_null(others, ""), OTHERS)
+        named = pc.is_in(split.flatten(), value_set=pa.array(whom.forms, pa.string()))
+        found[pc.list_parent_indices(split).filter(named).to_numpy(zero_copy_only=False)] = True
     cells = chunk.column("cell")
     if cells is not None and whom.cells:
         bare = pc.replace_substring_regex(cells, f"[{PUNCTUATION.replace('-', '')}-]", "")
@@ -125,7 +131,7 @@ def in_chunks(
     """The chunks that hold rows of the person, each with their places."""
     for one in runs_with_chunks(connection, run):
         for head in plan_store.heads(connection, one):
-            chunk = plan_store.load(connection, one, head, ("address", "person", "cell"))
+            chunk = plan_store.load(connection, one, head, ("address", "person", "cell", "others"))
             places = places_in(chunk, whom)
             if places:
                 yield one, head, places

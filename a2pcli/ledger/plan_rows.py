@@ -29,7 +29,10 @@ Columns = dict[str, Sequence[Any]]
 
 _a = attempts.c
 
-_OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent")
+_OF_CHUNKS = ("spelling", "others")
+"""What only chunks say of a row."""
+
+_OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent", *_OF_CHUNKS)
 """What a chunk says of a row, whatever happened to it."""
 
 _OF_BOTH = (
@@ -43,7 +46,7 @@ _OF_THE_ATTEMPT = ("state", "tries", "due_at", "claimed_at", "settled_at", "gate
 NAMES = (
     "id", "run", "occasion", "line", "cell", "address", "person", "country", "state", "reason", "detail", "body",
     "encoding", "units", "parts", "cost", "currency", "variant", "attempts", "due_at", "claimed_at", "settled_at",
-    "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent",
+    "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent", *_OF_CHUNKS,
 )  # fmt: skip
 """The columns of a row. ``attempts`` counts how often it was handed to the gateway; ``due_at`` is None at once."""
 
@@ -210,13 +213,14 @@ def _taken(columns: Columns, places: Sequence[int]) -> Columns:
 def of_attempts(connection: Connection, run: Run, after: int | None, chunk: int, wanted: Wanted) -> Columns:
     """The next rows of a run without chunks; ``after`` is the last id seen."""
     begin = first_id(run) - 1 if after is None else after
-    names = [name for name in NAMES if name != "attempts"]
+    names = [name for name in NAMES if name not in ("attempts", *_OF_CHUNKS)]
     query = wanted.of(select(*(_a[name] for name in names), _a.tries)).where(
         _a.id > begin, _a.id < end_id(run)
     )
     rows = connection.execute(query.order_by(_a.id).limit(chunk)).all()
-    columns = zip(*rows, strict=True) if rows else [()] * len(NAMES)
-    return _renamed(dict(zip([*names, "tries"], columns, strict=True)))
+    columns = zip(*rows, strict=True) if rows else [()] * (len(names) + 1)
+    found: Columns = dict(zip([*names, "tries"], columns, strict=True))
+    return _renamed(found | {name: [None] * len(rows) for name in _OF_CHUNKS})
 
 
 def as_rows(columns: Columns) -> Iterator[dict[str, Any]]:
@@ -237,5 +241,6 @@ def pieces(columns: Columns, size: int) -> Iterator[Columns]:
 
 def row_mapping(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of ``attempts`` of a run without chunks, with the names of ``NAMES``."""
-    found = {name: row[name] for name in NAMES if name != "attempts"}
-    return found | {"attempts": row["tries"], "due_at": row["due_at"] or None}
+    found = {name: row[name] for name in NAMES if name not in ("attempts", *_OF_CHUNKS)}
+    nothing = dict.fromkeys(_OF_CHUNKS)
+    return found | nothing | {"attempts": row["tries"], "due_at": row["due_at"] or None}

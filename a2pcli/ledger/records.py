@@ -174,6 +174,8 @@ class AcceptedRows:
     ``clock`` is the number of the clock that binds the row, None where none does.
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
+    ``spelling`` is what the message is sent to, where that is not the ``address`` itself; ``others`` are the person's
+    other addresses, one a line (``other_forms.others_of``).
     """
 
     row: ColumnOf
@@ -192,6 +194,8 @@ class AcceptedRows:
     clock: ColumnOf = None
     consent_until: ColumnOf = None
     consent: ColumnOf = None
+    spelling: ColumnOf = None
+    others: ColumnOf = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,14 @@ def _refused(connection: Connection, run: Run, now: int) -> Iterator[tuple[dict[
     asked = {**refusals.parameters(run), "binds": binds(run.purpose)}
     for rows in _pieces(connection, run, now):
         candidates = [
-            other_forms.Candidate(row["id"], row["address"], row["sender"], True, row["consent_until"])
+            other_forms.Candidate(
+                row["id"],
+                row["address"],
+                row["sender"],
+                True,
+                row["consent_until"],
+                other_forms.others_of(row["others"]),
+            )
             for row in rows
             if row["address"] is not None
         ]

@@ -14,7 +14,7 @@ from a2pcli.planning.frames import alive
 
 _ACCEPTED = (
     "@line", "@address", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
-    "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced",
+    "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced", "@spelling", "@others",
 )  # fmt: skip
 _EXCLUDED = (
     "@line", "@reason", "@detail", "@rule", "@cell", "@address", "@person", "@country", "@variant",
@@ -67,6 +67,8 @@ def _accepted(split: Halves, first: int) -> AcceptedRows:
         cost=take("@cost"),
         currency=take("@currency"),
         variant=take("@variant"),
+        spelling=take("@spelling"),
+        others=take("@others"),
     )
 
 

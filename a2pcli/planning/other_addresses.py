@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.addresses.columns import any_column, keys_of
+from a2pcli.addresses.kinds import OTHERS
 from a2pcli.channels import CHANNELS
 from a2pcli.contacts.columns import find_address
 from a2pcli.contacts.fact_names import ADDRESSES
@@ -24,8 +25,6 @@ from a2pcli.planning.job import AddressColumn, Job, Timed
 
 BY_OTHER = "by another address of the row"
 """What a detail says where it was not the address that the message would go to."""
-SEPARATOR = "\n"
-"""Stands between several addresses in ``@others``; no address has it."""
 
 
 def other_columns(table: Table, own: AddressColumn) -> tuple[AddressColumn, ...]:
@@ -63,7 +62,7 @@ def other_addresses(frame: Frame, job: Job) -> pa.StringArray:
 
 
 def _both(one: pa.StringArray, other: pa.StringArray) -> pa.StringArray:
-    return pc.coalesce(pc.binary_join_element_wise(one, other, SEPARATOR), one, other)
+    return pc.coalesce(pc.binary_join_element_wise(one, other, OTHERS), one, other)
 
 
 def among_others(frame: Frame, members: Keys) -> Mask:
@@ -98,10 +97,5 @@ def listed(others: pa.StringArray) -> tuple[pa.StringArray, Keys]:
     if others.null_count == len(others):
         return pa.array([], pa.string()), np.empty(0, dtype=np.int64)
     rows = np.flatnonzero(others.is_valid().to_numpy(zero_copy_only=False))
-    split = pc.split_pattern(others.drop_null(), SEPARATOR)
+    split = pc.split_pattern(others.drop_null(), OTHERS)
     return split.flatten(), rows[pc.list_parent_indices(split).to_numpy()]
-
-
-def taken_apart(others: str | None) -> tuple[str, ...]:
-    """The addresses of a cell of ``@others``."""
-    return tuple(others.split(SEPARATOR)) if others else ()

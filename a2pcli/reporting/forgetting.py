@@ -19,7 +19,6 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from a2pcli.ledger.erasure import Person
-from a2pcli.ledger.plan_people import PUNCTUATION
 from a2pcli.reasons import Reason
 from a2pcli.reporting.table_file import private
 
@@ -31,7 +30,6 @@ TELLS_WHO = frozenset({"number", "address", "cell", "detail", "gateway_id"})
 BLANKED = TELLS_WHO | {"body", "repairs", "reference", "source", "wording"}
 """Columns that go blank in the person's row; ``reason`` becomes ``erased``."""
 
-_PUNCTUATION = str.maketrans("", "", PUNCTUATION)
 _ROWS = 20_000
 
 
@@ -56,10 +54,7 @@ def forget_in(path: Path, person: Person) -> int:
 
 
 def _is_of(row: Mapping[str, Any], person: Person) -> bool:
-    return any(
-        isinstance(row.get(name), str) and person.stands_in(row[name].translate(_PUNCTUATION))
-        for name in TELLS_WHO
-    )
+    return any(isinstance(row.get(name), str) and person.stands_in(row[name]) for name in TELLS_WHO)
 
 
 def _csv(path: Path, draft: Path, person: Person) -> int:
@@ -85,7 +80,7 @@ def _json_lines(path: Path, draft: Path, person: Person) -> int:
     count = 0
     with path.open(encoding="utf-8") as source, private(draft, encoding="utf-8", newline="\n") as target:
         for line in source:
-            row = json.loads(line) if person.stands_in(line.translate(_PUNCTUATION)) else None
+            row = json.loads(line) if person.stands_in(line) else None
             if isinstance(row, dict) and _is_of(row, person):
                 line = json.dumps(_blank(row, None), ensure_ascii=False) + "\n"
                 count += 1
@@ -119,10 +114,9 @@ def _found(rows: pa.Table, person: Person) -> Any:
     mask: Any = pa.array([False] * len(rows))
     for name in TELLS_WHO & set(rows.column_names):
         bare = rows[name].combine_chunks()
-        for mark in PUNCTUATION:
+        for mark in person.traces.ignored:
             bare = pc.replace_substring(bare, mark, "")
-        for text in person.texts:
-            mask = pc.or_(mask, pc.fill_null(pc.match_substring(bare, text), False))
+        mask = pc.or_(mask, pc.fill_null(pc.match_substring_regex(bare, person.traces.pattern), False))
     return mask
 
 
