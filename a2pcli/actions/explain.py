@@ -102,6 +102,7 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
 
 def _case_of(prepared: Prepared, row: Mapping[str, Any]) -> Case:
     """What the rules would see of a previewed row that has a number."""
+    from a2pcli.ledger.other_forms import others_of
     from a2pcli.ledger.records import NewRun
     from a2pcli.planning.places import taken_apart
     from a2pcli.planning.plan import campaign_zone
@@ -137,4 +138,5 @@ def _case_of(prepared: Prepared, row: Mapping[str, Any]) -> Case:
         rule=row.get("rule"),
         detail=row["detail"],
         zone=campaign_zone(prepared.loaded),
+        others=others_of(row.get("others")),
     )

@@ -127,7 +127,7 @@ def _alone(text: str) -> tuple[str, tuple[str, ...]] | Address:
     if len(addresses) > 1:
         return _refused(f"{len(addresses)} addresses", Reason.AMBIGUOUS_ADDRESS)
     if any("@" not in word.strip("@") for word in words):
-        return _refused("there is more than an address: write it alone, or as Anna <anna@example.com>")
+        return _refused("there is more than an address: write it alone, or as Name <address>")
     return _without_full_stop(words[0], ("repeated-dropped",))
 
 

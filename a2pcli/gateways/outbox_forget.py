@@ -31,8 +31,8 @@ def outbox_file(name: str, settings: Mapping[str, Any]) -> Path | None:
     return (block.folder / block.file).absolute()
 
 
-def forget_in_outbox(path: Path, *numbers: str, timeout: float = 30.0) -> int:
-    """Blank the messages to a person, by every form of their number; gives how many.
+def forget_in_outbox(path: Path, *addresses: str, timeout: float = 30.0) -> int:
+    """Blank the messages to a person, by every form of their address; gives how many.
 
     Raises ``OSError`` where the file cannot be changed. Senders may have the file open: they wait for
     the lock, and then see that another file has its name.
@@ -49,9 +49,9 @@ def forget_in_outbox(path: Path, *numbers: str, timeout: float = 30.0) -> int:
                 _be_owned_alike(copy, file)
                 # Whoever opens the new file the moment it has its name waits until that name is durable.
                 with locked(copy.fileno(), timeout):
-                    count, changed = _written(file, copy, numbers)
+                    count, changed = _written(file, copy, addresses)
                     if copy_of_old_days.exists():
-                        more, adopted = _adopted(copy_of_old_days, file, copy, numbers)
+                        more, adopted = _adopted(copy_of_old_days, file, copy, addresses)
                         count, changed = count + more, changed or adopted
                     copy.flush()
                     os.fsync(copy.fileno())
@@ -82,18 +82,18 @@ def _be_owned_alike(copy: IO[bytes], file: IO[bytes]) -> None:
             os.fchown(copy.fileno(), owner.st_uid, owner.st_gid)
 
 
-def _written(file: IO[bytes], copy: IO[bytes], numbers: tuple[str, ...]) -> tuple[int, bool]:
+def _written(file: IO[bytes], copy: IO[bytes], addresses: tuple[str, ...]) -> tuple[int, bool]:
     """Copy the file without the person; how many messages were theirs, and whether anything changed."""
     count, changed = 0, False
     for line in file:
-        kept, is_theirs = _without(line, numbers)
+        kept, is_theirs = _without(line, addresses)
         count += is_theirs
         changed = changed or kept is not line
         copy.write(kept)
     return count, changed
 
 
-def _adopted(old: Path, file: IO[bytes], copy: IO[bytes], numbers: tuple[str, ...]) -> tuple[int, bool]:
+def _adopted(old: Path, file: IO[bytes], copy: IO[bytes], addresses: tuple[str, ...]) -> tuple[int, bool]:
     """Take up records that only an old copy holds: a2pcli once wrote over the file itself, and was killed at it."""
     file.seek(0)
     there = {record.get("reference") for line in file if (record := parsed(line)) is not None}
@@ -103,22 +103,28 @@ def _adopted(old: Path, file: IO[bytes], copy: IO[bytes], numbers: tuple[str, ..
             record = parsed(line)
             if record is None or not line.endswith(b"\n") or record.get("reference") in there:
                 continue
-            kept, is_theirs = _without(line, numbers)
+            kept, is_theirs = _without(line, addresses)
             count += is_theirs
             changed = True
             copy.write(kept)
     return count, changed
 
 
-def _without(line: bytes, numbers: tuple[str, ...]) -> tuple[bytes, bool]:
+def _without(line: bytes, addresses: tuple[str, ...]) -> tuple[bytes, bool]:
     """The line as it stays, and whether it was a message to the person. Of a torn line nobody can say whose it is."""
     is_whole = line.startswith(START) and line.endswith(b"}\n") and b"\0" not in line
-    if is_whole and not any(number.lstrip("+").encode() in line for number in numbers):
+    if is_whole and not any(_may_stand_in(line, address) for address in addresses):
         return line, False
     record = parsed(line)
     if record is None:
         return torn_line(line), False
-    if record.get("to") not in numbers:
+    to = record.get("to")
+    if not isinstance(to, str) or to.lower() not in addresses:  # an address as its owner writes it
         return line if line.endswith(b"\n") else line + b"\n", False
     kept = {"reference": record.get("reference"), "erased": True}
     return json.dumps(kept).encode() + b"\n", True
+
+
+def _may_stand_in(line: bytes, address: str) -> bool:
+    """Whether a line can be about an address: quick, and never wrong where it says no."""
+    return not address.isascii() or address.lstrip("+").encode() in line.lower()

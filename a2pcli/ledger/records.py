@@ -215,6 +215,7 @@ class ExcludedRows:
     person: ColumnOf = None
     country: ColumnOf = None
     variant: ColumnOf = None
+    others: ColumnOf = None
 
 
 @dataclass(frozen=True, slots=True)

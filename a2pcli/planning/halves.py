@@ -17,7 +17,7 @@ _ACCEPTED = (
     "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced", "@spelling", "@others",
 )  # fmt: skip
 _EXCLUDED = (
-    "@line", "@reason", "@detail", "@rule", "@cell", "@address", "@person", "@country", "@variant",
+    "@line", "@reason", "@detail", "@rule", "@cell", "@address", "@person", "@country", "@variant", "@others",
 )  # fmt: skip
 
 
@@ -85,4 +85,5 @@ def _excluded(split: Halves, first: int) -> ExcludedRows:
         person=take("@person"),
         country=take("@country"),
         variant=take("@variant"),
+        others=take("@others"),
     )

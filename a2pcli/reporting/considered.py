@@ -9,7 +9,7 @@ from typing import Any, Literal
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.caps import Cap, counted
 from a2pcli.ledger.clocks import RunClock, held
-from a2pcli.ledger.optouts import binds, concerns
+from a2pcli.ledger.optouts import OF_THE_PERSON, binds, concerns
 from a2pcli.ledger.records import About, Suppression
 from a2pcli.ledger.store import Ledger
 from a2pcli.reasons import CONTACTS_FILE, SENTENCES, Reason
@@ -84,6 +84,8 @@ class Case:
     detail: str | None = None
     zone: str | None = None
     """In which moments of the run are told (``moments.zone_of``)."""
+    others: tuple[str, ...] = ()
+    """The person's other addresses."""
 
 
 def considered(ledger: Ledger, law: Law, case: Case) -> list[Considered]:
@@ -105,6 +107,9 @@ def _opt_outs(ledger: Ledger, case: Case) -> Considered:
         return Considered("optout", "not-asked", f"opt-outs do not bind {purpose} messages")
     entries = [one for one in ledger.suppressions_of(case.address) if _held_then(one, case.at)]
     mine = [one for one in entries if concerns(one, case.about, case.sender)]
+    for other in case.others:
+        theirs = (one for one in ledger.suppressions_of(other) if one.scope in OF_THE_PERSON)
+        mine += [one for one in theirs if _held_then(one, case.at) and concerns(one, case.about, case.sender)]
     if mine:
         data = {"scope": mine[0].scope, "scope_value": mine[0].scope_value, "source": mine[0].source}
         return Considered(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -14,6 +14,7 @@ from a2pcli.ledger.caps import of_run as caps_of_run
 from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.lock import live_sender
+from a2pcli.ledger.other_forms import others_of
 from a2pcli.ledger.records import FAR, Run, Suppression, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
@@ -95,7 +96,7 @@ def explain(
     suppressions = tuple(ledger.suppressions_of(number)) if number is not None else ()
     live = {entry.run.id: live_sender(ledger, entry.run) for entry in entries if entry.run.state == "sending"}
     moment = now_ms() if now is None else now
-    around = Surroundings(everything, suppressions, live, moment)
+    around = Surroundings(everything, _opt_outs(ledger, everything), live, moment)
     rules = _Rules(ledger, law or Law.load(), moment)
     told = [
         Told(entry, moment_of(entry), what(entry, around), what_next(entry, around), rules.of(entry))
@@ -103,6 +104,13 @@ def explain(
     ]
     told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
     return Explanation(asked, judged.address, judged, suppressions, tuple(told), moment)
+
+
+def _opt_outs(ledger: Ledger, entries: Sequence[HistoryEntry]) -> dict[str, tuple[Suppression, ...]]:
+    """Every opt-out of the addresses in these rows, by address."""
+    rows = [entry.row for entry in entries]
+    addresses = {one for row in rows for one in (row["address"], *others_of(row["others"])) if one}
+    return {address: tuple(ledger.suppressions_of(address)) for address in sorted(addresses)}
 
 
 class _Rules:
@@ -137,6 +145,7 @@ class _Rules:
             rule=None if waits else row["rule"],
             detail=row["detail"],
             zone=zone_of(run.summary),
+            others=others_of(row["others"]),
         )
         return tuple(considered(self._ledger, self._law, case))
 

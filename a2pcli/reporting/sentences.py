@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.history import HistoryEntry
-from a2pcli.ledger.optouts import EVERYTHING, SENDER, binds, concerns
+from a2pcli.ledger.optouts import EVERYTHING, OF_THE_PERSON, SENDER, binds, concerns
+from a2pcli.ledger.other_forms import others_of
 from a2pcli.ledger.records import FAR, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
 from a2pcli.moments import minute, zone_of
@@ -36,10 +37,18 @@ class Surroundings:
     """What else is known around a message: the other messages of its number, opt-outs, who sends just now."""
 
     entries: Sequence[HistoryEntry]
-    suppressions: Sequence[Suppression]
+    suppressions: Mapping[str, Sequence[Suppression]]
+    """By address, every entry, lifted ones too."""
     live: Mapping[str, str | None]
     """Run id -> who sends it now, or None."""
     now: int
+
+    def opt_outs_of(self, entry: HistoryEntry) -> Iterator[Suppression]:
+        """The entries that may be about a message: those of its address, and of the person's other addresses those that
+        bind the person."""
+        yield from self.suppressions.get(entry.row["address"] or "", ())
+        for other in others_of(entry.row["others"]):
+            yield from (one for one in self.suppressions.get(other, ()) if one.scope in OF_THE_PERSON)
 
 
 def what(entry: HistoryEntry, around: Surroundings) -> str:
@@ -204,7 +213,7 @@ def _opt_out_then(entry: HistoryEntry, around: Surroundings) -> str | None:
     """The opt-out that held when the row was left out."""
     row = entry.row
     moment = row["settled_at"] or entry.run.planned_at or entry.run.created_at
-    for one in around.suppressions:
+    for one in around.opt_outs_of(entry):
         held = one.added_at <= moment and (one.lifted_at is None or one.lifted_at > entry.run.created_at)
         if held and concerns(one, entry.run, row["sender"]):
             return opt_out(one)
@@ -275,7 +284,7 @@ def _blocked(entry: HistoryEntry, around: Surroundings) -> Suppression | None:
     """The opt-out that keeps this message away now."""
     if not binds(entry.run.purpose):
         return None
-    for one in around.suppressions:
+    for one in around.opt_outs_of(entry):
         if one.holds(around.now) and concerns(one, entry.run, entry.row["sender"]):
             return one
     return None
