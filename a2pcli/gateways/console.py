@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from a2pcli.channels import OFFERED
+from a2pcli.channels import OFFERED, channel_of
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.settings import GatewayBlock, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
@@ -69,11 +69,13 @@ class ConsoleGateway:
 
     def _shown(self, message: Message) -> str:
         sender = message.sender or self._sender
-        parts = "1 part" if message.parts == 1 else f"{message.parts} parts"
+        about = message.channel
+        if channel_of(about).parts:
+            about += ", 1 part" if message.parts == 1 else f", {message.parts} parts"
         head = f"[not sent] {message.reference} to {message.to}"
         if sender:
             head += f" from {sender}"
-        lines = [f"{head} ({message.channel}, {parts})"]
+        lines = [f"{head} ({about})"]
         lines += [f"    {line}" for line in message.body.split("\n")]
         lines += [f"    with {url}" for url in message.media]
         return "".join(escaped(line).replace("\n", "\\x0a") + "\n" for line in lines)

@@ -109,7 +109,7 @@ class Tally:
         if rows.num_rows == 0:
             return
         self.recipients += rows.num_rows
-        _count(self.countries, rows["country"])
+        _count(self.countries, rows["country"].drop_null())
         _count(self.encodings, pc.if_else(rows["ucs2"], "UCS-2", "GSM-7"))
         _count(self.parts, rows["parts"])
         _count(self.variants, rows["variant"].drop_null())
@@ -156,7 +156,7 @@ class Tally:
             self.cost[currency] += pc.sum(mine).as_py() or 0
         if rows["cost"].null_count:
             self.unpriced += rows["cost"].null_count
-            _count(self.unpriced_countries, rows["country"].filter(pc.is_null(rows["cost"])))
+            _count(self.unpriced_countries, rows["country"].filter(pc.is_null(rows["cost"])).drop_null())
 
     def _take_samples(self, rows: pa.RecordBatch) -> None:
         """The first message of each kind: another arm, encoding or number of parts looks different."""

@@ -211,7 +211,11 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     if summary["unpriced"]:
         label = "" if summary["cost"] else "cost"
         why = "" if summary["rated"] else ": no rate card in the settings"
-        where = f" ({_list(summary['unpriced_countries'], most=6)})" if summary["rated"] else ""
+        where = (
+            f" ({_list(summary['unpriced_countries'], most=6)})"
+            if summary["rated"] and summary["unpriced_countries"]
+            else ""
+        )
         grid.add_row(
             label, Text(f"unknown for {_many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
         )
@@ -331,10 +335,13 @@ def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
 
 
 def facts_of(sample: Mapping[str, Any]) -> str:
-    """``GSM-7 · 95 units · 1 part · 0.04 GBP``."""
+    """``GSM-7 · 95 units · 1 part · 0.04 GBP``; of what is not cut into parts, the cost alone."""
     encoding = "UCS-2" if sample["ucs2"] else "GSM-7"
     parts = sample["parts"]
     cost = "price unknown" if sample["cost"] is None else f"{money(sample['cost'])} {sample['currency']}"
+    number = sample["number"]
+    if number is not None and not number.startswith("+"):
+        return cost
     return f"{encoding} · {_many(sample['units'], 'unit')} · {_many(parts, 'part')} · {cost}"
 
 
