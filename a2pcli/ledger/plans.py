@@ -153,7 +153,9 @@ def _add_each(connection: Connection, run: Run, rows: PlannedRows) -> None:
 
 
 def _columns(half: Any) -> dict[str, Any]:
-    columns = {field.name: getattr(half, field.name) for field in fields(half)}
+    # What only chunks keep does not matter to codes: no opt-out binds them.
+    names = (field.name for field in fields(half) if field.name not in ("spelling", "others"))
+    columns = {name: getattr(half, name) for name in names}
     columns["id"] = columns.pop("row")
     return columns
 
