@@ -101,10 +101,11 @@ def places_in(chunk: Chunk, whom: Searched) -> list[int]:
         if column is not None and wanted:
             found |= pc.is_in(column, value_set=pa.array(wanted, type)).to_numpy(zero_copy_only=False)
     others = chunk.column("others")
-    if others is not None and whom.forms:
-        split = pc.split_pattern(pc.fill_null(others, ""), OTHERS)
+    if others is not None and whom.address:
+        rows = np.flatnonzero(others.is_valid().to_numpy(zero_copy_only=False))
+        split = pc.split_pattern(others.drop_null(), OTHERS)
         named = pc.is_in(split.flatten(), value_set=pa.array(whom.forms, pa.string()))
-        found[pc.list_parent_indices(split).filter(named).to_numpy(zero_copy_only=False)] = True
+        found[rows[pc.list_parent_indices(split).filter(named).to_numpy(zero_copy_only=False)]] = True
     cells = chunk.column("cell")
     if cells is not None and whom.cells:
         bare = pc.replace_substring_regex(cells, f"[{PUNCTUATION.replace('-', '')}-]", "")

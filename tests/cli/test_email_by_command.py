@@ -156,6 +156,13 @@ def test_erasing_takes_the_person_out_of_everything_and_nobody_else(shop: Projec
     assert addresses(shop).count("joanna@example.com") == 2
 
 
+def test_explaining_what_is_no_address_tells_of_nobody_else(shop: Project) -> None:
+    shop.run("plan", "news.yaml")
+    assert "Ben" not in shop.run("explain", "not an address").out
+    assert "Joanna" not in shop.run("explain", "foo bar@x.y").out
+    assert "invalid-address" in shop.run("explain", "cid@exa mple.com").out
+
+
 def test_contacts_are_checked_previewed_and_tested_by_email_address(shop: Project) -> None:
     checked = shop.run("contacts", "check", "people.csv", "--channel", "email", "--json").json
     assert (checked["summary"]["ok"], checked["summary"]["reasons"]) == (6, {"invalid-address": 1})
