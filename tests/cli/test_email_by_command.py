@@ -83,7 +83,7 @@ def test_an_opt_out_after_the_plan_by_any_address_of_the_row_keeps_the_message_a
     assert addresses(shop)[0] == "ben@example.com"
     assert len(addresses(shop)) == 4
     told = shop.run("explain", "anna@example.com").out
-    assert "left out: opted-out" in told
+    assert "excluded: opted-out" in told
     assert "does not hold any more" not in told
 
 

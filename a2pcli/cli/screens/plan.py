@@ -339,7 +339,7 @@ def facts_of(sample: Mapping[str, Any]) -> str:
     encoding = "UCS-2" if sample["ucs2"] else "GSM-7"
     parts = sample["parts"]
     cost = "price unknown" if sample["cost"] is None else f"{money(sample['cost'])} {sample['currency']}"
-    number = sample["number"]
+    number = sample.get("number")
     if number is not None and not number.startswith("+"):
         return cost
     return f"{encoding} · {_many(sample['units'], 'unit')} · {_many(parts, 'part')} · {cost}"
