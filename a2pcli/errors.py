@@ -108,7 +108,9 @@ def not_written(error: OSError, path: str, code: str = "cannot-write") -> A2PErr
     """The error about a file that a command could not write: ``NoRoom`` on a full disk, else ``InvalidInput``."""
     message = f"cannot write: {(error.strerror or str(error) or type(error).__name__).lower()}"
     if is_no_room(error):
-        return NoRoom(Problem(message, path, hint="make room, then run the same command again", code=code))
+        return NoRoom(
+            Problem(message, path, hint="free some space, then run the same command again", code=code)
+        )
     return InvalidInput(Problem(message, path, code=code))
 
 

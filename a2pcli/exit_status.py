@@ -1,4 +1,4 @@
-"""Exit codes: what cron and scripts may rely on. Each one is pinned by a test and listed in the README."""
+"""Exit codes: what cron and scripts may rely on. Each one is pinned by a test and listed in docs/reference.md."""
 
 from enum import IntEnum
 
@@ -7,24 +7,24 @@ class ExitStatus(IntEnum):
     """The one place that gives a number to the way a command ended."""
 
     OK = 0
-    """Nothing left to do, or only messages that wait for their hour."""
+    """Success: nothing left to send, or the rest is held until permitted hours."""
     INTERNAL = 1
-    """A defect in a2pcli itself."""
+    """Bug in a2pcli."""
     USAGE = 2
-    """The command line was wrong."""
+    """Invalid command line."""
     INVALID = 3
-    """A file the user gave is wrong: campaign, settings, contacts, rate card."""
+    """Invalid file: campaign, settings, contacts, rate card."""
     FINISHED_WITH_FAILURES = 4
-    """Some messages were rejected or are unknown; or nothing is left to send, and some rows cannot be messaged."""
+    """Some messages were rejected or are unknown; or nothing is left to send, but some rows cannot be messaged."""
     GATEWAY = 5
-    """The gateway cannot be used now; the run is paused and can go on later."""
+    """The gateway is unavailable; the run is paused and can be resumed."""
     REFUSED = 6
-    """Over budget, or the confirmation was refused."""
+    """Over budget, or not confirmed."""
     BUSY = 7
-    """Another sender holds the run."""
+    """Another process is sending this run."""
     LEDGER_UNAVAILABLE = 8
-    """The ledger, or the disk, cannot be used right now; the same command may be run again."""
+    """The ledger or the disk is unavailable; run the same command again."""
     INTERRUPTED = 130
-    """Ctrl-C."""
+    """Interrupted with Ctrl-C."""
     OUTPUT_CLOSED = 141
-    """Whoever read the output stopped reading (`| head`)."""
+    """The output was closed early (`| head`)."""

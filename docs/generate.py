@@ -1,6 +1,6 @@
 """Writes what the documentation takes from the code; `--check` fails when a file is behind the code.
 
-docs/cli.md holds every ``--help``; README.md holds, between markers, the campaign and settings reference, the
+docs/cli.md holds every ``--help``; docs/reference.md holds, between markers, the keys of campaigns and settings, the
 exit codes and the reason codes.
 """
 
@@ -120,8 +120,8 @@ def json_page() -> str:
     pieces = [
         "# What commands print with `--json`",
         "",
-        "One document on stdout, and nothing else there. It begins with `schema`, the version of these keys, now",
-        f"{VERSION}: the number goes up when a key changes its meaning or goes away; new keys may come. Moments are",
+        "One JSON document on stdout and nothing else. It begins with `schema`, the version of these keys, now",
+        f"{VERSION}: the number goes up when a key changes its meaning or is removed; new keys may be added. Times are",
         "ISO 8601 in UTC, money is decimal text, `?` marks what may be null. `a2pcli schema output` prints the same as",
         "JSON Schema.",
         "",
@@ -184,10 +184,10 @@ def _filled(text: str, parts: dict[str, str]) -> str:
     return text
 
 
-def readme() -> str:
+def reference_page() -> str:
     from a2pcli.config.reference import markdown
 
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     parts = {
         "campaign": markdown("campaign").rstrip(),
         "settings": markdown("settings").rstrip(),
@@ -201,7 +201,7 @@ def main() -> int:
     pages = {
         "docs/cli.md": cli_page(),
         "docs/json.md": json_page(),
-        "README.md": readme(),
+        "docs/reference.md": reference_page(),
         "docs/rules.md": rules_page(),
     }
     behind = []

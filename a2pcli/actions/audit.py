@@ -104,6 +104,6 @@ def _whole_hash(ledger: Ledger, head: str | None) -> str | None:
         return None
     head = head.strip().lower().rstrip("….")
     if len(head) < SHORTEST_HEAD or set(head) - set("0123456789abcdef"):
-        hint = f"`a2pcli audit verify` prints it; its first {SHORTEST_HEAD} characters are enough"
-        raise UsageError(Problem("--head is no hash of an entry", hint=hint))
+        hint = f"`a2pcli audit verify` prints one; its first {SHORTEST_HEAD} characters are enough"
+        raise UsageError(Problem("--head is not the hash of an entry", hint=hint))
     return next((entry.hash for entry in ledger.audit_entries() if entry.hash.startswith(head)), head)

@@ -39,7 +39,7 @@ def find_campaigns(asked: Sequence[Path]) -> list[Path]:
         ]
     if not files:
         where = ", ".join(str(path) for path in asked) or "here or in ./campaigns"
-        hint = "name one, or start with: a2pcli init"
+        hint = "specify one, or start with: a2pcli init"
         raise InvalidInput(
             Problem(f"no campaign {'in ' if asked else ''}{where}", hint=hint, code="no-campaign")
         )

@@ -106,7 +106,7 @@ def _half_done(account: Account) -> Iterator[None]:
     try:
         yield
     except A2PError as error:
-        done = f"{account.recorded:,} were recorded before; mend the file and run the same command again"
+        done = f"{account.recorded:,} were recorded before; fix the file and run the same command again"
         raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
 
 

@@ -178,7 +178,7 @@ def _noes(said: Said, rows: _Rows, job: Import, account: Account) -> tuple[Any, 
             agreed &= ~no
         when = said.get("consent_at", pa.repeat("", size)) if fact == "consent" else cells
         at = np.where(no, np.maximum(at, _ends_of_days(when, job)), at)
-        rows.refuse(unclear & ~no, f"the column {_written(key, job)} says neither yes nor no")
+        rows.refuse(unclear & ~no, f"the column {_written(key, job)} is neither yes nor no")
     account.unconfirmed += int((waits & rows.good & (at < 0)).sum())
     return at, agreed & ~waits
 
@@ -229,17 +229,17 @@ def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, job: Import) -> N
     numbers, read = chunk.columns["@address"], job.read
     size = len(numbers)
     rows.refuse(given < 0, "the row does not say when consent was given (consent_at, or --given-at)")
-    rows.refuse(given > job.now + DAY, "consent_at lies in the future")
+    rows.refuse(given > job.now + DAY, "consent_at is in the future")
     given = np.minimum(given, job.now)
     sources = _text(said, "consent_source", read.source or "", size)
     rows.refuse(sources == "", "the row does not say how consent was given (consent_source, or --source)")
     programmes = _text(said, "programme", read.programme, size, lower=True)
     channels = _text(said, "channel", read.channel, size, lower=True)
     rows.refuse(
-        ~np.isin(channels.astype(str), ["", *CHANNELS]), f"the channel is none of {', '.join(CHANNELS)}"
+        ~np.isin(channels.astype(str), ["", *CHANNELS]), f"the channel is not one of {', '.join(CHANNELS)}"
     )
     bases = _text(said, "basis", read.basis, size, lower=True)
-    rows.refuse(~np.isin(bases.astype(str), BASES), f"the basis is none of {', '.join(BASES)}")
+    rows.refuse(~np.isin(bases.astype(str), BASES), f"the basis is not one of {', '.join(BASES)}")
     double = _text(said, "double_opt_in", read.double_opt_in or "", size, lower=True)
     known = ["", PENDING, CONFIRMED]
     rows.refuse(~np.isin(double.astype(str), known), f"double_opt_in is neither {PENDING} nor {CONFIRMED}")
@@ -285,7 +285,7 @@ def _when(said: Said, name: str, otherwise: int | None, rows: _Rows, job: Import
         return np.full(len(rows.good), fallback, dtype=np.int64)
     read = moments(said[name], job.locale)
     filled = pc.not_equal(said[name], "").to_numpy(zero_copy_only=False)
-    rows.refuse(filled & read.is_null().to_numpy(zero_copy_only=False), f"{name} is no date that can be read")
+    rows.refuse(filled & read.is_null().to_numpy(zero_copy_only=False), f"{name} is not a readable date")
     return pc.fill_null(read, fallback).to_numpy()
 
 
@@ -315,5 +315,5 @@ def _ends_by_law(ends: Any, given: Any, bases: Any, countries: Any, rows: _Rows,
             ends[place] = end
     for country in {of[place] for place in places if ends[place] < 0}:
         here = np.array([one == country for one in of], dtype=np.bool_)
-        rows.refuse(open_ended & (ends < 0) & here, no_end(country).message + ": say consent_expires")
+        rows.refuse(open_ended & (ends < 0) & here, no_end(country).message + ": set consent_expires")
     return ends

@@ -149,8 +149,8 @@ def _about_record(done: RecordedConsents, facts: ConsentFacts) -> About | None:
 
 def no_end(country: str | None, of: str = "") -> Problem:
     """Implied consent without an end: it never lasts for ever."""
-    text = f"{of}implied consent does not last for ever, and no rule for {country or 'its country'} is known"
-    return Problem(text, hint="give --expires", code="expires")
+    text = f"{of}implied consent expires, and no rule is known for {country or 'this country'}"
+    return Problem(text, hint="use --expires", code="expires")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def check_delivery(run: Run, gateway: Gateway) -> None:
     raise Refused(
         Problem(
             f"gateway {gateway.name} {now}, and {then} when run {run.id} was planned",
-            hint=f"plan again (a2pcli cancel {run.id} drops what is left), or change the gateway back",
+            hint=f"plan again (a2pcli cancel {run.id} cancels the rest), or change the gateway back",
             code="gateway-changed",
         )
     )
@@ -86,7 +86,7 @@ class GatewayLine:
         """Whether it is ready, in a few words."""
         if self.missing:
             return f"{', '.join(self.missing)} not set"
-        return "wrong settings" if self.problems else "ready"
+        return "invalid settings" if self.problems else "ready"
 
 
 def gateway_types() -> list[Available]:

@@ -38,7 +38,7 @@ def create_ledger(project: Project) -> str:
         _nothing_in_the_way(Path(url.database or ""))
         make(url, key_from(text) or from_environment())
     elif _opens(place, text):
-        raise UsageError(Problem("there is a ledger already", path=shown(url), code="ledger-exists"))
+        raise UsageError(Problem("a ledger already exists", path=shown(url), code="ledger-exists"))
     with Ledger.open(place, key=text) as store:
         store.record("ledger.create")
         if known is not None:
@@ -51,14 +51,14 @@ def _nothing_in_the_way(path: Path) -> None:
     """Refuse to make a ledger over one, or beside the log of one that is gone: it would become part of the new one."""
     if path.exists() and path.stat().st_size:
         raise UsageError(
-            Problem("there is a ledger, or another file, already", path=str(path), code="ledger-exists")
+            Problem("a ledger, or another file, already exists", path=str(path), code="ledger-exists")
         )
     for word in ("-wal", "-journal", "-shm"):
         log = Path(f"{path}{word}")
         if not log.exists():
             continue
         if log.stat().st_size and word != "-shm":
-            text = "this file holds the newest entries of the ledger that is gone"
+            text = "this file contains the newest entries of the missing ledger"
             hint = "put it beside that ledger under its name, or move it away if the ledger is lost; then try again"
             raise LedgerError(Problem(text, path=str(log), hint=hint, code="ledger-gone"))
         log.unlink()
@@ -82,7 +82,7 @@ def accept_ledger(project: Project) -> str:
         if known is None:
             hint = "run it in the project's folder"
             raise UsageError(
-                Problem("there are no settings here, so no project that remembers ledgers", hint=hint)
+                Problem("no settings here, so there is no project to remember a ledger", hint=hint)
             )
         before = known.wrong(store, None)
         store.record("ledger.accept", None, {"why": before.code} if before else None)
@@ -94,7 +94,7 @@ def encrypt_ledger(project: Project) -> str:
     """A plain ledger becomes an encrypted one."""
     path, key = _place_and_key(project)
     if not is_plain(path):
-        raise UsageError(Problem("this ledger is encrypted already", path=str(path)))
+        raise UsageError(Problem("this ledger is already encrypted", path=str(path)))
     _is_a_ledger(path, None)
     _convert(path, None, key, "encrypt")
     return str(path)
@@ -115,7 +115,7 @@ def rekey_ledger(project: Project) -> str:
     _is_encrypted(path)
     new = key_from(os.environ.get(NEW_KEY_VARIABLE))
     if new is None:
-        raise UsageError(Problem("there is no new key", hint=f"put it into {NEW_KEY_VARIABLE}"))
+        raise UsageError(Problem("no new key", hint=f"put it into {NEW_KEY_VARIABLE}"))
     _is_a_ledger(path, key)
     _convert(path, key, new, "rekey")
     return str(path)
@@ -136,8 +136,8 @@ def _place_and_key(project: Project) -> tuple[Path, LedgerKey]:
         raise missing(url)
     key = key_from(text) or from_environment()
     if key is None:
-        hint = f"put it into {KEY_VARIABLE}; `openssl rand -hex 32` makes a good one"
-        raise UsageError(Problem("there is no key", hint=hint))
+        hint = f"put it into {KEY_VARIABLE}; `openssl rand -hex 32` creates a good one"
+        raise UsageError(Problem("no key", hint=hint))
     return Path(url.database or ""), key
 
 

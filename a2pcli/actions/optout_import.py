@@ -120,7 +120,7 @@ class OptOutFile:
             raise UsageError("--list is empty")
         as_of = self.as_of
         if as_of is not None and as_of > now + DAY:
-            raise UsageError(f"--as-of {day(as_of)}: that day is still to come")
+            raise UsageError(f"--as-of {day(as_of)}: that date is in the future")
         if list_name is not None and as_of is None:
             as_of = now - now % DAY
         return Kept(self.scope or EVERYTHING, self.until_at, list_name, as_of)
@@ -144,8 +144,8 @@ def import_optouts(
     people, rows = people_rows(table, file.table.column, project.settings(), region)
     if people.is_log and text_column(table):
         project.tell(
-            "this looks like a log of messages: everybody in it is put on the list, whatever they wrote;"
-            " `a2pcli optout replies` goes by what they wrote"
+            "this looks like a message log: everyone in it is added to the list, whatever they wrote;"
+            " `a2pcli optout replies` acts on what they wrote"
         )
     account, subject = Account(), kept.list_name or file.table.name
 
@@ -170,7 +170,7 @@ def _half_done(account: Account) -> Iterator[None]:
     try:
         yield
     except A2PError as error:
-        done = f"{account.added:,} were added before; mend the file and run the same command again"
+        done = f"{account.added:,} were added before; fix the file and run the same command again"
         raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
 
 
@@ -244,7 +244,7 @@ def _exported(column: str, cell: str) -> int | None:
         return int(datetime.fromisoformat(cell).timestamp() * 1000)
     except ValueError:
         raise UsageError(
-            f"the column {column} of an export holds '{cell[:40]}', which is no moment"
+            f"the column {column} of an export holds '{cell[:40]}', which is not a date and time"
         ) from None
 
 

@@ -57,7 +57,7 @@ class ErasedFiles:
             if isinstance(error, OSError) and is_no_room(error):
                 self.kind = LedgerUnavailable
             why = (getattr(error, "strerror", None) or str(error)).lower()
-            hint = "the person may still be in it: mend that and erase again, or delete the file"
+            hint = "the person may still be in it: fix that and erase again, or delete the file"
             self.problems.append(
                 Problem(f"could not be rewritten: {why}", path=str(path), hint=hint, code="not-erased")
             )
@@ -87,7 +87,7 @@ def erase_person(
     person = person_of(cell, region or project.number_settings().settings.region)
     with project.existing_ledger() as ledger:
         if ledger is None:
-            raise UsageError("there is no ledger here, and so nobody to erase")
+            raise UsageError("no ledger here, so nobody to erase")
         confirm(person.address)
         erased = ledger.erase_person(person, patience=patience)
         files = ErasedFiles()

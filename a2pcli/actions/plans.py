@@ -178,7 +178,7 @@ def make(
                 gateway=known_delivery(work.settings, ready.job.gateway),
             )
     except KeyboardInterrupt:
-        work.tell("stopped: no plan was kept, and nothing was sent")
+        work.tell("stopped: no plan was saved, and nothing was sent")
         raise
     places = {(one.code, one.place) for one in told}
     warn(one for one in made.warnings if (one.code, one.place) not in places)
@@ -339,7 +339,7 @@ def send_test(
             raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
         rows = choosing.preview(ready, choosing.first(1))
         if not rows:
-            raise UsageError("nobody gets a message, so there is none to test; `a2pcli plan` says why")
+            raise UsageError("no recipients, so there is no message to test; `a2pcli plan` shows why")
         message = _row_message(ready, rows[0], own.spelling or own.address, own.country)
         test = CampaignTest(message, rows[0].row, ready.job.gateway, gateway.capabilities)
         confirm(test)

@@ -120,13 +120,11 @@ class Project:
             url = ledger_url(place)
             problem = (known or KnownLedgers(self.start)).missing(url)
             if problem is not None:
-                self.agree(problem, "Make a new, empty ledger all the same?")
+                self.agree(problem, "Create a new, empty ledger anyway?")
                 if known is not None:
                     known.start_over(url)
             elif run is not None:
-                hint = (
-                    f"there is no ledger at {shown_url(url)}; name another one by --ledger or in the settings"
-                )
+                hint = f"no ledger at {shown_url(url)}; set another one with --ledger or in the settings"
                 raise UsageError(Problem(f"there is no run '{run}'", hint=hint, code="unknown-run")) from None
             elif not create:
                 raise
@@ -157,7 +155,7 @@ class Project:
                 if not is_missing(error):
                     raise
                 url = ledger_url(self.ledger_and_key()[0])
-                self.agree(self._not_made(url), f"Make a new ledger, {shown_url(url)}?")
+                self.agree(self._not_made(url), f"Create a new ledger, {shown_url(url)}?")
                 store = held.enter_context(self.open_ledger())
             yield store
             self.tell(f"ledger: {store.name}")
@@ -201,7 +199,7 @@ class Project:
         """Copies that a killed command left held everybody: that they were there is worth a line."""
         for path in store.removed:
             self.tell(
-                f"{path}: removed; an interrupted `a2pcli ledger` command had left this copy of the ledger"
+                f"{path}: removed; this copy of the ledger was left by an interrupted `a2pcli ledger` command"
             )
 
     def _not_made(self, url: URL) -> Problem:
@@ -214,10 +212,10 @@ class Project:
             looked = f"there is no {SETTINGS_NAMES[0]} in {here} or above it: go to the project's folder"
         else:
             looked = f"the settings are those in {known.folder}: if that is not the project, go to its folder"
-        hint = f"{looked}, or give --ledger; to make an empty ledger here: a2pcli ledger create"
-        text = "there is no ledger here, and no campaign would read a new one; nothing was recorded"
+        hint = f"{looked}, or use --ledger; to create an empty ledger here: a2pcli ledger create"
+        text = "no ledger here, and no campaign would read a new one; nothing was recorded"
         if known is not None:
-            text = "there is no ledger here yet; nothing was recorded"
+            text = "no ledger here yet; nothing was recorded"
         return Problem(text, path=shown_url(url), hint=hint, code="ledger-missing")
 
 

@@ -46,12 +46,12 @@ def _write_new(path: Path, text: str) -> bool:
             return False
         place = Path(error.filename or path)
         what = (
-            "is in the way: a folder is wanted here" if place != path else "is in the way: it is not a file"
+            "is in the way: a folder is needed here" if place != path else "is in the way: it is not a file"
         )
         raise InvalidInput(Problem(what, str(place), code="in-the-way")) from None
     except NotADirectoryError:
         blocking = next((parent for parent in path.parents if parent.exists()), path)
-        message = "is in the way: a folder is wanted here"
+        message = "is in the way: a folder is needed here"
         raise InvalidInput(Problem(message, str(blocking), code="in-the-way")) from None
     except OSError as error:
         raise not_written(error, str(path), "unwritable") from None
@@ -63,12 +63,14 @@ def advice_on(folder: Path, kept: list[str]) -> list[str]:
     advice = []
     ignored = _text(folder / ".gitignore").splitlines() if ".gitignore" in kept else [".a2pcli/", ".env"]
     if not any(line.strip("/ ") == ".a2pcli" for line in ignored):
-        advice.append(f"add '.a2pcli/' to {folder / '.gitignore'}: it holds people's numbers")
+        advice.append(f"add '.a2pcli/' to {folder / '.gitignore'}: it contains people's numbers")
     if ".env" not in (line.strip("/ ") for line in ignored):
-        advice.append(f"add '.env' to {folder / '.gitignore'}: it will hold secrets")
+        advice.append(f"add '.env' to {folder / '.gitignore'}: it will contain secrets")
     for kind, path in SCHEMAS.items():
         if path in kept and _text(folder / path) != schema_text(kind):
-            advice.append(f"{folder / path} is another version's: a2pcli schema {kind} --out {folder / path}")
+            advice.append(
+                f"{folder / path} is from another version: a2pcli schema {kind} --out {folder / path}"
+            )
     return advice
 
 

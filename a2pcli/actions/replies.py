@@ -67,7 +67,7 @@ def handle_reply(
             reason=text.strip()[:KEPT_TEXT] or None,
             now=now,
         )
-        done = f"suppressed for {scope.words}" if changed else "was on the list already"
+        done = f"suppressed for {scope.words}" if changed else "was already on the list"
     elif reply.meaning is Meaning.START:
         done, changed = _start(ledger, number, now)
     return HandledReply(number, text, reply, done, changed, line)
@@ -113,8 +113,8 @@ def reply_by(
     number = read_addresses([cell], region or project.number_settings().settings.region).one()
     settings = project.settings()
     if is_own(number, own_numbers(settings, campaigns=True)):
-        hint = "name who wrote; `a2pcli optout add` suppresses a number of your own"
-        raise UsageError(Problem(f"{number} is a sender of your own", hint=hint, code="own-sender"))
+        hint = "give the number of whoever wrote; `a2pcli optout add` suppresses one of your own numbers"
+        raise UsageError(Problem(f"{number} is one of your own senders", hint=hint, code="own-sender"))
     with project.ledger_to_record() as ledger:
         done = handle_reply(
             ledger,
@@ -185,6 +185,6 @@ def _texts(table: Table) -> Iterator[str]:
 
     name = text_column(table)
     if name is None:
-        hint = "name it with --text-column; text, reply, body, message, content and the like are found"
-        raise InvalidInput(Problem("no column with what people wrote", path=table.path, hint=hint))
+        hint = "name it with --text-column; text, reply, body, message, content and similar are detected"
+        raise InvalidInput(Problem("no column with the replies' texts", path=table.path, hint=hint))
     return (text or "" for frame in table.chunks([name]) for text in frame[name].to_pylist())

@@ -45,7 +45,9 @@ def campaign_of(run: Run, tell: Tell) -> LoadedCampaign | None:
     try:
         return load_campaign(Path(run.campaign_file))
     except A2PError as error:
-        tell(f"note: the plan is sent as it was made; its campaign cannot be read now: {error.problems[0]}")
+        tell(
+            f"note: the plan is sent as it was made; its campaign file cannot be read now: {error.problems[0]}"
+        )
         return None
 
 
@@ -56,11 +58,11 @@ def tell_changes(run: Run, changes: Sequence[Difference], tell: Tell) -> None:
         tell(f"note: the campaign or the settings were edited since run {run.id} was planned:")
         for one in frozen:
             tell(f"  {one}")
-        tell("what is left is sent as it was planned, not as the files are now;")
-        tell(f"to drop it and plan afresh:  a2pcli cancel {run.id}")
+        tell("the rest is sent as planned, not according to the files as they are now;")
+        tell(f"to cancel it and plan again:  a2pcli cancel {run.id}")
     if live := [one for one in changes if one.in_force]:
         keys = ", ".join(one.what for one in live)
-        tell(f"note: edited since the plan, and in force for what leaves from now on: {keys}")
+        tell(f"note: edited since the plan, and in effect for messages sent from now on: {keys}")
 
 
 def refuse_unattended(run: Run, changes: Sequence[Difference]) -> None:
@@ -106,7 +108,7 @@ def tell_if_contacts_changed(run: Run, tell: Tell) -> None:
     """The contacts file is read for a plan alone."""
     if run.state != RunState.FINISHED and contacts_changed(run):
         tell(
-            f"note: {run.contacts_file} changed since the plan; what was planned is sent, the file is not read again"
+            f"note: {run.contacts_file} changed since the plan; the plan is sent as made, the file is not read again"
         )
 
 
@@ -129,4 +131,6 @@ def place_the_lost(ledger: Ledger, run: Run, loaded: LoadedCampaign | None, tell
     with sender_lock(ledger, run):
         count = ledger.assume_zone(run, zone)
     if count:
-        tell(f"{count:,} held {'message goes' if count == 1 else 'messages go'} by {zone} from now on")
+        tell(
+            f"{count:,} held {'message uses' if count == 1 else 'messages use'} time zone {zone} from now on"
+        )

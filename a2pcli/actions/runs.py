@@ -89,7 +89,7 @@ def _as_it_is(ledger: Ledger, line: RunLine) -> RunLine:
 
     if line.run.state != RunState.SENDING or live_sender(ledger, line.run) is not None:
         return line
-    why = f"its sender ended before the run did; `{send_command(line.run)}` goes on with it"
+    why = f"sending was interrupted; `{send_command(line.run)}` resumes it"
     return replace(line, run=replace(line.run, state="stopped", state_reason=why))
 
 
@@ -115,7 +115,7 @@ def cancel(
 
     with existing_run(project, named) as (ledger, run):
         if run.state == RunState.PLANNING:
-            hint = "wait until it is made, or end that process"
+            hint = "wait until it is finished, or stop that process"
             raise RunBusy(Problem(f"plan {run.id} is being made by another process", hint=hint))
         totals = ledger.totals(run)
         if run.state not in SENDABLE or not totals.count(State.PLANNED, State.SUBMITTING):
@@ -178,11 +178,13 @@ def _check_sendable(run: Run) -> None:
     """Only a run that was sent, and can be sent on, has something to try again."""
     if run.state not in SENDABLE or run.state == RunState.PLANNED:
         hint = (
-            "it was not sent; `a2pcli send` sends it" if run.state == RunState.PLANNED else "make a new plan"
+            "it was not sent; `a2pcli send` sends it"
+            if run.state == RunState.PLANNED
+            else "create a new plan"
         )
         raise UsageError(
             Problem(
-                f"run {run.id} is {run.state}: nothing of it can be tried again",
+                f"run {run.id} is {run.state}: none of its messages can be retried",
                 hint=hint,
                 code="run-not-sendable",
             )
@@ -190,7 +192,7 @@ def _check_sendable(run: Run) -> None:
     if run.expires_at is not None and run.expires_at <= now_ms():
         raise UsageError(
             Problem(
-                f"run {run.id} has expired: what would be planned again could never leave",
+                f"run {run.id} has expired: nothing planned again could be sent",
                 hint="change schedule.expires in the campaign and plan again",
                 code="expired",
             )
@@ -201,6 +203,6 @@ def _chosen(run: Run, found: list[Rejection], codes: Sequence[str]) -> list[Reje
     known = {one.code for one in found}
     missing = [code for code in codes if code not in known]
     if missing:
-        hint = f"its codes are {', '.join(sorted(known))}" if known else "nothing of it was rejected"
+        hint = f"its codes are {', '.join(sorted(known))}" if known else "it has no rejected messages"
         raise UsageError(Problem(f"run {run.id} has no rejection with code {missing[0]}", hint=hint))
     return [one for one in found if not codes or one.code in codes]

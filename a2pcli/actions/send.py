@@ -59,7 +59,7 @@ def send(project: Project, request: SendRequest, watcher: SendWatcher) -> Sent |
         if request.plan is not None:
             return _send_approved(project, request, request.plan, watcher)
         if request.campaign is None:
-            raise UsageError("name a campaign, or a plan")
+            raise UsageError("specify a campaign, or a plan")
         return _send_campaign(project, request, request.campaign, watcher)
 
 
@@ -99,7 +99,7 @@ def _tell_of_earlier(work: Opened, occasion: int, tell: resuming.Tell) -> None:
             continue
         left = work.ledger.totals(run).count("planned")
         if left:
-            messages = "1 message waits" if left == 1 else f"{left:,} messages wait"
+            messages = "1 message is held" if left == 1 else f"{left:,} messages are held"
             occurrence = run.summary.get("occurrence", "")
             tell(
                 f"note: {messages} in run {run.id} of occurrence {occurrence}, which this call does not send;"
@@ -158,11 +158,11 @@ def _nothing_to_send(call: _Call, work: Opened, made: Plan) -> NothingToSend:
     found = NothingLeft.of_plan(work.ledger, run)
     if excluded.get("already-sent"):
         discard(work.ledger, run)
-        why = "the contacts hold nobody new who can get it"
+        why = "the contacts have no new recipients"
     else:
         call.show_plan(run)
         _refuse_broken_template(work, made)
-        why = "nobody gets a message"
+        why = "no recipients"
     return NothingToSend(found, why, f"a2pcli plan{campaign_argument(run)} --out rows.csv")
 
 
@@ -170,8 +170,8 @@ def _refuse_broken_template(work: Opened, made: Plan) -> None:
     """Nobody gets it because the template fails on whoever could: that is no "nothing to do" for cron."""
     failed = made.summary["excluded"].get("template-error", 0)
     if failed:
-        message = f"the message failed on all {failed:,} rows that could get one"
-        hint = "`a2pcli plan` with --out rows.csv says why for each"
+        message = f"the template failed on all {failed:,} rows that could get a message"
+        hint = "`a2pcli plan` with --out rows.csv shows why for each"
         raise InvalidInput(Problem(message, path=str(work.loaded.path), hint=hint, code="template-error"))
 
 
@@ -242,7 +242,7 @@ def _check_sendable(run: Run, request: SendRequest) -> None:
     """Refuse a plan that may not be sent, or that is of another campaign than the one that is named."""
     if run.state not in SENDABLE:
         why = f": {run.state_reason}" if run.state_reason else ""
-        hint = "make a new one with `a2pcli plan`"
+        hint = "create a new one with `a2pcli plan`"
         raise UsageError(Problem(f"plan {run.id} is {run.state}{why}; it cannot be sent", hint=hint))
     over = run.summary.get("over_budget")
     if run.state == RunState.PLANNED and over:
@@ -285,7 +285,7 @@ class _Call:
     def show_plan(self, run: Run) -> None:
         """Raises ``LedgerError`` where the plan is not whole."""
         if "contacts" not in run.summary:
-            message = f"plan {run.id} has lost its summary: the ledger was changed since, outside of a2pcli"
+            message = f"plan {run.id} has lost its summary: the ledger was changed outside of a2pcli"
             hint = f"find out who changed it; then `a2pcli cancel {run.id}`, and plan again"
             raise LedgerError(Problem(message, hint=hint, code="plan-changed"))
         self.watcher.show_plan(run)
@@ -304,7 +304,7 @@ class _Call:
         """Which run goes on, with which texts, and what was edited meanwhile."""
         resuming.tell_what_is_left(self.ledger, run, self.tell)
         if self.request.limit:
-            self.tell("it goes on as it was planned: --limit chooses for a new plan")
+            self.tell("it resumes as planned: --limit is for a new plan")
         if changes or not self.nobody_is_asked:
             self.watcher.show_messages(resuming.sample_messages(self.ledger, run))
         resuming.tell_changes(run, changes, self.tell)

@@ -126,8 +126,8 @@ class SendWatcher:
 
     def approve(self, run: Run, count: int) -> None:
         """Return where a person approves the run with so many messages left; else raise ``Refused``."""
-        hint = f"the plan stays: {send_command(run)}"
-        raise Refused(Problem("nothing was sent: there is nobody to ask", hint=hint))
+        hint = f"the plan is kept: {send_command(run)}"
+        raise Refused(Problem("nothing was sent: no terminal to ask for confirmation", hint=hint))
 
     def sending(
         self, run: Run, totals: Totals, *, prints: bool

@@ -61,7 +61,7 @@ def export_to(
     form = "jsonl" if as_lines else None
     if str(file) == "-":
         if as_json:
-            hint = "name a file, or use --jsonl"
+            hint = "specify a file, or use --jsonl"
             raise UsageError(Problem("- and --json cannot both go to stdout", hint=hint))
         with stdout_rows() as stream:
             export(Target(file, stream, form))

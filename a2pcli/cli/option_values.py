@@ -21,9 +21,9 @@ def scope_of(text: str | None, sender: str | None = None) -> Scope | None:
     """``--scope programme=news``, or its short form ``--sender ACME``; None without both."""
     if sender is not None:
         if not sender.strip():
-            raise UsageError(Problem("--sender is empty", hint="leave it out to suppress every message"))
+            raise UsageError(Problem("--sender is empty", hint="leave it out to suppress all messages"))
         if text is not None:
-            raise UsageError("--scope and --sender exclude each other")
+            raise UsageError("--scope and --sender cannot be combined")
         return Scope("sender", _sender(sender))
     if text is None:
         return None
@@ -131,17 +131,17 @@ def consent_facts(facts: ConsentOptions) -> ConsentFacts:
     if facts.double_opt_in not in (None, PENDING, CONFIRMED):
         raise UsageError(Problem(f"--double-opt-in {facts.double_opt_in}", hint=f"{PENDING} or {CONFIRMED}"))
     if facts.wording and facts.wording_version:
-        raise UsageError("--wording and --wording-version exclude each other")
+        raise UsageError("--wording and --wording-version cannot be combined")
     if facts.source is not None and not facts.source.strip():
-        raise UsageError(Problem("--source is empty", hint="say how consent was given: web form, paper, …"))
+        raise UsageError(Problem("--source is empty", hint="state how consent was given: web form, paper, …"))
     given_at = day_of("--given-at", facts.given_at)
     if given_at is not None:
         given_at = clamped(given_at, now_ms())
         if given_at is None:
-            raise UsageError(f"--given-at {facts.given_at}: that is still to come")
+            raise UsageError(f"--given-at {facts.given_at}: that is in the future")
     expires_at = day_of("--expires", facts.expires)
     if expires_at is not None and given_at is not None and expires_at <= given_at:
-        raise UsageError(f"--expires {facts.expires}: that is before it was given")
+        raise UsageError(f"--expires {facts.expires}: that is before the consent was given")
     return ConsentFacts(
         facts.source.strip() if facts.source else None,
         given_at,

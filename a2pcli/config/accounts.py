@@ -82,10 +82,10 @@ def account_findings(loaded: LoadedSettings, name: str) -> Iterator[Problem]:
         next(typed[other] for other in typed if pace.given[other] == rate) for rate in pace.rates
     )
     found = loaded.problem(
-        f"these gateways are one account at the provider and give different paces: {named}; {lowest} holds for"
+        f"these gateways share one account at the provider but set different rates: {named}; {lowest} holds for"
         " all of them together",
         ("gateways", name),
-        hint="give them the same `rate`, that of the account",
+        hint="set the same `rate` for all, that of the account",
         code="account-pace",
     )
     yield replace(found, severity=Severity.WARNING)

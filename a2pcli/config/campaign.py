@@ -122,17 +122,15 @@ class ContactsSource(Strict):
     )
     ignore: list[Text] = Field(
         default_factory=list,
-        description="Columns that look like consent, a refusal or a place and are none",
+        description="Columns that look like consent, an opt-out or a place but are not",
     )
     region: Region | None = Field(
-        None, description="Two-letter region of numbers written without +; else the settings'"
+        None, description="Two-letter region of numbers without +. Default: from the settings"
     )
-    sheet: Text | None = Field(None, description="The sheet of a workbook; else its first")
-    encoding: Encoding | None = Field(None, description="Character encoding, where the detected one is wrong")
-    delimiter: Delimiter | None = Field(None, description="CSV delimiter, where the detected one is wrong")
-    header: int | None = Field(
-        None, ge=1, description="The line with the columns' names, where the one that is found is wrong"
-    )
+    sheet: Text | None = Field(None, description="Sheet of a workbook. Default: the first")
+    encoding: Encoding | None = Field(None, description="Character encoding, if detected wrongly")
+    delimiter: Delimiter | None = Field(None, description="CSV delimiter, if detected wrongly")
+    header: int | None = Field(None, ge=1, description="Line number of the header, if detected wrongly")
     hidden_rows: Literal["include", "exclude"] | None = Field(
         None,
         description="What becomes of rows that a workbook hides (by a filter, by hand): `include` or `exclude`; where"
@@ -146,47 +144,47 @@ class ContactsSource(Strict):
 
 
 class Exclude(Strict):
-    """People to leave out, beyond the suppression list."""
+    """People to exclude, beyond the suppression list."""
 
     runs: list[Text] = Field(
-        default_factory=list, description="Run ids, or names of campaigns, whose recipients stay out"
+        default_factory=list, description="Run ids or campaign names whose recipients are excluded"
     )
-    file: Text | None = Field(None, description="A contacts file whose numbers stay out")
+    file: Text | None = Field(None, description="A contacts file whose people are excluded")
 
 
 class Variant(Strict):
     """One arm of a split test."""
 
-    message: Template = Field(description="This arm's message template")
-    weight: int = Field(1, ge=1, le=1_000_000, description="Its share, relative to the other arms")
+    message: Template = Field(description="Message template of this variant")
+    weight: int = Field(1, ge=1, le=1_000_000, description="Its share, relative to the other variants")
 
 
 class Schedule(Strict):
-    """When messages may leave."""
+    """When messages may be sent."""
 
     not_before: Moment | None = Field(
-        None, description="Nothing leaves before this moment, e.g. `2026-03-01 09:00`"
+        None, description="Nothing is sent before this time, e.g. `2026-03-01 09:00`"
     )
     expires: Moment | None = Field(
-        None, description="What has not left by this moment never leaves, e.g. `2026-03-03 21:00`"
+        None, description="Nothing is sent after this time, e.g. `2026-03-03 21:00`"
     )
     timezone: ScheduleZone = Field(
         "UTC",
-        description="IANA zone of the moments above, e.g. `Europe/London`; `recipient`: each person's own time",
+        description="Time zone of the times above, e.g. `Europe/London`; `recipient`: each person's local time",
     )
     window: Hours | None = Field(
         None,
-        description="Hours in the recipient's time at which messages may leave, e.g. `09:00-20:00`; beside the law's",
+        description="Sending hours in the recipient's local time, e.g. `09:00-20:00`, in addition to the legal hours",
     )
     days: list[Days] | None = Field(
-        None, min_length=1, description="Days on which they may leave, e.g. `[mon, tue, wed]` or `[mon-fri]`"
+        None, min_length=1, description="Sending days, e.g. `[mon, tue, wed]` or `[mon-fri]`"
     )
     holidays: Literal["allow", "avoid"] = Field(
-        "allow", description="`avoid`: nothing on public holidays where the recipient is"
+        "allow", description="`avoid`: nothing is sent on public holidays where the recipient is"
     )
     unknown_zone: Zone | None = Field(
         None,
-        description="Zone assumed for people whose time zone cannot be told; without it their messages are held",
+        description="Time zone assumed for people whose time zone is unknown; without it their messages are held",
     )
 
     def in_recipient_time(self, moment: datetime | None) -> bool:
@@ -223,21 +221,21 @@ class Limits(Strict):
     """Safety limits, checked before the first message."""
 
     parts: int | None = Field(
-        None, ge=1, le=255, description="Most SMS parts a message may have; else the settings'"
+        None, ge=1, le=255, description="Maximum SMS parts per message. Default: from the settings"
     )
     cost: Money | None = Field(
-        None, description="Budget with currency, e.g. `50 GBP`; the plan stops above it"
+        None, description="Budget with currency, e.g. `50 GBP`; a more expensive plan cannot be sent"
     )
     rate: Pace | None = Field(
-        None, description="Pace, e.g. `20/s` or `600/min`, `20 parts/s`; never above the gateway's"
+        None, description="Sending rate, e.g. `20/s`, `600/min` or `20 parts/s`; never above the gateway's"
     )
-    recipients: int | None = Field(None, ge=1, description="The plan is refused above this many recipients")
+    recipients: int | None = Field(None, ge=1, description="Maximum recipients; a larger plan is refused")
     unpriced: Literal["allow", "exclude"] = Field(
-        "allow", description="What to do with destinations without a price"
+        "allow", description="What to do with messages whose price is unknown"
     )
     frequency: Frequencies | None = Field(
         None,
-        description="Most messages of this campaign to one person, e.g. `2 per 7 days`, or a list; `1 per 24 h per"
+        description="Frequency cap of this campaign per person, e.g. `2 per 7 days`, or a list; `1 per 24 h per"
         " subject` counts those of other campaigns on the same subject",
     )
 
@@ -247,11 +245,11 @@ class Dlt(Strict):
 
     template: Text = Field(description="The template's id")
     entity: Text | None = Field(
-        None, description="The principal entity's id; else the sender's in the settings (`dlt-entity`)"
+        None, description="Principal entity id. Default: the sender's `dlt-entity` in the settings"
     )
     text: Template | None = Field(
         None,
-        description="The template's text, with `{#var#}` for what differs; else the sender's in the settings",
+        description="Template text, with `{#var#}` for variables. Default: the sender's in the settings",
     )
 
 
@@ -267,9 +265,9 @@ Contacts = Annotated[
 class Campaign(Strict):
     """A campaign file."""
 
-    name: Name = Field(description="Identifies the campaign for ever: nobody gets the same campaign twice")
+    name: Name = Field(description="Identifies the campaign permanently: nobody gets the same campaign twice")
     objective: Text = Field(description="What the campaign is for, in a sentence")
-    purpose: Purpose = Field(description="Decides which rules bind")
+    purpose: Purpose = Field(description="Decides which rules apply")
     contacts: Contacts = Field(description="The contacts file, or a mapping that says how to read it")
     programme: ProgrammeName | None = Field(
         None,
@@ -296,14 +294,14 @@ class Campaign(Strict):
         description="A Jinja expression; only rows for which it is true are messaged. `country` is the number's, where"
         " the file has no such column",
     )
-    exclude: Exclude = Field(default_factory=Exclude, description="People to leave out")
+    exclude: Exclude = Field(default_factory=Exclude, description="People to exclude")
     channel: Channel = Field(
         channels.DEFAULT,
         description="How the message travels, which decides what addresses are: phone numbers for sms and mms, email"
         " addresses, chat ids",
     )
     gateway: Text | None = Field(
-        None, description="A gateway named in a2pcli.yaml; else the settings' default"
+        None, description="Gateway named in a2pcli.yaml. Default: the settings' default gateway"
     )
     sender: SenderChoice | None = Field(
         None,
@@ -314,15 +312,17 @@ class Campaign(Strict):
         None, description="The message, a Jinja template over the contact's columns"
     )
     variants: dict[str, Variant] | None = Field(
-        None, description="Instead of message: the arms of a split test"
+        None, description="Instead of message: the variants of a split test"
     )
-    holdout: Share | None = Field(None, description="Share never messaged, for comparison, e.g. `5%`")
+    holdout: Share | None = Field(
+        None, description="Control group: share of people who get no message, e.g. `5%`"
+    )
     media: list[MediaUrl] = Field(default_factory=list, description="URLs of pictures or files, for mms")
     smart: YesNo | None = Field(
-        None, description="Replace typographic characters where that saves UCS-2; else the settings'"
+        None, description="Replace typographic characters where that avoids UCS-2. Default: from the settings"
     )
     locale: LocaleName | None = Field(
-        None, description="Locale of the money and date filters, e.g. `en_GB`; else the settings'"
+        None, description="Locale of the money and date filters, e.g. `en_GB`. Default: from the settings"
     )
     occurrence: Text = Field(
         "once",
@@ -333,14 +333,14 @@ class Campaign(Strict):
         None,
         description="A template, e.g. `{{ appointment_id }}`: one message per person and value",
     )
-    schedule: Schedule = Field(default_factory=Schedule, description="When messages may leave")
+    schedule: Schedule = Field(default_factory=Schedule, description="When messages may be sent")
     limits: Limits = Field(default_factory=Limits, description="Safety limits")
     waive: dict[CopyRule, Text] = Field(
         default_factory=dict,
-        description="Copy rules that this campaign may break, each with the reason, which is recorded: "
+        description="Copy rules that this campaign may break, each with a reason, which is recorded: "
         "`shortener: our own domain`",
     )
-    dlt: Dlt | None = Field(None, description="India: the registered template that the message follows")
+    dlt: Dlt | None = Field(None, description="India: the registered template of the message")
 
     @property
     def senders(self) -> SenderChoices:

@@ -23,17 +23,17 @@ Strictness = Literal["off", "warning", "error"]
 COPY_RULES: tuple[str, ...] = get_args(CopyRule)
 
 SAYS: dict[str, str] = {
-    "no-opt-out": "Marketing says how to leave, in a way the sender can take.",
-    "no-reply": "A sender that is a name asks for no reply: nobody can answer it.",
-    "country-wording": "Marketing holds the words that a destination demands.",
-    "keyword-clash": "STOP, CANCEL, END, HELP and the like are asked for nothing else than what they mean.",
-    "dlt-template": "In India each message equals the registered template that the campaign names.",
-    "shaft": "No words of sex, hate, alcohol, firearms or tobacco, which carriers filter.",
-    "shortener": "No public link shortener: carriers block them, whoever uses them.",
-    "plain-http": "Links are https.",
-    "all-caps": "No shouting.",
-    "no-brand": "Marketing names who it comes from.",
-    "foreign-placeholder": "No placeholder of another tool, such as [Name] or %FIRSTNAME%.",
-    "ucs-2": "No character that makes the message dearer without need.",
+    "no-opt-out": "Marketing contains opt-out instructions that work with its sender.",
+    "no-reply": "A message from a sender name does not ask for replies: nobody can answer it.",
+    "country-wording": "Marketing contains the words that a destination requires.",
+    "keyword-clash": "STOP, CANCEL, END, HELP and the like are used only for what they mean.",
+    "dlt-template": "In India each message matches the registered template of the campaign.",
+    "shaft": "No words about sex, hate, alcohol, firearms or tobacco, which carriers filter.",
+    "shortener": "No public link shorteners: carriers block them.",
+    "plain-http": "Links use https.",
+    "all-caps": "No text in all capitals.",
+    "no-brand": "Marketing names the brand.",
+    "foreign-placeholder": "No placeholders of other tools, such as [Name] or %FIRSTNAME%.",
+    "ucs-2": "No characters that make the message needlessly expensive.",
 }
 """What each rule wants, in a sentence."""

@@ -43,7 +43,7 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
     if "message" in data and "variants" in data:
         hint = "make the message one of the variants, or remove it"
         yield document.problem(
-            "'message' and 'variants' exclude each other", ("variants",), of="key", hint=hint, code="variants"
+            "'message' and 'variants' cannot be combined", ("variants",), of="key", hint=hint, code="variants"
         )
     variants = data.get("variants")
     if not isinstance(variants, dict):
@@ -77,7 +77,7 @@ def _schedule(document: Document, schedule: dict[str, Any]) -> Iterator[Problem]
             )
     if starts is not None and ends is not None and ends <= starts:
         yield document.problem(
-            "'expires' is not after 'not_before': nothing could leave",
+            "'expires' is not after 'not_before': nothing could be sent",
             ("schedule", "expires"),
             code="schedule",
         )
@@ -88,7 +88,7 @@ def _never_held(document: Document, schedule: dict[str, Any]) -> Iterator[Proble
     purpose = document.data.get("purpose")
     for key in ("window", "days", "holidays"):
         if purpose in ("otp", "emergency") and schedule.get(key) not in (None, "allow"):
-            message = f"messages of purpose {purpose} are never held: '{key}' cannot bind them"
+            message = f"messages of purpose {purpose} are never held: '{key}' does not apply to them"
             yield document.problem(message, ("schedule", key), of="key", code="schedule")
 
 
@@ -100,7 +100,7 @@ def _frequency(document: Document) -> Iterator[Problem]:
         and "frequency" in limits
         and purpose in ("transactional", "otp", "emergency")
     ):
-        message = f"frequency caps bind marketing, not {purpose} messages"
+        message = f"frequency caps apply to marketing, not {purpose} messages"
         yield document.problem(message, ("limits", "frequency"), of="key", code="frequency")
 
 

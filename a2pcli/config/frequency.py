@@ -22,7 +22,7 @@ _CAP = re.compile(
 _PERS = {"person": "person", "programme": "programme", "program": "programme", "campaign": "campaign"}
 _PERS |= {"subject": "subject"}
 LONGEST = 366 * 86_400
-"""Seconds; who counts over more than a year wants a suppression list."""
+"""Seconds; who counts for more than a year wants a suppression list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ def parse_frequency(text: str) -> Frequency:
         )
     count, span = int(found[1]), int(found[2] or 1) * seconds
     if count < 1 or span < 1:
-        raise ValueError(f"'{text}' would let nothing leave", "at least 1 per some time")
+        raise ValueError(f"'{text}' would allow no messages", "at least 1 per period")
     if span > LONGEST:
-        raise ValueError(f"'{text}' counts over more than a year", "366 days is the longest")
+        raise ValueError(f"'{text}' counts for more than a year", "366 days is the longest")
     return Frequency(count, span, per)
 
 

@@ -81,7 +81,7 @@ def parse_cap(typed: Any) -> Any:
     if found is None or seconds is None or (found[4] or "person") not in _PERS:
         raise ValueError(f"'{typed}' is not a cap", "write it like 3 per 24 hours per subject")
     if int(found[1]) < 1 or int(found[2] or 1) < 1:
-        raise ValueError(f"'{typed}' would let nothing leave", "switch the campaign off instead")
+        raise ValueError(f"'{typed}' would allow no messages", "switch the campaign off instead")
     return int(found[1]), int(found[2] or 1) * seconds, found[4] or "person"
 
 
@@ -144,11 +144,11 @@ Regex = Annotated[str, BeforeValidator(_pattern)]
 
 
 class ConsentTerms(Strict):
-    """Whether somebody must have agreed first."""
+    """Whether consent is required first."""
 
     required: YesNo = Field(True, description="Nobody is messaged without a record of consent")
     implied: dict[Word, int] = Field(
-        default_factory=dict, description="What stands in for consent, and for how many months"
+        default_factory=dict, description="What counts as implied consent, and for how many months"
     )
     soft_opt_in: YesNo = Field(False, description="Customers may be told of similar things without consent")
     proof: YesNo = Field(False, description="Who, when, how and which wording must be shown on demand")
@@ -158,12 +158,12 @@ class ConsentTerms(Strict):
 class TextTerms(Strict):
     """What a message must say."""
 
-    optout: YesNo = Field(False, description="How to leave stands in every message")
+    optout: YesNo = Field(False, description="Every message must contain opt-out instructions")
     must_contain: Regex | None = Field(None, description="A regular expression, in any case")
-    must_say: Text | None = Field(None, description="The same for people")
-    identify: YesNo = Field(False, description="Who sends it stands in the message or is its sender")
-    template: YesNo = Field(False, description="The text equals one that is registered")
-    optout_valid_days: int | None = Field(None, ge=1, description="How long the way out must work")
+    must_say: Text | None = Field(None, description="The same, worded for people")
+    identify: YesNo = Field(False, description="The message, or its sender, must identify who sends it")
+    template: YesNo = Field(False, description="The text must match a registered template")
+    optout_valid_days: int | None = Field(None, ge=1, description="How long the opt-out must work")
     urls_registered: YesNo = Field(False, description="Links must be registered before they are sent")
 
 
@@ -185,11 +185,13 @@ class SenderTerms(Strict):
 
 
 class RevocationTerms(Strict):
-    """How people leave."""
+    """How people opt out."""
 
-    keywords: list[Word] = Field(default_factory=list, description="Words that mean stop")
-    honour_business_days: int | None = Field(None, ge=0, description="Within how many days it counts")
-    confirm_max: int | None = Field(None, ge=0, description="How many confirmations may follow")
+    keywords: list[Word] = Field(default_factory=list, description="Words that mean opt-out")
+    honour_business_days: int | None = Field(
+        None, ge=0, description="Days within which an opt-out must take effect"
+    )
+    confirm_max: int | None = Field(None, ge=0, description="Number of confirmations allowed")
     confirm_minutes: int | None = Field(None, ge=0, description="Within how many minutes")
     confirm_marketing: YesNo = Field(False, description="Whether they may advertise")
     keep_years: int | None = Field(None, ge=1, description="How long a stop must be remembered")
@@ -201,31 +203,35 @@ class LawRule(Strict):
     off: YesNo = Field(False, description="Switch a packaged rule off; needs `reason`")
     reason: Text | None = Field(None, description="Why the project changes a packaged rule")
     says: Text | None = Field(None, description="What the rule says, in a sentence")
-    source: Text | None = Field(None, description="Where it says so")
+    source: Text | None = Field(None, description="Source of the rule")
     checked: Day | None = Field(None, description="When the source was last read")
-    confidence: Literal["H", "M", "L"] = Field("H", description="How sure it is: high, medium, low")
-    note: Text | None = Field(None, description="What else is to know")
+    confidence: Literal["H", "M", "L"] = Field("H", description="Confidence: high, medium, low")
+    note: Text | None = Field(None, description="Note")
     countries: list[Country] = Field(
-        default_factory=list, description="Where it binds: ISO 3166-1 codes, or `any`"
+        default_factory=list, description="Countries it applies to: ISO 3166-1 codes, or `any`"
     )
     regions: list[Region] = Field(
-        default_factory=list, description="Where it binds: ISO 3166-2 codes, like US-FL"
+        default_factory=list, description="Regions it applies to: ISO 3166-2 codes, like US-FL"
     )
-    exempt: list[Place] = Field(default_factory=list, description="Countries and regions it leaves alone")
+    exempt: list[Place] = Field(
+        default_factory=list, description="Countries and regions it does not apply to"
+    )
     purposes: list[Purpose] = Field(
-        default_factory=list, description="What it binds; else marketing, and everything for sender rules"
+        default_factory=list, description="Purposes it applies to. Default: marketing; for sender rules: all"
     )
-    channels: list[Channel] = Field(default_factory=list, description="What it binds; else every channel")
-    fallback: YesNo = Field(False, description="Binds only where no other rule of its kind does")
+    channels: list[Channel] = Field(default_factory=list, description="Channels it applies to. Default: all")
+    fallback: YesNo = Field(False, description="Applies only where no other rule of its kind does")
     hours: Hours | None = Field(
         None, description="When messages may arrive: `09:00-20:00`, or lines like `mon-fri: 09:00-18:00`"
     )
-    holidays: Literal["allow", "avoid"] = Field("allow", description="Whether hours hold on public holidays")
+    holidays: Literal["allow", "avoid"] = Field(
+        "allow", description="Whether these hours apply on public holidays"
+    )
     cap: Cap | None = Field(None, description="A frequency, like `3 per 24 hours per subject`")
-    consent: ConsentTerms | None = Field(None, description="Whether somebody must have agreed")
+    consent: ConsentTerms | None = Field(None, description="Whether consent is required")
     text: TextTerms | None = Field(None, description="What a message must say")
     sender: SenderTerms | None = Field(None, description="Who a message may come from")
-    revocation: RevocationTerms | None = Field(None, description="How people leave")
+    revocation: RevocationTerms | None = Field(None, description="How people opt out")
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def parse_age(text: str) -> int | None:
         return None
     found = _AGE.fullmatch(typed)
     if found is None:
-        raise ValueError(f"'{typed}' is no age", "like 400 days, 12 hours, 2 years or forever")
+        raise ValueError(f"'{typed}' is not a period", "like 400 days, 12 hours, 2 years or forever")
     return int(found[1]) * _HOURS[found[2][0].lower()] * 3_600_000
 
 
@@ -50,18 +50,16 @@ class Retention(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    default: Age = Field(
-        "730 days", description="The people of a run, for purposes without an age of their own"
-    )
-    marketing: Age | None = Field(None, description="The people of marketing runs")
-    transactional: Age | None = Field(None, description="The people of transactional runs")
-    otp: Age | None = Field("1 day", description="The people of one-time-password runs")
-    emergency: Age | None = Field(None, description="The people of emergency runs")
-    bodies: Age = Field("90 days", description="The texts of messages, which may go before the people do")
+    default: Age = Field("730 days", description="People in a run, for purposes without their own period")
+    marketing: Age | None = Field(None, description="People in marketing runs")
+    transactional: Age | None = Field(None, description="People in transactional runs")
+    otp: Age | None = Field("1 day", description="People in one-time-password runs")
+    emergency: Age | None = Field(None, description="People in emergency runs")
+    bodies: Age = Field("90 days", description="Message texts, which may be deleted earlier than the people")
     plans: Age = Field("30 days", description="Plans that were never sent")
     contacted: Age = Field(
         "400 days",
-        description="Who got a message when, for frequency caps: keep it longer than the longest cap",
+        description="When each person was messaged, for frequency caps: keep it longer than the longest cap",
     )
 
     def people(self, purpose: str | None) -> int | None:

@@ -32,13 +32,13 @@ class Numbers(Strict):
     """Which numbers are accepted."""
 
     allow_fictional: YesNo = Field(
-        False, description="Accept numbers reserved for drama (07700 900xxx, 555-01xx), for samples and tests"
+        False, description="Accept fictional numbers (07700 900xxx, 555-01xx), for samples and tests"
     )
     allow_fixed_line: YesNo = Field(False, description="Accept fixed-line numbers for SMS")
 
 
 class Parts(Strict):
-    """How long a message may get."""
+    """Limits for message length."""
 
     warn: int = Field(3, ge=1, le=255, description="Warn above this many parts")
     refuse: int = Field(6, ge=1, le=255, description="Exclude messages above this many parts")
@@ -48,7 +48,8 @@ class SenderFacts(Strict):
     """What is known of a sender."""
 
     countries: list[Region] = Field(
-        default_factory=list, description="Where it may be used; empty for everywhere that allows its kind"
+        default_factory=list,
+        description="Countries where it may be used. Default: everywhere that allows its kind",
     )
     registrations: dict[str, Text] = Field(
         default_factory=dict,
@@ -57,7 +58,7 @@ class SenderFacts(Strict):
     dlt_templates: dict[str, Template] = Field(
         default_factory=dict, description="India: texts of the templates registered for it, by their ids"
     )
-    rate: Pace | None = Field(None, description="Its own pace, e.g. `1/s`")
+    rate: Pace | None = Field(None, description="Sending rate of this sender, e.g. `1/s`")
 
 
 Hook = Annotated[list[Text], BeforeValidator(lambda typed: [typed] if isinstance(typed, str) else typed)]
@@ -78,7 +79,7 @@ class Programme(Strict):
 
     frequency: Frequencies | None = Field(
         None,
-        description="Most marketing messages of the programme to one person, e.g. `1 per day`, or a list",
+        description="Frequency cap for the programme's marketing messages per person, e.g. `1 per day`, or a list",
     )
 
 
@@ -92,50 +93,50 @@ class Settings(Strict):
         "`A2PCLI_LEDGER_KEY` counts without it",
     )
     retention: Retention = Field(
-        default_factory=Retention, description="How long `a2pcli prune` keeps people, texts and plans"
+        default_factory=Retention, description="How long data is kept before `a2pcli prune` deletes it"
     )
-    region: Region | None = Field(None, description="Two-letter region of numbers written without +")
+    region: Region | None = Field(None, description="Two-letter region of numbers without +")
     locale: LocaleName = Field("en", description="Locale of the money and date filters")
-    gateway: Text = Field("outbox", description="The gateway of campaigns that name none")
+    gateway: Text = Field("outbox", description="Default gateway of campaigns")
     gateways: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Gateways by name: `type` and what that type takes; `${NAME}` reads the environment",
     )
     programme: ProgrammeName | None = Field(
-        None, description="The programme of campaigns that name none: what people sign up for and leave"
+        None, description="Default programme of campaigns: what people subscribe to and opt out of"
     )
     frequency: Frequencies | None = Field(
         None,
-        description="Most marketing messages to one person over all campaigns, e.g. `3 per 7 days`, or a list",
+        description="Frequency cap for marketing per person across all campaigns, e.g. `3 per 7 days`, or a list",
     )
     programmes: dict[ProgrammeName, Programme] = Field(
-        default_factory=dict, description="What holds for a programme"
+        default_factory=dict, description="Settings of a programme"
     )
     consent: Literal["required", "assumed"] = Field(
         "assumed",
-        description="Whether marketing campaigns that do not say so need proof of consent for each person",
+        description="Whether marketing campaigns need proof of consent for each person, unless they say otherwise",
     )
     optout_list_days: int = Field(
         31,
         ge=1,
         le=3650,
-        description="A plan warns where an imported do-not-contact list is older than so many days",
+        description="Plans warn if an imported do-not-contact list is older than this many days",
     )
     rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
-    smart: YesNo = Field(True, description="Replace typographic characters where that saves UCS-2")
+    smart: YesNo = Field(True, description="Replace typographic characters where that avoids UCS-2")
     numbers: Numbers = Field(default_factory=Numbers, description="Which numbers are accepted")
-    parts: Parts = Field(default_factory=Parts, description="How long a message may get")
+    parts: Parts = Field(default_factory=Parts, description="Limits for message length")
     rules: dict[CopyRule, Strictness] = Field(
         default_factory=dict,
         description="How strict each copy rule is: `off`, `warning` or `error` (an error stops a plan)",
     )
     senders: dict[Sender, SenderFacts] = Field(
-        default_factory=dict, description="What is known of senders: registrations, countries, pace"
+        default_factory=dict, description="Senders: registrations, countries, rate"
     )
     hours: OwnHours | None = Field(
         None,
-        description="Your own hours for marketing, beside the law's: `08:00-21:00`, lines like `mon-fri: 09:00-18:00`, "
-        "or `GB: 08:00-21:00` by country with `default` for the others",
+        description="Your own sending hours for marketing, in addition to the legal hours: `08:00-21:00`, "
+        "lines like `mon-fri: 09:00-18:00`, or `GB: 08:00-21:00` by country with `default` for the others",
     )
     hooks: Hooks = Field(
         default_factory=Hooks,

@@ -62,10 +62,10 @@ def parse_rate(text: str) -> Rate:
     found = _RATE.fullmatch(text.strip())
     seconds = _SECONDS.get(found[3].lower()) if found else None
     if found is None or seconds is None:
-        raise ValueError(f"'{text}' is not a pace", "write it like 20/s, 600/min or 20 parts/s")
+        raise ValueError(f"'{text}' is not a rate", "write it like 20/s, 600/min or 20 parts/s")
     per_second = float(found[1]) / seconds
     if per_second <= 0:
-        raise ValueError("the pace is zero: nothing would ever leave", "leave the key out for no limit")
+        raise ValueError("the rate is zero: nothing would be sent", "leave the key out for no limit")
     return Rate(per_second, "parts" if (found[2] or "").lower().startswith("part") else "messages")
 
 
@@ -162,7 +162,7 @@ def parse_zone(text: str) -> str:
     if typed in names:
         return typed
     if typed.lower() == "recipient":
-        raise ValueError("'recipient' is no time zone here", "name one like Europe/London")
+        raise ValueError("'recipient' is not a time zone here", "name one like Europe/London")
     folded = {name.lower(): name for name in names}
     wanted = typed.lower().replace(" ", "_")
     if wanted in folded:

@@ -243,7 +243,7 @@ def new_file(url: URL) -> Iterator[URL]:
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
             if is_passing(error):
-                hint = "make room, then run the same command again"
+                hint = "free some space, then run the same command again"
                 problem = Problem(
                     f"the ledger cannot be made: {reason}", path=str(path), hint=hint, code="ledger-disk-full"
                 )

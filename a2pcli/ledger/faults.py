@@ -58,7 +58,7 @@ _SQLITE: tuple[tuple[str, str, str, str], ...] = (
     (
         "SQLITE_FULL",
         "the disk is full; what was not written counts as not done",
-        "make room, then run the same command again",
+        "free some space, then run the same command again",
         "ledger-disk-full",
     ),
     (

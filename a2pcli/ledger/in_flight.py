@@ -161,7 +161,7 @@ class InFlightJournal:
         problem = Problem(
             f"the journal of messages in flight cannot be written: {error.strerror}",
             path=str(self.path),
-            hint="make room on that disk, then run the same command again",
+            hint="free some space on that disk, then run the same command again",
             code="in-flight-journal",
         )
         raise LedgerError(problem) from error

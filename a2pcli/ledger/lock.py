@@ -196,7 +196,7 @@ class RunLock:
             problem = Problem(
                 f"the run cannot be locked: {getattr(error, 'strerror', None) or 'no file locks here'}",
                 path=str(self._file),
-                hint="make room, then run the same command again"
+                hint="free some space, then run the same command again"
                 if passes
                 else "make the ledger's folder writable, on a disk of this machine",
                 code="ledger-lock",

@@ -71,7 +71,7 @@ STANDBY = Kind(
 )
 FULL = Kind(
     "the server's disk is full; what was not written counts as not done",
-    f"make room, {_AGAIN}",
+    f"free some space, {_AGAIN}",
     "ledger-disk-full",
 )
 MEMORY = Kind(

@@ -49,7 +49,7 @@ class Difference:
 
     def __str__(self) -> str:
         if self.was is None and self.now is None:
-            return f"{self.what} is another one"
+            return f"{self.what} is a different one"
         return f"{self.what} was {self.was or 'not set'}, and is {self.now or 'not set'} now"
 
     def document(self) -> dict[str, Any]:

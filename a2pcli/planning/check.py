@@ -298,7 +298,7 @@ class _Check:
                 self._warn(loc, message, f"rule {verdict.rule}", "no-sender")
 
     def _registered(self, loc: Loc, template: MessageTemplate, sample: Sample, people: SampledPeople) -> None:
-        """Messages of the sample that must be a registered text, and are another one."""
+        """Messages of the sample that must use a registered template, and are another one."""
         countries = template_countries(self.law, self.campaign.purpose, self.campaign.channel)
         dlt = dlt_of(self.loaded, self.settings)
         unknown = not self.senders.choices.all and self.senders.account is None and dlt is None
@@ -307,16 +307,14 @@ class _Check:
             return
         finding = None
         if dlt is None or dlt.text is None:
-            message = f"messages to {', '.join(people.seen(countries))} must be a registered text"
-            finding = Finding(0, message, "state its id and text under dlt:", DLT_RULE)
+            message = f"messages to {', '.join(people.seen(countries))} must use a registered template"
+            finding = Finding(0, message, "set its id and text under dlt:", DLT_RULE)
         else:
             texts = [text for text in template.render_column(rows).bodies.to_pylist() if text]
             sent = [plain(text, use_smart=self.smart).text for text in texts]
             different = [how for how in map(dlt.differs, sent) if how is not None]
             if different:
-                message = (
-                    f"{len(different):,} of {len(sent):,} messages are not the DLT template {dlt.template}"
-                )
+                message = f"{len(different):,} of {len(sent):,} messages do not match the DLT template {dlt.template}"
                 finding = Finding(0, message, different[0], DLT_RULE, lenient=len(different) < len(sent))
         problem = self.wording.judged(loc, finding) if finding is not None else None
         if problem is not None:
@@ -333,7 +331,7 @@ class _Check:
                     near = get_close_matches(name.lower(), known, 1, 0.6)
                     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
                     loc = ("senders", sender, "registrations", name)
-                    message = f"no rule asks for a registration '{name}'"
+                    message = f"no rule knows a registration '{name}'"
                     problem = self.settings.problem(message, loc, hint=hint, code="registration")
                     self.found.append(replace(problem, severity=Severity.WARNING))
 
@@ -365,7 +363,7 @@ class _Check:
         rest = self.document.text[scalar.end :].split("\n", 1)[0]
         if rest.lstrip().startswith("#"):
             line, column = self.document.position(scalar.end + len(rest) - len(rest.lstrip()))
-            message = f"'{rest.strip()[:40]}' is a comment, and not part of the message"
+            message = f"'{rest.strip()[:40]}' is a YAML comment, not part of the message"
             hint = "put the message in quotes, or below '|'"
             self.found.append(
                 Problem(message, self.document.path, line, column, hint, Severity.WARNING, "lost-comment")

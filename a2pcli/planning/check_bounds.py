@@ -34,8 +34,8 @@ def budget_findings(
         yield _warning(
             loaded,
             at,
-            "no plan can keep a budget without prices, and none will be sent",
-            "name a rate card in a2pcli.yaml: rates: rates.csv",
+            "a budget needs prices: without them no plan can be sent",
+            "set a rate card in a2pcli.yaml: rates: rates.csv",
             "budget-without-prices",
         )
         return
@@ -48,7 +48,7 @@ def budget_findings(
                 loaded,
                 at,
                 f"no price is known for numbers in {listed} of the first rows, so no plan can keep this budget",
-                "price them in the rate card, or leave them out with limits.unpriced: exclude",
+                "add their prices to the rate card, or exclude them with limits.unpriced: exclude",
                 "budget-unpriced",
             )
     currency = parse_budget(budget).currency
@@ -70,10 +70,10 @@ def schedule_findings(loaded: LoadedCampaign) -> Iterator[Problem]:
         elif zone and (turned := _TURNED.fullmatch(zone)):
             hours, side = turned["hours"], "behind" if turned["sign"] == "+" else "ahead of"
             message = f"{zone} is {hours} hour{'' if hours == '1' else 's'} {side} UTC, all year"
-            hint = "its sign is the other way round; name a city's zone, like Europe/London"
+            hint = "the sign is reversed in such names; use a city's zone, like Europe/London"
             yield _warning(loaded, ("schedule", key), message, hint, "fixed-zone")
     if schedule.ends_at is not None and schedule.ends_at <= datetime.now(UTC):
-        message = "this moment is past: nothing would leave"
+        message = "this time is in the past: nothing would be sent"
         yield _warning(loaded, ("schedule", "expires"), message, None, "schedule-past")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # the ledger itself is the main process's
     from a2pcli.ledger.store import Ledger
 
 RULE = "consent"
-REVOKED = "the contacts file says that consent was revoked, and none that was given later"
+REVOKED = "the contacts file says that consent was revoked and not given again"
 EXPIRED = "the consent in the contacts file has expired"
 DAY = 86_400_000
 
@@ -135,8 +135,8 @@ def consented(frame: Frame, job: Compiled) -> None:
 def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
     """Why a row proves nothing, what is wrong with it before what is missing."""
     return (
-        (rows.unreadable, "no record, and consent_at or consent_expires is no date that can be read"),
-        (rows.future, "no record, and consent_at lies in the future"),
+        (rows.unreadable, "no record, and consent_at or consent_expires is not a readable date"),
+        (rows.future, "no record, and consent_at is in the future"),
         (rows.expired, "no record, and the consent in the contacts file has expired"),
         (rows.has_given & ~rows.says_how, "no record, and the row does not say how consent was given"),
         (rows.says_how & ~rows.has_given, "no record, and the row does not say when consent was given"),

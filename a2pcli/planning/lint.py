@@ -91,7 +91,7 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
         return
     cost = _cost(copy, "".join(forcing))
     if letter := next((char for char in forcing if _is_of_another_script(char)), None):
-        message = f"'{letter}' ({character_name(letter)}) is of a script that needs UCS-2: {cost}"
+        message = f"'{letter}' ({character_name(letter)}) needs UCS-2: {cost}"
         yield Finding(forcing[letter][0], message, None, "ucs-2", natural=True)
         return
     if len(forcing) > MANY:  # One word about them is enough.
@@ -114,11 +114,7 @@ def _without(char: str) -> str:
     if unicodedata.category(char)[0] != "L":
         return "remove it"
     plain = unicodedata.normalize("NFD", char)[0]
-    alike = (
-        f" '{plain}' costs nothing extra, where it reads as well;"
-        if plain != char and plain.isascii()
-        else ""
-    )
+    alike = f" '{plain}' costs nothing extra;" if plain != char and plain.isascii() else ""
     return f"{alike} --ignore ucs-2 if the word needs it".strip()
 
 

@@ -292,6 +292,6 @@ def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | N
         messages = f"{tally.unpriced:,} message{'' if tally.unpriced == 1 else 's'}"
         return (
             f"{messages} without a known price, so the budget of {amount:f} {currency} cannot be kept "
-            "(price them in the rate card, or leave them out with limits.unpriced: exclude)"
+            "(add their prices to the rate card, or exclude them with limits.unpriced: exclude)"
         )
     return None

@@ -112,7 +112,7 @@ def refused(frame: Frame, job: Compiled) -> None:
         (
             told.unclear,
             Reason.UNCLEAR_CONSENT,
-            f"another row with this {what} says neither yes nor no: line {{}}",
+            f"another row with this {what} is neither yes nor no: line {{}}",
         ),
     ):
         there = among(people, known.keys)

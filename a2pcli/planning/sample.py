@@ -60,8 +60,8 @@ class Sample:
             if defaulted:
                 text, hint = f"{message}: they get the message without it", None
             else:
-                text = f"{message}: they get no message"
-                hint = f"{{{{ {column} | default('…') }}}} gives them one"
+                text = f"{message}: they are excluded"
+                hint = f"{{{{ {column} | default('…') }}}} gives them a value"
             problems.append(replace(place(column), message=text, hint=hint, code="empty-column"))
         return problems
 
@@ -106,7 +106,7 @@ class Sample:
             return []
         first = int(rows[0])
         name = character_name(invisible_in(made[first].as_py())[0][1])
-        message = f"{_of(len(rows), len(made), 'holds', 'hold')} invisible characters, which are left out"
+        message = f"{_of(len(rows), len(made), 'holds', 'hold')} invisible characters, which are removed"
         hint = f"first in line {lines[first]} of {self.path}: {name}"
         return [replace(at, message=message, hint=hint, code="invisible-characters")]
 
@@ -121,7 +121,7 @@ class Sample:
         problems = []
         if (parts > refuse).any():
             count = _of(int((parts > refuse).sum()), len(made), "needs", "need")
-            message = f"{count} more than {refuse} parts and would be left out"
+            message = f"{count} more than {refuse} parts and would be excluded"
             problems.append(replace(at, message=message, hint=hint, code="too-long"))
         elif (parts > warn).any():
             count = _of(int((parts > warn).sum()), len(made), "needs", "need")
@@ -226,7 +226,7 @@ def take_sample(
             message = f"fails on {len(failed):,} of {len(rows):,} rows: {detail}"
             problems.append(replace(at_where, message=message, hint=hint, code="template-error"))
         if whole and not selected.keep.any():
-            message = "selects nobody: no row makes it true"
+            message = "matches no row"
             problems.append(replace(at_where, message=message, code="selects-nobody"))
         rows = rows.filter(selected.keep)
     return Sample(table.path, rows, whole, tuple(problems))

@@ -59,12 +59,12 @@ def refuse_other_texts(frame: Frame, template: DltTemplate | None, countries: tu
     if not there.any():
         return
     if template is None or template.pattern is None:
-        detail = "a registered template is wanted: state its id and text under dlt:"
+        detail = "a registered template is required: set its id and text under dlt:"
         drop(frame, there, Reason.COPY_RULE, detail, DLT_RULE)
         return
     matches = np.zeros(len(frame), dtype=np.bool_)
     matches[there] = mask_of(
         pc.match_substring_regex(frame["@body"].filter(pa.array(there)), template.pattern)
     )
-    detail = f"the text is not that of the DLT template {template.template}"
+    detail = f"the text does not match the DLT template {template.template}"
     drop(frame, there & ~matches, Reason.COPY_RULE, detail, DLT_RULE)

@@ -240,7 +240,7 @@ def wording_kept(frame: Frame, job: Compiled) -> None:
         for pattern, words, rule in job.job.must_say.get(country, ()):
             said = pc.match_substring_regex(pc.fill_null(frame["@body"], ""), pattern, ignore_case=True)
             without = mask_of(pc.and_(pc.equal(countries, country), pc.invert(said)))
-            drop(frame, without, Reason.COPY_RULE, f"a message to {country} must say '{words}'", rule)
+            drop(frame, without, Reason.COPY_RULE, f"a message to {country} must contain '{words}'", rule)
 
 
 def already_sent(frame: Frame, job: Compiled) -> None:

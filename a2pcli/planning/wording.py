@@ -104,7 +104,7 @@ class Wording:
             return None
         if severity is Severity.ERROR and finding.partial:
             severity = Severity.WARNING
-            finding = replace(finding, message=f"{finding.message}: without it, messages there are left out")
+            finding = replace(finding, message=f"{finding.message}: without it, messages there are excluded")
         line, column = self.loaded.document.spot(loc, finding.offset)
         if finding.code in self._passed:
             self._passed[finding.code][f"{line}:{column}: {finding.message}"] = None
@@ -150,7 +150,7 @@ class Wording:
         return _without_errors(
             [
                 Problem(
-                    f"{rows:,} message{'' if rows == 1 else 's'} left out: {words}",
+                    f"{rows:,} message{'' if rows == 1 else 's'} excluded: {words}",
                     self.loaded.document.path,
                     block.line,
                     block.column,

@@ -182,7 +182,7 @@ def _settle(planned: Future[Framed], answer: tuple[Framed | None, Exception | No
 
 
 def _died() -> LedgerError:
-    return LedgerError("a planning process died, most likely for want of memory; nothing was sent")
+    return LedgerError("a planning process died, most likely out of memory; nothing was sent")
 
 
 def _fail(

@@ -25,7 +25,7 @@ OURS: dict[str, str] = {
     "cap-campaign": "the campaign's own limit",
     "cap-programme": "the programme's limit in the settings",
     "cap-global": "the settings' limit over all campaigns",
-    UNKNOWN_ZONE: "a message whose hours are not known is held",
+    UNKNOWN_ZONE: "a message is held if the time zone is unknown",
     NOT_BEFORE: "the campaign's not_before",
     EXPIRED: "the campaign's expires",
 }
@@ -104,7 +104,7 @@ def considered(ledger: Ledger, law: Law, case: Case) -> list[Considered]:
 def _opt_outs(ledger: Ledger, case: Case) -> Considered:
     purpose = case.about.purpose
     if not binds(purpose):
-        return Considered("optout", "not-asked", f"opt-outs do not bind {purpose} messages")
+        return Considered("optout", "not-asked", f"opt-outs do not apply to {purpose} messages")
     entries = [one for one in ledger.suppressions_of(case.address) if _held_then(one, case.at)]
     mine = [one for one in entries if concerns(one, case.about, case.sender)]
     for other in case.others:
@@ -144,11 +144,11 @@ def _consent(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
             "consent", "passed", f"the contacts file says: {case.said}", data={"cells": case.said}
         )
     elif case.consent_required:
-        yield Considered("consent", "left-out", "required, and there is no proof of it")
+        yield Considered("consent", "left-out", "required, but not on record")
     elif case.consent_required is None:
-        yield Considered("consent", "not-asked", f"{about.purpose} messages do not ask for it")
+        yield Considered("consent", "not-asked", f"{about.purpose} messages do not need it")
     else:
-        yield Considered("consent", "not-asked", "assumed: the campaign does not ask for proof")
+        yield Considered("consent", "not-asked", "assumed: the campaign requires no proof")
     if about.purpose != "marketing" or case.consent_required or record is not None or case.said:
         return
     for rule in law.consent(case.country or "", (), about.purpose, about.channel):
@@ -157,13 +157,13 @@ def _consent(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
                 law,
                 rule.id,
                 "note",
-                "the law requires consent here; nothing was checked: make sure that you have it",
+                "the law requires consent here, and it was not checked: make sure that you have it",
             )
 
 
 def _hours(law: Law, case: Case) -> Iterator[Considered]:
     if case.clock is None:
-        yield Considered("hours", "not-asked", "no hours bind this message")
+        yield Considered("hours", "not-asked", "no sending hours apply")
         return
     clock = case.clock.clock
     zones = ", ".join(clock.zones) or "unknown"
@@ -171,7 +171,7 @@ def _hours(law: Law, case: Case) -> Iterator[Considered]:
     closed = clock.closed_by(case.at)
     data = {"zones": list(clock.zones), "at": iso(case.at), "held_until": iso(why.until) if why else None}
     if clock.lacks_zone:
-        yield _of_law(law, UNKNOWN_ZONE, "held", "the person's time zone is not known", data)
+        yield _of_law(law, UNKNOWN_ZONE, "held", "the person's time zone is unknown", data)
         return
     for rule in dict.fromkeys([*(window.rule for window in clock.windows), *closed]):
         if rule in closed:
@@ -186,7 +186,7 @@ def _hours(law: Law, case: Case) -> Iterator[Considered]:
 def _caps(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
     caps = [*case.caps, *(case.clock.caps if case.clock else ())]
     if not counted(case.about.purpose):
-        yield Considered("caps", "not-asked", f"no caps bind {case.about.purpose} messages")
+        yield Considered("caps", "not-asked", f"frequency caps do not apply to {case.about.purpose} messages")
         return
     if not caps:
         yield Considered("caps", "not-asked", "no cap is set")
@@ -198,7 +198,7 @@ def _caps(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
         data = {"limit": cap.limit, "seconds": cap.seconds, "per": cap.scope, "count": count}
         capped = case.reason == Reason.CAPPED and case.rule == cap.rule
         outcome: Outcome = "left-out" if capped or (case.reason is None and count >= cap.limit) else "passed"
-        yield _of_law(law, cap.rule, outcome, f"{count} before it; the cap is {cap.text}", data)
+        yield _of_law(law, cap.rule, outcome, f"{count} earlier messages; the cap is {cap.text}", data)
 
 
 def _sender(law: Law, case: Case) -> Iterator[Considered]:
@@ -212,7 +212,7 @@ def _sender(law: Law, case: Case) -> Iterator[Considered]:
         yield Considered("sender", "not-asked", f"gateway {about.gateway} chooses the sender")
         return
     for rule in rules:
-        yield _of_law(law, rule.id, "passed", f"{sender} may be used there", {"sender": sender})
+        yield _of_law(law, rule.id, "passed", f"{sender} is allowed there", {"sender": sender})
     if not rules:
         yield Considered("sender", "passed", f"no rule is known for {sender} there", data={"sender": sender})
 

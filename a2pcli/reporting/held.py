@@ -45,27 +45,27 @@ def held_document(waiting: Sequence[Waiting]) -> dict[str, Any]:
 
 
 def held_lines(waiting: Sequence[Waiting], most: int = 4, *, zone: str | None = None) -> list[str]:
-    """``412 wait until 2026-11-22 14:00 Europe/London (08:00 their time)``, the first openings one by one, others
+    """``412 held until 2026-11-22 14:00 Europe/London (08:00 their time)``, the first openings one by one, others
     summed up. ``zone`` is the run's."""
     hours = [one for one in waiting if one.until < FAR]
     never = [one for one in waiting if one.until >= FAR and one.reason != Reason.UNKNOWN_ZONE]
     lines = [
-        f"{one.messages:,} {_wait(one.messages)} until {local(one.until, zone)}{_theirs(one.until, one.zones)}"
+        f"{one.messages:,} held until {local(one.until, zone)}{_theirs(one.until, one.zones)}"
         for one in hours[:most]
     ]
     if later := sum(one.messages for one in hours[most:]):
-        lines.append(f"{later:,} {_wait(later)} longer, the last until {local(hours[-1].until, zone)}")
+        lines.append(f"{later:,} held longer, the last until {local(hours[-1].until, zone)}")
     for one in never:
         lines.append(f"{one.messages:,} cannot be sent: {_closed(one.rules)}")
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
     if lost:
-        lines.append(f"{lost:,} {_wait(lost)}, their time zone is not known: {NO_ZONE}")
+        lines.append(f"{lost:,} held, their time zone is unknown: {NO_ZONE}")
     return lines
 
 
 def clock_lines(clock: Mapping[str, Any], zone: str | None = None) -> list[str]:
     """When the messages of a plan may leave, from its summary, in its zone."""
-    at_once = "may go at once" if clock["at"] is not None else ""
+    at_once = "may be sent now" if clock["at"] is not None else ""
     lines = [f"{clock['open']:,} {at_once}"] if clock["open"] else []
     found = [
         Waiting(one["until"], Reason.QUIET_HOURS, one["messages"], tuple(one["zones"]), tuple(one["rules"]))
@@ -73,21 +73,17 @@ def clock_lines(clock: Mapping[str, Any], zone: str | None = None) -> list[str]:
     ]
     lines += held_lines(found, most=3, zone=zone)
     if rest := clock["held"] - sum(one.messages for one in found):
-        lines.append(f"{rest:,} {_wait(rest)} longer")
+        lines.append(f"{rest:,} held longer")
     if lost := clock["unknown_zone"]:
-        lines.append(f"{lost:,} {_wait(lost)}, their time zone is not known: {NO_ZONE}")
+        lines.append(f"{lost:,} held, their time zone is unknown: {NO_ZONE}")
     if late := clock["expires_first"]:
-        lines.append(f"{late:,} would expire before they may go")
+        lines.append(f"{late:,} would expire before they may be sent")
     return lines
 
 
 def _closed(rules: Sequence[str]) -> str:
     named = f" ({', '.join(rules)})" if rules else ""
     return f"no permitted sending time: the campaign's hours and the legal hours do not overlap{named}"
-
-
-def _wait(count: int) -> str:
-    return "waits" if count == 1 else "wait"
 
 
 def _theirs(until: int, zones: Sequence[str]) -> str:

@@ -90,17 +90,17 @@ class NothingLeft:
         """A line for each number, with the command that does something about it; ``rows_command`` lists rows."""
         lines = []
         if self.accepted:
-            lines.append(f"  {self.accepted:,} accepted: they have it")
+            lines.append(f"  {self.accepted:,} accepted: already sent")
         if self.unknown:
             lines.append(
-                f"  {self.unknown:,} unknown: they may have it; {self._commands('reconcile', 'unknown')}"
+                f"  {self.unknown:,} unknown: they may have received it; {self._commands('reconcile', 'unknown')}"
             )
         if self.rejected:
-            word = "refused by the gateway"
+            word = "rejected by the gateway"
             lines.append(f"  {self.rejected:,} rejected: {word}; {self._commands('retry', 'rejected')}")
         if self.more_rows:
             lines.append(
-                f"  {self.more_rows:,} more {'row' if self.more_rows == 1 else 'rows'} of the same people"
+                f"  {self.more_rows:,} more {'row' if self.more_rows == 1 else 'rows'} for the same people"
             )
         for reason, count in self.excluded.items():
             if reason in COUNTED or not count:

@@ -275,9 +275,9 @@ def _on_what(run: Run, around: Surroundings) -> str:
     if run.state == RunState.PLANNED:
         return f"when the plan is sent ({command})"
     if around.live.get(run.id):
-        return "by the run that is under way"
+        return "by the run in progress"
     why = f", it is paused: {run.state_reason}" if run.state_reason else ""
-    return f"when the run goes on ({command}{why})"
+    return f"when the run is resumed ({command}{why})"
 
 
 def _blocked(entry: HistoryEntry, around: Surroundings) -> Suppression | None:

@@ -36,9 +36,9 @@ def rates(totals: Totals) -> tuple[Rate, ...]:
     accepted = totals.count(State.ACCEPTED)
     answered = totals.count(State.ACCEPTED, State.REJECTED)
     return (
-        Rate("accepted_of_answered", "with a clear answer", accepted, answered),
-        Rate("accepted_of_handed_over", "handed to the gateway", accepted, totals.count(*HANDED_OVER)),
-        Rate("accepted_of_rows", "rows in all", accepted, totals.rows),
+        Rate("accepted_of_answered", "with a known outcome", accepted, answered),
+        Rate("accepted_of_handed_over", "sent to the gateway", accepted, totals.count(*HANDED_OVER)),
+        Rate("accepted_of_rows", "rows in total", accepted, totals.rows),
     )
 
 

@@ -63,7 +63,7 @@ def country_wording(copy: Copy) -> Iterator[Finding]:
             ):
                 wanted.setdefault((rule.must_say or rule.must_contain, rule.source), []).append(country)
     for (say, source), countries in wanted.items():
-        message = f"a message to {_countries(countries)} must say '{say}'"
+        message = f"a message to {_countries(countries)} must contain '{say}'"
         partial = len({*countries}) < len(copy.law or {})
         yield Finding(0, message, f"the source: {source}", COUNTRY_WORDING, partial=partial)
 

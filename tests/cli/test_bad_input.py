@@ -167,7 +167,7 @@ TEMPLATES = [
     Bad(
         "fails on every row",
         3,
-        r"^sale.yaml: the message failed on all 4 rows that could get one",
+        r"^sale.yaml: the template failed on all 4 rows that could get a message",
         changed("sale.yaml", "first_name }}", "first_name | int // 0 }}"),
     ),
     Bad("where half", 3, r"^sale.yaml:6:8: unexpected", more("where: plan ==\n")),
@@ -237,7 +237,7 @@ SETTINGS = [
     Bad("secret missing", 3, r"^a2pcli.yaml:4:\d+: .*NO_SUCH_TOKEN is not set", gateway(HTTP)),
     Bad("gateway type unknown", 3, r"no gateway type 'pigeon'", gateway("{type: pigeon}")),
     Bad("gateway key unknown", 3, r"did you mean 'file'\?", gateway("{type: outbox, fiel: x}")),
-    Bad("gateway pace unreadable", 3, r"'fast' is not a pace", gateway("{type: outbox, rate: fast}")),
+    Bad("gateway pace unreadable", 3, r"'fast' is not a rate", gateway("{type: outbox, rate: fast}")),
     Bad(
         "gateway without an address", 3, r"^a2pcli.yaml:4:\d+: .*url", gateway("{type: http, json: {to: a}}")
     ),
@@ -279,7 +279,12 @@ ARGUMENTS = [
     Bad("limit in words", 2, r"'--limit': not a number", call=(*SEND, "--limit", "ten")),
     Bad("no concurrency", 2, r"'--concurrency': must be 1 or more", call=(*SEND, "--concurrency", "0")),
     Bad("plan unknown", 2, r"there is no run 'rzzzzzzz'", call=("send", "--plan", "rzzzzzzz")),
-    Bad("plan and a choice", 2, r"no other choice", call=("send", "--plan", "rzzzzzzz", "--limit", "3")),
+    Bad(
+        "plan and a choice",
+        2,
+        r"cannot be combined with other selections",
+        call=("send", "--plan", "rzzzzzzz", "--limit", "3"),
+    ),
     Bad("neither campaign nor plan", 2, r"^name a CAMPAIGN, or --plan ID$", call=("send",)),
     Bad("test to nobody", 2, r"^--test-to 12: ", call=(*SEND, "--test-to", "12")),
     Bad("not UTF-8", 2, r"^argument 2 is not valid UTF-8$", call=("send", "a\udcff.yaml", "--yes")),
@@ -314,7 +319,7 @@ ARGUMENTS = [
     Bad(
         "row that is not there", 2, r"no row starts at line 99", call=("preview", "sale.yaml", "--row", "99")
     ),
-    Bad("two choices", 2, r"choose one of", call=("preview", "sale.yaml", "--row", "2", "--longest")),
+    Bad("two choices", 2, r"use only one of", call=("preview", "sale.yaml", "--row", "2", "--longest")),
     Bad("run unknown", 2, r"there is no run 'nope'", call=("report", "nope")),
     Bad("run to settle unknown", 2, r"there is no run 'nope'", call=("reconcile", "nope")),
     Bad("gateway to test unknown", 3, r"no gateway 'nope'", call=("gateways", "test", "nope")),
@@ -490,7 +495,7 @@ def test_a_result_that_does_not_fit_on_the_disk_is_not_left_half(project: Projec
     done = on_a_full_disk(project, 64, "report", "--out", f"rows.{kind}")
     assert done.status == 8
     assert f"rows.{kind}: cannot write" in done.err
-    assert "make room" in done.err
+    assert "free some space" in done.err
     well_told(done)
     assert list(project.folder.glob("rows*")) == []
 
@@ -520,7 +525,7 @@ def test_output_that_cannot_be_written_is_said(project: Project, arguments: tupl
         )
     assert done.returncode == 8
     assert done.stderr.endswith(
-        "where the output goes: no space left on device (make room, then run the same command again)\n"
+        "the output: no space left on device (free some space, then run the same command again)\n"
     )
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr

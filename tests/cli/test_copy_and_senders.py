@@ -58,7 +58,7 @@ def transactional(text: str = CAMPAIGN) -> str:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("purpose: marketing\n", "sale.yaml:1:1: 'purpose' is missing (decides which rules bind)"),
+        ("purpose: marketing\n", "sale.yaml:1:1: 'purpose' is missing (decides which rules apply)"),
         (
             "objective: Customers come to the sale\n",
             "sale.yaml:1:1: 'objective' is missing (what the campaign is for, in a sentence)",
@@ -169,14 +169,14 @@ def test_what_a_country_wants_binds_only_where_somebody_there_gets_a_message(pro
         ran = made(project, settings=STRICT, people=french).run(command, "sale.yaml")
         assert ran.status == 0
         assert (
-            "warning: a message to FR must say 'STOP 36xxx': without it, messages there are left out"
+            "warning: a message to FR must contain 'STOP 36xxx': without it, messages there are excluded"
             in ran.err
         )
         ran = made(project, settings=STRICT, people="phone,name\n+33612345678,Hal\n").run(
             command, "sale.yaml"
         )
         assert ran.status == 3
-        assert "a message to FR must say 'STOP 36xxx'" in ran.err
+        assert "a message to FR must contain 'STOP 36xxx'" in ran.err
     assert (
         made(project, "where: name != 'Hal'\n", settings=STRICT, people=french)
         .run("plan", "sale.yaml")
@@ -325,18 +325,18 @@ def test_a_message_that_is_not_its_template_is_excluded(project: Project) -> Non
     assert listed["Ira"]["status"] == "planned"
     other = next(one for one in listed.values() if one["number"].endswith("3211"))
     assert (other["reason"], other["rule"]) == ("copy-rule", "dlt-template")
-    assert other["detail"] == "the text is not that of the DLT template T1"
+    assert other["detail"] == "the text does not match the DLT template T1"
     checked = project.run("check", "sale.yaml")
-    assert "1 of 2 messages are not the DLT template T1" in checked.err
+    assert "1 of 2 messages do not match the DLT template T1" in checked.err
 
 
 def test_a_template_is_wanted_where_the_sender_is_registered(project: Project) -> None:
     made(project, MANY, settings=FACTS).run("plan", "sale.yaml", "--out", "plan.csv")
     assert (
-        rows(project)["Ira"]["detail"] == "a registered template is wanted: state its id and text under dlt:"
+        rows(project)["Ira"]["detail"] == "a registered template is required: set its id and text under dlt:"
     )
     checked = project.run("check", "sale.yaml")
-    assert (checked.status, "messages to IN must be a registered text" in checked.err) == (3, True)
+    assert (checked.status, "messages to IN must use a registered template" in checked.err) == (3, True)
 
 
 def test_the_template_rule_can_be_waived(project: Project) -> None:

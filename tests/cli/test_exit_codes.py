@@ -104,7 +104,7 @@ def test_1_a_defect_asks_in_a_line_to_be_reported_and_gives_nothing_away(project
     done = project.run("count", "hello")
     assert done.status == 1
     assert re.fullmatch(
-        r"this is a defect of a2pcli, please report it: ZeroDivisionError at count\.py:\d+"
+        r"this is a bug in a2pcli, please report it: ZeroDivisionError at count\.py:\d+"
         r" \(A2PCLI_DEBUG=1 shows more\)\n",
         done.err,
     )

@@ -10,7 +10,7 @@ LATER = "schedule: {window: '20:00-21:00'}\n"
 def test_a_plan_says_until_when_messages_wait(project: Project) -> None:
     project.starter(campaign=CAMPAIGN + LATER)
     ran = project.run("plan", "sale.yaml")
-    assert "3 wait until" in " ".join(ran.out.split())
+    assert "3 held until" in " ".join(ran.out.split())
     assert "(20:00 their time)" in ran.out
     clock = project.run("plan", "sale.yaml", "--json").json["clock"]
     assert (clock["open"], clock["held"]) == (0, 3)
@@ -30,7 +30,7 @@ def test_a_send_out_of_hours_holds_everything_and_is_no_failure(project: Project
     assert opening["rules"] == ["campaign-window"]
     again = project.run("send", "sale.yaml", "--yes")
     assert again.status == 0
-    assert "waiting for its hour" in again.out
+    assert "waiting for permitted hours" in again.out
     assert (project.folder / ".a2pcli" / "outbox.jsonl").read_text() == ""
 
 
@@ -49,7 +49,7 @@ def test_report_runs_and_explain_tell_what_is_held(project: Project) -> None:
 def test_what_would_expire_before_its_hours_is_told_and_never_goes(project: Project) -> None:
     never = "schedule: {window: '20:00-21:00', timezone: recipient, expires: 2020-01-01 20:30}\n"
     project.starter(campaign=CAMPAIGN + never)
-    assert "would expire before they may go" in " ".join(project.run("plan", "sale.yaml").out.split())
+    assert "would expire before they may be sent" in " ".join(project.run("plan", "sale.yaml").out.split())
     ran = project.run("send", "sale.yaml", "--yes", "--json")
     assert ran.status == 0
     assert ran.json["states"]["expired"] == 3

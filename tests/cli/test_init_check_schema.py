@@ -104,7 +104,7 @@ def test_init_where_a_file_is_in_the_way(shell: Shell, name: str) -> None:
     folder = "project" if name == "project/campaigns" else name
     assert shell("init", folder) == 3
     blocking = "file" if name.startswith("file") else name
-    assert shell.err == f"{blocking}: is in the way: a folder is wanted here\n"
+    assert shell.err == f"{blocking}: is in the way: a folder is needed here\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the super-user may write anywhere")
@@ -140,7 +140,7 @@ def test_every_problem_of_a_file_is_told_at_once(shell: Shell) -> None:
         "spring.yaml:6:1: unknown key 'bdoy'",
         "spring.yaml:7:8: unknown column 'plann'",
         "spring.yaml:8:10: no gateway 'outbx' in the settings",
-        "spring.yaml:9:16: 'fast' is not a pace",
+        "spring.yaml:9:16: 'fast' is not a rate",
     ]
     assert shell.err.endswith("1 campaign checked: 5 errors, 0 warnings\n")
 
@@ -222,8 +222,8 @@ def test_a_column_that_is_empty_for_many_is_told_unless_it_has_a_default(shell: 
     project(people="phone,first_name\n" + rows)
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:5:16: warning: column 'first_name' is empty in 10 of 30 rows: they get no message"
-        " ({{ first_name | default('…') }} gives them one)"
+        "spring.yaml:5:16: warning: column 'first_name' is empty in 10 of 30 rows: they are excluded"
+        " ({{ first_name | default('…') }} gives them a value)"
     ]
     project(CAMPAIGN.replace("first_name", "first_name | default('there')"), "phone,first_name\n" + rows)
     assert shell("check", "--strict") == 0
@@ -234,14 +234,14 @@ def test_only_rows_that_where_selects_count(shell: Shell) -> None:
     assert shell("check", "--strict") == 0
     project(CAMPAIGN + "where: first_name == 'Nobody'\n")
     assert shell("check") == 0
-    assert shell.problems == ["spring.yaml:6:8: warning: selects nobody: no row makes it true"]
+    assert shell.problems == ["spring.yaml:6:8: warning: matches no row"]
 
 
 def test_messages_that_come_out_long_are_told_with_the_longest(shell: Shell) -> None:
     project(people=PEOPLE + f"07700 900003,{'x' * 500}\n07700 900004,{'x' * 2000}\n")
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:5:10: warning: 1 of 4 messages needs more than 6 parts and would be left out"
+        "spring.yaml:5:10: warning: 1 of 4 messages needs more than 6 parts and would be excluded"
         " (the longest is line 5 of people.csv, with 14 parts)"
     ]
     project(people=PEOPLE + f"07700 900003,{'x' * 500}\n")
@@ -256,7 +256,7 @@ def test_a_message_cut_off_by_a_comment_is_told(shell: Shell) -> None:
     project(CAMPAIGN.replace("Hi {{ first_name }}", "Hi {{ first_name }} #spring"))
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:5:30: warning: '#spring' is a comment, and not part of the message"
+        "spring.yaml:5:30: warning: '#spring' is a YAML comment, not part of the message"
         " (put the message in quotes, or below '|')"
     ]
 
@@ -280,15 +280,15 @@ def test_a_budget_without_prices_is_told(shell: Shell) -> None:
     project(CAMPAIGN + "limits: {cost: 5 GBP}\n")
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:6:16: warning: no plan can keep a budget without prices, and none will be sent"
-        " (name a rate card in a2pcli.yaml: rates: rates.csv)"
+        "spring.yaml:6:16: warning: a budget needs prices: without them no plan can be sent"
+        " (set a rate card in a2pcli.yaml: rates: rates.csv)"
     ]
 
 
 def test_a_campaign_that_has_expired_is_told(shell: Shell) -> None:
     project(CAMPAIGN + "schedule: {expires: 2020-01-01 09:00}\n")
     assert shell("check") == 0
-    assert shell.problems == ["spring.yaml:6:21: warning: this moment is past: nothing would leave"]
+    assert shell.problems == ["spring.yaml:6:21: warning: this time is in the past: nothing would be sent"]
 
 
 def test_two_campaigns_of_one_name_are_told(shell: Shell) -> None:
@@ -388,10 +388,10 @@ def test_other_tools_yaml_in_this_folder_is_left_alone_but_not_in_campaigns(shel
 
 def test_nothing_to_check_is_an_error_that_says_what_to_do(shell: Shell) -> None:
     assert shell("check") == 3
-    assert shell.err == "no campaign here or in ./campaigns (name one, or start with: a2pcli init)\n"
+    assert shell.err == "no campaign here or in ./campaigns (specify one, or start with: a2pcli init)\n"
     Path("empty").mkdir()
     assert shell("check", "empty") == 3
-    assert shell.err == "no campaign in empty (name one, or start with: a2pcli init)\n"
+    assert shell.err == "no campaign in empty (specify one, or start with: a2pcli init)\n"
     assert shell("check", "nowhere.yaml") == 3
     assert shell.err.startswith("nowhere.yaml: no such file\n")
 

@@ -119,7 +119,7 @@ def test_the_receipt_as_json_counts_by_table_and_file(used: Project) -> None:
 
 def test_a_file_that_was_moved_is_told(used: Project) -> None:
     (used.folder / "plan.csv").rename(used.folder / "moved.csv")
-    assert "plan.csv: is not there any more" in erase(used).out
+    assert "plan.csv: no longer exists" in erase(used).out
 
 
 def test_a_file_that_cannot_be_rewritten_is_told_and_the_rest_is_erased(used: Project) -> None:

@@ -21,7 +21,7 @@ def test_nobody_gets_a_campaign_that_has_expired(project: Project):
     assert "Recipients 0 Cannot be sent 60 expired 60 the campaign expires before" in " ".join(
         plan.out.split()
     )
-    assert "this moment is past: nothing would leave" in plan.err
+    assert "this time is in the past: nothing would be sent" in plan.err
     told = project.run("plan", "sale.yaml", "--json").json
     assert (told["recipients"], told["leaving"]["going"], told["leaving"]["expired"]) == (60, 0, 60)
     assert [one["code"] for one in told["warnings"]] == ["schedule-past"]
@@ -63,11 +63,12 @@ def test_what_check_warns_of_is_shown_by_plan_and_send_and_kept_with_the_plan(pr
     assert ("lost-comment", 5, 49) in known
     ran = project.run("plan", "sale.yaml", "--json")
     assert known <= {(one["code"], one["line"], one["column"]) for one in ran.json["warnings"]}
-    assert "'#1234 now' is a comment" in ran.err
-    assert ran.err.count("is a comment") == 1
-    assert "'#1234 now' is a comment" in project.run("send", "--plan", ran.json["plan"]).err
+    assert "'#1234 now' is a YAML comment" in ran.err
+    assert ran.err.count("is a YAML comment") == 1
+    assert "'#1234 now' is a YAML comment" in project.run("send", "--plan", ran.json["plan"]).err
     assert (
-        "'#1234 now' is a comment" in project.run("send", "sale.yaml", "--yes", "--occurrence", "again").err
+        "'#1234 now' is a YAML comment"
+        in project.run("send", "sale.yaml", "--yes", "--occurrence", "again").err
     )
 
 
@@ -82,7 +83,7 @@ def test_an_expired_campaign_says_so_before_it_asks(project: Project):
     project.starter(campaign=CAMPAIGN + "schedule: {expires: 2020-01-01 09:00}\n", people=PEOPLE)
     project.write("a2pcli.yaml", SETTINGS)
     with terminal(project, "send", "sale.yaml") as process:
-        process.expect_exact("None of 60 messages can leave as it is")
+        process.expect_exact("None of 60 messages can be sent now")
         process.sendline("n")
         status, _ = ended(process)
     assert status == 6

@@ -81,7 +81,7 @@ def test_the_plan_that_is_named_goes_on_as_it_was_and_says_what_was_edited(proje
     edit(project, EDITED + "sender: ACME\n")
     ran = project.run("send", "--plan", run)
     assert ran.status == 0
-    assert "message is another one" in ran.err
+    assert "message is a different one" in ran.err
     assert "sender was not set, and is ACME now" in ran.err
     assert "20% off" in ran.out + ran.err
     assert "30% off" not in ran.out + ran.err
@@ -107,7 +107,7 @@ def test_an_edit_of_the_gateways_block_counts_from_now_on_and_is_said(project: P
     project.write("a2pcli.yaml", settings % "two")
     ran = project.run("send", "sale.yaml", "--yes")
     assert ran.status == 0
-    assert "in force for what leaves from now on: gateways.box.file" in ran.err
+    assert "in effect for messages sent from now on: gateways.box.file" in ran.err
 
 
 def test_an_edit_of_the_settings_that_the_plan_does_not_follow_stops_it_too(project: Project):
@@ -149,7 +149,7 @@ def test_what_has_left_stays_and_nobody_gets_it_twice(project: Project):
     run = project.run("send", "sale.yaml", "--yes", "--json").json
     assert run["states"] == {"accepted": 2, "planned": 1}
     ran = project.run("cancel", "spring-sale", "--yes")
-    assert "1 message cancelled; 2 accepted stay as they are" in ran.err
+    assert "1 message cancelled; 2 accepted keep their state" in ran.err
     edit(project, EDITED, "")
     again = project.run("send", "sale.yaml", "--yes", "--json").json
     assert again["states"]["accepted"] == 1
@@ -161,7 +161,7 @@ def test_what_is_unknown_stays_so_and_once_known_as_not_sent_is_free_for_a_new_p
     project.write("a2pcli.yaml", "region: GB\n" + UNKNOWN)
     run = project.run("send", "sale.yaml", "--yes", "--json").json["run"]
     ran = project.run("cancel", run, "--yes")
-    assert "nothing is left to cancel; 1 unknown stays as it is" in ran.err
+    assert "nothing left to cancel; 1 unknown keeps its state" in ran.err
     assert f"a2pcli reconcile {run}" in ran.err
     project.run("reconcile", run, "--as", "not-sent", "--yes")
     project.run("cancel", run, "--yes")
@@ -173,7 +173,7 @@ def test_cancelling_asks_and_without_a_terminal_refuses(project: Project):
     run = held(project)
     ran = project.run("cancel", run)
     assert ran.status == 6
-    assert "--yes cancels without asking" in ran.err
+    assert "use --yes to skip confirmation" in ran.err
     assert project.run("report", run, "--json").json["states"]["planned"] == 3
 
 
@@ -195,7 +195,7 @@ def test_cancelling_again_does_nothing_and_is_no_failure(project: Project):
     project.run("cancel", run, "--yes")
     ran = project.run("cancel", run, "--yes")
     assert ran.status == 0
-    assert "nothing is left to cancel" in ran.err
+    assert "nothing left to cancel" in ran.err
 
 
 def test_nothing_left_tells_who_has_it_who_may_and_who_cannot(project: Project):
@@ -232,7 +232,7 @@ def test_who_opted_out_or_was_filtered_is_no_open_end(project: Project):
     assert project.run("send", "sale.yaml", "--yes").status == 0
     ran = project.run("send", "sale.yaml", "--yes", "--json")
     assert ran.status == 0
-    assert "nothing left to do" in ran.err
+    assert "nothing to send" in ran.err
     assert (
         json.dumps(ran.json["excluded"], sort_keys=True)
         == '{"already-sent": 1, "filtered": 1, "opted-out": 1}'

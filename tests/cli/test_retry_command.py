@@ -71,7 +71,7 @@ def test_it_shows_the_rejected_by_code_and_changes_nothing_without_a_yes(sent: P
     before = counts(sent)
     ran = sent.run("retry", "sale")
     assert ran.status == 6
-    for piece in ("30006", "30007", "21610", "2 cannot go: opted out"):
+    for piece in ("30006", "30007", "21610", "2 excluded: opted out"):
         assert piece in ran.out
     assert "--yes" in ran.err
     assert counts(sent) == before
@@ -90,7 +90,7 @@ def test_what_is_planned_again_goes_with_the_next_send_once_and_nobody_else_does
     assert len(server.provider.taken) == len(set(server.provider.taken)) == 18, (
         "those whose answer was lost included"
     )
-    assert sent.run("retry", "sale", "--yes").out.endswith("none of them may be messaged\n")
+    assert sent.run("retry", "sale", "--yes").out.endswith("none of these people may be messaged\n")
 
 
 def test_only_the_codes_that_were_named(sent: Project) -> None:

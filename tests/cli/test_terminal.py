@@ -73,7 +73,7 @@ def rehearsal(project: Project, count: int = 120) -> Project:
 def test_a_campaign_is_shown_confirmed_followed_and_told(project: Project, columns: int):
     with terminal(rehearsal(project), "send", "sale.yaml", columns=columns) as process:
         process.expect("Recipients")
-        process.expect_exact(f"Hand 120 messages to slow (simulated, not sent){QUESTION}")
+        process.expect_exact(f"Pass 120 messages to slow (simulated, not sent){QUESTION}")
         process.sendline("y")
         process.expect(r"\d+% \d+ of 120")
         status, written = ended(process)
@@ -117,7 +117,9 @@ def test_only_yes_sends(project: Project, answer: str, status: int, sent: int):
     assert found == status
     assert len(project.outbox()) == sent
     if not sent:
-        assert re.search(r"nothing was sent \(the plan stays: a2pcli send sale.yaml --plan r\w{7}\)", written)
+        assert re.search(
+            r"nothing was sent \(the plan is kept: a2pcli send sale.yaml --plan r\w{7}\)", written
+        )
 
 
 def test_the_end_of_input_at_the_question_is_a_no(project: Project):
@@ -136,7 +138,7 @@ def test_ctrl_c_at_the_question_is_a_no_and_an_interruption(project: Project):
         process.sendintr()
         status, written = ended(process)
     assert status == 130
-    assert "nothing was sent (the plan stays: " in written
+    assert "nothing was sent (the plan is kept: " in written
     assert "Traceback" not in written
     assert project.outbox() == []
 

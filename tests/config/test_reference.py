@@ -1,4 +1,4 @@
-"""The reference in the README is made from the models."""
+"""The reference is made from the models."""
 
 from __future__ import annotations
 

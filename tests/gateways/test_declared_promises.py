@@ -424,7 +424,7 @@ BAD_BLOCKS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "credentials in the url": ({"url": "https://u:s3cret@a.example/"}, "gateways.g.url: the URL must not hold"),
     "timeout": ({"timeout": "0"}, "gateways.g.timeout: "),
-    "rate": ({"rate": "quick"}, "gateways.g.rate: 'quick' is not a pace"),
+    "rate": ({"rate": "quick"}, "gateways.g.rate: 'quick' is not a rate"),
     "secret in a template": ({"json": {"a": "s3cret{{ s3cret }"}}, "gateways.g.json: the template cannot be read"),
 }  # fmt: skip
 

@@ -88,9 +88,9 @@ def one(
         (("yes", "", "web form"), "no record, and the row does not say when consent was given"),
         (
             ("yes", "2026-02-30", "web form"),
-            "no record, and consent_at or consent_expires is no date that can be read",
+            "no record, and consent_at or consent_expires is not a readable date",
         ),
-        (("yes", "2026-04-01", "web form"), "no record, and consent_at lies in the future"),
+        (("yes", "2026-04-01", "web form"), "no record, and consent_at is in the future"),
         (
             ("yes", "2025-03-01", "web form", "", "2026-03-10"),
             "no record, and the consent in the contacts file has expired",

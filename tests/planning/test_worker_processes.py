@@ -97,7 +97,7 @@ def test_ctrl_c_while_planning_leaves_no_process_no_file_and_no_half_plan(planni
         time.sleep(0.05)
     out, err = planning.process.communicate()
     assert planning.process.returncode == 130
-    assert "stopped: no plan was kept, and nothing was sent" in err
+    assert "stopped: no plan was saved, and nothing was sent" in err
     assert "Traceback" not in err
     assert out == ""
     until_gone(started)  # the interpreter's own resource tracker ends a moment after it

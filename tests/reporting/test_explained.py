@@ -129,7 +129,7 @@ def test_a_message_in_the_hands_of_a_sender_is_on_its_way(ledger: Ledger) -> Non
     run = send(ledger, plan(ledger, recipients=2), ["lost"], end=None)
     with sender_lock(ledger, run):
         assert only(ledger, number(1)).what == "being sent to outbox now"
-        assert only(ledger, number(2)).next == "will be sent by the run that is under way"
+        assert only(ledger, number(2)).next == "will be sent by the run in progress"
 
 
 def test_what_is_planned_says_what_it_waits_for(ledger: Ledger) -> None:
@@ -138,7 +138,9 @@ def test_what_is_planned_says_what_it_waits_for(ledger: Ledger) -> None:
     assert only(ledger, number(1)).next == f"will be sent when the plan is sent ({command})"
     send(ledger, run, ["accepted"], end=None)
     ledger.set_state(run, "paused", "gateway outbox does not answer")
-    expected = f"will be sent when the run goes on ({command}, it is paused: gateway outbox does not answer)"
+    expected = (
+        f"will be sent when the run is resumed ({command}, it is paused: gateway outbox does not answer)"
+    )
     assert only(ledger, number(2)).next == expected
 
 

@@ -257,7 +257,7 @@ def test_the_rules_of_a_project_may_stand_in_a_file_of_their_own(tmp_path: Path)
         ),
         (
             "us-fl-cap: {cap: 0 per day, reason: x}",
-            ["2:20: '0 per day' would let nothing leave (switch the campaign off instead)"],
+            ["2:20: '0 per day' would allow no messages (switch the campaign off instead)"],
         ),
         (
             "fr-hours: {countries: [France], reason: x}",

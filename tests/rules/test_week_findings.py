@@ -94,7 +94,7 @@ def test_messages_that_wait_in_an_earlier_occurrence_are_told(project: Project) 
     first = project.run("send", "daily.yaml", "--yes", "--occurrence", "monday", "--json").json["run"]
     second = project.run("send", "daily.yaml", "--yes", "--occurrence", "tuesday")
     assert second.status == 0
-    assert f"1 message waits in run {first} of occurrence monday" in second.err
+    assert f"1 message is held in run {first} of occurrence monday" in second.err
     again = project.run("send", "daily.yaml", "--yes", "--occurrence", "monday")
     assert f"in run {first}" not in again.err
 

@@ -48,7 +48,7 @@ def cancel(
         say(f"{of}: {_messages(done.cancelled)} cancelled{_gone(done.totals)}")
     else:
         why = f" ({done.run.state_reason})" if done.run.state_reason else ""
-        say(f"{of} is {done.run.state}{why}: nothing is left to cancel{_gone(done.totals)}")
+        say(f"{of} is {done.run.state}{why}: nothing left to cancel{_gone(done.totals)}")
     for line in _what_now(done):
         say(line)
 
@@ -62,7 +62,7 @@ def _confirm(due: Cancellation) -> None:
         f"Cancel {_messages(planned)} of run {due.run.id} of {due.run.campaign} that"
         f" {'has' if planned == 1 else 'have'} not left{f' ({gone})' if gone else ''}?",
         refused="nothing was cancelled",
-        without_terminal="--yes cancels without asking",
+        without_terminal="use --yes to skip confirmation",
     )
 
 
@@ -81,7 +81,7 @@ def _gone(totals: Totals) -> str:
         return ""
     together = pieces[0] if len(pieces) == 1 else f"{', '.join(pieces[:-1])} and {pieces[-1]}"
     alone = len(pieces) == 1 and pieces[0].startswith("1 ")
-    return f"; {together} {'stays as it is' if alone else 'stay as they are'}"
+    return f"; {together} {'keeps its state' if alone else 'keep their state'}"
 
 
 def _what_now(done: Cancellation) -> list[str]:
@@ -90,9 +90,9 @@ def _what_now(done: Cancellation) -> list[str]:
 
     lines = []
     if done.totals.count(State.UNKNOWN, State.SUBMITTING):
-        lines.append(f"to settle the unknown:  a2pcli reconcile {done.run.id}")
+        lines.append(f"to resolve the unknown:  a2pcli reconcile {done.run.id}")
     if done.run.state == RunState.CANCELLED:
-        lines.append("the next send of the campaign makes a new plan for everybody who did not get it")
+        lines.append("the next send of the campaign makes a new plan for everyone who did not get it")
     return lines
 
 

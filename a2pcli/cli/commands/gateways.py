@@ -137,10 +137,10 @@ def _ask(name: str, message: Message, can: Capabilities) -> None:
     from a2pcli.cli.terminal.asking import confirm
 
     parts = "1 part" if message.parts == 1 else f"{message.parts} parts"
-    question = f"Send one test message ({parts}) to {message.to} through {name}?"
+    question = f"Send one test message ({parts}) to {message.to} via {name}?"
     if not can.delivers:
-        question = f"Hand one test message ({parts}) to {name} ({can.instead}, not sent)?"
-    confirm(question, refused="nothing was sent", without_terminal="--yes sends the test")
+        question = f"Pass one test message ({parts}) to {name} ({can.instead}, not sent)?"
+    confirm(question, refused="nothing was sent", without_terminal="use --yes to skip confirmation")
 
 
 def _result(done: GatewayCheck) -> dict[str, Any]:

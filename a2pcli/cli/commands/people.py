@@ -49,12 +49,12 @@ def export(
     held = export_person(project_at(ledger), number, region=region)
     print_json(_document(held))
     if held["erased"]:
-        say("this number was erased: of it only a keyed hash is held, so that it is not messaged again")
+        say("this person was erased: only a keyed hash is kept, so that they are not messaged again")
 
 
 def _document(held: dict[str, Any]) -> dict[str, Any]:
     tables = ("messages", "suppressions", "consents", "contacted")
-    only_hash = "only a keyed hash is held, which keeps the number on the suppression list"
+    only_hash = "only a keyed hash is kept, which keeps them on the suppression list"
     return {
         "number": held["number"],
         "erased": held["erased"],
@@ -130,9 +130,9 @@ def _confirm(number: str) -> None:
     from a2pcli.cli.terminal.asking import confirm
 
     confirm(
-        f"Erase {number} for good?",
+        f"Erase {number} permanently?",
         refused="nothing was erased",
-        without_terminal="--yes erases without asking",
+        without_terminal="use --yes to skip confirmation",
     )
 
 
@@ -140,7 +140,7 @@ def _still_flying(count: int) -> Problem:
     from a2pcli.errors import Problem
 
     what = "1 message of this person is" if count == 1 else f"{count:,} messages of this person are"
-    text = f"{what} with the gateway just now and not erased yet; no other message goes to them any more"
+    text = f"{what} in flight and not erased yet; no other message will be sent to them"
     return Problem(text, hint="run the same command again in a minute", code="run-busy")
 
 
@@ -177,24 +177,24 @@ _TABLES = {
 def _sentences(done: ErasedPerson) -> Iterator[str]:
     receipt, files = done.ledger, done.files
     if receipt.nothing and not files.rewritten:
-        yield "the ledger held nothing of this number; it is on the suppression list now, as a keyed hash"
+        yield "the ledger had no data about this person; a keyed hash is now on the suppression list"
     else:
-        yield "erased; of the number a keyed hash stays on the suppression list"
+        yield "erased; a keyed hash stays on the suppression list"
     for table, (one, several, what) in _TABLES.items():
         if receipt.changed.get(table):
             count = receipt.changed[table]
             yield f"  {count:,} {one if count == 1 else several}{what}"
     if receipt.in_flight:
-        yield f"  {receipt.in_flight:,} on its way just now: not erased yet"
+        yield f"  {receipt.in_flight:,} in flight: not erased yet"
     if receipt.skipped:
         were = "was" if receipt.skipped == 1 else "were"
-        yield f"  {receipt.skipped:,} of the messages {were} not sent yet, and never will be"
+        yield f"  {receipt.skipped:,} of the messages {were} not sent yet, and will not be"
     for path, count in files.rewritten.items():
-        yield f"  {path}: rewritten, {count:,} row{'' if count == 1 else 's'} made blank"
+        yield f"  {path}: rewritten, {count:,} row{'' if count == 1 else 's'} blanked"
     for path in files.gone:
-        yield f"  {path}: is not there any more; if it was moved, the person is still in it"
+        yield f"  {path}: no longer exists; if it was moved, the person is still in it"
     for path in files.removed:
-        yield f"  {path}: removed, a copy of the ledger that an interrupted command had left"
+        yield f"  {path}: removed; this copy of the ledger was left by an interrupted command"
     for path in files.copies:
         yield f"  not touched: {path} (looks like a copy of the ledger; the person is still in it)"
     for path in receipt.contacts_files:

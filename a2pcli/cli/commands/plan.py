@@ -92,8 +92,6 @@ def _tell_of_unfinished(run: Run, left: int, made: Run) -> None:
     from a2pcli.reporting.commands import send_command
 
     messages = "1 message is" if left == 1 else f"{left:,} messages are"
-    say(
-        f"note: run {run.id} is not finished, {messages} left; `a2pcli send` goes on with it as it was planned"
-    )
-    say(f"To drop what is left of it:  a2pcli cancel {run.id}")
-    say(f"To send this plan beside it:  {send_command(made)}")
+    say(f"note: run {run.id} is not finished, {messages} left; `a2pcli send` resumes it as it was planned")
+    say(f"To cancel the rest of it:  a2pcli cancel {run.id}")
+    say(f"To send this plan as well:  {send_command(made)}")

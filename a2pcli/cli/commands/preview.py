@@ -46,7 +46,7 @@ def preview(
     from a2pcli.errors import UsageError
 
     if sum([contact is not None, row is not None, random is not None, longest, costliest]) > 1:
-        raise UsageError("choose one of --contact, --row, --random, --longest and --costliest")
+        raise UsageError("use only one of --contact, --row, --random, --longest and --costliest")
     choice = plans.Choice(contact, row, random, seed, longest, costliest)
     found = plans.preview(project_at(ledger, campaign), campaign, choice)
     if as_json:
@@ -123,7 +123,7 @@ def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
         )
     if one.replacements:
         changes = ", ".join(f"{c.before!r} at {c.position} became {c.after!r}" for c in one.replacements)
-        pieces.append(Text(f"  made plain to stay GSM-7: {changes}", style="dim"))
+        pieces.append(Text(f"  simplified to stay GSM-7: {changes}", style="dim"))
     return Group(*pieces, Text())
 
 

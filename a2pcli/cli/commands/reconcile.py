@@ -60,7 +60,7 @@ def reconcile(
     from a2pcli.exit_status import ExitStatus
 
     if number is not None and decision is None:
-        raise UsageError("--number needs --as: the gateway is asked about every unknown message")
+        raise UsageError("--number needs --as: without --as all unknown messages are looked up")
     decided = None if decision is None else action.Decision(decision is Decision.SENT, number)
 
     def confirm(chosen: RunRecord, count: int) -> None:
@@ -88,10 +88,10 @@ def _ask(run: RunRecord, sent: bool, count: int) -> None:
     from a2pcli.cli.terminal.asking import confirm
 
     word = f"{count:,} unknown message{'' if count == 1 else 's'} of run {run.id}"
-    question = f"Plan {word} again? Whoever has it already will get it twice."
+    question = f"Plan {word} again? Anyone who already received it will get it twice."
     if sent:
         question = f"Count {word} as accepted?"
-    confirm(question, refused="nothing was settled", without_terminal="--yes settles without asking")
+    confirm(question, refused="nothing was changed", without_terminal="use --yes to skip confirmation")
 
 
 def _document(done: Settled, decision: Decision | None) -> dict[str, Any]:

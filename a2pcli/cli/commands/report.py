@@ -91,7 +91,7 @@ def report(
         if found is None:
             if as_json:
                 print_json({"run": None, "rows": 0})
-            say("no run yet: `a2pcli plan` makes one")
+            say("no runs yet: `a2pcli plan` creates one")
             return
         if found.note:
             say(found.note)
@@ -120,12 +120,14 @@ def _check(
     from a2pcli.reasons import Reason
 
     if csv is not None and out is not None:
-        raise UsageError("choose one of --csv and --out")
+        raise UsageError("use only one of --csv and --out")
     if csv == STDOUT and as_json:
-        raise UsageError(Problem("--csv and --json cannot both go to stdout", hint="name a file: --csv FILE"))
+        raise UsageError(
+            Problem("--csv and --json cannot both go to stdout", hint="specify a file: --csv FILE")
+        )
     if (state or reason) and csv is None and out is None and not rows:
         raise UsageError(
-            Problem("--state and --reason choose rows", hint="add --csv, --out, or --json --rows")
+            Problem("--state and --reason select rows", hint="add --csv, --out, or --json --rows")
         )
     for option, given, known in (("--state", state, State), ("--reason", reason, Reason)):
         names = [str(one) for one in known]
@@ -133,7 +135,7 @@ def _check(
             if word not in names:
                 near = get_close_matches(word, names, n=1)
                 hint = f"did you mean {near[0]}?" if near else ", ".join(names)
-                raise UsageError(Problem(f"{option} {word}: there is no such {option[2:]}", hint=hint))
+                raise UsageError(Problem(f"{option} {word}: no such {option[2:]}", hint=hint))
 
 
 def _show(found: Report) -> None:

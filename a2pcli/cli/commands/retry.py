@@ -61,7 +61,7 @@ def _ask(due: Retry) -> None:
     confirm(
         f"Plan {word} of run {due.run.id} again?",
         refused="nothing was changed",
-        without_terminal="--yes plans them again without asking",
+        without_terminal="use --yes to skip confirmation",
     )
 
 
@@ -79,7 +79,7 @@ def _screen(due: Retry) -> Any:
     for one in found:
         sentence = one.sentence
         if one.may_go < one.messages:
-            stay = f"{one.messages - one.may_go:,} cannot go: opted out, consent withdrawn, erased, or text not kept"
+            stay = f"{one.messages - one.may_go:,} excluded: opted out, consent withdrawn, erased, or text not kept"
             sentence = f"{sentence}; {stay}" if sentence else stay
         style = "" if one in due.chosen else "dim"
         table.add_row(f"{one.messages:,}", one.code, sentence, style=style)
@@ -95,9 +95,9 @@ def _result(done: Retry) -> Any:
     from a2pcli.cli.terminal.output import to_copy
 
     if not done.rejections:
-        return Text(f"run {done.run.id}: the gateway rejected nothing")
+        return Text(f"run {done.run.id}: no rejected messages")
     if not done.planned_again:
-        return Text("nobody was planned again: none of them may be messaged")
+        return Text("nothing was planned again: none of these people may be messaged")
     count = done.planned_again
     word = "1 message is" if count == 1 else f"{count:,} messages are"
     send = to_copy(f"to send:  a2pcli send --plan {done.run.id}", style="dim")

@@ -44,7 +44,7 @@ def runs(
         return
     if found is None or not lines:
         named = campaign and found is not None
-        say(f"no run of campaign {campaign} yet" if named else "no run yet: `a2pcli plan` makes one")
+        say(f"no runs of campaign {campaign} yet" if named else "no runs yet: `a2pcli plan` creates one")
         return
     from a2pcli.cli.screens.runs import runs_screen
 

@@ -98,7 +98,7 @@ def send(
         raise UsageError("name a CAMPAIGN, or --plan ID")
     if plan is not None and (limit or occurrence or test_to or dry_run):
         raise UsageError(
-            "--plan ID sends a plan as it was approved; it takes no other choice of what is sent"
+            "--plan ID sends a plan as it was approved; it cannot be combined with other selections"
         )
     if campaign is not None and test_to is not None:
         _send_test(campaign, test_to, ledger, yes=yes, as_json=as_json)
@@ -134,7 +134,7 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
     from a2pcli.messages import Verdict
 
     def confirm(test: CampaignTest) -> None:
-        title = f"test to {test.message.to}, as line {test.row['line']:,} would get it"
+        title = f"test to {test.message.to}, as the recipient in line {test.row['line']:,} would get it"
         show(Bubble(test.message.body, title, facts_of(test.row)), stderr=as_json)
         if not yes:
             _ask_test(test)
@@ -166,7 +166,7 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
 def _ask_test(test: CampaignTest) -> None:
     from a2pcli.cli.terminal.asking import confirm
 
-    question = f"Send this one test message through {test.gateway}?"
+    question = f"Send this one test message via {test.gateway}?"
     if not test.can.delivers:
-        question = f"Hand this test message to {test.gateway} ({test.can.instead}, not sent)?"
-    confirm(question, refused="nothing was sent", without_terminal="--yes sends the test")
+        question = f"Pass this test message to {test.gateway} ({test.can.instead}, not sent)?"
+    confirm(question, refused="nothing was sent", without_terminal="use --yes to skip confirmation")

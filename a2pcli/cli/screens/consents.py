@@ -29,11 +29,11 @@ def recorded_document(done: RecordedConsents) -> dict[str, Any]:
 def recorded_sentence(number: str, facts: ConsentFacts, end: int | None, now: int) -> str:
     """What a new record allows, and until when."""
     if facts.double_opt_in == PENDING:
-        return f"{number}: recorded as pending; it allows nothing until it is recorded as confirmed"
+        return f"{number}: recorded as pending; it allows nothing until recorded as confirmed"
     if end is not None and end <= now:
-        return f"{number}: recorded, but that consent ended on {day(end)}"
-    what = f"the programme {facts.programme}" if facts.programme else "every programme"
-    return f"{number} agreed to {what}" + (f" until {day(end)}" if end else "")
+        return f"{number}: recorded, but this consent ended on {day(end)}"
+    what = f"the programme {facts.programme}" if facts.programme else "all programmes"
+    return f"{number} consented to {what}" + (f" until {day(end)}" if end else "")
 
 
 def consent_document(found: ConsentOf, programme: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def consent_sentence(found: ConsentOf, programme: str) -> str:
     if one is None:
         return f"{found.number}: no consent in force for {what}"
     end = f", until {day(one.expires_at)}" if one.expires_at else ""
-    return printable(f"{found.number} agreed to {what} on {day(one.given_at)} by {one.source}{end}")
+    return printable(f"{found.number} consented to {what} on {day(one.given_at)} by {one.source}{end}")
 
 
 def records_table(found: ConsentOf) -> Listing:
@@ -124,16 +124,16 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
 
 def import_sentence(account: Account) -> str:
     """Every row of a file of consents, counted."""
-    parts = [f"{account.recorded:,} recorded", f"{account.already:,} known already"]
+    parts = [f"{account.recorded:,} recorded", f"{account.already:,} already known"]
     if account.said_no:
         known = account.said_no - account.withdrawn
         parts.append(
-            f"{account.said_no:,} took consent back" + (f" ({known:,} known already)" if known else "")
+            f"{account.said_no:,} withdrew consent" + (f" ({known:,} already known)" if known else "")
         )
     if account.unconfirmed:
         parts.append(f"{account.unconfirmed:,} not confirmed, not recorded")
     if account.empty:
         parts.append(f"{account.empty:,} without a number")
     if account.refused:
-        parts.append(f"{account.refused.total():,} refused")
+        parts.append(f"{account.refused.total():,} rejected")
     return f"{account.rows:,} row{'' if account.rows == 1 else 's'}: {', '.join(parts)}"

@@ -104,7 +104,9 @@ def show_contacts(checked: CheckedContacts, most: int | None) -> None:
     if shown:
         parts += [Text(), _listing(shown)]
     if found > len(shown):
-        parts.append(Text(f"… and {found - len(shown):,} more; --all shows every one, --json all there is"))
+        parts.append(
+            Text(f"… and {found - len(shown):,} more; --all shows every one, --json shows everything")
+        )
     show(Group(*parts))
 
 
@@ -114,7 +116,11 @@ def _summary(found: CheckedContacts) -> Grid:
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(justify="right")
     grid.add_column()
-    region = f"numbers without + are of {policy.region}" if policy.region else "no region: numbers need a +"
+    region = (
+        f"numbers without + are read as {policy.region}"
+        if policy.region
+        else "no region set: numbers need a +"
+    )
     grid.add_row("rows", f"{counts.rows:,}", f"{_file_facts(table)}, column '{found.column}'; {region}")
     countries = ", ".join(f"{name} {times:,}" for name, times in list(_ranked(counts.countries).items())[:12])
     more = len(counts.countries) - 12

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 def gateways_screen(lines: Sequence[GatewayLine], path: Path | None) -> RenderableType:
     """The gateways a campaign can name, then the types there are."""
-    where = f"in {path}" if path else "no a2pcli.yaml here: these need none"
+    where = f"in {path}" if path else "no a2pcli.yaml here: these gateways need none"
     return Group(
         _Gateways(lines),
         Text(),
         _Types(),
         Text(),
-        Text(f"* for campaigns that name none; {where}", style="dim"),
+        Text(f"* default gateway; {where}", style="dim"),
     )
 
 

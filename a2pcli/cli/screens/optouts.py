@@ -97,7 +97,7 @@ def _cells(entry: Suppression, now: int) -> Iterator[str]:
     if entry.lifted_at is not None:
         yield f"lifted {local(entry.lifted_at)} by {entry.lifted_by}"
     else:
-        yield "" if entry.holds(now) else "its date passed"
+        yield "" if entry.holds(now) else "end date passed"
 
 
 def import_document(table: Table, account: Account) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
 
 def import_sentence(account: Account) -> str:
     """Every row of a file of opt-outs, counted."""
-    parts = [f"{account.added:,} added", f"{account.already:,} there already"]
+    parts = [f"{account.added:,} added", f"{account.already:,} already there"]
     if account.empty:
         parts.append(f"{account.empty:,} without a number")
     if account.lifted:
@@ -129,13 +129,13 @@ def import_sentence(account: Account) -> str:
     if account.doubtful:
         parts.append(f"{len(account.doubtful):,} of them in no numbering plan")
     if account.unread:
-        parts.append(f"{account.unread:,} refused: these people are NOT suppressed")
+        parts.append(f"{account.unread:,} rejected: these people are NOT suppressed")
     return f"{account.rows:,} rows: {', '.join(parts)}"
 
 
 def doubtful_row(table: Table, row: CheckedRow) -> Problem:
     """A row whose number is suppressed as it stands."""
-    text = f"suppressed as it stands, but {row.detail}"
+    text = f"suppressed as written, but {row.detail}"
     return Problem(text, path=table.path, line=row.line, severity=Severity.WARNING, code="doubtful-number")
 
 
@@ -179,6 +179,6 @@ def replies_document(table: Table, done: HandledReplies) -> dict[str, Any]:
 def replies_sentence(done: HandledReplies) -> str:
     """Every reply of a file, counted by what it meant."""
     counts = [f"{count:,} {meaning}" for meaning, count in done.meanings.most_common()]
-    counts += [f"{len(done.refused):,} refused: nothing was done for them"] if done.refused else []
+    counts += [f"{len(done.refused):,} rejected: not processed"] if done.refused else []
     many = done.meanings.total() + len(done.refused)
     return f"{many:,} repl{'y' if many == 1 else 'ies'}: {', '.join(counts) or 'none'}"

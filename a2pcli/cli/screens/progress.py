@@ -25,8 +25,8 @@ EVERY = 5.0
 """Seconds between two lines, where there is no terminal."""
 
 WAITS = {
-    "holding": "waiting, as the gateway asked",
-    "gateway-down": "waiting for the gateway to come back",
+    "holding": "waiting, as requested by the gateway",
+    "gateway-down": "waiting for the gateway to become available",
     "stopping": "stopping",
 }
 """What is worth saying about a run's state while it is sent."""
@@ -71,7 +71,7 @@ def _pieces(progress: Progress, zone: str | None, sends: bool) -> list[tuple[int
     if progress.unknown:
         pieces.append((4, f"{progress.unknown:,} unknown"))
     if progress.retrying:
-        pieces.append((7, f"{progress.retrying:,} to try again"))
+        pieces.append((7, f"{progress.retrying:,} to retry"))
     if progress.skipped:
         pieces.append((8, f"{progress.skipped:,} skipped"))
     return pieces

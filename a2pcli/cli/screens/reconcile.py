@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from a2pcli.actions.reconcile import Reconciled, Settled
 
 
-_NEVER_LEFT = "had not left when the sender was cut off, now planned again"
+_NEVER_LEFT = "were not sent before the interruption, now planned again"
 
 
 def settled_screen(done: Settled) -> RenderableType:
@@ -31,14 +31,22 @@ def settled_screen(done: Settled) -> RenderableType:
     asked = done.by is None
     again = "cancelled with its run" if run.state == RunState.CANCELLED else "planned again"
     counted = (
-        (result.accepted, "green", "the gateway has, now accepted" if asked else "now accepted, as you say"),
-        (result.rejected, "red", "the gateway refused, now rejected"),
+        (
+            result.accepted,
+            "green",
+            "known to the gateway, now accepted" if asked else "now accepted, as you decided",
+        ),
+        (result.rejected, "red", "rejected by the gateway, now rejected"),
         (
             result.not_sent,
             "cyan",
-            f"never sent, now {again}" if asked else f"now {again}, as you say",
+            f"never sent, now {again}" if asked else f"now {again}, as you decided",
         ),
-        (result.too_early, "yellow", "not there yet, and too new to be sure: ask again in a minute"),
+        (
+            result.too_early,
+            "yellow",
+            "not known to the gateway yet, but too recent to be sure: try again in a minute",
+        ),
         (left - result.too_early, "yellow", "still unknown"),
         (done.never_left, "cyan", f"more {_NEVER_LEFT}"),
     )
@@ -68,14 +76,14 @@ def _nothing_unknown(done: Settled) -> RenderableType:
         )
         if totals.count(state)
     ]
-    head = f"run {run.id}: nothing to settle, no message is unknown"
+    head = f"run {run.id}: no unknown messages"
     lines: list[RenderableType] = [Text(f"{head} ({', '.join(counts)})" if counts else head)]
     if done.never_left:
         lines.append(Text(f"{done.never_left:,} {_NEVER_LEFT}"))
     if totals.count(State.REJECTED):
-        lines.append(to_copy(f"the rejected:  a2pcli retry {run.id}", style="dim"))
+        lines.append(to_copy(f"to retry the rejected:  a2pcli retry {run.id}", style="dim"))
     if totals.count(State.PLANNED):
-        lines.append(to_copy(f"what is left:  {send_command(run)}", style="dim"))
+        lines.append(to_copy(f"to send the rest:  {send_command(run)}", style="dim"))
     return Group(*lines)
 
 
@@ -90,7 +98,7 @@ def _to_send_them(run: Run) -> Text:
 def _those_left(done: Settled) -> RenderableType:
     """The first of them, so that they can be looked up at the provider."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for name in ("number", "handed over", "reference"):
+    for name in ("number", "sent at", "reference"):
         table.add_column(name, no_wrap=True)
     table.add_column("why", overflow="fold")
     run = done.run
@@ -108,12 +116,12 @@ def _what_to_do(run: Run, result: Reconciled, left: int) -> list[RenderableType]
     if left == result.too_early:
         return []
     why = (
-        f"gateway {run.gateway} cannot tell what became of a message; look them up at the provider, then decide:"
+        f"gateway {run.gateway} cannot look messages up; check them at the provider, then decide:"
         if not result.can_tell
-        else "what the gateway cannot tell about, you can decide:"
+        else "for those that the gateway does not know, decide:"
     )
     return [
         Text(why),
-        Text(f"  a2pcli reconcile {run.id} --as sent      they have it", style="dim"),
-        Text(f"  a2pcli reconcile {run.id} --as not-sent  they do not; send it again", style="dim"),
+        Text(f"  a2pcli reconcile {run.id} --as sent      they received it", style="dim"),
+        Text(f"  a2pcli reconcile {run.id} --as not-sent  they did not; send it again", style="dim"),
     ]

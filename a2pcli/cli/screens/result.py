@@ -20,9 +20,9 @@ from a2pcli.reporting.values import duration
 
 ENDINGS = {
     Ended.FINISHED: ("green", "finished"),
-    Ended.WAITING: ("cyan", "waiting for its hour"),
+    Ended.WAITING: ("cyan", "waiting for permitted hours"),
     Ended.PAUSED: ("yellow", "paused"),
-    Ended.OVER_BUDGET: ("red", "stopped at the budget"),
+    Ended.OVER_BUDGET: ("red", "stopped: budget reached"),
     Ended.INTERRUPTED: ("yellow", "interrupted"),
     Ended.EXPIRED: ("yellow", "expired"),
 }

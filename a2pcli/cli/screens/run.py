@@ -67,8 +67,8 @@ class StatesTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         explained = options.max_width >= NARROW
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        table.add_column(justify="right", no_wrap=True)
         table.add_column(no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
         if explained:
             table.add_column(style="dim", overflow="fold")
         for line in self._lines():
@@ -83,11 +83,12 @@ class StatesTable:
                 continue
             if state == State.ACCEPTED and self.instead:
                 words = f"{self.instead}; nothing was sent"
-            yield Text(f"{count:,}", style=f"bold {style}".strip()), Text(str(state), style="bold"), words
+            label = Text(str(state).capitalize(), style="bold")
+            yield label, Text(f"{count:,}", style=f"bold {style}".strip()), words
             yield from self._codes(state)
             if state in (State.SKIPPED, State.PLANNED):
                 yield from self._reasons(totals.reasons.get(state, {}))
-        yield Text(f"{totals.rows:,}", style="bold"), "rows in total", ""
+        yield "Rows in total", Text(f"{totals.rows:,}", style="bold"), ""
 
     def _codes(self, state: str) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
         # A code of these is of an earlier try.
@@ -95,19 +96,19 @@ class StatesTable:
             return
         codes = list(_most_first(self.totals.by_code.get(state, {})))
         for code, many in codes[:MOST_LINES]:
-            yield "", f"  {many:,} × {code}", self.totals.code_sentences.get(code, "")
+            yield f"  {code}", f"{many:,}", self.totals.code_sentences.get(code, "")
         if rest := sum(many for _, many in codes[MOST_LINES:]):
-            yield "", f"  {rest:,} × other codes", ""
+            yield "  other codes", f"{rest:,}", ""
         without = self.totals.by_state.get(state, 0) - sum(many for _, many in codes)
         if codes and without and state != State.PLANNED:
-            yield "", f"  {without:,} × no code", ""
+            yield "  no code", f"{without:,}", ""
 
     def _reasons(
         self, reasons: Mapping[str, int]
     ) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
         for reason, many in _most_first(reasons):
             known = reason in Reason._value2member_map_
-            yield "", f"  {many:,} {reason}", SENTENCES[Reason(reason)] if known else ""
+            yield f"  {reason}", f"{many:,}", SENTENCES[Reason(reason)] if known else ""
 
 
 def _most_first(counts: Mapping[str, int]) -> Iterable[tuple[str, int]]:
@@ -145,7 +146,7 @@ class Cut:
         lines = sorted(self.lines.items(), key=lambda item: -sum(one.messages for one in item[1].values()))
         shown = [(name, [of]) for name, of in lines[:MOST_LINES]]
         if rest := lines[MOST_LINES:]:
-            shown.append((f"{len(rest)} others", [of for _, of in rest]))
+            shown.append((f"{len(rest)} more", [of for _, of in rest]))
         for name, several in shown:
             table.add_row(name, *(self._cell(column, several) for column in columns))
         return table
@@ -304,5 +305,5 @@ def next_steps(run: Run, totals: Totals) -> list[RenderableType]:
     if totals.count(State.UNKNOWN, State.SUBMITTING):
         steps.append(("to resolve unknown:", f"a2pcli reconcile {run.id}"))
     if run.started_at:
-        steps.append(("every row:", f"a2pcli report {run.id} --csv report.csv"))
+        steps.append(("to export all rows:", f"a2pcli report {run.id} --csv report.csv"))
     return [to_copy(f"{label:<20} {command}", style="dim") for label, command in steps]

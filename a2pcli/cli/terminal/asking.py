@@ -16,7 +16,7 @@ def confirm(question: str, *, refused: str, without_terminal: str, kept: str | N
     terminal to ask on, with ``without_terminal``. ``refused`` says what did not happen.
     """
     if not sys.stdin.isatty():
-        raise Refused(Problem(f"{refused}: there is no terminal to ask on", hint=without_terminal))
+        raise Refused(Problem(f"{refused}: no terminal to ask for confirmation", hint=without_terminal))
     _forget_what_was_typed()
     tell(f"{printable(question)} [y/N] ")
     try:

@@ -25,8 +25,8 @@ def told(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror:  # a full disk, a folder that is not ours to read
         let_go_of_stdout()
         if is_no_room(error):
-            place = error.filename or "where the output goes"
-            say(f"{place}: {error.strerror.lower()} (make room, then run the same command again)")
+            place = error.filename or "the output"
+            say(f"{place}: {error.strerror.lower()} (free some space, then run the same command again)")
             return ExitStatus.LEDGER_UNAVAILABLE
         say(f"cannot go on: {error.strerror}" + (f": {error.filename}" if error.filename else ""))
         return ExitStatus.INVALID
@@ -45,7 +45,7 @@ def tell_defect(error: BaseException) -> None:
     from a2pcli.cli.terminal.output import say
 
     say(
-        f"this is a defect of a2pcli, please report it: {type(error).__name__} at {_place(error)}"
+        f"this is a bug in a2pcli, please report it: {type(error).__name__} at {_place(error)}"
         " (A2PCLI_DEBUG=1 shows more)"
     )
 

@@ -42,7 +42,7 @@ EVERY = 1.0
 def begin(*, quiet: bool, log_format: str | None) -> None:
     """Choose how ``send`` speaks. Without a terminal each line gets the time, for a log."""
     if quiet and log_format is not None:
-        raise UsageError("--quiet and --log-format exclude each other")
+        raise UsageError("--quiet and --log-format cannot be combined")
     chosen = LogStyle.EVENTS if log_format else LogStyle.QUIET if quiet else LogStyle.TIMED
     log_style.use(chosen)
     log_style.emit("version", a2pcli=__version__, log=EVENT_VERSION)
@@ -74,11 +74,11 @@ class TerminalWatcher(SendWatcher):
         )
         if not self._clock_is_right:
             confirm(
-                "Is the clock right now?",
+                "Is this machine's clock right now?",
                 refused="nothing was sent",
                 without_terminal="set the clock; if it is right, and was wrong before, send once with"
                 " --clock-is-right",
-                kept="set the clock, and run the same command again",
+                kept="correct the clock, and run the same command again",
             )
 
     def show_plan(self, run: Run) -> None:
@@ -99,8 +99,8 @@ class TerminalWatcher(SendWatcher):
         confirm(
             _question(run, count),
             refused="nothing was sent",
-            without_terminal=f"--yes sends without asking; --plan {run.id} sends exactly this plan",
-            kept=f"the plan stays: {send_command(run)}",
+            without_terminal=f"use --yes to skip confirmation, or --plan {run.id} to send exactly this plan",
+            kept=f"the plan is kept: {send_command(run)}",
         )
 
     @contextmanager
@@ -119,9 +119,9 @@ class TerminalWatcher(SendWatcher):
     def stopping(self, stop: StopRequest) -> None:
         """Said once for each signal."""
         if stop.hard_stop:
-            say("\nstopping at once; what was in flight will show as unknown")
+            say("\nstopping immediately; messages in flight will be unknown")
         else:
-            say("\nstopping: waiting for what is in flight (Ctrl-C again stops at once)")
+            say("\nstopping: waiting for messages in flight (Ctrl-C again stops immediately)")
 
     def ended(self, sent: Sent) -> None:
         """The result on stdout, and the end of the log."""
@@ -159,7 +159,7 @@ def _in_short(sent: Sent) -> str:
 def tell_nothing_left(nothing: NothingToSend, *, as_json: bool) -> None:
     """Nobody gets a message: said on stderr, and as JSON where that is asked for."""
     done = not nothing.status
-    head = "nothing left to do" if done else "nothing to send, but not everybody has it"
+    head = "nothing to send" if done else "nothing to send, but not everyone received it"
     say(f"{head}: {nothing.why}", always=not done)
     for line in nothing.found.lines(nothing.rows_command):
         say(line, always=not done)
@@ -211,9 +211,7 @@ class ProgressEvents:
         }
         left = totals.count(State.PLANNED)
         log_style.emit("started", run=self.run.id, gateway=self.run.gateway, left=left, **self._seen)
-        log_line(
-            f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send through {self.run.gateway}"
-        )
+        log_line(f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send via {self.run.gateway}")
 
     def __call__(self, progress: Progress) -> None:
         """Tell, if a second has passed."""
@@ -248,13 +246,15 @@ def _question(run: Run, count: int) -> str:
     if run.expires_at is not None and run.expires_at <= now_ms():
         going = 0
     if not going:
-        return f"None of {count:,} messages can leave as it is. {'Go on' if resumed else 'Start the run'} all the same?"
+        return (
+            f"None of {count:,} messages can be sent now. {'Resume' if resumed else 'Start'} the run anyway?"
+        )
     messages = "1 message" if going == 1 else f"{going:,} messages"
-    stuck = f" ({count - going:,} more cannot leave)" if count > going else ""
+    stuck = f" ({count - going:,} more cannot be sent)" if count > going else ""
     as_planned = " as planned" if resumed else ""
     if instead := instead_of_sending(run):
-        return f"Hand {messages}{stuck}{as_planned} to {run.gateway} ({instead}, not sent)?"
-    return f"Send {messages}{stuck}{as_planned} through {run.gateway}{_price(run)}?"
+        return f"Pass {messages}{stuck}{as_planned} to {run.gateway} ({instead}, not sent)?"
+    return f"Send {messages}{stuck}{as_planned} via {run.gateway}{_price(run)}?"
 
 
 def _price(run: Run) -> str:
