@@ -3,7 +3,6 @@ processes need none of it; where hashes and key come from is in ``erased``."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -67,19 +66,15 @@ class Erased:
 
 
 def _digests(secret: bytes, addresses: Iterable[str | None]) -> Iterator[bytes | None]:
-    """HMAC-SHA256 of many addresses, from two hashes begun once (RFC 2104, section 4): 0.4x the time of
-    ``hmac.digest`` for each."""
-    block = (secret if len(secret) <= 64 else hashlib.sha256(secret).digest()).ljust(64, b"\0")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
-    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
+    """HMAC-SHA256 of many addresses; copies of one that has taken the key, for 0.7x the time of ``hmac.digest``."""
+    keyed = hmac.new(secret, digestmod="sha256").copy
     for address in addresses:
         if address is None:
             yield None
             continue
-        first, last = inner(), outer()
-        first.update(address.encode("utf-8", "surrogatepass"))
-        last.update(first.digest())
-        yield last.digest()
+        one = keyed()
+        one.update(address.encode("utf-8", "surrogatepass"))
+        yield one.digest()
 
 
 def is_hash(address: str) -> bool:
