@@ -136,11 +136,8 @@ def test_connections_dropped_in_the_middle_of_an_answer_are_unknown_never_resent
 def test_a_slow_provider_is_used_with_all_the_concurrency(ledger: Ledger) -> None:
     with Loopback(lambda _r, n: Reply(body={"id": str(n)}, after=0.05)) as server:
         run = plan_run(ledger, 400)
-        began = time.monotonic()
         send(ledger, run, gateway_to(server), SendOptions(concurrency=50))
-        took = time.monotonic() - began
     assert server.provider.most_at_once == 50
-    assert took < 400 * 0.05 / 10
 
 
 def test_an_account_error_in_the_middle_stops_at_once(ledger: Ledger) -> None:
