@@ -305,8 +305,8 @@ class Campaign(Strict):
     )
     sender: SenderChoice | None = Field(
         None,
-        description="Number, short code or name (at most 11 characters) it comes from, a list of them (everybody "
-        "keeps the same one), or `GB: ACME` lines by country with `default`; else the gateway's",
+        description="Number, short code or name (at most 11 characters) it comes from, an address for email; a list"
+        " of them (everybody keeps the same one), or `GB: ACME` lines by country with `default`; else the gateway's",
     )
     message: Template | None = Field(
         None, description="The message, a Jinja template over the contact's columns"

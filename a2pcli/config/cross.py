@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
+from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import CHANNELS, DEFAULT, OFFERED
 from a2pcli.config import values
 from a2pcli.config.campaign import in_utc
@@ -29,10 +30,38 @@ def campaign_problems(document: Document) -> Iterator[Problem]:
         yield document.problem(
             f"media cannot travel by {channel}", ("media",), of="key", hint=f"add {carriers}", code="media"
         )
+    yield from _senders(document, channel)
     schedule = data.get("schedule")
     if isinstance(schedule, dict):
         yield from _schedule(document, schedule)
     yield from _frequency(document)
+
+
+def _senders(document: Document, channel: Any) -> Iterator[Problem]:
+    """An email address sends email alone; a phone number or short code sends none."""
+    if channel not in OFFERED:
+        return
+    is_email = CHANNELS[channel].kind is Kind.EMAIL
+    for path, sender in _named_senders(document.data.get("sender")):
+        if "@" in sender and not is_email:
+            message = f"the email address '{sender}' cannot send by {channel}"
+            hint = "a number, short code or name can; for email say 'channel: email'"
+            yield document.problem(message, path, hint=hint, code="sender")
+        elif is_email and re.fullmatch(r"[+\d\s().-]+", sender):
+            hint = "an email comes from an address, for example sender: news@example.com"
+            yield document.problem(f"the number '{sender}' cannot send email", path, hint=hint, code="sender")
+
+
+def _named_senders(typed: Any, path: tuple[str | int, ...] = ("sender",)) -> Iterator[tuple[Any, str]]:
+    """Every sender in any of the shapes of ``sender:``, with where it stands."""
+    if isinstance(typed, str):
+        yield path, typed.strip()
+    elif isinstance(typed, list):
+        for place, one in enumerate(typed):
+            yield from _named_senders(one, (*path, place))
+    elif isinstance(typed, dict):
+        for country, of in typed.items():
+            yield from _named_senders(of, (*path, country))
 
 
 def _message_or_variants(document: Document) -> Iterator[Problem]:

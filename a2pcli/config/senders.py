@@ -21,7 +21,10 @@ Sender = Annotated[
     str,
     _parsed(values.parse_sender),
     WithJsonSchema(
-        {"type": ["string", "number"], "pattern": r"^\s*([A-Za-z0-9 +\-_&]{1,11}|\+[0-9 ().-]{7,})\s*$"}
+        {
+            "type": ["string", "number"],
+            "pattern": r"^\s*([A-Za-z0-9 +\-_&]{1,11}|\+[0-9 ().-]{7,}|[^@\s]+@[^@\s]+)\s*$",
+        }
     ),
 ]
 Pool = Annotated[list[Sender], Field(min_length=1)]

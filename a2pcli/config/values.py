@@ -208,12 +208,14 @@ def parse_locale(text: str) -> str:
 
 
 def parse_sender(text: str) -> str:
-    """A number with its ``+``, a short code of 3 to 8 digits, or a name.
+    """A number with its ``+``, a short code of 3 to 8 digits, a name, or, for email, an address.
 
-    Names: at most 11 of letters, digits, space and ``+ - _ &``, with a letter (3GPP TS 23.040, 9.1.2.5, less the
+    Addresses are judged as recipients' are, without a name beside them. Names: at most 11 of letters, digits, space and ``+ - _ &``, with a letter (3GPP TS 23.040, 9.1.2.5, less the
     characters that networks refuse).
     """
     typed = text.strip()
+    if "@" in typed:
+        return _email_sender(typed)
     packed = re.sub(r"[\s().\-]", "", typed)
     if _PHONE.fullmatch(packed):
         return packed
@@ -233,6 +235,22 @@ def parse_sender(text: str) -> str:
         what = f"'{odd}' cannot stand in a sender's name" if odd else "a sender's name needs a letter"
         raise ValueError(what, "letters, digits, space and + - _ & can")
     return typed
+
+
+def _email_sender(typed: str) -> str:
+    from a2pcli.addresses.email import read_email
+
+    found = read_email(typed, allow_test=True)
+    if found.address is None:
+        raise ValueError(
+            f"'{typed}' is not an email address" + (f": {found.detail}" if found.detail else ""),
+            "for example sender: news@example.com",
+        )
+    if found.repairs:
+        raise ValueError(
+            f"'{typed}' is more than an email address", f"write the address alone: {found.address}"
+        )
+    return found.address
 
 
 def parse_media_url(text: str) -> str:

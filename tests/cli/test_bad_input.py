@@ -455,7 +455,7 @@ MANY = "mobile,first_name\n" + "".join(f"0791112{n:04d},P{n}\n" for n in range(5
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process are a thing of POSIX")
 def test_a_full_disk_stops_the_plan_and_the_same_command_works_when_there_is_room(project: Project):
     project.starter(people=MANY)
-    full = on_a_full_disk(project, 300, *SEND)
+    full = on_a_full_disk(project, 100, *SEND)
     assert full.status == 8
     assert "is full" in full.err
     well_told(full)

@@ -171,3 +171,34 @@ def test_contacts_are_checked_previewed_and_tested_by_email_address(shop: Projec
     assert shop.run("send", "news.yaml", "--test-to", "me@example.com", "--yes").status == 0
     assert addresses(shop) == ["me@example.com"]
     assert shop.run("send", "news.yaml", "--test-to", "07911123456", "--yes").status == 2
+
+
+@pytest.mark.parametrize(
+    ("channel", "sender", "told"),
+    [
+        ("email", '"+447700900001"', "6:9: the number '+447700900001' cannot send email"),
+        ("email", "12345", "6:9: the number '12345' cannot send email"),
+        ("email", "news@shop", "6:9: 'news@shop' is not an email address"),
+        ("email", "Shop <n@shop.example>", "6:9: 'Shop <n@shop.example>' is more than an email address"),
+        ("sms", "n@shop.example", "6:9: the email address 'n@shop.example' cannot send by sms"),
+        (
+            "sms",
+            "{GB: [ACME, n@shop.example]}",
+            "6:21: the email address 'n@shop.example' cannot send by sms",
+        ),
+    ],
+)
+def test_a_sender_that_the_channel_cannot_have_is_refused(
+    shop: Project, channel: str, sender: str, told: str
+) -> None:
+    text = CAMPAIGN.replace("channel: email\n", f"channel: {channel}\n")
+    shop.write("news.yaml", text.replace("message:", f"sender: {sender}\nmessage:"))
+    ran = shop.run("check", "news.yaml")
+    assert ran.status == 3
+    assert told in ran.err
+
+
+def test_an_email_comes_from_the_address_of_its_sender(shop: Project) -> None:
+    shop.write("news.yaml", CAMPAIGN.replace("message:", "sender: News@Shop.example\nmessage:"))
+    assert shop.run("send", "news.yaml", "--yes").status == 0
+    assert {one["sender"] for one in shop.outbox() if "to" in one} == {"news@shop.example"}
