@@ -210,8 +210,8 @@ def parse_locale(text: str) -> str:
 def parse_sender(text: str) -> str:
     """A number with its ``+``, a short code of 3 to 8 digits, a name, or, for email, an address.
 
-    Addresses are judged as recipients' are, without a name beside them. Names: at most 11 of letters, digits, space and ``+ - _ &``, with a letter (3GPP TS 23.040, 9.1.2.5, less the
-    characters that networks refuse).
+    Addresses are judged as recipients' are, without a name beside them. Names: at most 11 of letters, digits, space
+    and ``+ - _ &``, with a letter (3GPP TS 23.040, 9.1.2.5, less the characters that networks refuse).
     """
     typed = text.strip()
     if "@" in typed:
