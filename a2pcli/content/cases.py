@@ -89,11 +89,16 @@ def _lithuanian(text: str) -> str:
 
 
 def _greek_capitals(text: str) -> str:
-    """Without accents; the ι or υ that an accent kept apart from the vowel before gets its two dots."""
+    """Without accents, but for the word "or", which keeps its own."""
+    pieces = re.split(r"(?<!\w)[ήΉ](?!\w)", unicodedata.normalize("NFC", text))
+    return "Ή".join(map(_without_accents, pieces))
+
+
+def _without_accents(text: str) -> str:
+    """Greek without accents; the ι or υ that an accent kept apart from the vowel before gets its two dots."""
     kept: list[str] = []
     apart = False
-    text = re.sub(r"(?<!\w)ή(?!\w)", "\0", unicodedata.normalize("NFC", text))  # "or" keeps its accent
-    for char in unicodedata.normalize("NFC", text):
+    for char in text:
         apart_now = unicodedata.normalize("NFD", char)
         base, marks = apart_now[0], apart_now[1:]
         if base.casefold() not in _GREEK_VOWELS:
@@ -108,7 +113,7 @@ def _greek_capitals(text: str) -> str:
             left = [_DIALYTIKA]
         kept.append(base + "".join(left))
         apart = accented and _DIALYTIKA not in marks and base.casefold() in "αεου"
-    return "".join(kept).replace("\0", "Ή")
+    return "".join(kept)
 
 
 @cache

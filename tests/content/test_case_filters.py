@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from templatekit import render
 
@@ -69,6 +69,9 @@ def test_a_filter_takes_another_language_where_it_is_named() -> None:
     )
 
 
+@example("\0", "el")
+@example("ή", "el")
+@example("Ή αυτό ή το άλλο", "el")
 @given(st.text(max_size=30), st.sampled_from(["en", "tr", "nl", "el", "lt", "de", "az", "hy", "xx"]))
 def test_small_letters_of_small_letters_are_the_same(text: str, language: str) -> None:
     letters = cases(language)
