@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
 from a2pcli.config import nodes
 from a2pcli.config.align import offset_in_source
-from a2pcli.config.nodes import Mapping, Node, Scalar
 from a2pcli.config.syntax import YamlFault
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
@@ -39,59 +40,54 @@ class TextPlace:
 class Document:
     """A file read: ``data`` holds dicts, lists and strings; ``place`` and ``block`` say where each stands."""
 
-    def __init__(self, path: str, text: str, root: Mapping) -> None:
+    def __init__(self, path: str, text: str, root: Node) -> None:
         self.path = path
         self.text = text
-        self.root = root
-        self.data: dict[str, Any] = _plain(root)
+        self.nodes: dict[tuple[str | int, ...], tuple[ScalarNode | None, Node]] = {}
+        """(key, value) of each place. Of a key that is given twice, the first."""
+        self._repeated: list[tuple[ScalarNode, Loc]] = []
+        self.data: dict[str, Any] = self._read((), None, root)
         self._line_starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", text))]
 
     def place(self, loc: Loc, *, of: Literal["key", "value"] = "value") -> tuple[int, int]:
         """Line and column, from 1, of the value at ``loc`` or of its key; steps leading nowhere are skipped."""
-        key, node = self._find(loc)
-        start = key.start if of == "key" and key is not None else node.start
-        return self.position(start)
+        key, node = self.nodes[self._path(loc)]
+        return self.position(nodes.start(key if of == "key" and key is not None else node))
 
     def has(self, loc: Loc) -> bool:
         """Whether the file holds something at exactly ``loc``."""
-        node: Node = self.root
-        for step in loc:
-            inner = _step(node, step)
-            if inner is None:
-                return False
-            node = inner[1]
-        return True
+        return len(self._path(loc)) == len(loc)
 
-    def scalar(self, loc: Loc) -> Scalar | None:
+    def scalar(self, loc: Loc) -> ScalarNode | None:
         """The scalar at ``loc``, for those who need its style or exact text."""
-        node = self._find(loc)[1]
-        return node if isinstance(node, Scalar) and self.has(loc) else None
+        node = self._node(loc)
+        return node if isinstance(node, ScalarNode) and self.has(loc) else None
 
     def block(self, loc: Loc) -> TextPlace:
         """Where the text of the scalar at ``loc`` starts: for ``|`` and ``>`` its first line and indentation,
         else the position after a quote."""
-        node = self._find(loc)[1]
-        if not isinstance(node, Scalar) or node.style not in ("|", ">"):
-            quoted = isinstance(node, Scalar) and node.style is not None
-            line, column = self.position(node.start + quoted)
+        node = self._node(loc)
+        if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
+            quoted = isinstance(node, ScalarNode) and node.style is not None
+            line, column = self.position(nodes.start(node) + quoted)
             return TextPlace(line, column, column - 1)
         start = _content_start(self.text, node)
-        indent = _indentation(self.text[start : node.end], node.value)
+        indent = _indentation(self.text[start : nodes.end(node)], node.value)
         return TextPlace(self.position(start)[0], indent + 1, indent)
 
     def spot(self, loc: Loc, offset: int) -> tuple[int, int]:
         """Line and column of the character at ``offset`` of the scalar's value, whatever its style."""
-        node = self._find(loc)[1]
-        if not isinstance(node, Scalar):
-            return self.position(node.start)
-        start = node.start
+        node = self._node(loc)
+        if not isinstance(node, ScalarNode):
+            return self.position(nodes.start(node))
+        start = nodes.start(node)
         if node.style in ("|", ">"):
             start = _content_start(self.text, node)
         elif node.style is not None:
             start += 1
-        indent = _indentation(self.text[start : node.end], node.value) if node.style == "|" else 0
+        indent = _indentation(self.text[start : nodes.end(node)], node.value) if node.style == "|" else 0
         return self.position(
-            offset_in_source(self.text, start, node.end, node.value, node.style, indent, offset)
+            offset_in_source(self.text, start, nodes.end(node), node.value, node.style, indent, offset)
         )
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -114,28 +110,37 @@ class Document:
 
     def repeated_keys(self) -> Iterator[Problem]:
         """A problem for each key that stands twice in one mapping."""
-        waiting: list[Node] = [self.root]
-        while waiting:
-            node = waiting.pop()
-            if isinstance(node, nodes.Sequence):
-                waiting.extend(node.items)
-            elif isinstance(node, Mapping):
-                waiting.extend(value for _, value in node.entries.values())
-                for key, first in node.repeated:
-                    line, column = self.position(key.start)
-                    message = (
-                        f"key '{key.value}' is given twice, first on line {self.position(first.start)[0]}"
-                    )
-                    yield Problem(message, self.path, line, column, "remove one", code="duplicate-key")
+        for key, first in self._repeated:
+            line, column = self.position(nodes.start(key))
+            message = f"key '{key.value}' is given twice, first on line {self.place(first, of='key')[0]}"
+            yield Problem(message, self.path, line, column, "remove one", code="duplicate-key")
 
-    def _find(self, loc: Loc) -> tuple[Scalar | None, Node]:
-        key: Scalar | None = None
-        node: Node = self.root
+    def _node(self, loc: Loc) -> Node:
+        return self.nodes[self._path(loc)][1]
+
+    def _path(self, loc: Loc) -> tuple[str | int, ...]:
+        """Those of the steps that lead somewhere."""
+        path: tuple[str | int, ...] = ()
         for step in loc:
-            inner = _step(node, step)
-            if inner is not None:
-                key, node = inner
-        return key, node
+            found = next((one for one in (step, str(step)) if (*path, one) in self.nodes), None)
+            path = path if found is None else (*path, found)
+        return path
+
+    def _read(self, loc: tuple[str | int, ...], key: ScalarNode | None, node: Node) -> Any:
+        """Dicts, lists and strings, each place noted. Recursion is safe: the composer bounds the depth."""
+        self.nodes[loc] = key, node
+        if isinstance(node, ScalarNode):
+            return node.value
+        if isinstance(node, SequenceNode):
+            return [self._read((*loc, at), None, item) for at, item in enumerate(node.value)]
+        data: dict[str, Any] = {}
+        for name, value in node.value:
+            place = (*loc, name.value)
+            if place in self.nodes:
+                self._repeated.append((name, place))
+            else:
+                data[name.value] = self._read(place, name, value)
+        return data
 
 
 def read_document(path: Path) -> Document:
@@ -150,12 +155,12 @@ def read_document(path: Path) -> Document:
                 forbidden.start(), f"the invisible character {name} cannot stand here", "remove it"
             )
         root = nodes.compose(text)
-        if root is None or (isinstance(root, Scalar) and not root.value):
+        if root is None or (isinstance(root, ScalarNode) and not root.value):
             raise YamlFault(0, "the file is empty")
-        if not isinstance(root, Mapping):
+        if not isinstance(root, MappingNode):
             raise _not_a_mapping(root)
     except YamlFault as fault:
-        probe = Document(shown, text, Mapping(0))
+        probe = Document(shown, text, MappingNode("", []))
         line, column = probe.position(fault.offset)
         raise InvalidInput(Problem(fault.message, shown, line, column, fault.hint, code="yaml")) from None
     return Document(shown, text, root)
@@ -199,36 +204,19 @@ def _decode(content: bytes, shown: str) -> str:
 
 
 def _not_a_mapping(root: Node) -> YamlFault:
-    if isinstance(root, Scalar):
+    if isinstance(root, ScalarNode):
         glued = re.match(r"(\w+):\S", root.value)
         hint = f"put a space after '{glued[1]}:'" if glued else None
-        return YamlFault(root.start, "no 'key: value' lines in this file", hint)
+        return YamlFault(nodes.start(root), "no 'key: value' lines in this file", hint)
     return YamlFault(
-        root.start, "the file is a list; it must be 'key: value' lines", "remove the leading '- '"
+        nodes.start(root), "the file is a list; it must be 'key: value' lines", "remove the leading '- '"
     )
 
 
-def _step(node: Node, step: str | int) -> tuple[Scalar | None, Node] | None:
-    if isinstance(node, Mapping):
-        return node.entries.get(str(step))
-    if isinstance(node, nodes.Sequence) and isinstance(step, int) and 0 <= step < len(node.items):
-        return None, node.items[step]
-    return None
-
-
-def _plain(node: Node) -> Any:
-    """Dicts, lists and strings. Recursion is safe: the composer bounds the depth."""
-    if isinstance(node, Scalar):
-        return node.value
-    if isinstance(node, nodes.Sequence):
-        return [_plain(item) for item in node.items]
-    return {name: _plain(value) for name, (_, value) in node.entries.items()}
-
-
-def _content_start(text: str, node: Scalar) -> int:
+def _content_start(text: str, node: Node) -> int:
     """Offset of the line below a block scalar's ``|`` or ``>``."""
-    found = re.compile(r"\r\n|\r|\n").search(text, node.start)
-    return min(found.end(), node.end) if found else node.end
+    found = re.compile(r"\r\n|\r|\n").search(text, nodes.start(node))
+    return min(found.end(), nodes.end(node)) if found else nodes.end(node)
 
 
 def _indentation(source: str, value: str) -> int:

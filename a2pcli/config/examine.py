@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from yaml import ScalarNode
 
 from a2pcli.config.document import Document
 from a2pcli.config.explain import explain, without_tags
-from a2pcli.config.nodes import Mapping, Node, Scalar
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 
@@ -105,18 +105,16 @@ def _without_value(document: Document) -> Iterator[tuple[tuple[str, ...], Proble
 
     A gateway's own block is free in what it holds: there only nothing at all is a problem.
     """
-    waiting: list[tuple[tuple[str, ...], Node]] = [((), document.root)]
-    while waiting:
-        loc, node = waiting.pop()
-        if isinstance(node, Mapping):
-            waiting.extend(((*loc, name), value) for name, (_, value) in node.entries.items())
-        elif isinstance(node, Scalar) and loc and node.style is None:
-            if node.value == "":
-                message = f"'{loc[-1]}' has no value"
-            elif node.value in ("~", "null", "Null", "NULL") and loc[0] != "gateways":
-                message = f"'{loc[-1]}' has no value: '{node.value}' means none in YAML"
-            else:
-                continue
-            line, column = document.place(loc)
-            hint = "give one, or remove the line"
-            yield loc, Problem(message, document.path, line, column, hint, code="no-value")
+    for loc, (key, node) in document.nodes.items():
+        names = tuple(step for step in loc if isinstance(step, str))
+        if key is None or names != loc or not isinstance(node, ScalarNode) or node.style is not None:
+            continue
+        if node.value == "":
+            message = f"'{key.value}' has no value"
+        elif node.value in ("~", "null", "Null", "NULL") and names[0] != "gateways":
+            message = f"'{key.value}' has no value: '{node.value}' means none in YAML"
+        else:
+            continue
+        line, column = document.place(loc)
+        hint = "give one, or remove the line"
+        yield names, Problem(message, document.path, line, column, hint, code="no-value")

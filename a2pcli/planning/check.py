@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of
-from a2pcli.config import dotenv
+from a2pcli.config import dotenv, nodes
 from a2pcli.config.accounts import account_findings
 from a2pcli.config.load import (
     STAND_INS,
@@ -360,9 +360,10 @@ class _Check:
         scalar = self.document.scalar(loc)
         if scalar is None or scalar.style is not None:
             return
-        rest = self.document.text[scalar.end :].split("\n", 1)[0]
+        end = nodes.end(scalar)
+        rest = self.document.text[end:].split("\n", 1)[0]
         if rest.lstrip().startswith("#"):
-            line, column = self.document.position(scalar.end + len(rest) - len(rest.lstrip()))
+            line, column = self.document.position(end + len(rest) - len(rest.lstrip()))
             message = f"'{rest.strip()[:40]}' is a YAML comment, not part of the message"
             hint = "put the message in quotes, or below '|'"
             self.found.append(
