@@ -115,7 +115,7 @@ def rekey_ledger(project: Project) -> str:
     _is_encrypted(path)
     new = key_from(os.environ.get(NEW_KEY_VARIABLE))
     if new is None:
-        raise UsageError(Problem("no new key", hint=f"put it into {NEW_KEY_VARIABLE}"))
+        raise UsageError(Problem("no new key is set", hint=f"put it into {NEW_KEY_VARIABLE}"))
     _is_a_ledger(path, key)
     _convert(path, key, new, "rekey")
     return str(path)
@@ -137,7 +137,7 @@ def _place_and_key(project: Project) -> tuple[Path, LedgerKey]:
     key = key_from(text) or from_environment()
     if key is None:
         hint = f"put it into {KEY_VARIABLE}; `openssl rand -hex 32` creates a good one"
-        raise UsageError(Problem("no key", hint=hint))
+        raise UsageError(Problem("no key is set", hint=hint))
     return Path(url.database or ""), key
 
 

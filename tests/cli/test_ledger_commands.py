@@ -85,7 +85,7 @@ def test_a_key_in_the_settings_file_itself_is_refused(planned: Project) -> None:
 @pytest.mark.parametrize(
     ("command", "environ", "words"),
     [
-        ("encrypt", {}, "there is no key"),
+        ("encrypt", {}, "no key is set"),
         ("decrypt", KEY, "not encrypted"),
         ("rekey", KEY, "not encrypted"),
     ],

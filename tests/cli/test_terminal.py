@@ -82,7 +82,7 @@ def test_a_campaign_is_shown_confirmed_followed_and_told(project: Project, colum
     assert any(line.startswith("finished  run r") for line in seen)
     assert "…" not in written
     assert any(re.match(r".*100% 120 of 120 · ", line) for line in seen)
-    assert any(re.match(r"1\d\d  accepted", line) for line in seen)
+    assert any(re.match(r"Accepted +1\d\d\b", line) for line in seen)
     assert max(len(line) for line in seen if "a2pcli " not in line) <= columns
     if columns >= 80:
         assert "━" in written
@@ -100,7 +100,7 @@ def test_a_bar_says_whole_figures_or_leaves_them_away(project: Project):
         assert len(bar) <= 40
         assert re.fullmatch(
             r" *\d+% \d+ of 120"
-            r"( · ([\d.]+/s|nothing is sent|\d+ s left|\d+ (rejected|to try again)|sim-\w+ × \d+))*",
+            r"( · ([\d.]+/s|nothing is sent|\d+ s left|\d+ (rejected|to retry)|sim-\w+ × \d+))*",
             bar,
         ), bar
 

@@ -33,7 +33,7 @@ def test_a_record_is_made_from_a_number_as_people_write_it_and_shown(desk: Proje
     options = ("--wording-version", "form-7", "--programme", "News", "--given-at", "2026-03-01")
     ran = desk.run("consent", "record", "07911 123456", "--source", "web form", *options)
     assert (ran.status, ran.out) == (0, "")
-    assert f"{ANN} agreed to the programme news" in ran.err
+    assert f"{ANN} consented to the programme news" in ran.err
     shown = desk.run("consent", "show", ANN, "--programme", "NEWS", "--json").json
     assert shown["allowed"] is True
     assert shown["allowing"] == shown["records"][0]

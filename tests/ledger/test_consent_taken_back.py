@@ -141,7 +141,7 @@ def test_the_summary_says_who_took_consent_back(desk: Project) -> None:
     desk.write("rows.csv", f"phone,consent\n{ANN},no\n{BEN},no\n")
     assert (
         desk.run("consent", "import", "rows.csv").out
-        == "2 rows: 0 recorded, 0 known already, 2 took consent back\n"
+        == "2 rows: 0 recorded, 0 already known, 2 withdrew consent\n"
     )
 
 
