@@ -120,7 +120,7 @@ def test_consent_is_recorded_shown_withdrawn_and_imported_by_email_address(shop:
     shop.write("yes.csv", "\n".join(rows) + "\n")
     assert shop.run("consent", "import", "yes.csv").status == 0
     assert shop.run("consent", "revoke", "+447911123459").status == 0
-    assert "agreed to email" in shop.run("consent", "show", "anna@example.com").out
+    assert "consented to email" in shop.run("consent", "show", "anna@example.com").out
     assert shop.run("send", "news.yaml", "--yes").status == 0
     assert addresses(shop) == ["Anna@example.com", "ben@example.com"]
 

@@ -45,7 +45,7 @@ def test_a_record_is_made_from_a_number_as_people_write_it_and_shown(desk: Proje
     )
     assert desk.run("consent", "show", ANN, "--programme", "other", "--json").json["allowed"] is False
     assert (
-        "agreed to sms of the programme news on 2026-03-01 by web form"
+        "consented to sms of the programme news on 2026-03-01 by web form"
         in desk.run("consent", "show", ANN, "--programme", "news").out
     )
 
