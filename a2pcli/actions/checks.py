@@ -21,8 +21,8 @@ from a2pcli.config.load import (
     unknown_gateway,
 )
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
-from a2pcli.planning.check import Checked as Checked
-from a2pcli.planning.check import check_campaign
+from a2pcli.planning.campaign_check import Checked as Checked
+from a2pcli.planning.campaign_check import check_campaign
 
 _SUFFIXES = (".yaml", ".yml")
 

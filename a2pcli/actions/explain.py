@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
     from a2pcli.planning.prepare import Prepared
-    from a2pcli.reporting.considered import Case
+    from a2pcli.reporting.considered import MessageContext
     from a2pcli.reporting.explain import Explanation
 
 MANY_ROWS = 10_000_000
@@ -79,7 +79,7 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
         rows = [one.row for one in preview(ready, by_address(number, asked), work.workers)]
         law = law_of(work.settings)
         return {
-            "campaign": ready.job.campaign,
+            "campaign": ready.spec.campaign,
             "contacts": ready.table.path,
             "rows": [
                 {
@@ -91,7 +91,7 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
                     "parts": row["parts"],
                     "cost": None if row["cost"] is None else money(row["cost"]),
                     "currency": row["currency"],
-                    "rules": [one.document() for one in considered(work.ledger, law, _case_of(ready, row))]
+                    "rules": [one.document() for one in considered(work.ledger, law, _context_of(ready, row))]
                     if row["number"]
                     else [],
                 }
@@ -100,28 +100,28 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
         }
 
 
-def _case_of(prepared: Prepared, row: Mapping[str, Any]) -> Case:
+def _context_of(prepared: Prepared, row: Mapping[str, Any]) -> MessageContext:
     """What the rules would see of a previewed row that has a number."""
     from a2pcli.ledger.other_forms import others_of
     from a2pcli.ledger.records import NewRun
     from a2pcli.planning.places import taken_apart
     from a2pcli.planning.plan import campaign_zone
-    from a2pcli.reporting.considered import Case
+    from a2pcli.reporting.considered import MessageContext
 
-    job, hours = prepared.job, prepared.hours
+    spec, hours = prepared.spec, prepared.hours
     clock = None
     if hours.binds and row.get("place"):
         country, regions, zones, _ = taken_apart(row["place"])
         clock = hours.clock(country, regions, zones)
-    return Case(
+    return MessageContext(
         about=NewRun(
-            campaign=job.campaign,
+            campaign=spec.campaign,
             occasion=prepared.occasion,
-            gateway=job.gateway,
-            channel=job.channel,
-            sender=job.sender,
+            gateway=spec.gateway,
+            channel=spec.channel,
+            sender=spec.sender,
             purpose=prepared.loaded.campaign.purpose,
-            programme=job.programme,
+            programme=spec.programme,
             subject=prepared.loaded.campaign.subject,
         ),
         address=row["number"],
@@ -130,7 +130,7 @@ def _case_of(prepared: Prepared, row: Mapping[str, Any]) -> Case:
         sender=row.get("sender"),
         clock=clock,
         caps=hours.caps,
-        consent_required=None if job.consent is None else job.consent.required,
+        consent_required=None if spec.consent is None else spec.consent.required,
         said=row.get("consent"),
         expires_at=hours.ends,
         waivers=tuple(prepared.wording.waivers()),

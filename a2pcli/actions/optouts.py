@@ -139,7 +139,7 @@ def lift_optouts(
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class OptOutCheck:
     """What is known of a number: every entry, those that hold, and of these those that were asked about."""
 
     read: ReadAddresses
@@ -156,7 +156,7 @@ class Looked:
 
 def look_up_optout(
     project: Project, cell: str, scopes: Sequence[Scope] = (), *, region: str | None = None
-) -> Looked:
+) -> OptOutCheck:
     """Whether a number is suppressed: from everything, or in one of the scopes. Raises ``UsageError`` for none."""
     read = read_addresses([cell], region or project.number_settings().settings.region)
     number, now = read.one(), now_ms()
@@ -164,7 +164,7 @@ def look_up_optout(
         entries = ledger.suppressions_of(number) if ledger else []
     holding = [entry for entry in entries if entry.holds(now)]
     wanted = {one.key for one in (EVERYTHING, *scopes)}
-    return Looked(read, now, entries, holding, [one for one in holding if Scope.of(one).key in wanted])
+    return OptOutCheck(read, now, entries, holding, [one for one in holding if Scope.of(one).key in wanted])
 
 
 @dataclass(frozen=True, slots=True)

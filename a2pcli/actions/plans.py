@@ -156,7 +156,7 @@ def make(
 ) -> Plan:
     """Freeze the plan of a campaign that is open. Audit: as ``plan``."""
     from a2pcli.errors import Severity
-    from a2pcli.planning.check import findings
+    from a2pcli.planning.campaign_check import findings
     from a2pcli.planning.plan import make_plan
 
     if out is not None:
@@ -175,7 +175,7 @@ def make(
                 out=None if out is None else _rows_file(out, ready),
                 progress=progress,
                 findings=[_as_warning(one) for one in found],
-                gateway=known_delivery(work.settings, ready.job.gateway),
+                gateway=known_delivery(work.settings, ready.spec.gateway),
             )
     except KeyboardInterrupt:
         work.tell("stopped: no plan was saved, and nothing was sent")
@@ -222,7 +222,7 @@ def _rows_file(out: Path, ready: Prepared) -> RowsFile:
     """The file of ``--out``. One-time codes belong into no file."""
     from a2pcli.reporting.plan_rows import RowsFile
 
-    return RowsFile(out, ready.job.sender, texts=ready.loaded.campaign.purpose != "otp")
+    return RowsFile(out, ready.spec.sender, texts=ready.loaded.campaign.purpose != "otp")
 
 
 def _as_warning(one: Problem) -> Problem:
@@ -243,7 +243,7 @@ def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:
         "the contacts file": Path(contacts_path(ready.loaded)),
         "the campaign": ready.loaded.path,
         "the settings file": ready.settings.path,
-        "the rate card": ready.job.rates,
+        "the rate card": ready.spec.rates,
         "the ledger": ledger_file(work.ledger),
     }
 
@@ -281,7 +281,7 @@ def preview(project: Project, campaign: Path, choice: Choice) -> Previewed:
     with opened(project, campaign, plan=choice.needs_all) as work:
         ready = prepared(work)
         rows = choosing.preview(ready, _chooser(ready, choice), work.workers)
-        return Previewed(ready.job.campaign, ready.job.sender, rows)
+        return Previewed(ready.spec.campaign, ready.spec.sender, rows)
 
 
 def _chooser(ready: Prepared, choice: Choice) -> Choose:
@@ -290,7 +290,7 @@ def _chooser(ready: Prepared, choice: Choice) -> Choose:
 
     if choice.number is not None:
         network = ready.compiled.channel.network
-        found = any_address(choice.number, ready.job.policy.region, network)
+        found = any_address(choice.number, ready.spec.policy.region, network)
         return choosing.by_address(found.address, choice.number)
     if choice.line is not None:
         return choosing.by_line(choice.line)
@@ -332,43 +332,43 @@ def send_test(
 
     with opened(project, campaign, plan=False) as work:
         ready = _as_if_nobody_had_it(prepared(work))
-        gateway = configured_gateway(work.settings, ready.job.gateway)
+        gateway = configured_gateway(work.settings, ready.spec.gateway)
         channel = ready.compiled.channel
-        own = read_address(number, channel.kind, ready.job.policy, channel.network)
+        own = read_address(number, channel.kind, ready.spec.policy, channel.network)
         if own.address is None:
             raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
         rows = choosing.preview(ready, choosing.first(1))
         if not rows:
             raise UsageError("no recipients, so there is no message to test; `a2pcli plan` shows why")
         message = _row_message(ready, rows[0], own.spelling or own.address, own.country)
-        test = CampaignTest(message, rows[0].row, ready.job.gateway, gateway.capabilities)
+        test = CampaignTest(message, rows[0].row, ready.spec.gateway, gateway.capabilities)
         confirm(test)
         outcome = asyncio.run(hand_over(work.ledger, None, gateway, message))
-        detail = {"campaign": ready.job.campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
+        detail = {"campaign": ready.spec.campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
         work.ledger.record("send.test", None, detail, people=[own.address])
     return replace(test, outcome=outcome)
 
 
 def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
     """A message can be tested after the campaign was sent, too."""
-    from a2pcli.planning.job import Compiled, no_keys
+    from a2pcli.planning.spec import CompiledSpec, no_keys
 
-    job = replace(ready.job, people=replace(ready.job.people, reached=no_keys()))
-    return replace(ready, job=job, compiled=Compiled(job))
+    spec = replace(ready.spec, people=replace(ready.spec.people, reached=no_keys()))
+    return replace(ready, spec=spec, compiled=CompiledSpec(spec))
 
 
 def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
-    job, row = ready.job, one.row
+    spec, row = ready.spec, one.row
     return Message(
         id=0,
         reference="",
         to=number,
         body=row["body"],
-        channel=job.channel,
-        sender=row["sender"] or job.sender,
+        channel=spec.channel,
+        sender=row["sender"] or spec.sender,
         country=country,
         parts=row["parts"],
-        media=job.media,
+        media=spec.media,
     )
 
 

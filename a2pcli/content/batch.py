@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from a2pcli.content.budget import MOST_STEPS, MOST_WRITTEN, Budget
 from a2pcli.content.failures import RowFailure, TemplateFailure, TooMuchWork, Unsuitable
-from a2pcli.content.harden import filtered
+from a2pcli.content.instrument import filtered
 from a2pcli.content.sandbox import Sandbox
 
 _ROWS = "_rows"

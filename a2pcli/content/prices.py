@@ -24,7 +24,7 @@ from a2pcli.config import values
 from a2pcli.content.arrow import Texts, as_numpy, compute, one_piece
 from a2pcli.content.money_text import is_currency
 from a2pcli.content.numbers_text import babel_locale, no_odd_spaces
-from a2pcli.content.rate_card import NANO, Rate, read_rate_card
+from a2pcli.content.rate_card import NANO, PriceEntry, read_rate_card
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 
@@ -35,7 +35,7 @@ class Price:
 
     cost: int
     currency: str
-    rate: Rate
+    rate: PriceEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PricedColumn:
 class RateCard:
     """A rate card in memory."""
 
-    def __init__(self, rates: Iterable[Rate]) -> None:
+    def __init__(self, rates: Iterable[PriceEntry]) -> None:
         self.rates = tuple(rates)
 
     @classmethod
@@ -102,7 +102,7 @@ class RateCard:
         names = pa.array([rate.currency for rate in rates], pa.string())
         return PricedColumn(cost, names.take(pa.array(chosen, pa.int64(), mask=~known)), known)
 
-    def _applicable(self, gateway: str, channel: str, on: date, category: str | None) -> list[Rate]:
+    def _applicable(self, gateway: str, channel: str, on: date, category: str | None) -> list[PriceEntry]:
         wanted = None if category is None else category.lower()
         return [
             rate
@@ -114,11 +114,11 @@ class RateCard:
         ]
 
 
-def _best(rates: Iterable[Rate]) -> Rate | None:
+def _best(rates: Iterable[PriceEntry]) -> PriceEntry | None:
     return max(rates, key=lambda rate: rate.rank, default=None)
 
 
-def _choose(rates: list[Rate], countries: Any, numbers: Any) -> npt.NDArray[np.int64]:
+def _choose(rates: list[PriceEntry], countries: Any, numbers: Any) -> npt.NDArray[np.int64]:
     """The index of each row's rate, -1 for none: the longest prefixes first, each pair of prefix and country
     judged once."""
     chosen = np.full(len(numbers), -1, dtype=np.int64)

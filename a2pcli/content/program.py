@@ -12,14 +12,14 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
 from a2pcli.content.batch import Loop
-from a2pcli.content.check import check
 from a2pcli.content.columns import Variables, assigned, everything, reads, truth_values, undeclared
 from a2pcli.content.comparisons import folded_comparisons, forgiving_orders
 from a2pcli.content.compose import Composed, compose
-from a2pcli.content.harden import harden
+from a2pcli.content.instrument import instrument
 from a2pcli.content.names import NO_COLUMNS, importing, not_exported, unknown_columns
 from a2pcli.content.sandbox import Sandbox
 from a2pcli.content.sources import SourcePlace, Sources, shift
+from a2pcli.content.template_check import check
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, Severity, in_file_order
 
@@ -175,7 +175,7 @@ class _Builder:
             for node in imports:
                 # It keeps a state: imported once for all, one row would find what another left.
                 node.with_context = True
-        self.environment.add_module(name, harden(folded_comparisons(body, self.columns)))
+        self.environment.add_module(name, instrument(folded_comparisons(body, self.columns)))
 
     def program(self, body: list[nodes.Node]) -> Program:
         """The program, if there is no problem."""
@@ -186,7 +186,7 @@ class _Builder:
         return Program(
             self.environment,
             self.sources,
-            harden(self._comparing(body), self.cells),
+            instrument(self._comparing(body), self.cells),
             {self.variables.column(name): name for name in sorted(self.columns)},
             frozenset(map(self.variables.column, self.required)),
             wording,

@@ -37,7 +37,7 @@ _AMOUNT = re.compile(r"\d{1,12}(?:\.\d+)?|\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class PriceEntry:
     """A row of the card. None stands for any; amounts are in 1e-9 of the currency; both days are included."""
 
     line: int
@@ -78,7 +78,7 @@ class _Wrong(Exception):
         self.hint = hint
 
 
-def read_rate_card(path: Path) -> tuple[Rate, ...]:
+def read_rate_card(path: Path) -> tuple[PriceEntry, ...]:
     """The card's rows. Raises ``InvalidInput`` with every problem in it."""
     reader = _Reader(str(path), _text(path))
     rates = list(reader.rates())
@@ -126,7 +126,7 @@ class _Reader:
         known = {mark: sum(_column(cell) in COLUMNS for cell in first.split(mark)) for mark in _DELIMITERS}
         return max(known, key=lambda mark: known[mark])
 
-    def rates(self) -> Iterator[Rate]:
+    def rates(self) -> Iterator[PriceEntry]:
         """The rows that can be read; the others become problems."""
         names: list[str] | None = None
         for line, cells in self._records():
@@ -163,7 +163,7 @@ class _Reader:
                 self._add(line, 0, f"no column '{name}'", f"the columns are {', '.join(COLUMNS)}")
         return names
 
-    def _rate(self, line: int, cells: list[str], names: list[str]) -> Rate | None:
+    def _rate(self, line: int, cells: list[str], names: list[str]) -> PriceEntry | None:
         before = len(self.problems)
         if any(cells[len(names) :]) or len(cells) < len(names):
             self._add(line, 0, f"the row has {len(cells)} cells, the header {len(names)}")
@@ -178,7 +178,7 @@ class _Reader:
                 self._add(line, index, str(wrong), wrong.hint)
         if len(self.problems) > before:
             return None
-        rate = Rate(line=line, **values)
+        rate = PriceEntry(line=line, **values)
         if rate.valid_from > rate.valid_to:
             self._add(line, names.index("valid_to"), "valid_to is before valid_from")
             return None
@@ -318,10 +318,10 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _overlaps(path: str, rates: list[Rate]) -> Iterator[Problem]:
+def _overlaps(path: str, rates: list[PriceEntry]) -> Iterator[Problem]:
     """Rows that give two prices for the same thing on the same day."""
     ordered = sorted(rates, key=lambda rate: (str(rate.key), rate.valid_from, rate.line))
-    widest: Rate | None = None
+    widest: PriceEntry | None = None
     for rate in ordered:
         if widest is None or widest.key != rate.key:
             widest = rate

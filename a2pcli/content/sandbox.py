@@ -24,7 +24,7 @@ from a2pcli.content.comparisons import ORDERS, SAME, comparable
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.filters_text import cased
-from a2pcli.content.harden import DATA, EACH, FLAT, JOIN, PRINT, SPEND, WRITE
+from a2pcli.content.instrument import DATA, EACH, FLAT, JOIN, PRINT, SPEND, WRITE
 from a2pcli.content.tag_lines import without_tag_lines
 
 TEXT_METHODS: dict[str, Callable[..., Any]] = {
@@ -169,7 +169,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals = {"range": bounded.range_of, "namespace": Namespace}
 
     def _own_filters(self) -> dict[str, Callable[..., Any]]:
-        """What ``harden`` puts into templates. Their names cannot be typed. Those that count take the context,
+        """What ``instrument`` puts into templates. Their names cannot be typed. Those that count take the context,
         which keeps Jinja from working them out at compile time."""
         budget = self.budget
 

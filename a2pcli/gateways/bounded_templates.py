@@ -21,7 +21,17 @@ from a2pcli.content import arithmetic, bounded
 from a2pcli.content.budget import Budget, flat, short
 from a2pcli.content.failures import TooMuchWork, Unsuitable
 from a2pcli.content.filters import filters_for
-from a2pcli.content.harden import DATA, EACH, FLAT, JOIN, PRINT, SPEND, WRITE, harden, harden_expression
+from a2pcli.content.instrument import (
+    DATA,
+    EACH,
+    FLAT,
+    JOIN,
+    PRINT,
+    SPEND,
+    WRITE,
+    instrument,
+    instrument_expression,
+)
 from a2pcli.content.sandbox import DICT_METHODS, LIST_METHODS, TEXT_METHODS
 
 _BOUNDED_FILTERS = ("batch", "center", "format", "indent", "join", "replace", "round", "slice", "wordwrap")
@@ -57,7 +67,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def template(self, source: str) -> Callable[[Mapping[str, Any]], str]:
         """From values to text. Raises Jinja's ``TemplateError``."""
-        made = self._made(harden(self.parse(source).body))
+        made = self._made(instrument(self.parse(source).body))
 
         def render(values: Mapping[str, Any]) -> str:
             self.budget.reset()
@@ -72,7 +82,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         if not parser.stream.eos:
             parser.fail("more than one expression")
         inside.set_environment(self)
-        result = nodes.Assign(nodes.Name("result", "store"), harden_expression(inside), lineno=1)
+        result = nodes.Assign(nodes.Name("result", "store"), instrument_expression(inside), lineno=1)
         made = TemplateExpression(self._made([result]), undefined_to_none=True)
 
         def evaluate(values: Mapping[str, Any]) -> Any:
@@ -123,7 +133,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def _counting(self) -> dict[str, Callable[..., Any]]:
-        """What ``harden`` puts into templates; see ``content.sandbox``."""
+        """What ``instrument`` puts into templates; see ``content.sandbox``."""
         budget = self.budget
 
         @pass_context

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from a2pcli.gateways.dialing import Dialer
-from a2pcli.gateways.engine import CONNECT_TIMEOUT, Engine, Unsendable
+from a2pcli.gateways.http_engine import CONNECT_TIMEOUT, Engine, Unsendable
 from a2pcli.gateways.settings import GatewayBlock
 from a2pcli.gateways.wire import WireEngine
 from a2pcli.gateways.wire_request import route_of

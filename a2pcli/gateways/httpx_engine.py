@@ -15,7 +15,7 @@ import httpx
 
 from a2pcli import __version__
 from a2pcli.gateways.base import HttpRequest, HttpResponse
-from a2pcli.gateways.engine import CONNECT_TIMEOUT, MAX_BODY, MaybeSent, NotSent, Unsendable, nobody_asks
+from a2pcli.gateways.http_engine import CONNECT_TIMEOUT, MAX_BODY, MaybeSent, NotSent, Unsendable, nobody_asks
 
 NOTHING_LEFT: dict[type[Exception], tuple[str, str]] = {
     httpx.ConnectTimeout: ("connect-timeout", "no connection in time"),

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.dialing import Dialer, Route
-from a2pcli.gateways.engine import NotSent, nobody_asks
+from a2pcli.gateways.http_engine import NotSent, nobody_asks
 from a2pcli.gateways.wire_connection import Connection
 from a2pcli.gateways.wire_habits import Habits
 from a2pcli.gateways.wire_request import RequestWriter, asking_to_close

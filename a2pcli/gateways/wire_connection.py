@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.engine import MAX_BODY, MaybeSent, NotSent, WireError, nobody_asks
+from a2pcli.gateways.http_engine import MAX_BODY, MaybeSent, NotSent, WireError, nobody_asks
 from a2pcli.gateways.wire_habits import Habits
 
 MAX_HEAD = 65_536

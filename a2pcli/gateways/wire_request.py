@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from a2pcli import __version__
 from a2pcli.gateways.base import HttpRequest
 from a2pcli.gateways.dialing import Route, proxy_for
-from a2pcli.gateways.engine import Unsendable
+from a2pcli.gateways.http_engine import Unsendable
 
 _OURS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "user-agent"}

@@ -28,9 +28,9 @@ from a2pcli.ledger.caps import CAMPAIGN, PERSON, PROGRAMME, Cap, counted
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
 from a2pcli.planning.frames import Mask, alive, drop
-from a2pcli.planning.job import Timed
 from a2pcli.planning.other_addresses import latest_of_others
 from a2pcli.planning.places import taken_apart
+from a2pcli.planning.spec import Timed
 from a2pcli.reasons import Reason
 from a2pcli.rules.clock import Clock
 from a2pcli.rules.law import Law
@@ -39,7 +39,7 @@ from a2pcli.rules.windows import own_window
 EXEMPT = ("otp", "emergency")
 """Purposes that no clock holds."""
 
-Look = Callable[[Cap], Timed]
+CapLookup = Callable[[Cap], Timed]
 """People who got as many messages as a cap allows, and when each may get the next."""
 
 MOST_PROBLEMS = 1_000
@@ -157,7 +157,7 @@ class Clocks:
     """Numbers the clocks of a plan, and leaves out who has had enough. Chunks come in the order of the file."""
 
     hours: Hours | None = None
-    look: Look = lambda _cap: Timed()
+    cap_lookup: CapLookup = lambda _cap: Timed()
     made: dict[int, RunClock] = field(default_factory=dict)
     """By number, from 1; what the ledger keeps."""
     _by_place: dict[str, int] = field(default_factory=dict)
@@ -244,7 +244,7 @@ class Clocks:
     def _who_had_enough(self, cap: Cap) -> Timed:
         key = (cap.limit, cap.seconds, cap.scope)
         if key not in self._enough:
-            self._enough[key] = self.look(cap)
+            self._enough[key] = self.cap_lookup(cap)
         return self._enough[key]
 
     def count(self, numbers: pa.Array) -> None:

@@ -18,9 +18,9 @@ from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.ledger.records import NEVER
 from a2pcli.planning.frames import Mask, alive, among, drop
-from a2pcli.planning.job import Compiled, ConsentAsked, Timed
 from a2pcli.planning.moments import moments
 from a2pcli.planning.other_addresses import BY_OTHER, among_others, latest_of_others
+from a2pcli.planning.spec import CompiledSpec, ConsentRequirement, Timed
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:  # the ledger itself is the main process's
@@ -35,26 +35,26 @@ DAY = 86_400_000
 Moments = npt.NDArray[np.int64]
 
 
-def asked_of(purpose: str, campaign: str | None, settings: str | None, now: int) -> ConsentAsked | None:
+def asked_of(purpose: str, campaign: str | None, settings: str | None, now: int) -> ConsentRequirement | None:
     """What is asked of consent; None where it does not matter.
 
     ``campaign`` and ``settings`` are ``required``, ``assumed`` or None. The settings speak of marketing alone; a
     campaign gets what it asks for, whatever its purpose.
     """
     if campaign == "required":
-        return ConsentAsked(True, now)
+        return ConsentRequirement(True, now)
     if purpose != "marketing":
         return None
-    return ConsentAsked(campaign is None and settings == "required", now)
+    return ConsentRequirement(campaign is None and settings == "required", now)
 
 
-def consent_word(asked: ConsentAsked | None) -> str | None:
+def consent_word(asked: ConsentRequirement | None) -> str | None:
     """How a plan tells it: ``required``, ``assumed``, or None where consent does not matter."""
     return None if asked is None else "required" if asked.required else "assumed"
 
 
 def consent_sets(
-    ledger: Ledger, asked: ConsentAsked | None, programme: str, channel: str
+    ledger: Ledger, asked: ConsentRequirement | None, programme: str, channel: str
 ) -> tuple[Timed, Timed]:
     """Who is in by a record of the ledger, and until when; who took consent back, and when."""
     if asked is None:
@@ -94,18 +94,18 @@ class _Rows:
     has_end: Mask
 
 
-def consented(frame: Frame, job: Compiled) -> None:
+def consented(frame: Frame, compiled: CompiledSpec) -> None:
     """Nobody without the consent that the campaign asks for, and nobody who said no."""
-    asked = job.job.consent
+    asked = compiled.spec.consent
     if asked is None or not len(frame):
         return
-    told, withdrawn = job.job.people.told.revoked, job.job.people.withdrawn
-    has_ends = job.job.facts.of("consent_expires") or _ending(job)
+    told, withdrawn = compiled.spec.people.told.revoked, compiled.spec.people.withdrawn
+    has_ends = compiled.spec.facts.of("consent_expires") or _ending(compiled)
     if not (asked.required or has_ends or len(withdrawn.keys) or len(told.keys)):
         return
-    rows = _read(frame, job, asked)
+    rows = _read(frame, compiled, asked)
     people = frame["@person"].to_numpy()
-    until = _looked_up(people, job.job.people.consented, -1)
+    until = _looked_up(people, compiled.spec.people.consented, -1)
     known = until >= 0
     withdrawn_at = _looked_up(people, withdrawn, -1)
     revoked_at = np.maximum(_looked_up(people, told, -1), latest_of_others(frame, told))
@@ -114,7 +114,7 @@ def consented(frame: Frame, job: Compiled) -> None:
     given_again = rows.has_given & ~rows.future & (rows.given > revoked_at)
     drop(frame, (revoked_at >= 0) & ~given_again, Reason.NO_CONSENT, REVOKED, RULE)
     drop(frame, (withdrawn_at >= 0) & ~known & ~file, Reason.NO_CONSENT, "consent was withdrawn", RULE)
-    gone = withdrawn.keys[~np.isin(withdrawn.keys, job.job.people.consented.keys)]
+    gone = withdrawn.keys[~np.isin(withdrawn.keys, compiled.spec.people.consented.keys)]
     drop(frame, among_others(frame, gone), Reason.NO_CONSENT, f"consent was withdrawn, {BY_OTHER}", RULE)
     lasts = np.maximum(until, np.where(file, rows.file_until, -1))
     if not asked.required:
@@ -123,13 +123,16 @@ def consented(frame: Frame, job: Compiled) -> None:
         drop(frame, rows.expired & ~known, Reason.NO_CONSENT, EXPIRED, RULE)
         open_ended = np.where(rows.has_end, np.maximum(until, rows.ends), NEVER)
         _keep(
-            frame, job, np.where(withdrawn_at >= 0, lasts, open_ended), np.zeros(len(frame), dtype=np.bool_)
+            frame,
+            compiled,
+            np.where(withdrawn_at >= 0, lasts, open_ended),
+            np.zeros(len(frame), dtype=np.bool_),
         )
         return
     allowed = known | file
     for where, why in _whys(rows):
         drop(frame, where & ~allowed, Reason.NO_CONSENT, why, RULE)
-    _keep(frame, job, lasts, file & ~known)
+    _keep(frame, compiled, lasts, file & ~known)
 
 
 def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
@@ -144,14 +147,14 @@ def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
     )
 
 
-def _keep(frame: Frame, job: Compiled, until: Moments, by_file: Mask) -> None:
+def _keep(frame: Frame, compiled: CompiledSpec, until: Moments, by_file: Mask) -> None:
     """Remember with each row when its consent ends, and what the file said where it is the file that allows it."""
     rows = alive(frame)
     frame["@consent_until"] = pa.array(until, mask=~rows | (until == NEVER))
     said = rows & by_file
     if said.any():
         given, source, wording = (
-            _cells(frame, job.job.facts.columns(name))
+            _cells(frame, compiled.spec.facts.columns(name))
             for name in ("consent_at", "consent_source", "consent_wording")
         )
         # Not with null_handling="skip": that loses rows in which every piece is null (pyarrow 26).
@@ -161,11 +164,11 @@ def _keep(frame: Frame, job: Compiled, until: Moments, by_file: Mask) -> None:
         frame["@consent"] = pc.if_else(pa.array(said), words, pa.scalar(None, pa.string()))
 
 
-def _read(frame: Frame, job: Compiled, asked: ConsentAsked) -> _Rows:
-    facts, locale = job.job.facts, job.job.locale
+def _read(frame: Frame, compiled: CompiledSpec, asked: ConsentRequirement) -> _Rows:
+    facts, locale = compiled.spec.facts, compiled.spec.locale
     given, has_given, bad_given = _earliest(frame, facts.columns("consent_at"), locale)
     ends, has_end, bad_end = _earliest(frame, facts.columns("consent_expires"), locale)
-    later, has_later, _ = _earliest(frame, _ending(job), locale)
+    later, has_later, _ = _earliest(frame, _ending(compiled), locale)
     ends = np.where(has_end & has_later, np.minimum(ends, later), np.where(has_end, ends, later))
     has_end |= has_later
     future = has_given & (given > asked.now + DAY)
@@ -187,9 +190,9 @@ def _read(frame: Frame, job: Compiled, asked: ConsentAsked) -> _Rows:
     )
 
 
-def _ending(job: Compiled) -> tuple[str, ...]:
+def _ending(compiled: CompiledSpec) -> tuple[str, ...]:
     """Columns among those of refusals that tell when a consent ends."""
-    return tuple(claim.column for claim in job.job.speaking if claim.ends)
+    return tuple(claim.column for claim in compiled.spec.speaking if claim.ends)
 
 
 def _cells(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:

@@ -14,9 +14,9 @@ from a2pcli.frame import Frame
 from a2pcli.ledger import erased_people
 from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.planning.frames import Keys, among, drop
-from a2pcli.planning.job import Compiled, no_keys
 from a2pcli.planning.other_addresses import BY_OTHER, among_others, any_other
 from a2pcli.planning.people import NOBODY
+from a2pcli.planning.spec import CompiledSpec, no_keys
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:  # the ledger itself is the main process's
@@ -25,9 +25,9 @@ if TYPE_CHECKING:  # the ledger itself is the main process's
 RULE = "optout"
 
 
-def suppressed(frame: Frame, job: Compiled) -> None:
+def suppressed(frame: Frame, compiled: CompiledSpec) -> None:
     """Nobody who said no."""
-    people, listed = frame["@person"].to_numpy(), job.job.people
+    people, listed = frame["@person"].to_numpy(), compiled.spec.people
     drop(frame, among(people, listed.suppressed), Reason.OPTED_OUT, "from every message", RULE)
     _by_other(frame, listed.suppressed, "from every message")
     if listed.erased.hashes:
@@ -61,13 +61,13 @@ def _leave_out_erased(frame: Frame, people: erased_people.Erased) -> None:
         frame[column] = pc.if_else(pa.array(gone), pa.scalar(nothing, values.type), values)
 
 
-def suppressed_by_sender(frame: Frame, job: Compiled) -> None:
+def suppressed_by_sender(frame: Frame, compiled: CompiledSpec) -> None:
     """Nobody who said no to this sender: the row's own, else the campaign's."""
-    listed = job.job.people.suppressed_for
+    listed = compiled.spec.people.suppressed_for
     if not listed:
         return
     people = frame["@person"].to_numpy()
-    common = sender_scope(job.job.sender, job.job.gateway)
+    common = sender_scope(compiled.spec.sender, compiled.spec.gateway)
     own = pc.fill_null(frame["@sender"], common) if "@sender" in frame else None
     for sender in [common] if own is None else pc.unique(own).to_pylist():
         key = sender_key(sender)

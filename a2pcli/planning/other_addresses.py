@@ -21,7 +21,7 @@ from a2pcli.contacts.fact_names import ADDRESSES
 from a2pcli.contacts.table import Table, address_column
 from a2pcli.frame import Frame
 from a2pcli.planning.frames import Keys, Mask, among
-from a2pcli.planning.job import AddressColumn, Job, Timed
+from a2pcli.planning.spec import AddressColumn, PlanSpec, Timed
 
 BY_OTHER = "by another address of the row"
 """What a detail says where it was not the address that the message would go to."""
@@ -48,13 +48,13 @@ def address_columns(table: Table) -> tuple[AddressColumn, ...]:
     return (own, *other_columns(table, own))
 
 
-def other_addresses(frame: Frame, job: Job) -> pa.StringArray:
+def other_addresses(frame: Frame, spec: PlanSpec) -> pa.StringArray:
     """``@others``: the row's other addresses, null where it has none. A cell without a good address has none."""
     joined = None
-    for other in job.others:
+    for other in spec.others:
         if other.column not in frame:
             continue
-        found = any_column(frame[other.column], other.kind, job.policy.region, other.network)["@address"]
+        found = any_column(frame[other.column], other.kind, spec.policy.region, other.network)["@address"]
         if found.null_count == len(found):
             continue
         joined = found if joined is None else _both(joined, found)

@@ -8,11 +8,11 @@ import numpy as np
 
 from a2pcli.contacts.table import Table
 from a2pcli.frame import Frame
+from a2pcli.planning.chunk_task import ChunkTask
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.frames import alive, drop
-from a2pcli.planning.job import Compiled, Job
 from a2pcli.planning.people import Seen
-from a2pcli.planning.work import Work
+from a2pcli.planning.spec import CompiledSpec, PlanSpec
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
 
@@ -20,7 +20,11 @@ CHUNK_ROWS = 25_000
 
 
 def planned_chunks(
-    table: Table, job: Job, compiled: Compiled, workers: Workers | None = None, clocks: Clocks | None = None
+    table: Table,
+    spec: PlanSpec,
+    compiled: CompiledSpec,
+    workers: Workers | None = None,
+    clocks: Clocks | None = None,
 ) -> Iterator[Frame]:
     """Every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order.
 
@@ -28,9 +32,9 @@ def planned_chunks(
     """
     clocks = clocks or Clocks()
     framing, pieces = table.read(compiled.columns, CHUNK_ROWS)
-    work = Work(framing, job)
+    work = ChunkTask(framing, spec)
     stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
-    across = AcrossRows(job.limit)
+    across = AcrossRows(spec.limit)
     for framed in stream:
         table.count(framed)
         for frame in framed.frames:

@@ -11,17 +11,17 @@ from a2pcli.addresses.zones.locate import locate_column
 from a2pcli.contacts.facts import PLACE_FACTS
 from a2pcli.frame import Frame
 from a2pcli.planning.frames import alive, spread
-from a2pcli.planning.job import Compiled
+from a2pcli.planning.spec import CompiledSpec
 
 SEPARATOR = "|"
 PLACE = pa.dictionary(pa.int32(), pa.string())
 """Country, regions, zones and what was wrong with the cells, joined: few different ones in a million rows."""
 
 
-def placed(frame: Frame, job: Compiled) -> None:
+def placed(frame: Frame, compiled: CompiledSpec) -> None:
     """``@place``; null in rows that get nothing, and in all where no clock binds the campaign."""
     rows = alive(frame)
-    if not job.job.is_timed or not rows.any():
+    if not compiled.spec.is_timed or not rows.any():
         frame["@place"] = pa.nulls(len(frame), PLACE)
         return
     taken = None if rows.all() else pa.array(rows)
@@ -31,11 +31,11 @@ def placed(frame: Frame, job: Compiled) -> None:
         return values if taken is None else values.filter(taken)
 
     given = {
-        fact: [column(name).cast(pa.string()) for name in job.job.facts.columns(fact) if name in frame]
+        fact: [column(name).cast(pa.string()) for name in compiled.spec.facts.columns(fact) if name in frame]
         for fact in PLACE_FACTS
     }
     numbers, countries = column("@address"), column("@country")
-    if job.channel.kind is not Kind.PHONE:  # nothing but the contact's own cells says where they are
+    if compiled.channel.kind is not Kind.PHONE:  # nothing but the contact's own cells says where they are
         numbers = countries = pa.nulls(len(numbers), pa.string())
     places = locate_column(
         numbers,

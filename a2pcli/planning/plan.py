@@ -22,12 +22,12 @@ from a2pcli.planning.basis import basis_of
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.consent import consent_word
 from a2pcli.planning.estimate import estimate, pace_of
-from a2pcli.planning.halves import halves, ledger_rows
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.reading import place_warnings, read_as, reading_problems
 from a2pcli.planning.sender_setup import rates_of
+from a2pcli.planning.split import ledger_rows, split_chunk
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
 from a2pcli.timezones import ZONE_DATA
@@ -90,7 +90,7 @@ def make_plan(
     warnings = [
         *wording.before(templates, prepared.table.columns),
         *stale_lists(ledger, days, prepared.hours.now),
-        *reading_problems(prepared.table, prepared.job.facts, prepared.told),
+        *reading_problems(prepared.table, prepared.spec.facts, prepared.told),
     ]
     known = prepared.table.notes
     fingerprint = prepared.table.fingerprint()
@@ -112,8 +112,8 @@ def make_plan(
     summary["over_budget"] = over
     warnings = merged(findings, warnings)
     summary["warnings"] = [problem_document(one) for one in warnings]
-    job = prepared.job
-    digest = tally.digest(job.campaign, job.channel, job.sender or "", *job.media)
+    spec = prepared.spec
+    digest = tally.digest(spec.campaign, spec.channel, spec.sender or "", *spec.media)
     hours = hours_digest({number: one.to_json() for number, one in clocks.made.items()})
     summary[DIGESTS] = tally.digests() | {SETTINGS: settings_digest(run, digest), HOURS: hours}
     run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary, clocks=clocks.made)
@@ -133,12 +133,12 @@ def _store_rows(
     go of the interpreter while it writes."""
     gc.freeze()  # what was imported need not be looked through again and again: 5% of a plan
     tally = Tally()
-    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, clocks)
+    chunks = planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, clocks)
     written: Future[None] | None = None
     rows_to: AbstractContextManager[RowSink | None] = out or nullcontext()
     with ThreadPoolExecutor(1) as writer, rows_to as sink:
         for frame in chunks:
-            split = halves(frame)
+            split = split_chunk(frame)
             rows = ledger_rows(split, first=tally.rows + 1)
             if written is not None:
                 written.result()
@@ -158,12 +158,12 @@ def _new_run(
 ) -> NewRun:
     campaign = prepared.loaded.campaign
     sending: dict[str, Any] = {"media": list(campaign.media), **gateway}
-    if rates := rates_of(prepared.settings.settings, prepared.job.senders):
+    if rates := rates_of(prepared.settings.settings, prepared.spec.senders):
         sending["sender_rates"] = rates
     if rate is not None:
         sending["rate"] = {"per_second": rate.per_second, "unit": rate.unit}
-    if prepared.job.consent is not None:
-        asked = prepared.job.consent
+    if prepared.spec.consent is not None:
+        asked = prepared.spec.consent
         sending["consent"] = {"required": asked.required, "as_of": asked.now}
     if budget := budget or campaign.limits.cost:
         amount, currency = parse_budget(budget)
@@ -173,7 +173,7 @@ def _new_run(
     return NewRun(
         campaign=campaign.name,
         occasion=prepared.occasion,
-        gateway=prepared.job.gateway,
+        gateway=prepared.spec.gateway,
         channel=campaign.channel,
         sender=campaign.own_sender,
         purpose=campaign.purpose,
@@ -182,7 +182,7 @@ def _new_run(
         contacts_fingerprint=fingerprint,
         not_before=prepared.hours.starts,
         expires_at=prepared.hours.ends,
-        programme=prepared.job.programme,
+        programme=prepared.spec.programme,
         subject=campaign.subject,
         sending=sending,
     )
@@ -206,7 +206,7 @@ def contacts_path(loaded: LoadedCampaign) -> str:
 def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks) -> dict[str, Any]:
     campaign, table = prepared.loaded.campaign, prepared.table
     senders = _senders(tally, campaign.own_sender)
-    rates = rates_of(prepared.settings.settings, prepared.job.senders)
+    rates = rates_of(prepared.settings.settings, prepared.spec.senders)
     per_second = pace_of(rate, rates, senders, tally.recipients, tally.total_parts)
     hours = prepared.hours
     leaving = estimate(clocks.groups(), start=hours.first, ends=hours.ends, per_second=per_second)
@@ -222,17 +222,17 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
             "delimiter": table.delimiter,
             "blank_rows": table.blank_rows,
             "read_as": read_as(
-                table, prepared.job.address, prepared.job.facts, prepared.compiled.channel.column
+                table, prepared.spec.address, prepared.spec.facts, prepared.compiled.channel.column
             ),
         },
         "basis": basis_of(prepared.loaded, prepared.settings, prepared.compiled.messages),
         "where": campaign.where,
-        "limit": prepared.job.limit,
-        "programme": prepared.job.programme or None,
-        "consent": consent_word(prepared.job.consent),
+        "limit": prepared.spec.limit,
+        "programme": prepared.spec.programme or None,
+        "consent": consent_word(prepared.spec.consent),
         "waivers": prepared.wording.waivers(),
         "senders": senders,
-        "rated": prepared.job.rates is not None,
+        "rated": prepared.spec.rates is not None,
         "seconds": None if per_second is None else tally.recipients / per_second,
         "leaving": leaving.document(),
         **tally.document(),

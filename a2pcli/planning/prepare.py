@@ -1,4 +1,4 @@
-"""From a campaign file to a job: everything is opened, compiled and looked up once, all problems told at once."""
+"""From a campaign file to a spec: everything is opened, compiled and looked up once, all problems told at once."""
 
 from __future__ import annotations
 
@@ -27,14 +27,23 @@ from a2pcli.ledger.erased import Erased
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
-from a2pcli.planning.clocks import Clocks, Hours, Look, hours_of
+from a2pcli.planning.clocks import CapLookup, Clocks, Hours, hours_of
 from a2pcli.planning.consent import asked_of, consent_sets, timed
 from a2pcli.planning.frames import Keys
-from a2pcli.planning.job import AddressColumn, Arm, Compiled, ConsentAsked, Job, People, Source, Timed
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.other_addresses import address_columns, other_columns
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
+from a2pcli.planning.spec import (
+    AddressColumn,
+    Arm,
+    CompiledSpec,
+    ConsentRequirement,
+    People,
+    PlanSpec,
+    TemplateText,
+    Timed,
+)
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.copy_leaving import COUNTRY_WORDING as WORDING_RULE
@@ -59,18 +68,18 @@ class Prepared:
     loaded: LoadedCampaign
     settings: LoadedSettings
     table: Table
-    job: Job
-    compiled: Compiled
+    spec: PlanSpec
+    compiled: CompiledSpec
     occasion: int
     occurrence: str
     wording: Wording
     hours: Hours
-    look: Look
+    cap_lookup: CapLookup
     told: Told
 
     def new_clocks(self) -> Clocks:
         """For one pass over the contacts: numbers their clocks, and leaves out who has had enough."""
-        return Clocks(self.hours, self.look)
+        return Clocks(self.hours, self.cap_lookup)
 
 
 def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, choices: Choices) -> Prepared:
@@ -94,7 +103,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     senders = senders_of(loaded, settings, law)
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
     hours = hours_of(campaign, settings.settings, law, programme_of(loaded, settings), choices.now)
-    job = Job(
+    spec = PlanSpec(
         campaign=campaign.name,
         folder=loaded.folder,
         channel=campaign.channel,
@@ -131,20 +140,20 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         dlt=dlt_of(loaded, settings),
         dlt_countries=_registered_texts(law, senders, wording, campaign),
     )
-    compiled = _compile(job, problems) if table else None
+    compiled = _compile(spec, problems) if table else None
     if problems or table is None or compiled is None:
         raise InvalidInput(*problems)
     return Prepared(
         loaded,
         settings,
         table,
-        job,
+        spec,
         compiled,
         occasion,
         occurrence,
         wording,
         hours,
-        _look(ledger, job, campaign, choices.now),
+        _cap_lookup_of(ledger, spec, campaign, choices.now),
         told,
     )
 
@@ -262,9 +271,9 @@ def _must_say(law: Law, wording: Wording, campaign: Campaign) -> dict[str, tuple
     return required_words(law, campaign.purpose, campaign.channel)
 
 
-def _compile(job: Job, problems: list[Problem]) -> Compiled | None:
+def _compile(spec: PlanSpec, problems: list[Problem]) -> CompiledSpec | None:
     try:
-        return Compiled(job)
+        return CompiledSpec(spec)
     except A2PError as error:
         problems += error.problems
         return None
@@ -277,8 +286,8 @@ def source_place(loaded: LoadedCampaign, loc: tuple[str, ...]) -> SourcePlace:
     return SourcePlace(loaded.document.path, block.line, block.column, block.indent, spot)
 
 
-def _source(loaded: LoadedCampaign, loc: tuple[str, ...], text: str) -> Source:
-    return Source(text, source_place(loaded, loc))
+def _source(loaded: LoadedCampaign, loc: tuple[str, ...], text: str) -> TemplateText:
+    return TemplateText(text, source_place(loaded, loc))
 
 
 def _arms(loaded: LoadedCampaign) -> tuple[Arm, ...]:
@@ -297,7 +306,7 @@ def _people(
     ledger: Ledger,
     occasion: int,
     policy: PhonePolicy,
-    consent: ConsentAsked | None,
+    consent: ConsentRequirement | None,
     now: int,
     told: Told,
     problems: list[Problem],
@@ -328,17 +337,17 @@ def _people(
     )
 
 
-def _look(ledger: Ledger, job: Job, campaign: Campaign, now: int) -> Look:
+def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int) -> CapLookup:
     """Asks the ledger who had enough of a cap; only where one binds somebody."""
 
-    def look(cap: Cap) -> Timed:
+    def cap_lookup(cap: Cap) -> Timed:
         addresses, free = ledger.had_enough(
-            cap, campaign=job.campaign, programme=job.programme, subject=campaign.subject or "", now=now
+            cap, campaign=spec.campaign, programme=spec.programme, subject=campaign.subject or "", now=now
         )
         keys = keys_of(pa.array(addresses, pa.string()))
         return timed(keys, np.array(free, dtype=np.int64))
 
-    return look
+    return cap_lookup
 
 
 def _with_todays_forms(people: Keys) -> Keys:

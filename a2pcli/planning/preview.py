@@ -35,7 +35,7 @@ class PreviewedRow:
 
 def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) -> list[PreviewedRow]:
     """The rows that ``choose`` takes from the planned chunks, in its order."""
-    chunks = planned_chunks(prepared.table, prepared.job, prepared.compiled, workers, prepared.new_clocks())
+    chunks = planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, prepared.new_clocks())
     chosen = choose(chunks)
     raw = _raw_rows(prepared, {row["line"] for row in chosen})
     return [_previewed(prepared, row, raw.get(row["line"], {})) for row in chosen]
@@ -145,8 +145,8 @@ def _raw_rows(prepared: Prepared, lines: set[int]) -> dict[int, dict[str, str]]:
 
 def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRow:
     """The row with its message as rendered before typography was replaced."""
-    job = prepared.job
-    names = [arm.name for arm in job.arms]
+    spec = prepared.spec
+    names = [arm.name for arm in spec.arms]
     template = prepared.compiled.messages[names.index(row["variant"]) if row["variant"] in names else 0]
     try:
         body = compose(template.render(raw)) if raw else row["body"]
@@ -154,5 +154,5 @@ def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRo
         return PreviewedRow(row, row["body"], ())
     if body is None or not prepared.compiled.channel.parts:
         return PreviewedRow(row, row["body"] or body, ())
-    sent = plain(body, use_smart=job.smart)
+    sent = plain(body, use_smart=spec.smart)
     return PreviewedRow(row, row["body"] or sent.text, sent.replacements)

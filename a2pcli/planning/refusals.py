@@ -25,9 +25,9 @@ from a2pcli.contacts.table import Table
 from a2pcli.frame import Frame
 from a2pcli.ledger.records import now_ms
 from a2pcli.planning.frames import Keys, Mask, among, drop, drop_with
-from a2pcli.planning.job import AddressColumn, Compiled, Refused, Timed
 from a2pcli.planning.moments import moments
 from a2pcli.planning.other_addresses import among_others
+from a2pcli.planning.spec import AddressColumn, CompiledSpec, Refused, Timed
 from a2pcli.reasons import CONTACTS_FILE as RULE
 from a2pcli.reasons import Reason
 from a2pcli.rules.consent_words import Answer, consent_answer, refusal_answer, status_answer
@@ -91,20 +91,20 @@ def _reader(claim: Claim, kind: Kind) -> Callable[[str], Answer]:
     return partial(answer, kind=kind)
 
 
-def refused(frame: Frame, job: Compiled) -> None:
+def refused(frame: Frame, compiled: CompiledSpec) -> None:
     """Nobody whom the contacts file says no for, in this row or in any other."""
-    claims = job.job.speaking
+    claims = compiled.spec.speaking
     if not claims or not len(frame):
         return
-    for column in judged(frame, claims, job.channel.kind, job.job.locale, job.job.asked_at):
+    for column in judged(frame, claims, compiled.channel.kind, compiled.spec.locale, compiled.spec.asked_at):
         reason = Reason.NO_CONSENT if column.claim.fact == "consent" else Reason.OPTED_OUT
         rule = CONSENT_RULE if column.claim.fact == "consent" else RULE
         details = _details(column, column.no, "the contacts file says no: '{}' is {}")
         drop_with(frame, column.no, reason, details, rule)
         unclear = _details(column, column.unclear, "'{}' says {}, which is neither yes nor no")
         drop_with(frame, column.unclear, Reason.UNCLEAR_CONSENT, unclear, rule)
-    told = job.job.people.told
-    what = "number" if job.channel.kind is Kind.PHONE else "address"
+    told = compiled.spec.people.told
+    what = "number" if compiled.channel.kind is Kind.PHONE else "address"
     people = frame["@person"].to_numpy()
     for known, reason, words in (
         (told.opted_out, Reason.OPTED_OUT, f"another row with this {what} says no: line {{}}"),

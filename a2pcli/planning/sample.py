@@ -26,8 +26,8 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame
 from a2pcli.planning.frames import mask_of
-from a2pcli.planning.job import COUNTRY, AddressColumn
 from a2pcli.planning.places import residences
+from a2pcli.planning.spec import COUNTRY, AddressColumn
 
 ROWS = 10_000
 """Rows in which empty cells are counted."""

@@ -1,6 +1,6 @@
 """The stages of planning. Read ``STAGES`` from top to bottom: it is the product's story.
 
-Each stage takes a chunk and the compiled job and adds columns; a row it refuses gets its reason and is passed
+Each stage takes a chunk and the compiled spec and adds columns; a row it refuses gets its reason and is passed
 over by every later stage. What a stage decides depends on the row alone; what depends on other rows
 (duplicates, --limit) follows in ``pipeline``, in the order of the file.
 """
@@ -23,13 +23,13 @@ from a2pcli.frame import Frame
 from a2pcli.planning.assignment import arms, shares
 from a2pcli.planning.consent import consented
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
-from a2pcli.planning.job import COUNTRY, Compiled
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.other_addresses import BY_OTHER, among_others, other_addresses
 from a2pcli.planning.people import NOBODY, hashed_keys, keys_of
 from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
+from a2pcli.planning.spec import COUNTRY, CompiledSpec
 from a2pcli.reasons import OF_THE_ADDRESS, Reason
 
 SHOWN_CELL = 40
@@ -37,68 +37,68 @@ SHOWN_CELL = 40
 
 _OF_THE_ADDRESS = pa.array(map(str, OF_THE_ADDRESS))
 
-Stage = Callable[[Frame, Compiled], None]
+Stage = Callable[[Frame, CompiledSpec], None]
 
 
-def addressed(frame: Frame, job: Compiled) -> None:
+def addressed(frame: Frame, compiled: CompiledSpec) -> None:
     """The address cell becomes an address, or a reason why not; the row's other addresses are the same person's."""
-    cells = frame[job.job.address]
+    cells = frame[compiled.spec.address]
     frame["@cell"] = cells
-    found = read_column(cells, job.channel.kind, job.job.policy, job.channel.network)
+    found = read_column(cells, compiled.channel.kind, compiled.spec.policy, compiled.channel.network)
     whole = alive(frame)
     for column in ("@address", "@spelling", "@type", "@country", "@repairs"):
         frame[column] = found[column]
-    if job.channel.kind is not Kind.PHONE:
-        frame["@country"] = residences(frame, job.job.facts.columns("country"))
+    if compiled.channel.kind is not Kind.PHONE:
+        frame["@country"] = residences(frame, compiled.spec.facts.columns("country"))
     if whole.all():
         frame["@reason"] = found["@reason"]
         frame["@detail"] = found["@detail"]
     else:
         merge_reasons(frame, found["@reason"], found["@detail"])
     frame["@person"] = pa.array(keys_of(frame["@address"]))
-    frame["@others"] = other_addresses(frame, job.job)
+    frame["@others"] = other_addresses(frame, compiled.spec)
 
 
-def sender_chosen(frame: Frame, job: Compiled) -> None:
+def sender_chosen(frame: Frame, compiled: CompiledSpec) -> None:
     """The sender that may message the destination, the same for a person every time."""
-    choose_senders(frame, job.job.senders)
+    choose_senders(frame, compiled.spec.senders)
 
 
-def excluded(frame: Frame, job: Compiled) -> None:
+def excluded(frame: Frame, compiled: CompiledSpec) -> None:
     """The campaign's own exclusions."""
     people = frame["@person"].to_numpy()
     for members, reason in (
-        (job.job.people.excluded_list, Reason.EXCLUDED_LIST),
-        (job.job.people.excluded_runs, Reason.EXCLUDED_RUN),
+        (compiled.spec.people.excluded_list, Reason.EXCLUDED_LIST),
+        (compiled.spec.people.excluded_runs, Reason.EXCLUDED_RUN),
     ):
         drop(frame, among(people, members), reason)
         drop(frame, among_others(frame, members), reason, BY_OTHER)
 
 
-def in_countries(frame: Frame, job: Compiled) -> None:
+def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
     """``countries:`` of the campaign, and no others."""
-    if not job.job.countries:
+    if not compiled.spec.countries:
         return
     countries = frame["@country"]
-    outside = ~mask_of(pc.is_in(countries, pa.array(job.job.countries, pa.string())))
+    outside = ~mask_of(pc.is_in(countries, pa.array(compiled.spec.countries, pa.string())))
     for country in pc.unique(countries.filter(pa.array(outside))).to_pylist():
         here = pc.is_null(countries) if country is None else pc.equal(countries, country)
-        detail = f"{job.of_country} {country or 'no country'}"
+        detail = f"{compiled.of_country} {country or 'no country'}"
         drop(frame, outside & mask_of(here), Reason.COUNTRY_NOT_ALLOWED, detail)
 
 
-def filtered(frame: Frame, job: Compiled) -> None:
+def filtered(frame: Frame, compiled: CompiledSpec) -> None:
     """``where:`` selects."""
-    if job.where is None:
+    if compiled.where is None:
         return
-    _not_meant(frame, job, job.where)
+    _not_meant(frame, compiled, compiled.where)
     rows = alive(frame)
     if not rows.any():
         return
-    seen = _select(frame, rows, job.where.columns)
-    if COUNTRY in job.where.columns and COUNTRY not in job.job.known:
+    seen = _select(frame, rows, compiled.where.columns)
+    if COUNTRY in compiled.where.columns and COUNTRY not in compiled.spec.known:
         seen[COUNTRY] = pc.fill_null(frame["@country"], "").filter(pa.array(rows))
-    selected = job.where.evaluate_column(seen)
+    selected = compiled.where.evaluate_column(seen)
     if selected.reasons is not None:
         merge_reasons(frame, spread(selected.reasons, rows), spread(selected.details, rows))
     keep = np.ones(len(frame), dtype=np.bool_)
@@ -106,10 +106,10 @@ def filtered(frame: Frame, job: Compiled) -> None:
     drop_with(frame, ~keep, Reason.FILTERED, spread(_looked_at(seen), rows))
 
 
-def _not_meant(frame: Frame, job: Compiled, where: Expression) -> None:
+def _not_meant(frame: Frame, compiled: CompiledSpec, where: Expression) -> None:
     """Rows without a number that can be messaged which ``where:`` does not want either are filtered: there is nothing
     to mend in them. Where it looks at the number's country it cannot be asked."""
-    if COUNTRY in where.columns and COUNTRY not in job.job.known:
+    if COUNTRY in where.columns and COUNTRY not in compiled.spec.known:
         return
     rows = mask_of(pc.is_in(frame["@reason"], _OF_THE_ADDRESS))
     if not rows.any():
@@ -134,61 +134,61 @@ def _looked_at(seen: Frame) -> pa.Array:
     return pc.binary_join_element_wise(*pieces, "") if pieces else pa.nulls(len(seen), pa.string())
 
 
-def held_out(frame: Frame, job: Compiled) -> None:
+def held_out(frame: Frame, compiled: CompiledSpec) -> None:
     """The control group of ``holdout:``, chosen by the address alone."""
-    if not job.job.holdout:
+    if not compiled.spec.holdout:
         return
     rows = alive(frame)
     addresses = frame["@address"].filter(pa.array(rows)).to_pylist()
     out = np.zeros(len(frame), dtype=np.bool_)
-    out[rows] = shares(job.job.campaign, "holdout", addresses) < job.job.holdout
+    out[rows] = shares(compiled.spec.campaign, "holdout", addresses) < compiled.spec.holdout
     drop(frame, out, Reason.HOLDOUT)
 
 
-def sender_refused(frame: Frame, job: Compiled) -> None:
+def sender_refused(frame: Frame, compiled: CompiledSpec) -> None:
     """Where no sender is permitted, nothing is tried that would fail."""
-    refuse_without_sender(frame, job.job.senders)
+    refuse_without_sender(frame, compiled.spec.senders)
 
 
-def distinguished(frame: Frame, job: Compiled) -> None:
+def distinguished(frame: Frame, compiled: CompiledSpec) -> None:
     """``once_per:`` makes one person several: one for each appointment, order, …"""
-    if job.once_per is None:
+    if compiled.once_per is None:
         return
     rows = alive(frame)
-    values = _render(frame, rows, job.once_per)
+    values = _render(frame, rows, compiled.once_per)
     rows = alive(frame)
     addresses = pc.if_else(pa.array(rows), frame["@address"], pa.scalar(None, pa.string()))
     frame["@person"] = pa.array(hashed_keys(addresses.to_pylist(), values.to_pylist()))
 
 
-def rendered(frame: Frame, job: Compiled) -> None:
+def rendered(frame: Frame, compiled: CompiledSpec) -> None:
     """The message, for each arm its rows."""
     rows = alive(frame)
-    if len(job.messages) == 1:
-        frame["@body"] = _render(frame, rows, job.messages[0])
+    if len(compiled.messages) == 1:
+        frame["@body"] = _render(frame, rows, compiled.messages[0])
         frame["@variant"] = pa.nulls(len(frame), pa.string())
         return
     addresses = frame["@address"].filter(pa.array(rows)).to_pylist()
     chosen = np.full(len(frame), -1)
-    chosen[rows] = arms(shares(job.job.campaign, "variants", addresses), job.weights)
+    chosen[rows] = arms(shares(compiled.spec.campaign, "variants", addresses), compiled.weights)
     bodies = pa.nulls(len(frame), pa.string())
-    for place, template in enumerate(job.messages):
+    for place, template in enumerate(compiled.messages):
         mine = chosen == place
         bodies = pc.if_else(pa.array(mine), _render(frame, mine, template), bodies)
     frame["@body"] = bodies
-    names = pa.array([arm.name for arm in job.job.arms], pa.string())
+    names = pa.array([arm.name for arm in compiled.spec.arms], pa.string())
     frame["@variant"] = names.take(pa.array(chosen, mask=chosen < 0))
 
 
-def measured(frame: Frame, job: Compiled) -> None:
+def measured(frame: Frame, compiled: CompiledSpec) -> None:
     """Invisible characters are dropped and typography is replaced where that saves parts; units and parts are
     counted. (The template gave NFC.)"""
     rows = alive(frame)
     bodies = frame["@body"].filter(pa.array(rows))
-    in_parts = job.channel.parts
+    in_parts = compiled.channel.parts
     replaced = np.zeros(len(bodies), dtype=np.int32)
     if in_parts:
-        bodies, replaced = plain_column(bodies, use_smart=job.job.smart)
+        bodies, replaced = plain_column(bodies, use_smart=compiled.spec.smart)
     count = measure_column(bodies)
     frame["@body"] = spread(bodies, rows)
     frame["@replaced"] = spread(pa.array(replaced, pa.int32()), rows)
@@ -197,58 +197,58 @@ def measured(frame: Frame, job: Compiled) -> None:
     parts = count.parts if in_parts else np.ones(len(bodies), dtype=np.int16)
     frame["@parts"] = spread(pa.array(parts, pa.int16()), rows)
     drop(frame, mask_of(spread(pa.array(count.invalid), rows)), Reason.INVALID_TEXT)
-    limit = job.job.max_parts
+    limit = compiled.spec.max_parts
     drop(
         frame, mask_of(spread(pa.array(parts > limit), rows)), Reason.TOO_LONG, f"the limit is {limit} parts"
     )
 
 
-def priced(frame: Frame, job: Compiled) -> None:
+def priced(frame: Frame, compiled: CompiledSpec) -> None:
     """The cost, or knowingly none: an unpriced destination is unknown, never 0."""
     size = len(frame)
     frame["@cost"] = pa.nulls(size, pa.int64())
     frame["@currency"] = pa.nulls(size, pa.string())
     rows = alive(frame)
-    if job.rates is not None and rows.any():
+    if compiled.rates is not None and rows.any():
         taken = pa.array(rows)
-        price = job.rates.price_column(
-            gateway=job.job.gateway,
-            channel=job.job.channel,
-            on=job.job.today,
+        price = compiled.rates.price_column(
+            gateway=compiled.spec.gateway,
+            channel=compiled.spec.channel,
+            on=compiled.spec.today,
             countries=frame["@country"].filter(taken),
             numbers=frame["@address"].filter(taken),
             parts=frame["@parts"].filter(taken).to_numpy(zero_copy_only=False),
         )
         frame["@cost"] = spread(pa.array(price.cost, pa.int64(), mask=~price.known), rows)
         frame["@currency"] = spread(pa.array(price.currency, pa.string()), rows)
-    if job.job.exclude_unpriced:
+    if compiled.spec.exclude_unpriced:
         drop(frame, mask_of(pc.is_null(frame["@cost"])), Reason.UNPRICED)
 
 
-def template_kept(frame: Frame, job: Compiled) -> None:
+def template_kept(frame: Frame, compiled: CompiledSpec) -> None:
     """Where texts must be registered, a message is the registered one."""
-    if job.job.dlt_countries:
-        refuse_other_texts(frame, job.job.dlt, job.job.dlt_countries)
+    if compiled.spec.dlt_countries:
+        refuse_other_texts(frame, compiled.spec.dlt, compiled.spec.dlt_countries)
 
 
-def wording_kept(frame: Frame, job: Compiled) -> None:
+def wording_kept(frame: Frame, compiled: CompiledSpec) -> None:
     """Where the law wants words in each message, a message without them is not sent; others are."""
-    if not job.job.must_say:
+    if not compiled.spec.must_say:
         return
     countries = frame["@country"]
     for country in pc.unique(countries.filter(pa.array(alive(frame)))).to_pylist():
-        for pattern, words, rule in job.job.must_say.get(country, ()):
+        for pattern, words, rule in compiled.spec.must_say.get(country, ()):
             said = pc.match_substring_regex(pc.fill_null(frame["@body"], ""), pattern, ignore_case=True)
             without = mask_of(pc.and_(pc.equal(countries, country), pc.invert(said)))
             drop(frame, without, Reason.COPY_RULE, f"a message to {country} must contain '{words}'", rule)
 
 
-def already_sent(frame: Frame, job: Compiled) -> None:
+def already_sent(frame: Frame, compiled: CompiledSpec) -> None:
     """Nobody gets the same occasion of a campaign twice."""
     people = frame["@person"].to_numpy(zero_copy_only=False)
-    drop(frame, among(people, job.job.people.reached), Reason.ALREADY_SENT)
-    if job.once_per is None:  # the campaign may have gone to another address before, by another channel
-        drop(frame, among_others(frame, job.job.people.reached), Reason.ALREADY_SENT, BY_OTHER)
+    drop(frame, among(people, compiled.spec.people.reached), Reason.ALREADY_SENT)
+    if compiled.once_per is None:  # the campaign may have gone to another address before, by another channel
+        drop(frame, among_others(frame, compiled.spec.people.reached), Reason.ALREADY_SENT, BY_OTHER)
 
 
 STAGES: tuple[Stage, ...] = (
@@ -280,7 +280,7 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 
-def run_stages(frame: Frame, job: Compiled) -> Frame:
+def run_stages(frame: Frame, compiled: CompiledSpec) -> Frame:
     """All stages over one chunk; gives back the pipeline's own columns."""
     for column in ("@reason", "@detail", "@rule"):
         if column not in frame:
@@ -288,7 +288,7 @@ def run_stages(frame: Frame, job: Compiled) -> Frame:
     frame["@consent_until"] = pa.nulls(len(frame), pa.int64())
     frame["@consent"] = pa.nulls(len(frame), pa.string())
     for stage in STAGES:
-        stage(frame, job)
+        stage(frame, compiled)
     return frame.select(RESULT_COLUMNS)
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from a2pcli.content.arrow import one_piece
 from a2pcli.ledger.approved import DETAILS, PEOPLE, SENDERS, TEXTS, Details, TextDigest, combined
-from a2pcli.planning.halves import Halves
+from a2pcli.planning.split import SplitChunk
 from a2pcli.reasons import Reason
 
 SAMPLES = 4
@@ -94,7 +94,7 @@ class Tally:
     _bodies: ColumnDigest = field(default_factory=ColumnDigest)
     _details: ColumnDetails = field(default_factory=ColumnDetails)
 
-    def add(self, split: Halves) -> None:
+    def add(self, split: SplitChunk) -> None:
         """Count one planned chunk."""
         self.rows += len(split.accepted_at) + len(split.excluded_at)
         _count(self.excluded, split.excluded["@reason"])

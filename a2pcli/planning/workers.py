@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # small plans need none of it
 
     from a2pcli.contacts.rows import Piece
     from a2pcli.contacts.table import Framed
-    from a2pcli.planning.work import Work
+    from a2pcli.planning.chunk_task import ChunkTask
 
     Task = tuple[Piece, Future[Framed]]
     """A piece of the contacts file, and what it will become."""
@@ -63,7 +63,7 @@ class Workers:
             return None
         return cls(max(1, (os.cpu_count() or 1) - 1))
 
-    def map(self, pieces: Iterable[Piece], work: Work) -> Iterator[Framed]:
+    def map(self, pieces: Iterable[Piece], work: ChunkTask) -> Iterator[Framed]:
         """The planned pieces, in order. Memory stays bounded: none is read before there is room for it."""
         packed = pickle.dumps(work, protocol=5)
         for worker in self._workers:
@@ -201,11 +201,11 @@ def _fail(
 def _work(pipe: Connection) -> None:
     """What a worker process does: first it is sent the work, then pieces; it ends when nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import a2pcli.planning.work  # noqa: F401 - while the parent is still opening files
+    import a2pcli.planning.chunk_task  # noqa: F401 - while the parent is still opening files
 
     gc.freeze()
     with suppress(EOFError, OSError):
-        work: Work = pickle.loads(pipe.recv_bytes())
+        work: ChunkTask = pickle.loads(pipe.recv_bytes())
         pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
         threading.Thread(target=_receive, args=(pipe, pieces), daemon=True).start()
         _plan(pipe, work, pieces)
@@ -220,14 +220,14 @@ def _receive(pipe: Connection, pieces: queue.SimpleQueue[Piece]) -> None:
             os._exit(1)  # the parent is gone, whatever is being worked on
 
 
-def _plan(pipe: Connection, work: Work, pieces: queue.SimpleQueue[Piece]) -> None:
-    from a2pcli.planning.job import Compiled
+def _plan(pipe: Connection, work: ChunkTask, pieces: queue.SimpleQueue[Piece]) -> None:
+    from a2pcli.planning.spec import CompiledSpec
 
-    compiled: Compiled | None = None
+    compiled: CompiledSpec | None = None
     while True:
         piece = pieces.get()
         try:
-            compiled = compiled or Compiled(work.job)
+            compiled = compiled or CompiledSpec(work.spec)
             answer = pickle.dumps((work.planned(piece, compiled), None), protocol=5)
         except Exception as error:
             answer = _packed(error)

@@ -61,7 +61,7 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class MessageContext:
     """A message to one person, as the rules see it at the moment ``at`` (UTC milliseconds).
 
     ``caps`` bind everybody in the run; those of the law come with the clock. ``consent`` is what the run asks for, None
@@ -88,28 +88,32 @@ class Case:
     """The person's other addresses."""
 
 
-def considered(ledger: Ledger, law: Law, case: Case) -> list[Considered]:
+def considered(ledger: Ledger, law: Law, context: MessageContext) -> list[Considered]:
     """Every rule that was considered, in the order in which they are asked."""
     return [
-        _opt_outs(ledger, case),
-        *_consent(ledger, law, case),
-        *_sender(law, case),
-        *_hours(law, case),
-        *_caps(ledger, law, case),
-        *(_waived(waiver) for waiver in case.waivers),
-        *_other(law, case),
+        _opt_outs(ledger, context),
+        *_consent(ledger, law, context),
+        *_sender(law, context),
+        *_hours(law, context),
+        *_caps(ledger, law, context),
+        *(_waived(waiver) for waiver in context.waivers),
+        *_other(law, context),
     ]
 
 
-def _opt_outs(ledger: Ledger, case: Case) -> Considered:
-    purpose = case.about.purpose
+def _opt_outs(ledger: Ledger, context: MessageContext) -> Considered:
+    purpose = context.about.purpose
     if not binds(purpose):
         return Considered("optout", "not-asked", f"opt-outs do not apply to {purpose} messages")
-    entries = [one for one in ledger.suppressions_of(case.address) if _held_then(one, case.at)]
-    mine = [one for one in entries if concerns(one, case.about, case.sender)]
-    for other in case.others:
+    entries = [one for one in ledger.suppressions_of(context.address) if _held_then(one, context.at)]
+    mine = [one for one in entries if concerns(one, context.about, context.sender)]
+    for other in context.others:
         theirs = (one for one in ledger.suppressions_of(other) if one.scope in OF_THE_PERSON)
-        mine += [one for one in theirs if _held_then(one, case.at) and concerns(one, case.about, case.sender)]
+        mine += [
+            one
+            for one in theirs
+            if _held_then(one, context.at) and concerns(one, context.about, context.sender)
+        ]
     if mine:
         data = {"scope": mine[0].scope, "scope_value": mine[0].scope_value, "source": mine[0].source}
         return Considered(
@@ -125,9 +129,9 @@ def _held_then(one: Suppression, at: int) -> bool:
     return one.added_at <= at and all(end > at for end in ends)
 
 
-def _consent(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
-    about = case.about
-    record = ledger.consent_allowing(case.address, about.programme or "", about.channel, case.at)
+def _consent(ledger: Ledger, law: Law, context: MessageContext) -> Iterator[Considered]:
+    about = context.about
+    record = ledger.consent_allowing(context.address, about.programme or "", about.channel, context.at)
     if record is not None:
         until = f" until {local(record.expires_at)}" if record.expires_at else ""
         wording = f": “{record.wording}”" if record.wording else ""
@@ -137,21 +141,21 @@ def _consent(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
             "programme": record.programme or None, "expires_at": iso(record.expires_at),
         }  # fmt: skip
         yield Considered("consent", "passed", why, data=data)
-    elif case.reason == Reason.NO_CONSENT:
-        yield Considered("consent", "left-out", case.detail or SENTENCES[Reason.NO_CONSENT])
-    elif case.said:
+    elif context.reason == Reason.NO_CONSENT:
+        yield Considered("consent", "left-out", context.detail or SENTENCES[Reason.NO_CONSENT])
+    elif context.said:
         yield Considered(
-            "consent", "passed", f"the contacts file says: {case.said}", data={"cells": case.said}
+            "consent", "passed", f"the contacts file says: {context.said}", data={"cells": context.said}
         )
-    elif case.consent_required:
+    elif context.consent_required:
         yield Considered("consent", "left-out", "required, but not on record")
-    elif case.consent_required is None:
+    elif context.consent_required is None:
         yield Considered("consent", "not-asked", f"{about.purpose} messages do not need it")
     else:
         yield Considered("consent", "not-asked", "assumed: the campaign requires no proof")
-    if about.purpose != "marketing" or case.consent_required or record is not None or case.said:
+    if about.purpose != "marketing" or context.consent_required or record is not None or context.said:
         return
-    for rule in law.consent(case.country or "", (), about.purpose, about.channel):
+    for rule in law.consent(context.country or "", (), about.purpose, about.channel):
         if rule.required:
             yield _of_law(
                 law,
@@ -161,52 +165,62 @@ def _consent(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
             )
 
 
-def _hours(law: Law, case: Case) -> Iterator[Considered]:
-    if case.clock is None:
+def _hours(law: Law, context: MessageContext) -> Iterator[Considered]:
+    if context.clock is None:
         yield Considered("hours", "not-asked", "no sending hours apply")
         return
-    clock = case.clock.clock
+    clock = context.clock.clock
     zones = ", ".join(clock.zones) or "unknown"
-    why = held(clock, case.at, case.expires_at)
-    closed = clock.closed_by(case.at)
-    data = {"zones": list(clock.zones), "at": iso(case.at), "held_until": iso(why.until) if why else None}
+    why = held(clock, context.at, context.expires_at)
+    closed = clock.closed_by(context.at)
+    data = {"zones": list(clock.zones), "at": iso(context.at), "held_until": iso(why.until) if why else None}
     if clock.lacks_zone:
         yield _of_law(law, UNKNOWN_ZONE, "held", "the person's time zone is unknown", data)
         return
     for rule in dict.fromkeys([*(window.rule for window in clock.windows), *closed]):
         if rule in closed:
             until = (
-                f" until {local(why.until, case.zone)}" if why is not None and why.until is not None else ""
+                f" until {local(why.until, context.zone)}"
+                if why is not None and why.until is not None
+                else ""
             )
             yield _of_law(law, rule, "held", f"closed in {zones}{until}", data)
         else:
             yield _of_law(law, rule, "passed", f"open in {zones}", data)
 
 
-def _caps(ledger: Ledger, law: Law, case: Case) -> Iterator[Considered]:
-    caps = [*case.caps, *(case.clock.caps if case.clock else ())]
-    if not counted(case.about.purpose):
-        yield Considered("caps", "not-asked", f"frequency caps do not apply to {case.about.purpose} messages")
+def _caps(ledger: Ledger, law: Law, context: MessageContext) -> Iterator[Considered]:
+    caps = [*context.caps, *(context.clock.caps if context.clock else ())]
+    if not counted(context.about.purpose):
+        yield Considered(
+            "caps", "not-asked", f"frequency caps do not apply to {context.about.purpose} messages"
+        )
         return
     if not caps:
         yield Considered("caps", "not-asked", "no cap is set")
         return
-    contacts = ledger.contacts_of(case.address, case.at - max(cap.seconds for cap in caps) * 1000, case.at)
+    contacts = ledger.contacts_of(
+        context.address, context.at - max(cap.seconds for cap in caps) * 1000, context.at
+    )
     for cap in caps:
-        since = case.at - cap.seconds * 1000
-        count = sum(one.at > since and cap.counts(case.about, one) for one in contacts)
+        since = context.at - cap.seconds * 1000
+        count = sum(one.at > since and cap.counts(context.about, one) for one in contacts)
         data = {"limit": cap.limit, "seconds": cap.seconds, "per": cap.scope, "count": count}
-        capped = case.reason == Reason.CAPPED and case.rule == cap.rule
-        outcome: Outcome = "left-out" if capped or (case.reason is None and count >= cap.limit) else "passed"
+        capped = context.reason == Reason.CAPPED and context.rule == cap.rule
+        outcome: Outcome = (
+            "left-out" if capped or (context.reason is None and count >= cap.limit) else "passed"
+        )
         yield _of_law(law, cap.rule, outcome, f"{count} earlier messages; the cap is {cap.text}", data)
 
 
-def _sender(law: Law, case: Case) -> Iterator[Considered]:
-    about = case.about
-    sender = case.sender or about.sender
-    rules = law.senders(case.country or "", about.purpose or "", about.channel)
-    if case.reason == Reason.NO_SENDER:
-        yield _of_law(law, case.rule or "sender", "left-out", case.detail or SENTENCES[Reason.NO_SENDER])
+def _sender(law: Law, context: MessageContext) -> Iterator[Considered]:
+    about = context.about
+    sender = context.sender or about.sender
+    rules = law.senders(context.country or "", about.purpose or "", about.channel)
+    if context.reason == Reason.NO_SENDER:
+        yield _of_law(
+            law, context.rule or "sender", "left-out", context.detail or SENTENCES[Reason.NO_SENDER]
+        )
         return
     if not sender:
         yield Considered("sender", "not-asked", f"gateway {about.gateway} chooses the sender")
@@ -231,15 +245,17 @@ _TOLD = (
 )
 
 
-def _other(law: Law, case: Case) -> Iterator[Considered]:
+def _other(law: Law, context: MessageContext) -> Iterator[Considered]:
     """What left the row out and is none of the rules above: the campaign, the row, the number."""
-    if case.reason is None or (case.reason in _TOLD and case.rule != CONTACTS_FILE):
+    if context.reason is None or (context.reason in _TOLD and context.rule != CONTACTS_FILE):
         return
-    sentence = SENTENCES[Reason(case.reason)] if case.reason in Reason._value2member_map_ else case.reason
-    why = f"{sentence}; {case.detail}" if case.detail else sentence
-    if case.rule == CONTACTS_FILE and case.detail:
-        why = case.detail
-    yield _of_law(law, case.rule or case.reason, "left-out", why)
+    sentence = (
+        SENTENCES[Reason(context.reason)] if context.reason in Reason._value2member_map_ else context.reason
+    )
+    why = f"{sentence}; {context.detail}" if context.detail else sentence
+    if context.rule == CONTACTS_FILE and context.detail:
+        why = context.detail
+    yield _of_law(law, context.rule or context.reason, "left-out", why)
 
 
 def _of_law(

@@ -21,7 +21,7 @@ from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.considered import Case, Considered, considered
+from a2pcli.reporting.considered import Considered, MessageContext, considered
 from a2pcli.reporting.sentences import Surroundings, moment_of, opt_out, what, what_next
 from a2pcli.reporting.values import iso, money
 from a2pcli.rules.law import Law
@@ -129,7 +129,7 @@ class _Rules:
             self._clocks[run.number] = self._ledger.clocks(run)
         asked = run.sending.get("consent")
         waits = row["state"] == State.PLANNED
-        case = Case(
+        context = MessageContext(
             about=run,
             address=row["address"],
             country=row["country"],
@@ -147,7 +147,7 @@ class _Rules:
             zone=zone_of(run.summary),
             others=others_of(row["others"]),
         )
-        return tuple(considered(self._ledger, self._law, case))
+        return tuple(considered(self._ledger, self._law, context))
 
 
 def nothing_known(asked: str, policy: PhonePolicy) -> Explanation:

@@ -17,7 +17,7 @@ HANDED_OVER = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SUBMITTING)
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class Share:
     """A rate that shows what it is a share of. ``share`` is None where there is nothing to divide by."""
 
     name: str
@@ -31,14 +31,14 @@ class Rate:
         return self.count / self.base if self.base else None
 
 
-def rates(totals: Totals) -> tuple[Rate, ...]:
+def rates(totals: Totals) -> tuple[Share, ...]:
     """Accepted messages, over each of the denominators that people mean."""
     accepted = totals.count(State.ACCEPTED)
     answered = totals.count(State.ACCEPTED, State.REJECTED)
     return (
-        Rate("accepted_of_answered", "with a known outcome", accepted, answered),
-        Rate("accepted_of_handed_over", "sent to the gateway", accepted, totals.count(*HANDED_OVER)),
-        Rate("accepted_of_rows", "rows in total", accepted, totals.rows),
+        Share("accepted_of_answered", "with a known outcome", accepted, answered),
+        Share("accepted_of_handed_over", "sent to the gateway", accepted, totals.count(*HANDED_OVER)),
+        Share("accepted_of_rows", "rows in total", accepted, totals.rows),
     )
 
 
@@ -107,7 +107,7 @@ def _sums(states: Mapping[str, StateTotals]) -> dict[str, Any]:
     }
 
 
-def _rate_document(rate: Rate) -> dict[str, Any]:
+def _rate_document(rate: Share) -> dict[str, Any]:
     share = rate.share
     return {"share": None if share is None else round(share, 6), "count": rate.count, "of": rate.base}
 

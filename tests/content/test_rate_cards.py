@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from a2pcli.content import rate_card
 from a2pcli.content.prices import RateCard, format_money, parse_budget, to_decimal
-from a2pcli.content.rate_card import NANO, Rate
+from a2pcli.content.rate_card import NANO, PriceEntry
 from a2pcli.errors import InvalidInput
 
 HEADER = "gateway,channel,country,prefix,category,unit,price,surcharge,currency,valid_from,valid_to"
@@ -259,7 +259,9 @@ def test_a_priced_column_equals_priced_messages(
     category: str | None,
 ) -> None:
     rates = RateCard(
-        Rate(line, *key, bool(line % 2), line * 7, line, "GBP" if line % 3 else "USD", date.min, date.max)
+        PriceEntry(
+            line, *key, bool(line % 2), line * 7, line, "GBP" if line % 3 else "USD", date.min, date.max
+        )
         for line, key in enumerate(keys, start=2)
     )
     about = {"gateway": "g1", "channel": "sms", "on": TODAY, "category": category}

@@ -11,7 +11,7 @@ from gatewaykit import Act, Counterpart, Received, drop, raw, reply
 from test_wire_promises import ENGINES, post, run, send
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.engine import Engine, MaybeSent, NotSent
+from a2pcli.gateways.http_engine import Engine, MaybeSent, NotSent
 from a2pcli.gateways.wire import WireEngine
 from a2pcli.gateways.wire_habits import IDLE, TRIED_AGAIN_AFTER, Habits
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from a2pcli.gateways import httpx_engine
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.dialing import Dialer, Route, not_sent
-from a2pcli.gateways.engine import MAX_BODY, Engine, MaybeSent, NotSent, Unsendable, WireError
+from a2pcli.gateways.http_engine import MAX_BODY, Engine, MaybeSent, NotSent, Unsendable, WireError
 from a2pcli.gateways.httpx_engine import HttpxEngine
 from a2pcli.gateways.wire import WireEngine
 

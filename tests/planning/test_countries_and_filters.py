@@ -12,7 +12,7 @@ import pytest
 from a2pcli.config.load import load_campaign, load_settings
 from a2pcli.errors import InvalidInput
 from a2pcli.ledger.store import Ledger
-from a2pcli.planning.check import check_campaign
+from a2pcli.planning.campaign_check import check_campaign
 from a2pcli.planning.plan import Plan, make_plan
 from a2pcli.planning.prepare import Choices, prepare
 

@@ -97,9 +97,9 @@ def test_worker_processes_plan_what_one_process_plans(tmp_path: Path):
     with Ledger.open(str(tmp_path / "ledger.db")) as ledger, pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "CHUNK_ROWS", 150)
         ready = ready_in(tmp_path, ledger)
-        alone = whole(planned_chunks(ready.table, ready.job, ready.compiled))
+        alone = whole(planned_chunks(ready.table, ready.spec, ready.compiled))
         with Workers(2) as workers:
-            together = whole(planned_chunks(ready.table, ready.job, ready.compiled, workers))
+            together = whole(planned_chunks(ready.table, ready.spec, ready.compiled, workers))
     assert alone.equals(together)
 
 

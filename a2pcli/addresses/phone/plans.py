@@ -40,7 +40,7 @@ _ASKED = ("kind", "country", "fictional", "general", "prefixed")
 
 
 @dataclass(slots=True)
-class Asked:
+class PlanAnswers:
     """What a calling code's plans say of each national number.
 
     `general` and `prefixed` are of the region asked about: whether the number has the region's general shape, and
@@ -77,10 +77,10 @@ class CodePlan:
         if pattern:
             self._patterns.setdefault(pattern, len(self._patterns))
 
-    def ask(self, national: pa.StringArray, region: str) -> Asked:
+    def ask(self, national: pa.StringArray, region: str) -> PlanAnswers:
         """What the plans say of national numbers. Costs about 0.1 µs each."""
         count = len(national)
-        asked = Asked(
+        asked = PlanAnswers(
             np.zeros(count, np.int8), np.zeros(count, np.int16), np.zeros(count, np.int8),
             np.zeros(count, bool), np.zeros(count, bool),
         )  # fmt: skip
@@ -102,7 +102,7 @@ class CodePlan:
         return asked
 
     def _answer(
-        self, asked: Asked, rows: slice | Numbers, states: npt.NDArray[np.int16], size: int, region: int
+        self, asked: PlanAnswers, rows: slice | Numbers, states: npt.NDArray[np.int16], size: int, region: int
     ) -> None:
         answers = np.zeros((5, int(states.max(initial=0)) + 1), dtype=np.int16)
         for state in np.flatnonzero(np.bincount(states)).tolist():
@@ -140,7 +140,7 @@ class CodePlan:
 
     def strip(
         self, national: pa.StringArray, region: str, any_length: bool = False
-    ) -> tuple[pa.StringArray, Asked, Flags]:
+    ) -> tuple[pa.StringArray, PlanAnswers, Flags]:
         """Without national prefix and carrier code; what is said of that; which were transformed (15 became 9).
 
         The prefix stays on where the rest would have a wrong length, unless `any_length`.

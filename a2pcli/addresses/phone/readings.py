@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from a2pcli.addresses.phone.automaton import NotDigits
 from a2pcli.addresses.phone.judge import region_metadata, writes_zero
-from a2pcli.addresses.phone.plans import TYPES, Asked, code_plan
+from a2pcli.addresses.phone.plans import TYPES, PlanAnswers, code_plan
 from a2pcli.addresses.phone.strings import (
     Flags,
     Numbers,
@@ -184,7 +184,12 @@ def _international(digits: pa.StringArray) -> Readings:
 
 
 def _note(
-    readings: Readings, places: Numbers, code: int, national: pa.StringArray, asked: Asked, turned: Flags
+    readings: Readings,
+    places: Numbers,
+    code: int,
+    national: pa.StringArray,
+    asked: PlanAnswers,
+    turned: Flags,
 ) -> None:
     """Note what the national numbers of one calling code are, all but the numbers themselves."""
     readings.code[places], readings.kind[places], readings.country[places] = code, asked.kind, asked.country

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.actions.optouts import Looked, OptOutList, Scope
+from a2pcli.actions.optouts import OptOutCheck, OptOutList, Scope
 from a2pcli.cli.terminal.output import printable
 from a2pcli.errors import Problem, Severity
 from a2pcli.reasons import SENTENCES
@@ -50,7 +50,7 @@ def list_document(found: OptOutList) -> dict[str, Any]:
     return {"count": found.count, "lists": lists}
 
 
-def looked_document(found: Looked, asked: Iterable[Scope]) -> dict[str, Any]:
+def looked_document(found: OptOutCheck, asked: Iterable[Scope]) -> dict[str, Any]:
     """What is known of a number, for JSON."""
     narrower = {str(Scope.of(entry)) for entry in found.holding if entry.scope_value}
     return {
@@ -62,7 +62,7 @@ def looked_document(found: Looked, asked: Iterable[Scope]) -> dict[str, Any]:
     }
 
 
-def looked_sentence(found: Looked) -> str:
+def looked_sentence(found: OptOutCheck) -> str:
     """Whether the number is suppressed, since when and for what."""
     if found.found:
         one = found.found[0]

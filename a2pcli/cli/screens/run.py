@@ -116,7 +116,7 @@ def _most_first(counts: Mapping[str, int]) -> Iterable[tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Breakdown:
     """The rows cut another way (by country, variant, sender): a column a state, then parts and cost of ``counted``
     states. The columns sum to those of the other tables."""
 
@@ -191,12 +191,12 @@ def report_screen(
     if costs.row_count:
         pieces += [Text(), costs]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
-        pieces += [Text(), Cut("country", totals.countries, counted_states(totals), cost_word(run))]
+        pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:
-        pieces += [Text(), Cut("variant", totals.variants, counted_states(totals), cost_word(run))]
+        pieces += [Text(), Breakdown("variant", totals.variants, counted_states(totals), cost_word(run))]
     if len(totals.senders) > 1:
         named = {sender or run.sender or "the gateway's": of for sender, of in totals.senders.items()}
-        pieces += [Text(), Cut("sender", named, counted_states(totals), cost_word(run))]
+        pieces += [Text(), Breakdown("sender", named, counted_states(totals), cost_word(run))]
     if tests:
         plural = "" if tests == 1 else "s"
         pieces += [Text(), Text(f"{tests:,} test message{plural}, not counted above", style="dim")]

@@ -43,7 +43,7 @@ def no_keys() -> Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TemplateText:
     """A template as written, and where it stands."""
 
     text: str
@@ -56,7 +56,7 @@ class Arm:
 
     name: str | None
     weight: int
-    source: Source
+    source: TemplateText
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentAsked:
+class ConsentRequirement:
     """What a campaign asks of consent. ``required``: it must be proven; else only a clear no keeps people out.
 
     ``now`` is the moment it is asked at (UTC milliseconds).
@@ -126,7 +126,7 @@ class AddressColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PlanSpec:
     """The work of planning one campaign over one contacts file."""
 
     campaign: str
@@ -136,8 +136,8 @@ class Job:
     sender: str | None
     media: tuple[str, ...]
     arms: tuple[Arm, ...]
-    where: Source | None
-    once_per: Source | None
+    where: TemplateText | None
+    once_per: TemplateText | None
     address: str
     """The column of the addresses."""
     known: tuple[str, ...]
@@ -155,7 +155,7 @@ class Job:
     senders: Senders = field(default_factory=lambda: Senders(SenderChoices()))
     dlt: DltTemplate | None = None
     dlt_countries: tuple[str, ...] = ()
-    consent: ConsentAsked | None = None
+    consent: ConsentRequirement | None = None
     countries: tuple[str, ...] = ()
     """The only countries whose numbers are messaged; empty for all."""
     must_say: Mapping[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
@@ -171,47 +171,47 @@ class Job:
     """Whether rows need clocks, and so have to be placed."""
 
 
-class Compiled:
-    """A job with its templates compiled and its rate card read: made once a process."""
+class CompiledSpec:
+    """A spec with its templates compiled and its rate card read: made once a process."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.channel: Channel = channel_of(job.channel)
+    def __init__(self, spec: PlanSpec) -> None:
+        self.spec = spec
+        self.channel: Channel = channel_of(spec.channel)
         self.of_country = "the number is of" if self.channel.kind is Kind.PHONE else "the contact lives in"
-        self.messages: tuple[MessageTemplate, ...] = tuple(self._template(arm.source) for arm in job.arms)
-        self.weights = {arm.name or "": arm.weight for arm in job.arms}
-        self.once_per = self._template(job.once_per) if job.once_per else None
+        self.messages: tuple[MessageTemplate, ...] = tuple(self._template(arm.source) for arm in spec.arms)
+        self.weights = {arm.name or "": arm.weight for arm in spec.arms}
+        self.once_per = self._template(spec.once_per) if spec.once_per else None
         self.where: Expression | None = None
-        if job.where:
+        if spec.where:
             self.where = compile_expression(
-                job.where.text,
-                where=job.where.place,
-                folder=job.folder,
-                locale=job.locale,
-                known=where_columns(job.known),
+                spec.where.text,
+                where=spec.where.place,
+                folder=spec.folder,
+                locale=spec.locale,
+                known=where_columns(spec.known),
             )
-        self.rates = RateCard.load(job.rates) if job.rates else None
+        self.rates = RateCard.load(spec.rates) if spec.rates else None
 
-    def _template(self, source: Source) -> MessageTemplate:
-        job = self.job
+    def _template(self, source: TemplateText) -> MessageTemplate:
+        spec = self.spec
         return compile_template(
-            source.text, where=source.place, folder=job.folder, locale=job.locale, known=job.known
+            source.text, where=source.place, folder=spec.folder, locale=spec.locale, known=spec.known
         )
 
     @property
     def columns(self) -> frozenset[str]:
         """The contact columns that have to be read."""
-        job = self.job
-        needed = {job.address}
+        spec = self.spec
+        needed = {spec.address}
         for template in (*self.messages, self.once_per, self.where):
             if template is not None:
-                needed |= template.columns & {*job.known}
-        needed |= {other.column for other in job.others}
+                needed |= template.columns & {*spec.known}
+        needed |= {other.column for other in spec.others}
         if self.channel.kind is not Kind.PHONE:
-            needed |= {*job.facts.columns("country")}
-        if job.consent is not None:
-            needed |= {*job.facts.columns(*CONSENT_FACTS)}
-        needed |= {claim.column for claim in job.speaking}
-        if job.is_timed:
-            needed |= {*job.facts.columns(*PLACE_FACTS)}
+            needed |= {*spec.facts.columns("country")}
+        if spec.consent is not None:
+            needed |= {*spec.facts.columns(*CONSENT_FACTS)}
+        needed |= {claim.column for claim in spec.speaking}
+        if spec.is_timed:
+            needed |= {*spec.facts.columns(*PLACE_FACTS)}
         return frozenset(needed)

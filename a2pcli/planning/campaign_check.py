@@ -39,7 +39,6 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
-from a2pcli.planning.job import AddressColumn, where_columns
 from a2pcli.planning.lint import RULES, Finding
 from a2pcli.planning.other_addresses import address_columns
 from a2pcli.planning.prepare import (
@@ -53,6 +52,7 @@ from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, sampled_people, take_sample
 from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
+from a2pcli.planning.spec import AddressColumn, where_columns
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.law import Law, law_of

@@ -22,7 +22,7 @@ _EXCLUDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Halves:
+class SplitChunk:
     """``accepted`` and ``excluded``: the columns that are still needed of either, in file order; ``accepted_at`` and
     ``excluded_at``: their places in the chunk. Split once: counting and storing would each do it otherwise."""
 
@@ -32,15 +32,15 @@ class Halves:
     excluded_at: npt.NDArray[np.int64]
 
 
-def halves(frame: Frame) -> Halves:
+def split_chunk(frame: Frame) -> SplitChunk:
     """Split a planned chunk by ``@reason``."""
     rows = alive(frame)
     accepted = frame.select(_ACCEPTED).filter(rows).batch()
     excluded = frame.select(_EXCLUDED).filter(~rows).batch()
-    return Halves(accepted, excluded, np.flatnonzero(rows), np.flatnonzero(~rows))
+    return SplitChunk(accepted, excluded, np.flatnonzero(rows), np.flatnonzero(~rows))
 
 
-def ledger_rows(split: Halves, first: int) -> PlannedRows:
+def ledger_rows(split: SplitChunk, first: int) -> PlannedRows:
     """The chunk as the ledger takes it; its rows are numbered from ``first``."""
     return PlannedRows(
         accepted=_accepted(split, first) if len(split.accepted_at) else None,
@@ -48,7 +48,7 @@ def ledger_rows(split: Halves, first: int) -> PlannedRows:
     )
 
 
-def _accepted(split: Halves, first: int) -> AcceptedRows:
+def _accepted(split: SplitChunk, first: int) -> AcceptedRows:
     take = split.accepted.column
     return AcceptedRows(
         row=split.accepted_at + first,
@@ -72,7 +72,7 @@ def _accepted(split: Halves, first: int) -> AcceptedRows:
     )
 
 
-def _excluded(split: Halves, first: int) -> ExcludedRows:
+def _excluded(split: SplitChunk, first: int) -> ExcludedRows:
     take = split.excluded.column
     return ExcludedRows(
         row=split.excluded_at + first,

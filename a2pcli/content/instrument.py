@@ -26,17 +26,17 @@ FLAT = "@flat"
 _WORK = (nodes.Filter, nodes.Test, nodes.Call, nodes.BinExpr, nodes.Concat)
 
 
-def harden(body: list[nodes.Node], cells: frozenset[str] = frozenset()) -> list[nodes.Node]:
+def instrument(body: list[nodes.Node], cells: frozenset[str] = frozenset()) -> list[nodes.Node]:
     """The statements of a template, counted. ``cells`` are names that only ever stand for a contact's cell:
     a text already, so printing one needs no check."""
-    hardener = _Hardener(cells)
-    return [hardener.visit(node) for node in body]
+    instrumenter = _Instrumenter(cells)
+    return [instrumenter.visit(node) for node in body]
 
 
-def harden_expression(expression: nodes.Expr) -> nodes.Expr:
+def instrument_expression(expression: nodes.Expr) -> nodes.Expr:
     """The same for a lone expression."""
-    hardened: nodes.Expr = _Hardener(frozenset()).visit(expression)
-    return hardened
+    instrumented: nodes.Expr = _Instrumenter(frozenset()).visit(expression)
+    return instrumented
 
 
 def filtered(node: Any, name: str, *args: nodes.Expr, lineno: int) -> nodes.Filter:
@@ -44,7 +44,7 @@ def filtered(node: Any, name: str, *args: nodes.Expr, lineno: int) -> nodes.Filt
     return nodes.Filter(node, name, list(args), [], None, None, lineno=lineno)
 
 
-class _Hardener(NodeTransformer):
+class _Instrumenter(NodeTransformer):
     def __init__(self, cells: frozenset[str]) -> None:
         self.cells = cells
         self.repeated = False
