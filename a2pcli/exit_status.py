@@ -13,7 +13,7 @@ class ExitStatus(IntEnum):
     USAGE = 2
     """Invalid command line."""
     INVALID = 3
-    """Invalid file: campaign, settings, contacts, rate card."""
+    """Invalid file: campaign, settings, contacts, rate card; or a damaged ledger."""
     FINISHED_WITH_FAILURES = 4
     """Some messages were rejected or are unknown; or nothing is left to send, but some rows cannot be messaged."""
     GATEWAY = 5

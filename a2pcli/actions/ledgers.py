@@ -6,6 +6,7 @@ Each action gives the ledger's name. Audit: ``ledger.create``, ``ledger.accept``
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,12 @@ from a2pcli.ledger.cipher import (
 from a2pcli.ledger.core import make
 from a2pcli.ledger.engine import is_there, ledger_url, missing
 from a2pcli.ledger.faults import shown
+from a2pcli.ledger.integrity import Finding
 from a2pcli.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
+    from a2pcli.ledger.integrity import Checked as Checked
 
 
 def create_ledger(project: Project) -> str:
@@ -88,6 +91,23 @@ def accept_ledger(project: Project) -> str:
         store.record("ledger.accept", None, {"why": before.code} if before else None)
         known.accept(store)
         return store.name
+
+
+def check_ledger(
+    project: Project, sample: Decimal | None = None, seed: int | None = None
+) -> tuple[str, Checked]:
+    """Whether the ledger is sound, and the one that the project knows: its name, and what was found.
+
+    ``sample`` is the share of the plans' chunks to read (all for None), chosen by ``seed``. No audit entry: nothing is
+    changed.
+    """
+    with project.ledger_to_read() as store:
+        found = store.check(sample, seed)
+        known = project.known_ledgers()
+        problem = known.wrong(store, None) if known is not None and store.has_id() else None
+        if problem is not None:
+            found.findings.append(Finding("other-ledger", problem.message))
+        return store.name, found
 
 
 def encrypt_ledger(project: Project) -> str:

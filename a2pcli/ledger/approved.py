@@ -51,7 +51,7 @@ _RECORD = "record"
 CHUNKS = "chunks"
 """Everything that the plan's chunks hold."""
 
-_WORDS = {
+WORDS = {
     CHUNKS: "rows of the plan",
     SETTINGS: "settings of the run (sender, gateway, media, times, limits)",
     DETAILS: "details of messages (person, country, parts, price, hours, consent, variant)",
@@ -151,7 +151,7 @@ def verify(connection: Connection, run: Run) -> None:
 
 def changed_plan(connection: Connection, run: Run, wrong: Sequence[str]) -> LedgerError:
     """The error of a plan of which these digests do not hold."""
-    what = " and the ".join(_WORDS.get(one, one) for one in wrong)
+    what = " and the ".join(WORDS.get(one, one) for one in wrong)
     problem = Problem(
         f"run {run.id} is not what was planned any more: the {what} in the ledger were changed"
         " since, outside of a2pcli; nothing was sent now",
@@ -187,12 +187,16 @@ def _what_differs(connection: Connection, run: Run) -> list[str]:
     if not isinstance(kept, dict):
         return []
     known = plan_store.heads(connection, run)
-    wrong = _rows_that_differ(connection, run, known, kept)
-    found = {SETTINGS: settings_digest(run, run.digest), HOURS: hours_digest(_specs(connection, run))}
-    wrong += [name for name in (HOURS, SETTINGS) if name in kept and found[name] != kept[name]]
+    wrong = _rows_that_differ(connection, run, known, kept) + run_differs(connection, run, kept)
     if PEOPLE not in wrong and (_has_strangers(connection, run) or _differ(connection, run, known)):
         return [PEOPLE, *wrong]
     return wrong
+
+
+def run_differs(connection: Connection, run: Run, kept: Mapping[str, str]) -> list[str]:
+    """Which of the digests over the run as a whole (``HOURS``, ``SETTINGS``) are not those that were kept."""
+    found = {SETTINGS: settings_digest(run, run.digest), HOURS: hours_digest(_specs(connection, run))}
+    return [name for name in (HOURS, SETTINGS) if name in kept and found[name] != kept[name]]
 
 
 def _rows_that_differ(

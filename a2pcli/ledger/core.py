@@ -227,6 +227,11 @@ class LedgerCore:
             with self.engine.begin() as connection:
                 return identity.give_id(connection)
 
+    def has_id(self) -> bool:
+        """Whether the ledger has an id already."""
+        with plainly(self.url), self._reading() as connection:
+            return identity.id_of(connection) is not None
+
     def audit_hash(self, number: int | None = None) -> tuple[int, str] | None:
         """Number and hash of an entry of the audit trail, of the newest for None; None where there is none."""
         with plainly(self.url), self._reading() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.lazy import lazily
@@ -13,11 +14,11 @@ from a2pcli.ledger.history import Event, HistoryEntry
 from a2pcli.ledger.records import Run, Totals, Waiting, now_ms
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import caps, counting, plan_rows, waits
+    from a2pcli.ledger import caps, counting, integrity, plan_rows, waits
     from a2pcli.ledger import clocks as run_clocks
 else:
-    caps, counting, run_clocks, plan_rows, waits = lazily(
-        "a2pcli.ledger", "caps", "counting", "clocks", "plan_rows", "waits"
+    caps, counting, integrity, run_clocks, plan_rows, waits = lazily(
+        "a2pcli.ledger", "caps", "counting", "integrity", "clocks", "plan_rows", "waits"
     )
 
 
@@ -121,3 +122,8 @@ class ReadingPart(LedgerCore):
         """What happened to the run as a whole, and its test messages."""
         with self._reading() as connection:
             return queries.run_events(connection, run)
+
+    def check(self, sample: Decimal | None = None, seed: int | None = None) -> integrity.Checked:
+        """Look whether the ledger is sound; see ``integrity``. Nothing is written."""
+        with plainly(self.url):
+            return integrity.check(self.engine, sample, seed)

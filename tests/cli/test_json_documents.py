@@ -76,6 +76,7 @@ JSON_CALLS = [
     ("schema", "campaign", "--out", "campaign.json"),
     ("ledger", "create", "--ledger", "new.db"),
     ("ledger", "accept"),
+    ("ledger", "check"),
     ("ledger", "encrypt"),
     ("ledger", "rekey"),
     ("ledger", "decrypt"),

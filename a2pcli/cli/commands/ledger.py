@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from a2pcli.cli.options import Json, Ledger
 
 if TYPE_CHECKING:
+    from a2pcli.actions.ledgers import Checked
     from a2pcli.actions.project import Project
 
 
@@ -19,6 +21,7 @@ def register(app: typer.Typer) -> None:
     commands.callback()(ledger)
     commands.command("create")(create)
     commands.command("accept")(accept)
+    commands.command("check")(check)
     commands.command("encrypt")(encrypt)
     commands.command("decrypt")(decrypt)
     commands.command("rekey")(rekey)
@@ -26,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger() -> None:
-    """Create a ledger, or encrypt it at rest.
+    """Create a ledger, check that it is sound, or encrypt it at rest.
 
     A project's first plan creates its ledger, so `create` is rarely needed. The project remembers its ledger in
     .a2pcli-ledger.json beside the settings: if that ledger is missing, or a different or older one is found, nothing
@@ -67,6 +70,106 @@ def accept(ledger: Ledger = None, as_json: Json = False) -> None:
     from a2pcli.actions.ledgers import accept_ledger
 
     _do(accept_ledger, ledger, "accepted", "{0} is now this project's ledger", as_json)
+
+
+def check(
+    sample: Annotated[
+        str | None, typer.Option(help="Read only a share of the plans, chosen at random.", metavar="5%")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Choose the same share as an earlier check.", metavar="N")
+    ] = None,
+    ledger: Ledger = None,
+    as_json: Json = False,
+) -> None:
+    """Check that the ledger is intact, and list everything that is wrong.
+
+    Checks the database file and its schema, the audit trail, that every plan is what was recorded when it was made,
+    that every message sent belongs to its plan, that nobody was messaged twice, and that sums, opt-outs and consent
+    records are valid. Nothing is changed. For large ledgers, --sample reads only a share of the plans; everything
+    else is still checked in full.
+
+    Example:  a2pcli ledger check --sample 5%
+
+    Exit status: 0 nothing is wrong, 3 something is.
+    """
+    from a2pcli.actions.ledgers import check_ledger
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.errors import LedgerError, Problem, UsageError
+
+    if seed is not None and sample is None:
+        raise UsageError(Problem("--seed needs --sample", hint="for example --sample 5% --seed 7"))
+    name, found = check_ledger(project_at(ledger), _share(sample), seed)
+    if as_json:
+        print_json(_checked_document(name, found))
+    elif found.sound:
+        print(f"{name}: nothing is wrong")
+    if not as_json:
+        for line in _looked_at(found):
+            say(line)
+    if not found.sound:
+        raise LedgerError(
+            *(
+                Problem(
+                    f"run {one.run}: {one.message}" if one.run else one.message,
+                    path=name,
+                    hint=one.advice,
+                    code=one.code,
+                )
+                for one in found.findings
+            )
+        )
+
+
+def _share(text: str | None) -> Decimal | None:
+    """``5%`` as 0.05. Raises ``UsageError`` for what is no share."""
+    from a2pcli.errors import Problem, UsageError
+
+    if text is None:
+        return None
+    number, sign = text.strip().removesuffix("%"), text.strip()[-1:]
+    try:
+        share = Decimal(number) / 100 if sign == "%" else None
+    except InvalidOperation:
+        share = None
+    if share is None or not share.is_finite() or not 0 < share <= 1:
+        raise UsageError(Problem(f"--sample {text}: not a share", hint="give a percentage, such as 5%"))
+    return share
+
+
+def _looked_at(found: Checked) -> list[str]:
+    """What was checked, in sentences."""
+    counted = (
+        (found.runs, "run"), (found.rows_read, "row of plans"), (found.attempts, "attempt"),
+        (found.audit_entries, "audit entry"),
+    )  # fmt: skip
+    plural = {"row of plans": "rows of plans", "audit entry": "audit entries"}
+    lines = [
+        "checked: "
+        + ", ".join(f"{many:,} {one if many == 1 else plural.get(one, one + 's')}" for many, one in counted)
+    ]
+    if found.sample is not None:
+        lines.append(
+            f"sample: {found.chunks_read:,} of {found.chunks:,} chunks of plans, {found.rows_read:,} of"
+            f" {found.rows:,} rows (--seed {found.seed} reads the same ones)"
+        )
+    return lines + found.notes
+
+
+def _checked_document(name: str, found: Checked) -> dict[str, Any]:
+    names = ("sound", "runs", "chunks", "chunks_read", "rows", "rows_read", "attempts", "audit_entries")
+    return {
+        "ledger": name,
+        **{one: getattr(found, one) for one in names},
+        "sample": None if found.sample is None else f"{(found.sample * 100).normalize():f}%",
+        "seed": found.seed,
+        "notes": found.notes,
+        "findings": [
+            {"code": one.code, "run": one.run, "problem": one.message, "advice": one.advice}
+            for one in found.findings
+        ],
+    }
 
 
 def encrypt(ledger: Ledger = None, as_json: Json = False) -> None:

@@ -54,6 +54,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "schema": (others.SchemaWritten,),
         "ledger create": (others.LedgerChanged,),
         "ledger accept": (others.LedgerChanged,),
+        "ledger check": (others.LedgerChecked,),
         "ledger encrypt": (others.LedgerChanged,),
         "ledger decrypt": (others.LedgerChanged,),
         "ledger rekey": (others.LedgerChanged,),

@@ -388,6 +388,33 @@ class SchemaWritten(TypedDict):
     file: str
 
 
+class LedgerFinding(TypedDict):
+    """Something wrong in a ledger."""
+
+    code: Annotated[str, says("stable name of the kind of finding")]
+    run: str | None
+    problem: str
+    advice: Annotated[str, says("what to do")]
+
+
+class LedgerChecked(TypedDict):
+    """``a2pcli ledger check``."""
+
+    ledger: str
+    sound: bool
+    runs: int
+    chunks: Annotated[int, says("pieces in which plans are stored")]
+    chunks_read: int
+    rows: Annotated[int, says("rows of plans in those pieces")]
+    rows_read: int
+    attempts: int
+    audit_entries: int
+    sample: Annotated[str | None, says("share of the chunks that was to be read; null for all")]
+    seed: Annotated[int | None, says("--seed that chooses the same chunks again")]
+    notes: Annotated[list[str], says("what could not be checked from here")]
+    findings: list[LedgerFinding]
+
+
 class LedgerChanged(TypedDict):
     """``a2pcli ledger create``, ``accept``, ``encrypt``, ``decrypt`` and ``rekey``."""
 

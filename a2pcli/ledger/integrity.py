@@ -1,0 +1,206 @@
+"""Whether a ledger is sound: what ``a2pcli ledger check`` looks at, in which order, and what a finding means.
+
+Everything is read in one transaction, so a ledger that is being sent from is checked as it was at one moment. Nothing
+is written. What cannot even be read is a finding like the others, and the rest is still looked at.
+
+``integrity_database`` looks at the file and the schema, ``integrity_rows`` at each table by itself,
+``integrity_plans`` at the chunks of plans and the attempts that belong to them.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import LedgerUnavailable
+from a2pcli.ledger.cipher import error_name
+from a2pcli.ledger.engine import READ
+from a2pcli.ledger.faults import in_plain_words
+from a2pcli.ledger.tables import plan_chunks
+
+_RESTORE = (
+    "keep a copy of the ledger as it is, and restore the newest backup in which `a2pcli ledger check` finds nothing;"
+    " then: a2pcli ledger accept"
+)
+_NEW_PLAN = (
+    "nothing more of this run is sent: cancel it and plan again, or restore a backup from before the change"
+)
+_WHO = "find out what changed it outside of a2pcli, and restore a backup from before"
+_NOTHING_LOST = "nothing is lost; "
+
+ADVICE: dict[str, str] = {
+    "file-damaged": _RESTORE,
+    "unreadable": _RESTORE,
+    "wrong-values": _RESTORE,
+    "schema": "restore a backup; without this part of the schema a2pcli cannot keep its promises",
+    "other-ledger": "if it was restored or replaced on purpose: a2pcli ledger accept; else find the right ledger",
+    "audit-broken": _WHO,
+    "plan-damaged": _RESTORE,
+    "plan-changed": _NEW_PLAN,
+    "plan-incomplete": _RESTORE,
+    "plan-record": _NEW_PLAN,
+    "attempt-unknown": _WHO,
+    "attempt-changed": _WHO,
+    "sent-twice": "tell the people concerned if need be, and find out how it came about: the database refuses this",
+    "attempt-state": _WHO,
+    "open-claim": "run `a2pcli reconcile RUN`: ask the gateway what became of these messages",
+    "totals": _NOTHING_LOST
+    + "reports of this run show wrong sums until it is sent, cancelled or reconciled again",
+    "plan-end": _WHO,
+    "run": _WHO,
+    "clock": "messages without their clock have no hours: cancel the run and plan again",
+    "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
+    "consent": _WHO + "; then compare the records with `a2pcli consent export`",
+    "caps": "frequency caps count these people wrongly; " + _WHO,
+    "left-over": _NOTHING_LOST + "but something removed rows outside of a2pcli: " + _WHO,
+}
+"""What to do, by a finding's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. ``run`` is a run's id; ``code`` one of ``ADVICE``."""
+
+    code: str
+    message: str
+    run: str | None = None
+
+    @property
+    def advice(self) -> str:
+        """What to do."""
+        advice = ADVICE[self.code]
+        return advice.replace("RUN", self.run) if self.run else advice
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was looked at, and what was found.
+
+    ``sample`` is the share of the chunks that was read (None: all), chosen by ``seed``. ``notes`` say what could not
+    be checked from here.
+    """
+
+    sample: Decimal | None = None
+    seed: int | None = None
+    runs: int = 0
+    chunks: int = 0
+    chunks_read: int = 0
+    rows: int = 0
+    rows_read: int = 0
+    attempts: int = 0
+    audit_entries: int = 0
+    notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Nothing was found."""
+        return not self.findings
+
+
+Step = Callable[[], Iterator[Finding]]
+
+
+class Look:
+    """One check under way: the connection it reads by, and what it has seen so far."""
+
+    def __init__(self, connection: Connection, checked: Checked) -> None:
+        self.connection = connection
+        self.checked = checked
+
+    def take(self, what: str, step: Step, run: str | None = None) -> None:
+        """Do one step and keep its findings. Where it fails on what it reads, that is the finding: ``what`` cannot be
+        read. Raises ``LedgerUnavailable`` where waiting can mend it."""
+        before = len(self.checked.findings)
+        try:
+            with self._alone():
+                self.checked.findings.extend(step())
+        except (SQLAlchemyError, ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+            self._keep(what, error, run, before)
+        except Exception as error:
+            if not _is_of_database(error):
+                raise
+            self._keep(what, error, run, before)
+
+    def _keep(self, what: str, error: Exception, run: str | None, before: int) -> None:
+        if isinstance(error, SQLAlchemyError) or _is_of_database(error):
+            if _is_interrupt(error):
+                raise KeyboardInterrupt from error
+            plain = in_plain_words(error, self.connection.engine.url)
+            if isinstance(plain, LedgerUnavailable):
+                raise plain from error
+        if len(self.checked.findings) == before:
+            self.checked.findings.append(Finding("unreadable", f"{what} cannot be read", run))
+
+    def _alone(self) -> Any:
+        """On a server an error ends the transaction; within a savepoint it ends only this step."""
+        return nullcontext() if self.connection.dialect.name == "sqlite" else self.connection.begin_nested()
+
+
+def _is_of_database(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in ("sqlite3", "sqlcipher3", "psycopg", "pyarrow")
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    cause = getattr(error, "orig", None) or error
+    return error_name(cause).startswith("SQLITE_INTERRUPT") or str(cause) == "interrupted"
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees the ledger as it is at one moment, and cannot write."""
+    how: dict[str, Any] = dict(READ)
+    if engine.dialect.name == "postgresql":
+        how |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**how) as connection, connection.begin() as transaction:
+        if engine.dialect.name == "sqlite":
+            driver: Any = connection.connection.driver_connection
+            # SQLite does not return for seconds; called now and then, Python hears Ctrl-C meanwhile.
+            driver.set_progress_handler(lambda: 0, 200_000)
+        try:
+            yield connection
+        finally:
+            if engine.dialect.name == "sqlite":
+                driver.set_progress_handler(None, 0)
+            transaction.rollback()
+
+
+def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None) -> Checked:
+    """Check the whole ledger; with ``sample`` (a share above 0 and up to 1) only so many of the chunks are read,
+    chosen by ``seed``. Memory is bounded by one chunk."""
+    from a2pcli.ledger import integrity_database, integrity_plans, integrity_rows
+
+    checked = Checked(sample, None if sample is None else random.randrange(10**6) if seed is None else seed)
+    with reading(engine) as connection:
+        look = Look(connection, checked)
+        integrity_database.look_at(look)
+        integrity_rows.look_at(look)
+        integrity_plans.look_at(look, _chosen(look))
+    return checked
+
+
+def _chosen(look: Look) -> frozenset[tuple[int, int]] | None:
+    """The chunks to read, by run and number; None for all."""
+    checked, c = look.checked, plan_chunks.c
+    if checked.sample is None:
+        return None
+    known: Sequence[tuple[int, int]] = []
+
+    def find() -> Iterator[Finding]:
+        query = select(c.run, c.number).order_by(c.run, c.number)
+        known.extend((run, number) for run, number in look.connection.execute(query))  # type: ignore[attr-defined]
+        return iter(())
+
+    look.take("the list of chunks", find)
+    many = math.ceil(len(known) * checked.sample)
+    return frozenset(random.Random(checked.seed).sample(known, many))

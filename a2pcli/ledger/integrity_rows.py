@@ -1,0 +1,353 @@
+"""Each table by itself: what must be true of its rows whatever a plan says.
+
+Rules are conditions in SQL for rows that are wrong; all of a table are asked in one pass over it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.schema import Table
+
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger import consents as consent_rows
+from a2pcli.ledger import optouts
+from a2pcli.ledger.caps import TAKEN
+from a2pcli.ledger.erased_people import MARK
+from a2pcli.ledger.integrity import Finding, Look
+from a2pcli.ledger.records import RunState
+from a2pcli.ledger.tables import (
+    MOST_ROWS,
+    ROWS_PER_RUN,
+    about,
+    attempts,
+    clocks,
+    consents,
+    contacted,
+    events,
+    metadata,
+    occasions,
+    plan_chunks,
+    plan_ends,
+    runs,
+    senders,
+    suppressions,
+)
+from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.reasons import Reason
+
+_a, _r, _s, _c, _e = attempts.c, runs.c, suppressions.c, consents.c, plan_ends.c
+
+_CLAIMED = [str(state) for state in CLAIMED_STATES]
+_NEVER_SENT = (RunState.PLANNING, RunState.PLANNED, RunState.DISCARDED, RunState.SUPERSEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rows for which ``wrong`` holds are wrong; ``says`` follows their number in a sentence."""
+
+    code: str
+    says: str
+    wrong: ColumnElement[bool]
+
+
+_ATTEMPTS = (
+    Rule("attempt-state", "are in a state that does not exist", _a.state.not_in([str(one) for one in State])),
+    Rule(
+        "attempt-state",
+        "have a state that does not fit whether they were claimed",
+        _a.claimed_at.is_(None) == _a.state.in_(_CLAIMED),
+    ),
+    Rule(
+        "attempt-state",
+        "have a moment at which they are due, though they do not wait; or wait without one",
+        _a.due_at.is_(None) == (_a.state == str(State.PLANNED)),
+    ),
+    Rule(
+        "attempt-state",
+        "have an outcome, but not since when",
+        and_(_a.state.in_([*_CLAIMED[1:], "expired", "cancelled"]), _a.settled_at.is_(None)),
+    ),
+    Rule("attempt-state", "were skipped for no reason", and_(_a.state == "skipped", _a.reason.is_(None))),
+    Rule("attempt-state", "were claimed and never tried", and_(_a.claimed_at.is_not(None), _a.tries < 1)),
+    Rule(
+        "attempt-state",
+        "have a delivery, though no gateway took them",
+        and_(or_(_a.delivery.is_not(None), _a.delivered_at.is_not(None)), _a.claimed_at.is_(None)),
+    ),
+    Rule("attempt-state", "have a negative cost, or less than no parts", or_(_a.cost < 0, _a.parts < 0)),
+    Rule("attempt-state", "have a cost and no currency", and_(_a.cost.is_not(None), _a.currency.is_(None))),
+    Rule("attempt-unknown", "have an id of another run", _a.id // ROWS_PER_RUN != _a.run),
+)
+
+_TABLES: dict[Table, Sequence[Rule]] = {
+    suppressions: (
+        Rule("opt-out", "have an unknown scope", _s.scope.not_in(optouts.SCOPES)),
+        Rule(
+            "opt-out",
+            "have a scope without its name, or a name without its scope",
+            (_s.scope == optouts.EVERYTHING) != (_s.scope_value == ""),
+        ),
+        Rule("opt-out", "have no address", _s.address == ""),
+        Rule(
+            "opt-out",
+            "were lifted, but not by whom, or the other way round",
+            _s.lifted_at.is_(None) != _s.lifted_by.is_(None),
+        ),
+    ),
+    consents: (
+        Rule(
+            "consent", "have an unknown basis", _c.basis.not_in([*consent_rows.BASES, consent_rows.WITHDRAWN])
+        ),
+        Rule("consent", "have no address", _c.address == ""),
+        Rule(
+            "consent",
+            "have an unknown state of double opt-in",
+            _c.double_opt_in.not_in([consent_rows.PENDING, consent_rows.CONFIRMED]),
+        ),
+        Rule(
+            "consent",
+            "take consent back, but do not say when",
+            and_(_c.basis == consent_rows.WITHDRAWN, _c.revoked_at.is_(None)),
+        ),
+    ),
+    plan_ends: (
+        Rule("plan-end", "have an unknown reason", _e.reason.not_in([str(one) for one in Reason])),
+        Rule(
+            "plan-end",
+            "are in a state in which nothing ends",
+            _e.state.not_in([str(State.SKIPPED), str(State.EXPIRED), str(State.CANCELLED)]),
+        ),
+    ),
+    runs: (
+        Rule("run", "are in a state that does not exist", _r.state.not_in([str(one) for one in RunState])),
+        Rule(
+            "run",
+            "ended, but not at what moment; or the other way round",
+            _r.finished_at.is_(None) == _r.state.in_([str(RunState.FINISHED), str(RunState.CANCELLED)]),
+        ),
+        Rule(
+            "run",
+            "belong to a campaign's occurrence that is not there",
+            not_(exists().where(occasions.c.number == _r.occasion)),
+        ),
+    ),
+}
+
+_NAMES = {
+    suppressions: "opt-outs",
+    consents: "consent records",
+    plan_ends: "ends of many messages at once",
+    runs: "runs",
+}
+
+_NO_RUN = {
+    plan_chunks: plan_chunks.c.run,
+    plan_ends: plan_ends.c.run,
+    clocks: clocks.c.run,
+    senders: senders.c.run,
+    events: events.c.run,
+}
+"""Tables with the number of a run, which must be there."""
+
+
+def look_at(look: Look) -> None:
+    """Check every table."""
+    if look.connection.dialect.name == "sqlite":
+        for table in metadata.sorted_tables:
+            look.take(f"the table {table.name}", partial(_kinds, look, table))
+    look.take("the table attempts", lambda: _attempts(look))
+    look.take("the index of who was messaged", lambda: _twice(look))
+    look.take("attempts and their runs", lambda: _of_runs(look))
+    for table, rules in _TABLES.items():
+        look.take(f"the table {table.name}", partial(_broken, look, table, rules))
+    look.take("the table runs", lambda: _documents(look))
+    look.take("the suppression list", lambda: _lists(look))
+    look.take("the frequency caps' memory", lambda: _caps(look))
+    for table, column in _NO_RUN.items():
+        look.take(f"the table {table.name}", partial(_strays, look, table, column))
+
+
+def _kinds(look: Look, table: Table) -> Iterator[Finding]:
+    """SQLite keeps whatever it is given: numbers must be numbers, texts texts."""
+    wrong = {column.name: _is_of_other_kind(column) for column in table.columns}
+    # One condition for all columns is twice as fast as a sum for each; those are asked for where it holds.
+    if not look.connection.execute(
+        select(literal(1)).select_from(table).where(or_(*wrong.values())).limit(1)
+    ).first():
+        return
+    sums = look.connection.execute(
+        select(*(func.sum(case((one, 1), else_=0)) for one in wrong.values()))
+    ).one()
+    for name, many in zip(wrong, sums, strict=True):
+        if many:
+            rows = "row" if many == 1 else "rows"
+            yield Finding("wrong-values", f"the table {table.name} has {many:,} {rows} with no valid {name}")
+
+
+def _is_of_other_kind(column: Column[Any]) -> ColumnElement[bool]:
+    """Whether a value is of another kind than its column. That no value may be missing, the file's check tells."""
+    numbers = isinstance(column.type, (Integer, BigInteger, SmallInteger))
+    kind = "integer" if numbers else "blob" if isinstance(column.type, LargeBinary) else "text"
+    return and_(column.is_not(None), func.typeof(column) != literal_column(f"'{kind}'"))
+
+
+def _sums(rules: Sequence[Rule], place: Any) -> list[Any]:
+    """Of each rule, how many rows break it, and the first of them."""
+    found: list[Any] = []
+    for rule in rules:
+        found += [func.sum(case((rule.wrong, 1), else_=0)), func.min(case((rule.wrong, place)))]
+    return found
+
+
+def _attempts(look: Look) -> Iterator[Finding]:
+    number = _a.id // ROWS_PER_RUN
+    ids = dict(map(tuple, look.connection.execute(select(_r.number, _r.id))))
+    for of, many in look.connection.execute(select(number, func.count()).group_by(number)):
+        look.checked.attempts += many
+        if of not in ids:
+            yield Finding("left-over", f"{_many(many, 'attempt')} of a run that is not there (number {of})")
+    broken = or_(*(rule.wrong for rule in _ATTEMPTS))
+    rows = look.connection.execute(select(number, *_sums(_ATTEMPTS, _a.id)).where(broken).group_by(number))
+    for of, *sums in rows:
+        for place, rule in enumerate(_ATTEMPTS if of in ids else ()):
+            if count := sums[2 * place]:
+                yield Finding(
+                    rule.code, f"{_many(count, 'attempt')} {rule.says}{first(sums[2 * place + 1])}", ids[of]
+                )
+
+
+def first(id: int | None) -> str:
+    """`` (the first is row 17)``."""
+    return "" if id is None else f" (the first is row {row_of(id):,})"
+
+
+def row_of(id: int) -> int:
+    """The row of a plan that an attempt belongs to."""
+    return int(id % ROWS_PER_RUN) & int(MOST_ROWS)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _twice(look: Look) -> Iterator[Finding]:
+    """One claimed row a person and occasion: the index refuses a second; here the rows themselves are asked."""
+    claimed = and_(_a.claimed_at.is_not(None), _a.person.is_not(None))
+    people = select(_a.occasion).where(claimed).group_by(_a.occasion, _a.person).having(func.count() > 1)
+    found = people.subquery()
+    query = (
+        select(occasions.c.campaign, occasions.c.occurrence, func.count())
+        .select_from(found.outerjoin(occasions, occasions.c.number == found.c.occasion))
+        .group_by(occasions.c.campaign, occasions.c.occurrence)
+    )
+    for campaign, occurrence, many in look.connection.execute(query):
+        who = "1 person has" if many == 1 else f"{many:,} people have"
+        yield Finding("sent-twice", f"{who} more than one message of {campaign}/{occurrence}")
+
+
+def _of_runs(look: Look) -> Iterator[Finding]:
+    """Attempts fit the state of their run."""
+    never = _r.state.in_([str(state) for state in _NEVER_SENT])
+    ended = _r.state == str(RunState.FINISHED)
+    rules = (
+        Rule("attempt-unknown", "belong to another occurrence than their run", _a.occasion != _r.occasion),
+        Rule(
+            "attempt-state",
+            "were claimed, though sending never began",
+            and_(never, _a.claimed_at.is_not(None)),
+        ),
+        Rule("open-claim", "are still open, though the run has ended", and_(ended, _a.state == "submitting")),
+    )
+    query = (
+        select(_r.id, *_sums(rules, _a.id))
+        .select_from(attempts.join(runs, _r.number == _a.run))
+        .where(or_(*(rule.wrong for rule in rules)))
+        .group_by(_r.id)
+        .order_by(_r.id)
+    )
+    for run, *sums in look.connection.execute(query):
+        for place, rule in enumerate(rules):
+            if count := sums[2 * place]:
+                yield Finding(
+                    rule.code, f"{_many(count, 'attempt')} {rule.says}{first(sums[2 * place + 1])}", run
+                )
+
+
+def _broken(look: Look, table: Table, rules: Sequence[Rule]) -> Iterator[Finding]:
+    place = table.primary_key.columns.values()[-1]
+    sums = look.connection.execute(select(*_sums(rules, place)).select_from(table)).one()
+    for at, rule in enumerate(rules):
+        if count := sums[2 * at]:
+            name = _NAMES[table] if count > 1 else _NAMES[table].removesuffix("s")
+            yield Finding(
+                rule.code, f"{count:,} {name} {rule.says} (the first is number {sums[2 * at + 1]:,})"
+            )
+
+
+def _documents(look: Look) -> Iterator[Finding]:
+    """What runs keep as JSON can be read."""
+    for run, *texts in look.connection.execute(select(_r.id, _r.summary, _r.sending, _r.totals)):
+        for name, value in zip(("summary", "sending", "totals"), texts, strict=True):
+            try:
+                good = value is None or isinstance(json.loads(value), dict)
+            except (ValueError, TypeError):
+                good = False
+            if not good:
+                yield Finding("run", f"its {name} cannot be read", run)
+
+
+def _lists(look: Look) -> Iterator[Finding]:
+    """One active opt-out an address and scope; hashes of the erased have the mark of their key."""
+    same = (_s.address, _s.scope, _s.scope_value)
+    query = select(func.count()).select_from(
+        select(_s.scope).where(_s.lifted_at.is_(None)).group_by(*same).having(func.count() > 1).subquery()
+    )
+    if many := look.connection.execute(query).scalar_one():
+        yield Finding("opt-out", f"{many:,} opt-outs are on the list twice at once")
+    hashed = select(func.count()).where(_s.address.like(f"{MARK}%"))
+    known = look.connection.execute(select(about.c.value).where(about.c.name == "erasure-key")).first()
+    if known is None and (many := look.connection.execute(hashed).scalar_one()):
+        yield Finding("opt-out", f"nothing tells any more with which key {many:,} erased people were hashed")
+
+
+def _caps(look: Look) -> Iterator[Finding]:
+    """Who counts as contacted has a message that the gateway took or may have."""
+    m = contacted.c.message
+    taken = [str(state) for state in TAKEN]
+    query = select(func.count(), func.min(m)).select_from(contacted.join(attempts, _a.id == m))
+    count, least = look.connection.execute(query.where(_a.state.not_in(taken))).one()
+    if count:
+        yield Finding("caps", f"{_many(count, 'message')} counted by caps were not taken{first(least)}")
+    run = m // ROWS_PER_RUN
+    lost = select(func.count()).select_from(contacted).where(run.not_in(select(_r.number)))
+    if count := look.connection.execute(lost).scalar_one():
+        yield Finding("left-over", f"{_many(count, 'message')} counted by caps belong to no run")
+
+
+def _strays(look: Look, table: Table, run: Any) -> Iterator[Finding]:
+    query = select(func.count()).select_from(table).where(run.is_not(None), run.not_in(select(_r.number)))
+    if count := look.connection.execute(query).scalar_one():
+        yield Finding(
+            "left-over", f"the table {table.name} has {_many(count, 'row')} of runs that are not there"
+        )
