@@ -15,7 +15,7 @@ class Channel:
 
     ``offered``: campaigns may name it. The others can stand in opt-outs, consents and rate cards, and wait for their
     content. ``parts``: a text is cut into SMS parts, counted and billed by part; else a price is per message.
-    ``media``: it carries pictures and files. ``phone_law``: rules of the law that name no channels bind it, since
+    ``media``: it carries pictures and files. ``reads``: receipts tell that a message was read. ``phone_law``: rules of the law that name no channels bind it, since
     they are about messages to phones.
     """
 
@@ -24,6 +24,7 @@ class Channel:
     offered: bool = False
     parts: bool = False
     media: bool = False
+    reads: bool = False
     phone_law: bool = False
 
     @property
@@ -48,11 +49,11 @@ CHANNELS: dict[str, Channel] = {
         Channel("sms", Kind.PHONE, offered=True, parts=True, phone_law=True),
         Channel("mms", Kind.PHONE, offered=True, media=True, phone_law=True),
         Channel("email", Kind.EMAIL, offered=True),
-        Channel("whatsapp", Kind.PHONE, phone_law=True),
-        Channel("rcs", Kind.PHONE, media=True, phone_law=True),
-        Channel("viber", Kind.PHONE, phone_law=True),
+        Channel("whatsapp", Kind.PHONE, reads=True, phone_law=True),
+        Channel("rcs", Kind.PHONE, media=True, reads=True, phone_law=True),
+        Channel("viber", Kind.PHONE, reads=True, phone_law=True),
         Channel("telegram", Kind.HANDLE, offered=True),
-        Channel("messenger", Kind.HANDLE, offered=True),
+        Channel("messenger", Kind.HANDLE, offered=True, reads=True),
     )
 }
 DEFAULT = "sms"

@@ -54,7 +54,7 @@ def _record(ledger: Ledger, done: Pruned) -> None:
     for step in done.steps:
         counts[step.what] = counts.get(step.what, 0) + step.rows
     detail = {"runs": [f"{step.run.id} {step.what}" for step in done.steps][:100], **counts}
-    ledger.record("prune", None, {**detail, "contacted": done.contacted})
+    ledger.record("prune", None, {**detail, "contacted": done.contacted, "receipts": done.receipts})
 
 
 def what_was_pruned(run: Run) -> str | None:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("retry", "Plan rejected messages again, by the gateway's code."),
     "reconcile": ("reconcile", "Resolve messages whose outcome is unknown."),
     "cancel": ("cancel", "Cancel the messages that a run has not sent yet."),
+    "receipts": ("receipts", "Import delivery receipts: what was delivered, and what not."),
     "optout": ("optout", "Manage opt-outs (the suppression list)."),
     "consent": ("consent", "Manage records of consent."),
     "people": ("people", "Export or erase everything held about one person."),

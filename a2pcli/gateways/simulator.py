@@ -30,6 +30,9 @@ from a2pcli.gateways.outbox_lines import Findings, findings
 from a2pcli.gateways.settings import GatewayBlock, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
+UNDELIVERED = "sim-unreachable"
+"""The code of receipts of messages that were not delivered."""
+
 _P95 = NormalDist().inv_cdf(0.95)
 
 
@@ -267,6 +270,7 @@ class SimulatorGateway:
                         "gateway_id": identifier,
                         "state": state,
                         "at": at.isoformat(timespec="milliseconds"),
+                        **({"code": UNDELIVERED} if state == "undelivered" else {}),
                     }
                 ).encode()
                 + b"\n"

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.delivery import DeliveryCount
 from a2pcli.ledger import plan_store
 from a2pcli.ledger.plan_store import end_of
 from a2pcli.ledger.plans import of_run
@@ -64,7 +65,10 @@ def keep(connection: Connection, run: Run) -> None:
 
 def count(connection: Connection, run: Run) -> Totals:
     """The run counted, in one pass over its attempts."""
-    keys = (_c.state, _c.reason, _c.code, _c.country, _c.currency, _c.variant, _c.sender, _c.clock)
+    keys = (
+        *(_c.state, _c.reason, _c.code, _c.country, _c.currency, _c.variant, _c.sender, _c.clock),
+        *(_c.delivery, _c.delivery_code),
+    )
     query = (
         select(
             *keys,
@@ -79,15 +83,37 @@ def count(connection: Connection, run: Run) -> Totals:
     )
     tally = _Tally()
     left = _planned(connection, run, tally)
-    for state, reason, code, country, currency, variant, sender, clock, *sums, detail in connection.execute(
-        query
-    ):
+    for group in connection.execute(query):
+        state, reason, code, country, currency, variant, sender, clock, delivery, why, *sums, detail = group
         tally.add(state, reason, country, currency, code, variant, sender, sums, detail)
+        if delivery is not None and state == State.ACCEPTED:
+            tally.deliveries[delivery, why, variant] += int(sums[0])
         key = (country, currency, variant, sender, clock)
         if key in left:
             left[key] = tuple(a - int(b or 0) for a, b in zip(left[key], sums, strict=True))
     _add_untouched(connection, run, tally, left)
     return tally.totals()
+
+
+DeliveryKey: TypeAlias = tuple[str, str | None, str | None]
+"""Delivery, its code, and the variant of the message."""
+
+
+def adjust(connection: Connection, run: Run, moved: Mapping[DeliveryKey, int]) -> None:
+    """Receipts changed the delivery of accepted messages: put ``moved`` (more or fewer by key) into the kept count,
+    so that nobody counts the run again for it. Where none is kept, whoever counts next finds it in the rows."""
+    text = connection.execute(select(runs.c.totals).where(runs.c.number == run.number)).scalar()
+    document = json.loads(text) if text else {}
+    if document.get("shape") not in READABLE or not any(moved.values()):
+        return
+    counts: Counter[DeliveryKey] = Counter()
+    for delivery, code, variant, many in document.get("deliveries", ()):
+        counts[delivery, code, variant] += many
+    for key, many in moved.items():
+        counts[key] += many
+    document["deliveries"] = [list(one) for one in _delivery_counts(counts)]
+    kept_text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    connection.execute(update(runs).where(runs.c.number == run.number).values(totals=kept_text))
 
 
 _Key: TypeAlias = tuple[str | None, str | None, str | None, str | None, int | None]
@@ -155,6 +181,7 @@ class _Tally:
         self.senders: dict[str, dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
         self.sentences: dict[str, tuple[int, str]] = {}
         self.untouched: Counter[int | None] = Counter()
+        self.deliveries: Counter[DeliveryKey] = Counter()
 
     def add(
         self,
@@ -195,7 +222,13 @@ class _Tally:
             variants=_cut(self.variants),
             senders=_cut(self.senders),
             untouched=dict(self.untouched),
+            deliveries=_delivery_counts(self.deliveries),
         )
+
+
+def _delivery_counts(counts: Mapping[DeliveryKey, int]) -> tuple[DeliveryCount, ...]:
+    found = (DeliveryCount(*key, many) for key, many in counts.items() if many)
+    return tuple(sorted(found, key=lambda one: (one.delivery, one.code or "", one.variant or "")))
 
 
 def _cut(table: Mapping[str, Mapping[str, _Sum]]) -> dict[str, dict[str, StateTotals]]:
@@ -220,6 +253,7 @@ def written(totals: Totals) -> str:
         "variants": _written(totals.variants),
         "senders": _written(totals.senders),
         "untouched": list(totals.untouched.items()),
+        "deliveries": [list(one) for one in totals.deliveries],
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
@@ -251,6 +285,7 @@ def _totals(document: Mapping[str, Any]) -> Totals:
         variants=_table(document["variants"]),
         senders=_table(document.get("senders", {})),
         untouched=dict(map(tuple, document.get("untouched", ()))),
+        deliveries=tuple(DeliveryCount(*one) for one in document.get("deliveries", ())),
     )
 
 

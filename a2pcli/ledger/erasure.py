@@ -21,7 +21,7 @@ from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.addresses.traces import Traces
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, RunBusy
-from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people
+from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people, receipts
 from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
@@ -32,6 +32,7 @@ from a2pcli.ledger.plans import UNCOUNTED, lock_run, run_from_row
 from a2pcli.ledger.queries import of_person
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.tables import attempts, consents, contacted, events, occasions, runs, suppressions
+from a2pcli.ledger.tables import receipts as inbox
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
@@ -106,6 +107,7 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
     about_runs = _runs_by_number(connection, {row["run"] for row in found})
     for row in found:
         row |= {"events": _rows(connection, events, events.c.message == row["id"]), **about_runs[row["run"]]}
+        row["receipts"] = _rows(connection, inbox, receipts.of_attempts(connection, [row["id"]]))
     names = erased.also_hashed(connection, person.address)
     listed = _rows(connection, suppressions, suppressions.c.address.in_(names))
     return {
@@ -206,11 +208,13 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
         flying = _in_flight(connection, ids, live)
         ids = [id for id in ids if id not in flying]
         skipped += _blank_plans(connection, there, flying)
+        told = receipts.forget(connection, ids)
         _blank_attempts(connection, ids)
         sentences = _blank_plan_sentences(connection, person)
     counts = {
         "messages": len(ids),
         "events": _blank_events(connection, ids),
+        "receipts": told,
         **{
             table.name: _remove(connection, table, person)
             for table in tables(Holds.ADDRESS)

@@ -48,6 +48,11 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
             _H.NOBODY,
         ),
     },
+    "receipts": {
+        **dict.fromkeys(("event", "gateway_id", "reference"), _H.OWN),
+        "source": _H.SENTENCE,
+        **dict.fromkeys(("gateway", "status", "delivery", "code"), _H.NOBODY),
+    },
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {
         "address": _H.ADDRESS,

@@ -41,12 +41,16 @@ _OF_BOTH = (
 )  # fmt: skip
 """What a chunk says of a row until something happens to it."""
 
-_OF_THE_ATTEMPT = ("state", "tries", "due_at", "claimed_at", "settled_at", "gateway_id", "code")
+_OF_THE_ATTEMPT = (
+    "state", "tries", "due_at", "claimed_at", "settled_at", "gateway_id", "code",
+    "delivery", "delivered_at", "delivery_code",
+)  # fmt: skip
 
 NAMES = (
     "id", "run", "occasion", "line", "cell", "address", "person", "country", "state", "reason", "detail", "body",
     "encoding", "units", "parts", "cost", "currency", "variant", "attempts", "due_at", "claimed_at", "settled_at",
-    "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent", *_OF_CHUNKS,
+    "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent",
+    "delivery", "delivered_at", "delivery_code", *_OF_CHUNKS,
 )  # fmt: skip
 """The columns of a row. ``attempts`` counts how often it was handed to the gateway; ``due_at`` is None at once."""
 
@@ -134,7 +138,7 @@ class PlanRows:
             str(State.PLANNED) if reason is None else str(State.SKIPPED) for reason in found["reason"]
         ]
         found["tries"] = [0] * many
-        for name in ("due_at", "claimed_at", "settled_at", "gateway_id", "code"):
+        for name in _OF_THE_ATTEMPT[2:]:
             found[name] = [None] * many
         touched = set(happened["id"])
         if len(touched) < many and (self._ends or self._holds):

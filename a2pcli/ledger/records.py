@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from a2pcli.dataclass import dataclass
+from a2pcli.delivery import DeliveryCount
 from a2pcli.messages import Message, Outcome, State
 
 MONEY_UNITS = 10**9
@@ -348,6 +349,7 @@ class Totals:
     ``countries`` is country -> state -> sums, without excluded rows; so is ``senders``, in which ``""`` stands for
     the run's own sender. ``variants`` is variant -> state -> sums, with rows excluded after the variant was drawn.
     ``untouched`` are the planned messages that nothing happened to yet, by the number of the clock that binds them.
+    ``deliveries`` are accepted messages of which receipts tell; of the other accepted ones there is none yet.
     """
 
     rows: int
@@ -360,6 +362,7 @@ class Totals:
     variants: Mapping[str, Mapping[str, StateTotals]]
     senders: Mapping[str, Mapping[str, StateTotals]]
     untouched: Mapping[int | None, int] = field(default_factory=dict)
+    deliveries: Sequence[DeliveryCount] = ()
 
     @property
     def by_variant(self) -> dict[str, dict[str, int]]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import and_, delete, false, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.config.retention import Retention, parse_age
@@ -30,7 +30,7 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.rewriting import overwrite
-from a2pcli.ledger.tables import attempts, contacted, events, occasions, runs
+from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, runs
 from a2pcli.messages import State
 
 ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
@@ -61,11 +61,13 @@ class Pruned:
     steps: tuple[Step, ...]
     contacted: int
     busy: tuple[str, ...] = ()
+    receipts: int = 0
+    """Receipts of messages that are not in the ledger."""
 
     @property
     def nothing(self) -> bool:
         """There was nothing old enough."""
-        return not self.steps and not self.contacted
+        return not (self.steps or self.contacted or self.receipts)
 
 
 def due(connection: Connection, rules: Retention, now: int) -> Pruned:
@@ -80,7 +82,14 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
     if age is not None:
         count = select(func.count()).select_from(contacted).where(contacted.c.at < now - age)
         old = int(connection.execute(count).scalar_one())
-    return Pruned(tuple(steps), old)
+    unmatched = select(func.count()).select_from(receipts).where(_unmatched(rules, now))
+    return Pruned(tuple(steps), old, receipts=int(connection.execute(unmatched).scalar_one()))
+
+
+def _unmatched(rules: Retention, now: int) -> Any:
+    """Receipts that are about no known message, and older than people may get."""
+    age = parse_age(rules.default)
+    return false() if age is None else and_(receipts.c.attempt.is_(None), receipts.c.received_at < now - age)
 
 
 def _step(connection: Connection, run: Run, rules: Retention, now: int) -> Step | None:
@@ -153,7 +162,12 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         with ledger.engine.begin() as connection:
             overwrite(connection)
             old = connection.execute(delete(contacted).where(contacted.c.at < now - age)).rowcount
-    return Pruned(tuple(done), old, tuple(busy))
+    unmatched = 0
+    if found.receipts:
+        with ledger.engine.begin() as connection:
+            overwrite(connection)
+            unmatched = connection.execute(delete(receipts).where(_unmatched(rules, now))).rowcount
+    return Pruned(tuple(done), old, tuple(busy), unmatched)
 
 
 def _fresh(connection: Connection, run: Run) -> Run:
@@ -191,6 +205,8 @@ def _people(connection: Connection, run: Run, now: int) -> None:
     e = events.c
     of_messages = and_(e.message >= first_id(run), e.message < end_id(run))
     connection.execute(delete(events).where(of_messages))
+    of_receipts = and_(receipts.c.attempt >= first_id(run), receipts.c.attempt < end_id(run))
+    connection.execute(delete(receipts).where(of_receipts))
     connection.execute(
         update(events).where(e.run == run.number, e.kind == "test").values(detail=None, gateway_id=None)
     )

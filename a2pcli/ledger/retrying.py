@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
 
-from a2pcli.ledger.records import Exchange
+Result = TypeVar("Result")
 
 RETRIES = 8
-"""How often an exchange is tried again when PostgreSQL ends it because two senders locked each other out."""
+"""How often a transaction is tried again when PostgreSQL ends it because two senders locked each other out."""
 
 
-def retrying(work: Callable[[], Exchange]) -> Exchange:
+def retrying(work: Callable[[], Result]) -> Result:
     """Run a whole transaction again when PostgreSQL chose it to end a deadlock: it left nothing behind."""
     for attempt in range(RETRIES + 1):
         try:

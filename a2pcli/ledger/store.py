@@ -6,6 +6,7 @@ How each is kept is in ``plans`` (making a plan), ``claims`` (sending), ``optout
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
@@ -44,18 +45,36 @@ if TYPE_CHECKING:
         outcomes,
         paces,
         plans,
+        receipts,
         rejected,
     )
 else:
-    approved, claims, clocks, counting, in_flight, newest, outcomes, paces, plans, rejected = lazily(
-        "a2pcli.ledger",
-        *("approved", "claims", "clocks", "counting", "in_flight", "newest", "outcomes", "paces", "plans"),
-        "rejected",
+    approved, claims, clocks, counting, in_flight, newest, outcomes, paces, plans, receipts, rejected = (
+        lazily(
+            "a2pcli.ledger",
+            *(
+                "approved",
+                "claims",
+                "clocks",
+                "counting",
+                "in_flight",
+                "newest",
+                "outcomes",
+                "paces",
+                "plans",
+            ),
+            *("receipts", "rejected"),
+        )
     )
 
 
 class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, ProtectingPart):
     """An open ledger. Safe to use from several threads; one sender a run (``lock.sender_lock``)."""
+
+    @cached_property
+    def receipts(self) -> receipts.Inbox:
+        """The inbox of delivery receipts."""
+        return receipts.Inbox(self)
 
     @speaks_plainly
     def verify_plan(self, run: Run) -> None:

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -29,25 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.schema import DDL
 from sqlalchemy.sql.expression import ColumnElement
 
+from a2pcli.ledger.receipt_table import receipts as receipts
+from a2pcli.ledger.schema import for_server as for_server
+from a2pcli.ledger.schema import metadata as metadata
+from a2pcli.ledger.schema import partial_index
 from a2pcli.messages import CLAIMED_STATES, State
-
-metadata = MetaData()
-
-_PARTIAL: list[tuple[Index, ColumnElement[bool]]] = []
-
-
-def _partial(name: str, *columns: Any, where: ColumnElement[bool], unique: bool = False) -> None:
-    """An index over some of the rows. The condition is told to SQLite only: naming PostgreSQL imports its drivers,
-    which costs every small command; see ``for_server``."""
-    _PARTIAL.append((Index(name, *columns, unique=unique, sqlite_where=where), where))
-
-
-def for_server() -> None:
-    """Tell PostgreSQL the conditions of the indexes, before its tables are made or compared."""
-    while _PARTIAL:
-        index, where = _PARTIAL.pop()
-        index.dialect_options["postgresql"]["where"] = where
-
 
 ROWS_PER_RUN = 2**32
 ATTEMPT_BIT = 28
@@ -181,7 +166,7 @@ attempts = Table(
     Column("clock", Integer),
     # When the consent that allows the message ends; null where it has no end, or none was asked for.
     Column("consent_until", BigInteger),
-    # What became of it after the gateway took it: sent, delivered, read, undelivered, failed, expired.
+    # What became of it after the gateway took it, by its receipts: see ``delivery``. Null where none tells.
     Column("delivery", Text),
     Column("delivered_at", BigInteger),
     Column("delivery_code", Text),
@@ -212,7 +197,7 @@ def is_claimed(claimed_at: ColumnElement[int]) -> ColumnElement[bool]:
 
 
 # The last guard against messaging anybody twice: one claimed row a person and occasion.
-_partial(
+partial_index(
     "attempts_once",
     attempts.c.occasion,
     attempts.c.person,
@@ -222,7 +207,7 @@ _partial(
 
 
 # Rows that wait for an hour, or for another try.
-_partial(
+partial_index(
     "attempts_waiting",
     attempts.c.run,
     attempts.c.due_at,
@@ -264,7 +249,7 @@ suppressions = Table(
     Column("as_of", BigInteger),
 )
 _active = suppressions.c.lifted_at.is_(None)
-_partial(
+partial_index(
     "suppressions_active",
     suppressions.c.address,
     suppressions.c.scope,
@@ -273,7 +258,7 @@ _partial(
     where=_active,
 )
 # The few that end by themselves.
-_partial(
+partial_index(
     "suppressions_ending",
     suppressions.c.until_at,
     where=suppressions.c.until_at.is_not(None),

@@ -20,12 +20,13 @@ _TYPES: dict[str, pa.DataType] = {
     "body": pa.string(), "encoding": pa.string(), "units": pa.int32(), "parts": pa.int16(),
     "cost": MONEY, "currency": pa.string(), "attempts": pa.int16(), "code": pa.string(),
     "gateway_id": pa.string(), "reference": pa.string(), "due_at": MOMENT, "claimed_at": MOMENT,
-    "settled_at": MOMENT,
+    "settled_at": MOMENT, "delivery": pa.string(), "delivered_at": MOMENT, "delivery_code": pa.string(),
 }  # fmt: skip
 
 SCHEMA = pa.schema(_TYPES)
 """``cell`` is the address as it was read, where no number came of it. ``reference`` is what the gateway got;
-``claimed_at`` is when the message was handed over, ``settled_at`` when its outcome was known."""
+``claimed_at`` is when the message was handed over, ``settled_at`` when its outcome was known. ``delivery`` is what
+receipts say of it, since ``delivered_at``, with the provider's ``delivery_code`` where it was not delivered."""
 
 
 def row_tables(

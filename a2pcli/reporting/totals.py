@@ -9,6 +9,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger.history import Event
 from a2pcli.ledger.records import Run, StateTotals, Totals
 from a2pcli.messages import State
+from a2pcli.reporting.deliveries import deliveries, delivery_document
 from a2pcli.reporting.rehearsal import rehearsal_document
 from a2pcli.reporting.values import iso, money_document
 
@@ -79,9 +80,13 @@ def totals_document(totals: Totals) -> dict[str, Any]:
         "codes": {state: dict(codes) for state, codes in totals.by_code.items()},
         "code_sentences": dict(totals.code_sentences),
         "variants": totals.by_variant,
-        "arms": _cut(totals.variants),
+        "arms": {
+            name: {**of, "delivery": delivery_document(deliveries(totals, name))}
+            for name, of in _cut(totals.variants).items()
+        },
         "senders": _cut(totals.senders),
         "rates": {rate.name: _rate_document(rate) for rate in rates(totals)},
+        "delivery": delivery_document(deliveries(totals)),
     }
 
 

@@ -165,6 +165,7 @@ def _receipt(done: ErasedPerson) -> dict[str, Any]:
 _TABLES = {
     "messages": ("message", "messages", ": number, text and answers removed, the rows stay for the counts"),
     "events": ("event", "events", " of these messages: details removed"),
+    "receipts": ("delivery receipt", "delivery receipts", " removed"),
     "contacted": ("entry", "entries", " that counted for frequency caps removed"),
     "consents": ("consent", "consents", " removed"),
     "suppressions": ("opt-out", "opt-outs", " removed; a keyed hash stands in its place"),

@@ -350,6 +350,7 @@ class Pruned(TypedDict):
     dry_run: bool
     runs: list[PrunedRun]
     contacted: int
+    receipts: Annotated[int, says("delivery receipts without a known message")]
     busy: Annotated[list[str], says("runs that are being sent, left alone")]
 
 

@@ -76,6 +76,29 @@ class Sums(TypedDict):
     unpriced_by_state: Counts
 
 
+class Delivery(TypedDict):
+    """What receipts say of accepted messages. ``delivered``, ``undelivered``, ``sent`` and ``no_receipt`` add up to
+    ``accepted``."""
+
+    accepted: Annotated[int, says("the denominator: messages that the gateway accepted")]
+    delivered: Annotated[int, says("those that were read are among them")]
+    read: int
+    undelivered: Annotated[int, says("undelivered, failed, rejected, expired, cancelled or bounced")]
+    sent: Annotated[int, says("on their way, no final receipt yet")]
+    no_receipt: Annotated[int, says("no receipt yet")]
+    delivered_share: Annotated[
+        float | None, says("delivered of accepted, 0 to 1; null where none was accepted")
+    ]
+    statuses: Annotated[Counts, says("messages by what their receipts say")]
+    codes: Annotated[dict[str, Counts], says("the provider's codes of undelivered messages, by status")]
+
+
+class Arm(Sums):
+    """Messages of an arm of a split test."""
+
+    delivery: Delivery
+
+
 class Rate(TypedDict):
     """A share with its denominator."""
 
@@ -94,9 +117,10 @@ class Totals(Sums):
     codes: Annotated[dict[str, Counts], says("the gateway's codes, by state")]
     code_sentences: Annotated[dict[str, str], says("what the codes mean")]
     variants: Annotated[dict[str, Counts], says("messages by arm of a split test and state")]
-    arms: Annotated[dict[str, Sums], says("the same as variants, with parts and cost")]
+    arms: Annotated[dict[str, Arm], says("the same as variants, with parts, cost and delivery")]
     senders: Annotated[dict[str, Sums], says("by sender; an empty name is the run's own")]
     rates: dict[str, Rate]
+    delivery: Annotated[Delivery, says("what delivery receipts say")]
 
 
 class Opening(TypedDict):

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
+from a2pcli.cli.screens.delivery import delivery_tables
 from a2pcli.cli.screens.styles import RUN_STYLES, fits, sender_of
 from a2pcli.cli.terminal.output import to_copy
 from a2pcli.dataclass import dataclass
@@ -190,6 +191,8 @@ def report_screen(
     costs = sums(run, totals)
     if costs.row_count:
         pieces += [Text(), costs]
+    for piece in delivery_tables(totals, facts()):
+        pieces += [Text(), piece]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:

@@ -1,0 +1,162 @@
+"""Delivery receipts from a file: what became of messages after the gateway took them."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from a2pcli.actions.audit import About, recorded, user
+from a2pcli.actions.tables import Counting, InputTable, uncounted
+from a2pcli.contacts.receipt_file import Receipt, read_receipts
+from a2pcli.contacts.receipt_file import UnreadRow as UnreadRow
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.contacts.table import Table
+    from a2pcli.ledger.receipts import Taken
+    from a2pcli.ledger.store import Ledger
+
+KEPT = 1_000
+"""Rows that are no receipts that are remembered; those beyond are counted."""
+
+MOST_WORDS = 100
+"""Different unknown statuses that are remembered by their words."""
+
+
+@dataclass(slots=True)
+class ReceiptImport:
+    """What became of a file of receipts. Every receipt is ``new``, a ``duplicate`` or ``forgotten``.
+
+    ``rows`` are those of the file; one of JSON may hold several receipts. ``unmatched`` are about no message in the
+    ledger, yet; ``matched_later`` are receipts of earlier imports whose messages are known now. ``forgotten`` are about
+    people who were erased, or whom retention let go: they are not kept. ``unknown`` counts the provider's words that
+    nobody knows; ``accepted`` are messages that became so by a receipt. ``statuses`` counts what the receipts say.
+    """
+
+    dry_run: bool = False
+    receipts: int = 0
+    new: int = 0
+    duplicates: int = 0
+    unmatched: int = 0
+    matched_later: int = 0
+    forgotten: int = 0
+    accepted: int = 0
+    unread: int = 0
+    without_moment: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    refused: list[UnreadRow] = field(default_factory=list)
+
+    @property
+    def matched(self) -> int:
+        """Receipts of the file that are about a message in the ledger."""
+        return self.new + self.duplicates - self.unmatched
+
+    def _add(self, done: Taken) -> None:
+        self.new += done.new
+        self.duplicates += done.duplicates
+        self.unmatched += done.unmatched
+        self.forgotten += done.forgotten
+        self.accepted += done.accepted
+
+    def _note(self, found: list[Receipt | UnreadRow]) -> list[Receipt]:
+        """Count what was read; gives the receipts."""
+        receipts = [one for one in found if isinstance(one, Receipt)]
+        bad = [one for one in found if isinstance(one, UnreadRow)]
+        self.receipts += len(receipts)
+        self.unread += len(bad)
+        self.refused.extend(islice(bad, max(0, KEPT - len(self.refused))))
+        for one in receipts:
+            self.without_moment += one.bad_moment
+            if one.delivery is not None:
+                self.statuses[one.delivery] += 1
+            elif one.status in self.unknown or len(self.unknown) < MOST_WORDS:
+                self.unknown[one.status] += 1
+            else:
+                self.unknown["…"] += 1
+        return receipts
+
+
+def import_receipts(
+    project: Project,
+    file: InputTable,
+    *,
+    gateway: str | None = None,
+    dry_run: bool = False,
+    counting: Counting = uncounted,
+) -> tuple[Table, ReceiptImport]:
+    """Keep every receipt of a file, and write what all receipts say into the messages; gives the table too.
+
+    ``gateway`` is the name, in the settings, of the gateway whose receipts these are; without one an id counts where one
+    message alone has it. What was kept stays where the file turns out broken half-way: the same command goes on.
+    Audit: ``receipts.import``.
+    """
+    done = ReceiptImport(dry_run)
+    table = file.open()
+    if dry_run:
+        with project.existing_ledger() as ledger, counting() as progress:
+            _check_gateway(project, ledger, gateway)
+            seen: set[str] = set()
+            for receipts in _pieces(table, done):
+                if ledger is not None:
+                    done._add(ledger.receipts.look(receipts, gateway or "", seen))
+                progress(done.receipts)
+        if ledger is None:
+            done.new = done.unmatched = done.receipts
+        return table, done
+    source = f"{file.name} (imported by {user()})"
+
+    def about() -> About:
+        counts = {
+            "receipts": done.receipts,
+            "new": done.new,
+            "matched": done.matched,
+            "accepted": done.accepted,
+        }
+        return About(gateway, {"file": file.name, **counts, "matched_later": done.matched_later})
+
+    with project.ledger_to_record() as ledger:
+        _check_gateway(project, ledger, gateway)
+        before = ledger.receipts.newest()
+        with recorded(ledger, "receipts.import", about), counting() as progress:
+            try:
+                for receipts in _pieces(table, done):
+                    done._add(ledger.receipts.add(receipts, gateway or "", source))
+                    progress(done.receipts)
+                done.matched_later = ledger.receipts.match_again(before)
+            finally:
+                ledger.receipts.keep_totals()
+    return table, done
+
+
+def _pieces(table: Table, done: ReceiptImport) -> Iterator[list[Receipt]]:
+    """The receipts of the table, as many at once as are looked up together."""
+    from a2pcli.ledger.receipts import LOOKED_UP
+
+    waiting: list[Receipt] = []
+    for found in read_receipts(table):
+        waiting += done._note(found)
+        while len(waiting) >= LOOKED_UP:
+            yield waiting[:LOOKED_UP]
+            waiting = waiting[LOOKED_UP:]
+    if waiting:
+        yield waiting
+
+
+def _check_gateway(project: Project, ledger: Ledger | None, gateway: str | None) -> None:
+    """Raise ``UsageError`` for a gateway that is neither in the settings nor was ever sent through."""
+    if gateway is None:
+        return
+    known = set(project.settings().settings.gateways) | {"outbox", "console"}
+    if ledger is not None:
+        known |= ledger.receipts.gateways()
+    if gateway not in known:
+        near = difflib.get_close_matches(gateway, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+        raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))

@@ -1,0 +1,76 @@
+"""Imports of delivery receipts as documents and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.errors import Problem
+
+if TYPE_CHECKING:
+    from a2pcli.actions.receipts import ReceiptImport, UnreadRow
+    from a2pcli.actions.tables import Table
+
+SHOWN_WORDS = 10
+"""So many unknown statuses are named."""
+
+
+def import_document(table: Table, done: ReceiptImport) -> dict[str, Any]:
+    """The import for JSON."""
+    return {
+        "file": table.path,
+        "dry_run": done.dry_run,
+        "receipts": done.receipts,
+        "new": done.new,
+        "duplicates": done.duplicates,
+        "matched": done.matched,
+        "unmatched": done.unmatched,
+        "matched_later": done.matched_later,
+        "forgotten": done.forgotten,
+        "accepted": done.accepted,
+        "statuses": dict(done.statuses.most_common()),
+        "unknown_statuses": dict(done.unknown.most_common()),
+        "without_time": done.without_moment,
+        "refused": done.unread,
+        "refused_rows": [{"line": row.line, "why": row.why} for row in done.refused],
+        "notes": [note.message for note in table.notes],
+    }
+
+
+def unread_problem(table: Table, row: UnreadRow) -> Problem:
+    """A row that is no receipt, as a problem."""
+    return Problem(f"not a receipt: {row.why}", path=table.path, line=row.line, code="no-receipt")
+
+
+def import_lines(done: ReceiptImport) -> Iterator[str]:
+    """What the import did, a sentence each."""
+    verb = "would be saved" if done.dry_run else "saved"
+    again = f", {done.duplicates:,} already in the ledger" if done.duplicates else ""
+    yield f"{_receipts(done.receipts)}: {done.new:,} {verb}{again}"
+    said = ", ".join(f"{many:,} {status}" for status, many in done.statuses.most_common())
+    if said:
+        yield f"status: {said}"
+    yield f"matched to a message: {done.matched:,} of {done.receipts:,}"
+    if done.unmatched:
+        yield f"no known message: {done.unmatched:,} (kept, and matched at the next import if the message is known then)"
+    if done.matched_later:
+        yield f"matched now from earlier imports: {_receipts(done.matched_later)}"
+    if done.accepted:
+        yield f"outcome now known, accepted by the gateway: {done.accepted:,} message{_s(done.accepted)}"
+    if done.forgotten:
+        yield f"not saved, the person's data was deleted: {_receipts(done.forgotten)}"
+    if done.unknown:
+        words = ", ".join(f"{many:,} × {word}" for word, many in done.unknown.most_common(SHOWN_WORDS))
+        yield f"unknown status, kept but not counted: {words}"
+    if done.without_moment:
+        yield f"time could not be read: {_receipts(done.without_moment)}"
+    if done.unread:
+        yield f"rejected: {done.unread:,} row{_s(done.unread)} without a message id or a status"
+
+
+def _receipts(many: int) -> str:
+    return f"{many:,} receipt{_s(many)}"
+
+
+def _s(many: int) -> str:
+    return "" if many == 1 else "s"

@@ -1,0 +1,236 @@
+"""Delivery receipts in a file: as providers export them, or as their callbacks were kept, one a line.
+
+Columns are recognised by name (``data/receipt_columns.csv``), statuses by their words (``data/receipt_statuses.csv``).
+JSON may be nested: keys are joined, and an object that holds a list of receipts (``results``, ``statuses``) gives
+each of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from a2pcli.addresses.zones.data import rows
+from a2pcli.contacts.table import Table
+from a2pcli.dataclass import dataclass
+from a2pcli.delivery import Delivery
+from a2pcli.errors import InvalidInput, Problem
+from a2pcli.folding import name_key
+from a2pcli.frame import Frame
+
+_DATA = Path(__file__).parent / "data"
+LONGEST = 200
+"""Characters of an id or a code; longer ones are none."""
+SHOWN = 60
+"""Characters of a status that nobody knows."""
+_DIGITS = re.compile(r"\d{5,}")
+_EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000
+"""Receipts are of this century, in UTC milliseconds."""
+_DEEPEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as the file has it. ``delivery`` is None where nobody knows the provider's word ``status``.
+
+    ``reference`` is ours, ``gateway_id`` the provider's: at least one is there. ``at`` is UTC milliseconds, taken as
+    UTC where the file names no zone; None where it has no moment that can be read.
+    """
+
+    line: int
+    gateway_id: str | None
+    reference: str | None
+    status: str
+    delivery: Delivery | None
+    code: str | None
+    at: int | None
+    bad_moment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRow:
+    """A row that is no receipt, and why."""
+
+    line: int
+    why: str
+
+
+@cache
+def _names() -> Mapping[str, tuple[str, ...]]:
+    """Role to the keys of its names, the best first."""
+    return {
+        role: tuple(map(name_key, names.split("|"))) for role, names in rows("receipt_columns.csv", _DATA)
+    }
+
+
+@cache
+def _words() -> Mapping[str, Delivery]:
+    """The key of a provider's word to what it means."""
+    return {
+        name_key(word): Delivery(delivery)
+        for delivery, words in rows("receipt_statuses.csv", _DATA)
+        for word in words.split("|")
+    }
+
+
+def meaning_of(*words: str | None) -> Delivery | None:
+    """What the first of the words means that is known.
+
+    >>> meaning_of("DELIVERED_TO_OPERATOR", "DELIVERED"), meaning_of("DELIVRD"), meaning_of("on its way")
+    (<Delivery.SENT: 'sent'>, <Delivery.DELIVERED: 'delivered'>, None)
+    """
+    return next((_words()[key] for word in words if word and (key := name_key(word)) in _words()), None)
+
+
+def read_receipts(table: Table) -> Iterator[list[Receipt | UnreadRow]]:
+    """The receipts of a table, piece by piece. Raises ``InvalidInput`` where no column can hold what is needed."""
+    wanted = _wanted(table)
+    for frame in table.chunks(wanted):
+        yield [one for row in _rows(table, frame) for one in row]
+
+
+def _wanted(table: Table) -> list[str] | None:
+    """The columns to read; all of JSON, which may be nested."""
+    if table.format == "jsonl":
+        return None
+    keys = {name_key(name): name for name in table.columns}
+    known = {role: [keys[name] for name in names if name in keys] for role, names in _names().items()}
+    missing = []
+    if not (known["id"] or known["reference"]):
+        missing.append("the provider's message id (Message SID, message-id, …) or our reference")
+    if not (known["status"] or known["group"]):
+        missing.append("the status")
+    if missing:
+        problems = [
+            Problem(
+                f"no column holds {what}",
+                path=table.path,
+                line=table.header_line,
+                hint=f"the file has {', '.join(name.strip() for name in table.header[:20])}; rename the column, like id, status",
+                code="no-receipts",
+            )
+            for what in missing
+        ]
+        raise InvalidInput(*problems)
+    return [name for names in known.values() for name in names]
+
+
+def _rows(table: Table, frame: Frame) -> Iterator[Iterator[Receipt | UnreadRow]]:
+    names = [name for name in table.columns if name in frame]
+    keys = [name_key(name) for name in names]
+    columns = [frame[name].to_pylist() for name in names]
+    lines, reasons, details = (frame[name].to_pylist() for name in ("@line", "@reason", "@detail"))
+    cells: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
+    for line, reason, detail, row in zip(lines, reasons, details, cells, strict=True):
+        if reason is not None:
+            yield iter([UnreadRow(line, str(detail or reason))])
+        else:
+            yield _found(line, {key: _value(cell) for key, cell in zip(keys, row, strict=True) if cell})
+
+
+def _value(cell: str) -> Any:
+    """The cell, or what it holds where it is JSON."""
+    if cell[:1] in ("{", "[") and cell[-1:] in ("}", "]"):
+        try:
+            return json.loads(cell, parse_int=str, parse_float=str)
+        except (ValueError, RecursionError):
+            return cell
+    return cell
+
+
+def _found(line: int, record: Mapping[str, Any]) -> Iterator[Receipt | UnreadRow]:
+    """The receipts of one row: itself, or those in it."""
+    several = list(_receipts(line, record, 0))
+    if several:
+        yield from several
+        return
+    flat = _flat(record)
+    lacks = "no id and no reference" if not (_pick(flat, "id") or _pick(flat, "reference")) else "no status"
+    yield UnreadRow(line, lacks)
+
+
+def _receipts(line: int, record: Mapping[str, Any], depth: int) -> Iterator[Receipt]:
+    flat = _flat(record)
+    id, reference = _identifier(_pick(flat, "id")), _identifier(_pick(flat, "reference"))
+    word, group = _pick(flat, "status"), _pick(flat, "group")
+    if (id or reference) and (word or group):
+        moment = _pick(flat, "at")
+        at = None if moment is None else moment_of(moment)
+        delivery = meaning_of(word, group)
+        yield Receipt(
+            line, id, reference, _shown(word or group or ""), delivery, _code(_pick(flat, "code")), at,
+            moment is not None and at is None,
+        )  # fmt: skip
+        return
+    for value in record.values() if depth < _DEEPEST else ():
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict):
+                yield from _receipts(line, inner, depth + 1)
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, str]:
+    """Keys joined, to texts; of a list its first object. What is no text is left out."""
+    flat: dict[str, str] = {}
+    for name, value in record.items():
+        key = prefix + name_key(str(name))
+        inner = value[0] if isinstance(value, list) and value else value
+        if isinstance(inner, dict):
+            if depth < _DEEPEST:
+                flat |= {at: text for at, text in _flat(inner, key, depth + 1).items() if at not in flat}
+        elif isinstance(inner, str) and inner.strip():
+            flat[key] = inner.strip()
+    return flat
+
+
+def _pick(flat: Mapping[str, str], role: str) -> str | None:
+    return next((flat[name] for name in _names()[role] if name in flat), None)
+
+
+def _identifier(text: str | None) -> str | None:
+    return text if text and len(text) <= LONGEST else None
+
+
+def _code(text: str | None) -> str | None:
+    """A provider's code; zeros say that there was no error."""
+    if not text or len(text) > SHOWN or not text.strip("0"):
+        return None
+    return _DIGITS.sub(lambda found: found[0] if len(found[0]) <= 6 else "…", text)
+
+
+def _shown(status: str) -> str:
+    """The provider's word; digits that may be a number are no part of it."""
+    return _DIGITS.sub("…", " ".join(status.split()))[:SHOWN]
+
+
+def moment_of(text: str) -> int | None:
+    """UTC milliseconds of a moment: ISO 8601, as in an email, seconds or milliseconds since 1970. UTC without a zone.
+
+    >>> moment_of("2026-03-01T10:00:00.000+0000") == moment_of("Sun, 01 Mar 2026 10:00:00 +0000") == 1772359200000
+    True
+    """
+    typed = text.strip()
+    if typed.isascii() and typed.isdigit() and len(typed) in (10, 13):
+        return _in_bounds(int(typed) * (1000 if len(typed) == 10 else 1))
+    iso = re.sub(r"\s*(UTC|GMT)$", "+00:00", typed)
+    readings: tuple[tuple[Callable[[str], datetime], str], ...] = (
+        (datetime.fromisoformat, iso),
+        (parsedate_to_datetime, typed),
+    )
+    for read, form in readings:
+        try:
+            found = read(form)
+            moment = found if found.tzinfo else found.replace(tzinfo=UTC)
+            return _in_bounds(int(moment.timestamp() * 1000))
+        except (ValueError, TypeError, OverflowError, IndexError):
+            continue
+    return None
+
+
+def _in_bounds(moment: int) -> int | None:
+    return moment if _EARLIEST <= moment <= _LATEST else None

@@ -1,0 +1,184 @@
+"""What receipts say of attempts, written into them: the delivery, and that the gateway took the message.
+
+An attempt's delivery is worked out from all of its receipts each time (``delivery.delivery_of``), so neither their
+order nor how often one comes matters. A receipt also says that the gateway took the message: what was ``unknown``
+is ``accepted`` then. So is a message that the gateway was thought not to have taken, where a receipt says that it
+was sent or has arrived: else it would be sent again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from a2pcli.channels import channel_of
+from a2pcli.dataclass import dataclass
+from a2pcli.delivery import ARRIVED, Delivery, Report, delivery_of
+from a2pcli.ledger import caps, counting, outcomes
+from a2pcli.ledger.counting import DeliveryKey
+from a2pcli.ledger.plans import changed, lock_run, run_from_row
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts, runs
+from a2pcli.messages import State
+
+_a, _r = attempts.c, receipts.c
+
+PIECE = 500
+"""Ids in one statement."""
+
+NOTE = "a receipt shows that the gateway took it"
+
+_deliver = (
+    update(attempts)
+    .where(_a.id == bindparam("b_id"))
+    .values(
+        delivery=bindparam("b_delivery"), delivered_at=bindparam("b_at"), delivery_code=bindparam("b_code")
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """``accepted`` attempts became it by a receipt; ``uncounted`` are their runs, whose totals are to be kept anew.
+    The people of the attempts in ``gone`` were erased, or let go by retention."""
+
+    accepted: int
+    uncounted: frozenset[int]
+    gone: frozenset[int]
+
+
+def pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The ids in groups that fit a statement."""
+    for start in range(0, len(ids), PIECE):
+        yield ids[start : start + PIECE]
+
+
+def apply(connection: Connection, ids: Sequence[int], now: int) -> Applied:
+    """Write into these attempts what all of their receipts say. Their runs are locked until the commit."""
+    by_run: dict[int, list[int]] = defaultdict(list)
+    for id in sorted(set(ids)):
+        by_run[id // ROWS_PER_RUN].append(id)
+    accepted = 0
+    uncounted: set[int] = set()
+    gone: set[int] = set()
+    for number, theirs in sorted(by_run.items()):
+        row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one_or_none()
+        if row is None:
+            gone.update(theirs)
+            continue
+        run = run_from_row(row)
+        lock_run(connection, run)
+        done = _of_run(connection, run, theirs, now)
+        accepted += done.accepted
+        uncounted |= done.uncounted
+        gone |= done.gone
+    for some in pieces(sorted(gone)):
+        connection.execute(delete(receipts).where(_r.attempt.in_(some)))
+    return Applied(accepted, frozenset(uncounted), frozenset(gone))
+
+
+def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> Applied:
+    told = _told(connection, ids)
+    values: list[dict[str, Any]] = []
+    moved: Counter[DeliveryKey] = Counter()
+    taken: list[tuple[RowMapping, Report | None, list[Report]]] = []
+    gone = set(ids)
+    for row in _rows(connection, ids):
+        gone.discard(row["id"])
+        if row["address"] is None:
+            gone.add(row["id"])
+            continue
+        reports = told.get(row["id"], [])
+        reads = channel_of(row["channel"] or run.channel).reads
+        found = delivery_of(reports, parts=row["parts"] or 1, read_receipts=reads)
+        before = row["delivery"], row["delivered_at"], row["delivery_code"]
+        after = (str(found.delivery), found.at, found.code) if found else (None, None, None)
+        if after != before:
+            values.append({"b_id": row["id"], "b_delivery": after[0], "b_at": after[1], "b_code": after[2]})
+            if row["state"] == State.ACCEPTED:
+                _move(moved, before, after, row["variant"])
+        if reports and _was_taken(row["state"], found):
+            taken.append((row, found, reports))
+    if values:
+        connection.execute(_deliver, values)
+    counting.adjust(connection, run, moved)
+    accepted = sum(_accept(connection, run, row, found, reports, now) for row, found, reports in taken)
+    if accepted:
+        changed(connection, run)
+    return Applied(accepted, frozenset({run.number} if accepted else ()), frozenset(gone))
+
+
+def _move(
+    moved: Counter[DeliveryKey], before: tuple[Any, ...], after: tuple[Any, ...], variant: str | None
+) -> None:
+    for (delivery, _, code), many in ((before, -1), (after, 1)):
+        if delivery is not None:
+            moved[delivery, code, variant] += many
+
+
+def _was_taken(state: str, found: Report | None) -> bool:
+    """Whether the receipts say that the gateway took what its answer did not say it took."""
+    if state == State.UNKNOWN:
+        return True
+    is_with_the_person = found is not None and found.delivery in (Delivery.SENT, *ARRIVED)
+    return is_with_the_person and state in (State.PLANNED, State.REJECTED)
+
+
+def _accept(
+    connection: Connection, run: Run, row: RowMapping, found: Report | None, reports: list[Report], now: int
+) -> int:
+    """The gateway took the message; 1 where the row takes it. It does not where another run reached the person."""
+    moment = found.at if found is not None and found.at is not None else now
+    ids = sorted({one.gateway_id for one in reports if one.gateway_id is not None})
+    values: dict[str, Any] = {
+        "state": str(State.ACCEPTED),
+        "detail": NOTE,
+        "code": None,
+        "reason": None,
+        "rule": None,
+        "due_at": None,
+        "settled_at": now,
+        "claimed_at": moment if row["claimed_at"] is None else row["claimed_at"],
+    }
+    if row["gateway_id"] is None and ids:
+        values["gateway_id"] = ids[0]
+    as_it_is = (_a.id == row["id"]) & (_a.state == row["state"])
+    try:
+        with connection.begin_nested():
+            if not connection.execute(update(attempts).where(as_it_is).values(values)).rowcount:
+                return 0
+            if row["state"] != State.UNKNOWN and caps.counted(run.purpose):
+                caps.forget(connection, [row["id"]])
+                caps.note(connection, run, [(row["id"], row["address"])], values["claimed_at"])
+    except IntegrityError:
+        return 0
+    kind = "reconciled" if row["state"] == State.UNKNOWN else "receipt"
+    outcomes.note_each(connection, run, [row["id"]], now, kind=kind, code=str(State.ACCEPTED), detail=NOTE)
+    return 1
+
+
+def _told(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report]]:
+    """The receipts of the attempts, but those whose status nobody knows."""
+    told: dict[int, list[Report]] = defaultdict(list)
+    for some in pieces(ids):
+        query = select(_r.attempt, _r.delivery, _r.at, _r.code, _r.gateway_id)
+        chosen = query.where(_r.attempt.in_(some), _r.delivery.is_not(None))
+        for id, word, at, code, gateway_id in connection.execute(chosen):
+            told[id].append(Report(Delivery(word), at, code, gateway_id))
+    return told
+
+
+def _rows(connection: Connection, ids: Sequence[int]) -> Iterator[RowMapping]:
+    names = (
+        "id", "state", "address", "channel", "variant", "parts", "gateway_id", "claimed_at",
+        "delivery", "delivered_at", "delivery_code",
+    )  # fmt: skip
+    for some in pieces(ids):
+        yield from (
+            connection.execute(select(*(_a[name] for name in names)).where(_a.id.in_(some))).mappings().all()
+        )

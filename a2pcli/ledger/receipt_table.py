@@ -1,0 +1,34 @@
+"""The table of delivery receipts."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
+from a2pcli.ledger.schema import metadata, partial_index
+
+# What gateways told of messages after they took them: each receipt once, as it came, and never changed but by the
+# attempt it is found to be about. Neither a number nor a text. What they say together is in ``attempts.delivery``.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # A hash of what it says: the same receipt twice is one.
+    Column("event", Text, nullable=False),
+    # The gateway in the settings that it came from; "" where nobody said it.
+    Column("gateway", Text, nullable=False, server_default=""),
+    Column("gateway_id", Text),
+    Column("reference", Text),
+    # The provider's word, and what it means (see ``delivery``); null where nobody knows.
+    Column("status", Text, nullable=False),
+    Column("delivery", Text),
+    Column("code", Text),
+    Column("at", BigInteger),
+    Column("received_at", BigInteger, nullable=False),
+    # Null as long as the message is not known: a receipt may be here before the gateway's answer is.
+    Column("attempt", BigInteger),
+    # The file it came in.
+    Column("source", Text, nullable=False),
+)
+Index("receipts_event", receipts.c.event, unique=True)
+partial_index("receipts_attempt", receipts.c.attempt, where=receipts.c.attempt.is_not(None))
+partial_index("receipts_unmatched", receipts.c.number, where=receipts.c.attempt.is_(None))

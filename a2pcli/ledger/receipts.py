@@ -1,0 +1,308 @@
+"""The inbox of delivery receipts: each is kept once, and matched to the message that it is about.
+
+A receipt may come before the ledger knows the gateway's id of its message: it stays in the inbox without one, and is
+looked at again at the next import. Attempts have no index on the gateway's id (sending would pay for it at every
+message): the ids of an import are looked for in one pass over the attempts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger import counting, deliveries
+from a2pcli.ledger.bulk import insert_columns, read_rows
+from a2pcli.ledger.core import LedgerCore
+from a2pcli.ledger.deliveries import Applied, pieces
+from a2pcli.ledger.faults import plainly
+from a2pcli.ledger.plans import run_from_row
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.retrying import retrying
+from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
+
+_a, _r = attempts.c, receipts.c
+
+PIECE = 5_000
+"""Receipts of one transaction: a sender that waits for it waits a moment."""
+
+LOOKED_UP = 100_000
+"""Receipts whose ids are looked for in one pass."""
+
+_FEW = 500
+_REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})", re.ASCII)
+
+FORGOTTEN = -1
+"""Stands for the attempt of a receipt whose person was erased, or let go by retention."""
+
+Match: TypeAlias = int | None
+"""The id of an attempt, ``FORGOTTEN``, or None where no message is known."""
+
+
+class Key(NamedTuple):
+    """What a receipt says of whom it is about. ``gateway`` is "" where nobody said which it came from."""
+
+    gateway: str
+    gateway_id: str | None
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of receipts: ``new`` and ``duplicates`` are all but the ``forgotten``, which are not kept; of those
+    ``unmatched`` are about no message that is known. ``accepted`` messages became so by a receipt."""
+
+    new: int = 0
+    duplicates: int = 0
+    unmatched: int = 0
+    forgotten: int = 0
+    accepted: int = 0
+
+    def plus(self, other: Taken) -> Taken:
+        """Both together."""
+        return Taken(
+            self.new + other.new,
+            self.duplicates + other.duplicates,
+            self.unmatched + other.unmatched,
+            self.forgotten + other.forgotten,
+            self.accepted + other.accepted,
+        )
+
+
+class Inbox:
+    """The receipts of an open ledger."""
+
+    def __init__(self, ledger: LedgerCore) -> None:
+        self._ledger = ledger
+        self._uncounted: set[int] = set()
+
+    def newest(self) -> int:
+        """The number of the newest receipt; 0 in an empty inbox."""
+        with plainly(self._ledger.url), self._ledger._reading() as connection:
+            return int(connection.execute(select(func.max(_r.number))).scalar() or 0)
+
+    def gateways(self) -> set[str]:
+        """The gateways that runs of this ledger were sent through."""
+        with plainly(self._ledger.url), self._ledger._reading() as connection:
+            return set(connection.execute(select(runs.c.gateway).distinct()).scalars())
+
+    def add(self, found: Sequence[Receipt], gateway: str, source: str, now: int | None = None) -> Taken:
+        """Keep receipts (at most ``LOOKED_UP``), and write what they say into the messages that are known."""
+        moment = now_ms() if now is None else now
+        matches = self._matches(found, gateway)
+        done = Taken()
+        for start in range(0, len(found), PIECE):
+            part = slice(start, start + PIECE)
+            done = done.plus(self._add_piece(found[part], matches[part], gateway, source, moment))
+        return done
+
+    def look(self, found: Sequence[Receipt], gateway: str, seen: set[str]) -> Taken:
+        """What ``add`` would do, and nothing written. ``seen`` are events of the same file; those of ``found`` go in."""
+        matches = self._matches(found, gateway)
+        there = [
+            (event_of(one, gateway), at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN
+        ]
+        events = [event for event, _ in there]
+        with plainly(self._ledger.url), self._ledger._reading() as connection:
+            for start in range(0, len(events), _FEW):
+                query = select(_r.event).where(_r.event.in_(events[start : start + _FEW]))
+                seen.update(connection.execute(query).scalars())
+        new = len(set(events) - seen)
+        seen.update(events)
+        unmatched = sum(at is None for _, at in there)
+        return Taken(new, len(there) - new, unmatched, len(found) - len(there))
+
+    def match_again(self, upto: int, now: int | None = None) -> int:
+        """Look for the messages of receipts that had none, up to the one with this number; gives how many have one now."""
+        moment = now_ms() if now is None else now
+        after, done = 0, 0
+        while True:
+            with plainly(self._ledger.url), self._ledger._reading() as connection:
+                query = select(_r.number, _r.gateway, _r.gateway_id, _r.reference)
+                waiting = query.where(_r.attempt.is_(None), _r.number > after, _r.number <= upto)
+                rows = connection.execute(waiting.order_by(_r.number).limit(LOOKED_UP)).all()
+                matches = match(connection, [Key(*key) for _, *key in rows])
+            known = [(row.number, at) for row, at in zip(rows, matches, strict=True) if at is not None]
+            for start in range(0, len(known), PIECE):
+                done += self._connect(known[start : start + PIECE], moment)
+            if len(rows) < LOOKED_UP:
+                return done
+            after = rows[-1].number
+
+    def keep_totals(self) -> None:
+        """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import."""
+        for number in sorted(self._uncounted):
+            with plainly(self._ledger.url), self._ledger.engine.begin() as connection:
+                row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one_or_none()
+                if row is not None:
+                    counting.keep(connection, run_from_row(row))
+        self._uncounted.clear()
+
+    def _matches(self, found: Sequence[Receipt], gateway: str) -> list[Match]:
+        with plainly(self._ledger.url), self._ledger._reading() as connection:
+            return match(connection, [Key(gateway, one.gateway_id, one.reference) for one in found])
+
+    def _add_piece(
+        self, found: Sequence[Receipt], matches: Sequence[Match], gateway: str, source: str, now: int
+    ) -> Taken:
+        there = [(one, at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN]
+        ids = sorted({at for _, at in there if at is not None})
+
+        def work() -> tuple[int, Applied]:
+            with self._ledger.engine.begin() as connection:
+                added = _insert(connection, there, gateway, source, now)
+                return added, deliveries.apply(connection, ids, now)
+
+        with plainly(self._ledger.url):
+            added, applied = retrying(work)
+        self._uncounted |= applied.uncounted
+        unmatched = sum(at is None for _, at in there)
+        return Taken(added, len(there) - added, unmatched, len(found) - len(there), applied.accepted)
+
+    def _connect(self, known: Sequence[tuple[int, int]], now: int) -> int:
+        """Write down whose receipts these are; those of people who are gone are removed."""
+        gone = [number for number, at in known if at == FORGOTTEN]
+        values = [{"b_number": number, "b_attempt": at} for number, at in known if at != FORGOTTEN]
+
+        def work() -> Applied:
+            with self._ledger.engine.begin() as connection:
+                for some in pieces(gone):
+                    connection.execute(delete(receipts).where(_r.number.in_(some)))
+                if values:
+                    one = _r.number == bindparam("b_number")
+                    connection.execute(
+                        update(receipts).where(one).values(attempt=bindparam("b_attempt")), values
+                    )
+                return deliveries.apply(connection, [value["b_attempt"] for value in values], now)
+
+        with plainly(self._ledger.url):
+            applied = retrying(work)
+        self._uncounted |= applied.uncounted
+        return len(values)
+
+
+def event_of(receipt: Receipt, gateway: str) -> str:
+    """By what a receipt is known when it comes again: 128 bits of a hash of what it says, in hex."""
+    at = "" if receipt.at is None else str(receipt.at)
+    said = (gateway, receipt.gateway_id, receipt.reference, receipt.status, receipt.code, at)
+    return sha256("\0".join(one or "" for one in said).encode(errors="replace")).hexdigest()[:32]
+
+
+def _insert(
+    connection: Connection, there: Sequence[tuple[Receipt, Match]], gateway: str, source: str, now: int
+) -> int:
+    if not there:
+        return 0
+    found = [one for one, _ in there]
+    columns: dict[str, Any] = {
+        "event": [event_of(one, gateway) for one in found],
+        "gateway": gateway,
+        "gateway_id": [one.gateway_id for one in found],
+        "reference": [one.reference for one in found],
+        "status": [one.status for one in found],
+        "delivery": [None if one.delivery is None else str(one.delivery) for one in found],
+        "code": [one.code for one in found],
+        "at": [one.at for one in found],
+        "received_at": now,
+        "attempt": [at for _, at in there],
+        "source": source,
+    }
+    return insert_columns(connection, receipts, columns, ignore_conflicts=True)
+
+
+def match(connection: Connection, keys: Sequence[Key]) -> list[Match]:
+    """The attempt that each receipt is about: by the gateway's id where one attempt alone has it, else by our
+    reference."""
+    by_reference = _by_reference(connection, {key.reference for key in keys if key.reference is not None})
+    matches: list[Match] = []
+    open_ids: set[str] = set()
+    for key in keys:
+        known = by_reference.get(key.reference or "")
+        matches.append(None if known is None else known.id)
+        if key.gateway_id is not None and (known is None or known.gateway_id not in (None, key.gateway_id)):
+            open_ids.add(key.gateway_id)
+    if open_ids:
+        candidates = _by_gateway_id(connection, open_ids)
+        for place, key in enumerate(keys):
+            ids = [
+                id for id, gateway in candidates.get(key.gateway_id or "", ()) if key.gateway in ("", gateway)
+            ]
+            if len(ids) == 1 and matches[place] != FORGOTTEN:
+                matches[place] = ids[0]
+    return matches
+
+
+class _Known(NamedTuple):
+    """An attempt, and the gateway's id of it."""
+
+    id: int
+    gateway_id: str | None
+
+
+def _by_reference(connection: Connection, references: Collection[str]) -> Mapping[str, _Known]:
+    """The attempts with our references that were handed to a gateway."""
+    rows: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for reference in references:
+        found = _REFERENCE.fullmatch(reference)
+        if found and 0 < int(found[2]) <= MOST_ROWS:
+            rows[found[1]].append((reference, int(found[2])))
+    known: dict[str, _Known] = {}
+    ids: dict[int, str] = {}
+    for some in _texts(rows):
+        for row in connection.execute(select(runs).where(runs.c.id.in_(some))).mappings():
+            run = run_from_row(row)
+            is_pruned = "people" in run.summary.get("pruned", {})
+            for reference, number in rows[run.id]:
+                if is_pruned:
+                    known[reference] = _Known(FORGOTTEN, None)
+                elif reference == run.reference(number):
+                    ids[run.number * ROWS_PER_RUN + number] = reference
+    for many in pieces(sorted(ids)):
+        query = select(_a.id, _a.address, _a.gateway_id, _a.tries, _a.claimed_at).where(_a.id.in_(many))
+        for id, address, gateway_id, tries, claimed_at in connection.execute(query):
+            if address is None:
+                known[ids[id]] = _Known(FORGOTTEN, None)
+            elif tries or claimed_at is not None:
+                known[ids[id]] = _Known(id, gateway_id)
+    return known
+
+
+def _texts(found: Collection[str]) -> list[list[str]]:
+    ordered = sorted(found)
+    return [ordered[start : start + _FEW] for start in range(0, len(ordered), _FEW)]
+
+
+def _by_gateway_id(connection: Connection, wanted: Collection[str]) -> Mapping[str, list[tuple[int, str]]]:
+    """The attempts with these ids of gateways, and which gateway each went through: one pass over all attempts."""
+    of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
+    query = select(_a.id, _a.gateway_id, _a.gateway)
+    if len(wanted) <= _FEW:
+        query = query.where(_a.gateway_id.in_(sorted(wanted)))
+    else:
+        query = query.where(_a.gateway_id.is_not(None))
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for id, gateway_id, gateway in read_rows(connection, query):
+        if gateway_id in wanted:
+            found[gateway_id].append((id, gateway or of_runs.get(id // ROWS_PER_RUN, "")))
+    return found
+
+
+def of_attempts(connection: Connection, ids: Sequence[int]) -> Any:
+    """The condition for the receipts of these attempts, and for those that no one has but that carry their ids."""
+    named = select(_a.gateway_id).where(_a.id.in_(ids), _a.gateway_id.is_not(None))
+    return _r.attempt.in_(ids) | (_r.attempt.is_(None) & _r.gateway_id.in_(named))
+
+
+def forget(connection: Connection, ids: Sequence[int]) -> int:
+    """Remove the receipts of these attempts; gives how many. What they said stays with the attempts."""
+    return sum(
+        connection.execute(delete(receipts).where(of_attempts(connection, some))).rowcount
+        for some in pieces(ids)
+    )
