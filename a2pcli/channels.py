@@ -15,8 +15,8 @@ class Channel:
 
     ``offered``: campaigns may name it. The others can stand in opt-outs, consents and rate cards, and wait for their
     content. ``parts``: a text is cut into SMS parts, counted and billed by part; else a price is per message.
-    ``media``: it carries pictures and files. ``reads``: receipts tell that a message was read. ``phone_law``: rules of the law that name no channels bind it, since
-    they are about messages to phones.
+    ``media``: it carries pictures and files. ``reads``: receipts tell that a message was read.
+    ``phone_law``: rules of the law that name no channels bind it, since they are about messages to phones.
     """
 
     name: str

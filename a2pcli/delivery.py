@@ -77,10 +77,10 @@ class Report:
     gateway_id: str | None = None
 
     @property
-    def _weight(self) -> tuple[int, int, str, str]:
-        """Of two receipts the heavier counts; no two that differ in what they say weigh the same."""
+    def _weight(self) -> tuple[int, int, str, str, str]:
+        """Of two receipts the heavier counts; no two that differ weigh the same."""
         moment = _NO_MOMENT if self.at is None else -self.at if self.delivery in ARRIVED else self.at
-        return _RANK[self.delivery], moment, str(self.delivery), self.code or ""
+        return _RANK[self.delivery], moment, str(self.delivery), self.code or "", self.gateway_id or ""
 
 
 def delivery_of(reports: Iterable[Report], *, parts: int = 1, read_receipts: bool = True) -> Report | None:
@@ -120,9 +120,13 @@ def _of_parts(each: list[Report], parts: int) -> Report:
     arrived = [one for one in each if one.delivery in ARRIVED]
     if len(arrived) == len(each) and len(each) >= parts:
         least = min(one.delivery for one in arrived)  # "delivered" comes before "read"
-        return max(
-            (Report(least, one.at, None, one.gateway_id) for one in arrived),
-            key=lambda one: one.at or _NO_MOMENT,
-        )
-    under_way = [one if one.delivery not in ARRIVED else Report(Delivery.SENT, one.at) for one in each]
+        return max((Report(least, one.at, None, one.gateway_id) for one in arrived), key=_latest)
+    under_way = [
+        one if one.delivery not in ARRIVED else Report(Delivery.SENT, one.at, None, one.gateway_id)
+        for one in each
+    ]
     return max(under_way, key=lambda one: one._weight)
+
+
+def _latest(one: Report) -> tuple[int, str]:
+    return _NO_MOMENT if one.at is None else one.at, one.gateway_id or ""

@@ -93,8 +93,8 @@ def import_receipts(
 ) -> tuple[Table, ReceiptImport]:
     """Keep every receipt of a file, and write what all receipts say into the messages; gives the table too.
 
-    ``gateway`` is the name, in the settings, of the gateway whose receipts these are; without one an id counts where one
-    message alone has it. What was kept stays where the file turns out broken half-way: the same command goes on.
+    ``gateway`` is the name, in the settings, of the gateway whose receipts these are; without one an id counts where
+    one message alone has it. What was kept stays where the file turns out broken half-way: the same command goes on.
     Audit: ``receipts.import``.
     """
     done = ReceiptImport(dry_run)

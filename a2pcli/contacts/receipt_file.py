@@ -112,13 +112,17 @@ def _wanted(table: Table) -> list[str] | None:
                 f"no column holds {what}",
                 path=table.path,
                 line=table.header_line,
-                hint=f"the file has {', '.join(name.strip() for name in table.header[:20])}; rename the column, like id, status",
+                hint=f"rename it to id, reference or status; the file has {_listed(table)}",
                 code="no-receipts",
             )
             for what in missing
         ]
         raise InvalidInput(*problems)
     return [name for names in known.values() for name in names]
+
+
+def _listed(table: Table) -> str:
+    return ", ".join(name.strip() for name in table.header[:20])
 
 
 def _rows(table: Table, frame: Frame) -> Iterator[Iterator[Receipt | UnreadRow]]:

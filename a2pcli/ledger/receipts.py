@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
@@ -104,7 +104,7 @@ class Inbox:
         return done
 
     def look(self, found: Sequence[Receipt], gateway: str, seen: set[str]) -> Taken:
-        """What ``add`` would do, and nothing written. ``seen`` are events of the same file; those of ``found`` go in."""
+        """What ``add`` would do; nothing is written. ``seen`` are events of the same file; those of ``found`` join."""
         matches = self._matches(found, gateway)
         there = [
             (event_of(one, gateway), at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN
@@ -120,7 +120,7 @@ class Inbox:
         return Taken(new, len(there) - new, unmatched, len(found) - len(there))
 
     def match_again(self, upto: int, now: int | None = None) -> int:
-        """Look for the messages of receipts that had none, up to the one with this number; gives how many have one now."""
+        """Look for the messages of receipts up to this number that had none; gives how many have one now."""
         moment = now_ms() if now is None else now
         after, done = 0, 0
         while True:
@@ -283,12 +283,13 @@ def _by_gateway_id(connection: Connection, wanted: Collection[str]) -> Mapping[s
     """The attempts with these ids of gateways, and which gateway each went through: one pass over all attempts."""
     of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
     query = select(_a.id, _a.gateway_id, _a.gateway)
+    rows: Iterable[Any]
     if len(wanted) <= _FEW:
-        query = query.where(_a.gateway_id.in_(sorted(wanted)))
+        rows = connection.execute(query.where(_a.gateway_id.in_(sorted(wanted))))
     else:
-        query = query.where(_a.gateway_id.is_not(None))
+        rows = read_rows(connection, query.where(_a.gateway_id.is_not(None)))
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for id, gateway_id, gateway in read_rows(connection, query):
+    for id, gateway_id, gateway in rows:
         if gateway_id in wanted:
             found[gateway_id].append((id, gateway or of_runs.get(id // ROWS_PER_RUN, "")))
     return found

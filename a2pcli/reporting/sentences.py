@@ -106,7 +106,17 @@ def _accepted(entry: HistoryEntry) -> str:
     if channel_of(run.channel).parts and row["parts"]:
         how += f", {row['parts']} part{'' if row['parts'] == 1 else 's'}"
     price = "price unknown" if row["cost"] is None else f"{money(row['cost'])} {row['currency']}"
-    return f"{how}, {price}"
+    return f"{how}, {price}{_delivery(entry)}"
+
+
+def _delivery(entry: HistoryEntry) -> str:
+    """What its receipts say, where there are any."""
+    row = entry.row
+    if not row["delivery"]:
+        return ""
+    at = f" at {local(row['delivered_at'], zone_of(entry.run.summary))}" if row["delivered_at"] else ""
+    code = f" ({row['delivery_code']})" if row["delivery_code"] else ""
+    return f"; {row['delivery']}{code}{at}"
 
 
 def _at(entry: HistoryEntry) -> str:

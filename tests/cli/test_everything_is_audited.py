@@ -25,18 +25,19 @@ gateways:
 """
 
 CALLS = [
-    *JSON_CALLS[: JSON_CALLS.index(("optout", "add", "07911123498"))],
+    *JSON_CALLS[: JSON_CALLS.index(("receipts", "import", "receipts.csv"))],
     ("retry", "refused", "--yes"),
     ("cancel", "refused", "--yes"),
     ("preview", "left.yaml"),
     ("explain", "07911123456", "--campaign", "left.yaml"),
     ("send", "left.yaml", "--yes"),
-    *JSON_CALLS[JSON_CALLS.index(("optout", "add", "07911123498")) :],
+    *JSON_CALLS[JSON_CALLS.index(("receipts", "import", "receipts.csv")) :],
 ]
 
 CHANGES = {
-    "plan", "send", "cancel", "retry", "reconcile", "optout add", "optout remove", "optout import", "optout reply",
-    "optout replies", "consent record", "consent import", "consent revoke", "people erase",
+    "plan", "send", "cancel", "retry", "reconcile", "receipts import", "optout add", "optout remove",
+    "optout import", "optout reply", "optout replies", "consent record", "consent import", "consent revoke",
+    "people erase",
 }  # fmt: skip
 """Commands that change more than the trail in the calls below; the test would prove nothing of one that does not."""
 
@@ -51,6 +52,7 @@ def used(project: Project) -> Project:
         campaign = "sale" if name == "doubt" else name
         project.write(f"{name}.yaml", text.replace("spring-sale", campaign) + f"gateway: {gateway}\n")
     project.write("replies.csv", "phone,text\n07911123493,stop\n07911123494,maybe stop?\n")
+    project.write("receipts.csv", "id,status\nnobody,delivered\n")
     project.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
     project.run("ledger", "create")
     assert project.run("optout", "add", "07911123499").status == 0

@@ -54,6 +54,7 @@ JSON_CALLS = [
     ("gateways",),
     ("gateways", "test", "outbox"),
     ("contacts", "check", "people.csv"),
+    ("receipts", "import", "receipts.csv"),
     ("optout", "add", "07911123498"),
     ("optout", "remove", "07911123499"),
     ("optout", "list"),
@@ -108,6 +109,7 @@ def judge(command: str, document: Any) -> None:
 
 def test_every_document_has_the_keys_that_are_documented_and_no_others(after_a_run: Project) -> None:
     after_a_run.write("replies.csv", "phone,text\n07911123497,stop\n07911123494,maybe stop?\n")
+    after_a_run.write("receipts.csv", "id,status\nnobody,delivered\n,sent\n")
     after_a_run.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
     for call in JSON_CALLS:
         done = after_a_run.run(*call, "--json", **environ_of(call))

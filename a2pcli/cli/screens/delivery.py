@@ -16,12 +16,15 @@ MOST_CODES = 5
 """Codes of one status before the others are summed up."""
 
 
-def delivery_tables(totals: Totals, grid: Table) -> Iterator[RenderableType]:
-    """What was delivered, filled into ``grid``, and by variant; nothing where there is no receipt yet."""
+def delivery_tables(totals: Totals, grid: Table, *, simulated: bool) -> Iterator[RenderableType]:
+    """What was delivered, filled into ``grid``, and by variant; nothing where there is no receipt yet.
+
+    ``simulated``: nothing was sent, and the receipts are of a rehearsal.
+    """
     found = deliveries(totals)
     if not found.statuses:
         return
-    label = "delivery"
+    label = "simulated delivery" if simulated else "delivery"
     for line in delivery_lines(found):
         grid.add_row(label, Text(line))
         label = ""
@@ -32,9 +35,9 @@ def delivery_tables(totals: Totals, grid: Table) -> Iterator[RenderableType]:
 
 def delivery_lines(found: Deliveries) -> Iterator[str]:
     """A sentence for each: delivered, undelivered by status and code, on the way, no receipt yet."""
-    yield f"{found.delivered:,} of {found.accepted:,} accepted messages were delivered ({_share(found)})"
+    yield f"{found.delivered:,} of {found.accepted:,} accepted messages delivered ({_share(found)})"
     if found.read:
-        yield f"{found.read:,} of {found.delivered:,} delivered messages were read"
+        yield f"{found.read:,} of {found.delivered:,} delivered messages read"
     for status in NEGATIVE:
         if many := found.statuses.get(status, 0):
             codes = found.codes.get(status, {})

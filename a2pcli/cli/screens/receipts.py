@@ -52,7 +52,8 @@ def import_lines(done: ReceiptImport) -> Iterator[str]:
         yield f"status: {said}"
     yield f"matched to a message: {done.matched:,} of {done.receipts:,}"
     if done.unmatched:
-        yield f"no known message: {done.unmatched:,} (kept, and matched at the next import if the message is known then)"
+        kept = "would be kept" if done.dry_run else "kept"
+        yield f"no known message: {done.unmatched:,} ({kept}; each import tries again to match them)"
     if done.matched_later:
         yield f"matched now from earlier imports: {_receipts(done.matched_later)}"
     if done.accepted:

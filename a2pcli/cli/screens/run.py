@@ -191,7 +191,7 @@ def report_screen(
     costs = sums(run, totals)
     if costs.row_count:
         pieces += [Text(), costs]
-    for piece in delivery_tables(totals, facts()):
+    for piece in delivery_tables(totals, facts(), simulated=instead_of_sending(run) is not None):
         pieces += [Text(), piece]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
