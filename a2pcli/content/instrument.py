@@ -2,8 +2,8 @@
 
 Jinja's sandbox keeps templates from reaching anything they should not; it does not keep ``{% for %}`` in
 ``{% for %}`` from running for ever. Counting is put into the template itself, only where something can repeat:
-loops and macros count their turns, texts that are captured or repeated count their characters. A template of
-plain variables and ``if`` is left as fast as it was.
+loops and macros count their turns, each weighted with what stands in it, and the characters of what they print; so do
+texts that are captured. A template of plain variables and ``if`` is left as fast as it was.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from jinja2.visitor import NodeTransformer
 # Filters with names that no template can write.
 PRINT = "@print"
 WRITE = "@write"
-DATA = "@data"
 SPEND = "@spend"
 EACH = "@each"
 JOIN = "@join"
 FLAT = "@flat"
 
 _WORK = (nodes.Filter, nodes.Test, nodes.Call, nodes.BinExpr, nodes.Concat)
+_LETTERS = 250
+"""Characters of the template's own text that are as much work as a filter."""
 
 
 def instrument(body: list[nodes.Node], cells: frozenset[str] = frozenset()) -> list[nodes.Node]:
@@ -56,9 +57,7 @@ class _Instrumenter(NodeTransformer):
     def _printed(self, child: nodes.Expr) -> nodes.Expr:
         line = child.lineno
         if isinstance(child, nodes.TemplateData):
-            if not self.repeated:
-                return child
-            return filtered(nodes.Const(child.data, lineno=line), DATA, lineno=line)
+            return child
         if isinstance(child, nodes.Name) and child.name in self.cells and not self.repeated:
             return child
         return filtered(self.visit(child), WRITE if self.repeated else PRINT, lineno=line)
@@ -92,7 +91,7 @@ class _Instrumenter(NodeTransformer):
 
     def _repeated(self, body: list[nodes.Node], line: int) -> list[nodes.Node]:
         before, self.repeated = self.repeated, True
-        weight = 1 + sum(_count(node) for node in body) // 2
+        weight = 1 + sum(_work(inner) for node in body for inner in (node, *node.find_all(nodes.Node))) // 2
         visited = [self.visit(node) for node in body]
         self.repeated = before
         spend = filtered(nodes.Const(weight, lineno=line), SPEND, lineno=line)
@@ -118,8 +117,8 @@ class _Instrumenter(NodeTransformer):
         return self.generic_visit(node)
 
 
-def _count(node: nodes.Node) -> int:
-    return isinstance(node, _WORK) + sum(1 for _ in node.find_all(_WORK))
+def _work(node: nodes.Node) -> int:
+    return len(node.data) // _LETTERS if isinstance(node, nodes.TemplateData) else isinstance(node, _WORK)
 
 
 def _is_constant(items: Iterable[Any]) -> bool:

@@ -24,7 +24,7 @@ from a2pcli.content.comparisons import ORDERS, SAME, comparable
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.filters_text import cased
-from a2pcli.content.instrument import DATA, EACH, FLAT, JOIN, PRINT, SPEND, WRITE
+from a2pcli.content.instrument import EACH, FLAT, JOIN, PRINT, SPEND, WRITE
 from a2pcli.content.tag_lines import without_tag_lines
 
 TEXT_METHODS: dict[str, Callable[..., Any]] = {
@@ -188,7 +188,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
             SAME: comparable,
             SPEND: spend,
             WRITE: write,
-            DATA: write,
             EACH: budget.each,
             PRINT: bounded.to_text,
             JOIN: bounded.join_texts,

@@ -15,14 +15,12 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
-from markupsafe import Markup
 
 from a2pcli.content import arithmetic, bounded
 from a2pcli.content.budget import Budget, flat, short
 from a2pcli.content.failures import TooMuchWork, Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.instrument import (
-    DATA,
     EACH,
     FLAT,
     JOIN,
@@ -42,12 +40,6 @@ _NOT_NEEDED = ("attr", "random", "xmlattr", "urlize", "pprint")
 
 class NotHere(Unsuitable):
     """Something of Jinja's that gateways' templates do not have."""
-
-
-class Literal(str):
-    """A piece of the template itself, which stands where the template writes it and is never encoded."""
-
-    __slots__ = ()
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
@@ -146,11 +138,6 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             return _bounded(value)
 
         @pass_context
-        def data(context: Context, text: str) -> Any:
-            budget.write(len(text))
-            return Markup(text) if self.autoescape else Literal(text)
-
-        @pass_context
         def print_(context: Context, value: Any) -> Any:
             return _bounded(value)
 
@@ -161,7 +148,6 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return {
             SPEND: spend,
             WRITE: write,
-            DATA: data,
             EACH: budget.each,
             PRINT: print_,
             JOIN: join,

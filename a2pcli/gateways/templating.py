@@ -19,7 +19,7 @@ from jinja2 import TemplateError, meta, nodes
 from a2pcli.channels import OFFERED
 from a2pcli.content.failures import TooMuchWork
 from a2pcli.content.gsm import GSM
-from a2pcli.gateways.bounded_templates import BoundedEnvironment, Literal, NotHere
+from a2pcli.gateways.bounded_templates import BoundedEnvironment, NotHere
 from a2pcli.messages import Message
 
 Values = Mapping[str, Any]
@@ -50,9 +50,7 @@ def _finalized(value: Any) -> Any:
 
 
 def _quoted(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, Literal) else quote(str(value), safe="")
+    return "" if value is None else quote(str(value), safe="")
 
 
 _TEXT = BoundedEnvironment(autoescape=False, finalize=_finalized)

@@ -14,6 +14,8 @@ from a2pcli.errors import InvalidInput
 
 ENDLESS = [
     "{% for a in range(900) %}{% for b in range(900) %}{% for c in range(900) %}x{% endfor %}{% endfor %}{% endfor %}",
+    "{% set r = range(900) %}{% for a in r %}{% for b in r %}{% for c in r %}x{% endfor %}{% endfor %}{% endfor %}",
+    "{% set r = range(900) %}{% for a in r %}" + "y" * 40_000 + "{% endfor %}",
     "{% for a in range(10**12) %}x{% endfor %}",
     "{% for i in range(900) if i > 990 %}{% endfor %}" * 6,
     "{% for i in range(900) %}{{ range(900) | map('string') | map('center', 9000) | list | length }}{% endfor %}",

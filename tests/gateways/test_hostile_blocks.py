@@ -30,6 +30,8 @@ HOSTILE = [
     "{% for a in range(999) %}{% for b in range(999) %}{% for c in range(999) %}x{% endfor %}{% endfor %}{% endfor %}",
     "{% for a in range(999) if a > 1000 %}{% endfor %}{% for a in range(999) %}{% for b in range(999) %}{% endfor %}"
     "{% endfor %}",
+    "{% set r = range(900) %}{% for a in r %}{% for b in r %}{% for c in r %}x{% endfor %}{% endfor %}{% endfor %}",
+    "{% set r = range(900) %}{% for a in r %}" + "y" * 40_000 + "{% endfor %}",
     "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
     "{% set ns = namespace(t='a') %}{% for a in range(99) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{{ ns.t }}",
     "{% set ns = namespace(t='a') %}{% for a in range(99) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t }}",
