@@ -130,13 +130,15 @@ class _Section:
         self._whole: list[tuple[bool, str]] = []
         """What stands before the decimal point: (whether it is a place for a digit, the character or literal)."""
         self._fraction: list[tuple[bool, str]] = []
+        self._behind: list[tuple[bool, str]] = []
+        """What stands behind the exponent."""
         self._dot = self._grouped = self._general = self._counted = False
         self._power = 0
         self._exponent = ""
         commas = 0
         for found in _TOKEN.finditer(code):
             kind = found.lastgroup
-            here = self._fraction if self._dot else self._whole
+            here = self._behind if self._exponent else self._fraction if self._dot else self._whole
             if kind == "place":
                 self._counted = True
                 self._grouped = self._grouped or bool(commas and not self._dot)
@@ -218,10 +220,19 @@ class _Section:
         return "".join(pieces)
 
     def _scientific(self, number: Decimal) -> str:
-        mantissa, _, power = f"{number:.{self._places}E}".partition("E")
-        digits = str(abs(int(power or 0))).rjust(len(self._exponent) - 2, "0")
-        sign = "-" if int(power or 0) < 0 else "+" if self._exponent[1] == "+" else ""
-        return mantissa.replace(".", self._separators.decimal) + "E" + sign + digits
+        """As `1.23E+03`; `##0.0E+0`, with three places before the point, shows powers of a thousand: `12.3E+3`."""
+        step = sum(is_place for is_place, _ in self._whole) or 1
+        unit = Decimal(1).scaleb(-self._places)
+        power = number.adjusted() // step * step if number else 0
+        rounded = number.scaleb(-power).quantize(unit, ROUND_HALF_UP)
+        if rounded >= 10**step:
+            power += step
+            rounded = number.scaleb(-power).quantize(unit, ROUND_HALF_UP)
+        whole, _, fraction = f"{rounded:f}".partition(".")
+        digits = str(abs(power)).rjust(len(self._exponent) - 2, "0")
+        sign = "-" if power < 0 else "+" if self._exponent[1] == "+" else ""
+        mantissa = self._shown_whole(whole.lstrip("0")) + self._shown_fraction(fraction)
+        return mantissa + "E" + sign + digits + self._filled(self._behind, "")
 
 
 def _literal(found: re.Match[str]) -> str:

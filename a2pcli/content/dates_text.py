@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
+from a2pcli.contacts.date_formats import month_first
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.numbers_text import babel_locale, no_odd_spaces, shown
 
@@ -110,10 +111,10 @@ def _numeric(typed: str, locale: str, text: str) -> date | None:
         return _day(year, second, first, text)
     if second > 12:
         return _day(year, first, second, text)
-    month_first = _is_month_first(locale)
-    if month_first is None:
+    written_first = month_first(str(babel_locale(locale)))
+    if written_first is None:
         raise Unsuitable(f"{shown(text)} may be day/month or month/day: say locale: en_GB or en_US")
-    return _day(year, first, second, text) if month_first else _day(year, second, first, text)
+    return _day(year, first, second, text) if written_first else _day(year, second, first, text)
 
 
 def _worded(typed: str, locale: str) -> date | None:
@@ -145,16 +146,6 @@ def _day(year: int, month: int, day: int, text: str) -> date:
         return date(year, month, day)
     except ValueError:
         raise Unsuitable(f"{shown(text)} is not a date") from None
-
-
-@lru_cache(maxsize=32)
-def _is_month_first(locale: str) -> bool | None:
-    """Whether the locale writes the month before the day; None where its countries disagree (English)."""
-    chosen = babel_locale(locale)
-    if chosen.language == "en" and chosen.territory is None:
-        return None
-    pattern = chosen.date_formats["short"].pattern
-    return bool(pattern.index("M") < pattern.index("d"))
 
 
 @lru_cache(maxsize=32)

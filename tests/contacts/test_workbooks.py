@@ -110,6 +110,14 @@ def test_the_binary_workbook_is_read_as_another_reader_reads_it():
         (2.5, "0", "en_GB", "3"),
         (21380001, "[<=99999]00000;00000\\-0000", "en_US", "02138-0001"),
         (0.1 + 0.2, "General", "en_GB", "0.3"),
+        (0, "0.00E+00", "en_GB", "0.00E+00"),
+        (-3.25, "0.0E+00", "de_DE", "-3,3E+00"),
+        (9.999, "0.00E+00", "en_GB", "1.00E+01"),
+        (0.00012345, "0.00E+00", "en_GB", "1.23E-04"),
+        (12345, "##0.0E+0", "en_GB", "12.3E+3"),
+        (999999, "##0.0E+0", "en_GB", "1.0E+6"),
+        (0.00012, "##0.0E+0", "en_GB", "120.0E-6"),
+        (1500, '0.0E+0" m"', "en_GB", "1.5E+3 m"),
     ],
 )  # fmt: skip
 def test_numbers_and_days_look_as_in_the_sheet(tmp_path, value, code, locale, shown):
