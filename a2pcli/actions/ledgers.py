@@ -22,7 +22,7 @@ from a2pcli.ledger.cipher import (
     key_from,
 )
 from a2pcli.ledger.core import make
-from a2pcli.ledger.engine import is_there, ledger_url, missing
+from a2pcli.ledger.database import is_there, ledger_url, missing
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.integrity import Finding
 from a2pcli.ledger.store import Ledger

@@ -106,7 +106,7 @@ class Project:
         or an older state of itself, ``agree`` decides. ``campaign`` is the name of the one that is planned or sent;
         ``run`` is the id of one that is looked for.
         """
-        from a2pcli.ledger.engine import ledger_url
+        from a2pcli.ledger.database import ledger_url
         from a2pcli.ledger.known import KnownLedgers
         from a2pcli.ledger.store import Ledger
 
@@ -146,7 +146,7 @@ class Project:
 
         It is never made by the way, since in a wrong folder nobody would ever read it; ``agree`` may allow it.
         """
-        from a2pcli.ledger.engine import ledger_url
+        from a2pcli.ledger.database import ledger_url
 
         with ExitStack() as held:
             try:
@@ -172,7 +172,7 @@ class Project:
         try:
             store = Ledger.open_to_read(place, key=key)
         except LedgerError as error:
-            from a2pcli.ledger.engine import ledger_url
+            from a2pcli.ledger.database import ledger_url
             from a2pcli.ledger.known import KnownLedgers
 
             problem = (self.known_ledgers() or KnownLedgers(self.start)).missing(ledger_url(place))

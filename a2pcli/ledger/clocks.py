@@ -28,9 +28,9 @@ from sqlalchemy.engine import Connection
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import plan_store
 from a2pcli.ledger.caps import Cap
-from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each
 from a2pcli.ledger.plans import changed, lock_run
+from a2pcli.ledger.prepared import Prepared
 from a2pcli.ledger.records import FAR, Run
 from a2pcli.ledger.tables import attempts, clocks
 from a2pcli.messages import State
@@ -150,7 +150,7 @@ def wake(connection: Connection, run: Run, now: int) -> None:
         )
 
 
-_hold = Hot(
+_hold = Prepared(
     update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(due_at=bindparam("b_due_at"), reason=bindparam("b_reason"), rule=bindparam("b_rule")),
@@ -162,7 +162,7 @@ _hold_these = (
     .where(_c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), IS_PLANNED)
     .values(due_at=bindparam("due_at"), reason=bindparam("reason"), rule=bindparam("rule"))
 )
-_expire = Hot(
+_expire = Prepared(
     update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(

@@ -188,7 +188,7 @@ class HasUrl(Protocol):
         ...
 
 
-def speaks_plainly(method: Callable[P, R]) -> Callable[P, R]:
+def translates_errors(method: Callable[P, R]) -> Callable[P, R]:
     """A method whose database errors come out as ``LedgerError``; its object has a ``url``."""
 
     @functools.wraps(method)

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerUnavailable
 from a2pcli.ledger.cipher import error_name
-from a2pcli.ledger.engine import READ
+from a2pcli.ledger.database import READ
 from a2pcli.ledger.faults import in_plain_words
 from a2pcli.ledger.tables import plan_chunks
 

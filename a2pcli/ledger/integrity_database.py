@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, func, inspect, select, text
 
 from a2pcli.ledger import audit, identity
-from a2pcli.ledger.engine import APPLICATION_ID
+from a2pcli.ledger.database import APPLICATION_ID
 from a2pcli.ledger.integrity import Finding, Look
 from a2pcli.ledger.tables import APPEND_ONLY, for_server, metadata, runs
 

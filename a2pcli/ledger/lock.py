@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import holds, in_flight
-from a2pcli.ledger.engine import READ
+from a2pcli.ledger.database import READ
 from a2pcli.ledger.faults import is_passing, plainly
 from a2pcli.ledger.holds import Hold, Holder
 from a2pcli.ledger.records import Run, now_ms

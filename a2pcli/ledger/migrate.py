@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from a2pcli import __version__
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
-from a2pcli.ledger.engine import APPLICATION_ID, READ, missing
+from a2pcli.ledger.database import APPLICATION_ID, READ, missing
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.identity import give_id
 from a2pcli.ledger.reading_only import too_old

@@ -24,12 +24,12 @@ from a2pcli.ledger.candidates import (
     WAITED_CLOCKS,
     WHY_NOT,
 )
-from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.intents import claim_fresh, mark_postgres, mark_sqlite, skip_fresh
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each, note_run
 from a2pcli.ledger.plan_cursor import Fresh, PlanCursor
 from a2pcli.ledger.plan_store import End
+from a2pcli.ledger.prepared import Prepared
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts
 from a2pcli.messages import Message, State
@@ -42,7 +42,7 @@ Others = Mapping[int, tuple[str, ...]]
 
 _OPEN = (None, refusals.ASKS_SENDER)
 
-_skip = Hot(
+_skip = Prepared(
     update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(

@@ -13,9 +13,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.ledger import caps, counting, newest, plan_store
-from a2pcli.ledger.hot import Hot
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
+from a2pcli.ledger.prepared import Prepared
 from a2pcli.ledger.records import Run, RunState, Settled
 from a2pcli.ledger.tables import attempts, events, runs
 from a2pcli.messages import CLAIMED_STATES, State, Verdict
@@ -34,11 +34,11 @@ _heard: dict[str, Any] = {
     "settled_at": bindparam("b_now"),
 }
 # Two statements, because of claimed_at: one keeps it, and with it the person's place in messages_once.
-_settle = Hot(
+_settle = Prepared(
     update(attempts).where(_one).values(**_heard),
     *("b_state", "b_detail", "b_code", "b_gateway_id", "b_now", "b_id"),
 )
-_put_back = Hot(
+_put_back = Prepared(
     update(attempts)
     .where(_one)
     .values(
@@ -49,7 +49,7 @@ _put_back = Hot(
     ),
     *("b_state", "b_detail", "b_code", "b_gateway_id", "b_uncounted", "b_now", "b_due_at", "b_id"),
 )
-_release = Hot(
+_release = Prepared(
     update(attempts)
     .where(_one)
     # Due since ever, so at once by any clock; the due_at is what lets the next claim find it.
@@ -62,11 +62,13 @@ _release = Hot(
     "b_id",
 )
 _EVENT = ("message", "run", "at", "kind", "code", "detail", "gateway_id")
-_note = Hot(
+_note = Prepared(
     insert(events).inline().values({name: bindparam(f"b_{name}") for name in _EVENT}),
     *(f"b_{name}" for name in _EVENT),
 )
-_wipe = Hot(update(attempts).where(_c.id == bindparam("b_id")).values(body=literal_column("NULL")), "b_id")
+_wipe = Prepared(
+    update(attempts).where(_c.id == bindparam("b_id")).values(body=literal_column("NULL")), "b_id"
+)
 _STATES = {state: str(state) for state in State}
 _VERDICTS = {verdict: str(verdict) for verdict in Verdict}
 

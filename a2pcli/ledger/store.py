@@ -15,11 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.lazy import lazily
 from a2pcli.ledger import queries
-from a2pcli.ledger.consent_part import ConsentPart
-from a2pcli.ledger.faults import speaks_plainly
-from a2pcli.ledger.planning_part import PlanningPart
-from a2pcli.ledger.protecting_part import ProtectingPart
-from a2pcli.ledger.reading_part import ReadingPart
+from a2pcli.ledger.consent_mixin import ConsentMixin
+from a2pcli.ledger.faults import translates_errors
+from a2pcli.ledger.planning_mixin import PlanningMixin
+from a2pcli.ledger.protecting_mixin import ProtectingMixin
+from a2pcli.ledger.reading_mixin import ReadingMixin
 from a2pcli.ledger.records import (
     SENDABLE,
     Exchange,
@@ -29,7 +29,7 @@ from a2pcli.ledger.records import (
     now_ms,
 )
 from a2pcli.ledger.retrying import retrying
-from a2pcli.ledger.suppression_part import SuppressionPart
+from a2pcli.ledger.suppression_mixin import SuppressionMixin
 from a2pcli.ledger.tables import events
 from a2pcli.messages import Outcome, State
 from a2pcli.reasons import Reason
@@ -68,7 +68,7 @@ else:
     )
 
 
-class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, ProtectingPart):
+class Ledger(PlanningMixin, ReadingMixin, SuppressionMixin, ConsentMixin, ProtectingMixin):
     """An open ledger. Safe to use from several threads; one sender a run (``lock.sender_lock``)."""
 
     @cached_property
@@ -76,7 +76,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         """The inbox of delivery receipts."""
         return receipts.Inbox(self)
 
-    @speaks_plainly
+    @translates_errors
     def verify_plan(self, run: Run) -> None:
         """Raise ``LedgerError`` where the run would not send what was planned; see ``approved``.
 
@@ -85,7 +85,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         with self._reading() as connection:
             approved.verify(connection, run)
 
-    @speaks_plainly
+    @translates_errors
     def start_sending(self, run: Run, now: int) -> int:
         """Begin or resume: intents that a crash left become ``unknown``; gives how many.
 
@@ -113,7 +113,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         hold = self.holds.get(run.number)
         return None if hold is None else in_flight.InFlightJournal.begin(self.url, hold)
 
-    @speaks_plainly
+    @translates_errors
     def exchange(
         self,
         run: Run,
@@ -157,7 +157,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             except IntegrityError:  # another run took a person of this claim, which left nothing behind
                 return retrying(lambda: work(halving=True))
 
-    @speaks_plainly
+    @translates_errors
     def settle_late(self, run: Run, settled: Sequence[Settled], now: int) -> int:
         """Record what a sender learnt that is the run's sender no more; gives how many rows take it."""
         with self.engine.begin() as connection:
@@ -166,13 +166,13 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             counting.keep(connection, run)
         return count
 
-    @speaks_plainly
+    @translates_errors
     def renew(self, run: Run) -> None:
         """Be heard of, and learn whether the run is still held; nothing else. Raises ``SenderLost``."""
         with self._sending_transaction(run):
             pass
 
-    @speaks_plainly
+    @translates_errors
     def release(self, run: Run, message_ids: Sequence[int]) -> None:
         """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
         with self._sending_transaction(run) as connection:
@@ -188,13 +188,13 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             if progress is not None:
                 progress.waiting += count
 
-    @speaks_plainly
+    @translates_errors
     def set_state(self, run: Run, state: str, reason: str | None = None, now: int | None = None) -> None:
         """Set the run's state (``RunState``), with why."""
         with self._sending_transaction(run, alone=False) as connection:
             outcomes.set_run_state(connection, run, state, reason, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def settle_unknown(
         self, run: Run, message_ids: Sequence[int] | None, state: State, note: str, now: int | None = None
     ) -> int:
@@ -209,7 +209,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             self._gained(run, count)
         return count
 
-    @speaks_plainly
+    @translates_errors
     def share_paces(self, run: Run, shared: Sequence[paces.SharedPace]) -> None:
         """From now on, claims for the run keep these paces together with all other processes."""
         self._shared[run.number] = tuple(shared)
@@ -222,25 +222,25 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         progress = self._progress.get(run.number)
         return progress is not None and bool(progress.binding.clocks)
 
-    @speaks_plainly
+    @translates_errors
     def newest_moment(self) -> int | None:
         """UTC milliseconds of the newest entry; None in a ledger without one."""
         with self._reading() as connection:
             return newest.newest(connection)
 
-    @speaks_plainly
+    @translates_errors
     def set_clock_right(self, now: int) -> None:
         """A person says that this is the time, whatever the entries say."""
         with self.engine.begin() as connection:
             newest.set_right(connection, now)
 
-    @speaks_plainly
+    @translates_errors
     def rejections(self, run: Run, now: int) -> list[rejected.Rejection]:
         """What the gateway refused, by code: how many, and how many of these may be planned again."""
         with self._reading() as connection:
             return rejected.rejections(connection, run, now)
 
-    @speaks_plainly
+    @translates_errors
     def plan_again(self, run: Run, codes: Sequence[str], note: str, now: int) -> int:
         """Plan again what the gateway refused with these codes, where it may go; gives how many.
 
@@ -252,7 +252,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
         self._gained(run, count)
         return count
 
-    @speaks_plainly
+    @translates_errors
     def assume_zone(self, run: Run, zone: str, now: int | None = None) -> int:
         """People of the run whose time zone is not known are in ``zone``; gives how many held messages go by it.
 
@@ -263,19 +263,19 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             counting.keep(connection, run)
         return count
 
-    @speaks_plainly
+    @translates_errors
     def expire(self, run: Run, now: int) -> int:
         """After the run's ``expires_at``, what is still planned never leaves; gives how many."""
         if run.expires_at is None or now < run.expires_at:
             return 0
         return self._end_planned(run, State.EXPIRED, Reason.EXPIRED, now)
 
-    @speaks_plainly
+    @translates_errors
     def refuse_country(self, run: Run, country: str, now: int | None = None) -> int:
         """Nothing more goes to this country in this run; gives how many are skipped."""
         return self._end_planned(run, State.SKIPPED, Reason.COUNTRY_REFUSED, now, country)
 
-    @speaks_plainly
+    @translates_errors
     def cancel(self, run: Run, now: int | None = None, *, why: str | None = None, alone: bool = False) -> int:
         """What is still planned is cancelled, and so is the run; gives how many. What has left stays as it is.
 
@@ -300,7 +300,7 @@ class Ledger(PlanningPart, ReadingPart, SuppressionPart, ConsentPart, Protecting
             counting.keep(connection, run)
         return count
 
-    @speaks_plainly
+    @translates_errors
     def record_test(self, run: Run | None, address: str, outcome: Outcome, now: int | None = None) -> None:
         """A test message, as an event only: it is never counted, and its number is kept by its last digits."""
         values = {

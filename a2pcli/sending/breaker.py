@@ -16,7 +16,7 @@ from a2pcli.messages import Cause, Outcome, Verdict
 from a2pcli.sending.options import BreakerOptions
 
 
-class Sign(StrEnum):
+class BreakerEvent(StrEnum):
     """What an outcome says about the gateway, whatever it says about the message."""
 
     CLEAR = "clear"  # it answered: accepted, or refused this one message
@@ -26,22 +26,22 @@ class Sign(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-def sign_of(outcome: Outcome, *, again: bool) -> Sign:
+def event_of(outcome: Outcome, *, again: bool) -> BreakerEvent:
     """What an outcome says about the gateway; ``again``: the message was tried before.
 
     A message that fails again and again says less than another one that fails: as long as others get through, it
     is the message. Where nothing else does, it is the gateway.
     """
     if outcome.cause is Cause.UNREACHABLE:
-        return Sign.UNREACHABLE
+        return BreakerEvent.UNREACHABLE
     if outcome.verdict is Verdict.UNKNOWN:
-        return Sign.FAILING
+        return BreakerEvent.FAILING
     if outcome.cause is Cause.RATE:
-        return Sign.QUIET
+        return BreakerEvent.QUIET
     is_not_now = outcome.verdict is Verdict.NOT_SENT and outcome.cause is not Cause.BATCH
     if is_not_now or outcome.cause is Cause.TEMPORARY:
-        return Sign.AGAIN if again else Sign.FAILING
-    return Sign.CLEAR
+        return BreakerEvent.AGAIN if again else BreakerEvent.FAILING
+    return BreakerEvent.CLEAR
 
 
 class Breaker:
@@ -95,13 +95,13 @@ class Breaker:
             return 0.0
         return max(0.0, self._opened_at + self._options.waits[self._tries] - now)
 
-    def record(self, sign: Sign, epoch: int, now: float) -> None:
+    def record(self, sign: BreakerEvent, epoch: int, now: float) -> None:
         """Take in what one outcome says about the gateway."""
         if epoch != self.epoch or self.open:
             return
-        if sign is Sign.CLEAR or (sign is Sign.QUIET and self._half_open):
+        if sign is BreakerEvent.CLEAR or (sign is BreakerEvent.QUIET and self._half_open):
             self._clear()
-        elif sign is not Sign.QUIET:
+        elif sign is not BreakerEvent.QUIET:
             self._bad(sign, now)
 
     @property
@@ -118,11 +118,11 @@ class Breaker:
         self._ramp = min(self._ramp + 1, self._concurrency)
         self._last.append(False)
 
-    def _bad(self, sign: Sign, now: float) -> None:
-        if sign is not Sign.AGAIN:  # a few stubborn messages do not make half of all answers bad
+    def _bad(self, sign: BreakerEvent, now: float) -> None:
+        if sign is not BreakerEvent.AGAIN:  # a few stubborn messages do not make half of all answers bad
             self._last.append(True)
         self._failing += 1
-        self._unreachable = self._unreachable + 1 if sign is Sign.UNREACHABLE else 0
+        self._unreachable = self._unreachable + 1 if sign is BreakerEvent.UNREACHABLE else 0
         if self._half_open:
             self._half_open = False
             self._tries += 1

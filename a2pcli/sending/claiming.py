@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from a2pcli.ledger.records import Exchange
 from a2pcli.sending.breaker import Breaker
-from a2pcli.sending.desk import RunDesk
-from a2pcli.sending.flow import Flow
+from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.pace import Pace
+from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.sender_pace import CLAIMED_AHEAD
-from a2pcli.sending.times import HORIZON, LOOK_AGAIN, TICK
+from a2pcli.sending.timing import HORIZON, LOOK_AGAIN, TICK
 
 FARTHEST = 4
 """So many times what may be in flight are claimed at most: if the ledger is taken away, no more than that leaves."""
@@ -25,15 +25,15 @@ class Claiming:
 
     def __init__(
         self,
-        desk: RunDesk,
-        flow: Flow,
+        policy: RunPolicy,
+        dispatcher: Dispatcher,
         breaker: Breaker,
         pace: Pace,
         *,
         senders: bool,
         clock: Callable[[], int],
     ) -> None:
-        self._desk, self._flow, self._breaker, self._pace = desk, flow, breaker, pace
+        self._policy, self._dispatcher, self._breaker, self._pace = policy, dispatcher, breaker, pace
         self._senders, self._clock = senders, clock
         self._mark = (0.0, 0)  # a moment of the loop's clock, and how many had left then
         self._speed = self._write = (
@@ -49,20 +49,20 @@ class Claiming:
 
     def want(self, now: float) -> int:
         """How many more to claim now (``now`` by the loop's clock)."""
-        if self._desk.ended is not None or self._flow.closed:
+        if self._policy.ended is not None or self._dispatcher.closed:
             return 0
         allowed = self._breaker.allowance(now)
         if self._breaker.half_open:
-            return max(0, allowed - self._flow.flying - self._flow.ready)
-        ahead = min(self._most(allowed, now) - self._flow.flying, self._pace.within(HORIZON, now))
+            return max(0, allowed - self._dispatcher.flying - self._dispatcher.ready)
+        ahead = min(self._most(allowed, now) - self._dispatcher.flying, self._pace.within(HORIZON, now))
         if self._senders:
             ahead = min(ahead, CLAIMED_AHEAD)
-        return max(0, int(ahead) - self._flow.ready)
+        return max(0, int(ahead) - self._dispatcher.ready)
 
     def is_pressing(self, want: int, now: float) -> bool:
         """Whether so many are wanted that claiming them should not wait for company."""
         allowed = self._breaker.allowance(now)
-        return 2 * want >= allowed > 0 and self._flow.ready < allowed
+        return 2 * want >= allowed > 0 and self._dispatcher.ready < allowed
 
     def _most(self, allowed: int, now: float) -> int:
         """How many may be claimed at once: twice what may be in flight, or what leaves while the ledger writes."""
@@ -70,8 +70,8 @@ class Claiming:
             return 2 * allowed
         then, left = self._mark
         if now - then > _MEASURED:
-            self._speed = (self._flow.left - left) / (now - then)
-            self._mark = now, self._flow.left
+            self._speed = (self._dispatcher.left - left) / (now - then)
+            self._mark = now, self._dispatcher.left
         # One transaction's time until it is asked for these, another's until they are there.
         return min(max(2 * allowed, allowed + int(self._speed * 2 * self._write)), FARTHEST * allowed)
 
@@ -105,5 +105,5 @@ class Claiming:
     @property
     def waits(self) -> bool:
         """Whether everything that is left waits for an hour that has not come."""
-        idle = not (self._flow.flying or self._flow.ready)
+        idle = not (self._dispatcher.flying or self._dispatcher.ready)
         return idle and self.next_due > self._clock() + int(LOOK_AGAIN * 1000)

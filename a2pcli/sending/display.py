@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from a2pcli.sending.breaker import Breaker
-from a2pcli.sending.desk import RunDesk
-from a2pcli.sending.flow import Flow
+from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.options import Progress, Rate
 from a2pcli.sending.pace import Pace
-from a2pcli.sending.times import HORIZON
+from a2pcli.sending.run_policy import RunPolicy
+from a2pcli.sending.timing import HORIZON
 
 log = logging.getLogger(__name__)
 
@@ -29,23 +29,23 @@ class Display:
     def __init__(
         self,
         on_progress: Callable[[Progress], None],
-        desk: RunDesk,
-        flow: Flow,
+        policy: RunPolicy,
+        dispatcher: Dispatcher,
         breaker: Breaker,
         pace: Pace,
         rate: Rate | None,
         now: float,
     ) -> None:
         self._on_progress = on_progress
-        self._desk, self._flow, self._breaker, self._pace = desk, flow, breaker, pace
+        self._policy, self._dispatcher, self._breaker, self._pace = policy, dispatcher, breaker, pace
         self._in_messages = rate is not None and rate.unit == "messages"
         self._shown = now
 
     @property
     def left(self) -> int:
         """Messages without a last word, those with the gateway included."""
-        tally = self._desk.tally
-        return tally.left + tally.back + self._flow.flying + self._flow.ready
+        tally = self._policy.tally
+        return tally.left + tally.back + self._dispatcher.flying + self._dispatcher.ready
 
     def look(self, now: float, waits_until: int | None) -> None:
         """Show where the run is, if it is time to. ``waits_until``: all that is left waits for that hour (UTC ms)."""
@@ -56,7 +56,7 @@ class Display:
     def show(self, now: float, waits_until: int | None) -> None:
         """Show where the run is."""
         state = "sending"
-        if self._desk.ended is not None:
+        if self._policy.ended is not None:
             state = "stopping"
         elif self._breaker.open or self._breaker.half_open:
             state = "gateway-down"
@@ -80,6 +80,6 @@ class Display:
 
     def _progress(self, state: str, now: float) -> Progress:
         # What a pace allows says when the run is done only while the gateway takes what it is given.
-        pace = self._pace.per_second if self._in_messages and not self._desk.is_stuck else None
-        here = self._flow.flying + self._flow.ready
-        return self._desk.tally.progress(state, now, here, self._flow.flying, pace)
+        pace = self._pace.per_second if self._in_messages and not self._policy.is_stuck else None
+        here = self._dispatcher.flying + self._dispatcher.ready
+        return self._policy.tally.progress(state, now, here, self._dispatcher.flying, pace)

@@ -1,7 +1,7 @@
 """``send_run``: one run, from its first claim to its last outcome.
 
-One thread talks to the ledger, one event loop to the gateway. The loop below goes round whenever there is
-something to write: it hands the thread all outcomes since the last round, and takes the next claims from the
+One thread talks to the ledger, one event loop to the gateway. The loop below runs whenever there is
+something to write: it hands the thread all outcomes since the last write, and takes the next claims from the
 same durable transaction. While a transaction is under way outcomes gather for the next, so the group grows
 with the load by itself. Claims are made late and few. What is handed to the gateway is noted in a journal
 (``ledger.in_flight``): after a kill that is ``unknown``, and what was claimed without leaving goes back.
@@ -21,26 +21,25 @@ from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import FAR, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
-from a2pcli.sending import why
-from a2pcli.sending.books import Books, Round
+from a2pcli.sending import endings
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.claiming import Claiming
-from a2pcli.sending.desk import RunDesk
+from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.display import Display
-from a2pcli.sending.flow import Flow
+from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
+from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.saving import in_hand, save_what_can_be_saved
 from a2pcli.sending.sender_pace import SenderPaces
 from a2pcli.sending.steady_clock import SteadyClock, jump_of
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.times import CATCHING_UP, HORIZON, IDLE, LINGER, TICK
+from a2pcli.sending.timing import CATCHING_UP, HORIZON, IDLE, LINGER, TICK
 
 log = logging.getLogger(__name__)
 
 LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
 """Seconds between tries of a transaction that fails; after the last, sending stops. A server restarts in less."""
-
 
 BRIEFLY = 3.0
 """The longest of these pauses for a failure that, as far as can be told, waiting does not mend."""
@@ -65,14 +64,14 @@ async def send_run(
     milliseconds; else a ``SteadyClock`` does.
     """
     if run.channel not in gateway.capabilities.channels:
-        raise InvalidInput(why.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
+        raise InvalidInput(endings.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
     clock = clock or SteadyClock()
     with sender_lock(ledger, run) as hold:
-        books = Books(ledger, run, gateway.name, clock)
+        writer = LedgerWriter(ledger, run, gateway.name, clock)
         try:
-            return await _Sending(run, books, gateway, options, stop, on_progress, clock, hold).whole()
+            return await _Sending(run, writer, gateway, options, stop, on_progress, clock, hold).whole()
         finally:
-            books.close()
+            writer.close()
 
 
 class _Sending:
@@ -81,7 +80,7 @@ class _Sending:
     def __init__(
         self,
         run: Run,
-        books: Books,
+        writer: LedgerWriter,
         gateway: Gateway,
         options: SendOptions,
         stop: StopRequest,
@@ -89,17 +88,15 @@ class _Sending:
         clock: Callable[[], int],
         hold: Hold,
     ) -> None:
-        self._hold = hold
-        self._run, self._books, self._gateway, self._options = run, books, gateway, options
-        self._stop, self._clock = stop, clock
+        self._run, self._writer, self._gateway, self._options = run, writer, gateway, options
+        self._stop, self._clock, self._hold = stop, clock, hold
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._started = self._time()
-        self._kick = asyncio.Event()
         submits = max(1, min(options.concurrency, gateway.capabilities.concurrency))
-        self._pace = Pace(options.rate)
+        self._pace, self._kick = Pace(options.rate), asyncio.Event()
         self._breaker = Breaker(options.breaker, submits * max(1, gateway.capabilities.batch))
-        self._desk = RunDesk(
+        self._policy = RunPolicy(
             run,
             gateway.name,
             options,
@@ -110,24 +107,35 @@ class _Sending:
             wake=self._kick.set,
         )
         self._senders = SenderPaces.of(run)
-        self._flow = Flow(
+        self._dispatcher = Dispatcher(
             gateway,
             self._pace,
             self._breaker,
-            self._desk,
+            self._policy,
             submits=submits,
             deadline=options.submit_deadline,
             senders=self._senders,
-            leaving=books.leaving,
+            leaving=writer.leaving,
         )
         self._display = Display(
-            on_progress, self._desk, self._flow, self._breaker, self._pace, options.rate, self._started
+            on_progress,
+            self._policy,
+            self._dispatcher,
+            self._breaker,
+            self._pace,
+            options.rate,
+            self._started,
         )
-        self._desk.take_back = self._flow.take_back
-        self._desk.may_act = lambda: hold.is_fresh
-        self._desk.group = max(1, submits * self._flow.batch // 2)
+        self._policy.take_back = self._dispatcher.take_back
+        self._policy.may_act = lambda: hold.is_fresh
+        self._policy.group = max(1, submits * self._dispatcher.batch // 2)
         self._claiming = Claiming(
-            self._desk, self._flow, self._breaker, self._pace, senders=bool(self._senders), clock=clock
+            self._policy,
+            self._dispatcher,
+            self._breaker,
+            self._pace,
+            senders=bool(self._senders),
+            clock=clock,
         )
         self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
         self._writing: asyncio.Future[Exchange] | None = None
@@ -137,26 +145,28 @@ class _Sending:
 
     async def whole(self) -> SendResult:
         if self._is_expired():
-            return await self._result(Ended.EXPIRED, why.expired(self._run))
+            return await self._result(Ended.EXPIRED, endings.expired(self._run))
         if self._too_early:
             self._claiming.next_due = self._run.not_before or 0
             if not self._options.wait:
-                return await self._result(Ended.WAITING, why.waits_until(self._run, self._claiming.next_due))
+                return await self._result(
+                    Ended.WAITING, endings.waits_until(self._run, self._claiming.next_due)
+                )
             with self._stop.heard_by(self._wake_from_anywhere):
                 await self._wait_for_start()
             if jump := jump_of(self._clock):
-                return await self._result(Ended.PAUSED, why.clock_was_set(self._run, jump))
+                return await self._result(Ended.PAUSED, endings.clock_was_set(self._run, jump))
             if self._too_early:
-                return await self._result(Ended.INTERRUPTED, why.interrupted(self._run, hard=False))
-        await self._books.verify()
+                return await self._result(Ended.INTERRUPTED, endings.interrupted(self._run, hard=False))
+        await self._writer.verify()
         unusable: GatewayUnusable | None = None
         try:
             await self._gateway.open()
         except GatewayUnusable as error:
             unusable = error
         try:
-            self._desk.tally = await self._books.start(self._options.shared)
-            self._claiming.looks_far = self._books.keeps_journal
+            self._policy.tally = await self._writer.start(self._options.shared)
+            self._claiming.looks_far = self._writer.keeps_journal
             if unusable is not None:
                 return await self._result(Ended.PAUSED, unusable.problems[0])
             with self._stop.heard_by(self._wake_from_anywhere):
@@ -165,40 +175,38 @@ class _Sending:
             patience = 0.0 if self._stop.hard_stop else self._options.drain_deadline
             await save_what_can_be_saved(
                 error,
-                self._books,
-                self._flow,
-                self._desk,
+                self._writer,
+                self._dispatcher,
+                self._policy,
                 writing=self._writing,
                 patience=patience,
                 clock=self._clock,
             )
             raise
         finally:
-            await self._flow.end()
+            await self._dispatcher.end()
             with suppress(Exception):
                 await self._gateway.close()
-        return await self._result(self._desk.ended or Ended.FINISHED, self._desk.reason)
+        return await self._result(self._policy.ended or Ended.FINISHED, self._policy.reason)
 
     @property
     def _too_early(self) -> bool:
         return self._run.not_before is not None and self._clock() < self._run.not_before
 
     async def _wait_for_start(self) -> None:
-        self._desk.tally = await self._books.totals(self._desk.tally)
+        self._policy.tally = await self._writer.totals(self._policy.tally)
         while self._too_early and not (self._stop.draining or jump_of(self._clock)):
             self._display.show(self._time(), self._claiming.next_due)
             if self._hold.age > RENEWS_AFTER:
-                with suppress(LedgerUnavailable):  # nothing is in flight: the next round tries again
-                    await self._books.renew()
+                with suppress(LedgerUnavailable):  # nothing is in flight: the next write tries again
+                    await self._writer.renew()
             left = ((self._run.not_before or 0) - self._clock()) / 1000
             await self._sleep(max(0.001, min(left, IDLE)))
-
-    # -- going round ------------------------------------------------------------------------------------
 
     async def _rounds(self) -> None:
         while True:
             await self._catch_up()
-            self._look_round()
+            self._watch()
             wait = self._wait_before_writing()
             if wait <= 0:
                 await self._write()
@@ -211,37 +219,39 @@ class _Sending:
         """After this process stood still, what came in meanwhile is read before anything counts as late."""
         stood_still = self._time() - self._round_at - IDLE
         if stood_still > 0:
-            self._flow.was_stopped(stood_still)
+            self._dispatcher.was_stopped(stood_still)
             await asyncio.sleep(CATCHING_UP)
         self._round_at = self._time()
 
-    def _look_round(self) -> None:
+    def _watch(self) -> None:
         """Everything that can end, stop or go on without a message coming back."""
-        desk, flow, now = self._desk, self._flow, self._time()
-        if desk.defect is not None:
-            raise desk.defect
+        policy, dispatcher, now = self._policy, self._dispatcher, self._time()
+        if policy.defect is not None:
+            raise policy.defect
         if self._stop.draining:
-            desk.end(Ended.INTERRUPTED, why.interrupted(self._run, hard=False))
+            policy.end(Ended.INTERRUPTED, endings.interrupted(self._run, hard=False))
         if self._is_expired():
-            desk.end(Ended.EXPIRED, why.expired(self._run))
+            policy.end(Ended.EXPIRED, endings.expired(self._run))
         if self._breaker.gave_up:
             left = self._display.left
-            desk.end(Ended.PAUSED, why.gateway_down(self._run, self._gateway.name, desk.last_failure, left))
-        if desk.ended is not None:
-            flow.closed = True
+            policy.end(
+                Ended.PAUSED, endings.gateway_down(self._run, self._gateway.name, policy.last_failure, left)
+            )
+        if policy.ended is not None:
+            dispatcher.closed = True
             self._drop_what_takes_too_long(now)
-        if desk.is_late:
-            desk.is_late = False
-            desk.round.release += flow.take_back_late(self._clock())
-        if desk.ended is not None or self._breaker.open or self._pace.held(now) > HORIZON:
-            desk.round.release += flow.take_back()
+        if policy.is_late:
+            policy.is_late = False
+            policy.writes.release += dispatcher.take_back_late(self._clock())
+        if policy.ended is not None or self._breaker.open or self._pace.held(now) > HORIZON:
+            policy.writes.release += dispatcher.take_back()
         if now - self._looked_after >= TICK:
             self._looked_after = now
             self._look_at_the_clock()
-            if self._hold.age > DROPS_AFTER and flow.flying:
-                flow.drop()  # soon others may think that this process is gone
-            flow.look_after()
-        flow.pump()
+            if self._hold.age > DROPS_AFTER and dispatcher.flying:
+                dispatcher.drop()  # soon others may think that this process is gone
+            dispatcher.look_after()
+        dispatcher.pump()
         self._display.look(now, self._claiming.next_due if self._claiming.waits else None)
 
     def _look_at_the_clock(self) -> None:
@@ -250,47 +260,47 @@ class _Sending:
         Where hours depend on it, nothing more leaves until a person has looked.
         """
         jump = jump_of(self._clock)
-        if jump and (self._books.has_hours or self._run.expires_at is not None):
-            self._desk.end(Ended.PAUSED, why.clock_was_set(self._run, jump))
+        if jump and (self._writer.has_hours or self._run.expires_at is not None):
+            self._policy.end(Ended.PAUSED, endings.clock_was_set(self._run, jump))
         elif jump and not self._jumped:
             self._jumped = True
-            log.warning("%s; this run goes on by the time that has really passed", why.clock_text(jump))
+            log.warning("%s; this run goes on by the time that has really passed", endings.clock_text(jump))
 
     def _drop_what_takes_too_long(self, now: float) -> None:
-        too_long = now - self._desk.ended_at > self._options.drain_deadline
+        too_long = now - self._policy.ended_at > self._options.drain_deadline
         if (too_long or self._stop.hard_stop) and not self._dropped:
             self._dropped = True
-            if self._desk.ended is Ended.INTERRUPTED and self._flow.flying:
-                self._desk.reason = why.interrupted(self._run, hard=True)
-            self._flow.drop()
+            if self._policy.ended is Ended.INTERRUPTED and self._dispatcher.flying:
+                self._policy.reason = endings.interrupted(self._run, hard=True)
+            self._dispatcher.drop()
 
     def _wait_before_writing(self) -> float:
         """Seconds until the next transaction should start; 0 for now."""
-        round = self._desk.round
-        if round.is_urgent or self._hold.age > RENEWS_AFTER:
+        writes = self._policy.writes
+        if writes.is_urgent or self._hold.age > RENEWS_AFTER:
             return 0.0
         want = self._claiming.want(self._time())
-        if round.settled:
-            if self._desk.ended is not None or self._claiming.is_pressing(want, self._time()):
+        if writes.settled:
+            if self._policy.ended is not None or self._claiming.is_pressing(want, self._time()):
                 return 0.0
-            return LINGER - (self._time() - self._desk.round_since)
+            return LINGER - (self._time() - self._policy.round_since)
         return self._claiming.wait(want)
 
     async def _write(self) -> None:
         """One transaction, and what follows from it."""
-        desk = self._desk
-        round, desk.round = desk.round, Round()
+        policy = self._policy
+        writes, policy.writes = policy.writes, WriteBatch()
         began = self._time()
         want = self._claiming.want(began)
         try:
-            exchange = await self._insist(round, want)
+            exchange = await self._insist(writes, want)
         except BaseException:
-            desk.round = round.then(desk.round)
+            policy.writes = writes.then(policy.writes)
             raise
-        if round.gives_back or round.refuse:
+        if writes.gives_back or writes.refuse:
             self._claiming.gave_back()
         self._claiming.took(exchange, want, self._time() - began)
-        desk.tally.took(exchange, sum(one.state is State.PLANNED for one in round.settled))
+        policy.tally.took(exchange, sum(one.state is State.PLANNED for one in writes.settled))
         self._let_go(exchange)
 
     def _let_go(self, exchange: Exchange) -> None:
@@ -299,67 +309,67 @@ class _Sending:
         # From now, not from when the ledger was asked: rather a little late than before its slot.
         waits = zip(claimed, exchange.waits, strict=False)
         slots = {one.message.id: now + wait for one, wait in waits if wait > 0}
-        if self._desk.ended is not None:
-            self._desk.round.release += [one.message.id for one in claimed]
+        if self._policy.ended is not None:
+            self._policy.writes.release += [one.message.id for one in claimed]
             return
-        refused = self._desk.refused
+        refused = self._policy.refused
         if refused and any(one.message.country in refused for one in claimed):
             for one in claimed:
                 if one.message.country in refused:
-                    self._desk.round.release.append(one.message.id)
-                    self._desk.refuse(one.message.country)
+                    self._policy.writes.release.append(one.message.id)
+                    self._policy.refuse(one.message.country)
             claimed = [one for one in claimed if one.message.country not in refused]
-        self._flow.offer(claimed, slots)
+        self._dispatcher.offer(claimed, slots)
 
-    async def _insist(self, round: Round, want: int) -> Exchange:
+    async def _insist(self, writes: WriteBatch, want: int) -> Exchange:
         """Write, and again if the ledger fails; nothing leaves meanwhile."""
         known = None
         for pause in (*LEDGER_PAUSES, None):
-            self._writing = asyncio.ensure_future(self._books.write(round, want, known))
+            self._writing = asyncio.ensure_future(self._writer.write(writes, want, known))
             try:
                 exchange = await asyncio.shield(self._writing)
             except LedgerError as error:
-                self._flow.closed = True
+                self._dispatcher.closed = True
                 hopeless = pause is not None and pause > BRIEFLY and not isinstance(error, LedgerUnavailable)
                 if pause is None or hopeless or self._stop.hard_stop:
                     raise
                 log.warning("the ledger failed, trying again: %s", error)
                 await asyncio.sleep(pause)
-                known = in_hand(self._flow, self._desk.round, round)
+                known = in_hand(self._dispatcher, self._policy.writes, writes)
             else:
                 self._writing = None
-                self._flow.closed = self._desk.ended is not None
+                self._dispatcher.closed = self._policy.ended is not None
                 return exchange
         raise AssertionError("the last pause raises")
 
     async def _is_over(self) -> bool:
         """Whether nothing is under way and nothing will come."""
-        if self._flow.flying or self._flow.ready or not self._desk.round.is_empty:
+        if self._dispatcher.flying or self._dispatcher.ready or not self._policy.writes.is_empty:
             return False
-        if self._desk.ended is not None:
+        if self._policy.ended is not None:
             return True
         if not self._claiming.is_empty:
-            if self._claiming.next_due > max(self._desk.hope_until, self._waited_for):
+            if self._claiming.next_due > max(self._policy.hope_until, self._waited_for):
                 await self._end_or_wait()
-            return self._desk.ended is not None
-        state = (await self._books.reload()).state
+            return self._policy.ended is not None
+        state = (await self._writer.reload()).state
         if state != RunState.SENDING:
-            self._desk.end(Ended.INTERRUPTED, why.changed_elsewhere(self._run.id, state))
+            self._policy.end(Ended.INTERRUPTED, endings.changed_elsewhere(self._run.id, state))
         return True
 
     async def _end_or_wait(self) -> None:
         """What is left waits for people's hours, or the gateway would not take it: stay only for hours, if told to."""
-        waiting = await self._books.waiting()
+        waiting = await self._writer.waiting()
         if self._options.wait and any(one.until < FAR for one in waiting):
             self._waited_for = self._claiming.next_due
             return
-        not_taken = self._desk.tally.left - sum(one.messages for one in waiting)
+        not_taken = self._policy.tally.left - sum(one.messages for one in waiting)
         if not_taken > 0:
-            self._desk.end(
-                Ended.PAUSED, why.not_taken(self._run, not_taken, self._desk.last_failure, waiting)
+            self._policy.end(
+                Ended.PAUSED, endings.not_taken(self._run, not_taken, self._policy.last_failure, waiting)
             )
         else:
-            self._desk.end(Ended.WAITING, why.waits(self._run, waiting, self._claiming.next_due))
+            self._policy.end(Ended.WAITING, endings.waits(self._run, waiting, self._claiming.next_due))
 
     async def _sleep(self, seconds: float) -> None:
         """Until something happens, or the time is over."""
@@ -379,11 +389,11 @@ class _Sending:
     async def _result(self, ended: Ended, reason: Problem | None) -> SendResult:
         """Leave the run in the state that says how it ended."""
         if ended is Ended.EXPIRED:
-            await self._books.expire()
-        if reason is None or reason.code != why.CHANGED_ELSEWHERE:
+            await self._writer.expire()
+        if reason is None or reason.code != endings.CHANGED_ELSEWHERE:
             is_done = ended in (Ended.FINISHED, Ended.EXPIRED)
             state = RunState.FINISHED if is_done else RunState.PAUSED
-            await self._books.set_state(state, None if reason is None else reason.message)
-        self._desk.tally = await self._books.totals(self._desk.tally)
+            await self._writer.set_state(state, None if reason is None else reason.message)
+        self._policy.tally = await self._writer.totals(self._policy.tally)
         progress = self._display.end(str(ended), self._time())
         return SendResult(ended, reason, progress, self._time() - self._started)

@@ -19,9 +19,9 @@ from clikit import Project, Ran
 from postgreskit import running_postgres
 
 from a2pcli.exit_status import ExitStatus
-from a2pcli.ledger import engine
+from a2pcli.ledger import database as engine
 from a2pcli.ledger import server_faults as kinds
-from a2pcli.ledger.engine import ledger_url
+from a2pcli.ledger.database import ledger_url
 from a2pcli.ledger.faults import plainly, shown
 
 SECRET = "s3cret-word"
@@ -58,12 +58,12 @@ def in_our_words(ran: Ran) -> str:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits half a minute for a lock, nor for a ledger that fails while it sends."""
-    from a2pcli.ledger import core, planning_part
+    from a2pcli.ledger import core, planning_mixin
 
     monkeypatch.setattr(
         core, "connect", lambda url, **more: engine.connect(url, **{**more, "busy_seconds": 0.1})
     )
-    monkeypatch.setattr(planning_part, "connect", core.connect)
+    monkeypatch.setattr(planning_mixin, "connect", core.connect)
     monkeypatch.setattr("a2pcli.sending.engine.LEDGER_PAUSES", (0.05,))
 
 

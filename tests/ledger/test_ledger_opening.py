@@ -21,7 +21,7 @@ from a2pcli import __version__
 from a2pcli.errors import LedgerError
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger import migrate, tables
-from a2pcli.ledger.engine import connect, ledger_url
+from a2pcli.ledger.database import connect, ledger_url
 from a2pcli.ledger.records import PlannedRows
 from a2pcli.ledger.store import Ledger
 
@@ -111,7 +111,7 @@ def second_url(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "second.db")
     import psycopg
 
-    from a2pcli.ledger.engine import ledger_url as parsed
+    from a2pcli.ledger.database import ledger_url as parsed
 
     name = str(parsed(url).query["options"]).rpartition("=")[2]
     server = request.getfixturevalue("postgres_server")

@@ -21,7 +21,7 @@ from test_erasing_people import KEY, files_with
 
 from a2pcli.errors import LedgerUnavailable
 from a2pcli.ledger import erased, holds, migrate
-from a2pcli.ledger.engine import connect, ledger_url
+from a2pcli.ledger.database import connect, ledger_url
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger

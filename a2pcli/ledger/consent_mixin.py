@@ -1,4 +1,4 @@
-"""The part of the ledger's front that keeps consents."""
+"""Methods of `Ledger`: keeps consents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.lazy import lazily
 from a2pcli.ledger.core import LedgerCore
-from a2pcli.ledger.faults import plainly, speaks_plainly
+from a2pcli.ledger.faults import plainly, translates_errors
 from a2pcli.ledger.records import Imported, now_ms
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ else:
     (consents,) = lazily("a2pcli.ledger", "consents")
 
 
-class ConsentPart(LedgerCore):
+class ConsentMixin(LedgerCore):
     """Consents; see ``store.Ledger``. Moments are UTC milliseconds; ``now`` is for tests."""
 
-    @speaks_plainly
+    @translates_errors
     def record_consents(self, new: consents.NewConsents, now: int | None = None) -> Imported:
         """Record facts, in one transaction; those known to the letter are not recorded twice."""
         with self.engine.begin() as connection:
             return consents.add(connection, new, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def revoke_consent(
         self,
         address: str,
@@ -43,25 +43,25 @@ class ConsentPart(LedgerCore):
                 connection, address, programme=programme, channel=channel, source=source, by=by, now=moment
             )
 
-    @speaks_plainly
+    @translates_errors
     def record_withdrawals(self, new: consents.NewWithdrawals, now: int | None = None) -> Imported:
         """People took consent back, each at a moment of their own; those known already are not recorded twice."""
         with self.engine.begin() as connection:
             return consents.withdraw(connection, new, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def end_overridden_consents(self) -> int:
         """Mark records that a withdrawal ended; gives how many. To be called when a file was recorded whole."""
         with self.engine.begin() as connection:
             return consents.end_overridden(connection)
 
-    @speaks_plainly
+    @translates_errors
     def consents_of(self, address: str) -> list[consents.ConsentRecord]:
         """Every fact about one address, oldest first."""
         with self._reading() as connection:
             return consents.of_address(connection, address)
 
-    @speaks_plainly
+    @translates_errors
     def consent_allowing(
         self, address: str, programme: str, channel: str, now: int | None = None
     ) -> consents.ConsentRecord | None:
@@ -70,13 +70,13 @@ class ConsentPart(LedgerCore):
             moment = now_ms() if now is None else now
             return consents.allowing(connection, address, programme, channel, moment)
 
-    @speaks_plainly
+    @translates_errors
     def consent_standing(self, programme: str, channel: str, now: int | None = None) -> consents.Standing:
         """Who may be messaged by consent, and who took it back, for a programme and channel."""
         with self._reading() as connection:
             return consents.standing(connection, programme, channel, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def consent_counts(self, now: int | None = None) -> list[tuple[str, str, str, str, int]]:
         """How many facts there are, by programme, channel, basis and state."""
         with self._reading() as connection:

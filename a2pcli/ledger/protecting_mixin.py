@@ -1,4 +1,4 @@
-"""The part of the ledger's front that protects people's data: the audit trail, export, erasure, retention."""
+"""Methods of `Ledger`: protects people's data: the audit trail, export, erasure, retention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.lazy import lazily
 from a2pcli.ledger.core import LedgerCore
-from a2pcli.ledger.faults import plainly, speaks_plainly
+from a2pcli.ledger.faults import plainly, translates_errors
 from a2pcli.ledger.records import now_ms
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ NAMED = 20
 """So many people an audit entry names by their hashes; of more it says only how many."""
 
 
-class ProtectingPart(LedgerCore):
+class ProtectingMixin(LedgerCore):
     """Data protection; see ``store.Ledger``."""
 
-    @speaks_plainly
+    @translates_errors
     def record(
         self,
         action: str,
@@ -58,7 +58,7 @@ class ProtectingPart(LedgerCore):
             self.known.note(self)
         return entry
 
-    @speaks_plainly
+    @translates_errors
     def audit_trail(self, head: str | None = None) -> audit.Verified:
         """Whether the audit trail holds, up to a ``head`` that was noted before."""
         with self._reading() as connection:
@@ -75,19 +75,19 @@ class ProtectingPart(LedgerCore):
                 return
             before = found[-1].number
 
-    @speaks_plainly
+    @translates_errors
     def erased(self) -> erased.Erased:
         """Everybody who was erased, for a plan to leave them out; hashes are made only where there are some."""
         with self._reading() as connection:
             return erased.everybody(connection)
 
-    @speaks_plainly
+    @translates_errors
     def export_person(self, person: erasure.Person) -> dict[str, Any]:
         """Everything the ledger holds about a person, by table; see ``erasure.export``."""
         with self._reading() as connection:
             return erasure.export(connection, person, now_ms())
 
-    @speaks_plainly
+    @translates_errors
     def erase_person(
         self, person: erasure.Person, now: int | None = None, *, patience: float = 0.0
     ) -> erasure.Erasure:
@@ -114,7 +114,7 @@ class ProtectingPart(LedgerCore):
             rewriting.overwrite(connection)
             return erasure.erase(connection, person, moment, held.live)
 
-    @speaks_plainly
+    @translates_errors
     def prune(self, rules: Retention, *, dry_run: bool = False, now: int | None = None) -> retention.Pruned:
         """Let go of what is old enough; with ``dry_run``, only say what is. The file still has to be rewritten."""
         moment = now_ms() if now is None else now
@@ -123,7 +123,7 @@ class ProtectingPart(LedgerCore):
                 return retention.due(connection, rules, moment)
         return retention.prune(self, rules, moment)
 
-    @speaks_plainly
+    @translates_errors
     def rewrite(self) -> None:
         """Leave no byte of what was removed in the ledger's files; see ``rewriting``."""
         rewriting.rewrite_file(self.engine)

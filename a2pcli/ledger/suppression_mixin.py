@@ -1,4 +1,4 @@
-"""The part of the ledger's front that keeps the suppression list."""
+"""Methods of `Ledger`: keeps the suppression list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.lazy import lazily
 from a2pcli.ledger.core import LedgerCore
-from a2pcli.ledger.faults import plainly, speaks_plainly
+from a2pcli.ledger.faults import plainly, translates_errors
 from a2pcli.ledger.records import EVERYTHING, Imported, Suppression, now_ms
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from a2pcli.ledger.numbers import Numbers
 
 
-class SuppressionPart(LedgerCore):
+class SuppressionMixin(LedgerCore):
     """The suppression list; see ``store.Ledger``. Moments are UTC milliseconds; ``now`` is for tests."""
 
-    @speaks_plainly
+    @translates_errors
     def suppress(
         self,
         address: str,
@@ -46,7 +46,7 @@ class SuppressionPart(LedgerCore):
         )
         return done.added == 1
 
-    @speaks_plainly
+    @translates_errors
     def suppress_all(
         self,
         addresses: Sequence[str] | Any,
@@ -81,7 +81,7 @@ class SuppressionPart(LedgerCore):
                 lists.refresh(connection, addresses, scope, scope_value, list_name, as_of)
         return done
 
-    @speaks_plainly
+    @translates_errors
     def lift(
         self,
         address: str,
@@ -96,7 +96,7 @@ class SuppressionPart(LedgerCore):
         with self.engine.begin() as connection:
             return optouts.lift(connection, address, scope=scope, scope_value=scope_value, by=by, now=moment)
 
-    @speaks_plainly
+    @translates_errors
     def suppressions_of(self, address: str) -> list[Suppression]:
         """All entries of one address, those that ended too, oldest first."""
         with self._reading() as connection:
@@ -117,31 +117,31 @@ class SuppressionPart(LedgerCore):
             if len(found) < chunk:
                 return
 
-    @speaks_plainly
+    @translates_errors
     def suppression_count(self, now: int | None = None) -> int:
         """Entries that hold now."""
         with self._reading() as connection:
             return optouts.count(connection, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def suppressed_people(self, now: int | None = None) -> dict[tuple[str, str], Numbers]:
         """Who is suppressed now, by scope and its value: people as integers, in no order; not the erased."""
         with self._reading() as connection:
             return optouts.people_by_scope(connection, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def optout_lists(self) -> list[lists.ImportedList]:
         """The do-not-contact lists that were imported under a name."""
         with self._reading() as connection:
             return lists.known(connection)
 
-    @speaks_plainly
+    @translates_errors
     def begin_list(self, name: str, as_of: int) -> None:
         """Raises ``UsageError`` where a newer state of this do-not-contact list was imported before."""
         with self._reading() as connection:
             lists.check_newer(connection, name, as_of)
 
-    @speaks_plainly
+    @translates_errors
     def end_list(self, name: str, as_of: int, now: int | None = None) -> int:
         """The list was imported whole; gives how many of its entries this state of it does not name any more."""
         with self.engine.begin() as connection:

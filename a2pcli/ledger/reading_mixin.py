@@ -1,4 +1,4 @@
-"""The part of the ledger's front that reports and explanations use."""
+"""Methods of `Ledger`: reports and explanations use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.lazy import lazily
 from a2pcli.ledger import queries
 from a2pcli.ledger.core import LedgerCore
-from a2pcli.ledger.faults import plainly, speaks_plainly
+from a2pcli.ledger.faults import plainly, translates_errors
 from a2pcli.ledger.history import Event, HistoryEntry
 from a2pcli.ledger.records import Run, Totals, Waiting, now_ms
 
@@ -22,35 +22,35 @@ else:
     )
 
 
-class ReadingPart(LedgerCore):
+class ReadingMixin(LedgerCore):
     """Reading; see ``store.Ledger``."""
 
-    @speaks_plainly
+    @translates_errors
     def waiting(self, run: Run, now: int | None = None) -> list[Waiting]:
         """What of the run waits for its hours at the moment ``now``, the first to go first."""
         with self._reading() as connection:
             return waits.waiting(connection, run, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def clocks(self, run: Run) -> dict[int, run_clocks.RunClock]:
         """The run's clocks by number (``attempts.clock``)."""
         with self._reading() as connection:
             return run_clocks.of_run(connection, run)
 
-    @speaks_plainly
+    @translates_errors
     def contacts_of(self, address: str, since: int, before: int) -> list[caps.Contact]:
         """What an address got, or may have got, after ``since`` and before ``before``, oldest first."""
         with self._reading() as connection:
             found = caps.contacts_of(connection, [address], since).get(address, [])
         return [one for one in found if one.at < before]
 
-    @speaks_plainly
+    @translates_errors
     def had_already(self, run: Run) -> list[tuple[str, str, int]]:
         """Of the rows that a plan left out as sent already: run id, state of the messages there, how many."""
         with self._reading() as connection:
             return queries.had_already(connection, run)
 
-    @speaks_plainly
+    @translates_errors
     def totals(self, run: Run, now: int | None = None) -> Totals:
         """The run counted, from its chunks' counts and its attempts, unless a count that still holds is kept with it.
 
@@ -106,7 +106,7 @@ class ReadingPart(LedgerCore):
         for columns in self.row_columns(run, states=states, chunk=chunk, now=now):
             yield list(plan_rows.as_rows(columns))
 
-    @speaks_plainly
+    @translates_errors
     def history(
         self, address: str, *, run: Run | None = None, cells: Sequence[str] = (), now: int | None = None
     ) -> list[HistoryEntry]:
@@ -117,7 +117,7 @@ class ReadingPart(LedgerCore):
         with self._reading() as connection:
             return queries.history(connection, address, run, cells, now_ms() if now is None else now)
 
-    @speaks_plainly
+    @translates_errors
     def run_events(self, run: Run) -> tuple[Event, ...]:
         """What happened to the run as a whole, and its test messages."""
         with self._reading() as connection:

@@ -7,7 +7,7 @@ LINGER = 0.02
 """An outcome waits for company, where nothing waits for the claims that come with it."""
 
 TICK = 0.1
-"""The loop looks round even if nothing happened."""
+"""The loop runs even if nothing happened."""
 
 IDLE = 5.0
 """The same while everything waits for people's hours; Ctrl-C wakes it."""

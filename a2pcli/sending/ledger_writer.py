@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Round:
+class WriteBatch:
     """What happened since the last transaction. Writing it twice does no harm."""
 
     release: list[int] = field(default_factory=list)
@@ -47,9 +47,9 @@ class Round:
         """Whether messages become planned again by it."""
         return bool(self.release) or any(one.state is State.PLANNED for one in self.settled)
 
-    def then(self, later: Round) -> Round:
+    def then(self, later: WriteBatch) -> WriteBatch:
         """This one, which could not be written, and what came after it."""
-        return Round(
+        return WriteBatch(
             self.release + later.release,
             self.settled + later.settled,
             self.suppress + later.suppress,
@@ -57,7 +57,7 @@ class Round:
         )
 
 
-class Books:
+class LedgerWriter:
     """The ledger as the sender uses it: one call at a time, on a thread of its own."""
 
     def __init__(self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int]) -> None:
@@ -94,8 +94,8 @@ class Books:
 
         return await self._on_thread(work)
 
-    async def write(self, round: Round, want: int, known: frozenset[int] | None = None) -> Exchange:
-        """Record the round and claim up to ``want``; durable when it returns.
+    async def write(self, writes: WriteBatch, want: int, known: frozenset[int] | None = None) -> Exchange:
+        """Record the writes and claim up to ``want``; durable when it returns.
 
         After a failure, ``known`` are all messages in the sender's hands; see ``Ledger.exchange``.
 
@@ -106,18 +106,18 @@ class Books:
         def work() -> Exchange:
             ledger, run, now = self._ledger, self._run, self._clock()
             self._asked_at = now
-            if round.release:
-                ledger.release(run, round.release)
-            self._suppress(round.suppress, now)
-            exchange = ledger.exchange(run, round.settled, 0 if round.refuse else want, now, known)
-            for country in sorted(round.refuse):
+            if writes.release:
+                ledger.release(run, writes.release)
+            self._suppress(writes.suppress, now)
+            exchange = ledger.exchange(run, writes.settled, 0 if writes.refuse else want, now, known)
+            for country in sorted(writes.refuse):
                 ledger.refuse_country(run, country, now)
-            return ledger.exchange(run, [], want, now) if round.refuse else exchange
+            return ledger.exchange(run, [], want, now) if writes.refuse else exchange
 
         exchange = await self._on_thread(work)
         if self._journal is not None:
-            again = {one.message_id for one in round.settled if one.state is State.PLANNED}
-            self._journal.settled([one.message_id for one in round.settled], again=again)
+            again = {one.message_id for one in writes.settled if one.state is State.PLANNED}
+            self._journal.settled([one.message_id for one in writes.settled], again=again)
         return exchange
 
     @property

@@ -1,4 +1,4 @@
-"""The flow from claimed messages to the gateway: who may leave when, and what came back.
+"""The path from claimed messages to the gateway: who may leave when, and what came back.
 
 A few long-lived tasks submit; a plain function decides. No task, lock or queue is made for a message, and a
 task that comes back from the gateway takes its next batch in the same step when pace and breaker allow it.
@@ -32,8 +32,8 @@ LET_GO = 2.0
 """Seconds a cancelled submit gets to end; one that does not is left behind, and its messages are unknown."""
 
 
-class Desk(Protocol):
-    """What the flow asks of the run, for every message, and tells it."""
+class DispatchPolicy(Protocol):
+    """What the dispatcher asks of the run, for every message, and tells it."""
 
     def may_leave(self, claimed: Claimed) -> bool:
         """Whether this message may go now. It is asked again when another comes back."""
@@ -48,12 +48,12 @@ class Desk(Protocol):
         ...
 
     def broke(self, error: BaseException) -> None:
-        """A defect of the sender itself ended one of the flow's tasks."""
+        """A defect of the sender itself ended one of the dispatcher's tasks."""
         ...
 
 
 @dataclass(slots=True)
-class _Errand:
+class _Submission:
     """A batch with the gateway."""
 
     batch: list[Claimed]
@@ -62,7 +62,7 @@ class _Errand:
     cancelled_at: float | None = None
 
 
-class Flow:
+class Dispatcher:
     """Messages with a durable intent, waiting to leave or with the gateway."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Flow:
         gateway: Gateway,
         pace: Pace,
         breaker: Breaker,
-        desk: Desk,
+        policy: DispatchPolicy,
         *,
         submits: int,
         deadline: float,
@@ -84,14 +84,14 @@ class Flow:
         self._pace = pace
         self._senders = senders or SenderPaces({})
         self._breaker = breaker
-        self._desk = desk
+        self._policy = policy
         self._submits = submits
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Claimed] = deque()
         self._slots: dict[int, float] = {}
         self._workers: set[asyncio.Task[None]] = set()
-        self._errands: dict[asyncio.Task[None], _Errand] = {}
+        self._submissions: dict[asyncio.Task[None], _Submission] = {}
         self._at_most: dict[
             int, int
         ] = {}  # how many may go with a message whose batch was refused as a whole
@@ -124,7 +124,7 @@ class Flow:
     @property
     def ids(self) -> set[int]:
         """Of all messages that wait to leave or are with the gateway."""
-        batches = (errand.batch for errand in self._errands.values())
+        batches = (submission.batch for submission in self._submissions.values())
         return {one.message.id for one in chain(self._ready, *batches)}
 
     def take_back_claims(self) -> list[Claimed]:
@@ -165,10 +165,10 @@ class Flow:
 
     def was_stopped(self, seconds: float) -> None:
         """The process stood still for so long: that time is nobody's delay."""
-        for errand in self._errands.values():
-            errand.since += seconds
-            if errand.cancelled_at is not None:
-                errand.cancelled_at += seconds
+        for submission in self._submissions.values():
+            submission.since += seconds
+            if submission.cancelled_at is not None:
+                submission.cancelled_at += seconds
 
     def look_after(self) -> None:
         """Cancel what is with the gateway for too long, and give up on what cannot even be cancelled.
@@ -176,22 +176,22 @@ class Flow:
         Called a few times a second; so no message needs a timer of its own.
         """
         now = self._loop.time()
-        for worker, errand in list(self._errands.items()):
-            if errand.cancelled_at is None:
-                if now - errand.since >= self._deadline:
-                    self._cancel(worker, errand)
-            elif now - errand.cancelled_at >= LET_GO:
+        for worker, submission in list(self._submissions.items()):
+            if submission.cancelled_at is None:
+                if now - submission.since >= self._deadline:
+                    self._cancel(worker, submission)
+            elif now - submission.cancelled_at >= LET_GO:
                 log.warning("gateway %s cannot be stopped; left behind", self._gateway.name)
                 self._workers.discard(worker)
-                self._came_back(worker, errand, no_answer(len(errand.batch)))
+                self._came_back(worker, submission, no_answer(len(submission.batch)))
 
     def drop(self) -> None:
         """Cancel all that is with the gateway; it comes back as unknown."""
         self.closed = True
         self._dropping = True
-        for worker, errand in self._errands.items():
-            if errand.cancelled_at is None:
-                self._cancel(worker, errand)
+        for worker, submission in self._submissions.items():
+            if submission.cancelled_at is None:
+                self._cancel(worker, submission)
 
     async def end(self) -> None:
         """End the tasks. What is with the gateway stays as the ledger has it."""
@@ -228,11 +228,11 @@ class Flow:
         else:
             batch, weight = self._gather(free, now)
         for position, one in enumerate(batch):
-            if not self._desk.may_leave(one):
+            if not self._policy.may_leave(one):
                 self._ready.extendleft(reversed(batch[position:]))
                 batch = batch[:position]
                 break
-            self._desk.departed(one)
+            self._policy.departed(one)
         if not batch:
             return []
         self._pace.take(weight, now)
@@ -285,19 +285,19 @@ class Flow:
         self._workers.discard(worker)
         error = None if worker.cancelled() else worker.exception()
         if error is not None:
-            self._desk.broke(error)
+            self._policy.broke(error)
 
     async def _work(self, batch: list[Claimed]) -> None:
         me = asyncio.current_task()
         assert me is not None
         while True:
-            errand = self._errands[me] = _Errand(batch, self._breaker.epoch, self._loop.time())
-            outcomes = await self._submit(errand)
-            if errand.cancelled_at is not None:
+            submission = self._submissions[me] = _Submission(batch, self._breaker.epoch, self._loop.time())
+            outcomes = await self._submit(submission)
+            if submission.cancelled_at is not None:
                 me.uncancel()  # this task goes on; timeouts inside the gateway must not think otherwise
-            if self._errands.get(me) is not errand:
+            if self._submissions.get(me) is not submission:
                 return  # left behind: what it brings comes too late
-            self._came_back(me, errand, outcomes)
+            self._came_back(me, submission, outcomes)
             if self._dropping:
                 return
             batch = self._next_batch()
@@ -307,40 +307,42 @@ class Flow:
                 self.pump()
                 batch = await waiting
 
-    def _cancel(self, worker: asyncio.Task[None], errand: _Errand) -> None:
-        errand.cancelled_at = self._loop.time()
+    def _cancel(self, worker: asyncio.Task[None], submission: _Submission) -> None:
+        submission.cancelled_at = self._loop.time()
         worker.cancel()
 
-    def _came_back(self, worker: asyncio.Task[None], errand: _Errand, outcomes: Sequence[Outcome]) -> None:
-        del self._errands[worker]
-        self.flying -= len(errand.batch)
+    def _came_back(
+        self, worker: asyncio.Task[None], submission: _Submission, outcomes: Sequence[Outcome]
+    ) -> None:
+        del self._submissions[worker]
+        self.flying -= len(submission.batch)
         if not self.flying:
             self._home.set()
-        for one, outcome in zip(errand.batch, outcomes, strict=True):
+        for one, outcome in zip(submission.batch, outcomes, strict=True):
             if outcome.cause is Cause.BATCH:
-                self._at_most[one.message.id] = max(1, len(errand.batch) // 2)
+                self._at_most[one.message.id] = max(1, len(submission.batch) // 2)
             elif self._at_most:
                 self._at_most.pop(one.message.id, None)
-        self._desk.returned(errand.batch, outcomes, errand.epoch)
+        self._policy.returned(submission.batch, outcomes, submission.epoch)
 
-    async def _submit(self, errand: _Errand) -> Sequence[Outcome]:
+    async def _submit(self, submission: _Submission) -> Sequence[Outcome]:
         """The gateway's outcomes, one for each; whatever it does wrong is an unknown outcome."""
-        count = len(errand.batch)
+        count = len(submission.batch)
         try:
-            batch = [one.message for one in errand.batch]
+            batch = [one.message for one in submission.batch]
             if self._leaving is not None:
                 self._leaving(batch)
             answers = await self._gateway.submit(batch)
         except asyncio.CancelledError:
             if self._ending:
                 raise
-            if errand.cancelled_at is None:
+            if submission.cancelled_at is None:
                 return all_unknown(count, "CancelledError", "the gateway cancelled itself")
             if self._dropping:
                 return all_unknown(count, "interrupted", "stopped while the gateway had it")
             return no_answer(count)
         except Exception as error:
-            first = errand.batch[0].message.reference
+            first = submission.batch[0].message.reference
             log.warning("gateway %s raised %s for %s", self._gateway.name, type(error).__name__, first)
             return failed(count, error)
         return one_each(count, answers)

@@ -1,4 +1,4 @@
-"""The desk every message passes on its way out and back: may it leave, and what does its answer mean."""
+"""The policy every message passes on its way out and back: may it leave, and what does its answer mean."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable, Sequence
 from a2pcli.errors import Problem
 from a2pcli.ledger.records import Claimed, Run, Settled
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
-from a2pcli.sending import why
-from a2pcli.sending.books import Round
-from a2pcli.sending.breaker import Breaker, sign_of
+from a2pcli.sending import endings
+from a2pcli.sending.breaker import Breaker, event_of
+from a2pcli.sending.ledger_writer import WriteBatch
 from a2pcli.sending.options import Ended, SendOptions
 from a2pcli.sending.pace import Pace
 from a2pcli.sending.retry import RetryPolicy, decide, pause_of
 from a2pcli.sending.tally import Tally
 
 
-class RunDesk:
+class RunPolicy:
     """What one run knows about itself while it is sent. Lives on the event loop; nothing here waits.
 
     ``time`` is the loop's clock in seconds, ``clock`` the wall's in UTC milliseconds. ``wake`` calls the main
-    loop; ``take_back`` asks the flow for the messages (of a country) that have not left.
+    loop; ``take_back`` asks the dispatcher for the messages (of a country) that have not left.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RunDesk:
         self.group = 50
         """So many outcomes are worth a transaction of their own at once."""
         self.tally = Tally()
-        self.round = Round()
+        self.writes = WriteBatch()
         self.round_since = 0.0
         self.refused: set[str] = set()
         self.ended: Ended | None = None
@@ -76,7 +76,7 @@ class RunDesk:
         if self.ended is not None or not self.may_act():
             return False
         if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
-            self.end(Ended.EXPIRED, why.expired(self._run))
+            self.end(Ended.EXPIRED, endings.expired(self._run))
             return False
         if claimed.until is not None and self._clock() >= claimed.until:
             self.is_late = True
@@ -87,7 +87,7 @@ class RunDesk:
         if not claimed.cost or currency is None or limit is None:
             return True
         if self.tally.spent[currency] + claimed.cost > limit:
-            self.end(Ended.OVER_BUDGET, why.over_budget(self._run, limit, currency))
+            self.end(Ended.OVER_BUDGET, endings.over_budget(self._run, limit, currency))
             return False
         # What is with the gateway may yet be refused and cost nothing: then this one can go.
         return self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
@@ -99,12 +99,12 @@ class RunDesk:
     def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> None:
         """Settle each message of a batch, and learn what its outcomes say about the gateway."""
         now = self._time()
-        settled = self.round.settled
+        settled = self.writes.settled
         before = len(settled)
         if not before:
             self.round_since = now
         for claimed, outcome in zip(batch, outcomes, strict=True):
-            self._breaker.record(sign_of(outcome, again=claimed.attempts > 1), epoch, now)
+            self._breaker.record(event_of(outcome, again=claimed.attempts > 1), epoch, now)
             if outcome.verdict is Verdict.ACCEPTED:
                 one = Settled(claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts)
                 self._pace.answered()
@@ -116,7 +116,7 @@ class RunDesk:
             self.tally.settled(claimed, outcome, one.state)
             settled.append(one)
         # The main loop costs more than a message: it is woken for the first of a group and the last.
-        if not before or before < self.group <= len(settled) or self.round.is_urgent:
+        if not before or before < self.group <= len(settled) or self.writes.is_urgent:
             self._wake()
 
     def broke(self, error: BaseException) -> None:
@@ -133,8 +133,8 @@ class RunDesk:
     def refuse(self, country: str) -> None:
         """No more to this country: neither what is planned nor what is claimed."""
         self.refused.add(country)
-        self.round.refuse.add(country)
-        self.round.release += self.take_back(country)
+        self.writes.refuse.add(country)
+        self.writes.release += self.take_back(country)
 
     def _failed(self, claimed: Claimed, outcome: Outcome, now: float) -> Settled:
         id = claimed.message.id
@@ -146,7 +146,7 @@ class RunDesk:
             self._tries.pop(id, None)
         self.last_failure = outcome
         if outcome.cause in STOPS_THE_RUN:
-            self.end(Ended.PAUSED, why.stopped_by(self._run, self._gateway, outcome))
+            self.end(Ended.PAUSED, endings.stopped_by(self._run, self._gateway, outcome))
         elif decision.state is State.REJECTED:
             self._only_rate_since = None
             self._learn(claimed, outcome)
@@ -168,7 +168,7 @@ class RunDesk:
         """What one rejection says about other messages."""
         message = claimed.message
         if outcome.cause is Cause.OPTED_OUT:
-            self.round.suppress.append((message.to, message.sender))
+            self.writes.suppress.append((message.to, message.sender))
         elif outcome.cause is Cause.COUNTRY and message.country:
             self.refuse(message.country)
 
@@ -184,11 +184,11 @@ class RunDesk:
                 self._only_rate_since = now
             silence = now - self._only_rate_since
             if silence > self._options.longest_silence:
-                self.end(Ended.PAUSED, why.only_rate_answers(self._run, self._gateway, silence))
+                self.end(Ended.PAUSED, endings.only_rate_answers(self._run, self._gateway, silence))
         elif self._breaker.is_troubled:
             self._pace.hold(now + pause_of(outcome))
             wait = self._pace.held(now)
         else:
             wait = 0.0
         if wait > self._options.longest_hold:
-            self.end(Ended.PAUSED, why.hold_too_long(self._run, self._gateway, wait))
+            self.end(Ended.PAUSED, endings.hold_too_long(self._run, self._gateway, wait))

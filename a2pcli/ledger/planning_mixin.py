@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.lazy import lazily
 from a2pcli.ledger import queries
 from a2pcli.ledger.core import LedgerCore
-from a2pcli.ledger.engine import connect
-from a2pcli.ledger.faults import speaks_plainly
+from a2pcli.ledger.database import connect
+from a2pcli.ledger.faults import translates_errors
 from a2pcli.ledger.records import (
     NewRun,
     PlannedRows,
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 NO_CLOCKS: Mapping[int, RunClock] = {}
 
 
-class PlanningPart(LedgerCore):
+class PlanningMixin(LedgerCore):
     """Making plans; see ``store.Ledger``."""
 
-    @speaks_plainly
+    @translates_errors
     def occasion(self, campaign: str, occurrence: str) -> int:
         """The number of a campaign's occurrence, within which nobody is messaged twice."""
         with self.engine.begin() as connection:
             return plans.occasion_number(connection, campaign, occurrence)
 
-    @speaks_plainly
+    @translates_errors
     def begin_plan(self, new: NewRun) -> Run:
         """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
         self._clean(new.occasion)
@@ -65,7 +65,7 @@ class PlanningPart(LedgerCore):
                 locks.callback(lock.drop)
                 plans.drop_rows(connection, run, RunState.DISCARDED, "its planner ended half-way")
 
-    @speaks_plainly
+    @translates_errors
     def add_rows(self, run: Run, rows: PlannedRows) -> None:
         """One chunk of the plan in one commit; safe from a thread, one call at a time."""
         if self._chunks is None:
@@ -75,7 +75,7 @@ class PlanningPart(LedgerCore):
         with self._chunks.begin() as connection:
             plans.add_rows(connection, run, rows)
 
-    @speaks_plainly
+    @translates_errors
     def finish_plan(
         self,
         run: Run,
@@ -100,7 +100,7 @@ class PlanningPart(LedgerCore):
                 plans.drop_rows(connection, old, RunState.SUPERSEDED, f"newer plans, the last is {run.id}")
         return self.run(run.id)
 
-    @speaks_plainly
+    @translates_errors
     def discard_plan(self, run: Run) -> None:
         """Take an unsent plan away: its rows are removed, the run stays as ``discarded``."""
         with self.engine.begin() as connection:
@@ -117,13 +117,13 @@ class PlanningPart(LedgerCore):
             self._chunks.dispose()
             self._chunks = None
 
-    @speaks_plainly
+    @translates_errors
     def reached(self, occasion: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Sorted ``person`` keys of everybody who has, or may have, a message of this occasion, in any run."""
         with self._reading() as connection:
             return queries.reached(connection, occasion)
 
-    @speaks_plainly
+    @translates_errors
     def had_enough(
         self, cap: Cap, *, campaign: str, programme: str, subject: str, now: int
     ) -> tuple[list[str], list[int]]:
@@ -134,25 +134,25 @@ class PlanningPart(LedgerCore):
             )
         return [address for address, _ in found], [free for _, free in found]
 
-    @speaks_plainly
+    @translates_errors
     def recipients(self, names: Sequence[str]) -> pa.StringArray:
         """Addresses that have, or may have, a message of these runs or campaigns, as a PyArrow string array."""
         with self._reading() as connection:
             return queries.recipients(connection, names)
 
-    @speaks_plainly
+    @translates_errors
     def open_run(self, occasion: int) -> Run | None:
         """The newest run of the occasion that was interrupted or paused."""
         with self._reading() as connection:
             return queries.open_run(connection, occasion)
 
-    @speaks_plainly
+    @translates_errors
     def run(self, id: str) -> Run:
         """The run with this id, as it is now. Raises ``UsageError`` where there is none."""
         with self._reading() as connection:
             return queries.run_by_id(connection, id)
 
-    @speaks_plainly
+    @translates_errors
     def runs(
         self, limit: int | None = None, campaign: str | None = None, without: Sequence[str] = ()
     ) -> list[Run]:
@@ -160,7 +160,7 @@ class PlanningPart(LedgerCore):
         with self._reading() as connection:
             return queries.list_runs(connection, limit, campaign, without)
 
-    @speaks_plainly
+    @translates_errors
     def count_runs(self, states: Sequence[str], campaign: str | None = None) -> int:
         """How many runs are in one of the states."""
         with self._reading() as connection:
