@@ -1,4 +1,4 @@
-"""Methods of `Ledger`: keeps consents."""
+"""Methods of ``Ledger`` for consent records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The half of the ledger's front that a planner uses."""
+"""Methods of ``Ledger`` that planning uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods of `Ledger`: protects people's data: the audit trail, export, erasure, retention."""
+"""Methods of ``Ledger`` that protect people's data: audit trail, export, erasure, retention."""
 
 from __future__ import annotations
 

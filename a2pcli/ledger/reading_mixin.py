@@ -1,4 +1,4 @@
-"""Methods of `Ledger`: reports and explanations use."""
+"""Methods of ``Ledger`` that reports and explanations use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods of `Ledger`: keeps the suppression list."""
+"""Methods of ``Ledger`` for the suppression list."""
 
 from __future__ import annotations
 

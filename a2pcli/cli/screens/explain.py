@@ -90,22 +90,25 @@ OUTCOMES = {
 }
 
 
-DECIDING = ("left-out", "held", "note")
-"""Outcomes of rules that are shown without ``--rules``: they say why, or what to look at."""
+def _is_deciding(rule: Mapping[str, Any]) -> bool:
+    """Whether a rule is shown without ``--rules``: it held or excluded the message, and says more than the answer."""
+    if rule["outcome"] == "note":
+        return True
+    return rule["outcome"] in ("left-out", "held") and bool(rule["source"] or rule["says"])
 
 
 def _hidden(told: Explanation, would: Mapping[str, Any] | None) -> int:
     """How many rules are not shown without ``--rules``."""
-    outcomes: list[str] = [one.outcome for message in told.messages for one in message.rules]
+    rules = [one.document() for message in told.messages for one in message.rules]
     for row in would["rows"] if would is not None else ():
-        outcomes += [one["outcome"] for one in row["rules"]]
-    return sum(outcome not in DECIDING for outcome in outcomes)
+        rules += row["rules"]
+    return sum(not _is_deciding(one) for one in rules)
 
 
 def _rules(rules: Sequence[Mapping[str, Any]], all_rules: bool) -> Iterator[RenderableType]:
     """A line for each rule: its outcome, what it looked at, and its source."""
     for one in rules:
-        if not all_rules and one["outcome"] not in DECIDING:
+        if not (all_rules or _is_deciding(one)):
             continue
         word, style = OUTCOMES[one["outcome"]]
         line = Text.assemble((f"{word:<9} ", style), (f"{one['rule']}: ", "bold"), one["why"])

@@ -308,5 +308,5 @@ def next_steps(run: Run, totals: Totals) -> list[RenderableType]:
     if totals.count(State.UNKNOWN, State.SUBMITTING):
         steps.append(("to resolve unknown:", f"a2pcli reconcile {run.id}"))
     if run.started_at:
-        steps.append(("to export all rows:", f"a2pcli report {run.id} --csv report.csv"))
+        steps.append(("export all rows:", f"a2pcli report {run.id} --csv report.csv"))
     return [to_copy(f"{label:<20} {command}", style="dim") for label, command in steps]
