@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from a2pcli.actions.tables import Counting, InputTable, uncounted
 from a2pcli.contacts.receipt_file import Receipt, read_receipts
 from a2pcli.contacts.receipt_file import UnreadRow as UnreadRow
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import Problem, UsageError
+from a2pcli.errors import A2PError, Problem, UsageError
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
@@ -98,7 +99,7 @@ def import_receipts(
     Audit: ``receipts.import``.
     """
     done = ReceiptImport(dry_run)
-    table = file.open()
+    table = file.open(empty=True)
     if dry_run:
         with project.existing_ledger() as ledger, counting() as progress:
             _check_gateway(project, ledger, gateway)
@@ -126,13 +127,25 @@ def import_receipts(
         before = ledger.receipts.newest()
         with recorded(ledger, "receipts.import", about), counting() as progress:
             try:
-                for receipts in _pieces(table, done):
-                    done._add(ledger.receipts.add(receipts, gateway or "", source))
-                    progress(done.receipts)
+                with _half_done(done):
+                    for receipts in _pieces(table, done):
+                        done._add(ledger.receipts.add(receipts, gateway or "", source))
+                        progress(done.receipts)
                 done.matched_later = ledger.receipts.match_again(before)
             finally:
                 ledger.receipts.keep_totals()
     return table, done
+
+
+@contextmanager
+def _half_done(done: ReceiptImport) -> Iterator[None]:
+    try:
+        yield
+    except A2PError as error:
+        if not done.new:
+            raise
+        saved = f"{done.new:,} receipts were saved before; fix the file and run the same command again"
+        raise type(error)(*error.problems, Problem(saved, code="half-imported")) from error
 
 
 def _pieces(table: Table, done: ReceiptImport) -> Iterator[list[Receipt]]:

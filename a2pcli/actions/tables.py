@@ -49,14 +49,17 @@ class InputTable:
         """The file's name, for the entries that are made of it."""
         return "standard input" if self.file == "-" else Path(self.file).name
 
-    def open(self, address: str = "phone") -> Table:
-        """The table, with ``column`` named as the ``address`` that it holds. Raises ``InvalidInput`` where the file
-        cannot be used."""
+    def open(self, address: str = "phone", *, empty: bool = False) -> Table:
+        """The table, with ``column`` named as the ``address`` that it holds; ``empty``: it may have no row.
+
+        Raises ``InvalidInput`` where the file cannot be used.
+        """
         from a2pcli.contacts.table import ReadOptions, open_table
 
         named = {address: self.column, "text": self.text_column}
         columns = {name: column for name, column in named.items() if column}
-        return open_table(self.file, options=ReadOptions(self.encoding, self.delimiter, self.sheet, columns))
+        options = ReadOptions(self.encoding, self.delimiter, self.sheet, columns, empty=empty)
+        return open_table(self.file, options=options)
 
 
 @dataclass(frozen=True, slots=True)

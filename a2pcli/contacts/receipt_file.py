@@ -197,19 +197,20 @@ def _pick(flat: Mapping[str, str], role: str) -> str | None:
 
 
 def _identifier(text: str | None) -> str | None:
-    return text if text and len(text) <= LONGEST else None
+    return text if text and len(text) <= LONGEST and text.isprintable() else None
 
 
 def _code(text: str | None) -> str | None:
     """A provider's code; zeros say that there was no error."""
-    if not text or len(text) > SHOWN or not text.strip("0"):
+    if not text or len(text) > SHOWN or not text.isprintable() or not text.strip("0"):
         return None
     return _DIGITS.sub(lambda found: found[0] if len(found[0]) <= 6 else "…", text)
 
 
 def _shown(status: str) -> str:
     """The provider's word; digits that may be a number are no part of it."""
-    return _DIGITS.sub("…", " ".join(status.split()))[:SHOWN]
+    visible = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(status.split()))
+    return _DIGITS.sub("…", visible)[:SHOWN]
 
 
 def moment_of(text: str) -> int | None:

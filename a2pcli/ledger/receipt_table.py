@@ -31,4 +31,4 @@ receipts = Table(
 )
 Index("receipts_event", receipts.c.event, unique=True)
 partial_index("receipts_attempt", receipts.c.attempt, where=receipts.c.attempt.is_not(None))
-partial_index("receipts_unmatched", receipts.c.number, where=receipts.c.attempt.is_(None))
+partial_index("receipts_unmatched", receipts.c.gateway_id, where=receipts.c.attempt.is_(None))

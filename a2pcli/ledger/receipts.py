@@ -122,19 +122,25 @@ class Inbox:
     def match_again(self, upto: int, now: int | None = None) -> int:
         """Look for the messages of receipts up to this number that had none; gives how many have one now."""
         moment = now_ms() if now is None else now
-        after, done = 0, 0
+        with plainly(self._ledger.url), self._ledger._reading() as connection:
+            known = _by_join(connection, upto)
+        done = self._connect_all(known, moment)
+        after = 0
         while True:
             with plainly(self._ledger.url), self._ledger._reading() as connection:
-                query = select(_r.number, _r.gateway, _r.gateway_id, _r.reference)
-                waiting = query.where(_r.attempt.is_(None), _r.number > after, _r.number <= upto)
-                rows = connection.execute(waiting.order_by(_r.number).limit(LOOKED_UP)).all()
-                matches = match(connection, [Key(*key) for _, *key in rows])
+                query = select(_r.number, _r.gateway, _r.reference).where(
+                    _r.attempt.is_(None), _r.reference.is_not(None), _r.number > after, _r.number <= upto
+                )
+                rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
+                matches = match(connection, [Key(gateway, None, reference) for _, gateway, reference in rows])
             known = [(row.number, at) for row, at in zip(rows, matches, strict=True) if at is not None]
-            for start in range(0, len(known), PIECE):
-                done += self._connect(known[start : start + PIECE], moment)
+            done += self._connect_all(known, moment)
             if len(rows) < LOOKED_UP:
                 return done
             after = rows[-1].number
+
+    def _connect_all(self, known: Sequence[tuple[int, int]], now: int) -> int:
+        return sum(self._connect(known[start : start + PIECE], now) for start in range(0, len(known), PIECE))
 
     def keep_totals(self) -> None:
         """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import."""
@@ -293,6 +299,22 @@ def _by_gateway_id(connection: Connection, wanted: Collection[str]) -> Mapping[s
         if gateway_id in wanted:
             found[gateway_id].append((id, gateway or of_runs.get(id // ROWS_PER_RUN, "")))
     return found
+
+
+def _by_join(connection: Connection, upto: int) -> list[tuple[int, int]]:
+    """Receipts without a message, and the one attempt that has their id: one pass over all attempts, however many
+    receipts wait."""
+    of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
+    query = (
+        select(_r.number, _r.gateway, _a.id, _a.gateway)
+        .select_from(attempts.join(receipts, _r.gateway_id == _a.gateway_id))
+        .where(_r.attempt.is_(None), _a.gateway_id.is_not(None), _r.number <= upto)
+    )
+    found: dict[int, list[int]] = defaultdict(list)
+    for number, said, id, gateway in read_rows(connection, query):
+        if said in ("", gateway or of_runs.get(id // ROWS_PER_RUN, "")):
+            found[number].append(id)
+    return [(number, ids[0]) for number, ids in sorted(found.items()) if len(ids) == 1]
 
 
 def of_attempts(connection: Connection, ids: Sequence[int]) -> Any:

@@ -141,6 +141,14 @@ WHATSAPP = (
 )
 
 
+TELNYX = (
+    '{{"data": {{"event_type": "message.finalized", "id": "event-1", "payload": {{"id": "{0}", "completed_at":'
+    ' "2026-03-01T10:00:00Z", "to": [{{"phone_number": "+447911100000", "status": "delivered"}}], "errors": []}}}}}}\n'
+    '{{"data": {{"event_type": "message.finalized", "id": "event-2", "payload": {{"id": "{1}", "completed_at":'
+    ' "2026-03-01T10:00:01Z", "to": [{{"status": "delivery_failed"}}], "errors": [{{"code": "40002"}}]}}}}}}\n'
+)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "end", "code"),
     [
@@ -152,6 +160,7 @@ WHATSAPP = (
         ("sinch.jsonl", SINCH, "failed", "401"),
         ("generic.csv", GENERIC, "expired", "8"),
         ("whatsapp.jsonl", WHATSAPP, "failed", "131026"),
+        ("telnyx.jsonl", TELNYX, "failed", "40002"),
     ],
 )
 def test_files_of_providers_are_read_as_they_come(
@@ -243,3 +252,57 @@ def test_explain_says_what_became_of_the_message(sold: Project) -> None:
     rows = sold.run("report", "--json", "--rows").json["row_list"]
     (number,) = [row["number"] for row in rows if row["delivery"]]
     assert "; undelivered (30003) at 2026-03-01 10:00" in " ".join(sold.run("explain", number).out.split())
+
+
+def test_a_file_that_breaks_half_way_keeps_what_came_before_and_says_so(
+    sold: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("a2pcli.ledger.receipts.LOOKED_UP", 10_000)
+    first, *_ = ids(sold)
+    good = "".join(f"{first if n == 0 else f'other-{n}'},delivered\n" for n in range(39_000))
+    sold.write("r.csv", f'id,status\n{good}x,"delivered\n')
+    done = sold.run("receipts", "import", "r.csv")
+    assert done.status == 3
+    assert "30,000 receipts were saved before; fix the file and run the same command again" in done.err
+    assert delivery(sold)["delivered"] == 1
+    (entry,) = [
+        one
+        for one in sold.run("audit", "list", "--json").json["entries"]
+        if one["action"] == "receipts.import"
+    ]
+    assert entry["detail"]["new"] == 30_000
+    sold.write("r.csv", f"id,status\n{good}x,delivered\n")
+    again = sold.run("receipts", "import", "r.csv", "--json").json
+    assert (again["new"], again["duplicates"]) == (9_001, 30_000)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": ["x"], "status": {"a": {"b": [1, {"c": null}]}}}',
+        '{"id": "x", "status": true}',
+        '{"id": 5, "status": 7, "at": 99999999999999999999, "code": -1}',
+        '{"id": "' + "x" * 5000 + '", "status": "delivered"}',
+        '{"results": []}',
+        '{"a": ' * 50 + '{"id": "x", "status": "delivered"}' + "}" * 50,
+        '{"id": "x\\u0000y", "status": "deliv\\u0000ered", "at": "0001-01-01"}',
+        r'{"id": "\ud800", "status": "delivered\ud800", "code": "\ud800"}',
+        r'{"message": {"id": "\ud800x", "state": "delivered\ud800", "code": "\ud800"}}',
+        '{"id": "x", "status": "delivered", "at": "9999-12-31T23:59:59-14:00"}',
+        '{"status": "delivered", "reference": "r2222222-999999999999"}',
+        '{"status": "delivered", "reference": "r2222222-000000"}',
+    ],
+)
+def test_whatever_a_line_holds_the_import_ends_with_a_sentence(sold: Project, line: str) -> None:
+    sold.write("r.jsonl", line + "\n")
+    done = sold.run("receipts", "import", "r.jsonl")
+    assert done.status in (0, 3)
+    assert "Traceback" not in done.err
+    assert "receipt" in done.out
+
+
+def test_an_export_without_a_receipt_is_no_error(sold: Project) -> None:
+    """A nightly import has nothing to do on some days."""
+    sold.write("r.csv", "id,status\n")
+    done = sold.run("receipts", "import", "r.csv")
+    assert (done.status, done.out.splitlines()[0]) == (0, "0 receipts: 0 saved")

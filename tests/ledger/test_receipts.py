@@ -312,3 +312,47 @@ def test_to_look_at_receipts_writes_nothing_and_says_what_an_import_would(ledger
     looked = ledger.receipts.look(found, "", set())
     assert inbox(ledger) == 1
     assert looked == ledger.receipts.add(found, "", "test", NOW) == Taken(3, 2, 1)
+
+
+def test_a_receipt_that_beats_the_gateways_answer_counts_once_the_answer_is_here(
+    ledger: Ledger, make: Make
+) -> None:
+    run = make.plan(1)
+    with sender_lock(ledger, run):
+        ledger.start_sending(run, NOW)
+        (id,) = claim(ledger, run)
+        assert put(ledger, receipt("SM1", ref=run.reference(1))).unmatched == 0
+        assert row_of(ledger, run, id)["state"] == "submitting"
+        settle(ledger, run, [id], Outcome(Verdict.ACCEPTED, gateway_id="SM1"))
+        ledger.set_state(run, RunState.FINISHED, None, NOW)
+    assert [tuple(one) for one in ledger.totals(ledger.run(run.id)).deliveries] == [
+        ("delivered", None, None, 1)
+    ]
+
+
+def test_receipts_imported_while_the_run_is_sent_are_all_counted(ledger: Ledger, make: Make) -> None:
+    run = make.plan(6)
+    with sender_lock(ledger, run):
+        ledger.start_sending(run, NOW)
+        for _ in range(3):
+            for id in claim(ledger, run, want=2):
+                settle(ledger, run, [id], Outcome(Verdict.ACCEPTED, gateway_id=f"SM{id % ROWS_PER_RUN}"))
+                put(ledger, receipt(f"SM{id % ROWS_PER_RUN}"))
+                assert sum(one.messages for one in ledger.totals(run).deliveries) == id % ROWS_PER_RUN
+        ledger.set_state(run, RunState.FINISHED, None, NOW)
+    assert [tuple(one) for one in ledger.totals(ledger.run(run.id)).deliveries] == [
+        ("delivered", None, None, 6)
+    ]
+
+
+def test_an_id_of_two_messages_is_nobodys_also_later(ledger: Ledger, make: Make) -> None:
+    put(ledger, receipt("SM1"))
+    first = make.plan(1)
+    second = make.plan([4], campaign="other")
+    for run in (first, second):
+        with sender_lock(ledger, run):
+            ledger.start_sending(run, NOW)
+            settle(ledger, run, claim(ledger, run), Outcome(Verdict.ACCEPTED, gateway_id="SM1"))
+    assert put(ledger, receipt("SM1")) == Taken(0, 1, 1)
+    for run in (first, second):
+        assert [row["delivery"] for rows in ledger.rows(run) for row in rows] == [None]

@@ -64,7 +64,7 @@ def import_lines(done: ReceiptImport) -> Iterator[str]:
         words = ", ".join(f"{many:,} × {word}" for word, many in done.unknown.most_common(SHOWN_WORDS))
         yield f"unknown status, kept but not counted: {words}"
     if done.without_moment:
-        yield f"time could not be read: {_receipts(done.without_moment)}"
+        yield f"time could not be read: {_receipts(done.without_moment)} (use ISO 8601, like 2026-03-01T10:00:00Z)"
     if done.unread:
         yield f"rejected: {done.unread:,} row{_s(done.unread)} without a message id or a status"
 

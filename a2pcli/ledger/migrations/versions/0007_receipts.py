@@ -42,5 +42,5 @@ def upgrade() -> None:
         "receipts_attempt", "receipts", ["attempt"], sqlite_where=matched, postgresql_where=matched
     )
     op.create_index(
-        "receipts_unmatched", "receipts", ["number"], sqlite_where=unmatched, postgresql_where=unmatched
+        "receipts_unmatched", "receipts", ["gateway_id"], sqlite_where=unmatched, postgresql_where=unmatched
     )
