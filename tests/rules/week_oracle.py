@@ -280,11 +280,9 @@ class Oracle:
                 continue
             end, state = self.ended.get((claim.run, claim.row, place), (len(self.log), "submitting"))
             # Who is erased while a message is on its way has it all the same.
-            left = [
-                one for one in self.leaves_of[contact.number] if place < one < end and self._is(one, claim)
-            ]
-            since = max([place, *left])
-            if (end >= before or state != "planned") and not self._forgotten(contact.number, since, before):
+            if end >= before:
+                return True
+            if state != "planned" and not self._forgotten(contact.number, end, before):
                 return True
         return False
 
