@@ -77,6 +77,7 @@ def plan_again(connection: Connection, run: Run, codes: Collection[str], note: s
         "reason": None,
         "rule": None,
         "tries": 0,
+        **dict.fromkeys(("delivery", "delivered_at", "delivery_code")),  # of the try before
     }
     there = update(attempts).where(_c.id == bindparam("b_id")).values(values)
     for row in rows:
