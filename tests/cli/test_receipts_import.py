@@ -306,3 +306,23 @@ def test_an_export_without_a_receipt_is_no_error(sold: Project) -> None:
     sold.write("r.csv", "id,status\n")
     done = sold.run("receipts", "import", "r.csv")
     assert (done.status, done.out.splitlines()[0]) == (0, "0 receipts: 0 saved")
+
+
+def test_each_variant_has_its_own_rate(project: Project) -> None:
+    project.write("a2pcli.yaml", SIMULATOR)
+    head = SALE[: SALE.index("message:")]
+    project.write("sale.yaml", head + 'variants: {a: {message: "Ready"}, b: {message: "It is ready"}}\n')
+    project.write("people.csv", PEOPLE)
+    project.run("send", "sale.yaml", "--yes")
+    project.run("receipts", "import", "receipts.jsonl")
+    report = project.run("report", "--json").json
+    rows = project.run("report", "--json", "--rows", "--state", "accepted").json["row_list"]
+    text = " ".join(project.run("report", COLUMNS="100").out.split())
+    for name in ("a", "b"):
+        found, mine = report["arms"][name]["delivery"], [row for row in rows if row["variant"] == name]
+        assert found["accepted"] == len(mine) > 0
+        assert found["delivered"] == sum(row["delivery"] == "delivered" for row in mine) > 0
+        assert f"{name} {len(mine)} {found['delivered']} {found['delivered_share']:.1%}" in text
+    assert (
+        sum(report["arms"][name]["delivery"]["delivered"] for name in "ab") == report["delivery"]["delivered"]
+    )

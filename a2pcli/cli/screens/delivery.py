@@ -68,7 +68,7 @@ def _share(found: Deliveries) -> str:
 def _by_variant(variants: Mapping[str, Deliveries]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("variant", no_wrap=True)
-    for heading in ("accepted", "delivered", "", "undelivered", "no receipt yet"):
+    for heading in ("accepted", "delivered", "", "undelivered", "no final receipt"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, one in sorted(variants.items()):
         waiting = one.no_receipt + one.sent
