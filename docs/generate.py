@@ -197,10 +197,34 @@ def reference_page() -> str:
     return _filled(text, parts)
 
 
+def query_page() -> str:
+    """docs/query.md with the views of ``a2pcli ledger query``."""
+    from a2pcli.ledger.views import views
+
+    pieces = []
+    for view in views():
+        rows = [f"| `{one.name}` | {one.kind} | {one.says} |" for one in view.columns]
+        pieces += [
+            f"## `{view.name}`",
+            "",
+            view.says,
+            "",
+            "| column | kind | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    made = "\n".join(pieces).rstrip()
+    text = (ROOT / "docs" / "query.md").read_text("utf-8")
+    pattern = re.compile(r"(<!-- generated: views -->\n).*?(<!-- end -->)", re.S)
+    return pattern.sub(lambda found: f"{found[1]}\n{made}\n\n{found[2]}", text)
+
+
 def main() -> int:
     pages = {
         "docs/cli.md": cli_page(),
         "docs/json.md": json_page(),
+        "docs/query.md": query_page(),
         "docs/reference.md": reference_page(),
         "docs/rules.md": rules_page(),
     }

@@ -6,6 +6,8 @@ Each action gives the ledger's name. Audit: ``ledger.create``, ``ledger.accept``
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +31,9 @@ from a2pcli.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
+    from a2pcli.ledger.asking import Answer as Answer
     from a2pcli.ledger.integrity import Checked as Checked
+    from a2pcli.ledger.views import View as View
 
 
 def create_ledger(project: Project) -> str:
@@ -108,6 +112,28 @@ def check_ledger(
         if problem is not None:
             found.findings.append(Finding("other-ledger", problem.message))
         return store.name, found
+
+
+@contextmanager
+def ask_ledger(project: Project, sql: str, named: Sequence[str], seconds: float) -> Iterator[Answer]:
+    """The answer to a query in SQL over the views; ``named`` are ids of runs or names of campaigns (their newest run),
+    whose rows the view ``messages`` has: of all runs, where none is named.
+
+    No audit entry: to ask changes nothing, also where the ledger may not be written.
+    """
+    from a2pcli.actions.runs import chosen_run
+
+    with project.ledger_to_read() as store:
+        chosen = [run for name in named if (run := chosen_run(store, name)) is not None]
+        with store.ask(sql, chosen if named else None, seconds) as answer:
+            yield answer
+
+
+def documented_views() -> list[View]:
+    """The views that can be asked."""
+    from a2pcli.ledger.views import views
+
+    return list(views())
 
 
 def encrypt_ledger(project: Project) -> str:

@@ -87,11 +87,21 @@ class Wanted:
         ]
 
 
-class PlanRows:
-    """The rows of one run, as they are at the moment ``now`` (UTC milliseconds)."""
+_ALWAYS = frozenset(("state", "reason", "country", "clock"))
+"""What decides how a row stands."""
 
-    def __init__(self, connection: Connection, run: Run, now: int) -> None:
+
+class PlanRows:
+    """The rows of one run, as they are at the moment ``now`` (UTC milliseconds).
+
+    With ``only`` (names of ``NAMES``), values of other columns are not read, and are None.
+    """
+
+    def __init__(
+        self, connection: Connection, run: Run, now: int, only: frozenset[str] | None = None
+    ) -> None:
         self.run = run
+        self._only = None if only is None else only | _ALWAYS | ({"tries"} if "attempts" in only else set())
         self.heads = plan_store.heads(connection, run)
         self._ends = plan_store.ends_of(connection, run)
         self._holds = self._holding(connection, now) if self.heads else None
@@ -105,7 +115,9 @@ class PlanRows:
         """The rows of a chunk as parallel columns, in the file's order; only those that are ``wanted``."""
         chosen = wanted or Wanted()
         within = (_a.id >= head.first_id, _a.id < head.end_id)
-        happened = _attempts(connection, chosen if chosen.only_claimed else Wanted(), *within)
+        happened = _attempts(
+            connection, chosen if chosen.only_claimed else Wanted(), *within, only=self._only
+        )
         if chosen.only_claimed:
             if not happened["id"]:
                 return {name: [] for name in NAMES}
@@ -113,6 +125,19 @@ class PlanRows:
         found = self._made(connection, head, None, happened)
         places = chosen.places(found)
         return found if places is None else _taken(found, places)
+
+    def everything(self, connection: Connection, size: int) -> Iterator[Columns]:
+        """All rows in the file's order, ``size`` at most at once, in the caller's transaction."""
+        for head in self.heads:
+            yield from pieces(self.columns(connection, head), size)
+        after: int | None = None
+        while not self.heads:
+            found = of_attempts(connection, self.run, after, size, Wanted())
+            if found["id"]:
+                yield found
+                after = found["id"][-1]
+            if len(found["id"]) < size:
+                return
 
     def at(self, connection: Connection, head: ChunkHead, places: Sequence[int]) -> Columns:
         """The rows at these places of a chunk, in ascending order."""
@@ -125,14 +150,18 @@ class PlanRows:
     def _made(
         self, connection: Connection, head: ChunkHead, places: pa.Array | None, happened: Columns
     ) -> Columns:
-        chunk = plan_store.load(connection, self.run, head)
-        found: Columns = {name: chunk.values(name, places) for name in (*_OF_THE_PLAN, *_OF_BOTH)}
+        names: tuple[str, ...] = (*_OF_THE_PLAN, *_OF_BOTH)
+        if self._only is not None:
+            names = tuple(name for name in names if name in self._only)
+        chunk = plan_store.load(connection, self.run, head, None if self._only is None else names)
+        found: Columns = {name: chunk.values(name, places) for name in names}
         ids = (
             range(head.first_id, head.end_id)
             if places is None
             else [head.first_id + place for place in places.to_pylist()]
         )
         many = len(ids)
+        found |= {name: [None] * many for name in (*_OF_THE_PLAN, *_OF_BOTH) if name not in found}
         found |= {"id": list(ids), "run": [self.run.number] * many, "occasion": [self.run.occasion] * many}
         found["state"] = [
             str(State.PLANNED) if reason is None else str(State.SKIPPED) for reason in found["reason"]
@@ -175,9 +204,11 @@ def _places(head: ChunkHead, ids: Sequence[int]) -> pa.Array:
     return pa.array([id - head.first_id for id in ids], pa.int64())
 
 
-def _attempts(connection: Connection, wanted: Wanted, *chosen: Any) -> Columns:
-    """Attempts as parallel columns, in the order of their ids."""
-    names = ("id", *_OF_BOTH, *_OF_THE_ATTEMPT)
+def _attempts(
+    connection: Connection, wanted: Wanted, *chosen: Any, only: frozenset[str] | None = None
+) -> Columns:
+    """Attempts as parallel columns, in the order of their ids; of the columns, all or ``only`` these."""
+    names = ["id", *(name for name in (*_OF_BOTH, *_OF_THE_ATTEMPT) if only is None or name in only)]
     query = wanted.of(select(*(_a[name] for name in names)).where(*chosen)).order_by(_a.id)
     rows = connection.execute(query).all()
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
@@ -186,7 +217,7 @@ def _attempts(connection: Connection, wanted: Wanted, *chosen: Any) -> Columns:
 
 def _overlaid(found: Columns, happened: Columns) -> Columns:
     """What happened, over what was planned."""
-    names = (*_OF_BOTH, *_OF_THE_ATTEMPT)
+    names = [name for name in happened if name != "id"]
     if len(happened["id"]) == len(found["id"]):
         return found | {name: happened[name] for name in names}
     if not happened["id"]:

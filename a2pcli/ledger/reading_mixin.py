@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,11 @@ from a2pcli.ledger.history import Event, HistoryEntry
 from a2pcli.ledger.records import Run, Totals, Waiting, now_ms
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import caps, counting, integrity, plan_rows, waits
+    from a2pcli.ledger import asking, caps, counting, integrity, plan_rows, waits
     from a2pcli.ledger import clocks as run_clocks
 else:
-    caps, counting, integrity, run_clocks, plan_rows, waits = lazily(
-        "a2pcli.ledger", "caps", "counting", "integrity", "clocks", "plan_rows", "waits"
+    asking, caps, counting, integrity, run_clocks, plan_rows, waits = lazily(
+        "a2pcli.ledger", "asking", "caps", "counting", "integrity", "clocks", "plan_rows", "waits"
     )
 
 
@@ -127,3 +128,9 @@ class ReadingMixin(LedgerCore):
         """Look whether the ledger is sound; see ``integrity``. Nothing is written."""
         with plainly(self.url):
             return integrity.check(self.engine, sample, seed)
+
+    def ask(
+        self, sql: str, some: Sequence[Run] | None, seconds: float
+    ) -> AbstractContextManager[asking.Answer]:
+        """One query in SQL over the views; see ``asking.ask``. Nothing can be written."""
+        return asking.ask(self.engine, self._key, sql, some, seconds)

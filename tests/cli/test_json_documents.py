@@ -78,6 +78,8 @@ JSON_CALLS = [
     ("ledger", "create", "--ledger", "new.db"),
     ("ledger", "accept"),
     ("ledger", "check"),
+    ("ledger", "query", "SELECT * FROM runs"),
+    ("ledger", "query"),
     ("ledger", "encrypt"),
     ("ledger", "rekey"),
     ("ledger", "decrypt"),

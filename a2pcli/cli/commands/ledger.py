@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2pcli.cli.options import Json, Ledger
+from a2pcli.cli.options import Json, JsonLines, Ledger
 
 if TYPE_CHECKING:
     from a2pcli.actions.ledgers import Checked
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     commands.command("create")(create)
     commands.command("accept")(accept)
     commands.command("check")(check)
+    commands.command("query")(query)
     commands.command("encrypt")(encrypt)
     commands.command("decrypt")(decrypt)
     commands.command("rekey")(rekey)
@@ -29,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger() -> None:
-    """Create a ledger, check that it is sound, or encrypt it at rest.
+    """Create, check, query or encrypt a ledger.
 
     A project's first plan creates its ledger, so `create` is rarely needed. The project remembers its ledger in
     .a2pcli-ledger.json beside the settings: if that ledger is missing, or a different or older one is found, nothing
@@ -170,6 +172,57 @@ def _checked_document(name: str, found: Checked) -> dict[str, Any]:
             for one in found.findings
         ],
     }
+
+
+def query(
+    sql: Annotated[
+        str | None, typer.Argument(metavar="SQL", help="A query; - reads it from standard input.")
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option("--run", metavar="RUN", help="Fill `messages` from this run only. Can be repeated."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_lines: JsonLines = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=86_400, metavar="SECONDS", help="Stop a query that takes longer.")
+    ] = 60.0,
+    ledger: Ledger = None,
+    as_json: Json = False,
+) -> None:
+    """Query the ledger in SQL, read-only, through documented views.
+
+    Without SQL, lists the views (runs, messages, attempts, receipts) and their columns. Times are UTC, money is decimal
+    text. The SQL is that of the database: SQLite, or PostgreSQL with the rights of the ledger's user. Filling
+    `messages` unpacks the plans: --run and naming only the columns you need make it faster.
+
+    Nothing can be changed, and nothing is written to the audit trail. Results contain phone numbers and messages in
+    full, as the ledger does: treat files of them accordingly.
+
+    Example:  a2pcli ledger query "SELECT state, count(*) AS messages FROM messages GROUP BY state"
+
+    Exit status: 0 the query was answered, 2 it is not a query, is refused, or takes too long.
+    """
+    from a2pcli.actions.ledgers import ask_ledger
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.screens import answers
+    from a2pcli.errors import Problem, UsageError
+
+    if as_csv + as_lines + as_json > 1:
+        raise UsageError(Problem("choose one of --csv, --jsonl and --json"))
+    if sql is None:
+        answers.show_views(as_json=as_json)
+        return
+    text = sys.stdin.read() if sql == "-" else sql
+    with ask_ledger(project_at(ledger), text, run or (), timeout) as answer:
+        if as_json:
+            answers.print_document(answer)
+        elif as_csv:
+            answers.print_csv(answer)
+        elif as_lines:
+            answers.print_lines(answer)
+        else:
+            answers.show_table(answer)
 
 
 def encrypt(ledger: Ledger = None, as_json: Json = False) -> None:

@@ -56,6 +56,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "ledger create": (others.LedgerChanged,),
         "ledger accept": (others.LedgerChanged,),
         "ledger check": (others.LedgerChecked,),
+        "ledger query": (others.LedgerAnswer, others.LedgerViews),
         "ledger encrypt": (others.LedgerChanged,),
         "ledger decrypt": (others.LedgerChanged,),
         "ledger rekey": (others.LedgerChanged,),

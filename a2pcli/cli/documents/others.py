@@ -416,6 +416,27 @@ class LedgerChecked(TypedDict):
     findings: list[LedgerFinding]
 
 
+class LedgerView(TypedDict):
+    """A view that can be queried."""
+
+    name: str
+    says: str
+    columns: dict[str, str]
+
+
+class LedgerViews(TypedDict):
+    """``a2pcli ledger query`` without a query."""
+
+    views: list[LedgerView]
+
+
+class LedgerAnswer(TypedDict):
+    """``a2pcli ledger query SQL``."""
+
+    columns: list[str]
+    rows: Annotated[list[list[Any]], says("the cells of each row, in the order of the columns")]
+
+
 class LedgerChanged(TypedDict):
     """``a2pcli ledger create``, ``accept``, ``encrypt``, ``decrypt`` and ``rekey``."""
 

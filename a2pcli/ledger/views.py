@@ -1,0 +1,217 @@
+"""What ``a2pcli ledger query`` can ask: views of the ledger as people read it, on SQLite and PostgreSQL alike.
+
+Runs have their ids, not numbers; moments are ISO 8601 in UTC; money is decimal text. Their names and columns are a
+promise, which the tables behind them are not. ``docs/query.md`` is made from this list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger.tables import ATTEMPT_BIT, MOST_ROWS, ROWS_PER_RUN, metadata
+
+MESSAGES = "messages"
+"""The one that is no view of a table: its rows are read from the plans when a query names it."""
+
+TEXT, NUMBER, MOMENT, MONEY = "text", "integer", "moment", "money"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewColumn:
+    """A column: ``source`` is SQL over the view's tables; of ``messages``, the name in ``plan_rows.NAMES``."""
+
+    name: str
+    says: str
+    source: str = ""
+    kind: str = TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view. ``table`` is its main table, which must be there; ``joined`` what follows it in FROM, where ``{main}`` is
+    the schema."""
+
+    name: str
+    says: str
+    columns: tuple[ViewColumn, ...]
+    table: str = ""
+    joined: str = ""
+
+    def sql(self, dialect: str, schema: str) -> str:
+        """The query of the view."""
+        columns = ", ".join(f"{_shown(one, dialect)} AS {one.name}" for one in self.columns)
+        return f"SELECT {columns} FROM {schema}.{self.table} t {self.joined.format(main=schema)}"
+
+
+def _shown(column: ViewColumn, dialect: str) -> str:
+    source = column.source or f"t.{column.name}"
+    if column.kind == MOMENT:
+        if dialect == "sqlite":
+            return f"strftime('%Y-%m-%dT%H:%M:%SZ', {source} / 1000, 'unixepoch')"
+        return f"to_char(to_timestamp({source} / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+    if column.kind == MONEY:
+        if dialect == "sqlite":
+            nano = f"printf('%d.%09d', {source} / 1000000000, {source} % 1000000000)"
+            least = f"length(printf('%d', {source} / 1000000000)) + 3"
+            short = f"rtrim({nano}, '0')"
+            text = f"substr({nano}, 1, max(length({short}), {least}))"
+            return f"CASE WHEN {source} IS NOT NULL THEN {text} END"
+        exact = f"trim_scale({source} / 1000000000::numeric)"
+        return f"CASE WHEN scale({exact}) < 2 THEN round({exact}, 2) ELSE {exact} END::text"
+    return source
+
+
+_RUN_OF = "LEFT JOIN {main}.runs r ON r.number = t.run"
+
+_ROW = f"(t.id & {MOST_ROWS})"
+
+_OF_ROW = (
+    ViewColumn("run", "the run's id", "r.id"),
+    ViewColumn("row", "row of the plan, from 1", _ROW, NUMBER),
+)
+
+_WHAT_HAPPENED = (
+    ViewColumn("state", "planned, skipped, submitting, accepted, rejected, unknown, expired or cancelled"),
+    ViewColumn("reason", "why it is skipped, held or has ended"),
+    ViewColumn("rule", "the named rule behind the reason"),
+    ViewColumn("detail", "more about the reason, or what the gateway said"),
+    ViewColumn("code", "the gateway's code"),
+    ViewColumn("gateway_id", "the gateway's id of the message"),
+)
+
+_MONEY_OF = (
+    ViewColumn("parts", "SMS parts", kind=NUMBER),
+    ViewColumn("cost", "price, in units of the currency", "t.cost", MONEY),
+    ViewColumn("cost_nano", "the same as an integer of 1e-9 units, to add up exactly", "t.cost", NUMBER),
+    ViewColumn("currency", "ISO 4217"),
+)
+
+_MOMENTS = (
+    ViewColumn("tries", "how often it was handed to the gateway", kind=NUMBER),
+    ViewColumn("due_at", "when it may be sent, if it waits", "nullif(t.due_at, 0)", MOMENT),
+    ViewColumn("claimed_at", "when it was handed to the gateway", kind=MOMENT),
+    ViewColumn("settled_at", "when its state became known", kind=MOMENT),
+)
+
+_DELIVERY = (
+    ViewColumn("delivery", "what receipts say became of it"),
+    ViewColumn("delivered_at", "when it was delivered", kind=MOMENT),
+    ViewColumn("delivery_code", "the code of the receipt"),
+)
+
+_ALL = (
+    View(
+        "runs",
+        "Every run and plan.",
+        (
+            ViewColumn("run", "the run's id", "t.id"),
+            ViewColumn("campaign", "the campaign's name"),
+            ViewColumn("occurrence", "its occurrence", "o.occurrence"),
+            ViewColumn(
+                "state", "planning, planned, sending, paused, finished, cancelled, discarded or superseded"
+            ),
+            ViewColumn("state_reason", "why it is in this state"),
+            ViewColumn("campaign_file", "path of the campaign"),
+            ViewColumn("contacts_file", "path of the contacts"),
+            ViewColumn("gateway", "the gateway's name in the settings"),
+            ViewColumn("channel", "sms, whatsapp, email, …"),
+            ViewColumn("sender", "the sender of the run"),
+            ViewColumn("purpose", "marketing, transactional, otp or emergency"),
+            ViewColumn("programme", "what people consent to and leave"),
+            ViewColumn("subject", "what the campaign is about, for caps"),
+            ViewColumn("digest", "the digest to approve"),
+            ViewColumn("rows_read", "rows of the contacts file", kind=NUMBER),
+            ViewColumn("created_at", "when planning began", kind=MOMENT),
+            ViewColumn("planned_at", "when the plan was complete", kind=MOMENT),
+            ViewColumn("started_at", "when sending began", kind=MOMENT),
+            ViewColumn("finished_at", "when it was finished or cancelled", kind=MOMENT),
+            ViewColumn("not_before", "no message is sent before", kind=MOMENT),
+            ViewColumn("expires_at", "no message is sent after", kind=MOMENT),
+        ),
+        "runs",
+        "LEFT JOIN {main}.occasions o ON o.number = t.occasion",
+    ),
+    View(
+        MESSAGES,
+        "Every row of every plan as it is now, those that get no message included.",
+        (
+            ViewColumn("run", "the run's id"),
+            ViewColumn("row", "row of the plan, from 1", kind=NUMBER),
+            ViewColumn("reference", "the reference that the gateway got"),
+            ViewColumn("line", "line of the contacts file", "line", NUMBER),
+            ViewColumn("address", "phone number, email address or chat id", "address"),
+            ViewColumn("cell", "the cell as it was read, where it is no address", "cell"),
+            ViewColumn("country", "ISO region of the recipient", "country"),
+            *(ViewColumn(one.name, one.says, one.name) for one in _WHAT_HAPPENED),
+            ViewColumn("body", "the text", "body"),
+            ViewColumn("encoding", "GSM-7 or UCS-2", "encoding"),
+            ViewColumn("units", "septets or UTF-16 units", "units", NUMBER),
+            *(
+                ViewColumn(one.name, one.says, one.source.removeprefix("t.") or one.name, one.kind)
+                for one in _MONEY_OF
+            ),
+            ViewColumn("variant", "the variant of the text", "variant"),
+            ViewColumn("sender", "the sender, where it is not the run's", "sender"),
+            ViewColumn("consent", "what the contacts file said of consent", "consent"),
+            ViewColumn("tries", "how often it was handed to the gateway", "attempts", NUMBER),
+            *(ViewColumn(one.name, one.says, one.name, one.kind) for one in _MOMENTS[1:]),
+        ),
+    ),
+    View(
+        "attempts",
+        "Every message that something happened to: it was sent, tried, skipped at the last moment, put back.",
+        (
+            *_OF_ROW,
+            ViewColumn(
+                "attempt",
+                "number of the attempt, from 1",
+                f"((t.id % {ROWS_PER_RUN}) >> {ATTEMPT_BIT}) + 1",
+                NUMBER,
+            ),
+            ViewColumn("address", "phone number, email address or chat id"),
+            ViewColumn("channel", "the channel", "coalesce(t.channel, r.channel)"),
+            ViewColumn("gateway", "the gateway's name in the settings", "coalesce(t.gateway, r.gateway)"),
+            ViewColumn("sender", "the sender", "coalesce(t.sender, r.sender)"),
+            ViewColumn("country", "ISO region of the recipient"),
+            ViewColumn("variant", "the variant of the text"),
+            *_MONEY_OF,
+            *_WHAT_HAPPENED,
+            *_MOMENTS,
+            *_DELIVERY,
+        ),
+        "attempts",
+        _RUN_OF,
+    ),
+    View(
+        "receipts",
+        "Every delivery receipt, as it came.",
+        (
+            ViewColumn("run", "the run's id; null while the message is not known", "r.id"),
+            ViewColumn("row", "row of the plan", f"(t.attempt & {MOST_ROWS})", NUMBER),
+            ViewColumn("gateway", "the gateway's name in the settings"),
+            ViewColumn("gateway_id", "the gateway's id of the message"),
+            ViewColumn("reference", "our reference, where the receipt has it"),
+            ViewColumn("status", "the provider's word"),
+            ViewColumn("delivery", "what it means; null where that is not known"),
+            ViewColumn("code", "the provider's code"),
+            ViewColumn("at", "when it happened", kind=MOMENT),
+            ViewColumn("received_at", "when the receipt was imported", kind=MOMENT),
+            ViewColumn("source", "the file it came in"),
+        ),
+        "receipts",
+        f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",
+    ),
+)
+
+
+def views() -> Iterator[View]:
+    """The views of this version: those whose tables there are."""
+    for view in _ALL:
+        if not view.table or view.table in metadata.tables:
+            yield view
+
+
+def messages() -> View:
+    """``MESSAGES``."""
+    return next(view for view in _ALL if view.name == MESSAGES)
