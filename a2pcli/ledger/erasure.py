@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Table, and_, delete, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.phone.same_phone import same_phone_forms
@@ -189,7 +189,7 @@ def _hold_planner(ledger: HasEngine, run: Run, held: ExitStack) -> None:
 
 def suppress(connection: Connection, person: Person, now: int) -> None:
     """Put the person's keyed hash on the suppression list: no sender claims a message of theirs any more."""
-    _suppress_hash(connection, erased.needed_key(connection, create=True).hash_of(person.address), now)
+    erased.suppress(connection, erased.needed_key(connection, create=True).hash_of(person.address), now)
 
 
 def erase(connection: Connection, person: Person, now: int, live: frozenset[int] = frozenset()) -> Erasure:
@@ -226,7 +226,7 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
     for run in mine:
         counting.keep(connection, run)
     hash = key.hash_of(person.address)
-    _suppress_hash(connection, hash, now)
+    erased.suppress(connection, hash, now)
     facts = {"rows": counts, "skipped": skipped}
     audit.append(connection, "people.erase", hash, facts, now)
     files = sorted({run.contacts_file for run in mine if run.contacts_file and run.contacts_file != "-"})
@@ -391,12 +391,3 @@ def _without(value: Any, person: Person) -> Any:
     if isinstance(value, list):
         return [_without(one, person) for one in value]
     return None if isinstance(value, str) and person.stands_in(value) else value
-
-
-def _suppress_hash(connection: Connection, hash: str, now: int) -> None:
-    c = suppressions.c
-    held = and_(c.address == hash, c.scope == "everything", c.lifted_at.is_(None))
-    if connection.execute(select(func.count()).select_from(suppressions).where(held)).scalar():
-        return
-    values = {"address": hash, "scope": "everything", "scope_value": "", "source": "erasure", "added_at": now}
-    connection.execute(insert(suppressions).values(values))
