@@ -83,7 +83,7 @@ def apply(connection: Connection, ids: Sequence[int], now: int) -> Applied:
 
 
 def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> Applied:
-    told = _told(connection, ids)
+    told = told_of(connection, ids)
     values: list[dict[str, Any]] = []
     moved: Counter[DeliveryKey] = Counter()
     taken: list[tuple[RowMapping, Report | None, list[Report]]] = []
@@ -162,7 +162,7 @@ def _accept(
     return 1
 
 
-def _told(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report]]:
+def told_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report]]:
     """The receipts of the attempts, but those whose status nobody knows."""
     told: dict[int, list[Report]] = defaultdict(list)
     for some in pieces(ids):

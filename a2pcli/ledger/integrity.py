@@ -4,7 +4,8 @@ Everything is read in one transaction, so a ledger that is being sent from is ch
 is written. What cannot even be read is a finding like the others, and the rest is still looked at.
 
 ``integrity_database`` looks at the file and the schema, ``integrity_rows`` at each table by itself,
-``integrity_plans`` at the chunks of plans and the attempts that belong to them.
+``integrity_plans`` at the chunks of plans and the attempts that belong to them, ``integrity_receipts`` at what
+gateways told of them later.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ ADVICE: dict[str, str] = {
     "clock": "messages without their clock have no hours: cancel the run and plan again",
     "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
     "consent": _WHO + "; then compare the records with `a2pcli consent export`",
+    "receipt": _NOTHING_LOST + "import the receipts of these messages again; if it comes back: " + _WHO,
     "caps": "frequency caps count these people wrongly; " + _WHO,
     "left-over": _NOTHING_LOST + "but something removed rows outside of a2pcli: " + _WHO,
 }
@@ -178,13 +180,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None) -> Checked:
     """Check the whole ledger; with ``sample`` (a share above 0 and up to 1) only so many of the chunks are read,
     chosen by ``seed``. Memory is bounded by one chunk."""
-    from a2pcli.ledger import integrity_database, integrity_plans, integrity_rows
+    from a2pcli.ledger import integrity_database, integrity_plans, integrity_receipts, integrity_rows
 
     checked = Checked(sample, None if sample is None else random.randrange(10**6) if seed is None else seed)
     with reading(engine) as connection:
         look = Look(connection, checked)
         integrity_database.look_at(look)
         integrity_rows.look_at(look)
+        integrity_receipts.look_at(look)
         integrity_plans.look_at(look, _chosen(look))
     return checked
 

@@ -14,9 +14,10 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger import approved, counting, plan_record, plan_store
 from a2pcli.ledger import audit as trail
 from a2pcli.ledger.integrity import Finding, Look
+from a2pcli.ledger.integrity_receipts import look_at_run
 from a2pcli.ledger.integrity_rows import first
 from a2pcli.ledger.plan_store import Group, first_id
-from a2pcli.ledger.plans import keeps_no_texts, of_run, run_from_row
+from a2pcli.ledger.plans import end_id, keeps_no_texts, of_run, run_from_row
 from a2pcli.ledger.records import SENDABLE, Run, RunState
 from a2pcli.ledger.tables import MOST_ROWS, attempts, audit, clocks, plan_chunks, plan_ends, runs
 from a2pcli.messages import State
@@ -138,6 +139,11 @@ class _OneRun:
                 self.look.checked.chunks_read += 1
                 self.look.checked.rows_read += head.rows
                 take(f"{head.place} of its plan", partial(self._chunk, head), id)
+                begin = first_id(self.run) + head.first_row
+                take("its receipts", partial(look_at_run, self.look, self.run, begin, begin + head.rows), id)
+        if not self.heads:
+            ids = first_id(self.run), end_id(self.run)
+            take("its receipts", partial(look_at_run, self.look, self.run, *ids), id)
         take("its attempts", self._strangers, id)
         take("the record of its plan", self._record, id)
         take("its ends", self._ends, id)
@@ -341,7 +347,7 @@ class _OneRun:
         if kept.get("shape") not in counting.READABLE:
             return
         fresh = json.loads(counting.written(counting.count(self.connection, self.run)))
-        names = ("states", "reasons", "codes", "countries", "variants", "senders", "untouched")
+        names = ("states", "reasons", "codes", "countries", "variants", "senders", "untouched", "deliveries")
         wrong = [name for name in names if name in kept and not _agrees(kept[name], fresh[name])]
         if wrong:
             yield self._found("totals", f"its kept sums are not those of its rows ({', '.join(wrong)})")

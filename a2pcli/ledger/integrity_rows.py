@@ -89,11 +89,10 @@ _ATTEMPTS = (
         and_(_a.state.in_([*_CLAIMED[1:], "expired", "cancelled"]), _a.settled_at.is_(None)),
     ),
     Rule("attempt-state", "were skipped for no reason", and_(_a.state == "skipped", _a.reason.is_(None))),
-    Rule("attempt-state", "were claimed and never tried", and_(_a.claimed_at.is_not(None), _a.tries < 1)),
     Rule(
         "attempt-state",
-        "have a delivery, though no gateway took them",
-        and_(or_(_a.delivery.is_not(None), _a.delivered_at.is_not(None)), _a.claimed_at.is_(None)),
+        "were claimed and never tried",
+        and_(_a.claimed_at.is_not(None), _a.tries < 1, _a.delivery.is_(None)),
     ),
     Rule("attempt-state", "have a negative cost, or less than no parts", or_(_a.cost < 0, _a.parts < 0)),
     Rule("attempt-state", "have a cost and no currency", and_(_a.cost.is_not(None), _a.currency.is_(None))),

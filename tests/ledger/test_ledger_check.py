@@ -19,6 +19,10 @@ from a2pcli.ledger.store import Ledger
 
 KEY = {"A2PCLI_LEDGER_KEY": "ab" * 32}
 
+FIRST = "(SELECT number FROM runs WHERE campaign = 'spring-sale')"
+WAITING = "(SELECT number FROM runs WHERE campaign = 'waiting')"
+ONE = f"id = (SELECT min(id) FROM attempts WHERE run = {FIRST} AND address IS NOT NULL)"
+
 GATEWAYS = """\
 region: GB
 hours: 00:00-23:00
@@ -59,6 +63,12 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Project:
         "people erase 07911123456 --yes",
     ):
         assert project.run(*call.split()).status in (0, 4), call
+    with sqlite3.connect(database(project)) as connection:
+        query = f"SELECT gateway_id FROM attempts WHERE run = {FIRST} AND address IS NOT NULL ORDER BY id DESC LIMIT 1"
+        ids = [id for (id,) in connection.execute(query)]
+    connection.close()
+    project.write("r.csv", "id,status\n" + "".join(f"{id},delivered\n" for id in ids))
+    assert project.run("receipts", "import", "r.csv").status == 0
     return project
 
 
@@ -123,10 +133,6 @@ def test_a_ledger_with_pruned_texts_and_people_is_sound(copied: Project) -> None
         assert codes(copied) == set()
 
 
-FIRST = "(SELECT number FROM runs WHERE campaign = 'spring-sale')"
-WAITING = "(SELECT number FROM runs WHERE campaign = 'waiting')"
-ONE = f"id = (SELECT min(id) FROM attempts WHERE run = {FIRST} AND address IS NOT NULL)"
-
 DAMAGE = {
     # What a plan says.
     f"UPDATE plan_chunks SET digest = '{'0' * 64}' WHERE run = {FIRST}": "plan-damaged",
@@ -167,7 +173,11 @@ DAMAGE = {
     f"UPDATE attempts SET tries = 0 WHERE {ONE}": "attempt-state",
     f"UPDATE attempts SET cost = -1 WHERE {ONE}": "attempt-state",
     f"UPDATE attempts SET currency = NULL WHERE {ONE}": "attempt-state",
-    "UPDATE attempts SET delivery = 'delivered' WHERE claimed_at IS NULL": "attempt-state",
+    f"UPDATE attempts SET delivery = 'delivered' WHERE {ONE}": "receipt",
+    "UPDATE attempts SET delivery = 'failed' WHERE delivery = 'delivered'": "receipt",
+    "UPDATE receipts SET attempt = 7": "receipt",
+    "UPDATE receipts SET delivery = 'eaten'": "receipt",
+    "DELETE FROM receipts": "receipt",
     f"UPDATE attempts SET cost = 'much' WHERE {ONE}": "wrong-values",
     f"DELETE FROM attempts WHERE {ONE}": "totals",
     "UPDATE attempts SET person = 1 WHERE claimed_at IS NOT NULL": "sent-twice",
