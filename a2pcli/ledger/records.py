@@ -16,7 +16,6 @@ from a2pcli.messages import Message, Outcome, State
 MONEY_UNITS = 10**9
 """Money in the ledger counts 1e-9 of a currency unit."""
 
-
 FAR = 253_402_300_799_000
 """The last second of the year 9999: held until somebody does something about it."""
 
