@@ -117,7 +117,8 @@ def test_quiet_says_why_wherever_the_status_is_not_0(project: Project) -> None:
     assert re.match(f"{TIME} nothing to send, but not everyone received it", again.err)
     assert "1 invalid-number" in again.err
     project.starter(people=f"{head}07911123457,Ben,gold\n")
-    project.write("a2pcli.yaml", SETTINGS + REHEARSAL.replace("30%", "90%") + "gateway: rehearsal\n")
+    certain = REHEARSAL.replace("permanent: 30%, unknown: 10%", "permanent: 100%")
+    project.write("a2pcli.yaml", SETTINGS + certain + "gateway: rehearsal\n")
     rejected = project.run("send", "sale.yaml", "--yes", "--quiet")
     assert (rejected.status, rejected.out) == (4, "")
     assert re.fullmatch(
