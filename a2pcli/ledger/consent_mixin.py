@@ -22,7 +22,7 @@ class ConsentMixin(LedgerCore):
     @translates_errors
     def record_consents(self, new: consents.NewConsents, now: int | None = None) -> Imported:
         """Record facts, in one transaction; those known to the letter are not recorded twice."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             return consents.add(connection, new, now_ms() if now is None else now)
 
     @translates_errors
@@ -38,7 +38,7 @@ class ConsentMixin(LedgerCore):
     ) -> int:
         """The person took consent back, for a programme or all, over a channel or all; gives the records it ends."""
         moment = now_ms() if now is None else now
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             return consents.revoke(
                 connection, address, programme=programme, channel=channel, source=source, by=by, now=moment
             )
@@ -46,13 +46,13 @@ class ConsentMixin(LedgerCore):
     @translates_errors
     def record_withdrawals(self, new: consents.NewWithdrawals, now: int | None = None) -> Imported:
         """People took consent back, each at a moment of their own; those known already are not recorded twice."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             return consents.withdraw(connection, new, now_ms() if now is None else now)
 
     @translates_errors
     def end_overridden_consents(self) -> int:
         """Mark records that a withdrawal ended; gives how many. To be called when a file was recorded whole."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             return consents.end_overridden(connection)
 
     @translates_errors

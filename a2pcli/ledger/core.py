@@ -62,6 +62,24 @@ def _watch(url: URL) -> FileWatch | None:
         return None  # opening the database will say what is wrong
 
 
+class OpenTransaction:
+    """What ``LedgerCore.transaction`` has open: its connection, and the holds that were asked for in it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.held: list[Hold] = []
+        self.is_recorded = False
+
+    def check(self, hold: Hold | None, run: Run, *, alone: bool) -> None:
+        """As at the beginning of a transaction of the run's holder."""
+        if hold is None:
+            if alone:
+                lock.refuse_if_held(self.connection, run)
+        elif hold not in self.held:
+            self.held.append(hold)
+            hold.check(self.connection)
+
+
 class LedgerCore:
     """An open database with the ledger's schema."""
 
@@ -84,6 +102,7 @@ class LedgerCore:
         self._shared: dict[int, tuple[SharedPace, ...]] = {}
         self._sending_lock = threading.RLock()
         self._sending: Connection | None = None
+        self._own = threading.local()
         self.holds: dict[int, Hold] = {}
         self._held = ExitStack()
         self.removed: list[Path] = []
@@ -224,7 +243,7 @@ class LedgerCore:
                 found = identity.id_of(connection)
             if found is not None:
                 return found
-            with self.engine.begin() as connection:
+            with self.writing() as connection:
                 return identity.give_id(connection)
 
     def has_id(self) -> bool:
@@ -244,7 +263,56 @@ class LedgerCore:
             return connection.execute(query).first() is not None
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One durable transaction of all that this thread reads and writes through the ledger meanwhile: a change and
+        its entry in the audit trail are both there, or neither. Inside another it is a part of that one."""
+        if self._open is not None:
+            yield
+            return
+        current: OpenTransaction | None = None
+        try:
+            with plainly(self.url), self.engine.begin() as connection:
+                self._own.open = current = OpenTransaction(connection)
+                try:
+                    yield
+                finally:
+                    self._own.open = None
+        except BaseException:
+            for hold in current.held if current is not None else ():
+                hold.doubt()
+            raise
+        for hold in current.held:
+            hold.confirm()
+        if current.is_recorded:
+            self.note_entry()
+
+    @property
+    def _open(self) -> OpenTransaction | None:
+        """The transaction that this thread has open; see ``transaction``."""
+        found: OpenTransaction | None = getattr(self._own, "open", None)
+        return found
+
+    def note_entry(self) -> None:
+        """The audit trail has a new entry, which the project is to remember: once it is committed."""
+        if self._open is not None:
+            self._open.is_recorded = True
+        elif self.known is not None:
+            self.known.note(self)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A durable transaction: the one that this thread has open, or one of its own."""
+        if self._open is not None:
+            yield self._open.connection
+            return
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        if self._open is not None:
+            yield self._open.connection
+            return
         with self.engine.connect().execution_options(**READ) as connection, connection.begin():
             yield connection
 
@@ -256,6 +324,10 @@ class LedgerCore:
         ledger and a living process has it, raises ``RunBusy``, unless the work may be done beside a sender: not
         ``alone``.
         """
+        if self._open is not None:
+            self._open.check(self.holds.get(run.number), run, alone=alone)
+            yield self._open.connection
+            return
         with self._sending_lock:
             is_new = self._sending is None or self._sending.invalidated
             if self._sending is None or self._sending.invalidated:

@@ -43,14 +43,14 @@ class PlanningMixin(LedgerCore):
     @translates_errors
     def occasion(self, campaign: str, occurrence: str) -> int:
         """The number of a campaign's occurrence, within which nobody is messaged twice."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             return plans.occasion_number(connection, campaign, occurrence)
 
     @translates_errors
     def begin_plan(self, new: NewRun) -> Run:
         """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
         self._clean(new.occasion)
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             plans.refuse_forgotten(connection, new.occasion)
             run = plans.begin(connection, new)
             # Taken before others can see the run, so that nobody takes its planner for dead.
@@ -60,7 +60,7 @@ class PlanningMixin(LedgerCore):
         return run
 
     def _clean(self, occasion: int) -> None:
-        with self.engine.begin() as connection, ExitStack() as locks:
+        with self.writing() as connection, ExitStack() as locks:
             for run, lock in plans.abandoned(connection, self.engine, occasion):
                 locks.callback(lock.drop)
                 plans.drop_rows(connection, run, RunState.DISCARDED, "its planner ended half-way")
@@ -89,12 +89,12 @@ class PlanningMixin(LedgerCore):
 
         Unsent plans of the occasion beyond the newest three lose their rows.
         """
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             run_clocks.write(connection, run, clocks)
             plans.finish(connection, run, digest=digest, rows_read=rows_read, summary=summary)
             counting.keep(connection, run)
         self._end_planning(run)
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             plans.tell_planner(connection)
             for old in plans.outdated(connection, run.occasion):
                 plans.drop_rows(connection, old, RunState.SUPERSEDED, f"newer plans, the last is {run.id}")
@@ -103,7 +103,7 @@ class PlanningMixin(LedgerCore):
     @translates_errors
     def discard_plan(self, run: Run) -> None:
         """Take an unsent plan away: its rows are removed, the run stays as ``discarded``."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             state = queries.run_by_id(connection, run.id).state
             if state in (RunState.PLANNING, RunState.PLANNED):
                 plans.drop_rows(connection, run, RunState.DISCARDED, "not approved")

@@ -45,7 +45,7 @@ class ProtectingMixin(LedgerCore):
         few of them named by their keyed hash.
         """
         facts = dict(detail or {})
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             if people:
                 facts["people"] = len(people)
                 hashes = [erased.hash_for_audit(connection, one) for one in people[:NAMED]]
@@ -54,8 +54,7 @@ class ProtectingMixin(LedgerCore):
                 elif None not in hashes and len(people) <= NAMED:
                     facts["hashes"] = hashes
             entry = audit.append(connection, action, subject, facts, now_ms() if now is None else now)
-        if self.known is not None:
-            self.known.note(self)
+        self.note_entry()
         return entry
 
     @translates_errors
@@ -98,7 +97,7 @@ class ProtectingMixin(LedgerCore):
         Raises ``RunBusy`` while a plan is being made. The file itself still has to be written anew: ``rewrite``.
         """
         moment = now_ms() if now is None else now
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             erasure.suppress(connection, person, moment)
         done = self._erase(person, moment)
         until = time.monotonic() + patience
@@ -108,7 +107,7 @@ class ProtectingMixin(LedgerCore):
         return done
 
     def _erase(self, person: erasure.Person, moment: int) -> erasure.Erasure:
-        with erasure.hold_back(self, person) as held, self.engine.begin() as connection:
+        with erasure.hold_back(self, person) as held, self.writing() as connection:
             for hold in held.holds:
                 hold.check(connection)
             rewriting.overwrite(connection)

@@ -145,7 +145,7 @@ class Inbox:
     def keep_totals(self) -> None:
         """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import."""
         for number in sorted(self._uncounted):
-            with plainly(self._ledger.url), self._ledger.engine.begin() as connection:
+            with plainly(self._ledger.url), self._ledger.writing() as connection:
                 row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one_or_none()
                 if row is not None:
                     counting.keep(connection, run_from_row(row))
@@ -162,7 +162,7 @@ class Inbox:
         ids = sorted({at for _, at in there if at is not None})
 
         def work() -> tuple[int, Applied]:
-            with self._ledger.engine.begin() as connection:
+            with self._ledger.writing() as connection:
                 added = _insert(connection, there, gateway, source, now)
                 return added, deliveries.apply(connection, ids, now)
 
@@ -178,7 +178,7 @@ class Inbox:
         values = [{"b_number": number, "b_attempt": at} for number, at in known if at != FORGOTTEN]
 
         def work() -> Applied:
-            with self._ledger.engine.begin() as connection:
+            with self._ledger.writing() as connection:
                 for some in pieces(gone):
                     connection.execute(delete(receipts).where(_r.number.in_(some)))
                 if values:

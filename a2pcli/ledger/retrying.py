@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
 
+from a2pcli.errors import LedgerError
+
 Result = TypeVar("Result")
 
 RETRIES = 8
@@ -20,9 +22,17 @@ def retrying(work: Callable[[], Result]) -> Result:
     for attempt in range(RETRIES + 1):
         try:
             return work()
-        except OperationalError as error:
-            state = getattr(error.orig, "sqlstate", None)
-            if state not in ("40P01", "40001") or attempt == RETRIES:
+        except (OperationalError, LedgerError) as error:
+            if not _is_deadlock(error) or attempt == RETRIES:
                 raise
             time.sleep(random.uniform(0, 0.05))  # out of step with the other one
     raise AssertionError("unreachable")
+
+
+def _is_deadlock(error: BaseException | None) -> bool:
+    """Whether this is, or was put into plain words from, what PostgreSQL says to whom it ended."""
+    while error is not None:
+        if isinstance(error, OperationalError):
+            return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
+        error = error.__cause__
+    return False

@@ -160,7 +160,7 @@ class Ledger(PlanningMixin, ReadingMixin, SuppressionMixin, ConsentMixin, Protec
     @translates_errors
     def settle_late(self, run: Run, settled: Sequence[Settled], now: int) -> int:
         """Record what a sender learnt that is the run's sender no more; gives how many rows take it."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             plans.lock_run(connection, run)
             count = outcomes.settle_late(connection, run, settled, now)
             counting.keep(connection, run)
@@ -214,7 +214,7 @@ class Ledger(PlanningMixin, ReadingMixin, SuppressionMixin, ConsentMixin, Protec
         """From now on, claims for the run keep these paces together with all other processes."""
         self._shared[run.number] = tuple(shared)
         if shared:
-            with self.engine.begin() as connection:
+            with self.writing() as connection:
                 paces.add(connection, shared)
 
     def has_hours(self, run: Run) -> bool:
@@ -231,7 +231,7 @@ class Ledger(PlanningMixin, ReadingMixin, SuppressionMixin, ConsentMixin, Protec
     @translates_errors
     def set_clock_right(self, now: int) -> None:
         """A person says that this is the time, whatever the entries say."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             newest.set_right(connection, now)
 
     @translates_errors
@@ -312,5 +312,5 @@ class Ledger(PlanningMixin, ReadingMixin, SuppressionMixin, ConsentMixin, Protec
             + (f": {outcome.detail}" if outcome.detail else ""),
             "gateway_id": outcome.gateway_id,
         }
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             connection.execute(insert(events).values(values))

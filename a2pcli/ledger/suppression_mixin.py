@@ -67,7 +67,7 @@ class SuppressionMixin(LedgerCore):
         """
         moment = now_ms() if now is None else now
         origin = optouts.Origin(source, reason, list_name, as_of)
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             done = optouts.add(
                 connection,
                 addresses,
@@ -93,7 +93,7 @@ class SuppressionMixin(LedgerCore):
     ) -> int:
         """End the address's suppressions, in one scope or all; gives how many there were."""
         moment = now_ms() if now is None else now
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             return optouts.lift(connection, address, scope=scope, scope_value=scope_value, by=by, now=moment)
 
     @translates_errors
@@ -144,6 +144,6 @@ class SuppressionMixin(LedgerCore):
     @translates_errors
     def end_list(self, name: str, as_of: int, now: int | None = None) -> int:
         """The list was imported whole; gives how many of its entries this state of it does not name any more."""
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             lists.note(connection, name, as_of, now_ms() if now is None else now)
             return lists.missing(connection, name, as_of)
