@@ -74,14 +74,14 @@ def law_tables() -> str:
         facts.ConsentRule: "Consent",
         facts.CopyRule: "Wording",
         facts.SenderRule: "Senders",
-        facts.RevocationRule: "Leaving",
+        facts.RevocationRule: "Opt-outs",
     }
     pieces = []
     for kind, title in titles.items():
         pieces += [
             f"### {title}",
             "",
-            "| rule | what it says | source | read | sure |",
+            "| rule | what it says | source | checked | confidence |",
             "|---|---|---|---|---|",
         ]
         for rule in Law.load().rules.values():
