@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from a2pcli.contacts.csv_dialect import is_blank
 from a2pcli.contacts.csv_records import Record, RecordReader, refuse_swallowed_rows
 from a2pcli.contacts.row_shapes import RowShapes
 from a2pcli.contacts.rows import Rows
+from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
 _SPACES = b" \t\r\n"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol
 
 from a2pcli.contacts.cell_text import number_text
 from a2pcli.contacts.number_formats import BUILT_IN, NumberFormat
 from a2pcli.contacts.rows import LONGEST_CELL
 from a2pcli.contacts.source import Source
+from a2pcli.dataclass import dataclass
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from jinja2 import Environment, nodes
@@ -16,6 +16,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.visitor import NodeTransformer
 
 from a2pcli.contacts.columns import canonical
+from a2pcli.dataclass import dataclass
 from a2pcli.folding import found_name
 
 _EQUALITY = ("eq", "ne", "in", "notin")

@@ -7,7 +7,7 @@ are known, and rendering opens no file. What is imported stays a template of its
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from jinja2.visitor import NodeTransformer
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.partials import near_file, read_partial
 from a2pcli.content.sources import Sources
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 
 MOST_PARTIALS = 50

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from a2pcli.dataclass import dataclass
 
 START = b'{"reference": "'
 _REFERENCE = re.compile(rb'\{"reference": "([^"\\]*)("?)')

@@ -1,8 +1,8 @@
 """A provider that is not there: delays, errors, outages and receipts as they happen, for rehearsals.
 
-What happens to a message depends on the seed, its reference and which attempt it is, and on nothing else: the
-same rehearsal twice gives the same errors to the same people. Only outages and the account's stop count
-messages as they come.
+What happens to a message depends on the seed, the recipient, the message's row in its plan and which attempt it is,
+and on nothing else. The id of the run is left out: the same rehearsal twice gives the same errors to the same people.
+Only outages and the account's stop count messages as they come.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class SimulatorGateway:
         longest = 0.0
         for message in batch:
             try:
-                outcome, seconds = self._happen(message.reference)
+                outcome, seconds = self._happen(message.to, message.reference)
             except OSError:
                 outcome, seconds = _NO_RECEIPTS, 0.0
             outcomes.append(outcome)
@@ -220,14 +220,14 @@ class SimulatorGateway:
             self._down_until = monotonic() + self._outages.pop(0).seconds
         return monotonic() < self._down_until
 
-    def _happen(self, reference: str) -> tuple[Outcome, float]:
+    def _happen(self, to: str, reference: str) -> tuple[Outcome, float]:
         """What becomes of this attempt, and after how many seconds it is known."""
         block = self._block
         if block.account_stops_after is not None and self._count >= block.account_stops_after:
             return _NO_CREDIT, 0.0
         self._count += 1
         attempt = self._attempts.get(reference, 0) + 1
-        chance, pace, coin, fate = _draws(f"{block.seed}|{reference}|{attempt}")
+        chance, pace, coin, fate = _draws(f"{block.seed}|{to}|{_row(reference)}|{attempt}")
         label = self._label(chance)
         seconds = _latency(block.latency, pace)
         if label == "accepted":
@@ -278,6 +278,11 @@ class SimulatorGateway:
             )
         )
         return taken
+
+
+def _row(reference: str) -> str:
+    """The row in its plan, which ends the reference; the id of the run before it is another one each time."""
+    return reference.rpartition("-")[2]
 
 
 def _draws(key: str) -> tuple[float, float, float, float]:

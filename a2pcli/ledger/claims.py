@@ -13,11 +13,12 @@ has them. What was tried and goes back to ``planned`` gets a ``due_at``, so the 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, counting, paces
 from a2pcli.ledger.one_claim import Binding, Claim
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, settle

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import islice
 
@@ -22,6 +22,7 @@ from a2pcli.addresses.kinds import NOBODY, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.facts import Claim, Facts
 from a2pcli.contacts.table import Table
+from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.ledger.records import now_ms
 from a2pcli.planning.frames import Keys, Mask, among, drop, drop_with

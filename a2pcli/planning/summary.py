@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.content.arrow import one_piece
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.approved import DETAILS, PEOPLE, SENDERS, TEXTS, Details, TextDigest, combined
 from a2pcli.planning.split import SplitChunk
 from a2pcli.reasons import Reason

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.exit_status import ExitStatus
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, TO_MEND, Reason

@@ -11,10 +11,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
+from a2pcli.dataclass import dataclass
 from a2pcli.gateways.base import Gateway, TellsDeparture
 from a2pcli.ledger.records import Claimed
 from a2pcli.messages import Cause, Message, Outcome

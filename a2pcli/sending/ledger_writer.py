@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.in_flight import InFlightJournal
 from a2pcli.ledger.paces import SharedPace

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Claimed, Exchange, Totals
 from a2pcli.messages import Cause, Outcome, State, Verdict
 from a2pcli.sending.options import Progress

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,16 @@ def test_the_same_seed_is_the_same_rehearsal_in_any_order() -> None:
     batched = submit(simulator(mix=MIX, seed="7", batch="100"), sent[:100], sent[100:])
     assert first == backwards == batched
     assert first != one_by_one(simulator(mix=MIX, seed="8"), sent)
+
+
+def test_the_same_rehearsal_under_another_run_gives_the_same_errors_to_the_same_people() -> None:
+    sent = [message(number, to=f"+1202555{number:04d}") for number in range(1, 301)]
+    again = [replace(one, reference=one.reference.replace("r7k2m9qd", "rzzzzzzz")) for one in sent]
+    ends, others = (
+        one_by_one(simulator(mix=MIX, seed="7"), sent),
+        one_by_one(simulator(mix=MIX, seed="7"), again),
+    )
+    assert [(one.verdict, one.code) for one in ends] == [(one.verdict, one.code) for one in others]
 
 
 def test_the_shares_are_kept() -> None:

@@ -5,8 +5,6 @@ The same steps as `judge._read` and, inside it, `phonenumbers.parse`, for all nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import phonenumbers
@@ -28,6 +26,7 @@ from a2pcli.addresses.phone.strings import (
     tail,
 )
 from a2pcli.addresses.phone.types import ACCEPTED_TYPES, REPAIRS
+from a2pcli.dataclass import dataclass
 
 BITS = {name: 1 << place for place, name in enumerate(REPAIRS)}
 """Repairs as bits, so that a column of them is a column of integers."""

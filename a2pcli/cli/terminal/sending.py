@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from a2pcli import __version__
@@ -24,6 +24,7 @@ from a2pcli.cli.terminal.counter import RowCounter
 from a2pcli.cli.terminal.log_style import LogStyle
 from a2pcli.cli.terminal.output import print_json, say, show
 from a2pcli.cli.terminal.problems import show_problems
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.ledger.records import Run, RunState, Totals, now_ms
 from a2pcli.messages import State
