@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from gatewaykit import Act, Counterpart, Received, drop, raw, reply
-from test_wire_promises import ENGINES, post, run, send
+from wirekit import ENGINES, post, run, send
 
 from a2pcli.gateways.base import HttpResponse
 from a2pcli.gateways.http_engine import Engine, MaybeSent, NotSent

@@ -20,8 +20,8 @@ import week_facts as rules
 from postgreskit import running_postgres
 from test_law_hours import STATES
 from week_campaigns import SENDERS, write
-from week_facts import HOUR, Contact
-from week_oracle import Fault, Oracle
+from week_facts import HOUR, Contact, Fault
+from week_oracle import Oracle
 from week_rules import Campaign
 from week_world import World, world
 

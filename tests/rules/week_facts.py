@@ -7,7 +7,7 @@ Time zones and holidays come from the libraries, places of area codes from the t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,6 +21,36 @@ from statute_holidays import statute_holidays
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 LAW = Path(__file__).parents[2] / "a2pcli" / "rules" / "data" / "law"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened: ``at`` in UTC milliseconds; events stand in the log in the order they happened."""
+
+    kind: str
+    at: int
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.data[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong: a message that left and should not have, or one kept back that should have left."""
+
+    kind: str
+    at: int
+    what: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} at {datetime.fromtimestamp(self.at / 1000, UTC):%a %Y-%m-%d %H:%M:%S}: {self.what}"
+        )
+
 
 # ---------------------------------------------------------------------------------------------- where people are
 

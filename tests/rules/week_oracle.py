@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import phonenumbers
-from week_facts import MINUTE, Contact, Where, cap_of, cap_rules, country_of, midnight, where
+from week_facts import MINUTE, Contact, Event, Fault, Where, cap_of, cap_rules, country_of, midnight, where
 from week_rules import (
     Campaign,
     closed_before,
@@ -24,36 +22,6 @@ from week_rules import (
     occurrence_of,
     sender_allowed,
 )
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened: ``at`` in UTC milliseconds; events stand in the log in the order they happened."""
-
-    kind: str
-    at: int
-    data: dict[str, Any] = field(default_factory=dict)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.data[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something wrong: a message that left and should not have, or one kept back that should have left."""
-
-    kind: str
-    at: int
-    what: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.kind} at {datetime.fromtimestamp(self.at / 1000, UTC):%a %Y-%m-%d %H:%M:%S}: {self.what}"
-        )
-
 
 NEVER = midnight("9000-01-01")
 """What waits until such a moment waits for no hour."""

@@ -15,17 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jumping import JumpingSelector
+from jumping import VirtualLoop
 from week_campaigns import campaigns, write
-from week_facts import DAY, HOUR, MINUTE, Contact, country_of, utc
-from week_oracle import Event
+from week_facts import DAY, HOUR, MINUTE, Event, utc
+from week_people import People
 from week_rules import Campaign
 
 from a2pcli.config.load import load_campaign, load_settings, occurrence_of, parse_rate
-from a2pcli.errors import RunBusy
 from a2pcli.gateways.base import Capabilities, Health
-from a2pcli.ledger.consents import NewConsents
-from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 from a2pcli.planning.plan import make_plan
@@ -38,27 +35,6 @@ SPEED = 60
 """Seconds of the world in a second of the loop: a run of an hour goes round the sender's loop a thousand times."""
 
 ACCEPTED = Outcome(Verdict.ACCEPTED)
-
-
-class WorldLoop(asyncio.SelectorEventLoop):
-    """An event loop on a clock of its own, on which other threads' work is done at once: the same way each time."""
-
-    def __init__(self) -> None:
-        self._jumping = JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-    def run_in_executor(  # type: ignore[override]
-        self, _executor: object, function: Callable[..., object], *args: object
-    ) -> asyncio.Future[object]:
-        done: asyncio.Future[object] = self.create_future()
-        try:
-            done.set_result(function(*args))
-        except Exception as error:
-            done.set_exception(error)
-        return done
 
 
 # ----------------------------------------------------------------------------------------------------- the world
@@ -94,7 +70,7 @@ class Gateway:
                 verdict=str(outcome.verdict),
             )
         if rng.random() < world.unrest:
-            world.something_happens(self._campaign)
+            world.people.something_happens(self._campaign)
         await asyncio.sleep(rng.choice([0.02, 0.1, 0.5]))
         for message, outcome in zip(batch, outcomes, strict=True):
             if outcome.cause is Cause.OPTED_OUT:
@@ -165,8 +141,10 @@ class World:
     sends: int = 0
     _busy: set[str] = field(default_factory=set)
     _ids: dict[int, tuple[str, str, str, int]] = field(default_factory=dict)
-    _erased: set[str] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
+
+    def __post_init__(self) -> None:
+        self.people = People(self)
 
     def now(self) -> int:
         """UTC milliseconds in the world."""
@@ -183,7 +161,7 @@ class World:
         self._loaded = {one.name: load_campaign(self.folder / f"{one.name}.yaml") for one in self.campaigns}
         self._listen()
         random.seed(self.rng.random())  # the sender's jitter
-        with asyncio.Runner(loop_factory=WorldLoop) as runner:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             self._loop = runner.get_loop()
             runner.run(self._live())
         return self.log
@@ -195,7 +173,7 @@ class World:
         choices = Choices(today=today, occurrence=str(moment), now=moment)
         plan = make_plan(prepare(loaded, settings, self.ledger, choices), self.ledger, rate=None)
         left: dict[str, int] = {}
-        with asyncio.Runner(loop_factory=WorldLoop) as runner:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             loop = runner.get_loop()
 
             def now() -> int:
@@ -220,7 +198,7 @@ class World:
         end = self.start + self.days * DAY
         while self.now() < end:
             await self._until(self.now() + self.rng.expovariate(1 / (40 * MINUTE)))
-            self.something_happens(self.rng.choice(self.campaigns))
+            self.people.something_happens(self.rng.choice(self.campaigns))
 
     # -- the operator -------------------------------------------------------------------------------------------
 
@@ -358,64 +336,6 @@ class World:
     def _settled(self, id: int, state: str) -> None:
         run, campaign, occurrence, row = self._ids[id]
         self.note("settled", run=run, campaign=campaign, occurrence=occurrence, row=row, state=state)
-
-    # -- what happens to people ---------------------------------------------------------------------------------
-
-    def something_happens(self, campaign: Campaign) -> None:
-        """An opt-out, a return, a consent, a withdrawal or an erasure, of somebody among a campaign's people."""
-        rng = self.rng
-        contact = rng.choice([one for one in campaign.contacts if one.number.startswith("+")])
-        if contact.number in self._erased:
-            return
-        happen = rng.choices(
-            [self._opt_out, self._lift, self._consent, self._revoke, self._erase], [8, 4, 6, 4, 0.3]
-        )[0]
-        happen(contact, campaign)
-
-    def _scope(self, contact: Contact, campaign: Campaign) -> tuple[str, str]:
-        sender = campaign.sender(country_of(contact.number))
-        return self.rng.choice([("everything", ""), ("everything", ""), ("programme", self.rng.choice(["news", "offers",
-                               "visits"])), ("sender", sender), ("channel", "sms"), ("channel", "mms")])  # fmt: skip
-
-    def _opt_out(self, contact: Contact, campaign: Campaign) -> None:
-        scope, value = self._scope(contact, campaign)
-        now = self.now()
-        until = None if self.rng.random() < 0.5 else now + self.rng.randrange(10 * MINUTE, 30 * HOUR)
-        self.ledger.suppress(
-            contact.number, scope=scope, scope_value=value, source="reply", until_at=until, now=now
-        )
-        self.note("optout", now, number=contact.number, scope=scope, value=value, until=until)
-
-    def _lift(self, contact: Contact, campaign: Campaign) -> None:
-        scope, value = self._scope(contact, campaign) if self.rng.random() < 0.5 else (None, "")
-        now = self.now()
-        self.ledger.lift(contact.number, scope=scope, scope_value=value, by="operator", now=now)
-        self.note("lift", now, number=contact.number, scope=scope, value=value)
-
-    def _consent(self, contact: Contact, campaign: Campaign) -> None:
-        rng, now = self.rng, self.now()
-        given = {
-            "programme": rng.choice(["", "news", "offers"]),
-            "double_opt_in": rng.choice([None, None, "confirmed", "pending"]),
-            "given_at": now - rng.choice([0, 0, 0, HOUR, 5 * DAY]),
-            "expires_at": rng.choice([None, now + rng.randrange(20 * MINUTE, 2 * DAY)]),
-        }
-        self.ledger.record_consents(NewConsents([contact.number], source="form", **given), now)
-        self.note("consent", now, number=contact.number, **given)
-
-    def _revoke(self, contact: Contact, campaign: Campaign) -> None:
-        programme, now = self.rng.choice(["", "news", "offers"]), self.now()
-        self.ledger.revoke_consent(contact.number, programme=programme, source="reply", by="reply", now=now)
-        self.note("revoke", now, number=contact.number, programme=programme)
-
-    def _erase(self, contact: Contact, campaign: Campaign) -> None:
-        now = self.now()
-        try:
-            self.ledger.erase_person(Person(contact.number), now)
-        except RunBusy:  # a run with the person is being sent: the operator is told to wait
-            return
-        self._erased.add(contact.number)
-        self.note("erase", now, number=contact.number)
 
 
 def world(folder: Path, ledger: Ledger, seed: int, start: str, days: float, size: int, **more: Any) -> World:

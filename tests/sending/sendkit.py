@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from jumping import JumpingSelector
+from jumping import VirtualLoop as VirtualLoop
 
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.ledger.records import AcceptedRows, NewRun, PlannedRows, Run
@@ -167,30 +167,6 @@ def send(
                 **more,  # type: ignore[arg-type]
             )
         )
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on a clock of its own: hours of backoff pass in no time, the same way each time.
-
-    What would run on another thread runs at once.
-    """
-
-    def __init__(self) -> None:
-        self._jumping = JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-    def run_in_executor(
-        self, _executor: object, function: Callable[..., object], *args: object
-    ) -> asyncio.Future[object]:  # type: ignore[override]
-        done: asyncio.Future[object] = self.create_future()
-        try:
-            done.set_result(function(*args))
-        except Exception as error:
-            done.set_exception(error)
-        return done
 
 
 START_MS = 1_800_000_000_000
