@@ -37,6 +37,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/pytest -q tests/smoke
 
 bench: $(READY)
 	$(BIN)/python benchmarks/start_up.py
