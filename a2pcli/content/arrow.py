@@ -41,3 +41,12 @@ def is_blank(texts: Texts) -> npt.NDArray[np.bool_]:
     empty = as_numpy(compute.binary_length(filled)) == 0
     spaces = as_numpy(compute.utf8_is_space(filled))
     return np.asarray(empty | spaces, dtype=np.bool_)
+
+
+def text_bytes(texts: Texts) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Of an array of type string: where each text begins (and, one more, where the last ends), and the bytes of all."""
+    _, offsets, data = texts.buffers()
+    if not len(texts):
+        return np.zeros(1, np.int32), np.zeros(0, np.uint8)
+    window = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return window, np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from a2pcli.content.arrow import Texts, as_numpy, compute, one_piece
-from a2pcli.content.gsm import BASIC, EXTENSION, GSM, GSM_ALONE, UCS2_ALONE, regex_class
+from a2pcli.content.gsm import EXTENSION, GSM, GSM_ALONE, UCS2_ALONE
 from a2pcli.content.parts import (
     GSM_7,
     UCS_2,
@@ -23,6 +23,7 @@ from a2pcli.content.parts import (
     prepare,
     split,
 )
+from a2pcli.content.special import SpecialCharacters, table_of
 from a2pcli.dataclass import dataclass
 
 __all__ = [
@@ -42,8 +43,8 @@ __all__ = [
     "split",
 ]
 
-_NOT_BASIC = f"[^{regex_class(BASIC)}]"
-_NOT_GSM = f"[^{regex_class(GSM)}]"
+_IN_GSM = table_of(GSM)
+_TWO_SEPTETS = table_of(EXTENSION)
 _DOUBLES = np.zeros((2, 256), dtype=np.bool_)
 _DOUBLES[0, [character.encode()[0] for character in EXTENSION]] = True
 _DOUBLES[1, 0xF0:] = True
@@ -51,9 +52,6 @@ _DOUBLES[1, 0xF0:] = True
 byte; in a UCS-2 text (row 1) the four-byte characters are those with surrogates."""
 _MAY_DOUBLE: Any = _DOUBLES.any(axis=0)
 _IS_LEAD: Any = np.arange(256) & 0xC0 != 0x80
-
-_SLICE = 65_536
-"""Rows looked at together: what they need beside the texts stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,46 +65,28 @@ class EncodedColumn:
     invalid: npt.NDArray[np.bool_]
 
 
-def measure_column(texts: Texts, reference_bits: int = 8) -> EncodedColumn:
-    """``measure`` for a column of strings.
-
-    One pass of a regular expression settles the rows that are all basic GSM-7, nearly all of them as a rule;
-    only the others are looked at again.
-    """
+def measure_column(
+    texts: Texts, reference_bits: int = 8, special: SpecialCharacters | None = None
+) -> EncodedColumn:
+    """``measure`` for a column of strings. ``special`` are its special characters, where they are known already."""
     texts = one_piece(texts)
-    if len(texts) <= _SLICE:
-        return _measure_slice(texts, reference_bits)
-    slices = [
-        _measure_slice(texts.slice(row, _SLICE), reference_bits) for row in range(0, len(texts), _SLICE)
-    ]
-    return EncodedColumn(
-        np.concatenate([part.ucs2 for part in slices]),
-        np.concatenate([part.units for part in slices]),
-        np.concatenate([part.parts for part in slices]),
-        np.concatenate([part.invalid for part in slices]),
-    )
-
-
-def _measure_slice(texts: Any, reference_bits: int) -> EncodedColumn:
-    texts = compute.fill_null(texts, "")
+    texts = texts.fill_null("") if texts.null_count else texts
+    special = special or SpecialCharacters.of(texts)
     units = as_numpy(compute.utf8_length(texts)).astype(np.int32)
     invalid = units == 0
-    ucs2 = np.zeros(len(texts), dtype=np.bool_)
-    special = np.flatnonzero(as_numpy(compute.match_substring_regex(texts, _NOT_BASIC)))
-    if len(special):
-        rows = texts.take(pa.array(special, pa.int64()))
-        ucs2[special] = as_numpy(compute.match_substring_regex(rows, _NOT_GSM))
+    codes = np.minimum(special.codes, 0x10000)
+    ucs2 = special.rows_with(~_IN_GSM, len(texts))
+    double = np.where(ucs2[special.rows], codes == 0x10000, _TWO_SEPTETS[codes])
+    paired = special.rows[double]
+    units += np.bincount(paired, minlength=len(texts)).astype(np.int32)
 
     alone = np.where(ucs2, UCS2_ALONE, GSM_ALONE)
     each = np.where(ucs2, capacity(UCS_2, 2, reference_bits), capacity(GSM_7, 2, reference_bits))
-    pairs = None
-    if len(special):
-        pairs = _Pairs.of(rows, ucs2[special])
-        units[special] += pairs.count
     parts = np.where(units <= alone, 1, -(-units // each)).astype(np.int16)
-    if pairs is not None:
-        exact = (parts[special] > 1) & (pairs.count > 0)
-        parts[special[exact]] = pairs.parts(exact, units[special], each[special])
+    exact = np.unique(paired[parts[paired] > 1])
+    if len(exact):  # a pair never straddles two parts
+        pairs = _Pairs.of(texts.take(pa.array(exact)), ucs2[exact])
+        parts[exact] = pairs.parts(np.ones(len(exact), dtype=np.bool_), units[exact], each[exact])
     parts[invalid] = 0
     return EncodedColumn(ucs2, units, parts, invalid)
 

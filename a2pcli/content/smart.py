@@ -9,7 +9,8 @@ import pyarrow as pa
 from a2pcli.content.arrow import Texts, as_numpy, compute, is_blank, one_piece
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.gsm import GSM, UCS2_ALONE, regex_class
-from a2pcli.content.invisible import CLASS, LIKE_URL, stripped
+from a2pcli.content.invisible import CLASS, LIKE_URL, RANGES, stripped
+from a2pcli.content.special import SpecialCharacters, table_of
 from a2pcli.content.typography import (
     AFTER_URL,
     FRACTIONS,
@@ -46,15 +47,35 @@ _NEEDS_A_LOOK = (
 )
 _DIGIT_AND_FRACTION = rf"([0-9\x{{ff10}}-\x{{ff19}}])([{regex_class(FRACTIONS)}])"
 _SLICE = 65_536
+_IN_GSM = table_of(GSM)
+_UNSEEN = table_of(chr(code) for first, last in RANGES for code in range(first, min(last, 0xFFFF) + 1))
+_UNSEEN[0x10000] = True  # some of those above are invisible
+_CHANGES = table_of(TABLE) | _UNSEEN
 
 
-def plain_column(texts: Texts, *, use_smart: bool) -> tuple[Texts, npt.NDArray[np.int32]]:
-    """``plain`` for a column: the texts as they are sent, and how many characters of each were changed."""
-    texts, dropped = without_invisible_column(one_piece(texts))
-    if not use_smart:
-        return texts, dropped
-    texts, counts = smart_column(texts)
-    return texts, counts + dropped
+def plain_column(
+    texts: Texts, *, use_smart: bool, special: SpecialCharacters | None = None
+) -> tuple[Texts, npt.NDArray[np.int32]]:
+    """``plain`` for a column: the texts as they are sent, and how many characters of each were changed.
+
+    ``special`` are the special characters of ``texts``, where they are known already. Only rows that may become GSM-7
+    are looked at: all they have beyond it can be replaced or dropped.
+    """
+    texts = one_piece(texts)
+    special = special or SpecialCharacters.of(texts)
+    changes = _CHANGES if use_smart else _UNSEEN
+    may = special.rows_with(~_IN_GSM, len(texts))
+    may[may] = ~special.rows_with(~(_IN_GSM | changes), len(texts))[may]
+    rows = np.flatnonzero(may)
+    counts = np.zeros(len(texts), dtype=np.int32)
+    if not len(rows):
+        return texts, counts
+    some, dropped = without_invisible_column(texts.take(pa.array(rows, pa.int64())))
+    if use_smart:
+        some, hits = smart_column(some)
+        dropped = dropped + hits
+    counts[rows] = dropped
+    return compute.replace_with_mask(texts, pa.array(may), some), counts
 
 
 def smart_column(

@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank
+from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank, text_bytes
 from a2pcli.content.batch import OutOfControl
 from a2pcli.content.blanks import empty_cell
 from a2pcli.content.budget import MOST_CHARACTERS
+from a2pcli.content.by_column import Pieces
 from a2pcli.content.encoding import prepare
 from a2pcli.content.failures import (
     MessageTooLong,
@@ -177,6 +178,7 @@ class MessageTemplate(_Compiled):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program, bounded)
+        self._pieces = Pieces.of(program)
 
     def _finish(self, results: list[Any], failures: dict[int, RowFailure]) -> None:
         _finished_all(results, failures)
@@ -193,13 +195,34 @@ class MessageTemplate(_Compiled):
 
     def render_column(self, frame: Frame) -> Rendered:
         """The messages of a frame's rows. Columns are Arrow strings; empty or white space means missing."""
-        results, failures = self._over(frame)
-        bodies = _finished_all(results, failures)
+        bodies, failures = self._bodies(frame)
         empty = as_numpy(compute.binary_length(bodies.fill_null("x"))) == 0
         if empty.any():
             failures |= {row: _EmptyMessage() for row in np.flatnonzero(empty).tolist()}
             bodies = compute.if_else(pa.array(empty), pa.scalar(None, pa.string()), bodies)
         return Rendered(bodies, *_columns_of(failures, len(frame)))
+
+    def _bodies(self, frame: Frame) -> tuple[pa.StringArray, dict[int, RowFailure]]:
+        """The finished texts, null where a row failed, and the failures by row."""
+        joined = self._pieces.render(frame) if self._pieces else None
+        if joined is None:
+            return self._looped(frame)
+        bodies, left = joined
+        left |= as_numpy(compute.binary_length(bodies).fill_null(0)) > MOST_CHARACTERS
+        bodies = _without_space_behind(bodies)
+        if not _needs_nothing(bodies):
+            return self._looped(frame)
+        if not left.any():
+            return bodies, {}
+        some, failed = self._looped(frame.filter(left))
+        places = np.flatnonzero(left)
+        bodies = compute.replace_with_mask(bodies, pa.array(left), some)
+        return bodies, {int(places[row]): failure for row, failure in failed.items()}
+
+    def _looped(self, frame: Frame) -> tuple[pa.StringArray, dict[int, RowFailure]]:
+        """``_bodies``, row by row."""
+        results, failures = self._over(frame)
+        return _finished_all(results, failures), failures
 
 
 class Expression(_Compiled):
@@ -258,7 +281,7 @@ def _finished_all(texts: list[str | None], failures: dict[int, RowFailure]) -> p
     texts = [text and text.rstrip() for text in texts]
     with suppress(UnicodeEncodeError):  # half a surrogate pair
         bodies = pa.array(texts, pa.string())
-        if _needs_nothing(bodies, texts):
+        if _needs_nothing(bodies):
             return bodies
     for row, text in enumerate(texts):
         if text is not None:
@@ -269,19 +292,34 @@ def _finished_all(texts: list[str | None], failures: dict[int, RowFailure]) -> p
     return pa.array(texts, pa.string())
 
 
-def _needs_nothing(bodies: pa.StringArray, texts: list[str | None]) -> bool:
+def _without_space_behind(texts: pa.StringArray) -> pa.StringArray:
+    """The texts without white space behind, as ``str.rstrip`` takes it off; only few end with anything but ASCII."""
+    offsets, data = text_bytes(texts)
+    filled = np.flatnonzero(np.diff(offsets))
+    last = data[offsets[filled + 1] - 1]
+    odd = filled[(last <= 0x20) | (last >= 0x7F)]
+    if not len(odd):
+        return texts
+    bare = [text and text.rstrip() for text in texts.take(pa.array(odd)).to_pylist()]
+    mask = np.zeros(len(texts), dtype=np.bool_)
+    mask[odd] = True
+    return compute.replace_with_mask(texts, pa.array(mask), pa.array(bare, pa.string()))
+
+
+def _needs_nothing(bodies: pa.StringArray) -> bool:
     """Whether every text is composed already, with LF line ends, and shows something (or is empty)."""
-    data = bodies.buffers()[2]
-    raw = data.to_pybytes() if data is not None else b""
+    offsets, data = text_bytes(bodies)
+    octets = data[offsets[0] : offsets[-1]]
+    raw = octets.tobytes()
     if b"\r" in raw:
         return False
     # Below U+0300, which starts with the byte CC, nothing composes, and only the soft hyphen does not show.
-    if not raw or (np.frombuffer(raw, np.uint8).max() < 0xCC and b"\xc2\xad" not in raw):
+    if not raw or (octets.max() < 0xCC and b"\xc2\xad" not in raw):
         return True
     # What is composed in one piece is composed between its line ends, too.
     if not unicodedata.is_normalized("NFC", raw.decode()):
         return False
-    return all(text.strip(_UNSEEN) for text in texts if text)
+    return all(text.strip(_UNSEEN) for text in bodies.to_pylist() if text)
 
 
 def _cell(column: str, value: str | None) -> Any:

@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 
 from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
+from a2pcli.content.arrow import one_piece
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import plain_column
+from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.templates import Expression, MessageTemplate
 from a2pcli.frame import Frame
 from a2pcli.planning.assignment import arms, shares
@@ -187,9 +189,10 @@ def measured(frame: Frame, compiled: CompiledSpec) -> None:
     bodies = frame["@body"].filter(pa.array(rows))
     in_parts = compiled.channel.parts
     replaced = np.zeros(len(bodies), dtype=np.int32)
+    special = SpecialCharacters.of(one_piece(bodies))
     if in_parts:
-        bodies, replaced = plain_column(bodies, use_smart=compiled.spec.smart)
-    count = measure_column(bodies)
+        bodies, replaced = plain_column(bodies, use_smart=compiled.spec.smart, special=special)
+    count = measure_column(bodies, special=None if replaced.any() else special)
     frame["@body"] = spread(bodies, rows)
     frame["@replaced"] = spread(pa.array(replaced, pa.int32()), rows)
     frame["@ucs2"] = spread(pa.array(count.ucs2), rows)

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a2pcli.content.encoding import measure, measure_column, prepare, prepare_column
-from a2pcli.content.smart import smart, smart_column
+from a2pcli.content.gsm import BASIC
+from a2pcli.content.smart import plain, plain_column, smart, smart_column
+from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.typography import TABLE
 
 LETTERS = st.one_of(
@@ -44,7 +46,7 @@ def test_a_prepared_column_equals_prepared_texts(texts: list[str | None]) -> Non
     assert prepared == [None if text is None else prepare(text) for text in texts]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(COLUMN, st.integers(0, 2))
 def test_a_smart_column_equals_smart_texts(texts: list[str | None], offset: int) -> None:
     new, counts = smart_column(pa.array(texts, pa.string()).slice(offset))
@@ -64,3 +66,25 @@ def test_chunked_columns_are_taken_as_one() -> None:
     chunked = pa.chunked_array([pa.array(["a"]), pa.array(["it’s"])])
     assert measure_column(chunked).ucs2.tolist() == [False, True]
     assert smart_column(chunked)[0].to_pylist() == ["a", "it's"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(COLUMN, st.booleans(), st.integers(0, 2))
+def test_a_plain_column_equals_plain_texts(texts: list[str | None], use_smart: bool, offset: int) -> None:
+    new, counts = plain_column(pa.array(texts, pa.string()).slice(offset), use_smart=use_smart)
+    expected = [None if text is None else plain(text, use_smart=use_smart) for text in texts[offset:]]
+    assert new.to_pylist() == [None if each is None else each.text for each in expected]
+    assert counts.tolist() == [0 if each is None else len(each.replacements) for each in expected]
+
+
+@settings(max_examples=60, deadline=None)
+@given(COLUMN, st.integers(0, 2))
+def test_special_characters_are_all_that_are_not_plain_ascii(texts: list[str | None], offset: int) -> None:
+    special = SpecialCharacters.of(pa.array(texts, pa.string()).slice(offset))
+    expected = [
+        (row, ord(character))
+        for row, text in enumerate(texts[offset:])
+        for character in text or ""
+        if not (character.isascii() and character in BASIC)
+    ]
+    assert list(zip(special.rows.tolist(), special.codes.tolist(), strict=True)) == expected
