@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import field
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.project import Project
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import A2PError, Problem, UsageError
+from a2pcli.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from a2pcli.ledger.audit import Entry as Entry
@@ -44,22 +44,62 @@ class About:
 
 @contextmanager
 def recorded(ledger: Ledger, action: str, about: Callable[[], About | None]) -> Iterator[None]:
-    """Write an entry about what is done meanwhile, also where it ends half-way by an error.
+    """One transaction of what is changed meanwhile and of the entry about it: both are there, or neither.
 
     ``about`` is called at the end; None where nothing was changed.
     """
-    try:
+    with ledger.transaction():
         yield
-    except BaseException:
-        with suppress(A2PError):  # what went wrong is what counts
-            _record(ledger, action, about())
-        raise
-    _record(ledger, action, about())
+        told = about()
+        if told is not None:
+            ledger.record(action, told.subject, told.detail, people=told.people)
 
 
-def _record(ledger: Ledger, action: str, about: About | None) -> None:
-    if about is not None:
-        ledger.record(action, about.subject, about.detail, people=about.people)
+class PieceByPiece:
+    """The entries about a file that is taken piece by piece: each piece is one transaction with the entry about it.
+
+    ``counts`` gives what was done until now. An entry holds what was counted since the one before, so the entries of
+    a file add up to it, and a file of one piece has one. Rows that changed nothing are told with the next that did.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        action: str,
+        subject: str | None,
+        counts: Callable[[], Mapping[str, int]],
+        *,
+        changes: Sequence[str],
+        also: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._ledger, self._action, self._subject, self._counts = ledger, action, subject, counts
+        self._changes, self._also = changes, dict(also or {})
+        self._told: Mapping[str, int] = {}
+        self.saved: Mapping[str, int] = {}
+        """What was counted up to the last piece that is in the ledger."""
+
+    @contextmanager
+    def piece(self) -> Iterator[None]:
+        """What is changed meanwhile, and its entry: both are there, or neither."""
+        with self._ledger.transaction():
+            yield
+            now = dict(self._counts())
+            told = self._tell(now)
+        self._told, self.saved = told, now
+
+    def end(self) -> None:
+        """The file is done: rows that no entry tells of yet get one, and a file that changed nothing has its own."""
+        now = dict(self._counts())
+        if now != self._told or not self._told:
+            self._told = self._tell(now, anyway=True)
+        self.saved = now
+
+    def _tell(self, now: Mapping[str, int], *, anyway: bool = False) -> Mapping[str, int]:
+        since = {name: count - self._told.get(name, 0) for name, count in now.items()}
+        if not anyway and not any(since.get(name) for name in self._changes):
+            return self._told
+        self._ledger.record(self._action, self._subject, {**self._also, **since})
+        return now
 
 
 def record_export(

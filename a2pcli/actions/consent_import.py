@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +10,18 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from a2pcli.actions.addresses import people_rows
-from a2pcli.actions.audit import About, recorded, user
+from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.consent_rows import Account, Import, facts_of, said_of
-from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
+from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
 from a2pcli.channels import kind_of_channel
 from a2pcli.contacts.checked import usual_kind
 from a2pcli.contacts.table import Table
-from a2pcli.errors import A2PError, Problem
 from a2pcli.ledger.records import now_ms
 
 if TYPE_CHECKING:
     from a2pcli.actions.consents import ConsentFacts
     from a2pcli.actions.project import Project
-    from a2pcli.ledger.consents import ConsentRecord
+    from a2pcli.ledger.consents import ConsentRecord, NewConsents, NewWithdrawals
     from a2pcli.ledger.store import Ledger
 
 _MOMENT = pa.timestamp("ms", tz="UTC")
@@ -72,42 +70,46 @@ def import_consents(
     job = Import.of(table, facts, law, told, now, Path(file.file).name, kind)
     account = Account()
 
-    def about() -> About:
-        counts = {
+    def counts() -> dict[str, int]:
+        return {
             "rows": account.rows,
             "recorded": account.recorded,
             "withdrawn": account.withdrawn,
             "refused": account.refused.total(),
         }
-        return About(job.name, counts | {"by": user()})
 
-    with (
-        project.ledger_to_record() as ledger,
-        recorded(ledger, "consent.import", about),
-        _half_done(account),
-        counting() as progress,
-    ):
-        for chunk, said in zip(rows.chunks(), said_of(job), strict=False):
-            new, taken_back = facts_of(chunk, said, job, account)
-            if taken_back is not None:  # first: should what follows fail, nobody's no is lost
-                account.withdrawn += ledger.record_withdrawals(taken_back, now).added
-            if new is not None:
-                done = ledger.record_consents(new, now)
-                account.recorded += done.added
-                account.already += done.already
-            progress(account.rows)
-        if account.said_no:
-            ledger.end_overridden_consents()
+    with project.ledger_to_record() as ledger:
+        entries = PieceByPiece(
+            ledger,
+            "consent.import",
+            job.name,
+            counts,
+            changes=("recorded", "withdrawn"),
+            also={"by": user()},
+        )
+        with half_done(lambda: f"{entries.saved.get('recorded', 0):,} were recorded"), counting() as progress:
+            for chunk, said in zip(rows.chunks(), said_of(job), strict=False):
+                new, taken_back = facts_of(chunk, said, job, account)
+                with entries.piece():
+                    _keep(ledger, new, taken_back, account, now)
+                progress(account.rows)
+            with ledger.transaction():
+                if account.said_no:
+                    ledger.end_overridden_consents()
+                entries.end()
     return table, account
 
 
-@contextmanager
-def _half_done(account: Account) -> Iterator[None]:
-    try:
-        yield
-    except A2PError as error:
-        done = f"{account.recorded:,} were recorded before; fix the file and run the same command again"
-        raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
+def _keep(
+    ledger: Ledger, new: NewConsents | None, taken_back: NewWithdrawals | None, account: Account, now: int
+) -> None:
+    """Record what a chunk says, and count it."""
+    if taken_back is not None:
+        account.withdrawn += ledger.record_withdrawals(taken_back, now).added
+    if new is not None:
+        done = ledger.record_consents(new, now)
+        account.recorded += done.added
+        account.already += done.already
 
 
 def export_consents(project: Project, target: Target) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import field
 from datetime import datetime
 from itertools import islice, repeat
@@ -14,15 +13,15 @@ import pyarrow as pa
 import pyarrow.compute
 
 from a2pcli.actions.addresses import people_rows
-from a2pcli.actions.audit import About, recorded, user
+from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.optouts import EVERYTHING, Scope
-from a2pcli.actions.tables import Counting, InputTable, Target, export_list, uncounted
+from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
 from a2pcli.addresses.phone.any_number import DOUBTFUL
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
 from a2pcli.contacts.message_log import text_column
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import A2PError, Problem, UsageError
+from a2pcli.errors import UsageError
 from a2pcli.ledger.records import now_ms
 from a2pcli.reasons import NO_ADDRESS
 from a2pcli.reporting.values import day
@@ -149,29 +148,24 @@ def import_optouts(
         )
     account, subject = Account(), kept.list_name or file.table.name
 
-    def about() -> About:
-        return About(subject, {"rows": account.rows, "added": account.added, "refused": account.unread})
+    def counts() -> dict[str, int]:
+        return {"rows": account.rows, "added": account.added, "refused": account.unread}
 
     with project.ledger_to_record() as ledger:
         if kept.list_name is not None and kept.as_of is not None:
             ledger.begin_list(kept.list_name, kept.as_of)
-        with recorded(ledger, "optout.import", about), _half_done(account), counting() as progress:
+        entries = PieceByPiece(ledger, "optout.import", subject, counts, changes=("added",))
+        with half_done(lambda: f"{entries.saved.get('added', 0):,} were added"), counting() as progress:
             said = (file.source_of(kept), file.reason)
             for chunk, holds in zip(rows.chunks(), _holds(table, file), strict=False):
-                _take(ledger, chunk, holds, account, kept, said)
+                with entries.piece():
+                    _take(ledger, chunk, holds, account, kept, said)
                 progress(account.rows)
-            if kept.list_name is not None and kept.as_of is not None:
-                account.missing = ledger.end_list(kept.list_name, kept.as_of)
+            with ledger.transaction():
+                if kept.list_name is not None and kept.as_of is not None:
+                    account.missing = ledger.end_list(kept.list_name, kept.as_of)
+                entries.end()
     return table, account
-
-
-@contextmanager
-def _half_done(account: Account) -> Iterator[None]:
-    try:
-        yield
-    except A2PError as error:
-        done = f"{account.added:,} were added before; fix the file and run the same command again"
-        raise type(error)(*error.problems, Problem(done, code="half-imported")) from error
 
 
 def _holds(table: Table, file: OptOutFile) -> Iterator[Holds]:

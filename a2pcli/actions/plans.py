@@ -187,23 +187,19 @@ def make(
 
 
 def _record(work: Opened, made: Plan, out: Path | None) -> None:
-    """The rules that the campaign waives, with its reasons, and the file the plan was written to.
-
-    The ledger records the plan itself, in the transaction that finishes it.
-    """
+    """The file the plan was written to. The ledger records the plan itself, in the transaction that finishes it."""
     run, ledger = made.run, work.ledger
     if ledger.known is not None:
         ledger.known.note(ledger, run.campaign)
-    if waived := work.loaded.campaign.waive:
-        ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
     if out is not None:
         record_export(ledger, "plan", out, run.rows_read or 0, run)
 
 
 def discard(ledger: Ledger, run: Run) -> None:
     """Take back a plan that nobody needs. Audit: ``plan.discard``."""
-    ledger.discard_plan(run)
-    ledger.record("plan.discard", run.id, {"campaign": run.campaign})
+    with ledger.transaction():
+        ledger.discard_plan(run)
+        ledger.record("plan.discard", run.id, {"campaign": run.campaign})
 
 
 def check_budget(budget: str | None) -> None:
@@ -343,9 +339,10 @@ def send_test(
         message = _row_message(ready, rows[0], own.spelling or own.address, own.country)
         test = CampaignTest(message, rows[0].row, ready.spec.gateway, gateway.capabilities)
         confirm(test)
-        outcome = asyncio.run(hand_over(work.ledger, None, gateway, message))
-        detail = {"campaign": ready.spec.campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
-        work.ledger.record("send.test", None, detail, people=[own.address])
+        told = hand_over(
+            work.ledger, None, gateway, message, campaign=ready.spec.campaign, address=own.address
+        )
+        outcome = asyncio.run(told)
     return replace(test, outcome=outcome)
 
 

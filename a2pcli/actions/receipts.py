@@ -5,17 +5,16 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from a2pcli.actions.audit import About, recorded, user
-from a2pcli.actions.tables import Counting, InputTable, uncounted
+from a2pcli.actions.audit import user
+from a2pcli.actions.tables import Counting, InputTable, half_done, uncounted
 from a2pcli.contacts.receipt_file import Receipt, read_receipts
 from a2pcli.contacts.receipt_file import UnreadRow as UnreadRow
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import A2PError, Problem, UsageError
+from a2pcli.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
@@ -96,7 +95,7 @@ def import_receipts(
 
     ``gateway`` is the name, in the settings, of the gateway whose receipts these are; without one an id counts where
     one message alone has it. What was kept stays where the file turns out broken half-way: the same command goes on.
-    Audit: ``receipts.import``.
+    Audit: ``receipts.import``, with each piece of the file that changed something.
     """
     done = ReceiptImport(dry_run)
     table = file.open(empty=True)
@@ -113,39 +112,33 @@ def import_receipts(
         return table, done
     source = f"{file.name} (imported by {user()})"
 
-    def about() -> About:
-        counts = {
-            "receipts": done.receipts,
-            "new": done.new,
-            "matched": done.matched,
-            "accepted": done.accepted,
-        }
-        return About(gateway, {"file": file.name, **counts, "matched_later": done.matched_later})
+    from a2pcli.ledger.receipts import Taken
 
     with project.ledger_to_record() as ledger:
         _check_gateway(project, ledger, gateway)
         before = ledger.receipts.newest()
-        with recorded(ledger, "receipts.import", about), counting() as progress:
+
+        def record(taken: Taken, matched_later: int = 0) -> None:
+            detail = {"file": file.name, **taken.counts()}
+            if matched_later:
+                detail["matched_later"] = matched_later
+            ledger.record("receipts.import", gateway, detail)
+
+        saved = half_done(lambda: f"{done.new:,} receipts were saved" if done.new else None)
+        with saved, counting() as progress:
             try:
-                with _half_done(done):
-                    for receipts in _pieces(table, done):
-                        done._add(ledger.receipts.add(receipts, gateway or "", source))
-                        progress(done.receipts)
-                done.matched_later = ledger.receipts.match_again(before)
+                for receipts in _pieces(table, done):
+                    for taken in ledger.receipts.pieces(receipts, gateway or "", source, record):
+                        done._add(taken)
+                    progress(done.receipts)
+                done.matched_later = ledger.receipts.match_again(
+                    before, record=lambda count: record(Taken(), count)
+                )
             finally:
                 ledger.receipts.keep_totals()
+        if not (done.new or done.matched_later):
+            record(Taken(duplicates=done.duplicates, unmatched=done.unmatched, forgotten=done.forgotten))
     return table, done
-
-
-@contextmanager
-def _half_done(done: ReceiptImport) -> Iterator[None]:
-    try:
-        yield
-    except A2PError as error:
-        if not done.new:
-            raise
-        saved = f"{done.new:,} receipts were saved before; fix the file and run the same command again"
-        raise type(error)(*error.problems, Problem(saved, code="half-imported")) from error
 
 
 def _pieces(table: Table, done: ReceiptImport) -> Iterator[list[Receipt]]:

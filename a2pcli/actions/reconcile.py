@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.actions.audit import About, recorded, user
+from a2pcli.actions.audit import user
 from a2pcli.actions.gateways import configured_gateway
 from a2pcli.actions.project import settings_from
 from a2pcli.actions.runs import existing_run
@@ -77,28 +76,16 @@ def reconcile(
     while its gateway is asked. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
     """
     with existing_run(project, named) as (ledger, run):
-        never_left = settle_open_claims(ledger, run)
-        before = ledger.totals(run)
-        found = before.count(*UNCERTAIN)
-        result: Reconciled | None = None
-        how = "asked the gateway" if decision is None else "sent" if decision.sent else "not-sent"
-
-        def about() -> About | None:
-            if result is None:  # an error: some may be settled all the same
-                changed = ledger.totals(run).by_state != before.by_state
-                return About(run.id, {"how": how, "ended": "error"}) if changed else None
-            counts = {name: value for name, value in asdict(result).items() if type(value) is int}
-            if never_left:
-                counts["never_left"] = never_left
-            return About(run.id, {"how": how, **counts}) if result.found or never_left else None
-
-        with recorded(ledger, "reconcile", about):
-            if not found:
-                result = Reconciled()
-            elif decision is None:
-                result = _ask(ledger, run, counting(run))
-            else:
-                result = _decide(ledger, run, decision, found, confirm)
+        never_left = settle_open_claims(
+            ledger, run, lambda count: _record(ledger, run, "the sender had ended", never_left=count)
+        )
+        found = ledger.totals(run).count(*UNCERTAIN)
+        if not found:
+            result = Reconciled()
+        elif decision is None:
+            result = _ask(ledger, run, counting(run))
+        else:
+            result = _decide(ledger, run, decision, found, confirm)
         run = ledger.run(run.id)
         totals = ledger.totals(run)
         left = totals.count(*UNCERTAIN)
@@ -107,16 +94,27 @@ def reconcile(
         return Settled(run, result, totals, left, rows, None if decision is None else user(), never_left)
 
 
+def _record(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
+    """The audit entry about messages that are settled, for the transaction that settles them."""
+    ledger.record("reconcile", run.id, {"how": how, **counts})
+
+
 def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -> Reconciled:
     """Ask the gateway, as the settings beside the run's campaign describe it."""
     start = Path(run.campaign_file) if run.campaign_file else Path.cwd()
     settings = settings_from(start if start.exists() else Path.cwd())
     gateway = configured_gateway(settings, run.gateway)
     stop = StopRequest()
+
+    def record(settled: Reconciled) -> None:
+        counts = {"accepted": settled.accepted, "rejected": settled.rejected, "not_sent": settled.not_sent}
+        _record(ledger, run, "asked the gateway", found=settled.found, **counts)
+
     with counting as progress, stop_on_signals(stop):
-        return asyncio.run(
-            ask_gateway(ledger, run, gateway, stop=stop, on_progress=lambda done, _found: progress(done))
+        asked = ask_gateway(
+            ledger, run, gateway, stop=stop, on_progress=lambda done, _found: progress(done), record=record
         )
+        return asyncio.run(asked)
 
 
 def _decide(
@@ -124,7 +122,15 @@ def _decide(
 ) -> Reconciled:
     only = None if decision.number is None else _ids_of(ledger, run, decision.number)
     confirm(run, found if only is None else len(only))
-    settled = settle_by_decision(ledger, run, sent=decision.sent, by=user(), only=only)
+    word = "sent" if decision.sent else "not-sent"
+    settled = settle_by_decision(
+        ledger,
+        run,
+        sent=decision.sent,
+        by=user(),
+        only=only,
+        record=lambda count: _record(ledger, run, word, found=count),
+    )
     return Reconciled(
         found=found,
         accepted=settled if decision.sent else 0,

@@ -8,8 +8,9 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import is_own, own_numbers, people_rows, read_addresses
-from a2pcli.actions.audit import About, recorded
+from a2pcli.actions.audit import PieceByPiece
 from a2pcli.actions.optouts import EVERYTHING, Scope
+from a2pcli.actions.tables import half_done
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
 from a2pcli.ledger.records import now_ms
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.actions.tables import InputTable
     from a2pcli.config.load import LoadedSettings
+    from a2pcli.contacts.checked import PeopleRows
     from a2pcli.contacts.table import Table
     from a2pcli.ledger.store import Ledger
 
 SOURCE = "reply"
+PIECE = 500
+"""Replies of a file that are acted on in one transaction: a sender of a SQLite ledger waits for no more than these."""
 KEPT_TEXT = 120
 """Characters of a reply that are kept with the entry it makes."""
 
@@ -115,15 +119,10 @@ def reply_by(
     if is_own(number, own_numbers(settings, campaigns=True)):
         hint = "give the number of whoever wrote; `a2pcli optout add` suppresses one of your own numbers"
         raise UsageError(Problem(f"{number} is one of your own senders", hint=hint, code="own-sender"))
-    with project.ledger_to_record() as ledger:
+    keywords = stop_keywords(settings)
+    with project.ledger_to_record() as ledger, ledger.transaction():
         done = handle_reply(
-            ledger,
-            number,
-            text,
-            scope,
-            keywords=stop_keywords(settings),
-            now=now_ms(),
-            survey_open=survey_open,
+            ledger, number, text, scope, keywords=keywords, now=now_ms(), survey_open=survey_open
         )
         detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
         ledger.record("optout.reply", None, detail, people=[number])
@@ -157,26 +156,52 @@ def replies_in(
     _, rows = people_rows(table, file.column, settings, region, are_replies=True)
     texts, keywords = _texts(table), stop_keywords(settings)
     done, now = HandledReplies(), now_ms()
-    with (
-        project.ledger_to_record() as ledger,
-        recorded(
-            ledger, "optout.replies", lambda: About(file.name, {**done.meanings, "changed": done.changed})
-        ),
-    ):
-        for chunk in rows.chunks():
-            names = ("@address", "@reason", "@detail")
-            columns = (chunk.columns[name].to_pylist() for name in names)
-            for line, number, reason, detail in zip(chunk.lines.tolist(), *columns, strict=True):
-                text = next(texts)
-                if number is not None:
-                    one = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, line=line)
-                    done.add(one)
-                elif reason is not None:
-                    why = detail or SENTENCES[Reason(reason)]
-                    done.refused.append(Problem(why, path=table.path, line=line, code=reason))
-                else:
-                    done.sent += 1
+    with project.ledger_to_record() as ledger:
+        entries = PieceByPiece(
+            ledger,
+            "optout.replies",
+            file.name,
+            lambda: {**done.meanings, "changed": done.changed},
+            changes=("changed",),
+        )
+        with half_done(lambda: _acted_on(entries)):
+            for piece in _pieces(table, rows, texts, done):
+                with entries.piece():
+                    for line, number, text in piece:
+                        one = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, line=line)
+                        done.add(one)
+            entries.end()
     return table, done
+
+
+def _acted_on(entries: PieceByPiece) -> str | None:
+    """What is said beside an error that came after replies had been acted on."""
+    count = sum(many for word, many in entries.saved.items() if word != "changed")
+    return f"{count:,} replies were acted on" if count else None
+
+
+def _pieces(
+    table: Table, rows: PeopleRows, texts: Iterator[str], done: HandledReplies
+) -> Iterator[list[tuple[int, str, str]]]:
+    """The replies that can be acted on (line, address, text), a transaction at a time; the others are counted."""
+    names = ("@address", "@reason", "@detail")
+    for chunk in rows.chunks():
+        piece: list[tuple[int, str, str]] = []
+        columns = (chunk.columns[name].to_pylist() for name in names)
+        for line, number, reason, detail in zip(chunk.lines.tolist(), *columns, strict=True):
+            text = next(texts)
+            if number is not None:
+                piece.append((line, number, text))
+            elif reason is not None:
+                why = detail or SENTENCES[Reason(reason)]
+                done.refused.append(Problem(why, path=table.path, line=line, code=reason))
+            else:
+                done.sent += 1
+            if len(piece) == PIECE:
+                yield piece
+                piece = []
+        if piece:
+            yield piece
 
 
 def _texts(table: Table) -> Iterator[str]:

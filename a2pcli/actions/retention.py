@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.retention import Pruned as Pruned
     from a2pcli.ledger.retention import Step as Step
-    from a2pcli.ledger.store import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,8 @@ def prune(
 ) -> PrunedLedger:
     """Remove what ``retention:`` of the settings says is old enough, and write the ledger's file anew.
 
-    ``confirm`` gets what is due before anything is removed; with ``dry_run`` nothing is. Audit: ``prune``.
+    ``confirm`` gets what is due before anything is removed; with ``dry_run`` nothing is. Audit: ``prune``, one for
+    each run of which something went.
     """
     rules = project.settings().settings.retention
     with project.existing_ledger() as ledger:
@@ -41,20 +41,11 @@ def prune(
             return PrunedLedger(due)
         confirm(due)
         done = ledger.prune(rules)
-        _record(ledger, done)
         try:
             ledger.rewrite()
         except LedgerError as error:  # told at the end: what was to go is gone either way
             return PrunedLedger(done, error)
     return PrunedLedger(done)
-
-
-def _record(ledger: Ledger, done: Pruned) -> None:
-    counts: dict[str, int] = {}
-    for step in done.steps:
-        counts[step.what] = counts.get(step.what, 0) + step.rows
-    detail = {"runs": [f"{step.run.id} {step.what}" for step in done.steps][:100], **counts}
-    ledger.record("prune", None, {**detail, "contacted": done.contacted, "receipts": done.receipts})
 
 
 def what_was_pruned(run: Run) -> str | None:

@@ -122,8 +122,9 @@ def cancel(
             return Cancellation(run, totals)
         with sender_lock(ledger, run):
             confirm(Cancellation(run, ledger.totals(run)))
-            count = ledger.cancel(run, why=f"by {user()}", alone=True)
-        ledger.record("run.cancel", run.id, {"campaign": run.campaign, "messages": count})
+            with ledger.transaction():
+                count = ledger.cancel(run, why=f"by {user()}", alone=True)
+                ledger.record("run.cancel", run.id, {"campaign": run.campaign, "messages": count})
         run = ledger.run(run.id)
         return Cancellation(run, ledger.totals(run), count, user() if count else None)
 
@@ -168,9 +169,10 @@ def retry(
             return due
         with sender_lock(ledger, run):
             note = f"planned again by {user()}"
-            count = ledger.plan_again(run, [one.code for one in due.chosen], note, now_ms())
-        by_code = {one.code: one.may_go for one in due.chosen if one.may_go}
-        ledger.record("retry", run.id, {"codes": by_code, "messages": count})
+            by_code = {one.code: one.may_go for one in due.chosen if one.may_go}
+            with ledger.transaction():
+                count = ledger.plan_again(run, [one.code for one in due.chosen], note, now_ms())
+                ledger.record("retry", run.id, {"codes": by_code, "messages": count})
         return replace(due, run=ledger.run(run.id), planned_again=count, by=user() if count else None)
 
 

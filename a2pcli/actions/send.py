@@ -260,8 +260,9 @@ def check_clock(ledger: Ledger, watcher: SendWatcher) -> None:
     if newest is None or now >= newest - TOLERANCE:
         return
     watcher.clock_behind(now, newest)
-    ledger.set_clock_right(now)
-    ledger.record("clock.confirm", None, {"now": now, "newest": newest})
+    with ledger.transaction():
+        ledger.set_clock_right(now)
+        ledger.record("clock.confirm", None, {"now": now, "newest": newest})
 
 
 @dataclass(frozen=True, slots=True)

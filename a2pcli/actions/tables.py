@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from a2pcli.actions.audit import record_export
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import UsageError
+from a2pcli.errors import A2PError, Problem, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +28,19 @@ Counting = Callable[[], AbstractContextManager[Progress]]
 def uncounted() -> AbstractContextManager[Progress]:
     """Nobody watches the progress."""
     return nullcontext(lambda rows: None)
+
+
+@contextmanager
+def half_done(saved: Callable[[], str | None]) -> Iterator[None]:
+    """An error that a file ends with says beside itself what of the file was ``saved`` before; None for nothing."""
+    try:
+        yield
+    except A2PError as error:
+        done = saved()
+        if done is None:
+            raise
+        text = f"{done} before; fix the file and run the same command again"
+        raise type(error)(*error.problems, Problem(text, code="half-imported")) from error
 
 
 @dataclass(frozen=True, slots=True)

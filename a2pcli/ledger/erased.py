@@ -184,11 +184,12 @@ def _make(path: Path) -> None:
 __all__ = ["MARK", "RULE", "Erased", "Key", "is_hash"]
 
 
-def suppress(connection: Connection, hash: str, now: int) -> None:
-    """Put the hash of an erased address on the suppression list, if it is not there: nobody messages them again."""
+def suppress(connection: Connection, hash: str, now: int) -> bool:
+    """Put the hash of an erased address on the suppression list for good; False where it is there."""
     c = suppressions.c
     held = and_(c.address == hash, c.scope == "everything", c.lifted_at.is_(None))
     if connection.execute(select(func.count()).select_from(suppressions).where(held)).scalar():
-        return
+        return False
     values = {"address": hash, "scope": "everything", "scope_value": "", "source": "erasure", "added_at": now}
     connection.execute(insert(suppressions).values(values))
+    return True

@@ -188,8 +188,11 @@ def _hold_planner(ledger: HasEngine, run: Run, held: ExitStack) -> None:
 
 
 def suppress(connection: Connection, person: Person, now: int) -> None:
-    """Put the person's keyed hash on the suppression list: no sender claims a message of theirs any more."""
-    erased.suppress(connection, erased.needed_key(connection, create=True).hash_of(person.address), now)
+    """Put the person's keyed hash on the suppression list: no sender claims a message of theirs any more.
+    Audit: ``people.suppress``, in the same transaction."""
+    hash = erased.needed_key(connection, create=True).hash_of(person.address)
+    if erased.suppress(connection, hash, now):
+        audit.append(connection, "people.suppress", hash, {"why": "to be erased"}, now)
 
 
 def erase(connection: Connection, person: Person, now: int, live: frozenset[int] = frozenset()) -> Erasure:

@@ -13,17 +13,14 @@ from a2pcli.ledger.records import now_ms
 
 if TYPE_CHECKING:
     from a2pcli.config.retention import Retention
-    from a2pcli.ledger import audit, erased, erasure, retention, rewriting
+    from a2pcli.ledger import audit, erased, erasure, recording, retention, rewriting
 else:
-    audit, erased, erasure, retention, rewriting = lazily(
-        "a2pcli.ledger", "audit", "erased", "erasure", "retention", "rewriting"
+    audit, erased, erasure, recording, retention, rewriting = lazily(
+        "a2pcli.ledger", "audit", "erased", "erasure", "recording", "retention", "rewriting"
     )
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether a message has been answered."""
-
-NAMED = 20
-"""So many people an audit entry names by their hashes; of more it says only how many."""
 
 
 class ProtectingMixin(LedgerCore):
@@ -44,16 +41,9 @@ class ProtectingMixin(LedgerCore):
         Never a number and never a text in ``subject`` or ``detail``: ``people`` (addresses) are counted, and a
         few of them named by their keyed hash.
         """
-        facts = dict(detail or {})
+        moment = now_ms() if now is None else now
         with self.writing() as connection:
-            if people:
-                facts["people"] = len(people)
-                hashes = [erased.hash_for_audit(connection, one) for one in people[:NAMED]]
-                if len(hashes) == 1 and subject is None:
-                    subject = hashes[0]
-                elif None not in hashes and len(people) <= NAMED:
-                    facts["hashes"] = hashes
-            entry = audit.append(connection, action, subject, facts, now_ms() if now is None else now)
+            entry = recording.record(connection, action, subject, detail, people, moment)
         self.note_entry()
         return entry
 
@@ -120,7 +110,9 @@ class ProtectingMixin(LedgerCore):
         if dry_run:
             with self._reading() as connection:
                 return retention.due(connection, rules, moment)
-        return retention.prune(self, rules, moment)
+        done = retention.prune(self, rules, moment)
+        self.note_entry()
+        return done
 
     @translates_errors
     def rewrite(self) -> None:

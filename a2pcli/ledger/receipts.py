@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
@@ -65,6 +65,15 @@ class Taken:
     forgotten: int = 0
     accepted: int = 0
 
+    def counts(self) -> dict[str, int]:
+        """For the audit trail."""
+        return {
+            "receipts": self.new + self.duplicates,
+            "new": self.new,
+            "matched": self.new + self.duplicates - self.unmatched,
+            "accepted": self.accepted,
+        }
+
     def plus(self, other: Taken) -> Taken:
         """Both together."""
         return Taken(
@@ -95,13 +104,26 @@ class Inbox:
 
     def add(self, found: Sequence[Receipt], gateway: str, source: str, now: int | None = None) -> Taken:
         """Keep receipts (at most ``LOOKED_UP``), and write what they say into the messages that are known."""
+        done = Taken()
+        for taken in self.pieces(found, gateway, source, now=now):
+            done = done.plus(taken)
+        return done
+
+    def pieces(
+        self,
+        found: Sequence[Receipt],
+        gateway: str,
+        source: str,
+        record: Callable[[Taken], None] = lambda _taken: None,
+        now: int | None = None,
+    ) -> Iterator[Taken]:
+        """The same, ``PIECE`` after ``PIECE``, each in one transaction: ``record`` is called in it where anything was
+        changed, and what became of the piece comes back once it is committed."""
         moment = now_ms() if now is None else now
         matches = self._matches(found, gateway)
-        done = Taken()
         for start in range(0, len(found), PIECE):
             part = slice(start, start + PIECE)
-            done = done.plus(self._add_piece(found[part], matches[part], gateway, source, moment))
-        return done
+            yield self._add_piece(found[part], matches[part], gateway, source, moment, record)
 
     def look(self, found: Sequence[Receipt], gateway: str, seen: set[str]) -> Taken:
         """What ``add`` would do; nothing is written. ``seen`` are events of the same file; those of ``found`` join."""
@@ -119,12 +141,16 @@ class Inbox:
         unmatched = sum(at is None for _, at in there)
         return Taken(new, len(there) - new, unmatched, len(found) - len(there))
 
-    def match_again(self, upto: int, now: int | None = None) -> int:
-        """Look for the messages of receipts up to this number that had none; gives how many have one now."""
+    def match_again(
+        self, upto: int, now: int | None = None, record: Callable[[int], None] = lambda _count: None
+    ) -> int:
+        """Look for the messages of receipts up to this number that had none; gives how many have one now.
+
+        ``record`` is called in each transaction that changed something, with how many."""
         moment = now_ms() if now is None else now
         with plainly(self._ledger.url), self._ledger._reading() as connection:
             known = _by_join(connection, upto)
-        done = self._connect_all(known, moment)
+        done = self._connect_all(known, moment, record)
         after = 0
         while True:
             with plainly(self._ledger.url), self._ledger._reading() as connection:
@@ -134,13 +160,14 @@ class Inbox:
                 rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
                 matches = match(connection, [Key(gateway, None, reference) for _, gateway, reference in rows])
             known = [(row.number, at) for row, at in zip(rows, matches, strict=True) if at is not None]
-            done += self._connect_all(known, moment)
+            done += self._connect_all(known, moment, record)
             if len(rows) < LOOKED_UP:
                 return done
             after = rows[-1].number
 
-    def _connect_all(self, known: Sequence[tuple[int, int]], now: int) -> int:
-        return sum(self._connect(known[start : start + PIECE], now) for start in range(0, len(known), PIECE))
+    def _connect_all(self, known: Sequence[tuple[int, int]], now: int, record: Callable[[int], None]) -> int:
+        starts = range(0, len(known), PIECE)
+        return sum(self._connect(known[start : start + PIECE], now, record) for start in starts)
 
     def keep_totals(self) -> None:
         """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import."""
@@ -156,29 +183,40 @@ class Inbox:
             return match(connection, [Key(gateway, one.gateway_id, one.reference) for one in found])
 
     def _add_piece(
-        self, found: Sequence[Receipt], matches: Sequence[Match], gateway: str, source: str, now: int
+        self,
+        found: Sequence[Receipt],
+        matches: Sequence[Match],
+        gateway: str,
+        source: str,
+        now: int,
+        record: Callable[[Taken], None],
     ) -> Taken:
         there = [(one, at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN]
         ids = sorted({at for _, at in there if at is not None})
 
-        def work() -> tuple[int, Applied]:
-            with self._ledger.writing() as connection:
-                added = _insert(connection, there, gateway, source, now)
-                return added, deliveries.apply(connection, ids, now)
-
-        with plainly(self._ledger.url):
-            added, applied = retrying(work)
-        self._uncounted |= applied.uncounted
         unmatched = sum(at is None for _, at in there)
-        return Taken(added, len(there) - added, unmatched, len(found) - len(there), applied.accepted)
 
-    def _connect(self, known: Sequence[tuple[int, int]], now: int) -> int:
+        def work() -> tuple[Taken, Applied]:
+            with self._ledger.transaction(), self._ledger.writing() as connection:
+                added = _insert(connection, there, gateway, source, now)
+                applied = deliveries.apply(connection, ids, now)
+                forgotten = len(found) - len(there)
+                taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted)
+                if added:
+                    record(taken)
+                return taken, applied
+
+        taken, applied = retrying(work)
+        self._uncounted |= applied.uncounted
+        return taken
+
+    def _connect(self, known: Sequence[tuple[int, int]], now: int, record: Callable[[int], None]) -> int:
         """Write down whose receipts these are; those of people who are gone are removed."""
         gone = [number for number, at in known if at == FORGOTTEN]
         values = [{"b_number": number, "b_attempt": at} for number, at in known if at != FORGOTTEN]
 
         def work() -> Applied:
-            with self._ledger.writing() as connection:
+            with self._ledger.transaction(), self._ledger.writing() as connection:
                 for some in pieces(gone):
                     connection.execute(delete(receipts).where(_r.number.in_(some)))
                 if values:
@@ -186,10 +224,12 @@ class Inbox:
                     connection.execute(
                         update(receipts).where(one).values(attempt=bindparam("b_attempt")), values
                     )
-                return deliveries.apply(connection, [value["b_attempt"] for value in values], now)
+                applied = deliveries.apply(connection, [value["b_attempt"] for value in values], now)
+                if known:
+                    record(len(values))
+                return applied
 
-        with plainly(self._ledger.url):
-            applied = retrying(work)
+        applied = retrying(work)
         self._uncounted |= applied.uncounted
         return len(values)
 

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.config.retention import Retention, parse_age
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import RunBusy
-from a2pcli.ledger import counting, plan_erasing, plan_store
+from a2pcli.ledger import audit, counting, plan_erasing, plan_store
 from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.lock import HasEngine, sender_lock
 from a2pcli.ledger.personal import Holds, columns
@@ -37,6 +37,9 @@ ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
 GONE = (str(RunState.DISCARDED), str(RunState.SUPERSEDED))
 ONCE = "once"
 """The occurrence of campaigns that are sent once for all; it stays live for ever."""
+
+ACTION = "prune"
+"""The action of audit entries about what retention removed."""
 
 _NUMBER = re.compile(r"\d[\d ().-]{4,}\d")
 """What a gateway said may name a number: such a sentence is not kept with the totals."""
@@ -140,7 +143,7 @@ def _with_texts(run: Run) -> Any:
 
 
 def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
-    """Let go of what is old enough, run by run, each in a transaction of its own."""
+    """Let go of what is old enough, run by run, each in a transaction of its own with its audit entry."""
     with ledger.engine.begin() as connection:
         found = due(connection, rules, now)
     done, busy = [], []
@@ -153,7 +156,9 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
                 if again is not None:
                     lock_run(connection, step.run)
                     _do(connection, again, now)
-                    done.append(again)
+                    audit.append(connection, ACTION, step.run.id, {again.what: again.rows}, now)
+            if again is not None:
+                done.append(again)
         except RunBusy:
             busy.append(step.run.id)
     old = 0
@@ -162,11 +167,15 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         with ledger.engine.begin() as connection:
             overwrite(connection)
             old = connection.execute(delete(contacted).where(contacted.c.at < now - age)).rowcount
+            if old:
+                audit.append(connection, ACTION, None, {"contacted": old}, now)
     unmatched = 0
     if found.receipts:
         with ledger.engine.begin() as connection:
             overwrite(connection)
             unmatched = connection.execute(delete(receipts).where(_unmatched(rules, now))).rowcount
+            if unmatched:
+                audit.append(connection, ACTION, None, {"receipts": unmatched}, now)
     return Pruned(tuple(done), old, tuple(busy), unmatched)
 
 

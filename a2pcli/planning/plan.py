@@ -116,7 +116,12 @@ def make_plan(
     digest = tally.digest(spec.campaign, spec.channel, spec.sender or "", *spec.media)
     hours = hours_digest({number: one.to_json() for number, one in clocks.made.items()})
     summary[DIGESTS] = tally.digests() | {SETTINGS: settings_digest(run, digest), HOURS: hours}
-    run = ledger.finish_plan(run, digest=digest, rows_read=tally.rows, summary=summary, clocks=clocks.made)
+    with ledger.transaction():
+        run = ledger.finish_plan(
+            run, digest=digest, rows_read=tally.rows, summary=summary, clocks=clocks.made
+        )
+        if waived := prepared.loaded.campaign.waive:
+            ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
     return Plan(run, summary, over, tuple(warnings))
 
 

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
+from a2pcli.ledger import told_optouts
+from a2pcli.ledger.faults import plainly
 from a2pcli.ledger.in_flight import InFlightJournal
 from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.records import Exchange, Run, Settled, Waiting
-from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Message, State
 from a2pcli.sending.tally import Tally
@@ -64,8 +65,6 @@ class LedgerWriter:
     def __init__(self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int]) -> None:
         self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._unrecorded: dict[str, list[str]] = {}
-        """People by the sender they opted out from, who are suppressed and in no entry of the audit trail yet."""
         self._asked_at = 0
         self.has_hours = False
         """Whether the run is bound to people's hours; known from ``start`` on."""
@@ -132,16 +131,12 @@ class LedgerWriter:
             self._journal.note([message.id for message in batch])
 
     def _suppress(self, told: Sequence[tuple[str, str | None]], now: int) -> None:
-        """Keep what the gateway told of opt-outs. Audit: ``optout.gateway``, in the next try where one fails."""
-        source = f"gateway {self._gateway}"
-        for address, sender in told:
-            scope = sender_scope(sender, self._run.gateway)
-            if self._ledger.suppress(address, scope="sender", scope_value=scope, source=source, now=now):
-                self._unrecorded.setdefault(scope, []).append(address)
-        for scope, people in list(self._unrecorded.items()):
-            detail = {"gateway": self._gateway, "scope": f"messages from {scope}"}
-            self._ledger.record("optout.gateway", self._run.id, detail, people=people, now=now)
-            del self._unrecorded[scope]
+        """Keep what the gateway told of opt-outs. Audit: ``optout.gateway``, in the same transaction."""
+        if not told:
+            return
+        with plainly(self._ledger.url), self._ledger.writing() as connection:
+            told_optouts.keep(connection, told, gateway=self._gateway, run=self._run.id, now=now)
+        self._ledger.note_entry()
 
     async def write_late(self, settled: list[Settled]) -> int:
         """Record what was learnt after another process took the run over; how many messages take it."""

@@ -56,6 +56,7 @@ async def reconcile(
     on_progress: Callable[[int, int], None] = lambda _done, _found: None,
     settle_after: float = SETTLE_AFTER,
     clock: Callable[[], int] = now_ms,
+    record: Callable[[Reconciled], None] = lambda _settled: None,
 ) -> Reconciled:
     """Ask the gateway what became of each unknown message, and settle those it can tell about.
 
@@ -76,11 +77,10 @@ async def reconcile(
                     break
                 told = await _lookup(gateway, list(asked))
                 by_state, early = _sort(asked, told, clock() - int(settle_after * 1000))
-                for state, ids in by_state.items():
-                    note = f"gateway {gateway.name} was asked"
-                    counts[state] += await asyncio.to_thread(
-                        ledger.settle_unknown, run, ids, state, note, clock()
-                    )
+                note = f"gateway {gateway.name} was asked"
+                settled = await asyncio.to_thread(_settle, ledger, run, by_state, note, clock(), record)
+                for state, count in settled.items():
+                    counts[state] += count
                 too_early += early
                 done += len(asked)
                 on_progress(done, found)
@@ -93,6 +93,23 @@ async def reconcile(
     )
 
 
+def _settle(
+    ledger: Ledger,
+    run: Run,
+    by_state: Mapping[State, list[int]],
+    note: str,
+    now: int,
+    record: Callable[[Reconciled], None],
+) -> dict[State, int]:
+    """Settle what was told, and ``record`` it, in one transaction; how many there are of each state."""
+    with ledger.transaction():
+        counts = {state: ledger.settle_unknown(run, ids, state, note, now) for state, ids in by_state.items()}
+        if any(counts.values()):
+            accepted, rejected = counts.get(State.ACCEPTED, 0), counts.get(State.REJECTED, 0)
+            record(Reconciled(sum(counts.values()), accepted, rejected, counts.get(State.PLANNED, 0)))
+    return counts
+
+
 def settle_by_decision(
     ledger: Ledger,
     run: Run,
@@ -101,6 +118,7 @@ def settle_by_decision(
     by: str = "the user",
     only: Sequence[int] | None = None,
     now: int | None = None,
+    record: Callable[[int], None] = lambda _count: None,
 ) -> int:
     """Settle unknown messages as the user says: sent (accepted), or not sent (planned again).
 
@@ -111,8 +129,11 @@ def settle_by_decision(
     with sender_lock(ledger, run):
         _count_unknown(ledger, run, moment)
         note = f"decided by {by}: " + ("sent" if sent else "not sent")
-        count = ledger.settle_unknown(run, only, State.ACCEPTED if sent else State.PLANNED, note, moment)
-        _finish_if_done(ledger, run, moment)
+        with ledger.transaction():
+            count = ledger.settle_unknown(run, only, State.ACCEPTED if sent else State.PLANNED, note, moment)
+            _finish_if_done(ledger, run, moment)
+            if count:
+                record(count)
     return count
 
 
@@ -123,17 +144,22 @@ def _finish_if_done(ledger: Ledger, run: Run, now: int) -> None:
         ledger.set_state(run, RunState.FINISHED, None, now)
 
 
-def settle_open_claims(ledger: Ledger, run: Run) -> int:
+def settle_open_claims(
+    ledger: Ledger, run: Run, record: Callable[[int], None] = lambda _never_left: None
+) -> int:
     """What a killed sender had claimed is unknown from here on, or planned again where it certainly never left.
 
-    Gives how many never left. Raises ``RunBusy`` where the sender lives.
+    Gives how many never left; ``record`` gets it in the transaction, where there were such claims. Raises
+    ``RunBusy`` where the sender lives.
     """
     before = ledger.totals(run)
     if not before.count(State.SUBMITTING):
         return 0
-    with sender_lock(ledger, run):
+    with sender_lock(ledger, run), ledger.transaction():
         _count_unknown(ledger, run, now_ms())
-        return ledger.totals(run).count(State.PLANNED) - before.count(State.PLANNED)
+        never_left = ledger.totals(run).count(State.PLANNED) - before.count(State.PLANNED)
+        record(never_left)
+    return never_left
 
 
 def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:

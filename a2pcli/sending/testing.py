@@ -17,9 +17,17 @@ DEADLINE = 120.0
 
 
 async def send_test(
-    ledger: Ledger, run: Run | None, gateway: Gateway, message: Message, *, deadline: float = DEADLINE
+    ledger: Ledger,
+    run: Run | None,
+    gateway: Gateway,
+    message: Message,
+    *,
+    campaign: str | None = None,
+    address: str | None = None,
+    deadline: float = DEADLINE,
 ) -> Outcome:
     """Hand ``message`` to the gateway and note it in the ledger as a test; gives what the gateway said.
+    ``address`` is its recipient as opt-outs know them, where that is not ``message.to``. Audit: ``send.test``.
 
     Its reference becomes one that no run has (``test-…``), so that no receipt is taken for a recipient's.
     Suppressions, budget and the run's counts are not touched. Opens the gateway and closes it; raises
@@ -38,5 +46,12 @@ async def send_test(
             outcomes = failed(1, error)
     finally:
         await gateway.close()
-    await asyncio.to_thread(ledger.record_test, run, message.to, outcomes[0])
+
+    def note(outcome: Outcome) -> None:
+        detail = {"campaign": campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
+        with ledger.transaction():
+            ledger.record_test(run, message.to, outcome)
+            ledger.record("send.test", None, detail, people=[address or message.to])
+
+    await asyncio.to_thread(note, outcomes[0])
     return outcomes[0]

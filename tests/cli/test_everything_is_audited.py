@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from clikit import Project
 from sqlalchemy import select
+from sqlalchemy.engine import Connection
 from test_docs_examples import ALL
 from test_json_documents import JSON_CALLS, environ_of, path_of
 
 from a2pcli.errors import LedgerUnavailable
+from a2pcli.ledger import audit
 from a2pcli.ledger.cipher import key_from
+from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import metadata
 
@@ -71,13 +76,22 @@ def content(project: Project, key: str | None = None) -> tuple[dict[str, list[An
         return rows, [entry.action for entry in ledger.audit_entries()][::-1]
 
 
-def test_every_command_that_changes_the_ledger_leaves_an_entry(used: Project) -> None:
+def test_every_command_that_changes_the_ledger_leaves_an_entry_and_changes_nothing_where_that_fails(
+    used: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for campaign, status in (("sale", 0), ("doubt", 4), ("refused", 4)):
         assert used.run("send", f"{campaign}.yaml", "--yes").status == status
-    changed = set()
+    changed, broke = set(), set()
     for call in CALLS:
         keys = environ_of(call)
         before, trail = content(used, keys.get("A2PCLI_LEDGER_KEY") if "encrypt" not in call else None)
+        # A plan that breaks is left as a killed planner leaves it, and sending has its entry before it begins.
+        if call[0] not in ("plan", "send") and not keys:
+            with entry_fails(monkeypatch) as seen:
+                used.run(*call)
+            if seen:
+                broke.add(" ".join(path_of(call)))
+                assert content(used) == (before, trail), call
         used.run(*call, **keys)
         key = keys.get("A2PCLI_LEDGER_NEW_KEY", keys.get("A2PCLI_LEDGER_KEY"))
         after, longer = content(used, key if "decrypt" not in call else None)
@@ -86,6 +100,7 @@ def test_every_command_that_changes_the_ledger_leaves_an_entry(used: Project) ->
             changed.add(" ".join(path_of(call)))
             assert len(longer) > len(trail), (call, tables)
     assert changed >= CHANGES
+    assert broke >= CHANGES - {"plan", "send"}
     assert {path_of(call) for call in CALLS} == {path_of(call) for call in JSON_CALLS}
     assert {path for path in ALL if path in map(path_of, CALLS)} == set(map(path_of, CALLS))
 
@@ -140,23 +155,70 @@ def test_a_file_that_breaks_half_way_leaves_an_entry_of_what_was_done(
     good = "".join(f"+4479111{number:05d},2026-01-02\n" for number in range(40_000))
     used.write("broken.csv", f'phone,consent_at\n{good}+447911123456,"2026-01-02\n')
     assert used.run(*call).status == 3
-    (entry,) = entries(used, action)
-    assert entry["detail"][done] > 0
+    kept = entries(used, action)
+    assert all(entry["detail"][done] > 0 for entry in kept)
+    rows, _ = content(used)
+    there = len(rows["suppressions"]) - 1 if done == "added" else len(rows["consents"])
+    assert sum(entry["detail"][done] for entry in kept) == there
 
 
 def test_replies_that_could_not_all_be_kept_leave_an_entry_of_those_that_were(
     used: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = []
-
-    def suppress(ledger: Ledger, address: str, **how: Any) -> bool:
-        if kept:
-            raise LedgerUnavailable("the disk is full")
-        kept.append(address)
-        return True
-
     used.write("replies.csv", "phone,text\n" + "".join(f"0791112390{n},stop\n" for n in range(5)))
-    monkeypatch.setattr(Ledger, "suppress", suppress)
-    assert used.run("optout", "replies", "replies.csv").status == 8
-    (entry,) = entries(used, "optout.replies")
-    assert entry["detail"] == {"changed": 1, "stop": 1}
+    monkeypatch.setattr("a2pcli.actions.replies.PIECE", 2)
+    with entry_fails(monkeypatch, nth=3):
+        said = used.run("optout", "replies", "replies.csv")
+    assert said.status == 8
+    assert "4 replies were acted on before" in said.err
+    assert [entry["detail"] for entry in entries(used, "optout.replies")] == [{"changed": 2, "stop": 2}] * 2
+    numbers = {one["number"] for one in used.run("optout", "list", "--json").json["suppressions"]}
+    assert {f"+44791112390{n}" for n in range(5)} & numbers == {f"+44791112390{n}" for n in range(4)}
+
+
+@contextmanager
+def entry_fails(monkeypatch: pytest.MonkeyPatch, nth: int = 1) -> Iterator[list[str]]:
+    """The ledger breaks between the ``nth`` entry of the trail and its commit; gives the actions of the entries."""
+    seen: list[str] = []
+    real = audit.append
+
+    def append(connection: Connection, action: str, *rest: Any) -> Any:
+        entry = real(connection, action, *rest)
+        seen.append(action)
+        if len(seen) == nth:
+            raise LedgerUnavailable("the disk is full")
+        return entry
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "append", append)
+        yield seen
+
+
+def test_an_erasure_that_breaks_has_the_entry_of_what_it_did(
+    used: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert used.run("send", "sale.yaml", "--yes").status == 0
+    with entry_fails(monkeypatch, nth=3) as seen:
+        assert used.run("people", "erase", "07911123456", "--yes").status == 8
+    assert seen == ["people.suppress", "plan.change", "people.erase"]
+    assert used.run("audit", "list", "--json").json["entries"][0]["action"] == seen[0]
+    assert used.run("people", "export", "07911123456").json["messages"]
+
+
+def test_retention_writes_its_entries_with_what_it_removes(
+    used: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert used.run("send", "sale.yaml", "--yes").status == 0
+    assert used.run("plan", "refused.yaml").status == 0
+    used.write("a2pcli.yaml", GATEWAYS + "retention: {default: 2 days, bodies: 1 day, plans: 1 day}\n")
+    later = now_ms() + 10 * 86_400_000
+    monkeypatch.setattr("a2pcli.ledger.protecting_mixin.now_ms", lambda: later)
+    before = content(used)
+    with entry_fails(monkeypatch) as seen:
+        assert used.run("prune", "--yes").status == 8
+    assert seen == ["prune"]
+    assert content(used) == before
+    assert used.run("prune", "--yes").status == 0
+    states = {line["run"]: line["state"] for line in used.run("runs", "--all", "--json").json["runs"]}
+    assert {entry["subject"] for entry in entries(used, "prune")} == set(states)
+    assert "discarded" in states.values()
