@@ -83,15 +83,22 @@ class Frame:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # A column without any value needs no bytes; of a dozen stages most have nothing to say of most chunks.
+        empty = {
+            name: values.type for name, values in self._columns.items() if values.null_count == self._length
+        }
         sink = pa.BufferOutputStream()
-        rows = self.batch()
+        rows = self.batch(name for name in self if name not in empty)
         with pa.ipc.new_stream(sink, rows.schema) as stream:
             stream.write_batch(rows)
-        return _unpickled, (sink.getvalue(),)
+        return _unpickled, (sink.getvalue(), self.names, empty, self._length)
 
 
-def _unpickled(stream: pa.Buffer) -> Frame:
-    return Frame.of(pa.ipc.open_stream(stream).read_next_batch())
+def _unpickled(stream: pa.Buffer, names: list[str], empty: Mapping[str, pa.DataType], length: int) -> Frame:
+    rows = Frame.of(pa.ipc.open_stream(stream).read_next_batch())
+    return Frame(
+        {name: pa.nulls(length, empty[name]) if name in empty else rows[name] for name in names}, length
+    )
 
 
 class _NoPandas:

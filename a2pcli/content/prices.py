@@ -126,21 +126,27 @@ def _choose(rates: list[PriceEntry], countries: Any, numbers: Any) -> npt.NDArra
     encoded = countries.dictionary_encode()
     names = [*encoded.dictionary.to_pylist(), None]
     country = as_numpy(compute.fill_null(encoded.indices, len(names) - 1)).astype(np.int64)
-    digits = compute.utf8_ltrim(numbers, "+")
     for length in sorted({len(rate.prefix) for rate in rates}, reverse=True):
         mine = [rate for rate in rates if len(rate.prefix) == length]
         prefixes = sorted({rate.prefix for rate in mine})
-        start = compute.utf8_slice_codeunits(digits, 0, length)
-        found = as_numpy(compute.fill_null(compute.index_in(start, pa.array(prefixes)), -1)).astype(np.int64)
+        found = _prefix_of(numbers, prefixes, length)
         rows = np.flatnonzero((found >= 0) & (chosen < 0))
-        pairs, pair_of = np.unique(found[rows] * len(names) + country[rows], return_inverse=True)
-        answers = np.full(len(pairs), -1, dtype=np.int64)
-        for index, pair in enumerate(pairs.tolist()):
+        pairs = found[rows] * len(names) + country[rows]
+        answers = np.full(len(prefixes) * len(names), -1, dtype=np.int64)
+        for pair in np.flatnonzero(np.bincount(pairs, minlength=len(answers))).tolist():
             prefix, name = prefixes[pair // len(names)], names[pair % len(names)]
             best = _best(rate for rate in mine if rate.prefix == prefix and rate.country in (None, name))
-            answers[index] = -1 if best is None else place[id(best)]
-        chosen[rows] = answers[pair_of]
+            answers[pair] = -1 if best is None else place[id(best)]
+        chosen[rows] = answers[pairs]
     return chosen
+
+
+def _prefix_of(numbers: Any, prefixes: list[str], length: int) -> npt.NDArray[np.int64]:
+    """For each number which of the prefixes, all of this length, it starts with; -1 for none."""
+    if not length:
+        return np.zeros(len(numbers), dtype=np.int64)
+    start = compute.utf8_slice_codeunits(compute.utf8_ltrim(numbers, "+"), 0, length)
+    return as_numpy(compute.fill_null(compute.index_in(start, pa.array(prefixes)), -1)).astype(np.int64)
 
 
 def to_decimal(nano: int) -> Decimal:

@@ -186,24 +186,23 @@ def measured(frame: Frame, compiled: CompiledSpec) -> None:
     """Invisible characters are dropped and typography is replaced where that saves parts; units and parts are
     counted. (The template gave NFC.)"""
     rows = alive(frame)
-    bodies = frame["@body"].filter(pa.array(rows))
+    bodies = one_piece(frame["@body"])  # null where a row is not alive
     in_parts = compiled.channel.parts
-    replaced = np.zeros(len(bodies), dtype=np.int32)
-    special = SpecialCharacters.of(one_piece(bodies))
+    replaced = np.zeros(len(frame), dtype=np.int32)
+    special = SpecialCharacters.of(bodies)
     if in_parts:
         bodies, replaced = plain_column(bodies, use_smart=compiled.spec.smart, special=special)
+        frame["@body"] = bodies
     count = measure_column(bodies, special=None if replaced.any() else special)
-    frame["@body"] = spread(bodies, rows)
-    frame["@replaced"] = spread(pa.array(replaced, pa.int32()), rows)
-    frame["@ucs2"] = spread(pa.array(count.ucs2), rows)
-    frame["@units"] = spread(pa.array(count.units, pa.int32()), rows)
-    parts = count.parts if in_parts else np.ones(len(bodies), dtype=np.int16)
-    frame["@parts"] = spread(pa.array(parts, pa.int16()), rows)
-    drop(frame, mask_of(spread(pa.array(count.invalid), rows)), Reason.INVALID_TEXT)
+    parts = count.parts if in_parts else np.ones(len(frame), dtype=np.int16)
+    others = None if rows.all() else ~rows
+    frame["@replaced"] = pa.array(replaced, pa.int32(), mask=others)
+    frame["@ucs2"] = pa.array(count.ucs2, mask=others)
+    frame["@units"] = pa.array(count.units, pa.int32(), mask=others)
+    frame["@parts"] = pa.array(parts, pa.int16(), mask=others)
+    drop(frame, count.invalid & rows, Reason.INVALID_TEXT)
     limit = compiled.spec.max_parts
-    drop(
-        frame, mask_of(spread(pa.array(parts > limit), rows)), Reason.TOO_LONG, f"the limit is {limit} parts"
-    )
+    drop(frame, rows & (parts > limit), Reason.TOO_LONG, f"the limit is {limit} parts")
 
 
 def priced(frame: Frame, compiled: CompiledSpec) -> None:

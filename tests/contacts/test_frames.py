@@ -54,10 +54,21 @@ def test_a_frame_comes_out_of_a_pickle_as_it_went_in():
     frame = people()
     frame["place"] = pa.array(["GB", None, "GB"]).dictionary_encode()
     frame["none"] = pa.nulls(3, pa.int16())
+    frame["nowhere"] = pa.nulls(3, pa.dictionary(pa.int32(), pa.string()))
+    frame["last"] = pa.array([1, None, 3])
     again = pickle.loads(pickle.dumps(frame, protocol=5))
     assert again.names == frame.names
     assert again.batch().equals(frame.batch())
     assert len(pickle.loads(pickle.dumps(people(0)))) == 0
+    alone = pickle.loads(pickle.dumps(frame.select(["none"])))
+    assert (alone.names, len(alone)) == (["none"], 3)
+
+
+def test_columns_without_a_value_take_no_room_in_a_pickle():
+    frame = people(10_000)
+    before = len(pickle.dumps(frame, protocol=5))
+    frame["none"] = pa.nulls(10_000, pa.string())
+    assert len(pickle.dumps(frame, protocol=5)) < before + 500
 
 
 def test_a_part_of_a_long_column_is_pickled_alone():
