@@ -4,7 +4,8 @@
 
 The usual script knows no rules of law, so none is asked here (transactional); what they cost tells plan_rules.py.
 The yardstick does one row after the other, so its time grows with the rows; it runs on N rows (default a fifth)
-and is scaled. Both run as installed: with the compiled modules that an installer writes. Memory is the largest sum over all processes of the tool, as the system counts it.
+and is scaled. Both run as installed: with the compiled modules that an installer writes. Memory is the largest sum
+over all processes of the tool, as the system counts it.
 """
 
 from __future__ import annotations
