@@ -72,8 +72,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.HOLDOUT: "in the control group, which gets no message",
     Reason.OPTED_OUT: "on the suppression list, or the contacts file says no",
     Reason.ERASED: "the person's data was erased before the message was sent",
-    Reason.NO_CONSENT: "no consent: refused, withdrawn, expired, or not on record for this programme and channel",
-    Reason.UNCLEAR_CONSENT: "the contacts file has an answer about consent that is neither yes nor no",
+    Reason.NO_CONSENT: "consent was refused, withdrawn, has expired, or is not on record for this programme and"
+    " channel",
+    Reason.UNCLEAR_CONSENT: "the contacts file's answer about consent is neither yes nor no",
     Reason.MISSING_VALUE: "a value that the message needs is empty, and the template has no default",
     Reason.TEMPLATE_ERROR: "the template, or where:, failed on this row's values",
     Reason.EMPTY_MESSAGE: "the message is empty",

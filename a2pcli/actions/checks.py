@@ -97,7 +97,7 @@ def check_files(files: Sequence[Path], ignored: Collection[str] = ()) -> list[Ch
 
 def _same_name(campaign: LoadedCampaign, first: Path) -> Problem:
     problem = campaign.document.problem(
-        f"duplicate name: {first} has it too, and nobody gets both campaigns",
+        f"duplicate name: {first} has it too, and nobody would get both campaigns",
         ("name",),
         hint="give each campaign its own name",
         code="same-name",

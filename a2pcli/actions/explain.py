@@ -37,7 +37,7 @@ def explain(
     )
     with project.existing_ledger() as ledger:
         if ledger is None and run is not None:
-            raise UsageError(f"there is no run '{run}': the ledger is empty")
+            raise UsageError(f"no run '{run}': the ledger is empty")
         return _from_ledger(project, ledger, number, policy, run, settings)
 
 

@@ -66,7 +66,10 @@ def _nothing_in_the_way(path: Path) -> None:
             continue
         if log.stat().st_size and word != "-shm":
             text = "this file contains the newest entries of the missing ledger"
-            hint = "put it beside that ledger under its name, or move it away if the ledger is lost; then try again"
+            hint = (
+                "put it beside that ledger under its original name, or move it away if the ledger is lost;"
+                " then try again"
+            )
             raise LedgerError(Problem(text, path=str(log), hint=hint, code="ledger-gone"))
         log.unlink()
 

@@ -87,7 +87,7 @@ def erase_person(
     person = person_of(cell, region or project.number_settings().settings.region)
     with project.existing_ledger() as ledger:
         if ledger is None:
-            raise UsageError("no ledger here, so nobody to erase")
+            raise UsageError("no ledger here, so there is nobody to erase")
         confirm(person.address)
         erased = ledger.erase_person(person, patience=patience)
         files = ErasedFiles()

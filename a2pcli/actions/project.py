@@ -125,7 +125,7 @@ class Project:
                     known.start_over(url)
             elif run is not None:
                 hint = f"no ledger at {shown_url(url)}; set another one with --ledger or in the settings"
-                raise UsageError(Problem(f"there is no run '{run}'", hint=hint, code="unknown-run")) from None
+                raise UsageError(Problem(f"no run '{run}'", hint=hint, code="unknown-run")) from None
             elif not create:
                 raise
             store = Ledger.open(place, key=key)

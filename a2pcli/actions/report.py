@@ -118,7 +118,7 @@ def report(project: Project, named: str | None = None) -> Iterator[Report | None
         run = None if ledger is None else chosen_run(ledger, named)
         if ledger is None or run is None:
             if named is not None:
-                raise UsageError(f"there is no run '{named}': the ledger is empty")
+                raise UsageError(f"no run '{named}': the ledger is empty")
             yield None
             return
         yield Report(ledger, run)

@@ -58,11 +58,11 @@ def tell_changes(run: Run, changes: Sequence[Difference], tell: Tell) -> None:
         tell(f"note: the campaign or the settings were edited since run {run.id} was planned:")
         for one in frozen:
             tell(f"  {one}")
-        tell("the rest is sent as planned, not according to the files as they are now;")
+        tell("the rest is sent as planned, not according to the current files;")
         tell(f"to cancel it and plan again:  a2pcli cancel {run.id}")
     if live := [one for one in changes if one.in_force]:
         keys = ", ".join(one.what for one in live)
-        tell(f"note: edited since the plan, and in effect for messages sent from now on: {keys}")
+        tell(f"note: edited since the plan, and applied to messages sent from now on: {keys}")
 
 
 def refuse_unattended(run: Run, changes: Sequence[Difference]) -> None:
@@ -72,8 +72,8 @@ def refuse_unattended(run: Run, changes: Sequence[Difference]) -> None:
         what = ", ".join(frozen)
         message = f"run {run.id} is not finished, and was planned before this edit: {what}; nothing was sent"
         hint = (
-            f"to send what is left as it was planned: {send_command(run)};"
-            f" to drop it, then send again by the files as they are: a2pcli cancel {run.id}"
+            f"to send the rest as planned: {send_command(run)};"
+            f" to cancel the rest and plan from the current files: a2pcli cancel {run.id}"
         )
         raise Refused(Problem(message, hint=hint, code="changed-since-plan"))
 

@@ -55,5 +55,5 @@ def what_was_pruned(run: Run) -> str | None:
         return None
     if "people" in pruned:
         on = pruned["people"]
-        return f"run {run.id}: people and texts were removed by retention on {on}; the totals are of before"
-    return f"run {run.id}: texts were removed by retention on {pruned['texts']}"
+        return f"run {run.id}: people and texts were deleted by retention on {on}; the totals are from before"
+    return f"run {run.id}: texts were deleted by retention on {pruned['texts']}"

@@ -56,7 +56,7 @@ def existing_run(project: Project, named: str) -> Iterator[tuple[Ledger, Run]]:
     with project.existing_ledger() as ledger:
         run = None if ledger is None else chosen_run(ledger, named)
         if ledger is None or run is None:
-            raise UsageError(f"there is no run '{named}': the ledger is empty")
+            raise UsageError(f"no run '{named}': the ledger is empty")
         yield ledger, run
 
 

@@ -48,7 +48,7 @@ EARLIER_RUNS = 30
 
 
 def send(project: Project, request: SendRequest, watcher: SendWatcher) -> Sent | NothingToSend:
-    """Send a campaign, or an approved plan. Called again it resumes; nobody gets it twice.
+    """Send a campaign, or an approved plan. Called again it resumes; nobody gets the message twice.
 
     ``watcher`` is asked before anything leaves, unless the request says ``yes`` or names a plan and nobody is there.
     Hooks of the settings are run. Audit: ``plan.make``, ``plan.approve``, ``send.start``, ``send.end``.
@@ -158,7 +158,7 @@ def _nothing_to_send(call: _Call, work: Opened, made: Plan) -> NothingToSend:
     found = NothingLeft.of_plan(work.ledger, run)
     if excluded.get("already-sent"):
         discard(work.ledger, run)
-        why = "the contacts have no new recipients"
+        why = "no new recipients in the contacts"
     else:
         call.show_plan(run)
         _refuse_broken_template(work, made)
@@ -286,7 +286,7 @@ class _Call:
     def show_plan(self, run: Run) -> None:
         """Raises ``LedgerError`` where the plan is not whole."""
         if "contacts" not in run.summary:
-            message = f"plan {run.id} has lost its summary: the ledger was changed outside of a2pcli"
+            message = f"the summary of plan {run.id} is missing: the ledger was changed outside of a2pcli"
             hint = f"find out who changed it; then `a2pcli cancel {run.id}`, and plan again"
             raise LedgerError(Problem(message, hint=hint, code="plan-changed"))
         self.watcher.show_plan(run)

@@ -121,4 +121,4 @@ def spare(option: str, target: Path, inputs: Mapping[str, Path | None]) -> None:
     for what, path in inputs.items():
         with suppress(OSError, ValueError):
             if path is not None and target.samefile(path):
-                raise UsageError(f"{option} {target}: that is {what}, and it would be overwritten")
+                raise UsageError(f"{option} {target}: that is {what}, which would be overwritten")

@@ -52,12 +52,12 @@ def read_email(cell: str, *, allow_test: bool = False) -> Address:
     if plain and cell[-1] != ".":
         return _judged(plain[1], plain[2], allow_test, ())
     if len(cell) > LONGEST_CELL:
-        return _refused("the cell is far too long for an email address")
+        return _refused("the cell is too long for an email address")
     text = _visible(cell).strip(" \t\r\n,;:|")
     if not text:
         return Address(Kind.EMAIL, None, Reason.MISSING_ADDRESS)
     if _CELL_ERROR.match(text):
-        return _refused("a spreadsheet's error, not an address")
+        return _refused("a spreadsheet error, not an address")
     text, repairs = _unwrapped(text)
     found = _alone(text)
     if isinstance(found, Address):
@@ -117,7 +117,7 @@ def _alone(text: str) -> tuple[str, tuple[str, ...]] | Address:
         return _without_full_stop(_SCHEME.sub("", address), ("display-name-dropped",))
     if "@" not in text:
         written = _AT_WRITTEN.search(text)
-        return _refused("the @ is written as a word: write @" if written else "there is no @ in it")
+        return _refused("the @ is written as a word: write @" if written else "no @ in it")
     if '"@' in text:
         return _refused("quotation marks before the @ are not supported")
     words = _words(text.replace("/", " ") if text.count("@") > 1 else text)
@@ -127,7 +127,7 @@ def _alone(text: str) -> tuple[str, tuple[str, ...]] | Address:
     if len(addresses) > 1:
         return _refused(f"{len(addresses)} addresses", Reason.AMBIGUOUS_ADDRESS)
     if any("@" not in word.strip("@") for word in words):
-        return _refused("there is more than an address: write it alone, or as Name <address>")
+        return _refused("more than an address: write only the address, or Name <address>")
     return _without_full_stop(words[0], ("repeated-dropped",))
 
 
@@ -170,7 +170,7 @@ def _judged(local: str, domain: str, allow_test: bool, repairs: tuple[str, ...])
     )
 
 
-TOO_LONG = f"it is longer than {LONGEST} octets"
+TOO_LONG = f"longer than {LONGEST} bytes"
 
 
 def folded(local: str) -> str:

@@ -78,7 +78,7 @@ def read_handle(cell: str, network: str) -> Address:
     """
     about = NETWORKS[network]
     if len(cell) > LONGEST_CELL:
-        return _refused("the cell is far too long for a chat id")
+        return _refused("the cell is too long for a chat id")
     text = "".join(
         char for char in unicodedata.normalize("NFKC", cell) if unicodedata.category(char) != "Cf"
     ).strip()
@@ -97,7 +97,7 @@ def read_handle(cell: str, network: str) -> Address:
     if link:
         text, repairs = "@" + next(filter(None, link.groups())), (*repairs, "link-shortened")
     if _DAMAGED.fullmatch(text):
-        return _refused("a spreadsheet wrote it with an exponent (4.47E+11); digits are lost")
+        return _refused("a spreadsheet changed it to exponent form; digits are lost")
     decimals = _DECIMALS.fullmatch(text)
     if decimals:
         text, repairs = decimals[1], (*repairs, "decimals-dropped")

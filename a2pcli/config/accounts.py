@@ -85,7 +85,7 @@ def account_findings(loaded: LoadedSettings, name: str) -> Iterator[Problem]:
         f"these gateways share one account at the provider but set different rates: {named}; {lowest} holds for"
         " all of them together",
         ("gateways", name),
-        hint="set the same `rate` for all, that of the account",
+        hint="set the account's `rate` in all of them",
         code="account-pace",
     )
     yield replace(found, severity=Severity.WARNING)

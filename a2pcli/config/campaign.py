@@ -133,13 +133,13 @@ class ContactsSource(Strict):
     header: int | None = Field(None, ge=1, description="Line number of the header, if detected wrongly")
     hidden_rows: Literal["include", "exclude"] | None = Field(
         None,
-        description="What becomes of rows that a workbook hides (by a filter, by hand): `include` or `exclude`; where"
-        " there are some, it has to be said",
+        description="Rows that are hidden in a workbook (by a filter or by hand): `include` or `exclude`; required if"
+        " there are any",
     )
     empty: Literal["ok", "error"] | None = Field(
         None,
-        description="A file with a header and no rows: `error`, or `ok`, and nobody is messaged; without it `error`"
-        " for marketing and `ok` for other purposes",
+        description="Whether a file without rows is an `error` or `ok`. Default: `error` for marketing, `ok` for other"
+        " purposes",
     )
 
 
@@ -184,7 +184,7 @@ class Schedule(Strict):
     )
     unknown_zone: Zone | None = Field(
         None,
-        description="Time zone assumed for people whose time zone is unknown; without it their messages are held",
+        description="Time zone assumed for people whose time zone is unknown. Without it, their messages are held",
     )
 
     def in_recipient_time(self, moment: datetime | None) -> bool:
@@ -271,33 +271,34 @@ class Campaign(Strict):
     contacts: Contacts = Field(description="The contacts file, or a mapping that says how to read it")
     programme: ProgrammeName | None = Field(
         None,
-        description="What people sign up for and leave, e.g. `news`; opt-outs and consents may be for it alone;"
-        " else the settings'",
+        description="What people sign up for and opt out of, e.g. `news`; opt-outs and consents can be limited to it."
+        " Default: from the settings",
     )
     subject: Text | None = Field(
         None,
-        description="What the messages are about, for caps that count by subject; one that says nothing counts for all",
+        description="Subject of the messages, for caps that count by subject; a message without one counts for"
+        " every subject",
     )
     consent: Literal["required", "assumed"] | None = Field(
         None,
-        description="`required`: only people whose consent is proven, by a record in the ledger or the contacts file"
-        " (when and how); else the settings'",
+        description="`required`: only people with proof of consent, by a record in the ledger or in the contacts file"
+        " (when and how). Default: from the settings",
     )
     countries: list[Region] | None = Field(
         None,
         min_length=1,
         description="Only numbers of these countries, e.g. `[GB, IE]`; GB includes Guernsey, Jersey and the Isle of"
-        " Man, whose numbers look like its own",
+        " Man, which share its numbers",
     )
     where: Template | None = Field(
         None,
-        description="A Jinja expression; only rows for which it is true are messaged. `country` is the number's, where"
-        " the file has no such column",
+        description="A Jinja expression; only rows for which it is true are messaged. `country` is the number's"
+        " country, if the file has no such column",
     )
     exclude: Exclude = Field(default_factory=Exclude, description="People to exclude")
     channel: Channel = Field(
         channels.DEFAULT,
-        description="How the message travels, which decides what addresses are: phone numbers for sms and mms, email"
+        description="Channel of the message, which decides the kind of address: phone numbers for sms and mms, email"
         " addresses, chat ids",
     )
     gateway: Text | None = Field(
@@ -305,8 +306,9 @@ class Campaign(Strict):
     )
     sender: SenderChoice | None = Field(
         None,
-        description="Number, short code or name (at most 11 characters) it comes from, an address for email; a list"
-        " of them (everybody keeps the same one), or `GB: ACME` lines by country with `default`; else the gateway's",
+        description="Number, short code or name (at most 11 characters) it comes from, or an address for email; a"
+        " list of them (each person always gets the same one), or `GB: ACME` lines by country with `default`. Default:"
+        " from the gateway",
     )
     message: Template | None = Field(
         None, description="The message, a Jinja template over the contact's columns"
@@ -326,8 +328,8 @@ class Campaign(Strict):
     )
     occurrence: Text = Field(
         "once",
-        description="once, daily, weekly, monthly, yearly (days in `schedule.timezone`, else this machine's) or any"
-        " text: nobody is messaged twice within one",
+        description="once, daily, weekly, monthly, yearly (days in `schedule.timezone`, or in this machine's zone) or"
+        " any text: nobody is messaged twice within one occurrence",
     )
     once_per: Template | None = Field(
         None,

@@ -28,7 +28,7 @@ def campaign_problems(document: Document) -> Iterator[Problem]:
     if data.get("media") and channel in OFFERED and not CHANNELS[channel].media:
         carriers = " or ".join(f"'channel: {name}'" for name in OFFERED if CHANNELS[name].media)
         yield document.problem(
-            f"media cannot travel by {channel}", ("media",), of="key", hint=f"add {carriers}", code="media"
+            f"media cannot be sent by {channel}", ("media",), of="key", hint=f"add {carriers}", code="media"
         )
     yield from _senders(document, channel)
     schedule = data.get("schedule")
@@ -78,7 +78,7 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
     if not isinstance(variants, dict):
         return
     if len(variants) < 2:
-        hint = "one text for all goes under 'message:'"
+        hint = "put a single text under 'message:'"
         yield document.problem(
             "a split test needs two variants", ("variants",), of="key", hint=hint, code="variants"
         )
@@ -100,9 +100,9 @@ def _schedule(document: Document, schedule: dict[str, Any]) -> Iterator[Problem]
     starts, ends = _moment(schedule, "not_before", zone, 1), _moment(schedule, "expires", zone, 0)
     for key, moment in (("not_before", starts), ("expires", ends)):
         if moment is not None and not _exists(values.parse_moment(schedule[key]), zone):
-            message = f"the clocks in {zone} skip '{schedule[key]}'"
+            message = f"'{schedule[key]}' does not exist in {zone}"
             yield document.problem(
-                message, ("schedule", key), hint="they go forward at that hour", code="schedule"
+                message, ("schedule", key), hint="clocks go forward at that time", code="schedule"
             )
     if starts is not None and ends is not None and ends <= starts:
         yield document.problem(
@@ -157,7 +157,7 @@ def settings_problems(document: Document) -> Iterator[Problem]:
         warn, refuse = _whole(parts.get("warn", "3")), _whole(parts.get("refuse", "6"))
         if warn is not None and refuse is not None and refuse < warn:
             key = "refuse" if "refuse" in parts else "warn"
-            message = f"messages are refused above {refuse} parts, before the warning above {warn}"
+            message = f"messages are excluded above {refuse} parts, before the warning above {warn}"
             yield document.problem(message, ("parts", key), code="parts")
     gateways = document.data.get("gateways")
     if not isinstance(gateways, dict):

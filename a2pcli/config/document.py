@@ -152,7 +152,7 @@ def read_document(path: Path) -> Document:
         if forbidden:
             name = f"U+{ord(forbidden[0]):04X}"
             raise YamlFault(
-                forbidden.start(), f"the invisible character {name} cannot stand here", "remove it"
+                forbidden.start(), f"the invisible character {name} is not allowed here", "remove it"
             )
         root = nodes.compose(text)
         if root is None or (isinstance(root, ScalarNode) and not root.value):

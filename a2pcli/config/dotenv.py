@@ -57,7 +57,7 @@ def _text(path: Path) -> str:
         problem = Problem(f"cannot be read: {error.strerror}", str(path), code="unreadable")
         raise InvalidInput(problem) from error
     if len(data) > LARGEST:
-        raise InvalidInput(Problem("is too large for a file of variables", str(path), code="unreadable"))
+        raise InvalidInput(Problem("is too large for a .env file", str(path), code="unreadable"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

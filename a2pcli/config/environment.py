@@ -80,7 +80,7 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
 
 NOT_A_VARIABLE = (
     "must name an environment variable",
-    "like ${LEDGER_KEY}: a key itself does not belong into a file that is shared",
+    "like ${LEDGER_KEY}: do not put the key itself into a file that is shared",
 )
 """What is wrong where a secret stands in the settings itself, and what to do."""
 

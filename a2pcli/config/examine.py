@@ -116,5 +116,5 @@ def _without_value(document: Document) -> Iterator[tuple[tuple[str, ...], Proble
         else:
             continue
         line, column = document.place(loc)
-        hint = "give one, or remove the line"
+        hint = "set a value, or remove the line"
         yield names, Problem(message, document.path, line, column, hint, code="no-value")

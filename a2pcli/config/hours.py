@@ -55,7 +55,7 @@ def _span(part: str) -> Span:
     if start >= DAY or end > DAY:
         raise ValueError(f"'{part.strip()}' goes past 24:00", "times are 00:00 to 24:00")
     if start == end:
-        raise ValueError(f"'{part.strip()}' is empty", "00:00-24:00 is the whole day, none is never")
+        raise ValueError(f"'{part.strip()}' is empty", "00:00-24:00 is the whole day, none means never")
     return (start, end) if start < end else (start, end + DAY)
 
 

@@ -200,8 +200,8 @@ class RevocationTerms(Strict):
 class LawRule(Strict):
     """A rule; or what is changed of a packaged one, with the reason."""
 
-    off: YesNo = Field(False, description="Switch a packaged rule off; needs `reason`")
-    reason: Text | None = Field(None, description="Why the project changes a packaged rule")
+    off: YesNo = Field(False, description="Switch off a built-in rule; needs `reason`")
+    reason: Text | None = Field(None, description="Why the project changes a built-in rule")
     says: Text | None = Field(None, description="What the rule says, in a sentence")
     source: Text | None = Field(None, description="Source of the rule")
     checked: Day | None = Field(None, description="When the source was last read")

@@ -108,4 +108,4 @@ def _no_key(parent: int, event: yaml.Event, text: str) -> YamlFault:
         hint = "put the value in quotes, or on its own lines below '|'"
         return YamlFault(parent, "a value cannot start with '{{' unless quoted", hint)
     kind = "list" if isinstance(event, yaml.SequenceStartEvent) else "mapping"
-    return YamlFault(start(event), f"a {kind} stands where a key should be")
+    return YamlFault(start(event), f"a {kind} instead of a key")

@@ -70,7 +70,7 @@ class Hooks(Strict):
     paused: Hook = Field(
         default_factory=list, description="When a run is paused: gateway, budget, interruption"
     )
-    finished: Hook = Field(default_factory=list, description="When a run has ended, with its totals")
+    finished: Hook = Field(default_factory=list, description="When a run is finished, with its totals")
     failed: Hook = Field(default_factory=list, description="When an error ends `send`")
 
 
@@ -90,7 +90,7 @@ class Settings(Strict):
     ledger_key: EnvironmentName | None = Field(
         None,
         description="Where the key of an encrypted ledger is: `${NAME}` of an environment variable; "
-        "`A2PCLI_LEDGER_KEY` counts without it",
+        "`A2PCLI_LEDGER_KEY` is used if this is not set",
     )
     retention: Retention = Field(
         default_factory=Retention, description="How long data is kept before `a2pcli prune` deletes it"
@@ -100,7 +100,7 @@ class Settings(Strict):
     gateway: Text = Field("outbox", description="Default gateway of campaigns")
     gateways: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="Gateways by name: `type` and what that type takes; `${NAME}` reads the environment",
+        description="Gateways by name: `type` and the keys of that type; `${NAME}` reads the environment",
     )
     programme: ProgrammeName | None = Field(
         None, description="Default programme of campaigns: what people subscribe to and opt out of"
@@ -141,10 +141,10 @@ class Settings(Strict):
     hooks: Hooks = Field(
         default_factory=Hooks,
         description="Commands (started without a shell, the event as JSON on standard input) or URLs (a JSON POST), or "
-        "lists of them, that are told how `send` ended",
+        "lists of them, that are notified how `send` ended",
     )
     law: LawRules = Field(
         default_factory=dict,
-        description="Rules of the law that this project switches off, changes or adds, by their ids; "
-        "or the file that holds them",
+        description="Rules of law that this project switches off, changes or adds, by id; or the file that contains"
+        " them",
     )

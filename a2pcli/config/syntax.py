@@ -41,7 +41,7 @@ def beyond_unicode(text: str) -> YamlFault:
     for escape in re.finditer(r"\\U([0-9A-Fa-f]{8})", text):
         if int(escape[1], 16) > 0x10FFFF:
             return YamlFault(
-                escape.start(), f"'{escape[0]}' stands for no character", "write the character itself"
+                escape.start(), f"'{escape[0]}' is not a character", "write the character itself"
             )
     return YamlFault(0, "not valid YAML")
 
@@ -50,7 +50,7 @@ def _cannot_start(text: str, at: int, opened: int, found: re.Match[str]) -> Yaml
     at = opened if found.re is not _TOKEN else at
     char = text[at : at + 1]
     if char == "\t":
-        return YamlFault(at, "a tab where YAML wants spaces", "indent with spaces")
+        return YamlFault(at, "a tab where YAML needs spaces", "indent with spaces")
     if found[0].endswith("<document end>'"):
         return YamlFault(at, "'...' ends the document before it began", "remove the line")
     if not char:
@@ -65,7 +65,7 @@ def _colon(text: str, at: int, opened: int, found: re.Match[str]) -> YamlFault:
         return YamlFault(at, "': ' in the middle of a value", QUOTE)
     above = _line_above(text, before)
     if above is None:
-        return YamlFault(at, "a ':' stands where no key can be")
+        return YamlFault(at, "a ':' where no key can be")
     start, line = above
     if re.search(r":(\s|$)", line):
         key = head.strip()
@@ -107,8 +107,8 @@ def _block_end(text: str, at: int, opened: int, found: re.Match[str]) -> YamlFau
         return YamlFault(at, "a 'key: value' line among '- ' items", "one level holds either items or keys")
     return YamlFault(
         at,
-        "this line's indentation fits nothing above it",
-        "keys of one level start in the same column; the lines of a text below '|' too",
+        "this line's indentation matches no line above it",
+        "keys of one level start in the same column, and so do the lines of a text below '|'",
     )
 
 
@@ -130,7 +130,7 @@ def _escape(text: str, at: int, opened: int, found: re.Match[str]) -> YamlFault:
     at = text.rfind("\\", opened, at + 1)
     return YamlFault(
         at,
-        f"'{text[at : at + 2]}' means nothing between double quotes",
+        f"'{text[at : at + 2]}' is not a valid escape between double quotes",
         "use single quotes, or \\\\ for a backslash",
     )
 

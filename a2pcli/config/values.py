@@ -65,7 +65,7 @@ def parse_rate(text: str) -> Rate:
         raise ValueError(f"'{text}' is not a rate", "write it like 20/s, 600/min or 20 parts/s")
     per_second = float(found[1]) / seconds
     if per_second <= 0:
-        raise ValueError("the rate is zero: nothing would be sent", "leave the key out for no limit")
+        raise ValueError("the rate is zero: nothing would be sent", "remove the key for no limit")
     return Rate(per_second, "parts" if (found[2] or "").lower().startswith("part") else "messages")
 
 
@@ -76,7 +76,7 @@ def parse_share(text: str) -> float:
         raise ValueError(f"'{text}' is not a share", "write it with a percent sign, like 5%")
     share = float(found[1]) / 100
     if share >= 1:
-        raise ValueError(f"a share of {text} leaves nobody to message", "write less than 100%")
+        raise ValueError(f"a share of {text} leaves no recipients", "write less than 100%")
     return share
 
 
@@ -133,7 +133,7 @@ def parse_moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(f"{day}T{clock.upper()}")
     except ValueError:
-        raise ValueError(f"there is no '{text}' in the calendar") from None
+        raise ValueError(f"'{text}' is not in the calendar") from None
 
 
 def parse_yes_no(text: str) -> bool:
@@ -227,13 +227,13 @@ def parse_sender(text: str) -> str:
         )
     if re.fullmatch("MG[0-9a-fA-F]{32}", typed):
         hint = "messaging_service_sid under the gateway in a2pcli.yaml"
-        raise ValueError("a Messaging Service is the gateway's, not the campaign's", hint)
+        raise ValueError("a Messaging Service belongs in the gateway's settings, not in the campaign", hint)
     if len(typed) > 11:
         raise ValueError(f"the sender '{typed}' has {len(typed)} characters", "a name has at most 11")
     if not _ALPHANUMERIC.fullmatch(typed) or not re.search("[A-Za-z]", typed):
         odd = next((char for char in typed if not _ALPHANUMERIC.fullmatch(char)), "")
-        what = f"'{odd}' cannot stand in a sender's name" if odd else "a sender's name needs a letter"
-        raise ValueError(what, "letters, digits, space and + - _ & can")
+        what = f"'{odd}' is not allowed in a sender name" if odd else "a sender name needs a letter"
+        raise ValueError(what, "allowed are letters, digits, space and + - _ &")
     return typed
 
 
@@ -248,7 +248,7 @@ def _email_sender(typed: str) -> str:
         )
     if found.repairs:
         raise ValueError(
-            f"'{typed}' is more than an email address", f"write the address alone: {found.address}"
+            f"'{typed}' is not only an email address", f"write only the address: {found.address}"
         )
     return found.address
 

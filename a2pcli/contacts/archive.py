@@ -34,7 +34,7 @@ class Archive:
         entries = self._zip.infolist()
         if len(entries) > MOST_PARTS:
             raise source.problem(
-                f"the workbook has {len(entries):,} parts, which no program writes", code="broken-workbook"
+                f"the workbook has {len(entries):,} parts: too many for a valid one", code="broken-workbook"
             )
         if any(entry.flag_bits & 1 for entry in entries):
             raise protected(source)
@@ -96,11 +96,11 @@ class Archive:
         return self._source.problem(
             f"the workbook's part {entry.filename[:60]} has {entry.compress_size:,} bytes"
             f" and unpacks to more than {unpacked >> 20:,} MB",
-            hint="if it is honest, save it as CSV", code="too-large",
+            hint="if the file is genuine, save it as CSV", code="too-large",
         )  # fmt: skip
 
     def _broken(self, why: str) -> Exception:
-        return self._source.problem(f"the workbook is broken: {why}", code="broken-workbook")
+        return self._source.problem(f"the workbook is damaged: {why}", code="broken-workbook")
 
 
 def protected(source: Source) -> Exception:

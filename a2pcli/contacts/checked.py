@@ -149,7 +149,7 @@ class PeopleRows(CheckedRows):
         ours = pc.is_in(judged["@address"], self._own)
         _refuse(judged, ours, Reason.OWN_SENDER, None)
         if ways is not None:
-            words = "the row does not say whether the message came from the person or went to them"
+            words = "the row does not say whether the person received or sent the message"
             _refuse(judged, pc.equal(ways, UNCLEAR), Reason.AMBIGUOUS_NUMBER, words)
             if not self._people.takes_outbound:
                 _refuse(judged, pc.equal(ways, OUTBOUND), None, None)

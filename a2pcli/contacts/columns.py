@@ -258,8 +258,8 @@ _CALLED = {
 def _no_address(columns: Columns, wanted: Sequence[str], path: str, line: int) -> Problem:
     if any(looks_like_address(name) for name in columns.header):
         message, hint = (
-            "the first row looks like a contact, not like a header",
-            "put a row with names above it",
+            "the first row looks like a contact, not a header",
+            "insert a row with column names above it",
         )
     else:
         what, names = _CALLED[wanted[0]]

@@ -80,8 +80,8 @@ class CsvReader:
         if wanted is None:
             return self._source.problem("the file is empty: it has no header", code="empty-file")
         return self._source.problem(
-            f"there is nothing in line {wanted} or below", line=wanted,
-            hint="contacts.header names the line with the columns' names", code="no-header",
+            f"no text in line {wanted} or below", line=wanted,
+            hint="contacts.header is the line number of the column names", code="no-header",
         )  # fmt: skip
 
     def _first_notes(self, dialect: Dialect) -> list[Problem]:
@@ -103,15 +103,15 @@ class CsvReader:
             end = stream.read()
         if not any(end.rstrip(b"\0").endswith(mark) for mark in (b"\n", b"\r")):
             raise self._source.problem(
-                "there is a header, but no row below it, and the line does not end: was the export cut off?",
-                line=self.header_line, hint="end the header with a line break if nobody is to be messaged",
+                "the file has a header but no rows, and its last line has no end: was the export cut off?",
+                line=self.header_line, hint="end the header with a line break if the list really is empty",
                 code="no-rows",
             )  # fmt: skip
 
     def _no_header_there(self, wanted: int) -> InvalidInput:
         return self._source.problem(
             f"no row starts in line {wanted}, or it is blank", line=wanted,
-            hint="contacts.header names the line with the columns' names", code="no-header",
+            hint="contacts.header is the line number of the column names", code="no-header",
         )  # fmt: skip
 
     def _learn(self, dialect: Dialect, options: ReadOptions) -> RowShapes | None:
@@ -210,7 +210,7 @@ class CsvParsing:
 def _never_closed(path: str, error: OpenQuote) -> InvalidInput:
     hint = "close it, or double it if it is part of the text"
     if error.too_long:
-        hint = "no contact has so much text: look there for a lost line break, or a quotation mark that is never closed"
+        hint = "too long for one contact: check for a missing line break or an unclosed quotation mark"
     return InvalidInput(Problem(error.message, path=path, line=error.line, hint=hint, code="open-quote"))
 
 

@@ -74,7 +74,7 @@ class DateSection:
                 return  # a colour or a condition
             literal, _, language = inside[1:].rpartition("-")
             if language.lower() in ("f800", "f400", "x-sysdate", "x-systime") or "x-sys" in inside.lower():
-                raise UnknownFormat("the computer's own date")
+                raise UnknownFormat("a date in the computer's own format")
             named = _LANGUAGES.get(language.lower()[-2:].rjust(2, "0")) if language else None
             if named and not self._locale.startswith(named):
                 self._locale = named

@@ -203,10 +203,13 @@ def encoding_notes(source: Source, encoding: TextEncoding) -> list[Problem]:
     """Warnings: a guess, with a word to judge it by; bytes that are no text."""
     if encoding.guessed:
         message = f"not UTF-8; read as Windows-1252, which is a guess{_sample(encoding)}"
-        hint = "if it reads right: `contacts: {encoding: cp1252}` says so; else name the right one there"
+        hint = (
+            "if the text looks right, confirm it with `contacts: {encoding: cp1252}`; otherwise set the"
+            " right encoding there"
+        )
         return [_problem(source, message, hint, Severity.WARNING, "guessed-encoding")]
     if encoding.damaged and encoding.example:
-        message = "UTF-8, but some bytes are not; the first are here"
+        message = "UTF-8 with some invalid bytes; the first are here"
         note = _problem(source, message, None, Severity.WARNING, "damaged-encoding")
         return [replace(note, line=encoding.example[1])]
     return []
@@ -216,12 +219,12 @@ def encoding_questions(source: Source, encoding: TextEncoding) -> list[Problem]:
     """An error where the guess does not read like words: whose names would be wrong a person has to see."""
     if not encoding.doubtful:
         return []
-    message = f"the file is not UTF-8, and does not read like Windows-1252{_sample(encoding)}"
+    message = f"the file is not UTF-8, and does not look like Windows-1252{_sample(encoding)}"
     likely = readings(encoding.example[0]) if encoding.example else []
     pages = [name for _, name in likely] or ["cp850"]
     others = "".join(f", {name}" for name in pages[1:])
     hint = (
-        f"say which it is: `contacts: {{encoding: {pages[0]}}}`{others}, or cp1252 if it reads right as it is"
+        f"set the encoding: `contacts: {{encoding: {pages[0]}}}`{others}, or cp1252 if the text looks right"
     )
     return [_problem(source, message, hint, Severity.ERROR, "guessed-encoding")]
 

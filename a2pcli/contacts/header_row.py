@@ -48,7 +48,7 @@ class HeaderRow:
 def header_found(path: str, line: int) -> Problem:
     """The warning where rows above the header were passed over."""
     return Problem(
-        f"the header was found in row {line}; what stands above is not read", path=path, line=line,
+        f"the header was found in row {line}; the rows above it are ignored", path=path, line=line,
         hint=f"`contacts: {{header: {line}}}` in the campaign confirms it",
         severity=Severity.WARNING, code="header-row",
     )  # fmt: skip
@@ -67,8 +67,8 @@ def find_header(
     if wanted is not None:
         if not rows or rows[0][0] != wanted:
             raise source.problem(
-                f"row {wanted} is blank, and so has no names", line=wanted,
-                hint="contacts.header names the row with the columns' names", code="no-header",
+                f"row {wanted} is blank and has no column names", line=wanted,
+                hint="contacts.header is the row number of the column names", code="no-header",
             )  # fmt: skip
         return _header(rows[0], found=False, sure=True)
     place = header_place([cells for _, cells in rows], mapping)

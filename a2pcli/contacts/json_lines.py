@@ -89,7 +89,7 @@ class JsonLinesReader:
         message = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
         hint = None
         if text in ("[", "{") or (line == 1 and text.startswith("[")):
-            hint = "JSON lines are wanted: one object a line, without brackets around them"
+            hint = "the file must be JSON lines: one object a line, without brackets around them"
         return InvalidInput(
             Problem(
                 f"not JSON: {message}",
@@ -151,7 +151,7 @@ class JsonLinesReader:
     def _unknown(self, line: int, keys: set[str]) -> None:
         noted = {note.message for note in self.notes}
         for key in sorted(keys):
-            message = f"the key '{key}' comes up too late to be a column, and is not read"
+            message = f"the key '{key}' first appears too late in the file to become a column; it is ignored"
             if canonical(key) and message not in noted and len(noted) < 20:
                 self._note(message, "late-key", line)
 

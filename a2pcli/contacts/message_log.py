@@ -117,10 +117,11 @@ def both_sides(table: Table) -> Problem | None:
         return None
     columns = [sides.written(name) for name in (*sides.sent_from, *sides.sent_to)]
     return Problem(
-        f"the file has a column for each side of a message ({', '.join(columns)}): whose number is it?",
+        f"the file has columns for the sender and the recipient of a message ({', '.join(columns)}): whose"
+        f" number is it?",
         path=table.path,
         line=table.header_line,
-        hint=f"say which in the campaign: contacts: {{columns: {{phone: {in_yaml(columns[0])}}}}}",
+        hint=f"choose in the campaign: contacts: {{columns: {{phone: {in_yaml(columns[0])}}}}}",
         code="which-person",
     )
 
@@ -139,7 +140,7 @@ def _chosen(table: Table, sides: _Sides, are_replies: bool, own: frozenset[str])
     if sent_from:
         return PersonColumns(sent_from[0], sent_from[0], sides.direction)
     if are_replies and sides.direction is None:
-        raise _ask(table, sides, "the file says who each message went to, and not who wrote it")
+        raise _ask(table, sides, "the file has the recipient of each message, but not its sender")
     return PersonColumns(sent_to[0], sent_to[0], sides.direction)
 
 
@@ -161,7 +162,9 @@ def _of_both(table: Table, sides: _Sides, are_replies: bool, own: frozenset[str]
     if ours[sent_from] and not ours[sent_to]:
         return PersonColumns(sent_to, sent_to)
     raise _ask(
-        table, sides, "the file has a column for each side of a message, and does not say which is the person"
+        table,
+        sides,
+        "the file has columns for the sender and the recipient of a message, and does not say which is the person",
     )
 
 
@@ -173,7 +176,7 @@ def _ask(table: Table, sides: _Sides, why: str) -> InvalidInput:
             f"{why}: whose number is it?",
             path=table.path,
             line=table.header_line,
-            hint=f"say it with {options}",
+            hint=f"choose with {options}",
             code="which-person",
         )
     )

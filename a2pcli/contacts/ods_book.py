@@ -235,7 +235,7 @@ class _Parser:
         return {local[name]: value for name, value in attributes.items()}
 
     def _broken(self, why: str) -> Exception:
-        return self._source.problem(f"the workbook is broken: {_CONTENT} {why}", code="broken-workbook")
+        return self._source.problem(f"the workbook is damaged: {_CONTENT} {why}", code="broken-workbook")
 
 
 def _repeated(rows: list[tuple[SheetRow, int]]) -> Iterator[SheetRow]:

@@ -51,7 +51,7 @@ class ParquetReader:
 
     def _broken(self, error: BaseException) -> Exception:
         return self._source.problem(
-            f"the Parquet file is broken: {_first_line(error)}", code="broken-parquet"
+            f"the Parquet file is damaged: {_first_line(error)}", code="broken-parquet"
         )
 
     def read(self, places: Sequence[int]) -> tuple[Parsing, Iterator[Rows]]:
@@ -86,7 +86,7 @@ class ParquetReader:
                 if column.path_in_schema.split(".")[0] in names and unpacked > max(_FREE, packed * _RATIO):
                     raise self._source.problem(
                         f"the column '{column.path_in_schema[:60]}' has {packed:,} bytes and unpacks to"
-                        f" {unpacked >> 20:,} MB", hint="if it is honest, save it as CSV", code="too-large",
+                        f" {unpacked >> 20:,} MB", hint="if the file is genuine, save it as CSV", code="too-large",
                     )  # fmt: skip
 
     def _slices(self, found: dict[int, pa.Array], names: list[str], line: int) -> Iterator[tuple[int, int]]:

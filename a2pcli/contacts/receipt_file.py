@@ -155,7 +155,11 @@ def _found(line: int, record: Mapping[str, Any]) -> Iterator[Receipt | UnreadRow
         yield from several
         return
     flat = _flat(record)
-    lacks = "no id and no reference" if not (_pick(flat, "id") or _pick(flat, "reference")) else "no status"
+    lacks = (
+        "no message id and no reference"
+        if not (_pick(flat, "id") or _pick(flat, "reference"))
+        else "no status"
+    )
     yield UnreadRow(line, lacks)
 
 

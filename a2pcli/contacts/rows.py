@@ -97,7 +97,7 @@ def long_cell(path: str, line: int, column: str, size: int) -> InvalidInput:
     message = (
         f"the cell in column '{column}' has {size:,} bytes; more than {LONGEST_CELL // 1024} KB are not read"
     )
-    hint = "shorten it, or take the column out of the message"
+    hint = "shorten it, or remove the column from the message"
     return InvalidInput(Problem(message, path=path, line=line, hint=hint, code="cell-too-long"))
 
 

@@ -73,7 +73,7 @@ class _Parser:
             self._skipped += 1
         elif self._depth > DEEPEST:
             raise self._source.problem(
-                f"the workbook is broken: {self._part} is nested too deeply", code="broken-workbook"
+                f"the workbook is damaged: {self._part} is nested too deeply", code="broken-workbook"
             )
 
     def _end(self, name: str) -> None:

@@ -132,7 +132,7 @@ def too_long(source: Source, row: int, column: int) -> Exception:
     """The error for a cell that is longer than any cell of a spreadsheet. `column` counts from 0."""
     return source.problem(
         f"the cell {column_letters(column)}{row} is longer than {LONGEST_CELL // 1024} KB", line=row,
-        hint="no message needs so much: shorten it, or delete the column", code="cell-too-long",
+        hint="too long for a message: shorten it, or delete the column", code="cell-too-long",
     )  # fmt: skip
 
 

@@ -138,13 +138,13 @@ class Source:
                 elif begun or _was_written(stream):
                     return
                 elif time.monotonic() > gives_up:
-                    raise self.problem("nobody writes into this pipe", code="not-a-file")
+                    raise self.problem("nothing writes to this pipe", code="not-a-file")
                 else:
                     time.sleep(0.02)
 
     def _stdin(self) -> Iterator[bytes]:
         if sys.stdin is None:
-            raise self.problem("there is no standard input", code="no-such-file")
+            raise self.problem("no standard input", code="no-such-file")
         with suppress(OSError, ValueError):
             status = os.fstat(sys.stdin.fileno())
             endless = stat.S_ISCHR(status.st_mode) and not sys.stdin.isatty()
@@ -196,12 +196,12 @@ class Source:
                 names = set(archive.namelist())
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise self.problem(
-                "a broken workbook or archive: it ends too early", code="broken-workbook"
+                "a damaged workbook or archive: it ends too early", code="broken-workbook"
             ) from error
         if "xl/workbook.xml" in names or "xl/workbook.bin" in names or "content.xml" in names:
             return "workbook"
         if any(name.startswith("xl/") for name in names):
-            raise self.problem("a broken workbook: it has no list of sheets", code="broken-workbook")
+            raise self.problem("a damaged workbook: it has no list of sheets", code="broken-workbook")
         raise self.problem(
             "this is a zip archive, not a table of contacts", hint="unpack it first", code="not-a-table"
         )
@@ -221,8 +221,8 @@ def _as_spelt(path: Path) -> Path:
 def no_rows(source: Source, line: int) -> InvalidInput:
     """The error for a header without rows."""
     return source.problem(
-        "there is a header, but no row below it", line=line,
-        hint="if days with nobody to message are usual: `contacts: {empty: ok}` in the campaign", code="no-rows",
+        "the file has a header but no rows", line=line,
+        hint="if empty files are normal, set `contacts: {empty: ok}` in the campaign", code="no-rows",
     )  # fmt: skip
 
 

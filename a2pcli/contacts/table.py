@@ -190,7 +190,7 @@ class Table:
             what = "numbers" if fact == "phone" else "addresses"
             self._warnings.append(
                 Problem(
-                    f"the {what} are read from '{written}'; {listed} may hold {what} too",
+                    f"{what} are read from '{written}'; {listed} may contain {what} too",
                     path=self.path, line=self.header_line, severity=Severity.WARNING, code="several-address-columns",
                 )
             )  # fmt: skip
@@ -225,7 +225,7 @@ def open_table(file: str, *, base: Path | None = None, options: ReadOptions | No
 
         reader = CsvReader(source, options)
     if options.sheet is not None and source.kind in (*TEXT_KINDS, "parquet"):
-        raise source.problem("only workbooks have sheets", hint="leave the sheet out", code="no-sheet")
+        raise source.problem("only workbooks have sheets", hint="remove `sheet`", code="no-sheet")
     return Table(source, reader, options)
 
 
@@ -250,7 +250,7 @@ def _with_header_hint(problem: Problem) -> Problem:
     if problem.code != "no-address-column":
         return problem
     return replace(
-        problem, hint=f"{problem.hint}; if the names stand further down: `contacts: {{header: 3}}`"
+        problem, hint=f"{problem.hint}; if the column names are further down: `contacts: {{header: 3}}`"
     )
 
 

@@ -78,7 +78,7 @@ class WorkbookReader:
         if not first:
             if wanted is not None:
                 raise self._source.problem(
-                    f"there is nothing in row {wanted} or below", line=wanted, hint="contacts.header names the row"
+                    f"no text in row {wanted} or below", line=wanted, hint="contacts.header names the row"
                     " with the columns' names", code="no-header",
                 )  # fmt: skip
             raise self._source.problem(f"the sheet '{self._sheet.name}' is empty", code="empty-file")
@@ -182,7 +182,7 @@ class WorkbookReader:
         for column, code in sorted(self._seen.unknown.items()):
             self._note(
                 f"what the sheet shows in the column {self._named(column)} is not known (its format is '{code[:40]}');"
-                " the values are merged as they are", "unknown-format",
+                " the values are merged unformatted", "unknown-format",
             )  # fmt: skip
         for column, code in sorted(self._seen.dates.items()):
             self._note(
@@ -195,9 +195,7 @@ class WorkbookReader:
                 f"{count} no result in the file; open and save it in a spreadsheet program", "no-result"
             )
         if self._seen.conditional:
-            self._note(
-                "a format that depends on values may show numbers in another way", "conditional-format"
-            )
+            self._note("conditional formats may display numbers differently", "conditional-format")
 
     def _ask_about_hidden(self) -> None:
         self.hidden = self._seen.hidden_rows
@@ -213,8 +211,8 @@ class WorkbookReader:
         self._note(message, "hidden-rows")
         self.questions.append(
             Problem(
-                f"{message}: are they to be messaged?", path=self._source.name,
-                hint="say `contacts: {hidden_rows: exclude}` or `contacts: {hidden_rows: include}` in the campaign",
+                f"{message}: should they be messaged?", path=self._source.name,
+                hint="set `contacts: {hidden_rows: exclude}` or `contacts: {hidden_rows: include}` in the campaign",
                 code="hidden-rows",
             )
         )  # fmt: skip

@@ -106,4 +106,4 @@ class XlsBook:
         if "encrypt" in str(error).lower() or "password" in str(error).lower():
             return protected(self._source)
         why = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        return self._source.problem(f"the workbook is broken: {why}", code="broken-workbook")
+        return self._source.problem(f"the workbook is damaged: {why}", code="broken-workbook")

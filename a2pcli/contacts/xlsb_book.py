@@ -197,7 +197,7 @@ class XlsbBook:
             raise self._broken(f"{part}: it ends within a record")
 
     def _broken(self, why: str) -> Exception:
-        return self._source.problem(f"the workbook is broken: {why}", code="broken-workbook")
+        return self._source.problem(f"the workbook is damaged: {why}", code="broken-workbook")
 
 
 def _varint(data: bytes, at: int, most: int) -> tuple[int, int]:

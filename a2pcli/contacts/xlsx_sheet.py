@@ -178,7 +178,7 @@ class SheetParser:
         return shown_number(value, made, self._column, self._seen, self._addresses)
 
     def _broken(self, why: str) -> Exception:
-        return self._source.problem(f"the workbook is broken: {self._part} {why}", code="broken-workbook")
+        return self._source.problem(f"the workbook is damaged: {self._part} {why}", code="broken-workbook")
 
 
 def column_number(letters: str) -> int:

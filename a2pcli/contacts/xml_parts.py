@@ -57,7 +57,7 @@ class XmlReader:
         raise self._broken("it defines entities, which a workbook has no use for")
 
     def _broken(self, why: str) -> Exception:
-        return self._source.problem(f"the workbook is broken: {self._part}: {why}", code="broken-workbook")
+        return self._source.problem(f"the workbook is damaged: {self._part}: {why}", code="broken-workbook")
 
 
 def small_part(source: Source, part: str, content: bytes) -> list[tuple[int, str, dict[str, str]]]:
@@ -75,7 +75,7 @@ def small_part(source: Source, part: str, content: bytes) -> list[tuple[int, str
         depth += 1
         if depth > DEEPEST:
             raise source.problem(
-                f"the workbook is broken: {part} is nested too deeply", code="broken-workbook"
+                f"the workbook is damaged: {part} is nested too deeply", code="broken-workbook"
             )
         found.append((depth, local[name], {local[key]: value for key, value in attributes.items()}))
 

@@ -137,7 +137,7 @@ def _is_shared_import(node: nodes.Node) -> bool:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, RecursionError):
-        return "macros call each other without end"
+        return "macros call each other endlessly"
     if isinstance(error, MemoryError):
         return "the template needs too much memory"
     if isinstance(error, Unsuitable):

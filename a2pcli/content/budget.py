@@ -47,7 +47,7 @@ class Budget:
         """Count text."""
         self.characters -= characters
         if self.characters < 0:
-            raise TooMuchWork("the template writes too much text")
+            raise TooMuchWork("the template produces too much text")
 
     def each(self, items: Iterable[Any]) -> Iterator[Any]:
         """The items, counted as they are taken."""

@@ -152,7 +152,7 @@ class _Composer(NodeTransformer):
                 isinstance(child, nodes.TemplateData) and not child.data.strip() for child in node.nodes
             )
             if not kept and not blank:
-                self._refuse(node, "outside of a block this is never shown, as the file extends another")
+                self._refuse(node, "text outside of a block is never shown, because the file extends another")
                 return
 
     def _load(self, node: _Refers, missing_ok: bool = False) -> tuple[str, nodes.Template] | None:
@@ -166,7 +166,7 @@ class _Composer(NodeTransformer):
                 circle = " includes ".join(
                     f"'{step}'" for step in (*self.stack[self.stack.index(name) :], name)
                 )
-                self._refuse(node, f"partials go round in a circle: {circle}", name)
+                self._refuse(node, f"partials include each other in a circle: {circle}", name)
                 return None
             self.taken += 1
             if self.taken > MOST_PARTIALS:

@@ -56,7 +56,7 @@ def _formatted(value: str, pattern: str, locale: str) -> str:
     try:
         return no_odd_spaces(format_datetime(moment, pattern, locale=babel_locale(locale)))
     except (KeyError, ValueError, AttributeError):
-        raise Unsuitable(f"{shown(pattern)} is no date format: write 'd MMMM yyyy'") from None
+        raise Unsuitable(f"{shown(pattern)} is not a date format: write 'd MMMM yyyy'") from None
 
 
 def parse(text: str, locale: str) -> tuple[date, time | None]:

@@ -99,7 +99,7 @@ def _precision(currency: Any) -> int:
     from babel.numbers import get_currency_precision
 
     if not is_currency(currency):
-        raise Unsuitable(f"{shown(str(currency))} is no currency ({currency_hint(currency)})")
+        raise Unsuitable(f"{shown(str(currency))} is not a currency ({currency_hint(currency)})")
     return int(get_currency_precision(currency))
 
 

@@ -115,7 +115,7 @@ def babel_locale(name: str) -> Any:
     try:
         return Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
-        raise Unsuitable(f"'{name}' is no locale: write en_GB, de_DE, …") from None
+        raise Unsuitable(f"'{name}' is not a locale: write en_GB, de_DE, …") from None
 
 
 def no_odd_spaces(text: str) -> str:

@@ -22,7 +22,7 @@ def read_partial(folder: Path | None, name: str) -> tuple[str, str]:
         Unsuitable: it may not be read or is no text.
     """
     if folder is None:
-        raise Unsuitable("there is no folder to take partials from")
+        raise Unsuitable("no folder to load partials from")
     pure = PurePosixPath(name)
     if (
         not name.strip()

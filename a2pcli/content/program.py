@@ -95,7 +95,7 @@ def _truth_warnings(sources: Sources, expression: nodes.Expr) -> Iterator[Proble
         if not _YES_OR_NO.search(node.name):
             continue
         yield sources.problem(
-            f"'{node.name}' is true for every cell that is not empty, 'no' and '0' too",
+            f"'{node.name}' is true for every cell that is not empty, even 'no' and '0'",
             node.lineno,
             name=node.name,
             hint=f"write {node.name} == 'yes', or {node.name} is defined",

@@ -328,7 +328,7 @@ def _overlaps(path: str, rates: list[PriceEntry]) -> Iterator[Problem]:
             continue
         if rate.valid_from <= widest.valid_to:
             first, second = sorted((widest.line, rate.line))
-            message = f"a second price for what line {first} prices already"
+            message = f"a second price for the same messages as line {first}"
             hint = None
             if widest.valid_from == date.min and widest.valid_to == date.max:
                 hint = "give one of them dates, or remove it"

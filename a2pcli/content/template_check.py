@@ -90,7 +90,7 @@ class _Checker:
             if column in self.known:
                 line = node.lineno + node.data.count("\n", 0, found.start())
                 yield self.sources.problem(
-                    f"'{found[0]}' is sent as it stands",
+                    f"'{found[0]}' is sent as written",
                     line,
                     name=found[0],
                     hint=f"write {{{{ {column} }}}}",
@@ -108,7 +108,7 @@ class _Checker:
         elif node.name == "money" and node.args and isinstance(node.args[0], nodes.Const):
             code = node.args[0].value
             if not is_currency(code):
-                yield self._problem(node, f"'{code}' is no currency", "money", currency_hint(code))
+                yield self._problem(node, f"'{code}' is not a currency", "money", currency_hint(code))
         elif node.name in ("map", "select", "reject") and node.args and isinstance(node.args[0], nodes.Const):
             names = self.environment.filters if node.name == "map" else self.environment.tests
             kind = "filter" if node.name == "map" else "test"
@@ -164,7 +164,7 @@ class _Checker:
             if self._is_cell(this) and _is_number(other):
                 name = getattr(this, "name", "")
                 yield self._problem(
-                    node, f"'{name}' is text and is reckoned with", name, f"write ({name} | float)"
+                    node, f"'{name}' is text and is used in a calculation", name, f"write ({name} | float)"
                 )
 
     def _is_cell(self, node: nodes.Node) -> bool:

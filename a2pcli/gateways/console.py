@@ -65,7 +65,7 @@ class ConsoleGateway:
 
     async def check(self) -> Health:
         """Always well."""
-        return Health(True, "messages are printed; nothing leaves this machine")
+        return Health(True, "messages are printed; nothing is sent")
 
     def _shown(self, message: Message) -> str:
         sender = message.sender or self._sender

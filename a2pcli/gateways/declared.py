@@ -101,7 +101,7 @@ def _meaning(value: str) -> str:
 
 def _table(value: str) -> str:
     if value not in codes.tables():
-        raise ValueError("there are tables for " + ", ".join(codes.tables()))
+        raise ValueError("the tables are " + ", ".join(codes.tables()))
     return value
 
 
@@ -138,17 +138,17 @@ class Basic(Part):
 class NamedSecret(Part):
     """A secret under a name of the provider's choice."""
 
-    name: str = Field(description="Name of the header or of the query's key")
+    name: str = Field(description="Name of the header or query parameter")
     value: Secret = Field(description="Its value")
 
 
 class Auth(Part):
-    """How the provider knows the account: one of these."""
+    """How the request is authenticated: one of these."""
 
     basic: Basic | None = Field(None, description="User name and password")
     bearer: Secret | None = Field(None, description="A token, sent as `Authorization: Bearer …`")
     header: NamedSecret | None = Field(None, description="A header")
-    query: NamedSecret | None = Field(None, description="A key of the URL's query")
+    query: NamedSecret | None = Field(None, description="A query parameter of the URL")
 
     @model_validator(mode="after")
     def _just_one(self) -> Auth:
@@ -162,15 +162,17 @@ class Conditions(Part):
 
     status: Statuses = Field(((200, 299),), description="HTTP statuses, like 200-299")
     where: dict[Path, Texts] = Field(
-        default_factory=dict, description="Path: the value that stands there, or several; `*` is any"
+        default_factory=dict, description="Path and its value, or a list of values; `*` is any value"
     )
-    absent: list[Path] = Field(default_factory=list, description="Paths where nothing stands")
+    absent: list[Path] = Field(default_factory=list, description="Paths that must be absent")
 
 
 class Reading(Part):
     """How an answer is read. Paths are like `messages.0.id`."""
 
-    success: Conditions = Field(default_factory=Conditions, description="What an accepted message looks like")
+    success: Conditions = Field(
+        default_factory=Conditions, description="What the answer for an accepted message looks like"
+    )
     items: Path | None = Field(
         None, description="With a batch: the list that has one answer for each message"
     )
@@ -181,27 +183,29 @@ class Reading(Part):
     )
     id: Path | None = Field(None, description="The provider's id of the message; if named, it must be there")
     code: Path | None = Field(None, description="The provider's code, looked up under `errors` and `codes`")
-    retry_after: Path | None = Field(None, description="Seconds to wait; else the header Retry-After")
+    retry_after: Path | None = Field(
+        None, description="Path of the seconds to wait. Default: the header Retry-After"
+    )
     pattern: Annotated[str, AfterValidator(_pattern)] | None = Field(
-        None, description="For answers in text: a regular expression; its named groups are the paths"
+        None, description="For text answers: a regular expression whose named groups are the paths"
     )
 
 
 class Call(Part):
     """A request beside sending: a look-up or a check."""
 
-    url: Url = Field(description="Where to; `{{ reference }}` is our id of the message")
+    url: Url = Field(description="URL; `{{ reference }}` is our id of the message")
     method: Literal["GET", "POST"] = Field("GET", description="GET or POST")
     headers: dict[str, Text] = Field(default_factory=dict, description="Headers")
     query: dict[str, Annotated[Any, _readable(structure)]] = Field(
-        default_factory=dict, description="Keys of the query"
+        default_factory=dict, description="Query parameters"
     )
     json_: Annotated[Any, _readable(structure)] = Field(None, alias="json", description="Body as JSON")
     response: Reading = Field(default_factory=Reading, description="How the answer is read")
 
 
 class Lookup(Call):
-    """How to ask what became of a message."""
+    """Request that looks up the status of a message."""
 
     missing: Conditions | None = Field(
         None, description="What the answer for a message that never arrived looks like"
@@ -211,50 +215,51 @@ class Lookup(Call):
     def _proves_something(self) -> Lookup:
         reading = self.response
         if not (reading.id or reading.reference or reading.success.where):
-            raise ValueError("say what proves it: response.reference, response.id or response.success.where")
+            raise ValueError(
+                "name what proves that the answer is about this message: response.reference, response.id or"
+                " response.success.where"
+            )
         return self
 
 
 class DeclaredBlock(HttpBlock):
     """Settings of a declarative HTTP gateway."""
 
-    url: Url = Field(description="Where messages go")
+    url: Url = Field(description="URL that messages are sent to")
     method: Literal["POST", "PUT", "GET"] = Field("POST", description="POST, PUT or GET")
     headers: dict[str, Text] = Field(default_factory=dict, description="Headers")
     query: dict[str, Annotated[Any, _readable(structure)]] = Field(
-        default_factory=dict, description="Keys of the query"
+        default_factory=dict, description="Query parameters"
     )
     json_: Annotated[Any, AfterValidator(_body)] = Field(None, alias="json", description="Body as JSON")
     form: dict[str, Annotated[Any, _readable(structure)]] | None = Field(
-        None, description="Body as a form; a list gives the key several times"
+        None, description="Body as a form; a list repeats the key"
     )
     xml: Annotated[str, _readable(xml_template)] | None = Field(None, description="Body as XML")
     text: Text | None = Field(None, description="Body as plain text")
-    content_type: str | None = Field(
-        None, description="Content type of `xml` or `text`, where another is wanted"
-    )
-    auth: Auth | None = Field(None, description="How the provider knows the account")
+    content_type: str | None = Field(None, description="Content type of `xml` or `text`, if not the default")
+    auth: Auth | None = Field(None, description="How the request is authenticated")
     response: Reading = Field(default_factory=Reading, description="How the answer is read")
     codes: Annotated[str, AfterValidator(_table)] | None = Field(
-        None, description="A table of codes that comes with a2pcli: infobip, twilio, vonage"
+        None, description="A built-in table of codes: infobip, twilio, vonage"
     )
     errors: dict[str, Meaning] = Field(
         default_factory=dict, description="What the provider's codes mean: `1: rate`"
     )
     statuses: dict[str, Meaning] = Field(
         default_factory=dict,
-        description="What HTTP statuses mean, where it is not the usual: `422: permanent`",
+        description="What HTTP statuses mean, if not the default: `422: permanent`",
     )
     idempotency_header: str | None = Field(
-        None, description="Header that carries our reference, where the provider takes one message a key"
+        None, description="Header for our reference, if the provider accepts each key only once"
     )
     idempotent: bool = Field(
-        False, description="The provider delivers a reference once, however often it is sent"
+        False, description="Whether the provider delivers a reference only once, however often it is sent"
     )
-    channels: list[Channel] = Field(default_factory=_sms, description="What it can send")
-    batch: int = Field(1, ge=1, le=1000, description="Messages in one request; the body then has an `each`")
-    lookup: Lookup | None = Field(None, description="How to ask what became of a message")
-    check: Call | None = Field(None, description="A harmless request that proves the credentials")
+    channels: list[Channel] = Field(default_factory=_sms, description="Channels it can send")
+    batch: int = Field(1, ge=1, le=1000, description="Messages in one request; the body then needs `each`")
+    lookup: Lookup | None = Field(None, description="Request that looks up the status of a message")
+    check: Call | None = Field(None, description="A harmless request that checks the credentials")
 
     @model_validator(mode="after")
     def _fits_together(self) -> DeclaredBlock:

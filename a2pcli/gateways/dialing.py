@@ -174,10 +174,10 @@ def proxy_for(secure: bool, host: str) -> Proxy | None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host_of_proxy, port = parts.hostname, parts.port or 80
     except ValueError:
-        raise NotSent("proxy", "the environment names a proxy whose URL cannot be read") from None
+        raise NotSent("proxy", "the environment sets a proxy whose URL is invalid") from None
     if parts.scheme != "http" or not host_of_proxy:
         kind = parts.scheme if parts.scheme.isalnum() else "strange"
-        raise NotSent("proxy", f"the environment names a {kind} proxy; only http:// proxies can be used")
+        raise NotSent("proxy", f"the environment sets a {kind} proxy; only http:// proxies are supported")
     authorization = None
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
@@ -210,14 +210,14 @@ def not_sent(error: BaseException) -> NotSent:
     """The failure to connect as a ``NotSent`` that names its kind."""
     match error:
         case TimeoutError():
-            return NotSent("connect-timeout", "no connection in time")
+            return NotSent("connect-timeout", "connection timed out")
         case socket.gaierror():
-            return NotSent("dns", "the host's name cannot be looked up")
+            return NotSent("dns", "the host name could not be resolved")
         case ssl.SSLCertVerificationError():
             why = getattr(error, "verify_message", "") or "not verified"
             return NotSent("tls", f"the certificate is not trusted: {why}")
         case ssl.SSLError():
-            return NotSent("tls", "no TLS connection could be made")
+            return NotSent("tls", "the TLS connection failed")
         case ConnectionRefusedError():
             return NotSent("refused", "the connection was refused")
         case OSError():
@@ -225,6 +225,6 @@ def not_sent(error: BaseException) -> NotSent:
                 "connect", f"no connection: {os.strerror(error.errno) if error.errno else 'failed'}"
             )
         case UnicodeError():
-            return NotSent("dns", "the host's name is not one that can exist")
+            return NotSent("dns", "the host name is invalid")
         case _:
             return NotSent("connect", f"no connection: {type(error).__name__}")

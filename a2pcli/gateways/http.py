@@ -26,7 +26,7 @@ from a2pcli.gateways.waits import retry_after, seconds
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _NOT_FOUND = Outcome(
-    Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="the provider never got it"
+    Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="the provider never received it"
 )
 
 
@@ -125,14 +125,14 @@ class DeclaredProvider:
         """Whether the answer looks as the block says."""
         check = self._block.check
         if check is None:
-            return Health(False, "there is no check in the settings")
+            return Health(False, "no `check` is configured, so nothing was tested")
         answer = Answer(response, _compiled(check.response))
         if answer.meets(check.response.success, answer.data):
-            return Health(True, "the provider answered as it should")
+            return Health(True, "the provider answered as expected")
         if response.status in (401, 403):
             return Health(False, f"the provider refused the credentials ({response.status})")
         if 200 <= response.status < 300:
-            return Health(False, "the provider answered, but not as `check` describes")
+            return Health(False, "the provider's answer does not match `check`")
         return Health(False, sentence(response.status))
 
     def _is_about(self, reference: str, answer: Answer, reading: Reading) -> bool:

@@ -17,7 +17,8 @@ class HttpBlock(GatewayBlock):
     """The keys that every HTTP gateway takes."""
 
     engine: Literal["wire", "httpx"] = Field(
-        "wire", description="What sends: `wire` is fast; `httpx` for networks that need what httpx can do"
+        "wire",
+        description="HTTP engine: `wire` is fast; `httpx` is for networks that need a feature of httpx",
     )
 
 

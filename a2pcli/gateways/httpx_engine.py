@@ -18,23 +18,23 @@ from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.http_engine import CONNECT_TIMEOUT, MAX_BODY, MaybeSent, NotSent, Unsendable, nobody_asks
 
 NOTHING_LEFT: dict[type[Exception], tuple[str, str]] = {
-    httpx.ConnectTimeout: ("connect-timeout", "no connection in time"),
+    httpx.ConnectTimeout: ("connect-timeout", "connection timed out"),
     httpx.ConnectError: ("connect", "no connection"),
-    httpx.PoolTimeout: ("busy", "all connections were in use"),
+    httpx.PoolTimeout: ("busy", "no free connection"),
     httpx.ProxyError: ("proxy", "the proxy refused the connection"),
 }
 """Exceptions that are raised before the first byte of a request leaves."""
 
 SOMETHING_LEFT: dict[type[Exception], tuple[str, str]] = {
-    httpx.ReadTimeout: ("timeout", "no answer in time"),
+    httpx.ReadTimeout: ("timeout", "no answer within the timeout"),
     httpx.WriteTimeout: ("timeout", "the request could not be written in time"),
-    httpx.ReadError: ("dropped", "the connection was closed before a whole answer came"),
+    httpx.ReadError: ("dropped", "the connection was closed before the answer was complete"),
     httpx.WriteError: ("dropped", "the connection was closed while the request was written"),
     httpx.CloseError: ("dropped", "the connection could not be closed"),
-    httpx.RemoteProtocolError: ("dropped", "the connection was closed before a whole answer came"),
-    httpx.LocalProtocolError: ("garbled", "the exchange was not HTTP"),
+    httpx.RemoteProtocolError: ("dropped", "the connection was closed before the answer was complete"),
+    httpx.LocalProtocolError: ("garbled", "the answer was not HTTP"),
     httpx.DecodingError: ("garbled", "the answer could not be decoded"),
-    httpx.TooManyRedirects: ("garbled", "the answer led elsewhere"),
+    httpx.TooManyRedirects: ("garbled", "the answer was a redirect"),
 }
 """Exceptions after which the other side may have the request."""
 
@@ -104,7 +104,7 @@ class HttpxEngine:
 def wire_error(error: Exception) -> NotSent | MaybeSent:
     """What an exception of httpx says about the request; one that nobody knows is a ``MaybeSent``."""
     if isinstance(error, TimeoutError):
-        return MaybeSent("timeout", "no answer in time")
+        return MaybeSent("timeout", "no answer within the timeout")
     for kind in type(error).__mro__:
         if kind in NOTHING_LEFT:
             return NotSent(*NOTHING_LEFT[kind])

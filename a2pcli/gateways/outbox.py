@@ -35,7 +35,7 @@ _UNWRITABLE = Outcome(
     Verdict.REJECTED,
     cause=Cause.CONTENT,
     code="not-utf-8",
-    detail="the message holds characters that cannot be encoded",
+    detail="the message contains characters that cannot be encoded",
 )
 
 
@@ -113,7 +113,7 @@ class OutboxGateway:
             await self.open()
         except (GatewayUnusable, InvalidInput) as error:
             return Health(False, error.problems[0].message)
-        return Health(True, f"messages go to {self.path}; nothing leaves this machine")
+        return Health(True, f"messages go to {self.path}; nothing is sent")
 
     def _line(self, message: Message, at: str) -> bytes | None:
         record = {
@@ -233,9 +233,7 @@ def make_private(descriptor: int) -> None:
     try:
         os.fchmod(descriptor, 0o600)
     except PermissionError:
-        others = (
-            "can be read or written by others, and belongs to another user: let its owner chmod it to 600"
-        )
+        others = "is accessible to others and belongs to another user: its owner must run chmod 600"
         raise PermissionError(errno.EPERM, others) from None
 
 
@@ -302,7 +300,7 @@ def _unknown(error: OSError) -> Outcome:
         Verdict.UNKNOWN,
         cause=Cause.AMBIGUOUS,
         code=errno.errorcode.get(error.errno or 0, "OSError"),
-        detail=f"the outbox file may or may not hold it: {os.strerror(error.errno or 0)}",
+        detail=f"the outbox file may or may not contain it: {os.strerror(error.errno or 0)}",
     )
 
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _METHODS = ("open", "close", "submit", "lookup", "check")
 _ADVICE = (
-    "its author can test it with a2pcli.gateways.testing.GatewayContract; docs/gateways.md has an example"
+    "the author can test it with a2pcli.gateways.testing.GatewayContract; docs/gateways.md has an example"
 )
 
 
@@ -30,8 +30,10 @@ def load_plugin(name: str, point: EntryPoint, settings: Mapping[str, Any]) -> Ga
     blame = _Blame(name, point)
     factory = blame.for_failing("cannot be loaded", point.load)
     if not callable(factory):
-        raise blame.problem("is no class or function")
-    return PluginGateway(blame, blame.for_failing("fails when it is made", lambda: factory(name, settings)))
+        raise blame.problem("is not a class or function")
+    return PluginGateway(
+        blame, blame.for_failing("fails when it is created", lambda: factory(name, settings))
+    )
 
 
 class _Blame:
@@ -101,7 +103,7 @@ class PluginGateway:
         """What it tells about references that it was asked for."""
         told = await self._inner.lookup(references)
         if not isinstance(told, Mapping):
-            log.warning("%s gave no mapping when asked", self._blame.whose)
+            log.warning("%s returned no mapping from lookup", self._blame.whose)
             return {}
         asked = set(references)
         return {key: value for key, value in told.items() if key in asked and isinstance(value, Outcome)}
@@ -115,7 +117,7 @@ class PluginGateway:
         except Exception as error:
             return Health(False, f"{self._blame.whose} fails in check: {_told(error)}")
         if not isinstance(health, Health):
-            return Health(False, f"{self._blame.whose} gave no Health from check")
+            return Health(False, f"{self._blame.whose} returned no Health from check")
         return health
 
 

@@ -23,12 +23,12 @@ GROUP = "a2pcli.gateways"
 BUILT_IN: dict[str, tuple[str, str]] = {
     "outbox": (
         "a2pcli.gateways.outbox:OutboxGateway",
-        "Writes messages to a JSON-lines file; nothing leaves",
+        "Writes messages to a JSON-lines file; sends nothing",
     ),
-    "console": ("a2pcli.gateways.console:ConsoleGateway", "Prints messages; nothing leaves"),
+    "console": ("a2pcli.gateways.console:ConsoleGateway", "Prints messages; sends nothing"),
     "simulator": (
         "a2pcli.gateways.simulator:SimulatorGateway",
-        "Behaves like a provider, delays and errors included; nothing leaves",
+        "Behaves like a provider, with delays and errors; sends nothing",
     ),
     "http": ("a2pcli.gateways.http:DeclarativeHttpGateway", "Any HTTP API, described in YAML"),
     "twilio": ("a2pcli.gateways.twilio:TwilioGateway", "Twilio Programmable Messaging: SMS and MMS"),

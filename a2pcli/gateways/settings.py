@@ -28,20 +28,18 @@ class GatewayBlock(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    type: str = Field("", description="Which gateway this is; may be left out where the block's name says it")
+    type: str = Field("", description="Gateway type; optional if the block is named after a type")
     rate: Annotated[str, AfterValidator(_rate)] | None = Field(
-        None, description="Pace, e.g. `20/s` or `600/min`, `20 parts/s`"
+        None, description="Rate limit, e.g. `20/s`, `600/min` or `20 parts/s`"
     )
     concurrency: int | None = Field(
         None,
         ge=1,
         le=10_000,
-        description="Requests under way at once; else what the gateway is known to take",
+        description="Requests at the same time. Default: depends on the type",
     )
     timeout: float = Field(30.0, gt=0, le=100, description="Seconds to wait for an answer")
-    sender: str | None = Field(
-        None, description="Number or name messages come from, where a campaign names none"
-    )
+    sender: str | None = Field(None, description="Sender, if the campaign names none")
     folder: Path = Field(
         default_factory=Path,
         description="Set by a2pcli: the settings file's folder",
@@ -84,7 +82,7 @@ def _problem(model: type[GatewayBlock], name: str, error: Any) -> Problem:
         elif known:
             hint = "keys: " + ", ".join(sorted(known))
     elif kind == "missing":
-        message = "missing, and needed"
+        message = "required, but missing"
     elif kind == "value_error":
         wrong = error["ctx"]["error"]
         message = str(wrong.args[0]) if wrong.args else "cannot be used"

@@ -64,13 +64,13 @@ class Latency(_Part):
 class Mix(_Part):
     """Which share of the attempts ends how; the rest is accepted."""
 
-    temporary: Share = Field(0.0, description="Not taken, may be tried again")
+    temporary: Share = Field(0.0, description="Not accepted, can be retried")
     rate_limited: Share = Field(0.0, description="429 with Retry-After")
     unreachable: Share = Field(0.0, description="No connection")
     permanent: Share = Field(0.0, description="No such number")
-    content: Share = Field(0.0, description="The text is refused")
+    content: Share = Field(0.0, description="The text is rejected")
     opted_out: Share = Field(0.0, description="The person opted out with the provider")
-    unknown: Share = Field(0.0, description="No answer; half of them were taken all the same")
+    unknown: Share = Field(0.0, description="No answer; half of them were accepted anyway")
 
     @model_validator(mode="after")
     def _at_most_all(self) -> Mix:
@@ -84,26 +84,28 @@ class Receipts(_Part):
 
     file: Path = Field(description="The file, relative to the settings file's folder")
     undelivered: Share = Field(0.03, description="Share that is not delivered")
-    silent: Share = Field(0.01, description="Share for which no receipt comes")
+    silent: Share = Field(0.01, description="Share without a receipt")
     delay: float = Field(5.0, ge=0, description="Median seconds until the receipt")
 
 
 class Outage(_Part):
     """A time without an answer from anybody."""
 
-    after: int = Field(ge=0, description="Messages until it starts")
-    seconds: float = Field(gt=0, description="How long it lasts")
+    after: int = Field(ge=0, description="Messages before the outage starts")
+    seconds: float = Field(gt=0, description="Duration of the outage in seconds")
 
 
 class SimulatorBlock(GatewayBlock):
     """Settings of the simulator."""
 
-    seed: str = Field("1", description="Another seed, another rehearsal")
-    batch: int = Field(1, ge=1, le=1000, description="Messages taken in one request")
+    seed: str = Field("1", description="Random seed: the same seed gives the same results")
+    batch: int = Field(1, ge=1, le=1000, description="Messages in one request")
     latency: Latency = Field(default_factory=Latency, description="How long answers take")
-    mix: Mix = Field(default_factory=Mix, description="How attempts end")
+    mix: Mix = Field(default_factory=Mix, description="Shares of the results")
     retry_after: float = Field(1.0, ge=0, description="Seconds that a rate-limited answer asks to wait")
-    account_stops_after: int | None = Field(None, ge=0, description="Messages until the credit is used up")
+    account_stops_after: int | None = Field(
+        None, ge=0, description="Messages until the account is out of credit"
+    )
     down: bool = Field(False, description="Unreachable from the start")
     outages: list[Outage] = Field(default_factory=list, description="Times without an answer")
     receipts: Receipts | None = Field(None, description="Where and how receipts are written")
@@ -121,18 +123,19 @@ _ENDS: dict[str, Outcome] = {
         Verdict.REJECTED, cause=Cause.PERMANENT, code="sim-invalid", detail="simulated: no such number"
     ),
     "content": Outcome(
-        Verdict.REJECTED, cause=Cause.CONTENT, code="sim-content", detail="simulated: the text is refused"
+        Verdict.REJECTED, cause=Cause.CONTENT, code="sim-content", detail="simulated: the text is rejected"
     ),
     "opted_out": Outcome(
         Verdict.REJECTED, cause=Cause.OPTED_OUT, code="sim-optout", detail="simulated: opted out"
     ),
     "unknown": Outcome(
-        Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code="sim-timeout", detail="simulated: no answer in time"
+        Verdict.UNKNOWN,
+        cause=Cause.AMBIGUOUS,
+        code="sim-timeout",
+        detail="simulated: no answer within the timeout",
     ),
 }
-_NO_CREDIT = Outcome(
-    Verdict.NOT_SENT, cause=Cause.CREDIT, code="sim-402", detail="simulated: the credit is used up"
-)
+_NO_CREDIT = Outcome(Verdict.NOT_SENT, cause=Cause.CREDIT, code="sim-402", detail="simulated: no credit left")
 _NO_RECEIPTS = Outcome(
     Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code="sim-file", detail="the receipts file cannot be written"
 )
@@ -211,7 +214,7 @@ class SimulatorGateway:
         """Well, unless the settings say that it is down."""
         if self._block.down:
             return Health(False, "simulated: no connection")
-        return Health(True, "simulated; nothing leaves this machine")
+        return Health(True, "simulated; nothing is sent")
 
     def _is_down(self) -> bool:
         if self._block.down:

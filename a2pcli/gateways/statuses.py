@@ -66,7 +66,7 @@ def unreadable(response: HttpResponse) -> Outcome:
         Verdict.UNKNOWN,
         cause=Cause.AMBIGUOUS,
         code=str(response.status),
-        detail="the answer could not be read, so nobody knows whether it was taken",
+        detail="the answer could not be read, so it is unknown whether the message was accepted",
     )
 
 

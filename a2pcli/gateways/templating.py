@@ -30,8 +30,8 @@ NAMES: dict[str, str] = {
     "to": "the number with +",
     "to_digits": "the number without +",
     "body": "the text",
-    "sender": "the number or name it comes from, or nothing",
-    "reference": "our id of the message, unique for ever and the same on every try",
+    "sender": "the sender, or nothing",
+    "reference": "our id of the message: unique, and the same on every retry",
     "channel": " or ".join(OFFERED),
     "parts": "how many parts, a number",
     "unicode": "whether the text needs UCS-2, true or false",
@@ -144,15 +144,15 @@ def _compile(make: Callable[[], Fill]) -> Fill:
     except TemplateError as error:
         raise _unreadable(error) from None
     except (RecursionError, MemoryError):
-        raise ValueError("the template is nested beyond all reason") from None
+        raise ValueError("the template is nested too deeply") from None
     try:
         made(_SAMPLE)
     except NotHere as error:
         raise ValueError(f"the template cannot be used: {error}") from None
     except TooMuchWork as error:
-        raise ValueError(f"the template is out of control: {error}") from None
+        raise ValueError(f"the template exceeds a limit: {error}") from None
     except (RecursionError, MemoryError):
-        raise ValueError("the template is out of control: it never ends") from None
+        raise ValueError("the template does not terminate") from None
     except Exception:
         return made  # it may suit other values
     return made
@@ -182,7 +182,7 @@ def _check_names(environment: BoundedEnvironment, source: str, only: Sequence[st
     except TemplateError as error:
         raise _unreadable(error) from None
     except RecursionError:
-        raise ValueError("the template is nested beyond all reason") from None
+        raise ValueError("the template is nested too deeply") from None
     for name in sorted(used - set(known)):
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(known)

@@ -114,7 +114,7 @@ class WireEngine:
             if waiter.done() and not waiter.cancelled():  # it came just then
                 self._give_slot_back()
             if isinstance(error, TimeoutError):
-                raise NotSent("busy", "all connections were in use") from None
+                raise NotSent("busy", "no free connection") from None
             raise
 
     def _give_slot_back(self) -> None:

@@ -29,7 +29,7 @@ answer took, if that is less. The answer itself is given out at once."""
 
 _KEEP_ALIVE = re.compile(r"timeout=(\d+)")
 _GARBLED = "the answer was not HTTP"
-_DROPPED = "the connection was closed before a whole answer came"
+_DROPPED = "the connection was closed before the answer was complete"
 _EXTRA = "the server sent more than one answer, so nobody knows which of them is this message's"
 
 
@@ -326,7 +326,7 @@ class Connection(asyncio.Protocol):
         elif now < self._deadline:
             self._set_deadline(self._deadline)
         else:
-            self._fail("timeout", "no answer in time")
+            self._fail("timeout", "no answer within the timeout")
 
 
 def _decompressed(body: bytes) -> bytes:

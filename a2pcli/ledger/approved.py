@@ -56,7 +56,7 @@ WORDS = {
     SETTINGS: "settings of the run (sender, gateway, media, times, limits)",
     DETAILS: "details of messages (person, country, parts, price, hours, consent, variant)",
     HOURS: "hours in which people may be messaged",
-    _RECORD: "digests that the audit trail knows of this plan",
+    _RECORD: "plan digests in the audit trail",
 }
 
 _ROWS = 20_000
@@ -153,8 +153,8 @@ def changed_plan(connection: Connection, run: Run, wrong: Sequence[str]) -> Ledg
     """The error of a plan of which these digests do not hold."""
     what = " and the ".join(WORDS.get(one, one) for one in wrong)
     problem = Problem(
-        f"run {run.id} is not what was planned any more: the {what} in the ledger were changed"
-        " since, outside of a2pcli; nothing was sent now",
+        f"run {run.id} no longer matches its plan: the {what} in the ledger were changed"
+        " outside of a2pcli. Nothing was sent",
         path=shown(connection.engine.url),
         hint=f"find out who changed them; then `a2pcli cancel {run.id}`, and plan again",
         code="plan-changed",

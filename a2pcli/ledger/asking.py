@@ -126,13 +126,13 @@ def _tell(cause: BaseException, url: URL, clock: _Clock) -> NoReturn:
         one in words for one in ("not authorized", "prohibited", "cannot modify", "VACUUM")
     )
     if refused or state[:2] in ("25", "0A"):
-        text = "only queries are allowed here: nothing in the ledger can be changed"
+        text = "only queries are allowed: this command cannot change the ledger"
         raise UsageError(Problem(text, hint=f"use SELECT ({words})", code="query")) from cause
     if state[:2] in ("21", "22", "38", "3F", "42", "54", "P0") or (
         not state and (name in ("", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_RANGE"))
     ):
         hint = "`a2pcli ledger query` without a query lists the views and their columns"
-        raise UsageError(Problem(f"the query cannot be run: {words}", hint=hint, code="query")) from cause
+        raise UsageError(Problem(f"invalid query: {words}", hint=hint, code="query")) from cause
     raise in_plain_words(cause, url) from cause
 
 

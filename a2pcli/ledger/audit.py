@@ -161,7 +161,12 @@ def verify(connection: Connection, head: str | None = None, most: int = 20) -> V
         number, previous = entry.number, entry.hash
         seen = seen or entry.hash == head
     if not seen:
-        broken.append(Broken(number + 1, "the noted head is not in the trail: it was cut off, or made anew"))
+        broken.append(
+            Broken(
+                number + 1,
+                "the noted head is not in the trail: entries were removed from its end, or the trail was recreated",
+            )
+        )
     return Verified(count, number, previous if count else None, tuple(broken[:most]))
 
 

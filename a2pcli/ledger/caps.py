@@ -200,7 +200,7 @@ def over_text(cap: Cap, free: int | None) -> str:
     if free is None:
         return f"the cap is {cap.text}"
     when = datetime.fromtimestamp(free / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"the cap is {cap.text}; the next may go at {when}"
+    return f"the cap is {cap.text}; the next message may be sent at {when}"
 
 
 def enough(

@@ -62,9 +62,9 @@ def key_from(text: str | None) -> LedgerKey | None:
     if not text:
         return None
     if len(text) < 8:
-        hint = f"`openssl rand -hex 32` makes a good one; it belongs into {KEY_VARIABLE}"
+        hint = f"`openssl rand -hex 32` creates a good one; put it into {KEY_VARIABLE}"
         raise LedgerError(
-            Problem("the ledger's key is too short: 8 characters at least", hint=hint, code="ledger-key")
+            Problem("the ledger's key is too short: use at least 8 characters", hint=hint, code="ledger-key")
         )
     return LedgerKey(text)
 
@@ -119,7 +119,7 @@ def examine(url: URL, key: LedgerKey | None) -> None:
     """Raise ``LedgerError`` in plain words where the key does not fit the ledger: missing, wrong, or not needed."""
     if url.get_backend_name() != "sqlite":
         if key is not None:
-            hint = f"unset {KEY_VARIABLE} for it, and encrypt the server's disks"
+            hint = f"unset {KEY_VARIABLE}, and encrypt the server's disks"
             text = "a2pcli cannot encrypt a ledger on a PostgreSQL server"
             raise LedgerError(Problem(text, hint=hint, code="ledger-key"))
         return
@@ -137,16 +137,16 @@ def examine(url: URL, key: LedgerKey | None) -> None:
         return
     if plain:
         hint = f"encrypt it with `a2pcli ledger encrypt`, or unset {KEY_VARIABLE}"
-        text = "a key is given, and this ledger is not encrypted"
+        text = "a key is set, but this ledger is not encrypted"
         raise LedgerError(Problem(text, path=str(path), hint=hint, code="ledger-not-encrypted"))
     _try(path, key)
 
 
 def _needs_key(path: Path) -> Problem:
     return Problem(
-        "this ledger is encrypted, or it is not a ledger at all",
+        "this file is an encrypted ledger, or not a ledger",
         path=str(path),
-        hint=f"put its key into {KEY_VARIABLE}, or name another ledger",
+        hint=f"set {KEY_VARIABLE} to its key, or choose another ledger",
         code="ledger-encrypted",
     )
 
@@ -161,7 +161,7 @@ def _try(path: Path, key: LedgerKey) -> None:
         return  # locked, or the disk failed: opening it will say so
     except module.DatabaseError as error:
         problem = Problem(
-            "the key does not open this ledger: it is another's, or the file is not a ledger",
+            "the key does not open this ledger: it is the wrong key, or the file is not a ledger",
             path=str(path),
             hint=f"check {KEY_VARIABLE}",
             code="ledger-wrong-key",
@@ -212,7 +212,7 @@ def _alone(connection: Any, module: ModuleType, path: Path) -> None:
     except module.OperationalError:
         kind = ""
     if kind != "delete":
-        hint = "end the other programs that use it, then run the same command again"
+        hint = "close the other programs that use it, then run the same command again"
         text = "another program has the ledger open"
         raise LedgerUnavailable(Problem(text, path=str(path), hint=hint, code="ledger-locked"))
 

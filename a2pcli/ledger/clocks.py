@@ -91,7 +91,7 @@ def held(clock: Clock, now: int, expires_at: int | None = None) -> Held | None:
     rule = next(iter(clock.closed_by(now)), None)
     opening = clock.next_opening(now)
     if end is not None and (opening is None or opening >= end):
-        return Held(None, Reason.EXPIRED, rule, f"it expires before it may go ({rule})")
+        return Held(None, Reason.EXPIRED, rule, f"it expires before its permitted sending time ({rule})")
     return Held(FAR if opening is None else opening, Reason.QUIET_HOURS, rule)
 
 

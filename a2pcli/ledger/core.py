@@ -194,7 +194,7 @@ class LedgerCore:
             os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             driver: Any = self._sending.connection.driver_connection
             driver.execute("VACUUM INTO ?", (str(copy),))
-        text = "what this process still had of the ledger was saved: it is whole, with the last outcomes"
+        text = "this process saved a complete copy of the ledger, including the latest outcomes"
         hint = f"if the ledger was deleted: mv {shlex.quote(str(copy))} {shlex.quote(str(self._watch.path))}"
         return Problem(text, path=str(copy), hint=hint, code="ledger-rescued")
 

@@ -52,9 +52,7 @@ def ledger_url(name: str) -> URL:
     backend = url.drivername.partition("+")[0]
     if backend == "sqlite":
         if not url.database or url.database == ":memory:":
-            raise LedgerError(
-                Problem("a ledger must be a file: it has to outlive the process", code="ledger-url")
-            )
+            raise LedgerError(Problem("a ledger must be a file, not in memory", code="ledger-url"))
         return _sqlite_url(Path(url.database))
     if backend in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg")
@@ -185,19 +183,19 @@ def is_there(url: URL) -> bool:
     if stat.S_ISREG(info.st_mode) and info.st_size == 0:
         raise LedgerError(
             Problem(
-                "this file is empty: if it was a ledger, it has lost everything it knew",
+                "this file is empty: if it was a ledger, all of its data is lost",
                 path=str(path),
-                hint="bring it back from a backup; to start over with a new ledger: a2pcli ledger create",
+                hint="restore it from a backup; to start over with a new ledger: a2pcli ledger create",
                 code="ledger-empty",
             )
         )
     if info.st_nlink > 1 and os.name == "posix":
         raise LedgerError(
             Problem(
-                "the ledger's file has a second name (a hard link): a sender under each name would not know of"
-                " the other",
+                "the ledger's file has a second name (a hard link): two processes could send the same run without"
+                " noticing each other",
                 path=str(path),
-                hint=f"find the other with `find . -inum {info.st_ino}`, and remove it or make it a copy",
+                hint=f"find the other with `find . -inum {info.st_ino}`, and remove it or replace it with a copy",
                 code="ledger-linked",
             )
         )
@@ -206,10 +204,8 @@ def is_there(url: URL) -> bool:
 
 def missing(url: URL) -> LedgerError:
     """The error of a ledger that must exist and does not."""
-    hint = "the first `a2pcli plan` makes it, or `a2pcli ledger create`; or check --ledger and the settings"
-    return LedgerError(
-        Problem("there is no ledger here yet", path=shown(url), hint=hint, code="ledger-missing")
-    )
+    hint = "`a2pcli plan` or `a2pcli ledger create` creates it; if there should be one, check --ledger and the settings"
+    return LedgerError(Problem("no ledger here yet", path=shown(url), hint=hint, code="ledger-missing"))
 
 
 @contextmanager
@@ -245,12 +241,12 @@ def new_file(url: URL) -> Iterator[URL]:
             if is_passing(error):
                 hint = "free some space, then run the same command again"
                 problem = Problem(
-                    f"the ledger cannot be made: {reason}", path=str(path), hint=hint, code="ledger-disk-full"
+                    f"cannot create the ledger: {reason}", path=str(path), hint=hint, code="ledger-disk-full"
                 )
                 raise LedgerUnavailable(problem) from error
-            hint = "make the folder writable, or name another ledger"
+            hint = "make the folder writable, or choose another ledger"
             problem = Problem(
-                f"the ledger cannot be made: {reason}", path=str(path), hint=hint, code="ledger-read-only"
+                f"cannot create the ledger: {reason}", path=str(path), hint=hint, code="ledger-read-only"
             )
             raise LedgerError(problem) from error
 

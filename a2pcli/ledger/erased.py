@@ -112,9 +112,9 @@ def needed_key(connection: Connection, *, create: bool = False) -> Key:
             connection.execute(insert(about).values(name=_CHECK, value=check))
             return key
         problem = Problem(
-            "the erasure key is not the one this ledger's erased people were hashed with",
+            "the erasure key is not the one that was used for this ledger's erased people",
             path=shown(url),
-            hint=f"set {KEY_VARIABLE} to that key, or unset it where the key lies in a file beside the ledger",
+            hint=f"set {KEY_VARIABLE} to that key, or unset it if the key is in a file beside the ledger",
             code="erasure-key",
         )
         raise LedgerError(problem)
@@ -128,10 +128,15 @@ def _any_hash(connection: Connection) -> bool:
 
 def _no_key(url: URL) -> Problem:
     if url.get_backend_name() == "sqlite":
-        hint = f"bring back the file {key_file(url)}, or set {KEY_VARIABLE}"
+        hint = f"restore the file {key_file(url)}, or set {KEY_VARIABLE}"
     else:
-        hint = f"set {KEY_VARIABLE}: a ledger on a server keeps no key of its own"
-    return Problem("there is no key to tell erased people by", path=shown(url), hint=hint, code="erasure-key")
+        hint = f"set {KEY_VARIABLE}: a ledger on a server has no key file"
+    return Problem(
+        "the erasure key is missing, so erased people cannot be recognised",
+        path=shown(url),
+        hint=hint,
+        code="erasure-key",
+    )
 
 
 def key_file(url: URL) -> Path:
@@ -144,7 +149,7 @@ def find_key(url: URL, *, create: bool) -> Key | None:
     given = os.environ.get(KEY_VARIABLE)
     if given:
         if len(given) < SHORTEST_KEY:
-            text = f"{KEY_VARIABLE} is too short: {SHORTEST_KEY} characters at least"
+            text = f"{KEY_VARIABLE} is too short: use at least {SHORTEST_KEY} characters"
             raise LedgerError(Problem(text, code="erasure-key"))
         return Key(given.encode("utf-8", "surrogateescape"))
     if url.get_backend_name() != "sqlite":
@@ -157,7 +162,7 @@ def find_key(url: URL, *, create: bool) -> Key | None:
             _make(path)
         return Key(path.read_text("ascii").strip().encode())
     except (OSError, UnicodeDecodeError) as error:
-        why = (getattr(error, "strerror", None) or "it is not a key file").lower()
+        why = (getattr(error, "strerror", None) or "not a key file").lower()
         problem = Problem(f"the erasure key cannot be read: {why}", path=str(path), code="erasure-key")
         raise LedgerError(problem) from error
 

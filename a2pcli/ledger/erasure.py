@@ -179,10 +179,10 @@ def _hold_planner(ledger: HasEngine, run: Run, held: ExitStack) -> None:
     lock = planner_lock(ledger.engine, run.number, run.id)
     if not lock.take():
         text = (
-            f"another process is planning {run.campaign}, so nothing was erased yet; but the number is suppressed"
-            " from now on"
+            f"another process is planning {run.campaign}, so nothing was erased yet. The number is already"
+            " suppressed"
         )
-        hint = "wait until the plan is made, then run the same command again"
+        hint = "wait until the plan is finished, then run the same command again"
         raise RunBusy(Problem(text, hint=hint, code="run-busy"))
     held.callback(lock.drop)
 

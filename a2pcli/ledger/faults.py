@@ -32,7 +32,7 @@ _SQLITE: tuple[tuple[str, str, str, str], ...] = (
     (
         "SQLITE_BUSY",
         "another program is writing to the ledger and did not finish in time",
-        "wait for it, or end it; then run the same command again",
+        "wait for it or close it, then run the same command again",
         "ledger-locked",
     ),
     ("SQLITE_LOCKED", "the ledger is locked", "run the same command again", "ledger-locked"),
@@ -40,24 +40,24 @@ _SQLITE: tuple[tuple[str, str, str, str], ...] = (
     (
         "SQLITE_NOMEM",
         "there is not enough memory",
-        "end other programs, then run the same command again",
+        "close other programs, then run the same command again",
         "memory",
     ),
     (
         "SQLITE_READONLY",
         "the ledger cannot be written: the file or its folder is read-only",
-        "make the file and its folder writable, or name another ledger",
+        "make the file and its folder writable, or choose another ledger",
         "ledger-read-only",
     ),
     (
         "SQLITE_CANTOPEN",
         "the ledger cannot be opened",
-        "check that its folder exists and that you may write there",
+        "check that its folder exists and is writable",
         "ledger-cannot-open",
     ),
     (
         "SQLITE_FULL",
-        "the disk is full; what was not written counts as not done",
+        "the disk is full; the last change was not saved",
         "free some space, then run the same command again",
         "ledger-disk-full",
     ),
@@ -70,13 +70,13 @@ _SQLITE: tuple[tuple[str, str, str, str], ...] = (
     (
         "SQLITE_CORRUPT",
         "the ledger is damaged",
-        "keep the file, and restore it from a backup, or try the `.recover` command of sqlite3 on a copy",
+        "keep the file; restore a backup, or try the `.recover` command of sqlite3 on a copy",
         "ledger-damaged",
     ),
     (
         "SQLITE_NOTADB",
         "this file is not a ledger",
-        "name another file; a2pcli never overwrites a file that is not its own",
+        "choose another file; a2pcli never overwrites files of other programs",
         "ledger-not-a-database",
     ),
 )

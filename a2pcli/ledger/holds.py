@@ -117,12 +117,12 @@ class Holder:
     @property
     def advice(self) -> str:
         """What to do about it."""
-        nothing_twice = "nothing is sent twice either way"
+        nothing_twice = "nothing is sent twice in either case"
         if self.process.is_known_to_live or self.silent < 2 * RENEWS_AFTER:
-            return f"wait until it has ended, or end it; {nothing_twice}"
+            return f"wait until it ends, or stop it; {nothing_twice}"
         left = max(1, int(LAPSES_AFTER - abs(self.silent)))
         return (
-            f"it was last heard of {int(self.silent)} s ago; if it has ended, the run is free in {left} s;"
+            f"it was last active {int(self.silent)} s ago; if it has ended, the run can be sent in {left} s;"
             f" {nothing_twice}"
         )
 
@@ -241,18 +241,19 @@ class Hold:
         place = shown(connection.engine.url)
         if found == self.token:
             problem = Problem(
-                f"the ledger is older than what was already written to it while run {self.run.id} was sent:"
-                " a backup was restored, or a server took over that had not received everything",
+                f"the ledger lost data that was written while run {self.run.id} was being sent:"
+                " a backup was restored, or a standby server that had not received everything took over",
                 path=place,
-                hint="messages may be missing from it as sent: compare with the provider's log before you send again",
+                hint="messages that were sent may be missing from it: compare it with the provider's log before"
+                " you send again",
                 code="ledger-set-back",
             )
             raise LedgerError(problem)
         raise SenderLost(
             Problem(
-                f"another process took over run {self.run.id}: this one could not reach the ledger for too long",
+                f"another process took over run {self.run.id}: this process could not reach the ledger for too long",
                 path=place,
-                hint=f"what this one still learnt is recorded; see: a2pcli report {self.run.id}",
+                hint=f"the results that this process received are recorded; see: a2pcli report {self.run.id}",
                 code="sender-lost",
             )
         )

@@ -30,11 +30,11 @@ from a2pcli.ledger.faults import in_plain_words
 from a2pcli.ledger.tables import plan_chunks
 
 _RESTORE = (
-    "keep a copy of the ledger as it is, and restore the newest backup in which `a2pcli ledger check` finds nothing;"
+    "keep a copy of the ledger, and restore the newest backup in which `a2pcli ledger check` finds no problems;"
     " then: a2pcli ledger accept"
 )
 _NEW_PLAN = (
-    "nothing more of this run is sent: cancel it and plan again, or restore a backup from before the change"
+    "this run can no longer be sent: cancel it and plan again, or restore a backup from before the change"
 )
 _WHO = "find out what changed it outside of a2pcli, and restore a backup from before"
 _NOTHING_LOST = "nothing is lost; "
@@ -43,8 +43,8 @@ ADVICE: dict[str, str] = {
     "file-damaged": _RESTORE,
     "unreadable": _RESTORE,
     "wrong-values": _RESTORE,
-    "schema": "restore a backup; without this part of the schema a2pcli cannot keep its promises",
-    "other-ledger": "if it was restored or replaced on purpose: a2pcli ledger accept; else find the right ledger",
+    "schema": "restore a backup; without this part of the schema, a2pcli cannot prevent messages from being sent twice",
+    "other-ledger": "if it was restored or replaced on purpose: a2pcli ledger accept; otherwise find the right ledger",
     "audit-broken": _WHO,
     "plan-damaged": _RESTORE,
     "plan-changed": _NEW_PLAN,
@@ -52,17 +52,18 @@ ADVICE: dict[str, str] = {
     "plan-record": _NEW_PLAN,
     "attempt-unknown": _WHO,
     "attempt-changed": _WHO,
-    "sent-twice": "tell the people concerned if need be, and find out how it came about: the database refuses this",
+    "sent-twice": "tell the people concerned if necessary, and find out how it happened: the database normally"
+    " prevents it",
     "attempt-state": _WHO,
     "open-claim": "run `a2pcli reconcile RUN`: ask the gateway what became of these messages",
     "totals": _NOTHING_LOST
-    + "reports of this run show wrong sums until it is sent, cancelled or reconciled again",
+    + "reports of this run show wrong totals until it is next sent, cancelled or reconciled",
     "plan-end": _WHO,
     "run": _WHO,
-    "clock": "messages without their clock have no hours: cancel the run and plan again",
+    "clock": "without clocks, permitted hours cannot be checked: cancel the run and plan again",
     "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
     "consent": _WHO + "; then compare the records with `a2pcli consent export`",
-    "receipt": _NOTHING_LOST + "import the receipts of these messages again; if it comes back: " + _WHO,
+    "receipt": _NOTHING_LOST + "import the receipts of these messages again; if the problem returns: " + _WHO,
     "caps": "frequency caps count these people wrongly; " + _WHO,
     "left-over": _NOTHING_LOST + "but something removed rows outside of a2pcli: " + _WHO,
 }

@@ -48,7 +48,7 @@ def _header(look: Look) -> Iterator[Finding]:
     """What marks the file as a ledger, and as this one."""
     ((mark,),), ((number,),) = _pragma(look, "application_id"), _pragma(look, "user_version")
     if mark != APPLICATION_ID:
-        yield Finding("file-damaged", "the file's header does not say any more that it is a ledger of a2pcli")
+        yield Finding("file-damaged", "the file's header no longer identifies the file as a ledger of a2pcli")
     id = identity.id_of(look.connection)
     if id is not None and number != identity.number_of(id):
         yield Finding("file-damaged", "the number in the file's header is not the ledger's id")
@@ -80,7 +80,7 @@ def _schema(look: Look) -> Iterator[Finding]:
         columns = {column["name"] for column in there.get_columns(table.name)}
         gone = [column.name for column in table.columns if column.name not in columns]
         if gone:
-            yield Finding("schema", f"the table {table.name} lacks {', '.join(gone)}")
+            yield Finding("schema", f"the table {table.name} has no column {', '.join(gone)}")
         indexes = {index["name"]: bool(index["unique"]) for index in there.get_indexes(table.name)}
         for wanted in sorted(table.indexes, key=lambda one: str(one.name)):
             if indexes.get(str(wanted.name)) is not bool(wanted.unique):
@@ -95,9 +95,7 @@ def _schema(look: Look) -> Iterator[Finding]:
 
 
 def _guards(index: Any) -> str:
-    return (
-        ": nothing in the database refuses a second message any more" if index.name == "attempts_once" else ""
-    )
+    return ": the database no longer prevents a second message" if index.name == "attempts_once" else ""
 
 
 def _triggers(look: Look) -> Iterator[Finding]:

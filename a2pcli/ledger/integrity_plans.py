@@ -161,7 +161,7 @@ class _OneRun:
         for head in self.heads:
             if head.number != number or head.first_row != next_row:
                 yield self._found(
-                    "plan-incomplete", f"rows are missing from its plan, or twice in it, at {head.place}"
+                    "plan-incomplete", f"rows of its plan are missing or duplicated at {head.place}"
                 )
             number, next_row = head.number + 1, head.first_row + head.rows
         if not self.heads:
@@ -191,7 +191,7 @@ class _OneRun:
         self.specs = dict(map(tuple, self.connection.execute(query)))
         used = {group.clock for head in self.heads for group in _groups(head.counts) or ()} - {None}
         if self.run.state not in _GONE and (lost := used - set(self.specs)):
-            yield self._found("clock", f"{len(lost):,} of its clocks are not there")
+            yield self._found("clock", f"{len(lost):,} of its clocks are missing")
         run_clocks.of_run(self.connection, self.run)
 
     def _chunk(self, head: _Head) -> Iterator[Finding]:
@@ -209,13 +209,13 @@ class _OneRun:
             return
         strange = [one.name for one in chunk.table.schema if SCHEMA.get(one.name) != one.type]
         if strange:
-            yield self._found("plan-damaged", f"{head.place} has strange columns: {', '.join(strange)}")
+            yield self._found("plan-damaged", f"{head.place} has unexpected columns: {', '.join(strange)}")
             return
         counted = pack(chunk.table, head.first_row) if chunk.table.num_columns else None
         if counted is not None and groups is not None and not _same(groups, counted.groups):
-            yield self._found("plan-changed", f"the counts of {head.place} are not those of its rows")
+            yield self._found("plan-changed", f"the counts of {head.place} do not match its rows")
         if counted is not None and counted.accepted != head.accepted:
-            text = f"{head.place} says that {head.accepted:,} are to be sent, and has {counted.accepted:,}"
+            text = f"{head.place} should have {head.accepted:,} recipients, and has {counted.accepted:,}"
             yield self._found("plan-changed", text)
         yield from self._attempts(head, chunk)
 
@@ -249,7 +249,7 @@ class _OneRun:
         ]
         if left_out:
             text = (
-                f"{_many(len(left_out))} of {head.place} of rows that the plan leaves out{first(left_out[0])}"
+                f"{_many(len(left_out))} of {head.place} of rows that the plan excludes{first(left_out[0])}"
             )
             yield self._found("attempt-unknown", text)
         nameless = [
@@ -266,7 +266,7 @@ class _OneRun:
                     wrong.setdefault(ids[at], []).append(name)
         if wrong:
             names = ", ".join(sorted({name for some in wrong.values() for name in some}))
-            text = f"{_many(len(wrong))} of {head.place} are not as planned ({names}){first(min(wrong))}"
+            text = f"{_many(len(wrong))} of {head.place} differ from the plan ({names}){first(min(wrong))}"
             yield self._found("attempt-changed", text)
 
     def _strangers(self) -> Iterator[Finding]:
@@ -293,9 +293,7 @@ class _OneRun:
         entry = self.known.known.get(run.id)
         recorded = plan_record.agrees(self.connection, run, kept) if entry is None else None
         if recorded is False or (entry is not None and entry[1] != plan_record.fingerprint(kept)):
-            yield self._found(
-                "plan-record", "the digests of its plan are not those that the audit trail knows"
-            )
+            yield self._found("plan-record", "the digests of its plan do not match the audit trail")
             return
         if not isinstance(kept, dict) or "people" in self.pruned:
             return
@@ -350,7 +348,7 @@ class _OneRun:
         names = ("states", "reasons", "codes", "countries", "variants", "senders", "untouched", "deliveries")
         wrong = [name for name in names if name in kept and not _agrees(kept[name], fresh[name])]
         if wrong:
-            yield self._found("totals", f"its kept sums are not those of its rows ({', '.join(wrong)})")
+            yield self._found("totals", f"its stored totals do not match its rows ({', '.join(wrong)})")
 
 
 def _readable(text: Any) -> str | None:

@@ -26,10 +26,10 @@ def _inbox(look: Look) -> Iterator[Finding]:
     known = [str(one) for one in Delivery]
     query = select(func.count()).select_from(receipts)
     if many := look.connection.execute(query.where(_r.delivery.not_in(known))).scalar_one():
-        yield Finding("receipt", f"{_receipts(many)} with a meaning that does not exist")
+        yield Finding("receipt", f"{_receipts(many)} with an invalid delivery status")
     lost = not_(exists().where(_a.id == _r.attempt))
     if many := look.connection.execute(query.where(_r.attempt.is_not(None), lost)).scalar_one():
-        yield Finding("receipt", f"{_receipts(many)} about messages that are not there")
+        yield Finding("receipt", f"{_receipts(many)} of messages that do not exist")
     told = exists().where(_r.attempt == _a.id)
     has_any = or_(_a.delivery.is_not(None), _a.delivered_at.is_not(None), _a.delivery_code.is_not(None))
     # Who was erased lost their receipts with their address; that the message was delivered stays counted.
@@ -37,7 +37,7 @@ def _inbox(look: Look) -> Iterator[Finding]:
     many, least = look.connection.execute(bare).one()
     if many:
         messages = "1 message has" if many == 1 else f"{many:,} messages have"
-        yield Finding("receipt", f"{messages} a delivery and no receipt that says so{first(least)}")
+        yield Finding("receipt", f"{messages} a delivery status without a receipt for it{first(least)}")
 
 
 def look_at_run(look: Look, run: Run, begin: int, end: int) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def look_at_run(look: Look, run: Run, begin: int, end: int) -> Iterator[Finding]
                 wrong.append(id)
     if wrong:
         messages = "1 message has" if len(wrong) == 1 else f"{len(wrong):,} messages have"
-        text = f"{messages} another delivery than their receipts say{first(wrong[0])}"
+        text = f"{messages} a delivery status that does not match the receipts{first(wrong[0])}"
         yield Finding("receipt", text, run.id)
 
 

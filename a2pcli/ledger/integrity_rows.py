@@ -72,31 +72,35 @@ class Rule:
 
 
 _ATTEMPTS = (
-    Rule("attempt-state", "are in a state that does not exist", _a.state.not_in([str(one) for one in State])),
+    Rule("attempt-state", "have an invalid state", _a.state.not_in([str(one) for one in State])),
     Rule(
         "attempt-state",
-        "have a state that does not fit whether they were claimed",
+        "have a state that contradicts whether they were claimed",
         _a.claimed_at.is_(None) == _a.state.in_(_CLAIMED),
     ),
     Rule(
         "attempt-state",
-        "have a moment at which they are due, though they do not wait; or wait without one",
+        "have a due time without waiting, or wait without a due time",
         _a.due_at.is_(None) == (_a.state == str(State.PLANNED)),
     ),
     Rule(
         "attempt-state",
-        "have an outcome, but not since when",
+        "have an outcome without a time",
         and_(_a.state.in_([*_CLAIMED[1:], "expired", "cancelled"]), _a.settled_at.is_(None)),
     ),
-    Rule("attempt-state", "were skipped for no reason", and_(_a.state == "skipped", _a.reason.is_(None))),
+    Rule("attempt-state", "were skipped without a reason", and_(_a.state == "skipped", _a.reason.is_(None))),
     Rule(
         "attempt-state",
-        "were claimed and never tried",
+        "were claimed but have no tries",
         and_(_a.claimed_at.is_not(None), _a.tries < 1, _a.delivery.is_(None)),
     ),
-    Rule("attempt-state", "have a negative cost, or less than no parts", or_(_a.cost < 0, _a.parts < 0)),
-    Rule("attempt-state", "have a cost and no currency", and_(_a.cost.is_not(None), _a.currency.is_(None))),
-    Rule("attempt-unknown", "have an id of another run", _a.id // ROWS_PER_RUN != _a.run),
+    Rule(
+        "attempt-state", "have a negative cost or a negative number of parts", or_(_a.cost < 0, _a.parts < 0)
+    ),
+    Rule(
+        "attempt-state", "have a cost without a currency", and_(_a.cost.is_not(None), _a.currency.is_(None))
+    ),
+    Rule("attempt-unknown", "have an id that belongs to another run", _a.id // ROWS_PER_RUN != _a.run),
 )
 
 _TABLES: dict[Table, Sequence[Rule]] = {
@@ -104,13 +108,13 @@ _TABLES: dict[Table, Sequence[Rule]] = {
         Rule("opt-out", "have an unknown scope", _s.scope.not_in(optouts.SCOPES)),
         Rule(
             "opt-out",
-            "have a scope without its name, or a name without its scope",
+            "have a scope without a name, or a name without a scope",
             (_s.scope == optouts.EVERYTHING) != (_s.scope_value == ""),
         ),
         Rule("opt-out", "have no address", _s.address == ""),
         Rule(
             "opt-out",
-            "were lifted, but not by whom, or the other way round",
+            "were removed, but the time or the person who did it is missing",
             _s.lifted_at.is_(None) != _s.lifted_by.is_(None),
         ),
     ),
@@ -126,7 +130,7 @@ _TABLES: dict[Table, Sequence[Rule]] = {
         ),
         Rule(
             "consent",
-            "take consent back, but do not say when",
+            "withdraw consent without a time",
             and_(_c.basis == consent_rows.WITHDRAWN, _c.revoked_at.is_(None)),
         ),
     ),
@@ -134,20 +138,20 @@ _TABLES: dict[Table, Sequence[Rule]] = {
         Rule("plan-end", "have an unknown reason", _e.reason.not_in([str(one) for one in Reason])),
         Rule(
             "plan-end",
-            "are in a state in which nothing ends",
+            "have a state that cannot be final",
             _e.state.not_in([str(State.SKIPPED), str(State.EXPIRED), str(State.CANCELLED)]),
         ),
     ),
     runs: (
-        Rule("run", "are in a state that does not exist", _r.state.not_in([str(one) for one in RunState])),
+        Rule("run", "have an invalid state", _r.state.not_in([str(one) for one in RunState])),
         Rule(
             "run",
-            "ended, but not at what moment; or the other way round",
+            "have ended without a time, or have an end time without having ended",
             _r.finished_at.is_(None) == _r.state.in_([str(RunState.FINISHED), str(RunState.CANCELLED)]),
         ),
         Rule(
             "run",
-            "belong to a campaign's occurrence that is not there",
+            "belong to an occurrence that does not exist",
             not_(exists().where(occasions.c.number == _r.occasion)),
         ),
     ),
@@ -182,7 +186,7 @@ def look_at(look: Look) -> None:
         look.take(f"the table {table.name}", partial(_broken, look, table, rules))
     look.take("the table runs", lambda: _documents(look))
     look.take("the suppression list", lambda: _lists(look))
-    look.take("the frequency caps' memory", lambda: _caps(look))
+    look.take("the log for frequency caps", lambda: _caps(look))
     for table, column in _NO_RUN.items():
         look.take(f"the table {table.name}", partial(_strays, look, table, column))
 
@@ -225,7 +229,7 @@ def _attempts(look: Look) -> Iterator[Finding]:
     for of, many in look.connection.execute(select(number, func.count()).group_by(number)):
         look.checked.attempts += many
         if of not in ids:
-            yield Finding("left-over", f"{_many(many, 'attempt')} of a run that is not there (number {of})")
+            yield Finding("left-over", f"{_many(many, 'attempt')} of a run that does not exist (number {of})")
     broken = or_(*(rule.wrong for rule in _ATTEMPTS))
     rows = look.connection.execute(select(number, *_sums(_ATTEMPTS, _a.id)).where(broken).group_by(number))
     for of, *sums in rows:
@@ -270,13 +274,17 @@ def _of_runs(look: Look) -> Iterator[Finding]:
     never = _r.state.in_([str(state) for state in _NEVER_SENT])
     ended = _r.state == str(RunState.FINISHED)
     rules = (
-        Rule("attempt-unknown", "belong to another occurrence than their run", _a.occasion != _r.occasion),
+        Rule(
+            "attempt-unknown", "belong to a different occurrence than their run", _a.occasion != _r.occasion
+        ),
         Rule(
             "attempt-state",
-            "were claimed, though sending never began",
+            "were claimed although sending never started",
             and_(never, _a.claimed_at.is_not(None)),
         ),
-        Rule("open-claim", "are still open, though the run has ended", and_(ended, _a.state == "submitting")),
+        Rule(
+            "open-claim", "are still open although the run has ended", and_(ended, _a.state == "submitting")
+        ),
     )
     query = (
         select(_r.id, *_sums(rules, _a.id))
@@ -327,7 +335,7 @@ def _lists(look: Look) -> Iterator[Finding]:
     hashed = select(func.count()).where(_s.address.like(f"{MARK}%"))
     known = look.connection.execute(select(about.c.value).where(about.c.name == "erasure-key")).first()
     if known is None and (many := look.connection.execute(hashed).scalar_one()):
-        yield Finding("opt-out", f"nothing tells any more with which key {many:,} erased people were hashed")
+        yield Finding("opt-out", f"the check value of the key for {many:,} erased people is missing")
 
 
 def _caps(look: Look) -> Iterator[Finding]:
@@ -337,16 +345,18 @@ def _caps(look: Look) -> Iterator[Finding]:
     query = select(func.count(), func.min(m)).select_from(contacted.join(attempts, _a.id == m))
     count, least = look.connection.execute(query.where(_a.state.not_in(taken))).one()
     if count:
-        yield Finding("caps", f"{_many(count, 'message')} counted by caps were not taken{first(least)}")
+        yield Finding(
+            "caps", f"{_many(count, 'message')} counted for frequency caps were not accepted{first(least)}"
+        )
     run = m // ROWS_PER_RUN
     lost = select(func.count()).select_from(contacted).where(run.not_in(select(_r.number)))
     if count := look.connection.execute(lost).scalar_one():
-        yield Finding("left-over", f"{_many(count, 'message')} counted by caps belong to no run")
+        yield Finding("left-over", f"{_many(count, 'message')} counted for frequency caps belong to no run")
 
 
 def _strays(look: Look, table: Table, run: Any) -> Iterator[Finding]:
     query = select(func.count()).select_from(table).where(run.is_not(None), run.not_in(select(_r.number)))
     if count := look.connection.execute(query).scalar_one():
         yield Finding(
-            "left-over", f"the table {table.name} has {_many(count, 'row')} of runs that are not there"
+            "left-over", f"the table {table.name} has {_many(count, 'row')} of runs that do not exist"
         )

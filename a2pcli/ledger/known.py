@@ -88,13 +88,11 @@ class KnownLedgers:
         try:
             return [_entry(one) for one in json.loads(text)["ledgers"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise LedgerError(self._unreadable("it is not as it was written")) from error
+            raise LedgerError(self._unreadable("it was changed outside of a2pcli")) from error
 
     def _unreadable(self, why: str) -> Problem:
-        hint = (
-            "restore it from git or a backup, or delete it if you are sure that the ledger is the right one"
-        )
-        text = f"the note of this project's ledgers cannot be read: {why.lower()}"
+        hint = "restore it from git or a backup, or delete it if you are sure that this is the right ledger"
+        text = f"cannot read the record of this project's ledgers: {why.lower()}"
         return Problem(text, path=str(self.path), hint=hint, code="ledger-note")
 
     def place_of(self, url: URL) -> str:
@@ -115,7 +113,7 @@ class KnownLedgers:
             return Problem(
                 f"there is no ledger here; this project's ledger is {last.place}{_used(last)}",
                 path=shown(url),
-                hint=f"name that one in the settings, {_OPTION} or A2PCLI_LEDGER; or, for a second, empty one:"
+                hint=f"use that one, through the settings, {_OPTION} or A2PCLI_LEDGER; or create a second, empty one:"
                 f" a2pcli ledger create {_OPTION} {_typed(url)}",
                 code="ledger-gone",
             )
@@ -251,14 +249,14 @@ def _used(one: Remembered) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-_LOST = "without it people would be messaged again, and opt-outs forgotten"
+_LOST = "without it, people would be messaged again and opt-outs ignored"
 
 
 def _gone(one: Remembered, path: str) -> Problem:
     return Problem(
-        f"the ledger of this project is gone{_used(one)}: {_LOST}",
+        f"this project's ledger is missing{_used(one)}: {_LOST}",
         path=path,
-        hint="bring it back from where it was moved, or from a backup; to start over with an empty one:"
+        hint="move it back, or restore it from a backup; to start over with an empty one:"
         " a2pcli ledger create",
         code="ledger-gone",
     )
@@ -266,9 +264,9 @@ def _gone(one: Remembered, path: str) -> Problem:
 
 def _another(one: Remembered, url: URL) -> Problem:
     return Problem(
-        f"this is another ledger than the one that was here before{_used(one)}: {_LOST}",
+        f"this is not the ledger that was here before{_used(one)}: {_LOST}",
         path=shown(url),
-        hint=f"bring the other one back; or, if this one is right: a2pcli ledger accept {_OPTION} {_typed(url)}",
+        hint=f"restore the other one; or, if this one is right: a2pcli ledger accept {_OPTION} {_typed(url)}",
         code="ledger-other",
     )
 
@@ -276,12 +274,12 @@ def _another(one: Remembered, url: URL) -> Problem:
 def _older(one: Remembered, ledger: Opened) -> Problem:
     head = ledger.audit_hash()
     behind = one.entry - (head[0] if head else 0)
-    what = f"{behind} of its newest entries are missing" if behind > 0 else "its newest entries are others"
+    what = f"{behind} of its newest entries are missing" if behind > 0 else "its newest entries differ"
     return Problem(
-        f"this ledger is older than when it was used last ({_local(one.used_at)}): {what}. Was a backup restored?"
-        " Who was messaged since then would be messaged again",
+        f"this ledger is older than at its last use ({_local(one.used_at)}): {what}. Was a backup restored?"
+        " People who were messaged since then would be messaged again",
         path=shown(ledger.url),
-        hint="bring back the newest state; or, if this one must do, compare with the provider's log, then:"
+        hint="restore the newest state; or, if this is the newest you have, compare it with the provider's log, then:"
         f" a2pcli ledger accept {_OPTION} {_typed(ledger.url)}",
         code="ledger-older",
     )
@@ -289,10 +287,10 @@ def _older(one: Remembered, ledger: Opened) -> Problem:
 
 def _other_campaign(campaign: str, one: Remembered, url: URL) -> Problem:
     return Problem(
-        f"campaign {campaign} was planned with another ledger, {one.place}{_used(one)}: this one does not know"
-        " who got it",
+        f"campaign {campaign} was planned with another ledger, {one.place}{_used(one)}: this ledger does"
+        " not know who got it",
         path=shown(url),
-        hint=f"name that one in the settings, {_OPTION} or A2PCLI_LEDGER; or, to go on with this one:"
+        hint=f"use that one, through the settings, {_OPTION} or A2PCLI_LEDGER; or, to continue with this one:"
         f" a2pcli ledger accept {_OPTION} {_typed(url)}",
         code="ledger-other",
     )
@@ -310,9 +308,9 @@ def _traces(url: URL) -> Problem | None:
         return None
     found = logs[0] if logs else key if key.exists() else Path(f"{path}-locks")
     return Problem(
-        f"the ledger is gone, but {found.name} of it is still here: {_LOST}",
+        f"the ledger is missing, but {found.name} of it is still here: {_LOST}",
         path=str(path),
-        hint="bring it back from where it was moved, or from a backup; to start over with an empty one:"
+        hint="move it back, or restore it from a backup; to start over with an empty one:"
         " a2pcli ledger create",
         code="ledger-gone",
     )

@@ -61,8 +61,8 @@ def check_newer(connection: Connection, name: str, as_of: int) -> None:
     if as_of >= before.as_of:
         return
     then, now = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" for ms in (before.as_of, as_of))
-    text = f"the list '{name}' was imported as of {then} already; this file is older ({now})"
-    hint = "take the newest file, or give it a name of its own with --list"
+    text = f"the list '{name}' was already imported as of {then}; this file is older ({now})"
+    hint = "import the newest file, or give this one another name with --list"
     raise UsageError(Problem(text, hint=hint, code="older-list"))
 
 

@@ -97,7 +97,7 @@ def _holder(ledger: HasEngine, run: Run) -> Holder | None:
 
 def _busy(run: Run, holder: Holder | None) -> Problem:
     who = f" ({holder.process})" if holder else ""
-    hint = holder.advice if holder else "wait until it has ended, or end it; nothing is sent twice either way"
+    hint = holder.advice if holder else "wait until it ends, or stop it; nothing is sent twice in either case"
     return Problem(f"another process is sending run {run.id}{who}", hint=hint, code="run-busy")
 
 
@@ -194,11 +194,11 @@ class RunLock:
         except (OSError, NotImplementedError) as error:
             passes = isinstance(error, OSError) and is_passing(error)
             problem = Problem(
-                f"the run cannot be locked: {getattr(error, 'strerror', None) or 'no file locks here'}",
+                f"cannot lock the run: {getattr(error, 'strerror', None) or 'no file locks here'}",
                 path=str(self._file),
                 hint="free some space, then run the same command again"
                 if passes
-                else "make the ledger's folder writable, on a disk of this machine",
+                else "make the ledger's folder writable; it must be on a local disk",
                 code="ledger-lock",
             )
             raise (LedgerUnavailable if passes else LedgerError)(problem) from error

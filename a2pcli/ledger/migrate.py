@@ -85,8 +85,8 @@ def _refuse_under_way(connection: Connection) -> None:
     for number, holder in holds.everybody(connection):
         if not holder.is_gone:
             problem = Problem(
-                "the ledger has to be brought up to date for this version of a2pcli, and an earlier one is sending"
-                f" run {number} of it ({holder.process})",
+                "the ledger must be upgraded for this version of a2pcli, but an earlier version is sending"
+                f" run {number} ({holder.process})",
                 path=shown(connection.engine.url),
                 hint=holder.advice,
                 code="ledger-busy",
@@ -108,9 +108,9 @@ def check(engine: Engine) -> None:
 
 def _empty(engine: Engine) -> LedgerError:
     problem = Problem(
-        "this file is a database without anything in it: if it was a ledger, it has lost everything it knew",
+        "this file is an empty database: if it was a ledger, all of its data is lost",
         path=shown(engine.url),
-        hint="bring it back from a backup; to start over, remove the file, then: a2pcli ledger create",
+        hint="restore it from a backup; to start over, remove the file, then: a2pcli ledger create",
         code="ledger-empty",
     )
     return LedgerError(problem)
@@ -126,7 +126,7 @@ def _revision(connection: Connection) -> str | None:
         # A file is ours alone; on a server other programs' tables may stand beside ours.
         ours |= names
     if ours:
-        hint = "name another ledger; a2pcli writes only to databases of its own"
+        hint = "choose another ledger; a2pcli writes only to its own databases"
         problem = Problem(
             "this database belongs to another program",
             path=shown(connection.engine.url),

@@ -34,9 +34,9 @@ OF_THE_PERSON = (EVERYTHING, PROGRAMME)
 """Scopes that bind a person by any of their addresses; the others are about the address that is messaged."""
 SCOPES = (EVERYTHING, PROGRAMME, SENDER, CHANNEL)
 
-ITS_DATE = "its date passed"
+ITS_DATE = "its end date passed"
 """What stands in ``lifted_by`` of an entry that a new one followed after its date."""
-LONGER = "a longer entry took its place"
+LONGER = "replaced by a longer entry"
 """What stands in ``lifted_by`` of an entry that a longer one replaced."""
 
 FEW = 500

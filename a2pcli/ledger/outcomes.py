@@ -133,7 +133,7 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
         if connection.execute(update(attempts).where(as_left).values(values)).rowcount:
             taken.append(one.message_id)
         detail = (
-            f"its answer came after another process took the run over: {outcome.detail or outcome.verdict}"
+            f"its answer arrived after another process took over the run: {outcome.detail or outcome.verdict}"
         )
         _note.run(
             connection,
@@ -154,7 +154,9 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
         caps.forget(connection, [id for id in taken if id in not_taken])
     changed(connection, run)
     wipe_texts(connection, run)
-    planned_again(connection, run, len(taken), "messages that had not been sent came back")
+    planned_again(
+        connection, run, len(taken), "messages that were certainly not sent were returned to the plan"
+    )
     return len(taken)
 
 
@@ -200,7 +202,7 @@ def lose(connection: Connection, run: Run, now: int, left: Collection[int] | Non
     if left is not None:
         claimed = connection.execute(select(_c.id).where(found, *_sendable(connection, run))).scalars()
         release(connection, run, [id for id in claimed if id not in left])
-    detail = "the process ended between the intent and the outcome"
+    detail = "the process ended before the result was recorded"
     connection.execute(
         insert(events).from_select(
             ["message", "run", "at", "kind", "detail"],
@@ -255,7 +257,7 @@ def settle_unknown(
     )
     note_each(connection, run, ids, now, kind="reconciled", code=str(state), detail=note)
     if again:
-        planned_again(connection, run, len(ids), "messages settled as not sent")
+        planned_again(connection, run, len(ids), "messages resolved as not sent")
     return len(ids)
 
 

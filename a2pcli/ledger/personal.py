@@ -15,7 +15,7 @@ from a2pcli.ledger.tables import metadata
 class Holds(Enum):
     """What stands in a column."""
 
-    ADDRESS = "the person's number, or what tells it"
+    ADDRESS = "the person's number, or what reveals it"
     OWN = "what is about the person of the row: the text, the gateway's id, a consent"
     SENTENCE = "a sentence that may name anybody"
     DOCUMENT = "JSON that may name anybody: samples, what gateways said"

@@ -52,7 +52,7 @@ NAMES = (
     "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent",
     "delivery", "delivered_at", "delivery_code", *_OF_CHUNKS,
 )  # fmt: skip
-"""The columns of a row. ``attempts`` counts how often it was handed to the gateway; ``due_at`` is None at once."""
+"""The columns of a row. ``attempts`` counts how often it was submitted to the gateway; ``due_at`` is None at once."""
 
 
 @dataclass(frozen=True, slots=True)

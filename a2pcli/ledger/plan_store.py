@@ -186,9 +186,9 @@ def _unreadable(connection: Connection, run: Run, head: ChunkHead) -> LedgerErro
 
     rows = f"rows {head.first_row:,} to {head.first_row + head.rows - 1:,}"
     problem = Problem(
-        f"part of the plan of run {run.id} ({rows}) cannot be read: it is damaged, or was changed outside of a2pcli",
+        f"part of the plan of run {run.id} ({rows}) cannot be read: it is damaged or was changed outside of a2pcli",
         path=shown(connection.engine.url),
-        hint="bring the ledger back from a backup, or plan again",
+        hint="restore the ledger from a backup, or plan again",
         code="plan-damaged",
     )
     return LedgerError(problem)

@@ -63,7 +63,7 @@ class PlanningMixin(LedgerCore):
         with self.writing() as connection, ExitStack() as locks:
             for run, lock in plans.abandoned(connection, self.engine, occasion):
                 locks.callback(lock.drop)
-                plans.drop_rows(connection, run, RunState.DISCARDED, "its planner ended half-way")
+                plans.drop_rows(connection, run, RunState.DISCARDED, "planning was interrupted")
 
     @translates_errors
     def add_rows(self, run: Run, rows: PlannedRows) -> None:
@@ -97,7 +97,9 @@ class PlanningMixin(LedgerCore):
         with self.writing() as connection:
             plans.tell_planner(connection)
             for old in plans.outdated(connection, run.occasion):
-                plans.drop_rows(connection, old, RunState.SUPERSEDED, f"newer plans, the last is {run.id}")
+                plans.drop_rows(
+                    connection, old, RunState.SUPERSEDED, f"replaced by newer plans, the latest is {run.id}"
+                )
         return self.run(run.id)
 
     @translates_errors

@@ -98,7 +98,7 @@ def refuse_forgotten(connection: Connection, occasion: int) -> None:
         run = run_from_row(row)
         if run.summary.get("pruned", {}).get("forgotten"):
             problem = Problem(
-                f"who got this occurrence of {run.campaign} is not known any more: retention removed it on"
+                f"it is no longer known who got this occurrence of {run.campaign}: retention deleted the data on"
                 f" {run.summary['pruned']['people']} (run {run.id})",
                 hint="plan it under another name: --occurrence NAME",
                 code="occurrence-pruned",
@@ -186,7 +186,7 @@ def finish(
     ).rowcount
     if not done:
         problem = Problem(
-            "the plan is gone: this process could not reach the ledger for a while, and another removed what was there",
+            "the plan was removed by another process, because this one could not reach the ledger for a while",
             path=shown(connection.engine.url),
             hint="plan again",
             code="plan-gone",

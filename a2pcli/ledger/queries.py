@@ -42,7 +42,7 @@ def run_by_id(connection: Connection, id: str, *, lock: bool = False) -> Run:
     known = connection.execute(select(runs.c.id).order_by(runs.c.number.desc()).limit(10_000)).scalars().all()
     near = difflib.get_close_matches(id.strip().lower(), known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else "`a2pcli runs` lists the runs of this ledger"
-    raise UsageError(Problem(f"there is no run '{id}' in this ledger", hint=hint, code="unknown-run"))
+    raise UsageError(Problem(f"no run '{id}' in this ledger", hint=hint, code="unknown-run"))
 
 
 def list_runs(
@@ -153,9 +153,9 @@ def _still_known(run: Run) -> None:
     pruned = run.summary.get("pruned", {})
     if "people" in pruned:
         problem = Problem(
-            f"who got run {run.id} of {run.campaign} is not known any more: `a2pcli prune` removed it on"
+            f"it is no longer known who got run {run.id} of {run.campaign}: `a2pcli prune` deleted the data on"
             f" {pruned['people']}",
-            hint="take it out of exclude.runs, or name younger runs by their ids",
+            hint="remove it from exclude.runs, or list newer runs by their ids",
             code="run-pruned",
         )
         raise InvalidInput(problem)

@@ -100,7 +100,8 @@ def _copied(path: Path, log: Path, folder: Path) -> Path:
             return copy
         time.sleep(0.2)
     problem = Problem(
-        "the ledger cannot be read just now: another process keeps writing to it, and you may not read along",
+        "the ledger cannot be read now: another process is writing to it, and you lack the permission to read"
+        " at the same time",
         path=str(path),
         hint="run it as the user who owns the ledger",
         code="ledger-cannot-open",
@@ -155,7 +156,7 @@ def cannot_write(url: URL) -> LedgerError:
     what = "its folder" if os.access(path, os.W_OK) else "the file"
     if not os.access(path, os.R_OK):
         problem = Problem(
-            "the ledger cannot be opened: you may not read it",
+            "cannot open the ledger: no permission to read it",
             path=str(path),
             hint="run it as the user who owns the ledger",
             code="ledger-cannot-open",
@@ -164,7 +165,7 @@ def cannot_write(url: URL) -> LedgerError:
     problem = Problem(
         f"the ledger cannot be written: {what} is read-only for you",
         path=str(path),
-        hint="make the file and its folder writable, or name another ledger; reports can be read as it is",
+        hint="make the file and its folder writable, or choose another ledger; reports work without it",
         code="ledger-read-only",
     )
     return LedgerError(problem)
@@ -173,9 +174,9 @@ def cannot_write(url: URL) -> LedgerError:
 def too_old(url: URL) -> LedgerError:
     """The error of a ledger that would have to be brought up to date before it is read."""
     problem = Problem(
-        "the ledger was written by an older version of a2pcli, and cannot be brought up to date: it is read-only",
+        "the ledger was written by an older version of a2pcli, and cannot be upgraded because it is read-only",
         path=shown(url),
-        hint="copy it to a folder that you may write to, and name the copy by --ledger",
+        hint="copy it to a writable folder, and use the copy with --ledger",
         code="ledger-read-only",
     )
     return LedgerError(problem)

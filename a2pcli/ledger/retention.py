@@ -187,7 +187,7 @@ def _fresh(connection: Connection, run: Run) -> Run:
 def _do(connection: Connection, step: Step, now: int) -> None:
     run = step.run
     if step.what == "plan":
-        drop_rows(connection, run, RunState.DISCARDED, "too old: it was never sent, and retention let it go")
+        drop_rows(connection, run, RunState.DISCARDED, "deleted by retention: it was never sent")
         _note(connection, run, {})
     elif step.what == "samples":
         _note(connection, run, {})

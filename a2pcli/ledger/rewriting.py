@@ -46,9 +46,9 @@ def _empty_log(driver: Any, engine: Engine) -> None:
     (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         problem = Problem(
-            "the data is removed, but another program has the ledger open, so old pages may still hold it",
+            "the data is deleted, but another program has the ledger open, so old pages may still contain it",
             path=shown(engine.url),
-            hint="end the other programs, then run the same command again",
+            hint="close the other programs, then run the same command again",
             code="ledger-locked",
         )
         raise LedgerUnavailable(problem)

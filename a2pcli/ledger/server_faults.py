@@ -26,11 +26,11 @@ _AGAIN = "then run the same command again"
 
 NO_ANSWER = Kind(
     "the server does not answer",
-    f"check the host and port of the ledger's URL, and that the server runs; {_AGAIN}",
+    f"check the host and port in the ledger's URL, and that the server is running; {_AGAIN}",
     "ledger-no-server",
 )
 NO_HOST = Kind(
-    "the server's name is not known: its host could not be looked up",
+    "unknown host name: the server's address could not be looked up",
     f"check the host in the ledger's URL, and that name resolution (DNS) works here; {_AGAIN}",
     "ledger-no-host",
 )
@@ -40,43 +40,43 @@ STARTING = Kind(
     "ledger-server-restarts",
 )
 ENDED = Kind(
-    "the server ended the connection: it restarts, or an administrator, a proxy or a time limit ended it",
+    "the server closed the connection: it is restarting, or an administrator, a proxy or a time limit closed it",
     "run the same command again",
     "ledger-disconnected",
 )
 TOO_MANY = Kind(
-    "the server has no connection left for this user (max_connections and its reserved slots)",
-    f"end other programs that use it, or raise max_connections; {_AGAIN}",
+    "the server has no free connection for this user (max_connections and its reserved slots)",
+    f"close other programs that use it, or raise max_connections; {_AGAIN}",
     "ledger-too-many-connections",
 )
 ROLE_LIMIT = Kind(
-    "the database user has as many connections as it may have (CONNECTION LIMIT of the role)",
-    f"end other programs that use it, or raise the limit (ALTER ROLE ... CONNECTION LIMIT); {_AGAIN}",
+    "the database user reached its connection limit (CONNECTION LIMIT of the role)",
+    f"close other programs that use it, or raise the limit (ALTER ROLE ... CONNECTION LIMIT); {_AGAIN}",
     "ledger-too-many-connections",
 )
 DATABASE_LIMIT = Kind(
-    "the database has as many connections as it may have (CONNECTION LIMIT of the database)",
-    f"end other programs that use it, or raise the limit (ALTER DATABASE ... CONNECTION LIMIT); {_AGAIN}",
+    "the database reached its connection limit (CONNECTION LIMIT of the database)",
+    f"close other programs that use it, or raise the limit (ALTER DATABASE ... CONNECTION LIMIT); {_AGAIN}",
     "ledger-too-many-connections",
 )
 CLOSED = Kind(
-    "the database takes no connections just now",
-    "ask who runs the server; then run the same command again",
+    "the database does not accept connections now",
+    "ask the server's administrator, then run the same command again",
     "ledger-closed",
 )
 STANDBY = Kind(
-    "the server only reads: it is a standby, it recovers, or it was set to read-only",
-    "name the primary in the ledger's URL; while another server takes over, wait and run the same command again",
+    "the server is read-only: it is a standby, is recovering, or was set to read-only",
+    "use the primary in the ledger's URL; during a failover, wait and run the same command again",
     "ledger-server-reads-only",
 )
 FULL = Kind(
-    "the server's disk is full; what was not written counts as not done",
+    "the server's disk is full; the last change was not saved",
     f"free some space, {_AGAIN}",
     "ledger-disk-full",
 )
 MEMORY = Kind(
-    "the server has not enough memory or other resources",
-    f"look at the server, {_AGAIN}",
+    "the server is out of memory or other resources",
+    f"check the server, {_AGAIN}",
     "ledger-server-resources",
 )
 DISK = Kind(
@@ -85,49 +85,49 @@ DISK = Kind(
     "ledger-disk",
 )
 LOCKED = Kind(
-    "another program holds the ledger and did not finish in time",
+    "another program is using the ledger and did not finish in time",
     "wait for it, then run the same command again",
     "ledger-locked",
 )
 TOO_SLOW = Kind(
-    "the server ended a statement that took longer than its statement_timeout allows",
+    "the server cancelled a statement that exceeded its statement_timeout",
     "raise it for the ledger's user (ALTER ROLE ... SET statement_timeout = 0), or run the same command again when the"
-    " server has less to do",
+    " server is less busy",
     "ledger-statement-timeout",
 )
 CANCELLED = Kind(
     "a statement was cancelled on the server",
-    "ask who runs the server; run the same command again",
+    "ask the server's administrator, then run the same command again",
     "ledger-statement-cancelled",
 )
 IDLE = Kind(
-    "the server ended a transaction that waited longer than its idle_in_transaction_session_timeout or"
-    " transaction_timeout allows",
+    "the server ended a transaction that exceeded its idle_in_transaction_session_timeout or"
+    " transaction_timeout",
     "raise it for the ledger's user (ALTER ROLE ... SET ...), or run the same command again",
     "ledger-transaction-timeout",
 )
 CONFLICT = Kind("two programs changed the same rows at once", "run the same command again", "ledger-locked")
 PASSWORD = Kind(
     "the server refused the user or the password",
-    "check the user and the password of the ledger's URL",
+    "check the user and the password in the ledger's URL",
     "ledger-refused",
     passes=False,
 )
 NOT_ADMITTED = Kind(
-    "the server does not let this user in from this machine",
-    "ask who runs the server for an entry in its pg_hba.conf",
+    "the server does not accept this user from this machine",
+    "ask the server's administrator for an entry in pg_hba.conf",
     "ledger-refused",
     passes=False,
 )
 WANTS_SSL = Kind(
-    "the server takes only encrypted connections from here",
-    "add ?sslmode=require to the ledger's URL, or ask who runs the server for an entry in its pg_hba.conf",
+    "the server accepts only encrypted connections from this machine",
+    "add ?sslmode=require to the ledger's URL, or ask the server's administrator for an entry in pg_hba.conf",
     "ledger-ssl",
     passes=False,
 )
 SSL = Kind(
-    "no encrypted connection to the server could be made",
-    "check sslmode, sslrootcert and the certificates that the ledger's URL names",
+    "could not establish an encrypted connection to the server",
+    "check sslmode, sslrootcert and the certificates in the ledger's URL",
     "ledger-ssl",
     passes=False,
 )
@@ -138,32 +138,32 @@ NO_DATABASE = Kind(
     passes=False,
 )
 NO_SCHEMA = Kind(
-    "the schema that the ledger's tables should be in does not exist",
+    "the schema for the ledger's tables does not exist",
     "create it (CREATE SCHEMA), or check search_path",
     "ledger-no-schema",
     passes=False,
 )
 NO_RIGHTS = Kind(
-    "the database user has not the rights that the ledger needs",
-    "grant the user rights on the schema and its tables, or name another ledger",
+    "the database user lacks privileges that the ledger needs",
+    "grant the user privileges on the schema and its tables, or choose another ledger",
     "ledger-read-only",
     passes=False,
 )
 URL_OPTION = Kind(
-    "the ledger's URL holds an option that the server or its client library does not take",
-    "check what follows the `?`; a pooler may have to let `options` pass (pgbouncer: ignore_startup_parameters)",
+    "the ledger's URL contains an option that the server or its client library does not accept",
+    "check the part after `?`; a connection pooler may need to allow `options` (pgbouncer: ignore_startup_parameters)",
     "ledger-url",
     passes=False,
 )
 NO_TABLES = Kind(
-    "tables of the ledger are missing, or of another shape",
+    "tables of the ledger are missing or have a different structure",
     "check that the ledger's URL names the right database and search_path, or restore a backup",
     "ledger-damaged",
     passes=False,
 )
 DAMAGED = Kind(
     "the server found damaged data in the ledger",
-    "ask who runs the server; restore a backup",
+    "ask the server's administrator, and restore a backup",
     "ledger-damaged",
     passes=False,
 )

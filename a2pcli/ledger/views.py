@@ -73,9 +73,9 @@ _OF_ROW = (
 
 _WHAT_HAPPENED = (
     ViewColumn("state", "planned, skipped, submitting, accepted, rejected, unknown, expired or cancelled"),
-    ViewColumn("reason", "why it is skipped, held or has ended"),
+    ViewColumn("reason", "why it was skipped, is held or has ended"),
     ViewColumn("rule", "the named rule behind the reason"),
-    ViewColumn("detail", "more about the reason, or what the gateway said"),
+    ViewColumn("detail", "details of the reason, or the gateway's answer"),
     ViewColumn("code", "the gateway's code"),
     ViewColumn("gateway_id", "the gateway's id of the message"),
 )
@@ -88,14 +88,14 @@ _MONEY_OF = (
 )
 
 _MOMENTS = (
-    ViewColumn("tries", "how often it was handed to the gateway", kind=NUMBER),
-    ViewColumn("due_at", "when it may be sent, if it waits", "nullif(t.due_at, 0)", MOMENT),
-    ViewColumn("claimed_at", "when it was handed to the gateway", kind=MOMENT),
-    ViewColumn("settled_at", "when its state became known", kind=MOMENT),
+    ViewColumn("tries", "how often it was submitted to the gateway", kind=NUMBER),
+    ViewColumn("due_at", "when it can be sent, if it is held or retried", "nullif(t.due_at, 0)", MOMENT),
+    ViewColumn("claimed_at", "when it was submitted to the gateway", kind=MOMENT),
+    ViewColumn("settled_at", "when its state was decided", kind=MOMENT),
 )
 
 _DELIVERY = (
-    ViewColumn("delivery", "what receipts say became of it"),
+    ViewColumn("delivery", "delivery status according to receipts"),
     ViewColumn("delivered_at", "when it was delivered", kind=MOMENT),
     ViewColumn("delivery_code", "the code of the receipt"),
 )
@@ -118,9 +118,9 @@ _ALL = (
             ViewColumn("channel", "sms, whatsapp, email, …"),
             ViewColumn("sender", "the sender of the run"),
             ViewColumn("purpose", "marketing, transactional, otp or emergency"),
-            ViewColumn("programme", "what people consent to and leave"),
+            ViewColumn("programme", "what people consent to and opt out of"),
             ViewColumn("subject", "what the campaign is about, for caps"),
-            ViewColumn("digest", "the digest to approve"),
+            ViewColumn("digest", "digest of the plan"),
             ViewColumn("rows_read", "rows of the contacts file", kind=NUMBER),
             ViewColumn("created_at", "when planning began", kind=MOMENT),
             ViewColumn("planned_at", "when the plan was complete", kind=MOMENT),
@@ -134,14 +134,14 @@ _ALL = (
     ),
     View(
         MESSAGES,
-        "Every row of every plan as it is now, those that get no message included.",
+        "Every row of every plan in its current state, including excluded rows.",
         (
             ViewColumn("run", "the run's id"),
             ViewColumn("row", "row of the plan, from 1", kind=NUMBER),
-            ViewColumn("reference", "the reference that the gateway got"),
+            ViewColumn("reference", "the reference that was passed to the gateway"),
             ViewColumn("line", "line of the contacts file", "line", NUMBER),
             ViewColumn("address", "phone number, email address or chat id", "address"),
-            ViewColumn("cell", "the cell as it was read, where it is no address", "cell"),
+            ViewColumn("cell", "the cell as it was read, if it is not a valid address", "cell"),
             ViewColumn("country", "ISO region of the recipient", "country"),
             *(ViewColumn(one.name, one.says, one.name) for one in _WHAT_HAPPENED),
             ViewColumn("body", "the text", "body"),
@@ -152,15 +152,15 @@ _ALL = (
                 for one in _MONEY_OF
             ),
             ViewColumn("variant", "the variant of the text", "variant"),
-            ViewColumn("sender", "the sender, where it is not the run's", "sender"),
+            ViewColumn("sender", "the sender, if different from the run's", "sender"),
             ViewColumn("consent", "what the contacts file said of consent", "consent"),
-            ViewColumn("tries", "how often it was handed to the gateway", "attempts", NUMBER),
+            ViewColumn("tries", "how often it was submitted to the gateway", "attempts", NUMBER),
             *(ViewColumn(one.name, one.says, one.name, one.kind) for one in _MOMENTS[1:]),
         ),
     ),
     View(
         "attempts",
-        "Every message that something happened to: it was sent, tried, skipped at the last moment, put back.",
+        "Every attempt to send a message, and every message that was skipped or returned to the plan while sending.",
         (
             *_OF_ROW,
             ViewColumn(
@@ -185,19 +185,19 @@ _ALL = (
     ),
     View(
         "receipts",
-        "Every delivery receipt, as it came.",
+        "Every delivery receipt, as received.",
         (
-            ViewColumn("run", "the run's id; null while the message is not known", "r.id"),
+            ViewColumn("run", "the run's id; null if no message matches", "r.id"),
             ViewColumn("row", "row of the plan", f"(t.attempt & {MOST_ROWS})", NUMBER),
             ViewColumn("gateway", "the gateway's name in the settings"),
             ViewColumn("gateway_id", "the gateway's id of the message"),
-            ViewColumn("reference", "our reference, where the receipt has it"),
-            ViewColumn("status", "the provider's word"),
-            ViewColumn("delivery", "what it means; null where that is not known"),
+            ViewColumn("reference", "our reference, if the receipt contains it"),
+            ViewColumn("status", "the provider's status"),
+            ViewColumn("delivery", "delivery status; null if the provider's status is unknown"),
             ViewColumn("code", "the provider's code"),
             ViewColumn("at", "when it happened", kind=MOMENT),
             ViewColumn("received_at", "when the receipt was imported", kind=MOMENT),
-            ViewColumn("source", "the file it came in"),
+            ViewColumn("source", "the file it was imported from"),
         ),
         "receipts",
         f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",

@@ -128,7 +128,7 @@ class FileWatch:
         if anew or not all(self._logs.values()):
             self._logs = found
         elif found != self._logs:
-            raise LedgerError(self._problem("lost its log (the file ending in -wal or -shm)"))
+            raise LedgerError(self._problem("lost its write-ahead log (the file ending in -wal or -shm)"))
 
     def _read(self) -> bytes:
         assert self._descriptor is not None
@@ -166,10 +166,10 @@ class FileWatch:
 
     def _problem(self, what: str) -> Problem:
         return Problem(
-            f"the ledger's file {what} while it was in use: nothing more was started",
+            f"the ledger's file {what} while it was in use: sending stopped",
             path=str(self.path),
-            hint="bring the file back and run the same command again; who has a message by now is only known from"
-            " that file, and from the provider",
+            hint="restore the file and run the same command again; only that file and the provider know who has"
+            " been messaged",
             code="ledger-gone",
         )
 

@@ -34,7 +34,7 @@ def budget_findings(
         yield _warning(
             loaded,
             at,
-            "a budget needs prices: without them no plan can be sent",
+            "a budget needs prices; without them the plan cannot be sent",
             "set a rate card in a2pcli.yaml: rates: rates.csv",
             "budget-without-prices",
         )
@@ -47,7 +47,8 @@ def budget_findings(
             yield _warning(
                 loaded,
                 at,
-                f"no price is known for numbers in {listed} of the first rows, so no plan can keep this budget",
+                f"no price is known for numbers in {listed} of the first rows, so the plan cannot be checked"
+                f" against the budget",
                 "add their prices to the rate card, or exclude them with limits.unpriced: exclude",
                 "budget-unpriced",
             )
@@ -65,7 +66,7 @@ def schedule_findings(loaded: LoadedCampaign) -> Iterator[Problem]:
     for key in ("timezone", "unknown_zone"):
         zone = getattr(schedule, key)
         if zone in FIXED:
-            message = f"{zone} has no summer time: its clocks stay where they are all year"
+            message = f"{zone} has no daylight saving time"
             yield _warning(loaded, ("schedule", key), message, f"{FIXED[zone]} has both", "fixed-zone")
         elif zone and (turned := _TURNED.fullmatch(zone)):
             hours, side = turned["hours"], "behind" if turned["sign"] == "+" else "ahead of"

@@ -108,7 +108,7 @@ def stale_lists(ledger: Ledger, days: int, now: int) -> tuple[Problem, ...]:
     return tuple(
         Problem(
             f"the do-not-contact list '{one.name}' is {one.days_old(now)} days old",
-            hint="import its newest state: a2pcli optout import FILE --list NAME --as-of DATE",
+            hint="import its newest version: a2pcli optout import FILE --list NAME --as-of DATE",
             severity=Severity.WARNING,
             code="old-list",
         )

@@ -42,7 +42,7 @@ def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem
         if len(names) > 1:
             yield _warning(
                 table,
-                f"{' and '.join(names)} are both read as {fact}: where they differ, messages wait until both allow it",
+                f"{' and '.join(names)} are both read as {fact}: if they differ, messages are held until both allow it",
                 f"to use only one of them: contacts: columns: {{{fact}: …}}",
                 "several-columns",
             )

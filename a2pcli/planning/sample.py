@@ -58,7 +58,7 @@ class Sample:
                 continue
             message = f"column '{column}' is empty in {self._share(empty)}"
             if defaulted:
-                text, hint = f"{message}: they get the message without it", None
+                text, hint = f"{message}: those people get the message without it", None
             else:
                 text = f"{message}: they are excluded"
                 hint = f"{{{{ {column} | default('…') }}}} gives them a value"
@@ -106,7 +106,9 @@ class Sample:
             return []
         first = int(rows[0])
         name = character_name(invisible_in(made[first].as_py())[0][1])
-        message = f"{_of(len(rows), len(made), 'holds', 'hold')} invisible characters, which are removed"
+        message = (
+            f"{_of(len(rows), len(made), 'contains', 'contain')} invisible characters, which are removed"
+        )
         hint = f"first in line {lines[first]} of {self.path}: {name}"
         return [replace(at, message=message, hint=hint, code="invisible-characters")]
 

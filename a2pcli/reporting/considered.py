@@ -161,7 +161,7 @@ def _consent(ledger: Ledger, law: Law, context: MessageContext) -> Iterator[Cons
                 law,
                 rule.id,
                 "note",
-                "the law requires consent here, and it was not checked: make sure that you have it",
+                "the law requires consent, which was not checked: make sure that you have it",
             )
 
 

@@ -44,7 +44,7 @@ def forget_in(path: Path, person: Person) -> int:
         try:
             count = work.get(path.suffix.lower(), _csv)(path, draft, person)
         except (csv.Error, pa.ArrowException, UnicodeDecodeError) as error:
-            raise ValueError("the file is not as it was written") from error
+            raise ValueError("the file was changed") from error
         if count:
             draft.replace(path)
             _flush_folder(path.parent)

@@ -27,7 +27,7 @@ def their_time(until: int, zones: Sequence[str]) -> str | None:
 
 
 def held_document(waiting: Sequence[Waiting]) -> dict[str, Any]:
-    """For ``--json``: each opening, the first to come first; ``until`` is null where only a person can help."""
+    """For ``--json``: each opening, the first to come first; ``until`` is null if it needs action by a person."""
     return {
         "messages": sum(one.messages for one in waiting),
         "openings": [

@@ -101,7 +101,7 @@ class NothingLeft:
             lines.append(f"  {self.rejected:,} rejected: {word}; {self._commands('retry', 'rejected')}")
         if self.more_rows:
             lines.append(
-                f"  {self.more_rows:,} more {'row' if self.more_rows == 1 else 'rows'} for the same people"
+                f"  {self.more_rows:,} duplicate {'row' if self.more_rows == 1 else 'rows'} of the same people"
             )
         for reason, count in self.excluded.items():
             if reason in COUNTED or not count:

@@ -191,7 +191,7 @@ def _earlier_run(entry: HistoryEntry, around: Surroundings) -> str | None:
     if other is None:
         return None
     words = SHORT.get(other.row["state"], other.row["state"])
-    return f"the message of run {other.run.id}{_on(other)} {words}, and nobody gets the same campaign twice"
+    return f"the message of run {other.run.id}{_on(other)} {words}; nobody gets the same campaign twice"
 
 
 def _on(entry: HistoryEntry) -> str:
@@ -240,7 +240,7 @@ def opt_out(one: Suppression) -> str:
     if one.lifted_at is None:
         return since if one.until_at is None else f"{since}, until {local(one.until_at)}"
     was = since.replace("since", "from", 1)
-    return f"{was} until {local(one.lifted_at)} (lifted by {one.lifted_by})"
+    return f"{was} until {local(one.lifted_at)} (removed by {one.lifted_by})"
 
 
 def what_next(entry: HistoryEntry, around: Surroundings) -> str | None:

@@ -133,7 +133,7 @@ def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
             word, rest = found["word"], found["rest"]
             if word in words().help:
                 if words().something.search(rest) and not words().helping.search(rest):
-                    message = f"who replies {word} is sent help by carriers, and you may never see the answer"
+                    message = f"carriers answer {word} with help, and you may never see the reply"
                     yield Finding(
                         found.start("word"),
                         message,
@@ -142,7 +142,7 @@ def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
                         True,
                     )
             elif _means_something_else(word, rest):
-                message = f"who replies {word} is opted out of everything"
+                message = f"anybody who replies {word} is opted out of everything"
                 hint = "ask for another word, such as NO or CHANGE"
                 yield Finding(found.start("word"), message, hint, "keyword-clash")
 

@@ -46,14 +46,14 @@ def _shortened(offset: int, host: str) -> Finding:
 def plain_http(copy: Copy) -> Iterator[Finding]:
     """Phones warn before they open http:// pages."""
     for found in re.finditer(r"\bhttp://", copy.source, re.IGNORECASE):
-        yield Finding(found.start(), "a link without encryption", "write https://", "plain-http")
+        yield Finding(found.start(), "an unencrypted link (http)", "write https://", "plain-http")
 
 
 def shouting(copy: Copy) -> Iterator[Finding]:
     """Marketing in capitals reads as spam, to people and to filters."""
     letters = [char for char in re.sub(r"https?://\S+", "", copy.words) if char.isalpha() and char != BLANK]
     if copy.marketing and len(letters) >= 20 and sum(char.isupper() for char in letters) > 0.6 * len(letters):
-        yield Finding(0, "most of the message is in capitals: filters take it for spam", None, "all-caps")
+        yield Finding(0, "most of the message is in capitals: spam filters may block it", None, "all-caps")
 
 
 def nobody_named(copy: Copy) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def foreign_placeholder(copy: Copy) -> Iterator[Finding]:
             name = re.sub(r"[\W_]+", "_", found[1].lower()).strip("_")
             column = name if name in copy.columns or not copy.columns else _near(name, copy.columns)
             hint = f"write {{{{ {column} }}}}" if column else "columns are written {{ name }}"
-            message = f"'{found[0]}' is sent as it stands"
+            message = f"'{found[0]}' is sent as written"
             yield Finding(found.start(), message, hint, "foreign-placeholder")
 
 

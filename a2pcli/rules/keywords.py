@@ -1,8 +1,7 @@
 """What a person's reply means: stop, start, help, yes, nothing, or something a person should read.
 
-The words and their sources are data (``data/keywords.yaml``, ``data/stop_words.yaml``). Where it is not sure, a reply
-that may ask to be left alone counts as a stop, or is flagged for a person: to lose a stop is the one mistake that must
-not happen.
+The words and their sources are data (``data/keywords.yaml``, ``data/stop_words.yaml``). In case of doubt a reply
+counts as an opt-out, or is flagged for review: missing an opt-out is the one mistake that must not happen.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ from a2pcli.rules.stop_words import StopWords, stop_words
 
 
 class Meaning(StrEnum):
-    """What a reply asks for. ``unclear`` may ask to be left alone, and may not: a person has to read it."""
+    """What a reply asks for. ``unclear`` may or may not be an opt-out: a person"
+    " has to read it."""
 
     STOP = "stop"
     START = "start"
@@ -104,7 +104,7 @@ def classify(
     said = plain(seen)
     if not said:
         if any(sign in text for sign in (*words.signs, *words.lone_signs)):
-            return Reply(Meaning.UNCLEAR, True, "a sign that may mean stop")
+            return Reply(Meaning.UNCLEAR, True, "an emoji that may be an opt-out")
         return Reply(Meaning.NONE)
     own = frozenset(map(plain, keywords))
     found = Meaning.STOP if said in own else _by_keyword(said, words)
@@ -118,22 +118,22 @@ def classify(
 def _in_other_words(text: str, seen: str, said: str, words: _Words, own: frozenset[str]) -> Reply:
     """A reply that is no keyword: a stop that a person reads, something for a person, or nothing."""
     if _is_likely(said, seen, words):
-        return Reply(Meaning.STOP, True, "probably meant as a stop")
+        return Reply(Meaning.STOP, True, "probably an opt-out")
     if any(one in words.stop.certain or one in own for one in _ends(text)):
-        return Reply(Meaning.STOP, True, "a stop, and more beside it")
+        return Reply(Meaning.STOP, True, "an opt-out with other text")
     bare = unmasked(seen)
     for one in dict.fromkeys((said, bare)):
         if why := _by_wording(one, words):
             return Reply(Meaning.STOP, True, why)
     for one in dict.fromkeys((said, bare)):
         if words.inside.search(one) or own.intersection(one.split()):
-            return Reply(Meaning.UNCLEAR, True, "holds a word that may mean stop, and says more")
+            return Reply(Meaning.UNCLEAR, True, "contains a word that may be an opt-out, with other text")
         if words.stop.oaths.search(one) or _holds_phrase(one, words):
-            return Reply(Meaning.UNCLEAR, True, "may ask to be left alone")
+            return Reply(Meaning.UNCLEAR, True, "may be an opt-out in the person's own words")
         if one in words.stop.doubtful or _is_nearly(one, words):
-            return Reply(Meaning.UNCLEAR, True, "may be a stop, mistyped or in another language")
+            return Reply(Meaning.UNCLEAR, True, "may be an opt-out, misspelt or in another language")
     if any(sign in text for sign in words.signs):
-        return Reply(Meaning.UNCLEAR, True, "a sign that may mean stop")
+        return Reply(Meaning.UNCLEAR, True, "an emoji that may be an opt-out")
     return Reply(Meaning.NONE)
 
 
@@ -174,7 +174,7 @@ def _ends(text: str) -> set[str]:
 
 def _by_wording(said: str, words: _Words) -> str | None:
     """Why a reply is a stop in the person's own words; None where it is not."""
-    own_words = "asks in its own words to be left alone"
+    own_words = "an opt-out in the person's own words"
     if words.refusals.search(said):
         return own_words
     for found in words.wordings.finditer(said):
@@ -186,7 +186,7 @@ def _by_wording(said: str, words: _Words) -> str | None:
     parts = said.split()
     meanings = {words.exact.get(part) for part in parts}
     if Meaning.STOP in meanings and None not in meanings:
-        return "a stop among other keywords"
+        return "an opt-out among other keywords"
     return None
 
 

@@ -303,7 +303,7 @@ def _problems(overrides: Overrides, rule_id: str) -> Iterator[Problem]:
         yield from _problems_of_new(overrides, rule_id, rule)
         return
     if rule.reason is None:
-        hint = "why the project departs from a packaged rule; explanations show it"
+        hint = "why the project changes a built-in rule; `explain` shows it"
         yield overrides.problem("'reason' is missing", rule_id, hint=hint, of_key=True)
     for kind in rule.kinds:
         if kind not in base.kinds:
@@ -311,7 +311,9 @@ def _problems(overrides: Overrides, rule_id: str) -> Iterator[Problem]:
             yield overrides.problem(message, rule_id, kind, hint="add a rule of your own", of_key=True)
     if rule.off:
         for key in sorted(rule.model_fields_set - {"off", "reason", "source", "note"}):
-            yield overrides.problem("a rule that is off cannot be changed", rule_id, key, of_key=True)
+            yield overrides.problem(
+                "a rule that is switched off cannot be changed", rule_id, key, of_key=True
+            )
 
 
 def _problems_of_new(overrides: Overrides, rule_id: str, rule: LawRule) -> Iterator[Problem]:
@@ -325,12 +327,12 @@ def _problems_of_new(overrides: Overrides, rule_id: str, rule: LawRule) -> Itera
         yield overrides.problem(message, rule_id, rule.kinds[1], hint="make it two rules", of_key=True)
     for key, meaning in (
         ("says", "what the rule says, in a sentence"),
-        ("source", "where it says so: a law, a contract, a decision of yours"),
+        ("source", "its source: a law, a contract, a decision of yours"),
     ):
         if getattr(rule, key) is None:
             yield overrides.problem(f"'{key}' is missing", rule_id, hint=meaning, of_key=True)
     if not rule.countries and not rule.regions:
-        hint = "where it binds, like [FR]; or [any]"
+        hint = "where it applies, like [FR]; or [any]"
         yield overrides.problem("'countries' or 'regions' is missing", rule_id, hint=hint, of_key=True)
 
 

@@ -94,7 +94,7 @@ class Senders:
         by_country = self.choices.by_country
         pool = by_country.get(country or "", by_country.get(home or "", self.choices.default))
         if not pool:
-            detail = f"sender: names none for {country or 'numbers of no country'}, and no default"
+            detail = f"sender: has no entry for {country or 'numbers of no country'}, and no default"
             return Verdict((), "sender-by-country", detail)
         refusals = [self._refusal(sender or self.account, country, home) for sender in pool]
         permitted = [sender for sender, refused in zip(pool, refusals, strict=True) if refused is None]
@@ -128,31 +128,28 @@ class Senders:
             return None
         ids = "id" if len(missing) == 1 else "ids"
         wanted = ", ".join(missing)
-        return (
-            f"{country} wants '{sender}' registered: state its {ids} {wanted} under senders: in the settings"
-        )
+        return f"{country} requires '{sender}' to be registered: set its {ids} {wanted} under senders: in the settings"
 
 
 def _misshapen(rule: SenderRule, sender: str, country: str) -> str | None:
     """What is wrong with the sender's kind, or with a name's form."""
     if kind_of(sender) is not Kind.NAME:
         if rule.numeric is False:
-            return (
-                f"the number {sender} cannot send to {country}: a registered name can (sender: {country}: …)"
-            )
+            return f"numbers such as {sender} cannot send to {country}; set a registered name (sender: {country}: …)"
         return None
     if rule.alphanumeric is False:
         return (
-            f"the name '{sender}' cannot send to {country}: a number or short code can (sender: {country}: …)"
+            f"the sender name '{sender}' is not supported in {country}; set a number or short code (sender:"
+            f" {country}: …)"
         )
     if rule.prefix and not sender.startswith(rule.prefix):
-        return f"a name that sends to {country} starts with '{rule.prefix}', '{sender}' does not"
+        return f"sender names for {country} must start with '{rule.prefix}', and '{sender}' does not"
     if rule.suffix and not sender.endswith(rule.suffix):
-        return f"a name that sends to {country} ends with '{rule.suffix}', '{sender}' does not"
+        return f"sender names for {country} must end with '{rule.suffix}', and '{sender}' does not"
     if rule.max_length is not None and len(sender) > rule.max_length:
         return f"the name '{sender}' has {len(sender)} characters, {country} takes {rule.max_length}"
     if rule.charset is not None and not re.fullmatch(f"[{rule.charset}]+", sender):
-        return f"the name '{sender}' has characters that networks of {country} refuse"
+        return f"the name '{sender}' has characters that networks in {country} reject"
     return None
 
 

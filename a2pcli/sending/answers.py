@@ -53,7 +53,7 @@ def all_unknown(count: int, code: str, detail: str) -> Sequence[Outcome]:
 
 def no_answer(count: int) -> Sequence[Outcome]:
     """The gateway was still busy with them at the deadline."""
-    return all_unknown(count, "no-answer", "the gateway gave no answer in time")
+    return all_unknown(count, "no-answer", "the gateway gave no answer within the timeout")
 
 
 def failed(count: int, error: Exception) -> Sequence[Outcome]:

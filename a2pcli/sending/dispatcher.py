@@ -181,7 +181,7 @@ class Dispatcher:
                 if now - submission.since >= self._deadline:
                     self._cancel(worker, submission)
             elif now - submission.cancelled_at >= LET_GO:
-                log.warning("gateway %s cannot be stopped; left behind", self._gateway.name)
+                log.warning("gateway %s did not stop; ignored", self._gateway.name)
                 self._workers.discard(worker)
                 self._came_back(worker, submission, no_answer(len(submission.batch)))
 
@@ -339,7 +339,7 @@ class Dispatcher:
             if submission.cancelled_at is None:
                 return all_unknown(count, "CancelledError", "the gateway cancelled itself")
             if self._dropping:
-                return all_unknown(count, "interrupted", "stopped while the gateway had it")
+                return all_unknown(count, "interrupted", "stopped while the gateway was processing it")
             return no_answer(count)
         except Exception as error:
             first = submission.batch[0].message.reference

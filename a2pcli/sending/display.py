@@ -68,7 +68,7 @@ class Display:
         try:
             self._on_progress(replace(progress, waits_until=waits_until) if state == "waiting" else progress)
         except Exception as error:
-            log.warning("the progress display failed with %s; going on without", type(error).__name__)
+            log.warning("the progress display failed with %s; continuing without it", type(error).__name__)
             self._on_progress = lambda _progress: None
 
     def end(self, state: str, now: float) -> Progress:

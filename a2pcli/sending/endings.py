@@ -18,7 +18,7 @@ CHANGED_ELSEWHERE = "changed-elsewhere"
 def go_on(run: Run) -> str:
     """The command that goes on with this very run. The command that started it may by then mean another
     occurrence of the campaign (tomorrow's, of a daily one)."""
-    return f"to go on: {send_command(run)}; nobody gets it twice"
+    return f"to continue: {send_command(run)}; nobody gets the message twice"
 
 
 def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
@@ -30,13 +30,13 @@ def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
 def interrupted(run: Run, *, hard: bool) -> Problem:
     """Ctrl-C, once or twice."""
     if hard:
-        text = "stopped at once; what the gateway had just then is unknown"
+        text = "stopped immediately; messages that the gateway had at that moment are unknown"
         return Problem(
             text,
             hint=f"{go_on(run)}; `a2pcli reconcile {run.id}` settles what is unknown",
             code="interrupted",
         )
-    return Problem("stopped; what was under way is settled", hint=go_on(run), code="interrupted")
+    return Problem("stopped; all messages in flight were answered", hint=go_on(run), code="interrupted")
 
 
 def changed_elsewhere(run: str, state: str) -> Problem:
@@ -66,10 +66,11 @@ def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
         hints.append(f"from then on: {send_command(run)}, or --wait to stay until then")
     if never:
         pieces.append(
-            f"{_many(never, 'is', 'are')} held because the campaign's hours and the law's never meet"
+            f"{_many(never, 'is', 'are')} held because the campaign's hours and the legal hours do not overlap"
         )
         hints.append(
-            f"for those whose hours never meet: a2pcli cancel {run.id}, change schedule.window, and send again"
+            f"for those without a permitted sending time: a2pcli cancel {run.id}, change schedule.window, and"
+            f" send again"
         )
     if lost:
         pieces.append(f"{_many(lost, 'is', 'are')} held because the time zone is not known")
@@ -85,7 +86,7 @@ def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
 def not_taken(run: Run, count: int, last: Outcome | None, waiting: Sequence[Waiting]) -> Problem:
     """All others are done; so many the gateway would not take now, however often it was asked."""
     messages = "1 message" if count == 1 else f"{count:,} messages"
-    text = f"gateway {run.gateway} did not take {messages}, and says to try again later"
+    text = f"gateway {run.gateway} did not accept {messages} and asks to try again later"
     text = _with_answer(text, last)
     if waiting:
         text += f"; {waits(run, waiting, 0).message}"
@@ -103,8 +104,8 @@ def _moment(run: Run, moment: int) -> str:
 def expired(run: Run) -> Problem:
     """The campaign's ``expires`` has passed."""
     at = f" at {_moment(run, run.expires_at)}" if run.expires_at is not None else ""
-    text = f"the campaign expired{at}; what had not left by then never leaves"
-    return Problem(text, hint="schedule.expires in the campaign says when", code="expired")
+    text = f"the campaign expired{at}; messages not sent by then will not be sent"
+    return Problem(text, hint="see schedule.expires in the campaign", code="expired")
 
 
 def clock_text(jump: int) -> str:
@@ -115,14 +116,17 @@ def clock_text(jump: int) -> str:
 
 def clock_was_set(run: Run, jump: int) -> Problem:
     """Hours depend on which of the two times is right."""
-    text = f"{clock_text(jump)}; people's hours go by it, so nothing more left"
-    return Problem(text, hint=f"see that the clock is right; {go_on(run)}", code="clock-set")
+    text = f"{clock_text(jump)}; permitted hours depend on it, so sending stopped"
+    return Problem(text, hint=f"check the clock; {go_on(run)}", code="clock-set")
 
 
 def over_budget(run: Run, limit: int, currency: str) -> Problem:
     """The next message would cost more than ``limit`` (1e-9 currency units) leaves."""
     money = f"{(Decimal(limit) / MONEY_UNITS).normalize():f} {currency}"
-    hint = f"to go on with more: {send_command(run)} --max-cost 'AMOUNT {currency}'; nobody gets it twice"
+    hint = (
+        f"to continue with a larger budget: {send_command(run)} --max-cost 'AMOUNT {currency}'; nobody gets"
+        f" the message twice"
+    )
     return Problem(f"the budget of {money} is used up", hint=hint, code="over-budget")
 
 
@@ -130,10 +134,10 @@ def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int) -> Pro
     """The breaker gave up; so many messages are left."""
     text = f"gateway {gateway} does not answer"
     if last is not None and last.verdict is Verdict.UNKNOWN:
-        text = f"gateway {gateway} gives no clear answers"
+        text = f"gateway {gateway} gives no usable answers"
     elif last is not None and last.cause is not Cause.UNREACHABLE:
-        text = f"gateway {gateway} takes no messages now"
-    hint = f"{go_on(run)}; `a2pcli gateways test {gateway}` tells whether it is back"
+        text = f"gateway {gateway} does not accept messages now"
+    hint = f"{go_on(run)}; `a2pcli gateways test {gateway}` shows whether it works again"
     text = f"{_with_answer(text, last)}; {_many(left, 'is', 'are')} left"
     return Problem(text, hint=hint, code="gateway-down")
 
@@ -145,9 +149,9 @@ def hold_too_long(run: Run, gateway: str, seconds: float) -> Problem:
 
 
 def only_rate_answers(run: Run, gateway: str, seconds: float) -> Problem:
-    """It has taken nothing for a long time, and says that we are too fast."""
-    text = f"gateway {gateway} has taken nothing for {_duration(seconds)} because of its rate limit"
-    hint = f"{go_on(run)}; the quota of the account may be used up, or limits.rate be too high"
+    """It has accepted nothing for a long time, and says that we are too fast."""
+    text = f"gateway {gateway} has accepted nothing for {_duration(seconds)} because of its rate limit"
+    hint = f"{go_on(run)}; the account's quota may be exhausted, or limits.rate too high"
     return Problem(text, hint=hint, code="gateway-rate")
 
 
@@ -159,7 +163,7 @@ def stopped_by(run: Run, gateway: str, outcome: Outcome) -> Problem:
             "refuses the sender",
             "check the sender of the campaign, and that the account owns it",
         ),
-        Cause.CREDIT: ("says the credit is used up", "top up the account"),
+        Cause.CREDIT: ("reports that the account has no credit left", "top up the account"),
     }[outcome.cause]
     text = _with_answer(f"gateway {gateway} {what}", outcome)
     return Problem(text, hint=f"{hint}; then {go_on(run)}", code=f"gateway-{outcome.cause}")
@@ -169,7 +173,7 @@ def _refusal_of_account(outcome: Outcome) -> tuple[str, str]:
     """A wrong address stops a run like a refused account, but another setting mends it."""
     code = outcome.code or ""
     if code in _WRONG_ADDRESS and f"answered {code}" in (outcome.detail or ""):
-        return "takes no messages at its address", "check its url and method in the settings"
+        return "accepts no messages at its URL", "check its url and method in the settings"
     return "refuses the account", "check its credentials and the state of the account"
 
 
@@ -181,7 +185,7 @@ _WRONG_ADDRESS = frozenset(
 
 def ledger_failed(run: Run, in_flight: int) -> Problem:
     """Beside the ledger's own problem: what it means for the run."""
-    text = "sending stopped, because what happens could not be recorded"
+    text = "sending stopped because results could not be recorded"
     if in_flight:
         text += f"; up to {in_flight} messages will show as unknown"
     return Problem(text, hint=go_on(run), code="sending-stopped")
@@ -190,7 +194,7 @@ def ledger_failed(run: Run, in_flight: int) -> Problem:
 def ledger_failed_for_a_while(run: Run) -> Problem:
     """Beside the ledger's own problem, where the last words could be recorded all the same."""
     return Problem(
-        "sending stopped; what happened until then is recorded", hint=go_on(run), code="sending-stopped"
+        "sending stopped; all results until then are recorded", hint=go_on(run), code="sending-stopped"
     )
 
 

@@ -264,7 +264,7 @@ class _Sending:
             self._policy.end(Ended.PAUSED, endings.clock_was_set(self._run, jump))
         elif jump and not self._jumped:
             self._jumped = True
-            log.warning("%s; this run goes on by the time that has really passed", endings.clock_text(jump))
+            log.warning("%s; this run continues with the real elapsed time", endings.clock_text(jump))
 
     def _drop_what_takes_too_long(self, now: float) -> None:
         too_long = now - self._policy.ended_at > self._options.drain_deadline
@@ -333,7 +333,7 @@ class _Sending:
                 hopeless = pause is not None and pause > BRIEFLY and not isinstance(error, LedgerUnavailable)
                 if pause is None or hopeless or self._stop.hard_stop:
                     raise
-                log.warning("the ledger failed, trying again: %s", error)
+                log.warning("the ledger failed, retrying: %s", error)
                 await asyncio.sleep(pause)
                 known = in_hand(self._dispatcher, self._policy.writes, writes)
             else:

@@ -37,7 +37,7 @@ def _run(hook: str, event: Mapping[str, Any], folder: Path, environ: Mapping[str
     if why:
         # A URL and a command's arguments may hold secrets: neither is shown.
         name = "URL" if is_url(hook) else f"command {(hook.split() or [hook])[0]}"
-        message = f"the hook for {event.get('outcome')} did not work ({name}): {why}"
+        message = f"the hook for {event.get('outcome')} failed ({name}): {why}"
         yield Problem(message, hint="see hooks: in the settings", severity=Severity.WARNING, code="hook")
 
 

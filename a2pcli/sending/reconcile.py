@@ -166,7 +166,7 @@ def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
     """How many are unknown, once what a killed sender left is. The run's lock is held: none is at work."""
     if ledger.totals(run).count(State.SUBMITTING) or ledger.run(run.id).state == RunState.SENDING:
         ledger.start_sending(run, now)
-        ledger.set_state(run, RunState.PAUSED, "its sender ended without a word", now)
+        ledger.set_state(run, RunState.PAUSED, "the sending process was killed", now)
     return ledger.totals(run).count(State.UNKNOWN)
 
 

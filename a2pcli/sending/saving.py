@@ -55,7 +55,7 @@ async def save_what_can_be_saved(
         writer.last_words()
     try:
         await writer.write(policy.writes, 0, in_hand(dispatcher, policy.writes))
-        await writer.set_state(RunState.PAUSED, "sending ended by an error")
+        await writer.set_state(RunState.PAUSED, "sending stopped with an error")
         saved = await writer.rescue() if isinstance(error, LedgerError) else None
     except Exception as again:
         if isinstance(error, LedgerError):
@@ -71,7 +71,7 @@ async def _save_late(
     writer: LedgerWriter, dispatcher: Dispatcher, policy: RunPolicy, clock: Callable[[], int]
 ) -> None:
     """Another process has the run: record what is known, without touching what that one does."""
-    never_left = Outcome(Verdict.NOT_SENT, detail="it never left")
+    never_left = Outcome(Verdict.NOT_SENT, detail="it was never sent")
     back = [
         Settled(one.message.id, never_left, State.PLANNED, clock(), counted=False, attempts=one.attempts)
         for one in dispatcher.take_back_claims()

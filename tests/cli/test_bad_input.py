@@ -82,7 +82,7 @@ def test_a_folder_that_may_not_be_written_is_said(project: Project):
     finally:
         project.folder.chmod(0o700)
     assert done.status == 3
-    assert "the ledger cannot be made" in done.err
+    assert "cannot create the ledger" in done.err
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read any file")

@@ -178,7 +178,7 @@ def test_a_budget_without_prices_is_told(shell: Shell) -> None:
     project(CAMPAIGN + "limits: {cost: 5 GBP}\n")
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:6:16: warning: a budget needs prices: without them no plan can be sent"
+        "spring.yaml:6:16: warning: a budget needs prices; without them the plan cannot be sent"
         " (set a rate card in a2pcli.yaml: rates: rates.csv)"
     ]
 

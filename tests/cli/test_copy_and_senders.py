@@ -159,7 +159,7 @@ def test_warnings_are_shown_by_plan_too(project: Project) -> None:
         "plan", "sale.yaml"
     )
     assert ran.status == 0
-    assert "warning: a link without encryption (write https://)" in ran.err
+    assert "warning: an unencrypted link (http) (write https://)" in ran.err
 
 
 def test_what_a_country_wants_binds_only_where_somebody_there_gets_a_message(project: Project) -> None:

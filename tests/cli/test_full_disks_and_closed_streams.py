@@ -56,7 +56,7 @@ def test_a_full_disk_while_messages_leave_stops_the_run_and_nobody_is_lost_or_se
     assert full.status == 8
     assert "is full" in full.err
     well_told(full)
-    retried = [line for line in full.err.splitlines() if "trying again" in line]
+    retried = [line for line in full.err.splitlines() if "retrying" in line]
     assert retried
     assert all(re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z the ledger failed", line) for line in retried)
     before = [one["to"] for one in project.outbox()]

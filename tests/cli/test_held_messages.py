@@ -89,7 +89,7 @@ def test_hours_that_never_meet_are_said_and_waited_for_by_nobody(project: Projec
     assert "no permitted sending time: the campaign's hours and the legal hours do not overlap" in said
     ran = project.run("send", "sale.yaml", "--yes", "--wait", "--json")
     assert (ran.status, ran.json["ended"]) == (0, "waiting")
-    assert "never meet" in ran.json["reason"]
+    assert "do not overlap" in ran.json["reason"]
     assert ran.json["waiting"]["openings"][0]["until"] is None
     explained = project.run("explain", "+13055552671", "--json").json["messages"][0]
     assert (explained["held"], explained["due_at"]) == (True, None)

@@ -149,5 +149,5 @@ def test_erasing_removes_what_a_killed_command_left_and_names_other_copies(plann
     ran = planned.run("people", "erase", "+447911123456", "--yes")
     assert ran.status == 0
     assert f"{left}: removed" in ran.out
-    assert f"not touched: {mine}" in ran.out
+    assert f"not changed: {mine}" in ran.out
     assert not left.exists()

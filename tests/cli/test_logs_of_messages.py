@@ -77,7 +77,7 @@ def test_a_sender_of_ours_that_is_added_by_hand_is_named(project: Project) -> No
     project.write("a2pcli.yaml", f'senders: {{"{OURS}": {{}}}}\n')
     ran = project.run("optout", "add", OURS)
     assert (ran.status, suppressed(project)) == (0, [OURS])
-    assert f"{OURS} is a sender of your own" in ran.err
+    assert f"{OURS} is one of your own senders" in ran.err
 
 
 def test_a_log_with_directions_leaves_our_messages_alone(project: Project) -> None:

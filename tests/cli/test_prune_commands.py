@@ -69,7 +69,7 @@ def test_after_it_reports_add_up_and_say_what_is_gone(sent: Project) -> None:
     ran = sent.run("report", "spring-sale", "--json")
     assert ran.json["states"] == before["states"]
     assert "people" in ran.json["pruned"]
-    assert "removed by retention" in ran.err
+    assert "deleted by retention" in ran.err
     assert sent.run("runs", "--json").json["runs"][0]["accepted"] == listed
     assert sent.run("report", "spring-sale").status == 0
     assert sent.run("report", "spring-sale", "--csv", "rows.csv").status == 0

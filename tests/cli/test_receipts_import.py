@@ -202,7 +202,7 @@ def test_what_nobody_knows_is_kept_and_said_and_never_guessed(sold: Project) -> 
     assert "matched to a message: 1 of 2" in done.out
     assert "no known message: 1 (kept" in done.out
     assert "r.csv:3: not a receipt: no status" in done.err
-    assert "r.csv:5: not a receipt: no id and no reference" in done.err
+    assert "r.csv:5: not a receipt: no message id and no reference" in done.err
     assert delivery(sold)["delivered"] == 0
 
 

@@ -35,7 +35,7 @@ def test_runs_without_a_ledger_says_what_to_do_and_makes_none(cli: Cli, tmp_path
 def test_a_ledger_that_was_named_has_to_be_there(cli: Cli) -> None:
     said = cli("runs", "--ledger", "nowhere.db")
     assert said.status == 3
-    assert "there is no ledger here yet" in said.err
+    assert "no ledger here yet" in said.err
 
 
 def test_runs_lists_the_newest_first(cli: Cli, ledger: Ledger, sent: Run) -> None:

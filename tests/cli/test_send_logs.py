@@ -114,7 +114,7 @@ def test_quiet_says_why_wherever_the_status_is_not_0(project: Project) -> None:
     assert (first.status, first.err) == (0, "")
     again = project.run("send", "sale.yaml", "--yes", "--quiet")
     assert (again.status, again.out) == (4, "")
-    assert re.match(f"{TIME} nothing to send, but not everyone received it", again.err)
+    assert re.match(f"{TIME} nothing to send, but not everyone got the message", again.err)
     assert "1 invalid-number" in again.err
     project.starter(people=f"{head}07911123457,Ben,gold\n")
     certain = REHEARSAL.replace("permanent: 30%, unknown: 10%", "permanent: 100%")

@@ -55,7 +55,7 @@ def test_broken_settings_are_told_with_every_problem_in_file_order(text: str, pr
 
 
 TOO_DEEP = "nested more than 20 levels deep"
-TAB = "a tab where YAML wants spaces (indent with spaces)"
+TAB = "a tab where YAML needs spaces (indent with spaces)"
 NOT_UTF8 = "is not UTF-8 (save the file as UTF-8)"
 
 

@@ -106,5 +106,5 @@ def test_a_file_without_such_a_column_says_how_to_name_it(tmp_path):
 
 
 def test_a_file_without_a_header_says_so(tmp_path):
-    with pytest.raises(InvalidInput, match="looks like a contact, not like a header"):
+    with pytest.raises(InvalidInput, match="looks like a contact, not a header"):
         address_column(table(tmp_path, "Ann,+44 7911 123456"))

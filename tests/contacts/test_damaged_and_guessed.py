@@ -78,7 +78,7 @@ def opened(tmp_path, names: str, page: str):
         ("cp1254", "Ayşe Işıl", "'Ayşe' in cp1254"),
         ("cp932", "田中さん", "'田中さん' in cp932"),
         ("cp932", "佐々木マリー", "'佐々木マリー' in cp932"),
-        ("gb18030", "王小明", "not read like Windows-1252"),
+        ("gb18030", "王小明", "not look like Windows-1252"),
     ],
 )
 def test_a_guess_that_does_not_read_like_words_is_asked_about(tmp_path, page, names, shown):

@@ -45,7 +45,7 @@ def test_a_pipe_is_read_as_long_as_somebody_writes(tmp_path):
 def test_a_pipe_nobody_writes_into_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(source, "_PATIENCE", 0.1)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InvalidInput, match="nobody writes into this pipe"):
+    with pytest.raises(InvalidInput, match="nothing writes to this pipe"):
         open_table(str(tmp_path / "pipe"))
 
 
@@ -92,7 +92,7 @@ def test_names_of_columns_are_shown_as_before(tmp_path):
 def test_a_row_without_an_end_and_without_a_quotation_mark_is_not_asked_to_close_one(tmp_path):
     problem = refused(tmp_path, "phone,name\n1,Ann\n2," + "x" * (17 << 20) + "\n", "p.csv")
     assert problem.line == 3
-    assert "lost line break" in str(problem.hint)
+    assert "missing line break" in str(problem.hint)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ def test_a_file_with_a_column_for_each_side_of_a_message_asks_which_is_the_perso
     ran = project.run(command[0], "sale.yaml", *command[1:])
     assert ran.status == 3
     assert (
-        "people.csv:1: the file has a column for each side of a message (From, To): whose number is it?"
-        in ran.err
+        "people.csv:1: the file has columns for the sender and the recipient of a message (From, To): whose"
+        " number is it?" in ran.err
     )
     assert "contacts: {columns: {phone: From}}" in ran.err
     assert project.outbox() == []

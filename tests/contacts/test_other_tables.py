@@ -81,7 +81,7 @@ def test_the_first_sheet_is_read_and_others_are_mentioned(tmp_path):
     table = open_table(path)
     assert "read the first sheet, 'People'; the other sheets are 'Old', 'Older'" in str(table.notes[0])
     assert "contacts: {sheet: …}" in str(table.notes[0].hint)
-    with pytest.raises(InvalidInput, match="no row below"):
+    with pytest.raises(InvalidInput, match="a header but no rows"):
         open_table(path, options=ReadOptions(sheet="old "))
     with pytest.raises(InvalidInput, match="the sheets are 'People', 'Old', 'Older'"):
         open_table(path, options=ReadOptions(sheet="New"))

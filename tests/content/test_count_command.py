@@ -87,7 +87,7 @@ def test_text_comes_from_stdin_or_a_file_without_its_last_line_end(
         (["-"], b"ab\ncd\xff", 3, "standard input:2:3: byte 0xFF is not UTF-8"),
         (["--file", "none.txt"], b"", 3, "none.txt: cannot be read: no such file"),
         (["--file", "."], b"", 3, ".: cannot be read: Is a directory"),
-        (["-"], b"a" * 1_000_001, 3, "standard input: more than 1 MB: not a message"),
+        (["-"], b"a" * 1_000_001, 3, "standard input: more than 1 MB: too long for a message"),
         (["x", "--file", "y"], b"", 2, "give a text or --file, not both"),
         (["--reference-bits", "9", "x"], b"", 2, "--reference-bits is 8 or 16"),
     ],

@@ -113,7 +113,7 @@ def test_columns_of_partials_are_the_messages_columns(folder: Path) -> None:
         ("{% include 'footer.txt' without context %}", "'without context' is not supported"),
         (
             "{% include 'a.txt' %}",
-            "b.txt:1:13: partials go round in a circle: 'a.txt' includes 'b.txt' incl",
+            "b.txt:1:13: partials include each other in a circle: 'a.txt' includes 'b.txt' incl",
         ),
         ("{% include 'wide.txt' %}", "more than 50 partials"),
         ("{% include 'latin.txt' %}", "'latin.txt' is not UTF-8 text"),
@@ -129,7 +129,7 @@ def test_columns_of_partials_are_the_messages_columns(folder: Path) -> None:
             "{% from 'asks.txt' import hi %}{{ hi() }}",
             "asks.txt:1:23: an imported file does not see the column",
         ),
-        ("{% extends 'base.txt' %}lost", "outside of a block this is never shown"),
+        ("{% extends 'base.txt' %}lost", "text outside of a block is never shown"),
         ("{% if plan %}{% extends 'base.txt' %}{% endif %}", "'extends' must stand at the top"),
         ("{% block a %}{{ super() }}{% endblock %}", "super() has no block above it to show"),
     ],

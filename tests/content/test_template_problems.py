@@ -25,7 +25,7 @@ from a2pcli.errors import InvalidInput, Severity
             "{{ amount | money }}",
             "spring.yaml:10:15: filter 'money': missing a required argument: 'currency'",
         ),
-        ("{{ amount | money('GPB') }}", "'GPB' is no currency (did you mean 'GBP'?)"),
+        ("{{ amount | money('GPB') }}", "'GPB' is not a currency (did you mean 'GBP'?)"),
         ("{{ plan | default('a', 'b', 'c') }}", "filter 'default': too many values"),
         (
             "{{ plan.upperr() }}",
@@ -37,7 +37,7 @@ from a2pcli.errors import InvalidInput, Severity
             "spring.yaml:10:6: 'points' is text and is compared with a number (write points | int)",
         ),
         ("{{ points == 100 }}", "'points' is text and is compared with a number"),
-        ("{{ points * 2 }}", "'points' is text and is reckoned with (write (points | float))"),
+        ("{{ points * 2 }}", "'points' is text and is used in a calculation (write (points | float))"),
         ("{% for a in tags recursive %}{% endfor %}", "recursive loops are not supported"),
         ("{% autoescape true %}{% endautoescape %}", "autoescape is for web pages"),
         ("{{ plan }", "spring.yaml:10:3: unexpected '}' (every '{{' needs its '}}', every '{%' its '%}')"),
@@ -47,7 +47,7 @@ from a2pcli.errors import InvalidInput, Severity
         ("{% endif %}", "encountered unknown tag 'endif'"),
         ("{% nosuch %}", "encountered unknown tag 'nosuch'"),
         ("{{ 1 / 0 }}", "spring.yaml:10:3: division by zero"),
-        ("{% include 'footer.txt' %}", "there is no folder to take partials from"),
+        ("{% include 'footer.txt' %}", "no folder to load partials from"),
         ("{{ " + "(" * 4000 + "1" + ")" * 4000 + " }}", "nested too deep"),
         ("{% for a in tags %}" * 30 + "{% endfor %}" * 30, "nested too deep"),
         ("x" * 50_001, "longer than 50,000 characters"),
@@ -116,7 +116,7 @@ def test_placeholders_of_other_tools_are_warned_about(placeholder: str) -> None:
     (warning,) = template(f"Hi\nDear {placeholder}, {{{{ plan }}}}").problems
     assert warning.severity is Severity.WARNING
     assert (warning.line, warning.column) == (11, 8)
-    assert warning.message == f"'{placeholder}' is sent as it stands"
+    assert warning.message == f"'{placeholder}' is sent as written"
 
 
 @pytest.mark.parametrize(

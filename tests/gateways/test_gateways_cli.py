@@ -86,7 +86,7 @@ def test_a_narrow_terminal_keeps_every_name(ready: Any) -> None:
 
 def test_test_proves_credentials_and_sends_nothing(ready: Any, there: Counterpart) -> None:
     ran = ready.run("gateways", "test", "live", API_TOKEN="s3cret")
-    assert (ran.status, ran.out) == (0, "live: ok: the provider answered as it should\n")
+    assert (ran.status, ran.out) == (0, "live: ok: the provider answered as expected\n")
     assert [(one.method, one.target) for one in there.received] == [("GET", "/me")]
     assert there.received[0].headers["authorization"] == "Bearer s3cret"
 

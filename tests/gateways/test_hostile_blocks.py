@@ -107,7 +107,7 @@ print("done")
 
 def test_what_is_out_of_control_says_so() -> None:
     with pytest.raises(
-        ValueError, match="the template is out of control: a result of more than 10,000 characters"
+        ValueError, match="the template exceeds a limit: a result of more than 10,000 characters"
     ):
         value_template("{{ 'a' * 2000000000 }}")
 

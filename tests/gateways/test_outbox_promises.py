@@ -392,5 +392,5 @@ def test_a_file_of_somebody_else_that_all_can_write_is_refused(
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "fchmod", refuse)
-    with pytest.raises(GatewayUnusable, match="let its owner chmod it to 600"):
+    with pytest.raises(GatewayUnusable, match="its owner must run chmod 600"):
         submit(outbox(tmp_path), messages(1))

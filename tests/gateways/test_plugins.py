@@ -43,8 +43,8 @@ CLASS = "class P(Good):\n  "
 MADE = CLASS + "def __init__(self, *a): "
 BROKEN = {
     "no capabilities": (MADE + "self.name = 'x'", "it has no capabilities"),
-    "fails when made": (MADE + "raise ValueError(a[1]['token'])", "fails when it is made: ValueError at"),
-    "wants other arguments": (CLASS + "def __init__(self): pass", "fails when it is made: TypeError"),
+    "fails when made": (MADE + "raise ValueError(a[1]['token'])", "fails when it is created: ValueError at"),
+    "wants other arguments": (CLASS + "def __init__(self): pass", "fails when it is created: TypeError"),
     "plain submit": (CLASS + "def submit(self, batch): return []", "submit must be an async method"),
     "no lookup": (CLASS + "lookup = None", "it has no method lookup"),
     "capabilities of another kind": (MADE + "pass\n  capabilities = {}", "capabilities must be"),
@@ -57,7 +57,7 @@ BROKEN = {
         "capabilities.batch must be a whole number",
     ),
     "no channels": (MADE + "self.capabilities = Capabilities('sms')", "capabilities.channels must be"),
-    "no class": ("P = 5", "is no class or function"),
+    "no class": ("P = 5", "is not a class or function"),
     "nothing made": ("def P(name, settings): return None", "it has no method open"),
     "raises at import": ("raise RuntimeError('no feathers')", "loaded: RuntimeError at broken_plugin.py"),
     "ends the process": ("import sys; sys.exit(0)", "cannot be loaded: SystemExit"),

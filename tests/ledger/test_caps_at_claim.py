@@ -66,7 +66,7 @@ def test_a_global_cap_counts_what_any_campaign_sent(ledger: Ledger) -> None:
     assert send(ledger, second, NOW + HOUR) == [number(3)]
     row = next(row for chunk in ledger.rows(second) for row in chunk if row["address"] == number(2))
     assert (row["state"], row["reason"], row["rule"]) == ("skipped", "capped", "cap-global")
-    assert row["detail"] == "the cap is 1 per 1 day; the next may go at 2027-01-16 08:00 UTC"
+    assert row["detail"] == "the cap is 1 per 1 day; the next message may be sent at 2027-01-16 08:00 UTC"
 
 
 @pytest.mark.parametrize(("after", "goes"), [(DAY - 1, False), (DAY, True)])

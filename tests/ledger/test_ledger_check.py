@@ -95,7 +95,7 @@ def codes(project: Project, *arguments: str, **environ: str) -> set[str]:
 
 def test_a_sound_ledger_has_no_finding(used: Project) -> None:
     done = used.run("ledger", "check")
-    assert (done.status, done.out) == (0, f"{database(used)}: nothing is wrong\n")
+    assert (done.status, done.out) == (0, f"{database(used)}: no problems found\n")
     counted = used.run("ledger", "check", "--json").json
     assert counted["chunks"] == counted["chunks_read"] == 5
     assert counted["rows"] == counted["rows_read"] == 5 * 66

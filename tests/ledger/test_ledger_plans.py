@@ -220,7 +220,7 @@ def test_an_unknown_run_is_a_usage_error_with_the_nearest_id(make: Make, ledger:
     mistyped = run.id[:-1] + ("2" if run.id[-1] != "2" else "3")
     with pytest.raises(UsageError, match=f"did you mean {run.id}"):
         ledger.run(mistyped)
-    with pytest.raises(UsageError, match="there is no run 'zzz'"):
+    with pytest.raises(UsageError, match="no run 'zzz'"):
         ledger.run("zzz")
 
 

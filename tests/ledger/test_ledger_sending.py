@@ -150,7 +150,7 @@ def test_intents_of_a_crash_become_unknown_and_are_not_sent_again(url: str) -> N
         assert ledger.start_sending(run, NOW + 1) == 2
         assert states(ledger, run) == {"accepted": 1, "unknown": 2, "planned": 2}
         row = row_of(ledger, run, lost[0])
-        assert "between the intent and the outcome" in row["detail"]
+        assert "before the result was recorded" in row["detail"]
         assert [event.kind for event in ledger.history(row["address"])[0].events] == ["unknown"]
         assert len(claim(ledger, run)) == 2
         assert states(ledger, run)["unknown"] == 2

@@ -97,7 +97,7 @@ GONE: list[tuple[Callable[[Project], None], str]] = [
     (cut_within_the_header, "is damaged"),
     (exchange, "another ledger"),
     (other_settings, "this project's ledger is .a2pcli/ledger.db"),
-    (no_tables, "without anything in it"),
+    (no_tables, "an empty database"),
 ]
 
 

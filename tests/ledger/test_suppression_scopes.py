@@ -97,7 +97,7 @@ def test_an_entry_whose_date_has_passed_makes_room_for_a_new_one_and_stays_as_hi
     ledger.suppress(number(1), source="first", until_at=NOW + DAY, now=NOW)
     assert ledger.suppress(number(1), source="second", now=NOW + 2 * DAY)
     first, second = ledger.suppressions_of(number(1))
-    assert (first.source, first.lifted_at, first.lifted_by) == ("first", NOW + DAY, "its date passed")
+    assert (first.source, first.lifted_at, first.lifted_by) == ("first", NOW + DAY, "its end date passed")
     assert (second.source, second.lifted_at) == ("second", None)
 
 
@@ -141,7 +141,7 @@ def test_lifting_counts_only_what_still_held(ledger: Ledger) -> None:
     ledger.suppress(number(1), source="reply", until_at=NOW + 1, now=NOW)
     assert ledger.lift(number(1), by="ann", now=NOW + DAY) == 0
     (entry,) = ledger.suppressions_of(number(1))
-    assert (entry.lifted_at, entry.lifted_by) == (NOW + 1, "its date passed")
+    assert (entry.lifted_at, entry.lifted_by) == (NOW + 1, "its end date passed")
 
 
 def imported(ledger: Ledger, people: list[int], day: int) -> int:

@@ -69,7 +69,9 @@ OUTCOMES = {
         State.REJECTED,
     ),
     "unknown": (
-        Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code="timeout", detail="no answer in time"),
+        Outcome(
+            Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code="timeout", detail="no answer within the timeout"
+        ),
         State.UNKNOWN,
     ),
     "retry": (

@@ -107,7 +107,10 @@ def test_refused_and_unknown_name_the_providers_answer(ledger: Ledger) -> None:
     run = send(ledger, plan(ledger, recipients=2), ["rejected", "unknown"])
     assert only(ledger, number(1)).what == "rejected by outbox (21211: the number is not valid)"
     unknown = only(ledger, number(2))
-    assert "the answer is unknown (timeout: no answer in time): the person may have it" in unknown.what
+    assert (
+        "the answer is unknown (timeout: no answer within the timeout): the person may have it"
+        in unknown.what
+    )
     assert unknown.next is not None
     assert f"a2pcli reconcile {run.id}" in unknown.next
 

@@ -221,11 +221,11 @@ def test_the_rules_of_a_project_may_stand_in_a_file_of_their_own(tmp_path: Path)
         ("us-ff-hours: {off: yes, reason: x}", ["2:3: no rule 'us-ff-hours' (did you mean 'us-fl-hours'?)"]),
         (
             "us-wa-hours: {off: yes}",
-            ["2:3: 'reason' is missing (why the project departs from a packaged rule; explanations show it)"],
+            ["2:3: 'reason' is missing (why the project changes a built-in rule; `explain` shows it)"],
         ),
         (
             "us-wa-hours: {off: yes, reason: x, hours: none}",
-            ["2:38: a rule that is off cannot be changed"],
+            ["2:38: a rule that is switched off cannot be changed"],
         ),
         (
             "us-fl-cap: {hours: none, reason: x}",
@@ -239,8 +239,8 @@ def test_the_rules_of_a_project_may_stand_in_a_file_of_their_own(tmp_path: Path)
             "mine: {hours: 09:00-17:00}",
             [
                 "2:3: 'says' is missing (what the rule says, in a sentence)",
-                "2:3: 'source' is missing (where it says so: a law, a contract, a decision of yours)",
-                "2:3: 'countries' or 'regions' is missing (where it binds, like [FR]; or [any])",
+                "2:3: 'source' is missing (its source: a law, a contract, a decision of yours)",
+                "2:3: 'countries' or 'regions' is missing (where it applies, like [FR]; or [any])",
             ],
         ),
         (

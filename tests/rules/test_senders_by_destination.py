@@ -35,7 +35,7 @@ def test_names_cannot_send_where_networks_do_not_know_them(country: str) -> None
     assert refused.senders == ()
     assert refused.rule == f"{country.lower()}-sender"
     assert refused.detail == (
-        f"the name 'ACME' cannot send to {country}: a number or short code can (sender: {country}: …)"
+        f"the sender name 'ACME' is not supported in {country}; set a number or short code (sender: {country}: …)"
     )
 
 
@@ -93,7 +93,7 @@ def test_a_sender_of_a_country_is_that_of_its_territories() -> None:
 def test_without_a_default_other_countries_have_no_sender() -> None:
     refused = senders({"GB": "ACME"}).verdict("DE")
     assert (refused.senders, refused.rule) == ((), "sender-by-country")
-    assert refused.detail == "sender: names none for DE, and no default"
+    assert refused.detail == "sender: has no entry for DE, and no default"
 
 
 def test_of_a_pool_only_those_that_are_permitted_are_used() -> None:

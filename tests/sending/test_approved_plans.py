@@ -90,13 +90,16 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
         ("UPDATE plan_chunks SET data = substr(data, 1, 500)", "recipients and the texts"),
         ("UPDATE plan_chunks SET digest = 'deadbeef'", "rows of the plan"),
         ("DELETE FROM plan_chunks", "recipients"),
-        ("UPDATE runs SET summary = json_remove(summary, '$.digests')", "digests that the audit trail"),
-        ("UPDATE runs SET summary = json_remove(summary, '$.digests.texts')", "digests that the audit trail"),
+        ("UPDATE runs SET summary = json_remove(summary, '$.digests')", "plan digests in the audit trail"),
+        (
+            "UPDATE runs SET summary = json_remove(summary, '$.digests.texts')",
+            "plan digests in the audit trail",
+        ),
         (
             "UPDATE runs SET summary = json_remove(summary, '$.digests.details')",
-            "digests that the audit trail",
+            "plan digests in the audit trail",
         ),
-        ("UPDATE runs SET summary = json_set(summary, '$.digests', 'x')", "digests that the audit trail"),
+        ("UPDATE runs SET summary = json_set(summary, '$.digests', 'x')", "plan digests in the audit trail"),
         ("UPDATE runs SET summary = NULL", "ledger was changed"),
         ("UPDATE runs SET summary = '{}'", "ledger was changed"),
     ],
@@ -220,7 +223,7 @@ def test_digests_that_were_made_again_for_a_changed_text_are_not_those_of_the_pl
     recompute(project)
     ran = project.run("send", "--plan", id)
     assert ran.status == 3
-    assert "digests that the audit trail knows" in ran.err
+    assert "plan digests in the audit trail" in ran.err
     assert project.outbox() == []
 
 

@@ -155,7 +155,7 @@ def test_a_wrong_address_is_told_as_one_and_not_as_a_refused_account(ledger: Led
     with Loopback(lambda r, n: Reply(404)) as server:
         result = send(ledger, plan_run(ledger, 3), gateway_to(server), QUICK)
     assert result.reason is not None
-    assert "takes no messages at its address: the provider answered 404 (Not Found)" in result.reason.message
+    assert "accepts no messages at its URL: the provider answered 404 (Not Found)" in result.reason.message
     assert "check its url" in str(result.reason.hint)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # one number needs no arrays
 SHORT_CODE = "short-code"
 """The type of a short code. It has no country's code in front, and is kept as its digits."""
 
-DOUBTFUL = "in no numbering plan: is it typed rightly?"
+DOUBTFUL = "not in any numbering plan: check for typing errors"
 
 _SHORT_CODE = re.compile(r"[1-9]\d{2,5}")
 _LONGEST = 15

@@ -22,7 +22,7 @@ UNPLANNED_MOBILES: dict[int, str] = {44: r"7700900\d{3}"}
 """Those of them that are mobiles and stand in no numbering plan: valid for no library, so their type is told here."""
 
 WORDS: dict[int, str] = {
-    44: "reserved by Ofcom for drama: it reaches nobody",
+    44: "reserved by Ofcom for fiction: it reaches nobody",
     1: "555-01xx is reserved for fiction: it reaches nobody",
 }
 

@@ -32,7 +32,7 @@ TYPE_NAMES: dict[int, str] = {
     PhoneNumberType.UAN: "uan",
     PhoneNumberType.VOICEMAIL: "voicemail",
 }
-NO_REGION = "no country code: write it with +, or say the region"
+NO_REGION = "no country code: write it with +, or set the region"
 UNKNOWN_CODE = "no country has this country code"
 _LEAST = 4
 """Digits below which the library is not asked."""

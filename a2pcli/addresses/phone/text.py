@@ -97,7 +97,7 @@ def _far_too_long(cell: str) -> Digits:
     """No number is this long; only a list of numbers is worth telling apart."""
     if len(_whole(cell[:LONGEST_CELL])) > 1:
         return Digits(None, reason=Reason.AMBIGUOUS_NUMBER)
-    return Digits(None, reason=Reason.INVALID_NUMBER, detail="the cell is far too long for a phone number")
+    return Digits(None, reason=Reason.INVALID_NUMBER, detail="the cell is too long for a phone number")
 
 
 def _plain(cell: str) -> str:
@@ -152,13 +152,13 @@ def _damage(text: str) -> Digits | None:
         return Digits(
             None,
             reason=Reason.DAMAGED_NUMBER,
-            detail="a spreadsheet wrote it with an exponent (4.47E+11); digits are lost",
+            detail="a spreadsheet changed it to exponent form; digits are lost",
         )
     if _CELL_ERROR.match(text):
         return Digits(
             None,
             reason=Reason.DAMAGED_NUMBER,
-            detail="a spreadsheet's error, or a column too narrow, not a number",
+            detail="a spreadsheet error (or a column that was too narrow), not a number",
         )
     return None
 
@@ -191,7 +191,7 @@ def _one_number(text: str, repairs: tuple[str, ...]) -> Digits:
     letters = [character for character in text if character.isalpha()]
     if letters:
         is_total = _count(text) < _WHOLE and "".join(letters).casefold() in _TOTALS
-        detail = "a total below the rows, not a person" if is_total else _letters_detail(letters)
+        detail = "a total, not a contact" if is_total else _letters_detail(letters)
         return Digits(None, repairs, Reason.INVALID_NUMBER, detail)
     parts = [part for part in _LIST_SEPARATOR.split(text) if _count(part)]
     if len(parts) > 1 and _count(parts[0]) < _WHOLE and not re.search("[,;|]", text):

@@ -9,7 +9,7 @@ from a2pcli.errors import InvalidInput, Problem
 from a2pcli.reasons import Reason
 
 REPAIRS: dict[str, str] = {
-    "formula-unwrapped": 'the number stood in a spreadsheet formula, ="…" or =…',
+    "formula-unwrapped": 'removed a spreadsheet formula around the number, ="…" or =…',
     "quotes-dropped": "quotation marks, or the apostrophe that makes a spreadsheet keep text, were dropped",
     "scheme-dropped": "tel:, sms:, whatsapp: or the like before the number was dropped",
     "decimals-dropped": "the number had been turned into a decimal: .0 was dropped",

@@ -199,7 +199,7 @@ def list_counts(ledger: Ledger = None, as_json: Json = False) -> None:
         output.print_json({"count": sum(count[-1] for count in counts), "consents": rows})
         return
     if not counts:
-        output.say("no consent recorded yet: `a2pcli consent record NUMBER --source ...` records one")
+        output.say("no consent recorded yet; `a2pcli consent record NUMBER --source ...` records one")
         return
     from a2pcli.cli.screens.consents import counts_table
 

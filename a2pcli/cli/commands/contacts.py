@@ -33,7 +33,10 @@ def check(
     sheet: options.Sheet = None,
     channel: Annotated[
         str | None,
-        typer.Option(metavar="email", help="Check its addresses; else phone numbers, or what the file has."),
+        typer.Option(
+            metavar="email",
+            help="Check addresses of this channel. Default: phone numbers, or what the file contains.",
+        ),
     ] = None,
     allow_fictional: Annotated[
         bool, typer.Option("--allow-fictional", help="Accept fictional numbers (07700 900xxx).")

@@ -84,7 +84,9 @@ def _decoded(content: bytes, source: str) -> str:
 
     if len(content) > LARGEST:
         raise InvalidInput(
-            Problem(f"more than {LARGEST // 1_000_000} MB: not a message", source, code="invalid-text")
+            Problem(
+                f"more than {LARGEST // 1_000_000} MB: too long for a message", source, code="invalid-text"
+            )
         )
     try:
         text = content.decode("utf-8-sig")

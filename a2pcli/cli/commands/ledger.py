@@ -58,7 +58,7 @@ def create(ledger: Ledger = None, as_json: Json = False) -> None:
 
     _do(create_ledger, ledger, "created", "created ledger {0}", as_json)
     if project_at(ledger).known_ledgers() is None:
-        say("no settings here name this ledger: use --ledger, or set A2PCLI_LEDGER")
+        say("no settings here use this ledger: pass --ledger, or set A2PCLI_LEDGER")
 
 
 def accept(ledger: Ledger = None, as_json: Json = False) -> None:
@@ -106,7 +106,7 @@ def check(
     if as_json:
         print_json(_checked_document(name, found))
     elif found.sound:
-        print(f"{name}: nothing is wrong")
+        print(f"{name}: no problems found")
     if not as_json:
         for line in _looked_at(found):
             say(line)

@@ -102,7 +102,7 @@ def add(
     )
     tell_doubtful(done.read)
     for number in done.own:
-        say(f"{number} is a sender of your own: no campaign will message it")
+        say(f"{number} is one of your own senders: no campaign will message it")
     if as_json:
         print_json(
             {
@@ -125,7 +125,7 @@ def remove(
         str | None, typer.Option(metavar="SCOPE", help="Only the entry for this scope, e.g. programme=news.")
     ] = None,
     sender: Sender = None,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided it. Default: you.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided this. Default: you.")] = None,
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
@@ -181,7 +181,7 @@ def list_entries(
             return
         entries = list(found.entries)
     if not entries:
-        say("the list is empty: `a2pcli optout add NUMBER` adds to it")
+        say("the list is empty; `a2pcli optout add NUMBER` adds an entry")
         return
     show(entries_table(entries, found.now, ended=lifted))
     for one in found.lists:
@@ -270,7 +270,7 @@ def import_file(
         print(import_sentence(account))
         if account.missing:
             many = f"{account.missing:,} number{'s' if account.missing != 1 else ''}"
-            say(f"{many} of earlier states of this list are not in it any more; they stay suppressed")
+            say(f"{many} from earlier versions of this list are no longer in it; they stay suppressed")
     raise typer.Exit(ExitStatus.INVALID if account.unread or account.doubtful else ExitStatus.OK)
 
 

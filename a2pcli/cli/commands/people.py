@@ -54,7 +54,7 @@ def export(
 
 def _document(held: dict[str, Any]) -> dict[str, Any]:
     tables = ("messages", "suppressions", "consents", "contacted")
-    only_hash = "only a keyed hash is kept, which keeps them on the suppression list"
+    only_hash = "only a keyed hash is kept, so that they stay on the suppression list"
     return {
         "number": held["number"],
         "erased": held["erased"],
@@ -163,13 +163,13 @@ def _receipt(done: ErasedPerson) -> dict[str, Any]:
 
 
 _TABLES = {
-    "messages": ("message", "messages", ": number, text and answers removed, the rows stay for the counts"),
+    "messages": ("message", "messages", ": number, text and answers removed; the rows stay for the totals"),
     "events": ("event", "events", " of these messages: details removed"),
     "receipts": ("delivery receipt", "delivery receipts", " removed"),
     "contacted": ("entry", "entries", " that counted for frequency caps removed"),
     "consents": ("consent", "consents", " removed"),
-    "suppressions": ("opt-out", "opt-outs", " removed; a keyed hash stands in its place"),
-    "sentences": ("sentence", "sentences", " elsewhere that held the number removed"),
+    "suppressions": ("opt-out", "opt-outs", " replaced by a keyed hash"),
+    "sentences": ("sentence", "sentences", " elsewhere that contained the number removed"),
     "runs": ("run", "runs", ": samples and notes about the person removed"),
 }
 """What was changed in each table: one, several, and what became of them."""
@@ -197,6 +197,6 @@ def _sentences(done: ErasedPerson) -> Iterator[str]:
     for path in files.removed:
         yield f"  {path}: removed; this copy of the ledger was left by an interrupted command"
     for path in files.copies:
-        yield f"  not touched: {path} (looks like a copy of the ledger; the person is still in it)"
+        yield f"  not changed: {path} (looks like a copy of the ledger; the person is still in it)"
     for path in receipt.contacts_files:
-        yield f"  not touched: {path} (yours; remove the person there)"
+        yield f"  not changed: {path} (your file; remove the person there)"

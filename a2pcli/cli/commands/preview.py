@@ -61,9 +61,9 @@ def preview(
 
 def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
     if contact is not None:
-        return f"no row of the contacts has the number {contact}"
+        return f"no row in the contacts has the number {contact}"
     if row is not None:
-        return f"no row starts at line {row} of the contacts"
+        return f"no contact starts at line {row}"
     if costliest:
         return "no message has a known price"
     return "no recipients; `a2pcli plan` shows why"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "texts": "texts of {} messages",
-    "people": "the people of {} rows",
+    "people": "personal data of {} rows",
     "plan": "{} rows of a plan that was never sent",
     "samples": "{} sample messages of a plan that was not sent",
 }

@@ -51,7 +51,7 @@ def reply(
         return
     print(f"{done.number}: {done.reply.meaning}, {done.done}")
     if done.reply.flagged:
-        say(f"please read it: {done.reply.why}")
+        say(f"please review this reply: {done.reply.why}")
 
 
 def replies(
@@ -100,7 +100,7 @@ def replies(
         if done.sent:
             print(f"{done.sent:,} message{'' if done.sent == 1 else 's'} that you sent, ignored")
         if done.flagged:
-            print(f"{len(done.flagged):,} for a person to read:")
+            print(f"{len(done.flagged):,} to review:")
         for one in done.flagged[:SHOWN]:
             print(reply_line(one))
         if len(done.flagged) > SHOWN:

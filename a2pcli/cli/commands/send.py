@@ -134,7 +134,7 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
     from a2pcli.messages import Verdict
 
     def confirm(test: CampaignTest) -> None:
-        title = f"test to {test.message.to}, as the recipient in line {test.row['line']:,} would get it"
+        title = f"test to {test.message.to}: the message for line {test.row['line']:,}"
         show(Bubble(test.message.body, title, facts_of(test.row)), stderr=as_json)
         if not yes:
             _ask_test(test)

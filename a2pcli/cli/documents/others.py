@@ -15,7 +15,7 @@ class Init(TypedDict):
     folder: str
     created: list[str]
     kept: list[str]
-    next: Annotated[list[str], says("commands to type now")]
+    next: Annotated[list[str], says("suggested next commands")]
 
 
 class Count(TypedDict):
@@ -40,7 +40,9 @@ class Gateway(TypedDict):
     default: bool
     configured: bool
     ready: bool
-    variables: Annotated[dict[str, bool], says("environment variables it names, and whether they are set")]
+    variables: Annotated[
+        dict[str, bool], says("environment variables it refers to, and whether they are set")
+    ]
     capabilities: dict[str, Any] | None
     rate: str | None
     sender: str | None
@@ -77,10 +79,8 @@ class GatewayTest(TypedDict):
 
     name: str
     ok: bool
-    delivers: Annotated[
-        bool | None, says("whether messages leave this machine; null where that is not known")
-    ]
-    instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
+    delivers: Annotated[bool | None, says("whether messages are sent to a provider; null if unknown")]
+    instead: Annotated[str | None, says("what happens to them instead, like: written to a file")]
     check: GatewayHealth
     message: dict[str, Any] | None
 
@@ -182,7 +182,7 @@ class Pruned(TypedDict):
     runs: list[PrunedRun]
     contacted: int
     receipts: Annotated[int, says("delivery receipts without a known message")]
-    busy: Annotated[list[str], says("runs that are being sent, left alone")]
+    busy: Annotated[list[str], says("runs that are being sent; skipped")]
 
 
 class PersonExported(TypedDict):
@@ -202,15 +202,15 @@ class PersonErased(TypedDict):
 
     erased: bool
     rows: Annotated[Counts, says("changed rows by table")]
-    skipped: Annotated[int, says("planned messages that will not leave")]
+    skipped: Annotated[int, says("planned messages that will not be sent")]
     runs: list[str]
     files: Annotated[Counts, says("changed rows by file")]
     files_gone: list[str]
-    copies_removed: Annotated[list[str], says("copies of the ledger that a killed command had left")]
-    copies: Annotated[list[str], says("other copies of the ledger, which may still hold the person")]
-    contacts_files: Annotated[list[str], says("files that may still name the person")]
+    copies_removed: Annotated[list[str], says("copies of the ledger left by an interrupted command")]
+    copies: Annotated[list[str], says("other copies of the ledger, which may still contain the person")]
+    contacts_files: Annotated[list[str], says("files that may still contain the person")]
     problems: list[str]
-    in_flight: Annotated[int, says("messages that a sender was handing over")]
+    in_flight: Annotated[int, says("messages in flight")]
     hash: str
 
 
@@ -223,7 +223,7 @@ class SchemaWritten(TypedDict):
 class LedgerFinding(TypedDict):
     """Something wrong in a ledger."""
 
-    code: Annotated[str, says("stable name of the kind of finding")]
+    code: Annotated[str, says("stable code of the kind of problem")]
     run: str | None
     problem: str
     advice: Annotated[str, says("what to do")]
@@ -235,13 +235,13 @@ class LedgerChecked(TypedDict):
     ledger: str
     sound: bool
     runs: int
-    chunks: Annotated[int, says("pieces in which plans are stored")]
+    chunks: Annotated[int, says("chunks in which plans are stored")]
     chunks_read: int
-    rows: Annotated[int, says("rows of plans in those pieces")]
+    rows: Annotated[int, says("rows in those chunks")]
     rows_read: int
     attempts: int
     audit_entries: int
-    sample: Annotated[str | None, says("share of the chunks that was to be read; null for all")]
+    sample: Annotated[str | None, says("requested share of the chunks; null for all")]
     seed: Annotated[int | None, says("--seed that chooses the same chunks again")]
     notes: Annotated[list[str], says("what could not be checked from here")]
     findings: list[LedgerFinding]

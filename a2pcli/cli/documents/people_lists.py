@@ -57,7 +57,7 @@ class OptOutImport(TypedDict):
     already: int
     empty: int
     lifted: int
-    missing: Annotated[int, says("numbers of earlier states of the list that are not in it any more")]
+    missing: Annotated[int, says("numbers from earlier versions of the list that are no longer in it")]
     refused: int
     doubtful: list[DoubtfulRow]
     reasons: Counts

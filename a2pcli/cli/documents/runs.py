@@ -81,12 +81,12 @@ class Clock(TypedDict):
     """When the messages may leave, by the recipients' hours."""
 
     at: Annotated[int, says("the earliest moment, UTC milliseconds since 1970")]
-    open: Annotated[int, says("messages that may leave then")]
+    open: Annotated[int, says("messages that can be sent then")]
     held: int
     unknown_zone: int
-    expires_first: Annotated[int, says("messages that expire before their hours come")]
+    expires_first: Annotated[int, says("messages that expire before their permitted hours")]
     openings: list[ClockOpening]
-    place_problems: Annotated[int, says("rows whose time zone, state or postcode was not understood")]
+    place_problems: Annotated[int, says("rows whose time zone, state or postcode could not be read")]
 
 
 class Leaving(TypedDict):
@@ -94,7 +94,7 @@ class Leaving(TypedDict):
 
     going: int
     expired: int
-    late: Annotated[int, says("would leave after schedule.expires at this pace")]
+    late: Annotated[int, says("messages that would be sent after schedule.expires at this rate")]
     never: int
     unknown_zone: int
     finishes_at: Any
@@ -110,10 +110,8 @@ class Plan(TypedDict):
     purpose: str
     channel: str
     gateway: str
-    delivers: Annotated[
-        bool | None, says("whether messages leave this machine; null where that is not known")
-    ]
-    instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
+    delivers: Annotated[bool | None, says("whether messages are sent to a provider; null if unknown")]
+    instead: Annotated[str | None, says("what happens to them instead, like: written to a file")]
     sender: str | None
     objective: str
     occurrence: str
@@ -126,7 +124,7 @@ class Plan(TypedDict):
     waivers: list[Waiver]
     senders: Annotated[Counts, says("recipients by sender")]
     rated: Annotated[bool, says("whether there is a rate card")]
-    seconds: Annotated[float | None, says("how long sending takes at the pace")]
+    seconds: Annotated[float | None, says("how long sending takes at this rate")]
     leaving: Leaving
     rows: Annotated[int, says("rows read; equals recipients plus the sum of excluded")]
     recipients: int
@@ -138,13 +136,13 @@ class Plan(TypedDict):
     total_parts: Annotated[int, says("the same as parts, under its name of version 1")]
     repairs: Counts
     variants: Counts
-    replaced: Annotated[int, says("messages whose typography was made plain")]
+    replaced: Annotated[int, says("messages with replaced typographic characters")]
     cost: CostByCurrency
     unpriced: Annotated[int, says("messages without a known price")]
     unpriced_countries: Counts
     samples: list[Sample]
     clock: Clock | None
-    no_hours: Annotated[list[str], says("countries in which no hours are kept")]
+    no_hours: Annotated[list[str], says("countries without permitted hours")]
     time_zone_data: str
     over_budget: Annotated[str | None, says("why the plan cannot be sent")]
     warnings: list[Problem]
@@ -187,7 +185,7 @@ class Edited(TypedDict):
     what: str
     was: Any
     now: Any
-    in_force: Annotated[bool, says("whether the edit counts for what is still to leave")]
+    in_force: Annotated[bool, says("whether the edit applies to messages still to be sent")]
 
 
 class Sent(RunFacts, Totals):
@@ -210,7 +208,7 @@ class NothingToSend(TypedDict):
     unknown: int
     already_sent: int
     excluded: Counts
-    cannot_be_messaged: Annotated[int, says("rows with something to mend")]
+    cannot_be_messaged: Annotated[int, says("rows that cannot be messaged until they are fixed")]
 
 
 class TestMessage(TypedDict):
@@ -222,10 +220,8 @@ class TestMessage(TypedDict):
     code: str | None
     detail: str | None
     gateway_id: str | None
-    delivers: Annotated[
-        bool | None, says("whether messages leave this machine; null where that is not known")
-    ]
-    instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
+    delivers: Annotated[bool | None, says("whether messages are sent to a provider; null if unknown")]
+    instead: Annotated[str | None, says("what happens to them instead, like: written to a file")]
 
 
 class RunLine(RunFacts):
@@ -236,7 +232,7 @@ class RunLine(RunFacts):
     rejected: int
     unknown: int
     left: int
-    in_flight: Annotated[int, says("messages that a running sender has with the gateway just now")]
+    in_flight: Annotated[int, says("messages in flight")]
     held: int
     cost: CostByCurrency
     unpriced: int
@@ -262,7 +258,7 @@ class Report(RunFacts, Totals):
 
     objective: str | None
     pruned: Annotated[dict[str, str] | None, says("what retention removed, and when")]
-    tests: Annotated[int, says("test messages, which are in no total")]
+    tests: Annotated[int, says("test messages, not included in totals")]
     events: list[RunEvent]
     waiting: Waiting
     row_list: NotRequired[Annotated[list[dict[str, Any]], says("every row, with --rows")]]
@@ -291,7 +287,7 @@ class Reconciled(TypedDict):
     campaign: str
     state: str
     gateway: str
-    decision: Annotated[str | None, says("sent or not-sent, where a person decided")]
+    decision: Annotated[str | None, says("sent or not-sent, if a person decided")]
     by: str | None
     found: int
     accepted: int
@@ -300,9 +296,7 @@ class Reconciled(TypedDict):
     too_early: int
     unknown: Annotated[int, says("messages that are still unknown")]
     can_tell: Annotated[bool, says("whether the gateway can be asked")]
-    never_left: Annotated[
-        int, says("claimed by a killed sender, and certainly not handed over: planned again")
-    ]
+    never_left: Annotated[int, says("claimed by a killed process and certainly not sent: planned again")]
 
 
 class Rejection(TypedDict):

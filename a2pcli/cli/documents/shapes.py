@@ -26,7 +26,7 @@ class Problem(TypedDict):
     line: Annotated[int | None, says("from 1")]
     column: Annotated[int | None, says("from 1")]
     severity: Annotated[str, says("error or warning")]
-    code: Annotated[str, says("a stable name for scripts")]
+    code: Annotated[str, says("a stable code for scripts")]
     message: str
     hint: Annotated[str | None, says("what to do")]
 
@@ -48,11 +48,9 @@ class RunFacts(TypedDict):
     purpose: str
     channel: str
     gateway: str
-    delivers: Annotated[
-        bool | None, says("whether messages leave this machine; null where that is not known")
-    ]
-    instead: Annotated[str | None, says("what becomes of them where they do not, like: written to a file")]
-    sender: Annotated[str | None, says("null where the account chooses, or each row has its own")]
+    delivers: Annotated[bool | None, says("whether messages are sent to a provider; null if unknown")]
+    instead: Annotated[str | None, says("what happens to them instead, like: written to a file")]
+    sender: Annotated[str | None, says("null if the account chooses, or each row has its own")]
     digest: Annotated[str | None, says("of recipients and texts")]
     campaign_file: str | None
     contacts_file: str | None
@@ -81,7 +79,7 @@ class Delivery(TypedDict):
     ``accepted``."""
 
     accepted: Annotated[int, says("the denominator: messages that the gateway accepted")]
-    delivered: Annotated[int, says("those that were read are among them")]
+    delivered: Annotated[int, says("including those that were read")]
     read: int
     undelivered: Annotated[int, says("undelivered, failed, rejected, expired, cancelled or bounced")]
     sent: Annotated[int, says("on their way, no final receipt yet")]
@@ -89,7 +87,7 @@ class Delivery(TypedDict):
     delivered_share: Annotated[
         float | None, says("delivered of accepted, 0 to 1; null where none was accepted")
     ]
-    statuses: Annotated[Counts, says("messages by what their receipts say")]
+    statuses: Annotated[Counts, says("messages by delivery status")]
     codes: Annotated[dict[str, Counts], says("the provider's codes of undelivered messages, by status")]
 
 
@@ -111,8 +109,8 @@ class Totals(Sums):
     """What became of every row. ``states`` adds up to ``rows``."""
 
     rows: int
-    held: Annotated[Counts, says("planned messages that wait, by reason")]
-    excluded: Annotated[Counts, says("rows that were left out, by reason")]
+    held: Annotated[Counts, says("held messages by reason")]
+    excluded: Annotated[Counts, says("excluded rows by reason")]
     countries: dict[str, Sums]
     codes: Annotated[dict[str, Counts], says("the gateway's codes, by state")]
     code_sentences: Annotated[dict[str, str], says("what the codes mean")]
@@ -128,7 +126,7 @@ class Opening(TypedDict):
 
     reason: str
     messages: int
-    until: Annotated[Moment | None, says("null where only a person can help")]
+    until: Annotated[Moment | None, says("null if it needs action by a person")]
     their_time: Annotated[str | None, says("the moment on the recipients' clocks")]
     zones: list[str]
     rules: list[str]

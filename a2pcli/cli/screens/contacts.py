@@ -132,9 +132,7 @@ def _summary(found: CheckedContacts) -> Grid:
     reading = reading_line(found.read_as)
     grid.add_row("columns", "", Text(printable(reading)))
     if counts.duplicates:
-        grid.add_row(
-            "duplicates", f"{counts.duplicates:,}", "the same number or address stands in an earlier row"
-        )
+        grid.add_row("duplicates", f"{counts.duplicates:,}", "same number or address as an earlier row")
     if table.blank_rows:
         grid.add_row("blank rows", f"{table.blank_rows:,}", "skipped")
     return grid

@@ -38,7 +38,7 @@ class _Gateways:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-        for heading in ("", "name", "type", "can", "pace", "sender", "state"):
+        for heading in ("", "name", "type", "supports", "rate", "sender", "state"):
             table.add_column(heading, no_wrap=True)
         for line in self.lines:
             table.add_row(

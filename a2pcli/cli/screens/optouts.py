@@ -95,7 +95,7 @@ def _cells(entry: Suppression, now: int) -> Iterator[str]:
     yield source
     yield entry.reason or ""
     if entry.lifted_at is not None:
-        yield f"lifted {local(entry.lifted_at)} by {entry.lifted_by}"
+        yield f"removed {local(entry.lifted_at)} by {entry.lifted_by}"
     else:
         yield "" if entry.holds(now) else "end date passed"
 
@@ -121,13 +121,13 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
 
 def import_sentence(account: Account) -> str:
     """Every row of a file of opt-outs, counted."""
-    parts = [f"{account.added:,} added", f"{account.already:,} already there"]
+    parts = [f"{account.added:,} added", f"{account.already:,} already on the list"]
     if account.empty:
         parts.append(f"{account.empty:,} without a number")
     if account.lifted:
-        parts.append(f"{account.lifted:,} lifted before")
+        parts.append(f"{account.lifted:,} removed before")
     if account.doubtful:
-        parts.append(f"{len(account.doubtful):,} of them in no numbering plan")
+        parts.append(f"{len(account.doubtful):,} of them not in any numbering plan")
     if account.unread:
         parts.append(f"{account.unread:,} rejected: these people are NOT suppressed")
     return f"{account.rows:,} rows: {', '.join(parts)}"

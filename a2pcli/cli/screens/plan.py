@@ -117,9 +117,9 @@ def _heading(run: Run) -> RenderableType:
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     if instead := instead_of_sending(run):
         grid.add_row(
-            "goes to", Text(f"{run.gateway}: messages are {instead}, nothing is sent", style="yellow")
+            "gateway", Text(f"{run.gateway}: messages are {instead}, nothing is sent", style="yellow")
         )
-        grid.add_row("as", f"{run.channel}{sender}")
+        grid.add_row("channel", f"{run.channel}{sender}")
     else:
         grid.add_row("sent via", f"{run.gateway}, {run.channel}{sender}")
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"

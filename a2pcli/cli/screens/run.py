@@ -226,7 +226,7 @@ def _about(run: Run, live: str | None, *, begun: bool) -> Table:
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     way = "sent via"
     if instead := instead_of_sending(run):
-        way = "went to" if begun else "goes to"
+        way = "gateway"
     grid.add_row(way, Text(f"{run.gateway}, {run.channel}{sender}"))
     if instead:
         are, is_sent = ("were", "was") if begun else ("are", "is")

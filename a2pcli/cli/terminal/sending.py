@@ -160,7 +160,7 @@ def _in_short(sent: Sent) -> str:
 def tell_nothing_left(nothing: NothingToSend, *, as_json: bool) -> None:
     """Nobody gets a message: said on stderr, and as JSON where that is asked for."""
     done = not nothing.status
-    head = "nothing to send" if done else "nothing to send, but not everyone received it"
+    head = "nothing to send" if done else "nothing to send, but not everyone got the message"
     say(f"{head}: {nothing.why}", always=not done)
     for line in nothing.found.lines(nothing.rows_command):
         say(line, always=not done)

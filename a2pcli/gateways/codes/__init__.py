@@ -35,11 +35,11 @@ DEFAULT_DETAILS: dict[str, str] = {
     "content": "the provider refused this message",
     "opted-out": "the person opted out with the provider",
     "country": "the account may not send to this country",
-    "temporary": "the provider cannot take it now",
+    "temporary": "the provider cannot accept it now",
     "rate": "the provider asks to slow down",
     "account": "the provider refused the account",
     "sender": "the provider refused the sender",
-    "credit": "the credit with the provider is used up",
+    "credit": "the provider account has no credit left",
     "unknown": "the provider does not say whether it took the message",
 }
 
