@@ -114,7 +114,7 @@ def find_settings(folder: Path) -> Path | None:
         found = [level / name for name in SETTINGS_NAMES if (level / name).is_file()]
         if len(found) > 1:
             message = f"is beside {SETTINGS_NAMES[1]}; keep only one of them"
-            raise InvalidInput(Problem(message, shown_path(found[0]), hint="remove one", code="settings"))
+            raise InvalidInput(Problem(message, shown_path(found[0]), hint="remove the other", code="settings"))
         if found:
             return Path(shown_path(found[0]))
     return None

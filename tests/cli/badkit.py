@@ -183,11 +183,11 @@ CONTACTS = [
     Bad("contacts binary", 3, r"^people.csv: this is not a text file", wrote("people.csv", BINARY)),
     Bad("contacts a picture", 3, r"is a picture", wrote("people.csv", b"\x89PNG\r\n\x1a\n" + BINARY)),
     Bad("contacts a PDF", 3, r"this is a PDF", from_file("people.pdf", b"%PDF-1.4\n")),
-    Bad("workbook torn", 3, r"broken workbook", from_file("people.xlsx", b"PK\x03\x04" + bytes(100))),
+    Bad("workbook torn", 3, r"damaged workbook", from_file("people.xlsx", b"PK\x03\x04" + bytes(100))),
     Bad(
         "parquet torn",
         3,
-        r"^people.parquet: the Parquet file is broken",
+        r"^people.parquet: the Parquet file is damaged",
         from_file("people.parquet", b"PAR1xx"),
     ),
     Bad("JSON lines torn", 3, r"^people.jsonl:1:\d+: not JSON", from_file("people.jsonl", b"{oops\n")),
@@ -264,7 +264,7 @@ LEDGERS = [
     Bad("ledger of a newer version", 3, r"upgrade a2pcli", newer_ledger),
     Bad("ledger newer, only read", 3, r"upgrade a2pcli", newer_ledger, ("runs",)),
     Bad("ledger nobody knows", 3, r"unknown kind of ledger: mysql", call=(*SEND, "--ledger", "mysql://x/y")),
-    Bad("ledger under a device", 3, r"cannot be made", call=(*SEND, "--ledger", "/dev/null/x.db")),
+    Bad("ledger under a device", 3, r"cannot create the ledger", call=(*SEND, "--ledger", "/dev/null/x.db")),
     Bad(
         "ledger's server is not there, and its password stays unsaid",
         8,
@@ -320,7 +320,10 @@ ARGUMENTS = [
         call=("plan", "sale.yaml", "--out", "./rates.csv"),
     ),
     Bad(
-        "row that is not there", 2, r"no row starts at line 99", call=("preview", "sale.yaml", "--row", "99")
+        "row that is not there",
+        2,
+        r"no contact starts at line 99",
+        call=("preview", "sale.yaml", "--row", "99"),
     ),
     Bad("two choices", 2, r"use only one of", call=("preview", "sale.yaml", "--row", "2", "--longest")),
     Bad("run unknown", 2, r"no run 'nope'", call=("report", "nope")),

@@ -194,7 +194,7 @@ def test_two_campaigns_of_one_name_are_told(shell: Shell) -> None:
     Path("autumn.yaml").write_text(CAMPAIGN)
     assert shell("check") == 0
     assert shell.problems == [
-        "spring.yaml:1:7: warning: duplicate name: autumn.yaml has it too, and nobody gets both campaigns"
+        "spring.yaml:1:7: warning: duplicate name: autumn.yaml has it too, and nobody would get both campaigns"
         " (give each campaign its own name)"
     ]
 

@@ -109,7 +109,7 @@ def test_what_a_campaign_waives_passes_with_its_reason_on_record(project: Projec
     assert [(one["rule"], one["reason"]) for one in plan["waivers"]] == [
         ("keyword-clash", "agreed with support")
     ]
-    assert re.search(r"5:\d+: who replies CANCEL", plan["waivers"][0]["findings"][0])
+    assert re.search(r"5:\d+: anybody who replies CANCEL", plan["waivers"][0]["findings"][0])
     assert "waived     keyword-clash: agreed with support (1 finding)" in project.run("plan", "sale.yaml").out
 
 
@@ -143,7 +143,7 @@ def test_a_project_says_how_strict_a_rule_is(project: Project) -> None:
         ("rules: {shortner: off}\n", "2:9: unknown rule 'shortner' (did you mean 'shortener'?)"),
         ("rules: {shortener: of}\n", "2:20: 'shortener' cannot be 'of' (did you mean 'off'?)"),
         ("senders: {ACME: {contries: [GB]}}\n", "2:18: unknown key 'contries' (did you mean 'countries'?)"),
-        ("senders: {'A!': {}}\n", "2:11: '!' cannot stand in a sender's name"),
+        ("senders: {'A!': {}}\n", "2:11: '!' is not allowed in a sender name"),
     ],
 )
 def test_wrong_settings_of_rules_and_senders_are_told_at_their_place(
@@ -248,7 +248,8 @@ def test_each_destination_gets_a_sender_that_it_takes(project: Project) -> None:
     refused = planned["Liu"]
     assert (refused["status"], refused["reason"], refused["rule"]) == ("excluded", "no-sender", "cn-sender")
     assert (
-        refused["detail"] == "the name 'ACME' cannot send to CN: a number or short code can (sender: CN: …)"
+        refused["detail"]
+        == "the sender name 'ACME' is not supported in CN; set a number or short code (sender: CN: …)"
     )
 
 
@@ -256,7 +257,7 @@ def test_what_is_not_registered_is_excluded_and_says_what_to_state(project: Proj
     made(project, MANY).run("plan", "sale.yaml", "--out", "plan.csv")
     planned = rows(project)
     assert (planned["Gus"]["reason"], planned["Gus"]["rule"]) == ("no-sender", "us-sender")
-    assert "state its id 10dlc under senders:" in planned["Gus"]["detail"]
+    assert "set its id 10dlc under senders:" in planned["Gus"]["detail"]
     assert "dlt-entity, dlt-header" in planned["Ira"]["detail"]
 
 

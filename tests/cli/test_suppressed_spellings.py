@@ -120,7 +120,7 @@ def test_a_number_of_no_plan_is_suppressed_and_said(desk: Project) -> None:
     ran = desk.run("optout", "import", "no.csv")
     assert ran.status == 3  # whoever it is meant for is not suppressed: nobody may overlook it
     assert "no.csv:2: warning: suppressed as written" in ran.err
-    assert ran.out == "2 rows: 2 added, 0 already there, 1 of them not in any numbering plan\n"
+    assert ran.out == "2 rows: 2 added, 0 already on the list, 1 of them not in any numbering plan\n"
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_two_settings_files_side_by_side_are_one_too_many(
     Path("a2pcli.yml").touch()
     with pytest.raises(InvalidInput) as caught:
         load_settings(Path("campaign.yaml"))
-    assert str(caught.value) == "a2pcli.yaml: lies beside a2pcli.yml; only one can count (remove one)"
+    assert str(caught.value) == "a2pcli.yaml: is beside a2pcli.yml; keep only one of them (remove the other)"
 
 
 GATEWAYS = """\

@@ -204,7 +204,7 @@ def test_two_prices_for_the_same_are_an_error_that_names_both_lines(
     tmp_path: Path, first: str, second: str
 ) -> None:
     (problem,) = problems(tmp_path, f"{HEADER}\n{first}\n*,sms,FR,,,part,1,,EUR,,\n{second}\n")
-    assert problem.startswith("rates.csv:4:1: a second price for what line 2 prices already")
+    assert problem.startswith("rates.csv:4:1: a second price for the same messages as line 2")
 
 
 @pytest.mark.parametrize(

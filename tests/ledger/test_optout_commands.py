@@ -164,7 +164,7 @@ def test_an_import_accounts_for_every_row(desk: Project) -> None:
 def test_an_import_for_people_names_the_refused_lines_and_warns(desk: Project) -> None:
     desk.write("dnc.csv", MESSY)
     ran = desk.run("optout", "import", "dnc.csv")
-    assert "9 rows: 3 added, 1 already there, 1 without a number, 4 rejected" in ran.out
+    assert "9 rows: 3 added, 1 already on the list, 1 without a number, 4 rejected" in ran.out
     assert "NOT suppressed" in ran.out
     assert "dnc.csv:6: " in ran.err
     assert "07911123457" not in ran.err

@@ -49,7 +49,7 @@ def test_one_message_that_is_never_taken_stays_planned_and_does_not_hold_the_run
     assert states(ledger, run) == {"accepted": 3, "planned": 1}
     assert result.ended is Ended.PAUSED
     assert result.reason is not None
-    assert result.reason.message == "gateway test did not take 1 message, and says to try again later: 30003"
+    assert result.reason.message == "gateway test did not accept 1 message and asks to try again later: 30003"
     assert result.progress.errors_by_code == {"30003": 3}
     assert seconds < 10
     later = ScriptedGateway()
