@@ -71,5 +71,5 @@ def channel_of(name: str) -> Channel:
 
 
 def kind_of_channel(name: str) -> Kind:
-    """What addresses a channel has."""
+    """The kind of address that a channel uses."""
     return channel_of(name).kind

@@ -127,7 +127,7 @@ class Refused(A2PError):
 
 
 class RunBusy(A2PError):
-    """Another process sends this run."""
+    """Another process is sending this run."""
 
     exit_status = ExitStatus.BUSY
 

@@ -30,7 +30,7 @@ class Frame:
 
     @classmethod
     def of(cls, rows: pa.RecordBatch) -> Frame:
-        """The rows of a record batch."""
+        """A frame of the rows of an Arrow record batch, without copying."""
         return cls(dict(zip(rows.schema.names, rows.columns, strict=True)), rows.num_rows)
 
     def batch(self, names: Iterable[str] | None = None) -> pa.RecordBatch:
@@ -76,7 +76,7 @@ class Frame:
         )
 
     def head(self, count: int) -> Frame:
-        """A frame of the first rows."""
+        """A frame of the first ``count`` rows."""
         return Frame(
             {name: values.slice(0, count) for name, values in self._columns.items()},
             min(count, self._length),

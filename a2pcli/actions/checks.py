@@ -133,7 +133,7 @@ def _ledger(settings: LoadedSettings, environ: Mapping[str, str]) -> Iterator[Pr
 
 
 def _unknown(campaign: LoadedCampaign, settings: LoadedSettings, name: str) -> Problem:
-    """Told where the name was typed."""
+    """A ``Problem`` that an unknown gateway is named, at the place where it is named."""
     problem = unknown_gateway(settings, name)
     if campaign.campaign.gateway is not None:
         return campaign.document.problem(problem.message, ("gateway",), hint=problem.hint, code=problem.code)

@@ -36,12 +36,12 @@ class CheckedContacts:
     rows: CheckedRows
 
     def chunks(self) -> Iterator[Chunk]:
-        """The rows, judged."""
+        """Iterates over the rows of the file in chunks, each row with its number and its problem, if any."""
         return self.rows.chunks()
 
     @property
     def counts(self) -> Counts:
-        """What was found so far."""
+        """Counts over the rows read so far."""
         return self.rows.counts
 
     @property
@@ -56,7 +56,7 @@ class CheckedContacts:
 
     @property
     def read_as(self) -> dict[str, list[str]]:
-        """What the columns are read as."""
+        """Facts (phone, consent, …) by the columns that they are read from."""
         return read_as(self.table, self.address.column, self.facts, self.address.name)
 
     @property

@@ -148,7 +148,7 @@ class GatewayCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether it can be used as it is."""
+        """Whether the settings are complete, so that the gateway can be used."""
         return self.health.ok and (self.outcome is None or self.outcome.verdict is Verdict.ACCEPTED)
 
 

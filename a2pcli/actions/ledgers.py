@@ -133,7 +133,7 @@ def ask_ledger(project: Project, sql: str, named: Sequence[str], seconds: float)
 
 
 def documented_views() -> list[View]:
-    """The views that can be asked."""
+    """The views that ``ledger query`` offers, with their columns."""
     from a2pcli.ledger.views import views
 
     return list(views())

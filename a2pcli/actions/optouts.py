@@ -47,7 +47,7 @@ class Scope:
 
     @staticmethod
     def of(entry: Suppression) -> Scope:
-        """The scope of an entry."""
+        """The ``Scope`` of a suppression list entry."""
         return Scope(entry.scope, entry.scope_value)
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def unwarned(problems: Iterable[Problem]) -> None:
-    """Nobody reads the warnings."""
+    """Ignores warnings: the default where no caller shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _as_warning(one: Problem) -> Problem:
 
 
 def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:
-    """The files a plan is made from."""
+    """Paths of the campaign, settings, contacts and rate card, by what they are."""
     from a2pcli.planning.plan import contacts_path
 
     return {

@@ -32,7 +32,7 @@ def nobody_agrees(problem: Problem, question: str) -> None:
 
 
 def _unheard(note: str) -> None:
-    """Nobody reads the notes."""
+    """Ignores notes: the default where no caller shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def settings_place(start: Path) -> Path:
 
 
 def shown_url(url: URL) -> str:
-    """A ledger's name for people."""
+    """The ledger's URL without its password, or the path of a SQLite file."""
     from a2pcli.ledger.faults import shown
 
     return shown(url)

@@ -205,7 +205,7 @@ def _pieces(
 
 
 def _texts(table: Table) -> Iterator[str]:
-    """What was written, row by row."""
+    """The texts of the replies, in the order of the rows."""
     from a2pcli.contacts.message_log import text_column
 
     name = text_column(table)

@@ -37,11 +37,11 @@ class Report:
         return what_was_pruned(self.run)
 
     def totals(self) -> Totals:
-        """What became of every row."""
+        """Messages, parts and cost by state, as ``RunTotals``."""
         return self.ledger.totals(self.run)
 
     def events(self) -> tuple[Event, ...]:
-        """What happened to the run."""
+        """Events of the run (planned, started, paused, …), oldest first."""
         return self.ledger.run_events(self.run)
 
     def waiting(self) -> list[Waiting]:
@@ -49,7 +49,7 @@ class Report:
         return self.ledger.waiting(self.run)
 
     def live_sender(self) -> str | None:
-        """Who sends the run just now."""
+        """The process that is sending the run now, or None."""
         from a2pcli.ledger.lock import live_sender
 
         return live_sender(self.ledger, self.run)

@@ -132,7 +132,7 @@ def _new_plan(call: _Call, work: Opened) -> Plan:
 
 
 def _approved_plan(call: _Call, work: Opened, made: Plan) -> Run | NothingToSend:
-    """The plan, shown and approved."""
+    """The plan to send, after it was shown and confirmed. Raises ``Refused`` if it was not confirmed."""
     run = made.run
     if made.over_budget:
         call.show_plan(run)
@@ -312,7 +312,7 @@ class _Call:
         resuming.tell_if_contacts_changed(run, self.tell)
 
     def send(self, run: Run, gateway: Gateway, changes: Sequence[Difference] = ()) -> Sent:
-        """Send what is left of the run."""
+        """Send the remaining messages of the run; returns how it ended and its totals."""
         ledger, watcher = self.ledger, self.watcher
         block = gateway_settings(self.settings, run.gateway)
         options = _options(run, self.settings, block, self.request)

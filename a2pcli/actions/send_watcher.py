@@ -64,14 +64,14 @@ class Sent:
 
     @property
     def status(self) -> ExitStatus:
-        """What a script should know of it."""
+        """The exit status."""
         if self.result.ended in STATUS:
             return STATUS[self.result.ended]
         failed = self.totals.count("rejected", "unknown")
         return ExitStatus.FINISHED_WITH_FAILURES if failed else ExitStatus.OK
 
     def event(self) -> dict[str, Any]:
-        """How it ended, for logs and hooks."""
+        """The ``ended`` event for logs and hooks, as a JSON-ready dict."""
         reason = self.result.reason
         return {
             "outcome": HOOKS.get(self.result.ended),
@@ -111,7 +111,7 @@ class SendWatcher:
         return nullcontext(lambda rows: None)
 
     def warn(self, problems: Iterable[Problem]) -> None:
-        """Something is worth a look."""
+        """Called with each warning before sending."""
 
     def clock_behind(self, now: int, newest: int) -> None:
         """The machine's clock (UTC milliseconds) is behind the ledger's newest entry: return only where a person, and
@@ -136,7 +136,7 @@ class SendWatcher:
         return nullcontext(lambda progress: None)
 
     def stopping(self, stop: StopRequest) -> None:
-        """A signal asked to stop."""
+        """Called for each SIGINT or SIGTERM that asks to stop."""
 
     def ended(self, sent: Sent) -> None:
         """It ended; the hooks are told next."""

@@ -26,7 +26,7 @@ Counting = Callable[[], AbstractContextManager[Progress]]
 
 
 def uncounted() -> AbstractContextManager[Progress]:
-    """Nobody watches the progress."""
+    """Ignores progress: the default where no caller shows it."""
     return nullcontext(lambda rows: None)
 
 

@@ -66,7 +66,7 @@ def _as_addresses(phones: Frame) -> Frame:
 
 
 def _of_texts(text: pa.StringArray, judge: object) -> Frame:
-    """Each different cell judged once."""
+    """Judge each distinct cell once, and return a frame with a row for each cell."""
     assert callable(judge)
     encoded = text.dictionary_encode()
     found: list[Address] = [judge(cell) for cell in encoded.dictionary.to_pylist()]

@@ -65,7 +65,7 @@ class Traces:
         return text.translate(_BARE) if self._is_phone else text
 
     def stands_in(self, text: str) -> bool:
-        """Whether a text tells the address."""
+        """Whether a text contains the address, in any of its spellings."""
         return self._compiled.search(self.bare(text)) is not None
 
     def removed(self, text: str) -> str:

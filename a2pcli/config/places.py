@@ -38,7 +38,7 @@ class LedgerSettings(Protocol):
 
     @property
     def settings(self) -> Typed:
-        """What they say."""
+        """The validated settings."""
         ...
 
     @property
@@ -48,7 +48,7 @@ class LedgerSettings(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the file lies."""
+        """The folder of the settings file."""
         ...
 
     @property
@@ -114,7 +114,9 @@ def find_settings(folder: Path) -> Path | None:
         found = [level / name for name in SETTINGS_NAMES if (level / name).is_file()]
         if len(found) > 1:
             message = f"is beside {SETTINGS_NAMES[1]}; keep only one of them"
-            raise InvalidInput(Problem(message, shown_path(found[0]), hint="remove the other", code="settings"))
+            raise InvalidInput(
+                Problem(message, shown_path(found[0]), hint="remove the other", code="settings")
+            )
         if found:
             return Path(shown_path(found[0]))
     return None

@@ -14,7 +14,7 @@ from a2pcli.dataclass import dataclass
 
 
 class Numbers(Protocol):
-    """What settings say of numbers."""
+    """Which phone numbers the settings accept."""
 
     @property
     def region(self) -> str | None:
@@ -37,12 +37,12 @@ class NumberSettings(Protocol):
 
     @property
     def settings(self) -> Numbers:
-        """What they say."""
+        """The validated settings."""
         ...
 
     @property
     def folder(self) -> Path:
-        """Where the file lies."""
+        """The folder of the settings file."""
         ...
 
 

@@ -26,6 +26,6 @@ class SenderChoices:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every sender that is named, once."""
+        """All senders in the choice, each once, in the order of the file."""
         named = (*self.default, *(sender for pool in self.by_country.values() for sender in pool))
         return tuple(dict.fromkeys(sender for sender in named if sender is not None))

@@ -57,7 +57,7 @@ Typed: TypeAlias = str | list[str] | dict[str, str | list[str]] | None
 
 
 def choices(typed: Typed) -> SenderChoices:
-    """What ``sender:`` means."""
+    """The senders of ``sender:``, by country and in order."""
     if typed is None:
         return SenderChoices()
     if not isinstance(typed, dict):

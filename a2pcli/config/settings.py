@@ -45,7 +45,7 @@ class Parts(Strict):
 
 
 class SenderFacts(Strict):
-    """What is known of a sender."""
+    """A sender's registrations, countries and rate."""
 
     countries: list[Region] = Field(
         default_factory=list,

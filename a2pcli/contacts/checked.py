@@ -79,7 +79,7 @@ class CheckedRows:
             yield chunk
 
     def _columns(self) -> list[str]:
-        """The columns that have to be read."""
+        """Names of the columns to read from the file."""
         return [self._address]
 
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
@@ -175,7 +175,7 @@ class Chunk:
 
     @property
     def problems(self) -> int:
-        """How many rows need a look."""
+        """Number of rows with a problem."""
         return pc.sum(self._needs_look()).as_py() or 0
 
     def _needs_look(self) -> Any:

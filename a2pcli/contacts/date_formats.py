@@ -55,7 +55,7 @@ class DateSection:
         self._iso = self.misread or self._is_iso()
 
     def show(self, value: float, signed: bool) -> str:
-        """The day or time with this number."""
+        """The day or time with this serial number, as the spreadsheet displays it."""
         if self._elapsed:
             return self._show_elapsed(value)
         moment = self._moment(value)
@@ -211,7 +211,7 @@ def short_date(moment: dt.datetime, locale: str) -> str:
 
 
 def _name(kind: str, length: int, moment: dt.datetime, locale: str) -> str:
-    """The name of a month or a weekday."""
+    """The name of a month or weekday in the locale."""
     from babel.dates import format_date
 
     if kind == "month" and length == 5:

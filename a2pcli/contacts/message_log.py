@@ -50,7 +50,7 @@ class PersonColumns:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that have to be read."""
+        """Names of the columns to read from the file."""
         names = (self.inbound, self.outbound, self.direction)
         return list(dict.fromkeys(name for name in names if name is not None))
 
@@ -226,7 +226,7 @@ class _Sides:
         return bool(found) and all(one.lstrip("+") in own for one in found)
 
     def written(self, name: str) -> str:
-        """A column as its header has it."""
+        """The column's name as written in the header."""
         return self.table.header[self.table.columns.index(name)].strip()
 
 

@@ -45,7 +45,7 @@ _LONGEST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Separators:
-    """How a locale writes numbers."""
+    """Decimal and grouping separators of a locale."""
 
     decimal: str = "."
     group: str = ","

@@ -48,7 +48,7 @@ class OdsBook:
         ]
 
     def sheets(self) -> list[Sheet]:
-        """The sheets."""
+        """The sheets of the workbook, in their order."""
         return self._sheets
 
     def rows(self, sheet: Sheet, seen: Seen) -> Iterator[SheetRow]:

@@ -55,7 +55,7 @@ class _Parser:
         self._local = LocalNames()
 
     def read(self, archive: Archive) -> None:
-        """The whole part."""
+        """Read the whole part."""
         reader = XmlReader(self._source, self._part)
         reader.parser.StartElementHandler = self._start
         reader.parser.EndElementHandler = self._end

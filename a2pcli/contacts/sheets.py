@@ -60,7 +60,7 @@ class Book(Protocol):
     addresses: frozenset[int]
 
     def sheets(self) -> list[Sheet]:
-        """The sheets that hold cells."""
+        """The sheets that contain cells, in the order of the workbook."""
         ...
 
     def rows(self, sheet: Sheet, seen: Seen) -> Iterator[SheetRow]:
@@ -87,7 +87,7 @@ class Formats:
         self._styles.append(self.of_code(code if code is not None else f"[built-in {number}]"))
 
     def of_code(self, code: str) -> NumberFormat:
-        """The format with this code."""
+        """The number format with this code, parsed once."""
         made = self._made.get(code)
         if made is None:
             made = self._made[code] = NumberFormat(code, self._locale, epoch_1904=self._epoch_1904)

@@ -59,7 +59,7 @@ class Source:
     def problem(
         self, message: str, *, line: int | None = None, hint: str | None = None, code: str
     ) -> InvalidInput:
-        """An error about this file."""
+        """An ``InvalidInput`` error about this file."""
         return InvalidInput(Problem(message, path=self.name, line=line, hint=hint, code=code))
 
     def open(self) -> BinaryIO:

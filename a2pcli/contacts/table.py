@@ -101,7 +101,7 @@ class Table:
 
     @property
     def notes(self) -> list[Problem]:
-        """Warnings so far."""
+        """Warnings about the file so far."""
         return [*self._reader.notes, *self._warnings, *self._filled_note()]
 
     def _filled_note(self) -> list[Problem]:
@@ -118,7 +118,7 @@ class Table:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The header as written."""
+        """The column names as written in the file."""
         return self.described.header
 
     @property
@@ -257,7 +257,7 @@ def _with_header_hint(problem: Problem) -> Problem:
 def _frame(
     rows: Rows, columns: Sequence[pa.StringArray], names: Sequence[str], start: int, end: int
 ) -> Frame:
-    """Some of the rows as a frame."""
+    """A slice of the rows as a ``Frame``."""
     count = end - start
     bad = [row for row in sorted(rows.bad) if start <= row < end]
     data = {"@line": pa.array(rows.lines[start:end])}

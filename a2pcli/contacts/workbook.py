@@ -69,7 +69,7 @@ class WorkbookReader:
         return as_they_are, self._read_again(places)
 
     def _header(self, rows: Iterator[SheetRow]) -> HeaderRow:
-        """The row with the names."""
+        """The row that contains the column names."""
         first = list(islice(rows, LOOKED_AT))
         wanted = self._options.header
         if wanted is not None:

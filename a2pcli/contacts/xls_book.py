@@ -43,7 +43,7 @@ class XlsBook:
         self.addresses: frozenset[int] = frozenset()
 
     def sheets(self) -> list[Sheet]:
-        """The sheets that hold cells."""
+        """The sheets that contain cells, in the order of the workbook."""
         try:
             return [
                 Sheet(name, self._book._sheet_visibility[number] == 0, str(number))

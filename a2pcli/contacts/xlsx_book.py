@@ -36,7 +36,7 @@ class XlsxBook:
         self.addresses: frozenset[int] = frozenset()
 
     def sheets(self) -> list[Sheet]:
-        """The sheets that hold cells."""
+        """The sheets that contain cells, in the order of the workbook."""
         return self._sheets
 
     def rows(self, sheet: Sheet, seen: Seen) -> Iterator[SheetRow]:

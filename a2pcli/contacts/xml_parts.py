@@ -48,7 +48,7 @@ class XmlReader:
             raise self._broken(str(error)) from error
 
     def read(self, pieces: Iterable[bytes]) -> None:
-        """All of a part."""
+        """Read a whole part of the workbook. Raises ``InvalidInput`` if it is damaged or too large."""
         for piece in pieces:
             self.feed(piece)
         self.finish()

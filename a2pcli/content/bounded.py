@@ -16,11 +16,11 @@ from a2pcli.content.budget import MOST_CHARACTERS, MOST_ITEMS, short
 from a2pcli.content.failures import TooMuchWork, Unsuitable
 
 MOST_TURNS = 1_000
-"""Of one ``range``."""
+"""Most numbers in one ``range``."""
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, for people."""
+    """A word for the type of a value, for error messages: a text, a number, a list, …"""
     if value is None:
         return "nothing (none)"
     if isinstance(value, bool):
@@ -54,7 +54,7 @@ def to_text(value: Any) -> str:
 
 
 def join_texts(values: Iterable[Any]) -> str:
-    """What ``~`` does."""
+    """Implements ``~``: both values as text, joined."""
     return short("".join([short(to_text(value)) for value in values]))
 
 

@@ -33,18 +33,18 @@ class Budget:
         self.reset()
 
     def reset(self) -> None:
-        """A new row begins."""
+        """Reset the counters for a new row."""
         self.steps = MOST_STEPS
         self.characters = MOST_WRITTEN
 
     def spend(self, steps: int) -> None:
-        """Count work."""
+        """Count steps of work. Raises if the row exceeds its limit."""
         self.steps -= steps
         if self.steps < 0:
             raise TooMuchWork("the template loops too long")
 
     def write(self, characters: int) -> None:
-        """Count text."""
+        """Count characters of output. Raises if the row exceeds its limit."""
         self.characters -= characters
         if self.characters < 0:
             raise TooMuchWork("the template produces too much text")

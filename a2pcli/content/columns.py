@@ -46,7 +46,7 @@ def undeclared(environment: Environment, body: list[nodes.Node]) -> set[str]:
 
 
 class _Any(dict[str, Any]):
-    """Has everything."""
+    """A container that claims to contain every name."""
 
     def get(self, key: str, default: Any = None) -> Any:
         return super().get(key, str)
@@ -286,7 +286,7 @@ def _is_contact(node: nodes.Node) -> bool:
 
 
 def everything(body: list[nodes.Node]) -> Iterator[nodes.Node]:
-    """Every node of some statements."""
+    """All AST nodes of the statements, depth first."""
     for node in body:
         yield node
         yield from node.find_all(nodes.Node)

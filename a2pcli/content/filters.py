@@ -99,7 +99,7 @@ def _reading(plain: Filter, kind: Callable[[Decimal], Any], locale: str, selecti
 
 
 def rounded(value: Any, precision: int = 0, method: str = "common") -> Any:
-    """Jinja's ``round``."""
+    """Jinja's ``round`` filter, with limits on the precision."""
     _numeric(value, "round")
     if not isinstance(precision, int) or not -15 <= precision <= 15:
         raise Unsuitable("round: the precision is a whole number from -15 to 15")
@@ -109,7 +109,7 @@ def rounded(value: Any, precision: int = 0, method: str = "common") -> Any:
 
 
 def absolute(value: Any) -> Any:
-    """``abs``."""
+    """Jinja's ``abs`` filter."""
     return abs(_numeric(value, "abs"))
 
 

@@ -41,7 +41,7 @@ def instrument_expression(expression: nodes.Expr) -> nodes.Expr:
 
 
 def filtered(node: Any, name: str, *args: nodes.Expr, lineno: int) -> nodes.Filter:
-    """The node put through a filter."""
+    """The node wrapped in a filter call."""
     return nodes.Filter(node, name, list(args), [], None, None, lineno=lineno)
 
 

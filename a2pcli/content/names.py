@@ -69,7 +69,7 @@ def not_exported(
 
 
 def importing(body: list[nodes.Node]) -> list[nodes.Import | nodes.FromImport]:
-    """The statements that import files."""
+    """The statements that import or include files."""
     return [node for node in everything(body) if isinstance(node, (nodes.Import, nodes.FromImport))]
 
 

@@ -48,7 +48,7 @@ class PricedColumn:
 
 
 class RateCard:
-    """A rate card in memory."""
+    """A rate card in memory: finds the price of a message."""
 
     def __init__(self, rates: Iterable[PriceEntry]) -> None:
         self.rates = tuple(rates)

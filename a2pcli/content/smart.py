@@ -119,7 +119,7 @@ def _with_invisible(texts: Texts) -> tuple[Texts, npt.NDArray[np.int32]]:
 
 
 def _smart_slice(texts: Texts) -> tuple[Texts, npt.NDArray[np.int32]]:
-    """Texts that are all UCS-2."""
+    """Replace typographic characters in texts that all need UCS-2."""
     counts = np.zeros(len(texts), dtype=np.int32)
     hopeless = as_numpy(compute.match_substring_regex(texts, f"[^{regex_class(POSSIBLE)}]"))
     look = ~hopeless & as_numpy(compute.match_substring_regex(texts, _NEEDS_A_LOOK))

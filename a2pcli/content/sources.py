@@ -59,12 +59,12 @@ class Sources:
 
     @property
     def main(self) -> Source:
-        """The message's own text."""
+        """The message's own text, without partials."""
         return self._all[0]
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Every text, the message's first."""
+        """The message's text, then those of its partials."""
         return tuple(source.text for source in self._all)
 
     def add(self, name: str, text: str, path: str) -> int:

@@ -220,7 +220,7 @@ class MessageTemplate(_Compiled):
         return bodies, {int(places[row]): failure for row, failure in failed.items()}
 
     def _looped(self, frame: Frame) -> tuple[pa.StringArray, dict[int, RowFailure]]:
-        """``_bodies``, row by row."""
+        """As ``_bodies``, but renders row by row."""
         results, failures = self._over(frame)
         return _finished_all(results, failures), failures
 

@@ -120,7 +120,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return arithmetic.OPERATORS[operator](left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """A call, counted."""
+        """Count the call against the limit, then make it."""
         __self.budget.spend(1)
         return super().call(__context, __obj, *args, **kwargs)
 

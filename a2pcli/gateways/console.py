@@ -24,7 +24,7 @@ class ConsoleBlock(GatewayBlock):
 
 
 class ConsoleGateway:
-    """Prints on stderr; nothing leaves."""
+    """Prints messages on stderr; sends nothing."""
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         block = read_block(ConsoleBlock, name, settings)
@@ -39,13 +39,13 @@ class ConsoleGateway:
         self._sender = block.sender
 
     async def open(self) -> None:
-        """Nothing to make ready."""
+        """Does nothing: the console needs no preparation."""
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing: the console holds no resources."""
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Print the batch."""
+        """Print each message; returns *accepted* for each, or *not sent* if printing failed."""
         text = "".join(self._shown(message) for message in batch)
         try:
             await asyncio.to_thread(_print, text)
@@ -64,7 +64,7 @@ class ConsoleGateway:
         return {}
 
     async def check(self) -> Health:
-        """Always well."""
+        """Always healthy."""
         return Health(True, "messages are printed; nothing is sent")
 
     def _shown(self, message: Message) -> str:

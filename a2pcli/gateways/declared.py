@@ -20,7 +20,7 @@ ONE_MESSAGE = "each"
 
 
 class Part(BaseModel):
-    """A part of a block."""
+    """Base class for parts of a gateway's settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

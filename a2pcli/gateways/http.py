@@ -64,7 +64,7 @@ class DeclaredProvider:
         return self._send.request(values, {header: batch[0].reference} if header else None)
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """One outcome for each message."""
+        """Read the answer: one ``Outcome`` for each message, in their order."""
         answer = Answer(response, self._pattern)
         if self._reading.items is None:
             if self._reading.reference is not None:
@@ -118,7 +118,7 @@ class DeclaredProvider:
         return Outcome(Verdict.ACCEPTED, identifier)
 
     def check_request(self) -> HttpRequest | None:
-        """The request under ``check``."""
+        """The request described under ``check``."""
         return self._check.request({}) if self._check else None
 
     def read_check(self, response: HttpResponse) -> Health:
@@ -209,7 +209,7 @@ class DeclarativeHttpGateway(HttpGateway):
 
 
 class _Template:
-    """A request with places to fill in."""
+    """A request whose values are templates."""
 
     def __init__(
         self,
@@ -237,7 +237,7 @@ class _Template:
         self._headers |= fixed
 
     def request(self, values: Mapping[str, Any], more: Mapping[str, str] | None = None) -> HttpRequest:
-        """The request for these values."""
+        """The request with its templates rendered for these values."""
         url: str = self._url(values)
         if self._query is not None or self._secret_query:
             pairs = [*_pairs(self._query(values) if self._query else {}), *self._secret_query]

@@ -57,7 +57,7 @@ class HttpxEngine:
         )
 
     async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
-        """The answer; see ``Engine.send``."""
+        """Send a request and return the answer; see ``Engine.send`` for errors."""
         told = not self._tells
         if told:
             leaving()

@@ -108,7 +108,7 @@ class OutboxGateway:
         }
 
     async def check(self) -> Health:
-        """Whether the file can be written."""
+        """Check that the file can be written; returns a ``Health``."""
         try:
             await self.open()
         except (GatewayUnusable, InvalidInput) as error:

@@ -109,7 +109,8 @@ class PluginGateway:
         return {key: value for key, value in told.items() if key in asked and isinstance(value, Outcome)}
 
     async def check(self) -> Health:
-        """What it says about itself."""
+        """The plugin's own ``check``. Exceptions and wrong types become an unhealthy ``Health`` that names the
+        plugin."""
         try:
             health = await self._inner.check()
         except A2PError as error:

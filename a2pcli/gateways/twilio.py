@@ -101,7 +101,7 @@ class TwilioProvider:
         return HttpRequest("POST", self._messages_url, self._headers, body, block.timeout)
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """What became of the one message."""
+        """Read the answer to the one message: a list with its ``Outcome``."""
         data = _json_object(response)
         if 200 <= response.status < 300 and _is_to_another(data.get("to"), batch[0].to):
             return [unreadable(response)]
@@ -112,11 +112,11 @@ class TwilioProvider:
         return None
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
-        """Nothing to read."""
+        """Returns nothing: Twilio cannot be searched by our reference."""
         return None
 
     def check_request(self) -> HttpRequest | None:
-        """Look at the account."""
+        """A request that reads the account, to check the credentials."""
         headers = {key: value for key, value in self._headers.items() if key != "Content-Type"}
         return HttpRequest("GET", self._check_url, headers, timeout=self._block.timeout)
 

@@ -33,7 +33,7 @@ _LAST_WORDS = 1.0
 
 
 class _Server:
-    """What an engine has of one server."""
+    """The connections and habits of one server, as an engine knows them."""
 
     __slots__ = ("habits", "idle", "resting")
 
@@ -65,7 +65,7 @@ class WireEngine:
         """The clock of the event loop; asking for the running loop costs more than a request's bytes."""
 
     async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
-        """The answer; see ``Engine.send``."""
+        """Send a request and return the answer; see ``Engine.send`` for errors."""
         route, data = self._writer.encode(request)
         if self._free > 0:
             self._free -= 1

@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol):
         return not self._closed and self._watch.is_readable()
 
     def close(self) -> None:
-        """Close at once."""
+        """Close the connection immediately."""
         self._clean = False
         self._stop_timer()
         if not self._closed:
@@ -141,12 +141,12 @@ class Connection(asyncio.Protocol):
     # What asyncio tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """There is a connection."""
+        """Called by asyncio when the connection is established."""
         self._transport = cast(asyncio.Transport, transport)  # other event loops have classes of their own
         self._watch = _Watch(transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of an answer, or beyond it."""
+        """Called by asyncio with bytes of an answer, or bytes that follow it unexpectedly."""
         if self._closed_by_us:
             return
         if self._waiter is None or self._held is not None or self._waiter.done():
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
     # What llhttp tells
 
     def on_message_begin(self) -> None:
-        """The first byte of an answer."""
+        """Called by the parser at the first byte of an answer."""
         if self._holds_answer():
             self._distrust()  # a second answer to one request: which is the right one?
             return
@@ -209,11 +209,11 @@ class Connection(asyncio.Protocol):
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
-        """The body follows."""
+        """Called by the parser after the headers."""
         self._head_complete = True
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body."""
+        """Called by the parser with a part of the body."""
         room = MAX_BODY - self._read
         if room <= 0:
             return

@@ -72,7 +72,7 @@ class TextDigest:
         self.text = sha256()
 
     def add(self, texts: Sequence[str]) -> None:
-        """Take in some texts."""
+        """Add texts to the digest."""
         together = "".join(texts)
         if together.isascii():
             lengths = list(map(len, texts))
@@ -109,7 +109,7 @@ class Details:
         self.names: dict[str, TextDigest] = {name: TextDigest() for name in NAMES}
 
     def hexdigest(self) -> str:
-        """One digest over all columns."""
+        """One SHA-256 digest over all columns, as hexadecimal text."""
         parts = [one.hexdigest() for one in self.numbers.values()]
         parts += [one.hexdigest() for one in self.names.values()]
         return sha256(" ".join(parts).encode()).hexdigest()

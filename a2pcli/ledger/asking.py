@@ -44,7 +44,7 @@ class Answer:
 
 
 class _Clock:
-    """Until when an answer may take."""
+    """Deadline of a query."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

@@ -49,7 +49,7 @@ class Entry:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """``detail`` as a mapping."""
+        """``detail`` parsed from JSON, as a mapping."""
         try:
             found = json.loads(self.detail) if self.detail else {}
         except ValueError:

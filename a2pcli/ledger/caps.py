@@ -69,7 +69,7 @@ class Cap:
         return True
 
     def to_data(self) -> dict[str, Any]:
-        """What JSON can hold."""
+        """The value as lists and dicts that JSON can represent."""
         return asdict(self)
 
 

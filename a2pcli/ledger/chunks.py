@@ -55,7 +55,7 @@ class Packed:
 
     @property
     def counts(self) -> str:
-        """The groups as JSON."""
+        """The groups with their counts, as JSON text."""
         return json.dumps({"groups": self.groups}, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -243,7 +243,7 @@ class Chunk:
         return plain_values(column if places is None else column.take(places))
 
     def is_accepted(self) -> npt.NDArray[np.bool_]:
-        """Which rows are to be sent."""
+        """Boolean array: which rows are recipients (have no reason)."""
         reason = self.column("reason")
         if reason is None:
             return np.ones(self.rows, dtype=np.bool_)

@@ -61,7 +61,7 @@ class Progress:
 
     @property
     def left(self) -> int:
-        """How many are still planned."""
+        """Number of messages that are still planned."""
         return self.waiting + self.plan.left.total()
 
 

@@ -230,7 +230,7 @@ class Gate:
 
 
 def hold(connection: Connection, ids: Iterable[int], why: Held) -> None:
-    """These planned rows wait."""
+    """Mark planned rows as held until their clock opens."""
     if connection.dialect.name == "sqlite":
         _hold.run(connection, [(str(why.reason), why.rule, why.until, id) for id in ids])
         return

@@ -170,7 +170,7 @@ class _Sum:
 
 
 class _Tally:
-    """Adds up the groups of the query."""
+    """Adds up the groups that the query returns."""
 
     def __init__(self) -> None:
         self.states: dict[str, _Sum] = defaultdict(_Sum)

@@ -44,7 +44,7 @@ class Erased:
     hashes: frozenset[str] = frozenset()
 
     def holds(self, address: str) -> bool:
-        """Whether this address was erased."""
+        """Whether this address belongs to an erased person."""
         key = self.key
         return key is not None and any(key.hash_of(form) in self.hashes for form in same_phone_forms(address))
 

@@ -73,7 +73,7 @@ class Person:
         return self.traces.texts
 
     def stands_in(self, text: str) -> bool:
-        """Whether a text tells the address."""
+        """Whether a text contains the address, in any of its spellings."""
         return self.traces.stands_in(text)
 
 
@@ -259,12 +259,12 @@ class _Found:
 
     @property
     def runs(self) -> set[int]:
-        """The numbers of the runs."""
+        """Numbers of the runs in which the person appears."""
         return {run.number for run, _, _ in self.in_chunks} | {run for _, run in self.elsewhere}
 
     @property
     def ids(self) -> list[int]:
-        """The ids of all of the messages."""
+        """Ids of all messages of the person."""
         planned = [head.first_id + place for _, head, places in self.in_chunks for place in places]
         return sorted([*planned, *(id for id, _ in self.elsewhere)])
 
@@ -321,7 +321,7 @@ def _skip_planned(connection: Connection, ids: Sequence[int], now: int) -> int:
 
 
 def _blank_attempts(connection: Connection, ids: Sequence[int]) -> None:
-    """The rows stay, for the counts."""
+    """Remove the person's data from attempts; the rows stay, so that totals do not change."""
     for some in _pieces(ids):
         connection.execute(update(attempts).where(attempts.c.id.in_(some)).values(_BLANK))
 

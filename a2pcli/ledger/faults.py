@@ -184,7 +184,7 @@ class HasUrl(Protocol):
 
     @property
     def url(self) -> URL:
-        """The ledger's URL."""
+        """The ledger's SQLAlchemy URL."""
         ...
 
 

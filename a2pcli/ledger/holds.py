@@ -80,7 +80,7 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether that is certain."""
+        """Whether the holder has certainly ended."""
         here = myself()
         if self.proof:
             if _machine_of(self.proof) != _machine_of(here.proof):
@@ -116,7 +116,7 @@ class Holder:
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """The hint to show: what the user should do."""
         nothing_twice = "nothing is sent twice in either case"
         if self.process.is_known_to_live or self.silent < 2 * RENEWS_AFTER:
             return f"wait until it ends, or stop it; {nothing_twice}"
@@ -166,7 +166,7 @@ def _lives(pid: int) -> bool:
 
 
 def myself() -> Process:
-    """This process."""
+    """This process as a ``Holder``: host, boot, pid."""
     pid = os.getpid()
     return Process(pid, socket.gethostname()[:64], _proof(pid))
 
@@ -226,7 +226,7 @@ class Hold:
         return connection.exec_driver_sql(_RENEW_SQLITE, values).rowcount == 1
 
     def confirm(self) -> None:
-        """Its transaction was committed."""
+        """Called after the holder's transaction was committed."""
         self._beat += 1
         self.confirmed_at = self._begun
         if self.on_commit is not None:

@@ -80,7 +80,7 @@ class Finding:
 
     @property
     def advice(self) -> str:
-        """What to do."""
+        """The hint to show: what the user should do about this problem."""
         advice = ADVICE[self.code]
         return advice.replace("RUN", self.run) if self.run else advice
 
@@ -107,7 +107,7 @@ class Checked:
 
     @property
     def sound(self) -> bool:
-        """Nothing was found."""
+        """Whether no problem was found."""
         return not self.findings
 
 

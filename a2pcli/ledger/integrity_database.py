@@ -17,7 +17,7 @@ _MOST = 5
 
 
 def look_at(look: Look) -> None:
-    """Check them, one after the other."""
+    """Check the database itself: pages, schema, triggers and audit trail; yields a ``Finding`` for each problem."""
     if look.connection.dialect.name == "sqlite":
         look.take("the file", lambda: _file(look))
         look.take("the file's header", lambda: _header(look))

@@ -113,7 +113,7 @@ def _read_trail(look: Look, known: list[_Trail]) -> Iterator[Finding]:
 
 
 class _OneRun:
-    """The check of one run."""
+    """Checks one run: its plan, attempts and totals."""
 
     def __init__(
         self, look: Look, run: Run, known: _Trail, chosen: frozenset[tuple[int, int]] | None
@@ -128,7 +128,7 @@ class _OneRun:
         self.specs: dict[int, str] = {}
 
     def look_at(self, totals: str | None) -> None:
-        """All of it."""
+        """Check the whole run; yields a ``Finding`` for each problem."""
         take, id = self.look.take, self.run.id
         take("its chunks", self._order, id)
         take("its clocks", self._clocks, id)

@@ -18,7 +18,7 @@ _a, _r = attempts.c, receipts.c
 
 
 def look_at(look: Look) -> None:
-    """Check the inbox as a whole."""
+    """Check all receipts; yields a ``Finding`` for each problem."""
     look.take("the table receipts", lambda: _inbox(look))
 
 

@@ -175,7 +175,7 @@ _NO_RUN = {
 
 
 def look_at(look: Look) -> None:
-    """Check every table."""
+    """Check every table; yields a ``Finding`` for each problem."""
     if look.connection.dialect.name == "sqlite":
         for table in metadata.sorted_tables:
             look.take(f"the table {table.name}", partial(_kinds, look, table))

@@ -39,7 +39,7 @@ class Opened(Protocol):
 
     @property
     def url(self) -> URL:
-        """Where it is."""
+        """The ledger's SQLAlchemy URL."""
         ...
 
     def identify(self) -> str:

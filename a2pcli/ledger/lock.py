@@ -31,19 +31,19 @@ _PLANNER = 0x61327003
 
 
 class HasEngine(Protocol):
-    """What a lock needs of a ledger."""
+    """The part of a ledger that a lock needs."""
 
     holds: dict[int, Hold]
     """The runs that are held through this ledger, by number: whoever writes to them asks for the hold first."""
 
     @property
     def engine(self) -> Engine:
-        """Where connections come from."""
+        """The SQLAlchemy engine."""
         ...
 
     @property
     def url(self) -> URL:
-        """The ledger's URL."""
+        """The ledger's SQLAlchemy URL."""
         ...
 
 
@@ -158,13 +158,13 @@ class RunLock:
             self._file = Path(f"{engine.url.database}-locks") / f"{id}.{word}"
 
     def take(self) -> bool:
-        """Try once, without waiting."""
+        """Try once to take the lock, without waiting; returns whether it was taken."""
         if self._engine.dialect.name == "sqlite":
             return self._take_file()
         return self._take_advisory()
 
     def drop(self) -> None:
-        """Let go; safe to call twice."""
+        """Release the lock; safe to call twice."""
         held, self._held = self._held, None
         if isinstance(held, Connection):
             with plainly(self._engine.url):

@@ -99,7 +99,7 @@ class Claim:
 
     @property
     def room(self) -> int:
-        """How many more may be claimed."""
+        """How many more messages may be claimed."""
         return self.want - len(self.claimed)
 
     @property

@@ -71,7 +71,7 @@ class Scoped(Protocol):
 
     @property
     def scope_value(self) -> str:
-        """Its name."""
+        """Name of the programme, sender or channel; empty for everything."""
         ...
 
 
@@ -253,7 +253,7 @@ def _holding(now: int) -> Any:
 
 
 def count(connection: Connection, now: int) -> int:
-    """Entries that hold now."""
+    """Number of entries that apply now."""
     query = select(func.count()).select_from(suppressions).where(_holding(now))
     return int(connection.execute(query).scalar_one())
 

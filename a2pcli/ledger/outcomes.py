@@ -318,7 +318,7 @@ def set_run_state(connection: Connection, run: Run, state: str, reason: str | No
 
 
 def add_run_event(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:
-    """An event of the run as a whole."""
+    """Record an event of the run as a whole."""
     connection.execute(
         insert(events).values(run=run.number, at=now, kind="run", code=str(state), detail=reason)
     )

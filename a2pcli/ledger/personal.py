@@ -13,7 +13,7 @@ from a2pcli.ledger.tables import metadata
 
 
 class Holds(Enum):
-    """What stands in a column."""
+    """What personal data a column contains."""
 
     ADDRESS = "the person's number, or what reveals it"
     OWN = "what is about the person of the row: the text, the gateway's id, a consent"
@@ -85,7 +85,7 @@ def columns(*kinds: Holds) -> Iterator[Column[str]]:
 
 
 def tables(*kinds: Holds) -> list[Table]:
-    """The tables with such columns."""
+    """Tables that have columns of this kind."""
     return list(dict.fromkeys(column.table for column in columns(*kinds)))
 
 

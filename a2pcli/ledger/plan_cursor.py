@@ -77,7 +77,7 @@ class _Loaded:
         self._of: frozenset[int | None] | None = None
 
     def count(self) -> Counter[int | None]:
-        """How many are left, by clock."""
+        """Number of messages left, by clock."""
         import numpy as np
 
         self.left = self.left[~self._gone[self.left]]
@@ -106,7 +106,7 @@ class _Loaded:
         return self.left[np.isin(self._clocks[self.left], numbers)]
 
     def _rows(self, places: list[int]) -> list[Fresh]:
-        """The messages at these places."""
+        """The messages at these positions, as rows."""
         columns = [[values[place] for place in places] for values in self._values]
         address, body, country, parts, *more = columns
         ids = [self.head.first_id + place for place in places]

@@ -259,7 +259,7 @@ def of_attempts(connection: Connection, run: Run, after: int | None, chunk: int,
 
 
 def as_rows(columns: Columns) -> Iterator[dict[str, Any]]:
-    """The columns row by row."""
+    """The columns as a list of rows (dicts)."""
     for values in zip(*columns.values(), strict=True):
         yield dict(zip(columns, values, strict=True))
 

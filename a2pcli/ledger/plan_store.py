@@ -46,7 +46,7 @@ class Group(NamedTuple):
 
 
 def groups_from(counts: str) -> tuple[Group, ...]:
-    """The groups of ``Packed.counts``."""
+    """Parse the groups of ``Packed.counts``."""
     return tuple(Group(*one) for one in json.loads(counts)["groups"])
 
 

@@ -66,7 +66,7 @@ class Taken:
     accepted: int = 0
 
     def counts(self) -> dict[str, int]:
-        """For the audit trail."""
+        """The counts for the audit entry."""
         return {
             "receipts": self.new + self.duplicates,
             "new": self.new,
@@ -75,7 +75,7 @@ class Taken:
         }
 
     def plus(self, other: Taken) -> Taken:
-        """Both together."""
+        """The sum of both."""
         return Taken(
             self.new + other.new,
             self.duplicates + other.duplicates,
@@ -86,7 +86,7 @@ class Taken:
 
 
 class Inbox:
-    """The receipts of an open ledger."""
+    """The delivery receipts of an open ledger: adds them and matches them to messages."""
 
     def __init__(self, ledger: LedgerCore) -> None:
         self._ledger = ledger

@@ -60,17 +60,17 @@ class About(Protocol):
 
     @property
     def campaign(self) -> str:
-        """Its name."""
+        """The campaign's name."""
         ...
 
     @property
     def gateway(self) -> str:
-        """Its name in the settings."""
+        """The gateway's name in the settings."""
         ...
 
     @property
     def channel(self) -> str:
-        """How it travels."""
+        """The channel: sms, email, …"""
         ...
 
     @property
@@ -80,7 +80,7 @@ class About(Protocol):
 
     @property
     def purpose(self) -> str | None:
-        """What it is for."""
+        """The purpose: marketing, transactional, otp or emergency."""
         ...
 
     @property
@@ -90,7 +90,7 @@ class About(Protocol):
 
     @property
     def subject(self) -> str | None:
-        """What it is about."""
+        """The subject, for caps that count by subject."""
         ...
 
 
@@ -335,7 +335,7 @@ class StateTotals:
     unpriced: int
 
     def money(self, currency: str) -> Decimal:
-        """The cost in this currency, exact."""
+        """The exact cost in this currency, as ``Decimal``."""
         return Decimal(self.cost.get(currency, 0)) / MONEY_UNITS
 
 

@@ -131,7 +131,7 @@ def _refused(connection: Connection, run: Run, now: int) -> Iterator[tuple[dict[
 
 
 def _pieces(connection: Connection, run: Run, now: int) -> Iterator[list[dict[str, Any]]]:
-    """The refused messages, in pieces."""
+    """Rejected messages in batches of at most ``ROWS``."""
     reader = PlanRows(connection, run, now)
     for head in reader.heads:
         found = [row for row in as_rows(reader.columns(connection, head, _WANTED)) if _is_refused(row)]

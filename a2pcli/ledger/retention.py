@@ -69,12 +69,12 @@ class Pruned:
 
     @property
     def nothing(self) -> bool:
-        """There was nothing old enough."""
+        """Whether nothing is past its retention period."""
         return not (self.steps or self.contacted or self.receipts)
 
 
 def due(connection: Connection, rules: Retention, now: int) -> Pruned:
-    """What is old enough to go."""
+    """What is past its retention period."""
     steps = []
     for row in connection.execute(select(runs).order_by(runs.c.number)).mappings().all():
         step = _step(connection, run_from_row(row), rules, now)
@@ -130,7 +130,7 @@ def _rows(connection: Connection, run: Run) -> int:
 
 
 def _texts(connection: Connection, run: Run) -> int:
-    """How many texts may go."""
+    """Number of message texts past their retention period."""
     heads = plan_store.heads(connection, run)
     return _count(connection, _with_texts(run)) + sum(
         len(plan_erasing.texts_to_go(connection, run, head)) for head in heads

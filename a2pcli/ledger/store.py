@@ -73,7 +73,7 @@ class Ledger(PlanningMixin, ReadingMixin, SuppressionMixin, ConsentMixin, Protec
 
     @cached_property
     def receipts(self) -> receipts.Inbox:
-        """The inbox of delivery receipts."""
+        """The delivery receipts of this ledger."""
         return receipts.Inbox(self)
 
     @translates_errors

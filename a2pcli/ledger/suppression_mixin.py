@@ -119,7 +119,7 @@ class SuppressionMixin(LedgerCore):
 
     @translates_errors
     def suppression_count(self, now: int | None = None) -> int:
-        """Entries that hold now."""
+        """Number of suppression list entries that apply now."""
         with self._reading() as connection:
             return optouts.count(connection, now_ms() if now is None else now)
 

@@ -54,7 +54,7 @@ class Later:
 
     @property
     def rowcount(self) -> int:
-        """Rows changed."""
+        """Number of changed rows."""
         return int(self._cursor.rowcount)
 
     @property

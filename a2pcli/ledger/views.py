@@ -39,7 +39,7 @@ class View:
     joined: str = ""
 
     def sql(self, dialect: str, schema: str) -> str:
-        """The query of the view."""
+        """The SELECT statement of the view for a dialect."""
         columns = ", ".join(f"{_shown(one, dialect)} AS {one.name}" for one in self.columns)
         return f"SELECT {columns} FROM {schema}.{self.table} t {self.joined.format(main=schema)}"
 

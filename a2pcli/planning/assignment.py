@@ -16,7 +16,7 @@ def share_of(campaign: str, experiment: str, address: str) -> float:
 
 
 def shares(campaign: str, experiment: str, addresses: Sequence[str]) -> npt.NDArray[np.float64]:
-    """``share_of`` over a column."""
+    """``share_of`` for each value of a column, as floats from 0 to 1."""
     return np.fromiter(
         (share_of(campaign, experiment, address) for address in addresses),
         dtype=np.float64,

@@ -53,7 +53,7 @@ class Difference:
         return f"{self.what} was {self.was or 'not set'}, and is {self.now or 'not set'} now"
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """The value as a JSON-ready dict."""
         return {"what": self.what, "was": self.was, "now": self.now, "in_force": self.in_force}
 
 

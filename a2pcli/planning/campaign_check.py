@@ -122,7 +122,7 @@ def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None
 
 
 class _Check:
-    """One campaign with its settings."""
+    """Checks one campaign with its settings."""
 
     def __init__(
         self, campaign: LoadedCampaign, settings: LoadedSettings, table: Table | None = None
@@ -143,7 +143,7 @@ class _Check:
         self.smart = self.wording.smart
 
     def problems(self) -> list[Problem]:
-        """Run every step."""
+        """Run every check and return all problems."""
         table = self._contacts()
         where = self._compiled(("where",), self.campaign.where, compile_expression, table, where_columns)
         once = self._compiled(("once_per",), self.campaign.once_per, compile_template, table)

@@ -66,7 +66,7 @@ class Hours:
 
     @property
     def binds(self) -> bool:
-        """Whether anybody may need a clock."""
+        """Whether any recipient may need a clock."""
         purpose, schedule = self.campaign.purpose, self.campaign.schedule
         if purpose in EXEMPT:
             return False
@@ -126,7 +126,7 @@ def _in_recipient_time(campaign: Campaign, moment: datetime | None) -> datetime 
 
 
 def hours_of(campaign: Campaign, settings: Settings, law: Law, programme: str, now: int) -> Hours:
-    """The hours and caps of a campaign."""
+    """The permitted hours and frequency caps of a campaign."""
     schedule = campaign.schedule
     starts, ends = _ms(schedule.starts_at), _ms(schedule.ends_at)
     return Hours(campaign, law, caps_of(campaign, settings, programme), now, starts, ends)

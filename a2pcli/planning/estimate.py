@@ -43,7 +43,7 @@ class Estimate:
     finishes_at: int | None = None
 
     def document(self) -> dict[str, Any]:
-        """What the plan's summary keeps."""
+        """The estimate as it is kept in the plan's summary."""
         return {
             "going": self.going,
             "expired": self.expired,

@@ -56,7 +56,7 @@ class CopyRule:
 
 
 def lint(copy: Copy, rules: Iterable[CopyRule] | None = None) -> Iterator[Finding]:
-    """Every finding about the wording."""
+    """All findings of the copy rules about the message."""
     for rule in RULES if rules is None else rules:
         yield from rule.find(copy)
 

@@ -55,7 +55,7 @@ def _cast(cells: pa.StringArray, where: pa.BooleanArray, kind: pa.DataType) -> p
 
 
 def _one_by_one(cells: pa.StringArray, locale: str) -> pa.Int64Array:
-    """Each different spelling once."""
+    """Parse each distinct spelling once."""
     encoded = cells.dictionary_encode()
     meanings = pa.array([_moment(text, locale) for text in encoded.dictionary.to_pylist()], pa.int64())
     return meanings.take(encoded.indices)

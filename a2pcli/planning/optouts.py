@@ -26,7 +26,7 @@ RULE = "optout"
 
 
 def suppressed(frame: Frame, compiled: CompiledSpec) -> None:
-    """Nobody who said no."""
+    """Exclude rows of people who are on the suppression list or whose row says no."""
     people, listed = frame["@person"].to_numpy(), compiled.spec.people
     drop(frame, among(people, listed.suppressed), Reason.OPTED_OUT, "from every message", RULE)
     _by_other(frame, listed.suppressed, "from every message")

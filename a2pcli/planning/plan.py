@@ -45,7 +45,7 @@ class RowSink(Protocol):
     """Takes every row of a plan while it is made, excluded ones too."""
 
     def add(self, frame: Frame) -> None:
-        """Take a planned chunk."""
+        """Add a planned chunk to the plan."""
         ...
 
 
@@ -61,7 +61,7 @@ class Plan:
 
     @property
     def recipients(self) -> int:
-        """How many people get a message."""
+        """Number of recipients."""
         return int(self.summary["recipients"])
 
 
@@ -261,7 +261,7 @@ def problem_document(problem: Problem) -> dict[str, Any]:
 
 
 def warnings_of(summary: Mapping[str, Any]) -> list[Problem]:
-    """The warnings that a plan kept."""
+    """The warnings stored with a plan, as ``Problem`` objects."""
     found = [{**one, "severity": Severity(one["severity"])} for one in summary.get("warnings", ())]
     return [Problem(**one) for one in found]
 

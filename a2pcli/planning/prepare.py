@@ -169,7 +169,7 @@ def programme_of(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
 
 
 def contacts_source(campaign: Campaign) -> ContactsSource:
-    """``contacts:`` in its long form."""
+    """The mapping form of ``contacts:``."""
     given = campaign.contacts
     return ContactsSource(file=given) if isinstance(given, str) else given
 

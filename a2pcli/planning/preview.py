@@ -69,7 +69,7 @@ def by_line(line: int) -> Choose:
 
 
 def first(count: int) -> Choose:
-    """The first recipients of the file."""
+    """The first recipients of the file, as preview rows."""
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
         found: list[Row] = []

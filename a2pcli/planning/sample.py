@@ -146,7 +146,7 @@ class SampledPeople:
     """The addresses; null like the country where one cannot be messaged, or is of none."""
 
     def among(self, countries: Collection[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """The rows in these countries."""
+        """Positions of the rows in these countries."""
         there: np.ndarray[tuple[int], np.dtype[np.bool_]] = mask_of(
             pc.is_in(self.by_row, pa.array(list(countries), pa.string()))
         )

@@ -67,7 +67,7 @@ def sender_chosen(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def excluded(frame: Frame, compiled: CompiledSpec) -> None:
-    """The campaign's own exclusions."""
+    """Exclude rows that the campaign lists under ``exclude:``."""
     people = frame["@person"].to_numpy()
     for members, reason in (
         (compiled.spec.people.excluded_list, Reason.EXCLUDED_LIST),
@@ -90,7 +90,7 @@ def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def filtered(frame: Frame, compiled: CompiledSpec) -> None:
-    """``where:`` selects."""
+    """Exclude rows that ``where:`` does not select."""
     if compiled.where is None:
         return
     _not_meant(frame, compiled, compiled.where)

@@ -39,7 +39,7 @@ class ColumnDigest(TextDigest):
     """The same digest over a column of Arrow's, without a Python object for each text."""
 
     def add_column(self, texts: pa.StringArray) -> None:
-        """Take in a chunk without nulls."""
+        """Add a column of a chunk that has no nulls."""
         texts = one_piece(texts)
         if not len(texts):
             return
@@ -60,7 +60,7 @@ class ColumnDetails(Details):
         self.names.update(self.columns)
 
     def add_columns(self, rows: pa.RecordBatch) -> None:
-        """Take in a chunk."""
+        """Add the columns of a chunk."""
         for name, digest in self.numbers.items():
             numbers = pc.fill_null(pc.cast(rows[name], pa.int64()), -1)
             digest.update(numbers.to_numpy().astype("<i8").tobytes())

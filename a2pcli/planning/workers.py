@@ -134,7 +134,7 @@ class _Worker:
         self._thread: threading.Thread | None = None
 
     def begin(self, work: bytes) -> None:
-        """Take pieces from now on."""
+        """Start the workers."""
         self._thread = threading.Thread(target=self._serve, args=(work,), daemon=True)
         self._thread.start()
 

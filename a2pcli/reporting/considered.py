@@ -47,7 +47,7 @@ class Considered:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """The value as a JSON-ready dict."""
         return {
             "rule": self.rule,
             "outcome": self.outcome,

@@ -56,12 +56,12 @@ class Explanation:
 
     @property
     def suppressed(self) -> bool:
-        """On the suppression list now."""
+        """Whether the person is on the suppression list now."""
         return any(one.holds(self.now) for one in self.suppressions)
 
     @property
     def problem(self) -> str | None:
-        """Why the text is no number."""
+        """Why the text is not a valid address, or None."""
         if self.number is not None or self.judged.reason is None:
             return None
         detail = f"; {self.judged.detail}" if self.judged.detail else ""
@@ -178,7 +178,7 @@ def _national(number: str) -> list[str]:
 
 
 def explanation_document(told: Explanation) -> dict[str, Any]:
-    """For ``--json``."""
+    """JSON document of ``a2pcli explain``."""
     judged = told.judged
     return {
         "asked": told.asked,

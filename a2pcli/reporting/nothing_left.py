@@ -45,7 +45,7 @@ class NothingLeft:
 
     @classmethod
     def of_run(cls, run: Run, totals: Totals) -> NothingLeft:
-        """By a run that is finished."""
+        """What remains of a finished run."""
         found = cls(excluded=totals.by_reason)
         for state, count in totals.by_state.items():
             found._add(run.id, state, count)
@@ -77,7 +77,7 @@ class NothingLeft:
         return ExitStatus.FINISHED_WITH_FAILURES if open_ends else ExitStatus.OK
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """The value as a JSON-ready dict."""
         return {
             "accepted": self.accepted,
             "rejected": self.rejected,

@@ -122,7 +122,7 @@ def _sum(several: list[StateTotals]) -> dict[str, int]:
 
 
 def runs_document(lines: list[RunLine]) -> dict[str, Any]:
-    """For ``--json``."""
+    """JSON document of ``a2pcli runs``."""
     return {
         "runs": [
             {

@@ -52,7 +52,7 @@ class Surroundings:
 
 
 def what(entry: HistoryEntry, around: Surroundings) -> str:
-    """What became of the message."""
+    """A sentence that says what became of the message."""
     row, run = entry.row, entry.run
     state = row["state"]
     if state == State.ACCEPTED:
@@ -200,7 +200,7 @@ def _on(entry: HistoryEntry) -> str:
 
 
 def moment_of(entry: HistoryEntry) -> int | None:
-    """When the message got where it is."""
+    """When the message reached its state, in UTC milliseconds."""
     row, run = entry.row, entry.run
     moment: int | None = row["settled_at"] or row["claimed_at"] or run.planned_at or run.created_at
     return moment

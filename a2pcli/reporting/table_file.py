@@ -66,7 +66,7 @@ def money_column(nano: Cells) -> Cells:
 
 
 def _text(column: Cells) -> Cells:
-    """A column as text files show it."""
+    """The column as text, as written to CSV files."""
     if pa.types.is_decimal(column.type):
         # Few prices are different ones; each is written once.
         prices = column.dictionary_encode()

@@ -28,7 +28,7 @@ class Share:
 
     @property
     def share(self) -> float | None:
-        """Between 0 and 1."""
+        """The share, between 0 and 1; None without a denominator."""
         return self.count / self.base if self.base else None
 
 

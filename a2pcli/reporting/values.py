@@ -16,7 +16,7 @@ def money(nano: int) -> str:
 
 
 def money_document(cost: Mapping[str, int]) -> dict[str, str]:
-    """Cost by currency, for JSON."""
+    """Cost by currency as decimal text, for JSON."""
     return {currency: money(nano) for currency, nano in sorted(cost.items())}
 
 

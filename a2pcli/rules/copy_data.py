@@ -37,7 +37,7 @@ class Words:
 
 @cache
 def words() -> Words:
-    """The lists, read once."""
+    """The word lists of ``copy.yaml``, read once."""
     data: dict[str, Any] = read_data(FOLDER / "copy.yaml")
     reserved, shaft = data["reserved"], data["shaft"]
     hosts = "|".join(map(re.escape, data["shorteners"]["hosts"]))

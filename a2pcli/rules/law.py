@@ -110,7 +110,7 @@ class Law:
     def hours(
         self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[HoursRule, ...]:
-        """The rules behind ``windows``."""
+        """The rules that ``windows`` is derived from."""
         return self._binding(HoursRule, country, regions, purpose, channel)
 
     def caps(
@@ -128,7 +128,7 @@ class Law:
     def copy(
         self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[CopyRule, ...]:
-        """What a message there must say."""
+        """The rules about the wording of messages to a place."""
         return self._binding(CopyRule, country, regions, purpose, channel)
 
     def senders(
@@ -140,7 +140,7 @@ class Law:
     def revocation(
         self, country: str, regions: Iterable[str] = (), purpose: str = "marketing", channel: str = DEFAULT
     ) -> tuple[RevocationRule, ...]:
-        """How people leave there."""
+        """The opt-out rules of a place."""
         return self._binding(RevocationRule, country, regions, purpose, channel)
 
     def stop_keywords(self) -> frozenset[str]:
@@ -337,7 +337,7 @@ def _problems_of_new(overrides: Overrides, rule_id: str, rule: LawRule) -> Itera
 
 
 def _rule(rule_id: str, rule: LawRule) -> Rule:
-    """The value of a rule."""
+    """The rule object of a validated rule."""
     kind = rule.kinds[0]
     purposes = rule.purposes or (_EVERYTHING if kind == "sender" else ("marketing",))
     common: dict[str, Any] = {

@@ -24,7 +24,7 @@ from a2pcli.rules.facts import SenderRule
 
 
 class Kind(StrEnum):
-    """What a sender is."""
+    """Kind of sender: number, short code or name."""
 
     NAME = "name"
     NUMBER = "number"

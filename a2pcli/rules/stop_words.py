@@ -46,11 +46,11 @@ class WayOut:
         self._pattern = re.compile(pattern)
 
     def search(self, text: str) -> re.Match[str] | None:
-        """The first one."""
+        """The first match, or None."""
         return self._pattern.search(text.translate(_LETTERS))
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
-        """All of them."""
+        """All matches, in order."""
         return self._pattern.finditer(text.translate(_LETTERS))
 
 
@@ -68,7 +68,7 @@ class StopWords:
 
     @cached_property
     def certain(self) -> frozenset[str]:
-        """Words that are a stop."""
+        """Words that are an opt-out if they are the whole reply."""
         return frozenset(self._replies(sure=True))
 
     @cached_property
@@ -78,7 +78,7 @@ class StopWords:
 
     @cached_property
     def doubtful(self) -> frozenset[str]:
-        """Words that may be a stop."""
+        """Words that may be an opt-out and are flagged for review."""
         doubted = (entry for entry in self.entries if entry["confidence"] == "L")
         found = {word for entry in doubted for word in _plain_of(entry, "replies")}
         return frozenset(found) - self.certain - self.likely
@@ -92,13 +92,13 @@ class StopWords:
 
     @cached_property
     def phrases(self) -> tuple[str, ...]:
-        """Longer ones first."""
+        """Phrases that are an opt-out, longest first."""
         found = {phrase for entry in self.entries for phrase in _plain_of(entry, "phrases")}
         return tuple(sorted(found, key=lambda phrase: (-len(phrase), phrase)))
 
     @cached_property
     def inside(self) -> re.Pattern[str]:
-        """Words within a reply."""
+        """Opt-out words that are found within a longer reply."""
         words = {word for entry in self.entries for word in _plain_of(entry, "words")}
         stems = {stem for entry in self.entries for stem in _plain_of(entry, "stems")}
         return re.compile(_inside(self.certain | words, stems))
@@ -121,7 +121,7 @@ class StopWords:
 
 @cache
 def stop_words() -> StopWords:
-    """The table, read once."""
+    """The table of ``stop_words.yaml``, read once."""
     data: dict[str, Any] = read_data(FOLDER / "stop_words.yaml")
     return StopWords(tuple(data["languages"]), tuple(data["doubtful"]["patterns"]))
 

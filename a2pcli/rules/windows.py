@@ -44,7 +44,7 @@ class Window:
     zone: str | None = None
 
     def to_data(self) -> dict[str, Any]:
-        """What JSON can hold."""
+        """The value as lists and dicts that JSON can represent."""
         return {
             "rule": self.rule,
             "week": [[list(span) for span in day] for day in self.week],

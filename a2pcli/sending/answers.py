@@ -47,7 +47,7 @@ def _about_each(count: int, answers: Sequence[Outcome]) -> Sequence[Outcome]:
 
 
 def all_unknown(count: int, code: str, detail: str) -> Sequence[Outcome]:
-    """Each of them may have arrived."""
+    """An *unknown* outcome for each message: each may have been accepted."""
     return [Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code=code, detail=detail)] * count
 
 

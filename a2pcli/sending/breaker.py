@@ -65,7 +65,7 @@ class Breaker:
 
     @property
     def gave_up(self) -> bool:
-        """Every try failed: the run pauses."""
+        """Every retry failed; the run must be paused."""
         return self._opened_at is not None and self._tries >= len(self._options.waits)
 
     @property

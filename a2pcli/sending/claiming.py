@@ -82,7 +82,7 @@ class Claiming:
         return TICK
 
     def gave_back(self) -> None:
-        """Rows are planned again."""
+        """Rows were returned to the plan."""
         self.is_empty, self._from, self.next_due = False, 0, 0
 
     def took(self, exchange: Exchange, want: int, seconds: float) -> None:

@@ -40,7 +40,7 @@ class DispatchPolicy(Protocol):
         ...
 
     def departed(self, claimed: Claimed) -> None:
-        """It goes."""
+        """Called when a message is handed to the gateway."""
         ...
 
     def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> None:
@@ -54,7 +54,7 @@ class DispatchPolicy(Protocol):
 
 @dataclass(slots=True)
 class _Submission:
-    """A batch with the gateway."""
+    """A batch that was submitted and has no answer yet."""
 
     batch: list[Claimed]
     epoch: int

@@ -54,7 +54,7 @@ class Display:
             self.show(now, waits_until)
 
     def show(self, now: float, waits_until: int | None) -> None:
-        """Show where the run is."""
+        """Show the progress of the run."""
         state = "sending"
         if self._policy.ended is not None:
             state = "stopping"
@@ -72,7 +72,7 @@ class Display:
             self._on_progress = lambda _progress: None
 
     def end(self, state: str, now: float) -> Progress:
-        """Show the last of it, and give it."""
+        """Show the final progress and return it."""
         progress = self._progress(state, now)
         with suppress(Exception):
             self._on_progress(progress)

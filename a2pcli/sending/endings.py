@@ -28,7 +28,7 @@ def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
 
 
 def interrupted(run: Run, *, hard: bool) -> Problem:
-    """Ctrl-C, once or twice."""
+    """The ``Problem`` for a run stopped with Ctrl-C, once or twice."""
     if hard:
         text = "stopped immediately; messages that the gateway had at that moment are unknown"
         return Problem(

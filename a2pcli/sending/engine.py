@@ -75,7 +75,7 @@ async def send_run(
 
 
 class _Sending:
-    """One call of ``send_run``."""
+    """State of one call of ``send_run``."""
 
     def __init__(
         self,

@@ -143,7 +143,7 @@ class LedgerWriter:
         return await self._on_thread(lambda: self._ledger.settle_late(self._run, settled, self._clock()))
 
     async def renew(self) -> None:
-        """Be heard of."""
+        """Record in the ledger that this process is still alive."""
         await self._on_thread(lambda: self._ledger.renew(self._run))
 
     async def rescue(self) -> Problem | None:
@@ -167,7 +167,7 @@ class LedgerWriter:
         return await self._on_thread(lambda: self._ledger.waiting(self._run, self._asked_at))
 
     async def reload(self) -> Run:
-        """The run as it is now."""
+        """The run as it is in the ledger now."""
         return await self._on_thread(lambda: self._ledger.run(self._run.id))
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ class RunPolicy:
         return self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
 
     def departed(self, claimed: Claimed) -> None:
-        """Its cost counts from now."""
+        """Count the message's cost against the budget."""
         self.tally.departed(claimed)
 
     def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> None:

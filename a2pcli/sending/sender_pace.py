@@ -62,7 +62,7 @@ class SenderPaces:
         return free, soonest
 
     def left(self, batch: Sequence[Claimed], now: float) -> None:
-        """Note that these leave now."""
+        """Record that these messages are sent now."""
         for one in batch:
             pace = self._paces.get(one.message.sender or "")
             if pace is not None:

@@ -21,7 +21,7 @@ class SteadyClock:
         self._wall_then, self._passed_then = wall(), passed()
 
     def __call__(self) -> int:
-        """Now."""
+        """Seconds of the steady clock."""
         return self._wall_then + int((self._passed() - self._passed_then) * 1000)
 
     @property

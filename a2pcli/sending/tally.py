@@ -57,16 +57,16 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """Messages with a last word."""
+        """Number of messages with a final result."""
         return self.accepted + self.rejected + self.unknown + self.skipped
 
     def departed(self, claimed: Claimed) -> None:
-        """A message goes to the gateway."""
+        """Count a message handed to the gateway."""
         if claimed.cost and claimed.currency:
             self.flying[claimed.currency] += claimed.cost
 
     def settled(self, claimed: Claimed, outcome: Outcome, state: State) -> None:
-        """A message came back."""
+        """Count the result of a message."""
         if claimed.cost and claimed.currency:
             self.flying[claimed.currency] -= claimed.cost
             if state in (State.ACCEPTED, State.UNKNOWN):

@@ -113,7 +113,7 @@ class Column:
         self.detail[places[here]] = np.array(numbers, dtype=np.int32)[inverse]
 
     def frame(self) -> Frame:
-        """The six columns as Arrow strings."""
+        """The six columns of the result as a ``Frame`` of Arrow string columns."""
         number = self.number
         if self._put:
             answers = pa.array(list(self._put.values()), pa.string())

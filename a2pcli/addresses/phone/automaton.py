@@ -65,7 +65,7 @@ class Automaton:
         return False, bit, bit
 
     def joined(self, left: Fragment, right: Fragment) -> Fragment:
-        """One fragment after the other."""
+        """The automaton fragment that matches the first fragment, then the second."""
         for place in _bits(left[2]):
             self._follow[place] |= right[1]
         first = left[1] | right[1] if left[0] else left[1]
@@ -73,7 +73,7 @@ class Automaton:
         return left[0] and right[0], first, last
 
     def looped(self, inner: Fragment) -> Fragment:
-        """A fragment any number of times."""
+        """The automaton fragment that matches a fragment any number of times, or not at all."""
         for place in _bits(inner[2]):
             self._follow[place] |= inner[1]
         return True, inner[1], inner[2]

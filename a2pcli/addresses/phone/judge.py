@@ -66,7 +66,7 @@ def read_widely(compact: str, trunk_zero: bool, policy: PhonePolicy) -> Reading:
 
 
 def settle(reading: Reading, policy: PhonePolicy) -> PhoneResult:
-    """Apply the policy to a reading."""
+    """Accept or refuse a reading by the policy: returns it with a reason and a detail if it is refused."""
     kind, country = reading.type, reading.country
     fictional = fiction.is_fictional(reading.code, reading.national)
     if fictional and not policy.allow_fictional:
@@ -90,7 +90,7 @@ def accepts(kind: str, policy: PhonePolicy) -> bool:
 
 
 def refusal(code: int, kind: str) -> str:
-    """Why a type is refused, in words."""
+    """The sentence that says why a number type is refused, such as ``a fixed line``."""
     if code == 54 and kind == "fixed-line":
         return "a fixed line; Argentine mobiles have a 9 after +54"
     return TYPE_WORDS[kind]

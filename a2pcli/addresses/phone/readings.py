@@ -83,7 +83,7 @@ class Readings:
         )
 
     def pick(self, places: Numbers) -> Readings:
-        """The readings at some places."""
+        """The readings at the given positions, as a new ``Readings``."""
         values = {name: getattr(self, name)[places] for name in _FIELDS}
         return Readings(**values, national=pick(self.national, places))
 

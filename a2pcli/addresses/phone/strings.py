@@ -30,12 +30,12 @@ def matches(strings: pa.StringArray, pattern: str) -> Flags:
 
 
 def starts(strings: pa.StringArray, text: str) -> Flags:
-    """Which strings start with a text."""
+    """Boolean array: which strings start with the prefix."""
     return np.asarray(pc.starts_with(strings, text).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def lengths(strings: pa.StringArray) -> Numbers:
-    """Bytes of each string."""
+    """Length of each string in bytes, as an integer array."""
     return np.asarray(pc.binary_length(strings).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 

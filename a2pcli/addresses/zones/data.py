@@ -67,7 +67,7 @@ def rows(name: str, folder: Path = DATA) -> Iterator[list[str]]:
 
 
 def names(text: str) -> Names:
-    """A cell of several names."""
+    """The names in a cell of the data file, which are separated by spaces or semicolons."""
     return tuple(sorted(text.split()))
 
 
@@ -111,7 +111,7 @@ def country_codes() -> dict[str, str]:
 
 @cache
 def areas() -> dict[int, Found]:
-    """North American area codes."""
+    """North American area codes with their regions and zones."""
     return {int(area): Found(names(zones), names(regions)) for area, _, regions, zones in rows("areas.csv")}
 
 
@@ -123,7 +123,7 @@ def prefixes() -> dict[str, Found]:
 
 @cache
 def countries() -> dict[str, Found]:
-    """The zones of each country."""
+    """Time zones by country (ISO code)."""
     return {country: Found(names(zones), (), True) for country, zones in rows("countries.csv")}
 
 

@@ -58,14 +58,14 @@ def of_number(number: str, country: str) -> Found:
 
 
 class Answers:
-    """Findings by number; 0 is nothing."""
+    """Results that are stored once and referred to by a number; 0 means none."""
 
     def __init__(self) -> None:
         self.all: list[Found] = [NOTHING]
         self._numbers = {NOTHING: 0}
 
     def id(self, found: Found) -> int:
-        """The number of a finding."""
+        """The number of a result; it is added if it is new."""
         if found not in self._numbers:
             self._numbers[found] = len(self.all)
             self.all.append(found)

@@ -10,7 +10,7 @@ from a2pcli.cli.calls import refuse_unread, tell_doubtful
 from a2pcli.cli.options import Column, Json, JsonLines, Ledger, ListFile, Number, Numbers, Region, TableToRead
 
 SHOWN = 20
-"""So many refused rows are shown."""
+"""Number of rejected rows that are shown."""
 
 ProgrammeOption = Annotated[str | None, typer.Option(metavar="NAME", help="Programme. Default: all.")]
 ChannelOption = Annotated[str | None, typer.Option(metavar="sms", help="Channel. Default: all.")]

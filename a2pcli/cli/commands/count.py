@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _given(text: str | None, file: Path | None) -> str:
-    """The text, wherever it comes from."""
+    """The text to count: from the argument, the file or standard input."""
     from a2pcli.errors import InvalidInput, Problem, UsageError
 
     if file is not None:

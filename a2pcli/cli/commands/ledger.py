@@ -141,7 +141,7 @@ def _share(text: str | None) -> Decimal | None:
 
 
 def _looked_at(found: Checked) -> list[str]:
-    """What was checked, in sentences."""
+    """Sentences that say how many runs, rows and entries were checked."""
     counted = (
         (found.runs, "run"), (found.rows_read, "row of plans"), (found.attempts, "attempt"),
         (found.audit_entries, "audit entry"),

@@ -24,7 +24,7 @@ _FORMULA = re.compile(r"^[=+\-@\t\r\n＝＋－＠]")
 
 
 def show_views(*, as_json: bool) -> None:
-    """The views and their columns."""
+    """Print the views and their columns, as text or JSON."""
     from a2pcli.actions.ledgers import documented_views
 
     views = documented_views()
@@ -114,7 +114,7 @@ def _rows(answer: Answer) -> Iterator[list[Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """The value as a type that JSON can represent."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else _cell(value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def recorded_document(done: RecordedConsents) -> dict[str, Any]:
-    """What was recorded, for JSON."""
+    """JSON document of the consents that were recorded."""
     return {
         "recorded": [number for number, is_new in done.added.items() if is_new],
         "already": [number for number, is_new in done.added.items() if not is_new],
@@ -60,7 +60,7 @@ def consent_sentence(found: ConsentOf, programme: str) -> str:
 
 
 def records_table(found: ConsentOf) -> Listing:
-    """The records, newest first."""
+    """Table of consent records, newest first."""
     columns = ("given", "state", "for", "basis", "source", "wording", "until", "recorded")
     rows = [tuple(map(printable, _cells(one, found.now))) for one in reversed(found.records)]
     return Listing(columns, rows, lead=2, whole=frozenset({"given", "state"}))

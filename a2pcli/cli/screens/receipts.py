@@ -16,7 +16,7 @@ SHOWN_WORDS = 10
 
 
 def import_document(table: Table, done: ReceiptImport) -> dict[str, Any]:
-    """The import for JSON."""
+    """JSON document of a receipts import."""
     return {
         "file": table.path,
         "dry_run": done.dry_run,

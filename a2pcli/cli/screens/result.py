@@ -31,7 +31,7 @@ ENDINGS = {
 def result_document(
     run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
 ) -> dict[str, Any]:
-    """How ``send`` ended, as JSON."""
+    """JSON document that says how ``send`` ended."""
     reason = result.reason
     return {
         **run_document(run),

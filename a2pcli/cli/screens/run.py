@@ -50,7 +50,7 @@ MOST_LINES = 12
 
 
 def facts() -> Table:
-    """An empty grid of names and facts."""
+    """An empty two-column grid for labels and values."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -300,7 +300,7 @@ def _percent(share: float) -> str:
 
 
 def next_steps(run: Run, totals: Totals) -> list[RenderableType]:
-    """The commands that make sense now."""
+    """Lines with the commands that are useful next, in a form that can be copied."""
     steps = []
     if totals.count(State.PLANNED, State.SUBMITTING):
         word = "send it" if run.state == RunState.PLANNED else "resume"

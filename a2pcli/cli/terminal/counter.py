@@ -23,7 +23,7 @@ class RowCounter:
         self._written = False
 
     def __call__(self, rows: int) -> None:
-        """So many rows are done."""
+        """Show that this many rows are done."""
         now = time.monotonic()
         every = self.EVERY_TERMINAL if self._terminal else self.EVERY_ELSEWHERE
         if not self._shown or now - self._last < every:

@@ -31,7 +31,7 @@ def use(style: LogStyle) -> None:
 
 
 def style() -> LogStyle:
-    """The style in use."""
+    """The log style in use: text, JSON or quiet."""
     return _chosen
 
 

@@ -111,7 +111,7 @@ def stdout_console() -> Console:
 
 
 def stderr_console() -> Console:
-    """For progress and talk."""
+    """The Rich console on stderr, for progress, notes and questions."""
     from rich.console import Console
 
     width = PIPE_WIDTH if not sys.stderr.isatty() and "COLUMNS" not in os.environ else None

@@ -59,11 +59,11 @@ class TerminalWatcher(SendWatcher):
         self._events: ProgressEvents | None = None
 
     def planning(self) -> RowCounter:
-        """Counted on stderr."""
+        """Show planning progress on stderr."""
         return RowCounter("planning")
 
     def warn(self, problems: Iterable[Problem]) -> None:
-        """On stderr, one a line."""
+        """Print warnings on stderr, one a line."""
         show_problems(problems)
 
     def clock_behind(self, now: int, newest: int) -> None:
@@ -89,14 +89,14 @@ class TerminalWatcher(SendWatcher):
         show(plan_screen(run, next_step=False, samples=sys.stdout.isatty()), stderr=self._as_json)
 
     def show_messages(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Each in a bubble."""
+        """Print each message in a bubble."""
         for row in rows:
             arm = f"  {row['variant']}" if row["variant"] else ""
             title = f"as planned: {row['address']}  line {row['line']:,}{arm}"
             show(Bubble(row["body"], title, facts_of(row)), stderr=self._as_json)
 
     def approve(self, run: Run, count: int) -> None:
-        """Asked on the terminal."""
+        """Ask for confirmation on the terminal. Raises ``Refused`` for a no, or without a terminal."""
         confirm(
             _question(run, count),
             refused="nothing was sent",
@@ -106,7 +106,7 @@ class TerminalWatcher(SendWatcher):
 
     @contextmanager
     def sending(self, run: Run, totals: Totals, *, prints: bool) -> Iterator[Callable[[Progress], None]]:
-        """A bar, lines or events."""
+        """Show progress while sending: a bar, lines, or JSON events."""
         self._events = ProgressEvents(run, time.monotonic)
         self._events.start(totals)
         if log_style.style() is LogStyle.EVENTS:
@@ -118,7 +118,7 @@ class TerminalWatcher(SendWatcher):
                 yield on_progress
 
     def stopping(self, stop: StopRequest) -> None:
-        """Said once for each signal."""
+        """Print one line for each signal."""
         if stop.hard_stop:
             say("\nstopping immediately; messages in flight will be unknown")
         else:
@@ -215,7 +215,7 @@ class ProgressEvents:
         log_line(f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send via {self.run.gateway}")
 
     def __call__(self, progress: Progress) -> None:
-        """Tell, if a second has passed."""
+        """Show the progress if a second has passed since the last time."""
         if self.clock() - self._last >= EVERY:
             self.tell(progress)
 

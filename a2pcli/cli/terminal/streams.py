@@ -50,7 +50,7 @@ class FilteredStream:
 
 
 class _FilteredBytes(io.BufferedIOBase):
-    """UTF-8 on its way to a terminal."""
+    """Byte stream to a terminal that makes control characters visible."""
 
     def __init__(self, inner: TextIO) -> None:
         self._inner = inner
