@@ -103,11 +103,9 @@ class PieceByPiece:
 
 
 def record_export(
-    ledger: Ledger | None, what: str, file: Path | str, rows: int | None = None, run: Run | None = None
+    ledger: Ledger, what: str, file: Path | str, rows: int | None = None, run: Run | None = None
 ) -> None:
     """People were written into a file, or to stdout (``-``)."""
-    if ledger is None:
-        return
     path = Path(file)
     place = "-" if str(file) == "-" or (path.exists() and not path.is_file()) else str(path.resolve())
     counted = {} if rows is None else {"rows": rows}

@@ -74,7 +74,7 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
     from a2pcli.reporting.values import money
     from a2pcli.rules.law import law_of
 
-    with opened(project, campaign) as work:
+    with opened(project, campaign, keeps=False) as work:
         ready = prepared(work)
         rows = [one.row for one in preview(ready, by_address(number, asked), work.workers)]
         law = law_of(work.settings)

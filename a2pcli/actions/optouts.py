@@ -129,7 +129,7 @@ def lift_optouts(
     done = Lifted(read_addresses(cells, region or project.number_settings().settings.region), {})
     done.lifted.update(dict.fromkeys(done.read.addresses, 0))
     kind, value = (None, "") if scope is None else (scope.kind, scope.value)
-    with project.existing_ledger() as ledger:
+    with project.existing_ledger(to_write=True) as ledger:
         if ledger is None:
             return done
         with recorded(ledger, "optout.remove", lambda: _about(done.lifted, scope or EVERYTHING)):

@@ -30,8 +30,10 @@ def export_person(project: Project, cell: str, *, region: str | None = None) -> 
         if ledger is None:
             return {"number": person.address, "erased": False}
         held = ledger.export_person(person)
-        counts = {name: len(rows) for name, rows in held.items() if isinstance(rows, list)}
-        ledger.record("people.export", None, counts, people=[person.address])
+    counts = {name: len(rows) for name, rows in held.items() if isinstance(rows, list)}
+    with project.existing_ledger(to_write=True) as ledger:
+        if ledger is not None:
+            ledger.record("people.export", None, counts, people=[person.address])
     return held
 
 
@@ -85,7 +87,7 @@ def erase_person(
     ``patience`` seconds. Audit: ``people.erase``, ``people.erase-files``.
     """
     person = person_of(cell, region or project.number_settings().settings.region)
-    with project.existing_ledger() as ledger:
+    with project.existing_ledger(to_write=True) as ledger:
         if ledger is None:
             raise UsageError("no ledger here, so there is nobody to erase")
         confirm(person.address)

@@ -56,14 +56,17 @@ class Opened:
 
 
 @contextmanager
-def opened(project: Project, campaign: Path, *, plan: bool = True) -> Iterator[Opened]:
-    """Everything that works on a campaign. Workers start first: they import while this process opens files."""
+def opened(project: Project, campaign: Path, *, plan: bool = True, keeps: bool = True) -> Iterator[Opened]:
+    """Everything that works on a campaign. Workers start first: they import while this process opens files.
+
+    ``keeps`` is false for what leaves nothing in the ledger, and makes none.
+    """
     loaded, settings = load_both(campaign)
     workers = Workers.for_size(_size(loaded)) if plan else None
     try:
         rate = pace(loaded, settings)
         name = loaded.campaign.name
-        with project.open_ledger(campaign=name) as store:
+        with project.open_ledger(campaign=name) if keeps else project.ledger_or_empty(name) as store:
             yield Opened(loaded, settings, store, workers, rate, project.tell)
     finally:
         if workers is not None:
@@ -138,7 +141,7 @@ def plan(
     with opened(project, campaign) as work:
         ready = prepared(work, limit=limit, occurrence=occurrence)
         made = make(work, ready, budget=budget, out=out, counting=counting, warn=warn)
-        run = work.ledger.open_run(ready.occasion)
+        run = work.ledger.open_run(made.run.occasion)
         totals = None if run is None else work.ledger.totals(run)
         # What was on its way when a sender was killed is settled as unknown, and not sent again.
         left = totals.count("planned") or totals.count("submitting") if totals else 0
@@ -274,7 +277,7 @@ def preview(project: Project, campaign: Path, choice: Choice) -> Previewed:
     """Messages of a campaign as it is now. Nothing is stored or sent."""
     from a2pcli.planning import preview as choosing
 
-    with opened(project, campaign, plan=choice.needs_all) as work:
+    with opened(project, campaign, plan=choice.needs_all, keeps=False) as work:
         ready = prepared(work)
         rows = choosing.preview(ready, _chooser(ready, choice), work.workers)
         return Previewed(ready.spec.campaign, ready.spec.sender, rows)

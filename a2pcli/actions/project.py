@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from a2pcli.dataclass import dataclass
@@ -161,8 +162,9 @@ class Project:
             self.tell(f"ledger: {store.name}")
 
     @contextmanager
-    def ledger_to_read(self) -> Iterator[Ledger]:
-        """The ledger for whoever only asks it. Nothing is made.
+    def ledger_to_read(self, *, to_write: bool = False) -> Iterator[Ledger]:
+        """The ledger for whoever only asks it: nothing is made, and whatever would change it is refused; ``to_write``
+        opens it for whoever may change what is there.
 
         One that is not there yet raises ``LedgerError`` (code ``ledger-missing``), one that was there ``ledger-gone``.
         """
@@ -170,7 +172,9 @@ class Project:
 
         place, key = self.ledger_and_key()
         try:
-            store = Ledger.open_to_read(place, key=key)
+            store = (
+                Ledger.open(place, create=False, key=key) if to_write else Ledger.open_to_read(place, key=key)
+            )
         except LedgerError as error:
             from a2pcli.ledger.database import ledger_url
             from a2pcli.ledger.known import KnownLedgers
@@ -184,16 +188,39 @@ class Project:
             yield store
 
     @contextmanager
-    def existing_ledger(self) -> Iterator[Ledger | None]:
-        """The same; None where nobody named a ledger and there is none yet."""
+    def existing_ledger(self, *, to_write: bool = False) -> Iterator[Ledger | None]:
+        """The same; None where nobody named a ledger and there is none yet. ``to_write``: it may be changed."""
         with ExitStack() as held:
             opened = None
             try:
-                opened = held.enter_context(self.ledger_to_read())
+                opened = held.enter_context(self.ledger_to_read(to_write=to_write))
             except LedgerError as error:
                 if self.ledger or os.environ.get("A2PCLI_LEDGER") or not is_missing(error):
                     raise
             yield opened
+
+    @contextmanager
+    def ledger_or_empty(self, campaign: str) -> Iterator[Ledger]:
+        """The ledger for whoever plans a campaign and keeps nothing of it; an empty one where there is none yet.
+
+        Raises ``LedgerError`` where it is not the one that the project knows.
+        """
+        from a2pcli.ledger.store import Ledger
+
+        with ExitStack() as held:
+            try:
+                store = held.enter_context(self.ledger_to_read())
+            except LedgerError as error:
+                if not is_missing(error):
+                    raise
+                folder = held.enter_context(TemporaryDirectory(prefix="a2pcli-"))
+                store = held.enter_context(Ledger.open_with(str(Path(folder) / "ledger.db"), None))
+            else:
+                known = self.known_ledgers(campaign)
+                problem = known.wrong(store, campaign) if known is not None and store.has_id() else None
+                if problem is not None:
+                    raise LedgerError(problem)
+            yield store
 
     def _tell_of_removed(self, store: Ledger) -> None:
         """Copies that a killed command left held everybody: that they were there is worth a line."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.actions.audit import user
 from a2pcli.actions.gateways import configured_gateway
 from a2pcli.actions.project import settings_from
-from a2pcli.actions.runs import existing_run
+from a2pcli.actions.runs import run_to_change
 from a2pcli.actions.tables import Progress, uncounted
 from a2pcli.addresses.any_address import any_address
 from a2pcli.channels import channel_of
@@ -75,7 +75,7 @@ def reconcile(
     ``confirm`` gets the run and how many messages a decision is about, before it is taken; ``counting`` is entered
     while its gateway is asked. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
     """
-    with existing_run(project, named) as (ledger, run):
+    with run_to_change(project, named) as (ledger, run):
         never_left = settle_open_claims(
             ledger, run, lambda count: _record(ledger, run, "the sender had ended", never_left=count)
         )

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run in its open ledger."""
+    """A run in its ledger, which is open to be read."""
 
+    project: Project
     ledger: Ledger
     run: Run
 
@@ -64,7 +65,7 @@ class Report:
         for table in self._tables(states, reasons):
             yield from json_rows(table)
             count += table.num_rows
-        record_export(self.ledger, "report", "-", count, self.run)
+        self._record("-", count)
 
     def write(
         self,
@@ -82,7 +83,7 @@ class Report:
         tables = self._tables(states, reasons)
         if target.stream is not None:
             count = write_rows(target.stream, tables, SCHEMA, as_lines=target.as_lines)
-            record_export(self.ledger, "report", "-", count, self.run)
+            self._record("-", count)
             return count
         spare(option, target.file, self._made_from())
         count = 0
@@ -91,8 +92,13 @@ class Report:
                 file.add(table)
                 count += table.num_rows
                 progress(count)
-        record_export(self.ledger, "report", target.file, count, self.run)
+        self._record(target.file, count)
         return count
+
+    def _record(self, file: Path | str, count: int) -> None:
+        with self.project.existing_ledger(to_write=True) as ledger:
+            if ledger is not None:
+                record_export(ledger, "report", file, count, self.run)
 
     def _tables(self, states: Sequence[str] | None, reasons: Sequence[str] | None) -> Iterator[pa.Table]:
         from a2pcli.reporting.rows import row_tables
@@ -121,4 +127,4 @@ def report(project: Project, named: str | None = None) -> Iterator[Report | None
                 raise UsageError(f"no run '{named}': the ledger is empty")
             yield None
             return
-        yield Report(ledger, run)
+        yield Report(project, ledger, run)

@@ -33,7 +33,7 @@ def prune(
     each run of which something went.
     """
     rules = project.settings().settings.retention
-    with project.existing_ledger() as ledger:
+    with project.existing_ledger(to_write=not dry_run) as ledger:
         if ledger is None:
             return PrunedLedger(None)
         due = ledger.prune(rules, dry_run=True)

@@ -48,12 +48,12 @@ def newest(runs: list[Run]) -> Run | None:
 
 
 @contextmanager
-def existing_run(project: Project, named: str) -> Iterator[tuple[Ledger, Run]]:
+def run_to_change(project: Project, named: str) -> Iterator[tuple[Ledger, Run]]:
     """The run with this id, or the newest of the campaign with this name, in its open ledger.
 
     Raises ``UsageError`` where there is none.
     """
-    with project.existing_ledger() as ledger:
+    with project.existing_ledger(to_write=True) as ledger:
         run = None if ledger is None else chosen_run(ledger, named)
         if ledger is None or run is None:
             raise UsageError(f"no run '{named}': the ledger is empty")
@@ -113,7 +113,7 @@ def cancel(
     """
     from a2pcli.ledger.lock import sender_lock
 
-    with existing_run(project, named) as (ledger, run):
+    with run_to_change(project, named) as (ledger, run):
         if run.state == RunState.PLANNING:
             hint = "wait until it is finished, or stop that process"
             raise RunBusy(Problem(f"plan {run.id} is being made by another process", hint=hint))
@@ -159,7 +159,7 @@ def retry(
     """
     from a2pcli.ledger.lock import sender_lock
 
-    with existing_run(project, named) as (ledger, run):
+    with run_to_change(project, named) as (ledger, run):
         _check_sendable(run)
         found = ledger.rejections(run, now_ms())
         due = Retry(run, found, _chosen(run, found, codes))

@@ -82,12 +82,15 @@ def _send_campaign(
 
 
 def _occasion(work: Opened, request: SendRequest) -> int:
-    """Within it nobody is messaged twice: the campaign's occurrence of today, or the one that was named."""
+    """Within it nobody is messaged twice: the campaign's occurrence of today, or the one that was named.
+
+    0 where it has no plan yet.
+    """
     from a2pcli.config.load import occurrence_of, today_of
 
     campaign = work.loaded.campaign
     occurrence = request.occurrence or occurrence_of(campaign, today_of(campaign))
-    return work.ledger.occasion(campaign.name, occurrence)
+    return work.ledger.known_occasion(campaign.name, occurrence)
 
 
 def _tell_of_earlier(work: Opened, occasion: int, tell: resuming.Tell) -> None:

@@ -105,14 +105,15 @@ def export_list(
     with project.existing_ledger() as ledger:
         if target.stream is not None:
             count = write_rows(target.stream, tables(ledger), schema, as_lines=target.as_lines)
-            record_export(ledger, what, "-", count)
-            return count
-        count = 0
-        with TableFile(target.file, schema, option="FILE", form=target.form) as file:
-            for table in tables(ledger):
-                file.add(table)
-                count += table.num_rows
-        record_export(ledger, what, target.file, count)
+        else:
+            count = 0
+            with TableFile(target.file, schema, option="FILE", form=target.form) as file:
+                for table in tables(ledger):
+                    file.add(table)
+                    count += table.num_rows
+    with project.existing_ledger(to_write=True) as ledger:
+        if ledger is not None:
+            record_export(ledger, what, target.file if target.stream is None else "-", count)
     return count
 
 

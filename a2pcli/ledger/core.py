@@ -158,21 +158,48 @@ class LedgerCore:
 
     @classmethod
     def open_to_read(cls, url: str, *, busy_seconds: float = BUSY_SECONDS, key: str | None = None) -> Self:
-        """Open a ledger that exists, for commands that ask it: also one that may not be written.
+        """Open a ledger that exists, for commands that ask it. Its file stays as it is, byte for byte; only one of an
+        older version is brought up to date first.
 
-        On such a ledger whatever means to write raises ``LedgerError`` (code ``ledger-read-only``).
+        Whatever means to write raises ``LedgerError`` (code ``ledger-read-only``).
         """
         parsed = ledger_url(url)
         secret = cipher.key_from(key) or cipher.from_environment()
-        if not reading_only.must_be(parsed) or not is_there(parsed):
-            return cls.open_with(url, secret, create=False, busy_seconds=busy_seconds)
+        if parsed.get_backend_name() != "sqlite":
+            return cls._open_server_to_read(parsed, busy_seconds)
+        if not is_there(parsed):
+            raise missing(parsed)
         cipher.examine(parsed, secret)
+        may_write = not reading_only.must_be(parsed)
         with ExitStack() as held, plainly(parsed):
             engine = held.enter_context(reading_only.opened(parsed, secret, busy_seconds))
-            migrate.check(engine)
+            if migrate.is_older(engine):
+                held.close()
+                if not may_write:
+                    raise reading_only.too_old(parsed)
+                cls.open_with(url, secret, create=False, busy_seconds=busy_seconds).close()
+                engine = held.enter_context(reading_only.opened(parsed, secret, busy_seconds))
             opened = cls(parsed, engine, busy_seconds, secret)
             opened._held = held.pop_all()
+        if may_write:
+            opened.removed = remove_drafts(Path(parsed.database or ""))
         return opened
+
+    @classmethod
+    def _open_server_to_read(cls, url: URL, busy_seconds: float) -> Self:
+        engine = connect(url, busy_seconds=busy_seconds, reads=True)
+        try:
+            with plainly(url):
+                if migrate.is_older(engine):
+                    migrating = connect(url, busy_seconds=busy_seconds)
+                    try:
+                        migrate.prepare(migrating)
+                    finally:
+                        migrating.dispose()
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(url, engine, busy_seconds)
 
     def last_words(self) -> None:
         """From now on what is still known goes into the file that was opened, wherever that is now."""

@@ -70,10 +70,12 @@ def connect(
     *,
     busy_seconds: float,
     chunks: bool = False,
+    reads: bool = False,
     key: cipher.LedgerKey | None = None,
     watch: FileWatch | None = None,
 ) -> Engine:
-    """An engine for the ledger; ``chunks`` for the one connection that takes the chunks of a plan.
+    """An engine for the ledger; ``chunks`` for the one connection that takes the chunks of a plan, ``reads`` for
+    connections to a server that refuses whatever they would write.
 
     With ``watch``, no transaction that writes begins on a SQLite file that is not the ledger's any more.
     """
@@ -92,6 +94,7 @@ def connect(
     # Whatever the server's or the user's own settings say: an intent is on the disk before it is given out.
     options = (
         f"-c lock_timeout={int(busy_seconds * 1000)} -c synchronous_commit={'off' if chunks else 'on'}",
+        *(["-c default_transaction_read_only=on"] if reads else []),
         *_as_tuple(url.query.get("options")),
     )
     return create_engine(

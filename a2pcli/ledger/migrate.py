@@ -27,7 +27,6 @@ from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger.database import APPLICATION_ID, READ, missing
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.identity import give_id
-from a2pcli.ledger.reading_only import too_old
 from a2pcli.ledger.tables import about, metadata
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -94,16 +93,15 @@ def _refuse_under_way(connection: Connection) -> None:
             raise LedgerUnavailable(problem)
 
 
-def check(engine: Engine) -> None:
-    """Raise ``LedgerError`` where the schema is not the newest, for a ledger that may not be written."""
+def is_older(engine: Engine) -> bool:
+    """Whether the schema has to be brought up to date. Raises ``LedgerError`` where there is none, or a newer one."""
     with engine.connect().execution_options(**READ) as connection, connection.begin():
         revision = _revision(connection)
         if revision is None:
-            raise _empty(engine)
+            raise _empty(engine) if engine.dialect.name == "sqlite" else missing(engine.url)
         if revision not in KNOWN:
             _refuse_newer(connection, revision)
-        if revision != KNOWN[-1]:
-            raise too_old(engine.url)
+        return revision != KNOWN[-1]
 
 
 def _empty(engine: Engine) -> LedgerError:

@@ -47,6 +47,12 @@ class PlanningMixin(LedgerCore):
             return plans.occasion_number(connection, campaign, occurrence)
 
     @translates_errors
+    def known_occasion(self, campaign: str, occurrence: str) -> int:
+        """The same; 0 where nobody has planned it yet."""
+        with self._reading() as connection:
+            return plans.known_occasion(connection, campaign, occurrence)
+
+    @translates_errors
     def begin_plan(self, new: NewRun) -> Run:
         """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
         self._clean(new.occasion)

@@ -78,17 +78,22 @@ def run_from_row(row: RowMapping) -> Run:
 
 def occasion_number(connection: Connection, campaign: str, occurrence: str) -> int:
     """The number of a campaign's occurrence, made when it is new."""
-    same = (occasions.c.campaign == campaign) & (occasions.c.occurrence == occurrence)
-    number = connection.execute(select(occasions.c.number).where(same)).scalar()
-    if number is None:
+    number = known_occasion(connection, campaign, occurrence)
+    if not number:
         try:
             with connection.begin_nested():
                 values = {"campaign": campaign, "occurrence": occurrence}
                 connection.execute(insert(occasions).values(values))
         except IntegrityError:
             pass  # another process made it meanwhile
-        number = connection.execute(select(occasions.c.number).where(same)).scalar_one()
-    return int(number)
+        number = known_occasion(connection, campaign, occurrence)
+    return number
+
+
+def known_occasion(connection: Connection, campaign: str, occurrence: str) -> int:
+    """The number of a campaign's occurrence; 0 where it has none yet."""
+    same = (occasions.c.campaign == campaign) & (occasions.c.occurrence == occurrence)
+    return int(connection.execute(select(occasions.c.number).where(same)).scalar() or 0)
 
 
 def refuse_forgotten(connection: Connection, occasion: int) -> None:

@@ -1,6 +1,10 @@
-"""Reading a SQLite ledger that cannot be written: on a read-only disk, or of another user. Nothing is written to it.
+"""Reading a ledger without writing to it: every connection refuses what would write.
 
-A reader of a database with a write-ahead log makes files beside it, unless it is told that nobody writes to it
+Whoever closes a SQLite database last moves its write-ahead log into it. So one whose log lies there is opened
+``mode=ro``, which cannot; a killed sender's log stays as it is. One without a log is opened as usual, and leaves none.
+
+A SQLite ledger may be one that cannot be written: on a read-only disk, or of another user. A reader of a database
+with a write-ahead log makes files beside it, unless it is told that nobody writes to it
 meanwhile (``immutable``, https://sqlite.org/wal.html#readonly). So which way is right depends on what lies there:
 
 * no log: the file is read as it is;
@@ -40,14 +44,36 @@ def must_be(url: URL) -> bool:
 
 @contextmanager
 def opened(url: URL, key: cipher.LedgerKey | None, busy_seconds: float) -> Iterator[Engine]:
-    """An engine that reads the ledger and never writes. A copy that was needed goes with it."""
+    """An engine that reads the SQLite ledger and never writes. A copy that was needed goes with it."""
     path = Path(url.database or "")
-    with _readable(path, key) as uri:
+    with _readable(path, key) if must_be(url) else _beside_others(path, key) as uri:
         engine = _engine(url, uri, key, busy_seconds)
         try:
             yield engine
         finally:
             engine.dispose()
+
+
+@contextmanager
+def _beside_others(path: Path, key: cipher.LedgerKey | None) -> Iterator[str]:
+    """The URI of a ledger that could be written. Whoever wrote to it meanwhile could not move the log into the file
+    in the end, as this had it open: it is done for them."""
+    log = Path(f"{path}-wal")
+    if not log.exists():
+        yield _uri(path, "mode=rw")
+        return
+    before = _stamp(log)
+    yield _uri(path, "mode=ro")
+    if _stamp(log) != before:
+        _answers(path, _uri(path, "mode=rw"), key)
+
+
+def _stamp(log: Path) -> tuple[int, int, int] | None:
+    try:
+        (found,) = _state(log)
+    except OSError:
+        return None
+    return found
 
 
 @contextmanager

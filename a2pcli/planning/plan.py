@@ -94,7 +94,8 @@ def make_plan(
     ]
     known = prepared.table.notes
     fingerprint = prepared.table.fingerprint()
-    run = ledger.begin_plan(_new_run(prepared, fingerprint, rate, budget, gateway or {}))
+    occasion = prepared.occasion or ledger.occasion(prepared.spec.campaign, prepared.occurrence)
+    run = ledger.begin_plan(_new_run(prepared, occasion, fingerprint, rate, budget, gateway or {}))
     try:
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
@@ -159,7 +160,12 @@ def _store_rows(
 
 
 def _new_run(
-    prepared: Prepared, fingerprint: str, rate: Rate | None, budget: str | None, gateway: Mapping[str, Any]
+    prepared: Prepared,
+    occasion: int,
+    fingerprint: str,
+    rate: Rate | None,
+    budget: str | None,
+    gateway: Mapping[str, Any],
 ) -> NewRun:
     campaign = prepared.loaded.campaign
     sending: dict[str, Any] = {"media": list(campaign.media), **gateway}
@@ -177,7 +183,7 @@ def _new_run(
         sending["caps"] = [cap.to_data() for cap in prepared.hours.caps]
     return NewRun(
         campaign=campaign.name,
-        occasion=prepared.occasion,
+        occasion=occasion,
         gateway=prepared.spec.gateway,
         channel=campaign.channel,
         sender=campaign.own_sender,

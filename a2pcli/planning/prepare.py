@@ -71,6 +71,7 @@ class Prepared:
     spec: PlanSpec
     compiled: CompiledSpec
     occasion: int
+    """The number of the campaign's occurrence in the ledger; 0 where it has none yet."""
     occurrence: str
     wording: Wording
     hours: Hours
@@ -88,7 +89,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     problems: list[Problem] = []
     table, address = _contacts(loaded, settings, problems)
     occurrence = choices.occurrence or occurrence_of(campaign, choices.today)
-    occasion = ledger.occasion(campaign.name, occurrence)
+    occasion = ledger.known_occasion(campaign.name, occurrence)
     policy = phone_policy(loaded, settings)
     consent = asked_of(campaign.purpose, campaign.consent, settings.settings.consent, choices.now)
     facts = recognised(loaded, table, address)

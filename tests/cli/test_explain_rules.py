@@ -100,6 +100,7 @@ def test_the_consent_that_allows_a_message_is_told_with_its_wording(project: Pro
         "--given-at",
         "2026-01-02",
     )
+    assert project.run("ledger", "create").status == 0
     recorded = project.run("consent", "record", FLORIDIAN, *given, "--basis", "express")
     assert recorded.status == 0, recorded.err
     consent = now(project)["consent"]
