@@ -1,6 +1,6 @@
 """Names and values compared as people mean them: without case, accents, separators and Unicode normal form.
 
-`Téléphone`, `TELEPHONE`, `telephone ` and the same letters decomposed are one name. What is shown, stored and sent
+``Téléphone``, ``TELEPHONE``, `telephone ` and the same letters decomposed are one name. What is shown, stored and sent
 keeps its spelling; these are keys to compare by.
 """
 
@@ -27,7 +27,7 @@ _HUMP = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 def composed(text: str) -> str:
-    """The text in Unicode normal form C, in which `é` is one character."""
+    """The text in Unicode normal form C, in which ``é`` is one character."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 

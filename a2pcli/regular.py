@@ -1,4 +1,4 @@
-"""Files that end: a device such as `/dev/zero` never does, and a pipe nobody writes into never begins."""
+"""Files that end: a device such as ``/dev/zero`` never does, and a pipe nobody writes into never begins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """The content of a file of at most `most` bytes. Raises OSError, for larger ones too."""
+    """The content of a file of at most ``most`` bytes. Raises OSError, for larger ones too."""
     with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:

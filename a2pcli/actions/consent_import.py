@@ -43,7 +43,7 @@ SCHEMA = pa.schema(
         ("revoked_by", pa.string()),
     ]
 )
-"""The columns of an export; `import` and a campaign's contacts read those of theirs back."""
+"""The columns of an export; ``import`` and a campaign's contacts read those of theirs back."""
 
 
 def import_consents(

@@ -1,6 +1,6 @@
 """Email addresses: from a cell as people fill it in to one address, or the reason why there is none.
 
-The library `email-validator` judges (RFC 5321, 5322, 6531, 5891), without asking DNS. What is around an address is
+The library ``email-validator`` judges (RFC 5321, 5322, 6531, 5891), without asking DNS. What is around an address is
 undone here first, and only where no doubt is left whose address it is: in ``John smith@example.com`` the words may be
 one address with a space in it, so the cell is refused.
 """
@@ -191,7 +191,7 @@ def domain_name(domain: str, allow_test: bool) -> tuple[str | None, str]:
 
 
 def domain_as_read(domain: str) -> str:
-    """A domain as people write and read it: `münchen.de` for `xn--mnchen-3ya.de`."""
+    """A domain as people write and read it: ``münchen.de`` for ``xn--mnchen-3ya.de``."""
     found = _library(f"a@{domain}", True) if "xn--" in domain else domain
     return domain if isinstance(found, str) else str(found.domain)
 
@@ -203,7 +203,7 @@ def _local_wrong(local: str) -> str | None:
 
 
 def _library(address: str, allow_test: bool) -> Any:
-    """What `email-validator` makes of an address; a sentence where it refuses it."""
+    """What ``email-validator`` makes of an address; a sentence where it refuses it."""
     from email_validator import EmailNotValidError, validate_email
 
     try:

@@ -1,7 +1,7 @@
-"""Judge a column of email addresses at once: what `email.read_email` says of each cell.
+"""Judge a column of email addresses at once: what ``email.read_email`` says of each cell.
 
 Cells that are plainly one address are split and joined by Arrow, their domains judged once each; all others go through
-`read_email` one by one.
+``read_email`` one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLAIN = f"^(?P<local>{PLAIN_LOCAL})@(?P<domain>{PLAIN_DOMAIN})$"
 
 
 def read_emails(cells: pa.Array | pa.ChunkedArray, *, allow_test: bool = False) -> dict[str, pa.Array]:
-    """`read_email` over a column: `@address @spelling @repairs @reason @detail`, Arrow strings in the order of
+    """``read_email`` over a column: ``@address @spelling @repairs @reason @detail``, Arrow strings in the order of
     ``cells``; a null cell counts as empty."""
     text = whole_strings(cells)
     size = len(text)

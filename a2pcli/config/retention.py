@@ -46,7 +46,7 @@ Age = Annotated[
 
 
 class Retention(BaseModel):
-    """How long `a2pcli prune` keeps what; the age of a run counts from its end."""
+    """How long ``a2pcli prune`` keeps what; the age of a run counts from its end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

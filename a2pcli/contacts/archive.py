@@ -67,7 +67,7 @@ class Archive:
             raise self._broken(f"{name}: {error}") from error
 
     def whole(self, name: str, most: int) -> bytes:
-        """A part's bytes. Raises InvalidInput also where there are more than `most`."""
+        """A part's bytes. Raises InvalidInput also where there are more than ``most``."""
         kept = bytearray()
         for piece in self.pieces(name):
             kept += piece
@@ -111,5 +111,5 @@ def protected(source: Source) -> Exception:
 
 
 def _folded(name: str) -> str:
-    """Part names ignore case (ECMA-376 part 2, 6.2.2.3); some programs write them with `\\` or a `/` in front."""
+    """Part names ignore case (ECMA-376 part 2, 6.2.2.3); some programs write them with ``\\`` or a ``/`` in front."""
     return name.replace("\\", "/").lstrip("/").casefold()

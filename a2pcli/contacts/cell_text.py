@@ -18,7 +18,7 @@ _COMPOSING = 0xCC
 
 
 def composed_column(cells: pa.StringArray) -> pa.StringArray:
-    """Cells in Unicode normal form C, so that `é` is equal to `é` however it was typed. The same array where it is
+    """Cells in Unicode normal form C, so that ``é`` is equal to ``é`` however it was typed. The same array where it is
     composed already, which most columns show in their bytes."""
     data = cells.buffers()[2]
     offsets = np.frombuffer(cells.buffers()[1] or b"", np.int32)[cells.offset : cells.offset + len(cells) + 1]
@@ -31,7 +31,7 @@ def composed_column(cells: pa.StringArray) -> pa.StringArray:
 
 
 def cell_text(value: Any) -> str:
-    """`447911123456.0` as the digits, a date as ISO text, an empty cell as "".
+    """``447911123456.0`` as the digits, a date as ISO text, an empty cell as "".
 
     >>> cell_text(447911123456.0), cell_text(0.1 + 0.2), cell_text(dt.datetime(2026, 3, 1))
     ('447911123456', '0.3', '2026-03-01')

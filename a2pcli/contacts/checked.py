@@ -1,4 +1,4 @@
-"""A contacts file judged row by row, and counted: what `a2pcli contacts check` shows."""
+"""A contacts file judged row by row, and counted: what ``a2pcli contacts check`` shows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from a2pcli.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """One row: the address cell as read, and what became of it. `address` or `reason` is None.
+    """One row: the address cell as read, and what became of it. ``address`` or ``reason`` is None.
 
-    `duplicate_of`: the line of the first row with the same address, if this is a later one.
+    ``duplicate_of``: the line of the first row with the same address, if this is a later one.
     """
 
     line: int
@@ -43,7 +43,7 @@ class CheckedRow:
 
 @dataclass(slots=True)
 class Counts:
-    """Counts over the rows so far. `countries` and `types` count the good ones."""
+    """Counts over the rows so far. ``countries`` and ``types`` count the good ones."""
 
     rows: int = 0
     ok: int = 0
@@ -65,7 +65,7 @@ class CheckedRows:
         kind: Kind | None = Kind.PHONE,
         network: str | None = None,
     ) -> None:
-        """`kind` and `network` say what addresses the column has."""
+        """``kind`` and ``network`` say what addresses the column has."""
         self.counts = Counts()
         self._table, self._address, self._policy = table, address, policy
         self._kind, self._network = kind, network
@@ -83,7 +83,7 @@ class CheckedRows:
         return [self._address]
 
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
-        """The address cells, and what `addresses.columns.read_column` says of them."""
+        """The address cells, and what ``addresses.columns.read_column`` says of them."""
         cells = frame[self._address]
         return cells, read_column(cells, self._kind or Kind.PHONE, self._policy, self._network)
 
@@ -129,7 +129,7 @@ class PeopleRows(CheckedRows):
     """The rows of a file of people who said something, with their addresses of any kind read whether or not a message
     could go there.
 
-    A row without address and reason is of a message that we sent, where only theirs count. `own` are numbers of ours,
+    A row without address and reason is of a message that we sent, where only theirs count. ``own`` are numbers of ours,
     digits alone: nobody is suppressed by them.
     """
 

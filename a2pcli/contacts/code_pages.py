@@ -1,4 +1,4 @@
-"""Whether text in a guessed code page reads like words: `Jos‚` does not, and was `José` on another machine.
+"""Whether text in a guessed code page reads like words: ``Jos‚`` does not, and was ``José`` on another machine.
 
 A file that is not UTF-8 is read as Windows-1252, which nearly every one is. What older programs and other countries
 write comes out as letters and signs in places where no language has them. Those places are looked for here.
@@ -22,7 +22,7 @@ _OTHERS = (
 )  # fmt: skip
 """What it may have been instead, the likeliest first."""
 _TURKISH = frozenset("þðýÞÐÝ")
-"""Turkish ş, ğ, ı in Windows-1254; Icelandic has them too, and says so with `encoding: cp1252`."""
+"""Turkish ş, ğ, ı in Windows-1254; Icelandic has them too, and says so with ``encoding: cp1252``."""
 _ODD = frozenset("Ÿƒ‡†ˆ‰˜¬¦¯¶×÷±¸¤")
 _MONEY = frozenset("€£¥¢")
 _JAPANESE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"})
@@ -38,7 +38,7 @@ def tokens(line: bytes) -> list[bytes]:
 
 
 def is_doubtful(token: bytes, line: bytes) -> bool:
-    """Whether a word, read as Windows-1252, is none that people write. `line` is where it stands."""
+    """Whether a word, read as Windows-1252, is none that people write. ``line`` is where it stands."""
     text = "".join(WINDOWS_1252[byte] for byte in token)
     if re.search(r"[^\W\d_a-zA-Z]{3}", text):
         return True  # three letters beyond ASCII in a row are of another alphabet

@@ -26,9 +26,9 @@ _ABOUT_MESSAGES = {
     "format", "language", "time", "at", "accepts", "do", "not", "send", "contact", "blocked", "invalid",
     "server", "password", "signature",
 }  # fmt: skip
-"""Words that make a name with `email` in it one of messages, or of consent to them."""
+"""Words that make a name with ``email`` in it one of messages, or of consent to them."""
 _SHORTEST = 6
-"""Letters of a telling word that may have an ending: `телефон-а`."""
+"""Letters of a telling word that may have an ending: ``телефон-а``."""
 _UNSPACED = (
     ("\u0e00", "\u0e7f"),
     ("\u1100", "\u11ff"),
@@ -66,7 +66,7 @@ def meant(typed: str, near: str) -> str:
 
 
 def canonical(name: str) -> str:
-    """A header as templates write it: lower case, composed, runs of anything but letters and digits one `_`.
+    """A header as templates write it: lower case, composed, runs of anything but letters and digits one ``_``.
 
     >>> canonical("  First-Name "), canonical("Pre\u0301nom")
     ('first_name', 'prénom')
@@ -86,7 +86,7 @@ def looks_like_address(cell: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A header understood: `names` are canonical and unique, aligned with `header` (as written)."""
+    """A header understood: ``names`` are canonical and unique, aligned with ``header`` (as written)."""
 
     header: tuple[str, ...]
     names: tuple[str, ...]
@@ -114,8 +114,8 @@ def read_header(
     """Give every column its name.
 
     A mapped column takes the name the mapping gives it, whatever other column had it. Of several columns with
-    one name the first keeps it and the others become `name_2`, `name_3` (a warning). A column without a name is
-    `column_7` by its place. Raises InvalidInput with a problem for each mapping whose column does not exist.
+    one name the first keeps it and the others become ``name_2``, ``name_3`` (a warning). A column without a name is
+    ``column_7`` by its place. Raises InvalidInput with a problem for each mapping whose column does not exist.
     """
     header = tuple(header)
     wanted = _targets(header, mapping, path, line)
@@ -174,7 +174,7 @@ def _targets(header: Sequence[str], mapping: Mapping[str, str], path: str, line:
 
 
 def pick_address(columns: Columns, wanted: str | Sequence[str], path: str, line: int) -> str:
-    """The canonical name of the column that holds the address. See `table.address_column`."""
+    """The canonical name of the column that holds the address. See ``table.address_column``."""
     several = (wanted,) if isinstance(wanted, str) else tuple(wanted)
     name = next(filter(None, (find_address(columns, fact) for fact in several)), None)
     if name is None:
@@ -194,7 +194,8 @@ def pick_address(columns: Columns, wanted: str | Sequence[str], path: str, line:
 
 
 def find_address(columns: Columns, fact: str) -> str | None:
-    """The canonical name of the column with addresses of a kind (`phone`, `email`, a chat network); None for none."""
+    """The canonical name of the column with addresses of a kind (``phone``, ``email``, a chat network); None for
+    none."""
     keys: dict[str, str] = {}
     for column in columns.names:
         keys.setdefault(name_key(column), column)
@@ -205,7 +206,7 @@ def find_address(columns: Columns, fact: str) -> str | None:
 
 
 def _speaking_name(columns: Columns, fact: str) -> str | None:
-    """A column that can only be the one, though its name is longer: `customer_mobile_number`."""
+    """A column that can only be the one, though its name is longer: ``customer_mobile_number``."""
     found = [
         name
         for written, name in zip(columns.header, columns.names, strict=True)

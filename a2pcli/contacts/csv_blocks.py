@@ -20,9 +20,9 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records. `line`: the line of the first; `lines`: how many lines. `ends`: where each line that ends a
-    record ends (its break included), `ordinals` how many lines there are up to it. Or, where the quotation marks
-    are not all in order, `records`: the records already read one by one."""
+    """Whole records. ``line``: the line of the first; ``lines``: how many lines. ``ends``: where each line that ends a
+    record ends (its break included), ``ordinals`` how many lines there are up to it. Or, where the quotation marks
+    are not all in order, ``records``: the records already read one by one."""
 
     data: bytes
     line: int
@@ -33,7 +33,7 @@ class Block:
 
 
 def blocks(stream: Iterator[bytes], line: int, delimiter: bytes, reader: RecordReader) -> Iterator[Block]:
-    """Cut a stream of bytes, which starts at a record on `line`, into blocks of whole records.
+    """Cut a stream of bytes, which starts at a record on ``line``, into blocks of whole records.
 
     Raises OpenQuote for a quoted cell that is never closed.
     """
@@ -98,7 +98,7 @@ def _with_end(breaks: Positions, size: int) -> Positions:
 
 
 def _breaks(data: bytes, at_end: bool) -> Positions:
-    """Where each line ends, its break included; `\\r\\n`, `\\n` and `\\r` alike."""
+    """Where each line ends, its break included; ``\\r\\n``, ``\\n`` and ``\\r`` alike."""
     raw = np.frombuffer(data, np.uint8)
     if b"\r" not in data:
         return np.flatnonzero(raw == _NEWLINE) + 1

@@ -21,9 +21,9 @@ _SAMPLE_BLANKS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`header` is the record with the names. `width`: the cells most rows have; `rows`: whether there may be any.
+    """``header`` is the record with the names. ``width``: the cells most rows have; ``rows``: whether there may be any.
 
-    `passed_over`: there is something above the header. `sample`: records below it.
+    ``passed_over``: there is something above the header. ``sample``: records below it.
     """
 
     delimiter: str
@@ -36,10 +36,10 @@ class Dialect:
 
 
 def detect_dialect(source: Source, sample: bytes, whole: bool, options: ReadOptions) -> Dialect | None:
-    """The dialect, by the beginning of the file (as UTF-8). `whole`: the sample is all of it.
+    """The dialect, by the beginning of the file (as UTF-8). ``whole``: the sample is all of it.
 
     The header decides: one that rows with phone numbers confirm, then the character that cuts it into most cells,
-    provided most rows are cut alike. Excel's `sep=;` line is obeyed. None where there is no whole header in the
+    provided most rows are cut alike. Excel's ``sep=;`` line is obeyed. None where there is no whole header in the
     sample. Raises InvalidInput for a quotation mark that opens in the header and is not closed.
     """
     start, line, told = _sep_line(sample)
@@ -78,7 +78,7 @@ def _declared(source: Source, declared: str) -> str:
 
 
 def _sep_line(sample: bytes) -> tuple[int, int, str | None]:
-    """Where the records start, on which line, and the delimiter that an Excel `sep=` line gives."""
+    """Where the records start, on which line, and the delimiter that an Excel ``sep=`` line gives."""
     end = min((at for at in (sample.find(b"\n"), sample.find(b"\r")) if at >= 0), default=len(sample))
     first = sample[:end].strip(b'\r"').decode("utf-8", "replace")
     if len(first) == 5 and first.lower().startswith("sep="):

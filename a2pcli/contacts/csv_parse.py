@@ -24,14 +24,14 @@ Verdict = tuple[Reason, str]
 
 @dataclass(slots=True)
 class _Odd:
-    """A record that Arrow handed back because of its number of cells. `number`: which of the block, from 0."""
+    """A record that Arrow handed back because of its number of cells. ``number``: which of the block, from 0."""
 
     number: int
     text: str
 
 
 class BlockParser:
-    """Makes rows of blocks. `named`: cells up to the last column with a name; `width`: cells most rows have."""
+    """Makes rows of blocks. ``named``: cells up to the last column with a name; ``width``: cells most rows have."""
 
     def __init__(
         self, delimiter: str, named: int, header: int, width: int, places: list[int], reader: RecordReader,

@@ -20,7 +20,7 @@ _SEVEN_DIGITS = re.compile(rb"\d(?:[ ().-]{0,2}\d){6}")
 
 
 class OpenQuote(Exception):
-    """A quoted cell that is not closed, or holds what look like further rows. `line`: where it opened. `too_long`:
+    """A quoted cell that is not closed, or holds what look like further rows. ``line``: where it opened. ``too_long``:
     a row without an end, with or without a quotation mark."""
 
     def __init__(self, line: int, message: str, *, too_long: bool = False) -> None:
@@ -44,7 +44,7 @@ class RecordReader:
     """Reads records from bytes. Incomplete ones at the end of the data are left alone until the file ends."""
 
     def __init__(self, delimiter: bytes, width: int = 0) -> None:
-        """`width`: the cells of the header, once it is known."""
+        """``width``: the cells of the header, once it is known."""
         self._delimiter = delimiter
         self.width = width
         self._bare = re.compile(rb"(?:(?!" + re.escape(delimiter) + rb")[^\r\n])*")
@@ -52,7 +52,7 @@ class RecordReader:
             self._bare = re.compile(rb"[^\r\n" + re.escape(delimiter) + rb"]*")
 
     def records(self, data: bytes, line: int, at_end: bool, start: int = 0) -> Iterator[Record]:
-        """The complete records in `data`, which starts on `line`; with `at_end` the last one too.
+        """The complete records in ``data``, which starts on ``line``; with ``at_end`` the last one too.
 
         Raises OpenQuote.
         """

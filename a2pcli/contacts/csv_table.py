@@ -215,7 +215,7 @@ def _never_closed(path: str, error: OpenQuote) -> InvalidInput:
 
 
 def _breaks(text: bytes) -> int:
-    """Line breaks; `\\r\\n` is one."""
+    """Line breaks; ``\\r\\n`` is one."""
     found = int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))
     return found if b"\r" not in text else found + text.count(b"\r") - text.count(b"\r\n")
 

@@ -1,6 +1,6 @@
 """Days and times as a spreadsheet shows them.
 
-A day in figures is read back by the `date` filter in the order of the campaign's locale. Where the sheet writes it
+A day in figures is read back by the ``date`` filter in the order of the campaign's locale. Where the sheet writes it
 in another order, or the computer decides how, it is merged as 2026-03-14: a wrong day is worse than another look.
 """
 
@@ -33,7 +33,7 @@ class UnknownFormat(ValueError):
 
 
 class DateSection:
-    """One section of a format that shows days or times. `misread`: its days are merged as 2026-03-14 (see above)."""
+    """One section of a format that shows days or times. ``misread``: its days are merged as 2026-03-14 (see above)."""
 
     def __init__(self, code: str, locale: str, *, epoch_1904: bool) -> None:
         self._epoch_1904 = epoch_1904
@@ -93,7 +93,7 @@ class DateSection:
                 self._tokens.append(("literal", found[0]))
 
     def _mark_minutes(self) -> None:
-        """`m` is minutes behind hours and before seconds, else the month."""
+        """``m`` is minutes behind hours and before seconds, else the month."""
         names = {"y": "year", "d": "day", "h": "hour", "s": "second", "m": "month"}
         places = [at for at, (kind, _) in enumerate(self._tokens) if kind in ("part", "elapsed")]
         for order, at in enumerate(places):
@@ -112,13 +112,13 @@ class DateSection:
         return [kind for kind, _ in self._tokens if kind in ("year", "month", "day", "short")]
 
     def _is_iso(self) -> bool:
-        """Days as ISO 8601 has them, which keep a time as it has it: `09:30:00`, and none at midnight."""
+        """Days as ISO 8601 has them, which keep a time as it has it: ``09:30:00``, and none at midnight."""
         figures = all(len(text) == 2 for kind, text in self._tokens if kind in ("month", "day"))
         literals = [text for kind, text in self._tokens if kind == "literal"]
         return self._order() == ["year", "month", "day"] and figures and literals[:2] == ["-", "-"]
 
     def _is_misread(self) -> bool:
-        """Whether the `date` filter would not find the same day in what the sheet shows."""
+        """Whether the ``date`` filter would not find the same day in what the sheet shows."""
         order = self._order()
         if "short" in order:
             return month_first(self._locale) is None

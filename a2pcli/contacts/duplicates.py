@@ -13,7 +13,7 @@ Longs = npt.NDArray[np.int64]
 
 
 class FirstLines:
-    """People met so far, by their keys (`addresses.columns.keys_of`), in sorted runs that are merged as they grow: 16
+    """People met so far, by their keys (``addresses.columns.keys_of``), in sorted runs that are merged as they grow: 16
     bytes a person, where a dict needs 150."""
 
     def __init__(self) -> None:

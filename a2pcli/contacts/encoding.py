@@ -35,10 +35,10 @@ _ENOUGH_EVIDENCE = 50_000
 
 @dataclass(frozen=True, slots=True)
 class TextEncoding:
-    """`name` is a Python codec; `bom` the bytes to skip. `damaged`: some bytes are not text in it.
+    """``name`` is a Python codec; ``bom`` the bytes to skip. ``damaged``: some bytes are not text in it.
 
-    `example` is a word, and its line, that shows whether a guess was right; `doubtful`: it shows that it may be wrong.
-    """
+    ``example`` is a word, and its line, that shows whether a guess was right; ``doubtful``: it shows that it may be
+    wrong."""
 
     name: str
     guessed: bool = False
@@ -70,7 +70,7 @@ def detect(source: Source, declared: str | None) -> TextEncoding:
 
 
 def utf8_blocks(source: Source, encoding: TextEncoding, first: int = BLOCK) -> Iterator[bytes]:
-    """The file's text as UTF-8 in blocks of about 8 MB (the first one of `first` bytes), without its mark."""
+    """The file's text as UTF-8 in blocks of about 8 MB (the first one of ``first`` bytes), without its mark."""
     size = first
     plain = encoding.name == "utf-8" and not encoding.damaged
     decoder = None if plain else _decoder(encoding.name)

@@ -1,4 +1,4 @@
-"""The names of columns in `data/facts.csv`, ready to be compared."""
+"""The names of columns in ``data/facts.csv``, ready to be compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOSE = "consent?"
 
 @dataclass(frozen=True, slots=True)
 class FactNames:
-    """The table: all names and words as keys (`folding.name_key`)."""
+    """The table: all names and words as keys (``folding.name_key``)."""
 
     addresses: Mapping[str, tuple[str, ...]]
     """Fact of an address (``phone``, ``email``, …) to the names that its column is known by, best first."""
@@ -33,7 +33,7 @@ class FactNames:
     words: Mapping[str, frozenset[str]]
     """Kinds of words around a stem."""
     taken_back: tuple[str, ...]
-    """Stems that make a name with a stem of consent one of a refusal: `consent removed on`."""
+    """Stems that make a name with a stem of consent one of a refusal: ``consent removed on``."""
     telling: Mapping[str, frozenset[str]]
     """Fact of an address to single words that make a longer name one of its column."""
 

@@ -1,7 +1,7 @@
 """Which columns of a contacts file say something about a person: address, place, consent, refusal.
 
-Headers are recognised by their names in many languages (`data/facts.csv`), compared without case, accents and
-separators. A name in that table is a fact for sure; one that only contains a telling word (`SMS opt-out (y/n)`) is a
+Headers are recognised by their names in many languages (``data/facts.csv``), compared without case, accents and
+separators. A name in that table is a fact for sure; one that only contains a telling word (``SMS opt-out (y/n)``) is a
 fact where all other words in it are known, and doubtful otherwise. A mapping in the campaign decides before all that.
 """
 
@@ -28,24 +28,23 @@ CONSENT_FACTS = (
 )
 REFUSAL_FACTS = ("opted_out", "status")
 FACTS = (*PLACE_FACTS, *CONSENT_FACTS, *REFUSAL_FACTS)
-"""What columns can be read as, beside the address. `status` counts only where a cell clearly refuses."""
+"""What columns can be read as, beside the address. ``status`` counts only where a cell clearly refuses."""
 
 _MAY_REFUSE = "opted_out?"
 """A column that may be of refusals, and is more likely about something else: it is only told."""
 
 _SHORT = 5
-"""Letters of a stem below which it has no ending: `zip`, and not `zipped`."""
+"""Letters of a stem below which it has no ending: ``zip``, and not ``zipped``."""
 _SUFFIX = 5
-"""Letters that a telling word may have behind its stem: `unsubscri-bed`, `einwillig-ung`."""
+"""Letters that a telling word may have behind its stem: ``unsubscri-bed``, ``einwillig-ung``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A column read as a fact.
 
-    `certain`: the name leaves no doubt, so that a cell nobody understands holds its row. `marketing`: what it says is
-    about marketing alone. `ends`: it tells when a consent ended, so that a day to come refuses nothing yet.
-    """
+    ``certain``: the name leaves no doubt, so that a cell nobody understands holds its row. ``marketing``: what it says
+    is about marketing alone. ``ends``: it tells when a consent ended, so that a day to come refuses nothing yet."""
 
     column: str
     written: str
@@ -204,9 +203,9 @@ def _is_ended(words: tuple[str, ...]) -> bool:
 
 
 def _of_messages(column: str, written: str, words: tuple[str, ...], kind: Kind) -> Claim | None:
-    """A column about messages or a subscription that tells of an end (`Subscription cancelled at`, `SMS stopped`), or
-    of how it stands (`SMS Marketing Status`). With other words in its name (`Netflix subscription end date`) it is more
-    likely about something sold."""
+    """A column about messages or a subscription that tells of an end (``Subscription cancelled at``, ``SMS stopped``),
+    or of how it stands (``SMS Marketing Status``). With other words in its name (``Netflix subscription end date``) it
+    is more likely about something sold."""
     table = fact_names()
     ended = [word for word in words if _is_ended((word,))]
     kinds = [table.kinds(word) for word in words if word not in ended]
@@ -223,7 +222,7 @@ def _of_messages(column: str, written: str, words: tuple[str, ...], kind: Kind) 
 
 
 def telling_fact(words: tuple[str, ...]) -> str | None:
-    """The fact that some words speak of (`opted_out` for `please do not text me`), or None."""
+    """The fact that some words speak of (``opted_out`` for ``please do not text me``), or None."""
     found = _stem(words)
     return found[0] if found else None
 
@@ -264,7 +263,7 @@ def _whole(joined: str, place: int, length: int, starts: set[int]) -> bool:
 
 
 def _around(parts: list[str], first: int, end: int) -> Iterator[str]:
-    """The words of a name without the letters from `first` to `end`, and without the stem's own ending."""
+    """The words of a name without the letters from ``first`` to ``end``, and without the stem's own ending."""
     at = 0
     for part in parts:
         start, at = at, at + len(part)

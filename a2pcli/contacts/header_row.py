@@ -35,8 +35,8 @@ _DIGITS = re.compile(r"\d")
 
 @dataclass(frozen=True, slots=True)
 class HeaderRow:
-    """`cells` from the first that is filled (column `first`, from 0) to the last. `found`: it is not simply the first
-    row; `sure`: the rows below confirm it, or the campaign says so."""
+    """``cells`` from the first that is filled (column ``first``, from 0) to the last. ``found``: it is not simply the
+    first row; ``sure``: the rows below confirm it, or the campaign says so."""
 
     line: int
     first: int
@@ -78,7 +78,7 @@ def find_header(
 def header_place(
     rows: Sequence[Mapping[int, str]], mapping: Mapping[str, str], most: int = _DEEPEST
 ) -> int | None:
-    """Which of the rows is confirmed as the header, among the first `most`; None where none is."""
+    """Which of the rows is confirmed as the header, among the first ``most``; None where none is."""
     for place, cells in enumerate(rows[: min(most, _DEEPEST)]):
         columns = sorted(cells)
         if any(map(is_data, cells.values())):

@@ -20,7 +20,7 @@ _LONGEST = 16 << 20
 
 
 class JsonLinesReader:
-    """A file of JSON objects, one a line. Numbers stay as they are typed (`1e5`, `1.50`)."""
+    """A file of JSON objects, one a line. Numbers stay as they are typed (``1e5``, ``1.50``)."""
 
     format = "jsonl"
     delimiter: str | None = None

@@ -1,4 +1,4 @@
-"""What a spreadsheet shows for a number: `00007` for 7, `20%` for 0.2, `14/03/2026` for 46095.
+"""What a spreadsheet shows for a number: ``00007`` for 7, ``20%`` for 0.2, ``14/03/2026`` for 46095.
 
 The codes are those of ECMA-376 part 1, 18.8.30 and 18.8.31. Where the program's own settings decide (the short
 date, the separators), the campaign's locale stands in for them. What is not understood is said, never guessed.
@@ -52,8 +52,8 @@ class Separators:
 
 
 class NumberFormat:
-    """One format. `unknown` says why what the sheet shows cannot be known, or is None; `plain`: it shows numbers as
-    they are; `is_date`: it shows days or times; `misread`: its days come out as 2026-03-14, since the campaign's
+    """One format. ``unknown`` says why what the sheet shows cannot be known, or is None; ``plain``: it shows numbers as
+    they are; ``is_date``: it shows days or times; ``misread``: its days come out as 2026-03-14, since the campaign's
     locale would misread what the sheet shows, or since that depends on the computer."""
 
     def __init__(self, code: str, locale: str = "en", *, epoch_1904: bool = False) -> None:
@@ -166,7 +166,7 @@ class _Section:
             raise UnknownFormat("too many places")
 
     def show(self, value: float, signed: bool) -> str:
-        """The number as this section shows it; `signed`: a minus sign is not among the section's own literals."""
+        """The number as this section shows it; ``signed``: a minus sign is not among the section's own literals."""
         number = Decimal(f"{abs(value):.15g}").scaleb(self._power)
         minus = "-" if signed and value < 0 else ""
         if self._general:
@@ -220,7 +220,8 @@ class _Section:
         return "".join(pieces)
 
     def _scientific(self, number: Decimal) -> str:
-        """As `1.23E+03`; `##0.0E+0`, with three places before the point, shows powers of a thousand: `12.3E+3`."""
+        """As ``1.23E+03``; ``##0.0E+0``, with three places before the point, shows powers of a thousand:
+        ``12.3E+3``."""
         step = sum(is_place for is_place, _ in self._whole) or 1
         unit = Decimal(1).scaleb(-self._places)
         power = number.adjusted() // step * step if number else 0
@@ -236,7 +237,7 @@ class _Section:
 
 
 def _literal(found: re.Match[str]) -> str:
-    """The text that a token writes; a bracket may hold a currency (`[$€-407]`)."""
+    """The text that a token writes; a bracket may hold a currency (``[$€-407]``)."""
     kind = found.lastgroup
     if kind in ("quoted", "escaped"):
         return found[kind]
@@ -276,7 +277,7 @@ def _condition(code: str) -> Callable[[float], bool] | None:
 
 
 def _text_pieces(section: str) -> list[str] | None:
-    """What a section makes of text, `@` for the text itself; None where it is the text alone."""
+    """What a section makes of text, ``@`` for the text itself; None where it is the text alone."""
     pieces = ["@" if found["text"] else "=" + _literal(found) for found in _TOKEN.finditer(section)]
     return None if pieces == ["@"] else pieces
 

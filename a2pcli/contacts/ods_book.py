@@ -208,7 +208,7 @@ class _Parser:
         return shown
 
     def _date(self, shown: str, column: int) -> str:
-        """As shown, unless the `date` filter would take it for another day (`date_formats` says why)."""
+        """As shown, unless the ``date`` filter would take it for another day (``date_formats`` says why)."""
         value = self._attributes.get("date-value", "").replace("T", " ").removesuffix(" 00:00:00")
         day, figures = _DAY.match(value), _FIGURES.match(shown)
         own = month_first(self._locale)

@@ -1,6 +1,6 @@
 """Whether a short row lacks its last cells, as many exporters write it, or one in the middle.
 
-`+44…,gold,London` under `phone,first_name,plan,city` has its phone number in the right place and would greet Gold.
+``+44…,gold,London`` under ``phone,first_name,plan,city`` has its phone number in the right place and would greet Gold.
 So every cell is held against the whole rows at the start of the file: what it looks like, and whether it is at home
 in the column it would come from if a cell before it were missing.
 """
@@ -20,9 +20,9 @@ _WORTH_KEEPING = 500
 
 @dataclass(frozen=True, slots=True)
 class RowShapes:
-    """What the whole rows of a file hold, column by column. `address`: the column of addresses.
+    """What the whole rows of a file hold, column by column. ``address``: the column of addresses.
 
-    `looks`: the kinds of text in each column; `values`: the texts themselves.
+    ``looks``: the kinds of text in each column; ``values``: the texts themselves.
     """
 
     address: int
@@ -45,13 +45,13 @@ class RowShapes:
         return True
 
     def _is_at_home(self, text: str, place: int, missing: int) -> bool:
-        """Whether the text is known from a column up to `missing` places further on."""
+        """Whether the text is known from a column up to ``missing`` places further on."""
         known = text.casefold()
         return any(known in values for values in self.values[place + 1 : place + 1 + missing])
 
 
 def shapes_of(rows: Iterable[Sequence[str]], width: int, address: int | None) -> RowShapes | None:
-    """What the rows with at least `width` cells hold; None where there are none, or no column of addresses."""
+    """What the rows with at least ``width`` cells hold; None where there are none, or no column of addresses."""
     looks: list[set[str]] = [set() for _ in range(width)]
     values: list[set[str]] = [set() for _ in range(width)]
     whole = 0

@@ -27,11 +27,10 @@ Lines = npt.NDArray[np.int64]
 class ReadOptions:
     """How to read a table, where what is detected would be wrong.
 
-    `columns` maps the name a column shall have to its header as in the file: `{"phone": "Mobile No."}`. `header` is
-    the line of the header. `hidden_rows` (`include` or `exclude`) says what becomes of rows that a workbook hides.
-    `empty`: a file with a header alone is no error. `locale` stands in for that of the computer where a workbook was
-    made.
-    """
+    ``columns`` maps the name a column shall have to its header as in the file: ``{"phone": "Mobile No."}``. ``header``
+    is the line of the header. ``hidden_rows`` (``include`` or ``exclude``) says what becomes of rows that a workbook
+    hides. ``empty``: a file with a header alone is no error. ``locale`` stands in for that of the computer where a
+    workbook was made."""
 
     encoding: str | None = None
     delimiter: str | None = None
@@ -47,8 +46,8 @@ class ReadOptions:
 class Rows:
     """Some consecutive rows: the line of each, its wanted cells column by column (no nulls), and the bad ones.
 
-    `bad` is row to (reason, detail); the cells of a bad row are empty. Blank rows are left out, and counted.
-    `filled`: short rows that were filled up with empty cells.
+    ``bad`` is row to (reason, detail); the cells of a bad row are empty. Blank rows are left out, and counted.
+    ``filled``: short rows that were filled up with empty cells.
     """
 
     lines: Lines
@@ -74,8 +73,8 @@ class Parsing(Protocol):
 
 
 class Reader(Protocol):
-    """One kind of file. `header_line` is the line the header stands on; `notes` are warnings; `questions` are what
-    the file leaves open and a person has to decide, before anything is sent."""
+    """One kind of file. ``header_line`` is the line the header stands on; ``notes`` are warnings; ``questions`` are
+    what the file leaves open and a person has to decide, before anything is sent."""
 
     format: str
     header: tuple[str, ...]

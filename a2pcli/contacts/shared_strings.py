@@ -45,7 +45,7 @@ class SharedStrings:
 
 
 class _Parser:
-    """`<si>` elements: text, or runs of it, without the phonetic hints (`rPh`)."""
+    """``<si>`` elements: text, or runs of it, without the phonetic hints (``rPh``)."""
 
     def __init__(self, strings: SharedStrings, source: Source, part: str) -> None:
         self._strings, self._source, self._part = strings, source, part
@@ -94,7 +94,7 @@ class _Parser:
 
 
 def unescaped(text: str) -> str:
-    """`_x000D_` and its like stand for characters that XML cannot hold (22.4.2.4)."""
+    """``_x000D_`` and its like stand for characters that XML cannot hold (22.4.2.4)."""
     if "_x" not in text:
         return text
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)

@@ -17,7 +17,7 @@ LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 
 
 class Sheet(NamedTuple):
-    """A sheet in the order of the workbook. `key` is how its book finds it."""
+    """A sheet in the order of the workbook. ``key`` is how its book finds it."""
 
     name: str
     visible: bool
@@ -25,7 +25,8 @@ class Sheet(NamedTuple):
 
 
 class SheetRow(NamedTuple):
-    """A row that holds something. `number` is the one that the spreadsheet shows; `cells`: column (from 0) to text."""
+    """A row that holds something. ``number`` is the one that the spreadsheet shows; ``cells``: column (from 0) to
+    text."""
 
     number: int
     hidden: bool
@@ -36,8 +37,8 @@ class SheetRow(NamedTuple):
 class Seen:
     """What was met while rows were read, for the notes. Columns count from 0.
 
-    `unknown`: (column, format) whose looks cannot be known; `dates`: columns whose days come out as ISO, with the
-    format; `formulas`: cells whose formula has no result; `hidden_columns`: those that the sheet does not show.
+    ``unknown``: (column, format) whose looks cannot be known; ``dates``: columns whose days come out as ISO, with the
+    format; ``formulas``: cells whose formula has no result; ``hidden_columns``: those that the sheet does not show.
     """
 
     unknown: dict[int, str] = field(default_factory=dict)
@@ -49,12 +50,12 @@ class Seen:
     """Whether the sheet has formats that depend on values, and show numbers in another way."""
 
     def hide_columns(self, first: int, last: int) -> None:
-        """Columns `first` to `last`, from 0, are hidden."""
+        """Columns ``first`` to ``last``, from 0, are hidden."""
         self.hidden_columns.update(range(max(first, 0), min(last + 1, LAST_COLUMN)))
 
 
 class Book(Protocol):
-    """An opened workbook. `addresses`: columns of phone numbers (from 0), whose digits stay as they are."""
+    """An opened workbook. ``addresses``: columns of phone numbers (from 0), whose digits stay as they are."""
 
     format: str
     addresses: frozenset[int]
@@ -129,7 +130,7 @@ def shown_number(value: float, made: NumberFormat, column: int, seen: Seen, addr
 
 
 def too_long(source: Source, row: int, column: int) -> Exception:
-    """The error for a cell that is longer than any cell of a spreadsheet. `column` counts from 0."""
+    """The error for a cell that is longer than any cell of a spreadsheet. ``column`` counts from 0."""
     return source.problem(
         f"the cell {column_letters(column)}{row} is longer than {LONGEST_CELL // 1024} KB", line=row,
         hint="too long for a message: shorten it, or delete the column", code="cell-too-long",
@@ -137,7 +138,7 @@ def too_long(source: Source, row: int, column: int) -> Exception:
 
 
 def column_letters(column: int) -> str:
-    """0 is `A`."""
+    """0 is ``A``."""
     letters = ""
     column += 1
     while column:

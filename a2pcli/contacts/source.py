@@ -41,7 +41,7 @@ _PATIENCE = 10.0
 class Source:
     """A contacts file on disk, or stdin (or another stream) spooled to a temporary file so that it is read once.
 
-    `name` is what the user called it, for messages. `kind` is csv, jsonl, parquet or workbook.
+    ``name`` is what the user called it, for messages. ``kind`` is csv, jsonl, parquet or workbook.
     """
 
     def __init__(self, file: str, base: Path | None) -> None:

@@ -1,6 +1,6 @@
 """Open a table of contacts, whatever it is stored as, and read it in chunks of text.
 
-Everything is a string as it was typed (`NA`, `null`, `007`, `1e5`) until a template asks otherwise.
+Everything is a string as it was typed (``NA``, ``null``, ``007``, ``1e5``) until a template asks otherwise.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Framed:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """Makes frames, of at most `rows` rows, of pieces of a table, in this process or in another."""
+    """Makes frames, of at most ``rows`` rows, of pieces of a table, in this process or in another."""
 
     parse: Parsing
     names: tuple[str, ...]
@@ -76,8 +76,8 @@ class Framing:
 class Table:
     """An opened table: its columns are known, its rows not yet read.
 
-    `notes` are warnings (a guessed encoding, another delimiter than comma, ...); reading may add some.
-    `blank_rows` is known once the chunks have been read.
+    ``notes`` are warnings (a guessed encoding, another delimiter than comma, ...); reading may add some.
+    ``blank_rows`` is known once the chunks have been read.
     """
 
     def __init__(self, source: Source, reader: Reader, options: ReadOptions) -> None:
@@ -123,17 +123,18 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Canonical names, aligned with `header`: unique, lower case, letters, digits and `_`."""
+        """Canonical names, aligned with ``header``: unique, lower case, letters, digits and ``_``."""
         return self.described.names
 
     def column(self, name: str) -> str | None:
-        """The canonical column that a name means, whatever its case, spaces, `_` and `-`."""
+        """The canonical column that a name means, whatever its case, spaces, ``_`` and ``-``."""
         return self.described.find(name)
 
     def chunks(self, columns: Collection[str] | None = None, rows: int = 50_000) -> Iterator[Frame]:
-        """The rows in order, as frames of at most `rows`: `@line`, `@reason`, `@detail`, then the wanted columns.
+        """The rows in order, as frames of at most ``rows``: ``@line``, ``@reason``, ``@detail``, then the wanted
+        columns.
 
-        `columns` are canonical names (default: all); they come in the file's order. A bad row (ragged, bytes that
+        ``columns`` are canonical names (default: all); they come in the file's order. A bad row (ragged, bytes that
         are no text) has its reason and empty cells. Blank rows are skipped and counted. May be called again.
         Raises InvalidInput: an unknown column, a quotation mark never closed, a file that changed meanwhile, ...
         """
@@ -145,7 +146,7 @@ class Table:
         self.finish()
 
     def read(self, columns: Collection[str] | None, rows: int) -> tuple[Framing, Iterator[Piece]]:
-        """What `chunks` does, in two halves: pieces of the file, and what makes frames of them, which may happen in
+        """What ``chunks`` does, in two halves: pieces of the file, and what makes frames of them, which may happen in
         another process. Whoever does it `count`s what comes out, and `finish`es."""
         wanted = self._wanted(columns)
         parsing, pieces = self._reader.read([self.columns.index(name) for name in wanted])
@@ -201,9 +202,9 @@ class Table:
 
 
 def open_table(file: str, *, base: Path | None = None, options: ReadOptions | None = None) -> Table:
-    """Open a contacts file; `-` is stdin, read once into a temporary file.
+    """Open a contacts file; ``-`` is stdin, read once into a temporary file.
 
-    `base` is the folder relative paths start from. Raises InvalidInput with every problem of the file's beginning.
+    ``base`` is the folder relative paths start from. Raises InvalidInput with every problem of the file's beginning.
     """
     options = options or ReadOptions()
     source = Source(file, base)
@@ -230,8 +231,8 @@ def open_table(file: str, *, base: Path | None = None, options: ReadOptions | No
 
 
 def address_column(table: Table, wanted: str | Sequence[str] = "phone") -> str:
-    """The canonical name of the column that holds the address: `wanted` is `phone`, `email` or a chat network
-    (`channels.Channel.column`), or several of them, the first of which the file has.
+    """The canonical name of the column that holds the address: ``wanted`` is ``phone``, ``email`` or a chat network
+    (``channels.Channel.column``), or several of them, the first of which the file has.
 
     The column of that very name if there is one (a mapping makes it), else a known synonym (mobile, msisdn, ...).
     Raises InvalidInput where there is none, or where two columns have that name.

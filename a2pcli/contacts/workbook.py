@@ -27,7 +27,7 @@ class WorkbookReader:
     """One sheet of a workbook. Rows are numbered as the spreadsheet shows them.
 
     The whole sheet is looked at when it is opened: how many rows are hidden must be known before anything is sent.
-    `hidden` of `filled` rows below the header are hidden in the sheet.
+    ``hidden`` of ``filled`` rows below the header are hidden in the sheet.
     """
 
     encoding: str | None = None

@@ -201,7 +201,7 @@ class XlsbBook:
 
 
 def _varint(data: bytes, at: int, most: int) -> tuple[int, int]:
-    """A number of up to `most` bytes, and where it ends; -1 where the data ends first."""
+    """A number of up to ``most`` bytes, and where it ends; -1 where the data ends first."""
     number = 0
     for place in range(most):
         if at + place >= len(data):

@@ -17,7 +17,7 @@ _SMALL = 64 << 20
 
 
 class XlsxBook:
-    """A workbook whose parts are XML. `addresses`: columns of phone numbers, whose digits stay."""
+    """A workbook whose parts are XML. ``addresses``: columns of phone numbers, whose digits stay."""
 
     format = "xlsx"
 

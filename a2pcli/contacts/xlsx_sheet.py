@@ -182,7 +182,7 @@ class SheetParser:
 
 
 def column_number(letters: str) -> int:
-    """`A` is 1; 0 for what is no column."""
+    """``A`` is 1; 0 for what is no column."""
     number = 0
     for letter in letters if len(letters) <= 3 else "":
         if not "A" <= letter <= "Z":

@@ -14,7 +14,7 @@ End = Callable[[str], None]
 
 
 class LocalNames(dict[str, str]):
-    """`x:row` to `row`, each worked out once."""
+    """``x:row`` to ``row``, each worked out once."""
 
     def __missing__(self, name: str) -> str:
         local = name.rpartition(":")[2]

@@ -195,7 +195,7 @@ class Variables(NodeTransformer):
 
     A column is its own variable unless Jinja or Python would take the word for something else (``loop``,
     ``2nd_name``, letters that Python folds into others). ``known`` are the contact's columns, where they are known:
-    a name in another spelling (`prenom` for `prénom`, `FirstName` for `first_name`) means the one that it fits.
+    a name in another spelling (``prenom`` for ``prénom``, ``FirstName`` for ``first_name``) means the one that it fits.
     """
 
     def __init__(self, known: Collection[str] | None = None) -> None:

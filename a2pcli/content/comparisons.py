@@ -1,6 +1,6 @@
 """Comparisons of texts in templates and ``where:``, as people mean them.
 
-``city == 'málaga'`` is true for `Málaga`, however it is typed: case, accents, white space and normal form make no
+``city == 'málaga'`` is true for ``Málaga``, however it is typed: case, accents, white space and normal form make no
 difference to ``==``, ``!=``, ``in`` and ``not in`` where a column meets a text of the template or another column.
 Anything else is compared as it is: ``name == name | upper`` still asks for capitals, and ``code is eq('A1')`` for
 exactly that text.

@@ -77,7 +77,7 @@ def to_float(value: Any, default: Any = _NOT_GIVEN) -> Any:
 
 
 def _reading(plain: Filter, kind: Callable[[Decimal], Any], locale: str, selecting: bool) -> Filter:
-    """``int`` or ``float`` that reads numbers as people of the locale write them (`1,200`, `1234,5`, `€12`)."""
+    """``int`` or ``float`` that reads numbers as people of the locale write them (``1,200``, ``1234,5``, ``€12``)."""
 
     def read(value: Any, default: Any = _NOT_GIVEN, *base: Any, **options: Any) -> Any:
         if not isinstance(value, str) or base or options:

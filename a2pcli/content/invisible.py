@@ -1,6 +1,6 @@
 """Characters that nobody sees, taken out where they alone keep a text out of GSM-7.
 
-`Anna` with a zero-width non-joiner behind it, pasted from a web page, makes a message UCS-2 and up to three times as
+``Anna`` with a zero-width non-joiner behind it, pasted from a web page, makes a message UCS-2 and up to three times as
 dear. Among letters of GSM-7 such characters say nothing: joiners join no letters there, and directions turn none. In
 a text with emoji or Persian they have a meaning, and there they stay; so does everything in a URL.
 """

@@ -190,7 +190,7 @@ def has_invisible(texts: Texts) -> npt.NDArray[np.bool_]:
 
 
 def without_invisible_column(texts: Texts) -> tuple[Texts, npt.NDArray[np.int32]]:
-    """`without_invisible` for a column, and how many characters each row lost."""
+    """``without_invisible`` for a column, and how many characters each row lost."""
     lost = np.zeros(len(texts), dtype=np.int32)
     rows = np.flatnonzero(has_invisible(texts))
     if not len(rows):

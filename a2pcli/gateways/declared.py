@@ -168,7 +168,7 @@ class Conditions(Part):
 
 
 class Reading(Part):
-    """How an answer is read. Paths are like `messages.0.id`."""
+    """How an answer is read. Paths are like ``messages.0.id``."""
 
     success: Conditions = Field(
         default_factory=Conditions, description="What the answer for an accepted message looks like"

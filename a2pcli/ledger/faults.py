@@ -94,7 +94,7 @@ _HARMLESS = frozenset(
         "target_session_attrs",
     )
 )
-"""What a URL says after its `?` and may be shown; anything else could be a secret, even one with a name misspelt."""
+"""What a URL says after its ``?`` and may be shown; anything else could be a secret, even one with a name misspelt."""
 
 
 def shown(url: URL) -> str:

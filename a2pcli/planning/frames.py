@@ -43,7 +43,7 @@ def drop(
 
 
 def drop_with(frame: Frame, where: Mask, reason: Reason, details: pa.Array, rule: str | None = None) -> None:
-    """`drop` with a detail of its own for each row."""
+    """``drop`` with a detail of its own for each row."""
     if not where.any():
         return
     fresh = pc.and_(pa.array(where), pc.is_null(frame["@reason"]))

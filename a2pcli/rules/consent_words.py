@@ -1,5 +1,5 @@
-"""What the cells of columns about consent and refusal mean: words of many languages (`data/answers.csv`), dates, lists
-of channels. What is not understood is neither a yes nor a no, and says so."""
+"""What the cells of columns about consent and refusal mean: words of many languages (``data/answers.csv``), dates,
+lists of channels. What is not understood is neither a yes nor a no, and says so."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _OTHER = frozenset(
 )
 _KNOWN = _SMS | _CALLS | _EMAIL | _OTHER
 _ONLY = frozenset({"only", "nur"})
-"""`Do not contact: email only` asks for what the column refuses, or refuses just that: a person has to say."""
+"""``Do not contact: email only`` asks for what the column refuses, or refuses just that: a person has to say."""
 _AND = _ONLY | {"and", "or", "und", "oder", "et", "ou", "y", "o"}
 
 
@@ -110,7 +110,8 @@ def consent_answer(cell: str, kind: Kind = Kind.PHONE) -> Answer:
 
 @lru_cache(maxsize=65_536)
 def refusal_answer(cell: str, kind: Kind = Kind.PHONE) -> Answer:
-    """What a cell of a column of refusals (`Opted out`) says of messages to a kind of address: its yes is a NO to them.
+    """What a cell of a column of refusals (``Opted out``) says of messages to a kind of address: its yes is a NO to
+    them.
 
     >>> [refusal_answer(cell).value for cell in ("Yes", "2026-01-02", "false", "", "by post")]
     ['no', 'no', 'yes', 'nothing', 'unclear']
@@ -170,13 +171,13 @@ def _said(cell: str) -> str:
 
 
 def _first_word(cell: str) -> str:
-    """The meaning of the first word, where more follows: `No, asked by phone`."""
+    """The meaning of the first word, where more follows: ``No, asked by phone``."""
     words = re.split(r"[\s,;:.!()–—-]+", cell.strip(), maxsplit=1)
     return _words(*_MEANINGS).get(_key(words[0]), "") if len(words) > 1 and words[1] else ""
 
 
 def _channels(cell: str) -> set[str] | None:
-    """The channels that a cell lists, where it holds nothing else. A lone `E` is none: it is Turkish for yes."""
+    """The channels that a cell lists, where it holds nothing else. A lone ``E`` is none: it is Turkish for yes."""
     words = [word for word in name_words(cell) if word not in _AND]
     if words == ["e"]:
         return None

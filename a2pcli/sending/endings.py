@@ -180,7 +180,7 @@ def _refusal_of_account(outcome: Outcome) -> tuple[str, str]:
 _WRONG_ADDRESS = frozenset(
     str(status) for status in (*range(300, 400), 404, 405, 406, 410, 411, 414, 415, 501, 505)
 )
-"""HTTP statuses about the address or the form of a request (`a2pcli/gateways/statuses.py`)."""
+"""HTTP statuses about the address or the form of a request (``a2pcli/gateways/statuses.py``)."""
 
 
 def ledger_failed(run: Run, in_flight: int) -> Problem:
@@ -211,7 +211,7 @@ _OWN_CODES = frozenset(
     {"busy", "closed", "connect", "connect-timeout", "dns", "dropped", "early", "extra", "garbled", "proxy"}
     | {"refused", "timeout", "tls", "unasked"}
 )
-"""Codes of the wire (`a2pcli/gateways/engine.py`): their details say it in words."""
+"""Codes of the wire (``a2pcli/gateways/engine.py``): their details say it in words."""
 
 
 def _duration(seconds: float) -> str:

@@ -21,7 +21,7 @@ _CODE_TEXTS = pa.array([f"+{code}" for code in range(1000)], pa.string())
 
 
 class Column:
-    """What is known of each row; `frame` gives it in the shape `normalise_column` promises."""
+    """What is known of each row; ``frame`` gives it in the shape ``normalise_column`` promises."""
 
     def __init__(self, count: int) -> None:
         self.unsure = np.zeros(count, bool)
@@ -54,7 +54,7 @@ class Column:
         return self._details.setdefault(detail, len(self._details))
 
     def settle(self, places: Numbers, readings: Readings, trunk_zero: Flags, policy: PhonePolicy) -> None:
-        """Apply the policy to the readings of some rows (`judge.settle`)."""
+        """Apply the policy to the readings of some rows (``judge.settle``)."""
         kind, country = readings.kind.copy(), readings.country.copy()
         self.unsure[places] = readings.unsure
         if trunk_zero.any():

@@ -5,9 +5,9 @@ other as RE2 they cost 60 to 140 ns each for every number; here they are one aut
 for all numbers of the same length together: about 80 ns for all patterns. It is built lazily, as RE2 builds its own:
 only states that some number reaches are ever made, so that a country's plan is ready in a few milliseconds.
 
-Patterns are the small language the plans are written in: digits, `\\d`, `[...]`, groups, `|`, `?` and `{n,m}`. Each is
-turned into positions (Glushkov's construction); a state is a set of positions, kept as the bits of an integer.
-"""
+Patterns are the small language the plans are written in: digits, ``\\d``, ``[...]``, groups, ``|``, ``?`` and
+``{n,m}``. Each is turned into positions (Glushkov's construction); a state is a set of positions, kept as the bits of
+an integer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Fragment = tuple[bool, int, int]
 
 
 class Automaton:
-    """Patterns over digits, matched whole. `run` tells of each row of digits which of them match."""
+    """Patterns over digits, matched whole. ``run`` tells of each row of digits which of them match."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Raises NotDigits where a pattern cannot be read."""
@@ -79,7 +79,7 @@ class Automaton:
         return True, inner[1], inner[2]
 
     def run(self, digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
-        """The state each row of a matrix of ASCII digits ends in. `accepts` says what that means."""
+        """The state each row of a matrix of ASCII digits ends in. ``accepts`` says what that means."""
         states = np.full(len(digits), self._start, dtype=np.int16)
         for column in range(digits.shape[1]):
             steps = states.astype(np.int32) * 10
@@ -215,7 +215,7 @@ class _Parser:
 
 
 def _class(text: str) -> int:
-    """The digits of `[0-24\\d]` as bits."""
+    """The digits of ``[0-24\\d]`` as bits."""
     mask = 0
     parts = re.findall(r"\\d|\d-\d|\d", text)
     if "".join(parts) != text:

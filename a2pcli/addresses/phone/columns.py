@@ -1,6 +1,6 @@
-"""Judge a column of phone numbers at once: what `numbers.normalise` says of each cell, a hundred times as fast.
+"""Judge a column of phone numbers at once: what ``numbers.normalise`` says of each cell, a hundred times as fast.
 
-Cells whose digits are plainly one number are cleaned by Arrow; the others go through `read_digits` one by one.
+Cells whose digits are plainly one number are cleaned by Arrow; the others go through ``read_digits`` one by one.
 All then meet the numbering plans as columns. Whatever is not certain here goes to the judge, cell by cell.
 """
 
@@ -34,9 +34,9 @@ FEW = 64
 
 
 def normalise_column(cells: pa.Array | pa.ChunkedArray, policy: PhonePolicy) -> Frame:
-    """`normalise` over a column: `@number @type @country @repairs @reason @detail`, all Arrow strings.
+    """``normalise`` over a column: ``@number @type @country @repairs @reason @detail``, all Arrow strings.
 
-    In the order of `cells`; a null cell counts as empty. `@repairs` is comma-separated, null where there
+    In the order of ``cells``; a null cell counts as empty. ``@repairs`` is comma-separated, null where there
     are none. Costs about half a second for a million numbers.
     """
     text = whole_strings(cells)
@@ -57,7 +57,7 @@ def normalise_column(cells: pa.Array | pa.ChunkedArray, policy: PhonePolicy) -> 
 
 
 def _simple(text: pa.StringArray) -> tuple[Numbers, pa.StringArray, Flags]:
-    """The cells that are plainly one number: their places, their digits (and +), which of them have a `(0)`."""
+    """The cells that are plainly one number: their places, their digits (and +), which of them have a ``(0)``."""
     plain = matches(text, SIMPLE.pattern.replace(r"\Z", "$")) & (lengths(text) <= LONGEST_CELL)
     compact = without(text, b" ().-")
     length = lengths(compact)

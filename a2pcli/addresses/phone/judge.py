@@ -1,6 +1,6 @@
-"""What `phonenumbers` says of one number's digits, and the repairs that are knowingly right.
+"""What ``phonenumbers`` says of one number's digits, and the repairs that are knowingly right.
 
-The library is the judge; it sees nothing but `+` and digits. Around it stand the repairs of the field (a 00 prefix
+The library is the judge; it sees nothing but ``+`` and digits. Around it stand the repairs of the field (a 00 prefix
 whatever the region, a lost plus or zero, Mexico's 1, ...), each only where one reading alone is left.
 """
 
@@ -40,7 +40,7 @@ _LEAST = 4
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read digits: a valid number has a `type`; an invalid one at least a calling code, if any."""
+    """One way to read digits: a valid number has a ``type``; an invalid one at least a calling code, if any."""
 
     code: int = 0
     national: str = ""
@@ -51,14 +51,14 @@ class Reading:
 
 
 def judge(compact: str, trunk_zero: bool, policy: PhonePolicy) -> PhoneResult:
-    """Judge `+` and digits. `trunk_zero`: the cell had a `(0)` after its international prefix."""
+    """Judge ``+`` and digits. ``trunk_zero``: the cell had a ``(0)`` after its international prefix."""
     if len(compact) < _LEAST:
         return PhoneResult(None, None, None, Reason.INVALID_NUMBER, "too short to be a phone number")
     return settle(read_widely(compact, trunk_zero, policy), policy)
 
 
 def read_widely(compact: str, trunk_zero: bool, policy: PhonePolicy) -> Reading:
-    """The reading behind the verdict of `judge`, whatever the verdict is."""
+    """The reading behind the verdict of ``judge``, whatever the verdict is."""
     reading = _read(compact, policy.region)
     if reading.type is None and reading.code:
         reading = _mend(reading, trunk_zero)
@@ -105,7 +105,7 @@ def main_region(code: int) -> str | None:
 def metadata_of(code: int, region: str | None = None) -> Any:
     """The library's plan of a region (default: the main one) of a calling code. Loaded when first asked for.
 
-    `Any`, because the library's types say of every field that it may be missing.
+    ``Any``, because the library's types say of every field that it may be missing.
     """
     return PhoneMetadata.metadata_for_region_or_calling_code(code, region or main_region(code) or "")
 
@@ -134,7 +134,7 @@ def invalid_detail(code: int, length: int) -> str:
 
 @cache
 def writes_zero(region: str, kind: str) -> bool:
-    """Whether a region writes its numbers of a type with a 0 in front (`07911 123456`)."""
+    """Whether a region writes its numbers of a type with a 0 in front (``07911 123456``)."""
     if region_metadata(region).national_prefix != "0":
         return False
     wanted = next(number for number, name in TYPE_NAMES.items() if name == kind)
@@ -168,7 +168,7 @@ def _read(compact: str, region: str | None) -> Reading:
 
 
 def _international_prefix(rest: str, region: str | None) -> Reading:
-    """`00…`: a + whatever the region; else what the region's own prefixes make of it (0011 in Australia)."""
+    """``00…``: a + whatever the region; else what the region's own prefixes make of it (0011 in Australia)."""
     reading = _repaired(_parsed("+" + rest, None), "international-prefix")
     if reading.type is None and region is not None:
         own = _national("00" + rest, region)

@@ -24,7 +24,7 @@ def __getattr__(name: str) -> Any:
 
 
 def normalise(cell: str, policy: PhonePolicy) -> PhoneResult:
-    """Judge one cell: the text first, then `phonenumbers`. Never raises, whatever the cell holds.
+    """Judge one cell: the text first, then ``phonenumbers``. Never raises, whatever the cell holds.
 
     >>> normalise("07911 123456", PhonePolicy("GB")).number
     '+447911123456'

@@ -1,8 +1,8 @@
-"""The numbering plans of `phonenumbers`, asked about a whole column instead of number by number.
+"""The numbering plans of ``phonenumbers``, asked about a whole column instead of number by number.
 
 Each calling code's patterns (all regions, all types, national prefixes, fiction) become one automaton; what its
-states mean is worked out once per state and length, in the library's own order of questions: `_number_type_helper`,
-`_region_code_for_number_from_list` and `_maybe_strip_national_prefix_carrier_code` of phonenumberutil. A test holds
+states mean is worked out once per state and length, in the library's own order of questions: ``_number_type_helper``,
+``_region_code_for_number_from_list`` and ``_maybe_strip_national_prefix_carrier_code`` of phonenumberutil. A test holds
 the answers equal to the library's over generated numbers of every region.
 """
 
@@ -43,7 +43,7 @@ _ASKED = ("kind", "country", "fictional", "general", "prefixed")
 class PlanAnswers:
     """What a calling code's plans say of each national number.
 
-    `general` and `prefixed` are of the region asked about: whether the number has the region's general shape, and
+    ``general`` and ``prefixed`` are of the region asked about: whether the number has the region's general shape, and
     whether it may start with the region's national prefix.
     """
 
@@ -128,7 +128,7 @@ class CodePlan:
         return self._verdicts[key]
 
     def _type_and_region(self, here: _Matched) -> tuple[int, int]:
-        """`region_code_for_number`, then `number_type` there; zeros where the number is not valid."""
+        """``region_code_for_number``, then ``number_type`` there; zeros where the number is not valid."""
         for plan, region in zip(self.plans, self.regions, strict=True):
             kind = here.type(plan)
             if len(self.plans) > 1:
@@ -143,7 +143,7 @@ class CodePlan:
     ) -> tuple[pa.StringArray, PlanAnswers, Flags]:
         """Without national prefix and carrier code; what is said of that; which were transformed (15 became 9).
 
-        The prefix stays on where the rest would have a wrong length, unless `any_length`.
+        The prefix stays on where the rest would have a wrong length, unless ``any_length``.
         """
         asked = self.ask(national, region)
         turned = np.zeros(len(national), dtype=bool)
@@ -179,7 +179,7 @@ class _Matched:
         return bool(pattern) and bool(self.accepts >> self.patterns[pattern or ""] & 1)
 
     def description(self, description: Any) -> bool:
-        """`_is_number_matching_desc`."""
+        """``_is_number_matching_desc``."""
         if description is None or (
             description.possible_length and self.size not in description.possible_length
         ):
@@ -187,7 +187,7 @@ class _Matched:
         return self.pattern(description.national_number_pattern)
 
     def type(self, plan: Any) -> int:
-        """`_number_type_helper`."""
+        """``_number_type_helper``."""
         if not self.description(plan.general_desc):
             return 0
         for name in _SPECIAL_TYPES:

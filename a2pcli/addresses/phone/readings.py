@@ -1,6 +1,6 @@
 """How a column of digits can be read: calling code, national number, type and country of each.
 
-The same steps as `judge._read` and, inside it, `phonenumbers.parse`, for all numbers of a calling code at once.
+The same steps as ``judge._read`` and, inside it, ``phonenumbers.parse``, for all numbers of a calling code at once.
 """
 
 from __future__ import annotations
@@ -50,12 +50,11 @@ _FIELDS = ("code", "kind", "country", "repairs", "hint", "lost", "fictional", "u
 
 @dataclass(slots=True)
 class Readings:
-    """One reading for each number (`judge.Reading` as arrays of one length).
+    """One reading for each number (``judge.Reading`` as arrays of one length).
 
-    `kind` and `country` are numbers in `TYPES` and `REGIONS`, 0 where the number is not valid. `hint` is the country
-    it would be valid in with a + in front. `fictional`: 1 for a number reserved for fiction, 2 for a mobile that
-    stands in no plan besides. `unsure`: only the judge can tell.
-    """
+    ``kind`` and ``country`` are numbers in ``TYPES`` and ``REGIONS``, 0 where the number is not valid. ``hint`` is the
+    country it would be valid in with a + in front. ``fictional``: 1 for a number reserved for fiction, 2 for a mobile
+    that stands in no plan besides. ``unsure``: only the judge can tell."""
 
     code: npt.NDArray[np.int16]
     kind: npt.NDArray[np.int8]
@@ -103,7 +102,7 @@ def _some(strings: pa.StringArray, places: Numbers) -> pa.StringArray:
 
 
 def read(compact: pa.StringArray, region: str | None) -> Readings:
-    """Readings of numbers that are `+` and digits, 5 to 18 characters each.
+    """Readings of numbers that are ``+`` and digits, 5 to 18 characters each.
 
     All unsure where a plan is written in more than the automaton reads (no plan is, so far).
     """
@@ -135,7 +134,7 @@ def _read(compact: pa.StringArray, region: str | None) -> Readings:
 
 
 def _international_prefix(digits: pa.StringArray, region: str | None) -> Readings:
-    """`00…`: a + whatever the region; else what the region's own prefixes make of it (0011 in Australia)."""
+    """``00…``: a + whatever the region; else what the region's own prefixes make of it (0011 in Australia)."""
     readings = _international(tail(digits, 2))
     readings.repairs |= BITS["international-prefix"]
     places = np.flatnonzero((readings.kind == 0) & ~readings.unsure)
@@ -244,7 +243,7 @@ def _dialled(readings: Readings, digits: pa.StringArray, region: str) -> Flags:
 
 
 def _own_code(readings: Readings, digits: pa.StringArray, asked: Flags, region: str, code: int) -> Flags:
-    """Read those that begin with the region's own calling code (`_maybe_extract_country_code`)."""
+    """Read those that begin with the region's own calling code (``_maybe_extract_country_code``)."""
     own = asked & starts(digits, str(code))
     places = np.flatnonzero(own)
     if not len(places):

@@ -77,7 +77,7 @@ def buffers(strings: pa.StringArray) -> tuple[npt.NDArray[np.int32], npt.NDArray
 def without(strings: pa.StringArray, unwanted: bytes) -> pa.StringArray:
     """The strings without some ASCII characters.
 
-    `bytes.translate` over the whole column: 60 ms a million cells, where an RE2 replacement takes 340.
+    ``bytes.translate`` over the whole column: 60 ms a million cells, where an RE2 replacement takes 340.
     """
     offsets, data = buffers(strings)
     first, last = int(offsets[0]), int(offsets[-1])
@@ -100,7 +100,7 @@ def contains(strings: pa.StringArray, text: bytes) -> bool:
 
 
 def first_digits(strings: pa.StringArray, count: int) -> npt.NDArray[np.int16]:
-    """The first bytes of each string as digits; `+` is -5. Every string must be at least that long."""
+    """The first bytes of each string as digits; ``+`` is -5. Every string must be at least that long."""
     offsets, data = buffers(strings)
     head: npt.NDArray[np.int16] = data[offsets[:-1, None] + np.arange(count)].astype(np.int16)
     return head - ord("0")

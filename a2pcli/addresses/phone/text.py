@@ -1,8 +1,8 @@
 """From a cell as people fill it in to the digits of one number, or the reason why there is not exactly one.
 
 This half knows nothing of numbering plans: it undoes what spreadsheets and address books do to text, refuses
-what is not one number, and hands on `+` and digits. `phonenumbers` guesses where this refuses: it reads
-`07911123456; 07911123457` as one number with an extension and `O7911…` as keys of an old telephone.
+what is not one number, and hands on ``+`` and digits. ``phonenumbers`` guesses where this refuses: it reads
+``07911123456; 07911123457`` as one number with an extension and ``O7911…`` as keys of an old telephone.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from a2pcli.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """`compact` is an optional + and ASCII digits, at most 17; None where `reason` says why not."""
+    """``compact`` is an optional + and ASCII digits, at most 17; None where ``reason`` says why not."""
 
     compact: str | None
     repairs: tuple[str, ...] = ()
     reason: Reason | None = None
     detail: str | None = None
     trunk_zero: bool = False
-    """The cell had `(0)` after an international prefix."""
+    """The cell had ``(0)`` after an international prefix."""
 
 
 MAX_DIGITS = 17
 """E.164 has 15; two more for an international prefix 00."""
 LONGEST_CELL = 250
-"""Characters; also what `phonenumbers` reads at most. It keeps every pattern below fast on any cell."""
+"""Characters; also what ``phonenumbers`` reads at most. It keeps every pattern below fast on any cell."""
 _WHOLE = 7
 """This many digits can be a number of their own."""
 
@@ -89,7 +89,7 @@ def read_digits(cell: str) -> Digits:
 
 
 def without_extension(cell: str) -> str:
-    """The cell without the extension behind its number, where one is marked as such (`ext. 5`, `x5`, `#5`)."""
+    """The cell without the extension behind its number, where one is marked as such (``ext. 5``, ``x5``, ``#5``)."""
     return _EXTENSION.sub("", cell.strip())
 
 
@@ -241,7 +241,7 @@ def _whole(text: str) -> list[str]:
 
 
 def _one_by_slash(text: str) -> bool:
-    """`0171/1234567` and `+43 664/1234567` are one number; `020 7946 0018/9` and two whole numbers are not."""
+    """``0171/1234567`` and ``+43 664/1234567`` are one number; ``020 7946 0018/9`` and two whole numbers are not."""
     pieces = [piece.strip() for piece in re.split(r"[/\\]", text) if _count(piece)]
     if len(pieces) < 2 or not re.fullmatch(r"[\d ()+./\\-]+", text):
         return False

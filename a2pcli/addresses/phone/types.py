@@ -26,10 +26,10 @@ REPAIRS: dict[str, str] = {
 full-width and other scripts' digits and invisible marks are ways to write a number: to read them is no repair."""
 
 ACCEPTED_TYPES: frozenset[str] = frozenset({"mobile", "fixed-line-or-mobile"})
-"""Types that receive messages. In North America every number is `fixed-line-or-mobile`."""
+"""Types that receive messages. In North America every number is ``fixed-line-or-mobile``."""
 
 FIXED_TYPES: frozenset[str] = frozenset({"fixed-line", "voip"})
-"""Types accepted only with `allow_fixed_line`: lines at a place or in a network, some of which take text.
+"""Types accepted only with ``allow_fixed_line``: lines at a place or in a network, some of which take text.
 A personal number forwards calls at the caller's cost and is the classic of fraud: it is never accepted."""
 
 TYPE_WORDS: dict[str, str] = {
@@ -50,8 +50,8 @@ TYPE_WORDS: dict[str, str] = {
 class PhonePolicy:
     """Which numbers are accepted.
 
-    `region` is the two-letter region of numbers written without +. `allow_fictional` accepts numbers reserved
-    for drama; `allow_fixed_line` accepts fixed lines and VoIP. Raises InvalidInput for a region without phones.
+    ``region`` is the two-letter region of numbers written without +. ``allow_fictional`` accepts numbers reserved
+    for drama; ``allow_fixed_line`` accepts fixed lines and VoIP. Raises InvalidInput for a region without phones.
     """
 
     region: str | None = None
@@ -65,10 +65,10 @@ class PhonePolicy:
 
 @dataclass(frozen=True, slots=True)
 class PhoneResult:
-    """A cell judged. Exactly one of `number` (E.164 with +) and `reason` is None.
+    """A cell judged. Exactly one of ``number`` (E.164 with +) and ``reason`` is None.
 
-    `type` and `country` are known of refused numbers too, where they exist in a numbering plan. `detail` says
-    more than the reason and never holds the number itself. `repairs` are keys of `REPAIRS`.
+    ``type`` and ``country`` are known of refused numbers too, where they exist in a numbering plan. ``detail`` says
+    more than the reason and never holds the number itself. ``repairs`` are keys of ``REPAIRS``.
     """
 
     number: str | None
@@ -99,6 +99,6 @@ _ORDER = {name: place for place, name in enumerate(REPAIRS)}
 
 
 def with_repairs(result: PhoneResult, more: tuple[str, ...]) -> PhoneResult:
-    """The result with further repairs; the names always come in the order of `REPAIRS`."""
+    """The result with further repairs; the names always come in the order of ``REPAIRS``."""
     repairs = {*more, *result.repairs}
     return replace(result, repairs=tuple(sorted(repairs, key=_ORDER.__getitem__))) if repairs else result

@@ -66,7 +66,8 @@ def joined(one: Cell, other: Cell) -> Cell:
 
 
 def read_timezone(text: str, country: str) -> Cell:
-    """A time zone as people and programs write it: an IANA name of any age or case, a Windows name, `EST`, `London`.
+    """A time zone as people and programs write it: an IANA name of any age or case, a Windows name, ``EST``,
+    ``London``.
 
     What letters mean depends on the country of the number. An offset from UTC does not know summer time, and many
     programs write UTC for everybody: it means the country's zones that keep it for some of the year, else the offset
@@ -101,7 +102,7 @@ _WAITS = "messages wait for every zone that it may mean; write a name such as Eu
 
 
 def _meant_elsewhere(typed: str) -> Names:
-    """All that letters mean in any country: `Eastern` is American and Australian."""
+    """All that letters mean in any country: ``Eastern`` is American and Australian."""
     words = _words_of(typed)
     return tuple(sorted({zone for (_, key), zones in spoken().items() if key in words for zone in zones}))
 
@@ -131,7 +132,7 @@ def _named(typed: str) -> Names:
 
 
 def _words_of(typed: str) -> tuple[str, str]:
-    """What is written, folded, and the same without `standard time` and the like behind it."""
+    """What is written, folded, and the same without ``standard time`` and the like behind it."""
     words = fold(re.sub(r"\([^)]*\)", " ", typed).replace("/", " "))
     return words, re.sub(r"\s+(?:(?:standard|daylight|summer) time|time|standard|daylight)$", "", words)
 
@@ -150,7 +151,7 @@ def _said(typed: str, country: str) -> Names:
 def read_state(text: str, country: str) -> Cell:
     """A state or province: its name, abbreviation or ISO 3166-2 code, any case.
 
-    Looked for in the number's country; for a number of the US or Canada in both; elsewhere a code like `US-TX` and
+    Looked for in the number's country; for a number of the US or Canada in both; elsewhere a code like ``US-TX`` and
     the full name of an American state are understood too.
     """
     if text.strip().casefold() in _EMPTY:
@@ -192,7 +193,7 @@ def _is_abroad(name: str, home: str, country: str) -> bool:
 
 
 def read_postcode(head: str, length: int, country: str) -> Cell:
-    """A postcode by its first `HEAD` characters (upper case, no spaces around) and its length.
+    """A postcode by its first ``HEAD`` characters (upper case, no spaces around) and its length.
 
     ZIP codes and others that a spreadsheet took the leading zero from get it back. Countries without a table say
     nothing.
@@ -249,7 +250,7 @@ def _digits(head: str) -> str:
 
 
 def _zip_key(head: str, length: int) -> str:
-    """ZIP or ZIP+4; with leading zeros lost: `2134`, `21345678`, `501`."""
+    """ZIP or ZIP+4; with leading zeros lost: ``2134``, ``21345678``, ``501``."""
     digits = _digits(head)
     if len(digits) == HEAD:
         return {9: digits[:5], 8: f"0{digits[:4]}"}.get(length, "")
@@ -262,7 +263,7 @@ def _canadian_key(head: str, length: int) -> str:
 
 
 def _cep_key(head: str, length: int) -> str:
-    """Brazil: eight digits, `01310-100`; seven where the zero was lost."""
+    """Brazil: eight digits, ``01310-100``; seven where the zero was lost."""
     digits = _digits(head)
     if len(digits) == HEAD:
         return {8: digits[:5], 7: f"0{digits[:4]}"}.get(length, "")
@@ -285,7 +286,7 @@ def _portuguese_key(head: str, length: int) -> str:
 
 
 def _british_key(head: str, length: int) -> str:
-    """The letters of the postcode area; `#` behind a single one."""
+    """The letters of the postcode area; ``#`` behind a single one."""
     found = re.match(r"([A-Z]{1,2})\d", head)
     return found[1].ljust(2, "#") if found and length <= 9 else ""
 

@@ -1,7 +1,7 @@
-"""The tables behind `zones`: which zones and states an area code, a prefix, a country, a state and a postcode have.
+"""The tables behind ``zones``: which zones and states an area code, a prefix, a country, a state and a postcode have.
 
-All are small CSV files in `data/`, each with its sources in its first lines, read once when first needed (a few
-milliseconds). Nothing here reads `phonenumbers`' own geographic data, which is far too heavy for a run.
+All are small CSV files in ``data/``, each with its sources in its first lines, read once when first needed (a few
+milliseconds). Nothing here reads ``phonenumbers``' own geographic data, which is far too heavy for a run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a number alone says. `anywhere`: it may be anywhere in its country, as most mobiles outside America."""
+    """What a number alone says. ``anywhere``: it may be anywhere in its country, as most mobiles outside America."""
 
     zones: Names = ()
     regions: Names = ()
@@ -34,9 +34,9 @@ NOTHING = Found()
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """Zones of each region (`US-FL`), and what people call it: (country, folded name) to the code (`FL`).
+    """Zones of each region (``US-FL``), and what people call it: (country, folded name) to the code (``FL``).
 
-    `countries`: those of which every state is known, so that another name there is a mistake.
+    ``countries``: those of which every state is known, so that another name there is a mistake.
     """
 
     zones: dict[str, Names]
@@ -46,7 +46,7 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class PostcodeRange:
-    """Postcodes that begin with something from `first` to `last` (of equal length), and where they are."""
+    """Postcodes that begin with something from ``first`` to ``last`` (of equal length), and where they are."""
 
     first: str
     last: str
@@ -72,7 +72,7 @@ def names(text: str) -> Names:
 
 
 def fold(text: str) -> str:
-    """A name as it is compared: no case, accents, dots or apostrophes; `-`, `_` and `&` as spaces."""
+    """A name as it is compared: no case, accents, dots or apostrophes; ``-``, ``_`` and ``&`` as spaces."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     kept = "".join(
         " " if char in "-_&" else char
@@ -84,7 +84,7 @@ def fold(text: str) -> str:
 
 @cache
 def states() -> States:
-    """States and provinces of the countries that have them in `states.csv`."""
+    """States and provinces of the countries that have them in ``states.csv``."""
     zones: dict[str, Names] = {}
     known: dict[tuple[str, str], str] = {}
     for country, code, here, spellings in rows("states.csv"):
@@ -101,7 +101,7 @@ def states() -> States:
 
 @cache
 def country_codes() -> dict[str, str]:
-    """What people call countries, as `folding.name_key` compares it, to the ISO 3166-1 code."""
+    """What people call countries, as ``folding.name_key`` compares it, to the ISO 3166-1 code."""
     found: dict[str, str] = {}
     for code, spellings in rows("country_names.csv"):
         for spelling in (code, *spellings.split("|")):
@@ -149,13 +149,13 @@ _AREAS = frozenset({"Africa", "America", "Asia", "Atlantic", "Australia", "Europ
 
 
 def zone_key(name: str) -> str:
-    """A zone's name as it is compared: no case, spaces as `_`."""
+    """A zone's name as it is compared: no case, spaces as ``_``."""
     return "_".join(name.casefold().split())
 
 
 @cache
 def spoken() -> dict[tuple[str, str], Names]:
-    """What people write for zones: (country or `*`, folded words) to all that it may mean."""
+    """What people write for zones: (country or ``*``, folded words) to all that it may mean."""
     found: dict[tuple[str, str], Names] = {}
     for word, here, zones in rows("spoken.csv"):
         for country in here.split():
@@ -178,7 +178,7 @@ def postcodes() -> dict[tuple[str, str], list[PostcodeRange]]:
 
 
 def _region(country: str, region: str) -> str:
-    """A region of the table: `=JE` is a country of its own."""
+    """A region of the table: ``=JE`` is a country of its own."""
     return region[1:] if region.startswith("=") else f"{country}-{region}"
 
 

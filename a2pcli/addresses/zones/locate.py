@@ -42,7 +42,7 @@ LONGEST = 31
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one recipient is. `zones` empty: unknown. `because` says from what, in plain words, for `explain`."""
+    """Where one recipient is. ``zones`` empty: unknown. ``because`` says from what, in plain words, for ``explain``."""
 
     zones: Names
     regions: Names
@@ -55,9 +55,9 @@ class Place:
 class Places:
     """Where each row of a column is; Arrow strings of the column's length.
 
-    `zones`: IANA names, sorted, comma-joined; "" where unknown. `regions`: ISO 3166-2 codes (`US-FL`) likewise; "" for
-    none known. `country`: the number's ISO country, "" for none. `problems`: null, or sentences about cells.
-    """
+    ``zones``: IANA names, sorted, comma-joined; "" where unknown. ``regions``: ISO 3166-2 codes (``US-FL``) likewise;
+    "" for none known. ``country``: the number's ISO country, "" for none. ``problems``: null, or sentences about
+    cells."""
 
     zones: pa.StringArray
     regions: pa.StringArray
@@ -74,7 +74,7 @@ def locate(
     postcode: str | None = None,
     residence: str | None = None,
 ) -> Place:
-    """Where one recipient is: an E.164 number, its ISO country, and what the contact's cells say; `residence` is the
+    """Where one recipient is: an E.164 number, its ISO country, and what the contact's cells say; ``residence`` is the
     cell of the contact's country.
 
     >>> locate("+18505550123", "US").zones
@@ -105,7 +105,7 @@ def locate_column(
     postcode: Cells = None,
     residence: Cells = None,
 ) -> Places:
-    """`locate` over columns of equal length; nulls count as empty. About 0.3 µs a row.
+    """``locate`` over columns of equal length; nulls count as empty. About 0.3 µs a row.
 
     A fact may have several columns: what they say counts together, so that a message waits for all of it. Each
     different cell is read once, and each different meeting of evidence is judged once.
@@ -328,7 +328,7 @@ def _read_postcodes(
 
 
 def _heads(texts: pa.StringArray) -> pa.StringArray:
-    """The first characters of postcodes. Where three digits of five tell all, the others become `11`.
+    """The first characters of postcodes. Where three digits of five tell all, the others become ``11``.
 
     So a million ZIP codes are a thousand to read, not forty thousand: 0.1 s instead of 0.4.
     """

@@ -33,7 +33,7 @@ _WIDTH = 8
 
 
 def of_number(number: str, country: str) -> Found:
-    """What one E.164 number says. Equal to `of_numbers`, found number by number through the library."""
+    """What one E.164 number says. Equal to ``of_numbers``, found number by number through the library."""
     if not _IS_E164.fullmatch(number):
         return NOTHING
     if number.startswith("+1"):
@@ -77,7 +77,7 @@ def of_numbers(
 ) -> tuple[Ids, list[Found]]:
     """What each number of a column says: positions in a list of findings, 0 for nothing.
 
-    `numbers` without nulls, E.164 or empty; `country_ids` are positions in `country_names`. 0.1 µs a number.
+    ``numbers`` without nulls, E.164 or empty; ``country_ids`` are positions in ``country_names``. 0.1 µs a number.
     """
     answers = Answers()
     ids: Ids = np.zeros(len(numbers), np.int32)

@@ -75,7 +75,7 @@ def print_document(found: CheckedContacts) -> None:
 
 
 def _row_text(row: CheckedRow) -> str:
-    """A row as a JSON object. By hand, since `json.dumps` on a million rows takes six times as long."""
+    """A row as a JSON object. By hand, since ``json.dumps`` on a million rows takes six times as long."""
     repairs = ", ".join(map(_quoted, row.repairs))
     earlier = f', "duplicate_of": {row.duplicate_of}' if row.duplicate_of is not None else ""
     return (
