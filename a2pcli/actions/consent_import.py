@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from a2pcli.actions.addresses import people_rows
 from a2pcli.actions.audit import PieceByPiece, user
-from a2pcli.actions.consent_rows import Account, Import, facts_of, said_of
+from a2pcli.actions.consent_rows import Account, ConsentFile, facts_of, said_of
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
 from a2pcli.channels import kind_of_channel
 from a2pcli.contacts.checked import usual_kind
@@ -67,7 +67,7 @@ def import_consents(
     people, rows = people_rows(table, file.column, settings, region)
     kind = kind_of_channel(facts.channel) if facts.channel else usual_kind(table, people.inbound)
     law, told = law_of(settings), locale or settings.settings.locale
-    job = Import.of(table, facts, law, told, now, Path(file.file).name, kind)
+    source = ConsentFile.of(table, facts, law, told, now, Path(file.file).name, kind)
     account = Account()
 
     def counts() -> dict[str, int]:
@@ -82,14 +82,14 @@ def import_consents(
         entries = PieceByPiece(
             ledger,
             "consent.import",
-            job.name,
+            source.name,
             counts,
             changes=("recorded", "withdrawn"),
             also={"by": user()},
         )
         with half_done(lambda: f"{entries.saved.get('recorded', 0):,} were recorded"), counting() as progress:
-            for chunk, said in zip(rows.chunks(), said_of(job), strict=False):
-                new, taken_back = facts_of(chunk, said, job, account)
+            for chunk, said in zip(rows.chunks(), said_of(source), strict=False):
+                new, taken_back = facts_of(chunk, said, source, account)
                 with entries.piece():
                     _keep(ledger, new, taken_back, account, now)
                 progress(account.rows)

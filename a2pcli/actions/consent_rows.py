@@ -68,7 +68,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ConsentFile:
     """What an import needs to know beside its rows. ``now`` in UTC milliseconds; ``name`` is the file's."""
 
     table: Table
@@ -84,23 +84,23 @@ class Import:
     @classmethod
     def of(
         cls, table: Table, read: ConsentFacts, law: Law, locale: str, now: int, name: str, kind: Kind
-    ) -> Import:
+    ) -> ConsentFile:
         """With the columns of the table recognised."""
         facts = recognise(table.described, kind=kind, ignored=_OF_EXPORTS)
         return cls(table, read, law, locale, now, name, facts, kind)
 
 
-def said_of(job: Import) -> Iterator[Said]:
+def said_of(file: ConsentFile) -> Iterator[Said]:
     """For each chunk, the columns that speak of consent."""
     wanted: dict[str, str] = {}
-    for claim in job.facts.of(*_FACTS):
+    for claim in file.facts.of(*_FACTS):
         if not claim.certain and claim.fact != "status":
             continue
         many = sum(key.partition(" ")[0] == claim.fact for key in wanted)
         wanted[f"{claim.fact} {many + 1}" if many else claim.fact] = claim.column
-    wanted |= {name: name for name in _OWN_COLUMNS if name in job.table.columns}
-    names = list(dict.fromkeys(wanted.values())) or [job.table.columns[0]]
-    for frame in job.table.chunks(names):
+    wanted |= {name: name for name in _OWN_COLUMNS if name in file.table.columns}
+    names = list(dict.fromkeys(wanted.values())) or [file.table.columns[0]]
+    for frame in file.table.chunks(names):
         yield {key: _trimmed(frame[column]) for key, column in wanted.items()}
 
 
@@ -128,32 +128,32 @@ class _Rows:
 
 
 def facts_of(
-    chunk: Any, said: Said, job: Import, account: Account
+    chunk: Any, said: Said, file: ConsentFile, account: Account
 ) -> tuple[NewConsents | None, NewWithdrawals | None]:
     """The chunk's consents and withdrawals, as parallel columns; None where there are none."""
-    numbers, read = chunk.columns["@address"], job.read
+    numbers, read = chunk.columns["@address"], file.read
     size = len(numbers)
     account.rows += size
     rows = _Rows(chunk.lines, account)
     _judge_addresses(chunk, rows, account)
-    no_at, agreed = _noes(said, rows, job, account)
+    no_at, agreed = _noes(said, rows, file, account)
     no = (no_at >= 0) & rows.good
     # Who said no is in again only where the row says that they agreed later.
     given = (
-        pc.fill_null(moments(said["consent_at"], job.locale), -1).to_numpy()
+        pc.fill_null(moments(said["consent_at"], file.locale), -1).to_numpy()
         if "consent_at" in said
         else no_at
     )
-    again = no & agreed & (given > no_at) & (given <= job.now + DAY)
+    again = no & agreed & (given > no_at) & (given <= file.now + DAY)
     account.said_no += int((no & ~again).sum())
-    withdrawals = _withdrawals(numbers, said, no, no_at, job)
+    withdrawals = _withdrawals(numbers, said, no, no_at, file)
     rows.good &= agreed & (~no | again)
-    given = _when(said, "consent_at", read.given_at, rows, job)
-    consents = _consents(chunk, said, rows, given, job)
+    given = _when(said, "consent_at", read.given_at, rows, file)
+    consents = _consents(chunk, said, rows, given, file)
     return consents, withdrawals
 
 
-def _noes(said: Said, rows: _Rows, job: Import, account: Account) -> tuple[Any, Any]:
+def _noes(said: Said, rows: _Rows, file: ConsentFile, account: Account) -> tuple[Any, Any]:
     """When each row said no (-1 where it did not), and whether it may be a consent all the same.
 
     Rows that nobody can understand are refused.
@@ -166,7 +166,7 @@ def _noes(said: Said, rows: _Rows, job: Import, account: Account) -> tuple[Any, 
         if fact not in _ANSWERS:
             continue
         texts = cells.to_pylist()
-        answers = [_ANSWERS[fact](text, job.kind) for text in texts]
+        answers = [_ANSWERS[fact](text, file.kind) for text in texts]
         no = np.array([answer is Answer.NO for answer in answers], dtype=np.bool_)
         unclear = np.array([answer is Answer.UNCLEAR for answer in answers], dtype=np.bool_)
         if fact == "revoked_at":  # whatever stands there, somebody took something back
@@ -177,8 +177,8 @@ def _noes(said: Said, rows: _Rows, job: Import, account: Account) -> tuple[Any, 
         if fact != "revoked_at":
             agreed &= ~no
         when = said.get("consent_at", pa.repeat("", size)) if fact == "consent" else cells
-        at = np.where(no, np.maximum(at, _ends_of_days(when, job)), at)
-        rows.refuse(unclear & ~no, f"the column {_written(key, job)} is neither yes nor no")
+        at = np.where(no, np.maximum(at, _ends_of_days(when, file)), at)
+        rows.refuse(unclear & ~no, f"the column {_written(key, file)} is neither yes nor no")
     account.unconfirmed += int((waits & rows.good & (at < 0)).sum())
     return at, agreed & ~waits
 
@@ -191,28 +191,28 @@ _ANSWERS = {
 }
 
 
-def _written(key: str, job: Import) -> str:
+def _written(key: str, file: ConsentFile) -> str:
     fact, _, number = key.partition(" ")
-    return job.facts.of(fact)[int(number or 1) - 1].written
+    return file.facts.of(fact)[int(number or 1) - 1].written
 
 
-def _ends_of_days(cells: pa.StringArray, job: Import) -> Any:
+def _ends_of_days(cells: pa.StringArray, file: ConsentFile) -> Any:
     """The moment of a no: a day alone is its end; what is no day, or still to come, is now."""
-    read = moments(cells, job.locale)
-    otherwise = job.now if job.read.given_at is None else job.read.given_at
+    read = moments(cells, file.locale)
+    otherwise = file.now if file.read.given_at is None else file.read.given_at
     filled = pc.not_equal(cells, "").to_numpy(zero_copy_only=False)
     known = read.is_valid().to_numpy(zero_copy_only=False)
-    at = np.where(known, pc.fill_null(read, 0).to_numpy(), np.where(filled, job.now, otherwise))
+    at = np.where(known, pc.fill_null(read, 0).to_numpy(), np.where(filled, file.now, otherwise))
     at = np.where(at % DAY == 0, at + DAY - 1, at)
-    return np.clip(at, 0, job.now)
+    return np.clip(at, 0, file.now)
 
 
-def _withdrawals(numbers: Any, said: Said, no: Any, at: Any, job: Import) -> NewWithdrawals | None:
+def _withdrawals(numbers: Any, said: Said, no: Any, at: Any, file: ConsentFile) -> NewWithdrawals | None:
     if not no.any():
         return None
     size = len(no)
-    source = job.read.source or job.name
-    channels = _text(said, "channel", job.read.channel, size, lower=True)
+    source = file.read.source or file.name
+    channels = _text(said, "channel", file.read.channel, size, lower=True)
     # A channel that nobody knows limits no no.
     channels = np.where(np.isin(channels.astype(str), CHANNELS), channels, "")
     return NewWithdrawals(
@@ -220,17 +220,17 @@ def _withdrawals(numbers: Any, said: Said, no: Any, at: Any, job: Import) -> New
         revoked_at=at[no].tolist(),
         source=_text(said, "consent_source", source, size)[no].tolist(),
         revoked_by=user(),
-        programme=_text(said, "programme", job.read.programme, size, lower=True)[no].tolist(),
+        programme=_text(said, "programme", file.read.programme, size, lower=True)[no].tolist(),
         channel=channels[no].tolist(),
     )
 
 
-def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, job: Import) -> NewConsents | None:
-    numbers, read = chunk.columns["@address"], job.read
+def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, file: ConsentFile) -> NewConsents | None:
+    numbers, read = chunk.columns["@address"], file.read
     size = len(numbers)
     rows.refuse(given < 0, "the row does not say when consent was given (consent_at, or --given-at)")
-    rows.refuse(given > job.now + DAY, "consent_at is in the future")
-    given = np.minimum(given, job.now)
+    rows.refuse(given > file.now + DAY, "consent_at is in the future")
+    given = np.minimum(given, file.now)
     sources = _text(said, "consent_source", read.source or "", size)
     rows.refuse(sources == "", "the row does not say how consent was given (consent_source, or --source)")
     programmes = _text(said, "programme", read.programme, size, lower=True)
@@ -243,8 +243,8 @@ def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, job: Import) -> N
     double = _text(said, "double_opt_in", read.double_opt_in or "", size, lower=True)
     known = ["", PENDING, CONFIRMED]
     rows.refuse(~np.isin(double.astype(str), known), f"double_opt_in is neither {PENDING} nor {CONFIRMED}")
-    ends = _when(said, "consent_expires", read.expires_at, rows, job)
-    ends = _ends_by_law(ends, given, bases, chunk.columns["@country"], rows, job)
+    ends = _when(said, "consent_expires", read.expires_at, rows, file)
+    ends = _ends_by_law(ends, given, bases, chunk.columns["@country"], rows, file)
     rows.refuse((ends >= 0) & (ends <= given), "consent_expires is before consent_at")
     good = rows.good
     if not good.any():
@@ -278,12 +278,12 @@ def _judge_addresses(chunk: Any, rows: _Rows, account: Account) -> None:
             rows.refuse(where, SENTENCES[Reason(reason)])
 
 
-def _when(said: Said, name: str, otherwise: int | None, rows: _Rows, job: Import) -> Any:
+def _when(said: Said, name: str, otherwise: int | None, rows: _Rows, file: ConsentFile) -> Any:
     """The moments of a column; the option's where a cell is empty; -1 where neither says."""
     fallback = -1 if otherwise is None else otherwise
     if name not in said:
         return np.full(len(rows.good), fallback, dtype=np.int64)
-    read = moments(said[name], job.locale)
+    read = moments(said[name], file.locale)
     filled = pc.not_equal(said[name], "").to_numpy(zero_copy_only=False)
     rows.refuse(filled & read.is_null().to_numpy(zero_copy_only=False), f"{name} is not a readable date")
     return pc.fill_null(read, fallback).to_numpy()
@@ -297,7 +297,7 @@ def _text(said: Said, name: str, otherwise: str, size: int, lower: bool = False)
     return pc.if_else(pc.equal(cells, ""), otherwise, cells).to_numpy(zero_copy_only=False)
 
 
-def _ends_by_law(ends: Any, given: Any, bases: Any, countries: Any, rows: _Rows, job: Import) -> Any:
+def _ends_by_law(ends: Any, given: Any, bases: Any, countries: Any, rows: _Rows, file: ConsentFile) -> Any:
     """Implied consent ends by the law of the number's country where nothing else says when; each day asked once."""
     open_ended = rows.good & (ends < 0) & np.char.startswith(bases.astype(str), IMPLIED)
     places = np.flatnonzero(open_ended)
@@ -309,7 +309,7 @@ def _ends_by_law(ends: Any, given: Any, bases: Any, countries: Any, rows: _Rows,
     for place in places:
         key = (bases[place], of[place], int(given[place]))
         if key not in known:
-            known[key] = end_of(job.law, *key)
+            known[key] = end_of(file.law, *key)
         end = known[key]
         if end is not None:
             ends[place] = end

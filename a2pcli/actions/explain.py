@@ -74,10 +74,10 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
     from a2pcli.reporting.values import money
     from a2pcli.rules.law import law_of
 
-    with opened(project, campaign, keeps=False) as work:
-        ready = prepared(work)
-        rows = [one.row for one in preview(ready, by_address(number, asked), work.workers)]
-        law = law_of(work.settings)
+    with opened(project, campaign, keeps=False) as open_campaign:
+        ready = prepared(open_campaign)
+        rows = [one.row for one in preview(ready, by_address(number, asked), open_campaign.workers)]
+        law = law_of(open_campaign.settings)
         return {
             "campaign": ready.spec.campaign,
             "contacts": ready.table.path,
@@ -91,7 +91,10 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
                     "parts": row["parts"],
                     "cost": None if row["cost"] is None else money(row["cost"]),
                     "currency": row["currency"],
-                    "rules": [one.document() for one in considered(work.ledger, law, _context_of(ready, row))]
+                    "rules": [
+                        one.document()
+                        for one in considered(open_campaign.ledger, law, _context_of(ready, row))
+                    ]
                     if row["number"]
                     else [],
                 }

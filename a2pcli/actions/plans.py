@@ -44,7 +44,7 @@ def unwarned(problems: Iterable[Problem]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenCampaign:
     """A campaign with its settings, ready to be planned into ``ledger``."""
 
     loaded: LoadedCampaign
@@ -56,7 +56,9 @@ class Opened:
 
 
 @contextmanager
-def opened(project: Project, campaign: Path, *, plan: bool = True, keeps: bool = True) -> Iterator[Opened]:
+def opened(
+    project: Project, campaign: Path, *, plan: bool = True, keeps: bool = True
+) -> Iterator[OpenCampaign]:
     """Everything that works on a campaign. Workers start first: they import while this process opens files.
 
     ``keeps`` is false for what leaves nothing in the ledger, and makes none.
@@ -67,7 +69,7 @@ def opened(project: Project, campaign: Path, *, plan: bool = True, keeps: bool =
         rate = pace(loaded, settings)
         name = loaded.campaign.name
         with project.open_ledger(campaign=name) if keeps else project.ledger_or_empty(name) as store:
-            yield Opened(loaded, settings, store, workers, rate, project.tell)
+            yield OpenCampaign(loaded, settings, store, workers, rate, project.tell)
     finally:
         if workers is not None:
             workers.close()
@@ -102,13 +104,15 @@ def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
     return Rate(slowest, "parts" if any(rate.unit == "parts" for rate in rates) else "messages")
 
 
-def prepared(work: Opened, *, limit: int | None = None, occurrence: str | None = None) -> Prepared:
+def prepared(
+    open_campaign: OpenCampaign, *, limit: int | None = None, occurrence: str | None = None
+) -> Prepared:
     """The campaign compiled, its contacts opened, those who stay out looked up."""
     from a2pcli.config.load import today_of
     from a2pcli.planning.prepare import Choices, prepare
 
-    choices = Choices(today=today_of(work.loaded.campaign), limit=limit, occurrence=occurrence)
-    return prepare(work.loaded, work.settings, work.ledger, choices)
+    choices = Choices(today=today_of(open_campaign.loaded.campaign), limit=limit, occurrence=occurrence)
+    return prepare(open_campaign.loaded, open_campaign.settings, open_campaign.ledger, choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +142,18 @@ def plan(
     is worth a look, before the rows are read and after. Audit: ``plan.make``, ``plan.waive``, ``export``.
     """
     check_budget(budget)
-    with opened(project, campaign) as work:
-        ready = prepared(work, limit=limit, occurrence=occurrence)
-        made = make(work, ready, budget=budget, out=out, counting=counting, warn=warn)
-        run = work.ledger.open_run(made.run.occasion)
-        totals = None if run is None else work.ledger.totals(run)
+    with opened(project, campaign) as open_campaign:
+        ready = prepared(open_campaign, limit=limit, occurrence=occurrence)
+        made = make(open_campaign, ready, budget=budget, out=out, counting=counting, warn=warn)
+        run = open_campaign.ledger.open_run(made.run.occasion)
+        totals = None if run is None else open_campaign.ledger.totals(run)
         # What was on its way when a sender was killed is settled as unknown, and not sent again.
         left = totals.count("planned") or totals.count("submitting") if totals else 0
         return MadePlan(made.run, made.over_budget, run if left else None, left)
 
 
 def make(
-    work: Opened,
+    open_campaign: OpenCampaign,
     ready: Prepared,
     *,
     budget: str | None = None,
@@ -163,35 +167,35 @@ def make(
     from a2pcli.planning.plan import make_plan
 
     if out is not None:
-        spare("--out", out, _inputs(work, ready))
-    found = findings(work.loaded, work.settings, ready.table)
+        spare("--out", out, _inputs(open_campaign, ready))
+    found = findings(open_campaign.loaded, open_campaign.settings, ready.table)
     told = [one for one in found if one.severity is not Severity.ERROR]
     warn(dict.fromkeys([*ready.table.notes, *told]))
     try:
-        with uncounted() if work.workers is None else counting() as progress:
+        with uncounted() if open_campaign.workers is None else counting() as progress:
             made = make_plan(
                 ready,
-                work.ledger,
-                rate=work.rate,
+                open_campaign.ledger,
+                rate=open_campaign.rate,
                 budget=budget,
-                workers=work.workers,
+                workers=open_campaign.workers,
                 out=None if out is None else _rows_file(out, ready),
                 progress=progress,
                 findings=[_as_warning(one) for one in found],
-                gateway=known_delivery(work.settings, ready.spec.gateway),
+                gateway=known_delivery(open_campaign.settings, ready.spec.gateway),
             )
     except KeyboardInterrupt:
-        work.tell("stopped: no plan was saved, and nothing was sent")
+        open_campaign.tell("stopped: no plan was saved, and nothing was sent")
         raise
     places = {(one.code, one.place) for one in told}
     warn(one for one in made.warnings if (one.code, one.place) not in places)
-    _record(work, made, out)
+    _record(open_campaign, made, out)
     return made
 
 
-def _record(work: Opened, made: Plan, out: Path | None) -> None:
+def _record(open_campaign: OpenCampaign, made: Plan, out: Path | None) -> None:
     """The file the plan was written to. The ledger records the plan itself, in the transaction that finishes it."""
-    run, ledger = made.run, work.ledger
+    run, ledger = made.run, open_campaign.ledger
     if ledger.known is not None:
         ledger.known.note(ledger, run.campaign)
     if out is not None:
@@ -234,7 +238,7 @@ def _as_warning(one: Problem) -> Problem:
     return replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one
 
 
-def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:
+def _inputs(open_campaign: OpenCampaign, ready: Prepared) -> dict[str, Path | None]:
     """Paths of the campaign, settings, contacts and rate card, by what they are."""
     from a2pcli.planning.plan import contacts_path
 
@@ -243,7 +247,7 @@ def _inputs(work: Opened, ready: Prepared) -> dict[str, Path | None]:
         "the campaign": ready.loaded.path,
         "the settings file": ready.settings.path,
         "the rate card": ready.spec.rates,
-        "the ledger": ledger_file(work.ledger),
+        "the ledger": ledger_file(open_campaign.ledger),
     }
 
 
@@ -277,9 +281,9 @@ def preview(project: Project, campaign: Path, choice: Choice) -> Previewed:
     """Messages of a campaign as it is now. Nothing is stored or sent."""
     from a2pcli.planning import preview as choosing
 
-    with opened(project, campaign, plan=choice.needs_all, keeps=False) as work:
-        ready = prepared(work)
-        rows = choosing.preview(ready, _chooser(ready, choice), work.workers)
+    with opened(project, campaign, plan=choice.needs_all, keeps=False) as open_campaign:
+        ready = prepared(open_campaign)
+        rows = choosing.preview(ready, _chooser(ready, choice), open_campaign.workers)
         return Previewed(ready.spec.campaign, ready.spec.sender, rows)
 
 
@@ -329,9 +333,9 @@ def send_test(
     from a2pcli.planning import preview as choosing
     from a2pcli.sending.testing import send_test as hand_over
 
-    with opened(project, campaign, plan=False) as work:
-        ready = _as_if_nobody_had_it(prepared(work))
-        gateway = configured_gateway(work.settings, ready.spec.gateway)
+    with opened(project, campaign, plan=False) as open_campaign:
+        ready = _as_if_nobody_had_it(prepared(open_campaign))
+        gateway = configured_gateway(open_campaign.settings, ready.spec.gateway)
         channel = ready.compiled.channel
         own = read_address(number, channel.kind, ready.spec.policy, channel.network)
         if own.address is None:
@@ -343,7 +347,7 @@ def send_test(
         test = CampaignTest(message, rows[0].row, ready.spec.gateway, gateway.capabilities)
         confirm(test)
         told = hand_over(
-            work.ledger, None, gateway, message, campaign=ready.spec.campaign, address=own.address
+            open_campaign.ledger, None, gateway, message, campaign=ready.spec.campaign, address=own.address
         )
         outcome = asyncio.run(told)
     return replace(test, outcome=outcome)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.actions import resuming
 from a2pcli.actions.gateways import check_delivery, configured_gateway
 from a2pcli.actions.hooks import failures_told, run_hooks_of
-from a2pcli.actions.plans import Opened, check_budget, discard, gateway_name, make, opened, prepared
+from a2pcli.actions.plans import OpenCampaign, check_budget, discard, gateway_name, make, opened, prepared
 from a2pcli.actions.send_watcher import NothingToSend, SendRequest, SendWatcher, Sent
 from a2pcli.config.accounts import account_pace
 from a2pcli.config.load import (
@@ -66,41 +66,43 @@ def send(project: Project, request: SendRequest, watcher: SendWatcher) -> Sent |
 def _send_campaign(
     project: Project, request: SendRequest, campaign: Path, watcher: SendWatcher
 ) -> Sent | NothingToSend:
-    with opened(project, campaign) as work:
-        call = _Call(work.ledger, work.settings, request, watcher, project.tell)
+    with opened(project, campaign) as open_campaign:
+        call = _Call(open_campaign.ledger, open_campaign.settings, request, watcher, project.tell)
         call.check_clock()
-        gateway = configured_gateway(work.settings, gateway_name(work.loaded, work.settings))
-        _check_channel(work, gateway)
-        occasion = _occasion(work, request)
-        _tell_of_earlier(work, occasion, project.tell)
-        run = work.ledger.open_run(occasion)  # interrupted or paused: it goes on as it was planned
-        newer = None if run is None else _newer_plan(call, work, run)
+        gateway = configured_gateway(
+            open_campaign.settings, gateway_name(open_campaign.loaded, open_campaign.settings)
+        )
+        _check_channel(open_campaign, gateway)
+        occasion = _occasion(open_campaign, request)
+        _tell_of_earlier(open_campaign, occasion, project.tell)
+        run = open_campaign.ledger.open_run(occasion)  # interrupted or paused: it goes on as it was planned
+        newer = None if run is None else _newer_plan(call, open_campaign, run)
         if run is not None and newer is None:
-            return _resume(call, work, run, gateway)
-        made = _approved_plan(call, work, newer or _new_plan(call, work))
+            return _resume(call, open_campaign, run, gateway)
+        made = _approved_plan(call, open_campaign, newer or _new_plan(call, open_campaign))
         return made if isinstance(made, NothingToSend) else call.send(made, gateway)
 
 
-def _occasion(work: Opened, request: SendRequest) -> int:
+def _occasion(open_campaign: OpenCampaign, request: SendRequest) -> int:
     """Within it nobody is messaged twice: the campaign's occurrence of today, or the one that was named.
 
     0 where it has no plan yet.
     """
     from a2pcli.config.load import occurrence_of, today_of
 
-    campaign = work.loaded.campaign
+    campaign = open_campaign.loaded.campaign
     occurrence = request.occurrence or occurrence_of(campaign, today_of(campaign))
-    return work.ledger.known_occasion(campaign.name, occurrence)
+    return open_campaign.ledger.known_occasion(campaign.name, occurrence)
 
 
-def _tell_of_earlier(work: Opened, occasion: int, tell: resuming.Tell) -> None:
+def _tell_of_earlier(open_campaign: OpenCampaign, occasion: int, tell: resuming.Tell) -> None:
     """Messages of earlier occurrences that still wait: yesterday's are sent today only if somebody wants that."""
-    for run in work.ledger.runs(EARLIER_RUNS, work.loaded.campaign.name):
+    for run in open_campaign.ledger.runs(EARLIER_RUNS, open_campaign.loaded.campaign.name):
         if run.occasion == occasion or run.state != RunState.PAUSED:
             continue
         if run.expires_at is not None and run.expires_at <= now_ms():
             continue
-        left = work.ledger.totals(run).count("planned")
+        left = open_campaign.ledger.totals(run).count("planned")
         if left:
             messages = "1 message is held" if left == 1 else f"{left:,} messages are held"
             occurrence = run.summary.get("occurrence", "")
@@ -110,38 +112,38 @@ def _tell_of_earlier(work: Opened, occasion: int, tell: resuming.Tell) -> None:
             )
 
 
-def _newer_plan(call: _Call, work: Opened, run: Run) -> Plan | None:
+def _newer_plan(call: _Call, open_campaign: OpenCampaign, run: Run) -> Plan | None:
     """A new plan beside a run of which all that is left waits for ever (an unknown time zone); None where that run
     goes on, or a new plan would do no more. Else one such person would keep all who come after from being planned."""
-    if work.loaded.campaign.schedule.unknown_zone is not None:
+    if open_campaign.loaded.campaign.schedule.unknown_zone is not None:
         return None  # it says now where they are
-    left = work.ledger.totals(run).count("planned", "submitting")
-    held = sum(one.messages for one in work.ledger.waiting(run) if one.until >= FAR)
+    left = open_campaign.ledger.totals(run).count("planned", "submitting")
+    held = sum(one.messages for one in open_campaign.ledger.waiting(run) if one.until >= FAR)
     if not left or held < left:
         return None
-    made = _new_plan(call, work)
+    made = _new_plan(call, open_campaign)
     clock = made.summary.get("clock") or {}
     never = sum(opening["messages"] for opening in clock.get("openings", ()) if opening["until"] >= FAR)
     if made.recipients > never + clock.get("unknown_zone", 0) + clock.get("expires_first", 0):
         return made
-    discard(work.ledger, made.run)
+    discard(open_campaign.ledger, made.run)
     return None
 
 
-def _new_plan(call: _Call, work: Opened) -> Plan:
+def _new_plan(call: _Call, open_campaign: OpenCampaign) -> Plan:
     request, watcher = call.request, call.watcher
-    ready = prepared(work, limit=request.limit, occurrence=request.occurrence)
-    return make(work, ready, budget=request.max_cost, counting=watcher.planning, warn=watcher.warn)
+    ready = prepared(open_campaign, limit=request.limit, occurrence=request.occurrence)
+    return make(open_campaign, ready, budget=request.max_cost, counting=watcher.planning, warn=watcher.warn)
 
 
-def _approved_plan(call: _Call, work: Opened, made: Plan) -> Run | NothingToSend:
+def _approved_plan(call: _Call, open_campaign: OpenCampaign, made: Plan) -> Run | NothingToSend:
     """The plan to send, after it was shown and confirmed. Raises ``Refused`` if it was not confirmed."""
     run = made.run
     if made.over_budget:
         call.show_plan(run)
         raise Refused(f"over budget: {made.over_budget}")
     if not made.recipients:
-        return _nothing_to_send(call, work, made)
+        return _nothing_to_send(call, open_campaign, made)
     call.show_plan(run)
     call.approve(run)
     if resuming.contacts_changed(run):
@@ -155,40 +157,42 @@ def _approved_plan(call: _Call, work: Opened, made: Plan) -> Run | NothingToSend
     return run
 
 
-def _nothing_to_send(call: _Call, work: Opened, made: Plan) -> NothingToSend:
+def _nothing_to_send(call: _Call, open_campaign: OpenCampaign, made: Plan) -> NothingToSend:
     """Nobody in the contacts gets a message now: because they have it, or for reasons that are said."""
     run, excluded = made.run, made.summary["excluded"]
-    found = NothingLeft.of_plan(work.ledger, run)
+    found = NothingLeft.of_plan(open_campaign.ledger, run)
     if excluded.get("already-sent"):
-        discard(work.ledger, run)
+        discard(open_campaign.ledger, run)
         why = "no new recipients in the contacts"
     else:
         call.show_plan(run)
-        _refuse_broken_template(work, made)
+        _refuse_broken_template(open_campaign, made)
         why = "no recipients"
     return NothingToSend(found, why, f"a2pcli plan{campaign_argument(run)} --out rows.csv")
 
 
-def _refuse_broken_template(work: Opened, made: Plan) -> None:
+def _refuse_broken_template(open_campaign: OpenCampaign, made: Plan) -> None:
     """Nobody gets it because the template fails on whoever could: that is no "nothing to do" for cron."""
     failed = made.summary["excluded"].get("template-error", 0)
     if failed:
         message = f"the template failed on all {failed:,} rows that could get a message"
         hint = "`a2pcli plan` with --out rows.csv shows why for each"
-        raise InvalidInput(Problem(message, path=str(work.loaded.path), hint=hint, code="template-error"))
+        raise InvalidInput(
+            Problem(message, path=str(open_campaign.loaded.path), hint=hint, code="template-error")
+        )
 
 
-def _resume(call: _Call, work: Opened, run: Run, gateway: Gateway) -> Sent:
+def _resume(call: _Call, open_campaign: OpenCampaign, run: Run, gateway: Gateway) -> Sent:
     """Go on with a run that was interrupted or paused, as it was planned; what was edited since is said first."""
-    changes = resuming.changes_since(run, work.loaded, work.settings)
+    changes = resuming.changes_since(run, open_campaign.loaded, open_campaign.settings)
     if call.nobody_is_asked:
         resuming.refuse_unattended(run, changes)
     if run.gateway != gateway.name:  # it goes on as it was planned
-        gateway = configured_gateway(work.settings, run.gateway)
+        gateway = configured_gateway(open_campaign.settings, run.gateway)
     check_delivery(run, gateway)
     call.tell_resumed(run, changes)
     call.approve(run)
-    resuming.place_the_lost(work.ledger, run, work.loaded, call.tell)
+    resuming.place_the_lost(open_campaign.ledger, run, open_campaign.loaded, call.tell)
     return call.send(run, gateway, changes)
 
 
@@ -231,13 +235,15 @@ def _it_is_done(ledger: Ledger, run: Run) -> NothingToSend:
     return NothingToSend(found, why, f"a2pcli report {run.id} --csv rows.csv --state skipped", run.id)
 
 
-def _check_channel(work: Opened, gateway: Gateway) -> None:
+def _check_channel(open_campaign: OpenCampaign, gateway: Gateway) -> None:
     """A gateway that cannot send the campaign's channel is told before anything is planned."""
-    channel, channels = work.loaded.campaign.channel, gateway.capabilities.channels
+    channel, channels = open_campaign.loaded.campaign.channel, gateway.capabilities.channels
     if channel not in channels:
         message = f"gateway '{gateway.name}' cannot send {channel}"
         hint = f"it sends {', '.join(sorted(channels))}"
-        problem = work.loaded.document.problem(message, ("channel",), hint=hint, code="wrong-channel")
+        problem = open_campaign.loaded.document.problem(
+            message, ("channel",), hint=hint, code="wrong-channel"
+        )
         raise InvalidInput(problem)
 
 

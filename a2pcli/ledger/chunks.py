@@ -64,15 +64,15 @@ def pack_rows(rows: PlannedRows) -> Packed | None:
 
     Raises ``ValueError`` where columns differ in length, or the rows' numbers are not consecutive.
     """
-    halves = [_half(half) for half in (rows.accepted, rows.excluded) if half is not None]
-    halves = [(numbers, table) for numbers, table in halves if len(numbers)]
-    if not halves:
+    pieces = [_piece(piece) for piece in (rows.accepted, rows.excluded) if piece is not None]
+    pieces = [(numbers, table) for numbers, table in pieces if len(numbers)]
+    if not pieces:
         return None
-    if len(halves) == 1:
-        numbers, table = halves[0]
+    if len(pieces) == 1:
+        numbers, table = pieces[0]
     else:
-        numbers = np.concatenate([one for one, _ in halves])
-        table = pa.concat_tables([one for _, one in halves], promote_options="default")
+        numbers = np.concatenate([one for one, _ in pieces])
+        table = pa.concat_tables([one for _, one in pieces], promote_options="default")
     first = int(numbers.min())
     if len(numbers) > 1 and not (np.diff(numbers) == 1).all():
         order = np.argsort(numbers, kind="stable")
@@ -82,13 +82,13 @@ def pack_rows(rows: PlannedRows) -> Packed | None:
     return pack(table, first)
 
 
-def _half(half: Any) -> tuple[npt.NDArray[np.int64], pa.Table]:
+def _piece(piece: Any) -> tuple[npt.NDArray[np.int64], pa.Table]:
     """The numbers of the rows, and the columns that have any value."""
-    row = half.row
+    row = piece.row
     numbers = np.asarray(row if isinstance(row, np.ndarray) else as_list(row), dtype=np.int64)
     columns = {
-        field.name: _column(getattr(half, field.name), SCHEMA[field.name], len(numbers))
-        for field in fields(half)
+        field.name: _column(getattr(piece, field.name), SCHEMA[field.name], len(numbers))
+        for field in fields(piece)
         if field.name != "row"
     }
     lengths = {len(numbers), *(len(column) for column in columns.values() if column is not None)}

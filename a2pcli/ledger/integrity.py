@@ -114,7 +114,7 @@ class Checked:
 Step = Callable[[], Iterator[Finding]]
 
 
-class Look:
+class CheckContext:
     """One check under way: the connection it reads by, and what it has seen so far."""
 
     def __init__(self, connection: Connection, checked: Checked) -> None:
@@ -185,26 +185,26 @@ def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None
 
     checked = Checked(sample, None if sample is None else random.randrange(10**6) if seed is None else seed)
     with reading(engine) as connection:
-        look = Look(connection, checked)
-        integrity_database.look_at(look)
-        integrity_rows.look_at(look)
-        integrity_receipts.look_at(look)
-        integrity_plans.look_at(look, _chosen(look))
+        context = CheckContext(connection, checked)
+        integrity_database.look_at(context)
+        integrity_rows.look_at(context)
+        integrity_receipts.look_at(context)
+        integrity_plans.look_at(context, _chosen(context))
     return checked
 
 
-def _chosen(look: Look) -> frozenset[tuple[int, int]] | None:
+def _chosen(context: CheckContext) -> frozenset[tuple[int, int]] | None:
     """The chunks to read, by run and number; None for all."""
-    checked, c = look.checked, plan_chunks.c
+    checked, c = context.checked, plan_chunks.c
     if checked.sample is None:
         return None
     known: Sequence[tuple[int, int]] = []
 
     def find() -> Iterator[Finding]:
         query = select(c.run, c.number).order_by(c.run, c.number)
-        known.extend((run, number) for run, number in look.connection.execute(query))  # type: ignore[attr-defined]
+        known.extend((run, number) for run, number in context.connection.execute(query))  # type: ignore[attr-defined]
         return iter(())
 
-    look.take("the list of chunks", find)
+    context.take("the list of chunks", find)
     many = math.ceil(len(known) * checked.sample)
     return frozenset(random.Random(checked.seed).sample(known, many))

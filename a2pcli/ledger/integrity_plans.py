@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import approved, counting, plan_record, plan_store
 from a2pcli.ledger import audit as trail
-from a2pcli.ledger.integrity import Finding, Look
+from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.integrity_receipts import look_at_run
 from a2pcli.ledger.integrity_rows import first
 from a2pcli.ledger.plan_store import Group, first_id
@@ -67,40 +67,40 @@ class _Head:
         return f"chunk {self.number} (rows {self.first_row:,} to {self.first_row + self.rows - 1:,})"
 
 
-def look_at(look: Look, chosen: frozenset[tuple[int, int]] | None) -> None:
+def look_at(context: CheckContext, chosen: frozenset[tuple[int, int]] | None) -> None:
     """Check the runs, one after the other; of the chunks only those that were ``chosen`` (run and number)."""
     known: list[_Trail] = []
-    look.take("the audit trail", lambda: _read_trail(look, known))
+    context.take("the audit trail", lambda: _read_trail(context, known))
     rows: list[Any] = []
 
     def read() -> Iterator[Finding]:
-        found = look.connection.execute(select(runs).order_by(runs.c.number)).mappings()
+        found = context.connection.execute(select(runs).order_by(runs.c.number)).mappings()
         rows.extend(
             {**row, **{name: _readable(row[name]) for name in ("summary", "sending", "totals")}}
             for row in found
         )
         return iter(())
 
-    look.take("the table runs", read)
+    context.take("the table runs", read)
     for row in rows:
-        look.checked.runs += 1
+        context.checked.runs += 1
         made: list[Run] = []
 
         def make(row: Any = row, made: list[Run] = made) -> Iterator[Finding]:
             made.append(run_from_row(row))
             return iter(())
 
-        look.take("the run", make, str(row["id"]))
+        context.take("the run", make, str(row["id"]))
         if made:
-            _OneRun(look, made[0], known[0] if known else _Trail({}, 0), chosen).look_at(row["totals"])
+            _OneRun(context, made[0], known[0] if known else _Trail({}, 0), chosen).look_at(row["totals"])
 
 
-def _read_trail(look: Look, known: list[_Trail]) -> Iterator[Finding]:
+def _read_trail(context: CheckContext, known: list[_Trail]) -> Iterator[Finding]:
     c = audit.c
     actions = (plan_record.MADE, plan_record.CHANGED, *_TAKES_OUT)
     plans: dict[str, tuple[int, Any]] = {}
     took_out = 0
-    for row in look.connection.execute(
+    for row in context.connection.execute(
         select(audit).where(c.action.in_(actions)).order_by(c.number)
     ).mappings():
         entry = trail.Entry(**row)
@@ -116,10 +116,10 @@ class _OneRun:
     """Checks one run: its plan, attempts and totals."""
 
     def __init__(
-        self, look: Look, run: Run, known: _Trail, chosen: frozenset[tuple[int, int]] | None
+        self, context: CheckContext, run: Run, known: _Trail, chosen: frozenset[tuple[int, int]] | None
     ) -> None:
-        self.look = look
-        self.connection = look.connection
+        self.look = context
+        self.connection = context.connection
         self.run = run
         self.known = known
         self.chosen = chosen

@@ -9,7 +9,7 @@ from sqlalchemy import exists, func, not_, or_, select
 from a2pcli.channels import channel_of
 from a2pcli.delivery import Delivery, delivery_of
 from a2pcli.ledger.deliveries import PIECE, told_of
-from a2pcli.ledger.integrity import Finding, Look
+from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.integrity_rows import first
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import attempts, receipts
@@ -17,30 +17,30 @@ from a2pcli.ledger.tables import attempts, receipts
 _a, _r = attempts.c, receipts.c
 
 
-def look_at(look: Look) -> None:
+def look_at(context: CheckContext) -> None:
     """Check all receipts; yields a ``Finding`` for each problem."""
-    look.take("the table receipts", lambda: _inbox(look))
+    context.take("the table receipts", lambda: _inbox(context))
 
 
-def _inbox(look: Look) -> Iterator[Finding]:
+def _inbox(context: CheckContext) -> Iterator[Finding]:
     known = [str(one) for one in Delivery]
     query = select(func.count()).select_from(receipts)
-    if many := look.connection.execute(query.where(_r.delivery.not_in(known))).scalar_one():
+    if many := context.connection.execute(query.where(_r.delivery.not_in(known))).scalar_one():
         yield Finding("receipt", f"{_receipts(many)} with an invalid delivery status")
     lost = not_(exists().where(_a.id == _r.attempt))
-    if many := look.connection.execute(query.where(_r.attempt.is_not(None), lost)).scalar_one():
+    if many := context.connection.execute(query.where(_r.attempt.is_not(None), lost)).scalar_one():
         yield Finding("receipt", f"{_receipts(many)} of messages that do not exist")
     told = exists().where(_r.attempt == _a.id)
     has_any = or_(_a.delivery.is_not(None), _a.delivered_at.is_not(None), _a.delivery_code.is_not(None))
     # Who was erased lost their receipts with their address; that the message was delivered stays counted.
     bare = select(func.count(), func.min(_a.id)).where(has_any, _a.address.is_not(None), not_(told))
-    many, least = look.connection.execute(bare).one()
+    many, least = context.connection.execute(bare).one()
     if many:
         messages = "1 message has" if many == 1 else f"{many:,} messages have"
         yield Finding("receipt", f"{messages} a delivery status without a receipt for it{first(least)}")
 
 
-def look_at_run(look: Look, run: Run, begin: int, end: int) -> Iterator[Finding]:
+def look_at_run(context: CheckContext, run: Run, begin: int, end: int) -> Iterator[Finding]:
     """The deliveries of the messages with these ids (``end`` is not among them) are what their receipts say."""
     names = ("channel", "parts", "delivery", "delivered_at", "delivery_code")
     told = exists().where(_r.attempt == _a.id)
@@ -48,8 +48,8 @@ def look_at_run(look: Look, run: Run, begin: int, end: int) -> Iterator[Finding]
         _a.id >= begin, _a.id < end, _a.address.is_not(None), told
     )
     wrong: list[int] = []
-    for rows in look.connection.execute(query.order_by(_a.id)).partitions(PIECE):
-        reports = told_of(look.connection, [row[0] for row in rows])
+    for rows in context.connection.execute(query.order_by(_a.id)).partitions(PIECE):
+        reports = told_of(context.connection, [row[0] for row in rows])
         for id, channel, parts, *stored in rows:
             reads = channel_of(channel or run.channel).reads
             found = delivery_of(reports.get(id, []), parts=parts or 1, read_receipts=reads)

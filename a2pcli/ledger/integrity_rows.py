@@ -34,7 +34,7 @@ from a2pcli.ledger import consents as consent_rows
 from a2pcli.ledger import optouts
 from a2pcli.ledger.caps import TAKEN
 from a2pcli.ledger.erased_people import MARK
-from a2pcli.ledger.integrity import Finding, Look
+from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.records import RunState
 from a2pcli.ledger.tables import (
     MOST_ROWS,
@@ -174,32 +174,32 @@ _NO_RUN = {
 """Tables with the number of a run, which must be there."""
 
 
-def look_at(look: Look) -> None:
+def look_at(context: CheckContext) -> None:
     """Check every table; yields a ``Finding`` for each problem."""
-    if look.connection.dialect.name == "sqlite":
+    if context.connection.dialect.name == "sqlite":
         for table in metadata.sorted_tables:
-            look.take(f"the table {table.name}", partial(_kinds, look, table))
-    look.take("the table attempts", lambda: _attempts(look))
-    look.take("the index of who was messaged", lambda: _twice(look))
-    look.take("attempts and their runs", lambda: _of_runs(look))
+            context.take(f"the table {table.name}", partial(_kinds, context, table))
+    context.take("the table attempts", lambda: _attempts(context))
+    context.take("the index of who was messaged", lambda: _twice(context))
+    context.take("attempts and their runs", lambda: _of_runs(context))
     for table, rules in _TABLES.items():
-        look.take(f"the table {table.name}", partial(_broken, look, table, rules))
-    look.take("the table runs", lambda: _documents(look))
-    look.take("the suppression list", lambda: _lists(look))
-    look.take("the log for frequency caps", lambda: _caps(look))
+        context.take(f"the table {table.name}", partial(_broken, context, table, rules))
+    context.take("the table runs", lambda: _documents(context))
+    context.take("the suppression list", lambda: _lists(context))
+    context.take("the log for frequency caps", lambda: _caps(context))
     for table, column in _NO_RUN.items():
-        look.take(f"the table {table.name}", partial(_strays, look, table, column))
+        context.take(f"the table {table.name}", partial(_strays, context, table, column))
 
 
-def _kinds(look: Look, table: Table) -> Iterator[Finding]:
+def _kinds(context: CheckContext, table: Table) -> Iterator[Finding]:
     """SQLite keeps whatever it is given: numbers must be numbers, texts texts."""
     wrong = {column.name: _is_of_other_kind(column) for column in table.columns}
     # One condition for all columns is twice as fast as a sum for each; those are asked for where it holds.
-    if not look.connection.execute(
+    if not context.connection.execute(
         select(literal(1)).select_from(table).where(or_(*wrong.values())).limit(1)
     ).first():
         return
-    sums = look.connection.execute(
+    sums = context.connection.execute(
         select(*(func.sum(case((one, 1), else_=0)) for one in wrong.values()))
     ).one()
     for name, many in zip(wrong, sums, strict=True):
@@ -223,15 +223,15 @@ def _sums(rules: Sequence[Rule], place: Any) -> list[Any]:
     return found
 
 
-def _attempts(look: Look) -> Iterator[Finding]:
+def _attempts(context: CheckContext) -> Iterator[Finding]:
     number = _a.id // ROWS_PER_RUN
-    ids = dict(map(tuple, look.connection.execute(select(_r.number, _r.id))))
-    for of, many in look.connection.execute(select(number, func.count()).group_by(number)):
-        look.checked.attempts += many
+    ids = dict(map(tuple, context.connection.execute(select(_r.number, _r.id))))
+    for of, many in context.connection.execute(select(number, func.count()).group_by(number)):
+        context.checked.attempts += many
         if of not in ids:
             yield Finding("left-over", f"{_many(many, 'attempt')} of a run that does not exist (number {of})")
     broken = or_(*(rule.wrong for rule in _ATTEMPTS))
-    rows = look.connection.execute(select(number, *_sums(_ATTEMPTS, _a.id)).where(broken).group_by(number))
+    rows = context.connection.execute(select(number, *_sums(_ATTEMPTS, _a.id)).where(broken).group_by(number))
     for of, *sums in rows:
         for place, rule in enumerate(_ATTEMPTS if of in ids else ()):
             if count := sums[2 * place]:
@@ -254,7 +254,7 @@ def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _twice(look: Look) -> Iterator[Finding]:
+def _twice(context: CheckContext) -> Iterator[Finding]:
     """One claimed row a person and occasion: the index refuses a second; here the rows themselves are asked."""
     claimed = and_(_a.claimed_at.is_not(None), _a.person.is_not(None))
     people = select(_a.occasion).where(claimed).group_by(_a.occasion, _a.person).having(func.count() > 1)
@@ -264,12 +264,12 @@ def _twice(look: Look) -> Iterator[Finding]:
         .select_from(found.outerjoin(occasions, occasions.c.number == found.c.occasion))
         .group_by(occasions.c.campaign, occasions.c.occurrence)
     )
-    for campaign, occurrence, many in look.connection.execute(query):
+    for campaign, occurrence, many in context.connection.execute(query):
         who = "1 person has" if many == 1 else f"{many:,} people have"
         yield Finding("sent-twice", f"{who} more than one message of {campaign}/{occurrence}")
 
 
-def _of_runs(look: Look) -> Iterator[Finding]:
+def _of_runs(context: CheckContext) -> Iterator[Finding]:
     """Attempts fit the state of their run."""
     never = _r.state.in_([str(state) for state in _NEVER_SENT])
     ended = _r.state == str(RunState.FINISHED)
@@ -293,7 +293,7 @@ def _of_runs(look: Look) -> Iterator[Finding]:
         .group_by(_r.id)
         .order_by(_r.id)
     )
-    for run, *sums in look.connection.execute(query):
+    for run, *sums in context.connection.execute(query):
         for place, rule in enumerate(rules):
             if count := sums[2 * place]:
                 yield Finding(
@@ -301,9 +301,9 @@ def _of_runs(look: Look) -> Iterator[Finding]:
                 )
 
 
-def _broken(look: Look, table: Table, rules: Sequence[Rule]) -> Iterator[Finding]:
+def _broken(context: CheckContext, table: Table, rules: Sequence[Rule]) -> Iterator[Finding]:
     place = table.primary_key.columns.values()[-1]
-    sums = look.connection.execute(select(*_sums(rules, place)).select_from(table)).one()
+    sums = context.connection.execute(select(*_sums(rules, place)).select_from(table)).one()
     for at, rule in enumerate(rules):
         if count := sums[2 * at]:
             name = _NAMES[table] if count > 1 else _NAMES[table].removesuffix("s")
@@ -312,9 +312,9 @@ def _broken(look: Look, table: Table, rules: Sequence[Rule]) -> Iterator[Finding
             )
 
 
-def _documents(look: Look) -> Iterator[Finding]:
+def _documents(context: CheckContext) -> Iterator[Finding]:
     """What runs keep as JSON can be read."""
-    for run, *texts in look.connection.execute(select(_r.id, _r.summary, _r.sending, _r.totals)):
+    for run, *texts in context.connection.execute(select(_r.id, _r.summary, _r.sending, _r.totals)):
         for name, value in zip(("summary", "sending", "totals"), texts, strict=True):
             try:
                 good = value is None or isinstance(json.loads(value), dict)
@@ -324,39 +324,39 @@ def _documents(look: Look) -> Iterator[Finding]:
                 yield Finding("run", f"its {name} cannot be read", run)
 
 
-def _lists(look: Look) -> Iterator[Finding]:
+def _lists(context: CheckContext) -> Iterator[Finding]:
     """One active opt-out an address and scope; hashes of the erased have the mark of their key."""
     same = (_s.address, _s.scope, _s.scope_value)
     query = select(func.count()).select_from(
         select(_s.scope).where(_s.lifted_at.is_(None)).group_by(*same).having(func.count() > 1).subquery()
     )
-    if many := look.connection.execute(query).scalar_one():
+    if many := context.connection.execute(query).scalar_one():
         yield Finding("opt-out", f"{many:,} opt-outs are on the list twice at once")
     hashed = select(func.count()).where(_s.address.like(f"{MARK}%"))
-    known = look.connection.execute(select(about.c.value).where(about.c.name == "erasure-key")).first()
-    if known is None and (many := look.connection.execute(hashed).scalar_one()):
+    known = context.connection.execute(select(about.c.value).where(about.c.name == "erasure-key")).first()
+    if known is None and (many := context.connection.execute(hashed).scalar_one()):
         yield Finding("opt-out", f"the check value of the key for {many:,} erased people is missing")
 
 
-def _caps(look: Look) -> Iterator[Finding]:
+def _caps(context: CheckContext) -> Iterator[Finding]:
     """Who counts as contacted has a message that the gateway took or may have."""
     m = contacted.c.message
     taken = [str(state) for state in TAKEN]
     query = select(func.count(), func.min(m)).select_from(contacted.join(attempts, _a.id == m))
-    count, least = look.connection.execute(query.where(_a.state.not_in(taken))).one()
+    count, least = context.connection.execute(query.where(_a.state.not_in(taken))).one()
     if count:
         yield Finding(
             "caps", f"{_many(count, 'message')} counted for frequency caps were not accepted{first(least)}"
         )
     run = m // ROWS_PER_RUN
     lost = select(func.count()).select_from(contacted).where(run.not_in(select(_r.number)))
-    if count := look.connection.execute(lost).scalar_one():
+    if count := context.connection.execute(lost).scalar_one():
         yield Finding("left-over", f"{_many(count, 'message')} counted for frequency caps belong to no run")
 
 
-def _strays(look: Look, table: Table, run: Any) -> Iterator[Finding]:
+def _strays(context: CheckContext, table: Table, run: Any) -> Iterator[Finding]:
     query = select(func.count()).select_from(table).where(run.is_not(None), run.not_in(select(_r.number)))
-    if count := look.connection.execute(query).scalar_one():
+    if count := context.connection.execute(query).scalar_one():
         yield Finding(
             "left-over", f"the table {table.name} has {_many(count, 'row')} of runs that do not exist"
         )

@@ -13,7 +13,7 @@ from a2pcli.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """One kind of failure. ``passes``: waiting can mend it, so the same command may be run again."""
 
     message: str
@@ -24,151 +24,153 @@ class Kind:
 
 _AGAIN = "then run the same command again"
 
-NO_ANSWER = Kind(
+NO_ANSWER = FaultKind(
     "the server does not answer",
     f"check the host and port in the ledger's URL, and that the server is running; {_AGAIN}",
     "ledger-no-server",
 )
-NO_HOST = Kind(
+NO_HOST = FaultKind(
     "unknown host name: the server's address could not be looked up",
     f"check the host in the ledger's URL, and that name resolution (DNS) works here; {_AGAIN}",
     "ledger-no-host",
 )
-STARTING = Kind(
+STARTING = FaultKind(
     "the server is starting up, shutting down or recovering",
     "wait until it is ready; then run the same command again",
     "ledger-server-restarts",
 )
-ENDED = Kind(
+ENDED = FaultKind(
     "the server closed the connection: it is restarting, or an administrator, a proxy or a time limit closed it",
     "run the same command again",
     "ledger-disconnected",
 )
-TOO_MANY = Kind(
+TOO_MANY = FaultKind(
     "the server has no free connection for this user (max_connections and its reserved slots)",
     f"close other programs that use it, or raise max_connections; {_AGAIN}",
     "ledger-too-many-connections",
 )
-ROLE_LIMIT = Kind(
+ROLE_LIMIT = FaultKind(
     "the database user reached its connection limit (CONNECTION LIMIT of the role)",
     f"close other programs that use it, or raise the limit (ALTER ROLE ... CONNECTION LIMIT); {_AGAIN}",
     "ledger-too-many-connections",
 )
-DATABASE_LIMIT = Kind(
+DATABASE_LIMIT = FaultKind(
     "the database reached its connection limit (CONNECTION LIMIT of the database)",
     f"close other programs that use it, or raise the limit (ALTER DATABASE ... CONNECTION LIMIT); {_AGAIN}",
     "ledger-too-many-connections",
 )
-CLOSED = Kind(
+CLOSED = FaultKind(
     "the database does not accept connections now",
     "ask the server's administrator, then run the same command again",
     "ledger-closed",
 )
-STANDBY = Kind(
+STANDBY = FaultKind(
     "the server is read-only: it is a standby, is recovering, or was set to read-only",
     "use the primary in the ledger's URL; during a failover, wait and run the same command again",
     "ledger-server-reads-only",
 )
-FULL = Kind(
+FULL = FaultKind(
     "the server's disk is full; the last change was not saved",
     f"free some space, {_AGAIN}",
     "ledger-disk-full",
 )
-MEMORY = Kind(
+MEMORY = FaultKind(
     "the server is out of memory or other resources",
     f"check the server, {_AGAIN}",
     "ledger-server-resources",
 )
-DISK = Kind(
+DISK = FaultKind(
     "the server's disk failed while the ledger was read or written",
     f"check the server's disk, {_AGAIN}",
     "ledger-disk",
 )
-LOCKED = Kind(
+LOCKED = FaultKind(
     "another program is using the ledger and did not finish in time",
     "wait for it, then run the same command again",
     "ledger-locked",
 )
-TOO_SLOW = Kind(
+TOO_SLOW = FaultKind(
     "the server cancelled a statement that exceeded its statement_timeout",
     "raise it for the ledger's user (ALTER ROLE ... SET statement_timeout = 0), or run the same command again when the"
     " server is less busy",
     "ledger-statement-timeout",
 )
-CANCELLED = Kind(
+CANCELLED = FaultKind(
     "a statement was cancelled on the server",
     "ask the server's administrator, then run the same command again",
     "ledger-statement-cancelled",
 )
-IDLE = Kind(
+IDLE = FaultKind(
     "the server ended a transaction that exceeded its idle_in_transaction_session_timeout or"
     " transaction_timeout",
     "raise it for the ledger's user (ALTER ROLE ... SET ...), or run the same command again",
     "ledger-transaction-timeout",
 )
-CONFLICT = Kind("two programs changed the same rows at once", "run the same command again", "ledger-locked")
-PASSWORD = Kind(
+CONFLICT = FaultKind(
+    "two programs changed the same rows at once", "run the same command again", "ledger-locked"
+)
+PASSWORD = FaultKind(
     "the server refused the user or the password",
     "check the user and the password in the ledger's URL",
     "ledger-refused",
     passes=False,
 )
-NOT_ADMITTED = Kind(
+NOT_ADMITTED = FaultKind(
     "the server does not accept this user from this machine",
     "ask the server's administrator for an entry in pg_hba.conf",
     "ledger-refused",
     passes=False,
 )
-WANTS_SSL = Kind(
+WANTS_SSL = FaultKind(
     "the server accepts only encrypted connections from this machine",
     "add ?sslmode=require to the ledger's URL, or ask the server's administrator for an entry in pg_hba.conf",
     "ledger-ssl",
     passes=False,
 )
-SSL = Kind(
+SSL = FaultKind(
     "could not establish an encrypted connection to the server",
     "check sslmode, sslrootcert and the certificates in the ledger's URL",
     "ledger-ssl",
     passes=False,
 )
-NO_DATABASE = Kind(
+NO_DATABASE = FaultKind(
     "the database does not exist on the server",
     "create it (`createdb NAME`), or check its name in the ledger's URL",
     "ledger-no-database",
     passes=False,
 )
-NO_SCHEMA = Kind(
+NO_SCHEMA = FaultKind(
     "the schema for the ledger's tables does not exist",
     "create it (CREATE SCHEMA), or check search_path",
     "ledger-no-schema",
     passes=False,
 )
-NO_RIGHTS = Kind(
+NO_RIGHTS = FaultKind(
     "the database user lacks privileges that the ledger needs",
     "grant the user privileges on the schema and its tables, or choose another ledger",
     "ledger-read-only",
     passes=False,
 )
-URL_OPTION = Kind(
+URL_OPTION = FaultKind(
     "the ledger's URL contains an option that the server or its client library does not accept",
     "check the part after `?`; a connection pooler may need to allow `options` (pgbouncer: ignore_startup_parameters)",
     "ledger-url",
     passes=False,
 )
-NO_TABLES = Kind(
+NO_TABLES = FaultKind(
     "tables of the ledger are missing or have a different structure",
     "check that the ledger's URL names the right database and search_path, or restore a backup",
     "ledger-damaged",
     passes=False,
 )
-DAMAGED = Kind(
+DAMAGED = FaultKind(
     "the server found damaged data in the ledger",
     "ask the server's administrator, and restore a backup",
     "ledger-damaged",
     passes=False,
 )
 
-_BY_STATE: dict[str, Kind] = {
+_BY_STATE: dict[str, FaultKind] = {
     "28P01": PASSWORD,
     "28000": NOT_ADMITTED,
     "3D000": NO_DATABASE,
@@ -219,7 +221,7 @@ _LOGIN = (
 )
 
 # Of errors without a state, and to tell apart what shares one; in lower case. The first match wins.
-_BY_WORDS: tuple[tuple[Kind, str], ...] = (
+_BY_WORDS: tuple[tuple[FaultKind, str], ...] = (
     (NO_ANSWER, _GONE),
     (ENDED, _HUNG_UP),
     (ROLE_LIMIT, "too many connections for role"),
@@ -254,7 +256,7 @@ _EXISTS_NOT = (
 )
 
 
-def kind_of(state: str, text: str) -> Kind | None:
+def kind_of(state: str, text: str) -> FaultKind | None:
     """The kind of an error with this SQLSTATE (empty for one of connecting) and text; None for one not known."""
     words = _QUOTED.sub('""', text.lower())
     if state:
@@ -273,5 +275,5 @@ def kind_of(state: str, text: str) -> Kind | None:
     return found or NO_ANSWER
 
 
-def _by_words(words: str) -> Kind | None:
+def _by_words(words: str) -> FaultKind | None:
     return next((kind for kind, signs in _BY_WORDS if re.search(signs, words)), None)

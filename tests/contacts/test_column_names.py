@@ -84,7 +84,7 @@ def test_the_column_with_the_numbers_is_found_by_its_name(tmp_path, header):
 def test_phone_wins_over_other_names_and_they_are_mentioned(tmp_path):
     found = table(tmp_path, "mobile,phone,to")
     assert address_column(found) == "phone"
-    assert "'mobile' may hold numbers too" in str(found.notes[0])
+    assert "'mobile' may contain numbers too" in str(found.notes[0])
     mapped = table(tmp_path, "mobile,tel", phone="tel")
     assert address_column(mapped) == "phone"
     assert mapped.notes == []

@@ -73,7 +73,7 @@ def test_money_is_read_as_typed_and_written_for_the_locale(cell: str, locale: st
         ("(3)", "en_GB", "'(3)' is not a number"),
         ("soon", "en_GB", "'soon' is not a number"),
         ("9" * 31, "en_GB", "is not a number"),
-        ("447911123456789", "xx_YY", "'xx_YY' is no locale"),
+        ("447911123456789", "xx_YY", "'xx_YY' is not a locale"),
     ],
 )
 def test_an_amount_that_could_be_wrong_is_refused(cell: str, locale: str, why: str) -> None:

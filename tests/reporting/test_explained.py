@@ -61,7 +61,7 @@ def test_an_opt_out_that_was_lifted_would_not_hold_now(ledger: Ledger) -> None:
     ledger.lift(number(50), by="ann", now=9_999_999_999_999)
     story = told(ledger, number(50))
     assert not story.suppressed
-    assert "lifted by ann" in story.messages[0].what
+    assert "removed by ann" in story.messages[0].what
     assert (
         story.messages[0].next
         == "the opt-out is no longer in force: a new plan would not exclude this recipient for it"

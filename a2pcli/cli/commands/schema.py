@@ -12,7 +12,7 @@ import typer
 from a2pcli.cli.terminal.output import JSON_HELP
 
 
-class Kind(StrEnum):
+class SchemaKind(StrEnum):
     """The files that have a schema."""
 
     campaign = "campaign"
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def schema(
     kind: Annotated[
-        Kind,
+        SchemaKind,
         typer.Argument(
             help="Which schema: a file's, or `output` for --json.", metavar="campaign|settings|output"
         ),
@@ -63,11 +63,11 @@ def schema(
         say(f"wrote {out}")
 
 
-def _document(kind: Kind) -> dict[str, Any]:
-    if kind is Kind.output:
+def _document(kind: SchemaKind) -> dict[str, Any]:
+    if kind is SchemaKind.output:
         from a2pcli.cli.documents import output_schema
 
         return output_schema()
     from a2pcli.config.schema import json_schema
 
-    return json_schema("campaign" if kind is Kind.campaign else "settings")
+    return json_schema("campaign" if kind is SchemaKind.campaign else "settings")
