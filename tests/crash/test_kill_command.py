@@ -16,7 +16,7 @@ SENDING = Path(__file__).parents[1] / "sending"
 if str(SENDING) not in sys.path:
     sys.path.insert(0, str(SENDING))
 
-from loopback import Loopback, Reply, gateway_block  # noqa: E402
+from loopback import Answer, Loopback, Reply, gateway_block  # noqa: E402
 
 from a2pcli.ledger.store import Ledger  # noqa: E402
 
@@ -50,6 +50,11 @@ def send(campaign: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
+def slow_after(count: int) -> Answer:
+    """So many messages are answered at once, the rest in a while: whoever sends cannot be done before it is killed."""
+    return lambda _receipt, n: Reply(body={"id": f"m{n}"}, after=0.02 if n < count else 20)
+
+
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encrypted"])
 def test_killed_twice_and_run_again_the_command_accounts_for_everybody_once(
     tmp_path: Path, encrypted: bool, monkeypatch: pytest.MonkeyPatch
@@ -59,16 +64,18 @@ def test_killed_twice_and_run_again_the_command_accounts_for_everybody_once(
             "sqlcipher3", reason="sqlcipher3 is not installed: pip install 'a2pcli[encryption]'"
         )
         monkeypatch.setenv("A2PCLI_LEDGER_KEY", "ab" * 32)
-    with Loopback(lambda _receipt, n: Reply(body={"id": f"m{n}"}, after=0.02)) as provider:
+    with Loopback() as provider:
         campaign = project(tmp_path, provider.port)
         for enough in (60, 200):
+            provider.provider.answer = slow_after(enough)
             process = send(campaign)
             while len(provider.received) < enough and process.poll() is None:
                 time.sleep(0.002)
             process.kill()
             assert process.wait() == -signal.SIGKILL
+        provider.provider.answer = slow_after(COUNT)
         process = send(campaign)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
         assert process.returncode in (0, 4), said
     times = Counter(provider.numbers)
     with Ledger.open(str(tmp_path / ".a2pcli" / "ledger.db")) as ledger:
@@ -97,12 +104,12 @@ def test_ctrl_c_ends_the_command_with_130_and_the_same_command_goes_on(tmp_path:
         for _ in range(presses):
             os.kill(process.pid, signal.SIGINT)
             time.sleep(0.02)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 130
         assert "Traceback" not in said
         provider.provider.answer = lambda _receipt, n: Reply(body={"id": f"m{n}"})
         process = send(campaign)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == (0 if presses == 1 else 4), said
     assert max(Counter(provider.numbers).values()) == 1
     assert presses == 2 or len(provider.received) == COUNT

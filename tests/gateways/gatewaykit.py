@@ -104,6 +104,12 @@ async def flood(received: Received, writer: asyncio.StreamWriter) -> bool:
     return False
 
 
+async def until(true: Callable[[], bool]) -> None:
+    """Look again and again, for another thread may make it true."""
+    while not true():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 class Counterpart:
     """``with Counterpart(reply(201)) as there: … there.url``. ``answer`` may be changed at any time."""
 
@@ -123,8 +129,12 @@ class Counterpart:
 
     def __enter__(self) -> Counterpart:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
+
+    async def heard(self, count: int = 1) -> None:
+        """Until so many requests have come in."""
+        await until(lambda: len(self.received) >= count)
 
     def __exit__(self, *details: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)

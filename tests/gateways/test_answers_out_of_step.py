@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from gatewaykit import Act, Counterpart, Received, drop, raw, reply
+from gatewaykit import Act, Counterpart, Received, drop, raw, reply, until
 from wirekit import ENGINES, post, run, send
 
 from a2pcli.gateways.base import HttpResponse
@@ -119,16 +119,23 @@ def test_line_ends_after_an_answer_spoil_nothing(rest: bytes) -> None:
 def test_an_answer_that_came_while_nothing_was_asked_is_nobodys() -> None:
     """It lies in the idle connection when the next request goes."""
 
+    written: list[bytes] = []
+
     async def act(received: Received, writer: asyncio.StreamWriter) -> bool:
+        def more() -> None:
+            writer.write(SPARE)
+            written.append(received.body)
+
         writer.write(answer_to(received))
-        asyncio.get_running_loop().call_later(0.1, writer.write, SPARE)
+        asyncio.get_running_loop().call_later(0.1, more)
         return True
 
     async def work(engine: Engine) -> list[bytes]:
         bodies = []
         for number in range(3):
             bodies.append((await engine.send(post(there.url, b"m%d" % number))).body)
-            await asyncio.sleep(0.2)
+            await until(lambda: len(written) >= len(bodies))
+            await asyncio.sleep(0.05)
         return bodies
 
     with Counterpart(act) as there:

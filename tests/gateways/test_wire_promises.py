@@ -191,7 +191,7 @@ def test_the_answer_of_a_cancelled_request_is_nobody_elses() -> None:
 
     async def work(engine: Engine) -> bytes:
         task = asyncio.create_task(engine.send(post(there.url, b"slow")))
-        await asyncio.sleep(0.1)
+        await there.heard()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await asyncio.sleep(0.2)
@@ -203,7 +203,7 @@ def test_the_answer_of_a_cancelled_request_is_nobody_elses() -> None:
 
 def test_no_more_connections_than_allowed_and_waiting_ends() -> None:
     async def work(engine: Engine) -> list[Any]:
-        requests = [engine.send(post(there.url, seconds=0.3)) for _ in range(5)]
+        requests = [engine.send(post(there.url, seconds=1)) for _ in range(5)]
         return await asyncio.gather(*requests, return_exceptions=True)
 
     with Counterpart(hang) as there:
@@ -216,7 +216,7 @@ def test_no_more_connections_than_allowed_and_waiting_ends() -> None:
 def test_closing_ends_what_is_under_way() -> None:
     async def work(engine: Engine) -> Any:
         task = asyncio.create_task(engine.send(post(there.url)))
-        await asyncio.sleep(0.1)
+        await there.heard()
         await engine.close()
         return (await asyncio.gather(task, return_exceptions=True))[0]
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from clikit import PEOPLE, Project
 from ledgerkit import ACCEPTED, Make, claim, number, settle
@@ -147,9 +148,14 @@ def test_a_query_that_takes_too_long_is_stopped(ledger: Ledger) -> None:
 def test_ctrl_c_ends_a_query(used: Project) -> None:
     command = [sys.executable, "-m", "a2pcli", "ledger", "query", FOREVER]
     process = subprocess.Popen(command, cwd=used.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(1.5)
+    opened = str(database(used))
+    while process.poll() is None and opened not in {
+        one.path for one in psutil.Process(process.pid).open_files()
+    }:
+        time.sleep(0.01)
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")
     assert b"Traceback" not in err
 

@@ -30,7 +30,7 @@ with Ledger.open(url) as ledger:
         sys.stdin.readline()
         until = time.monotonic() + seconds
         claimed = 0
-        while time.monotonic() < until:
+        while time.monotonic() < until or not claimed:
             found = ledger.exchange(run, [], 50, now_ms())
             claimed += len(found.claimed)
             assert len(found.waits) == len(found.claimed)
@@ -46,7 +46,7 @@ def test_processes_that_claim_at_one_pace_get_its_slots_between_them(url: str, t
     script.write_text(PROCESS)
     processes = [
         subprocess.Popen(
-            [sys.executable, str(script), url, run.id, "2.5"],
+            [sys.executable, str(script), url, run.id, "1.5"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -64,8 +64,7 @@ def test_processes_that_claim_at_one_pace_get_its_slots_between_them(url: str, t
     claimed = [int(one.communicate()[0]) for one in processes]
     passed = time.monotonic() - started
     assert all(one > 0 for one in claimed)
-    assert sum(claimed) <= 40 * (passed + 0.5) + 2
-    assert sum(claimed) > 40 * 2.5 * 0.5
+    assert 40 * 0.5 < sum(claimed) <= 40 * (passed + 0.5) + 2
 
 
 def test_the_slots_of_a_pace_follow_each_other_and_its_senders_have_their_own(
@@ -76,9 +75,11 @@ def test_the_slots_of_a_pace_follow_each_other_and_its_senders_have_their_own(
     shared = [SharedPace("gateway g", 10, "messages"), SharedPace("sender a", 1, "messages", "A")]
     ledger.share_paces(run, shared)
     ledger.start_sending(run, now)
+    began = time.monotonic()
     found = ledger.exchange(run, [], 5, now)
     assert [round(one, 2) for one in found.waits] == [0, 0.1, 1, 0.3, 2]
     assert found.pause == 0
     found = ledger.exchange(run, [], 5, now)
-    assert len(found.claimed) <= 1
+    passed = time.monotonic() - began  # on a server its own clock counts
+    assert len(found.claimed) <= 1 + 10 * passed
     assert found.pause > 0

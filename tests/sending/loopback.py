@@ -190,7 +190,7 @@ class Loopback:
         self._loop.close()
 
     def _on_loop(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
 
 def gateway_block(port: int, **more: Any) -> dict[str, Any]:

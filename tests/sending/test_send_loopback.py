@@ -224,15 +224,15 @@ class Sender:
         os.kill(self.process.pid, number)
 
     def end(self) -> dict[str, object]:
-        output, _ = self.process.communicate(timeout=30)
+        output, _ = self.process.communicate(timeout=120)
         return dict(json.loads(output.splitlines()[-1]))
 
 
 def test_ctrl_c_drains_what_is_in_flight_and_the_next_send_completes_the_run(tmp_path: Path) -> None:
-    with (
-        open_ledger(tmp_path) as ledger,
-        Loopback(lambda _r, n: Reply(body={"id": str(n)}, after=0.1)) as server,
-    ):
+    def answer(_receipt: Receipt, n: int) -> Reply:
+        return Reply(body={"id": str(n)}, after=0.1 if n < 40 else 1)
+
+    with open_ledger(tmp_path) as ledger, Loopback(answer) as server:
         run = plan_run(ledger, 300)
         sender = Sender(tmp_path, run.id, server, concurrency=10)
         sender.signal_when(server, 40)
@@ -252,7 +252,7 @@ def test_ctrl_c_drains_what_is_in_flight_and_the_next_send_completes_the_run(tmp
 
 def test_a_second_signal_stops_hard_and_what_was_in_flight_is_unknown(tmp_path: Path) -> None:
     def answer(receipt: Receipt, n: int) -> Reply:
-        return accept(receipt, n) if n < 40 else Reply(after=20)
+        return accept(receipt, n) if n < 40 else Reply(after=1000)
 
     with open_ledger(tmp_path) as ledger, Loopback(answer) as server:
         run = plan_run(ledger, 300)
@@ -263,7 +263,7 @@ def test_a_second_signal_stops_hard_and_what_was_in_flight_is_unknown(tmp_path: 
         began = time.monotonic()
         sender.signal_when(server, 41)
         assert sender.end()["ended"] == "interrupted"
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25  # the connection itself would wait for 30
         found = states(ledger, run)
         in_flight = len(server.received) - 40
         assert 0 < in_flight <= 10
@@ -272,7 +272,7 @@ def test_a_second_signal_stops_hard_and_what_was_in_flight_is_unknown(tmp_path: 
 
 @pytest.mark.parametrize(
     ("timeout", "deadline", "stopped"),
-    [(1, 60, 2.0), pytest.param(30, 6, 8.0, marks=pytest.mark.slow)],
+    [(2, 60, 3.0), pytest.param(30, 6, 8.0, marks=pytest.mark.slow)],
 )
 def test_answers_that_came_while_the_process_was_stopped_are_not_called_late(
     tmp_path: Path, timeout: float, deadline: float, stopped: float
