@@ -25,7 +25,7 @@ from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import plan_record, plan_store
+from a2pcli.ledger import attempt_counts, plan_record, plan_store
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.plans import keeps_no_texts, of_run, run_from_row
@@ -144,7 +144,10 @@ def verify(connection: Connection, run: Run) -> None:
     Plans of version 0.1 kept no digests that can be compared; the audit trail says which these may be. A run with
     nothing left to send is not looked at.
     """
-    wrong = _what_differs(connection, run) if _has_planned(connection, run) else None
+    if not _has_planned(connection, run):
+        return
+    attempt_counts.refuse_lost(connection, run)
+    wrong = _what_differs(connection, run)
     if wrong:
         raise changed_plan(connection, run, wrong)
 

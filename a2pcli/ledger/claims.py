@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import caps, clocks, counting, paces
+from a2pcli.ledger import attempt_counts, caps, clocks, counting, paces
 from a2pcli.ledger.one_claim import Binding, Claim
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, settle
 from a2pcli.ledger.plan_cursor import PlanCursor
@@ -56,6 +56,7 @@ class Progress:
         known = clocks.of_run(connection, run)
         by_clock = {number: one.caps for number, one in known.items() if one.caps}
         changes = connection.execute(select(runs.c.changes).where(runs.c.number == run.number)).scalar()
+        attempt_counts.refuse_lost(connection, run)
         plan = PlanCursor(connection, run)
         return cls(plan, waiting, int(changes or 0), Binding(known, caps.Caps(run, by_clock)))
 

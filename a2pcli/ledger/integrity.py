@@ -64,6 +64,8 @@ ADVICE: dict[str, str] = {
     "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
     "consent": _WHO + "; then compare the records with `a2pcli consent export`",
     "receipt": _NOTHING_LOST + "import the receipts of these messages again; if the problem returns: " + _WHO,
+    "attempts-lost": "these people would get the message again, so this run is not sent and its occurrence not planned"
+    " again: restore the ledger from a backup; without one, exclude whom the provider's log names",
     "caps": "frequency caps count these people wrongly; " + _WHO,
     "left-over": _NOTHING_LOST + "but something removed rows outside of a2pcli: " + _WHO,
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, or_, select
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import approved, counting, plan_record, plan_store
+from a2pcli.ledger import approved, attempt_counts, counting, plan_record, plan_store
 from a2pcli.ledger import audit as trail
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.integrity_receipts import look_at_run
@@ -145,12 +145,20 @@ class _OneRun:
             ids = first_id(self.run), end_id(self.run)
             take("its receipts", partial(look_at_run, self.look, self.run, *ids), id)
         take("its attempts", self._strangers, id)
+        if self.heads:
+            take("its attempts", self._lost, id)
         take("the record of its plan", self._record, id)
         take("its ends", self._ends, id)
         take("its totals", lambda: self._totals(totals), id)
 
     def _found(self, code: str, message: str) -> Finding:
         return Finding(code, message, self.run.id)
+
+    def _lost(self) -> Iterator[Finding]:
+        """As many attempts are there as were made."""
+        for one in attempt_counts.differences(self.connection, self.run):
+            rows = f"of the rows {one.first:,} to {one.last:,}, {one.made:,} were sent, tried or skipped"
+            yield self._found("attempts-lost", f"{rows}, but {one.there:,} are recorded")
 
     def _order(self) -> Iterator[Finding]:
         """The chunks follow each other from row 1, and hold as many rows as were read."""

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, case, literal_column, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from a2pcli.ledger import attempt_counts
 from a2pcli.ledger.candidates import ID
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING
 from a2pcli.ledger.prepared import Prepared
@@ -132,9 +133,18 @@ def _planned(row: Fresh, *, nameless: bool = False) -> tuple[Any, ...]:
 def _insert(
     connection: Connection, run: Run, names: Sequence[str], values: Sequence[tuple[Any, ...]]
 ) -> frozenset[int] | None:
-    """Insert rows of the run, but for those that a unique index refuses; gives the ids that went in, None for all."""
+    """Insert rows of the run, but for those that a unique index refuses, and count them; gives the ids that went in,
+    None for all."""
     if not values:
         return frozenset()
+    taken = _put_in(connection, run, names, values)
+    attempt_counts.add(connection, run.number, [row[0] for row in values] if taken is None else taken)
+    return taken
+
+
+def _put_in(
+    connection: Connection, run: Run, names: Sequence[str], values: Sequence[tuple[Any, ...]]
+) -> frozenset[int] | None:
     columns = ", ".join(("run", "occasion", *names))
     shared = f"{int(run.number)}, {int(run.occasion)}"
     if connection.dialect.name == "sqlite":

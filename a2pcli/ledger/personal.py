@@ -73,6 +73,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     "audit": dict.fromkeys(
         ("who", "host", "action", "subject", "detail", "previous", "hash"), _H.NOBODY
     ),
+    "attempt_counts": {},
     "paces": {"key": _H.NOBODY},
     "about": dict.fromkeys(("name", "value"), _H.NOBODY),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger import plan_store
+from a2pcli.ledger import attempt_counts, plan_store
 from a2pcli.ledger.plan_store import ChunkHead, End, end_of
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import attempts
@@ -83,6 +83,7 @@ def _keep_end(connection: Connection, run: Run, head: ChunkHead, chunk: Chunk, p
     }
     ids = {"id": head.first_id + place, "run": run.number, "occasion": run.occasion}
     connection.execute(insert(attempts).values(**ids, **planned, **values))
+    attempt_counts.add(connection, run.number, [head.first_id + place])
 
 
 def _store(connection: Connection, run: Run, chunk: Chunk, table: pa.Table) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import plan_record, plan_store
+from a2pcli.ledger import attempt_counts, plan_record, plan_store
 from a2pcli.ledger.bulk import insert_columns
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.plan_store import first_id
@@ -98,6 +98,7 @@ def known_occasion(connection: Connection, campaign: str, occurrence: str) -> in
 
 def refuse_forgotten(connection: Connection, occasion: int) -> None:
     """Raise ``LedgerError`` where nobody can tell any more who got this occurrence of the campaign."""
+    attempt_counts.refuse_lost_of(connection, occasion)
     query = select(runs).where(runs.c.occasion == occasion, runs.c.summary.contains('"forgotten"'))
     for row in connection.execute(query).mappings():
         run = run_from_row(row)
@@ -222,6 +223,7 @@ def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) ->
     connection.execute(delete(clocks).where(clocks.c.run == run.number))
     plan_store.remove(connection, run)
     connection.execute(delete(attempts).where(of_run(run)))
+    attempt_counts.forget(connection, run)
     connection.execute(
         insert(events).values(run=run.number, at=now_ms(), kind="run", code=str(state), detail=reason)
     )

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import caps, other_forms, refusals
+from a2pcli.ledger import attempt_counts, caps, other_forms, refusals
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import note_each
 from a2pcli.ledger.plan_rows import NAMES, PlanRows, Wanted, as_rows, of_attempts
@@ -85,6 +85,7 @@ def plan_again(connection: Connection, run: Run, codes: Collection[str], note: s
             # Nothing had happened to it: a whole country was refused, in one row.
             plain = {name: row[name] for name in NAMES if name in _OF_PLAN}
             connection.execute(insert(attempts).values(plain | values))
+            attempt_counts.add(connection, run.number, [row["id"]])
     note_each(connection, run, ids, now, kind="retried", detail=note)
     connection.execute(
         update(runs)

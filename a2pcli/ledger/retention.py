@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.config.retention import Retention, parse_age
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import RunBusy
-from a2pcli.ledger import audit, counting, plan_erasing, plan_store
+from a2pcli.ledger import attempt_counts, audit, counting, plan_erasing, plan_store
 from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.lock import HasEngine, sender_lock
 from a2pcli.ledger.personal import Holds, columns
@@ -205,6 +205,7 @@ def _people(connection: Connection, run: Run, now: int) -> None:
     totals = counting.count(connection, run) if known is None else known
     marks: dict[str, Any] = {"texts": _day(now), "people": _day(now), "rows": totals.rows}
     plan_store.remove(connection, run)
+    attempt_counts.forget(connection, run)
     if _is_live(connection, run):
         connection.execute(delete(attempts).where(of_run(run), _c.claimed_at.is_(None)))
         connection.execute(update(attempts).where(of_run(run)).values(_KEY_ONLY))

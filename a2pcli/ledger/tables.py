@@ -367,6 +367,15 @@ for _dialect, _statements in APPEND_ONLY.items():
         _made: Any = DDL(_statement)  # type: ignore[no-untyped-call]
         event.listen(audit, "after_create", _made.execute_if(dialect=_dialect))
 
+# How many attempts were ever made of each piece of a run's plan: see ``attempt_counts``.
+attempt_counts = Table(
+    "attempt_counts",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("piece", Integer, primary_key=True, autoincrement=False),
+    Column("made", Integer, nullable=False),
+)
+
 # When the next message may leave by a pace that all processes share, in UTC microseconds; see ``paces``.
 paces = Table(
     "paces",
