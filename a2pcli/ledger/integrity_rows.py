@@ -40,6 +40,7 @@ from a2pcli.ledger.tables import (
     MOST_ROWS,
     ROWS_PER_RUN,
     about,
+    attempt_counts,
     attempts,
     clocks,
     consents,
@@ -170,6 +171,7 @@ _NO_RUN = {
     clocks: clocks.c.run,
     senders: senders.c.run,
     events: events.c.run,
+    attempt_counts: attempt_counts.c.run,
 }
 """Tables with the number of a run, which must be there."""
 

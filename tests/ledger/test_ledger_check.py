@@ -134,6 +134,8 @@ def test_a_ledger_with_pruned_texts_and_people_is_sound(copied: Project) -> None
 
 
 DAMAGE = {
+    f"DELETE FROM attempts WHERE run = {FIRST}": "attempts-lost",
+    f"DELETE FROM attempt_counts WHERE run = {FIRST}": "attempts-lost",
     # What a plan says.
     f"UPDATE plan_chunks SET digest = '{'0' * 64}' WHERE run = {FIRST}": "plan-damaged",
     f"UPDATE plan_chunks SET data = substr(data, 1, 100) WHERE run = {FIRST}": "plan-damaged",
