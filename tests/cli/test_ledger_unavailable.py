@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from clikit import Project, Ran
-from postgreskit import running_postgres
 
 from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger import database as engine
@@ -76,12 +75,6 @@ def locked(path: Path) -> Iterator[None]:
     finally:
         other.execute("ROLLBACK")
         other.close()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgreskit import running_postgres
 from sqlalchemy import text
 from test_kill_anytime import MIXED_STATUSES, Provider, Zygote, gateway_block, number_of, plan_run, states
 
@@ -35,12 +34,6 @@ def zygote() -> Iterator[Zygote]:
     made = Zygote()
     yield made
     made.close()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledgerkit import Make
-from postgreskit import running_postgres
 
 from a2pcli.ledger.store import Ledger
 
@@ -16,21 +16,9 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a PostgreSQL that lives as long as the tests; from a wheel, in a folder of its own."""
-    with running_postgres() as server:
-        _hurry(server.get_uri())
-        yield server.get_uri()
-
-
-def _hurry(url: str) -> None:
-    """Nobody pulls the plug on this server: it need not wait for the disk."""
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")
-        connection.execute("SELECT pg_reload_conf()")
+def postgres_server(server: Any) -> str:
+    """The URL of a PostgreSQL that lives as long as the tests."""
+    return str(server.get_uri())
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from loopback import gateway_block
-from postgreskit import running_postgres
 from sendkit import ACCEPTED, ScriptedGateway, plan_run, send, states
 from sqlalchemy import text
 
@@ -30,12 +29,6 @@ from a2pcli.messages import Message, Outcome, State, Verdict
 from a2pcli.sending.reconcile import settle_by_decision
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
