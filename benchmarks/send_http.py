@@ -119,8 +119,10 @@ async def through_ledger(place: str, url: str, count: int) -> tuple[float, float
     fields = {"to": "{{ to }}", "text": "{{ body }}", "reference": "{{ reference }}"}
     block = {"type": "http", "url": url, "json": fields, "response": {"id": "id"}}
     with Ledger.open(place) as ledger:
-        run = ledger.begin_plan(
-            NewRun(campaign="benchmark", occasion=ledger.occasion("benchmark", "once"), gateway="provider")
+        run = ledger.plans.begin(
+            NewRun(
+                campaign="benchmark", occasion=ledger.plans.occasion("benchmark", "once"), gateway="provider"
+            )
         )
         messages = [payload(row) for row in range(count)]
         rows = AcceptedRows(
@@ -136,8 +138,8 @@ async def through_ledger(place: str, url: str, count: int) -> tuple[float, float
             cost=40_000_000,
             currency="GBP",
         )
-        ledger.add_rows(run, PlannedRows(accepted=rows))
-        run = ledger.finish_plan(run, digest="0" * 64, rows_read=count, summary={})
+        ledger.plans.add_rows(run, PlannedRows(accepted=rows))
+        run = ledger.plans.finish(run, digest="0" * 64, rows_read=count, summary={})
         del messages, rows
         start, worked = time.perf_counter(), time.process_time()
         result = await send_run(
@@ -150,7 +152,7 @@ async def through_ledger(place: str, url: str, count: int) -> tuple[float, float
         )
         took = time.perf_counter() - start, time.process_time() - worked
         assert result.ended is Ended.FINISHED
-        assert ledger.totals(run).by_state == {"accepted": count}
+        assert ledger.runs.totals(run).by_state == {"accepted": count}
     return took
 
 

@@ -88,8 +88,8 @@ def make_old(path: Path) -> None:
     with Ledger.open(str(path)) as ledger:
         rows = [
             tuple(row[name] for name in _OLD)
-            for run in reversed(ledger.runs())
-            for some in ledger.rows(run)
+            for run in reversed(ledger.runs.all())
+            for some in ledger.messages.rows(run)
             for row in some
         ]
     connection = sqlite3.connect(path)

@@ -147,7 +147,7 @@ def own_numbers(
 
     named = [*settings.settings.senders, *_of_blocks(settings.settings.gateways)]
     if ledger is not None:
-        named += [run.sender for run in ledger.runs() if run.sender]
+        named += [run.sender for run in ledger.runs.all() if run.sender]
     if campaigns:
         named += _of_campaigns(settings)
     keys = {sender_key(name) for name in named}

@@ -52,7 +52,7 @@ def recorded(ledger: Ledger, action: str, about: Callable[[], About | None]) -> 
         yield
         told = about()
         if told is not None:
-            ledger.record(action, told.subject, told.detail, people=told.people)
+            ledger.audit.add(action, told.subject, told.detail, people=told.people)
 
 
 class PieceByPiece:
@@ -98,7 +98,7 @@ class PieceByPiece:
         since = {name: count - self._told.get(name, 0) for name, count in now.items()}
         if not anyway and not any(since.get(name) for name in self._changes):
             return self._told
-        self._ledger.record(self._action, self._subject, {**self._also, **since})
+        self._ledger.audit.add(self._action, self._subject, {**self._also, **since})
         return now
 
 
@@ -109,12 +109,12 @@ def record_export(
     path = Path(file)
     place = "-" if str(file) == "-" or (path.exists() and not path.is_file()) else str(path.resolve())
     counted = {} if rows is None else {"rows": rows}
-    ledger.record(EXPORT, None if run is None else run.id, {"what": what, "file": place, **counted})
+    ledger.audit.add(EXPORT, None if run is None else run.id, {"what": what, "file": place, **counted})
 
 
 def exported_files(ledger: Ledger) -> list[Path]:
     """The files that a2pcli wrote people into, oldest first, each once."""
-    found = [entry.facts.get("file") for entry in ledger.audit_entries() if entry.action == EXPORT]
+    found = [entry.facts.get("file") for entry in ledger.audit.entries() if entry.action == EXPORT]
     paths = [Path(file) for file in reversed(found) if isinstance(file, str) and file != "-"]
     return list(dict.fromkeys(paths))
 
@@ -122,7 +122,7 @@ def exported_files(ledger: Ledger) -> list[Path]:
 def newest_entries(project: Project, limit: int | None) -> list[Entry]:
     """The trail from its newest entry back; ``limit`` entries at most."""
     with project.existing_ledger() as ledger:
-        return list(islice(ledger.audit_entries(), limit)) if ledger else []
+        return list(islice(ledger.audit.entries(), limit)) if ledger else []
 
 
 def verify_trail(project: Project, head: str | None = None) -> tuple[Verified, str | None]:
@@ -133,7 +133,7 @@ def verify_trail(project: Project, head: str | None = None) -> tuple[Verified, s
     with project.existing_ledger() as ledger:
         if ledger is None:
             return Verified(0, 0, None, ()), None
-        return ledger.audit_trail(_whole_hash(ledger, head)), ledger.name
+        return ledger.audit.verify(_whole_hash(ledger, head)), ledger.name
 
 
 def _whole_hash(ledger: Ledger, head: str | None) -> str | None:
@@ -144,4 +144,4 @@ def _whole_hash(ledger: Ledger, head: str | None) -> str | None:
     if len(head) < SHORTEST_HEAD or set(head) - set("0123456789abcdef"):
         hint = f"`a2pcli audit verify` prints one; its first {SHORTEST_HEAD} characters are enough"
         raise UsageError(Problem("--head is not the hash of an entry", hint=hint))
-    return next((entry.hash for entry in ledger.audit_entries() if entry.hash.startswith(head)), head)
+    return next((entry.hash for entry in ledger.audit.entries() if entry.hash.startswith(head)), head)

@@ -95,7 +95,7 @@ def import_consents(
                 progress(account.rows)
             with ledger.transaction():
                 if account.said_no:
-                    ledger.end_overridden_consents()
+                    ledger.consents.end_overridden()
                 entries.end()
     return table, account
 
@@ -105,9 +105,9 @@ def _keep(
 ) -> None:
     """Record what a chunk says, and count it."""
     if taken_back is not None:
-        account.withdrawn += ledger.record_withdrawals(taken_back, now).added
+        account.withdrawn += ledger.consents.record_withdrawals(taken_back, now).added
     if new is not None:
-        done = ledger.record_consents(new, now)
+        done = ledger.consents.record(new, now)
         account.recorded += done.added
         account.already += done.already
 
@@ -117,7 +117,7 @@ def export_consents(project: Project, target: Target) -> int:
     Audit: ``export``."""
 
     def tables(ledger: Ledger | None) -> Iterator[pa.Table]:
-        return _tables(ledger.consents() if ledger else iter(()))
+        return _tables(ledger.consents.all() if ledger else iter(()))
 
     return export_list(project, target, tables, SCHEMA, what="consents")
 

@@ -114,7 +114,7 @@ def record_consents(
         ):
             for number, end in ends.items():
                 new = _new(number, facts, given_at, end)
-                done.added[number] = ledger.record_consents(new, now).added == 1
+                done.added[number] = ledger.consents.record(new, now).added == 1
     return done
 
 
@@ -181,7 +181,7 @@ def revoke_consents(
 
     with project.ledger_to_record() as ledger, recorded(ledger, "consent.revoke", about):
         for number in done.read.addresses:
-            done.ended[number] = ledger.revoke_consent(
+            done.ended[number] = ledger.consents.revoke(
                 number,
                 programme=programme,
                 channel=channel,
@@ -219,11 +219,11 @@ def consent_of(
     with project.existing_ledger() as ledger:
         if ledger is None:
             return ConsentOf(read, now, over, [], None)
-        allowing = ledger.consent_allowing(number, programme, over, now)
-        return ConsentOf(read, now, over, ledger.consents_of(number), allowing)
+        allowing = ledger.consents.allowing(number, programme, over, now)
+        return ConsentOf(read, now, over, ledger.consents.of(number), allowing)
 
 
 def consent_counts(project: Project) -> list[tuple[str, str, str, str, int]]:
     """How many facts there are, by programme, channel, basis and state."""
     with project.existing_ledger() as ledger:
-        return ledger.consent_counts() if ledger else []
+        return ledger.consents.counts() if ledger else []

@@ -55,9 +55,9 @@ def _from_ledger(
 
     if ledger is None:
         return nothing_known(number, policy)
-    chosen = None if run is None else ledger.run(run)
+    chosen = None if run is None else ledger.runs.get(run)
     # Rows are found by looking at all of them; a person who waits should know why.
-    rows = sum(one.rows_read or 0 for one in ([chosen] if chosen else ledger.runs()))
+    rows = sum(one.rows_read or 0 for one in ([chosen] if chosen else ledger.runs.all()))
     if rows > MANY_ROWS:
         project.tell(f"looking through {rows:,} rows; --run looks through one run")
     return tell(ledger, number, policy, run=chosen, law=law_of(settings))

@@ -47,7 +47,7 @@ def create_ledger(project: Project) -> str:
     elif _opens(place, text):
         raise UsageError(Problem("a ledger already exists", path=shown(url), code="ledger-exists"))
     with Ledger.open(place, key=text) as store:
-        store.record("ledger.create")
+        store.audit.add("ledger.create")
         if known is not None:
             known.start_over(url)
             known.note(store)
@@ -95,7 +95,7 @@ def accept_ledger(project: Project) -> str:
                 Problem("no settings here, so there is no project to remember a ledger", hint=hint)
             )
         before = known.wrong(store, None)
-        store.record("ledger.accept", None, {"why": before.code} if before else None)
+        store.audit.add("ledger.accept", None, {"why": before.code} if before else None)
         known.accept(store)
         return store.name
 
@@ -203,7 +203,7 @@ def _is_a_ledger(path: Path, key: LedgerKey | None) -> None:
 def _convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, word: str) -> None:
     convert(path, old, new)
     with _open(path, new) as store:
-        store.record(f"ledger.{word}")
+        store.audit.add(f"ledger.{word}")
 
 
 def _open(path: Path, key: LedgerKey | None) -> Ledger:

@@ -153,7 +153,7 @@ def import_optouts(
 
     with project.ledger_to_record() as ledger:
         if kept.list_name is not None and kept.as_of is not None:
-            ledger.begin_list(kept.list_name, kept.as_of)
+            ledger.optouts.begin_list(kept.list_name, kept.as_of)
         entries = PieceByPiece(ledger, "optout.import", subject, counts, changes=("added",))
         with half_done(lambda: f"{entries.saved.get('added', 0):,} were added"), counting() as progress:
             said = (file.source_of(kept), file.reason)
@@ -163,7 +163,7 @@ def import_optouts(
                 progress(account.rows)
             with ledger.transaction():
                 if kept.list_name is not None and kept.as_of is not None:
-                    account.missing = ledger.end_list(kept.list_name, kept.as_of)
+                    account.missing = ledger.optouts.end_list(kept.list_name, kept.as_of)
                 entries.end()
     return table, account
 
@@ -185,7 +185,7 @@ def _take(
     numbers, reasons = chunk.columns["@address"], chunk.columns["@reason"]
     account.rows += len(numbers)
     for how, chosen in _groups(numbers, holds, account, kept):
-        done = ledger.suppress_all(
+        done = ledger.optouts.add_all(
             chosen,
             scope=how.scope.kind,
             scope_value=how.scope.value,
@@ -251,7 +251,7 @@ def export_optouts(project: Project, target: Target, *, lifted: bool = False) ->
     Audit: ``export``."""
 
     def tables(ledger: Ledger | None) -> Iterator[pa.Table]:
-        return _tables(ledger.suppressions(lifted=lifted) if ledger else iter(()))
+        return _tables(ledger.optouts.all(lifted=lifted) if ledger else iter(()))
 
     return export_list(project, target, tables, SCHEMA, what="opt-outs")
 

@@ -89,7 +89,7 @@ def add_optouts(
         own = own_numbers(settings, ledger)
         with recorded(ledger, "optout.add", lambda: _about(done.added, scope)):
             for number in done.read.addresses:
-                done.added[number] = ledger.suppress(
+                done.added[number] = ledger.optouts.add(
                     number,
                     scope=scope.kind,
                     scope_value=scope.value,
@@ -134,7 +134,9 @@ def lift_optouts(
             return done
         with recorded(ledger, "optout.remove", lambda: _about(done.lifted, scope or EVERYTHING)):
             for number in done.read.addresses:
-                done.lifted[number] = ledger.lift(number, scope=kind, scope_value=value, by=by or user())
+                done.lifted[number] = ledger.optouts.lift(
+                    number, scope=kind, scope_value=value, by=by or user()
+                )
     return done
 
 
@@ -161,7 +163,7 @@ def look_up_optout(
     read = read_addresses([cell], region or project.number_settings().settings.region)
     number, now = read.one(), now_ms()
     with project.existing_ledger() as ledger:
-        entries = ledger.suppressions_of(number) if ledger else []
+        entries = ledger.optouts.of(number) if ledger else []
     holding = [entry for entry in entries if entry.holds(now)]
     wanted = {one.key for one in (EVERYTHING, *scopes)}
     return OptOutCheck(read, now, entries, holding, [one for one in holding if Scope.of(one).key in wanted])
@@ -185,5 +187,5 @@ def optout_list(project: Project, limit: int | None, *, lifted: bool = False) ->
         if ledger is None:
             yield OptOutList(now, 0, [], iter(()))
             return
-        entries = islice(ledger.suppressions(lifted=lifted, newest=True, now=now), limit)
-        yield OptOutList(now, ledger.suppression_count(now), ledger.optout_lists(), entries)
+        entries = islice(ledger.optouts.all(lifted=lifted, newest=True, now=now), limit)
+        yield OptOutList(now, ledger.optouts.count(now), ledger.optouts.lists(), entries)

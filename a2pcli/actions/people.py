@@ -29,11 +29,11 @@ def export_person(project: Project, cell: str, *, region: str | None = None) -> 
     with project.existing_ledger() as ledger:
         if ledger is None:
             return {"number": person.address, "erased": False}
-        held = ledger.export_person(person)
+        held = ledger.people.export(person)
     counts = {name: len(rows) for name, rows in held.items() if isinstance(rows, list)}
     with project.existing_ledger(to_write=True) as ledger:
         if ledger is not None:
-            ledger.record("people.export", None, counts, people=[person.address])
+            ledger.audit.add("people.export", None, counts, people=[person.address])
     return held
 
 
@@ -91,7 +91,7 @@ def erase_person(
         if ledger is None:
             raise UsageError("no ledger here, so there is nobody to erase")
         confirm(person.address)
-        erased = ledger.erase_person(person, patience=patience)
+        erased = ledger.people.erase(person, patience=patience)
         files = ErasedFiles()
         _rewrite_files(ledger, person, files)
         _look_for_copies(ledger, files)
@@ -101,7 +101,7 @@ def erase_person(
             files.problems += error.problems
             files.kind = type(error)
         rows = sum(files.rewritten.values())
-        ledger.record("people.erase-files", erased.hash, {"files": len(files.rewritten), "rows": rows})
+        ledger.audit.add("people.erase-files", erased.hash, {"files": len(files.rewritten), "rows": rows})
     return ErasedPerson(erased, files)
 
 
@@ -132,7 +132,7 @@ def _look_for_copies(ledger: Ledger, files: ErasedFiles) -> None:
 
 def _outboxes(ledger: Ledger) -> list[Path]:
     """The files of every outbox that the settings here, or beside a run's campaign, describe."""
-    starts = {Path.cwd()} | {Path(run.campaign_file) for run in ledger.runs() if run.campaign_file}
+    starts = {Path.cwd()} | {Path(run.campaign_file) for run in ledger.runs.all() if run.campaign_file}
     found: dict[Path, None] = {}
     folders: set[Path] = set()
     for start in sorted(starts):

@@ -145,8 +145,8 @@ def plan(
     with opened(project, campaign) as open_campaign:
         ready = prepared(open_campaign, limit=limit, occurrence=occurrence)
         made = make(open_campaign, ready, budget=budget, out=out, counting=counting, warn=warn)
-        run = open_campaign.ledger.open_run(made.run.occasion)
-        totals = None if run is None else open_campaign.ledger.totals(run)
+        run = open_campaign.ledger.runs.unfinished(made.run.occasion)
+        totals = None if run is None else open_campaign.ledger.runs.totals(run)
         # What was on its way when a sender was killed is settled as unknown, and not sent again.
         left = totals.count("planned") or totals.count("submitting") if totals else 0
         return MadePlan(made.run, made.over_budget, run if left else None, left)
@@ -205,8 +205,8 @@ def _record(open_campaign: OpenCampaign, made: Plan, out: Path | None) -> None:
 def discard(ledger: Ledger, run: Run) -> None:
     """Take back a plan that nobody needs. Audit: ``plan.discard``."""
     with ledger.transaction():
-        ledger.discard_plan(run)
-        ledger.record("plan.discard", run.id, {"campaign": run.campaign})
+        ledger.plans.discard(run)
+        ledger.audit.add("plan.discard", run.id, {"campaign": run.campaign})
 
 
 def check_budget(budget: str | None) -> None:

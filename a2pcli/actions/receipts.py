@@ -122,7 +122,7 @@ def import_receipts(
             detail = {"file": file.name, **taken.counts()}
             if matched_later:
                 detail["matched_later"] = matched_later
-            ledger.record("receipts.import", gateway, detail)
+            ledger.audit.add("receipts.import", gateway, detail)
 
         saved = half_done(lambda: f"{done.new:,} receipts were saved" if done.new else None)
         with saved, counting() as progress:

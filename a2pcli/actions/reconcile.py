@@ -79,24 +79,24 @@ def reconcile(
         never_left = settle_open_claims(
             ledger, run, lambda count: _record(ledger, run, "the sender had ended", never_left=count)
         )
-        found = ledger.totals(run).count(*UNCERTAIN)
+        found = ledger.runs.totals(run).count(*UNCERTAIN)
         if not found:
             result = Reconciled()
         elif decision is None:
             result = _ask(ledger, run, counting(run))
         else:
             result = _decide(ledger, run, decision, found, confirm)
-        run = ledger.run(run.id)
-        totals = ledger.totals(run)
+        run = ledger.runs.get(run.id)
+        totals = ledger.runs.totals(run)
         left = totals.count(*UNCERTAIN)
-        rows = next(ledger.rows(run, states=UNCERTAIN, chunk=MOST_NAMED), []) if left else []
+        rows = next(ledger.messages.rows(run, states=UNCERTAIN, chunk=MOST_NAMED), []) if left else []
         rows = [{**row, "reference": run.reference(row["id"] % ROWS_PER_RUN)} for row in rows]
         return Settled(run, result, totals, left, rows, None if decision is None else user(), never_left)
 
 
 def _record(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
     """The audit entry about messages that are settled, for the transaction that settles them."""
-    ledger.record("reconcile", run.id, {"how": how, **counts})
+    ledger.audit.add("reconcile", run.id, {"how": how, **counts})
 
 
 def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -> Reconciled:
@@ -142,7 +142,7 @@ def _decide(
 def _ids_of(ledger: Ledger, run: Run, number: str) -> list[int]:
     settings = settings_from(Path.cwd()).settings
     address = any_address(number, settings.region, channel_of(run.channel).network).address
-    entries = ledger.history(address, run=run) if address else []
+    entries = ledger.messages.history(address, run=run) if address else []
     ids = [int(entry.row["id"]) for entry in entries if entry.row["state"] in UNCERTAIN]
     if not ids:
         raise UsageError(f"run {run.id} has no unknown message to {number}")

@@ -59,11 +59,11 @@ def handle_reply(
     line: int | None = None,
 ) -> HandledReply:
     """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules."""
-    holding = [one for one in ledger.suppressions_of(number) if one.holds(now)]
+    holding = [one for one in ledger.optouts.of(number) if one.holds(now)]
     reply = classify(text, opted_out=bool(holding), survey_open=survey_open, keywords=keywords)
     done, changed = "nothing done", False
     if reply.meaning is Meaning.STOP:
-        changed = ledger.suppress(
+        changed = ledger.optouts.add(
             number,
             scope=scope.kind,
             scope_value=scope.value,
@@ -92,10 +92,12 @@ def _start(ledger: Ledger, number: str, now: int) -> tuple[str, bool]:
 
     Gives what was done, and whether the list was changed.
     """
-    holding = [one for one in ledger.suppressions_of(number) if one.holds(now)]
+    holding = [one for one in ledger.optouts.of(number) if one.holds(now)]
     own = [one for one in holding if one.source == SOURCE or one.source.startswith("gateway")]
     for one in own:
-        ledger.lift(number, scope=one.scope, scope_value=one.scope_value, by="their reply START", now=now)
+        ledger.optouts.lift(
+            number, scope=one.scope, scope_value=one.scope_value, by="their reply START", now=now
+        )
     if others := len(holding) - len(own):
         return f"still suppressed by {others} other entr{'y' if others == 1 else 'ies'}", bool(own)
     return ("may be messaged again" if own else "was not on the list"), bool(own)
@@ -125,7 +127,7 @@ def reply_by(
             ledger, number, text, scope, keywords=keywords, now=now_ms(), survey_open=survey_open
         )
         detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
-        ledger.record("optout.reply", None, detail, people=[number])
+        ledger.audit.add("optout.reply", None, detail, people=[number])
     return done
 
 

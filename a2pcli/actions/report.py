@@ -39,15 +39,15 @@ class Report:
 
     def totals(self) -> Totals:
         """Messages, parts and cost by state, as ``RunTotals``."""
-        return self.ledger.totals(self.run)
+        return self.ledger.runs.totals(self.run)
 
     def events(self) -> tuple[Event, ...]:
         """Events of the run (planned, started, paused, …), oldest first."""
-        return self.ledger.run_events(self.run)
+        return self.ledger.runs.events(self.run)
 
     def waiting(self) -> list[Waiting]:
         """Messages that may not leave yet, and until when."""
-        return self.ledger.waiting(self.run)
+        return self.ledger.runs.waiting(self.run)
 
     def live_sender(self) -> str | None:
         """The process that is sending the run now, or None."""

@@ -82,8 +82,8 @@ def tell_what_is_left(ledger: Ledger, run: Run, tell: Tell) -> None:
     """Which run goes on, why it stopped, how much of it is left."""
     with suppress(RunBusy):  # that is told when it is to be sent
         settle_open_claims(ledger, run)
-    run = ledger.run(run.id)
-    left = ledger.totals(run).count(State.PLANNED)
+    run = ledger.runs.get(run.id)
+    left = ledger.runs.totals(run).count(State.PLANNED)
     why = f" ({run.state_reason})" if run.state_reason else ""
     messages = "1 message" if left == 1 else f"{left:,} messages"
     tell(f"resuming run {run.id} of {run.campaign}, {run.state}{why}: {messages} left")
@@ -92,7 +92,7 @@ def tell_what_is_left(ledger: Ledger, run: Run, tell: Tell) -> None:
 def sample_messages(ledger: Ledger, run: Run) -> list[Mapping[str, Any]]:
     """Rows of the plan that are still to go, one of each arm, with the text as ``body`` and whether it is ``ucs2``."""
     samples: dict[str | None, Mapping[str, Any]] = {}
-    for row in next(ledger.rows(run, states=[State.PLANNED], chunk=LOOKED_THROUGH), []):
+    for row in next(ledger.messages.rows(run, states=[State.PLANNED], chunk=LOOKED_THROUGH), []):
         samples.setdefault(row["variant"], row)
     return [
         {
@@ -129,7 +129,7 @@ def place_the_lost(ledger: Ledger, run: Run, loaded: LoadedCampaign | None, tell
     if zone is None:
         return
     with sender_lock(ledger, run):
-        count = ledger.assume_zone(run, zone)
+        count = ledger.runs.assume_zone(run, zone)
     if count:
         tell(
             f"{count:,} held {'message uses' if count == 1 else 'messages use'} time zone {zone} from now on"

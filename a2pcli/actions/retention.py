@@ -36,11 +36,11 @@ def prune(
     with project.existing_ledger(to_write=not dry_run) as ledger:
         if ledger is None:
             return PrunedLedger(None)
-        due = ledger.prune(rules, dry_run=True)
+        due = ledger.people.prune(rules, dry_run=True)
         if dry_run or due.nothing:
             return PrunedLedger(due)
         confirm(due)
-        done = ledger.prune(rules)
+        done = ledger.people.prune(rules)
         try:
             ledger.rewrite()
         except LedgerError as error:  # told at the end: what was to go is gone either way

@@ -29,11 +29,11 @@ def chosen_run(ledger: Ledger, named: str | None) -> Run | None:
     Raises ``UsageError`` for a name that is neither.
     """
     if named is None:
-        return newest(ledger.runs(without=UNSENT))
+        return newest(ledger.runs.all(without=UNSENT))
     try:
-        return ledger.run(named)
+        return ledger.runs.get(named)
     except UsageError:
-        run = newest(ledger.runs(campaign=named, without=UNSENT))
+        run = newest(ledger.runs.all(campaign=named, without=UNSENT))
         if run is None:
             raise
         return run
@@ -117,16 +117,16 @@ def cancel(
         if run.state == RunState.PLANNING:
             hint = "wait until it is finished, or stop that process"
             raise RunBusy(Problem(f"plan {run.id} is being made by another process", hint=hint))
-        totals = ledger.totals(run)
+        totals = ledger.runs.totals(run)
         if run.state not in SENDABLE or not totals.count(State.PLANNED, State.SUBMITTING):
             return Cancellation(run, totals)
         with sender_lock(ledger, run):
-            confirm(Cancellation(run, ledger.totals(run)))
+            confirm(Cancellation(run, ledger.runs.totals(run)))
             with ledger.transaction():
-                count = ledger.cancel(run, why=f"by {user()}", alone=True)
-                ledger.record("run.cancel", run.id, {"campaign": run.campaign, "messages": count})
-        run = ledger.run(run.id)
-        return Cancellation(run, ledger.totals(run), count, user() if count else None)
+                count = ledger.runs.cancel(run, why=f"by {user()}", alone=True)
+                ledger.audit.add("run.cancel", run.id, {"campaign": run.campaign, "messages": count})
+        run = ledger.runs.get(run.id)
+        return Cancellation(run, ledger.runs.totals(run), count, user() if count else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def retry(
 
     with run_to_change(project, named) as (ledger, run):
         _check_sendable(run)
-        found = ledger.rejections(run, now_ms())
+        found = ledger.attempts.rejections(run, now_ms())
         due = Retry(run, found, _chosen(run, found, codes))
         if found:
             confirm(due)
@@ -171,9 +171,9 @@ def retry(
             note = f"planned again by {user()}"
             by_code = {one.code: one.may_go for one in due.chosen if one.may_go}
             with ledger.transaction():
-                count = ledger.plan_again(run, [one.code for one in due.chosen], note, now_ms())
-                ledger.record("retry", run.id, {"codes": by_code, "messages": count})
-        return replace(due, run=ledger.run(run.id), planned_again=count, by=user() if count else None)
+                count = ledger.attempts.plan_again(run, [one.code for one in due.chosen], note, now_ms())
+                ledger.audit.add("retry", run.id, {"codes": by_code, "messages": count})
+        return replace(due, run=ledger.runs.get(run.id), planned_again=count, by=user() if count else None)
 
 
 def _check_sendable(run: Run) -> None:

@@ -75,7 +75,9 @@ def _send_campaign(
         _check_channel(open_campaign, gateway)
         occasion = _occasion(open_campaign, request)
         _tell_of_earlier(open_campaign, occasion, project.tell)
-        run = open_campaign.ledger.open_run(occasion)  # interrupted or paused: it goes on as it was planned
+        run = open_campaign.ledger.runs.unfinished(
+            occasion
+        )  # interrupted or paused: it goes on as it was planned
         newer = None if run is None else _newer_plan(call, open_campaign, run)
         if run is not None and newer is None:
             return _resume(call, open_campaign, run, gateway)
@@ -92,17 +94,17 @@ def _occasion(open_campaign: OpenCampaign, request: SendRequest) -> int:
 
     campaign = open_campaign.loaded.campaign
     occurrence = request.occurrence or occurrence_of(campaign, today_of(campaign))
-    return open_campaign.ledger.known_occasion(campaign.name, occurrence)
+    return open_campaign.ledger.plans.known_occasion(campaign.name, occurrence)
 
 
 def _tell_of_earlier(open_campaign: OpenCampaign, occasion: int, tell: resuming.Tell) -> None:
     """Messages of earlier occurrences that still wait: yesterday's are sent today only if somebody wants that."""
-    for run in open_campaign.ledger.runs(EARLIER_RUNS, open_campaign.loaded.campaign.name):
+    for run in open_campaign.ledger.runs.all(EARLIER_RUNS, open_campaign.loaded.campaign.name):
         if run.occasion == occasion or run.state != RunState.PAUSED:
             continue
         if run.expires_at is not None and run.expires_at <= now_ms():
             continue
-        left = open_campaign.ledger.totals(run).count("planned")
+        left = open_campaign.ledger.runs.totals(run).count("planned")
         if left:
             messages = "1 message is held" if left == 1 else f"{left:,} messages are held"
             occurrence = run.summary.get("occurrence", "")
@@ -117,8 +119,8 @@ def _newer_plan(call: _Call, open_campaign: OpenCampaign, run: Run) -> Plan | No
     goes on, or a new plan would do no more. Else one such person would keep all who come after from being planned."""
     if open_campaign.loaded.campaign.schedule.unknown_zone is not None:
         return None  # it says now where they are
-    left = open_campaign.ledger.totals(run).count("planned", "submitting")
-    held = sum(one.messages for one in open_campaign.ledger.waiting(run) if one.until >= FAR)
+    left = open_campaign.ledger.runs.totals(run).count("planned", "submitting")
+    held = sum(one.messages for one in open_campaign.ledger.runs.waiting(run) if one.until >= FAR)
     if not left or held < left:
         return None
     made = _new_plan(call, open_campaign)
@@ -203,10 +205,10 @@ def _send_approved(
     campaign was edited since: what was approved is what goes."""
     start = request.campaign or Path.cwd()
     with project.open_ledger(run=plan) as ledger:
-        run = ledger.run(plan)
+        run = ledger.runs.get(plan)
         check_clock(ledger, watcher)
         _check_sendable(run, request)
-        if run.state == RunState.FINISHED and not ledger.totals(run).count("planned", "submitting"):
+        if run.state == RunState.FINISHED and not ledger.runs.totals(run).count("planned", "submitting"):
             return _it_is_done(ledger, run)
         if request.campaign is None and run.campaign_file:
             start = Path(run.campaign_file)
@@ -230,7 +232,7 @@ def _send_approved(
 
 
 def _it_is_done(ledger: Ledger, run: Run) -> NothingToSend:
-    found = NothingLeft.of_run(run, ledger.totals(run))
+    found = NothingLeft.of_run(run, ledger.runs.totals(run))
     why = f"run {run.id} of {run.campaign} is finished"
     return NothingToSend(found, why, f"a2pcli report {run.id} --csv rows.csv --state skipped", run.id)
 
@@ -271,7 +273,7 @@ def check_clock(ledger: Ledger, watcher: SendWatcher) -> None:
     watcher.clock_behind(now, newest)
     with ledger.transaction():
         ledger.set_clock_right(now)
-        ledger.record("clock.confirm", None, {"now": now, "newest": newest})
+        ledger.audit.add("clock.confirm", None, {"now": now, "newest": newest})
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +309,7 @@ class _Call:
         count = 0
         if self.watcher.attended:
             with sender_lock(self.ledger, run):  # nobody is asked about what another process is sending
-                count = self.ledger.totals(run).count("planned")
+                count = self.ledger.runs.totals(run).count("planned")
         self.watcher.approve(run, count)
 
     def tell_resumed(self, run: Run, changes: Sequence[Difference]) -> None:
@@ -329,13 +331,13 @@ class _Call:
         stop = StopRequest()
         with (
             _recorded(ledger, run),
-            watcher.sending(run, ledger.totals(run), prints=prints) as on_progress,
+            watcher.sending(run, ledger.runs.totals(run), prints=prints) as on_progress,
             stop_on_signals(stop, watcher.stopping),
         ):
             result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress))
-        run = ledger.run(run.id)
-        totals = ledger.totals(run)
-        waiting = ledger.waiting(run) if totals.held else []
+        run = ledger.runs.get(run.id)
+        totals = ledger.runs.totals(run)
+        waiting = ledger.runs.waiting(run) if totals.held else []
         sent = Sent(run, result, totals, waiting, changes)
         watcher.ended(sent)
         run_hooks_of(sent.event(), self.settings, watcher.warn)
@@ -347,16 +349,18 @@ def _recorded(ledger: Ledger, run: Run) -> Iterator[None]:
     """Around sending: its approval and start with the plan's digest, its end with the run's counts."""
     detail = {"campaign": run.campaign, "gateway": run.gateway, "purpose": run.purpose}
     if run.started_at is None:
-        ledger.record("plan.approve", run.id, {**detail, "digest": run.digest})
-    ledger.record("send.start", run.id, detail)
+        ledger.audit.add("plan.approve", run.id, {**detail, "digest": run.digest})
+    ledger.audit.add("send.start", run.id, detail)
     try:
         yield
     except BaseException as error:
         with suppress(A2PError):  # what went wrong is what counts
-            ledger.record("send.end", run.id, {"ended": type(error).__name__})
+            ledger.audit.add("send.end", run.id, {"ended": type(error).__name__})
         raise
-    now = ledger.run(run.id)
-    ledger.record("send.end", run.id, {"ended": now.state, "states": dict(ledger.totals(now).by_state)})
+    now = ledger.runs.get(run.id)
+    ledger.audit.add(
+        "send.end", run.id, {"ended": now.state, "states": dict(ledger.runs.totals(now).by_state)}
+    )
 
 
 def _options(run: Run, settings: LoadedSettings, block: dict[str, Any], request: SendRequest) -> SendOptions:

@@ -15,20 +15,31 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
+from a2pcli.lazy import lazily
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import audit
+
+if TYPE_CHECKING:
+    from a2pcli.ledger import erased
+else:
+    (erased,) = lazily("a2pcli.ledger", "erased")
 
 START = "0" * 64
 """What stands before the first entry."""
 
 _LOCK = 0x61327063_00000002
+
+NAMED = 20
+"""So many people an entry names by their hashes; of more it says only how many."""
 
 _c = audit.c
 
@@ -80,6 +91,56 @@ class Verified:
         return not self.broken
 
 
+class AuditTrail(SubStore):
+    """The audit trail of an open ledger."""
+
+    def add(
+        self,
+        action: str,
+        subject: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        people: Sequence[str] = (),
+        now: int | None = None,
+    ) -> Entry:
+        """Add an entry: what was done, to what, with which counts.
+
+        Never a number and never a text in ``subject`` or ``detail``: ``people`` (addresses) are counted, and a
+        few of them named by their keyed hash.
+        """
+        moment = now_ms() if now is None else now
+        with self._ledger.writing() as connection:
+            entry = record(connection, action, subject, detail, people, moment)
+        self._ledger.note_entry()
+        return entry
+
+    def hash_at(self, number: int | None = None) -> tuple[int, str] | None:
+        """Number and hash of the entry with this number, of the newest for None; None where there is none."""
+        query = select(_c.number, _c.hash).order_by(_c.number.desc()).limit(1)
+        if number is not None:
+            query = query.where(_c.number == number)
+        with self._ledger.reading() as connection:
+            found = connection.execute(query).first()
+        return None if found is None else (found.number, found.hash)
+
+    def entries(self, chunk: int = 500) -> Iterator[Entry]:
+        """The trail from its newest entry back."""
+        query = select(audit).order_by(_c.number.desc()).limit(chunk)
+        page = query
+        while True:
+            with self._ledger.reading() as connection:
+                found = [Entry(**row) for row in connection.execute(page).mappings()]
+            yield from found
+            if len(found) < chunk:
+                return
+            page = query.where(_c.number < found[-1].number)
+
+    def verify(self, head: str | None = None) -> Verified:
+        """Whether the trail holds, up to a ``head`` that was noted before."""
+        with self._ledger.reading() as connection:
+            return verify(connection, head)
+
+
 def user() -> str:
     """The operating system's name of who runs this process."""
     try:
@@ -125,24 +186,32 @@ def append(
     return Entry(**values)
 
 
+def record(
+    connection: Connection,
+    action: str,
+    subject: str | None,
+    detail: Mapping[str, Any] | None,
+    people: Sequence[str],
+    now: int,
+) -> Entry:
+    """Add an entry in the caller's transaction, as its last statement: whoever else adds one waits until it ends.
+
+    ``people`` (addresses) are counted, and a few of them named by their keyed hash. ``now`` is UTC milliseconds.
+    """
+    facts = dict(detail or {})
+    if people:
+        facts["people"] = len(people)
+        hashes = [erased.hash_for_audit(connection, one) for one in people[:NAMED]]
+        if len(hashes) == 1 and subject is None:
+            subject = hashes[0]
+        elif None not in hashes and len(people) <= NAMED:
+            facts["hashes"] = hashes
+    return append(connection, action, subject, facts, now)
+
+
 def _storable(text: str) -> str:
     """What every database keeps as it is: no NUL, no halves of characters (names of files may hold them)."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def hash_at(connection: Connection, number: int | None = None) -> tuple[int, str] | None:
-    """Number and hash of the entry with this number, of the newest for None; None where there is none."""
-    query = select(_c.number, _c.hash).order_by(_c.number.desc()).limit(1)
-    found = connection.execute(query if number is None else query.where(_c.number == number)).first()
-    return None if found is None else (found.number, found.hash)
-
-
-def page(connection: Connection, before: int | None, size: int) -> list[Entry]:
-    """The newest entries, or the next ones back from the number ``before``."""
-    query = select(audit).order_by(_c.number.desc()).limit(size)
-    if before is not None:
-        query = query.where(_c.number < before)
-    return [Entry(**row) for row in connection.execute(query).mappings()]
 
 
 def verify(connection: Connection, head: str | None = None, most: int = 20) -> Verified:

@@ -7,24 +7,26 @@ every one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, exists, func, insert, literal, literal_column, or_, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.addresses.kinds import LEAST_HASH
-from a2pcli.addresses.phone.same_phone import same_phone_forms, same_phone_keys
+from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.lazy import lazily
 from a2pcli.ledger.bulk import as_list, insert_columns
-from a2pcli.ledger.numbers import people
-from a2pcli.ledger.records import NEVER, ColumnOf, Imported
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.records import NEVER, ColumnOf, Imported, now_ms
 from a2pcli.ledger.tables import consents
 
 if TYPE_CHECKING:
-    from a2pcli.ledger.numbers import Numbers
+    from a2pcli.ledger import consent_standing
+else:
+    (consent_standing,) = lazily("a2pcli.ledger", "consent_standing")
 
 BASES = ("express", "soft-opt-in", "implied-purchase", "implied-enquiry")
 WITHDRAWN = "withdrawn"
@@ -100,26 +102,132 @@ class NewWithdrawals:
     channel: ColumnOf = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Who may be messaged by consent, and who took theirs back, for one programme and channel.
-
-    People are integers (``numbers.people``). ``consented`` may name one several times; ``until`` is the end of each,
-    ``NEVER`` where it has none. ``withdrawn_at`` is the moment of each one's last withdrawal.
-    """
-
-    consented: Numbers
-    until: Numbers
-    withdrawn: Numbers
-    withdrawn_at: Numbers
-
-
 def clamped(given_at: int, now: int) -> int | None:
     """When consent was given: a date of today may lie some hours ahead in UTC; beyond a day it is an error (None)."""
     return None if given_at > now + _DAY else min(given_at, now)
 
 
-def add(connection: Connection, new: NewConsents, now: int) -> Imported:
+class Consents(SubStore):
+    """The consent records of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+
+    def record(self, new: NewConsents, now: int | None = None) -> Imported:
+        """Record facts, in one transaction; those known to the letter are not recorded twice. A million in seconds."""
+        with self._ledger.writing() as connection:
+            return _add(connection, new, now_ms() if now is None else now)
+
+    def revoke(
+        self,
+        address: str,
+        *,
+        programme: str = "",
+        channel: str = "",
+        source: str,
+        by: str,
+        now: int | None = None,
+    ) -> int:
+        """The person took consent back, for a programme or all, over a channel or all; gives the records it ends."""
+        at = now_ms() if now is None else now
+        mine = [
+            _c.address.in_(same_phone_forms(address)),
+            _c.revoked_at.is_(None),
+            _c.basis != WITHDRAWN,
+            _c.given_at <= at,
+        ]
+        mine += [_c.programme == programme] if programme else []
+        mine += [_c.channel == channel] if channel else []
+        values = {
+            "address": address,
+            "programme": programme,
+            "channel": channel,
+            "basis": WITHDRAWN,
+            "given_at": at,
+            "source": source,
+            "recorded_at": at,
+            "revoked_at": at,
+            "revoked_by": by,
+        }
+        ending = update(consents).where(*mine).values(revoked_at=at, revoked_by=by)
+        with self._ledger.writing() as connection:
+            ended = connection.execute(ending).rowcount
+            connection.execute(insert(consents).values(values))
+        return ended
+
+    def record_withdrawals(self, new: NewWithdrawals, now: int | None = None) -> Imported:
+        """People took consent back, each at a moment of their own; those known already are not recorded twice.
+
+        What was given later than that counts on, wherever it stands (``end_overridden`` marks what does not).
+        """
+        with self._ledger.writing() as connection:
+            return _withdraw(connection, new, now_ms() if now is None else now)
+
+    def end_overridden(self) -> int:
+        """Mark records that a withdrawal of the same moment or later ended, in whatever order they were recorded; gives
+        how many. To be called when a file was recorded whole."""
+        took_back = select(_c.address).where(_c.basis == WITHDRAWN)
+        overriding = (
+            _later.c.address == _c.address,
+            _later.c.basis == WITHDRAWN,
+            or_(_later.c.programme == "", _later.c.programme == _c.programme),
+            or_(_later.c.channel == "", _later.c.channel == _c.channel),
+            _later.c.revoked_at >= _c.given_at,
+        )
+        at = select(func.min(_later.c.revoked_at)).where(*overriding).correlate(consents).scalar_subquery()
+        by = select(func.min(_later.c.revoked_by)).where(*overriding).correlate(consents).scalar_subquery()
+        chosen = (_c.basis != WITHDRAWN, _c.revoked_at.is_(None), _c.address.in_(took_back))
+        query = update(consents).where(
+            *chosen, exists(select(literal_column("1")).where(*overriding).correlate(consents))
+        )
+        with self._ledger.writing() as connection:
+            return connection.execute(query.values(revoked_at=at, revoked_by=by)).rowcount
+
+    def of(self, address: str) -> list[ConsentRecord]:
+        """Every fact about one phone, under each of its numbers, oldest first."""
+        with self._ledger.reading() as connection:
+            return of_address(connection, address)
+
+    def allowing(
+        self, address: str, programme: str, channel: str, now: int | None = None
+    ) -> ConsentRecord | None:
+        """The record that allows a message to this address; None where there is none."""
+        with self._ledger.reading() as connection:
+            return allowing(connection, address, programme, channel, now_ms() if now is None else now)
+
+    def standing(self, programme: str, channel: str, now: int | None = None) -> consent_standing.Standing:
+        """Who may be messaged by consent, and who took it back, for a programme and channel."""
+        with self._ledger.reading() as connection:
+            return consent_standing.standing(connection, programme, channel, now_ms() if now is None else now)
+
+    def counts(self, now: int | None = None) -> list[tuple[str, str, str, str, int]]:
+        """How many facts there are, by programme, channel, basis and state (see ``ConsentRecord.state``)."""
+        at = now_ms() if now is None else now
+        state = case(
+            (_c.basis == WITHDRAWN, WITHDRAWN),
+            (_c.revoked_at.is_not(None), "revoked"),
+            (_c.expires_at <= at, "expired"),
+            (_c.double_opt_in == PENDING, PENDING),
+            (_c.given_at <= at, "in force"),
+            else_="not yet",
+        )
+        keys = (_c.programme, _c.channel, _c.basis, state)
+        with self._ledger.reading() as connection:
+            found = connection.execute(select(*keys, func.count()).group_by(*keys).order_by(*keys))
+            return [(row[0], row[1], row[2], row[3], int(row[4])) for row in found]
+
+    def all(self, *, newest: bool = False, chunk: int = 10_000) -> Iterator[ConsentRecord]:
+        """Every fact in the order it was recorded, or from the newest back."""
+        query = select(*_fields()).order_by(_c.number.desc() if newest else _c.number).limit(chunk)
+        page = query
+        while True:
+            with self._ledger.reading() as connection:
+                found = [ConsentRecord(*row) for row in connection.execute(page)]
+            yield from found
+            if len(found) < chunk:
+                return
+            after = found[-1].number
+            page = query.where(_c.number < after if newest else _c.number > after)
+
+
+def _add(connection: Connection, new: NewConsents, now: int) -> Imported:
     """Record facts; those that are known to the letter are not recorded twice. A million in seconds."""
     columns: dict[str, Any] = {field.name: getattr(new, field.name) for field in fields(NewConsents)}
     columns["address"] = as_list(new.address)
@@ -153,42 +261,7 @@ def _check_bases(basis: ColumnOf) -> None:
         raise InvalidInput(Problem(f"unknown basis '{name}'", hint=", ".join(BASES), code="basis"))
 
 
-def revoke(
-    connection: Connection,
-    address: str,
-    *,
-    programme: str = "",
-    channel: str = "",
-    source: str,
-    by: str,
-    now: int,
-) -> int:
-    """The person took consent back (for a programme, over a channel); gives how many records that ends."""
-    mine = [
-        _c.address.in_(same_phone_forms(address)),
-        _c.revoked_at.is_(None),
-        _c.basis != WITHDRAWN,
-        _c.given_at <= now,
-    ]
-    mine += [_c.programme == programme] if programme else []
-    mine += [_c.channel == channel] if channel else []
-    ended = connection.execute(update(consents).where(*mine).values(revoked_at=now, revoked_by=by)).rowcount
-    values = {
-        "address": address,
-        "programme": programme,
-        "channel": channel,
-        "basis": WITHDRAWN,
-        "given_at": now,
-        "source": source,
-        "recorded_at": now,
-        "revoked_at": now,
-        "revoked_by": by,
-    }
-    connection.execute(insert(consents).values(values))
-    return ended
-
-
-def withdraw(connection: Connection, new: NewWithdrawals, now: int) -> Imported:
+def _withdraw(connection: Connection, new: NewWithdrawals, now: int) -> Imported:
     """Record that people took consent back, each at their moment; what is known is not recorded twice.
 
     What was given later than that counts on, wherever it stands (``end_overridden`` marks what does not).
@@ -233,27 +306,6 @@ def withdraw(connection: Connection, new: NewWithdrawals, now: int) -> Imported:
     return Imported(added=added, already=count - added)
 
 
-def end_overridden(connection: Connection) -> int:
-    """Mark records that a withdrawal of the same moment or later ended, in whatever order they were recorded."""
-    took_back = select(_c.address).where(_c.basis == WITHDRAWN)
-    overriding = (
-        _later.c.address == _c.address,
-        _later.c.basis == WITHDRAWN,
-        or_(_later.c.programme == "", _later.c.programme == _c.programme),
-        or_(_later.c.channel == "", _later.c.channel == _c.channel),
-        _later.c.revoked_at >= _c.given_at,
-    )
-    at = select(func.min(_later.c.revoked_at)).where(*overriding).correlate(consents).scalar_subquery()
-    by = select(func.min(_later.c.revoked_by)).where(*overriding).correlate(consents).scalar_subquery()
-    chosen = (_c.basis != WITHDRAWN, _c.revoked_at.is_(None), _c.address.in_(took_back))
-    done = connection.execute(
-        update(consents)
-        .where(*chosen, exists(select(literal_column("1")).where(*overriding).correlate(consents)))
-        .values(revoked_at=at, revoked_by=by)
-    )
-    return done.rowcount
-
-
 def covers(table: Any, programme: Any, channel: Any) -> Any:
     """The condition that a row is about messages of this programme over this channel."""
     nothing: Any = literal_column("''")
@@ -286,62 +338,6 @@ def withdrawn_since(table: Any, programme: Any, channel: Any) -> Any:
     )
 
 
-def standing(connection: Connection, programme: str, channel: str, now: int) -> Standing:
-    """Who may be messaged by the ledger's records, and who took their consent back."""
-    import numpy as np
-
-    took_back = select(_c.address).where(_c.basis == WITHDRAWN).scalar_subquery()
-    allowed = and_(in_force(_c, now), covers(_c, programme, channel))
-    end = func.coalesce(_c.expires_at, literal_column(str(NEVER)))
-    # Two queries: whether a record was given after a withdrawal is asked only for the few who have one.
-    plain = select(_c.address, end).where(allowed, _c.address.not_in(took_back))
-    again = select(_c.address, end).where(
-        allowed, _c.address.in_(took_back), ~withdrawn_since(_c, programme, channel)
-    )
-    rows = np.concatenate([people(connection, _c.address, query, 2) for query in (plain, again)])
-    last = (
-        select(_c.address, func.max(_c.revoked_at))
-        .where(_c.basis == WITHDRAWN, covers(_c, programme, channel))
-        .group_by(_c.address)
-    )
-    gone = people(connection, _c.address, last, 2)
-    rows = _without_other_forms(connection, rows, gone, programme, channel, now)
-    return Standing(rows[:, 0], rows[:, 1], gone[:, 0], gone[:, 1])
-
-
-def _without_other_forms(
-    connection: Connection, rows: Numbers, gone: Numbers, programme: str, channel: str, now: int
-) -> Numbers:
-    """Without those who took consent back under another number of their phone, and gave none since."""
-    import numpy as np
-
-    given, withdrawn = same_phone_keys(rows[:, 0]), same_phone_keys(gone[:, 0])
-    if np.array_equal(given, rows[:, 0]) and np.array_equal(withdrawn, gone[:, 0]):
-        return rows
-    stays = np.ones(len(rows), dtype=np.bool_)
-    phones = given < LEAST_HASH  # nothing else has other forms
-    for key in np.unique(given[phones & np.isin(given, withdrawn)]).tolist():
-        if allowing(connection, f"+{key}", programme, channel, now) is None:
-            stays[given == key] = False
-    return rows[stays]
-
-
-def allowing(
-    connection: Connection, address: str, programme: str, channel: str, now: int
-) -> ConsentRecord | None:
-    """The record that allows a message to this phone now, the one that lasts longest; None where there is none."""
-    mine = [one for one in of_address(connection, address) if one.covers(programme, channel)]
-    last = max((one.revoked_at or one.given_at for one in mine if one.basis == WITHDRAWN), default=-1)
-    good = [one for one in mine if one.state(now) == "in force" and one.given_at > last]
-    return max(good, key=lambda one: (one.expires_at or NEVER, one.number), default=None)
-
-
-def of_address(connection: Connection, address: str) -> list[ConsentRecord]:
-    """Every fact about one phone, under each of its numbers, oldest first."""
-    query = select(*_fields()).where(_c.address.in_(same_phone_forms(address))).order_by(_c.number)
-    return [ConsentRecord(*row) for row in connection.execute(query)]
-
-
 def withdrawn_since_plan(
     connection: Connection, addresses: Sequence[str], programme: str, channel: str, since: int
 ) -> list[str]:
@@ -355,30 +351,20 @@ def withdrawn_since_plan(
     return list(connection.execute(query).scalars())
 
 
-def page(
-    connection: Connection, after: int | None, size: int, *, newest: bool = False
-) -> list[ConsentRecord]:
-    """The next facts in the order they were recorded, or from the newest back; ``after`` is a row's number."""
-    query = select(*_fields())
-    if after is not None:
-        query = query.where(_c.number < after if newest else _c.number > after)
-    rows = connection.execute(query.order_by(_c.number.desc() if newest else _c.number).limit(size))
-    return [ConsentRecord(*row) for row in rows]
+def of_address(connection: Connection, address: str) -> list[ConsentRecord]:
+    """Every fact about one phone, under each of its numbers, oldest first."""
+    query = select(*_fields()).where(_c.address.in_(same_phone_forms(address))).order_by(_c.number)
+    return [ConsentRecord(*row) for row in connection.execute(query)]
 
 
-def counts(connection: Connection, now: int) -> list[tuple[str, str, str, str, int]]:
-    """How many facts there are, by programme, channel, basis and state (see ``ConsentRecord.state``)."""
-    state = case(
-        (_c.basis == WITHDRAWN, WITHDRAWN),
-        (_c.revoked_at.is_not(None), "revoked"),
-        (_c.expires_at <= now, "expired"),
-        (_c.double_opt_in == PENDING, PENDING),
-        (_c.given_at <= now, "in force"),
-        else_="not yet",
-    )
-    keys = (_c.programme, _c.channel, _c.basis, state)
-    found = connection.execute(select(*keys, func.count()).group_by(*keys).order_by(*keys))
-    return [(row[0], row[1], row[2], row[3], int(row[4])) for row in found]
+def allowing(
+    connection: Connection, address: str, programme: str, channel: str, now: int
+) -> ConsentRecord | None:
+    """The record that allows a message to this phone now, the one that lasts longest; None where there is none."""
+    mine = [one for one in of_address(connection, address) if one.covers(programme, channel)]
+    last = max((one.revoked_at or one.given_at for one in mine if one.basis == WITHDRAWN), default=-1)
+    good = [one for one in mine if one.state(now) == "in force" and one.given_at > last]
+    return max(good, key=lambda one: (one.expires_at or NEVER, one.number), default=None)
 
 
 def _fields() -> list[Any]:

@@ -1,4 +1,4 @@
-"""What every part of the ledger's front stands on: opening, closing, and the two kinds of transaction."""
+"""An open database with the ledger's schema: opening, closing, and the three kinds of transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import select
 from sqlalchemy.engine import URL, Connection, Engine
 
 from a2pcli.errors import Problem
@@ -21,19 +20,14 @@ from a2pcli.ledger.copies import RESCUED, remove_drafts
 from a2pcli.ledger.database import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.tables import runs
 from a2pcli.ledger.watch import FileWatch
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import audit, claims, identity, lock, reading_only
+    from a2pcli.ledger import identity, lock, reading_only
     from a2pcli.ledger.holds import Hold
-    from a2pcli.ledger.known import KnownLedgers
-    from a2pcli.ledger.lock import RunLock
-    from a2pcli.ledger.paces import SharedPace
+    from a2pcli.ledger.store import Ledger
 else:
-    audit, claims, identity, lock, reading_only = lazily(
-        "a2pcli.ledger", "audit", "claims", "identity", "lock", "reading_only"
-    )
+    identity, lock, reading_only = lazily("a2pcli.ledger", "identity", "lock", "reading_only")
 
 
 BUSY_SECONDS = 30.0
@@ -63,7 +57,7 @@ def _watch(url: URL) -> FileWatch | None:
 
 
 class OpenTransaction:
-    """What ``LedgerCore.transaction`` has open: its connection, and the holds that were asked for in it."""
+    """What ``Ledger.transaction`` has open: its connection, and the holds that were asked for in it."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -93,22 +87,16 @@ class LedgerCore:
     ) -> None:
         self.url = url
         self.engine = engine
-        self._busy_seconds = busy_seconds
-        self._key = key
-        self._watch = watch
-        self._chunks: Engine | None = None
-        self._planning: dict[int, RunLock] = {}
-        self._progress: dict[int, claims.Progress] = {}
-        self._shared: dict[int, tuple[SharedPace, ...]] = {}
-        self._sending_lock = threading.RLock()
+        self.busy_seconds = busy_seconds
+        self.key = key
+        self.watch = watch
+        self.sending_lock = threading.RLock()
         self._sending: Connection | None = None
-        self._own = threading.local()
+        self.own = threading.local()
         self.holds: dict[int, Hold] = {}
         self._held = ExitStack()
         self.removed: list[Path] = []
         """Copies of the ledger that an interrupted command had left, and that are gone now."""
-        self.known: KnownLedgers | None = None
-        """What the project remembers of its ledgers; it is told of each entry of the audit trail."""
 
     @classmethod
     def open(
@@ -203,26 +191,26 @@ class LedgerCore:
 
     def last_words(self) -> None:
         """From now on what is still known goes into the file that was opened, wherever that is now."""
-        if self._watch is not None:
-            self._watch.forgiving = True
+        if self.watch is not None:
+            self.watch.forgiving = True
 
     def rescue(self, run: Run) -> Problem | None:
         """After the last words: leave the whole ledger in the file that was opened; one without a name gets a copy.
 
         Gives where the copy is; None where none was needed.
         """
-        if self._watch is None or self._sending is None:
+        if self.watch is None or self._sending is None:
             return None
-        with plainly(self.url), self._sending_lock:
+        with plainly(self.url), self.sending_lock:
             self._empty_log()
-            if not self._watch.is_deleted or self._key is not None:
+            if not self.watch.is_deleted or self.key is not None:
                 return None
-            copy = Path(f"{self._watch.path}.{RESCUED}-{run.id}")
+            copy = Path(f"{self.watch.path}.{RESCUED}-{run.id}")
             os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             driver: Any = self._sending.connection.driver_connection
             driver.execute("VACUUM INTO ?", (str(copy),))
         text = "this process saved a complete copy of the ledger, including the latest outcomes"
-        hint = f"if the ledger was deleted: mv {shlex.quote(str(copy))} {shlex.quote(str(self._watch.path))}"
+        hint = f"if the ledger was deleted: mv {shlex.quote(str(copy))} {shlex.quote(str(self.watch.path))}"
         return Problem(text, path=str(copy), hint=hint, code="ledger-rescued")
 
     def _empty_log(self) -> None:
@@ -233,22 +221,16 @@ class LedgerCore:
 
     def close(self) -> None:
         """Let go of every connection and lock; safe to call twice."""
-        with plainly(self.url), self._sending_lock:
+        with plainly(self.url), self.sending_lock:
             if self._sending is not None:
-                if self._watch is not None and self._watch.forgiving:
+                if self.watch is not None and self.watch.forgiving:
                     self._empty_log()
                 self._sending.close()
                 self._sending = None
-            if self._chunks is not None:
-                self._chunks.dispose()
-                self._chunks = None
             self.engine.dispose()
-            if self._watch is not None:
-                self._watch.close()
+            if self.watch is not None:
+                self.watch.close()
             self._held.close()
-        for held in self._planning.values():
-            held.drop()
-        self._planning.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -265,97 +247,60 @@ class LedgerCore:
 
     def identify(self) -> str:
         """The ledger's own id, by which it is known from every other; made where an old ledger has none yet."""
-        with plainly(self.url):
-            with self._reading() as connection:
-                found = identity.id_of(connection)
-            if found is not None:
-                return found
-            with self.writing() as connection:
-                return identity.give_id(connection)
+        with self.reading() as connection:
+            found = identity.id_of(connection)
+        if found is not None:
+            return found
+        with self.writing() as connection:
+            return identity.give_id(connection)
 
     def has_id(self) -> bool:
         """Whether the ledger has an id already."""
-        with plainly(self.url), self._reading() as connection:
+        with self.reading() as connection:
             return identity.id_of(connection) is not None
 
-    def audit_hash(self, number: int | None = None) -> tuple[int, str] | None:
-        """Number and hash of an entry of the audit trail, of the newest for None; None where there is none."""
-        with plainly(self.url), self._reading() as connection:
-            return audit.hash_at(connection, number)
-
-    def has_campaign(self, campaign: str) -> bool:
-        """Whether the ledger holds a run of the campaign."""
-        query = select(runs.c.number).where(runs.c.campaign == campaign).limit(1)
-        with plainly(self.url), self._reading() as connection:
-            return connection.execute(query).first() is not None
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One durable transaction of all that this thread reads and writes through the ledger meanwhile: a change and
-        its entry in the audit trail are both there, or neither. Inside another it is a part of that one."""
-        if self._open is not None:
-            yield
-            return
-        current: OpenTransaction | None = None
-        try:
-            with plainly(self.url), self.engine.begin() as connection:
-                self._own.open = current = OpenTransaction(connection)
-                try:
-                    yield
-                finally:
-                    self._own.open = None
-        except BaseException:
-            for hold in current.held if current is not None else ():
-                hold.doubt()
-            raise
-        for hold in current.held:
-            hold.confirm()
-        if current.is_recorded:
-            self.note_entry()
-
     @property
-    def _open(self) -> OpenTransaction | None:
-        """The transaction that this thread has open; see ``transaction``."""
-        found: OpenTransaction | None = getattr(self._own, "open", None)
+    def open_transaction(self) -> OpenTransaction | None:
+        """The transaction that this thread has open; see ``Ledger.transaction``."""
+        found: OpenTransaction | None = getattr(self.own, "open", None)
         return found
 
-    def note_entry(self) -> None:
-        """The audit trail has a new entry, which the project is to remember: once it is committed."""
-        if self._open is not None:
-            self._open.is_recorded = True
-        elif self.known is not None:
-            self.known.note(self)
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads: the one that this thread has open, or one of its own.
+
+        What the database raises comes out as ``LedgerError``, as from ``writing``.
+        """
+        with plainly(self.url):
+            if self.open_transaction is not None:
+                yield self.open_transaction.connection
+                return
+            with self.engine.connect().execution_options(**READ) as connection, connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A durable transaction: the one that this thread has open, or one of its own."""
-        if self._open is not None:
-            yield self._open.connection
-            return
-        with self.engine.begin() as connection:
-            yield connection
+        with plainly(self.url):
+            if self.open_transaction is not None:
+                yield self.open_transaction.connection
+                return
+            with self.engine.begin() as connection:
+                yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        if self._open is not None:
-            yield self._open.connection
-            return
-        with self.engine.connect().execution_options(**READ) as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _sending_transaction(self, run: Run, *, alone: bool = True) -> Iterator[Connection]:
+    def sending(self, run: Run, *, alone: bool = True) -> Iterator[Connection]:
         """One durable transaction of the run's holder, on the connection that is kept for sending.
 
         Raises ``SenderLost`` where another process took the run over. Where the run is not held through this
         ledger and a living process has it, raises ``RunBusy``, unless the work may be done beside a sender: not
-        ``alone``.
+        ``alone``. Errors are the database's own, so that the caller can begin again where that helps.
         """
-        if self._open is not None:
-            self._open.check(self.holds.get(run.number), run, alone=alone)
-            yield self._open.connection
+        if self.open_transaction is not None:
+            self.open_transaction.check(self.holds.get(run.number), run, alone=alone)
+            yield self.open_transaction.connection
             return
-        with self._sending_lock:
+        with self.sending_lock:
             is_new = self._sending is None or self._sending.invalidated
             if self._sending is None or self._sending.invalidated:
                 self._sending = self.engine.connect()
@@ -366,14 +311,26 @@ class LedgerCore:
                         hold.check(self._sending)
                     elif alone:
                         lock.refuse_if_held(self._sending, run)
-                    if self._watch is not None:
-                        self._watch.check_logs(anew=is_new)
+                    if self.watch is not None:
+                        self.watch.check_logs(anew=is_new)
                     yield self._sending
-                    if self._watch is not None:
-                        self._watch.check()  # once more, before what was claimed can leave
+                    if self.watch is not None:
+                        self.watch.check()  # once more, before what was claimed can leave
             except BaseException:
                 if hold is not None:
                     hold.doubt()
                 raise
             if hold is not None:
                 hold.confirm()
+
+
+class SubStore:
+    """A part of an open ledger that has one subject."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @property
+    def url(self) -> URL:
+        """The ledger's URL."""
+        return self._ledger.url

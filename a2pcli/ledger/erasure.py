@@ -23,13 +23,13 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, RunBusy
 from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people, receipts
 from a2pcli.ledger.approved import changing_rows
+from a2pcli.ledger.history import of_person
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
 from a2pcli.ledger.personal import Holds, columns, tables
 from a2pcli.ledger.plan_people import Searched
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.plans import UNCOUNTED, lock_run, run_from_row
-from a2pcli.ledger.queries import of_person
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.tables import attempts, consents, contacted, events, occasions, runs, suppressions
 from a2pcli.ledger.tables import receipts as inbox

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL
 
@@ -25,6 +25,9 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import now_ms
 
+if TYPE_CHECKING:
+    from a2pcli.ledger.store import Ledger
+
 FILE = ".a2pcli-ledger.json"
 _ABOUT = (
     "Written by a2pcli: the ledgers this project uses. It holds no personal data; keep it with the project. "
@@ -32,27 +35,6 @@ _ABOUT = (
 )
 NAMED = 3
 """So many campaigns a sentence names."""
-
-
-class Opened(Protocol):
-    """An open ledger, as far as the memory needs it."""
-
-    @property
-    def url(self) -> URL:
-        """The ledger's SQLAlchemy URL."""
-        ...
-
-    def identify(self) -> str:
-        """Its id, made where it has none yet."""
-        ...
-
-    def audit_hash(self, number: int | None = None) -> tuple[int, str] | None:
-        """Number and hash of an audit entry; of the newest for None. None where there is none."""
-        ...
-
-    def has_campaign(self, campaign: str) -> bool:
-        """Whether it holds a run of the campaign."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +101,7 @@ class KnownLedgers:
             )
         return _traces(url)
 
-    def wrong(self, ledger: Opened, campaign: str | None) -> Problem | None:
+    def wrong(self, ledger: Ledger, campaign: str | None) -> Problem | None:
         """Why an open ledger is not the one that the project used before; None where it is, or none was."""
         known = self.all()
         if not known:
@@ -128,17 +110,21 @@ class KnownLedgers:
         mine = next((one for one in known if one.id == id), None)
         if mine is None and (here := [one for one in known if one.place == place]):
             return _another(here[-1], ledger.url)
-        if mine is not None and mine.entry and ledger.audit_hash(mine.entry) != (mine.entry, mine.hash):
+        if mine is not None and mine.entry and ledger.audit.hash_at(mine.entry) != (mine.entry, mine.hash):
             return _older(mine, ledger)
         elsewhere = [one for one in known if campaign in one.campaigns]
-        if elsewhere and all(one.id != id for one in elsewhere) and not ledger.has_campaign(campaign or ""):
+        if (
+            elsewhere
+            and all(one.id != id for one in elsewhere)
+            and not ledger.runs.has_campaign(campaign or "")
+        ):
             return _other_campaign(campaign or "", elsewhere[-1], ledger.url)
         return None
 
-    def note(self, ledger: Opened, campaign: str | None = None) -> None:
+    def note(self, ledger: Ledger, campaign: str | None = None) -> None:
         """The ledger is used by this project: remember it, and how far its audit trail goes."""
         id, place = ledger.identify(), self.place_of(ledger.url)
-        number, hash = ledger.audit_hash() or (0, "")
+        number, hash = ledger.audit.hash_at() or (0, "")
         with self._changed() as known:
             before = next((one for one in known if one.id == id), Remembered(id, place))
             campaigns = before.campaigns
@@ -148,7 +134,7 @@ class KnownLedgers:
             if now != before or before not in known:
                 known[:] = [one for one in known if one.id != id] + [replace(now, used_at=now_ms())]
 
-    def accept(self, ledger: Opened) -> None:
+    def accept(self, ledger: Ledger) -> None:
         """From now on this ledger is the one that counts: a person said so."""
         id, place = ledger.identify(), self.place_of(ledger.url)
         with self._changed() as known:
@@ -271,8 +257,8 @@ def _another(one: Remembered, url: URL) -> Problem:
     )
 
 
-def _older(one: Remembered, ledger: Opened) -> Problem:
-    head = ledger.audit_hash()
+def _older(one: Remembered, ledger: Ledger) -> Problem:
+    head = ledger.audit.hash_at()
     behind = one.entry - (head[0] if head else 0)
     what = f"{behind} of its newest entries are missing" if behind > 0 else "its newest entries differ"
     return Problem(

@@ -6,7 +6,7 @@ passes; its row stays, so the list is its own history. Within one scope the entr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,16 +16,21 @@ from sqlalchemy.engine import Connection
 from a2pcli.addresses.phone.same_phone import has_other_forms, same_phone_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.lazy import lazily
 from a2pcli.ledger import erased
 from a2pcli.ledger.bulk import as_list, insert_columns, read_rows
+from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.numbers import keyed, people
 from a2pcli.ledger.records import EVERYTHING as EVERYTHING
-from a2pcli.ledger.records import About, Imported, Suppression
+from a2pcli.ledger.records import About, Imported, Suppression, now_ms
 from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.ledger.tables import suppressions
 
 if TYPE_CHECKING:
+    from a2pcli.ledger import lists
     from a2pcli.ledger.numbers import Numbers
+else:
+    (lists,) = lazily("a2pcli.ledger", "lists")
 
 PROGRAMME = "programme"
 SENDER = "sender"
@@ -101,11 +106,149 @@ class Origin:
     as_of: int | None = None
 
 
+class OptOuts(SubStore):
+    """The suppression list of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+
+    def add(
+        self,
+        address: str,
+        *,
+        scope: str = EVERYTHING,
+        scope_value: str = "",
+        source: str,
+        reason: str | None = None,
+        until_at: int | None = None,
+        now: int | None = None,
+    ) -> bool:
+        """Put an address (E.164) on the list; False where an entry is there that holds as long."""
+        done = self.add_all(
+            [address],
+            scope=scope,
+            scope_value=scope_value,
+            source=source,
+            reason=reason,
+            until_at=until_at,
+            now=now,
+        )
+        return done.added == 1
+
+    def add_all(
+        self,
+        addresses: Sequence[str] | Any,
+        *,
+        scope: str = EVERYTHING,
+        scope_value: str = "",
+        source: str,
+        reason: str | None = None,
+        until_at: int | None = None,
+        list_name: str | None = None,
+        as_of: int | None = None,
+        now: int | None = None,
+    ) -> Imported:
+        """Put many addresses on the list, in one transaction: a list or a PyArrow array.
+
+        ``list_name`` and ``as_of`` say which do-not-contact list names them, and the moment that is of; the
+        entries which that list made before take the new moment over.
+        """
+        moment = now_ms() if now is None else now
+        origin = Origin(source, reason, list_name, as_of)
+        with self._ledger.writing() as connection:
+            done = add_addresses(
+                connection,
+                addresses,
+                scope=scope,
+                scope_value=scope_value,
+                origin=origin,
+                until_at=until_at,
+                now=moment,
+            )
+            if list_name is not None and as_of is not None and done.already:
+                lists.refresh(connection, addresses, scope, scope_value, list_name, as_of)
+        return done
+
+    def lift(
+        self,
+        address: str,
+        *,
+        scope: str | None = None,
+        scope_value: str = "",
+        by: str,
+        now: int | None = None,
+    ) -> int:
+        """End the suppressions of a phone (in ``scope``, or all), under each of its numbers; gives how many held."""
+        at = now_ms() if now is None else now
+        with self._ledger.writing() as connection:
+            chosen = and_(_c.address.in_(erased.also_hashed(connection, address)), _c.lifted_at.is_(None))
+            if scope is not None:
+                check_scope(scope, scope_value)
+                values = [scope_value]
+                if scope == SENDER:
+                    of_senders = select(_c.scope_value).where(chosen, _c.scope == SENDER)
+                    named = connection.execute(of_senders).scalars()
+                    values += [value for value in named if sender_key(value) == sender_key(scope_value)]
+                chosen = and_(chosen, _c.scope == scope, _c.scope_value.in_(values))
+            _end(connection, and_(chosen, _c.until_at <= at), at)
+            lifted = update(suppressions).where(chosen).values(lifted_at=at, lifted_by=by)
+            return connection.execute(lifted).rowcount
+
+    def of(self, address: str) -> list[Suppression]:
+        """All entries of one phone, under each of its numbers, those lifted too, oldest first."""
+        with self._ledger.reading() as connection:
+            names = erased.also_hashed(connection, address)
+            query = select(*_fields()).where(_c.address.in_(names)).order_by(_c.number)
+            return [Suppression(*row) for row in connection.execute(query)]
+
+    def all(
+        self, *, lifted: bool = False, newest: bool = False, chunk: int = 10_000, now: int | None = None
+    ) -> Iterator[Suppression]:
+        """The list in the order it was made, or from its ``newest`` entry back; ended ones only if asked."""
+        query = select(_c.number, *_fields()).order_by(_c.number.desc() if newest else _c.number).limit(chunk)
+        if not lifted:
+            query = query.where(_holding(now_ms() if now is None else now))
+        page = query
+        while True:
+            with self._ledger.reading() as connection:
+                rows = connection.execute(page).all()
+            yield from (Suppression(*row[1:]) for row in rows)
+            if len(rows) < chunk:
+                return
+            after = rows[-1].number
+            page = query.where(_c.number < after if newest else _c.number > after)
+
+    def count(self, now: int | None = None) -> int:
+        """Number of suppression list entries that apply now."""
+        holding = _holding(now_ms() if now is None else now)
+        with self._ledger.reading() as connection:
+            query = select(func.count()).select_from(suppressions).where(holding)
+            return int(connection.execute(query).scalar_one())
+
+    def people(self, now: int | None = None) -> dict[tuple[str, str], Numbers]:
+        """Who is suppressed now, by scope and its value: people as integers, in no order; not the erased."""
+        with self._ledger.reading() as connection:
+            return _people_by_scope(connection, now_ms() if now is None else now)
+
+    def lists(self) -> list[lists.ImportedList]:
+        """The do-not-contact lists that were imported under a name."""
+        with self._ledger.reading() as connection:
+            return lists.known(connection)
+
+    def begin_list(self, name: str, as_of: int) -> None:
+        """Raises ``UsageError`` where a newer state of this do-not-contact list was imported before."""
+        with self._ledger.reading() as connection:
+            lists.check_newer(connection, name, as_of)
+
+    def end_list(self, name: str, as_of: int, now: int | None = None) -> int:
+        """The list was imported whole; gives how many of its entries this state of it does not name any more."""
+        with self._ledger.writing() as connection:
+            lists.note(connection, name, as_of, now_ms() if now is None else now)
+            return lists.missing(connection, name, as_of)
+
+
 def _unlifted(scope: str, scope_value: str) -> Any:
     return and_(_c.scope == scope, _c.scope_value == scope_value, _c.lifted_at.is_(None))
 
 
-def add(
+def add_addresses(
     connection: Connection,
     addresses: Sequence[str] | Any,
     *,
@@ -194,29 +337,6 @@ def _end(connection: Connection, chosen: Any, now: int) -> None:
     )
 
 
-def lift(
-    connection: Connection, address: str, *, scope: str | None, scope_value: str, by: str, now: int
-) -> int:
-    """End the suppressions of a phone (in ``scope``, or all), under each of its numbers; gives how many held."""
-    chosen = and_(_c.address.in_(erased.also_hashed(connection, address)), _c.lifted_at.is_(None))
-    if scope is not None:
-        check_scope(scope, scope_value)
-        values = [scope_value]
-        if scope == SENDER:
-            named = connection.execute(select(_c.scope_value).where(chosen, _c.scope == SENDER)).scalars()
-            values += [value for value in named if sender_key(value) == sender_key(scope_value)]
-        chosen = and_(chosen, _c.scope == scope, _c.scope_value.in_(values))
-    _end(connection, and_(chosen, _c.until_at <= now), now)
-    return connection.execute(update(suppressions).where(chosen).values(lifted_at=now, lifted_by=by)).rowcount
-
-
-def of_address(connection: Connection, address: str) -> list[Suppression]:
-    """All entries of one phone, under each of its numbers, those lifted too, oldest first."""
-    names = erased.also_hashed(connection, address)
-    query = select(*_fields()).where(_c.address.in_(names)).order_by(_c.number)
-    return [Suppression(*row) for row in connection.execute(query)]
-
-
 def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> list[Entry]:
     """The entries of a few addresses that hold now, each address as it is given.
 
@@ -231,19 +351,6 @@ def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> 
     return [Entry(*row) for row in connection.exec_driver_sql(sql, (now, list(addresses)))]
 
 
-def page(
-    connection: Connection, after: int | None, size: int, *, lifted: bool, newest: bool, now: int
-) -> tuple[list[Suppression], int | None]:
-    """The next entries in the order they were added, or from the newest back, and the number to go on after."""
-    query = select(_c.number, *_fields())
-    if after is not None:
-        query = query.where(_c.number < after if newest else _c.number > after)
-    if not lifted:
-        query = query.where(_holding(now))
-    rows = connection.execute(query.order_by(_c.number.desc() if newest else _c.number).limit(size)).all()
-    return [Suppression(*row[1:]) for row in rows], (rows[-1].number if rows else after)
-
-
 def _fields() -> list[Any]:
     return [_c[field.name] for field in fields(Suppression)]
 
@@ -252,13 +359,7 @@ def _holding(now: int) -> Any:
     return and_(_c.lifted_at.is_(None), or_(_c.until_at.is_(None), _c.until_at > now))
 
 
-def count(connection: Connection, now: int) -> int:
-    """Number of entries that apply now."""
-    query = select(func.count()).select_from(suppressions).where(_holding(now))
-    return int(connection.execute(query).scalar_one())
-
-
-def people_by_scope(connection: Connection, now: int) -> dict[tuple[str, str], Numbers]:
+def _people_by_scope(connection: Connection, now: int) -> dict[tuple[str, str], Numbers]:
     """Who is suppressed now, by scope and its value: people as integers (``numbers.people``), in no order, without the
     erased."""
     # Integers, in the table's own order: half the time of addresses, and no look at another page for each.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,30 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
+from a2pcli.lazy import lazily
 from a2pcli.ledger import attempt_counts, plan_record, plan_store
 from a2pcli.ledger.bulk import insert_columns
-from a2pcli.ledger.faults import shown
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.database import connect
+from a2pcli.ledger.faults import plainly, shown, translates_errors
 from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.records import NewRun, PlannedRows, Run, RunState, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, clocks, events, occasions, runs
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
+    from a2pcli.ledger import approved, chunks, counting
+    from a2pcli.ledger import clocks as run_clocks
+    from a2pcli.ledger import lock as locks
+    from a2pcli.ledger.clocks import RunClock
     from a2pcli.ledger.lock import RunLock
+    from a2pcli.ledger.store import Ledger
+else:
+    approved, chunks, counting, run_clocks, locks = lazily(
+        "a2pcli.ledger", "approved", "chunks", "counting", "clocks", "lock"
+    )
+
+NO_CLOCKS: Mapping[int, RunClock] = {}
 
 KEPT_PLANS = 3
 """Unsent plans of an occasion that stay approvable by ``--plan ID``; older ones lose their rows."""
@@ -76,27 +91,137 @@ def run_from_row(row: RowMapping) -> Run:
     return Run(**values)
 
 
-def occasion_number(connection: Connection, campaign: str, occurrence: str) -> int:
-    """The number of a campaign's occurrence, made when it is new."""
-    number = known_occasion(connection, campaign, occurrence)
-    if not number:
-        try:
-            with connection.begin_nested():
-                values = {"campaign": campaign, "occurrence": occurrence}
-                connection.execute(insert(occasions).values(values))
-        except IntegrityError:
-            pass  # another process made it meanwhile
-        number = known_occasion(connection, campaign, occurrence)
-    return number
+class Plans(SubStore):
+    """Making plans in an open ledger; one planner a plan."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._locks: dict[int, RunLock] = {}
+        self.chunk_engine: Engine | None = None
+        """Connections for chunks of plans, whose commits need not be durable yet; None while nothing is planned."""
+
+    def occasion(self, campaign: str, occurrence: str) -> int:
+        """The number of a campaign's occurrence, within which nobody is messaged twice; made when it is new."""
+        with self._ledger.writing() as connection:
+            number = _known_occasion(connection, campaign, occurrence)
+            if not number:
+                # Another process may make it meanwhile.
+                with suppress(IntegrityError), connection.begin_nested():
+                    connection.execute(insert(occasions).values(campaign=campaign, occurrence=occurrence))
+                number = _known_occasion(connection, campaign, occurrence)
+        return number
+
+    def known_occasion(self, campaign: str, occurrence: str) -> int:
+        """The same; 0 where nobody has planned it yet."""
+        with self._ledger.reading() as connection:
+            return _known_occasion(connection, campaign, occurrence)
+
+    def begin(self, new: NewRun) -> Run:
+        """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
+        self._clean(new.occasion)
+        with self._ledger.writing() as connection:
+            _refuse_forgotten(connection, new.occasion)
+            run = _begin(connection, new)
+            # Taken before others can see the run, so that nobody takes its planner for dead.
+            lock = locks.planner_lock(self._ledger.engine, run.number, run.id)
+            lock.take()
+            self._locks[run.number] = lock
+        return run
+
+    def _clean(self, occasion: int) -> None:
+        with self._ledger.writing() as connection, ExitStack() as held:
+            for run, lock in _abandoned(connection, self._ledger.engine, occasion):
+                held.callback(lock.drop)
+                drop_rows(connection, run, RunState.DISCARDED, "planning was interrupted")
+
+    @translates_errors
+    def add_rows(self, run: Run, rows: PlannedRows) -> None:
+        """One chunk of the plan in one commit; safe from a thread, one call at a time.
+
+        One-time codes are no part of a chunk: their texts go as soon as they are settled.
+        """
+        if self.chunk_engine is None:
+            ledger = self._ledger
+            self.chunk_engine = connect(
+                ledger.url, busy_seconds=ledger.busy_seconds, chunks=True, key=ledger.key, watch=ledger.watch
+            )
+        with self.chunk_engine.begin() as connection:
+            if keeps_no_texts(run):
+                _add_each(connection, run, rows)
+                return
+            packed = chunks.pack_rows(rows)
+            if packed is not None:
+                plan_store.add(connection, run, packed)
+
+    def finish(
+        self,
+        run: Run,
+        *,
+        digest: str,
+        rows_read: int,
+        summary: Mapping[str, Any],
+        clocks: Mapping[int, RunClock] = NO_CLOCKS,
+    ) -> Run:
+        """The plan is complete and durable. ``clocks`` are those that its rows name, by number.
+
+        Unsent plans of the occasion beyond the newest three lose their rows.
+        """
+        with self._ledger.writing() as connection:
+            run_clocks.write(connection, run, clocks)
+            _finish(connection, run, digest=digest, rows_read=rows_read, summary=summary)
+            counting.keep(connection, run)
+        self._end(run)
+        with self._ledger.writing() as connection:
+            _tell_planner(connection)
+            for old in _outdated(connection, run.occasion):
+                drop_rows(
+                    connection, old, RunState.SUPERSEDED, f"replaced by newer plans, the latest is {run.id}"
+                )
+        return self._ledger.runs.get(run.id)
+
+    def discard(self, run: Run) -> None:
+        """Take an unsent plan away: its rows are removed, the run stays as ``discarded``."""
+        with self._ledger.writing() as connection:
+            state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar_one()
+            if state in (RunState.PLANNING, RunState.PLANNED):
+                drop_rows(connection, run, RunState.DISCARDED, "not approved")
+        self._end(run)
+
+    def verify(self, run: Run) -> None:
+        """Raise ``LedgerError`` where the run would not send what was planned; see ``approved``.
+
+        Reads the whole run: 2 s for a million rows.
+        """
+        with self._ledger.reading() as connection:
+            approved.verify(connection, run)
+
+    def _end(self, run: Run) -> None:
+        lock = self._locks.pop(run.number, None)
+        if lock is not None:
+            lock.drop()
+        if not self._locks:
+            self.close_connection()
+
+    def close_connection(self) -> None:
+        """Let go of the connection for chunks."""
+        if self.chunk_engine is not None:
+            with plainly(self.url):
+                self.chunk_engine.dispose()
+            self.chunk_engine = None
+
+    def drop_locks(self) -> None:
+        """What was being planned is left half-made: the next plan of its occasion removes it."""
+        for held in self._locks.values():
+            held.drop()
+        self._locks.clear()
 
 
-def known_occasion(connection: Connection, campaign: str, occurrence: str) -> int:
-    """The number of a campaign's occurrence; 0 where it has none yet."""
+def _known_occasion(connection: Connection, campaign: str, occurrence: str) -> int:
     same = (occasions.c.campaign == campaign) & (occasions.c.occurrence == occurrence)
     return int(connection.execute(select(occasions.c.number).where(same)).scalar() or 0)
 
 
-def refuse_forgotten(connection: Connection, occasion: int) -> None:
+def _refuse_forgotten(connection: Connection, occasion: int) -> None:
     """Raise ``LedgerError`` where nobody can tell any more who got this occurrence of the campaign."""
     attempt_counts.refuse_lost_of(connection, occasion)
     query = select(runs).where(runs.c.occasion == occasion, runs.c.summary.contains('"forgotten"'))
@@ -112,7 +237,7 @@ def refuse_forgotten(connection: Connection, occasion: int) -> None:
             raise LedgerError(problem)
 
 
-def begin(connection: Connection, new: NewRun) -> Run:
+def _begin(connection: Connection, new: NewRun) -> Run:
     """Insert the run in state ``planning``."""
     values = {field.name: getattr(new, field.name) for field in fields(NewRun)}
     values["sending"] = json.dumps(dict(new.sending), ensure_ascii=False)
@@ -127,18 +252,6 @@ def begin(connection: Connection, new: NewRun) -> Run:
             continue  # the id is taken: once in 13 thousand million
     row = connection.execute(select(runs).where(runs.c.id == values["id"])).mappings().one()
     return run_from_row(row)
-
-
-def add_rows(connection: Connection, run: Run, rows: PlannedRows) -> None:
-    """Store one chunk. One-time codes are no part of a chunk: their texts go as soon as they are settled."""
-    if keeps_no_texts(run):
-        _add_each(connection, run, rows)
-        return
-    from a2pcli.ledger.chunks import pack_rows
-
-    packed = pack_rows(rows)
-    if packed is not None:
-        plan_store.add(connection, run, packed)
 
 
 def keeps_no_texts(run: Run) -> bool:
@@ -166,7 +279,7 @@ def _columns(half: Any) -> dict[str, Any]:
     return columns
 
 
-def finish(
+def _finish(
     connection: Connection, run: Run, *, digest: str, rows_read: int, summary: Mapping[str, Any]
 ) -> None:
     """The run is planned: from now on it can be approved, and it survives power loss once committed.
@@ -201,7 +314,7 @@ def finish(
     plan_record.note(connection, replace(run, digest=digest), document.get("digests"), now)
 
 
-def tell_planner(connection: Connection) -> None:
+def _tell_planner(connection: Connection) -> None:
     """Let PostgreSQL look at the new rows, as it would by itself within a minute.
 
     Until then it takes a run for a handful of rows, and sorts all that is left of it for each claim of a hundred.
@@ -229,7 +342,7 @@ def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) ->
     )
 
 
-def outdated(connection: Connection, occasion: int) -> list[Run]:
+def _outdated(connection: Connection, occasion: int) -> list[Run]:
     """Unsent plans of the occasion beyond the newest ``KEPT_PLANS``."""
     query = (
         select(runs)
@@ -240,15 +353,13 @@ def outdated(connection: Connection, occasion: int) -> list[Run]:
     return [run_from_row(row) for row in connection.execute(query).mappings()]
 
 
-def abandoned(connection: Connection, engine: Engine, occasion: int) -> list[tuple[Run, RunLock]]:
+def _abandoned(connection: Connection, engine: Engine, occasion: int) -> list[tuple[Run, RunLock]]:
     """Runs of the occasion whose planner died, each with its lock, now ours: drop it when done."""
-    from a2pcli.ledger.lock import planner_lock
-
     query = select(runs).where(runs.c.occasion == occasion, runs.c.state == str(RunState.PLANNING))
     found = []
     for row in connection.execute(query).mappings().all():
         run = run_from_row(row)
-        lock = planner_lock(engine, run.number, run.id)
+        lock = locks.planner_lock(engine, run.number, run.id)
         if lock.take():
             found.append((run, lock))
     return found

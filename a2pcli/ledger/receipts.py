@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.engine import Connection
@@ -20,13 +20,15 @@ from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import counting, deliveries
 from a2pcli.ledger.bulk import insert_columns, read_rows
-from a2pcli.ledger.core import LedgerCore
+from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
-from a2pcli.ledger.faults import plainly
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.retrying import retrying
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.store import Ledger
 
 _a, _r = attempts.c, receipts.c
 
@@ -85,21 +87,21 @@ class Taken:
         )
 
 
-class Inbox:
+class Inbox(SubStore):
     """The delivery receipts of an open ledger: adds them and matches them to messages."""
 
-    def __init__(self, ledger: LedgerCore) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
         self._uncounted: set[int] = set()
 
     def newest(self) -> int:
         """The number of the newest receipt; 0 in an empty inbox."""
-        with plainly(self._ledger.url), self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return int(connection.execute(select(func.max(_r.number))).scalar() or 0)
 
     def gateways(self) -> set[str]:
         """The gateways that runs of this ledger were sent through."""
-        with plainly(self._ledger.url), self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return set(connection.execute(select(runs.c.gateway).distinct()).scalars())
 
     def add(self, found: Sequence[Receipt], gateway: str, source: str, now: int | None = None) -> Taken:
@@ -132,7 +134,7 @@ class Inbox:
             (event_of(one, gateway), at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN
         ]
         events = [event for event, _ in there]
-        with plainly(self._ledger.url), self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             for start in range(0, len(events), _FEW):
                 query = select(_r.event).where(_r.event.in_(events[start : start + _FEW]))
                 seen.update(connection.execute(query).scalars())
@@ -148,12 +150,12 @@ class Inbox:
 
         ``record`` is called in each transaction that changed something, with how many."""
         moment = now_ms() if now is None else now
-        with plainly(self._ledger.url), self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             known = _by_join(connection, upto)
         done = self._connect_all(known, moment, record)
         after = 0
         while True:
-            with plainly(self._ledger.url), self._ledger._reading() as connection:
+            with self._ledger.reading() as connection:
                 query = select(_r.number, _r.gateway, _r.reference).where(
                     _r.attempt.is_(None), _r.reference.is_not(None), _r.number > after, _r.number <= upto
                 )
@@ -172,14 +174,14 @@ class Inbox:
     def keep_totals(self) -> None:
         """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import."""
         for number in sorted(self._uncounted):
-            with plainly(self._ledger.url), self._ledger.writing() as connection:
+            with self._ledger.writing() as connection:
                 row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one_or_none()
                 if row is not None:
                     counting.keep(connection, run_from_row(row))
         self._uncounted.clear()
 
     def _matches(self, found: Sequence[Receipt], gateway: str) -> list[Match]:
-        with plainly(self._ledger.url), self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return match(connection, [Key(gateway, one.gateway_id, one.reference) for one in found])
 
     def _add_piece(

@@ -96,7 +96,7 @@ class About(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What is known when planning starts. ``occasion`` comes from ``Ledger.occasion``.
+    """What is known when planning starts. ``occasion`` comes from ``Plans.occasion``.
 
     Moments are UTC milliseconds. ``sending`` is kept as JSON and says how the run is to be sent (pace,
     limits, and ``media``: the list of URLs that every message carries).
@@ -259,7 +259,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What ``Ledger.exchange`` gives back.
+    """What ``Attempts.exchange`` gives back.
 
     ``skipped`` were opted out meanwhile, reached by another run, capped, or have expired. ``left`` are rows still
     planned after this claim, those that wait included. ``next_due`` is the earliest moment a waiting row may go;

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger import optouts, recording
+from a2pcli.ledger import audit, optouts
 from a2pcli.ledger.sender_names import sender_scope
 
 ACTION = "optout.gateway"
@@ -27,12 +27,12 @@ def keep(
     origin = optouts.Origin(f"gateway {gateway}", None, None, None)
     for address, sender in dict.fromkeys(told):
         scope = sender_scope(sender, gateway)
-        done = optouts.add(
+        done = optouts.add_addresses(
             connection, [address], scope="sender", scope_value=scope, origin=origin, until_at=None, now=now
         )
         if done.added:
             added.setdefault(scope, []).append(address)
     for scope, people in added.items():
         detail = {"gateway": gateway, "scope": f"messages from {scope}", **({"by": by} if by else {})}
-        recording.record(connection, ACTION, run, detail, people, now)
+        audit.record(connection, ACTION, run, detail, people, now)
     return sum(map(len, added.values()))

@@ -24,7 +24,7 @@ from a2pcli.planning.spec import CompiledSpec, ConsentRequirement, Timed
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:  # the ledger itself is the main process's
-    from a2pcli.ledger.consents import Standing
+    from a2pcli.ledger.consent_standing import Standing
     from a2pcli.ledger.store import Ledger
 
 RULE = "consent"
@@ -59,7 +59,7 @@ def consent_sets(
     """Who is in by a record of the ledger, and until when; who took consent back, and when."""
     if asked is None:
         return Timed(), Timed()
-    standing: Standing = ledger.consent_standing(programme, channel, asked.now)
+    standing: Standing = ledger.consents.standing(programme, channel, asked.now)
     return (
         timed(same_phone_keys(standing.consented), standing.until),
         timed(same_phone_keys(standing.withdrawn), standing.withdrawn_at),

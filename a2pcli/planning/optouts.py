@@ -89,7 +89,7 @@ def suppressed_sets(
     if not binds(purpose):
         return no_keys(), (), {}
     found = {
-        scope: np.unique(same_phone_keys(people)) for scope, people in ledger.suppressed_people(now).items()
+        scope: np.unique(same_phone_keys(people)) for scope, people in ledger.optouts.people(now).items()
     }
     narrower = tuple(
         (f"from the {scope} {value}", found[scope, value], scope == PROGRAMME)
@@ -112,6 +112,6 @@ def stale_lists(ledger: Ledger, days: int, now: int) -> tuple[Problem, ...]:
             severity=Severity.WARNING,
             code="old-list",
         )
-        for one in ledger.optout_lists()
+        for one in ledger.optouts.lists()
         if one.days_old(now) > days
     )

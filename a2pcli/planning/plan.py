@@ -94,8 +94,8 @@ def make_plan(
     ]
     known = prepared.table.notes
     fingerprint = prepared.table.fingerprint()
-    occasion = prepared.occasion or ledger.occasion(prepared.spec.campaign, prepared.occurrence)
-    run = ledger.begin_plan(_new_run(prepared, occasion, fingerprint, rate, budget, gateway or {}))
+    occasion = prepared.occasion or ledger.plans.occasion(prepared.spec.campaign, prepared.occurrence)
+    run = ledger.plans.begin(_new_run(prepared, occasion, fingerprint, rate, budget, gateway or {}))
     try:
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
@@ -104,7 +104,7 @@ def make_plan(
         warnings += wording.left_out(tally.copy_rules, tally.recipients)
         warnings += wording.after(templates, tally.countries, tally.document()["samples"])
     except BaseException:
-        ledger.discard_plan(run)
+        ledger.plans.discard(run)
         raise
     summary = _summary(prepared, tally, rate, clocks)
     if prepared.loaded.campaign.purpose == "otp":
@@ -118,11 +118,11 @@ def make_plan(
     hours = hours_digest({number: one.to_json() for number, one in clocks.made.items()})
     summary[DIGESTS] = tally.digests() | {SETTINGS: settings_digest(run, digest), HOURS: hours}
     with ledger.transaction():
-        run = ledger.finish_plan(
+        run = ledger.plans.finish(
             run, digest=digest, rows_read=tally.rows, summary=summary, clocks=clocks.made
         )
         if waived := prepared.loaded.campaign.waive:
-            ledger.record("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
+            ledger.audit.add("plan.waive", run.id, {"campaign": run.campaign, "rules": dict(waived)})
     return Plan(run, summary, over, tuple(warnings))
 
 
@@ -148,7 +148,7 @@ def _store_rows(
             rows = ledger_rows(split, first=tally.rows + 1)
             if written is not None:
                 written.result()
-            written = writer.submit(ledger.add_rows, run, rows)
+            written = writer.submit(ledger.plans.add_rows, run, rows)
             tally.add(split)
             clocks.count(split.accepted["@clock"])
             if sink is not None:

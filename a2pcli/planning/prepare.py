@@ -89,7 +89,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     problems: list[Problem] = []
     table, address = _contacts(loaded, settings, problems)
     occurrence = choices.occurrence or occurrence_of(campaign, choices.today)
-    occasion = ledger.known_occasion(campaign.name, occurrence)
+    occasion = ledger.plans.known_occasion(campaign.name, occurrence)
     policy = phone_policy(loaded, settings)
     consent = asked_of(campaign.purpose, campaign.consent, settings.settings.consent, choices.now)
     facts = recognised(loaded, table, address)
@@ -326,15 +326,17 @@ def _people(
     consented, withdrawn = consent_sets(ledger, consent, programme, channel)
     return People(
         suppressed=suppressed,
-        erased=ledger.erased() if binds(loaded.campaign.purpose) else Erased(),
+        erased=ledger.people.erased() if binds(loaded.campaign.purpose) else Erased(),
         suppressed_in=suppressed_in,
         suppressed_for=suppressed_for,
         consented=consented,
         withdrawn=withdrawn,
         told=told.refused,
         excluded_list=excluded_list,
-        excluded_runs=_keys(ledger.recipients(exclude.runs)) if exclude.runs else np.empty(0, dtype=np.int64),
-        reached=_with_todays_forms(ledger.reached(occasion)),
+        excluded_runs=_keys(ledger.messages.recipients(exclude.runs))
+        if exclude.runs
+        else np.empty(0, dtype=np.int64),
+        reached=_with_todays_forms(ledger.messages.reached(occasion)),
     )
 
 
@@ -342,7 +344,7 @@ def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int)
     """Asks the ledger who had enough of a cap; only where one binds somebody."""
 
     def cap_lookup(cap: Cap) -> Timed:
-        addresses, free = ledger.had_enough(
+        addresses, free = ledger.messages.had_enough(
             cap, campaign=spec.campaign, programme=spec.programme, subject=campaign.subject or "", now=now
         )
         keys = keys_of(pa.array(addresses, pa.string()))

@@ -105,10 +105,10 @@ def _opt_outs(ledger: Ledger, context: MessageContext) -> Considered:
     purpose = context.about.purpose
     if not binds(purpose):
         return Considered("optout", "not-asked", f"opt-outs do not apply to {purpose} messages")
-    entries = [one for one in ledger.suppressions_of(context.address) if _held_then(one, context.at)]
+    entries = [one for one in ledger.optouts.of(context.address) if _held_then(one, context.at)]
     mine = [one for one in entries if concerns(one, context.about, context.sender)]
     for other in context.others:
-        theirs = (one for one in ledger.suppressions_of(other) if one.scope in OF_THE_PERSON)
+        theirs = (one for one in ledger.optouts.of(other) if one.scope in OF_THE_PERSON)
         mine += [
             one
             for one in theirs
@@ -131,7 +131,7 @@ def _held_then(one: Suppression, at: int) -> bool:
 
 def _consent(ledger: Ledger, law: Law, context: MessageContext) -> Iterator[Considered]:
     about = context.about
-    record = ledger.consent_allowing(context.address, about.programme or "", about.channel, context.at)
+    record = ledger.consents.allowing(context.address, about.programme or "", about.channel, context.at)
     if record is not None:
         until = f" until {local(record.expires_at)}" if record.expires_at else ""
         wording = f": “{record.wording}”" if record.wording else ""
@@ -199,7 +199,7 @@ def _caps(ledger: Ledger, law: Law, context: MessageContext) -> Iterator[Conside
     if not caps:
         yield Considered("caps", "not-asked", "no cap is set")
         return
-    contacts = ledger.contacts_of(
+    contacts = ledger.messages.contacts_of(
         context.address, context.at - max(cap.seconds for cap in caps) * 1000, context.at
     )
     for cap in caps:

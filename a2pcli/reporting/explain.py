@@ -89,11 +89,13 @@ def explain(
         asked.strip(),
         *(_national(judged.address) if judged.address and judged.kind is Kind.PHONE else ()),
     ]
-    entries = ledger.history(number or "", run=run, cells=[cell for cell in dict.fromkeys(cells) if cell])
+    entries = ledger.messages.history(
+        number or "", run=run, cells=[cell for cell in dict.fromkeys(cells) if cell]
+    )
     everything = entries
     if run is not None and number is not None and any(_needs_others(entry) for entry in entries):
-        everything = ledger.history(number)
-    suppressions = tuple(ledger.suppressions_of(number)) if number is not None else ()
+        everything = ledger.messages.history(number)
+    suppressions = tuple(ledger.optouts.of(number)) if number is not None else ()
     live = {entry.run.id: live_sender(ledger, entry.run) for entry in entries if entry.run.state == "sending"}
     moment = now_ms() if now is None else now
     around = Surroundings(everything, _opt_outs(ledger, everything), live, moment)
@@ -110,7 +112,7 @@ def _opt_outs(ledger: Ledger, entries: Sequence[HistoryEntry]) -> dict[str, tupl
     """Every opt-out of the addresses in these rows, by address."""
     rows = [entry.row for entry in entries]
     addresses = {one for row in rows for one in (row["address"], *others_of(row["others"])) if one}
-    return {address: tuple(ledger.suppressions_of(address)) for address in sorted(addresses)}
+    return {address: tuple(ledger.optouts.of(address)) for address in sorted(addresses)}
 
 
 class _Rules:
@@ -126,7 +128,7 @@ class _Rules:
         if row["address"] is None:
             return ()
         if run.number not in self._clocks:
-            self._clocks[run.number] = self._ledger.clocks(run)
+            self._clocks[run.number] = self._ledger.runs.clocks(run)
         asked = run.sending.get("consent")
         waits = row["state"] == State.PLANNED
         context = MessageContext(

@@ -37,7 +37,7 @@ class NothingLeft:
     def of_plan(cls, ledger: Ledger, run: Run) -> NothingLeft:
         """By a plan in which nobody gets a message."""
         found = cls(excluded=dict(run.summary.get("excluded", {})))
-        for id, state, count in ledger.had_already(run):
+        for id, state, count in ledger.messages.already_sent(run):
             found._add(id, state, count)
         told = found.accepted + found.unknown + found.rejected
         found.more_rows = max(0, found.excluded.get(Reason.ALREADY_SENT, 0) - told)

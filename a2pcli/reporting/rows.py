@@ -33,7 +33,7 @@ def row_tables(
     ledger: Ledger, run: Run, *, states: Sequence[str] | None = None, reasons: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
     """The run's rows in the file's order, in chunks of ``SCHEMA``; ``states`` and ``reasons`` narrow them."""
-    for columns in ledger.row_columns(run, states=states, reasons=reasons):
+    for columns in ledger.messages.columns(run, states=states, reasons=reasons):
         yield _table(run, columns)
 
 

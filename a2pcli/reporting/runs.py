@@ -53,7 +53,7 @@ def run_lines(
     Plans are told from their summary. Runs that ended are told from the count kept with them.
     """
     without = () if everything else WITHOUT_ROWS
-    return [_line(ledger, run) for run in ledger.runs(limit, campaign, without)]
+    return [_line(ledger, run) for run in ledger.runs.all(limit, campaign, without)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class RunList:
 
 def current_runs(ledger: Ledger, limit: int, campaign: str | None = None) -> RunList:
     """The newest ``limit`` runs, without plans that were overtaken, which are only counted."""
-    found = ledger.runs(LOOKED_THROUGH * limit + 1, campaign, WITHOUT_ROWS)
+    found = ledger.runs.all(LOOKED_THROUGH * limit + 1, campaign, WITHOUT_ROWS)
     seen: set[str] = set()
     kept = []
     for run in found:
@@ -76,7 +76,7 @@ def current_runs(ledger: Ledger, limit: int, campaign: str | None = None) -> Run
             kept.append(run)
         seen.add(run.campaign)
     is_cut = len(kept) > limit or len(found) > LOOKED_THROUGH * limit
-    overtaken = len(found) - len(kept) + ledger.count_runs(WITHOUT_ROWS, campaign)
+    overtaken = len(found) - len(kept) + ledger.runs.count(WITHOUT_ROWS, campaign)
     return RunList([_line(ledger, run) for run in kept[:limit]], overtaken, is_cut)
 
 
@@ -88,7 +88,7 @@ def _line(ledger: Ledger, run: Run) -> RunLine:
         recipients = int(summary["recipients"])
         cost, unpriced = dict(summary.get("cost", {})), int(summary.get("unpriced", 0))
         return RunLine(run, recipients, 0, 0, 0, recipients, cost, unpriced)
-    totals = ledger.totals(run)
+    totals = ledger.runs.totals(run)
     is_live = totals.count(State.SUBMITTING) > 0 and live_sender(ledger, run) is not None
     return _counted(run, totals, is_live=is_live)
 

@@ -72,17 +72,17 @@ class LedgerWriter:
 
     async def verify(self) -> None:
         """Raise ``LedgerError`` where the run would not send what was planned."""
-        await self._on_thread(lambda: self._ledger.verify_plan(self._run))
+        await self._on_thread(lambda: self._ledger.plans.verify(self._run))
 
     async def start(self, shared: Sequence[SharedPace]) -> Tally:
         """Begin or resume the run, at these paces that are shared; the counts so far."""
 
         def work() -> Tally:
-            self._ledger.share_paces(self._run, shared)
-            self._ledger.start_sending(self._run, self._clock())
-            self.has_hours = self._ledger.has_hours(self._run)
-            self._journal = self._ledger.begin_journal(self._run)
-            return Tally.of(self._ledger.totals(self._run))
+            self._ledger.attempts.share_paces(self._run, shared)
+            self._ledger.attempts.start(self._run, self._clock())
+            self.has_hours = self._ledger.attempts.has_hours(self._run)
+            self._journal = self._ledger.attempts.begin_journal(self._run)
+            return Tally.of(self._ledger.runs.totals(self._run))
 
         return await self._on_thread(work)
 
@@ -90,7 +90,7 @@ class LedgerWriter:
         """The counts as the ledger has them in the end, with what only the sender knows."""
 
         def work() -> Tally:
-            return Tally.of(self._ledger.totals(self._run), before)
+            return Tally.of(self._ledger.runs.totals(self._run), before)
 
         return await self._on_thread(work)
 
@@ -107,12 +107,12 @@ class LedgerWriter:
             ledger, run, now = self._ledger, self._run, self._clock()
             self._asked_at = now
             if writes.release:
-                ledger.release(run, writes.release)
+                ledger.attempts.release(run, writes.release)
             self._suppress(writes.suppress, now)
-            exchange = ledger.exchange(run, writes.settled, 0 if writes.refuse else want, now, known)
+            exchange = ledger.attempts.exchange(run, writes.settled, 0 if writes.refuse else want, now, known)
             for country in sorted(writes.refuse):
-                ledger.refuse_country(run, country, now)
-            return ledger.exchange(run, [], want, now) if writes.refuse else exchange
+                ledger.runs.refuse_country(run, country, now)
+            return ledger.attempts.exchange(run, [], want, now) if writes.refuse else exchange
 
         exchange = await self._on_thread(work)
         if self._journal is not None:
@@ -140,11 +140,13 @@ class LedgerWriter:
 
     async def write_late(self, settled: list[Settled]) -> int:
         """Record what was learnt after another process took the run over; how many messages take it."""
-        return await self._on_thread(lambda: self._ledger.settle_late(self._run, settled, self._clock()))
+        return await self._on_thread(
+            lambda: self._ledger.attempts.settle_late(self._run, settled, self._clock())
+        )
 
     async def renew(self) -> None:
         """Record in the ledger that this process is still alive."""
-        await self._on_thread(lambda: self._ledger.renew(self._run))
+        await self._on_thread(lambda: self._ledger.attempts.renew(self._run))
 
     async def rescue(self) -> Problem | None:
         """What became of a ledger whose file is gone; see ``Ledger.rescue``."""
@@ -156,19 +158,19 @@ class LedgerWriter:
 
     async def set_state(self, state: str, reason: str | None) -> None:
         """Set the run's state."""
-        await self._on_thread(lambda: self._ledger.set_state(self._run, state, reason, self._clock()))
+        await self._on_thread(lambda: self._ledger.runs.set_state(self._run, state, reason, self._clock()))
 
     async def expire(self) -> int:
         """What is planned expires; how many."""
-        return await self._on_thread(lambda: self._ledger.expire(self._run, self._clock()))
+        return await self._on_thread(lambda: self._ledger.runs.expire(self._run, self._clock()))
 
     async def waiting(self) -> list[Waiting]:
         """What waited for its hours at the moment of the last claim, and until when."""
-        return await self._on_thread(lambda: self._ledger.waiting(self._run, self._asked_at))
+        return await self._on_thread(lambda: self._ledger.runs.waiting(self._run, self._asked_at))
 
     async def reload(self) -> Run:
         """The run as it is in the ledger now."""
-        return await self._on_thread(lambda: self._ledger.run(self._run.id))
+        return await self._on_thread(lambda: self._ledger.runs.get(self._run.id))
 
     def close(self) -> None:
         """End the thread; waits for a transaction under way."""

@@ -103,7 +103,10 @@ def _settle(
 ) -> dict[State, int]:
     """Settle what was told, and ``record`` it, in one transaction; how many there are of each state."""
     with ledger.transaction():
-        counts = {state: ledger.settle_unknown(run, ids, state, note, now) for state, ids in by_state.items()}
+        counts = {
+            state: ledger.attempts.settle_unknown(run, ids, state, note, now)
+            for state, ids in by_state.items()
+        }
         if any(counts.values()):
             accepted, rejected = counts.get(State.ACCEPTED, 0), counts.get(State.REJECTED, 0)
             record(Reconciled(sum(counts.values()), accepted, rejected, counts.get(State.PLANNED, 0)))
@@ -130,7 +133,9 @@ def settle_by_decision(
         _count_unknown(ledger, run, moment)
         note = f"decided by {by}: " + ("sent" if sent else "not sent")
         with ledger.transaction():
-            count = ledger.settle_unknown(run, only, State.ACCEPTED if sent else State.PLANNED, note, moment)
+            count = ledger.attempts.settle_unknown(
+                run, only, State.ACCEPTED if sent else State.PLANNED, note, moment
+            )
             _finish_if_done(ledger, run, moment)
             if count:
                 record(count)
@@ -139,9 +144,9 @@ def settle_by_decision(
 
 def _finish_if_done(ledger: Ledger, run: Run, now: int) -> None:
     """A run that stopped half-way, and has nothing left to send now, is finished."""
-    state = ledger.run(run.id).state
-    if state in RESUMABLE and not ledger.totals(run).count(State.PLANNED, State.SUBMITTING):
-        ledger.set_state(run, RunState.FINISHED, None, now)
+    state = ledger.runs.get(run.id).state
+    if state in RESUMABLE and not ledger.runs.totals(run).count(State.PLANNED, State.SUBMITTING):
+        ledger.runs.set_state(run, RunState.FINISHED, None, now)
 
 
 def settle_open_claims(
@@ -152,29 +157,29 @@ def settle_open_claims(
     Gives how many never left; ``record`` gets it in the transaction, where there were such claims. Raises
     ``RunBusy`` where the sender lives.
     """
-    before = ledger.totals(run)
+    before = ledger.runs.totals(run)
     if not before.count(State.SUBMITTING):
         return 0
     with sender_lock(ledger, run), ledger.transaction():
         _count_unknown(ledger, run, now_ms())
-        never_left = ledger.totals(run).count(State.PLANNED) - before.count(State.PLANNED)
+        never_left = ledger.runs.totals(run).count(State.PLANNED) - before.count(State.PLANNED)
         record(never_left)
     return never_left
 
 
 def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
     """How many are unknown, once what a killed sender left is. The run's lock is held: none is at work."""
-    if ledger.totals(run).count(State.SUBMITTING) or ledger.run(run.id).state == RunState.SENDING:
-        ledger.start_sending(run, now)
-        ledger.set_state(run, RunState.PAUSED, "the sending process was killed", now)
-    return ledger.totals(run).count(State.UNKNOWN)
+    if ledger.runs.totals(run).count(State.SUBMITTING) or ledger.runs.get(run.id).state == RunState.SENDING:
+        ledger.attempts.start(run, now)
+        ledger.runs.set_state(run, RunState.PAUSED, "the sending process was killed", now)
+    return ledger.runs.totals(run).count(State.UNKNOWN)
 
 
 def _unknown(ledger: Ledger, run: Run) -> list[dict[str, tuple[int, int]]]:
     """The unknown messages by reference: id, and the moment of the intent; a chunk for each question."""
     return [
         {run.reference(row["id"] % ROWS_PER_RUN): (row["id"], row["claimed_at"] or 0) for row in rows}
-        for rows in ledger.rows(run, states=[State.UNKNOWN], chunk=ASKED_AT_ONCE)
+        for rows in ledger.messages.rows(run, states=[State.UNKNOWN], chunk=ASKED_AT_ONCE)
     ]
 
 

@@ -50,8 +50,8 @@ async def send_test(
     def note(outcome: Outcome) -> None:
         detail = {"campaign": campaign, "gateway": gateway.name, "verdict": str(outcome.verdict)}
         with ledger.transaction():
-            ledger.record_test(run, message.to, outcome)
-            ledger.record("send.test", None, detail, people=[address or message.to])
+            ledger.runs.record_test(run, message.to, outcome)
+            ledger.audit.add("send.test", None, detail, people=[address or message.to])
 
     await asyncio.to_thread(note, outcomes[0])
     return outcomes[0]

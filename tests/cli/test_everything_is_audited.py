@@ -73,7 +73,7 @@ def content(project: Project, key: str | None = None) -> tuple[dict[str, list[An
                 for name, table in metadata.tables.items()
                 if name not in ("audit", "occasions")  # a name's number is given to whoever asks for it
             }
-        return rows, [entry.action for entry in ledger.audit_entries()][::-1]
+        return rows, [entry.action for entry in ledger.audit.entries()][::-1]
 
 
 def test_every_command_that_changes_the_ledger_leaves_an_entry_and_changes_nothing_where_that_fails(

@@ -102,7 +102,7 @@ def outbox_holds(folder: Path, run: Run, *rows: int) -> None:
 
 
 def states_of(ledger: Ledger, run: Run) -> dict[str, int]:
-    return dict(ledger.totals(run).by_state)
+    return dict(ledger.runs.totals(run).by_state)
 
 
 def test_reconcile_with_nothing_unknown_has_nothing_to_do(cli: Cli, ledger: Ledger) -> None:
@@ -125,7 +125,7 @@ def test_reconcile_asks_the_gateway_and_settles_what_it_can_tell(
     told = said.json
     assert (told["found"], told["accepted"], told["not_sent"], told["unknown"]) == (3, 2, 1, 0)
     assert states_of(ledger, run) == {"accepted": 3, "planned": 1}
-    assert ledger.run(run.id).state == "paused"
+    assert ledger.runs.get(run.id).state == "paused"
 
 
 def test_a_run_with_nothing_left_is_finished_by_reconciling_it(
@@ -134,7 +134,7 @@ def test_a_run_with_nothing_left_is_finished_by_reconciling_it(
     run = send(ledger, plan(ledger, recipients=2), ["accepted", "lost"], end=None)
     outbox_holds(tmp_path, run, 1, 2)
     assert cli("reconcile", run.id).status == 0
-    assert ledger.run(run.id).state == "finished"
+    assert ledger.runs.get(run.id).state == "finished"
 
 
 def test_what_the_gateway_has_not_got_yet_is_not_taken_for_lost(
@@ -167,7 +167,7 @@ def test_a_decision_is_recorded_with_who_made_it(
     said = cli("reconcile", sent.id, "--as", "sent", "--yes", "--json")
     assert (said.status, said.json["accepted"], said.json["by"]) == (0, 2, "ann")
     assert states_of(ledger, sent)["accepted"] == 6
-    [entry] = ledger.history(number(6), run=sent)
+    [entry] = ledger.messages.history(number(6), run=sent)
     last = entry.events[-1]
     assert (last.kind, last.code, last.detail) == ("reconciled", "accepted", "decided by ann: sent")
 
@@ -178,14 +178,14 @@ def test_messages_decided_as_not_sent_are_planned_again(cli: Cli, ledger: Ledger
     assert said.status == 0
     assert f"a2pcli send --plan {run.id}" in said.out
     assert states_of(ledger, run) == {"accepted": 1, "planned": 1}
-    assert ledger.run(run.id).state == "paused"
+    assert ledger.runs.get(run.id).state == "paused"
 
 
 def test_one_message_can_be_decided_alone(cli: Cli, ledger: Ledger, sent: Run) -> None:
     said = cli("reconcile", sent.id, "--as", "sent", "--number", number(6), "--yes")
     assert said.status == 4
-    assert ledger.history(number(6), run=sent)[0].row["state"] == State.ACCEPTED
-    assert ledger.history(number(7), run=sent)[0].row["state"] == State.UNKNOWN
+    assert ledger.messages.history(number(6), run=sent)[0].row["state"] == State.ACCEPTED
+    assert ledger.messages.history(number(7), run=sent)[0].row["state"] == State.UNKNOWN
     missing = cli("reconcile", sent.id, "--as", "sent", "--number", number(1), "--yes")
     assert missing.status == 2
     assert "has no unknown message to" in missing.err

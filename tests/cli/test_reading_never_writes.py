@@ -92,7 +92,7 @@ def test_the_log_of_a_killed_sender_stays_as_it_is(started: Project) -> None:
     assert started.run("plan", "sale.yaml").status == 0
     place = started.folder / ".a2pcli/ledger.db"
     with Ledger.open(str(place)) as ledger:
-        ledger.suppress("+447911123499", source="test")
+        ledger.optouts.add("+447911123499", source="test")
         for word in ("", "-wal"):
             shutil.copyfile(f"{place}{word}", started.folder / f"kept{word}")
     for word in ("", "-wal"):

@@ -184,7 +184,7 @@ def test_a_run_that_is_being_sent_is_not_cancelled(project: Project):
     run = held(project)
     with (
         Ledger.open(str(project.folder / ".a2pcli" / "ledger.db")) as ledger,
-        sender_lock(ledger, ledger.run(run)),
+        sender_lock(ledger, ledger.runs.get(run)),
     ):
         assert project.run("cancel", run, "--yes").status == 7
     assert project.run("report", run, "--json").json["states"]["planned"] == 3

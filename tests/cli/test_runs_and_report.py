@@ -117,7 +117,7 @@ def test_the_screen_shows_every_state_reason_and_code(cli: Cli, sent: Run) -> No
 def test_unknown_messages_without_an_answer_are_in_the_sum_too(cli: Cli, ledger: Ledger) -> None:
     """One timed out; the other was in flight when the sender was killed, and has no code."""
     run = send(ledger, plan(ledger, recipients=3), ["unknown", "lost"], end=None)
-    ledger.start_sending(run, 3_000_000)
+    ledger.attempts.start(run, 3_000_000)
     screen = cli("report").out
     assert re.search("^Unknown +2 ", screen, flags=re.M)
     assert re.search("^  timeout +1 ", screen, flags=re.M)
@@ -136,7 +136,7 @@ def test_a_report_fits_a_narrow_terminal(cli: Cli, sent: Run, monkeypatch: pytes
 def test_no_text_of_the_data_is_read_as_markup_or_control(cli: Cli, ledger: Ledger) -> None:
     """Names and reasons come from files and gateways."""
     run = plan(ledger, "[bold red]sale[/]", recipients=1)
-    ledger.set_state(run, "paused", "[link=x]:smile: \x1b[31mred\x07")
+    ledger.runs.set_state(run, "paused", "[link=x]:smile: \x1b[31mred\x07")
     screen = cli("report").out
     assert "[bold red]sale[/]" in screen
     assert "[link=x]:smile:" in screen
@@ -149,7 +149,7 @@ def test_test_messages_are_told_and_not_counted(cli: Cli, ledger: Ledger, sent: 
     from a2pcli.messages import Outcome, Verdict
 
     before = cli("report", "--json").json
-    ledger.record_test(sent, number(1), Outcome(Verdict.ACCEPTED))
+    ledger.runs.record_test(sent, number(1), Outcome(Verdict.ACCEPTED))
     after = cli("report", "--json").json
     assert (before["tests"], after["tests"]) == (0, 1)
     assert before["states"] == after["states"]

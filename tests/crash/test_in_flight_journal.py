@@ -109,7 +109,7 @@ UNTOLD = {"planned": 20, "unknown": 10}
 def test_what_was_claimed_and_never_left_is_planned_again_as_if_it_had_not_been_claimed(run: Killed) -> None:
     run.sender(settled=3)
     assert run.take_over() == {"accepted": 3, "planned": 23, "unknown": 4}
-    rows = [row for chunk in run.ledger.rows(run.run) for row in chunk]
+    rows = [row for chunk in run.ledger.messages.rows(run.run) for row in chunk]
     assert [row["attempts"] for row in rows if row["state"] == "planned"] == [0] * 23
     assert [row["address"] for row in rows if row["state"] == "unknown"] == [
         number_of(n) for n in (4, 5, 6, 7)
@@ -181,14 +181,14 @@ def test_more_messages_in_flight_than_slots_get_more_slots(tmp_path: Path, zygot
 def test_a_message_that_never_left_is_cancelled_with_its_run(run: Killed) -> None:
     run.sender()
     with sender_lock(run.ledger, run.run):
-        assert run.ledger.cancel(run.run, alone=True) == 26
+        assert run.ledger.runs.cancel(run.run, alone=True) == 26
     assert states(run.ledger, run.run) == {"cancelled": 26, "unknown": 4}
 
 
 def test_a_person_who_is_erased_after_the_kill_is_never_sent_what_had_not_left(on_sqlite: Killed) -> None:
     on_sqlite.sender()
     number = number_of(8)
-    on_sqlite.ledger.erase_person(Person(number, (number,)))
+    on_sqlite.ledger.people.erase(Person(number, (number,)))
     assert on_sqlite.take_over() == {"planned": 25, "unknown": 4, "skipped": 1}
 
 
@@ -274,7 +274,7 @@ def _look(killed_run: Killed, provider: Provider, tried: Tried) -> None:
     ledger, run = killed_run.ledger, killed_run.run
 
     def numbers(state: str) -> set[str]:
-        return {row["address"] for chunk in ledger.rows(run, states=[state]) for row in chunk}
+        return {row["address"] for chunk in ledger.messages.rows(run, states=[state]) for row in chunk}
 
     # A server may still be busy with the last commit, so what was claimed may yet become accepted.
     claimed, before = numbers("submitting"), numbers("unknown")

@@ -151,7 +151,7 @@ class Crash:
 
     def _must_hold_in_the_end(self) -> dict[str, set[str]]:
         by_state: dict[str, set[str]] = {"accepted": set(), "unknown": set()}
-        for chunk in self.ledger.rows(self.run):
+        for chunk in self.ledger.messages.rows(self.run):
             for row in chunk:
                 by_state.setdefault(row["state"], set()).add(row["address"])
         accepted, unknown = by_state["accepted"], by_state["unknown"]
@@ -224,7 +224,7 @@ def must_be_fair(crash: Crash, by_state: dict[str, set[str]]) -> None:
     dropped = {number for number in by_state["unknown"] if number.endswith("44")}
     assert len(by_state["unknown"] - dropped) <= crash.uncertain
     opted_out = {number for number in by_state["rejected"] if int(number[-2:]) % 20 == 3}
-    assert all(crash.ledger.suppressions_of(number) for number in opted_out)
+    assert all(crash.ledger.optouts.of(number) for number in opted_out)
 
 
 def test_killed_while_everything_happens(ledger: Ledger, zygote: Zygote) -> None:

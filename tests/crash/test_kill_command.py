@@ -79,9 +79,9 @@ def test_killed_twice_and_run_again_the_command_accounts_for_everybody_once(
         assert process.returncode in (0, 4), said
     times = Counter(provider.numbers)
     with Ledger.open(str(tmp_path / ".a2pcli" / "ledger.db")) as ledger:
-        (run,) = ledger.runs()
+        (run,) = ledger.runs.all()
         by_state: dict[str, set[str]] = {}
-        for chunk in ledger.rows(run):
+        for chunk in ledger.messages.rows(run):
             for row in chunk:
                 by_state.setdefault(row["state"], set()).add(row["address"])
     accepted, unknown = by_state.pop("accepted"), by_state.pop("unknown", set())

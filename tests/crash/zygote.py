@@ -28,7 +28,11 @@ from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import Rate, SendOptions
 from a2pcli.sending.stop import StopRequest
 
-WRITING = ("start_sending", "exchange", "release", "set_state", "suppress", "refuse_country")
+WRITING = (
+    ("attempts", ("start", "exchange", "release")),
+    ("runs", ("set_state", "refuse_country")),
+    ("optouts", ("add",)),
+)
 
 
 def die() -> None:
@@ -54,8 +58,10 @@ def arm(ledger: Ledger, boundary: str, nth: int) -> None:
         event.listen(ledger.engine, boundary, fatal)
         return
     assert boundary == "after"
-    for name in WRITING:
-        setattr(ledger, name, _then(getattr(ledger, name), fatal))
+    for part, names in WRITING:
+        store = getattr(ledger, part)
+        for name in names:
+            setattr(store, name, _then(getattr(store, name), fatal))
 
 
 def _then(method: Callable[..., Any], fatal: Callable[..., None]) -> Callable[..., Any]:
@@ -77,16 +83,16 @@ def claim_and_die(plan: dict[str, Any]) -> None:
     if plan.get("full") == "disk":
         os.posix_fallocate = failing(full)
     with Ledger.open(plan["ledger"]) as ledger:
-        run = ledger.run(plan["run"])
+        run = ledger.runs.get(plan["run"])
         with sender_lock(ledger, run):
-            ledger.start_sending(run, now_ms())
-            journal = ledger.begin_journal(run)
-            before = ledger.exchange(run, [], plan.get("settled", 0), now_ms()).claimed
+            ledger.attempts.start(run, now_ms())
+            journal = ledger.attempts.begin_journal(run)
+            before = ledger.attempts.exchange(run, [], plan.get("settled", 0), now_ms()).claimed
             ids = [one.message.id for one in before]
             accepted = [Settled(id, Outcome(Verdict.ACCEPTED), State.ACCEPTED) for id in ids]
             if journal:
                 journal.note(ids)
-            claimed = ledger.exchange(run, accepted, plan["claims"], now_ms()).claimed
+            claimed = ledger.attempts.exchange(run, accepted, plan["claims"], now_ms()).claimed
             if plan.get("full") == "later":
                 really = os.pwrite
                 os.posix_fallocate = failing(full)
@@ -115,7 +121,7 @@ def work(plan: dict[str, Any]) -> str:
             arm(ledger, *plan["kill"])
         sending = send_run(
             ledger,
-            ledger.run(plan["run"]),
+            ledger.runs.get(plan["run"]),
             create("test", plan["block"]),
             SendOptions(**options),
             stop=StopRequest(),

@@ -50,8 +50,8 @@ class Make:
 
     def begun(self, campaign: str = "spring", occurrence: str = "once", **values: Any) -> Run:
         """A run in state ``planning``."""
-        occasion = self.ledger.occasion(campaign, occurrence)
-        return self.ledger.begin_plan(NewRun(campaign, occasion, "outbox", **values))
+        occasion = self.ledger.plans.occasion(campaign, occurrence)
+        return self.ledger.plans.begin(NewRun(campaign, occasion, "outbox", **values))
 
     def plan(
         self,
@@ -64,19 +64,19 @@ class Make:
         """A finished plan for these people (a number: that many, from 0)."""
         people = range(people) if isinstance(people, int) else people
         run = self.begun(**values)
-        self.ledger.add_rows(run, PlannedRows(accepted(people, **(columns or {})), excluded))
-        return self.ledger.finish_plan(run, digest="d" * 64, rows_read=len(people), summary={})
+        self.ledger.plans.add_rows(run, PlannedRows(accepted(people, **(columns or {})), excluded))
+        return self.ledger.plans.finish(run, digest="d" * 64, rows_read=len(people), summary={})
 
     def sending(self, people: int | Sequence[int] = 5, **values: Any) -> Run:
         """A plan whose sending has begun."""
         run = self.plan(people, **values)
-        self.ledger.start_sending(run, NOW)
+        self.ledger.attempts.start(run, NOW)
         return run
 
 
 def claim(ledger: Ledger, run: Run, want: int = 100, now: int = NOW) -> list[int]:
     """Claim; gives the ids."""
-    return [claimed.message.id for claimed in ledger.exchange(run, [], want, now).claimed]
+    return [claimed.message.id for claimed in ledger.attempts.exchange(run, [], want, now).claimed]
 
 
 def settle(
@@ -90,13 +90,13 @@ def settle(
         Verdict.NOT_SENT: State.PLANNED,
     }
     state = states[outcome.verdict]
-    ledger.exchange(run, [Settled(id, outcome, state, due_at) for id in ids], 0, NOW)
+    ledger.attempts.exchange(run, [Settled(id, outcome, state, due_at) for id in ids], 0, NOW)
 
 
 def states(ledger: Ledger, run: Run) -> dict[str, int]:
     """How many rows of the run are in which state, counted from the rows themselves."""
     counted: dict[str, int] = {}
-    for chunk in ledger.rows(run):
+    for chunk in ledger.messages.rows(run):
         for row in chunk:
             counted[row["state"]] = counted.get(row["state"], 0) + 1
     return counted
@@ -104,4 +104,4 @@ def states(ledger: Ledger, run: Run) -> dict[str, int]:
 
 def row_of(ledger: Ledger, run: Run, id: int, now: int = NOW) -> dict[str, Any]:
     """One row of the run, as it is at this moment."""
-    return next(row for chunk in ledger.rows(run, now=now) for row in chunk if row["id"] == id)
+    return next(row for chunk in ledger.messages.rows(run, now=now) for row in chunk if row["id"] == id)

@@ -42,15 +42,15 @@ def run_of(
     """A run that is being sent, with caps, for these people."""
     sending = {"caps": [one.to_data() for one in caps]}
     run = Make(ledger).begun(campaign, purpose=purpose, sending=sending, **values)
-    ledger.add_rows(run, PlannedRows(accepted(people, **(columns or {}))))
-    run = ledger.finish_plan(run, digest="d", rows_read=len(people), summary={}, clocks=clocks or {})
-    ledger.start_sending(run, NOW)
+    ledger.plans.add_rows(run, PlannedRows(accepted(people, **(columns or {}))))
+    run = ledger.plans.finish(run, digest="d", rows_read=len(people), summary={}, clocks=clocks or {})
+    ledger.attempts.start(run, NOW)
     return run
 
 
 def send(ledger: Ledger, run: Run, now: int = NOW, outcome: Outcome = ACCEPTED) -> list[str]:
     """Claim all that may go, and settle it; gives to whom."""
-    claimed = ledger.exchange(run, [], 100, now).claimed
+    claimed = ledger.attempts.exchange(run, [], 100, now).claimed
     settle(ledger, run, [one.message.id for one in claimed], outcome)
     return [one.message.to for one in claimed]
 
@@ -64,7 +64,7 @@ def test_a_global_cap_counts_what_any_campaign_sent(ledger: Ledger) -> None:
     assert send(ledger, run_of(ledger, "first", people=[1, 2])) == [number(1), number(2)]
     second = run_of(ledger, "second", [cap()], people=[2, 3])
     assert send(ledger, second, NOW + HOUR) == [number(3)]
-    row = next(row for chunk in ledger.rows(second) for row in chunk if row["address"] == number(2))
+    row = next(row for chunk in ledger.messages.rows(second) for row in chunk if row["address"] == number(2))
     assert (row["state"], row["reason"], row["rule"]) == ("skipped", "capped", "cap-global")
     assert row["detail"] == "the cap is 1 per 1 day; the next message may be sent at 2027-01-16 08:00 UTC"
 
@@ -129,9 +129,9 @@ def test_what_was_not_taken_does_not_count(ledger: Ledger, outcome: Outcome, cou
 
 def test_what_was_claimed_and_released_does_not_count(ledger: Ledger) -> None:
     run = run_of(ledger, "a")
-    (claimed,) = ledger.exchange(run, [], 10, NOW).claimed
+    (claimed,) = ledger.attempts.exchange(run, [], 10, NOW).claimed
     assert contacts(ledger) == [number(1)]
-    ledger.release(run, [claimed.message.id])
+    ledger.attempts.release(run, [claimed.message.id])
     assert contacts(ledger) == []
 
 
@@ -141,20 +141,20 @@ def test_what_was_claimed_and_released_does_not_count(ledger: Ledger) -> None:
 def test_reconciling_settles_what_counts(ledger: Ledger, state: State, counts: bool) -> None:
     run = run_of(ledger, "a")
     send(ledger, run, outcome=UNKNOWN)
-    ledger.settle_unknown(run, None, state, "the provider's list says so", NOW)
+    ledger.attempts.settle_unknown(run, None, state, "the provider's list says so", NOW)
     assert contacts(ledger) == ([number(1)] if counts else [])
 
 
 def test_a_message_that_a_crash_cut_off_counts(ledger: Ledger) -> None:
     run = run_of(ledger, "a")
-    ledger.exchange(run, [], 10, NOW)
-    ledger.start_sending(run, NOW + HOUR)  # what was in flight is unknown now
+    ledger.attempts.exchange(run, [], 10, NOW)
+    ledger.attempts.start(run, NOW + HOUR)  # what was in flight is unknown now
     assert not send(ledger, run_of(ledger, "b", [cap()]), NOW + HOUR)
 
 
 def test_a_retry_counts_once_and_is_capped_if_another_came_first(ledger: Ledger) -> None:
     run = run_of(ledger, "a", [cap()])
-    (claimed,) = ledger.exchange(run, [], 10, NOW).claimed
+    (claimed,) = ledger.attempts.exchange(run, [], 10, NOW).claimed
     settle(ledger, run, [claimed.message.id], NOT_SENT, due_at=NOW + HOUR)
     assert send(ledger, run_of(ledger, "b", [cap()]), NOW + 1) == [number(1)]
     assert send(ledger, run, NOW + HOUR) == []
@@ -172,13 +172,13 @@ def test_who_had_enough_is_told_with_the_moment_it_ends(ledger: Ledger) -> None:
     for hour in range(3):
         send(ledger, run_of(ledger, f"c{hour}", people=[1, 2] if hour else [1]), NOW + hour * HOUR)
     about = {"campaign": "new", "programme": "", "subject": "", "now": NOW + 3 * HOUR}
-    assert ledger.had_enough(cap(3), **about) == ([number(1)], [NOW + DAY])
-    addresses, free = ledger.had_enough(cap(2), **about)
+    assert ledger.messages.had_enough(cap(3), **about) == ([number(1)], [NOW + DAY])
+    addresses, free = ledger.messages.had_enough(cap(2), **about)
     assert sorted(zip(addresses, free, strict=True)) == [
         (number(1), NOW + HOUR + DAY),
         (number(2), NOW + HOUR + DAY),
     ]
-    assert ledger.had_enough(cap(1, scope=CAMPAIGN), **about) == ([], [])
+    assert ledger.messages.had_enough(cap(1, scope=CAMPAIGN), **about) == ([], [])
 
 
 SENDER = """
@@ -187,11 +187,11 @@ from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.records import Settled
 from a2pcli.messages import Outcome, State, Verdict
 with Ledger.open(sys.argv[1]) as ledger:
-    run = ledger.run(sys.argv[2])
+    run = ledger.runs.get(sys.argv[2])
     sys.stdin.readline()
     settled, sent = [], 0
     while True:
-        exchange = ledger.exchange(run, settled, 7, int(sys.argv[3]))
+        exchange = ledger.attempts.exchange(run, settled, 7, int(sys.argv[3]))
         settled = [Settled(one.message.id, Outcome(Verdict.ACCEPTED), State.ACCEPTED) for one in exchange.claimed]
         sent += len(settled)
         if not settled:
@@ -224,4 +224,4 @@ def test_runs_in_different_processes_never_exceed_a_cap_together(ledger: Ledger,
     assert sum(sent) == 2 * len(people)
     got = contacts(ledger)
     assert {got.count(number(person)) for person in people} == {2}
-    assert sum(ledger.totals(run).count("skipped") for run in runs) == 2 * len(people)
+    assert sum(ledger.runs.totals(run).count("skipped") for run in runs) == 2 * len(people)

@@ -22,15 +22,15 @@ DAY = 86_400_000
 def agree(ledger: Ledger, person: int = 1, *, now: int = NOW, **facts: Any) -> Imported:
     """One person agrees."""
     values: dict[str, Any] = {"given_at": now, "source": "web form"} | facts
-    return ledger.record_consents(NewConsents([number(person)], **values), now)
+    return ledger.consents.record(NewConsents([number(person)], **values), now)
 
 
 def allowed(
     ledger: Ledger, person: int = 1, programme: str = "news", channel: str = "sms", now: int = NOW
 ) -> bool:
     """Whether a record allows a message, asked in both ways there are."""
-    one = ledger.consent_allowing(number(person), programme, channel, now)
-    standing = ledger.consent_standing(programme, channel, now)
+    one = ledger.consents.allowing(number(person), programme, channel, now)
+    standing = ledger.consents.standing(programme, channel, now)
     assert (int(number(person)) in standing.consented.tolist()) is (one is not None)
     return one is not None
 
@@ -48,13 +48,13 @@ def test_a_record_keeps_who_when_how_which_words_for_what_and_until_when(ledger:
         expires_at=NOW + DAY,
         wording="Yes, send me news",
     )
-    assert ledger.record_consents(new, NOW) == Imported(1, 0)
-    (record,) = ledger.consents_of(number(1))
+    assert ledger.consents.record(new, NOW) == Imported(1, 0)
+    (record,) = ledger.consents.of(number(1))
     assert record == ConsentRecord(
         record.number, number(1), "news", "sms", "express", "confirmed", NOW - DAY, NOW - 1, NOW + DAY, "web form",
         "Yes, send me news", NOW, None, None,
     )  # fmt: skip
-    assert ledger.consent_allowing(number(1), "news", "sms", NOW) == record
+    assert ledger.consents.allowing(number(1), "news", "sms", NOW) == record
 
 
 def test_the_same_fact_is_recorded_once_and_another_is_another(ledger: Ledger) -> None:
@@ -62,25 +62,25 @@ def test_the_same_fact_is_recorded_once_and_another_is_another(ledger: Ledger) -
     assert agree(ledger) == Imported(0, 1)
     assert agree(ledger, wording="v2") == Imported(1, 0)
     assert agree(ledger, wording="v2") == Imported(0, 1)
-    assert ledger.record_consents(NewConsents([number(2)] * 3, NOW, "x"), NOW) == Imported(1, 2)
-    assert ledger.record_consents(NewConsents([], [], "x"), NOW) == Imported(0, 0)
+    assert ledger.consents.record(NewConsents([number(2)] * 3, NOW, "x"), NOW) == Imported(1, 2)
+    assert ledger.consents.record(NewConsents([], [], "x"), NOW) == Imported(0, 0)
 
 
 def test_many_facts_go_in_as_columns(ledger: Ledger) -> None:
     people = pa.array([number(person) for person in range(1500)])
     ends = [NOW + DAY if person % 2 else None for person in range(1500)]
-    assert ledger.record_consents(NewConsents(people, NOW, "list", expires_at=ends), NOW) == Imported(1500, 0)
-    assert ledger.record_consents(NewConsents(people, NOW, "list", expires_at=ends), NOW) == Imported(0, 1500)
-    standing = ledger.consent_standing("news", "sms", NOW)
+    assert ledger.consents.record(NewConsents(people, NOW, "list", expires_at=ends), NOW) == Imported(1500, 0)
+    assert ledger.consents.record(NewConsents(people, NOW, "list", expires_at=ends), NOW) == Imported(0, 1500)
+    standing = ledger.consents.standing("news", "sms", NOW)
     assert sorted(standing.until.tolist()) == [NOW + DAY] * 750 + [NEVER] * 750
-    assert len(ledger.consent_standing("news", "sms", NOW + DAY).consented) == 750
-    assert {one.address for one in ledger.consents(chunk=400)} == {*people.to_pylist()}
+    assert len(ledger.consents.standing("news", "sms", NOW + DAY).consented) == 750
+    assert {one.address for one in ledger.consents.all(chunk=400)} == {*people.to_pylist()}
 
 
 def test_a_basis_that_does_not_exist_is_refused(ledger: Ledger) -> None:
     with pytest.raises(InvalidInput):
         agree(ledger, basis="hearsay")
-    assert ledger.consents_of(number(1)) == []
+    assert ledger.consents.of(number(1)) == []
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_consent_to_one_programme_is_none_to_a_campaign_without_any(ledger: Ledg
 def test_of_several_records_the_one_that_lasts_longest_is_shown(ledger: Ledger) -> None:
     agree(ledger, expires_at=NOW + 2 * DAY, source="second")
     agree(ledger, expires_at=NOW + DAY, source="first")
-    found = ledger.consent_allowing(number(1), "news", "sms", NOW)
+    found = ledger.consents.allowing(number(1), "news", "sms", NOW)
     assert found is not None
     assert found.source == "second"
 
 
 def revoke(ledger: Ledger, person: int = 1, now: int = NOW, **what: str) -> int:
     """One person takes consent back."""
-    return ledger.revoke_consent(number(person), source="phone", by="ann", now=now, **what)
+    return ledger.consents.revoke(number(person), source="phone", by="ann", now=now, **what)
 
 
 def test_a_withdrawal_ends_what_was_given_before_and_not_what_is_given_later(ledger: Ledger) -> None:
@@ -128,7 +128,7 @@ def test_a_withdrawal_ends_what_was_given_before_and_not_what_is_given_later(led
     assert not allowed(ledger, now=NOW + 2)
     agree(ledger, now=NOW + 3)
     assert allowed(ledger, now=NOW + 3)
-    assert [one.state(NOW + 3) for one in ledger.consents_of(number(1))] == [
+    assert [one.state(NOW + 3) for one in ledger.consents.of(number(1))] == [
         "revoked",
         "withdrawn",
         "in force",
@@ -151,9 +151,9 @@ def test_a_withdrawal_from_one_programme_leaves_the_others(ledger: Ledger) -> No
 def test_a_withdrawal_is_told_even_of_one_who_has_no_record(ledger: Ledger) -> None:
     """A contacts file may still say yes of them."""
     revoke(ledger, programme="news")
-    assert ledger.consent_standing("news", "sms", NOW).withdrawn.tolist() == [int(number(1))]
-    assert list(ledger.consent_standing("news", "sms", NOW).withdrawn_at) == [NOW]
-    assert ledger.consent_standing("alerts", "sms", NOW).withdrawn.tolist() == []
+    assert ledger.consents.standing("news", "sms", NOW).withdrawn.tolist() == [int(number(1))]
+    assert list(ledger.consents.standing("news", "sms", NOW).withdrawn_at) == [NOW]
+    assert ledger.consents.standing("alerts", "sms", NOW).withdrawn.tolist() == []
 
 
 def test_the_counts_add_up_to_the_records(ledger: Ledger) -> None:
@@ -161,7 +161,7 @@ def test_the_counts_add_up_to_the_records(ledger: Ledger) -> None:
     agree(ledger, 2, double_opt_in="pending", programme="news")
     agree(ledger, 3, expires_at=NOW)
     revoke(ledger, 1, now=NOW + 1)
-    assert ledger.consent_counts(NOW + 1) == [
+    assert ledger.consents.counts(NOW + 1) == [
         ("", "", "express", "expired", 1),
         ("", "", "express", "revoked", 1),
         ("", "", "withdrawn", "withdrawn", 1),
@@ -176,18 +176,18 @@ def planned(ledger: Ledger, make: Make, until: Sequence[int | None], **values: A
         "programme": "news",
         "purpose": "marketing",
     }
-    run = make.begun(campaign=f"c{len(ledger.runs())}", **(asked | values))
+    run = make.begun(campaign=f"c{len(ledger.runs.all())}", **(asked | values))
     rows = accepted(range(1, len(until) + 1), consent_until=list(until))
-    ledger.add_rows(run, PlannedRows(rows))
-    run = ledger.finish_plan(run, digest="d" * 64, rows_read=len(until), summary={})
-    ledger.start_sending(run, NOW)
+    ledger.plans.add_rows(run, PlannedRows(rows))
+    run = ledger.plans.finish(run, digest="d" * 64, rows_read=len(until), summary={})
+    ledger.attempts.start(run, NOW)
     return run
 
 
 def stopped(ledger: Ledger, run: Run, now: int) -> list[str]:
     """Who gets nothing at the claim."""
-    gone = {one.message.to for one in ledger.exchange(run, [], 100, now).claimed}
-    rows = [row for chunk in ledger.rows(run) for row in chunk]
+    gone = {one.message.to for one in ledger.attempts.exchange(run, [], 100, now).claimed}
+    rows = [row for chunk in ledger.messages.rows(run) for row in chunk]
     skipped = [row for row in rows if row["address"] not in gone]
     assert all((row["reason"], row["rule"]) == ("no-consent", "consent") for row in skipped)
     return [row["address"] for row in skipped]
@@ -259,7 +259,7 @@ def test_who_is_allowed_is_what_the_rule_says_whatever_happened_in_which_order(
     ledger: Ledger, given: list[dict[str, Any]], gone: list[tuple[str, str, int]], at: int
 ) -> None:
     """At plan (``standing``) and for one person (``allowing``), against the rule written row by row."""
-    person = 10 + sum(count[-1] for count in ledger.consent_counts(NOW))
+    person = 10 + sum(count[-1] for count in ledger.consents.counts(NOW))
     for one in given:
         end = None if one["lasts"] is None else NOW + one["given"] + one["lasts"]
         agree(

@@ -51,14 +51,14 @@ def test_plan_send_and_settle_go_as_in_a_plain_ledger(place: str, key: str) -> N
         settle(ledger, run, claim(ledger, run, want=20))
         assert states(ledger, run) == {"accepted": 20, "planned": 30}
     with Ledger.open(place, key=key) as again:
-        assert again.totals(again.run(run.id)).by_state == {"accepted": 20, "planned": 30}
+        assert again.runs.totals(again.runs.get(run.id)).by_state == {"accepted": 20, "planned": 30}
 
 
 def test_no_byte_shows_a_number_a_text_or_that_it_is_sqlite(place: str) -> None:
     with Ledger.open(place, key=KEY) as ledger:
         Make(ledger).plan(50)
         Make(ledger).plan(3, campaign="small")
-        ledger.suppress(number(99), source="by hand")
+        ledger.optouts.add(number(99), source="by hand")
         held = bytes_of(place)  # the write-ahead log is full just now
         assert Path(f"{place}-wal").stat().st_size > 0
     held += bytes_of(place)
@@ -69,7 +69,7 @@ def test_no_byte_shows_a_number_a_text_or_that_it_is_sqlite(place: str) -> None:
 def test_the_same_search_finds_them_in_a_plain_ledger(place: str) -> None:
     with Ledger.open(place) as ledger:
         Make(ledger).plan(3)  # so few that nothing is gained by packing them
-        ledger.suppress(number(99), source="by hand")
+        ledger.optouts.add(number(99), source="by hand")
     held = bytes_of(place)
     assert all(
         needle in held for needle in (b"7700900", b"Hello ", b"SQLite format", b"by hand", b"attempts")
@@ -126,7 +126,7 @@ def test_keys_are_never_shown() -> None:
 
 def _open(place: str, key: str) -> None:
     with Ledger.open(place, key=key) as ledger:
-        ledger.record("import")
+        ledger.audit.add("import")
 
 
 def test_processes_that_make_the_same_ledger_at_once_agree_on_its_salt(place: str) -> None:
@@ -138,13 +138,13 @@ def test_processes_that_make_the_same_ledger_at_once_agree_on_its_salt(place: st
         maker.join(60)
     assert [maker.exitcode for maker in makers] == [0, 0, 0]
     with Ledger.open(place, key=PASSPHRASE) as ledger:
-        assert ledger.audit_trail().entries == 3
+        assert ledger.audit.verify().entries == 3
 
 
 def _claim_and_hang(place: str, id: str, told: Any) -> None:
     with Ledger.open(place, key=KEY) as ledger:
-        run = ledger.run(id)
-        ledger.start_sending(run, NOW)
+        run = ledger.runs.get(id)
+        ledger.attempts.start(run, NOW)
         told.put(claim(ledger, run, want=10))
         time.sleep(60)
 
@@ -161,8 +161,8 @@ def test_what_was_claimed_before_a_kill_is_unknown_and_nothing_is_claimed_twice(
     os.kill(sender.pid or 0, signal.SIGKILL)
     sender.join()
     with Ledger.open(place, key=KEY) as ledger:
-        run = ledger.run(run.id)
-        assert ledger.start_sending(run, NOW) == 10
+        run = ledger.runs.get(run.id)
+        assert ledger.attempts.start(run, NOW) == 10
         after = claim(ledger, run)
         assert set(before).isdisjoint(after)
         assert states(ledger, run) == {str(State.UNKNOWN): 10, str(State.SUBMITTING): 20}
@@ -171,10 +171,10 @@ def test_what_was_claimed_before_a_kill_is_unknown_and_nothing_is_claimed_twice(
 def test_erasing_works_in_an_encrypted_ledger_too(place: str) -> None:
     with Ledger.open(place, key=KEY) as ledger:
         Make(ledger).plan(3)
-        ledger.erase_person(Person(number(1)), NOW)
+        ledger.people.erase(Person(number(1)), NOW)
         ledger.rewrite()
-        assert ledger.history(number(1)) == []
-        assert ledger.erased().holds(number(1))
+        assert ledger.messages.history(number(1)) == []
+        assert ledger.people.erased().holds(number(1))
 
 
 # -- from one kind to the other ------------------------------------------------------------------------------
@@ -184,14 +184,14 @@ def test_a_plain_ledger_is_encrypted_rekeyed_and_decrypted_with_everything_in_it
     with Ledger.open(place) as ledger:
         run = Make(ledger).sending(5)
         settle(ledger, run, claim(ledger, run, want=2))
-        head = ledger.record("import").hash
+        head = ledger.audit.add("import").hash
     one, two = cipher.LedgerKey(KEY), cipher.LedgerKey(PASSPHRASE)
     for old, new in ((None, one), (one, two), (two, None)):
         cipher.convert(Path(place), old, new)
         assert (b"7700900" in bytes_of(place)) == (new is None)
         with Ledger.open(place, key=None if new is None else new.text) as ledger:
-            assert states(ledger, ledger.run(run.id)) == {"accepted": 2, "planned": 3}
-            assert ledger.audit_trail(head).sound
+            assert states(ledger, ledger.runs.get(run.id)) == {"accepted": 2, "planned": 3}
+            assert ledger.audit.verify(head).sound
     with sqlite3.connect(place) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         triggers = plain.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").fetchone()

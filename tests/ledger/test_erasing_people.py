@@ -54,16 +54,16 @@ def full(ledger: Ledger, make: Make) -> None:
             "consent": [f"2026-01-02 | card of Annabelle {n}" for n in range(10)],
         },
     )
-    ledger.start_sending(sent, NOW)
+    ledger.attempts.start(sent, NOW)
     answer = Outcome(Verdict.ACCEPTED, gateway_id="SM7", detail=f"to {ANN.address} Annabelle")
     settle(ledger, sent, claim(ledger, sent), answer)
-    ledger.set_state(sent, "finished")
+    ledger.runs.set_state(sent, "finished")
     hers, others = (Receipt(2, id, sent.reference(row), "delivered", Delivery.DELIVERED, None, NOW) for id, row in
                     (("SM-Annabelle", 8), ("SM-other", 4)))  # fmt: skip
     ledger.receipts.add([hers], "", f"{ANN.address[1:]}.csv", NOW)
     ledger.receipts.add([others], "", f"{ANN.address[1:]}.csv", NOW)
     make.plan(10, campaign="second", columns={"body": "Dear Annabelle"})
-    ledger.suppress(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
+    ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:
         connection.execute(
             insert(consents).values(
@@ -95,7 +95,7 @@ def everything(ledger: Ledger) -> str:
 def test_no_table_names_an_erased_person(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
     assert ANN.texts[0] in everything(ledger)
-    receipt = ledger.erase_person(ANN, NOW)
+    receipt = ledger.people.erase(ANN, NOW)
     left = everything(ledger)
     assert ANN.texts[0] not in left
     assert "SM7" in left, "the other people's answers stay"
@@ -113,8 +113,8 @@ def test_every_table_that_holds_something_of_a_person_is_given_out_and_erased(
     ledger: Ledger, make: Make
 ) -> None:
     full(ledger, make)
-    given = ledger.export_person(ANN)
-    receipt = ledger.erase_person(ANN, NOW)
+    given = ledger.people.export(ANN)
+    receipt = ledger.people.erase(ANN, NOW)
     for table in personal.tables(personal.Holds.ADDRESS, personal.Holds.OWN):
         name = "messages" if table.name == "attempts" else table.name
         assert given.get(name) or any(message.get(name) for message in given["messages"]), table.name
@@ -126,27 +126,30 @@ def test_every_table_that_holds_something_of_a_person_is_given_out_and_erased(
 
 def test_rows_and_counts_of_others_hold(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
-    first, second = sorted(ledger.runs(), key=lambda run: run.number)
-    before = ledger.totals(first).by_state
-    ledger.erase_person(ANN, NOW)
-    assert ledger.totals(first).by_state == before
+    first, second = sorted(ledger.runs.all(), key=lambda run: run.number)
+    before = ledger.runs.totals(first).by_state
+    ledger.people.erase(ANN, NOW)
+    assert ledger.runs.totals(first).by_state == before
     assert states(ledger, second) == {"planned": 9, "skipped": 1}
-    assert ledger.totals(second).by_reason == {"erased": 1}
-    assert [one["number"] for one in ledger.run(first.id).summary["samples"]] == [number(3)]
-    assert len(ledger.history(number(3))) == 2
+    assert ledger.runs.totals(second).by_reason == {"erased": 1}
+    assert [one["number"] for one in ledger.runs.get(first.id).summary["samples"]] == [number(3)]
+    assert len(ledger.messages.history(number(3))) == 2
 
 
 def test_an_erased_person_is_never_claimed(ledger: Ledger, make: Make) -> None:
     run = make.plan(3)
-    ledger.erase_person(Person(number(1)), NOW)
-    ledger.start_sending(run, NOW)
-    assert [one.message.to for one in ledger.exchange(run, [], 10, NOW).claimed] == [number(0), number(2)]
+    ledger.people.erase(Person(number(1)), NOW)
+    ledger.attempts.start(run, NOW)
+    assert [one.message.to for one in ledger.attempts.exchange(run, [], 10, NOW).claimed] == [
+        number(0),
+        number(2),
+    ]
 
 
 def test_what_stays_is_a_keyed_hash_that_knows_the_number_again(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
-    ledger.erase_person(ANN, NOW)
-    people = ledger.erased()
+    ledger.people.erase(ANN, NOW)
+    people = ledger.people.erased()
     assert people.holds(ANN.address)
     assert people.among(pa.array([number(6), None, ANN.address])).tolist() == [False, False, True]
     with ledger.engine.begin() as connection:
@@ -165,7 +168,7 @@ def test_a_column_is_hashed_as_a_single_address_is(secret: bytes) -> None:
 
 def test_erasing_twice_keeps_one_hash(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
-    first, second = ledger.erase_person(ANN, NOW), ledger.erase_person(ANN, NOW)
+    first, second = ledger.people.erase(ANN, NOW), ledger.people.erase(ANN, NOW)
     assert first.hash == second.hash
     assert second.nothing
     with ledger.engine.begin() as connection:
@@ -175,21 +178,21 @@ def test_erasing_twice_keeps_one_hash(ledger: Ledger, make: Make) -> None:
 
 def test_the_receipt_in_the_audit_trail_has_counts_and_no_number(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
-    receipt = ledger.erase_person(ANN, NOW)
-    (entry,) = [entry for entry in ledger.audit_entries() if entry.action == "people.erase"]
+    receipt = ledger.people.erase(ANN, NOW)
+    (entry,) = [entry for entry in ledger.audit.entries() if entry.action == "people.erase"]
     assert entry.subject == receipt.hash
     assert entry.facts["rows"]["messages"] == 4
-    assert ledger.audit_trail().sound
+    assert ledger.audit.verify().sound
 
 
 def test_an_export_holds_every_table_and_after_the_erasure_only_the_hash(ledger: Ledger, make: Make) -> None:
     full(ledger, make)
-    held = ledger.export_person(ANN)
+    held = ledger.people.export(ANN)
     assert [row["body"] for row in held["messages"] if row["body"]] == ["Dear Annabelle 7", "Dear Annabelle"]
     assert held["messages"][0]["events"][0]["detail"].endswith("Annabelle")
     assert [len(held[name]) for name in ("suppressions", "consents", "contacted")] == [1, 1, 1]
-    ledger.erase_person(ANN, NOW)
-    after = ledger.export_person(ANN)
+    ledger.people.erase(ANN, NOW)
+    after = ledger.people.export(ANN)
     assert after["erased"] is True
     assert [len(after[name]) for name in ("messages", "consents", "contacted")] == [0, 0, 0]
 
@@ -200,11 +203,11 @@ def test_who_is_erased_while_a_run_is_sent_gets_nothing_from_that_moment(
     run = make.sending(6)
     with sender_lock(ledger, run), Ledger.open(url) as other:
         first = claim(ledger, run, 2)
-        receipt = other.erase_person(Person(number(4)), NOW)
+        receipt = other.people.erase(Person(number(4)), NOW)
         assert (receipt.skipped, receipt.in_flight) == (1, 0)
         assert number(4) not in everything(other)
         settle(ledger, run, first)
-        rest = ledger.exchange(run, [], 10, NOW).claimed
+        rest = ledger.attempts.exchange(run, [], 10, NOW).claimed
         assert [one.message.to for one in rest] == [number(2), number(3), number(5)]
 
 
@@ -212,11 +215,11 @@ def test_a_message_that_is_on_its_way_is_waited_for(ledger: Ledger, make: Make, 
     run = make.sending(3)
     with sender_lock(ledger, run), Ledger.open(url) as other:
         ids = claim(ledger, run, 2)
-        assert other.erase_person(Person(number(1)), NOW).in_flight == 1
-        assert len(other.history(number(1))) == 1
+        assert other.people.erase(Person(number(1)), NOW).in_flight == 1
+        assert len(other.messages.history(number(1))) == 1
         settling = threading.Timer(0.3, settle, (ledger, run, ids))
         settling.start()
-        receipt = other.erase_person(Person(number(1)), NOW, patience=20)
+        receipt = other.people.erase(Person(number(1)), NOW, patience=20)
         settling.join()
     assert receipt.in_flight == 0
     assert number(1) not in everything(ledger)
@@ -227,14 +230,14 @@ def test_while_a_plan_is_made_the_person_is_suppressed_at_once(ledger: Ledger, m
     make.begun()
     with Ledger.open(url) as other:
         with pytest.raises(RunBusy, match="planning"):
-            other.erase_person(ANN, NOW)
-        assert other.export_person(ANN)["erased"] is True
+            other.people.erase(ANN, NOW)
+        assert other.people.export(ANN)["erased"] is True
 
 
 def test_a_planner_that_died_holds_nothing_up(ledger: Ledger, make: Make, url: str) -> None:
     run = make.begun()
-    ledger._planning.pop(run.number).drop()
-    ledger.erase_person(ANN, NOW)
+    ledger.plans._locks.pop(run.number).drop()
+    ledger.people.erase(ANN, NOW)
     lock = planner_lock(ledger.engine, run.number, run.id)
     assert lock.take(), "and its lock is free again"
     lock.drop()
@@ -243,25 +246,25 @@ def test_a_planner_that_died_holds_nothing_up(ledger: Ledger, make: Make, url: s
 def test_an_unknown_message_of_an_erased_person_is_never_planned_again(ledger: Ledger, make: Make) -> None:
     run = make.sending(2)
     settle(ledger, run, claim(ledger, run), Outcome(Verdict.UNKNOWN))
-    ledger.set_state(run, "paused")
-    ledger.erase_person(Person(number(1)), NOW)
-    ledger.settle_unknown(run, None, State.PLANNED, "not sent", NOW)
+    ledger.runs.set_state(run, "paused")
+    ledger.people.erase(Person(number(1)), NOW)
+    ledger.attempts.settle_unknown(run, None, State.PLANNED, "not sent", NOW)
     assert states(ledger, run) == {"planned": 1, "unknown": 1}
 
 
 def test_another_key_than_the_hashes_were_made_with_is_refused(
     ledger: Ledger, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger.erase_person(ANN, NOW)
+    ledger.people.erase(ANN, NOW)
     monkeypatch.setenv(erased.KEY_VARIABLE, "another key, long enough too")
     with pytest.raises(LedgerError, match="not the one"):
-        ledger.erased()
+        ledger.people.erased()
 
 
 def test_a_key_that_is_short_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(erased.KEY_VARIABLE, "short")
     with pytest.raises(LedgerError, match="too short"):
-        ledger.erase_person(ANN, NOW)
+        ledger.people.erase(ANN, NOW)
 
 
 def test_a_server_without_a_key_is_told_to_give_one(
@@ -269,7 +272,7 @@ def test_a_server_without_a_key_is_told_to_give_one(
 ) -> None:
     monkeypatch.delenv(erased.KEY_VARIABLE, raising=False)
     with Ledger.open(postgres_url) as ledger, pytest.raises(LedgerError) as caught:
-        ledger.erase_person(ANN, NOW)
+        ledger.people.erase(ANN, NOW)
     assert erased.KEY_VARIABLE in str(caught.value)
 
 
@@ -315,7 +318,7 @@ def test_no_byte_of_number_or_name_is_left_in_any_file_of_the_ledger(tmp_path: P
             others.execute("UPDATE messages SET consent = NULL WHERE address <> ?", (ANN.address,))
             others.execute("UPDATE attempts SET detail = NULL WHERE address <> ?", (ANN.address,))
             others.execute("UPDATE events SET detail = NULL WHERE message % 4294967296 <> 8")
-        ledger.erase_person(ANN, NOW)
+        ledger.people.erase(ANN, NOW)
         ledger.rewrite()
         assert files_with(tmp_path, *needles) == []
         binary = int(ANN.address[1:]).to_bytes(6, "big")
@@ -327,7 +330,7 @@ def test_the_search_of_bytes_can_fail(tmp_path: Path) -> None:
     """Without the rewriting, the log at least still holds the name."""
     with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
         full(ledger, Make(ledger))
-        ledger.erase_person(ANN, NOW)
+        ledger.people.erase(ANN, NOW)
         assert files_with(tmp_path, b"Annabelle")
 
 
@@ -338,7 +341,7 @@ def test_every_file_beside_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> 
         place = tmp_path / "new" / "ledger.db"
         with Ledger.open(str(place)) as ledger:
             run = Make(ledger).plan(3)
-            ledger.erase_person(ANN, NOW)
+            ledger.people.erase(ANN, NOW)
             with sender_lock(ledger, run):
                 found: dict[str, Any] = {
                     path.name: stat.S_IMODE(path.stat().st_mode) for path in place.parent.rglob("*")
@@ -353,17 +356,17 @@ def test_every_file_beside_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> 
 
 def test_an_erased_person_whose_row_came_too_late_is_skipped_at_the_claim(ledger: Ledger, make: Make) -> None:
     """A planner that looked at the list before the erasure may store the number after it."""
-    ledger.erase_person(Person(number(1)), NOW)
+    ledger.people.erase(Person(number(1)), NOW)
     run = make.plan(3, purpose="marketing")
-    ledger.start_sending(run, NOW)
-    done = ledger.exchange(run, [], 10, NOW)
+    ledger.attempts.start(run, NOW)
+    done = ledger.attempts.exchange(run, [], 10, NOW)
     assert [one.message.to for one in done.claimed] == [number(0), number(2)]
-    assert ledger.totals(run).by_reason == {"erased": 1}
+    assert ledger.runs.totals(run).by_reason == {"erased": 1}
 
 
 def test_an_otp_reaches_an_erased_person_who_asks_for_one(ledger: Ledger, make: Make) -> None:
     """As with opt-outs: what a person asked for just now is not held back."""
-    ledger.erase_person(Person(number(1)), NOW)
+    ledger.people.erase(Person(number(1)), NOW)
     run = make.plan(3, purpose="otp")
-    ledger.start_sending(run, NOW)
-    assert len(ledger.exchange(run, [], 10, NOW).claimed) == 3
+    ledger.attempts.start(run, NOW)
+    assert len(ledger.attempts.exchange(run, [], 10, NOW).claimed) == 3

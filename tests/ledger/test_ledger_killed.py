@@ -22,10 +22,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
 def send(url: str, run: Run, told: int) -> None:
     """Claim and settle until there is no more, telling each id once its commit has come back."""
     with Ledger.open(url) as ledger:
-        ledger.start_sending(run, NOW)
+        ledger.attempts.start(run, NOW)
         settled: list[Settled] = []
         while True:
-            found = ledger.exchange(run, settled, 5, NOW)
+            found = ledger.attempts.exchange(run, settled, 5, NOW)
             lines = [f"settled {one.message_id}" for one in settled]
             lines += [f"claimed {one.message.id}" for one in found.claimed]
             os.write(told, ("\n".join(lines) + "\n").encode())
@@ -66,7 +66,7 @@ def kill_again_and_again(url: str, kills: int, rows: int) -> None:
         for word, id in send_and_kill(url, run, delay):
             claimed.append(id) if word == "claimed" else settled.add(id)
         with Ledger.open(url) as ledger:
-            state = {row["id"]: row["state"] for chunk in ledger.rows(run) for row in chunk}
+            state = {row["id"]: row["state"] for chunk in ledger.messages.rows(run) for row in chunk}
         assert len(state) == rows
         assert [id for id in claimed if state[id] == "planned"] == []
         assert [id for id in settled if state[id] != "accepted"] == []

@@ -47,15 +47,15 @@ class LedgerLaws(RuleBasedStateMachine):
         self.now = NOW
         for people in (first, second):
             run = make.plan(people)
-            self.ledger.start_sending(run, NOW)
+            self.ledger.attempts.start(run, NOW)
             self.runs.append(run)
             for row, person in enumerate(people, start=1):
                 id = run.number * 2**32 + row
                 self.state[id], self.attempts[id], self.person[id] = State.PLANNED, 0, person
-            found = self.ledger.exchange(run, [], min(waiting, len(people)), NOW)
+            found = self.ledger.attempts.exchange(run, [], min(waiting, len(people)), NOW)
             self.follow(run, found.claimed, found.skipped)
             back = [Settled(one.message.id, NOT_SENT, State.PLANNED, NOW + 3) for one in found.claimed]
-            self.ledger.exchange(run, back, 0, NOW)
+            self.ledger.attempts.exchange(run, back, 0, NOW)
             for one in back:
                 id = one.message_id
                 self.state[id], self.due[id] = State.PLANNED, NOW + 3
@@ -80,7 +80,7 @@ class LedgerLaws(RuleBasedStateMachine):
             if state is State.PLANNED:
                 self.due[id] = self.now if due_at is None else due_at
                 self.tried.add(id)
-        found = self.ledger.exchange(run, settled, want, self.now)
+        found = self.ledger.attempts.exchange(run, settled, want, self.now)
         assert len(found.claimed) <= want
         self.follow(run, found.claimed, found.skipped)
         assert found.left == len(self.of(run, State.PLANNED))
@@ -101,7 +101,9 @@ class LedgerLaws(RuleBasedStateMachine):
             self.due.pop(id, None)
             self.tried.discard(id)
             assert one.attempts == self.attempts[id]  # type: ignore[attr-defined]
-        now_skipped = [row["id"] for chunk in self.ledger.rows(run, states=["skipped"]) for row in chunk]
+        now_skipped = [
+            row["id"] for chunk in self.ledger.messages.rows(run, states=["skipped"]) for row in chunk
+        ]
         news = [id for id in now_skipped if self.state[id] is not State.SKIPPED]
         assert len(news) == skipped
         for id in news:
@@ -119,7 +121,7 @@ class LedgerLaws(RuleBasedStateMachine):
         ids = self.of(self.runs[which], State.SUBMITTING)
         if ids:
             chosen = data.draw(st.lists(st.sampled_from(ids), unique=True))
-            self.ledger.release(self.runs[which], chosen)
+            self.ledger.attempts.release(self.runs[which], chosen)
             for id in chosen:
                 self.state[id] = State.PLANNED
                 self.attempts[id] -= 1
@@ -132,7 +134,7 @@ class LedgerLaws(RuleBasedStateMachine):
         self.ledger = Ledger.open(self.path)
         for run in self.runs:
             lost = self.of(run, State.SUBMITTING)
-            assert self.ledger.start_sending(run, self.now) == len(lost)
+            assert self.ledger.attempts.start(run, self.now) == len(lost)
             for id in lost:
                 self.state[id] = State.UNKNOWN
             for id in self.of(run, State.PLANNED):
@@ -143,7 +145,9 @@ class LedgerLaws(RuleBasedStateMachine):
     def reconcile(self, which: int, state: State) -> None:
         """Somebody decides about the unknown."""
         ids = self.of(self.runs[which], State.UNKNOWN)
-        assert self.ledger.settle_unknown(self.runs[which], ids, state, "decided", self.now) == len(ids)
+        assert self.ledger.attempts.settle_unknown(self.runs[which], ids, state, "decided", self.now) == len(
+            ids
+        )
         for id in ids:
             self.state[id] = state
             if state is State.PLANNED:
@@ -152,19 +156,21 @@ class LedgerLaws(RuleBasedStateMachine):
 
     @rule(person=st.integers(0, 9))
     def opt_out(self, person: int) -> None:
-        assert self.ledger.suppress(number(person), source="test") == (person not in self.suppressed)
+        assert self.ledger.optouts.add(number(person), source="test") == (person not in self.suppressed)
         self.suppressed.add(person)
 
     @rule(person=st.integers(0, 9))
     def opt_in(self, person: int) -> None:
-        assert self.ledger.lift(number(person), by="test") == (person in self.suppressed)
+        assert self.ledger.optouts.lift(number(person), by="test") == (person in self.suppressed)
         self.suppressed.discard(person)
 
     @invariant()
     def the_ledger_agrees(self) -> None:
         if not hasattr(self, "ledger"):
             return
-        rows = [row for run in self.runs for chunk in self.ledger.rows(run, chunk=3) for row in chunk]
+        rows = [
+            row for run in self.runs for chunk in self.ledger.messages.rows(run, chunk=3) for row in chunk
+        ]
         assert {row["id"]: row["state"] for row in rows} == {id: str(s) for id, s in self.state.items()}
         assert {row["id"]: row["attempts"] for row in rows} == self.attempts
 
@@ -173,7 +179,7 @@ class LedgerLaws(RuleBasedStateMachine):
         if hasattr(self, "ledger"):
             taken = self.taken()
             assert len(taken) == len(set(taken))
-            assert self.ledger.reached(self.runs[0].occasion).tolist() == sorted(taken)
+            assert self.ledger.messages.reached(self.runs[0].occasion).tolist() == sorted(taken)
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):

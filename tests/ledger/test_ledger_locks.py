@@ -23,7 +23,7 @@ HOLD = """
 import sys, time
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.store import Ledger
-with Ledger.open(sys.argv[1]) as ledger, sender_lock(ledger, ledger.run(sys.argv[2])):
+with Ledger.open(sys.argv[1]) as ledger, sender_lock(ledger, ledger.runs.get(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -106,7 +106,7 @@ sys.path.insert(0, sys.argv[2])
 from ledgerkit import *
 ledger = Ledger.open(sys.argv[1])
 run = Make(ledger).begun()
-ledger.add_rows(run, PlannedRows(accepted(range(50))))
+ledger.plans.add_rows(run, PlannedRows(accepted(range(50))))
 print(run.id, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -115,11 +115,11 @@ os.kill(os.getpid(), signal.SIGKILL)
         [sys.executable, "-c", script, url, folder], capture_output=True, text=True, check=False
     )
     with Ledger.open(url) as ledger:
-        dead = ledger.run(done.stdout.strip())
+        dead = ledger.runs.get(done.stdout.strip())
         assert dead.state == "planning"
         for _ in range(100):
             Make(ledger).plan(3)
-            if ledger.run(dead.id).state == "discarded":
+            if ledger.runs.get(dead.id).state == "discarded":
                 break
-        assert ledger.run(dead.id).state == "discarded"
-        assert sum(len(chunk) for chunk in ledger.rows(dead)) == 0
+        assert ledger.runs.get(dead.id).state == "discarded"
+        assert sum(len(chunk) for chunk in ledger.messages.rows(dead)) == 0

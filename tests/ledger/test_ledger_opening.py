@@ -98,7 +98,7 @@ def test_an_older_ledger_is_migrated_when_it_is_opened(
         run = Make(ledger).plan(3)
     with_next_version(monkeypatch, tmp_path / "next", broken=False)
     with Ledger.open(url) as ledger:
-        assert states(ledger, ledger.run(run.id)) == {"planned": 3}
+        assert states(ledger, ledger.runs.get(run.id)) == {"planned": 3}
         with ledger.engine.connect() as connection:
             assert connection.execute(sa.text("SELECT colour FROM runs")).all() == [(None,)]
             version = sa.text("SELECT value FROM about WHERE name = 'version'")
@@ -119,7 +119,7 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(
     monkeypatch.undo()
     assert schema(url) == before
     with Ledger.open(url) as ledger:
-        assert states(ledger, ledger.run(run.id)) == {"planned": 3}
+        assert states(ledger, ledger.runs.get(run.id)) == {"planned": 3}
 
 
 def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(url: str) -> None:

@@ -130,11 +130,11 @@ CHANGES = [
 @pytest.mark.parametrize("sql", CHANGES)
 def test_nothing_but_a_query_is_answered_and_nothing_changes(make: Make, ledger: Ledger, sql: str) -> None:
     make.plan(2)
-    ledger.suppress(number(1), source="reply")
+    ledger.optouts.add(number(1), source="reply")
     with pytest.raises(UsageError) as error:
         answer(ledger, sql)
     assert error.value.problems[0].hint
-    assert len(list(ledger.suppressions())) == 1
+    assert len(list(ledger.optouts.all())) == 1
     assert answer(ledger, "SELECT count(*) AS n FROM messages") == [{"n": 2}]
     assert ledger.check().findings == []
 

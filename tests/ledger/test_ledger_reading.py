@@ -36,7 +36,7 @@ def mixed(make: Make, ledger: Ledger) -> object:
 
 def test_totals_account_for_every_row(make: Make, ledger: Ledger) -> None:
     run = mixed(make, ledger)
-    totals = ledger.totals(run)  # type: ignore[arg-type]
+    totals = ledger.runs.totals(run)  # type: ignore[arg-type]
     assert totals.rows == 11
     assert totals.by_state == {"accepted": 3, "planned": 2, "rejected": 1, "skipped": 3, "unknown": 2}
     assert totals.by_reason == {"duplicate": 1, "invalid-number": 2}
@@ -59,7 +59,7 @@ def test_totals_are_counted_again_after_every_change(make: Make, ledger: Ledger)
 
     def fresh() -> dict[str, int]:
         counted: dict[str, int] = {}
-        for chunk in ledger.rows(run):
+        for chunk in ledger.messages.rows(run):
             for row in chunk:
                 counted[row["state"]] = counted.get(row["state"], 0) + 1
         return counted
@@ -67,28 +67,28 @@ def test_totals_are_counted_again_after_every_change(make: Make, ledger: Ledger)
     run = make.plan(12, expires_at=NOW)
     steps = [
         lambda: None,
-        lambda: ledger.start_sending(run, NOW),
+        lambda: ledger.attempts.start(run, NOW),
         lambda: claim(ledger, run, 4),
-        lambda: ledger.set_state(run, "paused"),
+        lambda: ledger.runs.set_state(run, "paused"),
         lambda: settle(ledger, run, [run.number * 2**32 + 1], ACCEPTED),
-        lambda: ledger.release(run, [run.number * 2**32 + 2]),
-        lambda: ledger.start_sending(run, NOW),
-        lambda: ledger.set_state(run, "finished"),
-        lambda: ledger.settle_unknown(run, [run.number * 2**32 + 3], State.PLANNED, "note"),
-        lambda: ledger.settle_unknown(run, None, State.ACCEPTED, "note"),
-        lambda: ledger.refuse_country(run, "GB"),
-        lambda: ledger.expire(run, NOW),
-        lambda: ledger.cancel(run),
+        lambda: ledger.attempts.release(run, [run.number * 2**32 + 2]),
+        lambda: ledger.attempts.start(run, NOW),
+        lambda: ledger.runs.set_state(run, "finished"),
+        lambda: ledger.attempts.settle_unknown(run, [run.number * 2**32 + 3], State.PLANNED, "note"),
+        lambda: ledger.attempts.settle_unknown(run, None, State.ACCEPTED, "note"),
+        lambda: ledger.runs.refuse_country(run, "GB"),
+        lambda: ledger.runs.expire(run, NOW),
+        lambda: ledger.runs.cancel(run),
     ]
     for step in steps:
         step()
         for _ in range(2):
-            assert dict(ledger.totals(run).by_state) == fresh()
+            assert dict(ledger.runs.totals(run).by_state) == fresh()
 
 
 def test_rows_can_be_narrowed_by_state_and_come_in_chunks(make: Make, ledger: Ledger) -> None:
     run = mixed(make, ledger)
-    chunks = list(ledger.rows(run, states=["accepted", "unknown"], chunk=2))  # type: ignore[arg-type]
+    chunks = list(ledger.messages.rows(run, states=["accepted", "unknown"], chunk=2))  # type: ignore[arg-type]
     assert [len(chunk) for chunk in chunks] == [2, 2, 1]
     assert [row["line"] for chunk in chunks for row in chunk] == [2, 3, 4, 6, 7]
 
@@ -96,14 +96,14 @@ def test_rows_can_be_narrowed_by_state_and_come_in_chunks(make: Make, ledger: Le
 def test_rows_of_one_run_are_never_rows_of_another(make: Make, ledger: Ledger) -> None:
     runs = [make.plan(3, occurrence=str(turn)) for turn in range(3)]
     for run in runs:
-        assert [row["run"] for chunk in ledger.rows(run) for row in chunk] == [run.number] * 3
+        assert [row["run"] for chunk in ledger.messages.rows(run) for row in chunk] == [run.number] * 3
 
 
 @pytest.mark.parametrize("states", [None, ["planned"]])
 def test_columns_are_the_rows_turned(make: Make, ledger: Ledger, states: list[str] | None) -> None:
     run = mixed(make, ledger)
-    rows = [row for chunk in ledger.rows(run, states=states) for row in chunk]  # type: ignore[arg-type]
-    columns = list(ledger.row_columns(run, states=states, chunk=4))  # type: ignore[arg-type]
+    rows = [row for chunk in ledger.messages.rows(run, states=states) for row in chunk]  # type: ignore[arg-type]
+    columns = list(ledger.messages.columns(run, states=states, chunk=4))  # type: ignore[arg-type]
     turned = [
         dict(zip(chunk, values, strict=True))
         for chunk in columns
@@ -116,16 +116,16 @@ def test_history_tells_what_one_person_got_over_all_runs(make: Make, ledger: Led
     first = make.sending([1, 2])
     settle(ledger, first, claim(ledger, first), ACCEPTED)
     second = make.plan([2, 3], occurrence="2026-03")
-    entries = ledger.history(number(2))
+    entries = ledger.messages.history(number(2))
     assert [(entry.run.id, entry.row["state"], len(entry.events)) for entry in entries] == [
         (first.id, "accepted", 1),
         (second.id, "planned", 0),
     ]
-    assert [entry.run.id for entry in ledger.history(number(2), run=second)] == [second.id]
-    assert ledger.history(number(99)) == []
+    assert [entry.run.id for entry in ledger.messages.history(number(2), run=second)] == [second.id]
+    assert ledger.messages.history(number(99)) == []
 
 
 def test_history_finds_a_row_without_an_address_by_its_cell(make: Make, ledger: Ledger) -> None:
     mixed(make, ledger)
-    (entry,) = ledger.history("+447911123456", cells=["O7911 123456"])
+    (entry,) = ledger.messages.history("+447911123456", cells=["O7911 123456"])
     assert (entry.row["reason"], entry.row["line"]) == ("invalid-number", 11)

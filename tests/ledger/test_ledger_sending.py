@@ -12,7 +12,7 @@ from a2pcli.messages import Message, Outcome, State
 
 def test_a_claim_holds_everything_a_gateway_needs(make: Make, ledger: Ledger) -> None:
     run = make.sending([7], sender="ACME", channel="mms", sending={"media": ["https://acme.example/a.jpg"]})
-    (claimed,) = ledger.exchange(run, [], 10, NOW).claimed
+    (claimed,) = ledger.attempts.exchange(run, [], 10, NOW).claimed
     assert claimed.message == Message(
         id=run.number * 2**32 + 1,
         reference=f"{run.id}-000001",
@@ -37,10 +37,10 @@ def test_claims_come_in_the_files_order_and_each_row_once(make: Make, ledger: Le
 
 def test_nothing_left_says_so(make: Make, ledger: Ledger) -> None:
     run = make.sending(3)
-    first = ledger.exchange(run, [], 2, NOW)
+    first = ledger.attempts.exchange(run, [], 2, NOW)
     assert (first.left, first.next_due, first.skipped) == (1, None, 0)
-    ledger.exchange(run, [], 2, NOW)
-    last = ledger.exchange(run, [], 2, NOW)
+    ledger.attempts.exchange(run, [], 2, NOW)
+    last = ledger.attempts.exchange(run, [], 2, NOW)
     assert (last.claimed, last.left, last.next_due) == ([], 0, None)
 
 
@@ -70,7 +70,7 @@ def test_an_outcome_is_kept_with_its_row_and_as_an_event(
         outcome.gateway_id,
         NOW,
     )
-    (entry,) = ledger.history(number(7))
+    (entry,) = ledger.messages.history(number(7))
     (event,) = entry.events
     assert (event.kind, event.code, event.gateway_id) == (
         str(outcome.verdict),
@@ -88,7 +88,7 @@ def test_an_outcome_for_a_row_that_is_not_being_sent_changes_nothing_but_is_note
     settle(ledger, run, ids, ACCEPTED)
     settle(ledger, run, ids, REJECTED)
     assert row_of(ledger, run, ids[0])["state"] == "accepted"
-    assert [event.kind for event in ledger.history(number(7))[0].events] == ["accepted", "rejected"]
+    assert [event.kind for event in ledger.messages.history(number(7))[0].events] == ["accepted", "rejected"]
 
 
 def test_a_retry_waits_for_its_moment_and_counts_its_attempts(make: Make, ledger: Ledger) -> None:
@@ -96,9 +96,9 @@ def test_a_retry_waits_for_its_moment_and_counts_its_attempts(make: Make, ledger
     ids = claim(ledger, run, 2)
     settle(ledger, run, ids, NOT_SENT, due_at=NOW + 1000)
     assert claim(ledger, run) == [run.number * 2**32 + 3]
-    waiting = ledger.exchange(run, [], 10, NOW + 999)
+    waiting = ledger.attempts.exchange(run, [], 10, NOW + 999)
     assert (waiting.claimed, waiting.left, waiting.next_due) == ([], 2, NOW + 1000)
-    again = ledger.exchange(run, [], 10, NOW + 1000)
+    again = ledger.attempts.exchange(run, [], 10, NOW + 1000)
     assert [claimed.attempts for claimed in again.claimed] == [2, 2]
     assert sorted(claimed.message.id for claimed in again.claimed) == sorted(ids)
     assert again.claimed[0].message.reference == f"{run.id}-000001"
@@ -107,8 +107,8 @@ def test_a_retry_waits_for_its_moment_and_counts_its_attempts(make: Make, ledger
 def test_a_try_that_is_not_counted_is_not_counted(make: Make, ledger: Ledger) -> None:
     run = make.sending(1)
     ids = claim(ledger, run)
-    ledger.exchange(run, [Settled(ids[0], NOT_SENT, State.PLANNED, NOW, counted=False)], 0, NOW)
-    assert ledger.exchange(run, [], 1, NOW).claimed[0].attempts == 1
+    ledger.attempts.exchange(run, [Settled(ids[0], NOT_SENT, State.PLANNED, NOW, counted=False)], 0, NOW)
+    assert ledger.attempts.exchange(run, [], 1, NOW).claimed[0].attempts == 1
 
 
 def test_a_retry_without_a_moment_is_due_at_once(make: Make, ledger: Ledger) -> None:
@@ -125,7 +125,7 @@ def test_rows_put_back_for_an_hour_wait_for_it(make: Make, ledger: Ledger) -> No
     settle(ledger, run, ids[1:2], NOT_SENT, due_at=NOW + 5)
     settle(ledger, run, [ids[0], ids[2]], NOT_SENT, due_at=NOW)
     assert sorted(claim(ledger, run)) == [first + 1, first + 3, first + 4]
-    assert ledger.exchange(run, [], 1, NOW).next_due == NOW + 5
+    assert ledger.attempts.exchange(run, [], 1, NOW).next_due == NOW + 5
     assert claim(ledger, run, now=NOW + 5) == [first + 2]
 
 
@@ -133,9 +133,9 @@ def test_a_released_claim_is_as_if_it_had_not_been(make: Make, ledger: Ledger) -
     run = make.sending(4)
     ids = claim(ledger, run)
     settle(ledger, run, ids[:1])
-    ledger.release(run, ids)  # the first one is settled: it stays
+    ledger.attempts.release(run, ids)  # the first one is settled: it stays
     assert states(ledger, run) == {"accepted": 1, "planned": 3}
-    again = ledger.exchange(run, [], 10, NOW + 1)
+    again = ledger.attempts.exchange(run, [], 10, NOW + 1)
     assert sorted(claimed.message.id for claimed in again.claimed) == ids[1:]
     assert {claimed.attempts for claimed in again.claimed} == {1}
     assert again.left == 0
@@ -147,11 +147,11 @@ def test_intents_of_a_crash_become_unknown_and_are_not_sent_again(url: str) -> N
         settle(ledger, run, claim(ledger, run, 1))
         lost = claim(ledger, run, 2)
     with Ledger.open(url) as ledger:
-        assert ledger.start_sending(run, NOW + 1) == 2
+        assert ledger.attempts.start(run, NOW + 1) == 2
         assert states(ledger, run) == {"accepted": 1, "unknown": 2, "planned": 2}
         row = row_of(ledger, run, lost[0])
         assert "before the result was recorded" in row["detail"]
-        assert [event.kind for event in ledger.history(row["address"])[0].events] == ["unknown"]
+        assert [event.kind for event in ledger.messages.history(row["address"])[0].events] == ["unknown"]
         assert len(claim(ledger, run)) == 2
         assert states(ledger, run)["unknown"] == 2
 
@@ -163,8 +163,8 @@ def test_resuming_goes_on_with_rows_that_wait_and_rows_that_never_waited(url: st
         settle(ledger, run, ids[:2])
         settle(ledger, run, ids[2:], NOT_SENT, due_at=NOW + 10)
     with Ledger.open(url) as ledger:
-        assert ledger.start_sending(run, NOW + 20) == 0
-        found = ledger.exchange(run, [], 10, NOW + 20)
+        assert ledger.attempts.start(run, NOW + 20) == 0
+        found = ledger.attempts.exchange(run, [], 10, NOW + 20)
         assert [claimed.message.id % 2**32 for claimed in found.claimed] == [3, 4, 5]
         assert found.left == 0
 
@@ -174,4 +174,4 @@ def test_an_exchange_without_a_start_still_knows_what_is_left(url: str) -> None:
         run = Make(ledger).sending(5)
         claim(ledger, run, 2)
     with Ledger.open(url) as ledger:
-        assert ledger.exchange(run, [], 1, NOW).left == 2
+        assert ledger.attempts.exchange(run, [], 1, NOW).left == 2

@@ -26,7 +26,7 @@ def test_a_ledger_that_another_program_keeps_locked_says_so(tmp_path: Path) -> N
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError) as caught:
-            ledger.exchange(run, [], 2, NOW)
+            ledger.attempts.exchange(run, [], 2, NOW)
         assert only(caught.value) == "ledger-locked"
         assert states(ledger, run) == {"planned": 3}  # reading goes on
         other.execute("ROLLBACK")
@@ -50,7 +50,7 @@ def test_a_full_disk_is_said_to_be_full_and_loses_nothing(tmp_path: Path) -> Non
         try:
             unfinished = make.begun()
             with pytest.raises(LedgerError) as caught:
-                ledger.add_rows(unfinished, PlannedRows(accepted(range(100_000))))
+                ledger.plans.add_rows(unfinished, PlannedRows(accepted(range(100_000))))
         finally:
             sa.event.remove(sa.Engine, "connect", _limit)
         assert only(caught.value) == "ledger-disk-full"
@@ -91,7 +91,7 @@ def test_what_was_claimed_before_the_disk_was_full_is_there_after_it(tmp_path: P
     *claims, code = done.stdout.split()
     assert code in ("ledger-disk", "ledger-disk-full")
     with Ledger.open(str(path)) as ledger:
-        counted = states(ledger, ledger.runs()[0])
+        counted = states(ledger, ledger.runs.all()[0])
     assert counted["submitting"] == sum(map(int, claims))
     assert counted["submitting"] + counted["planned"] == 20_000
 
@@ -142,9 +142,9 @@ def test_a_user_without_rights_is_said_so(postgres_url: str) -> None:
         connection.execute(f"GRANT USAGE ON SCHEMA {schema_name[0]} TO {role}")
         connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema_name[0]} TO {role}")
     with Ledger.open(postgres_url.replace("postgres:@", f"{role}:@")) as ledger:
-        assert ledger.runs() == []
+        assert ledger.runs.all() == []
         with pytest.raises(LedgerError) as caught:
-            ledger.occasion("spring", "once")
+            ledger.plans.occasion("spring", "once")
     assert only(caught.value) == "ledger-read-only"
 
 
@@ -159,14 +159,14 @@ def test_sqlite_waits_for_the_disk_at_every_commit_but_those_of_a_plans_chunks(t
     """synchronous: 1 is NORMAL, 2 is FULL (https://sqlite.org/pragma.html#pragma_synchronous)."""
     with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
         run = Make(ledger).begun()
-        ledger.add_rows(run, PlannedRows(accepted([1])))
-        assert ledger._chunks is not None
-        for engine, expected in ((ledger.engine, 2), (ledger._chunks, 1)):
+        ledger.plans.add_rows(run, PlannedRows(accepted([1])))
+        assert ledger.plans.chunk_engine is not None
+        for engine, expected in ((ledger.engine, 2), (ledger.plans.chunk_engine, 1)):
             with engine.connect() as connection:
                 assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == expected
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        ledger.finish_plan(run, digest="d", rows_read=1, summary={})
-        ledger.start_sending(run, NOW)
+        ledger.plans.finish(run, digest="d", rows_read=1, summary={})
+        ledger.attempts.start(run, NOW)
         assert ledger._sending is not None
         with ledger._sending.begin():
             assert ledger._sending.exec_driver_sql("PRAGMA synchronous").scalar() == 2

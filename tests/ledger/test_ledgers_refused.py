@@ -51,7 +51,7 @@ def code_of_use(path: Path) -> str:
     """The code of the error that opening and writing the ledger ends in."""
     try:
         with Ledger.open(str(path)) as ledger:
-            ledger.occasion("spring", "once")
+            ledger.plans.occasion("spring", "once")
     except LedgerError as error:
         return only(error)
     return "no error"
@@ -158,7 +158,7 @@ def test_a_damaged_ledger_is_said_to_be_damaged(tmp_path: Path) -> None:
 
     def read() -> None:
         with Ledger.open(str(path)) as ledger:
-            for run in ledger.runs():
+            for run in ledger.runs.all():
                 states(ledger, run)
 
     with pytest.raises(LedgerError) as caught:

@@ -21,17 +21,17 @@ from a2pcli.ledger.store import Ledger
 
 url, run_id, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 with Ledger.open(url) as ledger:
-    run = ledger.run(run_id)
+    run = ledger.runs.get(run_id)
     with sender_lock(ledger, run):
         own = SharedPace("campaign " + run_id, 1000, "parts")
-        ledger.share_paces(run, [SharedPace("gateway g", 40, "messages"), own])
-        ledger.start_sending(run, now_ms())
+        ledger.attempts.share_paces(run, [SharedPace("gateway g", 40, "messages"), own])
+        ledger.attempts.start(run, now_ms())
         print("ready", flush=True)
         sys.stdin.readline()
         until = time.monotonic() + seconds
         claimed = 0
         while time.monotonic() < until or not claimed:
-            found = ledger.exchange(run, [], 50, now_ms())
+            found = ledger.attempts.exchange(run, [], 50, now_ms())
             claimed += len(found.claimed)
             assert len(found.waits) == len(found.claimed)
             time.sleep(found.pause or 0.01)
@@ -73,13 +73,13 @@ def test_the_slots_of_a_pace_follow_each_other_and_its_senders_have_their_own(
     run = make.plan(range(8), columns={"sender": ["A", "B"] * 4})
     now = 1_800_000_000_000
     shared = [SharedPace("gateway g", 10, "messages"), SharedPace("sender a", 1, "messages", "A")]
-    ledger.share_paces(run, shared)
-    ledger.start_sending(run, now)
+    ledger.attempts.share_paces(run, shared)
+    ledger.attempts.start(run, now)
     began = time.monotonic()
-    found = ledger.exchange(run, [], 5, now)
+    found = ledger.attempts.exchange(run, [], 5, now)
     assert [round(one, 2) for one in found.waits] == [0, 0.1, 1, 0.3, 2]
     assert found.pause == 0
-    found = ledger.exchange(run, [], 5, now)
+    found = ledger.attempts.exchange(run, [], 5, now)
     passed = time.monotonic() - began  # on a server its own clock counts
     assert len(found.claimed) <= 1 + 10 * passed
     assert found.pause > 0

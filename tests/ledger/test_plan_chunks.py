@@ -89,7 +89,7 @@ def test_nothing_stays_under_a_value_that_is_gone() -> None:
 def test_a_plan_has_no_more_rows_than_ids(make: Make, ledger: Ledger) -> None:
     run = make.begun()
     with pytest.raises(LedgerError, match="268,435,455 rows at most"):
-        ledger.add_rows(run, PlannedRows(accepted([1, 2], row=[MOST_ROWS, MOST_ROWS + 1])))
+        ledger.plans.add_rows(run, PlannedRows(accepted([1, 2], row=[MOST_ROWS, MOST_ROWS + 1])))
 
 
 def in_chunks(ledger: Ledger, sizes: list[int], **values: Any) -> Run:
@@ -98,10 +98,10 @@ def in_chunks(ledger: Ledger, sizes: list[int], **values: Any) -> Run:
     first = 1
     for size in sizes:
         rows = list(range(first, first + size))
-        ledger.add_rows(run, PlannedRows(accepted([row - 1 for row in rows], row=rows, line=rows)))
+        ledger.plans.add_rows(run, PlannedRows(accepted([row - 1 for row in rows], row=rows, line=rows)))
         first += size
-    run = ledger.finish_plan(run, digest="d", rows_read=first - 1, summary={})
-    ledger.start_sending(run, NOW)
+    run = ledger.plans.finish(run, digest="d", rows_read=first - 1, summary={})
+    ledger.attempts.start(run, NOW)
     return run
 
 
@@ -110,7 +110,7 @@ def test_claims_go_from_chunk_to_chunk_and_a_retry_has_its_own_text(ledger: Ledg
     ids = [id for _ in range(3) for id in claim(ledger, run, 4)]
     assert ids == [run.number * 2**32 + row for row in range(1, 10)]
     settle(ledger, run, [ids[2], ids[3], ids[8]], NOT_SENT, due_at=NOW)
-    again = ledger.exchange(run, [], 10, NOW)
+    again = ledger.attempts.exchange(run, [], 10, NOW)
     assert [one.message.body for one in again.claimed] == ["Hello 2", "Hello 3", "Hello 8"]
     assert [one.message.to for one in again.claimed] == [number(2), number(3), number(8)]
     assert again.left == 0
@@ -120,25 +120,25 @@ def test_nothing_is_written_for_whoever_is_held(ledger: Ledger, monkeypatch: pyt
     """Nor is their chunk read."""
     run = planned(ledger, [1] * 500, {1: LOS_ANGELES})
     monkeypatch.setattr(plan_store, "data_of", None)
-    found = ledger.exchange(run, [], 100, NOON)
+    found = ledger.attempts.exchange(run, [], 100, NOON)
     assert (found.claimed, found.left, found.more) == ([], 500, False)
-    assert ledger.waiting(run, NOON)[0].messages == 500
-    assert ledger.totals(run, NOON).held == {"quiet-hours": 500}
+    assert ledger.runs.waiting(run, NOON)[0].messages == 500
+    assert ledger.runs.totals(run, NOON).held == {"quiet-hours": 500}
     assert count_of(ledger, attempts) == count_of(ledger, plan_ends) == 0
 
 
 def test_whoever_expires_by_their_clock_ends_in_one_row(ledger: Ledger) -> None:
     tokyo = clock("Asia/Tokyo", expires=datetime(2027, 6, 15, 21))
     run = planned(ledger, [1, 2] * 50, {1: tokyo, 2: NEW_YORK})
-    found = ledger.exchange(run, [], 10, NOON)
+    found = ledger.attempts.exchange(run, [], 10, NOON)
     assert (len(found.claimed), found.skipped, found.left) == (10, 50, 40)
     assert (count_of(ledger, plan_ends), count_of(ledger, attempts)) == (1, 10)
     assert (
         states(ledger, run)
-        == dict(ledger.totals(run).by_state)
+        == dict(ledger.runs.totals(run).by_state)
         == {"expired": 50, "submitting": 10, "planned": 40}
     )
-    assert ledger.exchange(run, [], 100, NOON).left == 0
+    assert ledger.attempts.exchange(run, [], 100, NOON).left == 0
 
 
 def test_an_erased_person_of_a_run_that_ended_stays_what_they_were(
@@ -148,13 +148,13 @@ def test_an_erased_person_of_a_run_that_ended_stays_what_they_were(
     monkeypatch.setenv(erased.KEY_VARIABLE, "a key of the tests, long enough")
     tokyo = clock("Asia/Tokyo", expires=datetime(2027, 6, 15, 21))
     run = planned(ledger, [1, 1, 2], {1: tokyo, 2: LOS_ANGELES})
-    ledger.exchange(run, [], 10, NOON)
-    ledger.erase_person(Person(number(0)), NOON)
-    assert states(ledger, run) == dict(ledger.totals(run).by_state) == {"expired": 2, "planned": 1}
-    ledger.start_sending(run, NOON)
-    assert [one.message.to for one in ledger.exchange(run, [], 10, NOON + 5 * 3_600_000).claimed] == [
-        number(2)
-    ]
+    ledger.attempts.exchange(run, [], 10, NOON)
+    ledger.people.erase(Person(number(0)), NOON)
+    assert states(ledger, run) == dict(ledger.runs.totals(run).by_state) == {"expired": 2, "planned": 1}
+    ledger.attempts.start(run, NOON)
+    assert [
+        one.message.to for one in ledger.attempts.exchange(run, [], 10, NOON + 5 * 3_600_000).claimed
+    ] == [number(2)]
 
 
 def test_who_is_erased_while_their_chunk_is_being_sent_gets_nothing(
@@ -165,20 +165,20 @@ def test_who_is_erased_while_their_chunk_is_being_sent_gets_nothing(
     run = in_chunks(ledger, [6, 4])
     settle(ledger, run, claim(ledger, run, 2))
     with Ledger.open(url) as other:
-        other.erase_person(Person(number(3)), NOW)
-    found = ledger.exchange(run, [], 10, NOW)
+        other.people.erase(Person(number(3)), NOW)
+    found = ledger.attempts.exchange(run, [], 10, NOW)
     assert [one.message.to for one in found.claimed] == [number(person) for person in (2, 4, 5, 6, 7, 8, 9)]
     assert states(ledger, run) == {"accepted": 2, "submitting": 7, "skipped": 1}
-    assert not [row for some in ledger.rows(run) for row in some if row["address"] == number(3)]
+    assert not [row for some in ledger.messages.rows(run) for row in some if row["address"] == number(3)]
 
 
 def test_a_country_refused_as_one_row_is_planned_again_person_by_person(make: Make, ledger: Ledger) -> None:
     run = make.sending(6, columns={"country": ["GB", "FR"] * 3})
-    ledger.refuse_country(run, "FR", NOW)
-    ledger.suppress(number(1), source="reply")
-    assert [(one.messages, one.may_go) for one in ledger.rejections(run, NOW)] == [(3, 2)]
-    assert ledger.plan_again(run, ["country-refused"], "asked", NOW) == 2
-    assert states(ledger, run) == dict(ledger.totals(run).by_state) == {"planned": 5, "skipped": 1}
+    ledger.runs.refuse_country(run, "FR", NOW)
+    ledger.optouts.add(number(1), source="reply")
+    assert [(one.messages, one.may_go) for one in ledger.attempts.rejections(run, NOW)] == [(3, 2)]
+    assert ledger.attempts.plan_again(run, ["country-refused"], "asked", NOW) == 2
+    assert states(ledger, run) == dict(ledger.runs.totals(run).by_state) == {"planned": 5, "skipped": 1}
     assert sorted(claim(ledger, run)) == [run.number * 2**32 + row for row in (1, 3, 4, 5, 6)]
 
 
@@ -190,7 +190,7 @@ def test_a_chunk_that_is_changed_while_the_run_is_sent_is_not_sent(ledger: Ledge
         first = connection.execute(sa.select(plan_chunks.c.data).where(plan_chunks.c.number == 1)).scalar()
         connection.execute(sa.update(plan_chunks).where(second).values(data=first))
     with pytest.raises(LedgerError, match="not what was planned"):
-        ledger.exchange(run, [], 3, NOW)
+        ledger.attempts.exchange(run, [], 3, NOW)
     assert states(ledger, run)["submitting"] == 3
 
 
@@ -203,8 +203,8 @@ def test_a_claim_that_was_not_committed_gives_the_same_people_again(
         broken.setattr("a2pcli.ledger.claims.paces", None)
         broken.setattr("a2pcli.ledger.one_claim._claimed", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            ledger.exchange(run, [], 3, NOW)
-    found = ledger.exchange(run, [], 10, NOW)
+            ledger.attempts.exchange(run, [], 3, NOW)
+    found = ledger.attempts.exchange(run, [], 10, NOW)
     assert sorted([*first, *(one.message.id for one in found.claimed)]) == [
         run.number * 2**32 + row for row in range(1, 9)
     ]
@@ -215,14 +215,14 @@ def test_outcomes_after_a_cancellation_count_beside_the_ended(make: Make, ledger
     run = make.sending(10)
     ids = claim(ledger, run, 4)
     settle(ledger, run, ids[:1], NOT_SENT, due_at=NOW + 5)
-    assert ledger.cancel(run, NOW) == 7
+    assert ledger.runs.cancel(run, NOW) == 7
     settle(ledger, run, ids[1:], ACCEPTED)
-    assert states(ledger, run) == dict(ledger.totals(run).by_state) == {"accepted": 3, "cancelled": 7}
-    assert ledger.totals(run).states[State.CANCELLED].cost == {"GBP": 280_000_000}
+    assert states(ledger, run) == dict(ledger.runs.totals(run).by_state) == {"accepted": 3, "cancelled": 7}
+    assert ledger.runs.totals(run).states[State.CANCELLED].cost == {"GBP": 280_000_000}
 
 
 def test_nobody_is_held_by_their_hours_before_the_run_begins(ledger: Ledger) -> None:
     run = planned(ledger, [1, 2], {1: LOS_ANGELES, 2: NEW_YORK}, not_before=NOON + 60_000)
-    assert ledger.waiting(run, NOON) == []
-    assert ledger.totals(run, NOON).held == {}
-    assert ledger.waiting(run, NOON + 60_000)[0].messages == 1
+    assert ledger.runs.waiting(run, NOON) == []
+    assert ledger.runs.totals(run, NOON).held == {}
+    assert ledger.runs.waiting(run, NOON + 60_000)[0].messages == 1

@@ -28,7 +28,7 @@ def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 def counted(path: Path) -> dict[str, int]:
     with Ledger.open_to_read(str(path)) as ledger:
-        return states(ledger, ledger.runs()[0])
+        return states(ledger, ledger.runs.all()[0])
 
 
 def planned(path: Path, **options: str) -> None:
@@ -73,9 +73,9 @@ def test_a_ledger_that_is_being_written_is_read_along(tmp_path: Path, read_only:
         make.plan(3)
         read_only()
         with Ledger.open_to_read(str(path)) as reader:
-            assert len(reader.runs()) == 1
+            assert len(reader.runs.all()) == 1
             make.plan(2)
-            assert len(reader.runs()) == 2
+            assert len(reader.runs.all()) == 2
 
 
 def test_an_encrypted_ledger_is_read_too(tmp_path: Path, read_only: Callable[[], None]) -> None:
@@ -84,7 +84,7 @@ def test_an_encrypted_ledger_is_read_too(tmp_path: Path, read_only: Callable[[],
     planned(path, key=key)
     read_only()
     with Ledger.open_to_read(str(path), key=key) as ledger:
-        assert states(ledger, ledger.runs()[0]) == {"planned": 3}
+        assert states(ledger, ledger.runs.all()[0]) == {"planned": 3}
 
 
 def test_writing_is_refused_in_plain_words(tmp_path: Path, read_only: Callable[[], None]) -> None:
@@ -92,7 +92,7 @@ def test_writing_is_refused_in_plain_words(tmp_path: Path, read_only: Callable[[
     planned(path)
     read_only()
     with Ledger.open_to_read(str(path)) as ledger, pytest.raises(LedgerError) as caught:
-        ledger.occasion("spring", "once")
+        ledger.plans.occasion("spring", "once")
     assert caught.value.problems[0].code == "ledger-read-only"
 
 

@@ -49,25 +49,25 @@ def sent(ledger: Ledger, make: Make, people: int = 3, **values: Any) -> tuple[Ru
     """A run of which all are accepted under ``SM<row>``, and ended."""
     run = make.plan(people, **values)
     with sender_lock(ledger, run):
-        ledger.start_sending(run, NOW)
+        ledger.attempts.start(run, NOW)
         ids = claim(ledger, run)
         accepted = [Outcome(Verdict.ACCEPTED, gateway_id=f"SM{id % ROWS_PER_RUN}") for id in ids]
-        ledger.exchange(
+        ledger.attempts.exchange(
             run, [Settled(id, one, State.ACCEPTED) for id, one in zip(ids, accepted, strict=True)], 0, NOW
         )
-        ledger.set_state(run, RunState.FINISHED, None, NOW)
-    return ledger.run(run.id), ids
+        ledger.runs.set_state(run, RunState.FINISHED, None, NOW)
+    return ledger.runs.get(run.id), ids
 
 
 def ended(ledger: Ledger, make: Make, outcome: Outcome, **values: Any) -> tuple[Run, int]:
     """A run of one person with this outcome, and ended."""
     run = make.plan(1, **values)
     with sender_lock(ledger, run):
-        ledger.start_sending(run, NOW)
+        ledger.attempts.start(run, NOW)
         (id,) = claim(ledger, run)
         settle(ledger, run, [id], outcome, NOW + DAY if outcome is NOT_SENT else None)
-        ledger.set_state(run, RunState.PAUSED, None, NOW)
-    return ledger.run(run.id), id
+        ledger.runs.set_state(run, RunState.PAUSED, None, NOW)
+    return ledger.runs.get(run.id), id
 
 
 def delivery(ledger: Ledger, run: Run, id: int) -> tuple[Any, ...]:
@@ -95,16 +95,16 @@ def test_an_id_that_messages_of_two_gateways_have_counts_with_the_gateways_name_
     ledger: Ledger, make: Make
 ) -> None:
     first, (one, *_) = sent(ledger, make)
-    occasion = ledger.occasion("other", "once")
+    occasion = ledger.plans.occasion("other", "once")
     from ledgerkit import accepted
 
     from a2pcli.ledger.records import NewRun, PlannedRows  # a run through another gateway
 
-    second = ledger.begin_plan(NewRun("other", occasion, "twilio"))
-    ledger.add_rows(second, PlannedRows(accepted([7]), None))
-    second = ledger.finish_plan(second, digest="d" * 64, rows_read=1, summary={})
+    second = ledger.plans.begin(NewRun("other", occasion, "twilio"))
+    ledger.plans.add_rows(second, PlannedRows(accepted([7]), None))
+    second = ledger.plans.finish(second, digest="d" * 64, rows_read=1, summary={})
     with sender_lock(ledger, second):
-        ledger.start_sending(second, NOW)
+        ledger.attempts.start(second, NOW)
         (two,) = claim(ledger, second)
         settle(ledger, second, [two], Outcome(Verdict.ACCEPTED, gateway_id="SM1"))
     assert put(ledger, receipt("SM1")).unmatched == 1
@@ -143,8 +143,8 @@ def test_a_receipt_shows_that_the_gateway_took_an_unknown_message(
     assert done.accepted == 1
     row = row_of(ledger, run, id)
     assert (row["state"], row["gateway_id"]) == ("accepted", "SM9")
-    assert ledger.totals(run).by_state == {"accepted": 1}
-    assert ledger.history(number(0))[0].events[-1].kind == "reconciled"
+    assert ledger.runs.totals(run).by_state == {"accepted": 1}
+    assert ledger.messages.history(number(0))[0].events[-1].kind == "reconciled"
 
 
 @pytest.mark.parametrize("outcome", [NOT_SENT, REJECTED], ids=["to be tried again", "rejected"])
@@ -161,16 +161,16 @@ def test_a_message_that_arrived_after_all_is_not_sent_again(
     assert row_of(ledger, run, id)["state"] == (state or before)
     if state:
         with sender_lock(ledger, run):
-            ledger.start_sending(run, NOW + 2 * DAY)
-            found = ledger.exchange(run, [], 10, NOW + 2 * DAY)
+            ledger.attempts.start(run, NOW + 2 * DAY)
+            found = ledger.attempts.exchange(run, [], 10, NOW + 2 * DAY)
         assert (found.claimed, found.left) == ([], 0)
-        assert len(ledger.contacts_of(number(0), 0, NOW + 9 * DAY)) == 1
+        assert len(ledger.messages.contacts_of(number(0), 0, NOW + 9 * DAY)) == 1
 
 
 def test_a_sender_at_work_is_told_of_a_message_that_arrived_after_all(ledger: Ledger, make: Make) -> None:
     run = make.plan(2)
     with sender_lock(ledger, run):
-        ledger.start_sending(run, NOW)
+        ledger.attempts.start(run, NOW)
         first, second = claim(ledger, run)
         settle(ledger, run, [first, second], NOT_SENT, NOW + 1_000)
         with Ledger.open(ledger.url.render_as_string(hide_password=False)) as other:
@@ -229,24 +229,24 @@ def test_every_order_of_arrival_ends_in_the_documented_state(
     for place in range(early):
         step(place)
     with sender_lock(ledger, run):
-        ledger.start_sending(run, NOW)
+        ledger.attempts.start(run, NOW)
         ids = claim(ledger, run)
         answers = [Outcome(Verdict.ACCEPTED, gateway_id=f"SM-{name}-{id % ROWS_PER_RUN}") for id in ids]
-        ledger.exchange(
+        ledger.attempts.exchange(
             run, [Settled(id, one, State.ACCEPTED) for id, one in zip(ids, answers, strict=True)], 0, NOW
         )
-        ledger.set_state(run, RunState.FINISHED, None, NOW)
+        ledger.runs.set_state(run, RunState.FINISHED, None, NOW)
     for place in [*range(early, len(found)), *again]:
         step(place)
     put(ledger)
     reports = [Report(Delivery(s), at, code) for s, at, code in found if s in list(Delivery)]
     expected = delivery_of(reports, read_receipts=False)
     wanted = (str(expected.delivery), expected.at, expected.code) if expected else (None, None, None)
-    rows = [row for chunk in ledger.rows(run) for row in chunk]
+    rows = [row for chunk in ledger.messages.rows(run) for row in chunk]
     assert {(row["delivery"], row["delivered_at"], row["delivery_code"]) for row in rows} == {wanted}
     with ledger.engine.connect() as connection:
-        assert ledger.totals(run) == counting.count(connection, run)
-    assert sum(one.messages for one in ledger.totals(run).deliveries) == (len(orders) if expected else 0)
+        assert ledger.runs.totals(run) == counting.count(connection, run)
+    assert sum(one.messages for one in ledger.runs.totals(run).deliveries) == (len(orders) if expected else 0)
 
 
 def test_receipts_do_not_make_a_run_be_counted_again(
@@ -257,7 +257,7 @@ def test_receipts_do_not_make_a_run_be_counted_again(
         patch.setattr(counting, "count", lambda *_: pytest.fail("the run was counted again"))
         put(ledger, receipt("SM1", "sent"), receipt("SM2"), receipt("SM3", "failed", code="30003"))
         put(ledger, receipt("SM1", "delivered"), receipt("SM3", "delivered"))
-        found = ledger.totals(run)
+        found = ledger.runs.totals(run)
     assert [tuple(one) for one in found.deliveries] == [
         ("delivered", None, "a", 2),
         ("delivered", None, "b", 1),
@@ -274,14 +274,14 @@ def test_an_erased_persons_receipts_go_and_do_not_come_back(
     run, ids = sent(ledger, make)
     put(ledger, receipt("SM1", ref=run.reference(1)), receipt("SM2"))
     mine = Person(number(0))
-    (message,) = ledger.export_person(mine)["messages"]
+    (message,) = ledger.people.export(mine)["messages"]
     assert [one["gateway_id"] for one in message["receipts"]] == ["SM1"]
-    assert ledger.erase_person(mine, NOW).changed["receipts"] == 1
+    assert ledger.people.erase(mine, NOW).changed["receipts"] == 1
     again = put(ledger, receipt("SM1", "read", ref=run.reference(1)))
     assert (again.new, again.forgotten) == (0, 1)
     assert inbox(ledger) == 1
     assert delivery(ledger, run, ids[0])[0] == "delivered"
-    assert {tuple(one) for one in ledger.totals(run).deliveries} == {("delivered", None, None, 2)}
+    assert {tuple(one) for one in ledger.runs.totals(run).deliveries} == {("delivered", None, None, 2)}
 
 
 def test_retention_lets_receipts_go_with_the_people_and_keeps_what_they_add_up_to(
@@ -290,12 +290,12 @@ def test_retention_lets_receipts_go_with_the_people_and_keeps_what_they_add_up_t
     run, _ = sent(ledger, make)
     put(ledger, receipt("SM1", ref=run.reference(1)), receipt("nobody"))
     rules = Retention(default="10 days", contacted="forever")
-    assert ledger.prune(rules, now=NOW + 5 * DAY).nothing
-    done = ledger.prune(rules, now=NOW + 11 * DAY)
+    assert ledger.people.prune(rules, now=NOW + 5 * DAY).nothing
+    done = ledger.people.prune(rules, now=NOW + 11 * DAY)
     assert done.receipts == 1
     assert inbox(ledger) == 0
-    run = ledger.run(run.id)
-    assert [one.messages for one in ledger.totals(run).deliveries] == [1]
+    run = ledger.runs.get(run.id)
+    assert [one.messages for one in ledger.runs.totals(run).deliveries] == [1]
     assert put(ledger, receipt("SM1", ref=run.reference(1))).forgotten == 1
 
 
@@ -319,13 +319,13 @@ def test_a_receipt_that_beats_the_gateways_answer_counts_once_the_answer_is_here
 ) -> None:
     run = make.plan(1)
     with sender_lock(ledger, run):
-        ledger.start_sending(run, NOW)
+        ledger.attempts.start(run, NOW)
         (id,) = claim(ledger, run)
         assert put(ledger, receipt("SM1", ref=run.reference(1))).unmatched == 0
         assert row_of(ledger, run, id)["state"] == "submitting"
         settle(ledger, run, [id], Outcome(Verdict.ACCEPTED, gateway_id="SM1"))
-        ledger.set_state(run, RunState.FINISHED, None, NOW)
-    assert [tuple(one) for one in ledger.totals(ledger.run(run.id)).deliveries] == [
+        ledger.runs.set_state(run, RunState.FINISHED, None, NOW)
+    assert [tuple(one) for one in ledger.runs.totals(ledger.runs.get(run.id)).deliveries] == [
         ("delivered", None, None, 1)
     ]
 
@@ -333,14 +333,14 @@ def test_a_receipt_that_beats_the_gateways_answer_counts_once_the_answer_is_here
 def test_receipts_imported_while_the_run_is_sent_are_all_counted(ledger: Ledger, make: Make) -> None:
     run = make.plan(6)
     with sender_lock(ledger, run):
-        ledger.start_sending(run, NOW)
+        ledger.attempts.start(run, NOW)
         for _ in range(3):
             for id in claim(ledger, run, want=2):
                 settle(ledger, run, [id], Outcome(Verdict.ACCEPTED, gateway_id=f"SM{id % ROWS_PER_RUN}"))
                 put(ledger, receipt(f"SM{id % ROWS_PER_RUN}"))
-                assert sum(one.messages for one in ledger.totals(run).deliveries) == id % ROWS_PER_RUN
-        ledger.set_state(run, RunState.FINISHED, None, NOW)
-    assert [tuple(one) for one in ledger.totals(ledger.run(run.id)).deliveries] == [
+                assert sum(one.messages for one in ledger.runs.totals(run).deliveries) == id % ROWS_PER_RUN
+        ledger.runs.set_state(run, RunState.FINISHED, None, NOW)
+    assert [tuple(one) for one in ledger.runs.totals(ledger.runs.get(run.id)).deliveries] == [
         ("delivered", None, None, 6)
     ]
 
@@ -351,8 +351,8 @@ def test_an_id_of_two_messages_is_nobodys_also_later(ledger: Ledger, make: Make)
     second = make.plan([4], campaign="other")
     for run in (first, second):
         with sender_lock(ledger, run):
-            ledger.start_sending(run, NOW)
+            ledger.attempts.start(run, NOW)
             settle(ledger, run, claim(ledger, run), Outcome(Verdict.ACCEPTED, gateway_id="SM1"))
     assert put(ledger, receipt("SM1")) == Taken(0, 1, 1)
     for run in (first, second):
-        assert [row["delivery"] for rows in ledger.rows(run) for row in rows] == [None]
+        assert [row["delivery"] for rows in ledger.messages.rows(run) for row in rows] == [None]

@@ -91,17 +91,17 @@ def old(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
 
 
 def run_of(ledger: Ledger, campaign: str) -> Run:
-    (run,) = ledger.runs(campaign=campaign)
+    (run,) = ledger.runs.all(campaign=campaign)
     return run
 
 
 def test_everything_is_counted_as_it_was(old: Ledger) -> None:
-    assert {run.campaign: dict(old.totals(run).by_state) for run in old.runs()} == COUNTS
-    assert {run.campaign: states(old, run) for run in old.runs()} == COUNTS
+    assert {run.campaign: dict(old.runs.totals(run).by_state) for run in old.runs.all()} == COUNTS
+    assert {run.campaign: states(old, run) for run in old.runs.all()} == COUNTS
 
 
 def test_every_text_and_reason_is_there(old: Ledger) -> None:
-    rows = [row for some in old.rows(run_of(old, "planned")) for row in some]
+    rows = [row for some in old.messages.rows(run_of(old, "planned")) for row in some]
     assert [row["line"] for row in rows] == list(range(2, 12))
     assert rows[0]["body"] == "Hi Ann 10, 20% off until Sunday. Reply STOP to opt out"
     assert [row["reason"] for row in rows if row["state"] == "skipped"] == [
@@ -110,15 +110,21 @@ def test_every_text_and_reason_is_there(old: Ledger) -> None:
         "duplicate",
     ]
     assert rows[8]["cell"] == "not a number"
-    assert len(old.history("+447911123410")) == 10
-    assert [event.kind for event in old.history("+447911123410", run=run_of(old, "spring-sale"))[0].events]
+    assert len(old.messages.history("+447911123410")) == 10
+    assert [
+        event.kind
+        for event in old.messages.history("+447911123410", run=run_of(old, "spring-sale"))[0].events
+    ]
 
 
 def test_a_plan_is_sent_as_it_was_made(old: Ledger) -> None:
     run = run_of(old, "planned")
-    old.verify_plan(run)
-    old.start_sending(run, MORNING)
-    claimed = old.exchange(run, [], 5, MORNING).claimed + old.exchange(run, [], 5, MORNING).claimed
+    old.plans.verify(run)
+    old.attempts.start(run, MORNING)
+    claimed = (
+        old.attempts.exchange(run, [], 5, MORNING).claimed
+        + old.attempts.exchange(run, [], 5, MORNING).claimed
+    )
     assert [one.message.to[-2:] for one in claimed] == ["10", "11", "13", "14", "15", "16", "17"]
     assert {one.message.body[:7] for one in claimed} == {"Hi Ann "}
     settle(old, run, [one.message.id for one in claimed], ACCEPTED)
@@ -127,32 +133,34 @@ def test_a_plan_is_sent_as_it_was_made(old: Ledger) -> None:
 
 def test_who_was_held_goes_when_the_hour_comes(old: Ledger) -> None:
     run = run_of(old, "held")
-    old.verify_plan(run)
-    old.start_sending(run, NIGHT)
-    assert old.exchange(run, [], 10, NIGHT).claimed == []
-    assert [(one.messages, one.until) for one in old.waiting(run, NIGHT)] == [(7, moment("2026-11-28 08:00"))]
-    assert len(old.exchange(run, [], 10, MORNING).claimed) == 7
+    old.plans.verify(run)
+    old.attempts.start(run, NIGHT)
+    assert old.attempts.exchange(run, [], 10, NIGHT).claimed == []
+    assert [(one.messages, one.until) for one in old.runs.waiting(run, NIGHT)] == [
+        (7, moment("2026-11-28 08:00"))
+    ]
+    assert len(old.attempts.exchange(run, [], 10, MORNING).claimed) == 7
 
 
 def test_what_a_killed_sender_left_is_unknown_and_the_rest_goes_on(old: Ledger) -> None:
     run = run_of(old, "broken")
-    assert old.start_sending(run, MORNING) == 1
-    found = old.exchange(run, [], 10, MORNING)
+    assert old.attempts.start(run, MORNING) == 1
+    found = old.attempts.exchange(run, [], 10, MORNING)
     assert (len(found.claimed), found.left) == (3, 0)
     assert states(old, run)["unknown"] == 2
 
 
 def test_a_one_time_code_goes_when_it_is_settled(old: Ledger) -> None:
     run = run_of(old, "codes")
-    old.start_sending(run, MORNING)
-    claimed = old.exchange(run, [], 10, MORNING).claimed
+    old.attempts.start(run, MORNING)
+    claimed = old.attempts.exchange(run, [], 10, MORNING).claimed
     settle(old, run, [one.message.id for one in claimed], ACCEPTED)
-    assert not any(row["body"] for some in old.rows(run, states=["accepted"]) for row in some)
+    assert not any(row["body"] for some in old.messages.rows(run, states=["accepted"]) for row in some)
 
 
 def test_nobody_who_got_the_message_is_planned_again(old: Ledger) -> None:
-    assert len(old.reached(run_of(old, "spring-sale").occasion)) == 7  # one of the eight is erased
-    assert len(old.recipients(["spring-sale"]).drop_null()) == 7
+    assert len(old.messages.reached(run_of(old, "spring-sale").occasion)) == 7  # one of the eight is erased
+    assert len(old.messages.recipients(["spring-sale"]).drop_null()) == 7
 
 
 def test_a_person_is_erased_from_it_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,12 +169,12 @@ def test_a_person_is_erased_from_it_to_the_byte(tmp_path: Path, monkeypatch: pyt
     needles = (b"7911123413", b"Ann 13")
     assert files_with(tmp_path, *needles)
     with Ledger.open(str(path)) as ledger:
-        for run in ledger.runs():
-            ledger.start_sending(run, NIGHT)
-        receipt = ledger.erase_person(Person("+447911123413"))
+        for run in ledger.runs.all():
+            ledger.attempts.start(run, NIGHT)
+        receipt = ledger.people.erase(Person("+447911123413"))
         ledger.rewrite()
         assert receipt.changed["messages"] == 5
-        assert dict(ledger.totals(run_of(ledger, "spring-sale")).by_state) == COUNTS["spring-sale"]
+        assert dict(ledger.runs.totals(run_of(ledger, "spring-sale")).by_state) == COUNTS["spring-sale"]
     assert files_with(tmp_path, *needles) == []
 
 
@@ -196,7 +204,7 @@ def test_a_conversion_that_is_killed_leaves_the_old_ledger_whole(tmp_path: Path,
     assert done.returncode == -signal.SIGKILL
     assert list(sqlite3.connect(path).iterdump()) == before
     with Ledger.open(str(path)) as ledger:
-        assert {run.campaign: dict(ledger.totals(run).by_state) for run in ledger.runs()} == COUNTS
+        assert {run.campaign: dict(ledger.runs.totals(run).by_state) for run in ledger.runs.all()} == COUNTS
 
 
 def test_it_is_not_converted_while_the_old_version_sends(tmp_path: Path) -> None:
@@ -214,4 +222,4 @@ def test_it_is_not_converted_while_the_old_version_sends(tmp_path: Path) -> None
             Ledger.open(str(path))
         os.kill(other.pid, signal.SIGKILL)
     with Ledger.open(str(path)) as ledger:
-        assert len(ledger.runs()) == 5
+        assert len(ledger.runs.all()) == 5

@@ -67,14 +67,14 @@ class Desk:
 
     def send(self, run: Run, now: int) -> list[str]:
         """Claim all that may go, and accept it."""
-        self.ledger.start_sending(run, now)
-        claimed = self.ledger.exchange(run, [], 100, now).claimed
+        self.ledger.attempts.start(run, now)
+        claimed = self.ledger.attempts.exchange(run, [], 100, now).claimed
         settled = [Settled(one.message.id, Outcome(Verdict.ACCEPTED), State.ACCEPTED) for one in claimed]
-        self.ledger.exchange(run, settled, 0, now)
+        self.ledger.attempts.exchange(run, settled, 0, now)
         return [one.message.to for one in claimed]
 
     def rows(self, run: Run) -> list[dict[str, Any]]:
-        return [dict(row) for chunk in self.ledger.rows(run) for row in chunk]
+        return [dict(row) for chunk in self.ledger.messages.rows(run) for row in chunk]
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def desk(tmp_path: Path) -> Any:
 def test_each_row_has_the_clock_of_its_place_numbered_in_the_files_order(desk: Desk) -> None:
     plan = desk.plan()
     assert [row["clock"] for row in desk.rows(plan.run)] == [1, 2, 3, None, None, 2]
-    clocks = desk.ledger.clocks(plan.run)
+    clocks = desk.ledger.runs.clocks(plan.run)
     zones = [("America/New_York",), ("America/New_York",), ("America/Phoenix",)]
     assert [clocks[number].clock.zones for number in sorted(clocks)] == zones
     assert [cap.rule for cap in clocks[2].caps if "fl" in cap.rule]
@@ -151,7 +151,7 @@ def test_plans_are_the_same_whoever_made_their_chunks(desk: Desk, monkeypatch: p
     with Workers(2) as workers:
         together = make_plan(desk.ready(), desk.ledger, rate=None, workers=workers)
     for other in (in_pieces, together):
-        assert desk.ledger.clocks(other.run) == desk.ledger.clocks(alone.run)
+        assert desk.ledger.runs.clocks(other.run) == desk.ledger.runs.clocks(alone.run)
         assert [row["clock"] for row in desk.rows(other.run)] == [
             row["clock"] for row in desk.rows(alone.run)
         ]

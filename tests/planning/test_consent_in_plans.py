@@ -49,7 +49,7 @@ def planned(
     """A plan of these rows at NOW."""
     with (folder / "people.csv").open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *rows])
-    name = f"c{len(ledger.runs())}"
+    name = f"c{len(ledger.runs.all())}"
     (folder / "c.yaml").write_text(CAMPAIGN.format(name=name, more=more, purpose=purpose))
     (folder / "a2pcli.yaml").write_text("region: GB\nlocale: en_GB\n")
     choices = Choices(today=date(2026, 3, 10), now=NOW)
@@ -58,7 +58,7 @@ def planned(
 
 
 def outcomes(ledger: Ledger, plan: Plan) -> dict[str, dict[str, Any]]:
-    return {row["address"]: row for chunk in ledger.rows(plan.run) for row in chunk}
+    return {row["address"]: row for chunk in ledger.messages.rows(plan.run) for row in chunk}
 
 
 def one(
@@ -116,7 +116,7 @@ def test_a_planned_message_keeps_what_the_file_said_of_its_consent_and_when_that
 
 
 def test_a_record_of_the_ledger_proves_it_without_a_word_in_the_file(tmp_path: Path, ledger: Ledger) -> None:
-    ledger.record_consents(NewConsents([number(1)], NOW - DAY, "paper", expires_at=NOW + DAY), NOW)
+    ledger.consents.record(NewConsents([number(1)], NOW - DAY, "paper", expires_at=NOW + DAY), NOW)
     row = one(tmp_path, ledger)
     assert (row["state"], row["consent"], row["consent_until"]) == ("planned", None, NOW + DAY)
 
@@ -127,7 +127,7 @@ def test_a_record_of_the_ledger_proves_it_without_a_word_in_the_file(tmp_path: P
 def test_where_consent_is_assumed_an_end_in_the_file_and_a_record_count_as_long_as_the_later_of_them(
     tmp_path: Path, ledger: Ledger, ends: str, until: int
 ) -> None:
-    ledger.record_consents(NewConsents([number(1)], NOW - DAY, "paper", expires_at=NOW + DAY), NOW)
+    ledger.consents.record(NewConsents([number(1)], NOW - DAY, "paper", expires_at=NOW + DAY), NOW)
     row = one(tmp_path, ledger, "", "2025-06-28", "", "", ends, more="consent: assumed")
     assert (row["state"], row["consent_until"]) == ("planned", until)
 
@@ -135,7 +135,7 @@ def test_where_consent_is_assumed_an_end_in_the_file_and_a_record_count_as_long_
 def test_a_no_in_the_file_is_a_no_even_where_the_ledger_has_a_record_or_nobody_asks(
     tmp_path: Path, ledger: Ledger
 ) -> None:
-    ledger.record_consents(NewConsents([number(1)], NOW - DAY, "paper"), NOW)
+    ledger.consents.record(NewConsents([number(1)], NOW - DAY, "paper"), NOW)
     for more in ("consent: required", "consent: assumed", ""):
         assert one(tmp_path, ledger, "No", more=more)["reason"] == "no-consent"
 
@@ -149,7 +149,7 @@ def test_messages_that_are_no_marketing_ask_for_consent_only_where_the_campaign_
 
 def test_a_withdrawal_counts_everywhere_until_consent_is_given_later(tmp_path: Path, ledger: Ledger) -> None:
     withdrawn = int(datetime(2026, 3, 5, 9, tzinfo=UTC).timestamp() * 1000)
-    ledger.revoke_consent(number(1), source="phone", by="ann", now=withdrawn)
+    ledger.consents.revoke(number(1), source="phone", by="ann", now=withdrawn)
     for more in ("consent: required", "consent: assumed"):
         assert (
             one(tmp_path, ledger, "yes", "2026-03-05", "web form", more=more)["detail"]
@@ -182,7 +182,7 @@ def test_the_settings_ask_for_marketing_and_the_campaign_has_the_last_word(
 
 def test_an_old_do_not_contact_list_is_warned_about(tmp_path: Path, ledger: Ledger) -> None:
     for name, days in (("old", 32), ("new", 31)):
-        ledger.end_list(name, NOW - days * DAY, now=NOW)
+        ledger.optouts.end_list(name, NOW - days * DAY, now=NOW)
     plan = planned(tmp_path, ledger, [(number(1), *[""] * 5)], "")
     assert [one.message for one in plan.warnings if one.code == "old-list"] == [
         "the do-not-contact list 'old' is 32 days old"
@@ -219,11 +219,11 @@ def test_every_person_of_a_mixed_population_gets_what_the_rules_say(tmp_path: Pa
             new = NewConsents(
                 [person], given, f"s{len(records)}", programme, "", "express", double, None, end, None
             )
-            ledger.record_consents(new, given)
+            ledger.consents.record(new, given)
             records.setdefault(person, []).append((programme, given, end, double))
         if chance.random() < 0.2:
             programme, at = chance.choice(["", "news", "other"]), NOW - chance.randrange(0, 10) * DAY
-            ledger.revoke_consent(person, programme=programme, source="x", by="x", now=at)
+            ledger.consents.revoke(person, programme=programme, source="x", by="x", now=at)
             gone.setdefault(person, []).append((programme, at))
         if chance.random() < 0.3:
             scope = chance.choice(
@@ -231,7 +231,7 @@ def test_every_person_of_a_mixed_population_gets_what_the_rules_say(tmp_path: Pa
                  ("sender", "B"), ("channel", "sms"), ("channel", "mms")]
             )  # fmt: skip
             until = chance.choice([None, NOW, NOW + 1])
-            ledger.suppress(
+            ledger.optouts.add(
                 person, scope=scope[0], scope_value=scope[1], source="x", until_at=until, now=NOW - 99 * DAY
             )
             listed.setdefault(person, []).append((*scope, until))

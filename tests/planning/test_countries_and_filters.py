@@ -45,11 +45,11 @@ def planned(tmp_path: Path) -> Make:
         (tmp_path / "people.csv").write_text(contacts)
         (tmp_path / "a2pcli.yaml").write_text(f"region: GB\n{rules}")
         with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
-            (tmp_path / "c.yaml").write_text(CAMPAIGN.format(n=len(ledger.runs()), more=more, text=text))
+            (tmp_path / "c.yaml").write_text(CAMPAIGN.format(n=len(ledger.runs.all()), more=more, text=text))
             settings = load_settings(tmp_path)
             ready = prepare(load_campaign(tmp_path / "c.yaml"), settings, ledger, Choices(TODAY))
             plan = make_plan(ready, ledger, rate=None)
-            rows = [row for chunk in ledger.rows(plan.run) for row in chunk]
+            rows = [row for chunk in ledger.messages.rows(plan.run) for row in chunk]
         return plan, {row["address"] or row["cell"]: (row["reason"], row["detail"]) for row in rows}
 
     return make

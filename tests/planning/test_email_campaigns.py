@@ -47,7 +47,7 @@ def plan(
 ) -> tuple[Plan, list[dict[str, Any]]]:
     with (folder / "people.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(table)
-    name = f"c{len(ledger.runs())}"
+    name = f"c{len(ledger.runs.all())}"
     text = CAMPAIGN.format(name=name, purpose=purpose, channel=channel, contacts=contacts, more=more)
     (folder / "c.yaml").write_text(text, "utf-8")
     (folder / "a2pcli.yaml").write_text(f"region: GB\nlocale: en_GB\n{settings}")
@@ -58,12 +58,12 @@ def plan(
         Choices(today=date(2026, 3, 10), now=NOW),
     )
     made = make_plan(ready, ledger, rate=None)
-    return made, [row for chunk in ledger.rows(made.run) for row in chunk]
+    return made, [row for chunk in ledger.messages.rows(made.run) for row in chunk]
 
 
 def suppress(ledger: Ledger, *addresses: str, scope: str = "everything", scope_value: str = "") -> None:
     for address in addresses:
-        ledger.suppress(address, scope=scope, scope_value=scope_value, source="a reply")
+        ledger.optouts.add(address, scope=scope, scope_value=scope_value, source="a reply")
 
 
 def told(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
@@ -218,10 +218,10 @@ def test_an_exclude_file_leaves_people_out_by_any_of_its_addresses(tmp_path, led
 def test_consent_is_kept_by_email_address_and_channel(tmp_path, ledger):
     from a2pcli.ledger.consents import NewConsents
 
-    ledger.record_consents(
+    ledger.consents.record(
         NewConsents(["anna@example.com"], NOW - 1000, "form", channel="email"), now=NOW - 1000
     )
-    ledger.record_consents(
+    ledger.consents.record(
         NewConsents(["ben@example.com"], NOW - 1000, "form", channel="sms"), now=NOW - 1000
     )
     _, rows = plan(tmp_path, ledger, PEOPLE[:3], more="consent: required")
@@ -229,7 +229,7 @@ def test_consent_is_kept_by_email_address_and_channel(tmp_path, ledger):
 
 
 def test_consent_withdrawn_over_every_channel_by_phone_ends_emails_too(tmp_path, ledger):
-    ledger.revoke_consent("+447911123456", source="a call", by="ann", now=NOW - 1000)
+    ledger.consents.revoke("+447911123456", source="a call", by="ann", now=NOW - 1000)
     _, rows = plan(tmp_path, ledger, PEOPLE[:3])
     assert told(rows, "reason") == [("no-consent",), (None,)]
 
@@ -238,7 +238,7 @@ def test_an_erased_phone_leaves_out_the_whole_row_and_nothing_of_it_is_learnt_an
     from a2pcli.ledger.erasure import Person
 
     suppress(ledger, "+447911123456")
-    ledger.erase_person(Person("+447911123456", ("447911123456",)))
+    ledger.people.erase(Person("+447911123456", ("447911123456",)))
     _, rows = plan(tmp_path, ledger, PEOPLE[:3])
     assert told(rows, "reason", "address", "cell") == [
         ("opted-out", None, None),

@@ -68,14 +68,14 @@ def test_accepted_and_excluded_are_all_rows_and_the_ledger_holds_each_once(tmp_p
         plan = make_plan(ready_in(tmp_path, ledger), ledger, rate=None)
         summary = plan.summary
         assert summary["recipients"] + sum(summary["excluded"].values()) == summary["rows"]
-        kept = [row for chunk in ledger.rows(plan.run) for row in chunk]
+        kept = [row for chunk in ledger.messages.rows(plan.run) for row in chunk]
         assert len(kept) == summary["rows"]
         assert len({row["line"] for row in kept}) == len(kept)
         planned = [row for row in kept if row["state"] == "planned"]
         assert len(planned) == len({row["address"] for row in planned}) == summary["recipients"]
         assert Counter(row["reason"] for row in kept if row["state"] == "skipped") == summary["excluded"]
         assert all(row["body"] and row["parts"] <= 2 for row in planned)
-        totals = ledger.totals(plan.run)
+        totals = ledger.runs.totals(plan.run)
         assert totals.rows == summary["rows"]
 
 

@@ -45,7 +45,7 @@ def plan(
 ) -> tuple[Plan, list[dict[str, Any]]]:
     with (folder / "people.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(table)
-    text = CAMPAIGN.format(name=f"c{len(ledger.runs())}", purpose=purpose, contacts=contacts, more=more)
+    text = CAMPAIGN.format(name=f"c{len(ledger.runs.all())}", purpose=purpose, contacts=contacts, more=more)
     (folder / "c.yaml").write_text(text, "utf-8")
     (folder / "a2pcli.yaml").write_text("region: GB\nlocale: en_GB\n")
     ready = prepare(
@@ -55,7 +55,7 @@ def plan(
         Choices(today=date(2026, 3, 10), now=NOW),
     )
     made = make_plan(ready, ledger, rate=None)
-    return made, [row for chunk in ledger.rows(made.run) for row in chunk]
+    return made, [row for chunk in ledger.messages.rows(made.run) for row in chunk]
 
 
 def number(person: int) -> str:

@@ -31,9 +31,9 @@ def plan(
     **settings: object,
 ) -> Run:
     """A planned run: rows 1.. are recipients; ``excluded`` is row -> (reason, number or None, cell or None)."""
-    occasion = ledger.occasion(campaign, "once")
+    occasion = ledger.plans.occasion(campaign, "once")
     given = {"gateway": "outbox", "sender": "ACME", "purpose": "marketing", **settings}
-    run = ledger.begin_plan(NewRun(campaign=campaign, occasion=occasion, created_at=now, **given))  # type: ignore[arg-type]
+    run = ledger.plans.begin(NewRun(campaign=campaign, occasion=occasion, created_at=now, **given))  # type: ignore[arg-type]
     rows = list(range(1, recipients + 1))
     accepted = AcceptedRows(
         row=rows,
@@ -57,9 +57,9 @@ def plan(
         person=[int(address[1:]) if address else None for _, address, _ in out.values()],
         cell=[cell for _, _, cell in out.values()],
     )
-    ledger.add_rows(run, PlannedRows(accepted if rows else None, left_out if out else None))
+    ledger.plans.add_rows(run, PlannedRows(accepted if rows else None, left_out if out else None))
     summary = {"recipients": recipients, "cost": {"GBP": PRICE}, "unpriced": recipients // 5}
-    return ledger.finish_plan(run, digest="d" * 64, rows_read=recipients + len(out), summary=summary)
+    return ledger.plans.finish(run, digest="d" * 64, rows_read=recipients + len(out), summary=summary)
 
 
 OUTCOMES = {
@@ -85,14 +85,14 @@ def send(
     ledger: Ledger, run: Run, outcomes: list[str], *, now: int = 2_000_000, end: str | None = "finished"
 ) -> Run:
     """Send the next messages with these outcomes (``lost`` leaves the intent behind), then end the run."""
-    ledger.start_sending(run, now)
-    claimed = ledger.exchange(run, [], len(outcomes), now).claimed
+    ledger.attempts.start(run, now)
+    claimed = ledger.attempts.exchange(run, [], len(outcomes), now).claimed
     settled = [
         Settled(one.message.id, *OUTCOMES[outcome], due_at=now + 1000 if outcome == "retry" else None)
         for one, outcome in zip(claimed, outcomes, strict=False)
         if outcome != "lost"
     ]
-    ledger.exchange(run, settled, 0, now + 10)
+    ledger.attempts.exchange(run, settled, 0, now + 10)
     if end is not None:
-        ledger.set_state(run, end, None, now + 60_000)
-    return ledger.run(run.id)
+        ledger.runs.set_state(run, end, None, now + 60_000)
+    return ledger.runs.get(run.id)

@@ -54,23 +54,23 @@ STEPS = st.lists(
 def take(ledger: Ledger, run: Run, step: str, outcomes: list[str] | None, now: int) -> None:
     """One thing that may happen to a run."""
     if step == "send" and outcomes:
-        if ledger.run(run.id).state != "cancelled":
+        if ledger.runs.get(run.id).state != "cancelled":
             send(ledger, run, outcomes, now=now, end=None)
     elif step in ("finished", "paused", "sending"):
-        ledger.set_state(run, step, None, now)
+        ledger.runs.set_state(run, step, None, now)
     elif step == "cancel":
-        ledger.cancel(run, now)
+        ledger.runs.cancel(run, now)
     elif step == "expire":
-        ledger.expire(run, now)
+        ledger.runs.expire(run, now)
     elif step == "IE":
-        ledger.refuse_country(run, "IE", now)
+        ledger.runs.refuse_country(run, "IE", now)
     elif step == "late":
         # An outcome that comes after the run was ended by somebody else.
-        lost = [row for rows in ledger.rows(run, states=[State.SUBMITTING]) for row in rows]
-        ledger.exchange(run, [Settled(row["id"], *OUTCOMES["accepted"]) for row in lost[:1]], 0, now)
+        lost = [row for rows in ledger.messages.rows(run, states=[State.SUBMITTING]) for row in rows]
+        ledger.attempts.exchange(run, [Settled(row["id"], *OUTCOMES["accepted"]) for row in lost[:1]], 0, now)
     else:
         state = {"accept": State.ACCEPTED, "reject": State.REJECTED, "again": State.PLANNED}[step]
-        ledger.settle_unknown(run, None, state, "told", now)
+        ledger.attempts.settle_unknown(run, None, state, "told", now)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -79,10 +79,10 @@ def test_a_kept_count_is_the_count(tmp_path_factory, steps) -> None:
     """Whatever happens to a run, what the ledger tells is what its rows add up to; and they add up to the rows."""
     with new_ledger(tmp_path_factory.mktemp("kept")) as ledger:
         run = plan(ledger, recipients=20, excluded=LEFT_OUT, expires_at=5_000_000)
-        ledger.totals(run)
+        ledger.runs.totals(run)
         for place, (step, outcomes) in enumerate(steps):
             take(ledger, run, step, outcomes, 2_000_000 + 500_000 * place)
-            told = ledger.totals(run)
+            told = ledger.runs.totals(run)
             assert told == counted_now(ledger, run)
             assert told.rows == 23 == sum(told.by_state.values())
 
@@ -92,9 +92,9 @@ def test_a_count_is_kept_by_whoever_ends_the_run(ledger: Ledger) -> None:
     assert is_kept(ledger, run)
     send(ledger, run, ["accepted"] * 4, end=None)
     assert not is_kept(ledger, run)
-    ledger.set_state(run, "paused")
+    ledger.runs.set_state(run, "paused")
     assert is_kept(ledger, run)
-    assert ledger.totals(run) == counted_now(ledger, run)
+    assert ledger.runs.totals(run) == counted_now(ledger, run)
 
 
 def test_who_asks_for_a_count_writes_nothing(ledger: Ledger, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_who_asks_for_a_count_writes_nothing(ledger: Ledger, tmp_path: Path) -> 
     send(ledger, run, ["accepted"] * 4)
     with ledger.engine.begin() as connection:
         connection.execute(update(runs).values(totals=None))
-    ledger.totals(run)
+    ledger.runs.totals(run)
     run_lines(ledger)
     assert not is_kept(ledger, run)
 
@@ -110,53 +110,53 @@ def test_who_asks_for_a_count_writes_nothing(ledger: Ledger, tmp_path: Path) -> 
 def test_no_count_is_kept_while_the_run_is_sent(ledger: Ledger) -> None:
     run = plan(ledger)
     send(ledger, run, ["accepted"] * 4, end=None)
-    ledger.totals(run)
+    ledger.runs.totals(run)
     assert not is_kept(ledger, run)
 
 
 def test_a_count_that_was_kept_goes_with_the_next_change(ledger: Ledger) -> None:
     run = plan(ledger)
     send(ledger, run, ["unknown"] * 4)
-    assert ledger.totals(run).count("unknown") == 4
-    ledger.settle_unknown(run, None, State.ACCEPTED, "told")
+    assert ledger.runs.totals(run).count("unknown") == 4
+    ledger.attempts.settle_unknown(run, None, State.ACCEPTED, "told")
     assert is_kept(ledger, run)
-    assert ledger.totals(run).count("accepted") == 4
+    assert ledger.runs.totals(run).count("accepted") == 4
 
 
 def test_an_outcome_that_comes_after_the_run_ended_is_counted(ledger: Ledger) -> None:
     """A run that was cancelled meanwhile still hears what became of the messages in flight."""
     run = plan(ledger)
-    ledger.start_sending(run, 2_000_000)
-    [one] = ledger.exchange(run, [], 1, 2_000_000).claimed
-    ledger.cancel(run, 2_000_001)
-    assert ledger.totals(run).count("submitting") == 1
-    ledger.exchange(run, [Settled(one.message.id, *OUTCOMES["accepted"])], 0, 2_000_002)
-    assert ledger.totals(run).by_state == {"accepted": 1, "cancelled": 9}
+    ledger.attempts.start(run, 2_000_000)
+    [one] = ledger.attempts.exchange(run, [], 1, 2_000_000).claimed
+    ledger.runs.cancel(run, 2_000_001)
+    assert ledger.runs.totals(run).count("submitting") == 1
+    ledger.attempts.exchange(run, [Settled(one.message.id, *OUTCOMES["accepted"])], 0, 2_000_002)
+    assert ledger.runs.totals(run).by_state == {"accepted": 1, "cancelled": 9}
 
 
 def test_a_claim_that_is_given_back_after_the_run_ended_is_counted(ledger: Ledger) -> None:
     run = plan(ledger)
-    ledger.start_sending(run, 2_000_000)
-    claimed = ledger.exchange(run, [], 3, 2_000_000).claimed
-    ledger.set_state(run, "paused")
-    assert ledger.totals(run).count("submitting") == 3
-    ledger.release(run, [one.message.id for one in claimed])
-    assert ledger.totals(run).by_state == {"planned": 10}
+    ledger.attempts.start(run, 2_000_000)
+    claimed = ledger.attempts.exchange(run, [], 3, 2_000_000).claimed
+    ledger.runs.set_state(run, "paused")
+    assert ledger.runs.totals(run).count("submitting") == 3
+    ledger.attempts.release(run, [one.message.id for one in claimed])
+    assert ledger.runs.totals(run).by_state == {"planned": 10}
 
 
 def test_a_discarded_plan_has_no_rows_in_its_count(ledger: Ledger) -> None:
     run = plan(ledger)
-    assert ledger.totals(run).rows == 10
-    ledger.discard_plan(run)
-    assert ledger.totals(run).rows == 0
+    assert ledger.runs.totals(run).rows == 10
+    ledger.plans.discard(run)
+    assert ledger.runs.totals(run).rows == 0
 
 
 def test_a_count_of_another_shape_is_counted_again(ledger: Ledger) -> None:
     run = plan(ledger)
-    before = ledger.totals(run)
+    before = ledger.runs.totals(run)
     with ledger.engine.begin() as connection:
         connection.execute(update(runs).values(totals='{"shape": 0, "rows": 7}'))
-    assert ledger.totals(run) == before
+    assert ledger.runs.totals(run) == before
 
 
 def test_a_ledger_that_another_program_holds_can_be_counted(ledger: Ledger, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_ledger_that_another_program_holds_can_be_counted(ledger: Ledger, tmp_
     holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
-        assert ledger.totals(run).rows == 10
+        assert ledger.runs.totals(run).rows == 10
     finally:
         holder.rollback()
         holder.close()
@@ -174,7 +174,7 @@ def test_parts_cost_and_unpriced_are_told_by_state_and_country(ledger: Ledger) -
     """Rows 5 and 10 have no price; every third number is Irish."""
     run = plan(ledger, recipients=10, excluded={11: ("holdout", number(900), None)})
     run = send(ledger, run, ["accepted"] * 6 + ["rejected", "unknown"])
-    document = totals_document(ledger.totals(run))
+    document = totals_document(ledger.runs.totals(run))
     assert document["states"] == {"accepted": 6, "planned": 2, "rejected": 1, "skipped": 1, "unknown": 1}
     assert document["cost"] == {"GBP": "0.20"}
     assert document["unpriced_by_state"] == {"accepted": 1, "planned": 1}
@@ -187,9 +187,9 @@ def test_parts_cost_and_unpriced_are_told_by_state_and_country(ledger: Ledger) -
 
 def test_rates_show_their_denominators_and_divide_by_nothing(ledger: Ledger) -> None:
     run = plan(ledger, recipients=10, excluded={11: ("holdout", number(900), None)})
-    assert rates(ledger.totals(run))[0].share is None
+    assert rates(ledger.runs.totals(run))[0].share is None
     run = send(ledger, run, ["accepted"] * 6 + ["rejected", "unknown"])
-    told = totals_document(ledger.totals(run))["rates"]
+    told = totals_document(ledger.runs.totals(run))["rates"]
     assert told["accepted_of_answered"] == {"share": round(6 / 7, 6), "count": 6, "of": 7}
     assert told["accepted_of_handed_over"] == {"share": 0.75, "count": 6, "of": 8}
     assert told["accepted_of_rows"] == {"share": round(6 / 11, 6), "count": 6, "of": 11}
@@ -220,7 +220,7 @@ def test_the_list_of_runs_tells_ended_runs_from_the_kept_count(ledger: Ledger) -
 
 def test_plans_whose_rows_are_gone_are_listed_only_when_asked(ledger: Ledger) -> None:
     discarded = plan(ledger)
-    ledger.discard_plan(discarded)
+    ledger.plans.discard(discarded)
     kept = plan(ledger)
     assert [line.run.id for line in run_lines(ledger)] == [kept.id]
     assert [line.run.id for line in run_lines(ledger, everything=True)] == [kept.id, discarded.id]
@@ -229,8 +229,8 @@ def test_plans_whose_rows_are_gone_are_listed_only_when_asked(ledger: Ledger) ->
 def test_what_a_running_sender_has_with_the_gateway_is_in_flight_and_unknown_once_it_is_gone(ledger) -> None:
     run = plan(ledger, recipients=5)
     with sender_lock(ledger, run):
-        ledger.start_sending(run, 2_000_000)
-        ledger.exchange(run, [], 2, 2_000_000)
+        ledger.attempts.start(run, 2_000_000)
+        ledger.attempts.exchange(run, [], 2, 2_000_000)
         (line,) = run_lines(ledger)
         assert (line.in_flight, line.unknown, line.left) == (2, 0, 3)
     (line,) = run_lines(ledger)

@@ -47,7 +47,7 @@ def test_a_duplicate_names_the_line_that_stands_for_it(ledger: Ledger) -> None:
 
 
 def test_an_opt_out_names_its_source_and_time(ledger: Ledger) -> None:
-    ledger.suppress(number(50), source="import of stop.csv", reason="replied STOP", now=500_000)
+    ledger.optouts.add(number(50), source="import of stop.csv", reason="replied STOP", now=500_000)
     plan(ledger, recipients=0, excluded={1: ("opted-out", number(50), None)})
     story = told(ledger, number(50))
     assert story.suppressed
@@ -56,9 +56,9 @@ def test_an_opt_out_names_its_source_and_time(ledger: Ledger) -> None:
 
 
 def test_an_opt_out_that_was_lifted_would_not_hold_now(ledger: Ledger) -> None:
-    ledger.suppress(number(50), source="command", now=500_000)
+    ledger.optouts.add(number(50), source="command", now=500_000)
     plan(ledger, recipients=0, excluded={1: ("opted-out", number(50), None)})
-    ledger.lift(number(50), by="ann", now=9_999_999_999_999)
+    ledger.optouts.lift(number(50), by="ann", now=9_999_999_999_999)
     story = told(ledger, number(50))
     assert not story.suppressed
     assert "removed by ann" in story.messages[0].what
@@ -117,7 +117,7 @@ def test_refused_and_unknown_name_the_providers_answer(ledger: Ledger) -> None:
 
 def test_a_decision_is_told_as_one(ledger: Ledger) -> None:
     run = send(ledger, plan(ledger, recipients=1), ["unknown"])
-    ledger.settle_unknown(run, None, State.ACCEPTED, "decided by ann: sent")
+    ledger.attempts.settle_unknown(run, None, State.ACCEPTED, "decided by ann: sent")
     assert only(ledger, number(1)).what.startswith("marked as accepted: decided by ann: sent, 1 part")
 
 
@@ -140,7 +140,7 @@ def test_what_is_planned_says_what_it_waits_for(ledger: Ledger) -> None:
     command = f"a2pcli send --plan {run.id}"
     assert only(ledger, number(1)).next == f"will be sent when the plan is sent ({command})"
     send(ledger, run, ["accepted"], end=None)
-    ledger.set_state(run, "paused", "gateway outbox does not answer")
+    ledger.runs.set_state(run, "paused", "gateway outbox does not answer")
     expected = (
         f"will be sent when the run is resumed ({command}, it is paused: gateway outbox does not answer)"
     )
@@ -159,7 +159,7 @@ def test_what_waits_for_another_try_says_why(ledger: Ledger) -> None:
 
 def test_what_is_planned_and_opted_out_since_will_be_skipped(ledger: Ledger) -> None:
     plan(ledger, recipients=1)
-    ledger.suppress(number(1), source="command")
+    ledger.optouts.add(number(1), source="command")
     assert (only(ledger, number(1)).next or "").startswith("will be skipped: on the suppression list since")
 
 
@@ -167,8 +167,8 @@ def test_an_opt_out_does_not_hold_back_what_it_does_not_bind(ledger: Ledger) -> 
     """One-time passwords go to people who opted out, and an opt-out from one sender binds that sender alone."""
     plan(ledger, "code", recipients=1, purpose="otp")
     plan(ledger, "other", recipients=2, sender="OTHER")
-    ledger.suppress(number(1), source="command")
-    ledger.suppress(number(2), scope="sender", scope_value="ACME", source="command")
+    ledger.optouts.add(number(1), source="command")
+    ledger.optouts.add(number(2), scope="sender", scope_value="ACME", source="command")
     code = next(one for one in told(ledger, number(1)).messages if one.entry.run.campaign == "code")
     assert (code.next or "").startswith("will be sent")
     assert (only(ledger, number(2)).next or "").startswith("will be sent")
@@ -184,12 +184,12 @@ def test_what_another_run_sent_meanwhile_will_be_skipped(ledger: Ledger) -> None
 def test_a_campaign_that_has_expired_sends_nothing_more(ledger: Ledger) -> None:
     run = plan(ledger, recipients=1, expires_at=NOW - 1)
     assert (only(ledger, number(1)).next or "").startswith("will not be sent: the campaign expired at")
-    ledger.expire(run, NOW)
+    ledger.runs.expire(run, NOW)
     assert only(ledger, number(1)).what == "never sent: the campaign expired before the message could be sent"
 
 
 def test_a_cancelled_run_sends_nothing_more(ledger: Ledger) -> None:
-    ledger.cancel(plan(ledger, recipients=1))
+    ledger.runs.cancel(plan(ledger, recipients=1))
     assert only(ledger, number(1)).what == "never sent: the run was cancelled"
 
 
@@ -236,7 +236,7 @@ def test_the_document_holds_the_story(ledger: Ledger) -> None:
     run = plan(ledger, recipients=1)
     send(ledger, run, ["retry"], end=None)
     send(ledger, run, ["accepted"], now=2_010_000)
-    ledger.suppress(number(1), source="command", now=3_000_000)
+    ledger.optouts.add(number(1), source="command", now=3_000_000)
     document = explanation_document(told(ledger, number(1)))
     assert document["number"] == number(1)
     assert document["suppressed"] is True

@@ -84,14 +84,14 @@ def test_csv_survives_line_breaks_quotes_and_commas_in_a_message(tmp_path: Path)
 
 
 def one_message(ledger: Ledger, body: str, cost: int | None = None) -> Run:
-    new = NewRun(campaign="c", occasion=ledger.occasion("c", "once"), gateway="outbox")
-    run = ledger.begin_plan(new)
+    new = NewRun(campaign="c", occasion=ledger.plans.occasion("c", "once"), gateway="outbox")
+    run = ledger.plans.begin(new)
     rows = AcceptedRows(
         row=[1], line=[2], address=[number(1)], person=[1], body=[body], cost=[cost],
         currency=[None if cost is None else "GBP"],
     )  # fmt: skip
-    ledger.add_rows(run, PlannedRows(rows))
-    return ledger.finish_plan(run, digest="d", rows_read=1, summary={})
+    ledger.plans.add_rows(run, PlannedRows(rows))
+    return ledger.plans.finish(run, digest="d", rows_read=1, summary={})
 
 
 @pytest.mark.parametrize(
@@ -195,15 +195,15 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
 
 
 def many_messages(ledger: Ledger, count: int) -> Run:
-    new = NewRun(campaign="c", occasion=ledger.occasion("c", str(count)), gateway="outbox")
-    run = ledger.begin_plan(new)
+    new = NewRun(campaign="c", occasion=ledger.plans.occasion("c", str(count)), gateway="outbox")
+    run = ledger.plans.begin(new)
     for first in range(1, count + 1, 10_000):
         rows = list(range(first, first + 10_000))
         accepted = AcceptedRows(
             row=rows, line=rows, address="+447700900001", person=rows, body=[f"Hi {row}" for row in rows]
         )
-        ledger.add_rows(run, PlannedRows(accepted))
-    return ledger.finish_plan(run, digest="d", rows_read=count, summary={})
+        ledger.plans.add_rows(run, PlannedRows(accepted))
+    return ledger.plans.finish(run, digest="d", rows_read=count, summary={})
 
 
 def peak_of(ledger: Ledger, run: Run) -> int:

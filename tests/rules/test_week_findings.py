@@ -46,7 +46,7 @@ def plan(folder: Path, ledger: Ledger, campaign: str, *contacts: Contact) -> Run
 
 
 def states(ledger: Ledger, run: Run) -> list[tuple[str, str | None]]:
-    return [(str(row["state"]), row["reason"]) for chunk in ledger.rows(run) for row in chunk]
+    return [(str(row["state"]), row["reason"]) for chunk in ledger.messages.rows(run) for row in chunk]
 
 
 def test_a_cap_by_subject_looks_at_messages_of_the_subject(tmp_path: Path, ledger: Ledger) -> None:
@@ -57,12 +57,12 @@ def test_a_cap_by_subject_looks_at_messages_of_the_subject(tmp_path: Path, ledge
         Contact(ADA),
         Contact(BOB),
     )
-    ledger.start_sending(run, NOW)
-    assert [one.message.to for one in ledger.exchange(run, [], 1, NOW).claimed] == [ADA]
+    ledger.attempts.start(run, NOW)
+    assert [one.message.to for one in ledger.attempts.exchange(run, [], 1, NOW).claimed] == [ADA]
     cap = Cap("cap-campaign", 1, 86_400, SUBJECT)
     about = {"campaign": "other", "programme": ""}
-    assert ledger.had_enough(cap, subject="sale", now=NOW + HOUR, **about) == ([ADA], [NOW + DAY])
-    assert ledger.had_enough(cap, subject="other", now=NOW + HOUR, **about) == ([], [])
+    assert ledger.messages.had_enough(cap, subject="sale", now=NOW + HOUR, **about) == ([ADA], [NOW + DAY])
+    assert ledger.messages.had_enough(cap, subject="other", now=NOW + HOUR, **about) == ([], [])
 
 
 def test_rows_that_say_nothing_of_consent_stand_beside_rows_that_do(tmp_path: Path, ledger: Ledger) -> None:
@@ -73,13 +73,13 @@ def test_rows_that_say_nothing_of_consent_stand_beside_rows_that_do(tmp_path: Pa
 
 def test_consent_taken_back_and_given_anew_counts_as_long_as_it_lasts(tmp_path: Path, ledger: Ledger) -> None:
     """Where consent is assumed, too: a plan and a claim after its end agree."""
-    ledger.revoke_consent(ADA, source="reply", by="reply", now=NOW - DAY)
+    ledger.consents.revoke(ADA, source="reply", by="reply", now=NOW - DAY)
     again = NewConsents([ADA], NOW - HOUR, "form", expires_at=NOW + HOUR)
-    ledger.record_consents(again, NOW - HOUR)
+    ledger.consents.record(again, NOW - HOUR)
     run = plan(tmp_path, ledger, "consent: assumed", Contact(ADA), Contact(BOB))
     assert [state for state, _ in states(ledger, run)] == ["planned", "planned"]
-    ledger.start_sending(run, NOW + HOUR)
-    assert [one.message.to for one in ledger.exchange(run, [], 9, NOW + HOUR).claimed] == [BOB]
+    ledger.attempts.start(run, NOW + HOUR)
+    assert [one.message.to for one in ledger.attempts.exchange(run, [], 9, NOW + HOUR).claimed] == [BOB]
     assert states(ledger, run)[0] == ("skipped", "no-consent")
 
 

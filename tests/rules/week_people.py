@@ -52,7 +52,7 @@ class People:
         scope, value = self._scope(contact, campaign)
         now = self.now()
         until = None if self.rng.random() < 0.5 else now + self.rng.randrange(10 * MINUTE, 30 * HOUR)
-        self.ledger.suppress(
+        self.ledger.optouts.add(
             contact.number, scope=scope, scope_value=value, source="reply", until_at=until, now=now
         )
         self.note("optout", now, number=contact.number, scope=scope, value=value, until=until)
@@ -60,7 +60,7 @@ class People:
     def _lift(self, contact: Contact, campaign: Campaign) -> None:
         scope, value = self._scope(contact, campaign) if self.rng.random() < 0.5 else (None, "")
         now = self.now()
-        self.ledger.lift(contact.number, scope=scope, scope_value=value, by="operator", now=now)
+        self.ledger.optouts.lift(contact.number, scope=scope, scope_value=value, by="operator", now=now)
         self.note("lift", now, number=contact.number, scope=scope, value=value)
 
     def _consent(self, contact: Contact, campaign: Campaign) -> None:
@@ -71,18 +71,18 @@ class People:
             "given_at": now - rng.choice([0, 0, 0, HOUR, 5 * DAY]),
             "expires_at": rng.choice([None, now + rng.randrange(20 * MINUTE, 2 * DAY)]),
         }
-        self.ledger.record_consents(NewConsents([contact.number], source="form", **given), now)
+        self.ledger.consents.record(NewConsents([contact.number], source="form", **given), now)
         self.note("consent", now, number=contact.number, **given)
 
     def _revoke(self, contact: Contact, campaign: Campaign) -> None:
         programme, now = self.rng.choice(["", "news", "offers"]), self.now()
-        self.ledger.revoke_consent(contact.number, programme=programme, source="reply", by="reply", now=now)
+        self.ledger.consents.revoke(contact.number, programme=programme, source="reply", by="reply", now=now)
         self.note("revoke", now, number=contact.number, programme=programme)
 
     def _erase(self, contact: Contact, campaign: Campaign) -> None:
         now = self.now()
         try:
-            self.ledger.erase_person(Person(contact.number), now)
+            self.ledger.people.erase(Person(contact.number), now)
         except RunBusy:  # a run with the person is being sent: the operator is told to wait
             return
         self._erased.add(contact.number)

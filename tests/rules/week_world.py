@@ -221,7 +221,7 @@ class World:
         today = datetime.fromtimestamp(now / 1000, UTC).date()
         occurrence = occurrence_of(loaded.campaign, today)
         self.note("call", campaign=campaign.name, occurrence=occurrence)
-        run = self.ledger.open_run(self.ledger.occasion(campaign.name, occurrence))
+        run = self.ledger.runs.unfinished(self.ledger.plans.occasion(campaign.name, occurrence))
         if run is not None and run.id in self._busy:
             return None
         if run is not None and (campaign.unknown_zone or not self._waits_for_ever(run)):
@@ -236,17 +236,17 @@ class World:
         nowhere = plan.summary["clock"]["unknown_zone"] if run is not None and plan.summary["clock"] else 0
         if plan.recipients > nowhere:
             return plan.run, occurrence
-        self.ledger.discard_plan(plan.run)
+        self.ledger.plans.discard(plan.run)
         return None if run is None else (run, occurrence)
 
     def _waits_for_ever(self, run: Any) -> bool:
         """Whether all that a run has left is of unknown time zones: whoever can go is then planned anew."""
-        waiting = self.ledger.waiting(run, self.now())
-        left = self.ledger.totals(run).count("planned", "submitting")
+        waiting = self.ledger.runs.waiting(run, self.now())
+        left = self.ledger.runs.totals(run).count("planned", "submitting")
         return left > 0 and left == sum(one.messages for one in waiting if one.reason == "unknown-zone")
 
     def _rows(self, run: Any) -> list[Mapping[str, Any]]:
-        return [row for chunk in self.ledger.rows(run, now=self.now()) for row in chunk]
+        return [row for chunk in self.ledger.messages.rows(run, now=self.now()) for row in chunk]
 
     async def _send(self, campaign: Campaign, run: Any, occurrence: str) -> None:
         self._busy.add(run.id)
@@ -256,7 +256,7 @@ class World:
         try:
             result = await send_run(
                 self.ledger,
-                self.ledger.run(run.id),
+                self.ledger.runs.get(run.id),
                 Gateway(self, campaign, occurrence),
                 SendOptions(rate=parse_rate(self.rng.choice(["2/s", "30/s"])), wait=campaign.wait),
                 stop=StopRequest(),
@@ -289,7 +289,7 @@ class World:
                 )
             kept = {key: row[key] for key in ("reason", "rule", "due_at")}
             rows.append({"row": number, "state": state, "tried": number in tried, **kept})
-        totals = dict(self.ledger.totals(run).by_state)
+        totals = dict(self.ledger.runs.totals(run).by_state)
         self.note("end", **where, ended=ended, rows=rows, totals=totals)
 
     def _asked(self, run: str, at: int) -> int:
@@ -307,7 +307,7 @@ class World:
 
     def _listen(self) -> None:
         """Write down what the sender asks of the ledger, and what it tells it."""
-        ledger, exchange, release = self.ledger, self.ledger.exchange, self.ledger.release
+        ledger, exchange, release = self.ledger, self.ledger.attempts.exchange, self.ledger.attempts.release
 
         def heard_exchange(run: Any, settled: Any, want: int, now: int, *more: Any) -> Any:
             self.note("asked", now - self.slip, run=run.id)
@@ -330,8 +330,8 @@ class World:
             for id in ids:
                 self._settled(id, "planned")
 
-        ledger.exchange = heard_exchange  # type: ignore[method-assign]
-        ledger.release = heard_release  # type: ignore[method-assign]
+        ledger.attempts.exchange = heard_exchange  # type: ignore[method-assign]
+        ledger.attempts.release = heard_release  # type: ignore[method-assign]
 
     def _settled(self, id: int, state: str) -> None:
         run, campaign, occurrence, row = self._ids[id]

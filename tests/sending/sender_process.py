@@ -18,7 +18,7 @@ def main(ledger_name: str, run_id: str, block: str, options: str) -> None:
     with Ledger.open(ledger_name) as ledger, stop_on_signals(StopRequest()) as stop:
         work = send_run(
             ledger,
-            ledger.run(run_id),
+            ledger.runs.get(run_id),
             create("test", json.loads(block)),
             SendOptions(**json.loads(options)),
             stop=stop,

@@ -37,9 +37,9 @@ def plan_run(
     **more: object,
 ) -> Run:
     """A planned run of ``count`` messages, to +447700000001 and so on."""
-    occasion = ledger.occasion(campaign, "once")
+    occasion = ledger.plans.occasion(campaign, "once")
     new = NewRun(campaign=campaign, occasion=occasion, gateway=gateway, sender=sender, **more)  # type: ignore[arg-type]
-    run = ledger.begin_plan(new)
+    run = ledger.plans.begin(new)
     rows = list(range(1, count + 1))
     accepted = AcceptedRows(
         row=rows,
@@ -55,8 +55,8 @@ def plan_run(
         cost=cost,
         currency="GBP" if cost is not None else None,
     )
-    ledger.add_rows(run, PlannedRows(accepted=accepted))
-    return ledger.finish_plan(run, digest="0" * 64, rows_read=count, summary={})
+    ledger.plans.add_rows(run, PlannedRows(accepted=accepted))
+    return ledger.plans.finish(run, digest="0" * 64, rows_read=count, summary={})
 
 
 Answer = Outcome | BaseException | None
@@ -137,7 +137,7 @@ UNKNOWN = Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code="timeout")
 
 
 def states(ledger: Ledger, run: Run) -> dict[str, int]:
-    return dict(ledger.totals(run).by_state)
+    return dict(ledger.runs.totals(run).by_state)
 
 
 def open_ledger(folder: Path) -> Ledger:

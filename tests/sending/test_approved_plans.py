@@ -305,17 +305,17 @@ def test_hours_are_what_was_planned_but_for_a_time_zone_that_a_person_gives(tmp_
             digests, _ = approved.digests_of(connection, run)
             connection.execute(update(runs).values(summary=json.dumps({"digests": digests})))
             plan_record.note(connection, run, digests, 1)
-        ledger.verify_plan(run)
+        ledger.plans.verify(run)
         with sender_lock(ledger, run):
-            ledger.assume_zone(run, "Europe/London")
+            ledger.runs.assume_zone(run, "Europe/London")
         with ledger.engine.begin() as connection:
             assert "Europe/London" in connection.execute(select(clocks.c.spec)).scalar_one()
-        ledger.verify_plan(run)
+        ledger.plans.verify(run)
         for change in (update(clocks).values(spec=spec), delete(clocks)):
             with ledger.engine.begin() as connection:
                 connection.execute(change)
             with pytest.raises(LedgerError, match="the hours in which"):
-                ledger.verify_plan(run)
+                ledger.plans.verify(run)
 
 
 @pytest.mark.slow
@@ -331,5 +331,5 @@ def test_a_million_rows_are_compared_in_the_time_of_reading_them(tmp_path: Path)
             connection.execute(update(runs).values(summary=json.dumps({"digests": digests})))
             plan_record.note(connection, run, digests, 1)
         began = time.process_time()
-        ledger.verify_plan(run)
+        ledger.plans.verify(run)
         assert time.process_time() - began < 4 * reading

@@ -105,11 +105,15 @@ def test_what_a_sender_with_a_clock_ahead_left_behind_goes_at_once_with_the_righ
             ledger, run, ScriptedGateway(answer, seconds=0.5), lambda passed: early + int(passed * 1000),
             SendOptions(), stop=stop,
         )  # fmt: skip
-        assert ledger.totals(run, early).held
+        assert ledger.runs.totals(run, early).held
         evening = NOON + 4 * 3_600_000  # 17:00 and 09:00
         gateway = ScriptedGateway()
         result, seconds = send_by(
-            ledger, ledger.run(run.id), gateway, lambda passed: evening + int(passed * 1000), SendOptions()
+            ledger,
+            ledger.runs.get(run.id),
+            gateway,
+            lambda passed: evening + int(passed * 1000),
+            SendOptions(),
         )
         assert result.ended is Ended.FINISHED
         assert states(ledger, run) == {"accepted": 40}
@@ -123,7 +127,7 @@ def test_what_is_put_back_does_not_wait_longer_after_the_clock_went_back(ledger:
         lambda passed: START_MS + 3 * DAY + int(passed * 1000),
     )  # fmt: skip
     gateway = ScriptedGateway()
-    result, seconds = send_by(ledger, ledger.run(run.id), gateway, jumping(0))
+    result, seconds = send_by(ledger, ledger.runs.get(run.id), gateway, jumping(0))
     assert result.ended is Ended.FINISHED
     assert sorted(gateway.numbers) == [number_of(row) for row in (1, 2, 3)]
     assert seconds < 5

@@ -70,7 +70,7 @@ def test_what_has_not_left_when_the_run_expires_never_leaves(ledger: Ledger) -> 
     found = states(ledger, run)
     assert found["accepted"] + found["expired"] == 100
     assert 49 <= found["accepted"] <= 51
-    assert ledger.run(run.id).state == RunState.FINISHED
+    assert ledger.runs.get(run.id).state == RunState.FINISHED
 
 
 def test_an_expired_run_sends_nothing(ledger: Ledger) -> None:
@@ -98,7 +98,7 @@ def test_a_drain_waits_for_what_is_in_flight_and_leaves_the_rest_planned(ledger:
     found = states(ledger, run)
     assert found == {"accepted": len(gateway.got), "planned": 500 - len(gateway.got)}
     assert len(gateway.got) <= 71
-    assert ledger.run(run.id).state == RunState.PAUSED
+    assert ledger.runs.get(run.id).state == RunState.PAUSED
     assert result.reason is not None
     assert f"a2pcli send --plan {run.id}" in (result.reason.hint or "")
 
@@ -141,7 +141,7 @@ def test_a_drain_that_takes_too_long_lets_go(ledger: Ledger) -> None:
 def test_a_run_cancelled_by_another_command_stops_and_stays_cancelled(ledger: Ledger) -> None:
     def answer(_message: Message, n: int) -> Outcome:
         if n == 100:
-            ledger.cancel(run)
+            ledger.runs.cancel(run)
         return ACCEPTED
 
     run = plan_run(ledger, 1000)
@@ -149,7 +149,7 @@ def test_a_run_cancelled_by_another_command_stops_and_stays_cancelled(ledger: Le
         ledger, run, ScriptedGateway(answer, seconds=0.1), SendOptions(concurrency=10)
     )
     assert result.ended is Ended.INTERRUPTED
-    assert ledger.run(run.id).state == RunState.CANCELLED
+    assert ledger.runs.get(run.id).state == RunState.CANCELLED
     found = states(ledger, run)
     assert found["accepted"] + found["cancelled"] == 1000
     assert found["cancelled"] > 850

@@ -33,7 +33,7 @@ def test_everybody_gets_the_message_once_and_the_run_is_finished(ledger: Ledger)
     assert result.progress.accepted == result.progress.done == 1000
     assert result.progress.spend == {"GBP": 40_000_000_000}
     assert states(ledger, run) == {"accepted": 1000}
-    assert ledger.run(run.id).state == RunState.FINISHED
+    assert ledger.runs.get(run.id).state == RunState.FINISHED
     assert gateway.closed == 1
 
 
@@ -175,4 +175,4 @@ def test_a_sender_that_is_cancelled_records_what_it_can(ledger: Ledger) -> None:
     assert found["accepted"] + found["unknown"] == len(gateway.got)
     assert found["unknown"] <= 20
     assert gateway.closed == 1
-    assert ledger.run(run.id).state == RunState.PAUSED
+    assert ledger.runs.get(run.id).state == RunState.PAUSED

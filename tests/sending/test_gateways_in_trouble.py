@@ -37,11 +37,11 @@ def test_a_gateway_down_from_the_start_leaves_everything_planned_and_a_later_sen
     assert result.reason is not None
     assert result.reason.code == "gateway-down"
     assert "ECONNREFUSED" in result.reason.message
-    assert ledger.run(run.id).state == RunState.PAUSED
+    assert ledger.runs.get(run.id).state == RunState.PAUSED
     assert len(gateway.got) <= 10
 
     later = ScriptedGateway()
-    result, _ = send_in_no_time(ledger, ledger.run(run.id), later)
+    result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), later)
     assert result.ended is Ended.FINISHED
     assert sorted(later.numbers) == [number_of(row) for row in range(1, 501)]
     assert states(ledger, run) == {"accepted": 500}
@@ -67,7 +67,7 @@ def test_a_gateway_that_cannot_be_opened_pauses_the_run_untouched(ledger: Ledger
     result, _ = send_in_no_time(ledger, run, Shut())
     assert result.ended is Ended.PAUSED
     assert states(ledger, run) == {"planned": 5}
-    assert ledger.run(run.id).state_reason == "no such file"
+    assert ledger.runs.get(run.id).state_reason == "no such file"
 
 
 def test_a_gateway_whose_settings_cannot_work_leaves_the_run_as_it_was(ledger: Ledger) -> None:
@@ -78,7 +78,7 @@ def test_a_gateway_whose_settings_cannot_work_leaves_the_run_as_it_was(ledger: L
     run = plan_run(ledger, 5)
     with pytest.raises(InvalidInput):
         send_in_no_time(ledger, run, Wrong())
-    assert ledger.run(run.id).state == RunState.PLANNED
+    assert ledger.runs.get(run.id).state == RunState.PLANNED
 
 
 @pytest.mark.parametrize("cause", [Cause.ACCOUNT, Cause.SENDER, Cause.CREDIT])
@@ -183,7 +183,7 @@ def test_rate_answers_never_use_up_attempts(ledger: Ledger) -> None:
     run = plan_run(ledger, 1)
     send_in_no_time(ledger, run, gateway, SendOptions(max_attempts=2))
     assert states(ledger, run) == {"accepted": 1}
-    (rows,) = ledger.rows(run)
+    (rows,) = ledger.messages.rows(run)
     assert rows[0]["attempts"] == 1
 
 
@@ -205,4 +205,4 @@ def test_a_gateway_that_cannot_send_the_runs_channel_is_refused(ledger: Ledger) 
     run, gateway = plan_run(ledger, 3, channel="mms"), ScriptedGateway()
     with pytest.raises(InvalidInput, match="cannot send mms"):
         send_in_no_time(ledger, run, gateway)
-    assert ledger.run(run.id).state == RunState.PLANNED
+    assert ledger.runs.get(run.id).state == RunState.PLANNED

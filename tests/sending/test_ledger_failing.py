@@ -11,26 +11,27 @@ from sendkit import (
 )
 
 from a2pcli.errors import LedgerError
+from a2pcli.ledger.attempts import Attempts
 from a2pcli.ledger.records import Settled
 from a2pcli.ledger.store import Ledger
 from a2pcli.sending.options import Ended
 
 
 class Failing:
-    """Makes ``Ledger.exchange`` fail for a while, before or after its transaction."""
+    """Makes ``Attempts.exchange`` fail for a while, before or after its transaction."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int, last: int) -> None:
-        self.calls, real = 0, Ledger.exchange
+        self.calls, real = 0, Attempts.exchange
 
         def exchange(
-            ledger: Ledger, run: object, settled: list[Settled], want: int, now: int, known: object
+            attempts: Attempts, run: object, settled: list[Settled], want: int, now: int, known: object
         ) -> object:
             self.calls += 1
             if first <= self.calls <= last:
                 raise LedgerError("the disk is full")
-            return real(ledger, run, settled, want, now, known)  # type: ignore[arg-type]
+            return real(attempts, run, settled, want, now, known)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Ledger, "exchange", exchange)
+        monkeypatch.setattr(Attempts, "exchange", exchange)
 
 
 def test_a_ledger_that_fails_for_a_moment_costs_nothing(

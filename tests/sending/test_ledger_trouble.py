@@ -43,7 +43,7 @@ def test_a_full_disk_stops_the_sending_and_nobody_is_lost_or_messaged_twice(
         open_rows = states(ledger, run).get("submitting", 0)
         assert len(gateway.got) < 2000
         later = ScriptedGateway()
-        result = send(ledger, ledger.run(run.id), later)
+        result = send(ledger, ledger.runs.get(run.id), later)
         assert result.ended is Ended.FINISHED
         assert not set(later.numbers) & set(gateway.numbers)
         assert states(ledger, run) == {

@@ -108,7 +108,7 @@ def test_what_was_learnt_is_in_the_file_wherever_it_is(path: Path, take_away: Ca
     gateway, _, id = sent_until(path, take_away)
     found = path if path.exists() else path.with_name("elsewhere.db")
     with Ledger.open(str(found)) as ledger:
-        counted = states(ledger, ledger.run(id))
+        counted = states(ledger, ledger.runs.get(id))
     assert counted["accepted"] == len(gateway.got)
     assert counted["accepted"] + counted["planned"] == ROWS
 
@@ -121,7 +121,7 @@ def test_of_a_ledger_that_was_deleted_the_sender_saves_a_copy(path: Path) -> Non
     assert copy.stat().st_mode & 0o077 == 0
     copy.rename(path)
     with open_ledger(path.parent) as ledger:
-        run = ledger.run(id)
+        run = ledger.runs.get(id)
         assert states(ledger, run)["accepted"] == len(gateway.got)
         again = ScriptedGateway()
         send(ledger, run, again)
@@ -167,7 +167,7 @@ HOLD = """
 import sys
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.store import Ledger
-with Ledger.open(sys.argv[1]) as ledger, sender_lock(ledger, ledger.run(sys.argv[2])):
+with Ledger.open(sys.argv[1]) as ledger, sender_lock(ledger, ledger.runs.get(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -22,6 +22,7 @@ from sqlalchemy import text
 
 from a2pcli.errors import LedgerError, RunBusy, SenderLost
 from a2pcli.ledger import holds
+from a2pcli.ledger.attempts import Attempts
 from a2pcli.ledger.lock import live_sender, sender_lock
 from a2pcli.ledger.records import Run, Settled, now_ms
 from a2pcli.ledger.store import Ledger
@@ -100,8 +101,8 @@ def try_everything(url: str, run: Run) -> list[str]:
     with Ledger.open(url) as other:
         for attempt in (
             lambda: settle_by_decision(other, run, sent=False),
-            lambda: other.start_sending(run, now_ms()),
-            lambda: other.settle_unknown(run, None, State.PLANNED, "not sent"),
+            lambda: other.attempts.start(run, now_ms()),
+            lambda: other.attempts.settle_unknown(run, None, State.PLANNED, "not sent"),
             lambda: send(other, run, ScriptedGateway()),
         ):
             try:
@@ -140,7 +141,7 @@ def kill_sessions_while_it_sends(server: Any, port: int, count: int, kills: int,
     counts = Counter(taken(port))
     assert not [number for number, times in counts.items() if times > 1]
     with Ledger.open(url) as ledger:
-        found = states(ledger, ledger.run(run.id))
+        found = states(ledger, ledger.runs.get(run.id))
         assert sum(found.values()) == count
         assert set(found) <= {"accepted", "unknown"}
         assert count >= len(counts) >= found["accepted"]
@@ -196,18 +197,18 @@ def test_who_was_silent_for_too_long_is_taken_over_and_may_write_nothing_more(ur
     with Ledger.open(url) as first, Ledger.open(url) as second:
         run = plan_run(first, 5, campaign=f"silent-{time.time_ns()}")
         with sender_lock(first, run) as hold:
-            first.start_sending(run, now_ms())
-            claimed = first.exchange(run, [], 5, now_ms()).claimed
+            first.attempts.start(run, now_ms())
+            claimed = first.attempts.exchange(run, [], 5, now_ms()).claimed
             silent(first, run)
             unlocked(url, run)
             holds.forget(hold)  # for the other process, this one would not be itself
             with sender_lock(second, run):
-                second.start_sending(run, now_ms())
+                second.attempts.start(run, now_ms())
                 assert states(second, run) == {"unknown": 5}
                 with pytest.raises(SenderLost):
-                    first.exchange(run, [], 5, now_ms())
+                    first.attempts.exchange(run, [], 5, now_ms())
                 with pytest.raises(SenderLost):
-                    first.release(run, [claimed[0].message.id])
+                    first.attempts.release(run, [claimed[0].message.id])
                 assert states(second, run) == {"unknown": 5}
 
 
@@ -217,25 +218,25 @@ def test_what_a_sender_learns_after_it_was_taken_over_is_recorded_but_never_over
     with Ledger.open(url) as first, Ledger.open(url) as second:
         run = plan_run(first, 4, campaign=f"late-{time.time_ns()}")
         with sender_lock(first, run) as hold:
-            first.start_sending(run, now_ms())
-            claimed = first.exchange(run, [], 4, now_ms()).claimed
+            first.attempts.start(run, now_ms())
+            claimed = first.attempts.exchange(run, [], 4, now_ms()).claimed
             silent(first, run)
             unlocked(url, run)
             holds.forget(hold)
             with sender_lock(second, run):
-                second.start_sending(run, now_ms())
+                second.attempts.start(run, now_ms())
                 ids = [one.message.id for one in claimed]
-                second.settle_unknown(run, ids[2:], State.PLANNED, "not sent")
-                again = second.exchange(run, [], 1, now_ms()).claimed[0].message.id
+                second.attempts.settle_unknown(run, ids[2:], State.PLANNED, "not sent")
+                again = second.attempts.exchange(run, [], 1, now_ms()).claimed[0].message.id
                 late = [
                     Settled(ids[0], ACCEPTED, State.ACCEPTED, attempts=1),
                     Settled(ids[1], Outcome(Verdict.NOT_SENT), State.PLANNED, counted=False, attempts=1),
                     Settled(ids[2], ACCEPTED, State.ACCEPTED, attempts=1),
                     Settled(ids[3], ACCEPTED, State.ACCEPTED, attempts=1),
                 ]
-                assert first.settle_late(run, late, now_ms()) == 2
+                assert first.attempts.settle_late(run, late, now_ms()) == 2
                 assert states(second, run) == {"accepted": 1, "planned": 2, "submitting": 1}
-                second.exchange(run, [Settled(again, ACCEPTED, State.ACCEPTED)], 0, now_ms())
+                second.attempts.exchange(run, [Settled(again, ACCEPTED, State.ACCEPTED)], 0, now_ms())
                 assert states(second, run) == {"accepted": 2, "planned": 2}
 
 
@@ -252,7 +253,7 @@ def test_a_sender_that_cannot_be_heard_hands_nothing_more_to_the_gateway(
             left_at.append(ledger.holds[run.number].age)
             return ACCEPTED
 
-        real, slow = Ledger.exchange, [True]
+        real, slow = Attempts.exchange, [True]
 
         def exchange(*args: Any, **more: Any) -> Any:
             found = real(*args, **more)
@@ -261,7 +262,7 @@ def test_a_sender_that_cannot_be_heard_hands_nothing_more_to_the_gateway(
                 time.sleep(1.5)
             return found
 
-        monkeypatch.setattr(Ledger, "exchange", exchange)
+        monkeypatch.setattr(Attempts, "exchange", exchange)
         monkeypatch.setattr("a2pcli.sending.engine.RENEWS_AFTER", 0.1)
         send(ledger, run, ScriptedGateway(answer, seconds=0.02, concurrency=4))
         assert states(ledger, run) == {"accepted": 60}
@@ -272,12 +273,12 @@ def test_a_ledger_that_was_put_back_to_an_earlier_state_stops_the_sender(url: st
     with Ledger.open(url) as ledger:
         run = plan_run(ledger, 5, campaign=f"back-{time.time_ns()}")
         with sender_lock(ledger, run):
-            ledger.start_sending(run, now_ms())
-            ledger.exchange(run, [], 2, now_ms())
+            ledger.attempts.start(run, now_ms())
+            ledger.attempts.exchange(run, [], 2, now_ms())
             with ledger.engine.begin() as connection:
                 connection.execute(text("UPDATE senders SET beat = beat - 1"))
             with pytest.raises(LedgerError) as caught:
-                ledger.exchange(run, [], 2, now_ms())
+                ledger.attempts.exchange(run, [], 2, now_ms())
             assert caught.value.problems[0].code == "ledger-set-back"
 
 
@@ -312,7 +313,7 @@ def test_a_stopped_sender_is_known_to_live_and_a_killed_one_to_be_gone(tmp_path:
         run = plan_run(ledger, 5)
     hold = (
         "import sys\nfrom a2pcli.ledger.lock import sender_lock\nfrom a2pcli.ledger.store import Ledger\n"
-        "with Ledger.open(sys.argv[1]) as ledger, sender_lock(ledger, ledger.run(sys.argv[2])):\n"
+        "with Ledger.open(sys.argv[1]) as ledger, sender_lock(ledger, ledger.runs.get(sys.argv[2])):\n"
         "    print(1, flush=True); sys.stdin.read()\n"
     )
     command = [sys.executable, "-c", hold, url, run.id]

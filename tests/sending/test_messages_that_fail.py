@@ -53,7 +53,7 @@ def test_one_message_that_is_never_taken_stays_planned_and_does_not_hold_the_run
     assert result.progress.errors_by_code == {"30003": 3}
     assert seconds < 10
     later = ScriptedGateway()
-    send_in_no_time(ledger, ledger.run(run.id), later)
+    send_in_no_time(ledger, ledger.runs.get(run.id), later)
     assert later.numbers == [number_of(2)]
     assert states(ledger, run) == {"accepted": 4}
 
@@ -87,7 +87,7 @@ def test_an_outage_in_which_the_gateway_says_try_later_loses_nobody(
     assert 15 < seconds < 120
     assert len(gateway.got) < 30, "it is not hammered meanwhile"
     later = ScriptedGateway()
-    result, _ = send_in_no_time(ledger, ledger.run(run.id), later)
+    result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), later)
     assert result.ended is Ended.FINISHED
     assert sorted(later.numbers) == [number_of(row) for row in range(1, rows + 1)]
 
@@ -119,7 +119,7 @@ def test_those_who_were_tried_least_go_first_when_a_run_goes_on(ledger: Ledger) 
     send_in_no_time(ledger, run, ScriptedGateway(lambda _m, _n: not_sent(Cause.TEMPORARY)))
     for _ in range(4):
         gateway = ScriptedGateway(lambda m, _n: not_sent(Cause.TEMPORARY) if m.to in bad else ACCEPTED)
-        result, _ = send_in_no_time(ledger, ledger.run(run.id), gateway)
+        result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), gateway)
         assert result.ended is Ended.PAUSED
     assert states(ledger, run) == {"accepted": 20, "planned": 20}
 
@@ -140,7 +140,7 @@ def test_an_opt_out_told_by_the_gateway_is_suppressed_for_its_sender_only(ledger
     )
     run = plan_run(ledger, 5, sender="ACME")
     send_in_no_time(ledger, run, gateway)
-    (entry,) = ledger.suppressions_of(number_of(3))
+    (entry,) = ledger.optouts.of(number_of(3))
     assert (entry.scope, entry.scope_value, entry.source) == ("sender", "ACME", "gateway test")
     assert states(ledger, run) == {"accepted": 4, "rejected": 1}
     again = plan_run(ledger, 5, campaign="next", sender="ACME")
@@ -158,7 +158,7 @@ def test_an_opt_out_told_by_the_gateway_without_a_known_sender_is_recorded_for_t
     run = plan_run(ledger, 3, sender=None)
     result, _ = send_in_no_time(ledger, run, gateway)
     assert result.ended is Ended.FINISHED
-    (entry,) = ledger.suppressions_of(number_of(1))
+    (entry,) = ledger.optouts.of(number_of(1))
     assert entry.scope == "sender"
 
 
@@ -173,7 +173,7 @@ def test_a_refused_country_is_refused_whole_and_the_others_go_on(ledger: Ledger)
     assert found["accepted"] == 600
     assert found["rejected"] + found["skipped"] == 300
     assert found["rejected"] < 60
-    assert set(ledger.totals(run).by_reason) == {"country-refused"}
+    assert set(ledger.runs.totals(run).by_reason) == {"country-refused"}
     assert "submitting" not in found
 
 
@@ -182,7 +182,7 @@ def test_suppressions_added_while_the_run_is_on_are_honoured(ledger: Ledger) -> 
 
     def answer(_message: Message, n: int) -> Outcome:
         if n == 10:
-            ledger.suppress(late, source="test")
+            ledger.optouts.add(late, source="test")
         return ACCEPTED
 
     gateway = ScriptedGateway(answer)
@@ -204,7 +204,7 @@ def test_one_message_that_makes_the_gateway_raise_is_unknown_and_the_run_goes_on
     result, _ = send_in_no_time(ledger, run, gateway)
     assert result.ended is Ended.FINISHED
     assert states(ledger, run) == {"accepted": 49, "unknown": 1}
-    assert ledger.totals(run).by_code["unknown"] == {"ValueError": 1}
+    assert ledger.runs.totals(run).by_code["unknown"] == {"ValueError": 1}
     assert "ValueError" in caplog.text
     assert number_of(7) not in caplog.text
 

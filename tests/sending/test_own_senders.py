@@ -36,9 +36,9 @@ def test_an_opt_out_from_a_sender_binds_the_messages_that_it_sends(ledger: Ledge
     """At the claim: row 1 and 3 are from FAST, 2 and 4 from the run's own."""
     run = plan_run(ledger, 4, sender="ACME", senders=(None, FAST))
     for row in (1, 2):
-        ledger.suppress(number_of(row), scope="sender", scope_value=FAST, source="test", now=1)
+        ledger.optouts.add(number_of(row), scope="sender", scope_value=FAST, source="test", now=1)
     for row in (3, 4):
-        ledger.suppress(number_of(row), scope="sender", scope_value="ACME", source="test", now=1)
+        ledger.optouts.add(number_of(row), scope="sender", scope_value="ACME", source="test", now=1)
     gateway = ScriptedGateway()
     send_in_no_time(ledger, run, gateway)
     assert gateway.numbers == [number_of(2), number_of(3)]
@@ -48,7 +48,7 @@ def test_an_opt_out_from_a_sender_binds_the_messages_that_it_sends(ledger: Ledge
 def test_an_opt_out_told_by_the_gateway_is_from_the_messages_own_sender(ledger: Ledger) -> None:
     gateway = ScriptedGateway(lambda m, _n: rejected(Cause.OPTED_OUT) if m.to == number_of(1) else ACCEPTED)
     send_in_no_time(ledger, plan_run(ledger, 2, sender="ACME", senders=(None, FAST)), gateway)
-    (entry,) = ledger.suppressions_of(number_of(1))
+    (entry,) = ledger.optouts.of(number_of(1))
     assert (entry.scope, entry.scope_value) == ("sender", FAST)
 
 

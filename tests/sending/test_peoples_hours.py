@@ -54,8 +54,8 @@ def plan(
     ledger: Ledger, count: int, made: dict[int, RunClock], *, campaign: str = "spring", **more: object
 ) -> Run:
     """``count`` messages; the clocks take turns."""
-    occasion = ledger.occasion(campaign, "once")
-    run = ledger.begin_plan(NewRun(campaign, occasion, "test", purpose="marketing", **more))  # type: ignore[arg-type]
+    occasion = ledger.plans.occasion(campaign, "once")
+    run = ledger.plans.begin(NewRun(campaign, occasion, "test", purpose="marketing", **more))  # type: ignore[arg-type]
     rows = list(range(1, count + 1))
     numbers = [number_of(row) for row in rows]
     accepted = AcceptedRows(
@@ -66,8 +66,8 @@ def plan(
         body=[f"Hello {row}" for row in rows],
         clock=[row % len(made) + 1 for row in rows],
     )
-    ledger.add_rows(run, PlannedRows(accepted=accepted))
-    return ledger.finish_plan(run, digest="0" * 64, rows_read=count, summary={}, clocks=made)
+    ledger.plans.add_rows(run, PlannedRows(accepted=accepted))
+    return ledger.plans.finish(run, digest="0" * 64, rows_read=count, summary={}, clocks=made)
 
 
 class Watching(ScriptedGateway):
@@ -125,7 +125,7 @@ def test_what_is_open_goes_and_the_rest_is_told_to_wait(tmp_path: Path) -> None:
             == "20 messages wait for the person's hours, the first until 2027-06-15 15:00 UTC"
         )
         assert states(ledger, run) == {"accepted": 20, "planned": 20}
-        assert ledger.run(run.id).state == "paused"
+        assert ledger.runs.get(run.id).state == "paused"
         hours_of(gateway, run, made)
 
 
@@ -185,7 +185,7 @@ def test_a_message_that_was_claimed_in_time_does_not_leave_too_late(tmp_path: Pa
         hours_of(gateway, run, made)
         assert len(gateway.at) == 3
         assert states(ledger, run) == {"accepted": 3, "planned": 7}
-        assert ledger.totals(run, at("2027-06-16 02:00")).held == {"quiet-hours": 7}
+        assert ledger.runs.totals(run, at("2027-06-16 02:00")).held == {"quiet-hours": 7}
 
 
 def test_a_retry_waits_for_the_morning_where_its_backoff_ends_in_the_night(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_waiting_sender_notices_that_the_run_was_cancelled(tmp_path: Path) -> 
 
         def cancel(progress: Progress) -> None:
             if progress.state == "waiting" and not cancelled:
-                cancelled.append(other.cancel(run))
+                cancelled.append(other.runs.cancel(run))
 
         gateway = Watching()
         result = run_through(ledger, run, gateway, NOON, SendOptions(wait=True), on_progress=cancel)
@@ -286,7 +286,7 @@ def test_a_sender_killed_while_it_waits_leaves_everything_to_the_next(tmp_path: 
         with pytest.raises((KeyboardInterrupt, asyncio.CancelledError)):
             run_through(ledger, run, gateway, NOON, SendOptions(wait=True), on_progress=die)
     with open_ledger(tmp_path) as ledger:
-        run = ledger.run(run.id)
+        run = ledger.runs.get(run.id)
         assert run_through(ledger, run, gateway, NOON, SendOptions(wait=True)).ended is Ended.FINISHED
         assert states(ledger, run) == {"accepted": 40}
         assert len(gateway.at) == 40

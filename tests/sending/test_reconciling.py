@@ -51,7 +51,7 @@ def run_with_unknown(ledger: Ledger, count: int, unknown: int) -> Run:
     lost = {number_of(row) for row in range(1, unknown + 1)}
     send_in_no_time(ledger, run, ScriptedGateway(lambda m, _n: UNKNOWN if m.to in lost else ACCEPTED))
     assert states(ledger, run) == {"accepted": count - unknown, "unknown": unknown}
-    return ledger.run(run.id)
+    return ledger.runs.get(run.id)
 
 
 def ask(
@@ -81,7 +81,7 @@ def test_what_was_settled_as_not_sent_goes_with_the_next_send_and_only_that(ledg
     run = run_with_unknown(ledger, 10, 3)
     ask(ledger, run, Asked({run.reference(2): NOT_THERE}))
     again = ScriptedGateway()
-    result, _ = send_in_no_time(ledger, ledger.run(run.id), again)
+    result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), again)
     assert again.numbers == [number_of(2)]
     assert result.ended is Ended.FINISHED
     assert states(ledger, run) == {"accepted": 8, "unknown": 2}
@@ -113,20 +113,20 @@ def test_a_look_up_that_fails_settles_nothing(ledger: Ledger) -> None:
 def test_many_unknown_messages_are_asked_about_in_chunks_with_progress(ledger: Ledger) -> None:
     """A thousand, from intents that a killed sender left: they need no sender to become unknown first."""
     run = plan_run(ledger, 1000)
-    ledger.start_sending(run, START_MS)
-    ledger.exchange(run, [], 1000, START_MS)
+    ledger.attempts.start(run, START_MS)
+    ledger.attempts.exchange(run, [], 1000, START_MS)
     steps: list[tuple[int, int]] = []
     gateway = Asked({run.reference(row): ACCEPTED if row % 2 else NOT_THERE for row in range(1, 1001)})
     found = ask(ledger, run, gateway, on_progress=lambda done, of: steps.append((done, of)))
     assert found == Reconciled(found=1000, accepted=500, not_sent=500)
     assert steps == [(200, 1000), (400, 1000), (600, 1000), (800, 1000), (1000, 1000)]
-    assert ledger.run(run.id).state == RunState.PAUSED
+    assert ledger.runs.get(run.id).state == RunState.PAUSED
 
 
 def test_it_stops_between_two_questions(ledger: Ledger) -> None:
     run = plan_run(ledger, 1000)
-    ledger.start_sending(run, START_MS)
-    ledger.exchange(run, [], 1000, START_MS)
+    ledger.attempts.start(run, START_MS)
+    ledger.attempts.exchange(run, [], 1000, START_MS)
     stop = StopRequest()
     gateway = Asked({})
     found = ask(ledger, run, gateway, stop=stop, on_progress=lambda _done, _of: stop.drain())
@@ -143,9 +143,9 @@ def test_the_users_decision_settles_all_and_is_recorded_with_each(
     found = states(ledger, run)
     assert "unknown" not in found
     assert found.get(state) == (6 if sent else 2)
-    (entry,) = ledger.history(number_of(1), run=run)
+    (entry,) = ledger.messages.history(number_of(1), run=run)
     assert "decided by the user" in (entry.events[-1].detail or "")
-    assert ledger.run(run.id).state == (RunState.FINISHED if sent else RunState.PAUSED)
+    assert ledger.runs.get(run.id).state == (RunState.FINISHED if sent else RunState.PAUSED)
 
 
 def test_neither_asks_nor_decides_while_a_sender_is_at_work(ledger: Ledger) -> None:
@@ -176,7 +176,7 @@ def test_a_test_message_goes_out_under_a_reference_of_its_own_and_is_counted_now
     assert (gateway.got[0].to, gateway.got[0].body) == (MINE.to, "Hello")
     assert gateway.got[0].reference.startswith("test-")
     assert states(ledger, run) == {"planned": 3}
-    (event,) = [one for one in ledger.run_events(run) if one.kind == "test"]
+    (event,) = [one for one in ledger.runs.events(run) if one.kind == "test"]
     assert MINE.to not in (event.detail or "")
     assert gateway.closed == 1
 

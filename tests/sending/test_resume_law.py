@@ -61,7 +61,7 @@ def rows_and_events(
     """Everything the ledger knows of the messages, but for the times."""
     rows = [
         {name: value for name, value in row.items() if name not in TIMES}
-        for chunk in ledger.rows(run)
+        for chunk in ledger.messages.rows(run)
         for row in chunk
     ]
     events: dict[int, list[tuple[str, str]]] = {}
@@ -82,7 +82,7 @@ def sent_with_stops(stops: list[int], concurrency: int) -> Any:
             options = SendOptions(
                 concurrency=concurrency, max_attempts=7, breaker=BreakerOptions(failing=10_000)
             )
-            result, _ = send_in_no_time(ledger, ledger.run(run.id), gateway, options, stop=stop)
+            result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), gateway, options, stop=stop)
         assert result.ended is Ended.FINISHED
         return rows_and_events(ledger, run), tries
 

@@ -36,7 +36,7 @@ def test_each_person_is_received_once_with_the_runs_reference(ledger: Ledger) ->
     assert sorted(server.numbers) == [number_of(row) for row in range(1, 501)]
     assert {one.reference for one in server.received} == {run.reference(row) for row in range(1, 501)}
     assert server.provider.most_at_once <= 20
-    (row, *_) = next(iter(ledger.rows(run)))
+    (row, *_) = next(iter(ledger.messages.rows(run)))
     assert row["gateway_id"].startswith("m")
 
 
@@ -100,7 +100,7 @@ def test_a_provider_down_from_the_start_leaves_everything_planned_and_a_later_se
         assert result.ended is Ended.PAUSED
         assert states(ledger, run) == {"planned": 200}
         server.start()
-        result = send(ledger, ledger.run(run.id), gateway_to(server), QUICK)
+        result = send(ledger, ledger.runs.get(run.id), gateway_to(server), QUICK)
     assert result.ended is Ended.FINISHED
     assert sorted(server.numbers) == [number_of(row) for row in range(1, 201)]
 
@@ -178,7 +178,7 @@ def test_suppressions_of_another_process_are_honoured_while_the_run_is_on(ledger
     late = number_of(280)
     script = (
         "import sys; from a2pcli.ledger.store import Ledger; "
-        "Ledger.open(sys.argv[1]).suppress(sys.argv[2], source='test')"
+        "Ledger.open(sys.argv[1]).optouts.add(sys.argv[2], source='test')"
     )
 
     def answer(receipt: Receipt, n: int) -> Reply:
@@ -242,7 +242,7 @@ def test_ctrl_c_drains_what_is_in_flight_and_the_next_send_completes_the_run(tmp
         found = states(ledger, run)
         assert found == {"accepted": len(server.received), "planned": 300 - len(server.received)}
         assert len(server.received) <= 70
-        assert ledger.run(run.id).state == "paused"
+        assert ledger.runs.get(run.id).state == "paused"
         server.provider.answer = accept
         again = Sender(tmp_path, run.id, server)
         assert again.end()["ended"] == "finished"

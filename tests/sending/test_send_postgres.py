@@ -56,13 +56,13 @@ def test_everybody_once_with_all_that_can_happen(ledger: Ledger) -> None:
     assert result.ended is Ended.FINISHED
     assert found["accepted"] == 700
     assert found["rejected"] + found["skipped"] == 300
-    assert ledger.suppressions_of(number_of(13))
+    assert ledger.optouts.of(number_of(13))
 
 
 def test_a_gateway_down_then_up_and_intents_left_by_a_crash(ledger: Ledger) -> None:
     run = plan_run(ledger, 300, campaign="b", sender="Others")
-    ledger.start_sending(run, START_MS)
-    ledger.exchange(run, [], 20, START_MS)
+    ledger.attempts.start(run, START_MS)
+    ledger.attempts.exchange(run, [], 20, START_MS)
     result, _ = send_in_no_time(ledger, run, ScriptedGateway(lambda _m, _n: not_sent(Cause.UNREACHABLE)))
     assert result.ended is Ended.PAUSED
     assert states(ledger, run) == {"planned": 280, "unknown": 20}

@@ -155,7 +155,7 @@ def test_what_a_killed_sender_or_a_wrong_clock_left_does_not_hold_the_pace_for_l
     from sqlalchemy import text
 
     run = plan_run(ledger, 20)
-    ledger.share_paces(run, at(10).shared)
+    ledger.attempts.share_paces(run, at(10).shared)
     with ledger.engine.begin() as connection:
         later = int((START_MS / 1000 + ahead) * 1_000_000)
         connection.execute(text("UPDATE paces SET next_at = :at"), {"at": later})

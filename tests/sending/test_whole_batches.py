@@ -78,7 +78,7 @@ def test_one_bad_number_costs_nobody_else_their_message(ledger: Ledger, cause: C
 def test_only_the_one_who_opted_out_is_suppressed(ledger: Ledger) -> None:
     run = plan_run(ledger, 30)
     send_in_no_time(ledger, run, BatchGateway(because_of(Cause.OPTED_OUT, 3, 20)))
-    suppressed = [row for row in range(1, 31) if ledger.suppressions_of(number_of(row))]
+    suppressed = [row for row in range(1, 31) if ledger.optouts.of(number_of(row))]
     assert suppressed == [3, 20]
 
 
@@ -165,7 +165,7 @@ def test_a_provider_in_yaml_that_refuses_a_batch_for_one_number(
         send(ledger, run, DeclarativeHttpGateway("g", {**BLOCK, "url": there.url}))
     assert Counter(taken) == {number_of(row): 1 for row in range(1, 31) if row != 5}
     assert states(ledger, run) == {State.ACCEPTED: 29, State.REJECTED: 1}
-    suppressed = [row for row in range(1, 31) if ledger.suppressions_of(number_of(row))]
+    suppressed = [row for row in range(1, 31) if ledger.optouts.of(number_of(row))]
     assert suppressed == ([5] if error == "stop" else [])
 
 

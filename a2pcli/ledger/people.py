@@ -1,0 +1,76 @@
+"""People's data in a ledger: what it holds about one of them, taking them out of it, and retention."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.lazy import lazily
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.faults import translates_errors
+from a2pcli.ledger.records import now_ms
+
+if TYPE_CHECKING:
+    from a2pcli.config.retention import Retention
+    from a2pcli.ledger import erased, erasure, retention, rewriting
+else:
+    erased, erasure, retention, rewriting = lazily(
+        "a2pcli.ledger", "erased", "erasure", "retention", "rewriting"
+    )
+
+LOOK_AGAIN = 0.5
+"""Seconds between two looks whether a message has been answered."""
+
+
+class People(SubStore):
+    """The data protection of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+
+    @translates_errors
+    def erased(self) -> erased.Erased:
+        """Everybody who was erased, for a plan to leave them out; hashes are made only where there are some."""
+        with self._ledger.reading() as connection:
+            return erased.everybody(connection)
+
+    @translates_errors
+    def export(self, person: erasure.Person) -> dict[str, Any]:
+        """Everything the ledger holds about a person, by table; see ``erasure.export``."""
+        with self._ledger.reading() as connection:
+            return erasure.export(connection, person, now_ms())
+
+    @translates_errors
+    def erase(
+        self, person: erasure.Person, now: int | None = None, *, patience: float = 0.0
+    ) -> erasure.Erasure:
+        """Take a person out of every table; what stays is a keyed hash on the suppression list.
+
+        From the beginning on no sender claims a message of theirs. One that a living sender has in its hands is
+        waited for, ``patience`` seconds at most; ``in_flight`` says how many rows still name the person after.
+        Raises ``RunBusy`` while a plan is being made. The file itself still has to be written anew: ``rewrite``.
+        """
+        moment = now_ms() if now is None else now
+        with self._ledger.writing() as connection:
+            erasure.suppress(connection, person, moment)
+        done = self._erase(person, moment)
+        until = time.monotonic() + patience
+        while done.in_flight and time.monotonic() < until:
+            time.sleep(LOOK_AGAIN)
+            done = done.then(self._erase(person, moment))
+        return done
+
+    def _erase(self, person: erasure.Person, moment: int) -> erasure.Erasure:
+        with erasure.hold_back(self._ledger, person) as held, self._ledger.writing() as connection:
+            for hold in held.holds:
+                hold.check(connection)
+            rewriting.overwrite(connection)
+            return erasure.erase(connection, person, moment, held.live)
+
+    @translates_errors
+    def prune(self, rules: Retention, *, dry_run: bool = False, now: int | None = None) -> retention.Pruned:
+        """Let go of what is old enough; with ``dry_run``, only say what is. The file still has to be rewritten."""
+        moment = now_ms() if now is None else now
+        if dry_run:
+            with self._ledger.reading() as connection:
+                return retention.due(connection, rules, moment)
+        done = retention.prune(self._ledger, rules, moment)
+        self._ledger.note_entry()
+        return done

@@ -1,0 +1,188 @@
+"""The runs of a ledger: finding them, what of them is counted, waits and happened, and what ends them as a whole."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.errors import Problem, UsageError
+from a2pcli.lazy import lazily
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.faults import translates_errors
+from a2pcli.ledger.history import Event, events_where
+from a2pcli.ledger.plans import lock_run, run_from_row
+from a2pcli.ledger.records import RESUMABLE, Run, RunState, Totals, Waiting, now_ms
+from a2pcli.ledger.tables import events, runs
+from a2pcli.messages import Outcome, State
+from a2pcli.reasons import Reason
+
+if TYPE_CHECKING:
+    from a2pcli.ledger import approved, clocks, counting, outcomes, waits
+else:
+    approved, clocks, counting, outcomes, waits = lazily(
+        "a2pcli.ledger", "approved", "clocks", "counting", "outcomes", "waits"
+    )
+
+
+def run_by_id(connection: Connection, id: str, *, lock: bool = False) -> Run:
+    """The run with this id; with ``lock``, nobody else changes it until the transaction ends.
+
+    Raises ``UsageError`` with the nearest id for one that is not there.
+    """
+    query = select(runs).where(runs.c.id == id.strip().lower())
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if row is not None:
+        return run_from_row(row)
+    known = connection.execute(select(runs.c.id).order_by(runs.c.number.desc()).limit(10_000)).scalars().all()
+    near = difflib.get_close_matches(id.strip().lower(), known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else "`a2pcli runs` lists the runs of this ledger"
+    raise UsageError(Problem(f"no run '{id}' in this ledger", hint=hint, code="unknown-run"))
+
+
+class Runs(SubStore):
+    """The runs of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+
+    def get(self, id: str) -> Run:
+        """The run with this id, as it is now. Raises ``UsageError`` where there is none."""
+        with self._ledger.reading() as connection:
+            return run_by_id(connection, id)
+
+    def all(
+        self, limit: int | None = None, campaign: str | None = None, without: Sequence[str] = ()
+    ) -> list[Run]:
+        """Runs, newest first, but for those in the states ``without``."""
+        query = select(runs).order_by(runs.c.number.desc())
+        if without:
+            query = query.where(runs.c.state.not_in([str(state) for state in without]))
+        if campaign is not None:
+            query = query.where(runs.c.campaign == campaign)
+        if limit is not None:
+            query = query.limit(limit)
+        with self._ledger.reading() as connection:
+            return [run_from_row(row) for row in connection.execute(query).mappings()]
+
+    def count(self, states: Sequence[str], campaign: str | None = None) -> int:
+        """How many runs are in one of the states."""
+        query = (
+            select(func.count()).select_from(runs).where(runs.c.state.in_([str(state) for state in states]))
+        )
+        if campaign is not None:
+            query = query.where(runs.c.campaign == campaign)
+        with self._ledger.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def unfinished(self, occasion: int) -> Run | None:
+        """The newest run of the occasion that was interrupted or paused."""
+        states = sorted(str(state) for state in RESUMABLE)
+        query = (
+            select(runs)
+            .where(runs.c.occasion == occasion, runs.c.state.in_(states))
+            .order_by(runs.c.number.desc())
+            .limit(1)
+        )
+        with self._ledger.reading() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else run_from_row(row)
+
+    def has_campaign(self, campaign: str) -> bool:
+        """Whether the ledger holds a run of the campaign."""
+        query = select(runs.c.number).where(runs.c.campaign == campaign).limit(1)
+        with self._ledger.reading() as connection:
+            return connection.execute(query).first() is not None
+
+    def events(self, run: Run) -> tuple[Event, ...]:
+        """What happened to the run as a whole, and its test messages, oldest first."""
+        with self._ledger.reading() as connection:
+            return events_where(connection, (events.c.run == run.number) & events.c.message.is_(None))
+
+    def totals(self, run: Run, now: int | None = None) -> Totals:
+        """The run counted, from its chunks' counts and its attempts, unless a count that still holds is kept with it.
+
+        Who waits for their hours is told as it is at ``now``. Nothing is written.
+        """
+        with self._ledger.reading() as connection:
+            known = counting.kept(connection, run)
+            counted = counting.count(connection, run) if known is None else known
+            return waits.with_held(connection, run, counted, now_ms() if now is None else now)
+
+    def waiting(self, run: Run, now: int | None = None) -> list[Waiting]:
+        """What of the run waits for its hours at the moment ``now``, the first to go first."""
+        with self._ledger.reading() as connection:
+            return waits.waiting(connection, run, now_ms() if now is None else now)
+
+    def clocks(self, run: Run) -> dict[int, clocks.RunClock]:
+        """The run's clocks by number (``attempts.clock``)."""
+        with self._ledger.reading() as connection:
+            return clocks.of_run(connection, run)
+
+    @translates_errors
+    def set_state(self, run: Run, state: str, reason: str | None = None, now: int | None = None) -> None:
+        """Set the run's state (``RunState``), with why."""
+        with self._ledger.sending(run, alone=False) as connection:
+            outcomes.set_run_state(connection, run, state, reason, now_ms() if now is None else now)
+
+    @translates_errors
+    def assume_zone(self, run: Run, zone: str, now: int | None = None) -> int:
+        """People of the run whose time zone is not known are in ``zone``; gives how many held messages go by it.
+
+        Hold ``sender_lock`` meanwhile.
+        """
+        with self._ledger.sending(run) as connection, approved.changing_rows(connection, [run]):
+            count = clocks.assume(connection, run, zone, now_ms() if now is None else now)
+            counting.keep(connection, run)
+        return count
+
+    @translates_errors
+    def expire(self, run: Run, now: int) -> int:
+        """After the run's ``expires_at``, what is still planned never leaves; gives how many."""
+        if run.expires_at is None or now < run.expires_at:
+            return 0
+        return self._end_planned(run, State.EXPIRED, Reason.EXPIRED, now)
+
+    @translates_errors
+    def refuse_country(self, run: Run, country: str, now: int | None = None) -> int:
+        """Nothing more goes to this country in this run; gives how many are skipped."""
+        return self._end_planned(run, State.SKIPPED, Reason.COUNTRY_REFUSED, now, country)
+
+    @translates_errors
+    def cancel(self, run: Run, now: int | None = None, *, why: str | None = None, alone: bool = False) -> int:
+        """What is still planned is cancelled, and so is the run; gives how many. What has left stays as it is.
+
+        ``alone``: the caller holds ``sender_lock``, so intents that are still open are of a sender that was killed,
+        and become ``unknown``.
+        """
+        moment = now_ms() if now is None else now
+        with self._ledger.sending(run, alone=alone) as connection:
+            lock_run(connection, run)
+            if alone:
+                outcomes.lose(connection, run, moment)
+            count = outcomes.end_planned(connection, run, State.CANCELLED, Reason.CANCELLED, moment)
+            outcomes.set_run_state(connection, run, RunState.CANCELLED, why, moment)
+        return count
+
+    def _end_planned(
+        self, run: Run, state: State, reason: Reason, now: int | None, country: str | None = None
+    ) -> int:
+        moment = now_ms() if now is None else now
+        with self._ledger.sending(run, alone=False) as connection:
+            count = outcomes.end_planned(connection, run, state, reason, moment, country)
+            counting.keep(connection, run)
+        return count
+
+    def record_test(self, run: Run | None, address: str, outcome: Outcome, now: int | None = None) -> None:
+        """A test message, as an event only: it is never counted, and its number is kept by its last digits."""
+        values = {
+            "run": None if run is None else run.number,
+            "at": now_ms() if now is None else now,
+            "kind": "test",
+            "code": outcome.code,
+            "detail": f"{outcome.verdict} to …{address[-4:]}"
+            + (f": {outcome.detail}" if outcome.detail else ""),
+            "gateway_id": outcome.gateway_id,
+        }
+        with self._ledger.writing() as connection:
+            connection.execute(insert(events).values(values))
