@@ -97,7 +97,7 @@ class LedgerWriter:
     async def write(self, writes: WriteBatch, want: int, known: frozenset[int] | None = None) -> Exchange:
         """Record the writes and claim up to ``want``; durable when it returns.
 
-        After a failure, ``known`` are all messages in the sender's hands; see ``Ledger.exchange``.
+        After a failure, ``known`` are all messages in the sender's hands; see ``Attempts.exchange``.
 
         What is released goes first, so that refusing a country finds it; suppressions before the outcomes
         that brought them, so that a kill in between forgets none.
