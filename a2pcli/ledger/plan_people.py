@@ -5,6 +5,7 @@ Of a chunk only the addresses, the people's keys and the cells are read: 40 ms f
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,15 @@ from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, plan_chunks, runs
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from a2pcli.ledger.chunks import Chunk
 
 PUNCTUATION = " -().'"
 """What people write between the digits of a number."""
+
+_AHEAD = 4
+"""Chunks that are read before the first of them was looked through."""
 
 ENOUGH = 7
 """So many digits make a part of a cell a number of its own."""
@@ -86,36 +92,71 @@ def condition(whom: Searched) -> Any:
     return same
 
 
+def columns_of(whom: Searched) -> tuple[str, ...]:
+    """The columns of a chunk that tell whether a row is the person's."""
+    return ("address", "others", "cell", *(("person",) if whom.people else ()))
+
+
 def places_in(chunk: Chunk, whom: Searched) -> list[int]:
-    """Where the person's rows stand in a chunk of which address, person and cell were read."""
+    """Where the person's rows stand in a chunk of which ``columns_of`` were read.
+
+    In most chunks they have none, and a look at the bytes tells.
+    """
+    found: set[int] = set()
+    if whom.address:
+        found |= chunk.places_of("address", whom.forms)
+        if chunk.mentions("others", whom.forms):
+            found |= _with_other(chunk.column("others"), whom.forms)
+    if whom.people:
+        found |= _with_key(chunk.column("person"), whom.people)
+    bare = chunk.raw_texts("cell").translate(None, PUNCTUATION.encode()) if whom.cells else b""
+    for cell in whom.cells:
+        text = _bare(cell)
+        # What has no upper and lower case stands in the bytes as it stands in the cell.
+        if not text or text.upper() != text.lower() or text.encode("utf-8", "surrogatepass") in bare:
+            found |= _with_cell(chunk.column("cell"), cell, text)
+    return sorted(found)
+
+
+def _with_key(column: pa.Array | None, wanted: Sequence[int]) -> set[int]:
+    """The places of rows with one of these keys."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return set() if column is None else _true(pc.is_in(column, value_set=pa.array(wanted, pa.int64())))
+
+
+def _with_other(others: pa.Array | None, forms: Sequence[str]) -> set[int]:
+    """The places of rows that have one of the addresses among their others."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = np.zeros(chunk.rows, dtype=np.bool_)
-    for name, wanted, type in (
-        ("address", whom.forms, pa.string()),
-        ("person", whom.people, pa.int64()),
-    ):
-        column = chunk.column(name)
-        if column is not None and wanted:
-            found |= pc.is_in(column, value_set=pa.array(wanted, type)).to_numpy(zero_copy_only=False)
-    others = chunk.column("others")
-    if others is not None and whom.address:
-        rows = np.flatnonzero(others.is_valid().to_numpy(zero_copy_only=False))
-        split = pc.split_pattern(others.drop_null(), OTHERS)
-        named = pc.is_in(split.flatten(), value_set=pa.array(whom.forms, pa.string()))
-        found[rows[pc.list_parent_indices(split).filter(named).to_numpy(zero_copy_only=False)]] = True
-    cells = chunk.column("cell")
-    if cells is not None and whom.cells:
-        bare = pc.replace_substring_regex(cells, f"[{PUNCTUATION.replace('-', '')}-]", "")
-        for cell in whom.cells:
-            text = _bare(cell)
-            is_long = len(text) >= ENOUGH
-            match = pc.match_substring(bare, text, ignore_case=True) if is_long else pc.equal(bare, text)
-            match = pc.or_kleene(match, pc.equal(cells, cell))
-            found |= pc.fill_null(match, False).to_numpy(zero_copy_only=False)
-    return [int(place) for place in np.flatnonzero(found)]
+    if others is None:
+        return set()
+    rows = np.flatnonzero(others.is_valid().to_numpy(zero_copy_only=False))
+    split = pc.split_pattern(others.drop_null(), OTHERS)
+    named = pc.is_in(split.flatten(), value_set=pa.array(forms, pa.string()))
+    mine = rows[pc.list_parent_indices(split).filter(named).to_numpy(zero_copy_only=False)]
+    return {int(place) for place in mine}
+
+
+def _with_cell(cells: pa.Array | None, cell: str, text: str) -> set[int]:
+    """The places of rows with this cell, which is ``text`` without punctuation, however it is written."""
+    import pyarrow.compute as pc
+
+    if cells is None:
+        return set()
+    bare = pc.replace_substring_regex(cells, f"[{PUNCTUATION.replace('-', '')}-]", "")
+    is_long = len(text) >= ENOUGH
+    match = pc.match_substring(bare, text, ignore_case=True) if is_long else pc.equal(bare, text)
+    return _true(pc.or_kleene(match, pc.equal(cells, cell)))
+
+
+def _true(mask: pa.Array) -> set[int]:
+    import numpy as np
+
+    return {int(place) for place in np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False))}
 
 
 def runs_with_chunks(connection: Connection, run: Run | None = None) -> list[Run]:
@@ -129,13 +170,28 @@ def runs_with_chunks(connection: Connection, run: Run | None = None) -> list[Run
 def in_chunks(
     connection: Connection, whom: Searched, run: Run | None = None
 ) -> Iterator[tuple[Run, ChunkHead, list[int]]]:
-    """The chunks that hold rows of the person, each with their places."""
-    for one in runs_with_chunks(connection, run):
-        for head in plan_store.heads(connection, one):
-            chunk = plan_store.load(connection, one, head, ("address", "person", "cell", "others"))
-            places = places_in(chunk, whom)
-            if places:
-                yield one, head, places
+    """The chunks that hold rows of the person, each with their places.
+
+    One chunk is read from the database while another thread looks through the one before: both leave the
+    interpreter's lock to each other for most of it.
+    """
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    def searched(one: Run, head: ChunkHead, data: bytes) -> tuple[Run, ChunkHead, list[int]]:
+        chunk = plan_store.opened(connection, one, head, data, columns_of(whom))
+        return one, head, places_in(chunk, whom)
+
+    waiting: deque[Future[tuple[Run, ChunkHead, list[int]]]] = deque()
+    with ThreadPoolExecutor(1) as other:
+        for one in runs_with_chunks(connection, run):
+            for head in plan_store.heads(connection, one):
+                data = plan_store.data_of(connection, one, head.number)
+                waiting.append(other.submit(searched, one, head, data))
+                if len(waiting) > _AHEAD and (found := waiting.popleft().result())[2]:
+                    yield found
+        while waiting:
+            if (found := waiting.popleft().result())[2]:
+                yield found
 
 
 def without_chunks(connection: Connection, run: Run | None = None) -> list[Any]:
