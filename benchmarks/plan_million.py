@@ -38,7 +38,7 @@ RATES = (
     "gateway,channel,country,prefix,category,unit,price,surcharge,currency,valid_from,valid_to\n"
     + "".join(f"*,sms,{country},,,part,{price},,GBP,,\n" for country, price in usual_script.PRICES.items())
 )
-MIN_RATIO = 12.0
+MIN_RATIO = 20.0
 MAX_MEMORY = ((1_000_000, 500e6), (10_000_000, 1e9))
 """Bytes of memory that so many rows may take at most."""
 
