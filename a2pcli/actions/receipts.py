@@ -19,6 +19,7 @@ from a2pcli.errors import Problem, UsageError
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.contacts.table import Table
+    from a2pcli.ledger.receipt_optouts import TellsOptOut
     from a2pcli.ledger.receipts import Taken
     from a2pcli.ledger.store import Ledger
 
@@ -36,7 +37,8 @@ class ReceiptImport:
     ``rows`` are those of the file; one of JSON may hold several receipts. ``unmatched`` are about no message in the
     ledger, yet; ``matched_later`` are receipts of earlier imports whose messages are known now. ``forgotten`` are about
     people who were erased, or whom retention let go: they are not kept. ``unknown`` counts the provider's words that
-    nobody knows; ``accepted`` are messages that became so by a receipt. ``statuses`` counts what the receipts say.
+    nobody knows; ``accepted`` are messages that became so by a receipt; ``opted_out`` are people who were suppressed,
+    since a receipt says that they opted out. ``statuses`` counts what the receipts say.
     """
 
     dry_run: bool = False
@@ -47,6 +49,7 @@ class ReceiptImport:
     matched_later: int = 0
     forgotten: int = 0
     accepted: int = 0
+    opted_out: int = 0
     unread: int = 0
     without_moment: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
@@ -64,6 +67,7 @@ class ReceiptImport:
         self.unmatched += done.unmatched
         self.forgotten += done.forgotten
         self.accepted += done.accepted
+        self.opted_out += done.opted_out
 
     def _note(self, found: list[Receipt | UnreadRow]) -> list[Receipt]:
         """Count what was read; gives the receipts."""
@@ -95,7 +99,8 @@ def import_receipts(
 
     ``gateway`` is the name, in the settings, of the gateway whose receipts these are; without one an id counts where
     one message alone has it. What was kept stays where the file turns out broken half-way: the same command goes on.
-    Audit: ``receipts.import``, with each piece of the file that changed something.
+    Who opted out, as a receipt says, is suppressed for the sender. Audit: ``receipts.import``, with each piece of the
+    file that changed something; ``optout.gateway``.
     """
     done = ReceiptImport(dry_run)
     table = file.open(empty=True)
@@ -118,27 +123,42 @@ def import_receipts(
         _check_gateway(project, ledger, gateway)
         before = ledger.receipts.newest()
 
-        def record(taken: Taken, matched_later: int = 0) -> None:
-            detail = {"file": file.name, **taken.counts()}
-            if matched_later:
-                detail["matched_later"] = matched_later
-            ledger.audit.add("receipts.import", gateway, detail)
+        def record(taken: Taken) -> None:
+            ledger.audit.add("receipts.import", gateway, {"file": file.name, **taken.counts()})
+
+        def record_later(taken: Taken) -> None:
+            done.accepted += taken.accepted
+            done.opted_out += taken.opted_out
+            ledger.audit.add("receipts.import", gateway, {"file": file.name, "of": "earlier", **taken.counts()})
+
+        tells = _tells_optout(project)
 
         saved = half_done(lambda: f"{done.new:,} receipts were saved" if done.new else None)
         with saved, counting() as progress:
             try:
                 for receipts in _pieces(table, done):
-                    for taken in ledger.receipts.pieces(receipts, gateway or "", source, record):
+                    for taken in ledger.receipts.pieces(receipts, gateway or "", source, record, tells):
                         done._add(taken)
                     progress(done.receipts)
-                done.matched_later = ledger.receipts.match_again(
-                    before, record=lambda count: record(Taken(), count)
-                )
+                done.matched_later = ledger.receipts.match_again(before, record=record_later, tells=tells)
             finally:
                 ledger.receipts.keep_totals()
         if not (done.new or done.matched_later):
             record(Taken(duplicates=done.duplicates, unmatched=done.unmatched, forgotten=done.forgotten))
     return table, done
+
+
+def _tells_optout(project: Project) -> TellsOptOut:
+    """Whether a receipt of a gateway says that the person opted out, by its provider's codes and the settings'."""
+    from a2pcli.gateways.receipt_codes import OPTED_OUT, meaning_of
+
+    blocks = project.settings().settings.gateways
+
+    def tells(gateway: str, code: str | None, status: str) -> bool:
+        found = meaning_of({"type": gateway, **blocks.get(gateway, {})}, code, status)
+        return found is not None and found.meaning == OPTED_OUT
+
+    return tells
 
 
 def _pieces(table: Table, done: ReceiptImport) -> Iterator[list[Receipt]]:

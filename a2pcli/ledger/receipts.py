@@ -18,11 +18,12 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import counting, deliveries
+from a2pcli.ledger import counting, deliveries, receipt_optouts
 from a2pcli.ledger.bulk import insert_columns, read_rows
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.plans import run_from_row
+from a2pcli.ledger.receipt_optouts import TellsOptOut, nobody
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.retrying import retrying
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
@@ -66,6 +67,8 @@ class Taken:
     unmatched: int = 0
     forgotten: int = 0
     accepted: int = 0
+    opted_out: int = 0
+    """People who were not on the suppression list before, and opted out by what their receipts say."""
 
     def counts(self) -> dict[str, int]:
         """The counts for the audit entry."""
@@ -74,6 +77,7 @@ class Taken:
             "new": self.new,
             "matched": self.new + self.duplicates - self.unmatched,
             "accepted": self.accepted,
+            **({"opted_out": self.opted_out} if self.opted_out else {}),
         }
 
     def plus(self, other: Taken) -> Taken:
@@ -84,6 +88,7 @@ class Taken:
             self.unmatched + other.unmatched,
             self.forgotten + other.forgotten,
             self.accepted + other.accepted,
+            self.opted_out + other.opted_out,
         )
 
 
@@ -117,15 +122,17 @@ class Inbox(SubStore):
         gateway: str,
         source: str,
         record: Callable[[Taken], None] = lambda _taken: None,
+        tells: TellsOptOut = nobody,
         now: int | None = None,
     ) -> Iterator[Taken]:
         """The same, ``PIECE`` after ``PIECE``, each in one transaction: ``record`` is called in it where anything was
-        changed, and what became of the piece comes back once it is committed."""
+        changed, and what became of the piece comes back once it is committed. Who opted out, as a receipt ``tells``,
+        is suppressed."""
         moment = now_ms() if now is None else now
         matches = self._matches(found, gateway)
         for start in range(0, len(found), PIECE):
             part = slice(start, start + PIECE)
-            yield self._add_piece(found[part], matches[part], gateway, source, moment, record)
+            yield self._add_piece(found[part], matches[part], gateway, source, moment, record, tells)
 
     def look(self, found: Sequence[Receipt], gateway: str, seen: set[str]) -> Taken:
         """What ``add`` would do; nothing is written. ``seen`` are events of the same file; those of ``found`` join."""
@@ -144,15 +151,19 @@ class Inbox(SubStore):
         return Taken(new, len(there) - new, unmatched, len(found) - len(there))
 
     def match_again(
-        self, upto: int, now: int | None = None, record: Callable[[int], None] = lambda _count: None
+        self,
+        upto: int,
+        now: int | None = None,
+        record: Callable[[Taken], None] = lambda _taken: None,
+        tells: TellsOptOut = nobody,
     ) -> int:
         """Look for the messages of receipts up to this number that had none; gives how many have one now.
 
-        ``record`` is called in each transaction that changed something, with how many."""
+        ``record`` is called in each transaction that changed something, with what it did."""
         moment = now_ms() if now is None else now
         with self._ledger.reading() as connection:
             known = _by_join(connection, upto)
-        done = self._connect_all(known, moment, record)
+        done = self._connect_all(known, moment, record, tells)
         after = 0
         while True:
             with self._ledger.reading() as connection:
@@ -162,14 +173,20 @@ class Inbox(SubStore):
                 rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
                 matches = match(connection, [Key(gateway, None, reference) for _, gateway, reference in rows])
             known = [(row.number, at) for row, at in zip(rows, matches, strict=True) if at is not None]
-            done += self._connect_all(known, moment, record)
+            done += self._connect_all(known, moment, record, tells)
             if len(rows) < LOOKED_UP:
                 return done
             after = rows[-1].number
 
-    def _connect_all(self, known: Sequence[tuple[int, int]], now: int, record: Callable[[int], None]) -> int:
+    def _connect_all(
+        self,
+        known: Sequence[tuple[int, int]],
+        now: int,
+        record: Callable[[Taken], None],
+        tells: TellsOptOut,
+    ) -> int:
         starts = range(0, len(known), PIECE)
-        return sum(self._connect(known[start : start + PIECE], now, record) for start in starts)
+        return sum(self._connect(known[start : start + PIECE], now, record, tells) for start in starts)
 
     def keep_totals(self) -> None:
         """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import."""
@@ -192,18 +209,20 @@ class Inbox(SubStore):
         source: str,
         now: int,
         record: Callable[[Taken], None],
+        tells: TellsOptOut,
     ) -> Taken:
         there = [(one, at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN]
         ids = sorted({at for _, at in there if at is not None})
-
         unmatched = sum(at is None for _, at in there)
 
         def work() -> tuple[Taken, Applied]:
             with self._ledger.transaction(), self._ledger.writing() as connection:
                 added = _insert(connection, there, gateway, source, now)
                 applied = deliveries.apply(connection, ids, now)
+                told = receipt_optouts.of_import(ids, now)
+                out = receipt_optouts.keep(connection, told, tells, now)
                 forgotten = len(found) - len(there)
-                taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted)
+                taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted, out)
                 if added:
                     record(taken)
                 return taken, applied
@@ -212,7 +231,13 @@ class Inbox(SubStore):
         self._uncounted |= applied.uncounted
         return taken
 
-    def _connect(self, known: Sequence[tuple[int, int]], now: int, record: Callable[[int], None]) -> int:
+    def _connect(
+        self,
+        known: Sequence[tuple[int, int]],
+        now: int,
+        record: Callable[[Taken], None],
+        tells: TellsOptOut,
+    ) -> int:
         """Write down whose receipts these are; those of people who are gone are removed."""
         gone = [number for number, at in known if at == FORGOTTEN]
         values = [{"b_number": number, "b_attempt": at} for number, at in known if at != FORGOTTEN]
@@ -227,8 +252,10 @@ class Inbox(SubStore):
                         update(receipts).where(one).values(attempt=bindparam("b_attempt")), values
                     )
                 applied = deliveries.apply(connection, [value["b_attempt"] for value in values], now)
+                told = receipt_optouts.of_numbers(value["b_number"] for value in values)
+                out = receipt_optouts.keep(connection, told, tells, now)
                 if known:
-                    record(len(values))
+                    record(Taken(accepted=applied.accepted, opted_out=out))
                 return applied
 
         applied = retrying(work)

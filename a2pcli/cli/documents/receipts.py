@@ -27,6 +27,9 @@ class ReceiptsImport(TypedDict):
     matched: Annotated[int, says("receipts of the file that are about a message in the ledger")]
     unmatched: Annotated[int, says("receipts about no known message; kept, and matched at a later import")]
     matched_later: Annotated[int, says("receipts of earlier imports whose message is known now")]
+    opted_out: Annotated[
+        int, says("people suppressed for the sender, since a receipt says that they opted out")
+    ]
     forgotten: Annotated[int, says("not kept: the person was erased, or retention removed their data")]
     accepted: Annotated[int, says("messages that were unknown or considered not sent, and are accepted now")]
     statuses: Annotated[Counts, says("receipts by what they say")]

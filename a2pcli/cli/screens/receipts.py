@@ -28,6 +28,7 @@ def import_document(table: Table, done: ReceiptImport) -> dict[str, Any]:
         "matched_later": done.matched_later,
         "forgotten": done.forgotten,
         "accepted": done.accepted,
+        "opted_out": done.opted_out,
         "statuses": dict(done.statuses.most_common()),
         "unknown_statuses": dict(done.unknown.most_common()),
         "without_time": done.without_moment,
@@ -58,6 +59,9 @@ def import_lines(done: ReceiptImport) -> Iterator[str]:
         yield f"matched now from earlier imports: {_receipts(done.matched_later)}"
     if done.accepted:
         yield f"outcome now known, accepted by the gateway: {done.accepted:,} message{_s(done.accepted)}"
+    if done.opted_out:
+        people = "1 person" if done.opted_out == 1 else f"{done.opted_out:,} people"
+        yield f"opted out, by what the receipts say: {people} (now suppressed for that sender)"
     if done.forgotten:
         yield f"not saved, the person's data was deleted: {_receipts(done.forgotten)}"
     if done.unknown:
