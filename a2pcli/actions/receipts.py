@@ -129,7 +129,9 @@ def import_receipts(
         def record_later(taken: Taken) -> None:
             done.accepted += taken.accepted
             done.opted_out += taken.opted_out
-            ledger.audit.add("receipts.import", gateway, {"file": file.name, "of": "earlier", **taken.counts()})
+            ledger.audit.add(
+                "receipts.import", gateway, {"file": file.name, "of": "earlier", **taken.counts()}
+            )
 
         tells = _tells_optout(project)
 

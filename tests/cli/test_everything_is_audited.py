@@ -212,7 +212,7 @@ def test_retention_writes_its_entries_with_what_it_removes(
     assert used.run("plan", "refused.yaml").status == 0
     used.write("a2pcli.yaml", GATEWAYS + "retention: {default: 2 days, bodies: 1 day, plans: 1 day}\n")
     later = now_ms() + 10 * 86_400_000
-    monkeypatch.setattr("a2pcli.ledger.protecting_mixin.now_ms", lambda: later)
+    monkeypatch.setattr("a2pcli.ledger.people.now_ms", lambda: later)
     before = content(used)
     with entry_fails(monkeypatch) as seen:
         assert used.run("prune", "--yes").status == 8
