@@ -15,6 +15,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -131,9 +134,45 @@ def work(plan: dict[str, Any]) -> str:
 
 
 def warm_up() -> None:
-    """Import what opening a ledger imports, once."""
-    with tempfile.TemporaryDirectory() as folder:
-        Ledger.open(f"{folder}/ledger.db").close()
+    """Import what senders import, once: the first one works on a run, and its modules are imported here."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                send_one(folder)
+        finally:
+            os.write(writing, json.dumps(list(sys.modules)).encode())
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        names = json.load(file)
+    os.waitpid(pid, 0)
+    for name in [*names, "psycopg", "sqlalchemy.dialects.postgresql.psycopg"]:
+        with suppress(ImportError):
+            import_module(name)
+
+
+def send_one(folder: str) -> None:
+    """Plan a message, send it to a file, and open an HTTP gateway."""
+    tests = Path(__file__).parents[1]
+    sys.path[:0] = [str(tests), str(tests / "sending")]
+    from loopback import gateway_block
+    from sendkit import plan_run
+
+    with Ledger.open(f"{folder}/ledger.db") as ledger:
+        run = plan_run(ledger, 1)
+        outbox = create("test", {"type": "outbox", "folder": folder, "file": "outbox.jsonl"})
+        asyncio.run(
+            send_run(ledger, run, outbox, SendOptions(), stop=StopRequest(), on_progress=lambda _: None)
+        )
+
+    async def opened() -> None:
+        gateway = create("test", gateway_block(1))
+        await gateway.open()
+        await gateway.close()
+
+    asyncio.run(opened())
 
 
 def main() -> None:
