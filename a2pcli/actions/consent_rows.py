@@ -178,7 +178,7 @@ def _noes(said: Said, rows: _Rows, file: ConsentFile, account: Account) -> tuple
             agreed &= ~no
         when = said.get("consent_at", pa.repeat("", size)) if fact == "consent" else cells
         at = np.where(no, np.maximum(at, _ends_of_days(when, file)), at)
-        rows.refuse(unclear & ~no, f"the column {_written(key, file)} is neither yes nor no")
+        rows.refuse(unclear & ~no, f"the answer in column {_written(key, file)} is neither yes nor no")
     account.unconfirmed += int((waits & rows.good & (at < 0)).sum())
     return at, agreed & ~waits
 

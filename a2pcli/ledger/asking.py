@@ -127,7 +127,9 @@ def _tell(cause: BaseException, url: URL, clock: _Clock) -> NoReturn:
     )
     if refused or state[:2] in ("25", "0A"):
         text = "only queries are allowed: this command cannot change the ledger"
-        raise UsageError(Problem(text, hint=f"use SELECT ({words})", code="query")) from cause
+        raise UsageError(
+            Problem(text, hint=f"use a SELECT statement; the database said: {words}", code="query")
+        ) from cause
     if state[:2] in ("21", "22", "38", "3F", "42", "54", "P0") or (
         not state and (name in ("", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_RANGE"))
     ):

@@ -124,7 +124,7 @@ BAD_BLOCKS: dict[str, tuple[dict[str, Any], str]] = {
     "batch without items": ({"batch": "5", "json": {"each": {}}}, "gateways.g: a batch needs response.items"),
     "each without batch": ({"json": {"each": {}}}, "gateways.g: `each` in json needs batch"),
     "lookup that proves nothing": (
-        {"lookup": {"url": URL, "missing": {"status": "404"}}}, "gateways.g.lookup: say what proves it"
+        {"lookup": {"url": URL, "missing": {"status": "404"}}}, "gateways.g.lookup: name what proves"
     ),
     "idempotent batch": (
         {"batch": "5", "json": {"each": {}}, "response": {"items": "m"}, "idempotent": "true"},

@@ -207,7 +207,7 @@ def test_codes_that_stop_the_run_reject_nobody() -> None:
 
 
 BAD_SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
-    "no account": ({"auth_token": "x"}, "gateways.tw.account_sid: missing"),
+    "no account": ({"auth_token": "x"}, "gateways.tw.account_sid: required, but missing"),
     "wrong account": ({"account_sid": "AC1", "auth_token": "x"}, "gateways.tw.account_sid: "),
     "no token": ({"account_sid": ACCOUNT}, "gateways.tw: give auth_token, or"),
     "both ways": ({**BASE, "api_key_sid": KEY, "api_key_secret": "x"}, "gateways.tw: give auth_token, or"),

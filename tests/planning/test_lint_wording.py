@@ -308,7 +308,7 @@ def test_what_a_partial_says_wrong_is_told_at_its_tag() -> None:
     (found,) = findings(source, "keyword-clash", wording="Hi Reply CANCEL to cancel your booking")
     assert (found.offset, found.message) == (
         3,
-        "who replies CANCEL is opted out of everything (in a partial)",
+        "anybody who replies CANCEL is opted out of everything (in a partial)",
     )
 
 

@@ -259,4 +259,4 @@ def _letters_detail(letters: list[str]) -> str:
         return "letters in the number"
     guess = {"O": " (is it a zero?)", "I": " (is it a one?)", "l": " (is it a one?)"}
     look = guess.get(letters[0], guess.get(letters[0].upper(), "") if letters[0] == "o" else "")
-    return f"the letter '{letters[0]}' in the number{look}"
+    return f"a letter '{letters[0]}' in the number{look}"

@@ -129,7 +129,7 @@ def try_gateway(
         if done.outcome is not None:
             print(f"{name}: test message {_became(done.outcome, done.can)}")
     if not done.ok:
-        say(f"gateway {name} cannot be used as it is")
+        say(f"gateway {name} cannot be used")
     raise typer.Exit(ExitStatus.OK if done.ok else ExitStatus.GATEWAY)
 
 

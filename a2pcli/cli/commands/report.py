@@ -85,7 +85,7 @@ def report(
     from a2pcli.errors import UsageError
 
     if rows and not as_json:
-        raise UsageError("--rows goes with --json; --csv and --out write rows to a file")
+        raise UsageError("--rows requires --json; --csv and --out write rows to a file")
     _check(csv, out, state, reason, as_json, rows=rows)
     with action.report(project_at(ledger), run) as found:
         if found is None:

@@ -51,7 +51,7 @@ def consent_document(found: ConsentOf, programme: str) -> dict[str, Any]:
 def consent_sentence(found: ConsentOf, programme: str) -> str:
     """Whether the number may be messaged by consent."""
     channel = found.channel
-    what = f"{channel} of the programme {programme}" if programme else f"{channel} that names no programme"
+    what = f"{channel} (programme {programme})" if programme else channel
     one = found.allowing
     if one is None:
         return f"{found.number}: no consent in force for {what}"

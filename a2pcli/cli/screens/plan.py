@@ -23,7 +23,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.commands import send_command
+from a2pcli.reporting.commands import campaign_argument, send_command
 from a2pcli.reporting.held import clock_lines
 from a2pcli.reporting.rehearsal import instead_of_sending, rehearsal_document
 from a2pcli.reporting.values import delimiter_name, iso, local, reading_line
@@ -353,4 +353,6 @@ def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[Rend
     lines += [Text.assemble(("plan ", "dim"), (run.id, "bold"), (f"  digest {digest}", "dim"))]
     if next_step and summary["recipients"] and not summary["over_budget"]:
         lines.append(to_copy(f"to send this plan:  {send_command(run)}"))
+    if next_step and summary["excluded"] and run.campaign_file:
+        lines.append(to_copy(f"to see all rows:    a2pcli plan{campaign_argument(run)} --out rows.csv"))
     return lines

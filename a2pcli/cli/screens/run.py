@@ -252,7 +252,7 @@ def _when_sent(run: Run) -> str:
     start = minute(run.started_at, zone)
     name = zone_name(run.started_at, zone)
     if run.finished_at is None:
-        return f"since {start} {name}"
+        return f"{start} {name}"
     end = minute(run.finished_at, zone)
     took = duration((run.finished_at - run.started_at) / 1000)
     if end == start:
