@@ -29,7 +29,7 @@ test: $(READY)
 	$(BIN)/pytest -n auto -q
 
 test-slow: $(READY)
-	$(BIN)/pytest -n auto -q -m slow
+	HYPOTHESIS_PROFILE=explore $(BIN)/pytest -n auto -q -m slow
 
 check: $(READY)
 	$(BIN)/ruff check .
