@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
 from a2pcli.errors import A2PError, Problem, Refused, RunBusy
-from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.lock import may_be_joined, sender_lock
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.messages import State
 from a2pcli.planning.basis import Difference, differences
@@ -86,6 +86,10 @@ def tell_what_is_left(ledger: Ledger, run: Run, tell: Tell) -> None:
     left = ledger.runs.totals(run).count(State.PLANNED)
     why = f" ({run.state_reason})" if run.state_reason else ""
     messages = "1 message" if left == 1 else f"{left:,} messages"
+    if others := may_be_joined(ledger, run):
+        verb = "send" if " and " in others else "sends"
+        tell(f"joining run {run.id} of {run.campaign}, which {others} {verb}: {messages} left")
+        return
     tell(f"resuming run {run.id} of {run.campaign}, {run.state}{why}: {messages} left")
 
 
@@ -126,7 +130,7 @@ def contacts_changed(run: Run) -> bool:
 def place_the_lost(ledger: Ledger, run: Run, loaded: LoadedCampaign | None, tell: Tell) -> None:
     """Since the plan the campaign may say in which zone people are whose own is not known."""
     zone = None if loaded is None else loaded.campaign.schedule.unknown_zone
-    if zone is None:
+    if zone is None or may_be_joined(ledger, run):  # whoever sends it already has seen to it
         return
     with sender_lock(ledger, run):
         count = ledger.runs.assume_zone(run, zone)

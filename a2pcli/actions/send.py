@@ -308,7 +308,8 @@ class _Call:
             return
         count = 0
         if self.watcher.attended:
-            with sender_lock(self.ledger, run):  # nobody is asked about what another process is sending
+            # Nobody is asked about what another process is sending, unless it may be joined.
+            with sender_lock(self.ledger, run, shared=True):
                 count = self.ledger.runs.totals(run).count("planned")
         self.watcher.approve(run, count)
 
@@ -340,7 +341,8 @@ class _Call:
         waiting = ledger.runs.waiting(run) if totals.held else []
         sent = Sent(run, result, totals, waiting, changes)
         watcher.ended(sent)
-        run_hooks_of(sent.event(), self.settings, watcher.warn)
+        if result.is_last:  # of several senders, one tells
+            run_hooks_of(sent.event(), self.settings, watcher.warn)
         return sent
 
 

@@ -5,13 +5,13 @@ How each is done is in ``claims`` and ``outcomes``; here is what is one transact
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import claims, counting, in_flight, outcomes, paces, plans, rejected
+from a2pcli.ledger import claims, counting, holds, in_flight, outcomes, paces, plans, rejected, sharing
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.faults import translates_errors
 from a2pcli.ledger.records import SENDABLE, Exchange, Run, Settled, now_ms
@@ -20,16 +20,18 @@ from a2pcli.ledger.runs import run_by_id
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
+    from a2pcli.ledger.holds import Hold
     from a2pcli.ledger.store import Ledger
 
 
 class Attempts(SubStore):
-    """The attempts of an open ledger, for the run's one sender (``lock.sender_lock``). Safe from several threads."""
+    """The attempts of an open ledger, for a sender of the run (``lock.sender_lock``). Safe from several threads."""
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._progress: dict[int, claims.Progress] = {}
         self._shared: dict[int, tuple[paces.SharedPace, ...]] = {}
+        self._budgets: dict[int, dict[str, int]] = {}
 
     @translates_errors
     def start(self, run: Run, now: int) -> int:
@@ -38,7 +40,10 @@ class Attempts(SubStore):
         Hold ``sender_lock`` around the whole of sending. Raises ``LedgerError`` for a run whose rows are not
         all there or gone.
         """
+        lease = self._lease(run)
         with self._ledger.sending(run) as connection:
+            if lease is not None:
+                holds.one_by_one(connection, run)
             state = run_by_id(connection, run.id, lock=True).state
             if state not in SENDABLE:
                 problem = Problem(
@@ -47,9 +52,55 @@ class Attempts(SubStore):
                     code="run-not-sendable",
                 )
                 raise LedgerError(problem)
-            lost, progress = claims.start(connection, run, now)
+            lost, progress = claims.start(connection, run, now, lease)
+            mine = None
+            if lease is not None:
+                budget = self._budgets.get(run.number, {})
+                mine, progress = sharing.join(connection, run, progress, lease, now, budget)
+        if lease is not None:
+            progress.plan.mine = mine  # only once it is committed
         self._progress[run.number] = progress
         return lost
+
+    def _lease(self, run: Run) -> int | None:
+        """By which the chunks of this sender are known, where it is one of several; None where it has the run alone."""
+        hold = self._ledger.holds.get(run.number)
+        return hold.token if hold is not None and hold.is_shared else None
+
+    def keep_budget(self, run: Run, budget: Mapping[str, int]) -> None:
+        """What this sender may spend on the run (1e-9 currency units by currency), together with all others."""
+        self._budgets[run.number] = dict(budget)
+
+    @translates_errors
+    def end(self, run: Run, state: str, reason: str | None, now: int) -> tuple[str, bool]:
+        """This sender's part is over, and the run's state says how it ended, unless other senders go on.
+
+        Gives who does, empty for nobody, and whether the state was set.
+        """
+        with self._ledger.sending(run) as connection:
+            return sharing.leave(connection, run, self._ledger.holds.get(run.number), state, reason, now)
+
+    @translates_errors
+    def has_other_senders(self, run: Run) -> bool:
+        """Whether others send the run beside this process."""
+        lease = self._lease(run)
+        if lease is None:
+            return False
+        with self._ledger.reading() as connection:
+            return any(one.token != lease for one in holds.holders_of(connection, run))
+
+    def _lease_more(self, run: Run, hold: Hold, want: int, now: int) -> None:
+        """Another chunk for one of several senders, if it needs one and there is one."""
+        progress = self._progress.get(run.number)
+        if progress is None or hold.was_committed or not sharing.is_time(run, progress, want, now):
+            return
+
+        def work() -> sharing.Leased:
+            with self._ledger.sending(run) as connection:
+                return sharing.lease_more(self.url, connection, run, progress, hold, now)
+
+        found = retrying(work)
+        self._progress[run.number] = sharing.leased(self.url, run, found)
 
     def begin_journal(self, run: Run) -> in_flight.InFlightJournal | None:
         """The in-flight journal of this sender, who holds the run and has claimed nothing yet; see ``in_flight``.
@@ -74,20 +125,24 @@ class Attempts(SubStore):
         what it claimed: with ``known``, all messages that the sender has in its hands, the others go back.
         """
 
+        hold, lease = self._ledger.holds.get(run.number), self._lease(run)
+        shared, budget = self._shared.get(run.number, ()), self._budgets.get(run.number)
+
         def work(halving: bool = False) -> Exchange:
             progress: claims.Progress | None = None
             try:
                 with self._ledger.sending(run) as connection:
-                    hold = self._ledger.holds.get(run.number)
                     if hold is not None and hold.was_committed:
                         if known is not None:
-                            outcomes.release(connection, run, claims.nobodys(connection, run, known))
-                        self._progress[run.number] = claims.beginning(connection, run)
-                    progress = self._progress.get(run.number) or claims.beginning(connection, run)
+                            nobodys = claims.nobodys(connection, run, known, lease)
+                            outcomes.release(connection, run, nobodys)
+                        self._progress[run.number] = claims.beginning(connection, run, lease)
+                    progress = self._progress.get(run.number) or claims.beginning(connection, run, lease)
                     progress.halving = progress.halving or halving
                     progress.plan.begin()
-                    shared = self._shared.get(run.number, ())
-                    result, moved = claims.exchange(connection, run, progress, settled, want, now, shared)
+                    result, moved = claims.exchange(
+                        connection, run, progress, settled, want, now, shared, budget
+                    )
             except BaseException:
                 if progress is not None:
                     progress.plan.undo()
@@ -98,6 +153,8 @@ class Attempts(SubStore):
             return result
 
         with self._ledger.sending_lock:
+            if hold is not None and hold.is_shared and want > 0:
+                self._lease_more(run, hold, want, now)
             try:
                 return retrying(work)
             except IntegrityError:  # another run took a person of this claim, which left nothing behind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, func, select
 
 from a2pcli.ledger import refusals
+from a2pcli.ledger.leases import IS_MINE
 from a2pcli.ledger.outcomes import IS_PLANNED
 from a2pcli.ledger.tables import attempts
 
@@ -41,5 +42,7 @@ WAITED_CLOCKS = (
     .order_by(_c.due_at)
     .limit(bindparam("want"))
 )
+# Of the chunks that one of several senders has.
+WAITED_MINE, WAITED_CLOCKS_MINE = WAITED.where(IS_MINE), WAITED_CLOCKS.where(IS_MINE)
 THESE = CANDIDATE.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
 NEXT_DUE = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), _c.due_at.is_not(None))

@@ -12,16 +12,17 @@ has them. What was tried and goes back to ``planned`` gets a ``due_at``, so the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import attempt_counts, caps, clocks, counting, paces
+from a2pcli.ledger import attempt_counts, caps, clocks, counting, leases, paces, spending
 from a2pcli.ledger.one_claim import Binding, Claim
-from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, settle
+from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, release, settle
 from a2pcli.ledger.plan_cursor import PlanCursor
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
 from a2pcli.ledger.records import Exchange, Run, RunState, Settled
@@ -50,15 +51,25 @@ class Progress:
     halving: bool = False
     """Whether a person was taken by another run in the middle of a claim; from then on claims are made to be halved."""
 
+    lease: int | None = None
+    """Of one of several senders of the run: its token, by which its chunks are known."""
+    is_counted: bool = False
+    """Whether the senders of the run keep count of what it costs."""
+    leases_from: float = 0.0
+    """By ``steady``: before, there is no use in asking for another chunk."""
+
     @classmethod
-    def at_first(cls, connection: Connection, run: Run, waiting: int) -> Progress:
+    def at_first(cls, connection: Connection, run: Run, waiting: int, lease: int | None = None) -> Progress:
         """Of a sender that has looked at nothing yet."""
         known = clocks.of_run(connection, run)
         by_clock = {number: one.caps for number, one in known.items() if one.caps}
         changes = connection.execute(select(runs.c.changes).where(runs.c.number == run.number)).scalar()
         attempt_counts.refuse_lost(connection, run)
-        plan = PlanCursor(connection, run)
-        return cls(plan, waiting, int(changes or 0), Binding(known, caps.Caps(run, by_clock)))
+        mine = None if lease is None else leases.of_sender(connection, run, lease)
+        plan = PlanCursor(connection, run, mine)
+        binding = Binding(known, caps.Caps(run, by_clock))
+        is_counted = lease is not None and spending.is_on(connection, run)
+        return cls(plan, waiting, int(changes or 0), binding, lease=lease, is_counted=is_counted)
 
     @property
     def left(self) -> int:
@@ -66,14 +77,21 @@ class Progress:
         return self.waiting + self.plan.left.total()
 
 
-def start(connection: Connection, run: Run, now: int) -> tuple[int, Progress]:
-    """``submitting`` left by a crash becomes ``unknown``; the run is ``sending``. Gives how many, and where we are."""
+def start(connection: Connection, run: Run, now: int, lease: int | None = None) -> tuple[int, Progress]:
+    """``submitting`` left by a crash becomes ``unknown``; the run is ``sending``. Gives how many, and where we are.
+
+    ``lease``: the token of one of several senders; what is of chunks of the others stays as it is.
+    """
+    nobodys = None if lease is None else leases.not_of_others(lease)
     found = select(_c.state, func.count()).where(of_run(run)).group_by(_c.state)
     counts = {str(state): int(count) for state, count in connection.execute(found)}
     lost = counts.get(str(State.SUBMITTING), 0)
+    if lost and nobodys is not None:
+        mine = select(func.count()).select_from(attempts).where(of_run(run), IS_SUBMITTING, nobodys)
+        lost = int(connection.execute(mine).scalar_one())
     if lost:
-        lose(connection, run, now)
-    clocks.wake(connection, run, now)
+        lose(connection, run, now, only=nobodys)
+    clocks.wake(connection, run, now, only=nobodys)
     connection.execute(
         update(runs)
         .where(runs.c.number == run.number)
@@ -86,19 +104,28 @@ def start(connection: Connection, run: Run, now: int) -> tuple[int, Progress]:
         )
     )
     add_run_event(connection, run, RunState.SENDING, None, now)
-    return lost, Progress.at_first(connection, run, counts.get(str(State.PLANNED), 0))
+    return lost, Progress.at_first(connection, run, counts.get(str(State.PLANNED), 0), lease)
 
 
-def beginning(connection: Connection, run: Run) -> Progress:
+def beginning(connection: Connection, run: Run, lease: int | None = None) -> Progress:
     """The progress of a sender that has looked at nothing yet."""
     waits = (_c.run == run.number) & _c.due_at.is_not(None)
     query = select(func.count()).select_from(attempts).where(waits, IS_PLANNED)
-    return Progress.at_first(connection, run, int(connection.execute(query).scalar_one()))
+    return Progress.at_first(connection, run, int(connection.execute(query).scalar_one()), lease)
 
 
-def nobodys(connection: Connection, run: Run, known: Collection[int]) -> list[int]:
-    """Claimed messages of the run that its only sender does not know: their claim was committed, and never heard of."""
-    found = connection.execute(select(_c.id).where(of_run(run), IS_SUBMITTING)).scalars()
+def anew(connection: Connection, run: Run, before: Progress) -> Progress:
+    """The progress of a sender that was at work, once somebody has changed what is left."""
+    found = beginning(connection, run, before.lease)
+    return replace(found, odd=before.odd, halving=before.halving, leases_from=before.leases_from)
+
+
+def nobodys(connection: Connection, run: Run, known: Collection[int], lease: int | None = None) -> list[int]:
+    """Claimed messages that their only sender does not know: their claim was committed, and never heard of."""
+    query = select(_c.id).where(of_run(run), IS_SUBMITTING)
+    if lease is not None:
+        query = query.where(leases.IS_MINE)
+    found = connection.execute(query, {} if lease is None else {"lease": lease}).scalars()
     return [id for id in found if id not in known]
 
 
@@ -110,41 +137,123 @@ def exchange(
     want: int,
     now: int,
     shared: Sequence[paces.SharedPace] = (),
+    budget: Mapping[str, int] | None = None,
 ) -> tuple[Exchange, Progress]:
     """Record outcomes, then claim, no more than the ``shared`` paces have slots for.
 
-    To be committed by the caller before anything is handed over.
+    ``budget`` is what all senders of the run may spend together, where there are several. To be committed by the
+    caller before anything is handed over.
     """
     if progress.binding.caps and want > 0:
         caps.lock(connection)
+    not_paid = [one.message_id for one in settled if str(one.state) not in spending.SPENT]
+    freed = spending.cost_of(connection, not_paid) if progress.is_counted else {}
     with together(connection):
         asked = later(connection, _STATE, (run.number,)) if is_on(connection) else None
         back = settle(connection, run, settled, now)
-    found = asked.row if asked else connection.execute(_state, {"run": run.number}).one_or_none()
-    state, changes = found or (None, 0)
+    row = asked.row if asked else connection.execute(_state, {"run": run.number}).one_or_none()
+    state, changes = row or (None, 0)
     progress = replace(progress, waiting=progress.waiting + back)
     if settled and state != RunState.SENDING:
         changed(connection, run)
         counting.keep(connection, run)
     if want <= 0 or state != RunState.SENDING:
+        spending.take_off(connection, run, freed)
         return Exchange([], 0, progress.left, None), progress
     if changes != progress.changes:  # somebody was erased, a country refused, an opt-out given back
-        anew = beginning(connection, run)
-        progress = replace(anew, odd=progress.odd, halving=progress.halving)
+        progress = anew(connection, run, progress)
         progress.plan.begin()
     slots = paces.Slots(connection, shared, now) if shared else None
     wanted = want if slots is None else min(want, slots.room)
     if slots is not None and not wanted:
+        spending.take_off(connection, run, freed)
         return Exchange([], 0, progress.left, None, pause=slots.pause), progress
-    claim = Claim(connection, run, now, progress.plan, progress.binding, wanted, halving=progress.halving)
+    claim = Claim(
+        *(connection, run, now, progress.plan, progress.binding, wanted),
+        halving=progress.halving,
+        lease=progress.lease,
+    )
     waited = claim.waited((wanted + progress.odd) // 2)
     claim.fresh()
     if waited:
         claim.waited(claim.room)
     skipped = claim.skipped + claim.gate.expired
     progress = replace(progress, waiting=progress.waiting - claim.of_waiting, odd=not progress.odd)
+    spending.take_off(connection, run, freed)
+    if progress.is_counted and (short := _within(connection, run, claim, budget or {})):
+        progress = replace(progress, waiting=progress.waiting + short.back)
+        claimed = Exchange(claim.claimed, skipped, progress.left, None, pause=AGAIN, short_of=short.currency)
+        return _paced(claimed, slots), progress
+    if claim.room and is_elsewhere(connection, run, progress, now):
+        found = Exchange(claim.claimed, skipped, progress.left, None, pause=AGAIN, elsewhere=True)
+        return _paced(found, slots), progress
     next_due = claim.next_due() if claim.room else None
     more = claim.room > 0 and claim.unseen
-    waits = [] if slots is None else slots.reserve(claim.claimed)
     pause = 0.0 if slots is None or claim.room or wanted == want else slots.pause
-    return Exchange(claim.claimed, skipped, progress.left, next_due, more, waits, pause), progress
+    found = Exchange(claim.claimed, skipped, progress.left, next_due, more, pause=pause)
+    return _paced(found, slots), progress
+
+
+AGAIN = 1.0
+"""Seconds after which a sender asks again that has to wait for what others of the run are at."""
+
+
+def _paced(exchange: Exchange, slots: paces.Slots | None) -> Exchange:
+    return exchange if slots is None else replace(exchange, waits=slots.reserve(exchange.claimed))
+
+
+class _Short(NamedTuple):
+    currency: str
+    back: int
+
+
+def _within(connection: Connection, run: Run, claim: Claim, budget: Mapping[str, int]) -> _Short | None:
+    """Count what was claimed, and give back what the budget has no room for."""
+    back, currency = spending.claimed(connection, run, claim.claimed, budget)
+    if currency is None:
+        return None
+    ids = {one.message.id for one in back}
+    claim.claimed = [one for one in claim.claimed if one.message.id not in ids]
+    release(connection, run, sorted(ids), counted=False)
+    return _Short(currency, len(back))
+
+
+def is_elsewhere(connection: Connection, run: Run, progress: Progress, now: int) -> bool:
+    """Whether others of the run's senders are at what is left, so that this one waits: for the end, or for one that is
+    killed, whose chunks it takes over."""
+    if progress.lease is None:
+        return False
+    # First the plan: what is claimed from it meanwhile is seen in the attempts, asked for after it.
+    in_plan = bool(progress.plan.not_mine(_goes(run, progress, now)))
+    return in_plan or leases.others_are_busy(connection, run, progress.lease)
+
+
+def _goes(run: Run, progress: Progress, now: int) -> Callable[[int | None], bool]:
+    """Which clocks are open now."""
+    gate = clocks.Gate(run, progress.binding.clocks, now)
+    return lambda clock: gate(clock) is None
+
+
+def more_chunks(
+    connection: Connection, run: Run, progress: Progress, lease: int, now: int
+) -> Set[int] | None:
+    """Lease the next chunk that no sender has and that has somebody to be sent to now. Gives the numbers of the
+    sender's chunks, to be kept once it is committed; None where there is no more to have.
+
+    To be called under ``holds.one_by_one``.
+    """
+    whose = leases.taken(connection, run)
+    mine = {chunk for chunk, token in whose.items() if token == lease}
+    free = [one for one in progress.plan.not_mine(_goes(run, progress, now)) if one.number not in whose]
+    head = free[0] if free else None
+    if head is None and (number := leases.free_and_due(connection, run, now)) is not None:
+        head = progress.plan.head(number)
+    if head is None:
+        return None
+    leases.take(connection, run, head, lease)
+    return mine | {head.number}
+
+
+def needs_chunk(run: Run, progress: Progress, want: int, now: int) -> bool:
+    """Whether a sender has less than it wants to claim in the chunks it has."""
+    return progress.plan.open_left(_goes(run, progress, now)) < want

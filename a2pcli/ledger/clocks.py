@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import plan_store
@@ -126,14 +127,16 @@ def assume(connection: Connection, run: Run, zone: str, now: int) -> int:
     return count + sum(many for (_, clock), many in waiting.items() if clock in lost)
 
 
-def wake(connection: Connection, run: Run, now: int) -> None:
+def wake(connection: Connection, run: Run, now: int, *, only: ColumnElement[bool] | None = None) -> None:
     """At the start of a sender: nothing waits for longer than a rule says, and what no rule holds is due.
 
     The backoff of an earlier sender ended with it. Who was tried more often comes later, by a millisecond a try:
     those whom the gateway never takes are not in front of the others each time. A moment later than any clock
-    of the run can give comes from a machine whose time was wrong.
+    of the run can give comes from a machine whose time was wrong. ``only``: rows that no other sender has.
     """
     waits = (_c.run == run.number) & _c.due_at.is_not(None)
+    if only is not None:
+        waits = waits & only
     tried = _c.settled_at.is_not(None) | (_c.due_at > now + LONGEST_RETRY)
     tries = case((_c.tries < SPREAD, _c.tries), else_=SPREAD)
     connection.execute(

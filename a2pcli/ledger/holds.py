@@ -1,4 +1,7 @@
-"""Who holds a run: one row a run in the table ``senders``, asked in every transaction that sends or settles.
+"""Who holds a run: a row in the table ``senders``, asked in every transaction that sends or settles.
+
+One process holds a run alone; or, on a server, several senders hold it together, each with its own chunks of the plan
+(see ``leases``).
 
 A lock of a server ends with the session that took it, and a lock of a file with the file: the process that held it
 may live on, with messages in its hands. The row outlives both. It names the holder by a random token, and each
@@ -6,8 +9,10 @@ transaction of the holder begins with an update that finds the row only under th
 the holder are one commit. Another process takes the row over only when its holder
 
 * has ended, which can be known for processes of this machine, or
-* has not been heard of for ``LAPSES_AFTER`` seconds, by the clock of the server. A holder that could not reach the
-  ledger for ``FRESH`` seconds hands nothing more to a gateway, and after ``DROPS_AFTER`` gives up what is with one.
+* has not been heard of for ``LAPSES_AFTER`` seconds, by the clock of the server, and its session with the server has
+  ended as well: each holder has an advisory lock there, which ends with its connection. A holder that could not reach
+  the ledger for ``FRESH`` seconds hands nothing more to a gateway, and after ``DROPS_AFTER`` gives up what is with one.
+  So time alone takes a run from nobody: a process that was stopped, or a machine that sleeps, keeps it.
 
 ``beat`` counts the holder's transactions. A ledger that has fewer of them than the holder knows was put back to an
 earlier state: a backup, or a server that took over and had not received everything.
@@ -15,22 +20,32 @@ earlier state: a backup, or a server that took over and had not received everyth
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
-import time
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, delete, extract, func, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Select,
+    cast,
+    delete,
+    extract,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, Problem, SenderLost
 from a2pcli.ledger.faults import shown
+from a2pcli.ledger.processes import Process, myself, steady
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import senders
 from a2pcli.ledger.together import later, together
@@ -55,44 +70,22 @@ _RENEW = (
 _RENEW_SQLITE = (
     "UPDATE senders SET beat = beat + 1, seen_at = ? WHERE run = ? AND token = ? AND beat IN (?, ?)"
 )
+_SESSION = """EXISTS (
+    SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 1 AND granted
+    AND classid::bigint = senders.token >> 32 AND objid::bigint = senders.token & 4294967295
+)"""
+"""Whether the session of a row's holder is there."""
+_HAS_SESSION = "SELECT pg_try_advisory_lock(%s)"
+_NOTICES_SOON = """SELECT set_config(name, value, false)
+    FROM (VALUES ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '4'),
+          ('tcp_user_timeout', '70000')) AS wanted(name, value)
+    WHERE EXISTS (SELECT 1 FROM pg_settings WHERE pg_settings.name = wanted.name)"""
+"""The server ends the session of a machine that does not answer any more within about a minute, not in two hours."""
+_TAKING = 0x61327004
+
 _HELD: set[int] = set()
 """Tokens that this process holds."""
-
-
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-
-
-def steady() -> float:
-    """Seconds of a clock that nobody sets, and that goes on while the machine sleeps where the system has one."""
-    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process, as the ledger remembers it. ``proof`` tells it from a later one with the same number."""
-
-    pid: int
-    host: str
-    proof: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the holder has certainly ended."""
-        here = myself()
-        if self.proof:
-            if _machine_of(self.proof) != _machine_of(here.proof):
-                return False
-        elif self.host != here.host or os.name != "posix":
-            return False
-        return not _lives(self.pid) or (bool(self.proof) and _proof(self.pid) not in ("", self.proof))
-
-    @property
-    def is_known_to_live(self) -> bool:
-        """Whether it is certain that it has not ended, however long it has been silent."""
-        return bool(self.proof) and _proof(self.pid) == self.proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +96,10 @@ class Holder:
     process: Process
     silent: float
     beat: int = 0
+    part: int = 0
+    """0 of a holder that has the run alone; else its number among the senders of the run."""
+    has_session: bool = False
+    """Whether its connection to the server is there. Not known of a SQLite ledger, which has none."""
 
     @property
     def is_gone(self) -> bool:
@@ -112,7 +109,8 @@ class Holder:
         if self.process.has_ended:
             return True
         # A clock that was set back may not hold a run for ever.
-        return not self.process.is_known_to_live and abs(self.silent) > LAPSES_AFTER
+        is_silent = not self.has_session and abs(self.silent) > LAPSES_AFTER
+        return is_silent and not self.process.is_known_to_live
 
     @property
     def advice(self) -> str:
@@ -121,64 +119,26 @@ class Holder:
         if self.process.is_known_to_live or self.silent < 2 * RENEWS_AFTER:
             return f"wait until it ends, or stop it; {nothing_twice}"
         left = max(1, int(LAPSES_AFTER - abs(self.silent)))
+        if self.has_session:
+            return (
+                f"it was last heard of {int(self.silent)} s ago, and is still connected to the database: end it,"
+                f" or its session there; {nothing_twice}"
+            )
         return (
             f"it was last active {int(self.silent)} s ago; if it has ended, the run can be sent in {left} s;"
             f" {nothing_twice}"
         )
 
 
-@cache
-def _machine() -> str:
-    """This boot of this machine, and the numbering of processes that holds here; empty where it cannot be told."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
-    except (OSError, ValueError):
-        return ""
-
-
-def _machine_of(proof: str) -> str:
-    return proof.rpartition("/")[0]
-
-
-def _proof(pid: int) -> str:
-    """The machine and the moment at which the process began; empty where that cannot be read, or it has ended."""
-    if not _machine():
-        return ""
-    try:
-        # After the name, which may hold anything, in brackets: state, then 18 numbers, then the start.
-        state, *rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return ""
-    if state in "ZXx":
-        return f"{_machine()}/ended"
-    return f"{_machine()}/{rest[18]}"
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def myself() -> Process:
-    """This process as a ``Holder``: host, boot, pid."""
-    pid = os.getpid()
-    return Process(pid, socket.gethostname()[:64], _proof(pid))
-
-
 class Hold:
     """The right to send, settle or let go of a run's messages, as long as ``check`` does not say otherwise."""
 
-    def __init__(self, run: Run, token: int, before: Holder | None = None) -> None:
+    def __init__(self, run: Run, token: int, part: int = 0, before: tuple[Holder, ...] = ()) -> None:
         self.run = run
         self.token = token
+        self.part = part
         self.before = before
-        """Who had the run and ended without letting it go; None where nobody did."""
+        """Who had the run and ended without letting it go."""
         self.on_commit: Callable[[int], None] | None = None
         """Called with the beat of each transaction that was committed, on the thread that did it."""
         self._beat = 0
@@ -186,6 +146,12 @@ class Hold:
         self.was_committed = False
         """Whether the last transaction that failed, failed after it was committed. Whoever heeds it, unsets it."""
         self._begun = self.confirmed_at = steady()
+        self._session: Connection | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may send the run as well, each its own chunks of the plan."""
+        return self.part > 0
 
     @property
     def beat(self) -> int:
@@ -208,13 +174,25 @@ class Hold:
         Until the transaction ends, nobody else can. Raises ``LedgerError`` for a ledger put back to earlier.
         """
         self._begun = steady()
+        self._keep_session(connection)
         allowed = (self._beat, self._beat + 1) if self._is_in_doubt else (self._beat,)
         if not self._renew(connection, allowed):
             self._say_why(connection)
         if self._is_in_doubt:
-            found = connection.execute(select(_c.beat).where(_c.run == self.run.number)).scalar_one() - 1
+            found = connection.execute(select(_c.beat).where(self._row)).scalar_one() - 1
             self.was_committed = self.was_committed or found != self._beat
             self._beat, self._is_in_doubt = found, False
+
+    @property
+    def _row(self) -> ColumnElement[bool]:
+        return (_c.run == self.run.number) & (_c.token == self.token)
+
+    def _keep_session(self, connection: Connection) -> None:
+        """Let the server tell others that this holder is connected, and notice soon where its machine is gone."""
+        if connection.dialect.name == "postgresql" and self._session is not connection:
+            connection.exec_driver_sql(_HAS_SESSION, (self.token,))
+            connection.exec_driver_sql(_NOTICES_SOON)
+            self._session = connection
 
     def _renew(self, connection: Connection, allowed: tuple[int, ...]) -> bool:
         """Whether this is still the run's holder; if so, until the transaction ends."""
@@ -237,9 +215,9 @@ class Hold:
         self._is_in_doubt = True
 
     def _say_why(self, connection: Connection) -> None:
-        found = connection.execute(select(_c.token).where(_c.run == self.run.number)).scalar()
+        found = connection.execute(select(_c.token).where(self._row)).scalar()
         place = shown(connection.engine.url)
-        if found == self.token:
+        if found is not None:
             problem = Problem(
                 f"the ledger lost data that was written while run {self.run.id} was being sent:"
                 " a backup was restored, or a standby server that had not received everything took over",
@@ -259,29 +237,54 @@ class Hold:
         )
 
 
-def holder_of(connection: Connection, run: Run) -> Holder | None:
-    """Who holds the run, whether that process lives or not; None where it was let go."""
-    age = (_moment(connection) - _c.seen_at).label("age")
-    row = connection.execute(
-        select(_c.token, _c.pid, _c.host, _c.process, _c.beat, age).where(_c.run == run.number)
-    ).one_or_none()
-    if row is None:
-        return None
-    return Holder(row.token, Process(row.pid, row.host, row.process), row.age / 1000, row.beat)
+def holders_of(connection: Connection, run: Run) -> list[Holder]:
+    """Who holds the run, whether these processes live or not; none where it was let go."""
+    rows = connection.execute(
+        _holders(connection, _c.beat, _c.part).where(_c.run == run.number).order_by(_c.part)
+    )
+    return [_holder(row, row.beat, row.part) for row in rows]
 
 
 def everybody(connection: Connection) -> list[tuple[int, Holder]]:
-    """The numbers of all runs that are held, and who holds each."""
+    """The numbers of all runs that are held, and who holds each. Also of a ledger of an earlier version."""
+    return [(row.run, _holder(row)) for row in connection.execute(_holders(connection))]
+
+
+def _holders(connection: Connection, *more: Column[Any]) -> Select[Any]:
     age = (_moment(connection) - _c.seen_at).label("age")
-    rows = connection.execute(select(_c.run, _c.token, _c.pid, _c.host, _c.process, age))
-    return [
-        (row.run, Holder(row.token, Process(row.pid, row.host, row.process), row.age / 1000)) for row in rows
-    ]
+    is_server = connection.dialect.name == "postgresql"
+    has_session: ColumnElement[bool] = literal_column(_SESSION if is_server else "0").label("has_session")
+    return select(_c.run, _c.token, _c.pid, _c.host, _c.process, age, has_session, *more)
 
 
-def take(connection: Connection, run: Run) -> Hold | Holder:
-    """Take the run, or the living process that has it. To be committed by the caller."""
+def _holder(row: Any, beat: int = 0, part: int = 0) -> Holder:
+    process = Process(row.pid, row.host, row.process)
+    return Holder(row.token, process, row.age / 1000, beat, part, bool(row.has_session))
+
+
+def one_by_one(connection: Connection, run: Run) -> None:
+    """Until the commit nobody else takes the run, or chunks of it. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_TAKING, run.number)))
+
+
+def take(connection: Connection, run: Run, *, shared: bool = False) -> Hold | Holder:
+    """Take the run, or give the living process that has it; ``shared`` beside others who share it.
+
+    To be committed by the caller, with what becomes of the claims of ``Hold.before``.
+    """
+    one_by_one(connection, run)
+    before, parts = [], [0]
+    for holder in holders_of(connection, run):
+        gone = evict(connection, run, holder)
+        if gone is not None:
+            before.append(gone)
+        elif not (shared and holder.part):
+            return next((one for one in holders_of(connection, run) if one.token == holder.token), holder)
+        else:
+            parts.append(holder.part)
     token, me = secrets.randbits(62), myself()
+    part = max(parts) + 1 if shared else 0
     values: dict[str, Any] = {
         "token": token,
         "pid": me.pid,
@@ -290,24 +293,29 @@ def take(connection: Connection, run: Run) -> Hold | Holder:
         "beat": 0,
         "seen_at": _moment(connection),
     }
-    before, again = holder_of(connection, run), None
-    if before is not None and not before.is_gone:
-        return before
-    if before is None:
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(senders).values(run=run.number, **values))
-        except IntegrityError:  # another was quicker
-            return holder_of(connection, run) or take(connection, run)
-    else:
-        # Under the row's lock once more: it may have been heard of again meanwhile.
-        same = (_c.run == run.number) & (_c.token == before.token)
-        connection.execute(update(senders).where(same).values(beat=_c.beat))
-        again = holder_of(connection, run)
-        if again is None or again.token != before.token or not again.is_gone:
-            return again or take(connection, run)
-        connection.execute(update(senders).where(same).values(values))
-    return Hold(run, token, again)
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(senders).values(run=run.number, part=part, **values))
+    except IntegrityError:  # another was quicker
+        return take(connection, run, shared=shared)
+    return Hold(run, token, part, tuple(before))
+
+
+def evict(connection: Connection, run: Run, holder: Holder) -> Holder | None:
+    """Take the run from a holder that has ended without letting it go; gives it as it was last. None while it lives.
+
+    What becomes of its claims is for the caller, in this transaction.
+    """
+    if not holder.is_gone:
+        return None
+    # Under the row's lock once more: it may have been heard of again meanwhile.
+    same = (_c.run == run.number) & (_c.token == holder.token)
+    connection.execute(update(senders).where(same).values(beat=_c.beat))
+    again = next((one for one in holders_of(connection, run) if one.token == holder.token), None)
+    if again is None or not again.is_gone:
+        return None
+    connection.execute(delete(senders).where(same))
+    return again
 
 
 def keep(hold: Hold) -> None:

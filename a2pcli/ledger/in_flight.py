@@ -29,7 +29,8 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger.holds import Hold, Holder, Process, myself
+from a2pcli.ledger.holds import Hold, Holder
+from a2pcli.ledger.processes import Process, myself
 from a2pcli.ledger.records import Run
 
 SLOTS = 1024

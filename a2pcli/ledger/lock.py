@@ -1,13 +1,15 @@
-"""One sender a run, and one planner a plan.
+"""Who may send a run, or change it while nobody sends it; and one planner a plan.
 
 A sender of a SQLite ledger has a lock of the operating system, which ends with its process however that ends. In
-every ledger it has the run's row in ``senders`` as well, which its transactions ask for (see ``holds``). A planner
-has a lock of the operating system, or of the server.
+every ledger it has a row in ``senders`` as well, which its transactions ask for (see ``holds``). On a server several
+may send one run together, each its own chunks of the plan (see ``leases``). A planner has a lock of the operating
+system, or of the server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,17 +19,24 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem, RunBusy
-from a2pcli.ledger import holds, in_flight
+from a2pcli.ledger import holds, in_flight, plan_store
 from a2pcli.ledger.database import READ
 from a2pcli.ledger.faults import is_passing, plainly
 from a2pcli.ledger.holds import Hold, Holder
+from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import Run, now_ms
+from a2pcli.ledger.retrying import retrying
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _SENDER = 0x61327002
 _PLANNER = 0x61327003
+
+PATIENCE = 3.0
+"""Seconds for which a sender waits for a command that has its run alone: to settle claims, to read a time zone."""
+
+MOST_NAMED = 3
 
 
 class HasEngine(Protocol):
@@ -48,13 +57,17 @@ class HasEngine(Protocol):
 
 
 @contextmanager
-def sender_lock(ledger: HasEngine, run: Run) -> Iterator[Hold]:
-    """Hold the right to send ``run``, or to settle its messages. Raises ``RunBusy`` at once, with who has it."""
+def sender_lock(ledger: HasEngine, run: Run, *, shared: bool = False) -> Iterator[Hold]:
+    """Hold the right to send ``run``, or to settle its messages. Raises ``RunBusy`` at once, with who has it.
+
+    ``shared``: to send it, beside others who do, where the ledger is on a server and the run's plan is in chunks. It
+    waits ``PATIENCE`` for a command that has the run alone, since those are done in a moment.
+    """
     lock = RunLock(ledger.engine, run.number, run.id, kind=_SENDER) if _has_files(ledger) else None
     if lock is not None and not lock.take():
-        raise RunBusy(_busy(run, _holder(ledger, run)))
+        raise RunBusy(_busy(run, next(iter(_living(ledger, run)), None)))
     try:
-        hold = _take(ledger, run)
+        hold = _take_patiently(ledger, run) if shared and lock is None else _take(ledger, run)
         ledger.holds[run.number] = hold
         try:
             yield hold
@@ -67,32 +80,46 @@ def sender_lock(ledger: HasEngine, run: Run) -> Iterator[Hold]:
 
 
 def live_sender(ledger: HasEngine, run: Run) -> str | None:
-    """Who is sending the run just now: ``process 4711 on host``; None where nobody is, as far as can be known.
+    """Who is sending the run just now: ``process 4711 on host``, all of them where several do; None where nobody is,
+    as far as can be known.
 
     For people to read, not to decide by: only ``sender_lock`` knows for sure.
     """
-    holder = _holder(ledger, run)
-    return None if holder is None or holder.is_gone else str(holder.process)
+    return named(_living(ledger, run)) or None
+
+
+def may_be_joined(ledger: HasEngine, run: Run) -> str | None:
+    """Who sends the run, where another sender may take part of it; None where nobody does, or nobody else may."""
+    living = [] if _has_files(ledger) else _living(ledger, run)
+    return named(living) if living and all(one.part for one in living) else None
+
+
+def named(living: Sequence[Holder]) -> str:
+    """Who they are, as a sentence has it; empty for nobody."""
+    names = [str(one.process) for one in living]
+    if len(names) > MOST_NAMED:
+        names = [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} others"]
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def refuse_if_held(connection: Connection, run: Run) -> None:
     """Raise ``RunBusy`` where a living process holds the run, for who would change it without holding it."""
-    holder = holds.holder_of(connection, run)
-    if holder is not None and not holder.is_gone:
-        raise RunBusy(_busy(run, holder))
+    for holder in holds.holders_of(connection, run):
+        if not holder.is_gone:
+            raise RunBusy(_busy(run, holder))
 
 
 def _has_files(ledger: HasEngine) -> bool:
     return ledger.engine.dialect.name == "sqlite"
 
 
-def _holder(ledger: HasEngine, run: Run) -> Holder | None:
+def _living(ledger: HasEngine, run: Run) -> list[Holder]:
     with (
         plainly(ledger.url),
         ledger.engine.connect().execution_options(**READ) as connection,
         connection.begin(),
     ):
-        return holds.holder_of(connection, run)
+        return [one for one in holds.holders_of(connection, run) if not one.is_gone]
 
 
 def _busy(run: Run, holder: Holder | None) -> Problem:
@@ -101,34 +128,54 @@ def _busy(run: Run, holder: Holder | None) -> Problem:
     return Problem(f"another process is sending run {run.id}{who}", hint=hint, code="run-busy")
 
 
-def _take(ledger: HasEngine, run: Run) -> Hold:
-    with plainly(ledger.url):
+def _take_patiently(ledger: HasEngine, run: Run) -> Hold:
+    until = steady() + PATIENCE
+    while True:
+        try:
+            return _take(ledger, run, shared=True)
+        except RunBusy:
+            if steady() > until:
+                raise
+            time.sleep(PATIENCE / 20)
+
+
+def _take(ledger: HasEngine, run: Run, *, shared: bool = False) -> Hold:
+    def work() -> Hold | Holder:
         with ledger.engine.begin() as connection:
             if not _has_files(ledger) and not _nobody_of_old(connection, run):
                 raise RunBusy(_busy(run, None))
-            found = holds.take(connection, run)
-            if isinstance(found, Hold) and found.before is not None:
-                _lose_open_claims(ledger.url, connection, run, found.before)
+            found = holds.take(connection, run, shared=shared and plan_store.exist(connection, run))
+            for gone in found.before if isinstance(found, Hold) else ():
+                lose_claims(ledger.url, connection, run, gone)
+            return found
+
+    with plainly(ledger.url):
+        found = retrying(work)
         if isinstance(found, Holder):
             raise RunBusy(_busy(run, found))
         holds.keep(found)
-        if found.before is not None:
-            in_flight.discard(ledger.url, run, found.before.token)
+        for gone in found.before:
+            in_flight.discard(ledger.url, run, gone.token)
         return found
 
 
-def _lose_open_claims(url: URL, connection: Connection, run: Run, before: Holder) -> None:
-    """What a sender had claimed that ended without a word: unknown, but for what certainly never left."""
-    from a2pcli.ledger import counting
+def lose_claims(url: URL, connection: Connection, run: Run, gone: Holder) -> None:
+    """What a sender had claimed that ended without a word: unknown, but for what certainly never left. Its chunks are
+    free again."""
+    from a2pcli.ledger import counting, leases
     from a2pcli.ledger.outcomes import lose
 
-    lose(connection, run, now_ms(), left=in_flight.left_by(url, run, before))
+    left = in_flight.left_by(url, run, gone)
+    lose(connection, run, now_ms(), left, only=leases.claimed_by(gone))
+    leases.give_up(connection, run, gone.token)
     counting.keep(connection, run)
 
 
 def _nobody_of_old(connection: Connection, run: Run) -> bool:
     """Whether no sender of version 0.1, which knows only this lock, is at work."""
-    return bool(connection.execute(select(func.pg_try_advisory_xact_lock(_SENDER, run.number))).scalar())
+    return bool(
+        connection.execute(select(func.pg_try_advisory_xact_lock_shared(_SENDER, run.number))).scalar()
+    )
 
 
 def _let_go(ledger: HasEngine, hold: Hold) -> None:
@@ -136,8 +183,17 @@ def _let_go(ledger: HasEngine, hold: Hold) -> None:
     holds.forget(hold)
     with suppress(LedgerError):
         with plainly(ledger.url), ledger.engine.begin() as connection:
-            holds.let_go(connection, hold)
+            leave(connection, hold)
         in_flight.discard(ledger.url, hold.run, hold.token)
+
+
+def leave(connection: Connection, hold: Hold) -> None:
+    """The run is free again, or the chunks of one of its senders. Nothing is claimed any more. Twice does no harm."""
+    if hold.is_shared:
+        from a2pcli.ledger import leases
+
+        leases.give_up(connection, hold.run, hold.token)
+    holds.let_go(connection, hold)
 
 
 def planner_lock(engine: Engine, number: int, id: str) -> RunLock:

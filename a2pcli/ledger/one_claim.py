@@ -22,6 +22,8 @@ from a2pcli.ledger.candidates import (
     THESE,
     WAITED,
     WAITED_CLOCKS,
+    WAITED_CLOCKS_MINE,
+    WAITED_MINE,
     WHY_NOT,
 )
 from a2pcli.ledger.intents import claim_fresh, mark_postgres, mark_sqlite, skip_fresh
@@ -78,6 +80,7 @@ class Claim:
         want: int,
         *,
         halving: bool,
+        lease: int | None = None,
     ) -> None:
         self.connection = connection
         self.run = run
@@ -85,6 +88,8 @@ class Claim:
         self.plan = plan
         self.want = want
         self.halving = halving
+        self.lease = lease
+        """Of one of several senders: its token, by which its chunks are known."""
         self.caps = binding.caps
         self.gate = clocks.Gate(run, binding.clocks, now)
         self.is_gated = bool(binding.clocks)
@@ -116,6 +121,7 @@ class Claim:
             **chosen,
             **self.refusals,
             "binds": binds(run.purpose),
+            "lease": self.lease,
         }
         return self.connection.execute(query, parameters).all()
 
@@ -127,7 +133,7 @@ class Claim:
                 ids = self._open_due(room)
                 rows = self._find(THESE, ids=ids) if ids else ()
             else:
-                rows = self._find(WAITED, want=room)
+                rows = self._find(WAITED if self.lease is None else WAITED_MINE, want=room)
             self._take(rows)
             if len(rows) < room:
                 return False
@@ -136,8 +142,9 @@ class Claim:
     def _open_due(self, room: int) -> list[int]:
         """The first rows whose moment has come and whose clock is open; those in front of them wait on."""
         page = room
+        query = WAITED_CLOCKS if self.lease is None else WAITED_CLOCKS_MINE
         while True:
-            rows = self._find(WAITED_CLOCKS, want=page)
+            rows = self._find(query, want=page)
             expired = self.gate.expired
             going = self.gate.keep_back(self.connection, rows)
             self.of_waiting += self.gate.expired - expired
@@ -154,12 +161,13 @@ class Claim:
             for clock in [clock for clock, many in self.plan.left.items() if many > 0]:
                 self._end_if_expired(clock)
         while self.room:
-            rows = self.plan.take(self.connection, self.room, self._goes)
+            rows = self.plan.take(self.connection, self.room, self.goes)
             if not rows:
                 return
             self._take_fresh(rows)
 
-    def _goes(self, clock: int | None) -> bool:
+    def goes(self, clock: int | None) -> bool:
+        """Whether messages of this clock may leave now."""
         return self.gate(clock) is None
 
     def _end_if_expired(self, clock: int | None) -> None:
@@ -169,6 +177,8 @@ class Claim:
             return
         end = End(self.now, State.EXPIRED, Reason.EXPIRED, why.detail, why.rule, clock=clock)
         many = self.plan.end(self.connection, end)
+        if not many:
+            return
         note_run(self.connection, self.run, self.now, State.EXPIRED, why.rule, f"{many} messages")
         self.gate.expired += many
 

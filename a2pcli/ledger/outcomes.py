@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, insert, literal, literal_column, select,
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.ledger import caps, counting, newest, plan_store
+from a2pcli.ledger import caps, counting, newest, plan_store, spending
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
 from a2pcli.ledger.prepared import Prepared
@@ -111,6 +111,8 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
     or claimed again since keeps what it is, and the answer is only noted.
     """
     taken: list[int] = []
+    not_paid = [one.message_id for one in settled if str(one.state) not in spending.SPENT]
+    spending.came_back(connection, run, not_paid)
     for one in settled:
         outcome, again = one.outcome, one.state is State.PLANNED
         values: dict[str, Any] = {
@@ -185,20 +187,35 @@ def note_each(
     _note.run(connection, [(id, run.number, now, kind, code, detail, None) for id in ids])
 
 
-def release(connection: Connection, run: Run, message_ids: Sequence[int]) -> int:
-    """Claims that certainly never reached the gateway go back, as if they had not been made."""
+def release(connection: Connection, run: Run, message_ids: Sequence[int], *, counted: bool = True) -> int:
+    """Claims that certainly never reached the gateway go back, as if they had not been made.
+
+    ``counted``: what they cost may be in the sum that the run's senders keep together.
+    """
     if caps.counted(run.purpose):
         caps.forget(connection, message_ids)
+    if counted:
+        spending.came_back(connection, run, message_ids)
     return _release.run(connection, [(id,) for id in message_ids])
 
 
-def lose(connection: Connection, run: Run, now: int, left: Collection[int] | None = None) -> None:
+def lose(
+    connection: Connection,
+    run: Run,
+    now: int,
+    left: Collection[int] | None = None,
+    *,
+    only: ColumnElement[bool] | None = None,
+) -> None:
     """``submitting`` that no sender holds any more becomes ``unknown``, or ``planned`` where it certainly never left.
 
-    ``left`` are the messages that may have left; None where nobody can tell, and all of them may.
+    ``left`` are the messages that may have left; None where nobody can tell, and all of them may. ``only``: rows of
+    which the sender that had them is gone, where others are at work.
     """
     lock_run(connection, run)
     found = and_(of_run(run), IS_SUBMITTING)
+    if only is not None:
+        found = and_(found, only)
     if left is not None:
         claimed = connection.execute(select(_c.id).where(found, *_sendable(connection, run))).scalars()
         release(connection, run, [id for id in claimed if id not in left])

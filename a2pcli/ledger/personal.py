@@ -70,6 +70,8 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     },
     "clocks": {"spec": _H.NOBODY},
     "senders": dict.fromkeys(("host", "process"), _H.NOBODY),
+    "leases": {},
+    "spending": {"currency": _H.NOBODY},
     "audit": dict.fromkeys(
         ("who", "host", "action", "subject", "detail", "previous", "hash"), _H.NOBODY
     ),

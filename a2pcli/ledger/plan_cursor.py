@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -116,8 +116,10 @@ class _Loaded:
 class PlanCursor:
     """The plan of one run, as one sender goes through it."""
 
-    def __init__(self, connection: Connection, run: Run) -> None:
+    def __init__(self, connection: Connection, run: Run, mine: Set[int] | None = None) -> None:
         self._run = run
+        self.mine = mine
+        """Numbers of the chunks that this sender has, where several send the run; None for all."""
         self._heads = plan_store.heads(connection, run)
         self._first_ids = [head.first_id for head in self._heads]
         self._ends = plan_store.ends_of(connection, run)
@@ -197,7 +199,36 @@ class PlanCursor:
                 return at, clocks
         return -1, frozenset()
 
+    def open_left(self, goes: Callable[[int | None], bool]) -> int:
+        """How many messages of this sender's chunks may go now."""
+        return sum(
+            many
+            for at in range(len(self._left))
+            if self._is_mine(at)
+            for clock, many in self._left[at].items()
+            if many > 0 and goes(clock)
+        )
+
+    def not_mine(self, goes: Callable[[int | None], bool]) -> list[ChunkHead]:
+        """The chunks of others, or of nobody, in which an open clock has somebody left, as far as this sender knows."""
+        return [
+            head
+            for head, left in zip(self._heads, self._left, strict=True)
+            if self.mine is not None
+            and head.number not in self.mine
+            and any(many > 0 and goes(clock) for clock, many in left.items())
+        ]
+
+    def head(self, number: int) -> ChunkHead:
+        """The chunk with this number."""
+        return next(head for head in self._heads if head.number == number)
+
+    def _is_mine(self, at: int) -> bool:
+        return self.mine is None or self._heads[at].number in self.mine
+
     def _open_in(self, at: int, goes: Callable[[int | None], bool]) -> frozenset[int | None]:
+        if not self._is_mine(at):
+            return frozenset()
         return frozenset(clock for clock, many in self._left[at].items() if many > 0 and goes(clock))
 
     def _count_anew(self, at: int, found: Counter[int | None]) -> None:
@@ -277,15 +308,19 @@ class PlanCursor:
         return None if text is None else str(text)
 
     def end(self, connection: Connection, end: End) -> int:
-        """Everybody left of a clock ends; gives how many."""
-        plan_store.add_end(connection, self._run, end)
+        """Everybody left of a clock ends; gives how many: none where another sender was here before."""
+        plan_store.ends_one_by_one(connection, self._run)
+        known = plan_store.ends_of(connection, self._run) if self.mine is not None else ()
+        is_new = not any(one.fits(end.country, end.clock) for one in known)
+        if is_new:
+            plan_store.add_end(connection, self._run, end)
         self._ends.append(end)
         count = 0
         for at, left in enumerate(self._left):
             if many := left.get(end.clock, 0):
                 self._remove(at, end.clock, many)
                 count += many
-        return count
+        return count if is_new else 0
 
 
 def _there(chunk: Chunk, name: str) -> npt.NDArray[np.bool_]:

@@ -21,6 +21,8 @@ from a2pcli.reasons import Reason
 if TYPE_CHECKING:
     from a2pcli.ledger.chunks import Chunk, Packed
 
+_ENDING = 0x61327005
+
 _p, _e, _a = plan_chunks.c, plan_ends.c, attempts.c
 
 Place: TypeAlias = tuple[str | None, int | None]
@@ -206,6 +208,12 @@ def ends_of(connection: Connection, run: Run) -> list[End]:
     query = select(c.at, c.state, c.reason, c.detail, c.rule, c.country, c.clock)
     rows = connection.execute(query.where(c.run == run.number).order_by(c.number))
     return [End(at, State(state), Reason(reason), *more) for at, state, reason, *more in rows]
+
+
+def ends_one_by_one(connection: Connection, run: Run) -> None:
+    """Until the commit no other sender of the run ends anybody. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_ENDING, run.number)))
 
 
 def add_end(connection: Connection, run: Run, end: End) -> None:

@@ -261,12 +261,10 @@ class Claimed:
 class Exchange:
     """What ``Attempts.exchange`` gives back.
 
-    ``skipped`` were opted out meanwhile, reached by another run, capped, or have expired. ``left`` are rows still
-    planned after this claim, those that wait included. ``next_due`` is the earliest moment a waiting row may go;
-    it is given only when fewer were claimed than wanted. ``more``: so many rows had to be held that others were
-    not looked at yet; ask again at once. Nothing claimed, ``left`` 0: there is no more to send. ``waits`` are the
-    seconds from now until each of the claimed may leave, empty for at once; ``pause`` those after which more may be
-    claimed, where a pace that is shared gave fewer than were wanted.
+    ``skipped`` were opted out meanwhile, reached by another run, capped, or expired; ``left`` are planned still.
+    ``next_due``: when the first that waits may go, where fewer were claimed than wanted. ``more``: ask again at once.
+    ``waits``: seconds until each may leave, empty for at once. ``pause``: seconds until more may be claimed, by a
+    shared pace, a budget that is used up (in ``short_of``), or because others send the rest (``elsewhere``).
     """
 
     claimed: list[Claimed]
@@ -276,6 +274,8 @@ class Exchange:
     more: bool = False
     waits: Sequence[float] = ()
     pause: float = 0.0
+    short_of: str | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,16 @@ from a2pcli.ledger.receipt_table import receipts as receipts
 from a2pcli.ledger.schema import for_server as for_server
 from a2pcli.ledger.schema import metadata as metadata
 from a2pcli.ledger.schema import partial_index
+from a2pcli.ledger.sender_tables import leases as leases
+from a2pcli.ledger.sender_tables import senders as senders
+from a2pcli.ledger.sender_tables import spending as spending
 from a2pcli.messages import CLAIMED_STATES, State
 
 ROWS_PER_RUN = 2**32
 ATTEMPT_BIT = 28
 """From this bit of an id's lower half on stands the number of the attempt, less one: at most 16 of a message."""
+FIRST_ATTEMPT = ~(0xF << ATTEMPT_BIT)
+"""With ``&``: the id of the message's first attempt, from that of any."""
 MOST_ROWS = 2**ATTEMPT_BIT - 1
 """Rows that a run can have: 268 million."""
 
@@ -316,20 +321,6 @@ contacted = Table(
     Column("subject", Text, nullable=False, server_default=""),
 )
 Index("contacted_address", contacted.c.address, contacted.c.at)
-
-# Who sends or settles a run just now; see ``holds``. The primary key is the guard: one holder a run.
-senders = Table(
-    "senders",
-    metadata,
-    Column("run", Integer, primary_key=True, autoincrement=False),
-    Column("token", BigInteger, nullable=False),
-    Column("pid", BigInteger, nullable=False),
-    Column("host", Text, nullable=False),
-    # What tells the process from a later one with the same number; empty where the system does not say.
-    Column("process", Text, nullable=False),
-    Column("beat", BigInteger, nullable=False),
-    Column("seen_at", BigInteger, nullable=False),
-)
 
 # What was done with the ledger, by whom. Each entry holds the hash of the one before: see ``audit``.
 audit = Table(

@@ -88,6 +88,7 @@ class Claiming:
     def took(self, exchange: Exchange, want: int, seconds: float) -> None:
         """A transaction of so many seconds, in which ``want`` were asked for, went through."""
         self._write = max(seconds, 0.8 * self._write)
+        self._policy.stands_by = exchange.elsewhere
         if len(exchange.claimed) >= want:
             return
         if exchange.pause:  # what else is there was not looked at

@@ -62,6 +62,8 @@ class Display:
             state = "gateway-down"
         elif self._pace.held(now) > HORIZON:
             state = "holding"
+        elif self._policy.stands_by and not (self._dispatcher.flying or self._dispatcher.ready):
+            state = "standing-by"
         elif waits_until is not None:
             state = "waiting"
         progress = self._progress(state, now)

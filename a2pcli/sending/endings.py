@@ -44,6 +44,15 @@ def changed_elsewhere(run: str, state: str) -> Problem:
     return Problem(f"run {run} was {state} by another command", code=CHANGED_ELSEWHERE)
 
 
+def others_go_on(reason: Problem | None, run: Run, others: str) -> Problem | None:
+    """Why one of several senders ended, with the names of those that send what is left; as it is where none does."""
+    if reason is None or not others:
+        return reason
+    verb = "send" if " and " in others else "sends"
+    hint = f"meanwhile {others} still {verb} run {run.id}"
+    return Problem(reason.message, hint=f"{hint}; {reason.hint}" if reason.hint else hint, code=reason.code)
+
+
 def waits_until(run: Run, moment: int) -> Problem:
     """Nothing may leave before a moment (UTC milliseconds)."""
     text = f"waits until {_moment(run, moment)}"

@@ -34,15 +34,9 @@ from a2pcli.sending.saving import in_hand, save_what_can_be_saved
 from a2pcli.sending.sender_pace import SenderPaces
 from a2pcli.sending.steady_clock import SteadyClock, jump_of
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.timing import CATCHING_UP, HORIZON, IDLE, LINGER, TICK
+from a2pcli.sending.timing import BRIEFLY, CATCHING_UP, HORIZON, IDLE, LEDGER_PAUSES, LINGER, TICK
 
 log = logging.getLogger(__name__)
-
-LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
-"""Seconds between tries of a transaction that fails; after the last, sending stops. A server restarts in less."""
-
-BRIEFLY = 3.0
-"""The longest of these pauses for a failure that, as far as can be told, waiting does not mend."""
 
 
 async def send_run(
@@ -66,7 +60,7 @@ async def send_run(
     if run.channel not in gateway.capabilities.channels:
         raise InvalidInput(endings.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
     clock = clock or SteadyClock()
-    with sender_lock(ledger, run) as hold:
+    with sender_lock(ledger, run, shared=True) as hold:
         writer = LedgerWriter(ledger, run, gateway.name, clock)
         try:
             return await _Sending(run, writer, gateway, options, stop, on_progress, clock, hold).whole()
@@ -165,7 +159,7 @@ class _Sending:
         except GatewayUnusable as error:
             unusable = error
         try:
-            self._policy.tally = await self._writer.start(self._options.shared)
+            self._policy.tally = await self._writer.start(self._options)
             self._claiming.looks_far = self._writer.keeps_journal
             if unusable is not None:
                 return await self._result(Ended.PAUSED, unusable.problems[0])
@@ -292,6 +286,7 @@ class _Sending:
         writes, policy.writes = policy.writes, WriteBatch()
         began = self._time()
         want = self._claiming.want(began)
+        told = policy.tally.snapshot()
         try:
             exchange = await self._insist(writes, want)
         except BaseException:
@@ -301,6 +296,7 @@ class _Sending:
             self._claiming.gave_back()
         self._claiming.took(exchange, want, self._time() - began)
         policy.tally.took(exchange, sum(one.state is State.PLANNED for one in writes.settled))
+        policy.tally.heard(self._writer.heard, told)
         self._let_go(exchange)
 
     def _let_go(self, exchange: Exchange) -> None:
@@ -320,6 +316,8 @@ class _Sending:
                     self._policy.refuse(one.message.country)
             claimed = [one for one in claimed if one.message.country not in refused]
         self._dispatcher.offer(claimed, slots)
+        if exchange.short_of and not (self._dispatcher.flying or self._dispatcher.ready):
+            self._policy.end_by_budget(exchange.short_of)
 
     async def _insist(self, writes: WriteBatch, want: int) -> Exchange:
         """Write, and again if the ledger fails; nothing leaves meanwhile."""
@@ -353,7 +351,7 @@ class _Sending:
                 await self._end_or_wait()
             return self._policy.ended is not None
         state = (await self._writer.reload()).state
-        if state != RunState.SENDING:
+        if state not in (RunState.SENDING, RunState.FINISHED):  # another of its senders may have finished it
             self._policy.end(Ended.INTERRUPTED, endings.changed_elsewhere(self._run.id, state))
         return True
 
@@ -363,7 +361,7 @@ class _Sending:
         if self._options.wait and any(one.until < FAR for one in waiting):
             self._waited_for = self._claiming.next_due
             return
-        not_taken = self._policy.tally.left - sum(one.messages for one in waiting)
+        not_taken = self._policy.tally.planned - sum(one.messages for one in waiting)
         if not_taken > 0:
             self._policy.end(
                 Ended.PAUSED, endings.not_taken(self._run, not_taken, self._policy.last_failure, waiting)
@@ -388,12 +386,14 @@ class _Sending:
 
     async def _result(self, ended: Ended, reason: Problem | None) -> SendResult:
         """Leave the run in the state that says how it ended."""
+        is_last = True
         if ended is Ended.EXPIRED:
             await self._writer.expire()
         if reason is None or reason.code != endings.CHANGED_ELSEWHERE:
             is_done = ended in (Ended.FINISHED, Ended.EXPIRED)
             state = RunState.FINISHED if is_done else RunState.PAUSED
-            await self._writer.set_state(state, None if reason is None else reason.message)
+            others, is_last = await self._writer.end(state, reason.message if reason else None)
+            reason = endings.others_go_on(reason, self._run, others)
         self._policy.tally = await self._writer.totals(self._policy.tally)
         progress = self._display.end(str(ended), self._time())
-        return SendResult(ended, reason, progress, self._time() - self._started)
+        return SendResult(ended, reason, progress, self._time() - self._started, is_last)

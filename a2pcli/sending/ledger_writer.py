@@ -13,13 +13,20 @@ from a2pcli.errors import Problem
 from a2pcli.ledger import told_optouts
 from a2pcli.ledger.faults import plainly
 from a2pcli.ledger.in_flight import InFlightJournal
-from a2pcli.ledger.paces import SharedPace
-from a2pcli.ledger.records import Exchange, Run, Settled, Waiting
+from a2pcli.ledger.processes import steady
+from a2pcli.ledger.records import Exchange, Run, Settled, Totals, Waiting
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Message, State
+from a2pcli.sending.options import SendOptions
 from a2pcli.sending.tally import Tally
 
 T = TypeVar("T")
+
+COUNTS_EVERY = 2.0
+"""Seconds after which a sender asks again how far the run is, while others send it as well."""
+
+COUNTS_FOR_LESS_THAN = 30
+"""A large run takes a moment to count: this many times as long passes between two counts."""
 
 
 @dataclass(slots=True)
@@ -69,19 +76,24 @@ class LedgerWriter:
         self.has_hours = False
         """Whether the run is bound to people's hours; known from ``start`` on."""
         self._journal: InFlightJournal | None = None
+        self.heard: Totals | None = None
+        """The run counted right after the last write, now and then while others send it as well."""
+        self._counts_from = 0.0
 
     async def verify(self) -> None:
         """Raise ``LedgerError`` where the run would not send what was planned."""
         await self._on_thread(lambda: self._ledger.plans.verify(self._run))
 
-    async def start(self, shared: Sequence[SharedPace]) -> Tally:
-        """Begin or resume the run, at these paces that are shared; the counts so far."""
+    async def start(self, options: SendOptions) -> Tally:
+        """Begin or resume the run, at the paces and within the budget that are shared; the counts so far."""
 
         def work() -> Tally:
-            self._ledger.attempts.share_paces(self._run, shared)
-            self._ledger.attempts.start(self._run, self._clock())
-            self.has_hours = self._ledger.attempts.has_hours(self._run)
-            self._journal = self._ledger.attempts.begin_journal(self._run)
+            attempts = self._ledger.attempts
+            attempts.share_paces(self._run, options.shared)
+            attempts.keep_budget(self._run, options.max_cost)
+            attempts.start(self._run, self._clock())
+            self.has_hours = attempts.has_hours(self._run)
+            self._journal = attempts.begin_journal(self._run)
             return Tally.of(self._ledger.runs.totals(self._run))
 
         return await self._on_thread(work)
@@ -112,7 +124,10 @@ class LedgerWriter:
             exchange = ledger.attempts.exchange(run, writes.settled, 0 if writes.refuse else want, now, known)
             for country in sorted(writes.refuse):
                 ledger.runs.refuse_country(run, country, now)
-            return ledger.attempts.exchange(run, [], want, now) if writes.refuse else exchange
+            if writes.refuse:
+                exchange = ledger.attempts.exchange(run, [], want, now)
+            self.heard = self._count()
+            return exchange
 
         exchange = await self._on_thread(work)
         if self._journal is not None:
@@ -156,9 +171,21 @@ class LedgerWriter:
         """What follows is written even where the ledger's file is not at its path any more."""
         self._ledger.last_words()
 
-    async def set_state(self, state: str, reason: str | None) -> None:
-        """Set the run's state."""
-        await self._on_thread(lambda: self._ledger.runs.set_state(self._run, state, reason, self._clock()))
+    async def end(self, state: str, reason: str | None) -> tuple[str, bool]:
+        """Set the run's state, unless other senders go on with it; gives who does, and whether it was set."""
+        return await self._on_thread(
+            lambda: self._ledger.attempts.end(self._run, state, reason, self._clock())
+        )
+
+    def _count(self) -> Totals | None:
+        """The run counted, if it is time to, and others send it."""
+        began = steady()
+        if began < self._counts_from:
+            return None
+        others = self._ledger.attempts.has_other_senders(self._run)
+        totals = self._ledger.runs.totals(self._run) if others else None
+        self._counts_from = steady() + max(COUNTS_EVERY, COUNTS_FOR_LESS_THAN * (steady() - began))
+        return totals
 
     async def expire(self) -> int:
         """What is planned expires; how many."""

@@ -73,9 +73,10 @@ class Progress:
     """Where the run is, over all its sessions. ``rate`` is messages a second, ``eta`` seconds or None.
 
     ``state`` is sending, holding (the gateway asked to wait), gateway-down (waiting for it to come back), waiting
-    (for people's hours; the first come at ``waits_until``, UTC milliseconds), stopping, or in the end a word of
-    ``Ended``. ``skipped`` were opted out or capped since the plan, refused by country or have expired, seen by
-    this sender. ``errors_by_code`` counts tries, not messages: of this sender, by the provider's code.
+    (for people's hours; the first come at ``waits_until``, UTC milliseconds), standing-by (other senders have the
+    rest), stopping, or in the end a word of ``Ended``. ``skipped`` were opted out or capped since the plan, refused by
+    country or have expired, seen by this sender. ``errors_by_code`` counts tries, not messages: of this sender, by the
+    provider's code.
     """
 
     state: str
@@ -107,3 +108,5 @@ class SendResult:
     reason: Problem | None
     progress: Progress
     seconds: float
+    is_last: bool = True
+    """Whether this sender said how the run ended: of several senders only one does, once all of them have ended."""

@@ -58,6 +58,8 @@ class RunPolicy:
         self.defect: BaseException | None = None
         self.hope_until = 0
         """UTC ms. A message that is due again by then is waited for; what is due later keeps no run from ending."""
+        self.stands_by = False
+        """Whether other senders of the run have all that is left."""
         self.is_late = False
         """Whether a message that was claimed in time came to leave too late."""
 
@@ -87,7 +89,7 @@ class RunPolicy:
         if not claimed.cost or currency is None or limit is None:
             return True
         if self.tally.spent[currency] + claimed.cost > limit:
-            self.end(Ended.OVER_BUDGET, endings.over_budget(self._run, limit, currency))
+            self.end_by_budget(currency)
             return False
         # What is with the gateway may yet be refused and cost nothing: then this one can go.
         return self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
@@ -129,6 +131,11 @@ class RunPolicy:
         if self.ended is None:
             self.ended, self.reason, self.ended_at = ended, reason, self._time()
             self._wake()
+
+    def end_by_budget(self, currency: str) -> None:
+        """The budget in this currency has no room for more."""
+        limit = self._options.max_cost.get(currency, 0)
+        self.end(Ended.OVER_BUDGET, endings.over_budget(self._run, limit, currency))
 
     def refuse(self, country: str) -> None:
         """No more to this country: neither what is planned nor what is claimed."""

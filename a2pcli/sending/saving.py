@@ -55,7 +55,7 @@ async def save_what_can_be_saved(
         writer.last_words()
     try:
         await writer.write(policy.writes, 0, in_hand(dispatcher, policy.writes))
-        await writer.set_state(RunState.PAUSED, "sending stopped with an error")
+        await writer.end(RunState.PAUSED, "sending stopped with an error")
         saved = await writer.rescue() if isinstance(error, LedgerError) else None
     except Exception as again:
         if isinstance(error, LedgerError):

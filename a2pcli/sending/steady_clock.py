@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from a2pcli.ledger.holds import steady
 from a2pcli.ledger.newest import TOLERANCE
+from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import now_ms
 
 

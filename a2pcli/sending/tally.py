@@ -27,6 +27,8 @@ class Tally:
     skipped: int = 0
     retrying: int = 0
     left: int = 0
+    planned: int = 0
+    """As ``left``, by what this sender has found in the ledger; others may have sent some of it since."""
     back: int = 0
     """Planned again, but not yet written so."""
     spent: Counter[str] = field(default_factory=Counter)
@@ -49,11 +51,28 @@ class Tally:
             rejected=totals.count(State.REJECTED),
             unknown=totals.count(State.UNKNOWN),
             left=totals.count(State.PLANNED),
+            planned=totals.count(State.PLANNED),
         )
         for state in (State.ACCEPTED, State.UNKNOWN):
             if state in totals.states:
                 tally.spent.update(totals.states[state].cost)
         return tally
+
+    def snapshot(self) -> tuple[int, int, int, Counter[str]]:
+        """What is counted now of accepted, rejected, unknown and spent."""
+        return self.accepted, self.rejected, self.unknown, self.spent.copy()
+
+    def heard(self, totals: Totals | None, told: tuple[int, int, int, Counter[str]]) -> None:
+        """Put in what other senders of the run did, if the run was counted: of its ``totals``, ``told`` are known."""
+        if totals is None:
+            return
+        self.left = totals.count(State.PLANNED)
+        now, (accepted, rejected, unknown, spent) = Tally.of(totals), told
+        self.accepted += now.accepted - accepted
+        self.rejected += now.rejected - rejected
+        self.unknown += now.unknown - unknown
+        for currency, cost in (now.spent - spent).items():
+            self.spent[currency] += cost
 
     @property
     def done(self) -> int:
@@ -85,7 +104,8 @@ class Tally:
 
     def took(self, exchange: Exchange, back: int) -> None:
         """A transaction went through, with ``back`` of those that are planned again."""
-        self.left = exchange.left or 0
+        self.left = max(0, self.left + (exchange.left or 0) - self.planned)
+        self.planned = exchange.left or 0
         self.back -= back
         self.skipped += exchange.skipped
         again = sum(one.attempts > 1 for one in exchange.claimed)

@@ -17,3 +17,9 @@ LOOK_AGAIN = 60.0
 
 CATCHING_UP = 0.2
 """In which the answers that came while the process was stopped reach whoever waits for them."""
+
+LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
+"""Seconds between tries of a transaction that fails; after the last, sending stops. A server restarts in less."""
+
+BRIEFLY = 3.0
+"""The longest of these pauses for a failure that, as far as can be told, waiting does not mend."""

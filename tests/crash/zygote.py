@@ -22,6 +22,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+from a2pcli.errors import RunBusy
 from a2pcli.gateways.registry import create
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Settled, now_ms
@@ -186,6 +187,8 @@ def main() -> None:
             try:
                 ended = work(json.loads(line))
                 status = 0 if ended == "finished" else 3
+            except RunBusy:
+                status = 7
             finally:
                 os._exit(status)
         print(pid, flush=True)

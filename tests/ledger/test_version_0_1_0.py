@@ -20,7 +20,7 @@ from ledgerkit import ACCEPTED, settle, states
 from test_erasing_people import KEY, files_with
 
 from a2pcli.errors import LedgerUnavailable
-from a2pcli.ledger import erased, holds, migrate
+from a2pcli.ledger import erased, migrate, processes
 from a2pcli.ledger.database import connect, ledger_url
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.records import Run
@@ -210,15 +210,15 @@ def test_a_conversion_that_is_killed_leaves_the_old_ledger_whole(tmp_path: Path,
 def test_it_is_not_converted_while_the_old_version_sends(tmp_path: Path) -> None:
     path = old_file(tmp_path)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        proof = holds._proof(other.pid)
+        proof = processes._proof(other.pid)
         connection = sqlite3.connect(path)
         connection.execute(
             "INSERT INTO senders VALUES (2, 1, ?, ?, ?, 0, ?)",
-            (other.pid, holds.myself().host, proof, 1000 * int(datetime.now(UTC).timestamp())),
+            (other.pid, processes.myself().host, proof, 1000 * int(datetime.now(UTC).timestamp())),
         )
         connection.commit()
         connection.close()
-        with pytest.raises(LedgerUnavailable, match="an earlier one is sending run 2"):
+        with pytest.raises(LedgerUnavailable, match="an earlier version is sending run 2"):
             Ledger.open(str(path))
         os.kill(other.pid, signal.SIGKILL)
     with Ledger.open(str(path)) as ledger:

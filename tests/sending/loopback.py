@@ -1,7 +1,8 @@
 """A provider on this machine: an HTTP/1.1 server that remembers what it received, and answers as told.
 
 In a test: ``with Loopback(answer) as server``, on a thread. As a program, for tests that kill the sender:
-``python loopback.py SLOWEST_MS SEED [mixed]`` prints its port; ``GET /taken`` tells what it took (answered 201).
+``python loopback.py SLOWEST_MS SEED [mixed]`` prints its port; ``GET /taken`` tells what it took (answered 201), and
+from whom.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Provider:
         self.answer = answer
         self.received: list[Receipt] = []
         self.taken: list[str] = []
+        self.by: dict[str, str] = {}
+        """Which sender each came from, where they say so."""
         self.most_at_once = self._at_once = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -93,7 +96,7 @@ class Provider:
         length = next((int(line[15:]) for line in lines if line.lower().startswith("content-length:")), 0)
         body = await reader.readexactly(length)
         if lines[0].startswith("GET /taken"):
-            reply = Reply(200, {"taken": self.taken})
+            reply = Reply(200, {"taken": self.taken, "by": self.by})
         else:
             reply = await self._reply(json.loads(body))
         if reply.drop:
@@ -122,6 +125,8 @@ class Provider:
                 replies.append(self.answer(receipt, len(self.received) - 1))
                 if replies[-1].status == 201:
                     self.taken.append(receipt.to)
+                    if "by" in one:
+                        self.by[receipt.to] = one["by"]
             await asyncio.sleep(replies[0].after)
         finally:
             self._at_once -= 1

@@ -34,28 +34,30 @@ def plan_run(
     senders: Sequence[str | None] = (None,),
     cost: int | None = 40_000_000,
     gateway: str = "test",
+    chunk: int | None = None,
     **more: object,
 ) -> Run:
-    """A planned run of ``count`` messages, to +447700000001 and so on."""
+    """A planned run of ``count`` messages, to +447700000001 and so on; ``chunk`` rows in each chunk of its plan."""
     occasion = ledger.plans.occasion(campaign, "once")
     new = NewRun(campaign=campaign, occasion=occasion, gateway=gateway, sender=sender, **more)  # type: ignore[arg-type]
     run = ledger.plans.begin(new)
-    rows = list(range(1, count + 1))
-    accepted = AcceptedRows(
-        row=rows,
-        line=[row + 1 for row in rows],
-        address=[number_of(row) for row in rows],
-        person=[int(number_of(row)[1:]) for row in rows],
-        body=[f"Hello {row}" for row in rows],
-        country=[countries[row % len(countries)] for row in rows],
-        encoding="GSM-7",
-        units=8,
-        parts=[parts[row % len(parts)] for row in rows],
-        sender=[senders[row % len(senders)] for row in rows],
-        cost=cost,
-        currency="GBP" if cost is not None else None,
-    )
-    ledger.plans.add_rows(run, PlannedRows(accepted=accepted))
+    for first in range(1, count + 1, chunk or count or 1):
+        rows = list(range(first, min(first + (chunk or count), count + 1)))
+        accepted = AcceptedRows(
+            row=rows,
+            line=[row + 1 for row in rows],
+            address=[number_of(row) for row in rows],
+            person=[int(number_of(row)[1:]) for row in rows],
+            body=[f"Hello {row}" for row in rows],
+            country=[countries[row % len(countries)] for row in rows],
+            encoding="GSM-7",
+            units=8,
+            parts=[parts[row % len(parts)] for row in rows],
+            sender=[senders[row % len(senders)] for row in rows],
+            cost=cost,
+            currency="GBP" if cost is not None else None,
+        )
+        ledger.plans.add_rows(run, PlannedRows(accepted=accepted))
     return ledger.plans.finish(run, digest="0" * 64, rows_read=count, summary={})
 
 

@@ -176,6 +176,19 @@ def silent(ledger: Ledger, run: Run, *, on_another_machine: bool = True) -> None
             )
 
 
+def disconnected(ledger: Ledger, run: Run) -> None:
+    """Its connection to the server breaks. A SQLite ledger has none."""
+    if ledger.engine.dialect.name == "sqlite":
+        return
+    assert ledger._sending is not None
+    ledger._sending.invalidate()
+    until = time.monotonic() + 10
+    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while any(one.has_session for one in holds.holders_of(connection, run)):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
 def unlocked(url: str, run: Run) -> None:
     """Take the folder of lock files away, as a cleaning job might."""
     if "://" not in url:
@@ -200,6 +213,7 @@ def test_who_was_silent_for_too_long_is_taken_over_and_may_write_nothing_more(ur
             first.attempts.start(run, now_ms())
             claimed = first.attempts.exchange(run, [], 5, now_ms()).claimed
             silent(first, run)
+            disconnected(first, run)
             unlocked(url, run)
             holds.forget(hold)  # for the other process, this one would not be itself
             with sender_lock(second, run):
@@ -212,6 +226,22 @@ def test_who_was_silent_for_too_long_is_taken_over_and_may_write_nothing_more(ur
                 assert states(second, run) == {"unknown": 5}
 
 
+def test_silence_alone_takes_a_run_from_nobody_whose_connection_to_the_server_is_there(server: Any) -> None:
+    url = str(server.get_uri())
+    with Ledger.open(url) as ledger:
+        run = plan_run(ledger, 5, campaign=f"asleep-{time.time_ns()}")
+        with sender_lock(ledger, run) as hold:
+            ledger.attempts.start(run, now_ms())
+            ledger.attempts.exchange(run, [], 5, now_ms())
+            silent(ledger, run)
+            holds.forget(hold)
+            told = try_everything(url, run)
+            assert len(told) == 4
+            assert "still connected to the database" in told[0]
+            disconnected(ledger, run)
+            assert not try_everything(url, run)
+
+
 def test_what_a_sender_learns_after_it_was_taken_over_is_recorded_but_never_over_what_came_since(
     url: str,
 ) -> None:
@@ -221,6 +251,7 @@ def test_what_a_sender_learns_after_it_was_taken_over_is_recorded_but_never_over
             first.attempts.start(run, now_ms())
             claimed = first.attempts.exchange(run, [], 4, now_ms()).claimed
             silent(first, run)
+            disconnected(first, run)
             unlocked(url, run)
             holds.forget(hold)
             with sender_lock(second, run):

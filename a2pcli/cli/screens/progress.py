@@ -27,6 +27,7 @@ EVERY = 5.0
 WAITS = {
     "holding": "waiting, as requested by the gateway",
     "gateway-down": "waiting for the gateway to become available",
+    "standing-by": "the rest is with other senders; waiting to take over if one ends",
     "stopping": "stopping",
 }
 """What is worth saying about a run's state while it is sent."""

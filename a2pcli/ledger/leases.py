@@ -1,0 +1,108 @@
+"""Which of a run's senders has which chunks of its plan, where several send it at once.
+
+A chunk is with one sender: only it claims the chunk's messages, those that wait for another try as well. So the
+chunk tells whose a claim is. A lease is bound to its sender's hold (``holds``): it ends when the sender lets go of the
+run, or when it is known to have ended and the hold is taken away, with the open claims of its chunks becoming
+``unknown`` in the same transaction. It never ends by itself, and a sender that lost its hold cannot commit a claim
+any more.
+
+SQLite has one sender a run, and no leases.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, literal_column, not_, or_, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.expression import ColumnElement
+
+from a2pcli.ledger.holds import Holder
+from a2pcli.ledger.plan_store import ChunkHead
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import FIRST_ATTEMPT, ROWS_PER_RUN, attempts, leases, plan_chunks
+from a2pcli.messages import State
+
+_l, _a = leases.c, attempts.c
+
+
+def _of_this_row(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether there is a lease of the chunk that an attempt belongs to."""
+    first = _a.id.op("&")(literal_column(str(FIRST_ATTEMPT)))
+    return exists().where(_l.run == _a.run, _l.first_id <= first, first < _l.end_id, *more)
+
+
+_mine = _l.token == bindparam("lease")
+IS_MINE = _of_this_row(_mine)
+"""The attempt is of a chunk that the sender has whose token is the parameter ``lease``."""
+
+
+def claimed_by(gone: Holder) -> ColumnElement[bool]:
+    """Attempts that a holder that is gone may have claimed."""
+    return _of_this_row(_l.token == gone.token) if gone.part else not_(_of_this_row())
+
+
+def not_of_others(token: int) -> ColumnElement[bool]:
+    """Attempts of chunks that no other sender has."""
+    return not_(_of_this_row(_l.token != token))
+
+
+def taken(connection: Connection, run: Run) -> dict[int, int]:
+    """Whose each chunk is: the tokens by the chunks' numbers."""
+    rows = connection.execute(select(_l.chunk, _l.token).where(_l.run == run.number))
+    return {row.chunk: row.token for row in rows}
+
+
+def of_sender(connection: Connection, run: Run, token: int) -> set[int]:
+    """The numbers of the chunks that a sender has."""
+    return {chunk for chunk, whose in taken(connection, run).items() if whose == token}
+
+
+def take(connection: Connection, run: Run, head: ChunkHead, token: int) -> None:
+    """The chunk is the sender's from now on; to be called under ``holds.one_by_one``, for one that nobody has."""
+    values = {"chunk": head.number, "first_id": head.first_id, "end_id": head.end_id, "token": token}
+    connection.execute(insert(leases).values(run=run.number, **values))
+
+
+def give_up(connection: Connection, run: Run, token: int) -> None:
+    """The sender has none of the run's chunks any more."""
+    connection.execute(delete(leases).where(_l.run == run.number, _l.token == token))
+
+
+_WAITS = and_(
+    _a.run == bindparam("run"),
+    _a.due_at <= bindparam("now"),
+    _a.state == literal_column(f"'{State.PLANNED}'"),
+)
+
+
+def free_and_due(connection: Connection, run: Run, now: int) -> int | None:
+    """The number of a chunk that no sender has and in which a message waits whose moment has come; None for none."""
+    first = _a.id.op("&")(literal_column(str(FIRST_ATTEMPT)))
+    due = select(first).where(_WAITS, not_(_of_this_row())).limit(literal_column("1"))
+    id = connection.execute(due, {"run": run.number, "now": now}).scalar()
+    if id is None:
+        return None
+    row = id - run.number * ROWS_PER_RUN
+    at = and_(plan_chunks.c.run == run.number, plan_chunks.c.first_row <= row)
+    return connection.execute(select(func.max(plan_chunks.c.number)).where(at)).scalar()
+
+
+_busy = select(
+    exists().where(
+        _a.id >= bindparam("first"),
+        _a.id < bindparam("end"),
+        or_(
+            _a.state == literal_column(f"'{State.SUBMITTING}'"),
+            # Without a reason: it waits for another try, not for somebody's hours.
+            and_(
+                _a.state == literal_column(f"'{State.PLANNED}'"), _a.due_at.is_not(None), _a.reason.is_(None)
+            ),
+        ),
+        _of_this_row(_l.token != bindparam("lease")),
+    )
+)
+
+
+def others_are_busy(connection: Connection, run: Run, token: int) -> bool:
+    """Whether messages of chunks that other senders have are with a gateway, or wait for another try."""
+    values = {"first": run.number * ROWS_PER_RUN, "end": (run.number + 1) * ROWS_PER_RUN, "lease": token}
+    return bool(connection.execute(_busy, values).scalar())

@@ -1,0 +1,132 @@
+"""How several senders share a run: how one joins, gets its next chunk, takes over from one that was killed, and leaves.
+
+A sender that has nothing left to claim waits while others are at the rest: so it is there to take over the chunks of
+one that is killed, and all of them end when the run does. One that comes when there is nothing for it to do is told so.
+The run's state is that of all its senders: it is ``sending`` while one of them is at work, and the last one says how
+it ended; only that nothing is left is said by whoever finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.engine import URL, Connection
+
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import Problem, RunBusy
+from a2pcli.ledger import claims, counting, holds, in_flight, lock, outcomes, plans, spending
+from a2pcli.ledger.holds import Hold, Holder
+from a2pcli.ledger.processes import steady
+from a2pcli.ledger.records import Run, RunState
+from a2pcli.ledger.tables import runs
+from a2pcli.messages import State
+
+LOOKS_AGAIN = 1.0
+"""Seconds after which a sender asks again for a chunk, where it got none."""
+
+_SHARE = 20
+"""Looking for a chunk of a large run takes a moment: at most this part of a waiting sender's time is spent on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What became of asking for a chunk: where the sender is, its chunks, and who was found to have been killed."""
+
+    progress: claims.Progress
+    mine: Set[int] | None
+    gone: tuple[Holder, ...]
+    seconds: float
+
+
+def join(
+    connection: Connection,
+    run: Run,
+    progress: claims.Progress,
+    lease: int,
+    now: int,
+    budget: Mapping[str, int],
+) -> tuple[Set[int], claims.Progress]:
+    """One of several senders begins; gives its chunks. Raises ``RunBusy`` where others have all that is to do now."""
+    others = _others(connection, run, lease)
+    spending.begin(connection, run, budget, alone=not others)
+    progress = replace(progress, is_counted=spending.is_on(connection, run))
+    mine = claims.more_chunks(connection, run, progress, lease, now)
+    if mine is None and others and claims.is_elsewhere(connection, run, progress, now):
+        raise RunBusy(_nothing_to_do(run, others))
+    return mine or set(), progress
+
+
+def is_time(run: Run, progress: claims.Progress, want: int, now: int) -> bool:
+    """Whether a sender should ask for another chunk."""
+    return steady() >= progress.leases_from and claims.needs_chunk(run, progress, want, now)
+
+
+def lease_more(
+    url: URL, connection: Connection, run: Run, progress: claims.Progress, hold: Hold, now: int
+) -> Leased:
+    """Another chunk, if need be of a sender that was killed. To be committed, then handed to ``leased``."""
+    began = steady()
+    holds.one_by_one(connection, run)
+    mine = claims.more_chunks(connection, run, progress, hold.token, now)
+    if mine is not None:
+        return Leased(progress, mine, (), 0.0)
+    gone = []
+    for one in holds.holders_of(connection, run):
+        found = holds.evict(connection, run, one) if one.token != hold.token else None
+        if found is not None:
+            lock.lose_claims(url, connection, run, found)
+            gone.append(found)
+    progress = claims.anew(connection, run, progress)
+    mine = claims.more_chunks(connection, run, progress, hold.token, now)
+    return Leased(progress, mine, tuple(gone), steady() - began)
+
+
+def leased(url: URL, run: Run, found: Leased) -> claims.Progress:
+    """What was asked for is committed: from now on the chunk is the sender's; gives where it is."""
+    for gone in found.gone:
+        in_flight.discard(url, run, gone.token)
+    if found.mine is not None:
+        found.progress.plan.mine = found.mine
+        return replace(found.progress, leases_from=0.0)
+    pause = max(LOOKS_AGAIN, _SHARE * found.seconds)
+    return replace(found.progress, leases_from=steady() + pause)
+
+
+def leave(
+    connection: Connection, run: Run, hold: Hold | None, state: str, reason: str | None, now: int
+) -> tuple[str, bool]:
+    """A sender ends. Sets the run's state, unless others go on or have set it; gives who goes on, and whether it did.
+
+    Who goes on is an empty text for nobody.
+    """
+    if hold is None or not hold.is_shared:
+        outcomes.set_run_state(connection, run, state, reason, now)
+        return "", True
+    holds.one_by_one(connection, run)
+    plans.lock_run(connection, run)
+    others = _others(connection, run, hold.token)
+    lock.leave(connection, hold)
+    before = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
+    if before != RunState.SENDING:  # cancelled meanwhile, or found to be finished by another sender
+        return "", False
+    is_done = state == RunState.FINISHED and not counting.count(connection, run).count(
+        State.PLANNED, State.SUBMITTING
+    )
+    if others and not is_done:
+        return lock.named(others), False
+    outcomes.set_run_state(connection, run, state, reason, now)
+    return "", True
+
+
+def _others(connection: Connection, run: Run, token: int) -> list[Holder]:
+    found = holds.holders_of(connection, run)
+    return [one for one in found if one.token != token and not one.is_gone]
+
+
+def _nothing_to_do(run: Run, others: list[Holder]) -> Problem:
+    who = "another process is" if len(others) == 1 else f"{len(others)} other processes are"
+    text = f"{who} sending all that is left of run {run.id} ({lock.named(others)})"
+    hint = "they finish it, and take over from each other; nothing is sent twice if this is run again"
+    return Problem(text, hint=hint, code="run-busy")

@@ -1,0 +1,113 @@
+"""What the messages of a run cost that left or may leave, kept by all of its senders together.
+
+One sender of a run knows what it spends. Where several keep a budget, each claim adds what it claims to one sum a
+currency, in its own transaction, and gives back what would be too much; what a gateway did not take is taken off again.
+So the senders never spend more together than the budget of any of them allows it, even where one is killed. The sum is
+counted from the rows whenever nobody else sends, and kept only while a sender of the run has a budget.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger.plans import of_run
+from a2pcli.ledger.records import Claimed, Run
+from a2pcli.ledger.tables import attempts, spending
+from a2pcli.messages import State
+
+_s, _a = spending.c, attempts.c
+
+SPENT = tuple(str(state) for state in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING))
+"""States in which a message was paid, or may have to be."""
+
+
+def begin(connection: Connection, run: Run, budget: Mapping[str, int], *, alone: bool) -> None:
+    """A sender begins, perhaps with a budget (1e-9 currency units by currency): count what is spent, unless others
+    keep count already. The run is locked: nobody claims or settles meanwhile."""
+    is_kept = is_on(connection, run)
+    if is_kept and not alone:
+        for currency in sorted(budget.keys() - _currencies(connection, run)):
+            connection.execute(insert(spending).values(run=run.number, currency=currency, amount=0))
+        return
+    connection.execute(delete(spending).where(_s.run == run.number))
+    if not budget:
+        return
+    chosen = (of_run(run), _a.state.in_(SPENT), _a.currency.is_not(None))
+    found = connection.execute(select(_a.currency, func.sum(_a.cost)).where(*chosen).group_by(_a.currency))
+    amounts = dict.fromkeys(budget, 0) | {currency: int(cost or 0) for currency, cost in found}
+    for currency, amount in sorted(amounts.items()):
+        connection.execute(insert(spending).values(run=run.number, currency=currency, amount=amount))
+
+
+def is_on(connection: Connection, run: Run) -> bool:
+    """Whether the run's senders keep count."""
+    return bool(_currencies(connection, run))
+
+
+def _currencies(connection: Connection, run: Run) -> set[str]:
+    return set(connection.execute(select(_s.currency).where(_s.run == run.number)).scalars())
+
+
+def claimed(
+    connection: Connection, run: Run, rows: Sequence[Claimed], budget: Mapping[str, int]
+) -> tuple[list[Claimed], str | None]:
+    """Count what was claimed; gives those from the end that the budget has no room for, and its currency.
+
+    They are not counted: the caller gives them back in this transaction.
+    """
+    costs = Counter[str]()
+    for one in rows:
+        if one.cost and one.currency:
+            costs[one.currency] += one.cost
+    too_many: list[Claimed] = []
+    short: str | None = None
+    for currency, cost in sorted(costs.items()):
+        amount = _add(connection, run, currency, cost)
+        over = 0 if currency not in budget else amount - budget[currency]
+        if over > 0:
+            short, back = currency, 0
+            for one in reversed(rows):
+                if back >= over:
+                    break
+                if one.cost and one.currency == currency:
+                    back += one.cost
+                    too_many.append(one)
+            _add(connection, run, currency, -back)
+    return too_many, short
+
+
+def came_back(connection: Connection, run: Run, ids: Iterable[int]) -> None:
+    """These messages, as far as they are counted, cost nothing. To be called before their rows change."""
+    wanted = list(ids)
+    if wanted and is_on(connection, run):
+        take_off(connection, run, cost_of(connection, wanted))
+
+
+def cost_of(connection: Connection, ids: Sequence[int]) -> dict[str, int]:
+    """What these messages are counted with, by currency."""
+    if not ids:
+        return {}
+    chosen = (_a.id.in_(ids), _a.state.in_(SPENT), _a.currency.is_not(None))
+    rows = connection.execute(select(_a.currency, func.sum(_a.cost)).where(*chosen).group_by(_a.currency))
+    return {str(currency): int(cost or 0) for currency, cost in rows}
+
+
+def take_off(connection: Connection, run: Run, costs: Mapping[str, int]) -> None:
+    """So much less is spent. From here to the commit no other sender of the run counts: better late than early."""
+    for currency, cost in sorted(costs.items()):
+        _add(connection, run, currency, -cost)
+
+
+def _add(connection: Connection, run: Run, currency: str, cost: int) -> int:
+    """Gives the new sum. Until the commit no other sender of the run claims or gives back."""
+    mine = (_s.run == run.number) & (_s.currency == currency)
+    changed = update(spending).where(mine).values(amount=_s.amount + cost).returning(_s.amount)
+    amount = connection.execute(changed).scalar()
+    if amount is None:
+        connection.execute(insert(spending).values(run=run.number, currency=currency, amount=cost))
+        return cost
+    return int(amount)
