@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import field
 from typing import TypeVar
 
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import Problem
+from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import told_optouts
 from a2pcli.ledger.faults import plainly
 from a2pcli.ledger.in_flight import InFlightJournal
@@ -178,12 +179,15 @@ class LedgerWriter:
         )
 
     def _count(self) -> Totals | None:
-        """The run counted, if it is time to, and others send it."""
+        """The run counted, if it is time to, and others send it. None where it cannot be counted: what was claimed just
+        before must get to the sender in any case."""
         began = steady()
         if began < self._counts_from:
             return None
-        others = self._ledger.attempts.has_other_senders(self._run)
-        totals = self._ledger.runs.totals(self._run) if others else None
+        totals = None
+        with suppress(LedgerError):
+            if self._ledger.attempts.has_other_senders(self._run):
+                totals = self._ledger.runs.totals(self._run)
         self._counts_from = steady() + max(COUNTS_EVERY, COUNTS_FOR_LESS_THAN * (steady() - began))
         return totals
 
