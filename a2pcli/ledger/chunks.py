@@ -21,6 +21,7 @@ import pyarrow as pa
 from a2pcli import frame as _frame  # noqa: F401  keeps PyArrow from importing pandas
 from a2pcli.dataclass import dataclass
 from a2pcli.lazy import LazyModule
+from a2pcli.ledger import chunk_filter
 from a2pcli.ledger.bulk import as_list
 from a2pcli.ledger.plan_store import Group
 from a2pcli.ledger.records import PlannedRows
@@ -140,9 +141,8 @@ def pack(table: pa.Table, first_row: int) -> Packed:
     """Rows in the file's order, with columns of ``SCHEMA``, as they are stored."""
     names = [name for name in SCHEMA if name in table.column_names and table[name].null_count < len(table)]
     columns = {name: _without_remains(_whole(table[name])) for name in names}
-    batch = pa.RecordBatch.from_arrays(
-        list(columns.values()), schema=pa.schema([(name, columns[name].type) for name in names])
-    )
+    schema = pa.schema([(name, columns[name].type) for name in names], chunk_filter.metadata_of(columns))
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", _LEVEL))
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:

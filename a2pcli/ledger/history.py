@@ -113,7 +113,8 @@ class Messages(SubStore):
         """
         whom, moment = Searched(address, tuple(cells)), now_ms() if now is None else now
         with self._ledger.reading() as connection:
-            found = sorted(of_person(connection, whom, run, moment), key=lambda row: int(row["id"]))
+            rows = of_person(connection, whom, run, moment, by_filter=True)
+            found = sorted(rows, key=lambda row: int(row["id"]))
             return [
                 HistoryEntry(
                     _run_numbered(connection, row["run"]),
@@ -230,10 +231,15 @@ def _still_known(run: Run) -> None:
         raise InvalidInput(problem)
 
 
-def of_person(connection: Connection, whom: Searched, run: Run | None, now: int) -> Iterator[dict[str, Any]]:
-    """Every row of a person, over all runs or in ``run``, with the columns of ``plan_rows.NAMES``."""
+def of_person(
+    connection: Connection, whom: Searched, run: Run | None, now: int, *, by_filter: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Every row of a person, over all runs or in ``run``, with the columns of ``plan_rows.NAMES``.
+
+    For ``by_filter`` see ``plan_people.in_chunks``.
+    """
     readers: dict[int, PlanRows] = {}
-    for one, head, places in plan_people.in_chunks(connection, whom, run):
+    for one, head, places in plan_people.in_chunks(connection, whom, run, by_filter=by_filter):
         if one.number not in readers:
             readers[one.number] = PlanRows(connection, one, now)
         yield from as_rows(readers[one.number].at(connection, head, places))

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection
 from a2pcli.addresses.kinds import OTHERS
 from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import plan_store
+from a2pcli.ledger import chunk_filter, plan_store
+from a2pcli.ledger.chunk_filter import ENOUGH, PUNCTUATION, bare
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.records import Run
@@ -26,14 +27,8 @@ if TYPE_CHECKING:
 
     from a2pcli.ledger.chunks import Chunk
 
-PUNCTUATION = " -().'"
-"""What people write between the digits of a number."""
-
 _AHEAD = 4
 """Chunks that are read before the first of them was looked through."""
-
-ENOUGH = 7
-"""So many digits make a part of a cell a number of its own."""
 
 _a = attempts.c
 
@@ -72,22 +67,18 @@ class Searched:
         return tuple(keys_of(pa.array([self.address])).tolist()) if self.address else ()
 
 
-def _bare(text: str) -> str:
-    return text.translate(str.maketrans("", "", PUNCTUATION))
-
-
 def condition(whom: Searched) -> Any:
     """The condition for the person's rows among those of runs without chunks."""
     same: Any = _a.address.in_(whom.forms)
     if whom.people:
         same = or_(same, _a.person.in_(whom.people))
-    bare: Any = _a.cell
+    compared: Any = _a.cell
     for mark in PUNCTUATION:
-        bare = func.replace(bare, mark, "")
+        compared = func.replace(compared, mark, "")
     for cell in whom.cells:
-        text = _bare(cell)
+        text = bare(cell)
         # A few digits stand in many numbers: they have to be the whole cell.
-        match = bare.contains(text, autoescape=True) if len(text) >= ENOUGH else bare == text
+        match = compared.contains(text, autoescape=True) if len(text) >= ENOUGH else compared == text
         same = or_(same, _a.cell == cell, and_(_a.cell.is_not(None), match))
     return same
 
@@ -109,11 +100,11 @@ def places_in(chunk: Chunk, whom: Searched) -> list[int]:
             found |= _with_other(chunk.column("others"), whom.forms)
     if whom.people:
         found |= _with_key(chunk.column("person"), whom.people)
-    bare = chunk.raw_texts("cell").translate(None, PUNCTUATION.encode()) if whom.cells else b""
+    written = chunk.raw_texts("cell").translate(None, PUNCTUATION.encode()) if whom.cells else b""
     for cell in whom.cells:
-        text = _bare(cell)
+        text = bare(cell)
         # What has no upper and lower case stands in the bytes as it stands in the cell.
-        if not text or text.upper() != text.lower() or text.encode("utf-8", "surrogatepass") in bare:
+        if not text or text.upper() != text.lower() or text.encode("utf-8", "surrogatepass") in written:
             found |= _with_cell(chunk.column("cell"), cell, text)
     return sorted(found)
 
@@ -147,9 +138,9 @@ def _with_cell(cells: pa.Array | None, cell: str, text: str) -> set[int]:
 
     if cells is None:
         return set()
-    bare = pc.replace_substring_regex(cells, f"[{PUNCTUATION.replace('-', '')}-]", "")
+    compared = pc.replace_substring_regex(cells, f"[{PUNCTUATION.replace('-', '')}-]", "")
     is_long = len(text) >= ENOUGH
-    match = pc.match_substring(bare, text, ignore_case=True) if is_long else pc.equal(bare, text)
+    match = pc.match_substring(compared, text, ignore_case=True) if is_long else pc.equal(compared, text)
     return _true(pc.or_kleene(match, pc.equal(cells, cell)))
 
 
@@ -168,10 +159,11 @@ def runs_with_chunks(connection: Connection, run: Run | None = None) -> list[Run
 
 
 def in_chunks(
-    connection: Connection, whom: Searched, run: Run | None = None
+    connection: Connection, whom: Searched, run: Run | None = None, *, by_filter: bool = False
 ) -> Iterator[tuple[Run, ChunkHead, list[int]]]:
     """The chunks that hold rows of the person, each with their places.
 
+    ``by_filter``: chunks whose filter says that the person is not in them are not read. It knows no keys.
     One chunk is read from the database while another thread looks through the one before: both leave the
     interpreter's lock to each other for most of it.
     """
@@ -185,6 +177,10 @@ def in_chunks(
     with ThreadPoolExecutor(1) as other:
         for one in runs_with_chunks(connection, run):
             for head in plan_store.heads(connection, one):
+                if by_filter and not whom.keys:
+                    prefix = plan_store.prefix_of(connection, one, head.number, chunk_filter.PREFIX)
+                    if not chunk_filter.may_hold(prefix, whom.forms, whom.cells):
+                        continue
                 data = plan_store.data_of(connection, one, head.number)
                 waiting.append(other.submit(searched, one, head, data))
                 if len(waiting) > _AHEAD and (found := waiting.popleft().result())[2]:

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, literal_column, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
@@ -159,6 +159,19 @@ def data_of(connection: Connection, run: Run, number: int) -> bytes:
     """The stored bytes of a chunk; none where it is gone."""
     query = select(_p.data).where(_p.run == run.number, _p.number == number)
     return bytes(connection.execute(query).scalar() or b"")
+
+
+def prefix_of(connection: Connection, run: Run, number: int, size: int) -> bytes:
+    """The first bytes of a chunk, without reading the others where the database can do that."""
+    mine = (_p.run == run.number) & (_p.number == number)
+    if connection.dialect.name != "sqlite":
+        return bytes(connection.execute(select(func.substr(_p.data, 1, size)).where(mine)).scalar() or b"")
+    driver: Any = connection.connection.driver_connection
+    row = connection.execute(select(literal_column("rowid")).select_from(plan_chunks).where(mine)).scalar()
+    if row is None or not hasattr(driver, "blobopen"):
+        return data_of(connection, run, number)[:size]
+    with driver.blobopen(plan_chunks.name, _p.data.name, row, readonly=True) as blob:
+        return bytes(blob.read(size))
 
 
 def load(connection: Connection, run: Run, head: ChunkHead, names: Sequence[str] | None = None) -> Chunk:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from ledgerkit import NOW, Make, accepted, number
 
 from a2pcli.addresses.kinds import OTHERS
+from a2pcli.ledger import chunk_filter, plan_store
+from a2pcli.ledger.chunk_filter import ENOUGH, PUNCTUATION, may_hold
 from a2pcli.ledger.chunks import Chunk, pack
-from a2pcli.ledger.plan_people import ENOUGH, PUNCTUATION, Searched, columns_of, places_in
+from a2pcli.ledger.erasure import Person
+from a2pcli.ledger.plan_people import Searched, columns_of, in_chunks, places_in
+from a2pcli.ledger.records import PlannedRows
+from a2pcli.ledger.store import Ledger
 
 ADDRESS = st.sampled_from(
     [
@@ -70,7 +79,78 @@ def test_the_rows_are_those_that_a_look_at_each_finds(
         }
     )
     whom = Searched(address, tuple(cells))
-    chunk = Chunk.read(1, 1, len(rows), pack(table, 1).data, columns_of(whom))
+    data = pack(table, 1).data
+    chunk = Chunk.read(1, 1, len(rows), data, columns_of(whom))
     # "ß" and "SS" are one letter to Python, not to the search; no cell that is looked for has one.
     expected = [place for place, row in enumerate(rows) if is_theirs(row, whom)]
     assert places_in(chunk, whom) == expected
+    assert may_hold(data[: chunk_filter.PREFIX], whom.forms, whom.cells) or not expected
+
+
+ADDRESSES = {
+    "phones": [f"+4477009{number:05}" for number in range(20_000)],
+    "emails": [f"anna{number}@example.com" for number in range(5_000)],
+    "both": [f"+4477009{n:05}" if n % 2 else f"anna{n}@example.com" for n in range(5_000)],
+}
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+def test_a_filter_knows_everybody_in_its_chunk_and_rules_out_nearly_all_others(kind: str) -> None:
+    there = ADDRESSES[kind]
+    cells = ["07700 9", "n/a", "number 0171 2345678"] + [None] * (len(there) - 3)
+    table = pa.table({"address": pa.array(there, pa.string()), "cell": pa.array(cells, pa.string())})
+    prefix = pack(table, 1).data[: chunk_filter.PREFIX]
+    assert all(may_hold(prefix, [address], ()) for address in there[::7])
+    assert all(may_hold(prefix, (), [cell]) for cell in ("077009", "n/a", "N/A", "01712345678", "1712345"))
+    others = [f"+4479119{number:05}" for number in range(1_000)] + [
+        f"bo{n}@example.com" for n in range(1_000)
+    ]
+    assert sum(may_hold(prefix, [other], [f"0{other[3:]}"]) for other in others if other[0] == "+") < 60
+    assert sum(may_hold(prefix, [other], ()) for other in others) < 60
+    assert not may_hold(prefix, (), ["0800123"])
+
+
+def test_chunks_without_a_filter_or_with_a_broken_one_are_read() -> None:
+    data = pack(pa.table({"address": pa.array(["+447700900001"])}), 1).data
+    assert not may_hold(data, ["+447700900002"], ())
+    for prefix in (b"", data[: data.index(b"a2pcli-people") + 20], data.replace(b"a2pcli-people-1:", b"a2pcli-people-9:")):
+        assert may_hold(prefix, ["+447700900002"], ())
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_only_chunks_that_may_hold_the_person_are_read(
+    tmp_path: Path, encrypted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if encrypted:
+        pytest.importorskip("sqlcipher3")
+        monkeypatch.setenv("A2PCLI_LEDGER_KEY", "a key of this test")
+    read: list[int] = []
+    monkeypatch.setattr(
+        plan_store,
+        "opened",
+        lambda *given, _opened=plan_store.opened: read.append(given[2].number) or _opened(*given),
+    )
+    with Ledger.open(tmp_path / "ledger.db", key="a key of this test" if encrypted else None) as ledger:
+        run = Make(ledger).begun()
+        for chunk in range(4):
+            people = range(100 * chunk, 100 * chunk + 100)
+            rows = [person + 1 for person in people]
+            ledger.plans.add_rows(run, PlannedRows(accepted=accepted(people, row=rows)))
+        with ledger.reading() as connection:
+            whom = Searched(number(250))
+            quick = list(in_chunks(connection, whom, by_filter=True))
+            assert read == [3]
+            assert list(in_chunks(connection, whom)) == quick
+            assert [(head.number, places) for _, head, places in quick] == [(3, [50])]
+
+
+def test_an_erased_person_leaves_the_filter_too(ledger: Ledger, make: Make) -> None:
+    run = make.plan(50)
+    with ledger.reading() as connection:
+        before = plan_store.prefix_of(connection, run, 1, chunk_filter.PREFIX)
+    assert may_hold(before, [number(7)], ())
+    ledger.people.erase(Person(number(7)), NOW)
+    with ledger.reading() as connection:
+        after = plan_store.prefix_of(connection, run, 1, chunk_filter.PREFIX)
+    assert not may_hold(after, [number(7)], ())
+    assert may_hold(after, [number(8)], ())
