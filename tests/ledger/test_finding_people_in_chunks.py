@@ -32,9 +32,9 @@ ADDRESS = st.sampled_from(
 )
 CELL = st.one_of(
     st.sampled_from(
-        ["07700 900001", "(07700) 900001x", "7", "77", "N/A", "n/a", "Straße 7700900", "STRASSE", "-", ""]
+        ["07700 900001", "(07700) 900001x", "7", "77", "N/A", "n/a", "Road 7700900", "ROAD 7700900", "-", ""]
     ),
-    st.text(st.sampled_from("07 -()aAßſsé."), max_size=9),
+    st.text(st.sampled_from("07 -()aAsé."), max_size=9),
 )
 ROW = st.one_of(
     st.tuples(ADDRESS, st.none(), st.lists(ADDRESS, max_size=2)),
@@ -47,7 +47,7 @@ def bare(text: str) -> str:
 
 
 def is_theirs(row: tuple[str | None, str | None, list[str]], whom: Searched) -> bool:
-    """The rule, for one row. Letters are compared whatever their case, which the cells below are simple enough for."""
+    """The rule, for one row."""
     address, written, others = row
     if whom.address and (address in whom.forms or set(others) & set(whom.forms)):
         return True
@@ -62,7 +62,7 @@ def is_theirs(row: tuple[str | None, str | None, list[str]], whom: Searched) -> 
 @given(
     st.lists(ROW, min_size=1, max_size=12),
     st.one_of(st.just(""), ADDRESS),
-    st.lists(CELL.filter(lambda cell: "ß" not in cell and "ſ" not in cell), max_size=2),
+    st.lists(CELL, max_size=2),
 )
 @example([("+447700900012", None, []), ("+447700900001", None, [])], "+447700900001", [])
 @example([(None, "07700", []), (None, "900001", [])], "", ["07700900001"])
@@ -81,7 +81,6 @@ def test_the_rows_are_those_that_a_look_at_each_finds(
     whom = Searched(address, tuple(cells))
     data = pack(table, 1).data
     chunk = Chunk.read(1, 1, len(rows), data, columns_of(whom))
-    # "ß" and "SS" are one letter to Python, not to the search; no cell that is looked for has one.
     expected = [place for place, row in enumerate(rows) if is_theirs(row, whom)]
     assert places_in(chunk, whom) == expected
     assert may_hold(data[: chunk_filter.PREFIX], whom.forms, whom.cells) or not expected
@@ -113,7 +112,11 @@ def test_a_filter_knows_everybody_in_its_chunk_and_rules_out_nearly_all_others(k
 def test_chunks_without_a_filter_or_with_a_broken_one_are_read() -> None:
     data = pack(pa.table({"address": pa.array(["+447700900001"])}), 1).data
     assert not may_hold(data, ["+447700900002"], ())
-    for prefix in (b"", data[: data.index(b"a2pcli-people") + 20], data.replace(b"a2pcli-people-1:", b"a2pcli-people-9:")):
+    for prefix in (
+        b"",
+        data[: data.index(b"a2pcli-people") + 20],
+        data.replace(b"a2pcli-people-1:", b"a2pcli-people-9:"),
+    ):
         assert may_hold(prefix, ["+447700900002"], ())
 
 
@@ -123,14 +126,13 @@ def test_only_chunks_that_may_hold_the_person_are_read(
 ) -> None:
     if encrypted:
         pytest.importorskip("sqlcipher3")
-        monkeypatch.setenv("A2PCLI_LEDGER_KEY", "a key of this test")
     read: list[int] = []
     monkeypatch.setattr(
         plan_store,
         "opened",
         lambda *given, _opened=plan_store.opened: read.append(given[2].number) or _opened(*given),
     )
-    with Ledger.open(tmp_path / "ledger.db", key="a key of this test" if encrypted else None) as ledger:
+    with Ledger.open(str(tmp_path / "ledger.db"), key="a key of this test" if encrypted else None) as ledger:
         run = Make(ledger).begun()
         for chunk in range(4):
             people = range(100 * chunk, 100 * chunk + 100)
@@ -144,7 +146,10 @@ def test_only_chunks_that_may_hold_the_person_are_read(
             assert [(head.number, places) for _, head, places in quick] == [(3, [50])]
 
 
-def test_an_erased_person_leaves_the_filter_too(ledger: Ledger, make: Make) -> None:
+def test_an_erased_person_leaves_the_filter_too(
+    ledger: Ledger, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A2PCLI_ERASURE_KEY", "ab" * 32)
     run = make.plan(50)
     with ledger.reading() as connection:
         before = plan_store.prefix_of(connection, run, 1, chunk_filter.PREFIX)

@@ -189,7 +189,7 @@ def test_a_chunk_that_is_changed_while_the_run_is_sent_is_not_sent(ledger: Ledge
         second = plan_chunks.c.number == 2
         first = connection.execute(sa.select(plan_chunks.c.data).where(plan_chunks.c.number == 1)).scalar()
         connection.execute(sa.update(plan_chunks).where(second).values(data=first))
-    with pytest.raises(LedgerError, match="not what was planned"):
+    with pytest.raises(LedgerError, match="no longer matches its plan"):
         ledger.attempts.exchange(run, [], 3, NOW)
     assert states(ledger, run)["submitting"] == 3
 
