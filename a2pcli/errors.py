@@ -40,7 +40,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """``file:line:column``, as far as it is known."""
+        """``file:line:column``, as far as known."""
         parts = [str(part) for part in (self.path, self.line, self.column) if part is not None]
         return ":".join(parts)
 
@@ -121,7 +121,7 @@ class GatewayUnusable(A2PError):
 
 
 class Refused(A2PError):
-    """Over budget, or the person said no."""
+    """The budget is exceeded, or the action was not confirmed."""
 
     exit_status = ExitStatus.REFUSED
 

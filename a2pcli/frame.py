@@ -67,7 +67,7 @@ class Frame:
         return Frame({name: self[name] for name in names}, self._length)
 
     def filter(self, rows: npt.NDArray[np.bool_]) -> Frame:
-        """A frame of the rows that are true."""
+        """A frame of the rows for which the mask is true."""
         if rows.all():
             return self.select(self)
         kept = pa.array(rows)

@@ -46,7 +46,7 @@ class ReadAddresses:
     problems: tuple[Problem, ...]
 
     def warnings(self) -> list[str]:
-        """A sentence for each that is doubtful."""
+        """A warning for each doubtful address."""
         from a2pcli.addresses.phone.any_number import DOUBTFUL
 
         return [f"warning: {number} is {DOUBTFUL}" for number in self.doubtful]
@@ -81,7 +81,7 @@ def read_addresses(cells: Sequence[str], region: str | None) -> ReadAddresses:
 
 
 def unreadable(cell: str, result: Address, region: str | None) -> Problem:
-    """The problem of a cell that is no address."""
+    """The ``Problem`` of a cell that is not a valid address."""
     why = result.detail or (SENTENCES[result.reason] if result.reason else "not an address")
     is_phone = result.kind == "phone"
     hint = None

@@ -1,4 +1,4 @@
-"""Proofs of consent from a file, and into one."""
+"""Import consents from a file, and export them to one."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def import_consents(
 def _keep(
     ledger: Ledger, new: NewConsents | None, taken_back: NewWithdrawals | None, account: Account, now: int
 ) -> None:
-    """Record what a chunk says, and count it."""
+    """Record the consents and withdrawals of a chunk, and count them."""
     if taken_back is not None:
         account.withdrawn += ledger.consents.record_withdrawals(taken_back, now).added
     if new is not None:

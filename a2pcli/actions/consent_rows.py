@@ -85,7 +85,7 @@ class ConsentFile:
     def of(
         cls, table: Table, read: ConsentFacts, law: Law, locale: str, now: int, name: str, kind: Kind
     ) -> ConsentFile:
-        """With the columns of the table recognised."""
+        """Create it with the recognised columns of the table."""
         facts = recognise(table.described, kind=kind, ignored=_OF_EXPORTS)
         return cls(table, read, law, locale, now, name, facts, kind)
 

@@ -46,7 +46,7 @@ class CheckedContacts:
 
     @property
     def column(self) -> str:
-        """The column of the addresses, as written."""
+        """Name of the address column, as written in the header."""
         return self.table.header[self.table.columns.index(self.address.column)].strip()
 
     @property

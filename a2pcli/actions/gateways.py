@@ -83,7 +83,7 @@ class GatewayLine:
 
     @property
     def state(self) -> str:
-        """Whether it is ready, in a few words."""
+        """Whether the gateway is ready, in a few words."""
         if self.missing:
             return f"{', '.join(self.missing)} not set"
         return "invalid settings" if self.problems else "ready"

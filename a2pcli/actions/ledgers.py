@@ -85,7 +85,7 @@ def _opens(place: str, key: str | None) -> bool:
 
 
 def accept_ledger(project: Project) -> str:
-    """From now on the project's ledger is this one."""
+    """Make this ledger the project's ledger."""
     place, text = project.ledger_and_key()
     known = project.known_ledgers()
     with Ledger.open(place, create=False, key=text) as store:
@@ -140,7 +140,7 @@ def documented_views() -> list[View]:
 
 
 def encrypt_ledger(project: Project) -> str:
-    """A plain ledger becomes an encrypted one."""
+    """Encrypt an unencrypted ledger in place. Raises ``LedgerError`` if it cannot be encrypted."""
     path, key = _place_and_key(project)
     if not is_plain(path):
         raise UsageError(Problem("this ledger is already encrypted", path=str(path)))
@@ -150,7 +150,7 @@ def encrypt_ledger(project: Project) -> str:
 
 
 def decrypt_ledger(project: Project) -> str:
-    """An encrypted ledger becomes a plain one."""
+    """Remove the encryption of a ledger in place."""
     path, key = _place_and_key(project)
     _is_encrypted(path)
     _is_a_ledger(path, key)
@@ -159,7 +159,7 @@ def decrypt_ledger(project: Project) -> str:
 
 
 def rekey_ledger(project: Project) -> str:
-    """An encrypted ledger gets another key."""
+    """Change the key of an encrypted ledger in place."""
     path, key = _place_and_key(project)
     _is_encrypted(path)
     new = key_from(os.environ.get(NEW_KEY_VARIABLE))

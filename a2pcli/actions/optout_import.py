@@ -210,7 +210,7 @@ def _take(
 
 
 def _groups(numbers: Any, holds: Holds, account: Account, kept: Kept) -> Iterator[tuple[Kept, Any]]:
-    """The chunk's numbers, by how they are kept."""
+    """The chunk's addresses, grouped by how they are recorded."""
     if holds is None:
         yield kept, numbers.drop_null()
         return

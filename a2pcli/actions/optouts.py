@@ -101,7 +101,7 @@ def add_optouts(
 
 
 def _about(changed: Mapping[str, int], scope: Scope) -> About | None:
-    """The people whose entries were changed."""
+    """Hashes of the people whose entries were changed, for the audit entry."""
     people = [number for number, count in changed.items() if count]
     return About(detail={"scope": scope.words}, people=people) if people else None
 

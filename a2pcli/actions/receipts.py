@@ -70,7 +70,7 @@ class ReceiptImport:
         self.opted_out += done.opted_out
 
     def _note(self, found: list[Receipt | UnreadRow]) -> list[Receipt]:
-        """Count what was read; gives the receipts."""
+        """Count what was read, and return the receipts."""
         receipts = [one for one in found if isinstance(one, Receipt)]
         bad = [one for one in found if isinstance(one, UnreadRow)]
         self.receipts += len(receipts)

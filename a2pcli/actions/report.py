@@ -34,7 +34,7 @@ class Report:
 
     @property
     def note(self) -> str | None:
-        """What retention removed, if anything."""
+        """A note that says what retention deleted, or None."""
         return what_was_pruned(self.run)
 
     def totals(self) -> Totals:

@@ -109,7 +109,7 @@ def sample_messages(ledger: Ledger, run: Run) -> list[Mapping[str, Any]]:
 
 
 def tell_if_contacts_changed(run: Run, tell: Tell) -> None:
-    """The contacts file is read for a plan alone."""
+    """Print a note if the contacts file changed since the plan, because it is not read again."""
     if run.state != RunState.FINISHED and contacts_changed(run):
         tell(
             f"note: {run.contacts_file} changed since the plan; the plan is sent as made, the file is not read again"

@@ -288,7 +288,7 @@ class _Call:
 
     @property
     def nobody_is_asked(self) -> bool:
-        """Whether it goes on without a person's answer."""
+        """Whether sending continues without asking anybody."""
         return self.request.yes or not self.watcher.attended
 
     def check_clock(self) -> None:

@@ -119,7 +119,7 @@ class SendWatcher:
         raise Refused(Problem("the clock is behind the ledger's newest entry: nothing was sent"))
 
     def show_plan(self, run: Run) -> None:
-        """The plan that is about to be sent."""
+        """Show the plan that is about to be sent."""
 
     def show_messages(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Messages of a run that goes on, as they were planned."""
@@ -139,4 +139,4 @@ class SendWatcher:
         """Called for each SIGINT or SIGTERM that asks to stop."""
 
     def ended(self, sent: Sent) -> None:
-        """It ended; the hooks are told next."""
+        """Called when sending ended, before hooks run."""

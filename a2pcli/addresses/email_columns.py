@@ -76,7 +76,7 @@ def _together(
     spelling: pa.StringArray,
     rest: list[Address],
 ) -> dict[str, pa.Array]:
-    """The answers of both ways, each at its place."""
+    """Merge the results of both paths, each at its position."""
     source = np.empty(size, dtype=np.int64)
     source[places] = np.arange(len(places))
     source[others] = len(places) + np.arange(len(others))

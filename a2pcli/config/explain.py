@@ -19,7 +19,7 @@ Place = tuple[str | int, ...]
 
 
 def explain(details: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:
-    """The problem behind one of pydantic's errors."""
+    """Turn one of pydantic's errors into a ``Problem`` with a hint."""
     loc = without_tags(details["loc"])
     kind = details["type"]
     if kind == "missing":

@@ -84,6 +84,6 @@ Typed: TypeAlias = str | list[str] | None
 
 
 def frequencies(typed: Typed) -> tuple[Frequency, ...]:
-    """What ``frequency:`` means, in one shape."""
+    """The caps of ``frequency:`` as a list, whether one or several are given."""
     each = [] if typed is None else [typed] if isinstance(typed, str) else typed
     return tuple(dict.fromkeys(parse_frequency(text) for text in each))

@@ -144,7 +144,7 @@ Regex = Annotated[str, BeforeValidator(_pattern)]
 
 
 class ConsentTerms(Strict):
-    """Whether consent is required first."""
+    """What a law requires about consent."""
 
     required: YesNo = Field(True, description="Nobody is messaged without a record of consent")
     implied: dict[Word, int] = Field(

@@ -20,7 +20,7 @@ SETTINGS_NAMES = ("a2pcli.yaml", "a2pcli.yml")
 
 
 class Typed(Protocol):
-    """What the settings say of the ledger."""
+    """What the settings say about the ledger."""
 
     @property
     def ledger(self) -> str:

@@ -23,7 +23,7 @@ class Numbers(Protocol):
 
     @property
     def senders(self) -> Mapping[str, Any]:
-        """What is known of senders, by sender."""
+        """Registrations, countries and rates by sender."""
         ...
 
     @property
@@ -55,7 +55,7 @@ class _Said:
 
 @dataclass(frozen=True)
 class PlainSettings:
-    """The settings as far as they speak of numbers."""
+    """The part of the settings that is about phone numbers."""
 
     settings: Numbers
     folder: Path

@@ -84,7 +84,7 @@ class Programme(Strict):
 
 
 class Settings(Strict):
-    """A settings file. Every key may be left out."""
+    """A settings file. Every key is optional."""
 
     ledger: Text = Field(".a2pcli/ledger.db", description="Path of the SQLite ledger, or a postgresql:// URL")
     ledger_key: EnvironmentName | None = Field(

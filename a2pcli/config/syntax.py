@@ -25,7 +25,7 @@ class YamlFault(Exception):
 
 
 def explain_syntax(text: str, error: yaml.MarkedYAMLError) -> YamlFault:
-    """The fault behind a parser's error."""
+    """Turn a YAML parser's error into a ``Problem`` that names the mistake."""
     at = error.problem_mark.index if error.problem_mark else 0
     opened = error.context_mark.index if error.context_mark else at
     problem = error.problem or ""

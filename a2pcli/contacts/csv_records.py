@@ -65,7 +65,7 @@ class RecordReader:
             start = record.end
 
     def cells(self, record: bytes) -> list[bytes]:
-        """The cells of the text of one record."""
+        """The cells of one record's text."""
         found = self._record(record, 0, 1, True)
         return found.cells if found else []
 

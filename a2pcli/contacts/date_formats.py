@@ -29,7 +29,7 @@ _MOST_DAYS = 2_958_466
 
 
 class UnknownFormat(ValueError):
-    """A code that is not understood, or not by us."""
+    """A number format that is not supported."""
 
 
 class DateSection:

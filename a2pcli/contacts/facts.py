@@ -123,7 +123,7 @@ _SPOKEN = {
 
 
 def _claim(column: str, written: str, kind: Kind) -> Claim | None:
-    """What one column is read as by its name."""
+    """The fact that a column is recognised as by its name, or None."""
     table = fact_names()
     keys = (name_key(written), name_key(column))
     if table.loose & {*keys}:

@@ -80,7 +80,7 @@ class _Parser:
         self._size = 0
 
     def rows(self, pieces: Iterator[bytes]) -> Iterator[SheetRow]:
-        """The rows, as the pieces of XML come in."""
+        """Iterate over the rows while the XML is read."""
         reader = XmlReader(self._source, _CONTENT)
         self._parser = reader.parser
         self._local = LocalNames()

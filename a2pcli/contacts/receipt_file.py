@@ -55,7 +55,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class UnreadRow:
-    """A row that is no receipt, and why."""
+    """A row that is not a receipt, and why."""
 
     line: int
     why: str
@@ -139,7 +139,7 @@ def _rows(table: Table, frame: Frame) -> Iterator[Iterator[Receipt | UnreadRow]]
 
 
 def _value(cell: str) -> Any:
-    """The cell, or what it holds where it is JSON."""
+    """The cell, parsed if it contains JSON."""
     if cell[:1] in ("{", "[") and cell[-1:] in ("}", "]"):
         try:
             return json.loads(cell, parse_int=str, parse_float=str)

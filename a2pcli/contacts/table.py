@@ -155,7 +155,7 @@ class Table:
         return Framing(parsing, tuple(wanted), rows, self.path), pieces
 
     def count(self, framed: Framed) -> None:
-        """Take note of what was made of a piece."""
+        """Add the counts of a piece to the totals."""
         self.blank_rows += framed.blank
         self.filled_rows += framed.filled
         self._rows_read += sum(len(frame) for frame in framed.frames)

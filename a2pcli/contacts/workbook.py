@@ -87,7 +87,7 @@ class WorkbookReader:
         )
 
     def _look_at_all(self) -> None:
-        """Count, and keep the rows where they are few."""
+        """Count all rows, and keep them if there are few."""
         size = cells = 0
         places = range(len(self.header))
         for batch, blank in self._batches(len(places), self._seen):

@@ -42,7 +42,7 @@ class SheetParser:
         self._columns: dict[str, int] = {}
 
     def rows(self, pieces: Iterator[bytes]) -> Iterator[SheetRow]:
-        """The rows, as the pieces of XML come in."""
+        """Iterate over the rows while the XML is read."""
         reader = XmlReader(self._source, self._part)
         self._parser = reader.parser
         self._local = LocalNames()

@@ -54,7 +54,7 @@ def empty_cell(column: str) -> Absent:
 
 
 def needed(value: Any) -> Any:
-    """The value; raises where it is not there."""
+    """The value. Raises if it is missing."""
     if isinstance(value, Undefined):
         str(value)
     return value

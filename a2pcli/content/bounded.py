@@ -80,7 +80,7 @@ def replace(text: str, old: str, new: str, count: int = -1) -> str:
 
 
 def width(value: Any) -> int:
-    """A width in characters that can be allowed."""
+    """Check a width in characters. Raises if it is too large."""
     if not isinstance(value, int):
         raise Unsuitable("a width is a whole number")
     if value > MOST_CHARACTERS:

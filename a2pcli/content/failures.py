@@ -1,4 +1,4 @@
-"""What can go wrong with a template on one row."""
+"""Errors of a template on one row."""
 
 from __future__ import annotations
 

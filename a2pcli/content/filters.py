@@ -120,7 +120,7 @@ def _numeric(value: Any, name: str) -> Any:
 
 
 def _local(locale: str) -> dict[str, Filter]:
-    """Filters that write for readers of a locale."""
+    """Filters that depend on the locale."""
 
     def money(value: Any, currency: str, decimals: int | None = None, locale: str = locale) -> str:
         return _named("money", lambda: money_text.money(value, currency, locale, decimals))

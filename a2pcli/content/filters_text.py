@@ -1,4 +1,4 @@
-"""Filters that make a text of a text."""
+"""Filters on texts."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def truncate_parts(value: Any, parts: int = 1, end: str = "...") -> str:
 
 
 def indent(value: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
-    """Every line but the first moved to the right."""
+    """Jinja's ``indent``: every line but the first is indented."""
     text = to_text(value)
     before = width if isinstance(width, str) else " " * bounded.width(width)
     if len(text) + len(before) * (text.count("\n") + 1) > MOST_CHARACTERS:

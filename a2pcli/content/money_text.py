@@ -58,7 +58,7 @@ def is_currency(code: Any) -> bool:
 
 
 def currency_hint(code: Any) -> str | None:
-    """A hint at the code that was meant."""
+    """A hint that suggests the intended currency code."""
     from babel.numbers import list_currencies
 
     typed = str(code).strip().upper()

@@ -55,7 +55,7 @@ class PriceEntry:
 
     @property
     def key(self) -> tuple[str | None, ...]:
-        """What two rows must not share on the same day."""
+        """The key that two rows must not share on the same day."""
         return self.gateway, self.channel, self.country, self.prefix, self.category
 
     @property

@@ -182,7 +182,7 @@ def _present(texts: Texts) -> list[str]:
 
 
 def has_invisible(texts: Texts) -> npt.NDArray[np.bool_]:
-    """The rows with invisible characters."""
+    """Boolean array: which rows contain invisible characters."""
     found: npt.NDArray[np.bool_] = as_numpy(
         compute.match_substring_regex(compute.fill_null(texts, ""), f"[{CLASS}]")
     )

@@ -58,7 +58,7 @@ class Gateway(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of everything; safe to call twice."""
+        """Release all resources; safe to call twice."""
         ...
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
@@ -126,7 +126,7 @@ class HttpProvider(Protocol):
     capabilities: Capabilities
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request that submits the batch."""
+        """Build the request that submits the batch."""
         ...
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
@@ -146,7 +146,7 @@ class HttpProvider(Protocol):
         ...
 
     def read_check(self, response: HttpResponse) -> Health:
-        """What the answer to ``check_request`` says."""
+        """Turn the answer to ``check_request`` into a ``Health``."""
         ...
 
 

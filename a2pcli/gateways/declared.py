@@ -158,7 +158,7 @@ class Auth(Part):
 
 
 class Conditions(Part):
-    """What must hold of an answer, all of it."""
+    """Conditions that an answer must meet, all of them."""
 
     status: Statuses = Field(((200, 299),), description="HTTP statuses, like 200-299")
     where: dict[Path, Texts] = Field(

@@ -59,7 +59,7 @@ Connected = TypeVar("Connected", bound=asyncio.Protocol)
 
 
 class Dialer:
-    """Opens connections, one call one connection."""
+    """Opens connections: each call opens one."""
 
     def __init__(self, *, timeout: float = CONNECT_TIMEOUT, tls: ssl.SSLContext | None = None) -> None:
         self._timeout = timeout

@@ -56,7 +56,7 @@ class DeclaredProvider:
         self._check = _of_call(block.check, block)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request that submits the batch."""
+        """Build the request that submits the batch."""
         values = values_of(batch[0], self._block.sender)
         if self._block.batch > 1:
             values["@batch"] = [values_of(message, self._block.sender) for message in batch]
@@ -94,7 +94,7 @@ class DeclaredProvider:
         return of_whole_batch(whole, len(batch))
 
     def lookup_request(self, reference: str) -> HttpRequest | None:
-        """The request that asks for a reference."""
+        """Build the request that looks up a reference."""
         return self._lookup.request({"reference": reference}) if self._lookup else None
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
@@ -122,7 +122,7 @@ class DeclaredProvider:
         return self._check.request({}) if self._check else None
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether the answer looks as the block says."""
+        """A ``Health`` that says whether the answer matches ``check``."""
         check = self._block.check
         if check is None:
             return Health(False, "no `check` is configured, so nothing was tested")

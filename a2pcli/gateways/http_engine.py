@@ -28,7 +28,7 @@ class WireError(Exception):
 
 
 class NotSent(WireError):
-    """Certain: no byte of the request left."""
+    """Raised if certainly no byte of the request was sent."""
 
 
 class MaybeSent(WireError):

@@ -66,7 +66,7 @@ def forget_in_outbox(path: Path, *addresses: str, timeout: float = 30.0) -> int:
 
 @contextmanager
 def _locked(path: Path, timeout: float) -> Iterator[IO[bytes]]:
-    """The file of that name, open and locked."""
+    """The file of that name, opened and locked."""
     while True:
         with path.open("r+b") as file, locked(file.fileno(), timeout):
             if is_file_of(path, file.fileno()):

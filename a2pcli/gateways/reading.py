@@ -47,7 +47,7 @@ class Answer:
 
 
 def at(data: Any, path: str | None) -> Any:
-    """What stands at a path like ``messages.0.id``."""
+    """The value at a path like ``messages.0.id``, or None."""
     if path is None:
         return NOTHING
     for step in path.split("."):

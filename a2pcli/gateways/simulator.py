@@ -142,7 +142,7 @@ _NO_RECEIPTS = Outcome(
 
 
 class SimulatorGateway:
-    """Behaves like a provider; nothing leaves."""
+    """Behaves like a provider; sends nothing."""
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         self._block = block = read_block(SimulatorBlock, name, settings)
@@ -181,7 +181,7 @@ class SimulatorGateway:
             self._file = None
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """After a while, what the seed says."""
+        """Wait for the simulated latency, then return the outcomes that the seed determines."""
         if self._is_down():
             return [_ENDS["unreachable"]] * len(batch)
         outcomes = []

@@ -86,7 +86,7 @@ class GatewayContract:
         return asyncio.run(run())
 
     def test_it_is_a_gateway(self, tmp_path: Path) -> None:
-        """It has what the protocol asks for."""
+        """The class implements the gateway protocol."""
         gateway = self.make(tmp_path)
         assert isinstance(gateway, Gateway)
         assert gateway.name

@@ -68,7 +68,7 @@ class TwilioBlock(HttpBlock):
 
 
 class TwilioProvider:
-    """From messages to Twilio's requests, and back."""
+    """Builds Twilio's requests and reads its answers."""
 
     def __init__(self, name: str, block: TwilioBlock) -> None:
         self.name = name

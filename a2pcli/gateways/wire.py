@@ -104,7 +104,7 @@ class WireEngine:
             connection.close()
 
     async def _wait_for_slot(self, seconds: float) -> None:
-        """Until another request hands its slot over."""
+        """Wait until another request releases its slot."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:

@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
             self._fail("early", "an answer came before the request was written")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer, which nobody reads."""
+        """Called by the parser with a header; trailers are ignored."""
         if self._head_complete:
             return
         key = name.decode("latin-1").lower()
@@ -224,7 +224,7 @@ class Connection(asyncio.Protocol):
             self._answer()
 
     def on_message_complete(self) -> None:
-        """The end of an answer, or of an interim one."""
+        """Called by the parser at the end of an answer or an interim answer."""
         if self._holds_answer():
             return  # cut off before
         if 100 <= self._parser.get_status_code() < 200:

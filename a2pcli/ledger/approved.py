@@ -82,7 +82,7 @@ class TextDigest:
         self.text.update(together.encode("utf-8", "surrogatepass"))
 
     def hexdigest(self) -> str:
-        """Both digests, one after the other."""
+        """Both digests as hexadecimal text, concatenated."""
         return self.lengths.hexdigest() + self.text.hexdigest()
 
 
@@ -183,7 +183,7 @@ def kept_digests(connection: Connection, run: Run) -> Any:
 
 
 def _what_differs(connection: Connection, run: Run) -> list[str]:
-    """Which digests are not those of the rows."""
+    """Names of the digests that do not match the rows."""
     kept = kept_digests(connection, run)
     if not plan_record.agrees(connection, run, kept):
         return [_RECORD]

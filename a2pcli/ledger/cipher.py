@@ -38,7 +38,7 @@ _RAW = re.compile(r"[0-9A-Fa-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class LedgerKey:
-    """What opens an encrypted ledger. Never shown."""
+    """The key of an encrypted ledger. It is never shown."""
 
     text: str
 

@@ -60,7 +60,7 @@ class Progress:
 
     @classmethod
     def at_first(cls, connection: Connection, run: Run, waiting: int, lease: int | None = None) -> Progress:
-        """Of a sender that has looked at nothing yet."""
+        """The state of a sender that has not claimed anything yet."""
         known = clocks.of_run(connection, run)
         by_clock = {number: one.caps for number, one in known.items() if one.caps}
         changes = connection.execute(select(runs.c.changes).where(runs.c.number == run.number)).scalar()

@@ -23,7 +23,7 @@ _BIGGER_THAN = 512
 
 
 def draft_of(path: Path) -> Path:
-    """Where this process writes the ledger anew."""
+    """Path at which this process writes a new copy of the ledger."""
     return path.with_name(f"{path.name}.{os.getpid()}.{DRAFT}")
 
 

@@ -152,7 +152,7 @@ def _add_untouched(
 
 
 class _Sum:
-    """What some messages add up to, while it grows."""
+    """Running totals of some messages."""
 
     def __init__(self) -> None:
         self.messages = self.parts = self.unpriced = 0

@@ -24,7 +24,7 @@ RULE = "erasure"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key of the hashes. Never shown."""
+    """The key of the hashes. It is never shown."""
 
     secret: bytes
 

@@ -96,7 +96,7 @@ class Erasure:
 
     @property
     def nothing(self) -> bool:
-        """The ledger held nothing of the person."""
+        """Whether the ledger contained nothing about the person."""
         return not any(self.changed.values())
 
 

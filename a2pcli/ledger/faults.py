@@ -180,7 +180,7 @@ def plainly(url: URL) -> Iterator[None]:
 
 
 class HasUrl(Protocol):
-    """Whatever knows which database it speaks to."""
+    """Anything that knows the URL of its database."""
 
     @property
     def url(self) -> URL:

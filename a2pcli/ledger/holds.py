@@ -319,7 +319,7 @@ def evict(connection: Connection, run: Run, holder: Holder) -> Holder | None:
 
 
 def keep(hold: Hold) -> None:
-    """The hold was committed: this process has it."""
+    """Called after the hold was committed."""
     _HELD.add(hold.token)
 
 

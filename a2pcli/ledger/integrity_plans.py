@@ -278,7 +278,7 @@ class _OneRun:
             yield self._found("attempt-changed", text)
 
     def _strangers(self) -> Iterator[Finding]:
-        """Attempts of rows that no plan has."""
+        """Findings for attempts of rows that are in no plan."""
         row = _a.id.bitwise_and(MOST_ROWS)
         if self.heads:
             least, last = self.heads[0].first_row, self.heads[-1].first_row + self.heads[-1].rows - 1
@@ -346,7 +346,7 @@ class _OneRun:
             yield self._found("plan-end", "messages ended by a clock that is not there")
 
     def _totals(self, text: str | None) -> Iterator[Finding]:
-        """The kept count is what is counted anew."""
+        """Findings where stored totals differ from counted ones."""
         if text is None or "totals" in self.pruned or self.run.state in _GONE:
             return
         kept = json.loads(text)

@@ -272,7 +272,7 @@ def _twice(context: CheckContext) -> Iterator[Finding]:
 
 
 def _of_runs(context: CheckContext) -> Iterator[Finding]:
-    """Attempts fit the state of their run."""
+    """Findings for attempts that contradict the state of their run."""
     never = _r.state.in_([str(state) for state in _NEVER_SENT])
     ended = _r.state == str(RunState.FINISHED)
     rules = (
@@ -315,7 +315,7 @@ def _broken(context: CheckContext, table: Table, rules: Sequence[Rule]) -> Itera
 
 
 def _documents(context: CheckContext) -> Iterator[Finding]:
-    """What runs keep as JSON can be read."""
+    """Findings for JSON of runs that cannot be read."""
     for run, *texts in context.connection.execute(select(_r.id, _r.summary, _r.sending, _r.totals)):
         for name, value in zip(("summary", "sending", "totals"), texts, strict=True):
             try:

@@ -78,7 +78,7 @@ class KnownLedgers:
         return Problem(text, path=str(self.path), hint=hint, code="ledger-note")
 
     def place_of(self, url: URL) -> str:
-        """How the memory names a ledger's place."""
+        """A ledger's place as recorded in the project's file."""
         if url.get_backend_name() != "sqlite":
             return shown(url)
         path = Path(url.database or "").resolve()

@@ -35,7 +35,7 @@ class ImportedList:
     imported_at: int
 
     def days_old(self, now: int) -> int:
-        """Whole days since the moment it is of."""
+        """Age of the list in whole days."""
         return max(0, (now - self.as_of) // _DAY)
 
 

@@ -28,7 +28,7 @@ def newest(connection: Connection) -> int | None:
 
 
 def note(connection: Connection, now: int) -> None:
-    """Sending was under way at this moment."""
+    """Record that sending was in progress at this moment."""
     later = cast(about.c.value, BigInteger) < now
     if not connection.execute(
         update(about).where(about.c.name == _MARK, later).values(value=str(now))

@@ -304,7 +304,7 @@ class Claim:
         return [row for row in rows if row[ID] not in gone]
 
     def _refuse(self, reasons: Mapping[int, str]) -> None:
-        """Skip these rows, each for its reason."""
+        """Skip these rows, each with its reason."""
         details, rules = refusals.DETAILS, refusals.RULES
         self._skip(
             [(id, str(reason), details.get(reason), rules.get(reason)) for id, reason in reasons.items()]

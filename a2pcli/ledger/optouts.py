@@ -67,7 +67,7 @@ def check_scope(scope: str, scope_value: str) -> None:
 
 
 class Scoped(Protocol):
-    """What says whose messages an opt-out is about."""
+    """Anything with the scope of an opt-out."""
 
     @property
     def scope(self) -> str:

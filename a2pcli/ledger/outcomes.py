@@ -183,7 +183,7 @@ def note_each(
     code: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """The same event for each of these messages."""
+    """Record the same event for each of these messages."""
     _note.run(connection, [(id, run.number, now, kind, code, detail, None) for id in ids])
 
 
@@ -321,7 +321,7 @@ def note_run(
 
 
 def set_run_state(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:
-    """Set the run's state, and note it as an event."""
+    """Set the run's state and record the change as an event."""
     ended = state in (RunState.FINISHED, RunState.CANCELLED)
     lock_run(connection, run)
     connection.execute(

@@ -138,7 +138,7 @@ class PlanCursor:
         self._check_digests(connection)
 
     def _still(self, left: Mapping[plan_store.Place, int]) -> Counter[int | None]:
-        """How many of a chunk wait, by clock."""
+        """Number of messages of a chunk that are still planned, by clock."""
         found: Counter[int | None] = Counter()
         for (country, clock), many in left.items():
             if many > 0 and end_of(self._ends, country, clock) is None:
@@ -160,7 +160,7 @@ class PlanCursor:
         self._ends_before = len(self._ends)
 
     def undo(self) -> None:
-        """The transaction did not take place."""
+        """Called if the transaction was rolled back."""
         for (at, clock), many in self._taken.items():
             self._left[at][clock] += many
             self.left[clock] += many
@@ -335,7 +335,7 @@ def _there(chunk: Chunk, name: str) -> npt.NDArray[np.bool_]:
 
 
 def _ended(chunk: Chunk, end: End) -> npt.NDArray[np.bool_]:
-    """Which rows of a chunk an end fits."""
+    """Boolean array: which rows of a chunk a ``plan_ends`` row applies to."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc

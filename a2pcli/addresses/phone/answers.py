@@ -35,14 +35,14 @@ class Column:
         self._put: dict[int, str | None] = {}
 
     def put(self, place: int, result: PhoneResult) -> None:
-        """Take the judge's answer for a row."""
+        """Store the result for a row."""
         self._put[place] = result.number
         self.kind[place] = TYPES.index(result.type or "")
         self.country[place] = REGION_NUMBERS[result.country or ""]
         self._say(place, result.reason, result.detail, result.repairs)
 
     def refuse(self, place: int, digits: Digits) -> None:
-        """A row whose text alone is reason enough."""
+        """Refuse a row because of its text alone."""
         self._say(place, digits.reason, digits.detail, digits.repairs)
 
     def _say(self, place: int, reason: Reason | None, detail: str | None, repairs: tuple[str, ...]) -> None:

@@ -151,7 +151,7 @@ def plus_hint(country: str) -> str:
 
 
 def _read(compact: str, region: str | None) -> Reading:
-    """The digits with their prefix understood."""
+    """The digits with their international or national prefix interpreted."""
     if compact.startswith("+00"):
         return _international_prefix(compact[3:], None)
     if compact.startswith("+0"):

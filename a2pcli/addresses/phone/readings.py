@@ -68,7 +68,7 @@ class Readings:
 
     @classmethod
     def unknown(cls, count: int) -> Readings:
-        """Readings of which nothing is known yet."""
+        """Empty readings, to be filled in."""
         return cls(
             code=np.zeros(count, np.int16),
             kind=np.zeros(count, np.int8),
@@ -87,7 +87,7 @@ class Readings:
         return Readings(**values, national=pick(self.national, places))
 
     def put(self, places: Numbers, other: Readings) -> None:
-        """Take over another's readings at some places."""
+        """Copy another's readings at the given positions."""
         if len(places) == len(self.code):
             for name in (*_FIELDS, "national"):
                 setattr(self, name, getattr(other, name))

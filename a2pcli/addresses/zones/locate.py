@@ -165,7 +165,7 @@ def _homes(number: tuple[Longs, list[str]], lives: tuple[Longs, list[Cell]]) -> 
 
 
 def _place(found: Found, country: str, lives: Cell, zone: Cell, state: Cell, postcode: Cell) -> Place:
-    """All evidence about one recipient together."""
+    """Combine all evidence about one recipient's location."""
     problems = "; ".join(cell.problem for cell in (lives, zone, state, postcode) if cell.problem) or None
     place = _without_zone(found, country, lives, state, postcode, problems)
     if zone.zones and not zone.doubtful:

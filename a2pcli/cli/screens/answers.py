@@ -48,7 +48,7 @@ def show_views(*, as_json: bool) -> None:
 
 
 def show_table(answer: Answer) -> None:
-    """A table of the first ``SHOWN`` rows."""
+    """Print a table of the first ``SHOWN`` rows."""
     rows: list[tuple[str, ...]] = []
     more = False
     for batch in answer.batches:
@@ -78,7 +78,7 @@ def _numeric(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> set[str]:
 
 
 def print_csv(answer: Answer) -> None:
-    """CSV on stdout; no cell of it is a formula."""
+    """Print CSV on stdout; cells that a spreadsheet would run as formulas are escaped."""
     with stdout_rows() as stream:
         writer = csv.writer(stream)
         writer.writerow([_csv_cell(name) for name in answer.columns])
@@ -103,7 +103,7 @@ def print_lines(answer: Answer) -> None:
 
 
 def print_document(answer: Answer) -> None:
-    """One JSON document with columns and rows."""
+    """Print one JSON document with the columns and rows."""
     print_json_list({"columns": list(answer.columns)}, "rows", _rows(answer))
 
 

@@ -27,7 +27,7 @@ def recorded_document(done: RecordedConsents) -> dict[str, Any]:
 
 
 def recorded_sentence(number: str, facts: ConsentFacts, end: int | None, now: int) -> str:
-    """What a new record allows, and until when."""
+    """A sentence that says what a new record allows, and until when."""
     if facts.double_opt_in == PENDING:
         return f"{number}: recorded as pending; it allows nothing until recorded as confirmed"
     if end is not None and end <= now:
@@ -37,7 +37,7 @@ def recorded_sentence(number: str, facts: ConsentFacts, end: int | None, now: in
 
 
 def consent_document(found: ConsentOf, programme: str) -> dict[str, Any]:
-    """What is known of a number, for JSON."""
+    """JSON document of what is recorded about an address."""
     return {
         "number": found.number,
         "programme": programme or None,
@@ -97,7 +97,7 @@ def _document(one: ConsentRecord, now: int) -> dict[str, Any]:
 
 
 def counts_table(counts: Sequence[tuple[str, str, str, str, int]]) -> Listing:
-    """How many records there are of each kind."""
+    """Table of the number of records of each kind."""
     cells = [
         (printable(programme) or "every", channel or "every", basis, state, f"{count:,}")
         for programme, channel, basis, state, count in counts
@@ -106,7 +106,7 @@ def counts_table(counts: Sequence[tuple[str, str, str, str, int]]) -> Listing:
 
 
 def import_document(table: Table, account: Account) -> dict[str, Any]:
-    """What became of a file of consents, for JSON."""
+    """JSON document of the result of a consent import."""
     return {
         "file": table.path,
         "rows": account.rows,
@@ -123,7 +123,7 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
 
 
 def import_sentence(account: Account) -> str:
-    """Every row of a file of consents, counted."""
+    """One sentence that counts every row of a consent import."""
     parts = [f"{account.recorded:,} recorded", f"{account.already:,} already known"]
     if account.said_no:
         known = account.said_no - account.withdrawn

@@ -51,7 +51,7 @@ def list_document(found: OptOutList) -> dict[str, Any]:
 
 
 def looked_document(found: OptOutCheck, asked: Iterable[Scope]) -> dict[str, Any]:
-    """What is known of a number, for JSON."""
+    """JSON document of what is recorded about an address."""
     narrower = {str(Scope.of(entry)) for entry in found.holding if entry.scope_value}
     return {
         "number": found.number,
@@ -101,7 +101,7 @@ def _cells(entry: Suppression, now: int) -> Iterator[str]:
 
 
 def import_document(table: Table, account: Account) -> dict[str, Any]:
-    """What became of a file of opt-outs, for JSON."""
+    """JSON document of the result of an opt-out import."""
     return {
         "file": table.path,
         "rows": account.rows,
@@ -120,7 +120,7 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
 
 
 def import_sentence(account: Account) -> str:
-    """Every row of a file of opt-outs, counted."""
+    """One sentence that counts every row of an opt-out import."""
     parts = [f"{account.added:,} added", f"{account.already:,} already on the list"]
     if account.empty:
         parts.append(f"{account.empty:,} without a number")
@@ -146,7 +146,7 @@ def refused_row(table: Table, row: CheckedRow) -> Problem:
 
 
 def reply_document(done: HandledReply) -> dict[str, Any]:
-    """A reply and what was done about it, for JSON."""
+    """JSON document of a reply and what was done about it."""
     return {
         "line": done.line,
         "number": done.number,
@@ -159,13 +159,13 @@ def reply_document(done: HandledReply) -> dict[str, Any]:
 
 
 def reply_line(done: HandledReply) -> str:
-    """A reply of a file that a person should read."""
+    """One line for a reply that is flagged for review."""
     text = printable(" ".join(done.text.split()))[:SHOWN_TEXT]
     return f"  line {done.line}  {done.number}  {done.reply.meaning}, {done.done}: {text}"
 
 
 def replies_document(table: Table, done: HandledReplies) -> dict[str, Any]:
-    """What became of a file of replies, for JSON."""
+    """JSON document of the result of a file of replies."""
     return {
         "file": table.path,
         "rows": done.meanings.total() + len(done.refused) + done.sent,

@@ -39,12 +39,12 @@ def import_document(table: Table, done: ReceiptImport) -> dict[str, Any]:
 
 
 def unread_problem(table: Table, row: UnreadRow) -> Problem:
-    """A row that is no receipt, as a problem."""
+    """The ``Problem`` of a row that is not a receipt."""
     return Problem(f"not a receipt: {row.why}", path=table.path, line=row.line, code="no-receipt")
 
 
 def import_lines(done: ReceiptImport) -> Iterator[str]:
-    """What the import did, a sentence each."""
+    """Lines that say what the import did."""
     verb = "would be saved" if done.dry_run else "saved"
     again = f", {done.duplicates:,} already in the ledger" if done.duplicates else ""
     yield f"{_receipts(done.receipts)}: {done.new:,} {verb}{again}"

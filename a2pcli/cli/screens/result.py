@@ -46,7 +46,7 @@ def result_document(
 def result_screen(
     run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
 ) -> RenderableType:
-    """How ``send`` ended, and what to do next."""
+    """What is shown when ``send`` ended: the result and what to do next."""
     style, word = ENDINGS[result.ended]
     head = Text.assemble(
         (f"{word}", f"bold {style}"), f"  run {run.id} of {run.campaign}, {duration(result.seconds)}"

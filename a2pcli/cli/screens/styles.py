@@ -24,7 +24,7 @@ def fits(console: Console, options: ConsoleOptions, table: Table) -> bool:
 
 
 def sender_of(run: Run) -> str | None:
-    """The one sender, or how many there are."""
+    """The run's sender, or the number of its senders."""
     named = [sender for sender in run.summary.get("senders", ()) if sender]
     if len(named) > 1:
         return f"{len(named)} senders"

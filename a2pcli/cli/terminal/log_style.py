@@ -13,7 +13,7 @@ from a2pcli.actions.hooks import EVENT_VERSION
 
 
 class LogStyle(StrEnum):
-    """What notes and progress look like."""
+    """How notes and progress are printed."""
 
     PLAIN = "plain"
     TIMED = "timed"  # each line begins with the time, for a log file

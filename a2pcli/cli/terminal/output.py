@@ -89,7 +89,7 @@ def note_printed() -> None:
 
 
 def start_anew() -> None:
-    """A new command begins: nothing is printed yet."""
+    """Reset the output state at the start of a command."""
     global _printed
     _printed = False
 

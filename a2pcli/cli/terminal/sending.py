@@ -50,7 +50,7 @@ def begin(*, quiet: bool, log_format: str | None) -> None:
 
 
 class TerminalWatcher(SendWatcher):
-    """The terminal, or the log, of one ``send``."""
+    """Shows one ``send`` on the terminal, or writes its log."""
 
     def __init__(self, *, as_json: bool, clock_is_right: bool) -> None:
         self.attended = sys.stdin.isatty()
@@ -125,7 +125,7 @@ class TerminalWatcher(SendWatcher):
             say("\nstopping: waiting for messages in flight (Ctrl-C again stops immediately)")
 
     def ended(self, sent: Sent) -> None:
-        """The result on stdout, and the end of the log."""
+        """Print the result on stdout and end the log."""
         if self._events is not None:
             self._events.tell(sent.result.progress)
         self._show_result(sent)
@@ -149,7 +149,7 @@ class TerminalWatcher(SendWatcher):
 
 
 def _in_short(sent: Sent) -> str:
-    """Why the status is not 0, in a line."""
+    """One line that says why the exit status is not 0."""
     if reason := sent.result.reason:
         return reason.message + (f" ({reason.hint})" if reason.hint else "")
     run = sent.run
@@ -179,7 +179,7 @@ def errors_logged() -> Iterator[None]:
 
 
 def _plan_event(run: Run) -> None:
-    """The plan that is about to be sent."""
+    """Write the ``planned`` event of the plan that is about to be sent."""
     summary = run.summary
     log_style.emit(
         "planned",
@@ -220,7 +220,7 @@ class ProgressEvents:
             self.tell(progress)
 
     def tell(self, progress: Progress) -> None:
-        """Tell what changed, if anything did."""
+        """Write a ``progress`` event if anything changed."""
         self._last = self.clock()
         now = {name: getattr(progress, name) for name in COUNTED}
         more = {name: now[name] - self._seen.get(name, 0) for name in COUNTED}

@@ -28,7 +28,7 @@ class FilteredStream:
         self._inner = inner
 
     def write(self, text: str) -> int:
-        """Write the text; gives the characters of it."""
+        """Write the text; returns the number of its characters."""
         self._inner.write(shown(text))
         return len(text)
 

@@ -64,7 +64,7 @@ def load_codes(provider: str) -> dict[str, Code]:
 
 
 def tables() -> list[str]:
-    """The providers that come with a table."""
+    """Names of the providers with a built-in code table."""
     found = (entry.name for entry in files(__package__).iterdir())
     return sorted(name.removesuffix(".csv") for name in found if name.endswith(".csv"))
 
@@ -77,7 +77,7 @@ def outcome_of(
     gateway_id: str | None = None,
     retry_after: float | None = None,
 ) -> Outcome:
-    """The outcome that a meaning stands for."""
+    """The ``Outcome`` for a cause."""
     verdict, cause = MEANINGS[meaning]
     if verdict is Verdict.ACCEPTED:
         return Outcome(verdict, gateway_id)
