@@ -134,8 +134,7 @@ class _Sending:
         self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
         self._writing: asyncio.Future[Exchange] | None = None
         self._dropped = self._jumped = False
-        self._looked_after = 0.0
-        self._round_at = self._started
+        self._looked_after, self._round_at = 0.0, self._started
 
     async def whole(self) -> SendResult:
         if self._is_expired():
@@ -296,7 +295,9 @@ class _Sending:
             self._claiming.gave_back()
         self._claiming.took(exchange, want, self._time() - began)
         policy.tally.took(exchange, sum(one.state is State.PLANNED for one in writes.settled))
-        policy.tally.heard(self._writer.heard, told)
+        if self._writer.heard is not None:
+            mine = len(in_hand(self._dispatcher, policy.writes)) + len(exchange.claimed)
+            policy.tally.heard(self._writer.heard, told, mine)
         self._let_go(exchange)
 
     def _let_go(self, exchange: Exchange) -> None:

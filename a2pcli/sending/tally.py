@@ -62,11 +62,12 @@ class Tally:
         """What is counted now of accepted, rejected, unknown and spent."""
         return self.accepted, self.rejected, self.unknown, self.spent.copy()
 
-    def heard(self, totals: Totals | None, told: tuple[int, int, int, Counter[str]]) -> None:
-        """Put in what other senders of the run did, if the run was counted: of its ``totals``, ``told`` are known."""
-        if totals is None:
-            return
-        self.left = totals.count(State.PLANNED)
+    def heard(self, totals: Totals, told: tuple[int, int, int, Counter[str]], mine: int) -> None:
+        """Put in what other senders of the run did, of whose ``totals`` ``told`` are known.
+
+        ``mine`` are messages that this sender has claimed, and of which the ledger does not know the outcome.
+        """
+        self.left = totals.count(State.PLANNED) + max(0, totals.count(State.SUBMITTING) - mine)
         now, (accepted, rejected, unknown, spent) = Tally.of(totals), told
         self.accepted += now.accepted - accepted
         self.rejected += now.rejected - rejected

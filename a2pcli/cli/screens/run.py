@@ -241,7 +241,11 @@ def _about(run: Run, live: str | None, *, begun: bool) -> Table:
     if run.state == RunState.SENDING:
         cut_off = "nobody is sending it now: the sender was interrupted"
         grid.add_row(
-            "now", Text(f"{live} is sending it" if live else cut_off, style="" if live else "yellow")
+            "now",
+            Text(
+                f"{live} {'are' if ' and ' in live else 'is'} sending it" if live else cut_off,
+                style="" if live else "yellow",
+            ),
         )
     return grid
 
