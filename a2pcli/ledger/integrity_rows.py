@@ -46,12 +46,14 @@ from a2pcli.ledger.tables import (
     consents,
     contacted,
     events,
+    leases,
     metadata,
     occasions,
     plan_chunks,
     plan_ends,
     runs,
     senders,
+    spending,
     suppressions,
 )
 from a2pcli.messages import CLAIMED_STATES, State
@@ -170,6 +172,8 @@ _NO_RUN = {
     plan_ends: plan_ends.c.run,
     clocks: clocks.c.run,
     senders: senders.c.run,
+    leases: leases.c.run,
+    spending: spending.c.run,
     events: events.c.run,
     attempt_counts: attempt_counts.c.run,
 }
