@@ -43,6 +43,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/start_up.py
 	$(BIN)/python benchmarks/plan_million.py
 	$(BIN)/python benchmarks/plan_rules.py
+	$(BIN)/python benchmarks/explain_million.py
 	$(BIN)/python benchmarks/send_http.py
 	$(BIN)/python benchmarks/send_postgres.py
 
