@@ -127,6 +127,6 @@ def _others(connection: Connection, run: Run, token: int) -> list[Holder]:
 
 def _nothing_to_do(run: Run, others: list[Holder]) -> Problem:
     who = "another process is" if len(others) == 1 else f"{len(others)} other processes are"
-    text = f"{who} sending all that is left of run {run.id} ({lock.named(others)})"
-    hint = "they finish it, and take over from each other; nothing is sent twice if this is run again"
+    text = f"{who} sending all remaining messages of run {run.id} ({lock.named(others)})"
+    hint = "they will finish the run; running this command again sends nothing twice"
     return Problem(text, hint=hint, code="run-busy")

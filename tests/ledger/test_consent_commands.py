@@ -45,7 +45,7 @@ def test_a_record_is_made_from_a_number_as_people_write_it_and_shown(desk: Proje
     )
     assert desk.run("consent", "show", ANN, "--programme", "other", "--json").json["allowed"] is False
     assert (
-        "consented to sms of the programme news on 2026-03-01 by web form"
+        "consented to sms (programme news) on 2026-03-01 by web form"
         in desk.run("consent", "show", ANN, "--programme", "news").out
     )
 
@@ -243,7 +243,7 @@ def test_an_older_state_of_a_list_is_refused_in_a_sentence(desk: Project) -> Non
     assert desk.run("optout", "import", "dnc.csv", "--list", "dnc", "--as-of", "2026-02-01").status == 0
     ran = desk.run("optout", "import", "dnc.csv", "--list", "dnc", "--as-of", "2026-01-31")
     assert ran.status == 2
-    assert "imported as of 2026-02-01 already" in ran.err
+    assert "already imported as of 2026-02-01" in ran.err
     desk.write("dnc.csv", f"phone\n{BEN}\n")
     ran = desk.run("optout", "import", "dnc.csv", "--list", "dnc", "--as-of", "2026-03-01", "--json")
     assert (ran.status, ran.json["added"], ran.json["missing"]) == (0, 1, 1)
