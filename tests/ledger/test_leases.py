@@ -118,7 +118,9 @@ def test_who_comes_when_all_that_is_left_is_with_others_is_told_who_has_it(
 ) -> None:
     run = chunked(ledger, chunks=2)
     first, second = start(run), start(run)
-    with pytest.raises(RunBusy, match=r"2 other processes are sending all remaining messages of run .* \(process "):
+    with pytest.raises(
+        RunBusy, match=r"2 other processes are sending all remaining messages of run .* \(process "
+    ):
         start(run)
     assert str(live_sender(ledger, run)).count("process ") == 2
     assert may_be_joined(ledger, run) == live_sender(ledger, run)
