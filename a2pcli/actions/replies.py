@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import is_own, own_numbers, people_rows, read_addresses
-from a2pcli.actions.audit import PieceByPiece
+from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import half_done
 from a2pcli.dataclass import dataclass
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from a2pcli.actions.tables import InputTable
     from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.checked import PeopleRows
+    from a2pcli.contacts.message_log import PersonColumns
     from a2pcli.contacts.table import Table
+    from a2pcli.ledger.replies import Reply as KeptReply
     from a2pcli.ledger.store import Ledger
 
 SOURCE = "reply"
@@ -45,6 +47,12 @@ class HandledReply:
     done: str
     changed: bool = False
     line: int | None = None
+
+    def kept(self, recipient: str | None = None, at: int | None = None) -> KeptReply:
+        """The reply as the ledger keeps it: whom it was written to, and when, where that is known."""
+        from a2pcli.ledger.replies import Reply as KeptReply
+
+        return KeptReply(self.number, self.text, str(self.reply.meaning), recipient, at)
 
 
 def handle_reply(
@@ -123,8 +131,10 @@ def reply_by(
         raise UsageError(Problem(f"{number} is one of your own senders", hint=hint, code="own-sender"))
     keywords = stop_keywords(settings)
     with project.ledger_to_record() as ledger, ledger.transaction():
-        done = handle_reply(
-            ledger, number, text, scope, keywords=keywords, now=now_ms(), survey_open=survey_open
+        now = now_ms()
+        done = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, survey_open=survey_open)
+        ledger.replies.add(
+            [done.kept(at=now)], f"by hand ({user()})", keep_texts=_keeps_texts(settings), now=now
         )
         detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
         ledger.audit.add("optout.reply", None, detail, people=[number])
@@ -134,13 +144,15 @@ def reply_by(
 @dataclass(slots=True)
 class HandledReplies:
     """Every row of a file of replies is in one of these: acted on, by ``meanings``; ``refused``, since its number
-    cannot be read; or ``sent`` by us. ``flagged`` are those that a person should read."""
+    cannot be read; or ``sent`` by us. ``flagged`` are those that a person should read; ``kept`` are in the ledger now
+    and were not before."""
 
     meanings: Counter[str] = field(default_factory=Counter)
     changed: int = 0
     flagged: list[HandledReply] = field(default_factory=list)
     refused: list[Problem] = field(default_factory=list)
     sent: int = 0
+    kept: int = 0
 
     def add(self, one: HandledReply) -> None:
         """Count a reply that was acted on."""
@@ -155,45 +167,56 @@ def replies_in(
 ) -> tuple[Table, HandledReplies]:
     """Act on every reply of a file, in its order; gives the table that was read too. Audit: ``optout.replies``."""
     table, settings = file.open(), project.settings()
-    _, rows = people_rows(table, file.column, settings, region, are_replies=True)
-    texts, keywords = _texts(table), stop_keywords(settings)
+    people, rows = people_rows(table, file.column, settings, region, are_replies=True)
+    written, keywords = _written(table, people), stop_keywords(settings)
     done, now = HandledReplies(), now_ms()
+    source, keep_texts = f"{file.name} (imported by {user()})", _keeps_texts(settings)
     with project.ledger_to_record() as ledger:
         entries = PieceByPiece(
             ledger,
             "optout.replies",
             file.name,
-            lambda: {**done.meanings, "changed": done.changed},
-            changes=("changed",),
+            lambda: {**done.meanings, "changed": done.changed, "kept": done.kept},
+            changes=("changed", "kept"),
         )
         with half_done(lambda: _acted_on(entries)):
-            for piece in _pieces(table, rows, texts, done):
+            for piece in _pieces(table, rows, written, done):
                 with entries.piece():
-                    for line, number, text in piece:
-                        one = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, line=line)
-                        done.add(one)
+                    handled = []
+                    for line, number, one in piece:
+                        reply = handle_reply(
+                            ledger, number, one.text, scope, keywords=keywords, now=now, line=line
+                        )
+                        done.add(reply)
+                        handled.append(reply.kept(one.recipient, one.at))
+                    done.kept += ledger.replies.add(handled, source, keep_texts=keep_texts, now=now)
             entries.end()
     return table, done
 
 
+def _keeps_texts(settings: LoadedSettings) -> bool:
+    """Whether the ledger keeps what people wrote."""
+    return settings.settings.replies.texts == "keep"
+
+
 def _acted_on(entries: PieceByPiece) -> str | None:
     """What is said beside an error that came after replies had been acted on."""
-    count = sum(many for word, many in entries.saved.items() if word != "changed")
+    count = sum(many for word, many in entries.saved.items() if word not in ("changed", "kept"))
     return f"{count:,} replies were acted on" if count else None
 
 
 def _pieces(
-    table: Table, rows: PeopleRows, texts: Iterator[str], done: HandledReplies
-) -> Iterator[list[tuple[int, str, str]]]:
-    """The replies that can be acted on (line, address, text), a transaction at a time; the others are counted."""
+    table: Table, rows: PeopleRows, written: Iterator[_Written], done: HandledReplies
+) -> Iterator[list[tuple[int, str, _Written]]]:
+    """The replies that can be acted on (line, address, what), a transaction at a time; the others are counted."""
     names = ("@address", "@reason", "@detail")
     for chunk in rows.chunks():
-        piece: list[tuple[int, str, str]] = []
+        piece: list[tuple[int, str, _Written]] = []
         columns = (chunk.columns[name].to_pylist() for name in names)
         for line, number, reason, detail in zip(chunk.lines.tolist(), *columns, strict=True):
-            text = next(texts)
+            one = next(written)
             if number is not None:
-                piece.append((line, number, text))
+                piece.append((line, number, one))
             elif reason is not None:
                 why = detail or SENTENCES[Reason(reason)]
                 done.refused.append(Problem(why, path=table.path, line=line, code=reason))
@@ -206,12 +229,31 @@ def _pieces(
             yield piece
 
 
-def _texts(table: Table) -> Iterator[str]:
-    """The texts of the replies, in the order of the rows."""
-    from a2pcli.contacts.message_log import text_column
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a row says beside who wrote. ``at`` is UTC milliseconds."""
+
+    text: str
+    recipient: str | None
+    at: int | None
+
+
+def _written(table: Table, people: PersonColumns) -> Iterator[_Written]:
+    """What was written, to whom and when, in the order of the rows."""
+    from a2pcli.contacts.message_log import recipient_column, text_column
+    from a2pcli.contacts.receipt_file import moment_column, moment_of
 
     name = text_column(table)
     if name is None:
         hint = "name it with --text-column; text, reply, body, message, content and similar are detected"
         raise InvalidInput(Problem("no column with the replies' texts", path=table.path, hint=hint))
-    return (text or "" for frame in table.chunks([name]) for text in frame[name].to_pylist())
+    to = recipient_column(table, people)
+    moment = moment_column(table)
+    names = [one for one in (name, to, moment) if one is not None]
+    for frame in table.chunks(list(dict.fromkeys(names))):
+        texts = frame[name].to_pylist()
+        empty = [None] * len(texts)
+        recipients = frame[to].to_pylist() if to else empty
+        moments = frame[moment].to_pylist() if moment else empty
+        for text, recipient, at in zip(texts, recipients, moments, strict=True):
+            yield _Written(text or "", recipient or None, moment_of(at) if at else None)

@@ -74,6 +74,15 @@ class Hooks(Strict):
     failed: Hook = Field(default_factory=list, description="When an error ends `send`")
 
 
+class RepliesKept(Strict):
+    """What the ledger keeps of what people write back."""
+
+    texts: Literal["keep", "drop"] = Field(
+        "drop",
+        description="Whether the ledger keeps the texts of replies, or only how they were understood",
+    )
+
+
 class Programme(Strict):
     """A programme: what people sign up for and leave."""
 
@@ -121,6 +130,9 @@ class Settings(Strict):
         ge=1,
         le=3650,
         description="Plans warn if an imported do-not-contact list is older than this many days",
+    )
+    replies: RepliesKept = Field(
+        default_factory=RepliesKept, description="What the ledger keeps of people's replies"
     )
     rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
     smart: YesNo = Field(True, description="Replace typographic characters where that avoids UCS-2")

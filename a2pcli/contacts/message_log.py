@@ -93,6 +93,12 @@ def text_column(table: Table) -> str | None:
     return next((keys[key] for key in _names()["text"] if key in keys), None)
 
 
+def recipient_column(table: Table, people: PersonColumns) -> str | None:
+    """The column that says to whom of us each reply was written; None where there is none."""
+    keys = {name_key(name): name for name in table.columns if name != people.inbound}
+    return next((keys[key] for key in _names()["to"] if key in keys), None)
+
+
 def person_columns(
     table: Table, asked: str | None, *, are_replies: bool, own: frozenset[str] = frozenset()
 ) -> PersonColumns:

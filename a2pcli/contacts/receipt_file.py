@@ -88,6 +88,12 @@ def meaning_of(*words: str | None) -> Delivery | None:
     return next((_words()[key] for word in words if word and (key := name_key(word)) in _words()), None)
 
 
+def moment_column(table: Table) -> str | None:
+    """The column that says when each message was written or sent; None where there is none."""
+    keys = {name_key(name): name for name in table.columns}
+    return next((keys[name] for name in _names()["at"] if name in keys), None)
+
+
 def read_receipts(table: Table) -> Iterator[list[Receipt | UnreadRow]]:
     """The receipts of a table, piece by piece. Raises ``InvalidInput`` where no column can hold what is needed."""
     wanted = _wanted(table)

@@ -53,6 +53,12 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "source": _H.SENTENCE,
         **dict.fromkeys(("gateway", "status", "delivery", "code"), _H.NOBODY),
     },
+    "replies": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("event", "body"), _H.OWN),
+        "source": _H.SENTENCE,
+        **dict.fromkeys(("gateway", "recipient", "kind"), _H.NOBODY),
+    },
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {
         "address": _H.ADDRESS,

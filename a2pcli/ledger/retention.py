@@ -30,7 +30,7 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.rewriting import overwrite
-from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, runs
+from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 
 ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
@@ -66,11 +66,12 @@ class Pruned:
     busy: tuple[str, ...] = ()
     receipts: int = 0
     """Receipts of messages that are not in the ledger."""
+    replies: int = 0
 
     @property
     def nothing(self) -> bool:
         """Whether nothing is past its retention period."""
-        return not (self.steps or self.contacted or self.receipts)
+        return not (self.steps or self.contacted or self.receipts or self.replies)
 
 
 def due(connection: Connection, rules: Retention, now: int) -> Pruned:
@@ -86,7 +87,19 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
         count = select(func.count()).select_from(contacted).where(contacted.c.at < now - age)
         old = int(connection.execute(count).scalar_one())
     unmatched = select(func.count()).select_from(receipts).where(_unmatched(rules, now))
-    return Pruned(tuple(steps), old, receipts=int(connection.execute(unmatched).scalar_one()))
+    told = select(func.count()).select_from(replies).where(_old_replies(rules, now))
+    return Pruned(
+        tuple(steps),
+        old,
+        receipts=int(connection.execute(unmatched).scalar_one()),
+        replies=int(connection.execute(told).scalar_one()),
+    )
+
+
+def _old_replies(rules: Retention, now: int) -> Any:
+    """Replies that came longer ago than people may be kept."""
+    age = parse_age(rules.default)
+    return false() if age is None else replies.c.received_at < now - age
 
 
 def _unmatched(rules: Retention, now: int) -> Any:
@@ -176,7 +189,14 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
             unmatched = connection.execute(delete(receipts).where(_unmatched(rules, now))).rowcount
             if unmatched:
                 audit.append(connection, ACTION, None, {"receipts": unmatched}, now)
-    return Pruned(tuple(done), old, tuple(busy), unmatched)
+    told = 0
+    if found.replies:
+        with ledger.engine.begin() as connection:
+            overwrite(connection)
+            told = connection.execute(delete(replies).where(_old_replies(rules, now))).rowcount
+            if told:
+                audit.append(connection, ACTION, None, {"replies": told}, now)
+    return Pruned(tuple(done), old, tuple(busy), unmatched, told)
 
 
 def _fresh(connection: Connection, run: Run) -> Run:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.people import People
     from a2pcli.ledger.plans import Plans
     from a2pcli.ledger.receipts import Inbox
+    from a2pcli.ledger.replies import Replies
     from a2pcli.ledger.runs import Runs
 else:
     asking, integrity, newest, rewriting = lazily(
@@ -74,6 +75,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.receipts import Inbox
 
         return Inbox(self)
+
+    @cached_property
+    def replies(self) -> Replies:
+        """What people wrote back."""
+        from a2pcli.ledger.replies import Replies
+
+        return Replies(self)
 
     @cached_property
     def optouts(self) -> OptOuts:

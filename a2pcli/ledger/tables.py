@@ -29,6 +29,7 @@ from sqlalchemy.schema import DDL
 from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.ledger.receipt_table import receipts as receipts
+from a2pcli.ledger.reply_table import replies as replies
 from a2pcli.ledger.schema import for_server as for_server
 from a2pcli.ledger.schema import metadata as metadata
 from a2pcli.ledger.schema import partial_index

@@ -202,6 +202,26 @@ _ALL = (
         "receipts",
         f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",
     ),
+    View(
+        "replies",
+        "Every reply that `optout reply` and `optout replies` handled.",
+        (
+            ViewColumn(
+                "run", "run of the newest message to the person before it; null if none is known", "r.id"
+            ),
+            ViewColumn("row", "row of that message", f"(t.attempt & {MOST_ROWS})", NUMBER),
+            ViewColumn("gateway", "the gateway's name in the settings, if it is known"),
+            ViewColumn("address", "who wrote: phone number, email address or chat id"),
+            ViewColumn("recipient", "your sender that it was written to, if it is known"),
+            ViewColumn("body", "the text, if the settings keep it (`replies: {texts: keep}`)"),
+            ViewColumn("kind", "stop, start, help or another meaning"),
+            ViewColumn("at", "when it was written, if it is known", kind=MOMENT),
+            ViewColumn("received_at", "when it was handled", kind=MOMENT),
+            ViewColumn("source", "the file it was in, or who entered it"),
+        ),
+        "replies",
+        f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",
+    ),
 )
 
 

@@ -171,7 +171,9 @@ def test_replies_that_could_not_all_be_kept_leave_an_entry_of_those_that_were(
         said = used.run("optout", "replies", "replies.csv")
     assert said.status == 8
     assert "4 replies were acted on before" in said.err
-    assert [entry["detail"] for entry in entries(used, "optout.replies")] == [{"changed": 2, "stop": 2}] * 2
+    assert [entry["detail"] for entry in entries(used, "optout.replies")] == [
+        {"changed": 2, "kept": 2, "stop": 2}
+    ] * 2
     numbers = {one["number"] for one in used.run("optout", "list", "--json").json["suppressions"]}
     assert {f"+44791112390{n}" for n in range(5)} & numbers == {f"+44791112390{n}" for n in range(4)}
 

@@ -53,7 +53,7 @@ def export(
 
 
 def _document(held: dict[str, Any]) -> dict[str, Any]:
-    tables = ("messages", "suppressions", "consents", "contacted")
+    tables = ("messages", "suppressions", "consents", "contacted", "replies")
     only_hash = "only a keyed hash is kept, so that they stay on the suppression list"
     return {
         "number": held["number"],
@@ -166,6 +166,7 @@ _TABLES = {
     "messages": ("message", "messages", ": number, text and answers removed; the rows stay for the totals"),
     "events": ("event", "events", " of these messages: details removed"),
     "receipts": ("delivery receipt", "delivery receipts", " removed"),
+    "replies": ("reply", "replies", " removed"),
     "contacted": ("entry", "entries", " that counted for frequency caps removed"),
     "consents": ("consent", "consents", " removed"),
     "suppressions": ("opt-out", "opt-outs", " replaced by a keyed hash"),

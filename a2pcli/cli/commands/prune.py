@@ -82,6 +82,7 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
         ],
         "contacted": 0 if found is None else found.contacted,
         "receipts": 0 if found is None else found.receipts,
+        "replies": 0 if found is None else found.replies,
         "busy": [] if found is None else list(found.busy),
     }
 
@@ -95,6 +96,8 @@ def _tell(found: Pruned, verb: str) -> None:
         print(printable(f"{step.run.id}  {step.run.campaign}: {_what(step)} {verb}"))
     if found.contacted:
         print(f"{found.contacted:,} entries that counted for frequency caps: {verb}")
+    if found.replies:
+        print(f"{found.replies:,} replies: {verb}")
     if found.receipts:
         print(f"{found.receipts:,} delivery receipts without a known message: {verb}")
     for run in found.busy:

@@ -182,6 +182,7 @@ class Pruned(TypedDict):
     runs: list[PrunedRun]
     contacted: int
     receipts: Annotated[int, says("delivery receipts without a known message")]
+    replies: Annotated[int, says("replies of people")]
     busy: Annotated[list[str], says("runs that are being sent; skipped")]
 
 
@@ -195,6 +196,7 @@ class PersonExported(TypedDict):
     suppressions: list[dict[str, Any]]
     consents: list[dict[str, Any]]
     contacted: list[dict[str, Any]]
+    replies: list[dict[str, Any]]
 
 
 class PersonErased(TypedDict):

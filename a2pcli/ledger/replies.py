@@ -1,0 +1,78 @@
+"""What people wrote back, kept as it was understood; the text only where the settings say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from sqlalchemy import insert, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.addresses.kinds import forms_of
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.tables import contacted, replies
+
+_r, _c = replies.c, contacted.c
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply as it came. ``kind`` is how it was understood; ``at`` is UTC milliseconds, None where nobody says."""
+
+    address: str
+    body: str
+    kind: str
+    recipient: str | None = None
+    at: int | None = None
+    gateway: str = ""
+
+    @property
+    def event(self) -> str:
+        """By what it is known when it comes again: 128 bits of a hash of what it says, in hex."""
+        at = "" if self.at is None else str(self.at)
+        said = (self.gateway, self.address, self.recipient or "", at, self.body)
+        return sha256("\0".join(said).encode(errors="replace")).hexdigest()[:32]
+
+
+class Replies(SubStore):
+    """The replies in an open ledger."""
+
+    def add(
+        self, found: Sequence[Reply], source: str, *, keep_texts: bool = False, now: int | None = None
+    ) -> int:
+        """Keep replies that are not there yet, each with the newest message to the person before it; gives how many
+        are new."""
+        moment = now_ms() if now is None else now
+        new = 0
+        with self._ledger.writing() as connection:
+            for one in found:
+                event = one.event
+                if connection.execute(select(_r.number).where(_r.event == event)).first() is not None:
+                    continue
+                values = {
+                    "event": event,
+                    "gateway": one.gateway,
+                    "address": one.address,
+                    "recipient": one.recipient,
+                    "body": one.body if keep_texts else None,
+                    "kind": one.kind,
+                    "at": one.at,
+                    "received_at": moment,
+                    "attempt": _answered(connection, one, moment),
+                    "source": source,
+                }
+                connection.execute(insert(replies).values(values))
+                new += 1
+        return new
+
+
+def _answered(connection: Connection, one: Reply, now: int) -> int | None:
+    """The newest message to the person before the reply: those that caps count are known by address."""
+    until = now if one.at is None else one.at
+    theirs = _c.address.in_(forms_of(one.address)) & (_c.at <= until)
+    found: int | None = connection.execute(
+        select(_c.message).where(theirs).order_by(_c.at.desc(), _c.message.desc()).limit(1)
+    ).scalar()
+    return found
