@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import ReadAddresses, read_addresses, usual_channel
 from a2pcli.actions.audit import About, recorded, user
+from a2pcli.addresses.kinds import masked
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.consents import BASES as BASES
@@ -103,7 +104,7 @@ def record_consents(
         country = country_of(number)
         end = facts.expires_at or end_of(law, facts.basis, country, given_at)
         if end is None and facts.basis.startswith(IMPLIED):
-            problems.append(no_end(country, f"…{number[-4:]}: "))
+            problems.append(no_end(country, f"{masked(number)}: "))
         else:
             ends[number] = end
     done = RecordedConsents(read, now, tuple(problems), {}, ends)

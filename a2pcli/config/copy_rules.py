@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 CopyRule = Literal[
     "no-opt-out",
+    "postal-address",
     "no-reply",
     "country-wording",
     "keyword-clash",
@@ -24,6 +25,7 @@ COPY_RULES: tuple[str, ...] = get_args(CopyRule)
 
 SAYS: dict[str, str] = {
     "no-opt-out": "Marketing contains opt-out instructions that work with its sender.",
+    "postal-address": "A marketing email names the sender's postal address.",
     "no-reply": "A message from a sender name does not ask for replies: nobody can answer it.",
     "country-wording": "Marketing contains the words that a destination requires.",
     "keyword-clash": "STOP, CANCEL, END, HELP and the like are used only for what they mean.",

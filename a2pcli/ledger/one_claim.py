@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.same_phone import has_other_forms
+from a2pcli.channels import kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.candidates import (
@@ -274,7 +276,15 @@ class Claim:
             caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
         self.of_waiting += len(taken)
         spellings = {id: spelling for id, (spelling, _) in beside.items() if spelling is not None}
+        if not self.plan and kind_of_channel(self.run.channel) is Kind.EMAIL:
+            spellings = self._cells(taken)
         self.claimed.extend(_claimed(self.run, taken, self.gate, spellings))
+
+    def _cells(self, rows: Sequence[Any]) -> dict[int, str]:
+        """Of a run without chunks, the addresses as they were given, where that is not how they are compared."""
+        chosen = _c.id.in_([row[ID] for row in rows]) & _c.cell.is_not(None)
+        found = self.connection.execute(select(_c.id, _c.cell).where(chosen))
+        return {row.id: row.cell for row in found}
 
     def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows with their texts, which the plan has. Raises ``LedgerError`` for one that is not the plan's."""

@@ -272,9 +272,11 @@ def _add_each(connection: Connection, run: Run, rows: PlannedRows) -> None:
 
 
 def _columns(half: Any) -> dict[str, Any]:
-    # What only chunks keep does not matter to codes: no opt-out binds them.
+    # A person's other addresses do not matter to codes: no opt-out binds them.
     names = (field.name for field in fields(half) if field.name not in ("spelling", "others"))
     columns = {name: getattr(half, name) for name in names}
+    if getattr(half, "spelling", None) is not None:
+        columns["cell"] = half.spelling
     columns["id"] = columns.pop("row")
     return columns
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
+from a2pcli.addresses.kinds import masked
 from a2pcli.errors import Problem, UsageError
 from a2pcli.lazy import lazily
 from a2pcli.ledger.core import SubStore
@@ -174,13 +175,13 @@ class Runs(SubStore):
         return count
 
     def record_test(self, run: Run | None, address: str, outcome: Outcome, now: int | None = None) -> None:
-        """A test message, as an event only: it is never counted, and its number is kept by its last digits."""
+        """A test message, as an event only: it is never counted, and its address is kept masked."""
         values = {
             "run": None if run is None else run.number,
             "at": now_ms() if now is None else now,
             "kind": "test",
             "code": outcome.code,
-            "detail": f"{outcome.verdict} to …{address[-4:]}"
+            "detail": f"{outcome.verdict} to {masked(address)}"
             + (f": {outcome.detail}" if outcome.detail else ""),
             "gateway_id": outcome.gateway_id,
         }

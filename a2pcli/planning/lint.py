@@ -20,6 +20,7 @@ from a2pcli.content.typography import TABLE
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Severity
 from a2pcli.rules.copy import BLANK, TAG, Copy, Finding
+from a2pcli.rules.copy_email import POSTAL_ADDRESS, no_postal_address
 from a2pcli.rules.copy_leaving import (
     country_wording,
     keyword_for_something_else,
@@ -171,6 +172,7 @@ def _typed(source: str) -> Iterator[tuple[int, str]]:
 RULES: tuple[CopyRule, ...] = (
     CopyRule("ucs-2", Severity.WARNING, expensive_characters),
     CopyRule("no-opt-out", Severity.WARNING, no_way_out, recipients=True),
+    CopyRule(POSTAL_ADDRESS, Severity.WARNING, no_postal_address, recipients=True),
     CopyRule("country-wording", Severity.WARNING, country_wording, recipients=True),
     CopyRule("no-reply", Severity.WARNING, reply_to_a_name, recipients=True),
     CopyRule("keyword-clash", Severity.WARNING, keyword_for_something_else),

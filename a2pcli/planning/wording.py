@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import kind_of_channel
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.errors import InvalidInput, Problem, Severity
@@ -79,6 +81,7 @@ class Wording:
             programme=self.programme,
             law=law,
             keywords=self.law.stop_keywords(),
+            is_email=kind_of_channel(campaign.channel) is Kind.EMAIL,
         )
 
     def _senders(self, countries: Iterable[str] | None) -> tuple[str, ...]:

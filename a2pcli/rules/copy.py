@@ -41,6 +41,7 @@ class Copy:
     programme: str = ""
     law: Mapping[str, Sequence[CopyLaw]] | None = None
     keywords: Collection[str] = ()
+    is_email: bool = False
 
     @property
     def words(self) -> str:

@@ -8,6 +8,7 @@ from functools import cache
 
 from a2pcli.rules.copy import BLANK, Copy, Finding
 from a2pcli.rules.copy_data import words
+from a2pcli.rules.copy_email import no_unsubscribe
 from a2pcli.rules.reply_text import plain
 from a2pcli.rules.senders import Kind, kind_of
 from a2pcli.rules.stop_words import stop_words
@@ -18,6 +19,9 @@ COUNTRY_WORDING = "country-wording"
 
 def no_way_out(copy: Copy) -> Iterator[Finding]:
     """Marketing without a word on how to stop it: unlawful in most countries, blocked by carriers in some."""
+    if copy.is_email:
+        yield from no_unsubscribe(copy)
+        return
     demanded = [
         (country, rule)
         for country, rules in (copy.law or {}).items()
@@ -84,7 +88,7 @@ _BEFORE, _BEHIND = 50, 70
 def reply_to_a_name(copy: Copy) -> Iterator[Finding]:
     """Nobody can reply to an alphanumeric sender: the way out must be a link, or a number or address to write to."""
     name = _name(copy)
-    if name is None:
+    if name is None or copy.is_email:
         return
 
     def find(text: str) -> Iterator[Finding]:
@@ -127,6 +131,8 @@ def _asked() -> re.Pattern[str]:
 
 def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
     """CANCEL, END or STOP asked for as an answer: carriers and this tool take it as an opt-out. HELP likewise."""
+    if copy.is_email:
+        return
 
     def find(text: str) -> Iterator[Finding]:
         for found in _asked().finditer(text):
