@@ -16,9 +16,13 @@ from a2pcli.actions.addresses import people_rows
 from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
+from a2pcli.addresses.columns import any_column
+from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.any_number import DOUBTFUL
+from a2pcli.channels import CHANNELS
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
-from a2pcli.contacts.message_log import text_column
+from a2pcli.contacts.columns import find_address
+from a2pcli.contacts.message_log import PersonColumns, text_column
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
@@ -28,7 +32,7 @@ from a2pcli.reporting.values import day
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
-    from a2pcli.ledger.records import Suppression
+    from a2pcli.ledger.records import Imported, Suppression
     from a2pcli.ledger.store import Ledger
 
 pc: Any = pyarrow.compute
@@ -76,9 +80,9 @@ SCHEMA = pa.schema(
 
 @dataclass(slots=True)
 class Account:
-    """Every row of the file is in one of these. ``already`` counts rows repeated in the file, too; ``lifted`` are
-    entries of an export that did not hold any more. ``missing`` are entries of the list that the file has not.
-    ``doubtful`` rows are added as they stand, but their number is in no numbering plan."""
+    """Every row of the file is in one of these, by its first address column. ``already`` counts rows repeated in the
+    file, too; ``lifted`` are entries of an export that did not hold any more. ``missing`` are entries of the list that
+    the file has not. ``doubtful`` rows are added as they stand, but their number is in no numbering plan."""
 
     rows: int = 0
     added: int = 0
@@ -89,6 +93,8 @@ class Account:
     reasons: Counter[str] = field(default_factory=Counter)
     refused: list[CheckedRow] = field(default_factory=list)
     doubtful: list[CheckedRow] = field(default_factory=list)
+    also: dict[str, int] = field(default_factory=dict)
+    """Further columns with addresses of the same people -> entries that were added by them."""
 
     @property
     def unread(self) -> int:
@@ -149,17 +155,24 @@ def import_optouts(
     account, subject = Account(), kept.list_name or file.table.name
 
     def counts() -> dict[str, int]:
-        return {"rows": account.rows, "added": account.added, "refused": account.unread}
+        added = account.added + sum(account.also.values())
+        return {"rows": account.rows, "added": added, "refused": account.unread}
 
     with project.ledger_to_record() as ledger:
         if kept.list_name is not None and kept.as_of is not None:
             ledger.optouts.begin_list(kept.list_name, kept.as_of)
         entries = PieceByPiece(ledger, "optout.import", subject, counts, changes=("added",))
+        further = _further_columns(table, people, file)
+        others: Iterator[Any] = table.chunks([name for name, _ in further]) if further else repeat(None)
         with half_done(lambda: f"{entries.saved.get('added', 0):,} were added"), counting() as progress:
             said = (file.source_of(kept), file.reason)
-            for chunk, holds in zip(rows.chunks(), _holds(table, file), strict=False):
+            for chunk, holds, frame in zip(rows.chunks(), _holds(table, file), others, strict=False):
                 with entries.piece():
                     _take(ledger, chunk, holds, account, kept, said)
+                    for name, kind in further if frame is not None else ():
+                        found = any_column(frame[name], kind, rows.region)["@address"].drop_null()
+                        added = _add(ledger, found, kept, said).added
+                        account.also[name] = account.also.get(name, 0) + added
                 progress(account.rows)
             with ledger.transaction():
                 if kept.list_name is not None and kept.as_of is not None:
@@ -179,22 +192,39 @@ def _holds(table: Table, file: OptOutFile) -> Iterator[Holds]:
     )
 
 
+def _further_columns(table: Table, people: PersonColumns, file: OptOutFile) -> list[tuple[str, Kind]]:
+    """Columns with other addresses of the people, one of each kind: who says no by phone gets no email either. None
+    where one column was named, in a log of messages, and in a file that says itself what each entry is."""
+    if file.table.column is not None or people.is_log or set(OWN_COLUMNS).issubset(table.columns):
+        return []
+    found: dict[str, Kind] = {}
+    for channel in CHANNELS.values():
+        column = find_address(table.described, channel.column) if channel.network is None else None
+        if column is not None and column != people.inbound and column not in table.described.duplicates:
+            found.setdefault(column, channel.kind)
+    return list(found.items())
+
+
+def _add(ledger: Ledger, addresses: Any, how: Kept, said: tuple[str, str | None]) -> Imported:
+    return ledger.optouts.add_all(
+        addresses,
+        scope=how.scope.kind,
+        scope_value=how.scope.value,
+        source=said[0],
+        reason=said[1],
+        until_at=how.until_at,
+        list_name=how.list_name,
+        as_of=how.as_of,
+    )
+
+
 def _take(
     ledger: Ledger, chunk: Any, holds: Holds, account: Account, kept: Kept, said: tuple[str, str | None]
 ) -> None:
     numbers, reasons = chunk.columns["@address"], chunk.columns["@reason"]
     account.rows += len(numbers)
     for how, chosen in _groups(numbers, holds, account, kept):
-        done = ledger.optouts.add_all(
-            chosen,
-            scope=how.scope.kind,
-            scope_value=how.scope.value,
-            source=said[0],
-            reason=said[1],
-            until_at=how.until_at,
-            list_name=how.list_name,
-            as_of=how.as_of,
-        )
+        done = _add(ledger, chosen, how, said)
         account.added += done.added
         account.already += done.already
     for pair in pc.value_counts(reasons.drop_null()).to_pylist():

@@ -129,7 +129,9 @@ def _decide(
         sent=decision.sent,
         by=user(),
         only=only,
-        record=lambda count: _record(ledger, run, word, found=count),
+        record=lambda count: _record(
+            ledger, run, word, found=count, **{"accepted" if decision.sent else "not_sent": count}
+        ),
     )
     return Reconciled(
         found=found,

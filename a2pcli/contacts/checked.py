@@ -140,6 +140,11 @@ class PeopleRows(CheckedRows):
         self._people = people
         self._own = pa.array([text for one in sorted(own) for text in (one, f"+{one}")], pa.string())
 
+    @property
+    def region(self) -> str | None:
+        """The region of numbers without +."""
+        return self._policy.region
+
     def _columns(self) -> list[str]:
         return self._people.columns
 

@@ -57,3 +57,20 @@ def test_other_emails_need_neither(made: Project) -> None:
     campaign(made, "Your order is ready", "transactional")
     found = made.run("check", "mail.yaml", "--json").json["problems"]
     assert not {one["code"] for one in found} & {"no-opt-out", "postal-address"}
+
+
+def test_an_opt_out_file_counts_by_every_address_of_its_rows(made: Project) -> None:
+    made.write("leave.csv", "phone,email,name\n07911123456,Ann@Example.com,Ann\n,ben@example.org,Ben\n")
+    made.run("ledger", "create")
+    done = made.run("optout", "import", "leave.csv", "--json")
+    assert (done.json["added"], done.json["also"]) == (1, {"email": 2})
+    listed = {one["number"] for one in made.run("optout", "list", "--json").json["suppressions"]}
+    assert listed == {"+447911123456", "ann@example.com", "ben@example.org"}
+
+
+def test_a_column_that_was_named_is_the_only_one_that_counts(made: Project) -> None:
+    made.write("leave.csv", "phone,email\n07911123456,ann@example.com\n")
+    made.run("ledger", "create")
+    made.run("optout", "import", "leave.csv", "--column", "email")
+    listed = [one["number"] for one in made.run("optout", "list", "--json").json["suppressions"]]
+    assert listed == ["ann@example.com"]

@@ -167,10 +167,10 @@ def test_what_was_done_is_in_the_audit_trail_without_a_number(used: Project) -> 
     actions = [entry["action"] for entry in reversed(trail)]
     assert actions == [
         "export", "export", "export", "plan.approve", "send.start", "send.end", "export", "people.export",
-        "people.erase", "people.erase-files",
+        "people.suppress", "people.erase", "people.erase-files",
     ]  # fmt: skip
     assert "7911123456" not in json.dumps(trail)
-    assert trail[4]["detail"]["states"] == {"accepted": 3, "skipped": 3}
+    assert trail[5]["detail"]["states"] == {"accepted": 3, "skipped": 3}
 
 
 def test_the_trail_verifies_and_a_noted_head_is_found_by_its_beginning(used: Project) -> None:

@@ -24,6 +24,7 @@ from a2pcli.ledger.chunks import Chunk
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.lock import planner_lock, sender_lock
 from a2pcli.ledger.records import ExcludedRows
+from a2pcli.ledger.replies import Reply
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import consents, contacted, events, suppressions
 from a2pcli.messages import Outcome, State, Verdict
@@ -63,6 +64,8 @@ def full(ledger: Ledger, make: Make) -> None:
     ledger.receipts.add([hers], "", f"{ANN.address[1:]}.csv", NOW)
     ledger.receipts.add([others], "", f"{ANN.address[1:]}.csv", NOW)
     make.plan(10, campaign="second", columns={"body": "Dear Annabelle"})
+    reply = Reply(ANN.address, "Annabelle here: stop", "stop")
+    ledger.replies.add([reply], f"{ANN.address[1:]}.csv", keep_texts=True, now=NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:
         connection.execute(

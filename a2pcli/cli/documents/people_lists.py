@@ -55,6 +55,7 @@ class OptOutImport(TypedDict):
     rows: int
     added: int
     already: int
+    also: Annotated[dict[str, int], says("entries added by further address columns of the rows")]
     empty: int
     lifted: int
     missing: Annotated[int, says("numbers from earlier versions of the list that are no longer in it")]

@@ -107,6 +107,7 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
         "rows": account.rows,
         "added": account.added,
         "already": account.already,
+        "also": account.also,
         "empty": account.empty,
         "lifted": account.lifted,
         "missing": account.missing,
@@ -130,7 +131,10 @@ def import_sentence(account: Account) -> str:
         parts.append(f"{len(account.doubtful):,} of them not in any numbering plan")
     if account.unread:
         parts.append(f"{account.unread:,} rejected: these people are NOT suppressed")
-    return f"{account.rows:,} rows: {', '.join(parts)}"
+    also = "".join(
+        f"; {count:,} more added by the column {name}" for name, count in account.also.items() if count
+    )
+    return f"{account.rows:,} rows: {', '.join(parts)}{also}"
 
 
 def doubtful_row(table: Table, row: CheckedRow) -> Problem:
