@@ -97,6 +97,14 @@ def test_a_column_says_what_each_row_alone_says(
         assert found.problems[row].as_py() == alone.problems
 
 
+def test_a_trunk_prefix_after_the_country_code_says_nothing_in_a_column_and_alone() -> None:
+    for number, country in (("+784710000000", "RU"), ("+4401212345678", "GB"), ("+490301234567", "DE")):
+        assert columns([(number, country, None, None, None)]).zones.to_pylist() == [
+            ",".join(locate(number, country).zones)
+        ]
+    assert locate("+784710000000", "RU").zones == ()
+
+
 def test_every_postcode_of_five_digits_is_the_same_in_a_column() -> None:
     """The column reads three digits where they tell all: no border may be missed."""
     everywhere = [f"{number:05d}" for number in range(0, 100000, 7)]

@@ -43,6 +43,8 @@ def of_number(number: str, country: str) -> Found:
     except phonenumbers.NumberParseException:
         return NOTHING
     national = phonenumbers.national_significant_number(parsed)
+    if number != f"+{parsed.country_code}{national}":  # a trunk prefix was within: +7 8 471 … is not E.164
+        return NOTHING
     kind = TYPE_NAMES.get(phonenumbers.number_type(parsed), "")
     if is_unplanned_mobile(parsed.country_code or 0, national):
         kind = "mobile"
