@@ -31,17 +31,9 @@ from a2pcli.ledger.plan_people import Searched
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.plans import UNCOUNTED, lock_run, run_from_row
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.tables import (
-    attempts,
-    consents,
-    contacted,
-    events,
-    occasions,
-    replies,
-    runs,
-    suppressions,
-)
+from a2pcli.ledger.tables import attempts, consents, contacted, events, occasions, runs, suppressions
 from a2pcli.ledger.tables import receipts as inbox
+from a2pcli.ledger.tables import replies as told
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
@@ -126,7 +118,7 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "suppressions": listed,
         "consents": _rows(connection, consents, consents.c.address.in_(person.forms)),
         "contacted": _rows(connection, contacted, contacted.c.address.in_(person.forms)),
-        "replies": _rows(connection, replies, replies.c.address.in_(person.forms)),
+        "replies": _rows(connection, told, told.c.address.in_(person.forms)),
     }
 
 
