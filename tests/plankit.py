@@ -109,7 +109,17 @@ def make_old(path: Path) -> None:
             "CREATE UNIQUE INDEX messages_once ON messages (occasion, person) WHERE claimed_at IS NOT NULL"
         )
         connection.execute("CREATE INDEX messages_waiting ON messages (run, due_at) WHERE due_at IS NOT NULL")
-        for table in ("attempts", "attempt_counts", "plan_chunks", "plan_ends", "receipts"):
+        later = (
+            "attempts",
+            "attempt_counts",
+            "plan_chunks",
+            "plan_ends",
+            "receipts",
+            "leases",
+            "spending",
+            "replies",
+        )
+        for table in later:
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE runs SET summary = json_remove(summary, '$.digests.chunks')")
         connection.execute("UPDATE a2pcli_revision SET version_num = '0004'")
