@@ -116,7 +116,7 @@ def test_a_folder_that_is_a_file_is_said_to_be_in_the_way(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     error = refused(str(tmp_path / "file" / "ledger.db"))
     assert only(error) == "ledger-read-only"
-    assert "cannot be made" in str(error)
+    assert "cannot create the ledger" in str(error)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")

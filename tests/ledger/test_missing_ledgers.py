@@ -89,13 +89,13 @@ def no_tables(project: Project) -> None:
 
 
 GONE: list[tuple[Callable[[Project], None], str]] = [
-    (rename, "is gone"),
-    (delete_folder, "is gone"),
-    (forget_and_delete, "is gone"),
+    (rename, "is missing"),
+    (delete_folder, "is missing"),
+    (forget_and_delete, "is missing"),
     (empty, "is empty"),
     (cut, "is damaged"),
     (cut_within_the_header, "is damaged"),
-    (exchange, "another ledger"),
+    (exchange, "not the ledger that was here before"),
     (other_settings, "this project's ledger is .a2pcli/ledger.db"),
     (no_tables, "an empty database"),
 ]
@@ -117,7 +117,7 @@ def test_a_list_of_runs_does_not_say_that_there_were_none(sent: Project) -> None
     rename(sent)
     ran = sent.run("runs")
     assert ran.status == 3
-    assert "is gone" in ran.err
+    assert "is missing" in ran.err
     assert "a2pcli ledger create" in ran.err
 
 
