@@ -153,7 +153,7 @@ def test_a_campaign_that_leaves_out_the_people_of_a_pruned_run_is_refused(ledger
     run = sent(ledger, make)
     ledger.people.prune(RULES, now=days(101))
     for name in (run.id, "spring"):
-        with pytest.raises(InvalidInput, match="not known any more"):
+        with pytest.raises(InvalidInput, match="no longer known who got"):
             ledger.messages.recipients([name])
 
 

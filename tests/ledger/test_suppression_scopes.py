@@ -166,7 +166,7 @@ def test_who_is_missing_from_a_newer_state_of_a_list_is_counted_and_stays_suppre
 def test_an_older_state_of_a_list_is_refused_even_where_the_newer_one_added_nobody(ledger: Ledger) -> None:
     imported(ledger, [1], day=100)
     imported(ledger, [1], day=110)
-    with pytest.raises(UsageError, match="1970-04-21 already"):
+    with pytest.raises(UsageError, match="already imported as of 1970-04-21"):
         ledger.optouts.begin_list("dnc", 109 * DAY)
     ledger.optouts.begin_list("dnc", 110 * DAY)
     ledger.optouts.begin_list("another", 1 * DAY)
