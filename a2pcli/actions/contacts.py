@@ -8,8 +8,8 @@ from pathlib import Path
 
 from a2pcli.actions.addresses import channel_named
 from a2pcli.actions.tables import InputTable
+from a2pcli.addresses.columns import REPAIRS as REPAIRS
 from a2pcli.addresses.phone.numbers import PhonePolicy, region_code
-from a2pcli.addresses.repairs import REPAIRS as REPAIRS
 from a2pcli.channels import channel_of
 from a2pcli.config.load import load_settings
 from a2pcli.contacts.checked import CheckedRow as CheckedRow

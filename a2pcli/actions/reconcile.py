@@ -22,8 +22,7 @@ from a2pcli.messages import State
 from a2pcli.sending.reconcile import Reconciled as Reconciled
 from a2pcli.sending.reconcile import reconcile as ask_gateway
 from a2pcli.sending.reconcile import settle_by_decision, settle_open_claims
-from a2pcli.sending.signals import stop_on_signals
-from a2pcli.sending.stop import StopRequest
+from a2pcli.sending.stop import StopRequest, stop_on_signals
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project

@@ -16,7 +16,7 @@ from a2pcli.messages import State
 from a2pcli.planning.basis import Difference, differences
 from a2pcli.planning.plan import ONE_TIME
 from a2pcli.regular import open_regular
-from a2pcli.reporting.commands import send_command
+from a2pcli.reporting.values import send_command
 from a2pcli.sending.reconcile import settle_open_claims
 
 Tell = Callable[[str], None]

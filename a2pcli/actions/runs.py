@@ -85,7 +85,7 @@ def list_runs(
 
 def _as_it_is(ledger: Ledger, line: RunLine) -> RunLine:
     from a2pcli.ledger.lock import live_sender
-    from a2pcli.reporting.commands import send_command
+    from a2pcli.reporting.values import send_command
 
     if line.run.state != RunState.SENDING or live_sender(ledger, line.run) is not None:
         return line

@@ -24,18 +24,17 @@ from a2pcli.config.load import (
 from a2pcli.content.prices import parse_budget
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
+from a2pcli.ledger.about import TOLERANCE
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.newest import TOLERANCE
 from a2pcli.ledger.records import FAR, MONEY_UNITS, SENDABLE, Run, RunState, now_ms
 from a2pcli.planning.basis import Difference
 from a2pcli.planning.plan import warnings_of
-from a2pcli.reporting.commands import campaign_argument, send_command
 from a2pcli.reporting.nothing_left import NothingLeft
+from a2pcli.reporting.values import campaign_argument, send_command
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import SendOptions
 from a2pcli.sending.sender_pace import shared_paces
-from a2pcli.sending.signals import stop_on_signals
-from a2pcli.sending.stop import StopRequest
+from a2pcli.sending.stop import StopRequest, stop_on_signals
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project

@@ -14,8 +14,8 @@ from a2pcli.exit_status import ExitStatus
 from a2pcli.ledger.records import Run, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.planning.basis import Difference
-from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.nothing_left import NothingLeft
+from a2pcli.reporting.values import send_command
 from a2pcli.sending.options import Ended as Ended
 from a2pcli.sending.options import Progress as Progress
 from a2pcli.sending.options import SendResult as SendResult

@@ -16,8 +16,20 @@ from a2pcli.addresses.phone.any_number import any_number_column
 from a2pcli.addresses.phone.columns import normalise_column
 from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.addresses.phone.strings import starts, whole_strings
+from a2pcli.addresses.phone.types import REPAIRS as PHONE_REPAIRS
 from a2pcli.addresses.phone.types import PhonePolicy
 from a2pcli.frame import Frame
+
+REPAIRS: dict[str, str] = {
+    **PHONE_REPAIRS,
+    "display-name-dropped": "the name around the address was dropped: Anna <anna@example.com>",
+    "repeated-dropped": "the same address stood in the cell more than once",
+    "full-stop-dropped": "a full stop after the address was dropped",
+    "link-shortened": "a link to a chat became the name in it",
+}
+"""Every repair. Letter case, full-width signs and invisible marks are ways to write an address: to read them is no
+repair."""
+
 
 Keys = npt.NDArray[np.int64]
 

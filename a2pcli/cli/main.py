@@ -110,7 +110,7 @@ def _command(arguments: list[str]) -> int:
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
-        from a2pcli.cli.terminal.usage import show_usage
+        from a2pcli.cli.terminal.problems import show_usage
 
         return show_usage(error, as_json=_wants_json(arguments))
 

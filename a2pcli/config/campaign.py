@@ -22,9 +22,8 @@ from pydantic import (
 
 from a2pcli import channels
 from a2pcli.config import hours, senders, values
-from a2pcli.config.copy_rules import CopyRule
+from a2pcli.config.copy_rules import CopyRule, SenderChoices
 from a2pcli.config.frequency import Frequencies
-from a2pcli.config.sender_choices import SenderChoices
 from a2pcli.config.senders import SenderChoice
 from a2pcli.config.values import Budget, Rate
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from a2pcli.config import values
-from a2pcli.config.sender_choices import SenderChoices
+from a2pcli.config.copy_rules import SenderChoices
 
 DEFAULT = "default"
 """The key of a mapping for every country that it does not name."""

@@ -7,7 +7,8 @@ was dropped after the request a failure to connect, and cost two to three times 
 A request is written once, on a connection that is known to be open at that moment, and never again. To keep
 the moment small in which a server closes an idle connection just as it is used again: idle connections live
 1.5 seconds, less where the server says so (``Keep-Alive: timeout=``) or was seen to hang up earlier
-(``wire_habits``), the one used last is used first, and before each use the socket is asked whether anything came in.
+(``wire_connection``), the one used last is used first, and before each use the socket is asked whether anything
+came in.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ from collections.abc import Callable
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.dialing import Dialer, Route
 from a2pcli.gateways.http_engine import NotSent, nobody_asks
-from a2pcli.gateways.wire_connection import Connection
-from a2pcli.gateways.wire_habits import Habits
+from a2pcli.gateways.wire_connection import Connection, Habits
 from a2pcli.gateways.wire_request import RequestWriter, asking_to_close
 
 SPARE = 4

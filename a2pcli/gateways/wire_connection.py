@@ -14,7 +14,42 @@ import httptools
 
 from a2pcli.gateways.base import HttpResponse
 from a2pcli.gateways.http_engine import MAX_BODY, MaybeSent, NotSent, WireError, nobody_asks
-from a2pcli.gateways.wire_habits import Habits
+
+IDLE = 1.5
+"""Seconds for which an unused connection is kept (most servers allow at least 2)."""
+
+SHORTEST_IDLE = 0.1
+"""Seconds; a connection that lives no longer than twice this after an answer is not used again."""
+
+TRIED_AGAIN_AFTER = 60.0
+"""Seconds for which a hang-up is remembered."""
+
+
+class Habits:
+    """How long a connection to one server may lie unused. Told what time it is, in seconds of a steady clock."""
+
+    __slots__ = ("_forget_at", "_idle", "is_out_of_step")
+
+    def __init__(self) -> None:
+        self._idle = IDLE
+        self._forget_at = 0.0
+        self.is_out_of_step = False
+        """Whether it was seen to send what nobody asked for."""
+
+    def idle(self, now: float) -> float:
+        """Seconds for which an unused connection may be used again; 0 for never."""
+        if self.is_out_of_step:
+            return 0.0
+        if self._idle < IDLE and now >= self._forget_at:
+            self._idle = IDLE
+        return self._idle
+
+    def hung_up(self, unused: float, now: float) -> None:
+        """It ended a connection that it had left open, ``unused`` seconds after the last answer."""
+        limit = unused / 2
+        self._idle = min(self._idle, limit if limit >= SHORTEST_IDLE else 0.0)
+        self._forget_at = now + TRIED_AGAIN_AFTER
+
 
 MAX_HEAD = 65_536
 """Bytes of an answer's headers that are read; more than that is not an answer."""

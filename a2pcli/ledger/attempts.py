@@ -13,9 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import claims, counting, holds, in_flight, outcomes, paces, plans, rejected, sharing
 from a2pcli.ledger.core import SubStore
-from a2pcli.ledger.faults import translates_errors
+from a2pcli.ledger.faults import retrying, translates_errors
 from a2pcli.ledger.records import SENDABLE, Exchange, Run, Settled, now_ms
-from a2pcli.ledger.retrying import retrying
 from a2pcli.ledger.runs import run_by_id
 from a2pcli.messages import State
 

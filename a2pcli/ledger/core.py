@@ -23,11 +23,11 @@ from a2pcli.ledger.records import Run
 from a2pcli.ledger.watch import FileWatch
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import identity, lock, reading_only
+    from a2pcli.ledger import about, lock, reading_only
     from a2pcli.ledger.holds import Hold
     from a2pcli.ledger.store import Ledger
 else:
-    identity, lock, reading_only = lazily("a2pcli.ledger", "identity", "lock", "reading_only")
+    about, lock, reading_only = lazily("a2pcli.ledger", "about", "lock", "reading_only")
 
 
 BUSY_SECONDS = 30.0
@@ -248,16 +248,16 @@ class LedgerCore:
     def identify(self) -> str:
         """The ledger's own id, by which it is known from every other; made where an old ledger has none yet."""
         with self.reading() as connection:
-            found = identity.id_of(connection)
+            found = about.id_of(connection)
         if found is not None:
             return found
         with self.writing() as connection:
-            return identity.give_id(connection)
+            return about.give_id(connection)
 
     def has_id(self) -> bool:
         """Whether the ledger has an id already."""
         with self.reading() as connection:
-            return identity.id_of(connection) is not None
+            return about.id_of(connection) is not None
 
     @property
     def open_transaction(self) -> OpenTransaction | None:

@@ -1,16 +1,19 @@
-"""What a database says when it fails, put into plain words, with what to do about it."""
+"""What a database says when it fails, put into plain words, with what to do about it; and what it ended through
+no fault of its own is made again."""
 
 from __future__ import annotations
 
 import errno
 import functools
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, Protocol, TypeVar
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger.cipher import error_name, is_of_sqlcipher
@@ -198,3 +201,30 @@ def translates_errors(method: Callable[P, R]) -> Callable[P, R]:
             return method(*args, **kwargs)
 
     return wrapped
+
+
+Result = TypeVar("Result")
+
+RETRIES = 8
+"""How often a transaction is tried again when PostgreSQL ends it because two senders locked each other out."""
+
+
+def retrying(work: Callable[[], Result]) -> Result:
+    """Run a whole transaction again when PostgreSQL chose it to end a deadlock: it left nothing behind."""
+    for attempt in range(RETRIES + 1):
+        try:
+            return work()
+        except (OperationalError, LedgerError) as error:
+            if not _is_deadlock(error) or attempt == RETRIES:
+                raise
+            time.sleep(random.uniform(0, 0.05))  # out of step with the other one
+    raise AssertionError("unreachable")
+
+
+def _is_deadlock(error: BaseException | None) -> bool:
+    """Whether this is, or was put into plain words from, what PostgreSQL says to whom it ended."""
+    while error is not None:
+        if isinstance(error, OperationalError):
+            return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
+        error = error.__cause__
+    return False

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, func, inspect, select, text
 
-from a2pcli.ledger import audit, identity
+from a2pcli.ledger import about, audit
 from a2pcli.ledger.database import APPLICATION_ID
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.tables import APPEND_ONLY, for_server, metadata, runs
@@ -49,8 +49,8 @@ def _header(context: CheckContext) -> Iterator[Finding]:
     ((mark,),), ((number,),) = _pragma(context, "application_id"), _pragma(context, "user_version")
     if mark != APPLICATION_ID:
         yield Finding("file-damaged", "the file's header no longer identifies the file as a ledger of a2pcli")
-    id = identity.id_of(context.connection)
-    if id is not None and number != identity.number_of(id):
+    id = about.id_of(context.connection)
+    if id is not None and number != about.number_of(id):
         yield Finding("file-damaged", "the number in the file's header is not the ledger's id")
 
 

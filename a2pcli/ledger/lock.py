@@ -21,11 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem, RunBusy
 from a2pcli.ledger import holds, in_flight, plan_store
 from a2pcli.ledger.database import READ
-from a2pcli.ledger.faults import is_passing, plainly
+from a2pcli.ledger.faults import is_passing, plainly, retrying
 from a2pcli.ledger.holds import Hold, Holder
 from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import Run, now_ms
-from a2pcli.ledger.retrying import retrying
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

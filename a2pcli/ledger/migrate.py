@@ -24,9 +24,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from a2pcli import __version__
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
+from a2pcli.ledger.about import give_id
 from a2pcli.ledger.database import APPLICATION_ID, READ, missing
 from a2pcli.ledger.faults import shown
-from a2pcli.ledger.identity import give_id
 from a2pcli.ledger.tables import about, metadata
 
 FOLDER = Path(__file__).parent / "migrations"

@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, insert, literal, literal_column, select,
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.ledger import caps, counting, newest, plan_store, spending
+from a2pcli.ledger import about, caps, counting, plan_store, spending
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
 from a2pcli.ledger.prepared import Prepared
@@ -339,4 +339,4 @@ def add_run_event(connection: Connection, run: Run, state: str, reason: str | No
     connection.execute(
         insert(events).values(run=run.number, at=now, kind="run", code=str(state), detail=reason)
     )
-    newest.note(connection, now)
+    about.note_moment(connection, now)

@@ -1,22 +1,26 @@
-"""People's data in a ledger: what it holds about one of them, taking them out of it, and retention."""
+"""People's data in a ledger: what it holds about one of them, taking them out of it, retention, and the bytes
+of what was removed."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.engine import Connection, Engine
+
+from a2pcli.errors import LedgerUnavailable, Problem
 from a2pcli.lazy import lazily
+from a2pcli.ledger.cipher import is_of_sqlcipher
 from a2pcli.ledger.core import SubStore
-from a2pcli.ledger.faults import translates_errors
+from a2pcli.ledger.faults import shown, translates_errors
 from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.tables import metadata
 
 if TYPE_CHECKING:
     from a2pcli.config.retention import Retention
-    from a2pcli.ledger import erased, erasure, retention, rewriting
+    from a2pcli.ledger import erased, erasure, retention
 else:
-    erased, erasure, retention, rewriting = lazily(
-        "a2pcli.ledger", "erased", "erasure", "retention", "rewriting"
-    )
+    erased, erasure, retention = lazily("a2pcli.ledger", "erased", "erasure", "retention")
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether a message has been answered."""
@@ -61,7 +65,7 @@ class People(SubStore):
         with erasure.hold_back(self._ledger, person) as held, self._ledger.writing() as connection:
             for hold in held.holds:
                 hold.check(connection)
-            rewriting.overwrite(connection)
+            overwrite(connection)
             return erasure.erase(connection, person, moment, held.live)
 
     @translates_errors
@@ -74,3 +78,45 @@ class People(SubStore):
         done = retention.prune(self._ledger, rules, moment)
         self._ledger.note_entry()
         return done
+
+
+def overwrite(connection: Connection) -> None:
+    """On SQLite, what this connection deletes or changes from now on is overwritten, not only let go."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def rewrite_file(engine: Engine) -> None:
+    """Write a SQLite ledger anew, so that no byte of what was removed is left in it, nor in its log.
+
+    PostgreSQL frees the space of removed rows for use again. Raises ``LedgerUnavailable`` where other programs keep
+    the old pages open.
+    """
+    raw = engine.raw_connection()
+    driver: Any = raw.driver_connection
+    try:
+        if engine.dialect.name != "sqlite":
+            driver.rollback()
+            driver.autocommit = True
+            driver.execute(f"VACUUM {', '.join(metadata.tables)}")
+            return
+        if not is_of_sqlcipher(driver):  # SQLCipher's temporary files would be plain: those stay in memory
+            driver.execute("PRAGMA temp_store=FILE").fetchall()
+        _empty_log(driver, engine)
+        driver.execute("VACUUM")
+        _empty_log(driver, engine)
+    finally:
+        raw.invalidate()  # with it go its settings
+        raw.close()
+
+
+def _empty_log(driver: Any, engine: Engine) -> None:
+    (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        problem = Problem(
+            "the data is deleted, but another program has the ledger open, so old pages may still contain it",
+            path=shown(engine.url),
+            hint="close the other programs, then run the same command again",
+            code="ledger-locked",
+        )
+        raise LedgerUnavailable(problem)

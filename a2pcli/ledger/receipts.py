@@ -22,10 +22,10 @@ from a2pcli.ledger import counting, deliveries, receipt_optouts
 from a2pcli.ledger.bulk import insert_columns, read_rows
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
+from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.receipt_optouts import TellsOptOut, nobody
 from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.retrying import retrying
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
 
 if TYPE_CHECKING:

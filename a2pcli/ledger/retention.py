@@ -25,11 +25,11 @@ from a2pcli.errors import RunBusy
 from a2pcli.ledger import attempt_counts, audit, counting, plan_erasing, plan_store
 from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.lock import HasEngine, sender_lock
+from a2pcli.ledger.people import overwrite
 from a2pcli.ledger.personal import Holds, columns
 from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.rewriting import overwrite
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 

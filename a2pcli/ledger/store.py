@@ -17,7 +17,7 @@ from a2pcli.ledger.faults import plainly, translates_errors
 from a2pcli.ledger.records import Run
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import asking, integrity, newest, rewriting
+    from a2pcli.ledger import about, asking, integrity, people
     from a2pcli.ledger.attempts import Attempts
     from a2pcli.ledger.audit import AuditTrail
     from a2pcli.ledger.consents import Consents
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.replies import Replies
     from a2pcli.ledger.runs import Runs
 else:
-    asking, integrity, newest, rewriting = lazily(
-        "a2pcli.ledger", "asking", "integrity", "newest", "rewriting"
-    )
+    about, asking, integrity, people = lazily("a2pcli.ledger", "about", "asking", "integrity", "people")
 
 
 class Ledger(LedgerCore):
@@ -165,14 +163,14 @@ class Ledger(LedgerCore):
     def newest_moment(self) -> int | None:
         """UTC milliseconds of the newest entry; None in a ledger without one."""
         with self.reading() as connection:
-            return newest.newest(connection)
+            return about.newest(connection)
 
     def set_clock_right(self, now: int) -> None:
         """A person says that this is the time, whatever the entries say."""
         with self.writing() as connection:
-            newest.set_right(connection, now)
+            about.set_right(connection, now)
 
     @translates_errors
     def rewrite(self) -> None:
-        """Leave no byte of what was removed in the ledger's files; see ``rewriting``."""
-        rewriting.rewrite_file(self.engine)
+        """Leave no byte of what was removed in the ledger's files; see ``people.rewrite_file``."""
+        people.rewrite_file(self.engine)

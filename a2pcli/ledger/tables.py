@@ -28,11 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.schema import DDL
 from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.ledger.receipt_table import receipts as receipts
 from a2pcli.ledger.reply_table import replies as replies
 from a2pcli.ledger.schema import for_server as for_server
 from a2pcli.ledger.schema import metadata as metadata
 from a2pcli.ledger.schema import partial_index
+from a2pcli.ledger.schema import receipts as receipts
 from a2pcli.ledger.sender_tables import leases as leases
 from a2pcli.ledger.sender_tables import senders as senders
 from a2pcli.ledger.sender_tables import spending as spending

@@ -18,10 +18,10 @@ from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.gsm import character_name
-from a2pcli.content.invisible import invisible_in
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain_column, without_invisible_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered
+from a2pcli.content.typography import invisible_in
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame

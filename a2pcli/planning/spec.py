@@ -12,7 +12,7 @@ import numpy as np
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.channels import Channel, channel_of
-from a2pcli.config.sender_choices import SenderChoices
+from a2pcli.config.copy_rules import SenderChoices
 from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, Claim, Facts
 from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (

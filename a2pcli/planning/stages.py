@@ -7,10 +7,12 @@ over by every later stage. What a stage decides depends on the row alone; what d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,7 +24,6 @@ from a2pcli.content.smart import plain_column
 from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.templates import Expression, MessageTemplate
 from a2pcli.frame import Frame
-from a2pcli.planning.assignment import arms, shares
 from a2pcli.planning.consent import consented
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
@@ -33,6 +34,29 @@ from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.planning.spec import COUNTRY, CompiledSpec
 from a2pcli.reasons import OF_THE_ADDRESS, Reason
+
+
+def share_of(campaign: str, experiment: str, address: str) -> float:
+    """The address's place in [0, 1): the first 8 bytes of ``sha256("campaign|experiment|address")`` over 2**64."""
+    digest = sha256(f"{campaign}|{experiment}|{address}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def shares(campaign: str, experiment: str, addresses: Sequence[str]) -> npt.NDArray[np.float64]:
+    """``share_of`` for each value of a column, as floats from 0 to 1."""
+    return np.fromiter(
+        (share_of(campaign, experiment, address) for address in addresses),
+        dtype=np.float64,
+        count=len(addresses),
+    )
+
+
+def arms(places: npt.NDArray[np.float64], weights: Mapping[str, int]) -> npt.NDArray[np.intp]:
+    """The index of the arm for each place, the arms lying side by side in the order they are written."""
+    edges = np.cumsum(list(weights.values())) / sum(weights.values())
+    found: npt.NDArray[np.intp] = np.minimum(np.searchsorted(edges, places, side="right"), len(weights) - 1)
+    return found
+
 
 SHOWN_CELL = 40
 """Characters of a cell that an explanation shows."""

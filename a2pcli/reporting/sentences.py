@@ -15,10 +15,8 @@ from a2pcli.ledger.records import FAR, Run, RunState, Suppression
 from a2pcli.messages import CLAIMED_STATES, State
 from a2pcli.moments import minute, zone_of
 from a2pcli.reasons import CONTACTS_FILE, SENTENCES, Reason
-from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import NO_ZONE
-from a2pcli.reporting.rehearsal import instead_of_sending
-from a2pcli.reporting.values import local, money
+from a2pcli.reporting.values import instead_of_sending, local, money, send_command
 
 SHORT: dict[str, str] = {
     State.PLANNED: "is planned",

@@ -10,8 +10,7 @@ from a2pcli.ledger.history import Event
 from a2pcli.ledger.records import Run, StateTotals, Totals
 from a2pcli.messages import State
 from a2pcli.reporting.deliveries import deliveries, delivery_document
-from a2pcli.reporting.rehearsal import rehearsal_document
-from a2pcli.reporting.values import iso, money_document
+from a2pcli.reporting.values import iso, money_document, rehearsal_document
 
 HANDED_OVER = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SUBMITTING)
 """States of messages that the gateway got, or may have got."""

@@ -1,12 +1,15 @@
-"""Money and moments as reports write them."""
+"""Money, moments and commands as reports write them, and whether a run was a rehearsal."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
-from a2pcli.ledger.records import MONEY_UNITS, money_text
+from a2pcli.ledger.records import MONEY_UNITS, Run, money_text
 from a2pcli.moments import moment_text
 
 
@@ -59,3 +62,33 @@ def delimiter_name(delimiter: str) -> str:
     from a2pcli.contacts.csv_dialect import DELIMITER_NAMES
 
     return DELIMITER_NAMES.get(delimiter, repr(delimiter))
+
+
+def instead_of_sending(run: Run) -> str | None:
+    """What becomes of the run's messages where its gateway delivers nothing, like ``written to a file``; else None.
+
+    The plan keeps it. Plans of earlier versions did not, nor where the gateway's settings could not be read; then
+    nothing is said.
+    """
+    if run.sending.get("delivers") is not False:
+        return None
+    return str(run.sending.get("instead") or "kept on this machine")
+
+
+def rehearsal_document(run: Run) -> dict[str, Any]:
+    """The same as JSON: ``delivers`` is null where it is not known."""
+    return {"delivers": run.sending.get("delivers"), "instead": instead_of_sending(run)}
+
+
+def campaign_argument(run: Run) -> str:
+    """The campaign file as an argument (with a space before it), by which the settings and the ledger are found."""
+    if not run.campaign_file:
+        return ""
+    path = Path(run.campaign_file)
+    near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f" {shlex.quote(str(near))}"
+
+
+def send_command(run: Run) -> str:
+    """Sends what is left of this very run, whatever the campaign's occurrence is by then."""
+    return f"a2pcli send{campaign_argument(run)} --plan {run.id}"

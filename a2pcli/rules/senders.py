@@ -17,7 +17,7 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from a2pcli.config.sender_choices import SenderChoices
+from a2pcli.config.copy_rules import SenderChoices
 from a2pcli.dataclass import dataclass
 from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.facts import SenderRule

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Protocol
@@ -21,6 +21,7 @@ from a2pcli.messages import Cause, Message, Outcome
 from a2pcli.sending.answers import all_unknown, failed, no_answer, one_each
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.pace import Pace
+from a2pcli.sending.run_policy import Departure
 from a2pcli.sending.sender_pace import SenderPaces
 
 log = logging.getLogger(__name__)
@@ -35,16 +36,24 @@ LET_GO = 2.0
 class DispatchPolicy(Protocol):
     """What the dispatcher asks of the run, for every message, and tells it."""
 
-    def may_leave(self, claimed: Claimed) -> bool:
-        """Whether this message may go now. It is asked again when another comes back."""
+    def departure(self, claimed: Claimed) -> Departure:
+        """Whether this message may go now."""
+        ...
+
+    def is_late(self, claimed: Claimed) -> bool:
+        """Whether the hour in which the message could leave is over."""
+        ...
+
+    def give_back(self, ids: Sequence[int]) -> None:
+        """Called with messages that the dispatcher lets go of before they left."""
         ...
 
     def departed(self, claimed: Claimed) -> None:
         """Called when a message is handed to the gateway."""
         ...
 
-    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> None:
-        """What became of a batch that left in this epoch of the breaker."""
+    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> Collection[str]:
+        """What became of a batch that left in this epoch of the breaker; gives the countries that take no more."""
         ...
 
     def broke(self, error: BaseException) -> None:
@@ -136,10 +145,6 @@ class Dispatcher:
         """Ids of the messages (of a country) that have not left; they leave no more."""
         return self._take_back(lambda one: country is None or one.message.country == country)
 
-    def take_back_late(self, now: int) -> list[int]:
-        """Ids of the messages that have not left while they might (UTC milliseconds); they leave no more."""
-        return self._take_back(lambda one: one.until is not None and now >= one.until)
-
     def _take_back(self, which: Callable[[Claimed], bool]) -> list[int]:
         back = [one.message.id for one in self._ready if which(one)]
         self._ready = deque(one for one in self._ready if not which(one))
@@ -228,9 +233,12 @@ class Dispatcher:
         else:
             batch, weight = self._gather(free, now)
         for position, one in enumerate(batch):
-            if not self._policy.may_leave(one):
+            decision = self._policy.departure(one)
+            if decision is not Departure.NOW:
                 self._ready.extendleft(reversed(batch[position:]))
                 batch = batch[:position]
+                if decision is Departure.TOO_LATE:
+                    self._policy.give_back(self._take_back(self._policy.is_late))
                 break
             self._policy.departed(one)
         if not batch:
@@ -323,7 +331,8 @@ class Dispatcher:
                 self._at_most[one.message.id] = max(1, len(submission.batch) // 2)
             elif self._at_most:
                 self._at_most.pop(one.message.id, None)
-        self._policy.returned(submission.batch, outcomes, submission.epoch)
+        for country in self._policy.returned(submission.batch, outcomes, submission.epoch):
+            self._policy.give_back(self.take_back(country))
 
     async def _submit(self, submission: _Submission) -> Sequence[Outcome]:
         """The gateway's outcomes, one for each; whatever it does wrong is an unknown outcome."""

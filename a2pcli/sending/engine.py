@@ -96,6 +96,8 @@ class _Sending:
             options,
             self._pace,
             self._breaker,
+            hold=hold,
+            group=max(1, submits * max(1, gateway.capabilities.batch) // 2),
             time=self._time,
             clock=clock,
             wake=self._kick.set,
@@ -120,9 +122,6 @@ class _Sending:
             options.rate,
             self._started,
         )
-        self._policy.take_back = self._dispatcher.take_back
-        self._policy.may_act = lambda: hold.is_fresh
-        self._policy.group = max(1, submits * self._dispatcher.batch // 2)
         self._claiming = Claiming(
             self._policy,
             self._dispatcher,
@@ -233,9 +232,6 @@ class _Sending:
         if policy.ended is not None:
             dispatcher.closed = True
             self._drop_what_takes_too_long(now)
-        if policy.is_late:
-            policy.is_late = False
-            policy.writes.release += dispatcher.take_back_late(self._clock())
         if policy.ended is not None or self._breaker.open or self._pace.held(now) > HORIZON:
             policy.writes.release += dispatcher.take_back()
         if now - self._looked_after >= TICK:
@@ -310,11 +306,9 @@ class _Sending:
             self._policy.writes.release += [one.message.id for one in claimed]
             return
         refused = self._policy.refused
-        if refused and any(one.message.country in refused for one in claimed):
-            for one in claimed:
-                if one.message.country in refused:
-                    self._policy.writes.release.append(one.message.id)
-                    self._policy.refuse(one.message.country)
+        if back := [one for one in claimed if one.message.country in refused]:
+            self._policy.give_back([one.message.id for one in back])
+            self._policy.writes.refuse |= {one.message.country or "" for one in back}
             claimed = [one for one in claimed if one.message.country not in refused]
         self._dispatcher.offer(claimed, slots)
         if exchange.short_of and not (self._dispatcher.flying or self._dispatcher.ready):

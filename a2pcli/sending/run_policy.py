@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from enum import Enum
 
 from a2pcli.errors import Problem
+from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.records import Claimed, Run, Settled
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 from a2pcli.sending import endings
@@ -17,11 +19,21 @@ from a2pcli.sending.retry import RetryPolicy, decide, pause_of
 from a2pcli.sending.tally import Tally
 
 
+class Departure(Enum):
+    """Whether a claimed message may leave."""
+
+    NOW = "now"
+    NOT_NOW = "not now"
+    """Not now, or never; it is asked again when another comes back."""
+    TOO_LATE = "too late"
+    """Its hour is over: it is to be given back."""
+
+
 class RunPolicy:
     """What one run knows about itself while it is sent. Lives on the event loop; nothing here waits.
 
-    ``time`` is the loop's clock in seconds, ``clock`` the wall's in UTC milliseconds. ``wake`` calls the main
-    loop; ``take_back`` asks the dispatcher for the messages (of a country) that have not left.
+    ``time`` is the loop's clock in seconds, ``clock`` the wall's in UTC milliseconds. ``hold`` says whether this
+    process is still the run's sender, ``wake`` calls the main loop. ``group`` outcomes are worth a transaction at once.
     """
 
     def __init__(
@@ -32,21 +44,19 @@ class RunPolicy:
         pace: Pace,
         breaker: Breaker,
         *,
+        hold: Hold,
+        group: int,
         time: Callable[[], float],
         clock: Callable[[], int],
         wake: Callable[[], None],
     ) -> None:
         self._run, self._gateway, self._options = run, gateway, options
         self._pace, self._breaker = pace, breaker
+        self._hold, self._group = hold, group
         self._time, self._clock, self._wake = time, clock, wake
         self._policy = RetryPolicy(options.backoff_base, options.backoff_max)
         self._only_rate_since: float | None = None
         self._tries: dict[int, int] = {}  # of messages that had a temporary error, and nothing better since
-        self.take_back: Callable[[str | None], list[int]] = lambda _country: []
-        self.may_act: Callable[[], bool] = lambda: True
-        """Whether this process is still the run's sender, as far as it can know."""
-        self.group = 50
-        """So many outcomes are worth a transaction of their own at once."""
         self.tally = Tally()
         self.writes = WriteBatch()
         self.round_since = 0.0
@@ -60,8 +70,6 @@ class RunPolicy:
         """UTC ms. A message that is due again by then is waited for; what is due later keeps no run from ending."""
         self.stands_by = False
         """Whether other senders of the run have all that is left."""
-        self.is_late = False
-        """Whether a message that was claimed in time came to leave too late."""
 
     @property
     def run(self) -> Run:
@@ -73,34 +81,47 @@ class RunPolicy:
         """Whether nothing gets through just now, as far as the last answers tell."""
         return self._only_rate_since is not None or self._breaker.is_troubled
 
-    def may_leave(self, claimed: Claimed) -> bool:
-        """Hour and budget, looked at for every message as it leaves. False: not now, or never."""
-        if self.ended is not None or not self.may_act():
-            return False
+    def departure(self, claimed: Claimed) -> Departure:
+        """Hour and budget, looked at for every message as it leaves."""
+        if self.ended is not None or not self._hold.is_fresh:
+            return Departure.NOT_NOW
         if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
             self.end(Ended.EXPIRED, endings.expired(self._run))
-            return False
-        if claimed.until is not None and self._clock() >= claimed.until:
-            self.is_late = True
-            self._wake()
-            return False
+            return Departure.NOT_NOW
+        if self.is_late(claimed):
+            return Departure.TOO_LATE
         currency = claimed.currency
         limit = self._options.max_cost.get(currency) if currency else None
         if not claimed.cost or currency is None or limit is None:
-            return True
+            return Departure.NOW
         if self.tally.spent[currency] + claimed.cost > limit:
             self.end_by_budget(currency)
-            return False
+            return Departure.NOT_NOW
         # What is with the gateway may yet be refused and cost nothing: then this one can go.
-        return self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
+        fits = self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
+        return Departure.NOW if fits else Departure.NOT_NOW
+
+    def is_late(self, claimed: Claimed) -> bool:
+        """Whether the hour in which the message could leave is over."""
+        return claimed.until is not None and self._clock() >= claimed.until
+
+    def give_back(self, ids: Sequence[int]) -> None:
+        """These messages have not left and leave no more under this claim: the next transaction puts them back."""
+        if ids:
+            self.writes.release += ids
+            self._wake()
 
     def departed(self, claimed: Claimed) -> None:
         """Count the message's cost against the budget."""
         self.tally.departed(claimed)
 
-    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> None:
-        """Settle each message of a batch, and learn what its outcomes say about the gateway."""
+    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> Collection[str]:
+        """Settle each message of a batch, and learn what its outcomes say about the gateway.
+
+        Gives the countries that take no more: what of them has not left is to be given back.
+        """
         now = self._time()
+        refused_before = len(self.refused)
         settled = self.writes.settled
         before = len(settled)
         if not before:
@@ -118,8 +139,9 @@ class RunPolicy:
             self.tally.settled(claimed, outcome, one.state)
             settled.append(one)
         # The main loop costs more than a message: it is woken for the first of a group and the last.
-        if not before or before < self.group <= len(settled) or self.writes.is_urgent:
+        if not before or before < self._group <= len(settled) or self.writes.is_urgent:
             self._wake()
+        return self.refused if len(self.refused) > refused_before else ()
 
     def broke(self, error: BaseException) -> None:
         """A defect of ours: it is raised from the main loop."""
@@ -138,10 +160,9 @@ class RunPolicy:
         self.end(Ended.OVER_BUDGET, endings.over_budget(self._run, limit, currency))
 
     def refuse(self, country: str) -> None:
-        """No more to this country: neither what is planned nor what is claimed."""
+        """No more to this country: what is planned is skipped; what is claimed is for the caller to give back."""
         self.refused.add(country)
         self.writes.refuse.add(country)
-        self.writes.release += self.take_back(country)
 
     def _failed(self, claimed: Claimed, outcome: Outcome, now: float) -> Settled:
         id = claimed.message.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from a2pcli.ledger.newest import TOLERANCE
+from a2pcli.ledger.about import TOLERANCE
 from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import now_ms
 

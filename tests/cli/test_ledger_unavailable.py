@@ -57,12 +57,12 @@ def in_our_words(ran: Ran) -> str:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits half a minute for a lock, nor for a ledger that fails while it sends."""
-    from a2pcli.ledger import core, planning_mixin
+    from a2pcli.ledger import core, plans
 
     monkeypatch.setattr(
         core, "connect", lambda url, **more: engine.connect(url, **{**more, "busy_seconds": 0.1})
     )
-    monkeypatch.setattr(planning_mixin, "connect", core.connect)
+    monkeypatch.setattr(plans, "connect", core.connect)
     monkeypatch.setattr("a2pcli.sending.engine.LEDGER_PAUSES", (0.05,))
 
 

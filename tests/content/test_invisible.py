@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2pcli.content.invisible import RANGES, invisible_in
 from a2pcli.content.parts import is_gsm
 from a2pcli.content.smart import plain, plain_column
+from a2pcli.content.typography import RANGES, invisible_in
 
 EACH = [chr(code) for first, last in RANGES for code in range(first, last + 1)]
 

@@ -13,7 +13,7 @@ from wirekit import ENGINES, post, run, send
 from a2pcli.gateways.base import HttpResponse
 from a2pcli.gateways.http_engine import Engine, MaybeSent, NotSent
 from a2pcli.gateways.wire import WireEngine
-from a2pcli.gateways.wire_habits import IDLE, TRIED_AGAIN_AFTER, Habits
+from a2pcli.gateways.wire_connection import IDLE, TRIED_AGAIN_AFTER, Habits
 
 SPARE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nspare"
 

@@ -10,8 +10,7 @@ from a2pcli.gateways.registry import create
 from a2pcli.ledger.store import Ledger
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.options import SendOptions
-from a2pcli.sending.signals import stop_on_signals
-from a2pcli.sending.stop import StopRequest
+from a2pcli.sending.stop import StopRequest, stop_on_signals
 
 
 def main(ledger_name: str, run_id: str, block: str, options: str) -> None:

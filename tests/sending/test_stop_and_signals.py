@@ -10,8 +10,7 @@ import threading
 
 import pytest
 
-from a2pcli.sending.signals import stop_on_signals
-from a2pcli.sending.stop import StopRequest
+from a2pcli.sending.stop import StopRequest, stop_on_signals
 
 
 def test_a_first_press_drains_a_second_stops_hard() -> None:
@@ -69,7 +68,7 @@ def test_a_signal_the_process_was_started_to_ignore_stays_ignored() -> None:
 
 def test_a_third_signal_ends_a_process_that_a_gateway_holds_up() -> None:
     script = (
-        "import time; from a2pcli.sending.signals import stop_on_signals; "
+        "import time; from a2pcli.sending.stop import stop_on_signals; "
         "from a2pcli.sending.stop import StopRequest\n"
         "with stop_on_signals(StopRequest(), lambda stop: print(stop.hard_stop, flush=True)):\n"
         "    print('on', flush=True)\n"

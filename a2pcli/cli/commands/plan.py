@@ -89,7 +89,7 @@ def show_plan(
 def _tell_of_unfinished(run: Run, left: int, made: Run) -> None:
     """``send`` goes on with a run that is not finished, and not with the new plan."""
     from a2pcli.cli.terminal.output import say
-    from a2pcli.reporting.commands import send_command
+    from a2pcli.reporting.values import send_command
 
     messages = "1 message is" if left == 1 else f"{left:,} messages are"
     say(f"note: run {run.id} is not finished, {messages} left; `a2pcli send` resumes it as it was planned")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from a2pcli.actions.gateways import GatewayLine, gateway_types
 from a2pcli.channels import NAMES, OFFERED
-from a2pcli.cli.screens.styles import fits
+from a2pcli.cli.screens.listing import fits
 from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:

@@ -1,15 +1,17 @@
-"""Lists that stay readable on any width."""
+"""Lists that stay readable on any width, and what all screens of runs share: colours of states, a sender's name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.records import Run, RunState
 
 NARROW = 72
 """Below this width a row becomes lines: a column of six characters helps nobody."""
@@ -49,3 +51,26 @@ class Listing:
         for row in self.rows:
             table.add_row(*row)
         return table
+
+
+RUN_STYLES: dict[str, str] = {
+    RunState.FINISHED: "green",
+    RunState.SENDING: "cyan",
+    RunState.PAUSED: "yellow",
+    "stopped": "yellow",
+    RunState.PLANNED: "",
+}
+
+
+def fits(console: Console, options: ConsoleOptions, table: Table) -> bool:
+    """Whether the table needs no more than the width there is."""
+    wide = options.update(width=10_000)
+    return Measurement.get(console, wide, table).maximum <= options.max_width
+
+
+def sender_of(run: Run) -> str | None:
+    """The run's sender, or the number of its senders."""
+    named = [sender for sender in run.summary.get("senders", ()) if sender]
+    if len(named) > 1:
+        return f"{len(named)} senders"
+    return named[0] if named else run.sender

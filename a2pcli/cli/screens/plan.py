@@ -16,17 +16,24 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
-from a2pcli.cli.screens.styles import sender_of
+from a2pcli.cli.screens.listing import sender_of
 from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.commands import campaign_argument, send_command
 from a2pcli.reporting.held import clock_lines
-from a2pcli.reporting.rehearsal import instead_of_sending, rehearsal_document
-from a2pcli.reporting.values import delimiter_name, iso, local, reading_line
+from a2pcli.reporting.values import (
+    campaign_argument,
+    delimiter_name,
+    instead_of_sending,
+    iso,
+    local,
+    reading_line,
+    rehearsal_document,
+    send_command,
+)
 from a2pcli.reporting.values import duration as duration
 from a2pcli.reporting.values import money as money
 

@@ -12,8 +12,7 @@ from a2pcli.cli.screens.plan import duration, money
 from a2pcli.cli.terminal.log_style import timed
 from a2pcli.cli.terminal.output import is_live_terminal, printable, tell
 from a2pcli.moments import zone_of
-from a2pcli.reporting.rehearsal import instead_of_sending
-from a2pcli.reporting.values import local
+from a2pcli.reporting.values import instead_of_sending, local
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

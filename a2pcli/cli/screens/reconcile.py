@@ -12,8 +12,7 @@ from a2pcli.cli.terminal.output import to_copy
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.messages import State
 from a2pcli.moments import zone_of
-from a2pcli.reporting.commands import send_command
-from a2pcli.reporting.values import local
+from a2pcli.reporting.values import local, send_command
 
 if TYPE_CHECKING:
     from a2pcli.actions.reconcile import Reconciled, Settled

@@ -14,9 +14,8 @@ from a2pcli.cli.terminal.output import to_copy
 from a2pcli.ledger.records import Run, Totals, Waiting
 from a2pcli.moments import zone_of
 from a2pcli.reporting.held import held_document, held_lines
-from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.totals import HANDED_OVER, run_document, totals_document
-from a2pcli.reporting.values import duration
+from a2pcli.reporting.values import duration, instead_of_sending
 
 ENDINGS = {
     Ended.FINISHED: ("green", "finished"),

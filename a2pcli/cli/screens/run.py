@@ -11,18 +11,16 @@ from rich.text import Text
 
 from a2pcli.channels import channel_of
 from a2pcli.cli.screens.delivery import delivery_tables
-from a2pcli.cli.screens.styles import RUN_STYLES, fits, sender_of
+from a2pcli.cli.screens.listing import RUN_STYLES, fits, sender_of
 from a2pcli.cli.terminal.output import to_copy
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.commands import send_command
 from a2pcli.reporting.held import held_lines
-from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.totals import HANDED_OVER, rates
-from a2pcli.reporting.values import duration, local, money
+from a2pcli.reporting.values import duration, instead_of_sending, local, money, send_command
 
 WORDS: dict[str, tuple[str, str]] = {
     State.ACCEPTED: ("green", "accepted by the gateway"),

@@ -9,13 +9,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.cli.screens.styles import RUN_STYLES, fits
+from a2pcli.cli.screens.listing import RUN_STYLES, fits
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import RunState, now_ms
 from a2pcli.moments import minute
-from a2pcli.reporting.rehearsal import instead_of_sending
 from a2pcli.reporting.runs import WITHOUT_ROWS, RunLine
-from a2pcli.reporting.values import local, money
+from a2pcli.reporting.values import instead_of_sending, local, money
 
 
 def runs_screen(lines: Sequence[RunLine], now: int | None = None) -> RenderableType:

@@ -1,7 +1,8 @@
-"""Problems on stderr, one a line, unwrapped and without markup, so that editors and grep can read them."""
+"""Problems on stderr, one a line, unwrapped and without markup, for editors and grep; mistakes of usage among them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -55,3 +56,33 @@ def print_failure(status: int, problems: Iterable[Problem]) -> None:
     if not json_was_printed():
         with suppress(OSError, ValueError):
             print_json({"status": status, "problems": [event_problem(problem) for problem in problems]})
+
+
+WORDS = (
+    (r"^Value error, ", ""),
+    (r"^Input should be a valid (?:integer|number).*", "not a number"),
+    (r"^Input should be greater than or equal to (\S+)$", r"must be \1 or more"),
+    (r"^Input should be less than or equal to (\S+)$", r"must be \1 or less"),
+    (r"^No such command '([^']*\.ya?ml)'.*", r"No such command '\1'. Did you mean 'a2pcli plan \1'?"),
+    (
+        r"^No such command '([^']*\.(?:csv|tsv|txt|xlsx))'.*",
+        r"No such command '\1'. Did you mean 'a2pcli contacts check \1'?",
+    ),
+)
+"""What the library says to programmers, and what people understand."""
+
+
+def show_usage(error: Any, *, as_json: bool = False) -> int:
+    """Print what is wrong and where help is, on stderr; gives the exit status. With ``--json`` as a document too.
+
+    ``error`` is the command line library's: it has ``message``, ``show`` and ``exit_code``.
+    """
+    for pattern, ours in WORDS:
+        error.message = re.sub(pattern, ours, error.message)
+    with suppress(OSError):  # nobody can be told
+        error.show()
+    if as_json:
+        from a2pcli.errors import Problem
+
+        print_failure(int(error.exit_code), [Problem(error.format_message(), code="usage")])
+    return int(error.exit_code)

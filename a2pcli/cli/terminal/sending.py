@@ -29,9 +29,7 @@ from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.ledger.records import Run, RunState, Totals, now_ms
 from a2pcli.messages import State
 from a2pcli.moments import moment_text
-from a2pcli.reporting.commands import send_command
-from a2pcli.reporting.rehearsal import instead_of_sending
-from a2pcli.reporting.values import duration, money
+from a2pcli.reporting.values import duration, instead_of_sending, money, send_command
 
 COUNTED = ("accepted", "rejected", "unknown", "skipped")
 """What progress counts; each event says by how much it grew."""
