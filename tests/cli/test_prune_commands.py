@@ -92,7 +92,7 @@ def test_a_campaign_that_excludes_a_pruned_run_says_that_it_cannot(sent: Project
     sent.write("summer.yaml", text + "exclude: {runs: [spring-sale]}\n")
     ran = sent.run("plan", "summer.yaml")
     assert ran.status == 3
-    assert "not known any more" in ran.err
+    assert "no longer known who got" in ran.err
 
 
 def test_it_is_in_the_audit_trail(sent: Project) -> None:
