@@ -65,7 +65,7 @@ def test_erased_is_gone_from_every_file_that_a2pcli_wrote(used: Project) -> None
     assert len(knows(used)) > 6
     ran = erase(used)
     assert (ran.status, knows(used)) == (0, ["people.csv"]), "the user's own file is not touched, and named"
-    assert "people.csv (yours" in ran.out
+    assert "people.csv (your file" in ran.out
     assert "7911123456" not in ran.out + ran.err
 
 
