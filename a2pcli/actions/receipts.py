@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import user
 from a2pcli.actions.tables import Counting, InputTable, half_done, uncounted
-from a2pcli.contacts.receipt_file import Receipt, read_receipts
+from a2pcli.contacts.receipt_file import Receipt, holds_receipt, read_receipts
 from a2pcli.contacts.receipt_file import UnreadRow as UnreadRow
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
@@ -103,7 +103,7 @@ def import_receipts(
     file that changed something; ``optout.gateway``.
     """
     done = ReceiptImport(dry_run)
-    table = file.open(empty=True)
+    table = file.open(empty=True, is_row=holds_receipt)
     if dry_run:
         with project.existing_ledger() as ledger, counting() as progress:
             _check_gateway(project, ledger, gateway)

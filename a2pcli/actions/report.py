@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from a2pcli.actions.retention import what_was_pruned
 from a2pcli.actions.runs import chosen_run
 from a2pcli.actions.tables import Counting, Target, spare, uncounted
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import UsageError
+from a2pcli.errors import A2PError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.history import Event
     from a2pcli.ledger.records import Run, Totals, Waiting
     from a2pcli.ledger.store import Ledger
+    from a2pcli.reporting.deliveries import CauseOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,20 @@ class Report:
     def totals(self) -> Totals:
         """Messages, parts and cost by state, as ``RunTotals``."""
         return self.ledger.runs.totals(self.run)
+
+    def cause_of(self) -> CauseOf:
+        """What the receipts' codes of the run's gateway mean, by its provider's table and the settings."""
+        from a2pcli.gateways.receipt_codes import meaning_of
+
+        block: dict[str, Any] = {"type": self.run.gateway}
+        with suppress(A2PError):  # a report does not need the settings: they only add to the provider's table
+            block |= self.project.settings().settings.gateways.get(self.run.gateway, {})
+
+        def cause(code: str | None, delivery: str) -> str | None:
+            found = meaning_of(block, code, delivery)
+            return None if found is None else found.meaning
+
+        return cause
 
     def events(self) -> tuple[Event, ...]:
         """Events of the run (planned, started, paused, …), oldest first."""

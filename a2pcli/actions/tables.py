@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from a2pcli.actions.audit import record_export
 from a2pcli.dataclass import dataclass
@@ -62,8 +62,16 @@ class InputTable:
         """The file's name, for the entries that are made of it."""
         return "standard input" if self.file == "-" else Path(self.file).name
 
-    def open(self, address: str = "phone", *, empty: bool = False) -> Table:
+    def open(
+        self,
+        address: str = "phone",
+        *,
+        empty: bool = False,
+        is_row: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> Table:
         """The table, with ``column`` named as the ``address`` that it holds; ``empty``: it may have no row.
+
+        With ``is_row`` (``ReadOptions``) the file may be gzip or one JSON document.
 
         Raises ``InvalidInput`` where the file cannot be used.
         """
@@ -71,7 +79,7 @@ class InputTable:
 
         named = {address: self.column, "text": self.text_column}
         columns = {name: column for name, column in named.items() if column}
-        options = ReadOptions(self.encoding, self.delimiter, self.sheet, columns, empty=empty)
+        options = ReadOptions(self.encoding, self.delimiter, self.sheet, columns, empty=empty, is_row=is_row)
         return open_table(self.file, options=options)
 
 

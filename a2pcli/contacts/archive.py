@@ -8,15 +8,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import IO
 
-from a2pcli.contacts.source import Source
+from a2pcli.contacts.source import FREE_TO_UNPACK, MOST_UNPACKED, Source
 
 MOST_PARTS = 10_000
 LARGEST_PART = 4 << 30
 """Bytes that one part may unpack to: a sheet with every row and twenty columns has about one gigabyte."""
-_FREE = 32 << 20
-"""Bytes that are unpacked whatever they were packed to."""
-_RATIO = 150
-"""Bytes unpacked for one packed, beyond the first megabytes. Sheets have 5 to 40, the most deflate can do is 1,032."""
 _PIECE = 1 << 18
 _LOCAL_HEADER = 30
 
@@ -54,7 +50,7 @@ class Archive:
         entry = self._parts.get(_folded(name))
         if entry is None:
             raise self._broken(f"{name} is missing")
-        most = min(LARGEST_PART, max(_FREE, entry.compress_size * _RATIO))
+        most = min(LARGEST_PART, max(FREE_TO_UNPACK, entry.compress_size * MOST_UNPACKED))
         unpacked = 0
         try:
             with self._opened(entry) as stream:

@@ -20,7 +20,12 @@ _LONGEST = 16 << 20
 
 
 class JsonLinesReader:
-    """A file of JSON objects, one a line. Numbers stay as they are typed (``1e5``, ``1.50``)."""
+    """A file of JSON objects, one a line. Numbers stay as they are typed (``1e5``, ``1.50``).
+
+    ``one_a_line``: lines without an object are blank ones.
+    """
+
+    one_a_line = True
 
     format = "jsonl"
     delimiter: str | None = None
@@ -70,7 +75,7 @@ class JsonLinesReader:
             yield line, left.decode()
 
     def _objects(self) -> Iterator[tuple[int, list[tuple[str, Any]]]]:
-        decoder = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+        decoder = json_decoder()
         for line, text in self._lines():
             text = text.strip(" \t\r\0\ufeff")
             if not text:
@@ -79,7 +84,7 @@ class JsonLinesReader:
                 value = decoder.decode(text)
             except (ValueError, RecursionError) as error:
                 raise self._broken(line, text, error) from error
-            if not isinstance(value, _Pairs):
+            if not isinstance(value, Pairs):
                 hint = "write one object a line, without the brackets" if text.startswith("[") else None
                 raise self._source.problem("not a JSON object", line=line, hint=hint, code="bad-json")
             yield line, value
@@ -113,7 +118,7 @@ class JsonLinesReader:
         bad: dict[int, tuple[Reason, str]] = {}
         blank, expected = 0, 1
         for line, pairs in self._objects():
-            blank += line - expected
+            blank += line - expected if self.one_a_line else 0
             expected = line + 1
             found = dict(pairs)
             if len(found) < len(pairs):
@@ -156,7 +161,12 @@ class JsonLinesReader:
                 self._note(message, "late-key", line)
 
 
-class _Pairs(list[tuple[str, Any]]):
+def json_decoder() -> json.JSONDecoder:
+    """Decodes objects as ``Pairs``, and numbers as they are typed."""
+    return json.JSONDecoder(object_pairs_hook=Pairs, parse_int=str, parse_float=str)
+
+
+class Pairs(list[tuple[str, Any]]):
     """The keys and values of an object as they stand, so that a key that comes twice is seen."""
 
 
@@ -167,10 +177,11 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, list) else cell_text(value)
+    return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, list) else cell_text(value)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Pairs):
-        return {key: _plain(inner) for key, inner in value}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+def plain(value: Any) -> Any:
+    """The value with dicts for ``Pairs``."""
+    if isinstance(value, Pairs):
+        return {key: plain(inner) for key, inner in value}
+    return [plain(inner) for inner in value] if isinstance(value, list) else value

@@ -101,6 +101,11 @@ def read_receipts(table: Table) -> Iterator[list[Receipt | UnreadRow]]:
         yield [one for row in _rows(table, frame) for one in row]
 
 
+def holds_receipt(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a receipt, or has one inside."""
+    return any(_receipts(0, record, 0))
+
+
 def _wanted(table: Table) -> list[str] | None:
     """The columns to read; all of JSON, which may be nested."""
     if table.format == "jsonl":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
@@ -30,7 +30,8 @@ class ReadOptions:
     ``columns`` maps the name a column shall have to its header as in the file: ``{"phone": "Mobile No."}``. ``header``
     is the line of the header. ``hidden_rows`` (``include`` or ``exclude``) says what becomes of rows that a workbook
     hides. ``empty``: a file with a header alone is no error. ``locale`` stands in for that of the computer where a
-    workbook was made."""
+    workbook was made. ``is_row`` is given for files that a program exports: they may be gzip, and JSON may be one
+    document, an array or an object around a list; it tells of an object in it whether it is a row."""
 
     encoding: str | None = None
     delimiter: str | None = None
@@ -40,6 +41,7 @@ class ReadOptions:
     hidden_rows: str | None = None
     empty: bool = False
     locale: str = "en"
+    is_row: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import select
 import stat
 import sys
@@ -24,16 +25,22 @@ from a2pcli.regular import NOT_REGULAR, open_regular
 STDIN = "-"
 TEXT_KINDS = ("csv", "jsonl")
 _SUFFIX_KINDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl"}
+GZIP = b"\x1f\x8b"
 _FOREIGN = (
     (b"%PDF", "a PDF"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"),
-    (b"\x1f\x8b", "a gzip archive"), (b"BZh", "a bzip2 archive"), (b"\xfd7zXZ", "an xz archive"),
+    (GZIP, "a gzip archive"), (b"BZh", "a bzip2 archive"), (b"\xfd7zXZ", "an xz archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"), (b"Rar!", "a RAR archive"), (b"\x28\xb5\x2f\xfd", "a zstd archive"),
     (b"SQLite format 3", "an SQLite database"), (b"\x7fELF", "a program"), (b"MZ\x90", "a program"),
     (b"{\\rtf", "a Rich Text document"), (b"ARROW1", "an Arrow IPC file"), (b"ORC", "an ORC file"),
 )  # fmt: skip
 _HEAD = 64 * 1024
+_JSON = re.compile(rb'\s*(\{\s*"|\[\s*\{)')
 MOST_SPOOLED = 16 << 30
 """Bytes taken from standard input or a pipe."""
+FREE_TO_UNPACK = 32 << 20
+"""Bytes that an archive may unpack to, whatever its size."""
+MOST_UNPACKED = 150
+"""Bytes unpacked for one packed, beyond the first megabytes. Tables have 5 to 40, the most deflate can do is 1,032."""
 _PATIENCE = 10.0
 """Seconds in which somebody has to open a pipe for writing."""
 
@@ -44,17 +51,23 @@ class Source:
     ``name`` is what the user called it, for messages. ``kind`` is csv, jsonl, parquet or workbook.
     """
 
-    def __init__(self, file: str, base: Path | None) -> None:
-        """Raises InvalidInput where there is nothing that can be read as a table."""
+    def __init__(self, file: str, base: Path | None, *, unpack: bool = False) -> None:
+        """``unpack``: the file may be gzip. Raises InvalidInput where there is nothing that can be read as a table."""
         self.name = file
         self.path = self._locate(file, base)
-        with self.open() as stream:
-            self.head = stream.read(_HEAD)
+        self._read_head()
+        if unpack and self.head.startswith(GZIP):
+            self.path = self._spooled(self._unpacked())
+            self._read_head()
         self._signature = self._stat()
         self.size = self._signature[2]
         if not self.size:
             raise self.problem("the file is empty", code="empty-file")
         self.kind = self._kind()
+
+    def _read_head(self) -> None:
+        with self.open() as stream:
+            self.head = stream.read(_HEAD)
 
     def problem(
         self, message: str, *, line: int | None = None, hint: str | None = None, code: str
@@ -142,6 +155,30 @@ class Source:
                 else:
                     time.sleep(0.02)
 
+    def _unpacked(self) -> Iterator[bytes]:
+        """What a gzip file holds. Raises InvalidInput for one that is damaged, or unpacks to what no table has."""
+        import gzip
+        import zlib
+
+        with self.open() as packed:
+            most = max(FREE_TO_UNPACK, os.fstat(packed.fileno()).st_size * MOST_UNPACKED)
+            size = 0
+            try:
+                with gzip.GzipFile(fileobj=packed) as stream:
+                    while block := stream.read(1 << 20):
+                        size += len(block)
+                        if size > most:
+                            raise self.problem(
+                                f"it unpacks to more than {most >> 20:,} MB: too much for a genuine file",
+                                hint="if the file is genuine, unpack it first",
+                                code="too-large",
+                            )
+                        yield block
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise self.problem(
+                    "the gzip file is damaged or cut off", hint="download it again", code="broken-archive"
+                ) from error
+
     def _stdin(self) -> Iterator[bytes]:
         if sys.stdin is None:
             raise self.problem("no standard input", code="no-such-file")
@@ -183,10 +220,9 @@ class Source:
                     "unpack it first" if "archive" in what else "contacts are CSV, .xlsx, .parquet or .jsonl"
                 )
                 raise self.problem(f"this is {what}, not a table of contacts", hint=hint, code="not-a-table")
-        kind = _SUFFIX_KINDS.get(self.path.suffix.lower()) or _SUFFIX_KINDS.get(
-            Path(self.name).suffix.lower()
-        )
-        if kind is None and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b'{"'):
+        name = Path(self.name.lower().removesuffix(".gz"))
+        kind = _SUFFIX_KINDS.get(self.path.suffix.lower()) or _SUFFIX_KINDS.get(name.suffix)
+        if kind is None and _JSON.match(head.removeprefix(b"\xef\xbb\xbf")):
             kind = "jsonl"
         return kind or "csv"
 

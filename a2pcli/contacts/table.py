@@ -207,7 +207,7 @@ def open_table(file: str, *, base: Path | None = None, options: ReadOptions | No
     ``base`` is the folder relative paths start from. Raises InvalidInput with every problem of the file's beginning.
     """
     options = options or ReadOptions()
-    source = Source(file, base)
+    source = Source(file, base, unpack=options.is_row is not None)
     reader: Reader
     if source.kind == "parquet":
         from a2pcli.contacts.parquet_table import ParquetReader
@@ -218,9 +218,14 @@ def open_table(file: str, *, base: Path | None = None, options: ReadOptions | No
 
         reader = WorkbookReader(source, options)
     elif source.kind == "jsonl":
-        from a2pcli.contacts.json_lines import JsonLinesReader
+        if options.is_row is not None:
+            from a2pcli.contacts.json_document import JsonReader
 
-        reader = JsonLinesReader(source, options)
+            reader = JsonReader(source, options)
+        else:
+            from a2pcli.contacts.json_lines import JsonLinesReader
+
+            reader = JsonLinesReader(source, options)
     else:
         from a2pcli.contacts.csv_table import CsvReader
 

@@ -155,7 +155,7 @@ _ALL = (
             ViewColumn("sender", "the sender, if different from the run's", "sender"),
             ViewColumn("consent", "what the contacts file said of consent", "consent"),
             ViewColumn("tries", "how often it was submitted to the gateway", "attempts", NUMBER),
-            *(ViewColumn(one.name, one.says, one.name, one.kind) for one in _MOMENTS[1:]),
+            *(ViewColumn(one.name, one.says, one.name, one.kind) for one in (*_MOMENTS[1:], *_DELIVERY)),
         ),
     ),
     View(

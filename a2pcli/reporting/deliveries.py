@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, DeliveryCount
@@ -15,13 +15,28 @@ NO_CODE = "no code"
 """Stands for the code of messages that were not delivered, where the receipt has none."""
 
 
+CauseOf: TypeAlias = Callable[[str | None, str], str | None]
+"""What a receipt's code, with its delivery status, says of the cause (``temporary``, ``content``, …); None if no table
+has the code."""
+
+UNKNOWN_CAUSE = "unknown"
+
+
+def no_table(_code: str | None, _delivery: str) -> None:
+    """None: the gateway's codes are in no table."""
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """``accepted`` messages by what receipts say; ``codes`` is negative end -> provider's code -> messages."""
+    """``accepted`` messages by what receipts say; ``codes`` is negative end -> provider's code -> messages.
+
+    ``causes`` is why messages were not delivered -> messages; they add up to ``undelivered``."""
 
     accepted: int
     statuses: dict[str, int]
     codes: dict[str, dict[str, int]]
+    causes: dict[str, int]
 
     @property
     def delivered(self) -> int:
@@ -57,15 +72,15 @@ class Deliveries:
         return sum(self.statuses.get(kind, 0) for kind in kinds)
 
 
-def deliveries(totals: Totals, variant: str | None = None) -> Deliveries:
-    """Of all accepted messages, or of those of a ``variant``."""
+def deliveries(totals: Totals, variant: str | None = None, cause_of: CauseOf = no_table) -> Deliveries:
+    """Of all accepted messages, or of those of a ``variant``; ``cause_of`` knows the codes of the run's gateway."""
     if variant is None:
         accepted, counts = totals.count(State.ACCEPTED), list(totals.deliveries)
     else:
         one = totals.variants.get(variant, {}).get(State.ACCEPTED)
         accepted = one.messages if one else 0
         counts = [count for count in totals.deliveries if count.variant == variant]
-    return Deliveries(accepted, _by_status(counts), _by_code(counts))
+    return Deliveries(accepted, _by_status(counts), _by_code(counts), _by_cause(counts, cause_of))
 
 
 def _by_status(counts: Iterable[DeliveryCount]) -> dict[str, int]:
@@ -83,6 +98,14 @@ def _by_code(counts: Iterable[DeliveryCount]) -> dict[str, dict[str, int]]:
     return {status: dict(codes.most_common()) for status, codes in sorted(found.items())}
 
 
+def _by_cause(counts: Iterable[DeliveryCount], cause_of: CauseOf) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for one in counts:
+        if one.delivery in NEGATIVE:
+            found[cause_of(one.code, one.delivery) or UNKNOWN_CAUSE] += one.messages
+    return dict(found.most_common())
+
+
 def delivery_document(found: Deliveries) -> dict[str, Any]:
     """For JSON: ``delivered``, ``undelivered``, ``sent`` and ``no_receipt`` add up to ``accepted``."""
     return {
@@ -95,4 +118,5 @@ def delivery_document(found: Deliveries) -> dict[str, Any]:
         "delivered_share": None if found.share is None else round(found.share, 6),
         "statuses": found.statuses,
         "codes": found.codes,
+        "causes": found.causes,
     }

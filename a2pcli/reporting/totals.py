@@ -9,7 +9,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger.history import Event
 from a2pcli.ledger.records import Run, StateTotals, Totals
 from a2pcli.messages import State
-from a2pcli.reporting.deliveries import deliveries, delivery_document
+from a2pcli.reporting.deliveries import CauseOf, deliveries, delivery_document, no_table
 from a2pcli.reporting.values import iso, money_document, rehearsal_document
 
 HANDED_OVER = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SUBMITTING)
@@ -66,7 +66,7 @@ def run_document(run: Run) -> dict[str, Any]:
     }
 
 
-def totals_document(totals: Totals) -> dict[str, Any]:
+def totals_document(totals: Totals, cause_of: CauseOf = no_table) -> dict[str, Any]:
     """Totals; money is decimal text. ``states`` sums to ``rows``; ``countries``, ``arms`` and ``senders`` to the
     messages that were not left out (``""`` is the run's own sender). ``variants`` are the arms' messages alone."""
     return {
@@ -80,12 +80,12 @@ def totals_document(totals: Totals) -> dict[str, Any]:
         "code_sentences": dict(totals.code_sentences),
         "variants": totals.by_variant,
         "arms": {
-            name: {**of, "delivery": delivery_document(deliveries(totals, name))}
+            name: {**of, "delivery": delivery_document(deliveries(totals, name, cause_of))}
             for name, of in _cut(totals.variants).items()
         },
         "senders": _cut(totals.senders),
         "rates": {rate.name: _rate_document(rate) for rate in rates(totals)},
-        "delivery": delivery_document(deliveries(totals)),
+        "delivery": delivery_document(deliveries(totals, cause_of=cause_of)),
     }
 
 
@@ -116,13 +116,15 @@ def _rate_document(rate: Share) -> dict[str, Any]:
     return {"share": None if share is None else round(share, 6), "count": rate.count, "of": rate.base}
 
 
-def report_document(run: Run, totals: Totals, events: tuple[Event, ...]) -> dict[str, Any]:
+def report_document(
+    run: Run, totals: Totals, events: tuple[Event, ...], cause_of: CauseOf = no_table
+) -> dict[str, Any]:
     """The whole report; ``events`` are the run's own, the test messages among them."""
     return {
         **run_document(run),
         "objective": run.summary.get("objective"),
         "pruned": _pruned(run),
-        **totals_document(totals),
+        **totals_document(totals, cause_of),
         "tests": count_tests(events),
         "events": [
             {"at": iso(event.at), "kind": event.kind, "code": event.code, "detail": event.detail}

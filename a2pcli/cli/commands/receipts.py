@@ -45,7 +45,10 @@ def import_file(
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Import a file of delivery receipts, as a provider exports them or as callbacks were logged (JSON lines).
+    """Import a file of delivery receipts, as a provider exports them or as callbacks were logged.
+
+    CSV, a workbook, JSON lines, or one JSON document: an array of receipts, or an object with the list inside. The
+    file may be compressed with gzip (.gz).
 
     Columns are recognised by name: the provider's message id or our reference, the status, and where present the
     error code and the time (UTC unless it names a zone). `a2pcli report` then shows what was delivered.

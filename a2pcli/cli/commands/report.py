@@ -146,7 +146,7 @@ def _show(found: Report) -> None:
     totals = found.totals()
     waiting = found.waiting() if totals.held else []
     tests, live = count_tests(found.events()), found.live_sender()
-    show(report_screen(found.run, totals, tests=tests, live=live, waiting=waiting))
+    show(report_screen(found.run, totals, tests=tests, live=live, waiting=waiting, cause_of=found.cause_of()))
 
 
 def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None) -> None:
@@ -157,7 +157,7 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
 
     totals = found.totals()
     waiting = found.waiting() if totals.held else []
-    document = report_document(found.run, totals, found.events())
+    document = report_document(found.run, totals, found.events(), found.cause_of())
     document = {**document, "waiting": held_document(waiting)}
     if rows is None:
         print_json(document)

@@ -89,6 +89,12 @@ class Delivery(TypedDict):
     ]
     statuses: Annotated[Counts, says("messages by delivery status")]
     codes: Annotated[dict[str, Counts], says("the provider's codes of undelivered messages, by status")]
+    causes: Annotated[
+        Counts,
+        says(
+            "undelivered messages by what their codes mean: permanent, temporary, content, opted-out, … or unknown"
+        ),
+    ]
 
 
 class Arm(Sums):

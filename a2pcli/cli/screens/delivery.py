@@ -10,18 +10,20 @@ from rich.text import Text
 
 from a2pcli.delivery import NEGATIVE
 from a2pcli.ledger.records import Totals
-from a2pcli.reporting.deliveries import NO_CODE, Deliveries, deliveries
+from a2pcli.reporting.deliveries import NO_CODE, UNKNOWN_CAUSE, CauseOf, Deliveries, deliveries
 
 MOST_CODES = 5
 """Codes of one status before the others are summed up."""
 
 
-def delivery_tables(totals: Totals, grid: Table, *, simulated: bool) -> Iterator[RenderableType]:
+def delivery_tables(
+    totals: Totals, grid: Table, cause_of: CauseOf, *, simulated: bool
+) -> Iterator[RenderableType]:
     """What was delivered, filled into ``grid``, and by variant; nothing where there is no receipt yet.
 
     ``simulated``: nothing was sent, and the receipts are of a rehearsal.
     """
-    found = deliveries(totals)
+    found = deliveries(totals, cause_of=cause_of)
     if not found.statuses:
         return
     label = "simulated delivery" if simulated else "delivery"
@@ -34,7 +36,7 @@ def delivery_tables(totals: Totals, grid: Table, *, simulated: bool) -> Iterator
 
 
 def delivery_lines(found: Deliveries) -> Iterator[str]:
-    """A sentence for each: delivered, undelivered by status and code, on the way, no receipt yet."""
+    """A sentence for each: delivered, undelivered by status and code and by cause, on the way, no receipt yet."""
     yield f"{found.delivered:,} of {found.accepted:,} accepted messages delivered ({_share(found)})"
     if found.read:
         yield f"{found.read:,} of {found.delivered:,} delivered messages read"
@@ -42,6 +44,9 @@ def delivery_lines(found: Deliveries) -> Iterator[str]:
         if many := found.statuses.get(status, 0):
             codes = found.codes.get(status, {})
             yield f"{many:,} {status}" + (f": {_codes(codes)}" if set(codes) - {NO_CODE} else "")
+    if set(found.causes) - {UNKNOWN_CAUSE}:
+        causes = ", ".join(f"{many:,} {cause}" for cause, many in found.causes.items())
+        yield f"{found.undelivered:,} not delivered, by cause: {causes}"
     if found.sent:
         yield f"{found.sent:,} sent, no final receipt yet"
     if found.no_receipt:

@@ -18,6 +18,7 @@ from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.deliveries import CauseOf, no_table
 from a2pcli.reporting.held import held_lines
 from a2pcli.reporting.totals import HANDED_OVER, rates
 from a2pcli.reporting.values import duration, instead_of_sending, local, money, send_command
@@ -179,9 +180,15 @@ def cost_text(several: Iterable[StateTotals]) -> str:
 
 
 def report_screen(
-    run: Run, totals: Totals, *, tests: int = 0, live: str | None = None, waiting: Sequence[Waiting] = ()
+    run: Run,
+    totals: Totals,
+    *,
+    tests: int = 0,
+    live: str | None = None,
+    waiting: Sequence[Waiting] = (),
+    cause_of: CauseOf = no_table,
 ) -> RenderableType:
-    """The whole report, top to bottom. ``live`` is who sends the run just now."""
+    """The whole report, top to bottom. ``live`` is who sends the run just now; ``cause_of`` knows receipts' codes."""
     states = StatesTable(totals, instead_of_sending(run))
     about = _about(run, live, begun=totals.count(*HANDED_OVER) > 0)
     pieces: list[RenderableType] = [_title(run), about, Text(), states]
@@ -189,7 +196,8 @@ def report_screen(
     costs = sums(run, totals)
     if costs.row_count:
         pieces += [Text(), costs]
-    for piece in delivery_tables(totals, facts(), simulated=instead_of_sending(run) is not None):
+    simulated = instead_of_sending(run) is not None
+    for piece in delivery_tables(totals, facts(), cause_of, simulated=simulated):
         pieces += [Text(), piece]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
