@@ -70,6 +70,11 @@ def channel_of(name: str) -> Channel:
     return CHANNELS.get(name) or Channel(name, Kind.PHONE, phone_law=True)
 
 
+def channels_of_kind(kind: Kind) -> list[str]:
+    """The channels that use addresses of a kind."""
+    return [name for name, channel in CHANNELS.items() if channel.kind is kind]
+
+
 def kind_of_channel(name: str) -> Kind:
     """The kind of address that a channel uses."""
     return channel_of(name).kind

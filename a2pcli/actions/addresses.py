@@ -13,7 +13,7 @@ from a2pcli.reasons import SENTENCES
 from a2pcli.visible import shown
 
 if TYPE_CHECKING:
-    from a2pcli.addresses.kinds import Address
+    from a2pcli.addresses.kinds import Address, Kind
     from a2pcli.config.load import LoadedSettings
     from a2pcli.config.plain import NumberSettings
     from a2pcli.contacts.checked import PeopleRows
@@ -174,6 +174,23 @@ def people_rows(
     own = own_numbers(settings, campaigns=True)
     people = person_columns(table, column, are_replies=are_replies, own=own)
     return people, PeopleRows(table, people, region or settings.settings.region, own)
+
+
+def further_columns(table: Table, people: PersonColumns, named: str | None) -> list[tuple[str, Kind]]:
+    """Columns with other addresses of the people, one of each kind: who says no by phone gets no email either.
+
+    None where one column was ``named``, and in a log of messages."""
+    from a2pcli.channels import CHANNELS
+    from a2pcli.contacts.columns import find_address
+
+    if named is not None or people.is_log:
+        return []
+    found: dict[str, Kind] = {}
+    for channel in CHANNELS.values():
+        column = find_address(table.described, channel.column) if channel.network is None else None
+        if column is not None and column != people.inbound and column not in table.described.duplicates:
+            found.setdefault(column, channel.kind)
+    return list(found.items())
 
 
 def is_own(number: str, own: frozenset[str]) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute
 
-from a2pcli.actions.addresses import people_rows
+from a2pcli.actions.addresses import further_columns, people_rows
 from a2pcli.actions.audit import PieceByPiece, user
-from a2pcli.actions.consent_rows import Account, ConsentFile, facts_of, said_of
+from a2pcli.actions.consent_rows import Account, ConsentFile, Said, facts_of, said_of
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
+from a2pcli.addresses.columns import any_column
+from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import kind_of_channel
-from a2pcli.contacts.checked import usual_kind
+from a2pcli.contacts.checked import Chunk, usual_kind
 from a2pcli.contacts.table import Table
 from a2pcli.ledger.records import now_ms
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.ledger.consents import ConsentRecord, NewConsents, NewWithdrawals
     from a2pcli.ledger.store import Ledger
+
+pc: Any = pyarrow.compute
 
 _MOMENT = pa.timestamp("ms", tz="UTC")
 SCHEMA = pa.schema(
@@ -69,12 +74,18 @@ def import_consents(
     law, told = law_of(settings), locale or settings.settings.locale
     source = ConsentFile.of(table, facts, law, told, now, Path(file.file).name, kind)
     account = Account()
+    further = [
+        (name, _further(source, table, name, kind, rows.region))
+        for name, kind in further_columns(table, people, file.column)
+    ]
+    account.also = {name: Account() for name, _ in further}
 
     def counts() -> dict[str, int]:
+        every = (account, *account.also.values())
         return {
             "rows": account.rows,
-            "recorded": account.recorded,
-            "withdrawn": account.withdrawn,
+            "recorded": sum(one.recorded for one in every),
+            "withdrawn": sum(one.withdrawn for one in every),
             "refused": account.refused.total(),
         }
 
@@ -92,12 +103,33 @@ def import_consents(
                 new, taken_back = facts_of(chunk, said, source, account)
                 with entries.piece():
                     _keep(ledger, new, taken_back, account, now)
+                    for name, pieces in further:
+                        judged, theirs, of = next(pieces)
+                        _keep(
+                            ledger, *facts_of(judged, theirs, of, account.also[name]), account.also[name], now
+                        )
                 progress(account.rows)
             with ledger.transaction():
-                if account.said_no:
+                if account.said_no or any(one.said_no for one in account.also.values()):
                     ledger.consents.end_overridden()
                 entries.end()
     return table, account
+
+
+def _further(
+    file: ConsentFile, table: Table, name: str, kind: Kind, region: str | None
+) -> Iterator[tuple[Chunk, Said, ConsentFile]]:
+    """The rows again, chunk by chunk, with the addresses of a further column and what is said of these."""
+    theirs = ConsentFile.of(
+        table, file.read, file.law, file.locale, file.now, file.name, kind, is_further=True
+    )
+    for frame, said in zip(table.chunks([name]), said_of(theirs), strict=True):
+        judged = any_column(frame[name], kind, region)
+        broken = pc.is_valid(frame["@reason"])
+        for column in judged:
+            instead = frame[column] if column in ("@reason", "@detail") else pa.scalar(None, pa.string())
+            judged[column] = pc.if_else(broken, instead, judged[column])
+        yield Chunk(frame["@line"].to_numpy(), frame[name], judged, None), said, theirs
 
 
 def _keep(

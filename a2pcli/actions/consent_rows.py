@@ -19,6 +19,7 @@ from a2pcli.actions.audit import user
 from a2pcli.actions.consents import IMPLIED, ConsentFacts, end_of, no_end
 from a2pcli.actions.optouts import CHANNELS
 from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import channels_of_kind
 from a2pcli.contacts.facts import Facts as ColumnFacts
 from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.table import Table
@@ -65,6 +66,8 @@ class Account:
     empty: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     shown: list[tuple[int, str]] = field(default_factory=list)
+    also: dict[str, Account] = field(default_factory=dict)
+    """Further columns with addresses of the same people -> what became of their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,25 @@ class ConsentFile:
     facts: ColumnFacts
     kind: Kind
     """Of most addresses in the file: a column about other channels says nothing of them."""
+    is_further: bool = False
+    """Addresses of a further column of the rows: who consented to SMS did not consent to email by that."""
 
     @classmethod
     def of(
-        cls, table: Table, read: ConsentFacts, law: Law, locale: str, now: int, name: str, kind: Kind
+        cls,
+        table: Table,
+        read: ConsentFacts,
+        law: Law,
+        locale: str,
+        now: int,
+        name: str,
+        kind: Kind,
+        *,
+        is_further: bool = False,
     ) -> ConsentFile:
         """Create it with the recognised columns of the table."""
         facts = recognise(table.described, kind=kind, ignored=_OF_EXPORTS)
-        return cls(table, read, law, locale, now, name, facts, kind)
+        return cls(table, read, law, locale, now, name, facts, kind, is_further)
 
 
 def said_of(file: ConsentFile) -> Iterator[Said]:
@@ -238,6 +252,8 @@ def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, file: ConsentFile
     rows.refuse(
         ~np.isin(channels.astype(str), ["", *CHANNELS]), f"the channel is not one of {', '.join(CHANNELS)}"
     )
+    if file.is_further:
+        rows.good &= np.isin(channels.astype(str), ["", *channels_of_kind(file.kind)])
     bases = _text(said, "basis", read.basis, size, lower=True)
     rows.refuse(~np.isin(bases.astype(str), BASES), f"the basis is not one of {', '.join(BASES)}")
     double = _text(said, "double_opt_in", read.double_opt_in or "", size, lower=True)

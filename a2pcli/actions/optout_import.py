@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
-from a2pcli.actions.addresses import people_rows
+from a2pcli.actions.addresses import further_columns, people_rows
 from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
 from a2pcli.addresses.columns import any_column
-from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.any_number import DOUBTFUL
-from a2pcli.channels import CHANNELS
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
-from a2pcli.contacts.columns import find_address
-from a2pcli.contacts.message_log import PersonColumns, text_column
+from a2pcli.contacts.message_log import text_column
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import UsageError
@@ -162,7 +159,8 @@ def import_optouts(
         if kept.list_name is not None and kept.as_of is not None:
             ledger.optouts.begin_list(kept.list_name, kept.as_of)
         entries = PieceByPiece(ledger, "optout.import", subject, counts, changes=("added",))
-        further = _further_columns(table, people, file)
+        is_export = set(OWN_COLUMNS).issubset(table.columns)
+        further = [] if is_export else further_columns(table, people, file.table.column)
         others: Iterator[Any] = table.chunks([name for name, _ in further]) if further else repeat(None)
         with half_done(lambda: f"{entries.saved.get('added', 0):,} were added"), counting() as progress:
             said = (file.source_of(kept), file.reason)
@@ -190,19 +188,6 @@ def _holds(table: Table, file: OptOutFile) -> Iterator[Holds]:
         tuple(frame[name].to_numpy(zero_copy_only=False) for name in OWN_COLUMNS)
         for frame in table.chunks(OWN_COLUMNS)
     )
-
-
-def _further_columns(table: Table, people: PersonColumns, file: OptOutFile) -> list[tuple[str, Kind]]:
-    """Columns with other addresses of the people, one of each kind: who says no by phone gets no email either. None
-    where one column was named, in a log of messages, and in a file that says itself what each entry is."""
-    if file.table.column is not None or people.is_log or set(OWN_COLUMNS).issubset(table.columns):
-        return []
-    found: dict[str, Kind] = {}
-    for channel in CHANNELS.values():
-        column = find_address(table.described, channel.column) if channel.network is None else None
-        if column is not None and column != people.inbound and column not in table.described.duplicates:
-            found.setdefault(column, channel.kind)
-    return list(found.items())
 
 
 def _add(ledger: Ledger, addresses: Any, how: Kept, said: tuple[str, str | None]) -> Imported:

@@ -239,6 +239,9 @@ def import_file(
     in what a row does not say. A no ends consent given before it, wherever that is recorded; a no without a date
     counts from now. If a yes and a no have the same date, the no counts.
 
+    If rows have a phone number and an email address, a no counts for both, and a yes for those that its channel
+    uses (both, if it names no channel). --column reads one column only.
+
     Example:  a2pcli consent import signups.csv --source 'web form' --wording-version form-7 --programme news
 
     Exit status: 3 if a row could not be recorded; the others are, and the command can be run again.
@@ -271,9 +274,12 @@ def import_file(
         print_json(import_document(table, account))
     else:
         show_problems(table.notes)
-        shown = sorted(account.shown)[:SHOWN]
-        show_problems(Problem(why, path=table.path, line=line) for line, why in shown)
-        if (more := account.refused.total() - SHOWN) > 0:
+        shown = list(account.shown)
+        further = [(name, one) for name, one in account.also.items() if one.refused]
+        shown += [(line, f"column {name}: {why}") for name, one in further for line, why in one.shown]
+        show_problems(Problem(why, path=table.path, line=line) for line, why in sorted(shown)[:SHOWN])
+        refused = account.refused.total() + sum(one.refused.total() for _, one in further)
+        if (more := refused - SHOWN) > 0:
             say(f"… and {more:,} more rows like these")
         print(import_sentence(account))
     raise typer.Exit(ExitStatus.INVALID if account.refused else ExitStatus.OK)

@@ -121,6 +121,15 @@ class ConsentRecorded(TypedDict):
     refused: list[str]
 
 
+class FurtherConsents(TypedDict):
+    """Consents of the addresses in a further column."""
+
+    recorded: int
+    already: int
+    withdrawn: int
+    refused: int
+
+
 class ConsentImport(TypedDict):
     """``a2pcli consent import``."""
 
@@ -135,6 +144,10 @@ class ConsentImport(TypedDict):
     refused: int
     reasons: Counts
     refused_rows: list[dict[str, Any]]
+    also: Annotated[
+        dict[str, FurtherConsents],
+        says("further address columns of the rows, and what was recorded of their addresses"),
+    ]
 
 
 class ConsentShown(TypedDict):

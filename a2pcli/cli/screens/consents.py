@@ -119,6 +119,15 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
         "refused": account.refused.total(),
         "reasons": dict(account.refused.most_common()),
         "refused_rows": [{"line": line, "why": why} for line, why in account.shown],
+        "also": {
+            name: {
+                "recorded": one.recorded,
+                "already": one.already,
+                "withdrawn": one.withdrawn,
+                "refused": one.refused.total(),
+            }
+            for name, one in account.also.items()
+        },
     }
 
 
@@ -136,4 +145,14 @@ def import_sentence(account: Account) -> str:
         parts.append(f"{account.empty:,} without a number")
     if account.refused:
         parts.append(f"{account.refused.total():,} rejected")
-    return f"{account.rows:,} row{'' if account.rows == 1 else 's'}: {', '.join(parts)}"
+    also = "".join(f"; by the column {name}: {_further(one)}" for name, one in account.also.items())
+    return f"{account.rows:,} row{'' if account.rows == 1 else 's'}: {', '.join(parts)}{also}"
+
+
+def _further(account: Account) -> str:
+    parts = [f"{account.recorded:,} more recorded"]
+    if account.withdrawn:
+        parts.append(f"{account.withdrawn:,} withdrew consent")
+    if account.refused:
+        parts.append(f"{account.refused.total():,} rejected")
+    return ", ".join(parts)
