@@ -33,7 +33,7 @@ def _run(hook: str, event: Mapping[str, Any], folder: Path, environ: Mapping[str
     try:
         why = _post(hook, document) if is_url(hook) else _start(hook, document, event, folder, environ)
     except Exception as error:  # a hook is other people's code: nothing it does may change how a send ended
-        why = _why(error)
+        why = _why(error, is_url=is_url(hook))
     if why:
         # A URL and a command's arguments may hold secrets: neither is shown.
         name = "URL" if is_url(hook) else f"command {(hook.split() or [hook])[0]}"
@@ -75,13 +75,15 @@ def _start(
     return None if done.returncode == 0 else f"it ended with status {done.returncode}"
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, *, is_url: bool) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
         return f"it took more than {TIMEOUT:.0f} seconds"
     if isinstance(error, FileNotFoundError):
         return "no such program"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, ValueError) and not is_url:  # ``shlex``
+        return "a quote in it is not closed"
     if type(error).__name__ in ("ConnectError", "ConnectTimeout"):
         return "no connection"
     if "Timeout" in type(error).__name__:

@@ -107,7 +107,7 @@ def test_an_edit_of_the_gateways_block_counts_from_now_on_and_is_said(project: P
     project.write("a2pcli.yaml", settings % "two")
     ran = project.run("send", "sale.yaml", "--yes")
     assert ran.status == 0
-    assert "in effect for messages sent from now on: gateways.box.file" in ran.err
+    assert "applied to messages sent from now on: gateways.box.file" in ran.err
 
 
 def test_an_edit_of_the_settings_that_the_plan_does_not_follow_stops_it_too(project: Project):

@@ -102,7 +102,7 @@ def test_a_test_message_is_an_event_and_counts_nowhere(make: Make, ledger: Ledge
     assert ledger.runs.totals(run) == before
     assert ledger.messages.reached(run.occasion).tolist() == []
     (event,) = ledger.runs.events(run)
-    assert (event.kind, event.detail) == ("test", "accepted to …0123")
+    assert (event.kind, event.detail) == ("test", "accepted to +4477…23")
     with ledger.engine.connect() as connection:
         assert "7700900" not in str(connection.execute(sa.text("SELECT * FROM events")).all())
 
