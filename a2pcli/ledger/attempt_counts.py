@@ -35,11 +35,11 @@ _ADD = (
 _ADD_SQLITE, _ADD_POSTGRES = _ADD.format("?"), _ADD.format("%s")
 
 
-def add(connection: Connection, run: int, ids: Iterable[int]) -> None:
-    """Count attempts that are made in this transaction, by their ids."""
-    made = Counter((id & (2**ATTEMPT_BIT - 1)) >> PIECE_BIT for id in ids)
+def add(connection: Connection, run: int, ids: Iterable[int], made: int = 1) -> None:
+    """Count attempts that are ``made`` in this transaction, by their ids; with -1, that a2pcli takes back."""
+    found = Counter((id & (2**ATTEMPT_BIT - 1)) >> PIECE_BIT for id in ids)
     # In order: two senders that count in the same pieces wait for one another, never each for the other.
-    rows = [(run, piece, count) for piece, count in sorted(made.items())]
+    rows = [(run, piece, made * count) for piece, count in sorted(found.items())]
     if not rows:
         return
     if connection.dialect.name == "sqlite":

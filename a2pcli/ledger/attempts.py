@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import claims, counting, holds, in_flight, outcomes, paces, plans, rejected, sharing
+from a2pcli.ledger import (
+    claims,
+    counting,
+    fallbacks,
+    holds,
+    in_flight,
+    outcomes,
+    paces,
+    plans,
+    rejected,
+    sharing,
+)
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.faults import retrying, translates_errors
 from a2pcli.ledger.records import SENDABLE, Exchange, Run, Settled, now_ms
@@ -217,6 +228,23 @@ class Attempts(SubStore):
         """Whether clocks say when messages of the run may leave. Of a run that is being sent."""
         progress = self._progress.get(run.number)
         return progress is not None and bool(progress.binding.clocks)
+
+    @translates_errors
+    def next(self, run: Run, message_id: int, way: fallbacks.Next, now: int) -> fallbacks.Followed | None:
+        """Make the next attempt of a message, by another channel, gateway or address; it waits for a claim.
+
+        None where the attempt before has not ended, or may still arrive. ``message_id`` is of any of the attempts.
+        The run need not be held: a receipt may ask for it while another process sends.
+        """
+
+        def work() -> fallbacks.Followed | None:
+            with self._ledger.writing() as connection:
+                made = fallbacks.follow(connection, run, message_id, way, now)
+                if made is not None:
+                    counting.keep(connection, run)
+                return made
+
+        return retrying(work)
 
     @translates_errors
     def rejections(self, run: Run, now: int) -> list[rejected.Rejection]:

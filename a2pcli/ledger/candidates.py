@@ -22,10 +22,12 @@ CANDIDATE = select(
     _c.currency,
     _c.clock,
     _c.sender,
+    _c.channel,
+    _c.gateway,
     refusals.why_not,
 ).with_for_update(skip_locked=True, of=attempts)
 
-ID, ADDRESS, BODY, CLOCK, SENDER, WHY_NOT = 0, 1, 2, 8, 9, -1
+ID, ADDRESS, BODY, CLOCK, SENDER, CHANNEL, GATEWAY, WHY_NOT = 0, 1, 2, 8, 9, 10, 11, -1
 """Places in a row of ``CANDIDATE``; by name they cost 5x as much."""
 
 # By nothing but the moment: of an old run all are due since ever, and PostgreSQL would sort what is left of it for each

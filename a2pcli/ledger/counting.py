@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal_column, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.delivery import DeliveryCount
@@ -21,6 +21,7 @@ from a2pcli.ledger import plan_store
 from a2pcli.ledger.plan_store import end_of
 from a2pcli.ledger.plans import of_run
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
+from a2pcli.ledger.standing import IS_LATER, most_attempts
 from a2pcli.ledger.tables import attempts, runs
 from a2pcli.messages import State
 
@@ -69,9 +70,11 @@ def count(connection: Connection, run: Run) -> Totals:
         *(_c.state, _c.reason, _c.code, _c.country, _c.currency, _c.variant, _c.sender, _c.clock),
         *(_c.delivery, _c.delivery_code),
     )
+    several = (_c.followed_at.is_not(None), IS_LATER) if most_attempts(connection, run) > 1 else ()
     query = (
         select(
             *keys,
+            *(several or (literal_column("0"), literal_column("0"))),
             func.count(),
             func.sum(_c.parts),
             func.sum(_c.cost),
@@ -79,17 +82,21 @@ def count(connection: Connection, run: Run) -> Totals:
             func.min(_c.detail),
         )
         .where(of_run(run))
-        .group_by(*keys)
+        .group_by(*keys, *several)
     )
     tally = _Tally()
     left = _planned(connection, run, tally)
     for group in connection.execute(query):
-        state, reason, code, country, currency, variant, sender, clock, delivery, why, *sums, detail = group
-        tally.add(state, reason, country, currency, code, variant, sender, sums, detail)
-        if delivery is not None and state == State.ACCEPTED:
+        state, reason, code, country, currency, variant, sender, clock, delivery, why, *rest = group
+        is_followed, is_later, *sums, detail = rest
+        if is_followed:
+            tally.add_cost(state, country, currency, variant, sender, sums)
+        else:
+            tally.add(state, reason, country, currency, code, variant, sender, sums, detail)
+        if delivery is not None and state == State.ACCEPTED and not is_followed:
             tally.deliveries[delivery, why, variant] += int(sums[0])
         key = (country, currency, variant, sender, clock)
-        if key in left:
+        if key in left and not is_later:
             left[key] = tuple(a - int(b or 0) for a, b in zip(left[key], sums, strict=True))
     _add_untouched(connection, run, tally, left)
     return tally.totals()
@@ -165,6 +172,12 @@ class _Sum:
         if currency is not None and priced:
             self.cost[currency] += cost
 
+    def add_cost(self, parts: int, currency: str | None, cost: int) -> None:
+        """Of an attempt that is not the one its message is counted by."""
+        self.parts += parts
+        if currency is not None and cost:
+            self.cost[currency] += cost
+
     def totals(self) -> StateTotals:
         return StateTotals(self.messages, self.parts, dict(self.cost), self.unpriced)
 
@@ -208,6 +221,25 @@ class _Tally:
             self.variants[variant][state].add(*sums)
         if code is not None and detail is not None and many > self.sentences.get(code, (0, ""))[0]:
             self.sentences[code] = (many, detail)
+
+    def add_cost(
+        self,
+        state: str,
+        country: str | None,
+        currency: str | None,
+        variant: str | None,
+        sender: str | None,
+        counted: Sequence[int | None],
+    ) -> None:
+        """Earlier attempts cost what the gateway took; their messages are counted by later ones."""
+        if state != State.ACCEPTED:
+            return
+        _, parts, cost, _ = (int(one or 0) for one in counted)
+        tables = [(self.countries, country or UNKNOWN_COUNTRY), (self.senders, sender or "")]
+        if variant is not None:
+            tables.append((self.variants, variant))
+        for sums in (self.states[state], *(table[key][state] for table, key in tables)):
+            sums.add_cost(parts, currency, cost)
 
     def totals(self) -> Totals:
         states = {state: one.totals() for state, one in sorted(self.states.items())}

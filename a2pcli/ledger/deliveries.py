@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, Delivery, Report, delivery_of
-from a2pcli.ledger import caps, counting, outcomes
+from a2pcli.ledger import caps, counting, fallbacks, outcomes
 from a2pcli.ledger.counting import DeliveryKey
 from a2pcli.ledger.plans import changed, lock_run, run_from_row
 from a2pcli.ledger.records import Run
@@ -88,6 +88,7 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
     moved: Counter[DeliveryKey] = Counter()
     taken: list[tuple[RowMapping, Report | None, list[Report]]] = []
     gone = set(ids)
+    followed: list[int] = []
     for row in _rows(connection, ids):
         gone.discard(row["id"])
         if row["address"] is None:
@@ -100,7 +101,9 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
         after = (str(found.delivery), found.at, found.code) if found else (None, None, None)
         if after != before:
             values.append({"b_id": row["id"], "b_delivery": after[0], "b_at": after[1], "b_code": after[2]})
-            if row["state"] == State.ACCEPTED:
+            if row["followed_at"] is not None:  # the message stands by a later one
+                followed.append(row["id"])
+            elif row["state"] == State.ACCEPTED:
                 _move(moved, before, after, row["variant"])
         if reports and _was_taken(row["state"], found):
             taken.append((row, found, reports))
@@ -108,9 +111,10 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
         connection.execute(_deliver, values)
     counting.adjust(connection, run, moved)
     accepted = sum(_accept(connection, run, row, found, reports, now) for row, found, reports in taken)
+    back = fallbacks.take_back(connection, run, followed, now) if followed else 0
     if accepted:
         changed(connection, run)
-    return Applied(accepted, frozenset({run.number} if accepted else ()), frozenset(gone))
+    return Applied(accepted, frozenset({run.number} if accepted or back else ()), frozenset(gone))
 
 
 def _move(
@@ -176,7 +180,7 @@ def told_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report
 def _rows(connection: Connection, ids: Sequence[int]) -> Iterator[RowMapping]:
     names = (
         "id", "state", "address", "channel", "variant", "parts", "gateway_id", "claimed_at",
-        "delivery", "delivered_at", "delivery_code",
+        "delivery", "delivered_at", "delivery_code", "followed_at",
     )  # fmt: skip
     for some in pieces(ids):
         yield from (

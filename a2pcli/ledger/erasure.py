@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Table, and_, delete, func, or_, select, update
@@ -23,6 +24,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, RunBusy
 from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people, receipts
 from a2pcli.ledger.approved import changing_rows
+from a2pcli.ledger.attempt_ids import all_attempts, attempt_number, message_of
 from a2pcli.ledger.history import of_person
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
@@ -107,8 +109,11 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
     found = sorted(rows, key=lambda row: int(row["id"]))
     about_runs = _runs_by_number(connection, {row["run"] for row in found})
     for row in found:
-        row |= {"events": _rows(connection, events, events.c.message == row["id"]), **about_runs[row["run"]]}
-        row["receipts"] = _rows(connection, inbox, receipts.of_attempts(connection, [row["id"]]))
+        ids = all_attempts([row["id"]], attempt_number(row["id"]))
+        row |= {"events": _rows(connection, events, events.c.message.in_(ids)), **about_runs[row["run"]]}
+        row["receipts"] = _rows(connection, inbox, receipts.of_attempts(connection, ids))
+        if len(ids) > 1:
+            row["earlier_attempts"] = _rows(connection, attempts, attempts.c.id.in_(ids[:-1]))
     names = erased.also_hashed(connection, person.address)
     listed = _rows(connection, suppressions, suppressions.c.address.in_(names))
     return {
@@ -210,14 +215,14 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
     with changing_rows(connection, mine):
         ids = there.ids
         skipped = _skip_planned(connection, ids, now)
-        flying = _in_flight(connection, ids, live)
-        ids = [id for id in ids if id not in flying]
+        flying = frozenset(map(message_of, _in_flight(connection, ids, live)))
+        ids = [id for id in ids if message_of(id) not in flying]
         skipped += _blank_plans(connection, there, flying)
         told = receipts.forget(connection, ids)
         _blank_attempts(connection, ids)
         sentences = _blank_plan_sentences(connection, person)
     counts = {
-        "messages": len(ids),
+        "messages": len(set(map(message_of, ids))),
         "events": _blank_events(connection, ids),
         "receipts": told,
         **{
@@ -240,11 +245,11 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The person's rows: in chunks by run and place, and in ``attempts`` of runs without chunks."""
+    """The person's rows: in chunks by run and place, and others in ``attempts``."""
 
     in_chunks: tuple[tuple[Run, ChunkHead, tuple[int, ...]], ...]
     elsewhere: tuple[tuple[int, int], ...]
-    """Ids, and their runs."""
+    """Ids, and their runs; later attempts of those in chunks among them."""
 
     @classmethod
     def of(cls, connection: Connection, person: Person) -> _Found:
@@ -257,7 +262,9 @@ class _Found:
             for within in plan_people.without_chunks(connection)
             for id, run in connection.execute(select(c.id, c.run).where(within, plan_people.condition(whom)))
         ]
-        return cls(tuple((run, head, tuple(places)) for run, head, places in found), tuple(elsewhere))
+        in_chunks = tuple((run, head, tuple(places)) for run, head, places in found)
+        later = (plan_people.later_attempts(connection, run, head, places) for run, head, places in in_chunks)
+        return cls(in_chunks, (*elsewhere, *chain.from_iterable(later)))
 
     @property
     def runs(self) -> set[int]:

@@ -8,20 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.lazy import lazily
 from a2pcli.ledger import plan_people, plan_rows, plan_store
+from a2pcli.ledger.attempt_ids import all_attempts, attempt_number, message_of
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.plan_people import Searched
 from a2pcli.ledger.plan_rows import PlanRows, as_rows, row_mapping
 from a2pcli.ledger.plans import of_run, run_from_row
 from a2pcli.ledger.records import Run, now_ms
-from a2pcli.ledger.tables import attempts, events, is_claimed, runs
+from a2pcli.ledger.tables import attempts, events, is_claimed, is_followed, runs
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
@@ -49,11 +50,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A message of one address in one run, with its events, oldest first. ``row`` is a row of the messages table."""
+    """A message of one address in one run, with its events, oldest first. ``row`` is a row of the messages table.
+
+    ``earlier`` are the rows of the attempts before the one by which it stands, for each that another one followed."""
 
     run: Run
     row: Mapping[str, Any]
     events: tuple[Event, ...]
+    earlier: tuple[Mapping[str, Any], ...] = ()
 
 
 class Messages(SubStore):
@@ -114,15 +118,8 @@ class Messages(SubStore):
         whom, moment = Searched(address, tuple(cells)), now_ms() if now is None else now
         with self._ledger.reading() as connection:
             rows = of_person(connection, whom, run, moment, by_filter=True)
-            found = sorted(rows, key=lambda row: int(row["id"]))
-            return [
-                HistoryEntry(
-                    _run_numbered(connection, row["run"]),
-                    row,
-                    events_where(connection, events.c.message == row["id"]),
-                )
-                for row in found
-            ]
+            found = sorted(rows, key=lambda row: message_of(row["id"]))
+            return [_entry(connection, row) for row in found]
 
     def contacts_of(self, address: str, since: int, before: int) -> list[caps.Contact]:
         """What an address got, or may have got, after ``since`` and before ``before``, oldest first."""
@@ -134,13 +131,14 @@ class Messages(SubStore):
         """Sorted ``person`` keys of everybody who has, or may have, a message of this occasion, in any run."""
         import numpy as np
 
-        query = (
-            select(_c.person)
-            .where(_c.occasion == occasion, is_claimed(_c.claimed_at), _c.person.is_not(None))
-            .order_by(_c.person)
-        )
+        of_occasion = and_(_c.occasion == occasion, _c.person.is_not(None))
+        query = select(_c.person).where(of_occasion, is_claimed(_c)).order_by(_c.person)
+        # Their next attempt may not be claimed yet.
+        followed = select(_c.person).where(of_occasion, is_followed(_c))
         with self._ledger.reading() as connection:
-            return np.fromiter(chain.from_iterable(read_rows(connection, query)), np.int64)
+            found = np.fromiter(chain.from_iterable(read_rows(connection, query)), np.int64)
+            more = connection.execute(followed).scalars().all()
+        return np.union1d(found, np.array(more, np.int64)) if more else found
 
     def had_enough(
         self, cap: caps.Cap, *, campaign: str, programme: str, subject: str, now: int
@@ -173,7 +171,7 @@ class Messages(SubStore):
         query = (
             select(_c.person, runs.c.number, runs.c.id, _c.state)
             .join_from(attempts, runs, runs.c.number == _c.run)
-            .where(_c.occasion == run.occasion, is_claimed(_c.claimed_at))
+            .where(_c.occasion == run.occasion, is_claimed(_c))
         )
         counts: Counter[tuple[int, str, str]] = Counter()
         with self._ledger.reading() as connection:
@@ -182,6 +180,17 @@ class Messages(SubStore):
                 if person in people:
                     counts[-number, id, state] += 1
         return [(id, state, many) for (_, id, state), many in sorted(counts.items())]
+
+
+def _entry(connection: Connection, row: Mapping[str, Any]) -> HistoryEntry:
+    ids = all_attempts([row["id"]], attempt_number(row["id"]))
+    earlier = select(attempts).where(_c.id.in_(ids[:-1])).order_by(_c.id)
+    return HistoryEntry(
+        _run_numbered(connection, row["run"]),
+        row,
+        events_where(connection, events.c.message.in_(ids)),
+        tuple(map(dict, connection.execute(earlier).mappings())) if len(ids) > 1 else (),
+    )
 
 
 def _left_out_as_sent(connection: Connection, run: Run) -> set[int]:
@@ -215,7 +224,9 @@ def _runs_named(connection: Connection, name: str) -> list[Run]:
 
 
 def _reached_by(run: Run) -> Any:
-    return select(_c.address).where(of_run(run), is_claimed(_c.claimed_at), _c.state != str(State.REJECTED))
+    # Also who was refused, where another attempt followed: by whatever address, the person may have the message.
+    may_have = or_(_c.state != str(State.REJECTED), is_followed(_c))
+    return select(_c.address).where(of_run(run), _c.claimed_at.is_not(None), may_have)
 
 
 def _still_known(run: Run) -> None:

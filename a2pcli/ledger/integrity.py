@@ -183,7 +183,13 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None) -> Checked:
     """Check the whole ledger; with ``sample`` (a share above 0 and up to 1) only so many of the chunks are read,
     chosen by ``seed``. Memory is bounded by one chunk."""
-    from a2pcli.ledger import integrity_database, integrity_plans, integrity_receipts, integrity_rows
+    from a2pcli.ledger import (
+        integrity_database,
+        integrity_fallbacks,
+        integrity_plans,
+        integrity_receipts,
+        integrity_rows,
+    )
 
     checked = Checked(sample, None if sample is None else random.randrange(10**6) if seed is None else seed)
     with reading(engine) as connection:
@@ -191,6 +197,7 @@ def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None
         integrity_database.look_at(context)
         integrity_rows.look_at(context)
         integrity_receipts.look_at(context)
+        integrity_fallbacks.look_at(context)
         integrity_plans.look_at(context, _chosen(context))
     return checked
 

@@ -46,6 +46,7 @@ from a2pcli.ledger.tables import (
     consents,
     contacted,
     events,
+    is_claimed,
     leases,
     metadata,
     occasions,
@@ -262,7 +263,7 @@ def _many(count: int, noun: str) -> str:
 
 def _twice(context: CheckContext) -> Iterator[Finding]:
     """One claimed row a person and occasion: the index refuses a second; here the rows themselves are asked."""
-    claimed = and_(_a.claimed_at.is_not(None), _a.person.is_not(None))
+    claimed = and_(is_claimed(_a), _a.person.is_not(None))
     people = select(_a.occasion).where(claimed).group_by(_a.occasion, _a.person).having(func.count() > 1)
     found = people.subquery()
     query = (

@@ -4,6 +4,8 @@ why some of either may not go."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, literal_column, select, update
@@ -14,10 +16,13 @@ from a2pcli.addresses.phone.same_phone import has_other_forms
 from a2pcli.channels import kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
+from a2pcli.ledger.attempt_ids import is_later
 from a2pcli.ledger.candidates import (
     ADDRESS,
     BODY,
+    CHANNEL,
     CLOCK,
+    GATEWAY,
     ID,
     NEXT_DUE,
     SENDER,
@@ -252,7 +257,9 @@ class Claim:
         good: Sequence[Any] = [row for row in rows if row[WHY_NOT] in _OPEN]
         if len(good) < len(rows):
             self._refuse({row[ID]: row[WHY_NOT] for row in rows if row[WHY_NOT] not in _OPEN})
-        beside = self.plan.beside(self.connection, (row[ID] for row in good)) if self.plan else {}
+        beside = (
+            self.plan.beside(self.connection, ((row[ID], row[ADDRESS]) for row in good)) if self.plan else {}
+        )
         others = {id: other_forms.others_of(said) for id, (_, said) in beside.items() if said}
         good = self._without_refused(good, others)
         if self.erasures and good:
@@ -278,7 +285,8 @@ class Claim:
         spellings = {id: spelling for id, (spelling, _) in beside.items() if spelling is not None}
         if not self.plan and kind_of_channel(self.run.channel) is Kind.EMAIL:
             spellings = self._cells(taken)
-        self.claimed.extend(_claimed(self.run, taken, self.gate, spellings))
+        claimed = _claimed(self.run, taken, self.gate, spellings)
+        self.claimed.extend(map(partial(_by_its_own_way, self.run), claimed, taken))
 
     def _cells(self, rows: Sequence[Any]) -> dict[int, str]:
         """Of a run without chunks, the addresses as they were given, where that is not how they are compared."""
@@ -288,26 +296,34 @@ class Claim:
 
     def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows with their texts, which the plan has. Raises ``LedgerError`` for one that is not the plan's."""
-        texts = self.plan.texts(self.connection, ((row[ID], row[ADDRESS], row[SENDER]) for row in rows))
-        return [(*row[:BODY], text, *row[BODY + 1 :]) for row, text in zip(rows, texts, strict=True)]
+        first = [row for row in rows if not is_later(row[ID])]
+        texts = self.plan.texts(self.connection, ((row[ID], row[ADDRESS], row[SENDER]) for row in first))
+        found = [(*row[:BODY], text, *row[BODY + 1 :]) for row, text in zip(first, texts, strict=True)]
+        return found if len(found) == len(rows) else [*found, *(row for row in rows if is_later(row[ID]))]
 
     def _without_refused(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
         """Skip who said no under another number of the same phone or another address, or to the sender in another
         spelling."""
-        candidates = (
-            other_forms.Candidate(
-                row[ID],
-                row[ADDRESS],
-                row[SENDER],
-                row[WHY_NOT] == refusals.ASKS_SENDER,
-                None,
-                others.get(row[ID], ()),
+        gone: dict[int, Reason] = {}
+        for channel in {row[CHANNEL] for row in rows}:  # one, but for later attempts
+            run = self.run if channel is None else replace(self.run, channel=channel)
+            candidates = (
+                other_forms.Candidate(
+                    row[ID],
+                    row[ADDRESS],
+                    row[SENDER],
+                    row[WHY_NOT] == refusals.ASKS_SENDER,
+                    None,
+                    others.get(row[ID], ()),
+                )
+                for row in rows
+                if row[CHANNEL] == channel
+                and (
+                    row[WHY_NOT] == refusals.ASKS_SENDER or row[ID] in others or has_other_forms(row[ADDRESS])
+                )
             )
-            for row in rows
-            if row[WHY_NOT] == refusals.ASKS_SENDER or row[ID] in others or has_other_forms(row[ADDRESS])
-        )
-        asked = {**self.refusals, "binds": binds(self.run.purpose)}
-        gone = other_forms.refused(self.connection, self.run, candidates, asked, self.now)
+            asked = {**refusals.parameters(run), "binds": binds(run.purpose)}
+            gone |= other_forms.refused(self.connection, run, candidates, asked, self.now)
         if not gone:
             return rows
         self._refuse(gone)
@@ -368,3 +384,13 @@ def _claimed(
         message = Message(id, reference(row), to, body, channel, own or sender, country, parts, media)
         until = None if clock is None else gate.open_until(clock)
         yield Claimed(message, tries + 1, cost, currency, until)
+
+
+def _by_its_own_way(run: Run, claimed: Claimed, row: Sequence[Any]) -> Claimed:
+    """A later attempt goes by its own channel, gateway and sender; all others as the run says."""
+    if not is_later(row[ID]):
+        return claimed
+    channel = row[CHANNEL] or run.channel
+    media = run.media if channel == run.channel else ()
+    message = replace(claimed.message, channel=channel, sender=row[SENDER], media=media)
+    return replace(claimed, message=message, gateway=row[GATEWAY])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, literal, literal_column, select, update
+from sqlalchemy import and_, bindparam, insert, literal, literal_column, not_, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
@@ -17,6 +17,7 @@ from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
 from a2pcli.ledger.prepared import Prepared
 from a2pcli.ledger.records import Run, RunState, Settled
+from a2pcli.ledger.standing import IS_LATER
 from a2pcli.ledger.tables import attempts, events, runs
 from a2pcli.messages import CLAIMED_STATES, State, Verdict
 from a2pcli.reasons import Reason
@@ -235,8 +236,9 @@ def lose(
 def _sendable(connection: Connection, run: Run) -> list[ColumnElement[bool]]:
     """The conditions for what could still be sent: not to a person erased meanwhile, nor a text that is not kept."""
     there = _c.address.is_not(None)
-    # A chunk has its texts as long as they may be needed; the rows of a run without chunks have their own.
-    return [there] if plan_store.exist(connection, run) else [there, _c.body.is_not(None)]
+    # A chunk has its texts as long as they may be needed; runs without chunks and later attempts have their own.
+    has_text = _c.body.is_not(None)
+    return [there, or_(not_(IS_LATER), has_text) if plan_store.exist(connection, run) else has_text]
 
 
 def settle_unknown(

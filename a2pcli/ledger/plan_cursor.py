@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from a2pcli.addresses.kinds import OTHERS
 from a2pcli.ledger import approved, plan_store
+from a2pcli.ledger.attempt_ids import is_later, message_of
 from a2pcli.ledger.plan_store import ChunkHead, End, end_of
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import attempts
@@ -263,6 +265,7 @@ class PlanCursor:
 
     def texts(self, connection: Connection, rows: Iterable[tuple[int, str, str | None]]) -> list[str]:
         """The texts of messages that were tried before, as the plan has them; of each its id, address and own sender.
+        Only of first attempts: later ones have their own.
 
         Raises ``LedgerError`` where one is not the plan's.
         """
@@ -275,16 +278,23 @@ class PlanCursor:
             found.append(text)
         return found
 
-    def beside(self, connection: Connection, ids: Iterable[int]) -> dict[int, tuple[str | None, str | None]]:
-        """Of messages that were tried before: the spelling to send to and the person's other addresses, where the plan
-        has one or the other."""
+    def beside(
+        self, connection: Connection, rows: Iterable[tuple[int, str]]
+    ) -> dict[int, tuple[str | None, str | None]]:
+        """Of messages that were tried before, each with its id and address: the spelling to send to and the person's
+        other addresses, where the plan has one or the other."""
         found = {}
-        for id in ids:
-            at = bisect_right(self._first_ids, id) - 1
-            if at < 0 or not 0 <= id - self._heads[at].first_id < self._heads[at].rows:
+        for id, address in rows:
+            message = message_of(id)
+            at = bisect_right(self._first_ids, message) - 1
+            if at < 0 or not 0 <= message - self._heads[at].first_id < self._heads[at].rows:
                 continue
-            chunk, place = self._chunk(connection, at), id - self._heads[at].first_id
+            chunk, place = self._chunk(connection, at), message - self._heads[at].first_id
             spelling, others = _at(chunk, "spelling", place), _at(chunk, "others", place)
+            planned = _at(chunk, "address", place)
+            if is_later(id) and address != planned:  # it goes to another of them
+                spelling = None
+                others = OTHERS.join({planned or "", *(others or "").split(OTHERS)} - {"", address}) or None
             if spelling is not None or others is not None:
                 found[id] = (spelling, others)
         return found

@@ -16,11 +16,13 @@ from a2pcli.addresses.kinds import OTHERS
 from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import chunk_filter, plan_store
+from a2pcli.ledger.attempt_ids import all_attempts, message_of
 from a2pcli.ledger.chunk_filter import ENOUGH, PUNCTUATION, bare
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, plan_chunks, runs
+from a2pcli.ledger.standing import most_attempts
+from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, plan_chunks, runs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -169,25 +171,51 @@ def in_chunks(
     """
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    def searched(one: Run, head: ChunkHead, data: bytes) -> tuple[Run, ChunkHead, list[int]]:
+    def searched(one: Run, head: ChunkHead, data: bytes, also: set[int]) -> tuple[Run, ChunkHead, list[int]]:
         chunk = plan_store.opened(connection, one, head, data, columns_of(whom))
-        return one, head, places_in(chunk, whom)
+        return one, head, sorted(also.union(places_in(chunk, whom)))
 
     waiting: deque[Future[tuple[Run, ChunkHead, list[int]]]] = deque()
     with ThreadPoolExecutor(1) as other:
         for one in runs_with_chunks(connection, run):
+            later = _of_later_attempts(connection, one, whom)
             for head in plan_store.heads(connection, one):
-                if by_filter and not whom.keys:
+                also = {id - head.first_id for id in later if head.first_id <= id < head.end_id}
+                if by_filter and not whom.keys and not also:
                     prefix = plan_store.prefix_of(connection, one, head.number, chunk_filter.PREFIX)
                     if not chunk_filter.may_hold(prefix, whom.forms, whom.cells):
                         continue
                 data = plan_store.data_of(connection, one, head.number)
-                waiting.append(other.submit(searched, one, head, data))
+                waiting.append(other.submit(searched, one, head, data, also))
                 if len(waiting) > _AHEAD and (found := waiting.popleft().result())[2]:
                     yield found
         while waiting:
             if (found := waiting.popleft().result())[2]:
                 yield found
+
+
+def _of_later_attempts(connection: Connection, run: Run, whom: Searched) -> set[int]:
+    """The messages of a run of which a later attempt went to the address."""
+    if not whom.address or most_attempts(connection, run) == 1:
+        return set()
+    begin = run.number * ROWS_PER_RUN
+    later = and_(_a.id > begin + MOST_ROWS, _a.id < begin + ROWS_PER_RUN, _a.address.in_(whom.forms))
+    return set(map(message_of, connection.execute(select(_a.id).where(later)).scalars()))
+
+
+def later_attempts(
+    connection: Connection, run: Run, head: ChunkHead, places: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Ids of second and later attempts of messages at these places of a chunk, each with the run's number."""
+    most = most_attempts(connection, run)
+    if most == 1:
+        return []
+    later: list[tuple[int, int]] = []
+    for place in places:
+        ids = all_attempts([head.first_id + place], most)[1:]
+        found = connection.execute(select(_a.id).where(_a.id.in_(ids))).scalars()
+        later += [(int(id), run.number) for id in found]
+    return later
 
 
 def without_chunks(connection: Connection, run: Run | None = None) -> list[Any]:

@@ -14,9 +14,11 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import plan_store
+from a2pcli.ledger.attempt_ids import all_attempts, is_later, message_of
 from a2pcli.ledger.plan_store import ChunkHead, end_of, first_id
 from a2pcli.ledger.plans import end_id
 from a2pcli.ledger.records import Run
+from a2pcli.ledger.standing import most_attempts, standing
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import CLAIMED_STATES, State
 
@@ -114,10 +116,9 @@ class PlanRows:
     def columns(self, connection: Connection, head: ChunkHead, wanted: Wanted | None = None) -> Columns:
         """The rows of a chunk as parallel columns, in the file's order; only those that are ``wanted``."""
         chosen = wanted or Wanted()
-        within = (_a.id >= head.first_id, _a.id < head.end_id)
-        happened = _attempts(
-            connection, chosen if chosen.only_claimed else Wanted(), *within, only=self._only
-        )
+        most = most_attempts(connection, self.run)
+        within = standing(head.first_id, head.end_id, most)
+        happened = _attempts(connection, chosen if chosen.only_claimed else Wanted(), within, only=self._only)
         if chosen.only_claimed:
             if not happened["id"]:
                 return {name: [] for name in NAMES}
@@ -143,8 +144,9 @@ class PlanRows:
         """The rows at these places of a chunk, in ascending order."""
         import pyarrow as pa
 
-        ids = [head.first_id + place for place in places]
-        happened = _attempts(connection, Wanted(), _a.id.in_(ids))
+        most = most_attempts(connection, self.run)
+        ids = all_attempts((head.first_id + place for place in places), most)
+        happened = _attempts(connection, Wanted(), _a.id.in_(ids), _a.followed_at.is_(None))
         return self._made(connection, head, pa.array(places, pa.int64()), happened)
 
     def _made(
@@ -169,10 +171,14 @@ class PlanRows:
         found["tries"] = [0] * many
         for name in _OF_THE_ATTEMPT[2:]:
             found[name] = [None] * many
-        touched = set(happened["id"])
+        touched = {message_of(id) for id in happened["id"]}
         if len(touched) < many and (self._ends or self._holds):
             self._tell_untouched(found, touched)
-        return _renamed(_overlaid(found, happened))
+        found = _overlaid(found, happened)
+        later = {id: place for place, id in enumerate(found["id"]) if is_later(id)}
+        if later:
+            _tell_own_texts(connection, found, later)
+        return _renamed(found)
 
     def _tell_untouched(self, found: Columns, touched: set[int]) -> None:
         """Say of those that nothing happened to what became of them all, or what holds them."""
@@ -201,37 +207,55 @@ class PlanRows:
 def _places(head: ChunkHead, ids: Sequence[int]) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array([id - head.first_id for id in ids], pa.int64())
+    return pa.array([message_of(id) - head.first_id for id in ids], pa.int64())
 
 
 def _attempts(
     connection: Connection, wanted: Wanted, *chosen: Any, only: frozenset[str] | None = None
 ) -> Columns:
-    """Attempts as parallel columns, in the order of their ids; of the columns, all or ``only`` these."""
+    """Attempts as parallel columns, in the order of their messages; of the columns, all or ``only`` these."""
     names = ["id", *(name for name in (*_OF_BOTH, *_OF_THE_ATTEMPT) if only is None or name in only)]
     query = wanted.of(select(*(_a[name] for name in names)).where(*chosen)).order_by(_a.id)
-    rows = connection.execute(query).all()
+    rows = list(connection.execute(query).all())
+    if rows and is_later(rows[-1][0]):
+        rows.sort(key=lambda row: message_of(row[0]))
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return dict(zip(names, columns, strict=True))
 
 
 def _overlaid(found: Columns, happened: Columns) -> Columns:
-    """What happened, over what was planned."""
-    names = [name for name in happened if name != "id"]
+    """What happened, over what was planned. The id is that of the attempt by which the message stands."""
     if len(happened["id"]) == len(found["id"]):
-        return found | {name: happened[name] for name in names}
+        return found | happened
     if not happened["id"]:
         return found
     places = {id: place for place, id in enumerate(found["id"])}
-    at = [places[id] for id in happened["id"] if id in places]
-    known = [id in places for id in happened["id"]]
+    messages = [message_of(id) for id in happened["id"]]
+    at = [places[id] for id in messages if id in places]
+    known = [id in places for id in messages]
     columns: dict[str, Any] = found
-    for name in names:
+    for name in happened:
         into = columns[name]
         values = (value for value, there in zip(happened[name], known, strict=True) if there)
         for place, value in zip(at, values, strict=True):
             into[place] = value
     return found
+
+
+def _tell_own_texts(connection: Connection, found: Columns, later: Mapping[int, int]) -> None:
+    """Later attempts, given with their places, have texts of their own, which no chunk has."""
+    names = ("body", "encoding", "units")
+    columns: dict[str, Any] = {name: list(found[name]) for name in names}
+    query = select(_a.id, *(_a[name] for name in names))
+    ids = list(later)
+    for start in range(0, len(ids), _FEW):
+        for id, *values in connection.execute(query.where(_a.id.in_(ids[start : start + _FEW]))):
+            for name, value in zip(names, values, strict=True):
+                columns[name][later[id]] = value
+    found |= columns
+
+
+_FEW = 500
 
 
 def _renamed(found: Columns) -> Columns:

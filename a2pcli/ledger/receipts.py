@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import counting, deliveries, receipt_optouts
+from a2pcli.ledger.attempt_ids import nth_attempt
 from a2pcli.ledger.bulk import insert_columns, read_rows
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
@@ -40,7 +41,7 @@ LOOKED_UP = 100_000
 """Receipts whose ids are looked for in one pass."""
 
 _FEW = 500
-_REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})", re.ASCII)
+_REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCII)
 
 FORGOTTEN = -1
 """Stands for the attempt of a receipt whose person was erased, or let go by retention."""
@@ -158,7 +159,6 @@ class Inbox(SubStore):
         tells: TellsOptOut = nobody,
     ) -> int:
         """Look for the messages of receipts up to this number that had none; gives how many have one now.
-
         ``record`` is called in each transaction that changed something, with what it did."""
         moment = now_ms() if now is None else now
         with self._ledger.reading() as connection:
@@ -327,7 +327,7 @@ def _by_reference(connection: Connection, references: Collection[str]) -> Mappin
     for reference in references:
         found = _REFERENCE.fullmatch(reference)
         if found and 0 < int(found[2]) <= MOST_ROWS:
-            rows[found[1]].append((reference, int(found[2])))
+            rows[found[1]].append((reference, nth_attempt(int(found[2]), int(found[3] or 1))))
     known: dict[str, _Known] = {}
     ids: dict[int, str] = {}
     for some in _texts(rows):

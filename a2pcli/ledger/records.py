@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import DeliveryCount
+from a2pcli.ledger.attempt_ids import MOST_ROWS, later_reference
 from a2pcli.messages import Message, Outcome, State
 
 MONEY_UNITS = 10**9
@@ -155,8 +156,8 @@ class Run:
         return tuple(self.sending.get("media") or ())
 
     def reference(self, row: int) -> str:
-        """The reference of a row's message: the same on every retry, unique for ever."""
-        return f"{self.id}-{row:06d}"
+        """The reference of a row's message, or of a later attempt by the lower half of its id: always the same."""
+        return f"{self.id}-{row:06d}" if row <= MOST_ROWS else later_reference(self.id, row)
 
 
 ColumnOf: TypeAlias = Sequence[Any] | Any
@@ -248,13 +249,14 @@ class Claimed:
     """A message whose intent is durable: hand it over. ``attempts`` counts this one too.
 
     From ``until`` (UTC milliseconds) on it may not leave any more; None where its clock does not close.
-    """
+    ``gateway``: by which it goes, where that is not the run's."""
 
     message: Message
     attempts: int
     cost: int | None
     currency: str | None
     until: int | None = None
+    gateway: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

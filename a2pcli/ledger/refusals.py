@@ -10,7 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Boolean, Select, and_, bindparam, case, exists, literal_column, not_, or_, select
+from sqlalchemy import (
+    Boolean,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
 
 from a2pcli.ledger import consents
 from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER
@@ -29,7 +42,9 @@ _given, _gone = consents_table.alias("given"), consents_table.alias("gone")
 _now: Any
 _programme: Any
 _channel: Any
-_now, _programme, _channel = (bindparam(name) for name in ("now", "programme", "channel"))
+_now, _programme = bindparam("now"), bindparam("programme")
+# A later attempt may go by another channel than the run's.
+_channel = func.coalesce(_m.channel, bindparam("channel", type_=Text))
 
 
 def of_each(query: Select[Any]) -> Any:
@@ -89,9 +104,7 @@ no_consent = and_(or_(_m.consent_until <= _now, _withdrawn), not_(_allowed))
 # Does this person have a claimed row elsewhere in the occasion? (the index attempts_once answers)
 _other = attempts.alias("other")
 _reached = of_each(
-    select(_one).where(
-        _other.c.occasion == _m.occasion, _other.c.person == _m.person, is_claimed(_other.c.claimed_at)
-    )
+    select(_one).where(_other.c.occasion == _m.occasion, _other.c.person == _m.person, is_claimed(_other.c))
 )
 
 ASKS_SENDER = "asks-sender"

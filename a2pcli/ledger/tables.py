@@ -23,11 +23,16 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    and_,
     event,
 )
 from sqlalchemy.schema import DDL
 from sqlalchemy.sql.expression import ColumnElement
 
+from a2pcli.ledger.attempt_ids import ATTEMPT_BIT as ATTEMPT_BIT
+from a2pcli.ledger.attempt_ids import FIRST_ATTEMPT as FIRST_ATTEMPT
+from a2pcli.ledger.attempt_ids import MOST_ROWS as MOST_ROWS
+from a2pcli.ledger.attempt_ids import ROWS_PER_RUN as ROWS_PER_RUN
 from a2pcli.ledger.reply_table import replies as replies
 from a2pcli.ledger.schema import for_server as for_server
 from a2pcli.ledger.schema import metadata as metadata
@@ -37,14 +42,6 @@ from a2pcli.ledger.sender_tables import leases as leases
 from a2pcli.ledger.sender_tables import senders as senders
 from a2pcli.ledger.sender_tables import spending as spending
 from a2pcli.messages import CLAIMED_STATES, State
-
-ROWS_PER_RUN = 2**32
-ATTEMPT_BIT = 28
-"""From this bit of an id's lower half on stands the number of the attempt, less one: at most 16 of a message."""
-FIRST_ATTEMPT = ~(0xF << ATTEMPT_BIT)
-"""With ``&``: the id of the message's first attempt, from that of any."""
-MOST_ROWS = 2**ATTEMPT_BIT - 1
-"""Rows that a run can have: 268 million."""
 
 runs = Table(
     "runs",
@@ -176,7 +173,7 @@ attempts = Table(
     Column("delivery", Text),
     Column("delivered_at", BigInteger),
     Column("delivery_code", Text),
-    # Of runs without chunks only: in the others, the chunk has them.
+    # Of runs without chunks, and of later attempts: the chunk has those of first ones.
     Column("line", BigInteger),
     # The cell as it was read, kept only where there is no address to show instead.
     Column("cell", Text),
@@ -185,6 +182,14 @@ attempts = Table(
     Column("units", Integer),
     # What the contacts file said of the consent: when, how, which wording. Null where a record of ours allows it.
     Column("consent", Text),
+    # When the next attempt of the message was made: this one had ended and had not arrived. See ``fallbacks``.
+    Column(
+        "followed_at",
+        BigInteger,
+        CheckConstraint(
+            "followed_at IS NULL OR state = 'accepted' OR state = 'rejected'", name="attempts_followed_ended"
+        ),
+    ),
     CheckConstraint(
         f"CASE WHEN claimed_at IS NULL THEN {_one_of(_UNCLAIMED)} ELSE {_one_of(CLAIMED_STATES)} END",
         name="attempts_claimed",
@@ -192,23 +197,37 @@ attempts = Table(
 )
 
 
-def is_claimed(claimed_at: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether a row is in one of ``CLAIMED_STATES``, in the very words of the index ``attempts_once``.
+def is_claimed(of: Any) -> ColumnElement[bool]:
+    """Whether a row is in one of ``CLAIMED_STATES`` and no other attempt of its message followed it, in the very words
+    of the index ``attempts_once``. ``of`` are the columns of ``attempts``, or of an alias of it.
 
     It asks for ``claimed_at``, which is set in exactly those states (the table checks it), for speed: SQLite
     rewrites a partial index whenever a column of its condition changes, and the state changes once more when
     a message is settled (measured: sending 1.5x slower, planning 2x slower, with a condition on the state).
     """
-    return claimed_at.is_not(None)
+    return and_(of.claimed_at.is_not(None), of.followed_at.is_(None))
 
 
-# The last guard against messaging anybody twice: one claimed row a person and occasion.
+def is_followed(of: Any) -> ColumnElement[bool]:
+    """Whether another attempt of the message followed this one, in the words of the index ``attempts_followed``."""
+    return and_(of.followed_at.is_not(None))
+
+
+# The last guard against messaging anybody twice: one claimed row a person and occasion, but for those that ended and
+# were followed.
 partial_index(
     "attempts_once",
     attempts.c.occasion,
     attempts.c.person,
     unique=True,
-    where=is_claimed(attempts.c.claimed_at),
+    where=is_claimed(attempts.c),
+)
+# Their people are not planned again while the next attempt waits.
+partial_index(
+    "attempts_followed",
+    attempts.c.occasion,
+    attempts.c.person,
+    where=is_followed(attempts.c),
 )
 
 

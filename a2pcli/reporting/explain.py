@@ -10,6 +10,7 @@ from a2pcli.addresses.any_address import any_address, of_phone
 from a2pcli.addresses.kinds import Address, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.attempt_ids import attempt_number
 from a2pcli.ledger.caps import of_run as caps_of_run
 from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.history import HistoryEntry
@@ -232,8 +233,32 @@ def _message(told: Told) -> dict[str, Any]:
         "what": told.what,
         "next": told.next,
         "rules": [one.document() for one in told.rules],
+        **({"earlier_attempts": before} if (before := earlier_attempts(told.entry)) else {}),
         "events": [
             {"at": iso(event.at), "kind": event.kind, "code": event.code, "detail": event.detail}
             for event in told.entry.events
         ],
     }
+
+
+def earlier_attempts(entry: HistoryEntry) -> list[dict[str, Any]]:
+    """The attempts of a message before the last one, each of which ended without arriving when the next was made."""
+    run = entry.run
+    return [
+        {
+            "attempt": attempt_number(one["id"]),
+            "channel": one["channel"] or run.channel,
+            "gateway": one["gateway"] or run.gateway,
+            "sender": one["sender"] or run.sender,
+            "number": one["address"],
+            "state": one["state"],
+            "delivery": one["delivery"],
+            "code": one["delivery_code"] or one["code"],
+            "cost": None if one["cost"] is None else money(one["cost"]),
+            "currency": one["currency"],
+            "reference": run.reference(one["id"] % ROWS_PER_RUN),
+            "claimed_at": iso(one["claimed_at"]),
+            "followed_at": iso(one["followed_at"]),
+        }
+        for one in entry.earlier
+    ]

@@ -54,6 +54,7 @@ class ExplainedMessage(TypedDict):
     what: str
     next: str | None
     rules: list[Considered]
+    earlier_attempts: NotRequired[list[dict[str, Any]]]
     events: list[dict[str, Any]]
 
 

@@ -14,7 +14,7 @@ from a2pcli.cli.screens.run import WORDS
 from a2pcli.messages import State
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.explain import Explanation, Told
+from a2pcli.reporting.explain import Explanation, Told, earlier_attempts
 from a2pcli.reporting.sentences import opt_out
 from a2pcli.reporting.values import local
 
@@ -72,6 +72,8 @@ def _message(told: Told, all_rules: bool) -> Iterator[RenderableType]:
     if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
         yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
     yield from _rules([one.document() for one in told.rules], all_rules)
+    for attempt in earlier_attempts(told.entry):
+        yield Padding(Text(_earlier(attempt), style="dim"), INDENT)
     # One event says what the sentence says.
     if len(told.entry.events) > 1:
         for event in told.entry.events:
@@ -79,6 +81,13 @@ def _message(told: Told, all_rules: bool) -> Iterator[RenderableType]:
             yield Padding(
                 Text(f"{local(event.at, zone)}  {_kind(event.kind)}  {words}".rstrip(), style="dim"), INDENT
             )
+
+
+def _earlier(attempt: Mapping[str, Any]) -> str:
+    """One of the attempts before the last, in a line."""
+    ended = ", ".join(str(one) for one in (attempt["state"], attempt["delivery"], attempt["code"]) if one)
+    how = f"{attempt['channel']} by {attempt['gateway']} to {attempt['number']}"
+    return f"attempt {attempt['attempt']}: {how}: {ended}"
 
 
 OUTCOMES = {

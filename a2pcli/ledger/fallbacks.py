@@ -1,0 +1,181 @@
+"""The next attempt of a message, where the one before has ended and did not arrive.
+
+That is: the gateway refused it, or took it and its receipts say that it came to nothing. The earlier attempt is marked
+as followed, which takes it out of the index ``attempts_once``, and the next one waits for a claim, as a row that is
+tried again does: opt-outs, consent, caps and hours are asked again there, and the claim takes the person's place.
+Both are one transaction under the run's lock, as are receipts, so of a receipt "delivered" and the next attempt one
+comes first. If it is the attempt, a receipt may still come before the claim: then the attempt is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from a2pcli.dataclass import dataclass
+from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery
+from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger import attempt_counts, caps, outcomes, plan_store
+from a2pcli.ledger.attempt_ids import (
+    MOST_ATTEMPTS,
+    ROWS_PER_RUN,
+    all_attempts,
+    attempt_number,
+    nth_attempt,
+)
+from a2pcli.ledger.plans import changed, lock_run
+from a2pcli.ledger.records import SENDABLE, Run, RunState
+from a2pcli.ledger.tables import attempts, receipts, runs
+from a2pcli.messages import State
+from a2pcli.reasons import Reason
+
+_a = attempts.c
+
+EVENT = "fallback"
+"""Kind of the event of an attempt that follows another, and of one that is taken back."""
+
+_told = func.coalesce(_a.delivery, "")
+HAS_ENDED = or_(
+    and_(_a.state == str(State.REJECTED), _told.not_in([str(one) for one in (Delivery.SENT, *ARRIVED)])),
+    and_(_a.state == str(State.ACCEPTED), _told.in_([str(one) for one in NEGATIVE])),
+)
+"""The attempt has ended and did not arrive, as far as anybody can tell."""
+
+_OF_THE_MESSAGE = ("run", "occasion", "person", "variant", "clock", "consent_until")
+"""What the attempts of a message have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """How the next attempt goes: from where to where, with what, at what cost (1e-9 currency units). ``country`` is
+    the earlier attempt's where it is None, and ``sender`` the gateway's own."""
+
+    channel: str
+    gateway: str
+    address: str
+    body: str
+    sender: str | None = None
+    country: str | None = None
+    parts: int = 1
+    encoding: str | None = None
+    units: int | None = None
+    cost: int | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The attempt that was made: it waits for a claim."""
+
+    id: int
+    reference: str
+
+
+def follow(connection: Connection, run: Run, message_id: int, next: Next, now: int) -> Followed | None:
+    """Make the next attempt of a message; None where the one before may still arrive, or has, or nobody is there to
+    be sent to, or the run is cancelled or was never sent.
+
+    Raises ``LedgerError`` for a message that has as many attempts as there can be, and for a run without chunks.
+    """
+    lock_run(connection, run)
+    state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
+    if state not in (*SENDABLE, RunState.FINISHED):
+        return None
+    if not plan_store.exist(connection, run):
+        raise LedgerError(
+            Problem(f"run {run.id} keeps no plan: its messages have one attempt", code="fallback")
+        )
+    ids = all_attempts([message_id], MOST_ATTEMPTS)
+    open_ones = select(_a.id).where(_a.id.in_(ids), or_(_a.address.is_(None), not_(HAS_ENDED)))
+    last = _last(connection, ids)
+    if last is None or connection.execute(open_ones.limit(1)).first():
+        return None
+    mine = and_(_a.id == last, _a.followed_at.is_(None), HAS_ENDED)
+    if not connection.execute(update(attempts).where(mine).values(followed_at=now)).rowcount:
+        return None
+    if attempt_number(last) == MOST_ATTEMPTS:
+        many = f"a message can have {MOST_ATTEMPTS} attempts at most"
+        raise LedgerError(Problem(f"run {run.id}: {many}", hint="name fewer channels", code="fallback"))
+    id = nth_attempt(last, attempt_number(last) + 1)
+    _insert(connection, last, id, next, now)
+    attempt_counts.add(connection, run.number, [id])
+    if caps.counted(run.purpose):
+        caps.forget(connection, [last])
+    how = f"attempt {attempt_number(id)}: {next.channel} by {next.gateway}"
+    outcomes.note_each(connection, run, [id], now, kind=EVENT, detail=how)
+    changed(connection, run)
+    outcomes.planned_again(connection, run, 1, "messages go by another channel or gateway")
+    return Followed(id, run.reference(id % ROWS_PER_RUN))
+
+
+def _last(connection: Connection, ids: Sequence[int]) -> int | None:
+    found = connection.execute(select(func.max(_a.id)).where(_a.id.in_(ids))).scalar()
+    return None if found is None else int(found)
+
+
+def _insert(connection: Connection, last: int, id: int, next: Next, now: int) -> None:
+    names = (*_OF_THE_MESSAGE, "country")
+    before = connection.execute(select(*(_a[name] for name in names)).where(_a.id == last)).mappings().one()
+    values: dict[str, Any] = {name: before[name] for name in _OF_THE_MESSAGE} | {
+        "country": before["country"] if next.country is None else next.country,
+        **{
+            name: getattr(next, name)
+            for name in (
+                *("channel", "gateway", "address", "body", "sender", "parts"),
+                *("encoding", "units", "cost", "currency"),
+            )
+        },
+    }
+    connection.execute(
+        insert(attempts).values(id=id, state=str(State.PLANNED), tries=0, due_at=now, **values)
+    )
+
+
+def take_back(connection: Connection, run: Run, followed: Sequence[int], now: int) -> int:
+    """Of these followed attempts some may arrive after all, or have: where the next one is not claimed, it is taken
+    back, and the message stands by the earlier one again. Gives how many. To be called under the run's lock.
+
+    Where the next one was quicker, the person may have both, which counts for caps.
+    """
+    back = 0
+    for id in followed:
+        found = connection.execute(
+            select(_a.address, _a.claimed_at, _a.delivery).where(_a.id == id, not_(HAS_ENDED))
+        ).one_or_none()
+        if found is None:
+            continue
+        back += _took_back(connection, run, id, now)
+        if caps.counted(run.purpose) and found.address is not None:
+            caps.forget(connection, [id])
+            caps.note(connection, run, [(id, found.address)], found.claimed_at)
+    if back:
+        changed(connection, run)
+    return back
+
+
+def _took_back(connection: Connection, run: Run, id: int, now: int) -> bool:
+    next = _last(connection, all_attempts([id], MOST_ATTEMPTS)) or id
+    before = nth_attempt(next, attempt_number(next) - 1)
+    waits = and_(_a.id == next, _a.id != id, _a.claimed_at.is_(None))
+    # What the gateway once said of it stays, and so does the row: the message is not sent by it.
+    told = exists().where(receipts.c.attempt == next)
+    end = {"state": str(State.SKIPPED), "reason": str(Reason.ALREADY_SENT), "due_at": None, "settled_at": now}
+    if connection.execute(update(attempts).where(waits, told).values(end)).rowcount:
+        return True
+    try:
+        with connection.begin_nested():
+            if not connection.execute(delete(attempts).where(waits)).rowcount:
+                return False
+            connection.execute(update(attempts).where(_a.id == before).values(followed_at=None))
+    except (
+        IntegrityError
+    ):  # another run reached the person meanwhile; the claim finds that, and skips the next one
+        return False
+    attempt_counts.add(connection, run.number, [next], made=-1)
+    detail = f"attempt {attempt_number(next)} was taken back: a receipt shows that this one may have arrived"
+    outcomes.note_each(connection, run, [id], now, kind=EVENT, detail=detail)
+    return True

@@ -1,0 +1,63 @@
+"""Messages with several attempts: numbered without gaps, each but the last one followed, their receipts right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from sqlalchemy import and_, exists, func, not_, select
+
+from a2pcli.ledger.attempt_ids import ATTEMPT_BIT, MOST_ROWS, ROWS_PER_RUN
+from a2pcli.ledger.integrity import CheckContext, Finding
+from a2pcli.ledger.integrity_receipts import look_at_run
+from a2pcli.ledger.integrity_rows import first
+from a2pcli.ledger.plans import run_from_row
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.standing import most_attempts
+from a2pcli.ledger.tables import attempts, is_followed, runs
+
+_a, _beside = attempts.c, attempts.alias("beside")
+
+
+def look_at(context: CheckContext) -> None:
+    """Check every run in which messages have several attempts; yields a ``Finding`` for each problem."""
+    rows = context.connection.execute(select(runs).order_by(runs.c.number)).mappings().all()
+    for run in map(run_from_row, rows):
+        context.take("its later attempts", partial(_followed, context, run), run.id)
+        if most_attempts(context.connection, run) == 1:
+            continue
+        begin = run.number * ROWS_PER_RUN
+        context.take("its later attempts", partial(_later, context, run), run.id)
+        later = begin + MOST_ROWS + 1, begin + ROWS_PER_RUN
+        context.take("its receipts", partial(look_at_run, context, run, *later), run.id)
+
+
+def _later(context: CheckContext, run: Run) -> Iterator[Finding]:
+    """Each follows one that is marked as followed."""
+    before = exists().where(_beside.c.id == _a.id - (1 << ATTEMPT_BIT), is_followed(_beside.c))
+    begin = run.number * ROWS_PER_RUN
+    later = and_(_a.id > begin + MOST_ROWS, _a.id < begin + ROWS_PER_RUN)
+    many, least = context.connection.execute(
+        select(func.count(), func.min(_a.id)).where(later, not_(before))
+    ).one()
+    if many:
+        text = f"{_attempts(many)} without an earlier one that ended{first(least)}"
+        yield Finding("attempt-unknown", text, run.id)
+
+
+def _followed(context: CheckContext, run: Run) -> Iterator[Finding]:
+    """The next attempt of each is there, unless retention removed it."""
+    if "people" in run.summary.get("pruned", {}):
+        return
+    next = exists().where(_beside.c.id == _a.id + (1 << ATTEMPT_BIT))
+    mine = and_(_a.occasion == run.occasion, is_followed(_a), _a.run == run.number)
+    many, least = context.connection.execute(
+        select(func.count(), func.min(_a.id)).where(mine, not_(next))
+    ).one()
+    if many:
+        text = f"{_attempts(many)} followed by another, which is not there{first(least)}"
+        yield Finding("attempt-unknown", text, run.id)
+
+
+def _attempts(many: int) -> str:
+    return "1 attempt is" if many == 1 else f"{many:,} attempts are"
