@@ -105,15 +105,13 @@ class Erasure:
 
 def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
     """Every row that is about the person, by table, as the database has it; moments are UTC milliseconds."""
-    rows = of_person(connection, person.searched(), None, now)
-    found = sorted(rows, key=lambda row: int(row["id"]))
+    found = sorted(of_person(connection, person.searched(), None, now), key=lambda row: int(row["id"]))
     about_runs = _runs_by_number(connection, {row["run"] for row in found})
     for row in found:
         ids = all_attempts([row["id"]], attempt_number(row["id"]))
         row |= {"events": _rows(connection, events, events.c.message.in_(ids)), **about_runs[row["run"]]}
         row["receipts"] = _rows(connection, inbox, receipts.of_attempts(connection, ids))
-        if len(ids) > 1:
-            row["earlier_attempts"] = _rows(connection, attempts, attempts.c.id.in_(ids[:-1]))
+        row["earlier_attempts"] = _rows(connection, attempts, attempts.c.id.in_(ids[:-1]))
     names = erased.also_hashed(connection, person.address)
     listed = _rows(connection, suppressions, suppressions.c.address.in_(names))
     return {
@@ -237,8 +235,7 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
         counting.keep(connection, run)
     hash = key.hash_of(person.address)
     erased.suppress(connection, hash, now)
-    facts = {"rows": counts, "skipped": skipped}
-    audit.append(connection, "people.erase", hash, facts, now)
+    audit.append(connection, "people.erase", hash, {"rows": counts, "skipped": skipped}, now)
     files = sorted({run.contacts_file for run in mine if run.contacts_file and run.contacts_file != "-"})
     return Erasure(hash, counts, skipped, tuple(run.id for run in mine), tuple(files), len(flying))
 
@@ -249,7 +246,7 @@ class _Found:
 
     in_chunks: tuple[tuple[Run, ChunkHead, tuple[int, ...]], ...]
     elsewhere: tuple[tuple[int, int], ...]
-    """Ids, and their runs; later attempts of those in chunks among them."""
+    """Ids and runs, also of later attempts."""
 
     @classmethod
     def of(cls, connection: Connection, person: Person) -> _Found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from sqlalchemy import and_, exists, func, not_, select
 
@@ -21,15 +20,20 @@ _a, _beside = attempts.c, attempts.alias("beside")
 
 def look_at(context: CheckContext) -> None:
     """Check every run in which messages have several attempts; yields a ``Finding`` for each problem."""
-    rows = context.connection.execute(select(runs).order_by(runs.c.number)).mappings().all()
-    for run in map(run_from_row, rows):
-        context.take("its later attempts", partial(_followed, context, run), run.id)
-        if most_attempts(context.connection, run) == 1:
+    context.take("later attempts of messages", lambda: _of_runs(context))
+
+
+def _of_runs(context: CheckContext) -> Iterator[Finding]:
+    for row in context.connection.execute(select(runs).order_by(runs.c.number)).mappings().all():
+        try:
+            run = run_from_row(row)
+        except ValueError:  # which is told with the table
             continue
-        begin = run.number * ROWS_PER_RUN
-        context.take("its later attempts", partial(_later, context, run), run.id)
-        later = begin + MOST_ROWS + 1, begin + ROWS_PER_RUN
-        context.take("its receipts", partial(look_at_run, context, run, *later), run.id)
+        yield from _followed(context, run)
+        if most_attempts(context.connection, run) > 1:
+            begin = run.number * ROWS_PER_RUN
+            yield from _later(context, run)
+            yield from look_at_run(context, run, begin + MOST_ROWS + 1, begin + ROWS_PER_RUN)
 
 
 def _later(context: CheckContext, run: Run) -> Iterator[Finding]:

@@ -15,10 +15,11 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, literal_co
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
+from a2pcli.ledger.attempt_ids import FIRST_ATTEMPT
 from a2pcli.ledger.holds import Holder
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.tables import FIRST_ATTEMPT, ROWS_PER_RUN, attempts, leases, plan_chunks
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, leases, plan_chunks
 from a2pcli.messages import State
 
 _l, _a = leases.c, attempts.c

@@ -246,10 +246,8 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message whose intent is durable: hand it over. ``attempts`` counts this one too.
-
-    From ``until`` (UTC milliseconds) on it may not leave any more; None where its clock does not close.
-    ``gateway``: by which it goes, where that is not the run's."""
+    """A message whose intent is durable: hand it over, by ``gateway`` where it is not the run's. ``attempts`` counts
+    this one too. From ``until`` (UTC ms) on it may not leave any more; None where its clock does not close."""
 
     message: Message
     attempts: int

@@ -29,8 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.schema import DDL
 from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.ledger.attempt_ids import ATTEMPT_BIT as ATTEMPT_BIT
-from a2pcli.ledger.attempt_ids import FIRST_ATTEMPT as FIRST_ATTEMPT
 from a2pcli.ledger.attempt_ids import MOST_ROWS as MOST_ROWS
 from a2pcli.ledger.attempt_ids import ROWS_PER_RUN as ROWS_PER_RUN
 from a2pcli.ledger.reply_table import replies as replies
@@ -229,7 +227,6 @@ partial_index(
     attempts.c.person,
     where=is_followed(attempts.c),
 )
-
 
 # Rows that wait for an hour, or for another try.
 partial_index(

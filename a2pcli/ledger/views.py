@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.tables import ATTEMPT_BIT, MOST_ROWS, ROWS_PER_RUN, metadata
+from a2pcli.ledger.attempt_ids import ATTEMPT_BIT
+from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, metadata
 
 MESSAGES = "messages"
 """The one that is no view of a table: its rows are read from the plans when a query names it."""
@@ -134,7 +135,7 @@ _ALL = (
     ),
     View(
         MESSAGES,
-        "Every row of every plan in its current state, including excluded rows.",
+        "Every row of every plan in its current state, including excluded rows; of several attempts, the last.",
         (
             ViewColumn("run", "the run's id"),
             ViewColumn("row", "row of the plan, from 1", kind=NUMBER),

@@ -165,7 +165,7 @@ def test_a_person_never_has_two_live_attempts_however_long_it_goes_on() -> None:
 def _run(examples: int, steps: int) -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         FallbackLaws,
         settings=settings(
             max_examples=examples,

@@ -233,3 +233,21 @@ def test_erasing_somebody_takes_all_their_attempts(
         (None, None, None)
     ] * 2
     assert sound(ledger) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE attempts SET followed_at = NULL, claimed_at = NULL, state = 'skipped', reason = 'x' WHERE id = {first}",
+        "DELETE FROM attempts WHERE id = {second}",
+    ],
+)
+def test_ledger_check_finds_an_attempt_that_does_not_follow_one(
+    ledger: Ledger, make: Make, damage: str
+) -> None:
+    """And one whose next is gone."""
+    run, id = ended(ledger, make)
+    made = following(ledger, run, id)
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(damage.format(first=id, second=made.id))
+    assert any("earlier one that ended" in one or "followed by another" in one for one in sound(ledger))
