@@ -211,10 +211,9 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
     there = _Found.of(connection, person)
     mine = _runs_of(connection, there.runs)
     with changing_rows(connection, mine):
-        ids = there.ids
-        skipped = _skip_planned(connection, ids, now)
-        flying = frozenset(map(message_of, _in_flight(connection, ids, live)))
-        ids = [id for id in ids if message_of(id) not in flying]
+        skipped = _skip_planned(connection, there.ids, now)
+        flying = frozenset(map(message_of, _in_flight(connection, there.ids, live)))
+        ids = [id for id in there.ids if message_of(id) not in flying]
         skipped += _blank_plans(connection, there, flying)
         told = receipts.forget(connection, ids)
         _blank_attempts(connection, ids)
@@ -252,14 +251,13 @@ class _Found:
     def of(cls, connection: Connection, person: Person) -> _Found:
         """Look through the whole ledger; also for rows that retention left with the digits alone."""
         whom = person.searched(keys=True)
-        found = plan_people.in_chunks(connection, whom)
         c = attempts.c
         elsewhere = [
             (int(id), int(run))
             for within in plan_people.without_chunks(connection)
             for id, run in connection.execute(select(c.id, c.run).where(within, plan_people.condition(whom)))
         ]
-        in_chunks = tuple((run, head, tuple(places)) for run, head, places in found)
+        in_chunks = tuple((one, head, tuple(at)) for one, head, at in plan_people.in_chunks(connection, whom))
         later = (plan_people.later_attempts(connection, run, head, places) for run, head, places in in_chunks)
         return cls(in_chunks, (*elsewhere, *chain.from_iterable(later)))
 

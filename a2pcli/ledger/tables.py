@@ -211,8 +211,7 @@ def is_followed(of: Any) -> ColumnElement[bool]:
     return and_(of.followed_at.is_not(None))
 
 
-# The last guard against messaging anybody twice: one claimed row a person and occasion, but for those that ended and
-# were followed.
+# The last guard against messaging anybody twice: one claimed row a person and occasion that was not followed.
 partial_index(
     "attempts_once",
     attempts.c.occasion,
