@@ -27,6 +27,16 @@ def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
     return Problem(text, hint=f"it can send {', '.join(sorted(can))}", code="gateway-channel")
 
 
+def other_gateway(run: Run, gateway: str) -> Problem:
+    """Messages whose next attempt goes by another gateway than the run's, which a sender cannot do yet."""
+    text = f"some messages of run {run.id} are to be sent via the gateway {gateway}, not {run.gateway}"
+    return Problem(
+        text,
+        hint=f"this version of a2pcli cannot send them; `a2pcli cancel {run.id}` ends the run",
+        code="other-gateway",
+    )
+
+
 def interrupted(run: Run, *, hard: bool) -> Problem:
     """The ``Problem`` for a run stopped with Ctrl-C, once or twice."""
     if hard:

@@ -305,6 +305,10 @@ class _Sending:
         if self._policy.ended is not None:
             self._policy.writes.release += [one.message.id for one in claimed]
             return
+        if others := [one for one in claimed if one.gateway not in (None, self._run.gateway)]:
+            self._policy.give_back([one.message.id for one in others])
+            self._policy.end(Ended.PAUSED, endings.other_gateway(self._run, others[0].gateway or ""))
+            claimed = [one for one in claimed if one.gateway in (None, self._run.gateway)]
         refused = self._policy.refused
         if back := [one for one in claimed if one.message.country in refused]:
             self._policy.give_back([one.message.id for one in back])

@@ -1,0 +1,39 @@
+"""A message's next attempt goes by the gateway it names, and never by the run's own."""
+
+from __future__ import annotations
+
+from sendkit import START_MS, ScriptedGateway, number_of, plan_run, rejected, send_in_no_time, states
+
+from a2pcli.ledger.fallbacks import Next
+from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.tables import ROWS_PER_RUN
+from a2pcli.messages import Cause
+from a2pcli.sending.options import Ended
+
+
+def test_a_next_attempt_by_another_gateway_is_given_back_and_the_run_pauses(ledger: Ledger) -> None:
+    """A text for an email gateway must not leave as an SMS."""
+    run = plan_run(ledger, 2)
+    send_in_no_time(ledger, run, ScriptedGateway(lambda _m, _n: rejected(Cause.PERMANENT)))
+    way = Next("email", "mail", "ann@example.org", "Hello by email")
+    assert ledger.attempts.next(run, run.number * ROWS_PER_RUN + 1, way, START_MS)
+    gateway = ScriptedGateway()
+    result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), gateway)
+    assert result.ended is Ended.PAUSED
+    assert result.reason is not None
+    assert "via the gateway mail, not test" in result.reason.message
+    assert gateway.numbers == []
+    assert states(ledger, run) == {"planned": 1, "rejected": 1}
+
+
+def test_a_next_attempt_by_the_same_gateway_is_sent(ledger: Ledger) -> None:
+    """To another number of the person."""
+    run = plan_run(ledger, 2)
+    send_in_no_time(ledger, run, ScriptedGateway(lambda _m, _n: rejected(Cause.PERMANENT)))
+    way = Next("sms", "test", number_of(9), "Hello again", sender="ACME")
+    assert ledger.attempts.next(run, run.number * ROWS_PER_RUN + 1, way, START_MS)
+    gateway = ScriptedGateway()
+    result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), gateway)
+    assert result.ended is Ended.FINISHED
+    assert gateway.numbers == [number_of(9)]
+    assert states(ledger, run) == {"accepted": 1, "rejected": 1}
