@@ -94,6 +94,26 @@ def moment_column(table: Table) -> str | None:
     return next((keys[name] for name in _names()["at"] if name in keys), None)
 
 
+def receipt_of(
+    line: int, id: str | None, reference: str | None, word: str | None, group: str | None = None,
+    code: str | None = None, moment: str | None = None,
+) -> Receipt:  # fmt: skip
+    """A receipt from a provider's own words, as a file or a callback has them. ``line`` is 0 for a callback."""
+    at = None if moment is None else moment_of(moment)
+    is_bad = moment is not None and at is None
+    status = _shown(word or group or "")
+    return Receipt(
+        line,
+        _identifier(id),
+        _identifier(reference),
+        status,
+        meaning_of(word, group),
+        _code(code),
+        at,
+        is_bad,
+    )
+
+
 def read_receipts(table: Table) -> Iterator[list[Receipt | UnreadRow]]:
     """The receipts of a table, piece by piece. Raises ``InvalidInput`` where no column can hold what is needed."""
     wanted = _wanted(table)
@@ -179,13 +199,7 @@ def _receipts(line: int, record: Mapping[str, Any], depth: int) -> Iterator[Rece
     id, reference = _identifier(_pick(flat, "id")), _identifier(_pick(flat, "reference"))
     word, group = _pick(flat, "status"), _pick(flat, "group")
     if (id or reference) and (word or group):
-        moment = _pick(flat, "at")
-        at = None if moment is None else moment_of(moment)
-        delivery = meaning_of(word, group)
-        yield Receipt(
-            line, id, reference, _shown(word or group or ""), delivery, _code(_pick(flat, "code")), at,
-            moment is not None and at is None,
-        )  # fmt: skip
+        yield receipt_of(line, id, reference, word, group, _pick(flat, "code"), _pick(flat, "at"))
         return
     for value in record.values() if depth < _DEEPEST else ():
         for inner in value if isinstance(value, list) else [value]:

@@ -31,7 +31,10 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "Behaves like a provider, with delays and errors; sends nothing",
     ),
     "http": ("a2pcli.gateways.http:DeclarativeHttpGateway", "Any HTTP API, described in YAML"),
-    "twilio": ("a2pcli.gateways.twilio:TwilioGateway", "Twilio Programmable Messaging: SMS and MMS"),
+    "twilio": (
+        "a2pcli.gateways.providers.twilio:TwilioGateway",
+        "Twilio Programmable Messaging: SMS and MMS",
+    ),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

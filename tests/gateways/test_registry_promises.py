@@ -64,7 +64,7 @@ def test_another_package_adds_a_type_and_cannot_take_ours(third_party: Path) -> 
     assert create("x", {"type": "pigeon"}).name == "x"
     assert type(create("x", {"type": "console"})).__name__ == "ConsoleGateway"
     shown = {one.type: one.target for one in available()}
-    assert shown["twilio"] == "a2pcli.gateways.twilio:TwilioGateway"
+    assert shown["twilio"] == "a2pcli.gateways.providers.twilio:TwilioGateway"
     assert set(shown) == {*BUILT_IN, "pigeon", "broken", "missing"}
 
 
@@ -89,7 +89,7 @@ def test_listing_imports_none_and_creating_imports_one() -> None:
     assert not listed & {target.partition(":")[0] for target, _ in BUILT_IN.values()}
     made = imported_after("from a2pcli.gateways.registry import create; create('console', {})")
     assert "a2pcli.gateways.console" in made
-    assert not made & {"a2pcli.gateways.twilio", "a2pcli.gateways.wire", "httptools", "httpx", "jinja2"}
+    assert not made & {"a2pcli.gateways.providers.twilio", "a2pcli.gateways.wire", "httptools", "httpx", "jinja2"}
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

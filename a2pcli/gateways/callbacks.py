@@ -1,0 +1,214 @@
+"""What a provider tells us by calling a URL of ours: receipts and replies, and whether it was the provider who called.
+
+Pure functions; the web server that uses them is another matter. A provider that calls back is a ``CallbackReader``.
+``status_callback`` in a gateway's block is given our reference (``reference=`` in its query), so that a receipt finds
+its message even where the answer to the message itself never came.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from a2pcli.contacts.receipt_file import Receipt, moment_of, receipt_of
+from a2pcli.dataclass import dataclass
+
+REFERENCE = "reference"
+"""The key of the query under which our reference comes back."""
+
+MOST_FIELDS = 500
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """A request that came in. ``url`` is the whole public URL that the provider called; header names are lower-case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's fields; of those that come twice the first."""
+        try:
+            return _first(urlsplit(self.url).query)
+        except ValueError:
+            return {}
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields of a form in the body; empty where the body is something else."""
+        if not self.headers.get("content-type", _FORM).lower().startswith(_FORM):
+            return {}
+        return _first(self.body.decode("utf-8", "replace"))
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON; None where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The texts and numbers of the query, a form and a JSON object together; the body wins."""
+        return {**self.query, **self.form, **texts(self.json)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person sent us. ``sender`` is the person's address, ``to`` ours, both as the provider writes them, with a
+    ``+`` before a number. ``at`` is UTC milliseconds. ``reference`` is that of the message it answers, where the
+    provider knows. ``part`` is (reference, number, total) of a text that comes in parts."""
+
+    sender: str = field(repr=False)
+    to: str
+    body: str = field(repr=False)
+    gateway_id: str | None = None
+    at: int | None = None
+    reference: str | None = None
+    media: tuple[str, ...] = ()
+    part: tuple[str, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What a request holds; nothing of both where it is no callback of this provider's."""
+
+    receipts: tuple[Receipt, ...] = ()
+    replies: tuple[Reply, ...] = ()
+
+
+@runtime_checkable
+class CallbackReader(Protocol):
+    """A provider that calls back.
+
+    ``signs``: it signs its calls; ``is_genuine`` tells. Where it does not, whoever knows the URL can call it, so the
+    URL must hold a secret of its own. ``callback_secret`` is what it signs with, as the settings have it.
+    ``callback_answer`` is the body that it wants to be answered with.
+    """
+
+    signs: bool
+    callback_answer: bytes
+
+    @property
+    def callback_secret(self) -> str | None:
+        """The secret or public key for ``is_genuine``; None where the settings have none."""
+        ...
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """The receipts and replies of a request. Never raises for what stands in it."""
+        ...
+
+    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+        """Whether the request is the provider's. Never raises for what stands in it."""
+        ...
+
+
+def with_reference(url: str, reference: str) -> str:
+    """The callback's URL with our reference in its query."""
+    joint = "&" if "?" in url else "?"
+    return f"{url}{joint}{REFERENCE}={quote(reference, safe='')}"
+
+
+def one_receipt(
+    request: CallbackRequest, *, id: object, status: object, code: object = None, at: object = None,
+    reference: object = None, group: object = None,
+) -> tuple[Receipt, ...]:  # fmt: skip
+    """The receipt of a request, as the provider's own words; none without a status, or about no message."""
+    ours = as_text(reference) or request.query.get(REFERENCE)
+    theirs, word, wider = as_text(id), as_text(status), as_text(group)
+    if not (theirs or ours) or not (word or wider):
+        return ()
+    receipt = receipt_of(0, theirs, ours, word, wider, as_text(code), as_text(at))
+    return (receipt,) if receipt.gateway_id or receipt.reference else ()
+
+
+def one_reply(
+    *, sender: object, to: object, body: object, id: object = None, at: object = None, reference: object = None,
+    media: Iterable[object] = (), part: tuple[object, object, object] | None = None,
+) -> tuple[Reply, ...]:  # fmt: skip
+    """The reply of a request; none without a sender."""
+    person, text = as_text(sender), as_text(body)
+    urls = tuple(url for one in media if (url := as_text(one)))
+    if not person or (text is None and not urls):
+        return ()
+    moment = as_text(at)
+    when = None if moment is None else moment_of(moment)
+    return (
+        Reply(
+            number(person), number(as_text(to) or ""), text or "", as_text(id), when, as_text(reference), urls,
+            _part(part),
+        ),
+    )  # fmt: skip
+
+
+def number(address: str) -> str:
+    """A number of digits alone with its ``+``, as E.164 has it; a short code, a name or anything else as it is."""
+    typed = address.strip()
+    return (
+        f"+{typed}"
+        if typed.isascii() and typed.isdigit() and 8 <= len(typed) <= 15 and typed[0] != "0"
+        else typed
+    )
+
+
+def as_text(value: object) -> str | None:
+    """A single value as text; None for nothing, and for what is no single value."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int):
+        return str(value) if -(10**40) < value < 10**40 else None
+    return repr(value) if isinstance(value, float) else None
+
+
+def texts(data: object) -> dict[str, str]:
+    """The single values of a JSON object, as texts."""
+    if not isinstance(data, dict):
+        return {}
+    found = {str(key): as_text(value) for key, value in data.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def inside(data: object, *path: str | int) -> Any:
+    """What stands in nested JSON at a path of keys and positions; None where it leads nowhere."""
+    for step in path:
+        if isinstance(step, int):
+            data = data[step] if isinstance(data, list) and step < len(data) else None
+        else:
+            data = data.get(step) if isinstance(data, dict) else None
+    return data
+
+
+def is_same(mine: str, theirs: str) -> bool:
+    """Compared in constant time."""
+    return hmac.compare_digest(mine.encode(), theirs.encode("utf-8", "replace"))
+
+
+def _first(query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
+
+
+def _part(part: tuple[object, object, object] | None) -> tuple[str, int, int] | None:
+    if part is None:
+        return None
+    reference, number_, total = (as_text(one) for one in part)
+    if not (reference and number_ and total and number_.isdecimal() and total.isdecimal()):
+        return None
+    return reference, int(number_[:4]), int(total[:4])

@@ -1,0 +1,210 @@
+"""What the providers' files share: the form of their requests, how a code of theirs becomes an outcome."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+from urllib.parse import urlencode
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from a2pcli.content.parts import is_gsm
+from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, with_reference
+from a2pcli.gateways.charsets import json_of
+from a2pcli.gateways.codes import load_codes, outcome_of, safe_code
+from a2pcli.gateways.http_settings import HttpBlock, checked_url, engine_for
+from a2pcli.gateways.settings import read_block
+from a2pcli.gateways.statuses import by_status, sentence, unreadable
+from a2pcli.gateways.transport import HttpGateway
+from a2pcli.gateways.waits import retry_after
+from a2pcli.messages import Message, Outcome, Verdict
+
+Url = Annotated[str, AfterValidator(checked_url)]
+FORM = "application/x-www-form-urlencoded"
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_NUMBER = re.compile(r"\+?\d{8,15}")
+
+
+class ProviderBlock(HttpBlock):
+    """What the blocks of providers that call back share."""
+
+    status_callback: Url | None = Field(
+        None, description="URL that is told what became of each message; `reference=` is added to it"
+    )
+
+
+class Provider:
+    """A provider without look-up, check and callbacks; each file adds what its provider has.
+
+    ``title`` is the provider's name in sentences, ``table`` its codes.
+    """
+
+    title: ClassVar[str]
+    table: ClassVar[str]
+    signs: ClassVar[bool] = False
+    callback_answer: ClassVar[bytes] = b""
+
+    def __init__(self, name: str, block: ProviderBlock, capabilities: Capabilities) -> None:
+        self.name = name
+        self.capabilities = capabilities
+        self.codes = load_codes(self.table)
+        self.headers: dict[str, str] = {"Accept": "application/json"}
+        self._timeout = block.timeout
+        self._sender = block.sender
+        self._callback = block.status_callback
+
+    def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
+        """What became of the one message."""
+        return [self.read_one(batch[0], response)]
+
+    def read_one(self, message: Message, response: HttpResponse) -> Outcome:
+        """What became of a message that was sent alone."""
+        raise NotImplementedError
+
+    def lookup_request(self, reference: str) -> HttpRequest | None:
+        """None: it cannot be asked by our reference."""
+        return None
+
+    def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
+        """Nothing to read."""
+        return None
+
+    def check_request(self) -> HttpRequest | None:
+        """None: there is no harmless request."""
+        return None
+
+    def read_check(self, response: HttpResponse) -> Health:
+        """Whether the credentials were taken, by the status and ``is_ours``."""
+        if response.status in (401, 403):
+            return Health(False, f"{self.title} refused the credentials ({response.status})")
+        if not 200 <= response.status < 300:
+            return Health(False, sentence(response.status))
+        if not self.is_ours(json_of(response)):
+            return Health(False, f"the answer is not {self.title}'s; is the URL right?")
+        return Health(True, f"{self.title} took the credentials")
+
+    def is_ours(self, data: Any) -> bool:
+        """Whether the answer to ``check_request`` is the provider's."""
+        return isinstance(data, dict)
+
+    @property
+    def callback_secret(self) -> str | None:
+        """None: the settings have none."""
+        return None
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """Nothing."""
+        return Callback()
+
+    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+        """No: the provider does not sign."""
+        return False
+
+    def sender_of(self, message: Message) -> str | None:
+        """The message's own sender, or that of the settings."""
+        return message.sender or self._sender
+
+    def callback_for(self, message: Message) -> str | None:
+        """The URL that is told about the message."""
+        return with_reference(self._callback, message.reference) if self._callback else None
+
+    def get(self, url: str, query: Mapping[str, str] | None = None) -> HttpRequest:
+        """A request that asks."""
+        return HttpRequest("GET", with_query(url, query or {}), self.headers, timeout=self._timeout)
+
+    def post_json(self, url: str, data: Any, more: Mapping[str, str] | None = None) -> HttpRequest:
+        """A request with JSON; keys whose value is nothing are left out. Raises for text that is no Unicode."""
+        headers = {**self.headers, "Content-Type": "application/json", **(more or {})}
+        return HttpRequest("POST", url, headers, _JSON.encode(without_nothing(data)).encode(), self._timeout)
+
+    def post_form(self, url: str, fields: Mapping[str, str | None]) -> HttpRequest:
+        """A request with a form; fields whose value is nothing are left out."""
+        body = urlencode([(key, value) for key, value in fields.items() if value is not None])
+        headers = {**self.headers, "Content-Type": FORM}
+        return HttpRequest("POST", url, headers, body.encode("ascii"), self._timeout)
+
+    def refused(self, response: HttpResponse, value: object, *, gateway_id: str | None = None) -> Outcome:
+        """The outcome of an answer that says no, by the provider's code, else by the HTTP status."""
+        if response.status >= 500:
+            # Whatever its code: a failure inside may come after the message was taken.
+            return by_status(response)
+        code = safe_code(value)
+        known = self.codes.get(code or "")
+        if known is not None:
+            pause = retry_after(response.headers)
+            return outcome_of(
+                known.meaning, code=code, detail=known.detail, gateway_id=gateway_id, retry_after=pause
+            )
+        detail = f"{self.title} refused it (code {code})" if code else None
+        if 200 <= response.status < 300:
+            return (
+                outcome_of("content", code=code, detail=detail, gateway_id=gateway_id)
+                if code
+                else unreadable(response)
+            )
+        return by_status(response, code=code, detail=detail)
+
+
+class ProviderGateway(HttpGateway):
+    """A gateway of a block's model and a provider's class, which subclasses name."""
+
+    block_model: ClassVar[type[ProviderBlock]]
+    provider_class: ClassVar[Any]
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        block = read_block(self.block_model, name, settings)
+        provider = self.provider_class(name, block)
+        super().__init__(provider, engine=lambda: engine_for(block, provider.capabilities.concurrency))
+
+
+def accepted(response: HttpResponse, gateway_id: str | None) -> Outcome:
+    """Taken, with the provider's id; without one nobody knows."""
+    return unreadable(response) if gateway_id is None else Outcome(Verdict.ACCEPTED, gateway_id)
+
+
+def json_object(response: HttpResponse) -> dict[str, Any]:
+    """The answer's JSON object; empty where it is anything else."""
+    data = json_of(response)
+    return data if isinstance(data, dict) else {}
+
+
+def basic(user: str, password: SecretStr | None) -> str:
+    """The header's value of basic authentication."""
+    pair = f"{user}:{shown(password)}"
+    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+
+
+def shown(secret: SecretStr | None) -> str:
+    """The secret itself; empty for none."""
+    return secret.get_secret_value() if secret is not None else ""
+
+
+def digits(address: str) -> str:
+    """A number without its ``+``; a name as it is."""
+    return address[1:] if _NUMBER.fullmatch(address) and address[0] == "+" else address
+
+
+def is_unicode(message: Message) -> bool:
+    """Whether the text does not fit into GSM-7."""
+    return not is_gsm(message.body)
+
+
+def is_to_another(said: object, to: str) -> bool:
+    """Whether an answer names another person's number; a provider may write a number otherwise, or hide its end."""
+    return isinstance(said, str) and bool(_NUMBER.fullmatch(said)) and said[-7:] != to[-7:]
+
+
+def with_query(url: str, query: Mapping[str, str]) -> str:
+    """The URL with more in its query."""
+    return url + ("&" if "?" in url else "?") + urlencode(query) if query else url
+
+
+def without_nothing(data: Any) -> Any:
+    """The same without keys whose value is None, however deep."""
+    if isinstance(data, dict):
+        return {key: without_nothing(value) for key, value in data.items() if value is not None}
+    return [without_nothing(one) for one in data] if isinstance(data, list) else data

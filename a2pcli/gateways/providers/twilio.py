@@ -1,0 +1,232 @@
+"""Twilio Programmable Messaging: SMS and MMS, from a number, a name or a Messaging Service.
+
+Twilio takes one message a request and no idempotency key for messages, and it cannot search by a reference of
+ours: a request without an answer stays ``unknown``. What helps is ``status_callback``: it is given our
+reference, so the callback of such a message can be told apart.
+
+Codes: https://www.twilio.com/docs/api/errors; what they mean here is in ``codes/twilio.csv``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_receipt, one_reply
+from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
+from a2pcli.gateways.providers.common import (
+    FORM,
+    Provider,
+    ProviderBlock,
+    ProviderGateway,
+    Url,
+    basic,
+    is_to_another,
+    json_object,
+    shown,
+)  # fmt: skip
+from a2pcli.gateways.statuses import by_status, sentence, unreadable
+from a2pcli.messages import Message, Outcome
+
+_NOT_TAKEN = frozenset({"failed", "undelivered", "canceled"})
+_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+
+
+class TwilioBlock(ProviderBlock):
+    """Settings of Twilio: an account with its token, or with an API key."""
+
+    account_sid: str = Field(pattern=r"^AC[0-9a-fA-F]{32}$", description="The account, AC and 32 hex digits")
+    auth_token: SecretStr | None = Field(None, description="The account's token; or an API key instead")
+    api_key_sid: str | None = Field(
+        None, pattern=r"^SK[0-9a-fA-F]{32}$", description="The API key, SK and 32 hex digits"
+    )
+    api_key_secret: SecretStr | None = Field(None, description="The API key's secret")
+    messaging_service_sid: str | None = Field(
+        None,
+        pattern=r"^MG[0-9a-fA-F]{32}$",
+        description="The Messaging Service that chooses the sender; a campaign's own sender goes with it",
+    )
+    callback_token: SecretStr | None = Field(
+        None, description="The account's token, to know Twilio's callbacks by, where an API key signs in"
+    )
+    validity: int | None = Field(
+        None, ge=1, le=36_000, description="Seconds after which Twilio gives up on a message"
+    )
+    base_url: Url = Field("https://api.twilio.com", description="Where the API is, for a region or a test")
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> TwilioBlock:
+        has_key = self.api_key_sid is not None and self.api_key_secret is not None
+        if (self.api_key_sid is None) != (self.api_key_secret is None):
+            raise ValueError("api_key_sid and api_key_secret belong together")
+        if (self.auth_token is not None) == has_key:
+            raise ValueError("give auth_token, or api_key_sid with api_key_secret")
+        return self
+
+
+class TwilioProvider(Provider):
+    """From messages to Twilio's requests, and back."""
+
+    title = "Twilio"
+    table = "twilio"
+    signs = True
+
+    def __init__(self, name: str, block: TwilioBlock) -> None:
+        channels = frozenset({"sms", "mms"})
+        super().__init__(
+            name, block, Capabilities(channels, concurrency=block.concurrency or 50, receipts=True)
+        )
+        self._block = block
+        base = f"{block.base_url.rstrip('/')}/2010-04-01/Accounts/{block.account_sid}"
+        self._messages_url = f"{base}/Messages.json"
+        # A standard API key may send but not look at the account; what it may look at proves it too.
+        self._check_url = f"{base}/Messages.json?PageSize=1" if block.api_key_sid else f"{base}.json"
+        user, secret = block.account_sid, block.auth_token
+        if block.api_key_sid is not None:
+            user, secret = block.api_key_sid, block.api_key_secret
+        self.headers["Authorization"] = basic(user, secret)
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request for the one message of the batch."""
+        (message,) = batch
+        block = self._block
+        fields = [("To", message.to), *self._from(message)]
+        if message.body:
+            fields.append(("Body", message.body))
+        fields += [("MediaUrl", url) for url in message.media]
+        callback = self.callback_for(message)
+        if callback:
+            fields.append(("StatusCallback", callback))
+        if block.validity:
+            fields.append(("ValidityPeriod", str(block.validity)))
+        body = urlencode(fields).encode("ascii")
+        return HttpRequest(
+            "POST", self._messages_url, {**self.headers, "Content-Type": FORM}, body, block.timeout
+        )
+
+    def read_one(self, message: Message, response: HttpResponse) -> Outcome:
+        """What became of the message."""
+        data = json_object(response)
+        if 200 <= response.status < 300 and is_to_another(data.get("to"), message.to):
+            return unreadable(response)
+        return self._outcome(response, data)
+
+    def check_request(self) -> HttpRequest | None:
+        """Look at the account."""
+        return self.get(self._check_url)
+
+    def read_check(self, response: HttpResponse) -> Health:
+        """Whether the account is there and active."""
+        data = json_object(response)
+        if response.status != 200:
+            known = self.codes.get(safe_code(data.get("code")) or "")
+            return Health(False, known.detail if known else sentence(response.status))
+        status = data.get("status")
+        if isinstance(status, str) and status != "active":
+            return Health(False, "the Twilio account is not active")
+        if "sid" not in data and "messages" not in data:
+            return Health(False, "the answer is not Twilio's; is base_url right?")
+        trial = (
+            " (a trial account: it can only send to verified numbers)" if data.get("type") == "Trial" else ""
+        )
+        return Health(True, f"Twilio took the credentials{trial}")
+
+    def _from(self, message: Message) -> list[tuple[str, str]]:
+        sender = message.sender or self._block.sender
+        service = self._block.messaging_service_sid
+        if sender and _SERVICE.fullmatch(sender):
+            return [("MessagingServiceSid", sender)]
+        fields = [("MessagingServiceSid", service)] if service else []
+        if sender:
+            fields.append(("From", sender))
+        return fields
+
+    def _outcome(self, response: HttpResponse, data: Mapping[str, Any]) -> Outcome:
+        if 200 <= response.status < 300:
+            identifier = safe_id(data.get("sid"))
+            if identifier is None:
+                return unreadable(response)
+            if data.get("status") in _NOT_TAKEN:
+                return self._by_code(response, data.get("error_code"), identifier)
+            return outcome_of("accepted", code=None, gateway_id=identifier)
+        if response.status >= 500:
+            # Whatever its code: a failure inside may come after the message was taken.
+            return by_status(response)
+        return self._by_code(response, data.get("code"), None)
+
+    def _by_code(self, response: HttpResponse, value: object, identifier: str | None) -> Outcome:
+        code = safe_code(value)
+        if identifier is not None and (code or "") not in self.codes:
+            return outcome_of(
+                "content", code=code or "failed", detail="Twilio took it and failed", gateway_id=identifier
+            )
+        return self.refused(response, value, gateway_id=identifier)
+
+    @property
+    def callback_secret(self) -> str | None:
+        """The account's token; those who sign in with an API key give it as ``callback_token``."""
+        return shown(self._block.auth_token or self._block.callback_token) or None
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """A status callback, or a message that came in (``MessageStatus`` tells them apart)."""
+        form = {**request.query, **request.form}
+        identifier = form.get("MessageSid") or form.get("SmsSid")
+        if form.get("MessageStatus"):
+            return Callback(
+                one_receipt(request, id=identifier, status=form["MessageStatus"], code=form.get("ErrorCode"))
+            )
+        files = [form.get(f"MediaUrl{number}") for number in range(10)]
+        return Callback(
+            replies=one_reply(
+                sender=form.get("From"), to=form.get("To"), body=form.get("Body"), id=identifier, media=files
+            )
+        )
+
+    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+        """By ``X-Twilio-Signature``: HMAC-SHA1 over the URL and the form's fields in order, or the URL with the body's
+        hash in it. Twilio signs the URL with its port or without."""
+        theirs = request.headers.get("x-twilio-signature", "")
+        hashed = request.query.get("bodySHA256")
+        if hashed is not None:
+            if not is_same(hashlib.sha256(request.body).hexdigest(), hashed.lower()):
+                return False
+            signed = ""
+        else:
+            pairs = sorted(set(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)))
+            signed = "".join(key + value for key, value in pairs)
+        return any(
+            is_same(_signature(secret, url + signed), theirs) for url in _with_and_without_port(request.url)
+        )
+
+
+class TwilioGateway(ProviderGateway):
+    """Twilio Programmable Messaging."""
+
+    block_model = TwilioBlock
+    provider_class = TwilioProvider
+
+
+def _signature(secret: str, text: str) -> str:
+    return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode("ascii")
+
+
+def _with_and_without_port(url: str) -> set[str]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return {url}
+    host = parts.netloc.removesuffix(f":{port}")
+    usual = 443 if parts.scheme == "https" else 80
+    return {
+        parts._replace(netloc=host).geturl(),
+        parts._replace(netloc=f"{host}:{port or usual}").geturl(),
+    } | {url}
