@@ -35,6 +35,10 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "a2pcli.gateways.providers.twilio:TwilioGateway",
         "Twilio Programmable Messaging: SMS and MMS",
     ),
+    "vonage": (
+        "a2pcli.gateways.providers.vonage:VonageGateway",
+        "Vonage: SMS, by the SMS API or the Messages API",
+    ),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

@@ -89,7 +89,13 @@ def test_listing_imports_none_and_creating_imports_one() -> None:
     assert not listed & {target.partition(":")[0] for target, _ in BUILT_IN.values()}
     made = imported_after("from a2pcli.gateways.registry import create; create('console', {})")
     assert "a2pcli.gateways.console" in made
-    assert not made & {"a2pcli.gateways.providers.twilio", "a2pcli.gateways.wire", "httptools", "httpx", "jinja2"}
+    assert not made & {
+        "a2pcli.gateways.providers.twilio",
+        "a2pcli.gateways.wire",
+        "httptools",
+        "httpx",
+        "jinja2",
+    }
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

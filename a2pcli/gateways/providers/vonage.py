@@ -1,0 +1,248 @@
+"""Vonage: SMS by the SMS API, or by the Messages API.
+
+Neither takes an idempotency key, and neither can be asked by a reference of ours at once: a request without an answer
+stays ``unknown``. Both hand our reference back as ``client-ref`` in each receipt. The SMS API answers with an id for
+each part of a text.
+
+Codes: ``codes/vonage.csv`` (SMS API), ``codes/vonage_messages.csv`` (Messages API).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+
+from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
+from a2pcli.gateways.callbacks import (
+    REFERENCE,
+    Callback,
+    CallbackRequest,
+    inside,
+    is_same,
+    one_receipt,
+    one_reply,
+)
+from a2pcli.gateways.codes import load_codes, safe_code, safe_id
+from a2pcli.gateways.providers.common import (
+    Provider,
+    ProviderBlock,
+    ProviderGateway,
+    Url,
+    accepted,
+    basic,
+    digits,
+    is_to_another,
+    is_unicode,
+    json_object,
+    shown,
+)  # fmt: skip
+from a2pcli.gateways.providers.signatures import bearer, jwt_claims
+from a2pcli.gateways.statuses import by_status, unreadable
+from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+_HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+
+
+class VonageBlock(ProviderBlock):
+    """Settings of Vonage."""
+
+    api_key: str = Field(min_length=1, description="The account's API key")
+    api_secret: SecretStr = Field(description="The account's API secret")
+    api: Literal["sms", "messages"] = Field("sms", description="Which API sends: `sms` or `messages`")
+    signature_secret: SecretStr | None = Field(
+        None, description="The account's signature secret, to know Vonage's callbacks by"
+    )
+    validity: int | None = Field(
+        None, ge=20, le=604_800, description="Seconds after which Vonage gives up on a message"
+    )
+    base_url: Url = Field(
+        "https://rest.nexmo.com", description="Where the SMS API and the balance are, for a test"
+    )
+    messages_url: Url = Field(
+        "https://api.nexmo.com", description="Where the Messages API is, for a region or a test"
+    )
+
+
+class VonageProvider(Provider):
+    """From messages to Vonage's requests, and back."""
+
+    title = "Vonage"
+    table = "vonage"
+    signs = True
+
+    def __init__(self, name: str, block: VonageBlock) -> None:
+        super().__init__(
+            name, block, Capabilities(frozenset({"sms"}), concurrency=block.concurrency or 30, receipts=True)
+        )
+        self._block = block
+        self._by_messages = block.api == "messages"
+        if self._by_messages:
+            self.codes = load_codes("vonage_messages")
+        self.headers["Authorization"] = basic(block.api_key, block.api_secret)
+        self._sms_url = block.base_url.rstrip("/") + "/sms/json"
+        self._messages_url = block.messages_url.rstrip("/") + "/v1/messages"
+        self._balance_url = block.base_url.rstrip("/") + "/account/get-balance"
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request for the one message of the batch."""
+        (message,) = batch
+        sender, block = self.sender_of(message), self._block
+        if self._by_messages:
+            data = {
+                "message_type": "text",
+                "channel": "sms",
+                "to": digits(message.to),
+                "from": digits(sender) if sender else None,
+                "text": message.body,
+                "client_ref": message.reference,
+                "ttl": block.validity,
+                "webhook_url": block.status_callback,
+            }
+            return self.post_json(self._messages_url, data)
+        return self.post_form(
+            self._sms_url,
+            {
+                "api_key": block.api_key,
+                "api_secret": shown(block.api_secret),
+                "to": digits(message.to),
+                "from": digits(sender) if sender else None,
+                "text": message.body,
+                "type": "unicode" if is_unicode(message) else "text",
+                "client-ref": message.reference,
+                "ttl": str(1000 * block.validity) if block.validity else None,
+                "callback": block.status_callback,
+            },
+        )
+
+    def read_one(self, message: Message, response: HttpResponse) -> Outcome:
+        """What became of the message."""
+        data = json_object(response)
+        if self._by_messages:
+            if 200 <= response.status < 300:
+                return accepted(response, safe_id(data.get("message_uuid")))
+            # The code stands behind the # of the error's type, or is its title.
+            kind = str(data.get("type") or "").rpartition("#")[2]
+            return self.refused(response, safe_code(kind) or data.get("title"))
+        parts = data.get("messages")
+        if response.status != 200 or not isinstance(parts, list) or not parts:
+            return unreadable(response) if response.status == 200 else by_status(response)
+        return self._of_parts(message, response, [part if isinstance(part, dict) else {} for part in parts])
+
+    def _of_parts(self, message: Message, response: HttpResponse, parts: list[dict[str, Any]]) -> Outcome:
+        for part in parts:
+            if is_to_another(part.get("to"), message.to):
+                return unreadable(response)
+            if part.get("client-ref") not in (None, message.reference):
+                return unreadable(response)
+        taken = [part for part in parts if safe_code(part.get("status")) == "0"]
+        if len(taken) == len(parts):
+            return accepted(response, safe_id(parts[0].get("message-id")))
+        code = next(safe_code(part.get("status")) for part in parts if part not in taken)
+        if taken:
+            return Outcome(
+                Verdict.UNKNOWN,
+                safe_id(taken[0].get("message-id")),
+                Cause.AMBIGUOUS,
+                code or "parts",
+                "Vonage took some parts of the text and refused others",
+            )
+        return self.refused(response, code)
+
+    def check_request(self) -> HttpRequest:
+        """Ask for the balance."""
+        return self.get(self._balance_url)
+
+    def is_ours(self, data: Any) -> bool:
+        """Whether it is a balance."""
+        return isinstance(data, dict) and "value" in data
+
+    @property
+    def callback_secret(self) -> str | None:
+        """The signature secret."""
+        return shown(self._block.signature_secret) or None
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """A receipt or a message that came in, of either API."""
+        data = request.json
+        if isinstance(data, dict) and "message_uuid" in data:
+            return _of_messages_api(request, data)
+        fields = request.fields
+        at, identifier = fields.get("message-timestamp"), fields.get("messageId") or fields.get("message-id")
+        if "status" in fields:
+            return Callback(
+                one_receipt(
+                    request, id=identifier, status=fields["status"], code=fields.get("err-code"), at=at,
+                    reference=fields.get("client-ref"),
+                )
+            )  # fmt: skip
+        part = fields.get("concat-ref"), fields.get("concat-part"), fields.get("concat-total")
+        return Callback(
+            replies=one_reply(
+                sender=fields.get("msisdn"), to=fields.get("to"), body=fields.get("text"), id=identifier, at=at,
+                part=part,
+            )
+        )  # fmt: skip
+
+    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+        """By a token in ``Authorization`` (Messages API), else by ``sig`` among the fields (SMS API)."""
+        token = bearer(request.headers.get("authorization", ""))
+        if token:
+            claims = jwt_claims(token, secret)
+            wanted = claims.get("payload_hash") if claims is not None else None
+            if not request.body:
+                return claims is not None
+            # Without the hash of the body a token would be good for any body.
+            return isinstance(wanted, str) and is_same(
+                hashlib.sha256(request.body).hexdigest(), wanted.lower()
+            )
+        fields = request.fields
+        theirs = fields.pop("sig", "").lower()
+        without = {key: value for key, value in fields.items() if key != REFERENCE}
+        return any(
+            is_same(mine, theirs)
+            for one in (fields, without)
+            for mine in _signatures(one, secret, len(theirs))
+        )
+
+
+def _of_messages_api(request: CallbackRequest, data: dict[str, Any]) -> Callback:
+    identifier, at, ours = data.get("message_uuid"), data.get("timestamp"), data.get("client_ref")
+    if "status" in data:
+        error = data.get("error")
+        code = inside(error, "code") or inside(error, "title") or inside(error, "type")
+        return Callback(
+            one_receipt(request, id=identifier, status=data["status"], code=code, at=at, reference=ours)
+        )
+    sender, to = (
+        value if isinstance(value, str) else inside(value, "number")
+        for value in (data.get("from"), data.get("to"))
+    )
+    body = data.get("text") or inside(data, "message", "content", "text")
+    media = [inside(data, kind, "url") for kind in ("image", "video", "audio", "file", "vcard")]
+    return Callback(replies=one_reply(sender=sender, to=to, body=body, id=identifier, at=at, media=media))
+
+
+def _signatures(fields: Mapping[str, str], secret: str, length: int) -> Iterable[str]:
+    """What ``sig`` may be: a hash with the secret at the end, or an HMAC; an account chooses, its length says which."""
+    method = _HASHES.get(length)
+    if method is None:
+        return
+    signed = "".join(f"&{key}={_plain(fields[key])}" for key in sorted(fields))
+    yield hmac.new(secret.encode(), signed.encode(), method).hexdigest()
+    if method == "md5":
+        yield hashlib.md5((signed + secret).encode()).hexdigest()
+
+
+def _plain(value: str) -> str:
+    return value.replace("&", "_").replace("=", "_")
+
+
+class VonageGateway(ProviderGateway):
+    """Vonage, by either API."""
+
+    block_model = VonageBlock
+    provider_class = VonageProvider
