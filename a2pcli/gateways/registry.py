@@ -39,6 +39,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "a2pcli.gateways.providers.vonage:VonageGateway",
         "Vonage: SMS, by the SMS API or the Messages API",
     ),
+    "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS, in batches"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

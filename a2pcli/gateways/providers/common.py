@@ -172,6 +172,16 @@ def json_object(response: HttpResponse) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def by_reference(batch: Sequence[Message], items: Sequence[Any], key: str) -> list[dict[str, Any] | None]:
+    """For each message the item of an answer's list with our reference under ``key``; None unless there is just one."""
+    found: dict[str, dict[str, Any] | None] = {}
+    for item in items:
+        reference = item.get(key) if isinstance(item, dict) else None
+        if isinstance(reference, str):
+            found[reference] = None if reference in found else item
+    return [found.get(message.reference) for message in batch]
+
+
 def basic(user: str, password: SecretStr | None) -> str:
     """The header's value of basic authentication."""
     pair = f"{user}:{shown(password)}"

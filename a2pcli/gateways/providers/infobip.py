@@ -1,0 +1,160 @@
+"""Infobip: SMS by the SMS API v3, in batches.
+
+Our reference is the ``messageId`` of each message: it stands in the answer, in the logs (which can be asked for 48
+hours) and in every receipt. Infobip does not refuse a ``messageId`` that it had before, so it is no idempotency key.
+
+Codes: ``codes/infobip.csv`` (ids of a message's status).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
+from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
+from a2pcli.gateways.providers.common import (
+    Provider,
+    ProviderBlock,
+    ProviderGateway,
+    Url,
+    accepted,
+    by_reference,
+    digits,
+    is_to_another,
+    json_object,
+    shown,
+)  # fmt: skip
+from a2pcli.gateways.statuses import unreadable
+from a2pcli.messages import Message, Outcome, Verdict
+
+_TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})
+_MOST_CALLBACKS = 1000
+
+
+class InfobipBlock(ProviderBlock):
+    """Settings of Infobip."""
+
+    api_key: SecretStr = Field(description="An API key that may send SMS")
+    base_url: Url = Field(description="The account's own address, like https://xyz123.api.infobip.com")
+    batch: int = Field(100, ge=1, le=1000, description="Messages a request")
+    validity: int | None = Field(
+        None, ge=60, le=172_800, description="Seconds after which Infobip gives up on a message"
+    )
+
+
+class InfobipProvider(Provider):
+    """From messages to Infobip's requests, and back."""
+
+    title = "Infobip"
+    table = "infobip"
+
+    def __init__(self, name: str, block: InfobipBlock) -> None:
+        channels = frozenset({"sms"})
+        super().__init__(
+            name,
+            block,
+            Capabilities(channels, batch=block.batch, concurrency=block.concurrency or 20, receipts=True),
+        )
+        self._block = block
+        self._base = block.base_url.rstrip("/")
+        self.headers["Authorization"] = f"App {shown(block.api_key)}"
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request for the messages of the batch, each with a sender and a text of its own."""
+        return self.post_json(
+            f"{self._base}/sms/3/messages", {"messages": [self._message(one) for one in batch]}
+        )
+
+    def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
+        """One outcome for each message."""
+        data = json_object(response)
+        items = data.get("messages")
+        if not 200 <= response.status < 300:
+            code = data.get("errorCode") or inside(data, "requestError", "serviceException", "messageId")
+            return of_whole_batch(self.refused(response, code), len(batch))
+        if not isinstance(items, list):
+            return [unreadable(response)] * len(batch)
+        matched = zip(batch, by_reference(batch, items, "messageId"), strict=True)
+        return [self._of_item(message, item, response) for message, item in matched]
+
+    def lookup_request(self, reference: str) -> HttpRequest:
+        """Ask the logs of the last 48 hours."""
+        return self.get(f"{self._base}/sms/3/logs", {"messageId": reference})
+
+    def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
+        """What the logs say; None where they do not have it, which may be so for a moment with a message they took."""
+        results = json_object(response).get("results") if response.status == 200 else None
+        for item in results if isinstance(results, list) else []:
+            if inside(item, "messageId") == reference:
+                found = self._by_status(item, response, reference)
+                return found if found.verdict in (Verdict.ACCEPTED, Verdict.REJECTED) else None
+        return None
+
+    def check_request(self) -> HttpRequest:
+        """Ask for the balance."""
+        return self.get(f"{self._base}/account/1/balance")
+
+    def is_ours(self, data: Any) -> bool:
+        """Whether it is a balance."""
+        return isinstance(data, dict) and "balance" in data
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """The receipts, or the messages that came in, under ``results``."""
+        results = inside(request.json, "results")
+        receipts: list[Receipt] = []
+        replies: list[Reply] = []
+        for item in results[:_MOST_CALLBACKS] if isinstance(results, list) else []:
+            identifier = inside(item, "messageId")
+            if isinstance(inside(item, "status"), dict):
+                status, error = item["status"], inside(item, "error", "id")
+                code = error if error not in (None, 0) else status.get("id")
+                receipts += one_receipt(
+                    request, id=identifier, reference=identifier, status=status.get("name"),
+                    group=status.get("groupName"), code=code, at=item.get("doneAt"),
+                )  # fmt: skip
+            else:
+                replies += one_reply(
+                    sender=inside(item, "from") or inside(item, "sender"), to=inside(item, "to"),
+                    body=inside(item, "text"), id=identifier, at=inside(item, "receivedAt"),
+                )  # fmt: skip
+        return Callback(tuple(receipts), tuple(replies))
+
+    def _message(self, message: Message) -> dict[str, Any]:
+        block, sender = self._block, self.sender_of(message)
+        validity = (
+            {"validityPeriod": {"amount": block.validity, "timeUnit": "SECONDS"}} if block.validity else None
+        )
+        report = {"delivery": {"url": block.status_callback}, "contentType": "application/json"}
+        return {
+            "sender": digits(sender) if sender else None,
+            "destinations": [{"to": digits(message.to), "messageId": message.reference}],
+            "content": {"text": message.body},
+            "options": validity,
+            "webhooks": report if block.status_callback else None,
+        }
+
+    def _of_item(self, message: Message, item: dict[str, Any] | None, response: HttpResponse) -> Outcome:
+        if item is None or is_to_another(item.get("destination") or item.get("to"), message.to):
+            return unreadable(response)
+        return self._by_status(item, response, message.reference)
+
+    def _by_status(self, item: dict[str, Any], response: HttpResponse, reference: str) -> Outcome:
+        code, group = safe_code(inside(item, "status", "id")), inside(item, "status", "groupName")
+        known = self.codes.get(code or "")
+        if known is not None:
+            return outcome_of(known.meaning, code=code, detail=known.detail, gateway_id=safe_id(reference))
+        if group in _TAKEN:
+            return accepted(response, safe_id(reference))
+        return self.refused(response, code, gateway_id=safe_id(reference))
+
+
+class InfobipGateway(ProviderGateway):
+    """Infobip, SMS."""
+
+    block_model = InfobipBlock
+    provider_class = InfobipProvider
