@@ -40,6 +40,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "Vonage: SMS, by the SMS API or the Messages API",
     ),
     "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS, in batches"),
+    "sinch": ("a2pcli.gateways.providers.sinch:SinchGateway", "Sinch: SMS and MMS"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

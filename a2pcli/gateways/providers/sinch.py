@@ -1,0 +1,160 @@
+"""Sinch: SMS and MMS by the SMS REST API.
+
+A batch of Sinch's is one text for many people under one id, and a receipt names its person by number alone. So each
+message is a batch of its own, with our reference as ``client_reference``: it can be looked up by it, and stands in
+every receipt. There is no idempotency key.
+
+Codes: ``codes/sinch.csv``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, is_same, one_receipt, one_reply
+from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.providers.common import (
+    Provider,
+    ProviderBlock,
+    ProviderGateway,
+    Url,
+    accepted,
+    json_object,
+    shown,
+)  # fmt: skip
+from a2pcli.gateways.statuses import unreadable
+from a2pcli.messages import Message, Outcome, Verdict
+
+
+class SinchBlock(ProviderBlock):
+    """Settings of Sinch."""
+
+    service_plan_id: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="The service plan that sends")
+    api_token: SecretStr = Field(description="The service plan's API token")
+    callback_secret: SecretStr | None = Field(
+        None, description="The secret that Sinch signs callbacks with, where the account has one"
+    )
+    base_url: Url = Field(
+        "https://us.sms.api.sinch.com", description="Where the API is: us, eu, au, br or ca"
+    )
+
+
+class SinchProvider(Provider):
+    """From messages to Sinch's requests, and back."""
+
+    title = "Sinch"
+    table = "sinch"
+    signs = True
+
+    def __init__(self, name: str, block: SinchBlock) -> None:
+        super().__init__(
+            name,
+            block,
+            Capabilities(frozenset({"sms", "mms"}), concurrency=block.concurrency or 20, receipts=True),
+        )
+        self._block = block
+        self._batches_url = f"{block.base_url.rstrip('/')}/xms/v1/{block.service_plan_id}/batches"
+        self.headers["Authorization"] = f"Bearer {shown(block.api_token)}"
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request for the one message of the batch. Raises for an MMS with more files than one."""
+        (message,) = batch
+        body: Any = message.body
+        if message.channel == "mms":
+            (url,) = message.media
+            body = {"url": url, "message": message.body or None}
+        callback = self._block.status_callback
+        return self.post_json(
+            self._batches_url,
+            {
+                "type": "mt_media" if message.channel == "mms" else "mt_text",
+                "from": self.sender_of(message),
+                "to": [message.to],
+                "body": body,
+                "client_reference": message.reference,
+                # Without a URL to call, Sinch refuses a message that asks for reports.
+                "delivery_report": "per_recipient" if callback else None,
+                "callback_url": callback,
+            },
+        )
+
+    def read_one(self, message: Message, response: HttpResponse) -> Outcome:
+        """What became of the message."""
+        data = json_object(response)
+        if 200 <= response.status < 300:
+            if data.get("client_reference") not in (None, message.reference):
+                return unreadable(response)
+            return accepted(response, safe_id(data.get("id")))
+        return self.refused(response, data.get("code") or inside(data, "error", "status"))
+
+    def lookup_request(self, reference: str) -> HttpRequest:
+        """Ask for the batches with this reference."""
+        return self.get(self._batches_url, {"client_reference": reference})
+
+    def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
+        """Accepted where it is there. Where it is not, it may be older than Sinch looks back."""
+        batches = json_object(response).get("batches") if response.status == 200 else None
+        for one in batches if isinstance(batches, list) else []:
+            identifier = safe_id(inside(one, "id"))
+            if inside(one, "client_reference") == reference and identifier is not None:
+                return Outcome(Verdict.ACCEPTED, identifier)
+        return None
+
+    def check_request(self) -> HttpRequest:
+        """Ask for one batch."""
+        return self.get(self._batches_url, {"page_size": "1"})
+
+    def is_ours(self, data: Any) -> bool:
+        """Whether it is a list of batches."""
+        return isinstance(data, dict) and "batches" in data
+
+    @property
+    def callback_secret(self) -> str | None:
+        """The secret of the account's callbacks."""
+        return shown(self._block.callback_secret) or None
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """A receipt of one person, or a message that came in."""
+        data = request.json
+        if inside(data, "batch_id") is not None and inside(data, "status") is not None:
+            at = inside(data, "operator_status_at") or inside(data, "at")
+            return Callback(
+                one_receipt(
+                    request, id=inside(data, "batch_id"), status=inside(data, "status"), code=inside(data, "code"),
+                    at=at, reference=inside(data, "client_reference"),
+                )
+            )  # fmt: skip
+        body = inside(data, "body")
+        files = inside(body, "media")
+        media = [inside(one, "url") for one in files] if isinstance(files, list) else []
+        return Callback(
+            replies=one_reply(
+                sender=inside(data, "from"), to=inside(data, "to"), media=media, id=inside(data, "id"),
+                body=body if isinstance(body, str) else inside(body, "message"), at=inside(data, "received_at"),
+                reference=inside(data, "client_reference"),
+            )
+        )  # fmt: skip
+
+    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+        """By ``X-Sinch-Webhook-Signature``: HMAC-SHA256 over the body, a nonce and a time, with points between."""
+        headers, name = request.headers, "x-sinch-webhook-signature"
+        nonce, time = headers.get(f"{name}-nonce", ""), headers.get(f"{name}-timestamp", "")
+        if not (nonce and time):
+            return False
+        signed = request.body + f".{nonce}.{time}".encode("utf-8", "replace")
+        mine = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode("ascii")
+        return is_same(mine, headers.get(name, ""))
+
+
+class SinchGateway(ProviderGateway):
+    """Sinch, SMS and MMS."""
+
+    block_model = SinchBlock
+    provider_class = SinchProvider
