@@ -41,6 +41,11 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     ),
     "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS, in batches"),
     "sinch": ("a2pcli.gateways.providers.sinch:SinchGateway", "Sinch: SMS and MMS"),
+    "telnyx": (
+        "a2pcli.gateways.providers.telnyx:TelnyxGateway",
+        "Telnyx: SMS and MMS, with an idempotency key",
+    ),
+    "plivo": ("a2pcli.gateways.providers.plivo:PlivoGateway", "Plivo: SMS and MMS"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

@@ -40,18 +40,18 @@ class ProviderBlock(HttpBlock):
 class Provider:
     """A provider without look-up, check and callbacks; each file adds what its provider has.
 
-    ``title`` is the provider's name in sentences, ``table`` its codes.
+    ``title`` is the provider's name in sentences, ``table`` its codes; empty where it has none.
     """
 
     title: ClassVar[str]
-    table: ClassVar[str]
+    table: ClassVar[str] = ""
     signs: ClassVar[bool] = False
     callback_answer: ClassVar[bytes] = b""
 
     def __init__(self, name: str, block: ProviderBlock, capabilities: Capabilities) -> None:
         self.name = name
         self.capabilities = capabilities
-        self.codes = load_codes(self.table)
+        self.codes = load_codes(self.table) if self.table else {}
         self.headers: dict[str, str] = {"Accept": "application/json"}
         self._timeout = block.timeout
         self._sender = block.sender

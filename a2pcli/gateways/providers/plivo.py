@@ -1,0 +1,166 @@
+"""Plivo: SMS and MMS by the Message API.
+
+Plivo takes no idempotency key and no reference, and cannot be asked by one: a request without an answer stays
+``unknown``. ``status_callback`` carries our reference. One request may name many numbers for one text; its answer
+then says nothing of those it left out in a form that is certain, so each message goes alone.
+
+Refusals come with a sentence and no code: the HTTP status decides.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_receipt, one_reply
+from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.providers.common import (
+    Provider,
+    ProviderBlock,
+    ProviderGateway,
+    Url,
+    accepted,
+    basic,
+    digits,
+    json_object,
+    shown,
+)  # fmt: skip
+from a2pcli.messages import Message, Outcome
+
+
+class PlivoBlock(ProviderBlock):
+    """Settings of Plivo."""
+
+    auth_id: str = Field(
+        pattern=r"^(MA|SA)[A-Z0-9]{18}$", description="The account, MA or SA and 18 characters"
+    )
+    auth_token: SecretStr = Field(description="The account's token")
+    powerpack_uuid: str | None = Field(
+        None, description="The Powerpack that chooses the sender, instead of one"
+    )
+    validity: int | None = Field(
+        None, ge=1, description="Seconds after which Plivo gives up on a message that waits"
+    )
+    base_url: Url = Field("https://api.plivo.com", description="Where the API is, for a test")
+
+    @model_validator(mode="after")
+    def _one_sender(self) -> PlivoBlock:
+        if self.powerpack_uuid is not None and self.sender is not None:
+            raise ValueError("give sender or powerpack_uuid, not both")
+        return self
+
+
+class PlivoProvider(Provider):
+    """From messages to Plivo's requests, and back."""
+
+    title = "Plivo"
+    signs = True
+
+    def __init__(self, name: str, block: PlivoBlock) -> None:
+        channels = frozenset({"sms", "mms"})
+        super().__init__(
+            name, block, Capabilities(channels, concurrency=block.concurrency or 20, receipts=True)
+        )
+        self._block = block
+        self._account_url = f"{block.base_url.rstrip('/')}/v1/Account/{block.auth_id}/"
+        self.headers["Authorization"] = basic(block.auth_id, block.auth_token)
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request for the one message of the batch."""
+        (message,) = batch
+        sender, callback = self.sender_of(message), self.callback_for(message)
+        return self.post_json(
+            self._account_url + "Message/",
+            {
+                "src": digits(sender) if sender else None,
+                # A sender of the campaign's own takes the place of the Powerpack: Plivo allows only one of both.
+                "powerpack_uuid": None if sender else self._block.powerpack_uuid,
+                "dst": digits(message.to),
+                "text": message.body or None,
+                "type": "mms" if message.channel == "mms" else "sms",
+                "media_urls": list(message.media) or None,
+                "url": callback,
+                "method": "POST" if callback else None,
+                "message_expiry": self._block.validity,
+            },
+        )
+
+    def read_one(self, message: Message, response: HttpResponse) -> Outcome:
+        """What became of the message."""
+        data = json_object(response)
+        if 200 <= response.status < 300:
+            ids = data.get("message_uuid")
+            return accepted(response, safe_id(ids[0]) if isinstance(ids, list) and len(ids) == 1 else None)
+        return self.refused(response, None)
+
+    def check_request(self) -> HttpRequest:
+        """Look at the account."""
+        return self.get(self._account_url)
+
+    def is_ours(self, data: Any) -> bool:
+        """Whether it is the account."""
+        return isinstance(data, dict) and data.get("auth_id") == self._block.auth_id
+
+    @property
+    def callback_secret(self) -> str | None:
+        """The account's token."""
+        return shown(self._block.auth_token)
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """A status callback, or a message that came in."""
+        fields = request.fields
+        identifier = fields.get("MessageUUID")
+        if "Status" in fields:
+            status, code = fields["Status"], fields.get("ErrorCode")
+            return Callback(one_receipt(request, id=identifier, status=status, code=code))
+        return Callback(
+            replies=one_reply(
+                sender=fields.get("From"), to=fields.get("To"), body=fields.get("Text"), id=identifier
+            )
+        )
+
+    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+        """By ``X-Plivo-Signature-V3`` (or that of the main account, MA-V3): HMAC-SHA256 over the URL, its query and the
+        form's fields in order, and a nonce."""
+        headers = request.headers
+        nonce = headers.get("x-plivo-signature-v3-nonce", "")
+        named = [headers.get("x-plivo-signature-v3", ""), headers.get("x-plivo-signature-ma-v3", "")]
+        theirs = [one.strip() for header in named for one in header.split(",") if one.strip()]
+        if not (nonce and theirs):
+            return False
+        signed = f"{_signed(request)}.{nonce}".encode("utf-8", "replace")
+        mine = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode("ascii")
+        return any(is_same(mine, one) for one in theirs)
+
+
+def _signed(request: CallbackRequest) -> str:
+    """The URL without its query, ``?`` with the query in order, a point, and the form's keys and values in order."""
+    try:
+        parts = urlsplit(request.url)
+    except ValueError:
+        return ""
+    form = sorted(_pairs(request.body.decode("utf-8", "replace"))) if request.method.upper() == "POST" else []
+    query = "&".join(f"{key}={value}" for key, value in sorted(_pairs(parts.query)))
+    base = parts._replace(query="", fragment="").geturl()
+    if not (query or form):
+        return base
+    point = "." if query and form else ""
+    return f"{base}?{query}{point}" + "".join(key + value for key, value in form)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True)
+
+
+class PlivoGateway(ProviderGateway):
+    """Plivo, SMS and MMS."""
+
+    block_model = PlivoBlock
+    provider_class = PlivoProvider
