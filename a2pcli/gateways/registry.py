@@ -46,6 +46,10 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "Telnyx: SMS and MMS, with an idempotency key",
     ),
     "plivo": ("a2pcli.gateways.providers.plivo:PlivoGateway", "Plivo: SMS and MMS"),
+    "kannel": (
+        "a2pcli.gateways.providers.kannel:KannelGateway",
+        "Kannel: SMS by your own Kannel's sendsms",
+    ),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

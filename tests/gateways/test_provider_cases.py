@@ -69,6 +69,8 @@ def check_request(request: HttpRequest, wanted: dict[str, Any]) -> None:
         assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
     if "query" in wanted:
         assert dict(parse_qsl(urlsplit(request.url).query, strict_parsing=True)) == wanted["query"]
+    if "body" in wanted:
+        assert request.body.decode() == wanted["body"]
     if "json" in wanted:
         assert json.loads(request.body) == wanted["json"]
         assert request.headers["Content-Type"].startswith("application/json")
