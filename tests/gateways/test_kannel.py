@@ -88,7 +88,8 @@ def test_the_operator_gets_the_text_and_a_receipt_finds_its_message(there: Setup
     assert "[from:ACME] [to:+12025550143]" in told
     assert "[msg:19:Hello & <b>100%</b>]" in told
     assert "[msg:18:" + "Привет 😀".encode("utf-16-be").hex().upper() + "]" in told
-    assert there.kannel.parts() == 2  # 300 characters
+    there.kannel.say("+12025550143 12345 text hello")  # fakesmsc looks at what it got when it is given a line
+    kannelkit.until(lambda: there.kannel.parts() == 2)  # 300 characters
     assert "[from:+447700900001]" in told
     receipts, _ = there.came_back()
     assert {one.delivery for one in receipts if one.reference == sent[0].reference} == {
@@ -99,9 +100,9 @@ def test_the_operator_gets_the_text_and_a_receipt_finds_its_message(there: Setup
 
 def test_a_person_writes_back(there: Setup) -> None:
     there.kannel.say("+12025550143 12345 text STOP")
-    kannelkit.until(lambda: bool(there.came_back()[1]))
-    _, (reply_,) = there.came_back()
-    assert (reply_.sender, reply_.to, reply_.body) == ("+12025550143", "12345", "STOP")
+    kannelkit.until(lambda: any(one.body == "STOP" for one in there.came_back()[1]))
+    (reply_,) = (one for one in there.came_back()[1] if one.body == "STOP")
+    assert (reply_.sender, reply_.to) == ("+12025550143", "12345")
     assert reply_.gateway_id
     assert reply_.at
 
