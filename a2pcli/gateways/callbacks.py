@@ -107,8 +107,12 @@ class CallbackReader(Protocol):
         """The receipts and replies of a request. Never raises for what stands in it."""
         ...
 
-    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
-        """Whether the request is the provider's. Never raises for what stands in it."""
+    def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
+        """Whether the request is the provider's. Never raises for what stands in it.
+
+        ``now`` is in seconds since 1970: a signature that is too old then, or not valid yet, is none, where the
+        provider's signatures have a time. Without it their age does not count.
+        """
         ...
 
 

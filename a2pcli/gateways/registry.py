@@ -50,6 +50,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "a2pcli.gateways.providers.kannel:KannelGateway",
         "Kannel: SMS by your own Kannel's sendsms",
     ),
+    "bird": ("a2pcli.gateways.providers.bird:BirdGateway", "Bird (MessageBird): SMS and MMS"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

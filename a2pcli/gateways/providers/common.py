@@ -100,7 +100,7 @@ class Provider:
         """Nothing."""
         return Callback()
 
-    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+    def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """No: the provider does not sign."""
         return False
 

@@ -126,7 +126,7 @@ class PlivoProvider(Provider):
             )
         )
 
-    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+    def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """By ``X-Plivo-Signature-V3`` (or that of the main account, MA-V3): HMAC-SHA256 over the URL, its query and the
         form's fields in order, and a nonce."""
         headers = request.headers

@@ -11,19 +11,39 @@ from typing import Any
 
 from a2pcli.gateways.callbacks import is_same
 
+_METHODS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+_LEEWAY = 1
+"""Seconds that clocks may differ."""
 
-def jwt_claims(token: str, secret: str) -> dict[str, Any] | None:
-    """The claims of a JSON Web Token signed with HMAC-SHA256 (RFC 7519); None where it is not, or not with this secret.
-    Its times are not looked at."""
+
+def jwt_claims(token: str, secret: str, now: float | None = None) -> dict[str, Any] | None:
+    """The claims of a JSON Web Token signed with HMAC (RFC 7519); None where it is not, or not with this secret.
+
+    With ``now``, in seconds since 1970, also where it is not valid yet (``nbf``) or any more (``exp``).
+    """
     head, _, rest = token.strip().partition(".")
     claims, _, signature = rest.partition(".")
     header = _json(head)
-    if header is None or header.get("alg") != "HS256":  # a token must not choose "none" for itself
+    method = _METHODS.get(str(header.get("alg"))) if header is not None else None
+    if method is None:  # a token must not choose "none" for itself
         return None
-    mine = hmac.new(secret.encode(), f"{head}.{claims}".encode("utf-8", "replace"), hashlib.sha256).digest()
+    mine = hmac.new(secret.encode(), f"{head}.{claims}".encode("utf-8", "replace"), method).digest()
     if not is_same(base64.urlsafe_b64encode(mine).decode("ascii").rstrip("="), signature):
         return None
-    return _json(claims)
+    found = _json(claims)
+    return found if found is not None and (now is None or _is_valid_at(now, found)) else None
+
+
+def is_hash_of(data: bytes, claim: object) -> bool:
+    """Whether a claim is the SHA-256 of the data, in hexadecimal digits."""
+    return isinstance(claim, str) and is_same(hashlib.sha256(data).hexdigest(), claim.lower())
+
+
+def _is_valid_at(now: float, claims: dict[str, Any]) -> bool:
+    begins, ends = claims.get("nbf"), claims.get("exp")
+    return not (isinstance(begins, int) and now < begins - _LEEWAY) and not (
+        isinstance(ends, int) and now >= ends + _LEEWAY
+    )
 
 
 def bearer(value: str) -> str:

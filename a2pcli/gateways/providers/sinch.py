@@ -142,7 +142,7 @@ class SinchProvider(Provider):
             )
         )  # fmt: skip
 
-    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+    def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """By ``X-Sinch-Webhook-Signature``: HMAC-SHA256 over the body, a nonce and a time, with points between."""
         headers, name = request.headers, "x-sinch-webhook-signature"
         nonce, time = headers.get(f"{name}-nonce", ""), headers.get(f"{name}-timestamp", "")

@@ -190,7 +190,7 @@ class TwilioProvider(Provider):
             )
         )
 
-    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+    def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """By ``X-Twilio-Signature``: HMAC-SHA1 over the URL and the form's fields in order, or the URL with the body's
         hash in it. Twilio signs the URL with its port or without."""
         theirs = request.headers.get("x-twilio-signature", "")

@@ -40,7 +40,7 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.providers.signatures import bearer, jwt_claims
+from a2pcli.gateways.providers.signatures import bearer, is_hash_of, jwt_claims
 from a2pcli.gateways.statuses import by_status, unreadable
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
@@ -187,17 +187,14 @@ class VonageProvider(Provider):
             )
         )  # fmt: skip
 
-    def is_genuine(self, request: CallbackRequest, secret: str) -> bool:
+    def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """By a token in ``Authorization`` (Messages API), else by ``sig`` among the fields (SMS API)."""
         token = bearer(request.headers.get("authorization", ""))
         if token:
-            claims = jwt_claims(token, secret)
-            wanted = claims.get("payload_hash") if claims is not None else None
-            if not request.body:
-                return claims is not None
+            claims = jwt_claims(token, secret, now)
             # Without the hash of the body a token would be good for any body.
-            return isinstance(wanted, str) and is_same(
-                hashlib.sha256(request.body).hexdigest(), wanted.lower()
+            return claims is not None and (
+                not request.body or is_hash_of(request.body, claims.get("payload_hash"))
             )
         fields = request.fields
         theirs = fields.pop("sig", "").lower()
