@@ -51,6 +51,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "Kannel: SMS by your own Kannel's sendsms",
     ),
     "bird": ("a2pcli.gateways.providers.bird:BirdGateway", "Bird (MessageBird): SMS and MMS"),
+    "bandwidth": ("a2pcli.gateways.providers.bandwidth:BandwidthGateway", "Bandwidth: SMS and MMS"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

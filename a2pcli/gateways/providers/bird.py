@@ -18,8 +18,8 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, as_text, inside, one_receipt
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.providers.common import (
+    CallbackBlock,
     Provider,
-    ProviderBlock,
     ProviderGateway,
     Url,
     accepted,
@@ -36,7 +36,7 @@ from a2pcli.messages import Message, Outcome
 _PARAMETER_CODES = frozenset({"9", "10"})  # something is missing, or not valid: which says ``parameter``
 
 
-class BirdBlock(ProviderBlock):
+class BirdBlock(CallbackBlock):
     """Settings of Bird (MessageBird)."""
 
     access_key: SecretStr = Field(description="A live access key")

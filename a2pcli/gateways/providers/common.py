@@ -30,7 +30,11 @@ _NUMBER = re.compile(r"\+?\d{8,15}")
 
 
 class ProviderBlock(HttpBlock):
-    """What the blocks of providers that call back share."""
+    """What the blocks of all providers share."""
+
+
+class CallbackBlock(ProviderBlock):
+    """What the blocks of providers share that are told with each message whom to call back."""
 
     status_callback: Url | None = Field(
         None, description="URL that is told what became of each message; `reference=` is added to it"
@@ -55,7 +59,7 @@ class Provider:
         self.headers: dict[str, str] = {"Accept": "application/json"}
         self._timeout = block.timeout
         self._sender = block.sender
-        self._callback = block.status_callback
+        self._callback: str | None = getattr(block, "status_callback", None)
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
         """What became of the one message."""

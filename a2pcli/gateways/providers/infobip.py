@@ -18,8 +18,8 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_who
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.providers.common import (
+    CallbackBlock,
     Provider,
-    ProviderBlock,
     ProviderGateway,
     Url,
     accepted,
@@ -36,7 +36,7 @@ _TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})
 _MOST_CALLBACKS = 1000
 
 
-class InfobipBlock(ProviderBlock):
+class InfobipBlock(CallbackBlock):
     """Settings of Infobip."""
 
     api_key: SecretStr = Field(description="An API key that may send SMS")

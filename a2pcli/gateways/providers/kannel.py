@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, one_receipt, one_reply
 from a2pcli.gateways.charsets import text_of
-from a2pcli.gateways.providers.common import Provider, ProviderBlock, ProviderGateway, Url, is_unicode, shown
+from a2pcli.gateways.providers.common import CallbackBlock, Provider, ProviderGateway, Url, is_unicode, shown
 from a2pcli.gateways.statuses import sentence, unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
@@ -41,7 +41,7 @@ _SMPP_STATUS = re.compile(r"\bstat:([A-Z]{2,10})\b")
 _SMPP_ERROR = re.compile(r"\berr:([0-9A-Za-z]{1,6})\b")
 
 
-class KannelBlock(ProviderBlock):
+class KannelBlock(CallbackBlock):
     """Settings of Kannel."""
 
     url: Url = Field(description="sendsms of the smsbox, like http://127.0.0.1:13013/cgi-bin/sendsms")

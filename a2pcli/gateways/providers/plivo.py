@@ -22,8 +22,8 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_receipt, one_reply
 from a2pcli.gateways.codes import safe_id
 from a2pcli.gateways.providers.common import (
+    CallbackBlock,
     Provider,
-    ProviderBlock,
     ProviderGateway,
     Url,
     accepted,
@@ -35,7 +35,7 @@ from a2pcli.gateways.providers.common import (
 from a2pcli.messages import Message, Outcome
 
 
-class PlivoBlock(ProviderBlock):
+class PlivoBlock(CallbackBlock):
     """Settings of Plivo."""
 
     auth_id: str = Field(

@@ -21,8 +21,8 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, is_same, one_receipt, one_reply
 from a2pcli.gateways.codes import safe_id
 from a2pcli.gateways.providers.common import (
+    CallbackBlock,
     Provider,
-    ProviderBlock,
     ProviderGateway,
     Url,
     accepted,
@@ -33,7 +33,7 @@ from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
 
-class SinchBlock(ProviderBlock):
+class SinchBlock(CallbackBlock):
     """Settings of Sinch."""
 
     service_plan_id: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="The service plan that sends")

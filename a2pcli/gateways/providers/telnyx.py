@@ -21,8 +21,8 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.providers.common import (
+    CallbackBlock,
     Provider,
-    ProviderBlock,
     ProviderGateway,
     Url,
     accepted,
@@ -39,7 +39,7 @@ _TOO_OLD = 300
 _NOT_TAKEN = frozenset({"sending_failed", "delivery_failed", "expired"})
 
 
-class TelnyxBlock(ProviderBlock):
+class TelnyxBlock(CallbackBlock):
     """Settings of Telnyx."""
 
     api_key: SecretStr = Field(description="An API key (v2)")

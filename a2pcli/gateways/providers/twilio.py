@@ -24,8 +24,8 @@ from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_re
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.providers.common import (
     FORM,
+    CallbackBlock,
     Provider,
-    ProviderBlock,
     ProviderGateway,
     Url,
     basic,
@@ -40,7 +40,7 @@ _NOT_TAKEN = frozenset({"failed", "undelivered", "canceled"})
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
-class TwilioBlock(ProviderBlock):
+class TwilioBlock(CallbackBlock):
     """Settings of Twilio: an account with its token, or with an API key."""
 
     account_sid: str = Field(pattern=r"^AC[0-9a-fA-F]{32}$", description="The account, AC and 32 hex digits")

@@ -28,8 +28,8 @@ from a2pcli.gateways.callbacks import (
 )
 from a2pcli.gateways.codes import load_codes, safe_code, safe_id
 from a2pcli.gateways.providers.common import (
+    CallbackBlock,
     Provider,
-    ProviderBlock,
     ProviderGateway,
     Url,
     accepted,
@@ -47,7 +47,7 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
-class VonageBlock(ProviderBlock):
+class VonageBlock(CallbackBlock):
     """Settings of Vonage."""
 
     api_key: str = Field(min_length=1, description="The account's API key")

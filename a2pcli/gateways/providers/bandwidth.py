@@ -1,0 +1,125 @@
+"""Bandwidth: SMS and MMS by the Messaging API v2.
+
+Our reference is the ``tag``, which comes back in each callback. There is no idempotency key, and messages cannot be
+listed by their tag: a request without an answer stays ``unknown``. The URL that is called back belongs to the
+application at Bandwidth, not to the message.
+
+Refusals have a type: ``codes/bandwidth.csv``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
+from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.providers.common import (
+    Provider,
+    ProviderBlock,
+    ProviderGateway,
+    Url,
+    accepted,
+    basic,
+    is_to_another,
+    json_object,
+)  # fmt: skip
+from a2pcli.gateways.statuses import unreadable
+from a2pcli.messages import Message, Outcome
+
+_MOST_EVENTS = 1000
+
+
+class BandwidthBlock(ProviderBlock):
+    """Settings of Bandwidth."""
+
+    account_id: str = Field(pattern=r"^\d+$", description="The account's number")
+    api_token: str = Field(min_length=1, description="The user, or the API token")
+    api_secret: SecretStr = Field(description="Its password, or the API secret")
+    application_id: str = Field(
+        min_length=1, description="The messaging application that the sender belongs to"
+    )
+    base_url: Url = Field("https://messaging.bandwidth.com", description="Where the API is, for a test")
+
+
+class BandwidthProvider(Provider):
+    """From messages to Bandwidth's requests, and back."""
+
+    title = "Bandwidth"
+    table = "bandwidth"
+
+    def __init__(self, name: str, block: BandwidthBlock) -> None:
+        channels = frozenset({"sms", "mms"})
+        super().__init__(
+            name, block, Capabilities(channels, concurrency=block.concurrency or 20, receipts=True)
+        )
+        self._block = block
+        self._base = f"{block.base_url.rstrip('/')}/api/v2/users/{block.account_id}"
+        self.headers["Authorization"] = basic(block.api_token, block.api_secret)
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request for the one message of the batch."""
+        (message,) = batch
+        return self.post_json(
+            f"{self._base}/messages",
+            {
+                "applicationId": self._block.application_id,
+                "to": [message.to],
+                "from": self.sender_of(message),
+                "text": message.body or None,
+                "media": list(message.media) or None,
+                "tag": message.reference,
+            },
+        )
+
+    def read_one(self, message: Message, response: HttpResponse) -> Outcome:
+        """What became of the message."""
+        data = json_object(response)
+        if not 200 <= response.status < 300:
+            return self.refused(response, data.get("type"))
+        if is_to_another(inside(data, "to", 0), message.to) or data.get("tag") not in (
+            None,
+            message.reference,
+        ):
+            return unreadable(response)
+        return accepted(response, safe_id(data.get("id")))
+
+    def check_request(self) -> HttpRequest:
+        """List the account's media files."""
+        return self.get(f"{self._base}/media")
+
+    def is_ours(self, data: Any) -> bool:
+        """Whether it is a list."""
+        return isinstance(data, list)
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """The events of a list: receipts by their type, and messages that came in."""
+        events = request.json
+        receipts: list[Receipt] = []
+        replies: list[Reply] = []
+        for event in events[:_MOST_EVENTS] if isinstance(events, list) else [events]:
+            kind, message = inside(event, "type"), inside(event, "message")
+            if kind == "message-received":
+                files = inside(message, "media")
+                replies += one_reply(
+                    sender=inside(message, "from"), to=inside(event, "to"), body=inside(message, "text"),
+                    id=inside(message, "id"), at=inside(event, "time"),
+                    media=files if isinstance(files, list) else (),
+                )  # fmt: skip
+            elif message is not None:
+                receipts += one_receipt(
+                    request, id=inside(message, "id"), status=kind, code=inside(event, "errorCode"),
+                    at=inside(event, "time"), reference=inside(message, "tag"),
+                )  # fmt: skip
+        return Callback(tuple(receipts), tuple(replies))
+
+
+class BandwidthGateway(ProviderGateway):
+    """Bandwidth, SMS and MMS."""
+
+    block_model = BandwidthBlock
+    provider_class = BandwidthProvider
