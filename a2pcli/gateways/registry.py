@@ -52,6 +52,10 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     ),
     "bird": ("a2pcli.gateways.providers.bird:BirdGateway", "Bird (MessageBird): SMS and MMS"),
     "bandwidth": ("a2pcli.gateways.providers.bandwidth:BandwidthGateway", "Bandwidth: SMS and MMS"),
+    "clickatell": (
+        "a2pcli.gateways.providers.clickatell:ClickatellGateway",
+        "Clickatell: SMS, in batches",
+    ),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 
