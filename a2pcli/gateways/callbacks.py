@@ -66,7 +66,9 @@ class CallbackRequest:
 class Reply:
     """What a person sent us. ``sender`` is the person's address, ``to`` ours, both as the provider writes them, with a
     ``+`` before a number. ``at`` is UTC milliseconds. ``reference`` is that of the message it answers, where the
-    provider knows. ``part`` is (reference, number, total) of a text that comes in parts."""
+    provider knows. ``part`` is (reference, number, total) of a text that comes in parts. ``is_opt_out``: the provider
+    says that the person opted out, whatever the text is.
+    """
 
     sender: str = field(repr=False)
     to: str
@@ -76,6 +78,7 @@ class Reply:
     reference: str | None = None
     media: tuple[str, ...] = ()
     part: tuple[str, int, int] | None = None
+    is_opt_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ def one_receipt(
 
 def one_reply(
     *, sender: object, to: object, body: object, id: object = None, at: object = None, reference: object = None,
-    media: Iterable[object] = (), part: tuple[object, object, object] | None = None,
+    media: Iterable[object] = (), part: tuple[object, object, object] | None = None, is_opt_out: bool = False,
 ) -> tuple[Reply, ...]:  # fmt: skip
     """The reply of a request; none without a sender."""
     person, text = as_text(sender), as_text(body)
@@ -149,7 +152,7 @@ def one_reply(
     return (
         Reply(
             number(person), number(as_text(to) or ""), text or "", as_text(id), when, as_text(reference), urls,
-            _part(part),
+            _part(part), is_opt_out,
         ),
     )  # fmt: skip
 

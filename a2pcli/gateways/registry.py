@@ -56,6 +56,15 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "a2pcli.gateways.providers.clickatell:ClickatellGateway",
         "Clickatell: SMS, in batches",
     ),
+    "africastalking": (
+        "a2pcli.gateways.providers.africastalking:AfricasTalkingGateway",
+        "Africa's Talking: SMS",
+    ),
+    "linkmobility": (
+        "a2pcli.gateways.providers.linkmobility:LinkMobilityGateway",
+        "LINK Mobility: SMS, in batches",
+    ),
+    "portatext": ("a2pcli.gateways.providers.portatext:PortaTextGateway", "PortaText: SMS"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 

@@ -70,7 +70,7 @@ def check_request(request: HttpRequest, wanted: dict[str, Any]) -> None:
     if "query" in wanted:
         assert dict(parse_qsl(urlsplit(request.url).query, strict_parsing=True)) == wanted["query"]
     if "body" in wanted:
-        assert request.body.decode() == wanted["body"]
+        assert request.body.decode() == wanted["body"]  # ASCII, or UTF-8
     if "json" in wanted:
         assert json.loads(request.body) == wanted["json"]
         assert request.headers["Content-Type"].startswith("application/json")
@@ -161,7 +161,7 @@ def test_a_callback_holds_these_receipts_and_replies(name: str, case: str) -> No
     for kind in ("receipts", "replies"):
         assert len(found[kind]) == len(wanted.get(kind, []))
         for one, want in zip(found[kind], wanted.get(kind, []), strict=True):
-            given = {key: value for key, value in one.items() if value not in (None, ())}
+            given = {key: value for key, value in one.items() if value not in (None, (), False)}
             expected = {
                 key: tuple(value) if isinstance(value, list) else value for key, value in want.items()
             }

@@ -186,7 +186,12 @@ class TwilioProvider(Provider):
         files = [form.get(f"MediaUrl{number}") for number in range(10)]
         return Callback(
             replies=one_reply(
-                sender=form.get("From"), to=form.get("To"), body=form.get("Body"), id=identifier, media=files
+                sender=form.get("From"),
+                to=form.get("To"),
+                body=form.get("Body"),
+                id=identifier,
+                media=files,
+                is_opt_out=form.get("OptOutType") == "STOP",
             )
         )
 
