@@ -65,6 +65,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "LINK Mobility: SMS, in batches",
     ),
     "portatext": ("a2pcli.gateways.providers.portatext:PortaTextGateway", "PortaText: SMS"),
+    "jasmin": ("a2pcli.gateways.providers.jasmin:JasminGateway", "Jasmin: SMS by your own Jasmin's HTTP API"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 
