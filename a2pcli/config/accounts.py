@@ -1,9 +1,9 @@
 """Which gateways of the settings are one account of a provider, and the pace of that account.
 
 A provider counts what an account sends, whatever the settings call it: two blocks with the same account share one
-pace, and where they give different ones the lower holds. What identifies an account: at Twilio its SID; of an HTTP
-gateway the URL's host and path with the credential; of a gateway of another package all of its settings but those
-that every gateway takes.
+pace, and where they give different ones the lower holds. What identifies an account: at a provider of ours the keys
+in ``_ACCOUNT``, like Twilio's SID; of an HTTP gateway the URL's host and path with the credential; of a gateway of
+another package all of its settings but those that every gateway takes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,23 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity
 
 _OF_EVERY_GATEWAY = frozenset({"type", "rate", "concurrency", "timeout", "sender", "engine", "folder"})
+_ACCOUNT: dict[str, tuple[str, ...]] = {
+    "twilio": ("account_sid",),
+    "vonage": ("api_key",),
+    "infobip": ("base_url", "api_key"),
+    "sinch": ("service_plan_id",),
+    "telnyx": ("api_key",),
+    "plivo": ("auth_id",),
+    "kannel": ("url", "username"),
+    "jasmin": ("base_url", "username"),
+    "bird": ("access_key",),
+    "bandwidth": ("account_id",),
+    "clickatell": ("api_key",),
+    "africastalking": ("username",),
+    "linkmobility": ("username",),
+    "portatext": ("api_key",),
+}
+"""The keys of a provider's block that identify the account; two blocks may differ in the others."""
 _PORTS = {"http": 80, "https": 443}
 _REQUEST = ("headers", "query", "json", "form")
 _CREDENTIAL = re.compile(r"key|token|secret|user|login|account|auth|pass|sid$|client", re.IGNORECASE)
@@ -105,8 +122,9 @@ def _key(name: str, block: Mapping[str, Any], environ: Mapping[str, str]) -> str
 
 def _identity(kind: str, settings: Mapping[str, Any]) -> tuple[str, Any]:
     """The host, where there is one, and what else identifies the account."""
-    if kind == "twilio":
-        return "", str(settings.get("account_sid"))
+    if kind in _ACCOUNT:
+        values = [str(settings.get(key)) for key in _ACCOUNT[kind]]
+        return "", values[0] if len(values) == 1 else values
     if kind == "http":
         return _of_http(settings)
     return "", {key: value for key, value in settings.items() if key not in _OF_EVERY_GATEWAY}

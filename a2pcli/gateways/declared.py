@@ -241,7 +241,7 @@ class DeclaredBlock(HttpBlock):
     auth: Auth | None = Field(None, description="How the request is authenticated")
     response: Reading = Field(default_factory=Reading, description="How the answer is read")
     codes: Annotated[str, AfterValidator(_table)] | None = Field(
-        None, description="A built-in table of codes: infobip, twilio, vonage"
+        None, description="A built-in table of codes, like infobip, twilio or vonage"
     )
     errors: dict[str, Meaning] = Field(
         default_factory=dict, description="What the provider's codes mean: `1: rate`"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
+from a2pcli.config import accounts
 from a2pcli.config.accounts import account_findings, account_pace
 from a2pcli.config.load import LoadedSettings, load_settings
 from a2pcli.config.values import Rate
+from a2pcli.gateways.registry import BUILT_IN
 
 SID = "AC" + "0" * 32
 URL = "https://api.example/v1/messages"
@@ -50,6 +53,11 @@ def http(**more: object) -> dict[str, object]:
         ),
         (http(headers={"X-Api-Key": "1"}), http(headers={"x-api-key": "1", "Accept": "*/*"})),
         ({"type": "pigeon", "loft": "1"}, {"type": "pigeon", "loft": "1", "timeout": "3"}),
+        ({"type": "vonage", "api_key": "k"}, {"type": "vonage", "api_key": "k", "api": "messages"}),
+        (
+            {"type": "infobip", "base_url": URL, "api_key": "k"},
+            {"type": "infobip", "base_url": URL, "api_key": "k", "batch": "7", "status_callback": URL},
+        ),
     ],
 )
 def test_blocks_of_one_account_are_bound_by_its_lowest_pace(
@@ -111,3 +119,14 @@ def test_what_names_an_account_in_the_ledger_holds_no_secret(tmp_path: Path) -> 
 
 def test_a_gateway_without_a_block_has_no_pace(tmp_path: Path) -> None:
     assert account_pace(loaded(tmp_path, {}), "outbox", {}).rates == ()
+
+
+def test_every_provider_with_an_account_says_what_identifies_it() -> None:
+    ours = {name for name, (target, _) in BUILT_IN.items() if "providers." in target}
+    assert set(accounts._ACCOUNT) == ours
+    for name, keys in accounts._ACCOUNT.items():
+        module, _, attribute = BUILT_IN[name][0].partition(":")
+        model = getattr(import_module(module), attribute)
+        block = getattr(model, "block_model", None)
+        assert block is not None, name
+        assert set(keys) <= set(block.model_fields), name

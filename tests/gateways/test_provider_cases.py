@@ -7,43 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-import yaml
-from gatewaykit import message
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from providerkit import CASES, batch_of, provider
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackReader, CallbackRequest
 from a2pcli.gateways.codes import MEANINGS, load_codes, tables
-from a2pcli.gateways.registry import BUILT_IN, create
-from a2pcli.messages import Message, Outcome, Verdict
-
-FOLDER = Path(__file__).parent / "providers"
-CASES: dict[str, dict[str, Any]] = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))
-}
-
-
-def provider(name: str, more: dict[str, Any] | None = None) -> Any:
-    return create(name, {"type": name, **CASES[name]["settings"], **(more or {})}).provider  # type: ignore[attr-defined]
+from a2pcli.gateways.registry import BUILT_IN
+from a2pcli.messages import Outcome, Verdict
 
 
 def cases(section: str) -> Any:
     found = [(name, case) for name in CASES for case in CASES[name].get(section, {})]
     return pytest.mark.parametrize(("name", "case"), found, ids=[f"{name}: {case}" for name, case in found])
-
-
-def batch_of(case: dict[str, Any]) -> list[Message]:
-    given = case.get("messages") or [case.get("message", {})]
-    return [
-        message(number, **{**one, **({"media": tuple(one["media"])} if "media" in one else {})})
-        for number, one in enumerate(given, 1)
-    ]
 
 
 def response(status: int, body: Any, headers: dict[str, str] | None = None) -> HttpResponse:
@@ -209,7 +190,7 @@ def hostile(name: str) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("name", list(CASES))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_nothing_a_provider_says_raises_or_loses_an_outcome(name: str, data: st.DataObject) -> None:
     made = provider(name)

@@ -34,7 +34,7 @@ def test_an_unknown_type_says_what_is_near_and_what_there_is() -> None:
         create("live", {"type": "twillio"})
     (problem,) = caught.value.problems
     assert problem.message == "gateways.live.type: no gateway type 'twillio'"
-    assert problem.hint == "did you mean 'twilio'? types: outbox, console, simulator, http, twilio"
+    assert problem.hint == "did you mean 'twilio'? types: " + ", ".join(BUILT_IN)
 
 
 def point(name: str, target: str) -> importlib.metadata.EntryPoint:

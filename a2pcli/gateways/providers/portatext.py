@@ -19,6 +19,8 @@ from a2pcli.gateways.providers.common import Provider, ProviderBlock, ProviderGa
 from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
+_ERRORS = frozenset({"error", "errors", "error_description"})
+
 
 class PortaTextBlock(ProviderBlock):
     """Settings of PortaText."""
@@ -56,7 +58,7 @@ class PortaTextProvider(Provider):
         if not 200 <= response.status < 300:
             return self.refused(response, None)
         data = json_of(response)
-        if not isinstance(data, dict) or data.get("success") is False or "error_description" in data:
+        if not isinstance(data, dict) or data.get("success") is False or _ERRORS & set(data):
             return unreadable(response)
         return Outcome(Verdict.ACCEPTED)
 

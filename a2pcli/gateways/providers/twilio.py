@@ -120,7 +120,7 @@ class TwilioProvider(Provider):
         return self._outcome(response, data)
 
     def check_request(self) -> HttpRequest | None:
-        """Look at the account."""
+        """A request that reads the account, to check the credentials."""
         return self.get(self._check_url)
 
     def read_check(self, response: HttpResponse) -> Health:
