@@ -44,4 +44,4 @@ def short(outcome: Outcome) -> tuple[str, str, str | None, str | None]:
     return outcome.verdict, outcome.cause, outcome.code, outcome.gateway_id
 
 
-MADE = {name: of_docs(name) for name in ("vonage", "infobip", "bird", "plain", "soapy")}
+MADE = {name: of_docs(name) for name in ("vonage-http", "infobip-http", "bird-http", "plain", "soapy")}

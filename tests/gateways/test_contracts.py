@@ -111,10 +111,10 @@ class TestDeclaredBatch(HttpContract):
     secrets = tuple(SECRETS.values())
 
     def make(self, folder: Path) -> Gateway:
-        block: dict[str, Any] = documented()["infobip"]
+        block: dict[str, Any] = documented()["infobip-http"]
         for call in (block, block["lookup"], block["check"]):
             call["url"] = call["url"].replace("https://example.api.infobip.com", self.there.url)
-        return create("infobip", {**block, "timeout": "0.05", "concurrency": "8"})
+        return create("infobip-http", {**block, "timeout": "0.05", "concurrency": "8"})
 
 
 def test_the_contract_notices_what_it_should(tmp_path: Path) -> None:

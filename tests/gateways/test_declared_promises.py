@@ -26,12 +26,12 @@ def test_every_block_of_the_documentation_can_be_used() -> None:
 
 
 def test_vonage_request() -> None:
-    request = of_docs("vonage", sender="ACME").provider.request([message(body="50% & +1 €")])
+    request = of_docs("vonage-http", sender="ACME").provider.request([message(body="50% & +1 €")])
     assert dict(parse_qsl(request.body.decode(), strict_parsing=True)) == {
         "api_key": "vkey", "api_secret": "vsecret", "from": "ACME", "to": "12025550143", "text": "50% & +1 €",
         "type": "text", "client-ref": "r7k2m9qd-000001",
     }  # fmt: skip
-    unicode = of_docs("vonage").provider.request([message(body="ж")])
+    unicode = of_docs("vonage-http").provider.request([message(body="ж")])
     fields = dict(parse_qsl(unicode.body.decode()))
     assert fields["type"] == "unicode"
     assert "from" not in fields
@@ -58,11 +58,11 @@ VONAGE = {
 @pytest.mark.parametrize("case", list(VONAGE))
 def test_vonage_answers(case: str) -> None:
     body, wanted = VONAGE[case]
-    assert short(read(of_docs("vonage"), 200, body)[0]) == wanted
+    assert short(read(of_docs("vonage-http"), 200, body)[0]) == wanted
 
 
 def test_infobip_sends_a_batch_and_finds_each_answer_by_its_reference() -> None:
-    made = of_docs("infobip", sender="ACME")
+    made = of_docs("infobip-http", sender="ACME")
     assert made.capabilities.batch == 100
     request = made.provider.request(messages(2))
     assert request.headers["Authorization"] == "App ikey"
@@ -94,7 +94,7 @@ def test_infobip_sends_a_batch_and_finds_each_answer_by_its_reference() -> None:
 
 
 def test_infobip_is_asked_by_reference() -> None:
-    made = of_docs("infobip")
+    made = of_docs("infobip-http")
     request = made.provider.lookup_request("r7k2m9qd-000001")
     assert request is not None
     assert request.url == "https://example.api.infobip.com/sms/3/logs?messageId=r7k2m9qd-000001"
@@ -158,7 +158,7 @@ BIRD = {
 @pytest.mark.parametrize("case", list(BIRD))
 def test_bird_answers(case: str) -> None:
     status, body, wanted = BIRD[case]
-    assert short(read(of_docs("bird"), status, body)[0]) == wanted
+    assert short(read(of_docs("bird-http"), status, body)[0]) == wanted
 
 
 def test_plain_query_api() -> None:
