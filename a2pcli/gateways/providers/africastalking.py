@@ -46,7 +46,7 @@ class AfricasTalkingBlock(ProviderBlock):
 
 
 class AfricasTalkingProvider(Provider):
-    """From messages to the provider's requests, and back."""
+    """Builds the provider's requests and reads the answers."""
 
     title = "Africa's Talking"
     table = "africastalking"

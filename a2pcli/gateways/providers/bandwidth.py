@@ -47,7 +47,7 @@ class BandwidthBlock(ProviderBlock):
 
 
 class BandwidthProvider(Provider):
-    """From messages to Bandwidth's requests, and back."""
+    """Builds Bandwidth's requests and reads the answers."""
 
     title = "Bandwidth"
     table = "bandwidth"

@@ -46,7 +46,7 @@ class BirdBlock(CallbackBlock):
 
 
 class BirdProvider(Provider):
-    """From messages to Bird's requests, and back."""
+    """Builds Bird's requests and reads the answers."""
 
     title = "Bird"
     table = "bird"

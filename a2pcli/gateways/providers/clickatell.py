@@ -45,7 +45,7 @@ class ClickatellBlock(ProviderBlock):
 
 
 class ClickatellProvider(Provider):
-    """From messages to Clickatell's requests, and back."""
+    """Builds Clickatell's requests and reads the answers."""
 
     title = "Clickatell"
     table = "clickatell"

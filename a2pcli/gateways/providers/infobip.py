@@ -48,7 +48,7 @@ class InfobipBlock(CallbackBlock):
 
 
 class InfobipProvider(Provider):
-    """From messages to Infobip's requests, and back."""
+    """Builds Infobip's requests and reads the answers."""
 
     title = "Infobip"
     table = "infobip"

@@ -61,7 +61,7 @@ class JasminBlock(CallbackBlock):
 
 
 class JasminProvider(Provider):
-    """From messages to Jasmin's requests, and back."""
+    """Builds Jasmin's requests and reads the answers."""
 
     title = "Jasmin"
     table = "jasmin"

@@ -57,7 +57,7 @@ class KannelBlock(CallbackBlock):
 
 
 class KannelProvider(Provider):
-    """From messages to requests of sendsms, and back."""
+    """Builds requests of sendsms and reads the answers."""
 
     title = "Kannel"
     table = "kannel"

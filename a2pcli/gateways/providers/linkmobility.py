@@ -51,7 +51,7 @@ class LinkMobilityBlock(ProviderBlock):
 
 
 class LinkMobilityProvider(Provider):
-    """From messages to the gateway's XML, and back."""
+    """Builds the gateway's XML and reads its answers."""
 
     title = "LINK Mobility"
     callback_answer = b'<?xml version="1.0"?><MSGLST><MSG><ID>1</ID><STATUS>OK</STATUS></MSG></MSGLST>'

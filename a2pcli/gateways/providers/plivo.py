@@ -58,7 +58,7 @@ class PlivoBlock(CallbackBlock):
 
 
 class PlivoProvider(Provider):
-    """From messages to Plivo's requests, and back."""
+    """Builds Plivo's requests and reads the answers."""
 
     title = "Plivo"
     signs = True

@@ -30,7 +30,7 @@ class PortaTextBlock(ProviderBlock):
 
 
 class PortaTextProvider(Provider):
-    """From messages to PortaText's requests, and back."""
+    """Builds PortaText's requests and reads the answers."""
 
     title = "PortaText"
 

@@ -47,7 +47,7 @@ class SinchBlock(CallbackBlock):
 
 
 class SinchProvider(Provider):
-    """From messages to Sinch's requests, and back."""
+    """Builds Sinch's requests and reads the answers."""
 
     title = "Sinch"
     table = "sinch"

@@ -53,7 +53,7 @@ class TelnyxBlock(CallbackBlock):
 
 
 class TelnyxProvider(Provider):
-    """From messages to Telnyx's requests, and back."""
+    """Builds Telnyx's requests and reads the answers."""
 
     title = "Telnyx"
     table = "telnyx"

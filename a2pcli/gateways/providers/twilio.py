@@ -73,7 +73,7 @@ class TwilioBlock(CallbackBlock):
 
 
 class TwilioProvider(Provider):
-    """From messages to Twilio's requests, and back."""
+    """Builds Twilio's requests and reads the answers."""
 
     title = "Twilio"
     table = "twilio"

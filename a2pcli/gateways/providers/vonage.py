@@ -68,7 +68,7 @@ class VonageBlock(CallbackBlock):
 
 
 class VonageProvider(Provider):
-    """From messages to Vonage's requests, and back."""
+    """Builds Vonage's requests and reads the answers."""
 
     title = "Vonage"
     table = "vonage"
