@@ -22,7 +22,8 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 class Capabilities:
     """What a gateway can do; planning and sending read it, nobody asks for a gateway's name.
 
-    ``durable_lookup``: ``lookup`` can tell for sure whether a reference was taken.
+    ``durable_lookup``: ``lookup`` can tell for sure whether a reference was taken. ``finds``: it can be asked, and what
+    it finds is true, but what it does not find may have been taken all the same.
     ``idempotent``: a resend with the same reference is never delivered twice.
     ``delivers``: messages leave this machine. Where they do not, ``instead`` says what becomes of them, like
     ``written to a file``; prompts, plans and reports repeat it.
@@ -32,6 +33,7 @@ class Capabilities:
     batch: int = 1
     concurrency: int = 100
     durable_lookup: bool = False
+    finds: bool = False
     idempotent: bool = False
     receipts: bool = False
     delivers: bool = True

@@ -44,6 +44,7 @@ class DeclaredProvider:
             batch=block.batch,
             concurrency=block.concurrency or 100,
             durable_lookup=block.lookup is not None and block.lookup.missing is not None,
+            finds=block.lookup is not None,
             idempotent=block.idempotent or block.idempotency_header is not None,
         )
         self._block = block

@@ -158,7 +158,7 @@ def _attributes_wrong(inner: Any) -> list[str]:
         value = getattr(given, key)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             wrong.append(f"capabilities.{key} must be a whole number, 1 or more")
-    for key in ("durable_lookup", "idempotent", "receipts", "delivers"):
+    for key in ("durable_lookup", "finds", "idempotent", "receipts", "delivers"):
         if not isinstance(getattr(given, key), bool):
             wrong.append(f"capabilities.{key} must be True or False")
     instead: Any = given.instead

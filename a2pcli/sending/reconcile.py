@@ -66,7 +66,7 @@ async def reconcile(
     """
     with sender_lock(ledger, run):
         found = await asyncio.to_thread(_count_unknown, ledger, run, clock())
-        if not gateway.capabilities.durable_lookup:
+        if not (gateway.capabilities.durable_lookup or gateway.capabilities.finds):
             return Reconciled(found=found, unknown=found, can_tell=False)
         counts = dict.fromkeys((State.ACCEPTED, State.REJECTED, State.PLANNED), 0)
         done = too_early = 0

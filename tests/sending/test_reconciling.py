@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from sendkit import (
@@ -99,6 +100,15 @@ def test_a_gateway_that_cannot_tell_is_not_asked(ledger: Ledger) -> None:
     gateway = Asked({run.reference(1): ACCEPTED}, durable_lookup=False)
     found = ask(ledger, run, gateway)
     assert (found.can_tell, found.unknown, gateway.asked) == (False, 2, [])
+
+
+def test_a_gateway_that_finds_some_is_asked_and_the_rest_stays_unknown(ledger: Ledger) -> None:
+    run = run_with_unknown(ledger, 4, 2)
+    gateway = Asked({run.reference(1): ACCEPTED}, durable_lookup=False)
+    gateway.capabilities = replace(gateway.capabilities, finds=True)
+    done = ask(ledger, run, gateway)
+    assert (done.accepted, done.not_sent, done.unknown, done.can_tell) == (1, 0, 1, True)
+    assert states(ledger, run) == {"accepted": 3, "unknown": 1}
 
 
 def test_a_look_up_that_fails_settles_nothing(ledger: Ledger) -> None:

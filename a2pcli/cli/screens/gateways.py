@@ -86,7 +86,7 @@ def abilities(capabilities: Capabilities | None) -> str:
     for has, word in (
         (not capabilities.delivers, "sends nothing"),
         (capabilities.idempotent, "idempotent"),
-        (capabilities.durable_lookup, "look-up"),
+        (capabilities.durable_lookup or capabilities.finds, "look-up"),
         (capabilities.receipts, "receipts"),
     ):
         if has:

@@ -58,7 +58,9 @@ class InfobipProvider(Provider):
         super().__init__(
             name,
             block,
-            Capabilities(channels, batch=block.batch, concurrency=block.concurrency or 20, receipts=True),
+            Capabilities(
+                channels, batch=block.batch, concurrency=block.concurrency or 20, finds=True, receipts=True
+            ),
         )
         self._block = block
         self._base = block.base_url.rstrip("/")

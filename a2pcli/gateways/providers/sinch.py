@@ -57,7 +57,9 @@ class SinchProvider(Provider):
         super().__init__(
             name,
             block,
-            Capabilities(frozenset({"sms", "mms"}), concurrency=block.concurrency or 20, receipts=True),
+            Capabilities(
+                frozenset({"sms", "mms"}), concurrency=block.concurrency or 20, finds=True, receipts=True
+            ),
         )
         self._block = block
         self._batches_url = f"{block.base_url.rstrip('/')}/xms/v1/{block.service_plan_id}/batches"
