@@ -85,7 +85,7 @@ class Kannel:
 @contextmanager
 def running(folder: Path, replies: str) -> Iterator[Kannel]:
     """Kannel with an operator; ``replies`` is where messages of people are told."""
-    ports = dict(zip(("admin", "smsbox", "operator", "sendsms"), _free_ports(4), strict=True))
+    ports = dict(zip(("admin", "smsbox", "operator", "sendsms"), free_ports(4), strict=True))
     configuration = folder / "kannel.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, replies=replies, **ports))
     started: list[subprocess.Popen[bytes]] = []
@@ -98,12 +98,12 @@ def running(folder: Path, replies: str) -> Iterator[Kannel]:
     kannel = Kannel(folder, ports)
     try:
         start(_program("bearerbox"), str(configuration))
-        until(lambda: _listens(ports["smsbox"]) and _listens(ports["operator"]))
+        until(lambda: listens(ports["smsbox"]) and listens(ports["operator"]))
         start(_program("smsbox"), str(configuration))
         kannel.operator = start(
             str(FAKESMSC), "-H", "127.0.0.1", "-r", str(ports["operator"]), stdin=subprocess.PIPE
         )
-        until(lambda: _listens(ports["sendsms"]))
+        until(lambda: listens(ports["sendsms"]))
         yield kannel
     finally:
         for process in reversed(started):
@@ -123,13 +123,13 @@ def _program(name: str) -> str:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as there:
         there.settimeout(0.2)
         return there.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
