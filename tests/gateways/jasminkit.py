@@ -1,7 +1,8 @@
 """A Jasmin of its own for a test: RabbitMQ, Redis, Jasmin's three daemons, and an operator that speaks SMPP 3.4.
 
 ``A2PCLI_JASMIN`` is the folder of a virtual environment with ``pip install jasmin==0.11.0``, ``A2PCLI_JASMIN_SPEC`` the
-file ``misc/config/resource/amqp0-9-1.xml`` of Jasmin's source, which the package lacks.
+file ``misc/config/resource/amqp0-9-1.xml`` of Jasmin's source, which the package lacks. Jasmin's daemons lock files in
+/tmp, so there can be one at a time; of one that was killed they must be removed by hand.
 """
 
 from __future__ import annotations
@@ -173,10 +174,13 @@ def running(folder: Path, replies: str) -> Iterator[tuple[str, Operator]]:
         typed(ports["jcli"], COMMANDS.format(operator=ports["operator"], replies=replies))
         yield f"http://127.0.0.1:{ports['http']}", operator
     finally:
-        for process in reversed(started):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, 9)  # a session of its own: it and what it started
-            process.wait(10)
+        for signal in (15, 9):  # Jasmin's daemons let go of their locks in /tmp when they are asked to end
+            for process in reversed(started):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal)  # a session of its own: it and what it started
+            with suppress(subprocess.TimeoutExpired):
+                for process in started:
+                    process.wait(5)
         # Erlang's port mapper runs on by itself, in no session of ours.
         subprocess.run(["epmd", "-port", str(ports["epmd"]), "-kill"], capture_output=True, check=False)
 
