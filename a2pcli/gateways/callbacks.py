@@ -29,7 +29,7 @@ class CallbackRequest:
     """A request that came in. ``url`` is the whole public URL that the provider called; header names are lower-case."""
 
     method: str
-    url: str
+    url: str = field(repr=False)  # providers write numbers into queries
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 

@@ -6,6 +6,7 @@ A case of ``answers`` is ``[status, body, outcome, id]``: ``accepted``, or verdi
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providerkit import CASES, batch_of, provider
 
+from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackReader, CallbackRequest
 from a2pcli.gateways.codes import MEANINGS, load_codes, tables
@@ -227,6 +229,25 @@ def test_every_provider_has_cases_and_reads_callbacks(name: str) -> None:
 def test_secrets_and_numbers_do_not_show(name: str) -> None:
     made = provider(name)
     assert "s3cret" not in repr(getattr(made, "_block", "")) + repr(made)
+
+
+def test_without_its_package_a_signature_cannot_be_checked_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    case = CASES["telnyx"]["signatures"]["genuine"]
+    with pytest.raises(GatewayUnusable, match=r"pip install 'a2pcli\[callbacks\]'"):
+        provider("telnyx").is_genuine(callback_request(case), case["secret"])
+
+
+def test_what_a_person_wrote_and_from_where_is_in_no_log() -> None:
+    request = callback_request(
+        {"url": "https://h.example/?msisdn=12025550143&text=Zebedee", "body": "Zebedee"}
+    )
+    found = provider("vonage").read_callback(request)
+    shown = repr(request) + repr(found)
+    assert "2025550143" not in shown
+    assert "Zebedee" not in shown
 
 
 @pytest.mark.parametrize("table", tables())
