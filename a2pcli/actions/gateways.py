@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from a2pcli.gateways.base import Gateway, Health
     from a2pcli.gateways.registry import Available
     from a2pcli.ledger.records import Run
+    from a2pcli.ledger.store import Ledger
 
 LONGEST_WAIT = 120.0
 """Seconds that one message of a test may take."""
@@ -252,3 +253,18 @@ async def _try(gateway: Gateway, message: Message | None) -> tuple[Health, Outco
         return Health(False, f"no answer within {LONGEST_WAIT:.0f} seconds"), None
     finally:
         await gateway.close()
+
+
+def check_gateway_named(project: Project, ledger: Ledger | None, gateway: str | None) -> None:
+    """Raise ``UsageError`` for a gateway that is neither in the settings nor was ever sent through."""
+    import difflib
+
+    if gateway is None:
+        return
+    known = set(project.settings().settings.gateways) | {"outbox", "console"}
+    if ledger is not None:
+        known |= ledger.receipts.gateways()
+    if gateway not in known:
+        near = difflib.get_close_matches(gateway, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+        raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.project import is_missing
 from a2pcli.errors import LedgerError, Problem, UsageError
+from a2pcli.ledger import audit
 from a2pcli.ledger.cipher import (
     KEY_VARIABLE,
     NEW_KEY_VARIABLE,
@@ -23,13 +24,16 @@ from a2pcli.ledger.cipher import (
     is_plain,
     key_from,
 )
-from a2pcli.ledger.core import make
-from a2pcli.ledger.database import is_there, ledger_url, missing
+from a2pcli.ledger.core import BUSY_SECONDS, make, make_on_server
+from a2pcli.ledger.database import connect, is_there, ledger_url, missing
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.integrity import Finding
+from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from a2pcli.actions.project import Project
     from a2pcli.ledger.asking import Answer as Answer
     from a2pcli.ledger.integrity import Checked as Checked
@@ -43,15 +47,20 @@ def create_ledger(project: Project) -> str:
     known = project.known_ledgers()
     if url.get_backend_name() == "sqlite":
         _nothing_in_the_way(Path(url.database or ""))
-        make(url, key_from(text) or from_environment())
+        make(url, key_from(text) or from_environment(), created=_created)
     elif _opens(place, text):
         raise UsageError(Problem("a ledger already exists", path=shown(url), code="ledger-exists"))
+    else:
+        make_on_server(url, created=_created)
     with Ledger.open(place, key=text) as store:
-        store.audit.add("ledger.create")
         if known is not None:
             known.start_over(url)
             known.note(store)
     return shown(url)
+
+
+def _created(connection: Connection) -> None:
+    audit.record(connection, "ledger.create", None, None, (), now_ms())
 
 
 def _nothing_in_the_way(path: Path) -> None:
@@ -201,9 +210,17 @@ def _is_a_ledger(path: Path, key: LedgerKey | None) -> None:
 
 
 def _convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, word: str) -> None:
-    convert(path, old, new)
-    with _open(path, new) as store:
-        store.audit.add(f"ledger.{word}")
+    """The entry is in the new file before it takes the old one's place: both are there, or neither."""
+
+    def record(draft: Path) -> None:
+        engine = connect(ledger_url(str(draft)), busy_seconds=BUSY_SECONDS, key=new)
+        try:
+            with engine.begin() as connection:
+                audit.record(connection, f"ledger.{word}", None, None, (), now_ms())
+        finally:
+            engine.dispose()
+
+    convert(path, old, new, record=record)
 
 
 def _open(path: Path, key: LedgerKey | None) -> Ledger:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import field
@@ -10,18 +9,17 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import user
+from a2pcli.actions.gateways import check_gateway_named
 from a2pcli.actions.tables import Counting, InputTable, half_done, uncounted
 from a2pcli.contacts.receipt_file import Receipt, holds_receipt, read_receipts
 from a2pcli.contacts.receipt_file import UnreadRow as UnreadRow
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.contacts.table import Table
     from a2pcli.ledger.receipt_optouts import TellsOptOut
     from a2pcli.ledger.receipts import Taken
-    from a2pcli.ledger.store import Ledger
 
 KEPT = 1_000
 """Rows that are no receipts that are remembered; those beyond are counted."""
@@ -106,7 +104,7 @@ def import_receipts(
     table = file.open(empty=True, is_row=holds_receipt)
     if dry_run:
         with project.existing_ledger() as ledger, counting() as progress:
-            _check_gateway(project, ledger, gateway)
+            check_gateway_named(project, ledger, gateway)
             seen: set[str] = set()
             for receipts in _pieces(table, done):
                 if ledger is not None:
@@ -120,7 +118,7 @@ def import_receipts(
     from a2pcli.ledger.receipts import Taken
 
     with project.ledger_to_record() as ledger:
-        _check_gateway(project, ledger, gateway)
+        check_gateway_named(project, ledger, gateway)
         before = ledger.receipts.newest()
 
         def record(taken: Taken) -> None:
@@ -175,16 +173,3 @@ def _pieces(table: Table, done: ReceiptImport) -> Iterator[list[Receipt]]:
             waiting = waiting[LOOKED_UP:]
     if waiting:
         yield waiting
-
-
-def _check_gateway(project: Project, ledger: Ledger | None, gateway: str | None) -> None:
-    """Raise ``UsageError`` for a gateway that is neither in the settings nor was ever sent through."""
-    if gateway is None:
-        return
-    known = set(project.settings().settings.gateways) | {"outbox", "console"}
-    if ledger is not None:
-        known |= ledger.receipts.gateways()
-    if gateway not in known:
-        near = difflib.get_close_matches(gateway, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-        raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))

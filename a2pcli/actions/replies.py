@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import is_own, own_numbers, people_rows, read_addresses
 from a2pcli.actions.audit import PieceByPiece, user
+from a2pcli.actions.gateways import check_gateway_named
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import half_done
 from a2pcli.dataclass import dataclass
@@ -48,11 +49,14 @@ class HandledReply:
     changed: bool = False
     line: int | None = None
 
-    def kept(self, recipient: str | None = None, at: int | None = None) -> KeptReply:
-        """The reply as the ledger keeps it: whom it was written to, and when, where that is known."""
+    def kept(
+        self, recipient: str | None = None, at: int | None = None, gateway: str | None = None
+    ) -> KeptReply:
+        """The reply as the ledger keeps it: whom it was written to, when, and by which gateway it came, where that is
+        known."""
         from a2pcli.ledger.replies import Reply as KeptReply
 
-        return KeptReply(self.number, self.text, str(self.reply.meaning), recipient, at)
+        return KeptReply(self.number, self.text, str(self.reply.meaning), recipient, at, gateway or "")
 
 
 def handle_reply(
@@ -119,8 +123,10 @@ def reply_by(
     scope: Scope = EVERYTHING,
     survey_open: bool = False,
     region: str | None = None,
+    gateway: str | None = None,
 ) -> HandledReply:
-    """Act on what one person wrote. Raises ``UsageError`` for what is no number, or a sender of our own.
+    """Act on what one person wrote. Raises ``UsageError`` for what is no number, or a sender of our own, and for a
+    ``gateway`` (by which it came) that there is not.
 
     With ``survey_open`` a question of ours is open: a YES answers it, and is no START. Audit: ``optout.reply``.
     """
@@ -131,10 +137,14 @@ def reply_by(
         raise UsageError(Problem(f"{number} is one of your own senders", hint=hint, code="own-sender"))
     keywords = stop_keywords(settings)
     with project.ledger_to_record() as ledger, ledger.transaction():
+        check_gateway_named(project, ledger, gateway)
         now = now_ms()
         done = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, survey_open=survey_open)
         ledger.replies.add(
-            [done.kept(at=now)], f"by hand ({user()})", keep_texts=_keeps_texts(settings), now=now
+            [done.kept(at=now, gateway=gateway)],
+            f"by hand ({user()})",
+            keep_texts=_keeps_texts(settings),
+            now=now,
         )
         detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
         ledger.audit.add("optout.reply", None, detail, people=[number])
@@ -163,15 +173,22 @@ class HandledReplies:
 
 
 def replies_in(
-    project: Project, file: InputTable, *, scope: Scope = EVERYTHING, region: str | None = None
+    project: Project,
+    file: InputTable,
+    *,
+    scope: Scope = EVERYTHING,
+    region: str | None = None,
+    gateway: str | None = None,
 ) -> tuple[Table, HandledReplies]:
-    """Act on every reply of a file, in its order; gives the table that was read too. Audit: ``optout.replies``."""
+    """Act on every reply of a file, in its order; gives the table that was read too. ``gateway`` is the name of the one
+    by which they came. Audit: ``optout.replies``."""
     table, settings = file.open(), project.settings()
     people, rows = people_rows(table, file.column, settings, region, are_replies=True)
     written, keywords = _written(table, people), stop_keywords(settings)
     done, now = HandledReplies(), now_ms()
     source, keep_texts = f"{file.name} (imported by {user()})", _keeps_texts(settings)
     with project.ledger_to_record() as ledger:
+        check_gateway_named(project, ledger, gateway)
         entries = PieceByPiece(
             ledger,
             "optout.replies",
@@ -188,7 +205,7 @@ def replies_in(
                             ledger, number, one.text, scope, keywords=keywords, now=now, line=line
                         )
                         done.add(reply)
-                        handled.append(reply.kept(one.recipient, one.at))
+                        handled.append(reply.kept(one.recipient, one.at, gateway))
                     done.kept += ledger.replies.add(handled, source, keep_texts=keep_texts, now=now)
             entries.end()
     return table, done

@@ -14,6 +14,7 @@ import os
 import re
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -171,9 +172,17 @@ def _try(path: Path, key: LedgerKey) -> None:
         connection.close()
 
 
-def convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, *, wait: float = 5.0) -> None:
+def convert(
+    path: Path,
+    old: LedgerKey | None,
+    new: LedgerKey | None,
+    *,
+    wait: float = 5.0,
+    record: Callable[[Path], None] = lambda _draft: None,
+) -> None:
     """Write the ledger anew under another key, or plain; the new file takes the old one's place when it is whole.
 
+    ``record`` gets the new file before that, to write what is done into it; if it fails, the old one stays.
     Raises ``LedgerError`` where another program has the ledger open. The old file's blocks are free for the disk
     to use again; until it does, somebody with the disk in hand may find them.
     """
@@ -194,6 +203,7 @@ def convert(path: Path, old: LedgerKey | None, new: LedgerKey | None, *, wait: f
             number = connection.execute(f"PRAGMA main.{mark}").fetchone()[0]
             connection.execute(f"PRAGMA converted.{mark} = {int(number)}").fetchall()
         connection.execute("DETACH DATABASE converted").fetchall()
+        record(draft)
         flush_file(draft)
         draft.replace(path)
         flush_folder(path.parent)

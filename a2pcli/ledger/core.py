@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -34,14 +34,30 @@ BUSY_SECONDS = 30.0
 """How long to wait for another process's write before saying that the ledger is locked."""
 
 
-def make(url: URL, key: cipher.LedgerKey | None, busy_seconds: float = BUSY_SECONDS) -> None:
-    """Make a new SQLite ledger at ``url``, unless there is one. A file of zero bytes is replaced."""
+def make(
+    url: URL,
+    key: cipher.LedgerKey | None,
+    busy_seconds: float = BUSY_SECONDS,
+    created: Callable[[Connection], None] = lambda _connection: None,
+) -> None:
+    """Make a new SQLite ledger at ``url``, unless there is one. A file of zero bytes is replaced. ``created`` writes
+    into it in the transaction that makes it."""
     with new_file(url) as place:
         if place == url:
             return
         engine = connect(place, busy_seconds=busy_seconds, key=key)
         try:
-            migrate.prepare(engine, create=True)
+            migrate.prepare(engine, create=True, created=created)
+        finally:
+            engine.dispose()
+
+
+def make_on_server(url: URL, created: Callable[[Connection], None]) -> None:
+    """Make a ledger in an empty database of a PostgreSQL server; ``created`` writes into it in the same transaction."""
+    with plainly(url):
+        engine = connect(url, busy_seconds=BUSY_SECONDS)
+        try:
+            migrate.prepare(engine, create=True, created=created)
         finally:
             engine.dispose()
 

@@ -6,6 +6,7 @@ migration runs, and Alembic, which is slow to import, stays out. A test holds th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import (
@@ -48,10 +49,13 @@ _versions = Table(
 _ADVISORY_KEY = 0x61327063_00000001
 
 
-def prepare(engine: Engine, *, create: bool = False) -> None:
+def prepare(
+    engine: Engine, *, create: bool = False, created: Callable[[Connection], None] = lambda _connection: None
+) -> None:
     """Migrate the schema where needed. A ledger that is up to date costs one query.
 
-    An empty database becomes a ledger with ``create``; else it raises ``LedgerError`` (code ``ledger-missing``).
+    An empty database becomes a ledger with ``create``, and ``created`` is called in the same transaction; else it
+    raises ``LedgerError`` (code ``ledger-missing``).
     """
     with engine.connect().execution_options(**READ) as connection:
         revision = _revision(connection)
@@ -68,6 +72,7 @@ def prepare(engine: Engine, *, create: bool = False) -> None:
         revision = _revision(connection)
         if revision is None:
             _create(connection)
+            created(connection)
         elif revision not in KNOWN:
             _refuse_newer(connection, revision)
         elif revision != KNOWN[-1]:

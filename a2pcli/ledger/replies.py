@@ -30,9 +30,11 @@ class Reply:
 
     @property
     def event(self) -> str:
-        """By what it is known when it comes again: 128 bits of a hash of what it says, in hex."""
+        """By what it is known when it comes again: 128 bits of a hash of what it says, in hex.
+
+        Its gateway is no part of it: the same file may be given without one, and again with it."""
         at = "" if self.at is None else str(self.at)
-        said = (self.gateway, self.address, self.recipient or "", at, self.body)
+        said = ("", self.address, self.recipient or "", at, self.body)
         return sha256("\0".join(said).encode(errors="replace")).hexdigest()[:32]
 
 

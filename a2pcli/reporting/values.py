@@ -1,15 +1,15 @@
-"""Money, moments and commands as reports write them, and whether a run was a rehearsal."""
+"""Money and moments as reports write them, and whether a run was a rehearsal."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from a2pcli.ledger.records import MONEY_UNITS, Run, money_text
+from a2pcli.ledger.run_commands import campaign_argument as campaign_argument
+from a2pcli.ledger.run_commands import send_command as send_command
 from a2pcli.moments import moment_text
 
 
@@ -78,17 +78,3 @@ def instead_of_sending(run: Run) -> str | None:
 def rehearsal_document(run: Run) -> dict[str, Any]:
     """The same as JSON: ``delivers`` is null where it is not known."""
     return {"delivers": run.sending.get("delivers"), "instead": instead_of_sending(run)}
-
-
-def campaign_argument(run: Run) -> str:
-    """The campaign file as an argument (with a space before it), by which the settings and the ledger are found."""
-    if not run.campaign_file:
-        return ""
-    path = Path(run.campaign_file)
-    near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return f" {shlex.quote(str(near))}"
-
-
-def send_command(run: Run) -> str:
-    """Sends what is left of this very run, whatever the campaign's occurrence is by then."""
-    return f"a2pcli send{campaign_argument(run)} --plan {run.id}"

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from a2pcli.errors import Problem
 from a2pcli.ledger.records import FAR, MONEY_UNITS, Run, Waiting
+from a2pcli.ledger.run_commands import send_command
 from a2pcli.messages import Cause, Outcome, Verdict
 from a2pcli.moments import moment_text, zone_of
 from a2pcli.reasons import Reason
-from a2pcli.reporting.values import send_command
 
 CHANGED_ELSEWHERE = "changed-elsewhere"
 

@@ -83,3 +83,16 @@ def test_retention_removes_them(sent: Project, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("a2pcli.ledger.people.now_ms", lambda: later)
     assert sent.run("prune", "--yes", "--json").json["replies"] == 2
     assert kept(sent) == []
+
+
+def test_the_gateway_that_replies_came_through_is_kept_and_must_exist(sent: Project) -> None:
+    gateway = sent.run("runs", "--json").json["runs"][0]["gateway"]
+    refused = sent.run("optout", "replies", "replies.csv", "--gateway", f"{gateway}x")
+    assert (refused.status, kept(sent)) == (2, [])
+    assert f"--gateway {gateway}x: there is no such gateway" in refused.err
+    assert sent.run("optout", "reply", "07911123458", "STOP", "--gateway", "nowhere").status == 2
+    assert kept(sent) == []
+    sent.run("optout", "replies", "replies.csv", "--gateway", gateway)
+    sent.run("optout", "reply", "07911123458", "STOP", "--gateway", gateway)
+    sent.run("optout", "replies", "replies.csv")
+    assert [one["gateway"] for one in kept(sent)] == [gateway] * 3

@@ -11,6 +11,11 @@ from a2pcli.cli.options import Column, Json, Ledger, Region, Scope, Sender, Tabl
 SHOWN = 20
 """So many replies are shown of those that need a look."""
 
+GatewayOfReplies = Annotated[
+    str | None,
+    typer.Option("--gateway", metavar="NAME", help="Gateway that the replies came through; kept with them."),
+]
+
 
 def reply(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="Who wrote the reply.")],
@@ -20,6 +25,7 @@ def reply(
     survey: Annotated[
         bool, typer.Option("--survey", help="Survey in progress: treat YES as an answer, not as a START.")
     ] = False,
+    gateway: GatewayOfReplies = None,
     region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
@@ -45,6 +51,7 @@ def reply(
         scope=scope_of(scope, sender) or EVERYTHING,
         survey_open=survey,
         region=region,
+        gateway=gateway,
     )
     if as_json:
         print_json(reply_document(done))
@@ -64,6 +71,7 @@ def replies(
         str | None,
         typer.Option(metavar="NAME", help="Column with the texts. Default: text, reply, body or similar."),
     ] = None,
+    gateway: GatewayOfReplies = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
@@ -91,6 +99,7 @@ def replies(
         InputTable(file, column, text_column=text_column),
         scope=scope_of(scope, sender) or EVERYTHING,
         region=region,
+        gateway=gateway,
     )
     if as_json:
         print_json(replies_document(table, done))
