@@ -34,6 +34,7 @@ class CheckedContacts:
     policy: PhonePolicy
     told: Told
     rows: CheckedRows
+    others: tuple[AddressColumn, ...] = ()
 
     def chunks(self) -> Iterator[Chunk]:
         """Iterates over the rows of the file in chunks, each row with its number and its problem, if any."""
@@ -43,6 +44,16 @@ class CheckedContacts:
     def counts(self) -> Counts:
         """Counts over the rows read so far."""
         return self.rows.counts
+
+    def further(self) -> dict[str, Counts]:
+        """Counts of the other columns with addresses, by their names in the header. Reads the file again for each."""
+        found = {}
+        for other in self.others:
+            rows = CheckedRows(self.table, other.column, self.policy, other.kind, other.network)
+            for _ in rows.chunks():
+                pass
+            found[self.table.header[self.table.columns.index(other.column)].strip()] = rows.counts
+        return found
 
     @property
     def column(self) -> str:
@@ -74,13 +85,16 @@ def check_contacts(
     channel: str | None = None,
 ) -> CheckedContacts:
     """Open a contacts file to judge the address in every row: those of the ``channel``, else the phone numbers, else
-    what the file has. Region and allowances are those of the settings beside the file or above it, unless they are
-    given. Raises ``InvalidInput`` where the file cannot be used."""
+    what the file has; and count those of its other address columns, unless a column or a channel is named. Region
+    and allowances are those of the settings beside the file or above it, unless they are given. Raises
+    ``InvalidInput`` where the file cannot be used."""
     policy = _policy(file.file, region, allow_fictional, allow_fixed_line)
     wanted = channel_of(channel_named(channel, "--channel")) if channel else None
     table = file.open(wanted.column if wanted else "phone")
+    others: tuple[AddressColumn, ...] = ()
     if wanted is None:
-        address = address_columns(table)[0]
+        address, *further = address_columns(table)
+        others = () if file.column else tuple(further)
     else:
         address = AddressColumn(address_column(table, wanted.column), wanted.kind, wanted.network)
     facts = recognise(table.described, address.column, address.kind)
@@ -88,7 +102,7 @@ def check_contacts(
         table, (address,), speaking(facts, marketing=True, binds=True), policy, "en", whole=False
     )
     rows = CheckedRows(table, address.column, policy, address.kind, address.network)
-    return CheckedContacts(table, address, policy, told, rows)
+    return CheckedContacts(table, address, policy, told, rows, others)
 
 
 def _policy(file: str, region: str | None, allow_fictional: bool, allow_fixed_line: bool) -> PhonePolicy:

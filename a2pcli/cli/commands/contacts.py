@@ -51,6 +51,8 @@ def check(
 ) -> None:
     """Check the address in every row of a contacts file. Nothing is sent.
 
+    If the file has phone numbers and email addresses, the rows show the phone numbers, and the others are counted.
+
     Region and number rules come from a2pcli.yaml beside the file or above it, unless given here.
 
     Example:  a2pcli contacts check people.csv --region GB

@@ -113,6 +113,16 @@ class ContactsSummary(TypedDict):
     repairs: Counts
 
 
+class FurtherColumn(TypedDict):
+    """Counts of another column with addresses."""
+
+    rows: int
+    ok: int
+    refused: Annotated[int, says("including rows without an address in this column")]
+    duplicates: int
+    reasons: Counts
+
+
 class ContactsCheck(TypedDict):
     """``a2pcli contacts check``."""
 
@@ -126,6 +136,9 @@ class ContactsCheck(TypedDict):
     read_as: dict[str, list[str]]
     region: str | None
     summary: ContactsSummary
+    further: Annotated[
+        dict[str, FurtherColumn], says("other columns with addresses; empty if a column or channel was named")
+    ]
     warnings: list[str]
 
 

@@ -52,6 +52,16 @@ def _about(found: CheckedContacts) -> dict[str, Any]:
             "types": _ranked(counts.types),
             "repairs": _ranked(counts.repairs),
         },
+        "further": {
+            name: {
+                "rows": one.rows,
+                "ok": one.ok,
+                "refused": one.rows - one.ok,
+                "duplicates": one.duplicates,
+                "reasons": _ranked(one.reasons),
+            }
+            for name, one in found.further().items()
+        },
         "warnings": [str(note) for note in found.notes],
     }
 
@@ -133,6 +143,10 @@ def _summary(found: CheckedContacts) -> Grid:
     grid.add_row("columns", "", Text(printable(reading)))
     if counts.duplicates:
         grid.add_row("duplicates", f"{counts.duplicates:,}", "same number or address as an earlier row")
+    for name, one in found.further().items():
+        reasons = ", ".join(f"{times:,} {reason}" for reason, times in _ranked(one.reasons).items())
+        also = f"good in the column '{printable(name)}'" + (f"; {reasons}" if reasons else "")
+        grid.add_row("also", f"{one.ok:,}", Text(f"{also} (--column shows its rows)"))
     if table.blank_rows:
         grid.add_row("blank rows", f"{table.blank_rows:,}", "skipped")
     return grid
