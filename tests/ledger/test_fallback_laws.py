@@ -30,22 +30,36 @@ OUTCOMES: dict[State, Outcome] = {
     State.UNKNOWN: UNKNOWN,
     State.PLANNED: NOT_SENT,
 }
-WORDS = ["sent", *(str(one) for one in (*NEGATIVE, *ARRIVED))]
+WORDS = ["delivered", "sent", "undelivered", "failed"]
+WAY = Next("email", "mail", "ann@example.org", "Hello", cost=7, currency="EUR")
 _a = attempts.c
 
 
 class FallbackLaws(RuleBasedStateMachine):
     """Two runs of one occasion with the same people, sent in turns."""
 
-    @initialize(people=st.integers(1, 3))
-    def begin(self, people: int) -> None:
+    @initialize(people=st.integers(1, 2), going=st.integers(0, 2))
+    def begin(self, people: int, going: int) -> None:
+        """Two plans of the same people."""
         self.folder = tempfile.TemporaryDirectory()
         self.ledger = Ledger.open(str(Path(self.folder.name) / "ledger.db"))
         make = Make(self.ledger)
         self.runs = [make.sending(people, purpose="marketing") for _ in range(2)]
         self.now = NOW
         self.flying: dict[int, Run] = {}
-        self.ever: dict[int, str] = {}
+        # Where the stories begin: all were taken by the gateway, came to nothing, and some go another way.
+        claimed = self.ledger.attempts.exchange(self.runs[0], [], people, NOW).claimed
+        taken = [
+            Settled(
+                one.message.id, Outcome(ACCEPTED.verdict, gateway_id=f"SM{one.message.id}"), State.ACCEPTED
+            )
+            for one in claimed
+        ]
+        self.ledger.attempts.exchange(self.runs[0], taken, 0, NOW)
+        for one in taken:
+            put(self.ledger, receipt(one.outcome.gateway_id, "undelivered"))
+        for one in taken[:going]:
+            assert self.ledger.attempts.next(self.runs[0], one.message_id, WAY, NOW)
 
     def rows(self) -> dict[int, Any]:
         with self.ledger.reading() as connection:
@@ -100,8 +114,7 @@ class FallbackLaws(RuleBasedStateMachine):
             return
         id = data.draw(st.sampled_from(sorted(rows)))
         run = self.runs[0] if id // ROWS_PER_RUN == self.runs[0].number else self.runs[1]
-        way = Next("email", "mail", "ann@example.org", "Hello", cost=7, currency="EUR")
-        made = self.ledger.attempts.next(run, id, way, self.now)
+        made = self.ledger.attempts.next(run, id, WAY, self.now)
         mine = [row for other, row in rows.items() if message_of(other) == message_of(id)]
         may_arrive = [
             row
@@ -128,7 +141,7 @@ class FallbackLaws(RuleBasedStateMachine):
 
     @invariant()
     def the_books_are_right(self) -> None:
-        """Every message counts once, by its last attempt; ``ledger check`` finds nothing."""
+        """Every message counts once, by its last attempt."""
         rows = self.rows()
         for run in self.runs:
             mine = {id: row for id, row in rows.items() if row.run == run.number}
@@ -143,17 +156,17 @@ class FallbackLaws(RuleBasedStateMachine):
                 row.cost for row in mine.values() if row.state == "accepted" and row.currency == "EUR"
             )
             assert totals.states["accepted"].cost.get("EUR", 0) == spent if spent else True
-        assert self.ledger.check().findings == []
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):
+            assert self.ledger.check().findings == []
             self.ledger.close()
             self.folder.cleanup()
 
 
 def test_a_person_never_has_two_live_attempts() -> None:
     """A few stories."""
-    _run(10, 12)
+    _run(15, 10)
 
 
 @pytest.mark.slow
