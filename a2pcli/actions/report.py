@@ -44,13 +44,15 @@ class Report:
 
     def cause_of(self) -> CauseOf:
         """What the receipts' codes of the run's gateway mean, by its provider's table and the settings."""
-        from a2pcli.gateways.receipt_codes import meaning_of
-
-        block: dict[str, Any] = {"type": self.run.gateway}
-        with suppress(A2PError):  # a report does not need the settings: they only add to the provider's table
-            block |= self.project.settings().settings.gateways.get(self.run.gateway, {})
+        block: dict[str, Any] = {}
 
         def cause(code: str | None, delivery: str) -> str | None:
+            from a2pcli.gateways.receipt_codes import meaning_of
+
+            if not block:  # read where a code is asked about: most reports do not need the settings
+                block["type"] = self.run.gateway
+                with suppress(A2PError):
+                    block.update(self.project.settings().settings.gateways.get(self.run.gateway, {}))
             found = meaning_of(block, code, delivery)
             return None if found is None else found.meaning
 
