@@ -120,7 +120,7 @@ class HttpResponse:
 class HttpProvider(Protocol):
     """The sans-I/O half of an HTTP gateway: pure functions from messages to requests and back.
 
-    ``gateways.transport.HttpGateway`` sends for it. ``read`` gets only whole responses; what happens on
+    ``gateways.engine.transport.HttpGateway`` sends for it. ``read`` gets only whole responses; what happens on
     the wire (timeouts, dropped connections) is mapped to outcomes once, in the transport.
     """
 

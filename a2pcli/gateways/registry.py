@@ -30,7 +30,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "a2pcli.gateways.simulator:SimulatorGateway",
         "Behaves like a provider, with delays and errors; sends nothing",
     ),
-    "http": ("a2pcli.gateways.http:DeclarativeHttpGateway", "Any HTTP API, described in YAML"),
+    "http": ("a2pcli.gateways.http.gateway:DeclarativeHttpGateway", "Any HTTP API, described in YAML"),
     "twilio": (
         "a2pcli.gateways.providers.twilio:TwilioGateway",
         "Twilio Programmable Messaging: SMS and MMS",

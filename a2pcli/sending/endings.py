@@ -199,7 +199,7 @@ def _refusal_of_account(outcome: Outcome) -> tuple[str, str]:
 _WRONG_ADDRESS = frozenset(
     str(status) for status in (*range(300, 400), 404, 405, 406, 410, 411, 414, 415, 501, 505)
 )
-"""HTTP statuses about the address or the form of a request (``a2pcli/gateways/statuses.py``)."""
+"""HTTP statuses about the address or the form of a request (``a2pcli/gateways/engine/statuses.py``)."""
 
 
 def ledger_failed(run: Run, in_flight: int) -> Problem:

@@ -9,7 +9,7 @@ from gatewaykit import messages
 from provider_blocks import documented
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.http import DeclarativeHttpGateway
+from a2pcli.gateways.http.gateway import DeclarativeHttpGateway
 from a2pcli.gateways.registry import create
 from a2pcli.messages import Outcome
 

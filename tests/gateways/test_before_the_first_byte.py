@@ -14,11 +14,11 @@ from wirekit import ENGINES, free_port, post, send
 from wirekit import _no_proxies as _no_proxies
 from wirekit import make as make
 
-from a2pcli.gateways import httpx_engine
 from a2pcli.gateways.base import HttpRequest, HttpResponse
-from a2pcli.gateways.dialing import Dialer, not_sent
-from a2pcli.gateways.http_engine import Engine, MaybeSent, NotSent, Unsendable
-from a2pcli.gateways.wire import WireEngine
+from a2pcli.gateways.engine import httpx_engine
+from a2pcli.gateways.engine.dialing import Dialer, not_sent
+from a2pcli.gateways.engine.protocol import Engine, MaybeSent, NotSent, Unsendable
+from a2pcli.gateways.engine.wire import WireEngine
 
 
 def test_a_refused_connection_sent_nothing(make: Callable[[], Engine]) -> None:

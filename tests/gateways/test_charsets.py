@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.charsets import json_of, text_of
-from a2pcli.gateways.http import DeclarativeHttpGateway
+from a2pcli.gateways.engine.charsets import json_of, text_of
+from a2pcli.gateways.http.gateway import DeclarativeHttpGateway
 
 SAID = {"id": "m1", "text": "Größe é €", "to": "Zoë"}
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from gatewaykit import message
 
-from a2pcli.gateways.templating import (
+from a2pcli.gateways.http.templating import (
     structure,
     text_template,
     url_template,
@@ -90,7 +90,7 @@ def test_none_of_it_takes_memory_or_time() -> None:
     script = """
 import json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)); resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-from a2pcli.gateways.templating import text_template, value_template
+from a2pcli.gateways.http.templating import text_template, value_template
 for source in json.load(sys.stdin):
     for make in (text_template, value_template):
         try:

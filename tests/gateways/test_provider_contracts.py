@@ -11,8 +11,8 @@ import pytest
 from gatewaykit import Act, Counterpart, drop, flood, hang, messages, raw, reply, reset
 from providerkit import CASES, gateway
 
-from a2pcli.gateways import transport
 from a2pcli.gateways.base import Gateway
+from a2pcli.gateways.engine import transport
 from a2pcli.gateways.testing import GatewayContract
 from a2pcli.messages import Outcome
 

@@ -15,9 +15,9 @@ from wirekit import ENGINES, free_port, post, send
 from wirekit import _no_proxies as _no_proxies
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.dialing import Dialer, Route
-from a2pcli.gateways.http_engine import MaybeSent, NotSent
-from a2pcli.gateways.wire import WireEngine
+from a2pcli.gateways.engine.dialing import Dialer, Route
+from a2pcli.gateways.engine.protocol import MaybeSent, NotSent
+from a2pcli.gateways.engine.wire import WireEngine
 
 
 def test_a_proxy_is_told_the_whole_url(monkeypatch: pytest.MonkeyPatch) -> None:

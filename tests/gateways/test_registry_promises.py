@@ -91,7 +91,7 @@ def test_listing_imports_none_and_creating_imports_one() -> None:
     assert "a2pcli.gateways.console" in made
     assert not made & {
         "a2pcli.gateways.providers.twilio",
-        "a2pcli.gateways.wire",
+        "a2pcli.gateways.engine.wire",
         "httptools",
         "httpx",
         "jinja2",

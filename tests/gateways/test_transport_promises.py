@@ -11,9 +11,9 @@ import pytest
 from gatewaykit import message, messages
 
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
-from a2pcli.gateways.http_engine import Engine, MaybeSent, NotSent, Unsendable
-from a2pcli.gateways.httpx_engine import HttpxEngine
-from a2pcli.gateways.transport import HttpGateway
+from a2pcli.gateways.engine.httpx_engine import HttpxEngine
+from a2pcli.gateways.engine.protocol import Engine, MaybeSent, NotSent, Unsendable
+from a2pcli.gateways.engine.transport import HttpGateway
 from a2pcli.messages import Message, Outcome, Verdict
 
 ACCEPTED = Outcome(Verdict.ACCEPTED, "m1")

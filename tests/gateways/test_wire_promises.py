@@ -14,10 +14,10 @@ from wirekit import ENGINES, post, run, send
 from wirekit import _no_proxies as _no_proxies
 from wirekit import make as make
 
-from a2pcli.gateways import httpx_engine
 from a2pcli.gateways.base import HttpRequest, HttpResponse
-from a2pcli.gateways.http_engine import MAX_BODY, Engine, MaybeSent
-from a2pcli.gateways.wire import WireEngine
+from a2pcli.gateways.engine import httpx_engine
+from a2pcli.gateways.engine.protocol import MAX_BODY, Engine, MaybeSent
+from a2pcli.gateways.engine.wire import WireEngine
 
 
 def test_a_request_arrives_as_it_was_written(make: Callable[[], Engine]) -> None:

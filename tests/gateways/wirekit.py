@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
-from a2pcli.gateways.http_engine import Engine, WireError
-from a2pcli.gateways.httpx_engine import HttpxEngine
-from a2pcli.gateways.wire import WireEngine
+from a2pcli.gateways.engine.httpx_engine import HttpxEngine
+from a2pcli.gateways.engine.protocol import Engine, WireError
+from a2pcli.gateways.engine.wire import WireEngine
 
 ENGINES: dict[str, Callable[[], Engine]] = {"wire": lambda: WireEngine(20), "httpx": lambda: HttpxEngine(20)}
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sendkit import number_of, open_ledger, plan_run, send, send_in_no_time, states
 
 from a2pcli.gateways.base import Capabilities, Health, HttpResponse
-from a2pcli.gateways.http import DeclarativeHttpGateway
+from a2pcli.gateways.http.gateway import DeclarativeHttpGateway
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, State, Verdict
 

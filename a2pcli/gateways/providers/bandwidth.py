@@ -18,6 +18,7 @@ from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -28,7 +29,6 @@ from a2pcli.gateways.providers.common import (
     is_to_another,
     json_object,
 )  # fmt: skip
-from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome
 
 _MOST_EVENTS = 1000

@@ -14,13 +14,13 @@ from pydantic import AfterValidator, Field, SecretStr
 from a2pcli.content.parts import is_gsm
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, with_reference
-from a2pcli.gateways.charsets import json_of
 from a2pcli.gateways.codes import load_codes, outcome_of, safe_code
-from a2pcli.gateways.http_settings import HttpBlock, checked_url, engine_for
+from a2pcli.gateways.engine.charsets import json_of
+from a2pcli.gateways.engine.settings import HttpBlock, checked_url, engine_for
+from a2pcli.gateways.engine.statuses import by_status, sentence, unreadable
+from a2pcli.gateways.engine.transport import HttpGateway
+from a2pcli.gateways.engine.waits import retry_after
 from a2pcli.gateways.settings import read_block
-from a2pcli.gateways.statuses import by_status, sentence, unreadable
-from a2pcli.gateways.transport import HttpGateway
-from a2pcli.gateways.waits import retry_after
 from a2pcli.messages import Message, Outcome, Verdict
 
 Url = Annotated[str, AfterValidator(checked_url)]

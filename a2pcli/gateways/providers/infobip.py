@@ -17,6 +17,7 @@ from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
+from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -29,7 +30,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
 _TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})

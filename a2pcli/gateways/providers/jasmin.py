@@ -17,8 +17,9 @@ from pydantic import Field, SecretStr
 
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, one_receipt, one_reply
-from a2pcli.gateways.charsets import text_of
 from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.engine.charsets import text_of
+from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -28,7 +29,6 @@ from a2pcli.gateways.providers.common import (
     is_unicode,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome
 
 _TAKEN = re.compile(r'\s*Success "([^"]{1,128})"')

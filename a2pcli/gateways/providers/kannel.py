@@ -17,9 +17,9 @@ from pydantic import Field, SecretStr
 
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, one_receipt, one_reply
-from a2pcli.gateways.charsets import text_of
+from a2pcli.gateways.engine.charsets import text_of
+from a2pcli.gateways.engine.statuses import sentence, unreadable
 from a2pcli.gateways.providers.common import CallbackBlock, Provider, ProviderGateway, Url, is_unicode, shown
-from a2pcli.gateways.statuses import sentence, unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
 _TAKEN = re.compile(r"\s*[03]: ")

@@ -19,6 +19,7 @@ from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_id
+from a2pcli.gateways.engine.statuses import by_status, unreadable
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -28,7 +29,6 @@ from a2pcli.gateways.providers.common import (
     is_unicode,
     shown,
 )
-from a2pcli.gateways.statuses import by_status, unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
 _HEAD = '<?xml version="1.0" encoding="ISO-8859-1"?>'

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pydantic import Field, SecretStr
 
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.charsets import json_of
+from a2pcli.gateways.engine.charsets import json_of
+from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import Provider, ProviderBlock, ProviderGateway, Url, digits, shown
-from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
 _ERRORS = frozenset({"error", "errors", "error_description"})

@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, is_same, one_receipt, one_reply
 from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -29,7 +30,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome, Verdict
 
 

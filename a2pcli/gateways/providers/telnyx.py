@@ -20,6 +20,7 @@ from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
+from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -31,7 +32,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.statuses import unreadable
 from a2pcli.messages import Message, Outcome
 
 _TOO_OLD = 300

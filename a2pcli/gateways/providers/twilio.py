@@ -22,6 +22,7 @@ from pydantic import Field, SecretStr, model_validator
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
+from a2pcli.gateways.engine.statuses import by_status, sentence, unreadable
 from a2pcli.gateways.providers.common import (
     FORM,
     CallbackBlock,
@@ -33,7 +34,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.statuses import by_status, sentence, unreadable
 from a2pcli.messages import Message, Outcome
 
 _NOT_TAKEN = frozenset({"failed", "undelivered", "canceled"})

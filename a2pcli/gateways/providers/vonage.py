@@ -27,6 +27,7 @@ from a2pcli.gateways.callbacks import (
     one_reply,
 )
 from a2pcli.gateways.codes import load_codes, safe_code, safe_id
+from a2pcli.gateways.engine.statuses import by_status, unreadable
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -41,7 +42,6 @@ from a2pcli.gateways.providers.common import (
     shown,
 )  # fmt: skip
 from a2pcli.gateways.providers.signatures import bearer, is_hash_of, jwt_claims
-from a2pcli.gateways.statuses import by_status, unreadable
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 
 from a2pcli import __version__
 from a2pcli.gateways.base import HttpRequest
-from a2pcli.gateways.dialing import Route, proxy_for
-from a2pcli.gateways.http_engine import Unsendable
+from a2pcli.gateways.engine.dialing import Route, proxy_for
+from a2pcli.gateways.engine.protocol import Unsendable
 
 _OURS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "user-agent"}

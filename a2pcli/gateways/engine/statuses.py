@@ -20,7 +20,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.waits import retry_after
+from a2pcli.gateways.engine.waits import retry_after
 from a2pcli.messages import Cause, Outcome, Verdict
 
 _BY_STATUS: dict[int, tuple[Verdict, Cause]] = {

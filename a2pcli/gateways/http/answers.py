@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.charsets import json_of, text_of
-from a2pcli.gateways.declared import Conditions
+from a2pcli.gateways.engine.charsets import json_of, text_of
+from a2pcli.gateways.http.declared import Conditions
 
 NOTHING = object()
 """What stands at a path that leads nowhere. (A JSON null is nothing too: providers write both.)"""

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from a2pcli.gateways.base import Capabilities, Health, HttpProvider, HttpRequest, HttpResponse, of_whole_batch
-from a2pcli.gateways.http_engine import Engine, MaybeSent, NotSent, Unsendable
-from a2pcli.gateways.wire import WireEngine
+from a2pcli.gateways.engine.protocol import Engine, MaybeSent, NotSent, Unsendable
+from a2pcli.gateways.engine.wire import WireEngine
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from a2pcli.gateways.dialing import Dialer
-from a2pcli.gateways.http_engine import CONNECT_TIMEOUT, Engine, Unsendable
+from a2pcli.gateways.engine.dialing import Dialer
+from a2pcli.gateways.engine.protocol import CONNECT_TIMEOUT, Engine, Unsendable
+from a2pcli.gateways.engine.wire import WireEngine
+from a2pcli.gateways.engine.wire_request import route_of
 from a2pcli.gateways.settings import GatewayBlock
-from a2pcli.gateways.wire import WireEngine
-from a2pcli.gateways.wire_request import route_of
 
 
 class HttpBlock(GatewayBlock):
@@ -25,7 +25,7 @@ class HttpBlock(GatewayBlock):
 def engine_for(block: HttpBlock, concurrency: int) -> Engine:
     """The engine that the block asks for. Called within a running event loop."""
     if block.engine == "httpx":
-        from a2pcli.gateways.httpx_engine import HttpxEngine
+        from a2pcli.gateways.engine.httpx_engine import HttpxEngine
 
         return HttpxEngine(concurrency)
     return WireEngine(concurrency, dialer=Dialer(timeout=min(CONNECT_TIMEOUT, block.timeout)))

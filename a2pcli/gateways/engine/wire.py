@@ -20,10 +20,10 @@ from collections import deque
 from collections.abc import Callable
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
-from a2pcli.gateways.dialing import Dialer, Route
-from a2pcli.gateways.http_engine import NotSent, nobody_asks
-from a2pcli.gateways.wire_connection import Connection, Habits
-from a2pcli.gateways.wire_request import RequestWriter, asking_to_close
+from a2pcli.gateways.engine.dialing import Dialer, Route
+from a2pcli.gateways.engine.protocol import NotSent, nobody_asks
+from a2pcli.gateways.engine.wire_connection import Connection, Habits
+from a2pcli.gateways.engine.wire_request import RequestWriter, asking_to_close
 
 SPARE = 4
 """One connection more is opened for each so many in use; beyond, a request waits until one has rested."""

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from a2pcli.channels import DEFAULT
 from a2pcli.config.campaign import Channel
 from a2pcli.gateways import codes
-from a2pcli.gateways.http_settings import HttpBlock, checked_url
-from a2pcli.gateways.templating import structure, text_template, url_template, xml_template
+from a2pcli.gateways.engine.settings import HttpBlock, checked_url
+from a2pcli.gateways.http.templating import structure, text_template, url_template, xml_template
 
 ONE_MESSAGE = "each"
 """The key that stands for the list of messages in the body of a batch."""

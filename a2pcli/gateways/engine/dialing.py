@@ -17,7 +17,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from a2pcli.dataclass import dataclass
-from a2pcli.gateways.http_engine import CONNECT_TIMEOUT, NotSent
+from a2pcli.gateways.engine.protocol import CONNECT_TIMEOUT, NotSent
 
 NAMES_KEPT = 10.0
 """Seconds for which a name's addresses are remembered."""

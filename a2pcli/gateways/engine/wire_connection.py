@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.http_engine import MAX_BODY, MaybeSent, NotSent, WireError, nobody_asks
+from a2pcli.gateways.engine.protocol import MAX_BODY, MaybeSent, NotSent, WireError, nobody_asks
 
 IDLE = 1.5
 """Seconds for which an unused connection is kept (most servers allow at least 2)."""

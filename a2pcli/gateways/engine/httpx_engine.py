@@ -15,7 +15,14 @@ import httpx
 
 from a2pcli import __version__
 from a2pcli.gateways.base import HttpRequest, HttpResponse
-from a2pcli.gateways.http_engine import CONNECT_TIMEOUT, MAX_BODY, MaybeSent, NotSent, Unsendable, nobody_asks
+from a2pcli.gateways.engine.protocol import (
+    CONNECT_TIMEOUT,
+    MAX_BODY,
+    MaybeSent,
+    NotSent,
+    Unsendable,
+    nobody_asks,
+)
 
 NOTHING_LEFT: dict[type[Exception], tuple[str, str]] = {
     httpx.ConnectTimeout: ("connect-timeout", "connection timed out"),

@@ -15,14 +15,21 @@ from urllib.parse import urlencode
 
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_id
-from a2pcli.gateways.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
-from a2pcli.gateways.http_settings import engine_for
-from a2pcli.gateways.reading import NOTHING, Answer, as_text, at
+from a2pcli.gateways.engine.settings import engine_for
+from a2pcli.gateways.engine.statuses import by_status, sentence, unreadable
+from a2pcli.gateways.engine.transport import HttpGateway
+from a2pcli.gateways.engine.waits import retry_after, seconds
+from a2pcli.gateways.http.answers import NOTHING, Answer, as_text, at
+from a2pcli.gateways.http.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
+from a2pcli.gateways.http.templating import (
+    Fill,
+    structure,
+    text_template,
+    url_template,
+    values_of,
+    xml_template,
+)
 from a2pcli.gateways.settings import read_block
-from a2pcli.gateways.statuses import by_status, sentence, unreadable
-from a2pcli.gateways.templating import Fill, structure, text_template, url_template, values_of, xml_template
-from a2pcli.gateways.transport import HttpGateway
-from a2pcli.gateways.waits import retry_after, seconds
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _NOT_FOUND = Outcome(
