@@ -30,9 +30,11 @@ class JsonReader(JsonLinesReader):
     """The objects of a file that ``is_row`` knows, and those beside them in the same list, with their lines."""
 
     one_a_line = False
+    may_be_empty = True
+    """An empty list is what an interface answers when there is nothing new."""
 
     def __init__(self, source: Source, options: ReadOptions) -> None:
-        """The columns are the keys of the first 5,000 objects. Raises InvalidInput where there are none."""
+        """The columns are the keys of the first 5,000 objects; none in an empty list."""
         assert options.is_row is not None
         self._is_row: Callable[[Mapping[str, Any]], bool] = options.is_row
         super().__init__(source, options)

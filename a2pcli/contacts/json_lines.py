@@ -29,6 +29,7 @@ class JsonLinesReader:
 
     format = "jsonl"
     delimiter: str | None = None
+    may_be_empty = False
 
     def __init__(self, source: Source, options: ReadOptions) -> None:
         """The columns are the keys of the first 5,000 objects. Raises InvalidInput where there are none."""
@@ -51,7 +52,7 @@ class JsonLinesReader:
                 )
             if count == _SAMPLE_LINES:
                 break
-        if not names:
+        if not names and not self.may_be_empty:
             raise source.problem("the file has no rows", code="no-rows")
         self.header = tuple(names)
 

@@ -116,6 +116,8 @@ def receipt_of(
 
 def read_receipts(table: Table) -> Iterator[list[Receipt | UnreadRow]]:
     """The receipts of a table, piece by piece. Raises ``InvalidInput`` where no column can hold what is needed."""
+    if not table.header:
+        return
     wanted = _wanted(table)
     for frame in table.chunks(wanted):
         yield [one for row in _rows(table, frame) for one in row]

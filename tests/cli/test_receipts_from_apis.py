@@ -79,6 +79,14 @@ def test_receipts_are_read_however_json_is_laid_out_and_packed(sold: Project) ->
             assert found == {"receipts": 10, "matched": 10, "refused": 0, "statuses": statuses}, name
 
 
+def test_an_empty_list_is_a_night_without_receipts_and_an_error_object_is_not(sold: Project) -> None:
+    sold.write("receipts.json", "[]\n")
+    ran = sold.run("receipts", "import", "receipts.json", "--gateway", "out")
+    assert (ran.status, ran.out.splitlines()[0]) == (0, "0 receipts: 0 saved")
+    sold.write("receipts.json", '{"error": "unauthorized"}')
+    assert sold.run("receipts", "import", "receipts.json", "--gateway", "out").status == 3
+
+
 def test_a_row_of_a_document_that_is_no_receipt_is_named_with_its_line(sold: Project) -> None:
     found = receipts_of(sold)[:4]
     del found[0]["status"], found[2]["reference"]
