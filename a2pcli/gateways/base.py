@@ -10,12 +10,15 @@ nothing about the others: ``of_whole_batch`` makes outcomes of it by which each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from a2pcli.dataclass import dataclass
 from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from a2pcli.contacts.receipt_file import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,39 @@ class TellsDeparture(Protocol):
     """
 
     leaving: Callable[[Sequence[Message]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person wrote: from which address, to which of ours, what, and when it came (UTC milliseconds)."""
+
+    sender: str
+    to: str | None
+    text: str
+    received_at: int
+
+
+Keep: TypeAlias = "Callable[[Sequence[Receipt], Sequence[Reply]], Awaitable[None]]"
+"""Stores receipts and replies; returns once they are durable, raises where they are not."""
+
+
+@runtime_checkable
+class HearsBack(Protocol):
+    """A gateway that is told of deliveries and replies on the connection that it sends on.
+
+    What comes is acknowledged only after ``keep`` has returned; without a ``keep`` it is left with the provider.
+    ``keep`` is set before ``open``. An id in a receipt may be spelt as the answer had it, or in another way.
+    """
+
+    keep: Keep | None
+
+    def spellings(self, gateway_id: str) -> Sequence[str]:
+        """The ids that an answer may have had for the id of a receipt; more than one message by them is none."""
+        ...
+
+    async def linger(self) -> None:
+        """Wait for receipts that are late, as long as the settings say; all that came is kept when it returns."""
+        ...
 
 
 def of_whole_batch(outcome: Outcome, count: int) -> list[Outcome]:

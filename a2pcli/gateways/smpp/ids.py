@@ -1,0 +1,73 @@
+"""Ids that an operator writes one way in its answer and another way in its receipt.
+
+Hexadecimal in the answer and decimal in the receipt, the other way round, other letters' case, zeros in front that get
+lost. Which of the first two it is, is set, or learnt from ids that leave no doubt: one with a letter can be no decimal.
+As long as it is not known, an id stands for itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Form = Literal["auto", "same", "hex", "decimal"]
+
+_HEX = re.compile(r"[0-9a-fA-F]{1,20}")
+_DECIMAL = re.compile(r"\d{1,25}", re.ASCII)
+_MOST_WIDTHS = 8
+
+
+class MessageIds:
+    """What is known of an operator's ids."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._answers_hex = self._receipts_hex = False
+        self._answers_other = self._receipts_other = False
+        self._widths: set[int] = set()
+
+    def answered(self, id: str) -> None:
+        """An id of an answer was seen."""
+        if len(self._widths) < _MOST_WIDTHS:
+            self._widths.add(len(id))
+        if self._form == "auto" and not _DECIMAL.fullmatch(id):
+            if _HEX.fullmatch(id):
+                self._answers_hex = True
+            else:
+                self._answers_other = True
+
+    def received(self, id: str) -> None:
+        """An id of a receipt was seen."""
+        if self._form == "auto" and not _DECIMAL.fullmatch(id):
+            if _HEX.fullmatch(id):
+                self._receipts_hex = True
+            else:
+                self._receipts_other = True
+
+    @property
+    def form(self) -> Form:
+        """How answers and receipts differ, as far as is known; ``same`` where nothing says otherwise."""
+        if self._form != "auto":
+            return self._form
+        if self._answers_other or self._receipts_other or self._answers_hex == self._receipts_hex:
+            return "same"
+        return "hex" if self._answers_hex else "decimal"
+
+    def spellings(self, id: str) -> tuple[str, ...]:
+        """How the id of a receipt may stand in the answer."""
+        form = self.form
+        if form == "hex" and _DECIMAL.fullmatch(id):
+            digits = f"{int(id):x}"
+        elif form == "decimal" and _HEX.fullmatch(id):
+            digits = str(int(id, 16))
+        elif _HEX.fullmatch(id):
+            digits = id.lstrip("0") or "0"
+        else:
+            return tuple(dict.fromkeys((id, id.lower(), id.upper())))
+        padded = [
+            digits,
+            *(digits.rjust(width, "0") for width in sorted(self._widths) if width > len(digits)),
+        ]
+        if form == "same":
+            padded.insert(0, id)
+        return tuple(dict.fromkeys(one for text in padded for one in (text, text.lower(), text.upper())))

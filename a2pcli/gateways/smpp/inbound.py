@@ -1,0 +1,146 @@
+"""What came by itself, stored in groups and only then acknowledged; what cannot be stored is left with the operator."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from time import time
+from typing import NamedTuple
+
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.delivery import Delivery
+from a2pcli.gateways.base import Keep, Reply
+from a2pcli.gateways.smpp import pdu
+from a2pcli.gateways.smpp.ids import MessageIds
+from a2pcli.gateways.smpp.pdu import Delivered
+from a2pcli.gateways.smpp.receipts import is_receipt, read_receipt, read_reply
+from a2pcli.gateways.smpp.session import Session
+from a2pcli.gateways.smpp.settings import SmppBlock
+
+log = logging.getLogger(__name__)
+
+COMPANY = 0.05
+"""Seconds that a receipt waits for others to be stored with."""
+AT_ONCE = 1_000
+KNOWN = 200_000
+"""Ids of which the message is known here; those of others are found in the ledger."""
+PATIENCE = 10.0
+"""Seconds that what came is given to be stored at the end."""
+
+
+class _Came(NamedTuple):
+    """A receipt or a reply, and where it is acknowledged; of an answer of our own, nowhere."""
+
+    session: Session | None
+    sequence: int
+    receipt: Receipt | None
+    reply: Reply | None
+
+
+class Inbound:
+    """Between the sessions and whoever keeps what they hear."""
+
+    def __init__(self, block: SmppBlock) -> None:
+        self._block = block
+        self.keep: Keep | None = None
+        self.ids = MessageIds(block.receipts.ids)
+        self._references: OrderedDict[str, str | None] = OrderedDict()
+        self._waiting: list[_Came] = []
+        self._storing: asyncio.Task[None] | None = None
+        self.heard_at = 0.0
+
+    def answered(self, message_id: str, reference: str, *, is_first: bool = True) -> None:
+        """A part of a message was taken under this id; for the parts after the first that is kept durably.
+
+        An id that was given to two messages belongs to neither.
+        """
+        self.ids.answered(message_id)
+        known = self._references.setdefault(message_id, reference)
+        if known != reference:
+            self._references[message_id] = None
+        if len(self._references) > KNOWN:
+            self._references.popitem(last=False)
+        if not is_first:
+            self.also(message_id, reference)
+
+    def also(self, message_id: str, reference: str) -> None:
+        """Keep that this id belongs to the message: it is no answer that the ledger gets."""
+        receipt = Receipt(0, message_id, reference, "ACCEPTED", Delivery.ACCEPTED, None, None)
+        self._take(_Came(None, 0, receipt, None))
+
+    def delivered(self, session: Session, sequence: int, found: Delivered) -> None:
+        """A deliver_sm came."""
+        if self.keep is None:
+            session.answer_delivery(sequence, pdu.TRY_AGAIN)
+            return
+        self.heard_at = asyncio.get_running_loop().time()
+        if not is_receipt(found):
+            reply = read_reply(found, self._block, int(time() * 1000))
+            self._take(_Came(session, sequence, None, reply))
+            return
+        receipt = read_receipt(found)
+        if receipt is None:
+            log.warning("a receipt that names no message is refused")
+            session.answer_delivery(sequence, pdu.REFUSED)
+            return
+        self._take(_Came(session, sequence, self._with_reference(receipt), None))
+
+    async def all_kept(self) -> None:
+        """Until nothing waits to be stored, or storing fails."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while self._storing is not None:
+                    await asyncio.wait([self._storing])
+
+    async def close(self) -> None:
+        """End; what is not stored stays with the operator."""
+        if self._storing is not None:
+            self._storing.cancel()
+            await asyncio.gather(self._storing, return_exceptions=True)
+        self._waiting.clear()
+
+    def _with_reference(self, receipt: Receipt) -> Receipt:
+        """The receipt with the message's reference and the id as the answer had it, where one message alone fits."""
+        id = receipt.gateway_id or ""
+        self.ids.received(id)
+        hits = {self._references[one]: one for one in self.ids.spellings(id) if one in self._references}
+        if len(hits) != 1 or None in hits:
+            return receipt
+        ((reference, answered),) = hits.items()
+        return replace(receipt, gateway_id=answered, reference=reference)
+
+    def _take(self, came: _Came) -> None:
+        if self.keep is None:
+            return
+        self._waiting.append(came)
+        if self._storing is None:
+            self._storing = asyncio.get_running_loop().create_task(self._store())
+
+    async def _store(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(COMPANY)
+                some, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+                await self._store_some(some)
+        finally:
+            self._storing = None
+
+    async def _store_some(self, some: Sequence[_Came]) -> None:
+        status = pdu.OK
+        try:
+            assert self.keep is not None
+            receipts = [one.receipt for one in some if one.receipt is not None]
+            await self.keep(receipts, [one.reply for one in some if one.reply is not None])
+        except Exception as error:
+            log.warning(
+                "%d receipts and replies could not be stored (%s); the operator will send them again",
+                len(some), type(error).__name__,
+            )  # fmt: skip
+            status = pdu.TRY_AGAIN
+        for one in some:
+            if one.session is not None:
+                one.session.answer_delivery(one.sequence, status)

@@ -1,0 +1,139 @@
+"""Units on the wire (PDUs) of SMPP 3.4: the frame of each, the simple ones whole, and what a deliver_sm says.
+
+submit_sm is written, and deliver_sm read, by the codec of smpp34; it takes what it is given, so what goes in and comes
+out is looked at here and in ``writing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple
+
+import smpp34
+
+HEADER = Struct(">LLLL")
+
+RESPONSE = 0x80000000
+GENERIC_NACK = 0x80000000
+BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER = 0x1, 0x2, 0x9
+QUERY_SM, SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK = 0x3, 0x4, 0x5, 0x6, 0x15
+OUTBIND, ALERT_NOTIFICATION = 0xB, 0x102
+SUBMIT_SM_RESP, DELIVER_SM_RESP = RESPONSE | SUBMIT_SM, RESPONSE | DELIVER_SM
+
+OK, INVALID_COMMAND, TRY_AGAIN, REFUSED = 0x0, 0x3, 0x64, 0x65
+"""Statuses that are answered: taken, no such command, try it again later, never try it again."""
+
+LAST_SEQUENCE = 0x7FFFFFFF
+LONGEST = 70_000
+"""Octets of a PDU: a payload of 64 KiB, and room. What says that it is longer is no SMPP."""
+
+_RECEIPTED_ID, _MESSAGE_STATE, _PAYLOAD, _NETWORK_ERROR = 0x001E, 0x0427, 0x0424, 0x0423
+
+
+class Garbled(Exception):
+    """What came is not SMPP; what follows it cannot be told apart."""
+
+
+class Pdu(NamedTuple):
+    """One unit as it came."""
+
+    command: int
+    status: int
+    sequence: int
+    body: bytes
+
+
+class Frames:
+    """Octets as they arrive, cut into PDUs."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[Pdu]:
+        """The PDUs that are whole now. Raises ``Garbled`` where a length cannot be one, after those before it."""
+        data = self._rest + data if self._rest else data
+        at, end = 0, len(data)
+        self._rest = b""
+        while end - at >= 16:
+            length, command, status, sequence = HEADER.unpack_from(data, at)
+            if not 16 <= length <= LONGEST:
+                raise Garbled
+            if end - at < length:
+                break
+            yield Pdu(command, status, sequence, data[at + 16 : at + length])
+            at += length
+        self._rest = data[at:]
+
+
+def pdu(command: int, sequence: int, body: bytes = b"", status: int = OK) -> bytes:
+    """A PDU of these parts."""
+    return HEADER.pack(16 + len(body), command, status, sequence) + body
+
+
+def shown(status: int) -> str:
+    """A status as people know it: ``0x58``. Long ones are cut in two, since rows of digits are taken for numbers."""
+    return f"0x{status:02X}" if status < 0x10000 else f"0x{status >> 16:X}-{status & 0xFFFF:04X}"
+
+
+def bind(command: int, sequence: int, system_id: str, password: str, system_type: str) -> bytes:
+    """A bind of version 3.4, for every address range."""
+    body = _text(system_id) + _text(password) + _text(system_type) + b"\x34\x00\x00\x00"
+    return pdu(command, sequence, body)
+
+
+def query(sequence: int, message_id: str, ton: int, npi: int, source: str) -> bytes:
+    """The question what became of a message; its sender must be given as it was in the message."""
+    return pdu(QUERY_SM, sequence, _text(message_id) + bytes([ton, npi]) + _text(source))
+
+
+def read_query(body: bytes) -> tuple[str, int] | None:
+    """Id and state of a query_sm_resp; None where it is none."""
+    id, _, rest = body.partition(b"\0")
+    _, _, rest = rest.partition(b"\0")
+    return (id.decode("latin-1"), rest[0]) if len(rest) >= 2 else None
+
+
+def read_id(body: bytes) -> str:
+    """The message id of a submit_sm_resp, empty where it has none. Some operators leave out the zero that ends it."""
+    return body.partition(b"\0")[0].decode("latin-1")
+
+
+class Delivered(NamedTuple):
+    """A deliver_sm: a receipt, or what somebody wrote."""
+
+    source: str
+    destination: str
+    esm_class: int
+    data_coding: int
+    octets: bytes
+    receipted_id: str | None
+    state: int | None
+    network_error: bytes | None
+
+
+def read_deliver(sequence: int, body: bytes) -> Delivered | None:
+    """A deliver_sm; None where it cannot be read."""
+    try:
+        found = smpp34.decode(pdu(DELIVER_SM, sequence, body))
+    except (smpp34.SmppError, ValueError, UnicodeError):
+        return None
+    if not isinstance(found, smpp34.DeliverSm):
+        return None
+    tlvs = {one.tag: bytes(one.value) for one in found.tlvs}
+    octets = bytes(found.short_message)
+    state, receipted = tlvs.get(_MESSAGE_STATE), tlvs.get(_RECEIPTED_ID)
+    return Delivered(
+        source=found.source_addr,
+        destination=found.destination_addr,
+        esm_class=found.esm_class,
+        data_coding=found.data_coding,
+        octets=octets or tlvs.get(_PAYLOAD, b""),
+        receipted_id=receipted.partition(b"\0")[0].decode("latin-1") if receipted else None,
+        state=state[0] if state else None,
+        network_error=tlvs.get(_NETWORK_ERROR),
+    )
+
+
+def _text(text: str) -> bytes:
+    return text.encode("ascii") + b"\0"

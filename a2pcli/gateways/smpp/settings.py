@@ -1,0 +1,138 @@
+"""The block of an SMPP gateway in ``a2pcli.yaml``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from a2pcli.gateways.codes import MEANINGS
+from a2pcli.gateways.settings import GatewayBlock
+
+_CODE = re.compile(r"0x[0-9a-fA-F]{1,8}|\d{1,10}")
+
+
+def _ascii(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("SMPP takes plain ASCII here")
+    return text
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    _ascii(value.get_secret_value())
+    if len(value.get_secret_value()) > 64:
+        raise ValueError("too long for SMPP")
+    return value
+
+
+def _errors(errors: Any) -> dict[int, str]:
+    known: dict[int, str] = {}
+    if not isinstance(errors, dict):
+        raise ValueError("a mapping, like 0x401: credit")
+    for code, meaning in errors.items():
+        if not isinstance(code, str) or not _CODE.fullmatch(code) or not 0 < (number := int(code, 0)) < 2**32:
+            raise ValueError(f"{str(code)[:20]!r} is no command status", "write it like 0x45 or 69")
+        if meaning not in MEANINGS or meaning == "accepted":
+            raise ValueError(
+                f"0x{number:02X}: unknown meaning",
+                "meanings: " + ", ".join(m for m in MEANINGS if m != "accepted"),
+            )
+        known[number] = meaning
+    return known
+
+
+Ascii = Annotated[str, AfterValidator(_ascii)]
+Octet = Annotated[int, Field(ge=0, le=255)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AddressKind(_Part):
+    """Type of number and numbering plan of an address, where the operator wants others than those worked out."""
+
+    ton: Octet = Field(
+        description="Type of number: 0 unknown, 1 international, 2 national, 3 network, 5 alphanumeric"
+    )
+    npi: Octet = Field(description="Numbering plan: 0 unknown, 1 ISDN (E.164)")
+
+
+class Coding(_Part):
+    """The ``data_coding`` that the operator wants."""
+
+    default: Octet = Field(0, description="For texts in the default alphabet")
+    ucs2: Octet = Field(8, description="For UCS-2")
+
+
+class ReceiptSettings(_Part):
+    """Which receipts are asked for, and how the ids in them are written."""
+
+    request: Literal["all", "failures", "none"] = Field(
+        "all", description="Which receipts the operator is asked for"
+    )
+    ids: Literal["auto", "same", "hex", "decimal"] = Field(
+        "auto",
+        description="How an id in a receipt relates to the one in the answer: `same`; `hex`: hexadecimal in the answer,"
+        " decimal in the receipt; `decimal`: the other way round; `auto` learns it from ids that leave no doubt",
+    )
+    wait: float = Field(
+        0, ge=0, le=3600, description="Seconds to stay bound at the end of a run, for receipts that are late"
+    )
+
+
+class SmppBlock(GatewayBlock):
+    """Settings of a direct connection to an operator."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The operator's host")
+    port: int = Field(2775, ge=1, le=65_535, description="Its port")
+    tls: bool = Field(False, description="Connect with TLS; the certificate is always verified")
+    ca_file: Path | None = Field(
+        None,
+        description="Roots of trust for TLS, where the operator has its own; relative to the settings file",
+    )
+    server_name: str | None = Field(
+        None, description="The name in the certificate, where it is not the host's"
+    )
+    system_id: Annotated[Ascii, Field(min_length=1, max_length=64)] = Field(description="Account name")
+    password: Annotated[SecretStr, AfterValidator(_secret)] = Field(SecretStr(""), description="Password")
+    system_type: Annotated[Ascii, Field(max_length=12)] = Field(
+        "", description="What the operator calls the client"
+    )
+    bind: Literal["transceiver", "transmitter", "separate"] = Field(
+        "transceiver",
+        description="`transceiver`; `transmitter`, which gets no receipts; `separate`: a transmitter and a receiver",
+    )
+    connections: int = Field(1, ge=1, le=32, description="Connections at once")
+    window: int = Field(50, ge=1, le=2000, description="Unanswered messages on a connection")
+    enquire_link: float = Field(
+        30.0, gt=0, le=600, description="Seconds of silence after which it is asked for a sign"
+    )
+    long: Literal["udh", "sar", "payload"] = Field(
+        "udh",
+        description="How texts of several parts travel: header in the text, SAR fields, or whole as payload",
+    )
+    alphabet: Literal["gsm", "latin-1"] = Field(
+        "gsm", description="The operator's default alphabet: GSM 7-bit, a character an octet; or ISO 8859-1"
+    )
+    data_coding: Coding = Field(
+        default_factory=Coding, description="Numbers the operator wants for the alphabets"
+    )
+    source: AddressKind | None = Field(None, description="TON and NPI of the sender, else worked out")
+    destination: AddressKind | None = Field(None, description="TON and NPI of recipients, else international")
+    service_type: Annotated[Ascii, Field(max_length=5)] = Field("", description="Service type")
+    validity: int | None = Field(
+        None, ge=1, le=2_678_399, description="Seconds after which the operator gives up on a message"
+    )
+    receipts: ReceiptSettings = Field(default_factory=ReceiptSettings, description="Delivery receipts")
+    errors: Annotated[dict[int, str], BeforeValidator(_errors)] = Field(
+        default_factory=dict, description="What the operator's own command statuses mean: `0x401: credit`"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> SmppBlock:
+        if not self.tls and (self.ca_file or self.server_name):
+            raise ValueError("ca_file and server_name need `tls: true`")
+        return self
