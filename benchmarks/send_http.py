@@ -107,8 +107,12 @@ async def ours(url: str, count: int) -> float:
         return (await through_ledger(f"{folder}/ledger.db", url, count))[0]
 
 
-async def through_ledger(place: str, url: str, count: int) -> tuple[float, float]:
-    """Seconds that sending takes with the ledger at this path or URL, and of the processor; a plan is made before."""
+async def through_ledger(
+    place: str, url: str, count: int, block: dict[str, object] | None = None
+) -> tuple[float, float]:
+    """Seconds that sending takes with the ledger at this path or URL, and of the processor; a plan is made before.
+
+    ``block`` is another gateway than the HTTP one."""
     from a2pcli.gateways.registry import create
     from a2pcli.ledger.records import AcceptedRows, NewRun, PlannedRows
     from a2pcli.ledger.store import Ledger
@@ -117,7 +121,7 @@ async def through_ledger(place: str, url: str, count: int) -> tuple[float, float
     from a2pcli.sending.stop import StopRequest
 
     fields = {"to": "{{ to }}", "text": "{{ body }}", "reference": "{{ reference }}"}
-    block = {"type": "http", "url": url, "json": fields, "response": {"id": "id"}}
+    block = block or {"type": "http", "url": url, "json": fields, "response": {"id": "id"}}
     with Ledger.open(place) as ledger:
         run = ledger.plans.begin(
             NewRun(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.actions import resuming
 from a2pcli.actions.gateways import check_delivery, configured_gateway
 from a2pcli.actions.hooks import failures_told, run_hooks_of
+from a2pcli.actions.live_inbox import LiveInbox
 from a2pcli.actions.plans import OpenCampaign, check_budget, discard, gateway_name, make, opened, prepared
 from a2pcli.actions.send_watcher import NothingToSend, SendRequest, SendWatcher, Sent
 from a2pcli.config.accounts import account_pace
@@ -25,6 +26,7 @@ from a2pcli.content.prices import parse_budget
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
 from a2pcli.ledger.about import TOLERANCE
+from a2pcli.gateways.base import HearsBack
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import FAR, MONEY_UNITS, SENDABLE, Run, RunState, now_ms
 from a2pcli.planning.basis import Difference
@@ -334,7 +336,12 @@ class _Call:
             watcher.sending(run, ledger.runs.totals(run), prints=prints) as on_progress,
             stop_on_signals(stop, watcher.stopping),
         ):
-            result = asyncio.run(send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress))
+            inbox = LiveInbox(ledger, run, self.settings)
+            result = asyncio.run(
+                send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress, keep=inbox.keep)
+            )
+            if isinstance(gateway, HearsBack):
+                inbox.settle(gateway)
         run = ledger.runs.get(run.id)
         totals = ledger.runs.totals(run)
         waiting = ledger.runs.waiting(run) if totals.held else []

@@ -91,7 +91,7 @@ class TellsDeparture(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WrittenReply:
     """What a person wrote: from which address, to which of ours, what, and when it came (UTC milliseconds)."""
 
     sender: str
@@ -100,7 +100,7 @@ class Reply:
     received_at: int
 
 
-Keep: TypeAlias = "Callable[[Sequence[Receipt], Sequence[Reply]], Awaitable[None]]"
+Keep: TypeAlias = "Callable[[Sequence[Receipt], Sequence[WrittenReply]], Awaitable[None]]"
 """Stores receipts and replies; returns once they are durable, raises where they are not."""
 
 
@@ -109,13 +109,14 @@ class HearsBack(Protocol):
     """A gateway that is told of deliveries and replies on the connection that it sends on.
 
     What comes is acknowledged only after ``keep`` has returned; without a ``keep`` it is left with the provider.
-    ``keep`` is set before ``open``. An id in a receipt may be spelt as the answer had it, or in another way.
+    ``keep`` is set before ``open``.
     """
 
     keep: Keep | None
 
-    def spellings(self, gateway_id: str) -> Sequence[str]:
-        """The ids that an answer may have had for the id of a receipt; more than one message by them is none."""
+    def spellings(self, gateway_id: str) -> tuple[Sequence[str], Sequence[str]]:
+        """How the answer may have written the id of a receipt, and what else it could be read as while it is not known
+        how this provider writes. It is about a message that alone has one of the first, if no other has any of both."""
         ...
 
     async def linger(self) -> None:

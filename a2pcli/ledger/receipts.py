@@ -26,7 +26,7 @@ from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.receipt_optouts import TellsOptOut, nobody
-from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ _REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCI
 
 FORGOTTEN = -1
 """Stands for the attempt of a receipt whose person was erased, or let go by retention."""
+
+Spellings: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[str]]]
+"""How an answer may have written the id of a receipt, and what else it could mean; see ``gateways.base.HearsBack``."""
 
 Match: TypeAlias = int | None
 """The id of an attempt, ``FORGOTTEN``, or None where no message is known."""
@@ -115,6 +118,25 @@ class Inbox(SubStore):
         done = Taken()
         for taken in self.pieces(found, gateway, source, now=now):
             done = done.plus(taken)
+        return done
+
+    def add_live(self, found: Sequence[Receipt], gateway: str, source: str, now: int | None = None) -> Taken:
+        """Keep receipts that came while messages are sent: those with our reference are matched, the ids of others are
+        looked for later (``settle_live``), since that is a pass over all attempts."""
+        moment = now_ms() if now is None else now
+        with plainly(self._ledger.url), self._ledger._reading() as connection:
+            matches = match(connection, [Key(gateway, None, one.reference) for one in found])
+        return self._add_piece(found, matches, gateway, source, moment, lambda _taken: None)
+
+    def settle_live(self, run: Run, gateway: str, spellings: Spellings, now: int | None = None) -> int:
+        """At the end of a run: look for the messages of the gateway's receipts that have none, and count again what
+        receipts changed. Gives how many receipts have a message now."""
+        from a2pcli.ledger import live_receipts
+
+        moment = now_ms() if now is None else now
+        done, uncounted = live_receipts.match_spelt(self._ledger, gateway, spellings, moment)
+        self._uncounted |= uncounted | live_receipts.apply_again(self._ledger, run, moment)
+        self.keep_totals()
         return done
 
     def pieces(
@@ -304,7 +326,7 @@ def match(connection: Connection, keys: Sequence[Key]) -> list[Match]:
         if key.gateway_id is not None and (known is None or known.gateway_id not in (None, key.gateway_id)):
             open_ids.add(key.gateway_id)
     if open_ids:
-        candidates = _by_gateway_id(connection, open_ids)
+        candidates = ids_of_attempts(connection, open_ids)
         for place, key in enumerate(keys):
             ids = [
                 id for id, gateway in candidates.get(key.gateway_id or "", ()) if key.gateway in ("", gateway)
@@ -354,7 +376,7 @@ def _texts(found: Collection[str]) -> list[list[str]]:
     return [ordered[start : start + _FEW] for start in range(0, len(ordered), _FEW)]
 
 
-def _by_gateway_id(connection: Connection, wanted: Collection[str]) -> Mapping[str, list[tuple[int, str]]]:
+def ids_of_attempts(connection: Connection, wanted: Collection[str]) -> Mapping[str, list[tuple[int, str]]]:
     """The attempts with these ids of gateways, and which gateway each went through: one pass over all attempts."""
     of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
     query = select(_a.id, _a.gateway_id, _a.gateway)

@@ -26,6 +26,7 @@ from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.display import Display
+from a2pcli.sending.hearing import KeepNow, let_keep, linger
 from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace
@@ -48,20 +49,22 @@ async def send_run(
     stop: StopRequest,
     on_progress: Callable[[Progress], None],
     clock: Callable[[], int] | None = None,
+    keep: KeepNow | None = None,
 ) -> SendResult:
     """Send what the run still has planned, and say how it ended.
 
     Opens the gateway and closes it; holds the run's lock meanwhile. Raises ``RunBusy`` where another process
     has it, ``InvalidInput`` for a gateway that cannot do what the run needs, ``LedgerError`` when the ledger no
     longer takes what happens (what was in flight is ``unknown`` at the next start). A gateway that cannot be
-    used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC
-    milliseconds; else a ``SteadyClock`` does.
+    used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC milliseconds; else a
+    ``SteadyClock`` does. ``keep`` stores receipts and replies that come meanwhile, on the ledger's thread.
     """
     if run.channel not in gateway.capabilities.channels:
         raise InvalidInput(endings.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
     clock = clock or SteadyClock()
     with sender_lock(ledger, run, shared=True) as hold:
         writer = LedgerWriter(ledger, run, gateway.name, clock)
+        let_keep(gateway, writer, keep)
         try:
             return await _Sending(run, writer, gateway, options, stop, on_progress, clock, hold).whole()
         finally:
@@ -163,6 +166,7 @@ class _Sending:
                 return await self._result(Ended.PAUSED, unusable.problems[0])
             with self._stop.heard_by(self._wake_from_anywhere):
                 await self._rounds()
+                await linger(self._gateway, self._stop, self._hold, self._writer)
         except BaseException as error:
             patience = 0.0 if self._stop.hard_stop else self._options.drain_deadline
             await save_what_can_be_saved(
@@ -225,10 +229,8 @@ class _Sending:
         if self._is_expired():
             policy.end(Ended.EXPIRED, endings.expired(self._run))
         if self._breaker.gave_up:
-            left = self._display.left
-            policy.end(
-                Ended.PAUSED, endings.gateway_down(self._run, self._gateway.name, policy.last_failure, left)
-            )
+            name, left = self._gateway.name, self._display.left
+            policy.end(Ended.PAUSED, endings.gateway_down(self._run, name, policy.last_failure, left))
         if policy.ended is not None:
             dispatcher.closed = True
             self._drop_what_takes_too_long(now)

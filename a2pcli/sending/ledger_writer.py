@@ -160,6 +160,10 @@ class LedgerWriter:
             lambda: self._ledger.attempts.settle_late(self._run, settled, self._clock())
         )
 
+    async def keep(self, work: Callable[[], None]) -> None:
+        """Let something else be written, between two transactions of the sender."""
+        await self._on_thread(work)
+
     async def renew(self) -> None:
         """Record in the ledger that this process is still alive."""
         await self._on_thread(lambda: self._ledger.attempts.renew(self._run))

@@ -14,7 +14,7 @@ from a2pcli.gateways.base import Capabilities, Health, Keep
 from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_id
 from a2pcli.gateways.settings import read_block
 from a2pcli.gateways.smpp import pdu
-from a2pcli.gateways.smpp.inbound import Inbound
+from a2pcli.gateways.smpp.inbound import AS_RECEIVED, Inbound
 from a2pcli.gateways.smpp.link import Link, NotBound, Route
 from a2pcli.gateways.smpp.session import Answer, Listener, Session
 from a2pcli.gateways.smpp.settings import SmppBlock
@@ -119,10 +119,9 @@ class SmppGateway:
         how = "with TLS" if self._block.tls else "without TLS: password and texts can be read on the way"
         return Health(True, f"bound as {kinds}, {how}")
 
-    def spellings(self, gateway_id: str) -> Sequence[str]:
-        """How the id of a receipt may have stood in an answer."""
-        self._inbound.ids.received(gateway_id)
-        return self._inbound.ids.spellings(gateway_id)
+    def spellings(self, gateway_id: str) -> tuple[Sequence[str], Sequence[str]]:
+        """How the id of a receipt may have stood in an answer, and what else it could mean."""
+        return self._inbound.ids.spellings(gateway_id.removeprefix(AS_RECEIVED))
 
     async def linger(self) -> None:
         """Wait for receipts that are late, until none came for as long as the settings say."""
@@ -166,17 +165,26 @@ class SmppGateway:
             for number, answer in zip(missing, await asyncio.gather(*futures), strict=True):
                 outcomes[number] = one = self._outcome(answer)
                 if one.gateway_id is not None:
-                    self._inbound.answered(one.gateway_id, message.reference, is_first=number == 0)
+                    self._inbound.answered(one.gateway_id, message.reference)
             told = [one for one in outcomes if one is not None]
             pause = REST_PAUSES[min(tries, len(REST_PAUSES) - 1)]
             if not _may_go_on(told) or loop.time() + pause > deadline:
-                return _together(told)
+                return self._of_parts(told, message)
             tries += 1
             await asyncio.sleep(pause)
             try:
                 session = self._free() or await self._bound()
             except NotBound:
-                return _together(told)
+                return self._of_parts(told, message)
+
+    def _of_parts(self, outcomes: Sequence[Outcome], message: Message) -> Outcome:
+        """The outcome of the message; the ids of its parts are kept, of which the ledger gets the first only."""
+        outcome = _together(outcomes)
+        if outcome.verdict is Verdict.ACCEPTED:
+            for one in outcomes[1:]:
+                if one.gateway_id is not None:
+                    self._inbound.also(one.gateway_id, message.reference)
+        return outcome
 
     def _outcome(self, answer: Answer) -> Outcome:
         if answer.status is None:
@@ -239,7 +247,9 @@ class SmppGateway:
         """A submit that counts as unknown was taken after all: kept as a receipt, which settles it."""
         id = safe_id(answer.message_id)
         if answer.status == pdu.OK and not answer.nack and id is not None:
-            self._inbound.answered(id, message.reference, is_first=False)
+            self._inbound.answered(id, message.reference)
+            if message.parts <= 1:  # else it says nothing of the other parts
+                self._inbound.also(id, message.reference)
 
 
 def _is_missing(outcome: Outcome | None) -> bool:

@@ -8,6 +8,7 @@ As long as it is not known, an id stands for itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 Form = Literal["auto", "same", "hex", "decimal"]
@@ -53,9 +54,20 @@ class MessageIds:
             return "same"
         return "hex" if self._answers_hex else "decimal"
 
-    def spellings(self, id: str) -> tuple[str, ...]:
-        """How the id of a receipt may stand in the answer."""
-        form = self.form
+    @property
+    def is_known(self) -> bool:
+        """Whether it is set, or was learnt, how answers and receipts differ."""
+        return self._form != "auto" or self.form != "same" or self._answers_other or self._answers_hex
+
+    def spellings(self, id: str) -> tuple[Sequence[str], Sequence[str]]:
+        """How the id of a receipt may stand in the answer, and what else it could mean while that is not known."""
+        if self.is_known:
+            return self._written(id, self.form), ()
+        same = self._written(id, "same")
+        others = (*self._written(id, "hex"), *self._written(id, "decimal"))
+        return same, tuple(one for one in others if one not in same)
+
+    def _written(self, id: str, form: Form) -> tuple[str, ...]:
         if form == "hex" and _DECIMAL.fullmatch(id):
             digits = f"{int(id):x}"
         elif form == "decimal" and _HEX.fullmatch(id):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import Delivery
-from a2pcli.gateways.base import Keep, Reply
+from a2pcli.gateways.base import Keep, WrittenReply
 from a2pcli.gateways.smpp import pdu
 from a2pcli.gateways.smpp.ids import MessageIds
 from a2pcli.gateways.smpp.pdu import Delivered
@@ -23,6 +23,8 @@ from a2pcli.gateways.smpp.settings import SmppBlock
 
 log = logging.getLogger(__name__)
 
+AS_RECEIVED = "receipt:"
+"""Stands before an id in a receipt that is not known to be the id of an answer."""
 COMPANY = 0.05
 """Seconds that a receipt waits for others to be stored with."""
 AT_ONCE = 1_000
@@ -38,7 +40,7 @@ class _Came(NamedTuple):
     session: Session | None
     sequence: int
     receipt: Receipt | None
-    reply: Reply | None
+    reply: WrittenReply | None
 
 
 class Inbound:
@@ -53,22 +55,17 @@ class Inbound:
         self._storing: asyncio.Task[None] | None = None
         self.heard_at = 0.0
 
-    def answered(self, message_id: str, reference: str, *, is_first: bool = True) -> None:
-        """A part of a message was taken under this id; for the parts after the first that is kept durably.
-
-        An id that was given to two messages belongs to neither.
-        """
+    def answered(self, message_id: str, reference: str) -> None:
+        """A part of a message was taken under this id. An id that was given to two messages belongs to neither."""
         self.ids.answered(message_id)
         known = self._references.setdefault(message_id, reference)
         if known != reference:
             self._references[message_id] = None
         if len(self._references) > KNOWN:
             self._references.popitem(last=False)
-        if not is_first:
-            self.also(message_id, reference)
 
     def also(self, message_id: str, reference: str) -> None:
-        """Keep that this id belongs to the message: it is no answer that the ledger gets."""
+        """Keep durably that this id belongs to the message: no answer that the ledger gets says so."""
         receipt = Receipt(0, message_id, reference, "ACCEPTED", Delivery.ACCEPTED, None, None)
         self._take(_Came(None, 0, receipt, None))
 
@@ -104,14 +101,20 @@ class Inbound:
         self._waiting.clear()
 
     def _with_reference(self, receipt: Receipt) -> Receipt:
-        """The receipt with the message's reference and the id as the answer had it, where one message alone fits."""
+        """The receipt with the message's reference and the id as the answer had it, where one message alone fits.
+
+        Else its id is marked as that of a receipt, where the two may differ: nobody is to take it for an answer's.
+        """
         id = receipt.gateway_id or ""
         self.ids.received(id)
-        hits = {self._references[one]: one for one in self.ids.spellings(id) if one in self._references}
-        if len(hits) != 1 or None in hits:
+        sure, doubtful = self.ids.spellings(id)
+        hits = [one for one in sure if one in self._references]
+        found = {self._references[one] for one in (*hits, *doubtful) if one in self._references}
+        if hits and len(found) == 1 and None not in found:
+            return replace(receipt, gateway_id=hits[0], reference=found.pop())
+        if self._block.receipts.ids == "same":
             return receipt
-        ((reference, answered),) = hits.items()
-        return replace(receipt, gateway_id=answered, reference=reference)
+        return replace(receipt, gateway_id=AS_RECEIVED + id)
 
     def _take(self, came: _Came) -> None:
         if self.keep is None:

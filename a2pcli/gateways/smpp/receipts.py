@@ -1,4 +1,4 @@
-"""What comes back by itself: delivery receipts, in the form of SMPP 3.4's appendix B or whatever an operator made of it,
+"""What comes back by itself: delivery receipts, in the form of SMPP 3.4's appendix B or whatever operators made of it,
 and what people wrote."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from a2pcli.contacts.receipt_file import Receipt, meaning_of
 from a2pcli.delivery import Delivery
-from a2pcli.gateways.base import Reply
+from a2pcli.gateways.base import WrittenReply
 from a2pcli.gateways.codes import safe_id
 from a2pcli.gateways.smpp.pdu import Delivered
 from a2pcli.gateways.smpp.settings import SmppBlock
@@ -49,13 +49,15 @@ def read_receipt(found: Delivered) -> Receipt | None:
     return Receipt(0, id, None, word, delivery, code, at, bad_moment=at is None and "done date" in fields)
 
 
-def read_reply(found: Delivered, block: SmppBlock, received_at: int) -> Reply:
+def read_reply(found: Delivered, block: SmppBlock, received_at: int) -> WrittenReply:
     """What a person wrote. Octets that are no text of their alphabet are shown as such, never lost."""
     octets = found.octets
     if found.esm_class & _UDHI and octets and octets[0] < len(octets):
         octets = octets[octets[0] + 1 :]
     sender = found.source if not found.source.isdigit() else f"+{found.source}"
-    return Reply(sender, found.destination or None, _text(octets, found.data_coding, block), received_at)
+    return WrittenReply(
+        sender, found.destination or None, _text(octets, found.data_coding, block), received_at
+    )
 
 
 def _text(octets: bytes, data_coding: int, block: SmppBlock) -> str:

@@ -1,0 +1,107 @@
+"""Receipts that came on the gateway's own connection while messages were sent.
+
+Their ids may not be written as the answers had them: they are matched by all the ways in which an id can be written.
+One that fits two messages is nobody's: its receipt stays in the inbox without a message.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger import deliveries
+from a2pcli.ledger.bulk import read_rows
+from a2pcli.ledger.core import LedgerCore
+from a2pcli.ledger.deliveries import Applied
+from a2pcli.ledger.receipts import LOOKED_UP, PIECE, Spellings, ids_of_attempts
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.retrying import retrying
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
+from a2pcli.messages import State
+
+_a, _r = attempts.c, receipts.c
+
+
+def match_spelt(ledger: LedgerCore, gateway: str, spellings: Spellings, now: int) -> tuple[int, set[int]]:
+    """Look for the messages of the gateway's receipts that have none. Gives how many have one now, and the runs that
+    must be counted again."""
+    done, uncounted, after = 0, set[int](), 0
+    while True:
+        with ledger._reading() as connection:
+            query = select(_r.number, _r.gateway_id).where(
+                _r.attempt.is_(None), _r.gateway_id.is_not(None), _r.gateway == gateway, _r.number > after
+            )
+            rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
+            found = _found(connection, gateway, [(row.number, row.gateway_id) for row in rows], spellings)
+        for start in range(0, len(found), PIECE):
+            uncounted |= _connect(ledger, found[start : start + PIECE], now).uncounted
+        done += len(found)
+        if len(rows) < LOOKED_UP:
+            return done, uncounted
+        after = rows[-1].number
+
+
+def apply_again(ledger: LedgerCore, run: Run, now: int) -> set[int]:
+    """Write what receipts say into messages of the run that no answer made accepted: a receipt may have been stored
+    before the answer, or its absence, was. Gives the runs that must be counted again."""
+    base = run.number * ROWS_PER_RUN
+    unsettled = [str(State.UNKNOWN), str(State.PLANNED), str(State.REJECTED)]
+    query = (
+        select(_a.id)
+        .where(_a.id.between(base, base + ROWS_PER_RUN - 1), _a.state.in_(unsettled))
+        .where(select(_r.number).where(_r.attempt == _a.id).exists())
+    )
+    with ledger._reading() as connection:
+        ids = list(connection.execute(query).scalars())
+
+    def work() -> Applied:
+        with ledger.transaction(), ledger.writing() as connection:
+            return deliveries.apply(connection, ids, now)
+
+    return set(retrying(work).uncounted) if ids else set()
+
+
+def _found(
+    connection: Connection, gateway: str, rows: Sequence[tuple[int, str]], spellings: Spellings
+) -> list[tuple[int, int, str]]:
+    """Number, attempt, and the id as the answer had it, of the receipts that fit one message alone."""
+    readings = [(number, *spellings(id)) for number, id in rows]
+    wanted = {one for _, sure, doubtful in readings for one in (*sure, *doubtful)}
+    if not wanted:
+        return []
+    known: dict[str, set[int]] = defaultdict(set)
+    for id, those in ids_of_attempts(connection, wanted).items():
+        known[id] |= {attempt for attempt, through in those if through == gateway}
+    for id, attempt in _of_parts(connection, gateway, wanted):
+        known[id].add(attempt)
+    found = []
+    for number, sure, doubtful in readings:
+        hits = [one for one in sure if known.get(one)]
+        fitting = {attempt for one in (*hits, *doubtful) for attempt in known.get(one, ())}
+        if hits and len(fitting) == 1:
+            found.append((number, fitting.pop(), hits[0]))
+    return found
+
+
+def _of_parts(connection: Connection, gateway: str, wanted: Collection[str]) -> list[tuple[str, int]]:
+    """Ids that receipts have tied to a message: those of the parts after the first stand nowhere else."""
+    query = select(_r.gateway_id, _r.attempt).where(
+        _r.attempt.is_not(None), _r.gateway_id.is_not(None), _r.gateway == gateway
+    )
+    return [(id, attempt) for id, attempt in read_rows(connection, query) if id in wanted]
+
+
+def _connect(ledger: LedgerCore, found: Sequence[tuple[int, int, str]], now: int) -> Applied:
+    values = [{"b_number": number, "b_attempt": at, "b_id": id} for number, at, id in found]
+
+    def work() -> Applied:
+        with ledger.transaction(), ledger.writing() as connection:
+            change = update(receipts).where(_r.number == bindparam("b_number"))
+            named = change.values(attempt=bindparam("b_attempt"), gateway_id=bindparam("b_id"))
+            connection.execute(named, values)
+            return deliveries.apply(connection, sorted({at for _, at, _ in found}), now)
+
+    return retrying(work)

@@ -1,0 +1,46 @@
+"""Receipts and replies that a gateway hears on the connection it sends on, stored between the sender's transactions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from a2pcli.gateways.base import Gateway, HearsBack
+from a2pcli.ledger.holds import RENEWS_AFTER, Hold
+from a2pcli.sending.ledger_writer import LedgerWriter
+from a2pcli.sending.stop import StopRequest
+from a2pcli.sending.timing import TICK
+
+if TYPE_CHECKING:
+    from a2pcli.contacts.receipt_file import Receipt
+    from a2pcli.gateways.base import WrittenReply
+
+KeepNow: TypeAlias = "Callable[[Sequence[Receipt], Sequence[WrittenReply]], None]"
+"""Stores receipts and replies, durably, on the thread it is called on."""
+
+
+def let_keep(gateway: Gateway, writer: LedgerWriter, keep: KeepNow | None) -> None:
+    """What the gateway hears is kept on the ledger's thread, where it can hear and somebody keeps."""
+    if keep is None or not isinstance(gateway, HearsBack):
+        return
+
+    async def kept(receipts: Sequence[Receipt], replies: Sequence[WrittenReply]) -> None:
+        await writer.keep(lambda: keep(receipts, replies))
+
+    gateway.keep = kept
+
+
+async def linger(gateway: Gateway, stop: StopRequest, hold: Hold, writer: LedgerWriter) -> None:
+    """Stay for late receipts, where the gateway hears of any, and until somebody asks to stop."""
+    if not isinstance(gateway, HearsBack):
+        return
+    task = asyncio.ensure_future(gateway.linger())
+    try:
+        while not (task.done() or stop.draining):
+            await asyncio.wait([task], timeout=TICK)
+            if hold.age > RENEWS_AFTER:
+                await writer.renew()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
