@@ -56,8 +56,8 @@ async def send_run(
     Opens the gateway and closes it; holds the run's lock meanwhile. Raises ``RunBusy`` where another process
     has it, ``InvalidInput`` for a gateway that cannot do what the run needs, ``LedgerError`` when the ledger no
     longer takes what happens (what was in flight is ``unknown`` at the next start). A gateway that cannot be
-    used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC milliseconds; else a
-    ``SteadyClock`` does. ``keep`` stores receipts and replies that come meanwhile, on the ledger's thread.
+    used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC milliseconds, else
+    a ``SteadyClock`` does. ``keep`` stores receipts and replies that come meanwhile, on the ledger's thread.
     """
     if run.channel not in gateway.capabilities.channels:
         raise InvalidInput(endings.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
@@ -213,8 +213,7 @@ class _Sending:
 
     async def _catch_up(self) -> None:
         """After this process stood still, what came in meanwhile is read before anything counts as late."""
-        stood_still = self._time() - self._round_at - IDLE
-        if stood_still > 0:
+        if (stood_still := self._time() - self._round_at - IDLE) > 0:
             self._dispatcher.was_stopped(stood_still)
             await asyncio.sleep(CATCHING_UP)
         self._round_at = self._time()

@@ -55,12 +55,13 @@ class Frames:
         data = self._rest + data if self._rest else data
         at, end = 0, len(data)
         self._rest = b""
-        while end - at >= 16:
-            length, command, status, sequence = HEADER.unpack_from(data, at)
+        while end - at >= 4:
+            length = int.from_bytes(data[at : at + 4], "big")
             if not 16 <= length <= LONGEST:
                 raise Garbled
             if end - at < length:
                 break
+            _, command, status, sequence = HEADER.unpack_from(data, at)
             yield Pdu(command, status, sequence, data[at + 16 : at + length])
             at += length
         self._rest = data[at:]
