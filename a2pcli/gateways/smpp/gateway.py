@@ -145,11 +145,7 @@ class SmppGateway:
         except NotBound as error:
             return _not_bound(error)
         if len(parts) == 1:
-            answer = await session.submit(parts, message)[0]
-            outcome = self._outcome(answer)
-            if outcome.gateway_id is not None:
-                self._inbound.answered(outcome.gateway_id, message.reference)
-            return outcome
+            return self._outcome(await session.submit(parts, message)[0])
         return await self._submit_parts(session, parts, message)
 
     async def _submit_parts(self, session: Session, parts: Sequence[Part], message: Message) -> Outcome:
@@ -163,9 +159,7 @@ class SmppGateway:
             missing = [number for number, one in enumerate(outcomes) if _is_missing(one)]
             futures = session.submit([parts[number] for number in missing], message)
             for number, answer in zip(missing, await asyncio.gather(*futures), strict=True):
-                outcomes[number] = one = self._outcome(answer)
-                if one.gateway_id is not None:
-                    self._inbound.answered(one.gateway_id, message.reference)
+                outcomes[number] = self._outcome(answer)
             told = [one for one in outcomes if one is not None]
             pause = REST_PAUSES[min(tries, len(REST_PAUSES) - 1)]
             if not _may_go_on(told) or loop.time() + pause > deadline:
@@ -239,16 +233,18 @@ class SmppGateway:
             window=self._block.window,
             timeout=self._block.timeout,
             enquire_link=self._block.enquire_link,
-            listener=Listener(self._inbound.delivered, self._late),
+            listener=Listener(self._inbound.delivered, self._answered),
             leaving=lambda batch: self.leaving(batch),
         )
 
-    def _late(self, message: Message, answer: Answer) -> None:
-        """A submit that counts as unknown was taken after all: kept as a receipt, which settles it."""
+    def _answered(self, message: Message, answer: Answer, is_late: bool) -> None:
+        """Remember the id. Of a submit that counts as unknown it is kept as a receipt, which settles it."""
+        if answer.status != pdu.OK or answer.nack:
+            return
         id = safe_id(answer.message_id)
-        if answer.status == pdu.OK and not answer.nack and id is not None:
+        if id is not None:
             self._inbound.answered(id, message.reference)
-            if message.parts <= 1:  # else it says nothing of the other parts
+            if is_late and message.parts <= 1:  # of several parts it says nothing of the others
                 self._inbound.also(id, message.reference)
 
 

@@ -16,6 +16,8 @@ Form = Literal["auto", "same", "hex", "decimal"]
 _HEX = re.compile(r"[0-9a-fA-F]{1,20}")
 _DECIMAL = re.compile(r"\d{1,25}", re.ASCII)
 _MOST_WIDTHS = 8
+DECIMAL_AFTER = 40
+"""Ids of answers without a letter after which they are decimal: of 16 hexadecimal ones in a row 6 have a letter."""
 
 
 class MessageIds:
@@ -26,12 +28,18 @@ class MessageIds:
         self._answers_hex = self._receipts_hex = False
         self._answers_other = self._receipts_other = False
         self._widths: set[int] = set()
+        self._decimals, self._last = 0, ""
 
     def answered(self, id: str) -> None:
         """An id of an answer was seen."""
         if len(self._widths) < _MOST_WIDTHS:
             self._widths.add(len(id))
-        if self._form == "auto" and not _DECIMAL.fullmatch(id):
+        if self._form != "auto":
+            return
+        if _DECIMAL.fullmatch(id):
+            self._decimals += id != self._last
+            self._last = id
+        else:
             if _HEX.fullmatch(id):
                 self._answers_hex = True
             else:
@@ -57,7 +65,9 @@ class MessageIds:
     @property
     def is_known(self) -> bool:
         """Whether it is set, or was learnt, how answers and receipts differ."""
-        return self._form != "auto" or self.form != "same" or self._answers_other or self._answers_hex
+        if self._form != "auto" or self.form != "same" or self._answers_other or self._answers_hex:
+            return True
+        return self._decimals >= DECIMAL_AFTER
 
     def spellings(self, id: str) -> tuple[Sequence[str], Sequence[str]]:
         """How the id of a receipt may stand in the answer, and what else it could mean while that is not known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from a2pcli.contacts.receipt_file import Receipt, meaning_of
 from a2pcli.delivery import Delivery
@@ -76,9 +77,9 @@ def _looks_like_receipt(octets: bytes) -> bool:
 def _fields(octets: bytes) -> dict[str, str]:
     text = octets.decode("latin-1")
     marks = list(_FIELD.finditer(text))
-    ends = [*(mark.start() for mark in marks[1:]), len(text)]
     found: dict[str, str] = {}
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, following in zip_longest(marks, marks[1:]):
+        end = following.start() if following is not None else len(text)
         name = mark[1].lower()
         if name == "text":
             break  # whatever stands in a person's text is no field

@@ -56,8 +56,8 @@ class Listener(NamedTuple):
 
     delivered: Callable[[Session, int, Delivered], None]
     """A deliver_sm that ``Session.answer_delivery`` must answer once it is stored."""
-    late: Callable[[Message, Answer], None]
-    """An answer to a submit that was given up already."""
+    answered: Callable[[Message, Answer, bool], None]
+    """An answer to a submit, before anything that came after it; True where the submit was given up already."""
 
 
 class Session(asyncio.Protocol):
@@ -251,21 +251,25 @@ class Session(asyncio.Protocol):
         waiting = self._pending.pop(one.sequence, None)
         nack = one.command == pdu.GENERIC_NACK
         answer = Answer(one.status, pdu.read_id(one.body), nack=nack)
-        if waiting is not None and not waiting.answer.done():
-            waiting.answer.set_result(answer)
-            return
         message = waiting.message if waiting is not None else self._late.pop(one.sequence, None)
-        if message is not None:
-            self._listener.late(message, answer)
-        # Else it answers nothing that was asked.
+        if message is None:
+            return  # it answers nothing that was asked
+        in_time = waiting is not None and not waiting.answer.done()
+        self._listener.answered(message, answer, not in_time)
+        if waiting is not None and in_time:
+            waiting.answer.set_result(answer)
 
     def _delivered(self, one: Pdu) -> None:
         found = pdu.read_deliver(one.sequence, one.body)
-        if found is None:
-            log.warning("a deliver_sm that cannot be read is refused")
-            self.answer_delivery(one.sequence, pdu.REFUSED)
-        else:
-            self._listener.delivered(self, one.sequence, found)
+        try:
+            if found is not None:
+                self._listener.delivered(self, one.sequence, found)
+                return
+            why = "it cannot be read"
+        except Exception as error:  # sent again and again it would do the same each time
+            why = type(error).__name__
+        log.warning("a deliver_sm is refused: %s", why)
+        self.answer_delivery(one.sequence, pdu.REFUSED)
 
     def _unbound(self) -> None:
         """The operator wants to end: nothing more is written, what is unanswered has a moment for its answer."""
