@@ -2,8 +2,8 @@
 
 A provider counts what an account sends, whatever the settings call it: two blocks with the same account share one
 pace, and where they give different ones the lower holds. What identifies an account: at a provider of ours the keys
-in ``_ACCOUNT``, like Twilio's SID; of an HTTP gateway the URL's host and path with the credential; of a gateway of
-another package all of its settings but those that every gateway takes.
+in ``_ACCOUNT``, like Twilio's SID; of an HTTP gateway the URL's host and path with the credential; of SMPP the host
+with the ``system_id``; of a gateway of another package all of its settings but those that every gateway takes.
 """
 
 from __future__ import annotations
@@ -125,6 +125,9 @@ def _identity(kind: str, settings: Mapping[str, Any]) -> tuple[str, Any]:
     if kind in _ACCOUNT:
         values = [str(settings.get(key)) for key in _ACCOUNT[kind]]
         return "", values[0] if len(values) == 1 else values
+    if kind == "smpp":
+        host, port = str(settings.get("host", "")).strip().lower(), str(settings.get("port") or 2775)
+        return f"{host}:{port}", str(settings.get("system_id"))
     if kind == "http":
         return _of_http(settings)
     return "", {key: value for key, value in settings.items() if key not in _OF_EVERY_GATEWAY}

@@ -18,7 +18,7 @@ from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.receipts import LOOKED_UP, PIECE, Spellings, ids_of_attempts
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.retrying import retrying
+from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
 from a2pcli.messages import State
 

@@ -2,7 +2,7 @@
 
 npm's ``smpp`` is looked for in ``NODE_PATH``, then where ``npm root`` and ``npm root -g`` say; it comes by
 ``npm install smpp``.
-jsmpp's session (Java) is looked for in ``JSMPP_CLASSPATH``: the jars of jsmpp and slf4j-api.
+jsmpp's simulator (Java) is looked for in ``JSMPP_CLASSPATH``: classes of jsmpp, jsmpp-examples and slf4j-api.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import subprocess
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,8 +94,6 @@ def node_path() -> str | None:
 @contextmanager
 def program(command: Sequence[str], **environ: str) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """A program that prints its port, then what it received, a JSON object a line."""
-    import threading
-
     received: list[dict[str, Any]] = []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environ})
     assert process.stdout is not None
@@ -193,6 +195,72 @@ def test_npms_smpp_says_no_and_is_understood(node: tuple[int, list[dict[str, Any
     assert health == Health(False, "the operator refused the password (0x0E)")
 
 
+@pytest.fixture(scope="module")
+def jsmpp() -> Iterator[int]:
+    path = os.environ.get("JSMPP_CLASSPATH")
+    if not path or shutil.which("java") is None:
+        pytest.skip(
+            "jsmpp's simulator is not there: JSMPP_CLASSPATH=classes of jsmpp, jsmpp-examples and slf4j-api"
+        )
+    port = free_port()
+    command = [
+        "java",
+        "-cp",
+        path,
+        f"-Djsmpp.simulator.port={port}",
+        "org.jsmpp.examples.SMPPServerSimulator",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not is_taken(port):  # a connection without a bind would hold it up
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_jsmpps_simulator_takes_messages_and_its_receipts_find_them(jsmpp: int) -> None:
+    """Strict about what it reads; hexadecimal in the answer, decimal in the receipt, a text of its own at each bind."""
+    kept = Kept()
+    sent = [
+        *[message(number=n, to=f"+4479114{n:05}") for n in range(1, 41)],
+        message("я" * 150, number=41),
+        message("x" * 400, number=42),
+    ]
+
+    async def work(gateway: Any) -> list[Outcome]:
+        outcomes = await each(*sent)(gateway)
+        await until(lambda: sum(one.delivery is Delivery.DELIVERED for one in kept.receipts) == 46, 20)
+        await until(lambda: kept.replies)
+        return list(outcomes)
+
+    outcomes = used(jsmpp, work, keep=kept, system_id="j", password="jpwd", window="5")
+    assert {one.verdict for one in outcomes} == {Verdict.ACCEPTED}
+    delivered = [one.reference for one in kept.receipts if one.delivery is Delivery.DELIVERED]
+    wanted = Counter({f"r2345678-{n:06d}": 1 for n in range(1, 41)})
+    assert Counter(delivered) == wanted + Counter({"r2345678-000041": 3, "r2345678-000042": 3})
+    assert [one.text for one in kept.replies] == ["Hello World"]
+    health = used(jsmpp, lambda gateway: gateway.check(), system_id="j", password="other")
+    assert health == Health(False, "the operator refused the password (0x0E)")
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return True
+    return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def test_smpp34s_server_takes_messages_and_gets_its_receipts_acknowledged() -> None:
     """Its codec is ours; its session is not."""
     import smpp34
@@ -216,11 +284,7 @@ def test_smpp34s_server_takes_messages_and_gets_its_receipts_acknowledged() -> N
                 )
 
     async def run() -> list[Outcome]:
-        import socket
-
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         server = smpp34.Server(host="127.0.0.1", port=port, system_id="SMSC")
         await server.start()
         serving = asyncio.ensure_future(serve(server))
@@ -228,7 +292,6 @@ def test_smpp34s_server_takes_messages_and_gets_its_receipts_acknowledged() -> N
         gateway.keep = kept
         await gateway.open()
         try:
-            await until(lambda: True)
             outcomes = await each(*[message(number=n, to=f"+44791130{n:04}") for n in range(1, 41)])(gateway)
             await until(lambda: len(kept.receipts) == 40)
             return list(outcomes)

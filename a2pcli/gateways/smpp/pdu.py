@@ -17,7 +17,7 @@ HEADER = Struct(">LLLL")
 RESPONSE = 0x80000000
 GENERIC_NACK = 0x80000000
 BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER = 0x1, 0x2, 0x9
-QUERY_SM, SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK = 0x3, 0x4, 0x5, 0x6, 0x15
+SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK = 0x4, 0x5, 0x6, 0x15
 OUTBIND, ALERT_NOTIFICATION = 0xB, 0x102
 SUBMIT_SM_RESP, DELIVER_SM_RESP = RESPONSE | SUBMIT_SM, RESPONSE | DELIVER_SM
 
@@ -81,18 +81,6 @@ def bind(command: int, sequence: int, system_id: str, password: str, system_type
     """A bind of version 3.4, for every address range."""
     body = _text(system_id) + _text(password) + _text(system_type) + b"\x34\x00\x00\x00"
     return pdu(command, sequence, body)
-
-
-def query(sequence: int, message_id: str, ton: int, npi: int, source: str) -> bytes:
-    """The question what became of a message; its sender must be given as it was in the message."""
-    return pdu(QUERY_SM, sequence, _text(message_id) + bytes([ton, npi]) + _text(source))
-
-
-def read_query(body: bytes) -> tuple[str, int] | None:
-    """Id and state of a query_sm_resp; None where it is none."""
-    id, _, rest = body.partition(b"\0")
-    _, _, rest = rest.partition(b"\0")
-    return (id.decode("latin-1"), rest[0]) if len(rest) >= 2 else None
 
 
 def read_id(body: bytes) -> str:
