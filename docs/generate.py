@@ -1,7 +1,7 @@
 """Writes what the documentation takes from the code; `--check` fails when a file is behind the code.
 
 docs/cli.md holds every ``--help``; docs/reference.md holds, between markers, the keys of campaigns and settings, the
-exit codes and the reason codes.
+exit codes and the reason codes; docs/gateways.md the keys of gateways that have many.
 """
 
 from __future__ import annotations
@@ -220,9 +220,50 @@ def query_page() -> str:
     return pattern.sub(lambda found: f"{found[1]}\n{made}\n\n{found[2]}", text)
 
 
+def gateways_page() -> str:
+    """docs/gateways.md with the keys of the gateways that have many."""
+    from a2pcli.gateways.smpp.settings import SmppBlock
+
+    text = (ROOT / "docs" / "gateways.md").read_text("utf-8")
+    return _filled(text, {"smpp-keys": block_keys(SmppBlock)})
+
+
+def block_keys(model: Any) -> str:
+    """The keys of a gateway's block, without those that every gateway takes; of keys with keys of their own too."""
+    from a2pcli.gateways.settings import GatewayBlock
+
+    rows = list(_block_rows(model, set(GatewayBlock.model_fields), ""))
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+
+
+def _block_rows(model: Any, without: set[str], prefix: str) -> Iterator[str]:
+    from pydantic import BaseModel
+
+    for name, field in model.model_fields.items():
+        if name in without:
+            continue
+        inside = [
+            one
+            for one in (field.annotation, *getattr(field.annotation, "__args__", ()))
+            if isinstance(one, type)
+        ]
+        nested = next((one for one in inside if issubclass(one, BaseModel)), None)
+        if nested is not None:
+            yield from _block_rows(nested, set(), f"{prefix}{name}.")
+            continue
+        given = field.get_default(call_default_factory=True)
+        needed = "" if prefix else "required"
+        default = needed if field.is_required() else "" if given in (None, "", {}) else f"`{given}`"
+        if type(given).__name__ == "SecretStr":
+            default = ""
+        default = default.replace("True", "true").replace("False", "false")
+        yield f"| `{prefix}{name}` | {default} | {_cell(field.description)} |"
+
+
 def main() -> int:
     pages = {
         "docs/cli.md": cli_page(),
+        "docs/gateways.md": gateways_page(),
         "docs/json.md": json_page(),
         "docs/query.md": query_page(),
         "docs/reference.md": reference_page(),

@@ -70,7 +70,7 @@ class LiveInbox:
             return
         self.stopped += done.changed and done.reply.meaning is Meaning.STOP
         detail = {"meaning": str(done.reply.meaning), "scope": EVERYTHING.words, "done": done.done}
-        self._ledger.record("optout.reply", self._run.id, detail, people=[number])
+        self._ledger.audit.add("optout.reply", self._run.id, detail, people=[number])
 
     def _write(self, replies: Sequence[WrittenReply]) -> None:
         from a2pcli.gateways.outbox import make_private, private_folder

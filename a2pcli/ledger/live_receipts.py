@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.ledger import deliveries
 from a2pcli.ledger.bulk import read_rows
-from a2pcli.ledger.core import LedgerCore
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.receipts import LOOKED_UP, PIECE, Spellings, ids_of_attempts
 from a2pcli.ledger.records import Run
@@ -22,15 +22,18 @@ from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
 from a2pcli.messages import State
 
+if TYPE_CHECKING:
+    from a2pcli.ledger.store import Ledger
+
 _a, _r = attempts.c, receipts.c
 
 
-def match_spelt(ledger: LedgerCore, gateway: str, spellings: Spellings, now: int) -> tuple[int, set[int]]:
+def match_spelt(ledger: Ledger, gateway: str, spellings: Spellings, now: int) -> tuple[int, set[int]]:
     """Look for the messages of the gateway's receipts that have none. Gives how many have one now, and the runs that
     must be counted again."""
     done, uncounted, after = 0, set[int](), 0
     while True:
-        with ledger._reading() as connection:
+        with ledger.reading() as connection:
             query = select(_r.number, _r.gateway_id).where(
                 _r.attempt.is_(None), _r.gateway_id.is_not(None), _r.gateway == gateway, _r.number > after
             )
@@ -44,7 +47,7 @@ def match_spelt(ledger: LedgerCore, gateway: str, spellings: Spellings, now: int
         after = rows[-1].number
 
 
-def apply_again(ledger: LedgerCore, run: Run, now: int) -> set[int]:
+def apply_again(ledger: Ledger, run: Run, now: int) -> set[int]:
     """Write what receipts say into messages of the run that no answer made accepted: a receipt may have been stored
     before the answer, or its absence, was. Gives the runs that must be counted again."""
     base = run.number * ROWS_PER_RUN
@@ -54,7 +57,7 @@ def apply_again(ledger: LedgerCore, run: Run, now: int) -> set[int]:
         .where(_a.id.between(base, base + ROWS_PER_RUN - 1), _a.state.in_(unsettled))
         .where(select(_r.number).where(_r.attempt == _a.id).exists())
     )
-    with ledger._reading() as connection:
+    with ledger.reading() as connection:
         ids = list(connection.execute(query).scalars())
 
     def work() -> Applied:
@@ -94,7 +97,7 @@ def _of_parts(connection: Connection, gateway: str, wanted: Collection[str]) -> 
     return [(id, attempt) for id, attempt in read_rows(connection, query) if id in wanted]
 
 
-def _connect(ledger: LedgerCore, found: Sequence[tuple[int, int, str]], now: int) -> Applied:
+def _connect(ledger: Ledger, found: Sequence[tuple[int, int, str]], now: int) -> Applied:
     values = [{"b_number": number, "b_attempt": at, "b_id": id} for number, at, id in found]
 
     def work() -> Applied:

@@ -124,7 +124,7 @@ class Inbox(SubStore):
         """Keep receipts that came while messages are sent: those with our reference are matched, the ids of others are
         looked for later (``settle_live``), since that is a pass over all attempts."""
         moment = now_ms() if now is None else now
-        with plainly(self._ledger.url), self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             matches = match(connection, [Key(gateway, None, one.reference) for one in found])
         return self._add_piece(found, matches, gateway, source, moment, lambda _taken: None)
 

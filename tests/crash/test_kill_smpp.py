@@ -76,9 +76,9 @@ def test_killed_twice_and_run_again_nobody_gets_it_twice_and_everybody_is_accoun
     assert max(submitted.values()) == 1, "a part was submitted twice"
     reached = {f"+{to}" for to, _ in submitted}
     with Ledger.open(str(tmp_path / ".a2pcli" / "ledger.db")) as ledger:
-        (run,) = ledger.runs()
+        (run,) = ledger.runs.all()
         by_state: dict[str, set[str]] = {}
-        for chunk in ledger.rows(run):
+        for chunk in ledger.messages.rows(run):
             for row in chunk:
                 by_state.setdefault(row["state"], set()).add(row["address"])
     accepted, unknown = by_state.pop("accepted"), by_state.pop("unknown", set())

@@ -12,7 +12,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "gateways.md"
 SECRETS = {
     "VONAGE_KEY": "vkey", "VONAGE_SECRET": "vsecret", "INFOBIP_KEY": "ikey", "BIRD_KEY": "bkey",
     "SMS_USER": "user", "SMS_PASSWORD": "p ss&word", "XML_TOKEN": "xtoken", "TWILIO_TOKEN": "ttoken",
-    "TWILIO_ACCOUNT": "AC" + "0" * 32,
+    "SMPP_USER": "user", "SMPP_PASSWORD": "smpp pw", "TWILIO_ACCOUNT": "AC" + "0" * 32,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("smpp34", reason="the extra is not installed: pip install 'a2pcli[smpp]'")
 
+from provider_blocks import documented
 from smsc import Answer, Smsc, Submitted
 from test_smpp_contract import smpp_block
 
@@ -251,6 +252,12 @@ def test_a_message_of_parts_is_never_better_than_what_is_known_of_each(
         assert outcome.gateway_id == "m1"
         assert outcome.detail is not None
         assert outcome.detail.startswith("the operator took 2 of 3 parts; of another: ")
+
+
+def test_the_documented_block_is_a_gateway() -> None:
+    gateway = create("operator", documented()["operator"])
+    assert gateway.capabilities.concurrency == 50
+    assert gateway.capabilities.receipts
 
 
 WRONG = {

@@ -84,7 +84,8 @@ class Inbound:
             log.warning("a receipt that names no message is refused")
             session.answer_delivery(sequence, pdu.REFUSED)
             return
-        self._take(_Came(session, sequence, self._with_reference(receipt), None))
+        self.ids.received(receipt.gateway_id or "")
+        self._take(_Came(session, sequence, receipt, None))
 
     async def all_kept(self) -> None:
         """Until nothing waits to be stored, or storing fails."""
@@ -105,8 +106,9 @@ class Inbound:
 
         Else its id is marked as that of a receipt, where the two may differ: nobody is to take it for an answer's.
         """
+        if receipt.reference is not None:
+            return receipt
         id = receipt.gateway_id or ""
-        self.ids.received(id)
         sure, doubtful = self.ids.spellings(id)
         hits = [one for one in sure if one in self._references]
         found = {self._references[one] for one in (*hits, *doubtful) if one in self._references}
@@ -136,7 +138,8 @@ class Inbound:
         status = pdu.OK
         try:
             assert self.keep is not None
-            receipts = [one.receipt for one in some if one.receipt is not None]
+            # Now, not when they came: an answer may come after its receipt.
+            receipts = [self._with_reference(one.receipt) for one in some if one.receipt is not None]
             await self.keep(receipts, [one.reply for one in some if one.reply is not None])
         except Exception as error:
             log.warning(

@@ -70,16 +70,17 @@ class Coding(_Part):
 class ReceiptSettings(_Part):
     """Which receipts are asked for, and how the ids in them are written."""
 
-    request: Literal["all", "failures", "none"] = Field(
-        "all", description="Which receipts the operator is asked for"
-    )
+    request: Literal["all", "failures", "none"] = Field("all", description="Which receipts to ask for")
     ids: Literal["auto", "same", "hex", "decimal"] = Field(
         "auto",
-        description="How an id in a receipt relates to the one in the answer: `same`; `hex`: hexadecimal in the answer,"
-        " decimal in the receipt; `decimal`: the other way round; `auto` learns it from ids that leave no doubt",
+        description="How ids are written: `same` in answer and receipt; `hex`: hexadecimal in the answer,"
+        " decimal in the receipt; `decimal`: the other way round; `auto`: learnt from ids that leave no doubt",
     )
     wait: float = Field(
-        0, ge=0, le=3600, description="Seconds to stay bound at the end of a run, for receipts that are late"
+        0,
+        ge=0,
+        le=3600,
+        description="Stay connected at the end of a run until no receipt came for so many seconds",
     )
 
 
@@ -91,37 +92,36 @@ class SmppBlock(GatewayBlock):
     tls: bool = Field(False, description="Connect with TLS; the certificate is always verified")
     ca_file: Path | None = Field(
         None,
-        description="Roots of trust for TLS, where the operator has its own; relative to the settings file",
+        description="Root certificates, if the operator has its own; relative to the settings file",
     )
-    server_name: str | None = Field(
-        None, description="The name in the certificate, where it is not the host's"
-    )
+    server_name: str | None = Field(None, description="The name in the certificate, if it is not `host`")
     system_id: Annotated[Ascii, Field(min_length=1, max_length=64)] = Field(description="Account name")
     password: Annotated[SecretStr, AfterValidator(_secret)] = Field(SecretStr(""), description="Password")
     system_type: Annotated[Ascii, Field(max_length=12)] = Field(
-        "", description="What the operator calls the client"
+        "", description="System type, if the operator gave you one"
     )
     bind: Literal["transceiver", "transmitter", "separate"] = Field(
         "transceiver",
         description="`transceiver`; `transmitter`, which gets no receipts; `separate`: a transmitter and a receiver",
     )
-    connections: int = Field(1, ge=1, le=32, description="Connections at once")
-    window: int = Field(50, ge=1, le=2000, description="Unanswered messages on a connection")
+    connections: int = Field(1, ge=1, le=32, description="Connections at the same time")
+    window: int = Field(50, ge=1, le=2000, description="Unanswered messages on one connection at most")
     enquire_link: float = Field(
-        30.0, gt=0, le=600, description="Seconds of silence after which it is asked for a sign"
+        30.0, gt=0, le=600, description="Seconds of silence before an `enquire_link` is sent"
     )
     long: Literal["udh", "sar", "payload"] = Field(
         "udh",
-        description="How texts of several parts travel: header in the text, SAR fields, or whole as payload",
+        description="How texts of several parts are sent: header in the text, SAR fields, or the whole text as payload",
     )
     alphabet: Literal["gsm", "latin-1"] = Field(
-        "gsm", description="The operator's default alphabet: GSM 7-bit, a character an octet; or ISO 8859-1"
+        "gsm",
+        description="The operator's default alphabet: GSM 7-bit with one character an octet, or ISO 8859-1",
     )
     data_coding: Coding = Field(
         default_factory=Coding, description="Numbers the operator wants for the alphabets"
     )
-    source: AddressKind | None = Field(None, description="TON and NPI of the sender, else worked out")
-    destination: AddressKind | None = Field(None, description="TON and NPI of recipients, else international")
+    source: AddressKind | None = Field(None, description="TON and NPI of the sender")
+    destination: AddressKind | None = Field(None, description="TON and NPI of recipients")
     service_type: Annotated[Ascii, Field(max_length=5)] = Field("", description="Service type")
     validity: int | None = Field(
         None, ge=1, le=2_678_399, description="Seconds after which the operator gives up on a message"
