@@ -12,6 +12,7 @@ from a2pcli.actions.addresses import is_own, own_numbers
 from a2pcli.actions.optouts import EVERYTHING
 from a2pcli.actions.replies import HandledReply, handle_reply, stop_keywords
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
+from a2pcli.ledger.live_receipts import add_live, settle_live
 from a2pcli.ledger.records import now_ms
 from a2pcli.rules.keywords import Meaning
 
@@ -39,7 +40,7 @@ class LiveInbox:
         """Durable when it returns; raises where it is not, and may be called with the same again."""
         if receipts:
             source = f"gateway {self._run.gateway} (while sending {self._run.id})"
-            self.receipts += self._ledger.receipts.add_live(receipts, self._run.gateway, source).new
+            self.receipts += add_live(self._ledger, receipts, self._run.gateway, source)
         if replies:
             self._act_on(replies)
             self._write(replies)
@@ -47,7 +48,7 @@ class LiveInbox:
 
     def settle(self, gateway: HearsBack) -> None:
         """At the end: find the messages of receipts that have none yet."""
-        self._ledger.receipts.settle_live(self._run, self._run.gateway, gateway.spellings)
+        settle_live(self._ledger, self._run, self._run.gateway, gateway.spellings)
 
     def _act_on(self, replies: Sequence[WrittenReply]) -> None:
         """A STOP keeps the person from every further message, also of this run. Audit: ``optout.reply``."""

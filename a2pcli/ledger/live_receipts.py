@@ -7,8 +7,8 @@ One that fits two messages is nobody's: its receipt stays in the inbox without a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
@@ -16,19 +16,39 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger import deliveries
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied
-from a2pcli.ledger.receipts import LOOKED_UP, PIECE, Spellings, ids_of_attempts
-from a2pcli.ledger.records import Run
 from a2pcli.ledger.faults import retrying
+from a2pcli.ledger.receipts import LOOKED_UP, PIECE, ids_of_attempts
+from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
+    from a2pcli.contacts.receipt_file import Receipt
     from a2pcli.ledger.store import Ledger
 
 _a, _r = attempts.c, receipts.c
 
 
-def match_spelt(ledger: Ledger, gateway: str, spellings: Spellings, now: int) -> tuple[int, set[int]]:
+Spellings: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[str]]]
+"""How an answer may have written the id of a receipt, and what else it could mean; see ``gateways.base.HearsBack``."""
+
+
+def add_live(ledger: Ledger, found: Sequence[Receipt], gateway: str, source: str) -> int:
+    """Keep receipts that came while messages are sent; gives how many are new. Those with our reference are matched,
+    the ids of others are looked for at the end (``settle_live``)."""
+    return sum(taken.new for taken in ledger.receipts.pieces(found, gateway, source, by_id=False))
+
+
+def settle_live(ledger: Ledger, run: Run, gateway: str, spellings: Spellings) -> int:
+    """At the end of a run: look for the messages of the gateway's receipts that have none, and count again what
+    receipts changed. Gives how many receipts have a message now."""
+    now = now_ms()
+    done, uncounted = _match_spelt(ledger, gateway, spellings, now)
+    ledger.receipts.keep_totals(uncounted | _apply_again(ledger, run, now))
+    return done
+
+
+def _match_spelt(ledger: Ledger, gateway: str, spellings: Spellings, now: int) -> tuple[int, set[int]]:
     """Look for the messages of the gateway's receipts that have none. Gives how many have one now, and the runs that
     must be counted again."""
     done, uncounted, after = 0, set[int](), 0
@@ -47,7 +67,7 @@ def match_spelt(ledger: Ledger, gateway: str, spellings: Spellings, now: int) ->
         after = rows[-1].number
 
 
-def apply_again(ledger: Ledger, run: Run, now: int) -> set[int]:
+def _apply_again(ledger: Ledger, run: Run, now: int) -> set[int]:
     """Write what receipts say into messages of the run that no answer made accepted: a receipt may have been stored
     before the answer, or its absence, was. Gives the runs that must be counted again."""
     base = run.number * ROWS_PER_RUN

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import bindparam, delete, func, select, update
@@ -20,13 +19,14 @@ from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import counting, deliveries, receipt_optouts
 from a2pcli.ledger.attempt_ids import nth_attempt
-from a2pcli.ledger.bulk import insert_columns, read_rows
+from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.receipt_optouts import TellsOptOut, nobody
-from a2pcli.ledger.records import Run, now_ms
+from a2pcli.ledger.receipt_rows import event_of, insert_receipts
+from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
 
 if TYPE_CHECKING:
@@ -45,9 +45,6 @@ _REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCI
 
 FORGOTTEN = -1
 """Stands for the attempt of a receipt whose person was erased, or let go by retention."""
-
-Spellings: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[str]]]
-"""How an answer may have written the id of a receipt, and what else it could mean; see ``gateways.base.HearsBack``."""
 
 Match: TypeAlias = int | None
 """The id of an attempt, ``FORGOTTEN``, or None where no message is known."""
@@ -120,25 +117,6 @@ class Inbox(SubStore):
             done = done.plus(taken)
         return done
 
-    def add_live(self, found: Sequence[Receipt], gateway: str, source: str, now: int | None = None) -> Taken:
-        """Keep receipts that came while messages are sent: those with our reference are matched, the ids of others are
-        looked for later (``settle_live``), since that is a pass over all attempts."""
-        moment = now_ms() if now is None else now
-        with self._ledger.reading() as connection:
-            matches = match(connection, [Key(gateway, None, one.reference) for one in found])
-        return self._add_piece(found, matches, gateway, source, moment, lambda _taken: None)
-
-    def settle_live(self, run: Run, gateway: str, spellings: Spellings, now: int | None = None) -> int:
-        """At the end of a run: look for the messages of the gateway's receipts that have none, and count again what
-        receipts changed. Gives how many receipts have a message now."""
-        from a2pcli.ledger import live_receipts
-
-        moment = now_ms() if now is None else now
-        done, uncounted = live_receipts.match_spelt(self._ledger, gateway, spellings, moment)
-        self._uncounted |= uncounted | live_receipts.apply_again(self._ledger, run, moment)
-        self.keep_totals()
-        return done
-
     def pieces(
         self,
         found: Sequence[Receipt],
@@ -147,12 +125,13 @@ class Inbox(SubStore):
         record: Callable[[Taken], None] = lambda _taken: None,
         tells: TellsOptOut = nobody,
         now: int | None = None,
+        by_id: bool = True,
     ) -> Iterator[Taken]:
         """The same, ``PIECE`` after ``PIECE``, each in one transaction: ``record`` is called in it where anything was
         changed, and what became of the piece comes back once it is committed. Who opted out, as a receipt ``tells``,
-        is suppressed."""
+        is suppressed. Without ``by_id`` our reference alone counts, which needs no pass over all attempts."""
         moment = now_ms() if now is None else now
-        matches = self._matches(found, gateway)
+        matches = self._matches(found, gateway, by_id)
         for start in range(0, len(found), PIECE):
             part = slice(start, start + PIECE)
             yield self._add_piece(found[part], matches[part], gateway, source, moment, record, tells)
@@ -210,18 +189,20 @@ class Inbox(SubStore):
         starts = range(0, len(known), PIECE)
         return sum(self._connect(known[start : start + PIECE], now, record, tells) for start in starts)
 
-    def keep_totals(self) -> None:
-        """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import."""
-        for number in sorted(self._uncounted):
+    def keep_totals(self, also: Collection[int] = ()) -> None:
+        """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import.
+        ``also``: these runs too."""
+        for number in sorted(self._uncounted.union(also)):
             with self._ledger.writing() as connection:
                 row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one_or_none()
                 if row is not None:
                     counting.keep(connection, run_from_row(row))
         self._uncounted.clear()
 
-    def _matches(self, found: Sequence[Receipt], gateway: str) -> list[Match]:
+    def _matches(self, found: Sequence[Receipt], gateway: str, by_id: bool = True) -> list[Match]:
+        keys = [Key(gateway, one.gateway_id if by_id else None, one.reference) for one in found]
         with self._ledger.reading() as connection:
-            return match(connection, [Key(gateway, one.gateway_id, one.reference) for one in found])
+            return match(connection, keys)
 
     def _add_piece(
         self,
@@ -239,7 +220,7 @@ class Inbox(SubStore):
 
         def work() -> tuple[Taken, Applied]:
             with self._ledger.transaction(), self._ledger.writing() as connection:
-                added = _insert(connection, there, gateway, source, now)
+                added = insert_receipts(connection, there, gateway, source, now)
                 applied = deliveries.apply(connection, ids, now)
                 told = receipt_optouts.of_import(ids, now)
                 out = receipt_optouts.keep(connection, told, tells, now)
@@ -283,35 +264,6 @@ class Inbox(SubStore):
         applied = retrying(work)
         self._uncounted |= applied.uncounted
         return len(values)
-
-
-def event_of(receipt: Receipt, gateway: str) -> str:
-    """By what a receipt is known when it comes again: 128 bits of a hash of what it says, in hex."""
-    at = "" if receipt.at is None else str(receipt.at)
-    said = (gateway, receipt.gateway_id, receipt.reference, receipt.status, receipt.code, at)
-    return sha256("\0".join(one or "" for one in said).encode(errors="replace")).hexdigest()[:32]
-
-
-def _insert(
-    connection: Connection, there: Sequence[tuple[Receipt, Match]], gateway: str, source: str, now: int
-) -> int:
-    if not there:
-        return 0
-    found = [one for one, _ in there]
-    columns: dict[str, Any] = {
-        "event": [event_of(one, gateway) for one in found],
-        "gateway": gateway,
-        "gateway_id": [one.gateway_id for one in found],
-        "reference": [one.reference for one in found],
-        "status": [one.status for one in found],
-        "delivery": [None if one.delivery is None else str(one.delivery) for one in found],
-        "code": [one.code for one in found],
-        "at": [one.at for one in found],
-        "received_at": now,
-        "attempt": [at for _, at in there],
-        "source": source,
-    }
-    return insert_columns(connection, receipts, columns, ignore_conflicts=True)
 
 
 def match(connection: Connection, keys: Sequence[Key]) -> list[Match]:

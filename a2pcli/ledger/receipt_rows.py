@@ -1,0 +1,43 @@
+"""How a receipt is written into the inbox, each once: what it says is its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.ledger.bulk import insert_columns
+from a2pcli.ledger.tables import receipts
+
+
+def event_of(receipt: Receipt, gateway: str) -> str:
+    """By what a receipt is known when it comes again: 128 bits of a hash of what it says, in hex."""
+    at = "" if receipt.at is None else str(receipt.at)
+    said = (gateway, receipt.gateway_id, receipt.reference, receipt.status, receipt.code, at)
+    return sha256("\0".join(one or "" for one in said).encode(errors="replace")).hexdigest()[:32]
+
+
+def insert_receipts(
+    connection: Connection, there: Sequence[tuple[Receipt, int | None]], gateway: str, source: str, now: int
+) -> int:
+    """Add receipts, each with the attempt it is about, or None; gives how many were not there."""
+    if not there:
+        return 0
+    found = [one for one, _ in there]
+    columns: dict[str, Any] = {
+        "event": [event_of(one, gateway) for one in found],
+        "gateway": gateway,
+        "gateway_id": [one.gateway_id for one in found],
+        "reference": [one.reference for one in found],
+        "status": [one.status for one in found],
+        "delivery": [None if one.delivery is None else str(one.delivery) for one in found],
+        "code": [one.code for one in found],
+        "at": [one.at for one in found],
+        "received_at": now,
+        "attempt": [at for _, at in there],
+        "source": source,
+    }
+    return insert_columns(connection, receipts, columns, ignore_conflicts=True)
