@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import is_own, own_numbers
 from a2pcli.actions.optouts import EVERYTHING
 from a2pcli.actions.replies import HandledReply, handle_reply, stop_keywords
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
+from a2pcli.errors import LedgerError, Problem, Severity
+from a2pcli.gateways.base import HearsBack
 from a2pcli.ledger.live_receipts import add_live, settle_live
 from a2pcli.ledger.records import now_ms
 from a2pcli.rules.keywords import Meaning
@@ -19,7 +23,7 @@ from a2pcli.rules.keywords import Meaning
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.receipt_file import Receipt
-    from a2pcli.gateways.base import HearsBack, WrittenReply
+    from a2pcli.gateways.base import Gateway, WrittenReply
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
@@ -46,9 +50,25 @@ class LiveInbox:
             self._write(replies)
             self.replies += len(replies)
 
-    def settle(self, gateway: HearsBack) -> None:
-        """At the end: find the messages of receipts that have none yet."""
-        settle_live(self._ledger, self._run, self._run.gateway, gateway.spellings)
+    def settle(
+        self, gateway: Gateway, *, warn: Callable[[Sequence[Problem]], None], tell: Callable[[str], None]
+    ) -> None:
+        """At the end: find the messages of receipts that have none yet, and ``tell`` of replies. What was sent is sent:
+        a ledger that fails now is a warning, and the next run tries again."""
+        if not isinstance(gateway, HearsBack):
+            return
+        if self.replies:
+            came = "1 reply came" if self.replies == 1 else f"{self.replies:,} replies came"
+            opted_out = f", {self.stopped:,} opted out" if self.stopped else ""
+            tell(f"note: {came} while sending{opted_out}; the texts are in {self._path}")
+        try:
+            settle_live(self._ledger, self._run, self._run.gateway, gateway.spellings)
+        except LedgerError as error:
+            warn([replace(problem, severity=Severity.WARNING) for problem in error.problems])
+
+    @property
+    def _path(self) -> Path:
+        return self._settings.folder / ".a2pcli" / REPLIES
 
     def _act_on(self, replies: Sequence[WrittenReply]) -> None:
         """A STOP keeps the person from every further message, also of this run. Audit: ``optout.reply``."""
@@ -76,7 +96,7 @@ class LiveInbox:
     def _write(self, replies: Sequence[WrittenReply]) -> None:
         from a2pcli.gateways.outbox import make_private, private_folder
 
-        path = self._settings.folder / ".a2pcli" / REPLIES
+        path = self._path
         private_folder(path.parent)
         lines = [
             {

@@ -6,36 +6,31 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from a2pcli.actions import resuming
 from a2pcli.actions.gateways import check_delivery, configured_gateway
 from a2pcli.actions.hooks import failures_told, run_hooks_of
 from a2pcli.actions.live_inbox import LiveInbox
 from a2pcli.actions.plans import OpenCampaign, check_budget, discard, gateway_name, make, opened, prepared
+from a2pcli.actions.send_options import send_options
 from a2pcli.actions.send_watcher import NothingToSend, SendRequest, SendWatcher, Sent
-from a2pcli.config.accounts import account_pace
 from a2pcli.config.load import (
     LoadedSettings,
-    Rate,
     gateway_settings,
     load_campaign,
     load_settings,
 )
-from a2pcli.content.prices import parse_budget
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
 from a2pcli.ledger.about import TOLERANCE
-from a2pcli.gateways.base import HearsBack
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import FAR, MONEY_UNITS, SENDABLE, Run, RunState, now_ms
+from a2pcli.ledger.records import FAR, SENDABLE, Run, RunState, now_ms
 from a2pcli.planning.basis import Difference
 from a2pcli.planning.plan import warnings_of
 from a2pcli.reporting.nothing_left import NothingLeft
 from a2pcli.reporting.values import campaign_argument, send_command
 from a2pcli.sending.engine import send_run
-from a2pcli.sending.options import SendOptions
-from a2pcli.sending.sender_pace import shared_paces
 from a2pcli.sending.stop import StopRequest, stop_on_signals
 
 if TYPE_CHECKING:
@@ -328,20 +323,19 @@ class _Call:
         """Send the remaining messages of the run; returns how it ended and its totals."""
         ledger, watcher = self.ledger, self.watcher
         block = gateway_settings(self.settings, run.gateway)
-        options = _options(run, self.settings, block, self.request)
+        options = send_options(run, self.settings, block, self.request)
         prints = block.get("type", run.gateway) == "console"
-        stop = StopRequest()
+        stop, inbox = StopRequest(), LiveInbox(ledger, run, self.settings)
         with (
             _recorded(ledger, run),
             watcher.sending(run, ledger.runs.totals(run), prints=prints) as on_progress,
             stop_on_signals(stop, watcher.stopping),
         ):
-            inbox = LiveInbox(ledger, run, self.settings)
-            result = asyncio.run(
-                send_run(ledger, run, gateway, options, stop=stop, on_progress=on_progress, keep=inbox.keep)
+            work = send_run(
+                ledger, run, gateway, options, stop=stop, on_progress=on_progress, keep=inbox.keep
             )
-            if isinstance(gateway, HearsBack):
-                inbox.settle(gateway)
+            result = asyncio.run(work)
+            inbox.settle(gateway, warn=watcher.warn, tell=self.tell)
         run = ledger.runs.get(run.id)
         totals = ledger.runs.totals(run)
         waiting = ledger.runs.waiting(run) if totals.held else []
@@ -369,37 +363,3 @@ def _recorded(ledger: Ledger, run: Run) -> Iterator[None]:
     ledger.audit.add(
         "send.end", run.id, {"ended": now.state, "states": dict(ledger.runs.totals(now).by_state)}
     )
-
-
-def _options(run: Run, settings: LoadedSettings, block: dict[str, Any], request: SendRequest) -> SendOptions:
-    rate = run.sending.get("rate")
-    given: dict[str, Any] = {}
-    concurrency = request.concurrency or block.get("concurrency")
-    if concurrency:
-        try:
-            given["concurrency"] = int(concurrency)
-        except ValueError as error:
-            raise InvalidInput(f"gateways.{run.gateway}.concurrency: not a number") from error
-    if request.max_cost:
-        given["max_cost"] = _budget(run, request.max_cost)
-    elif run.sending.get("max_cost"):
-        given["max_cost"] = run.sending["max_cost"]
-    shared = shared_paces(run, account_pace(settings, run.gateway))
-    return SendOptions(rate=Rate(**rate) if rate else None, shared=shared, wait=request.wait, **given)
-
-
-def _budget(run: Run, max_cost: str) -> dict[str, int]:
-    """The budget of the command line for a plan that is there already, as the sender keeps it. Raises ``Refused``
-    where prices that are unknown, or in another currency, would let it be exceeded."""
-    amount, currency = parse_budget(max_cost)
-    others = sorted(
-        spent for spent, nano in run.summary.get("cost", {}).items() if nano and spent != currency
-    )
-    if others:
-        raise Refused(f"run {run.id} costs {', '.join(others)}, and the budget is in {currency}")
-    if unpriced := run.summary.get("unpriced", 0):
-        raise Refused(
-            f"run {run.id} has {unpriced:,} message{'' if unpriced == 1 else 's'} without a known price,"
-            f" so the budget of {amount:f} {currency} cannot be kept"
-        )
-    return {currency: int(amount * MONEY_UNITS)}

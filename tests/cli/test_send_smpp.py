@@ -142,10 +142,37 @@ def test_a_stop_that_comes_while_it_is_sent_keeps_the_rest_away(project: Project
         reached = {one.to for one in there.received}
     assert len(reached) == COUNT - 2
     assert not reached & {f"447911100{n:03d}" for n in (COUNT - 2, COUNT - 1)}
+    told = "note: 3 replies came while sending, 2 opted out; the texts are in "
+    assert told in done.out + done.err
     lines = (project.folder / ".a2pcli" / "replies.jsonl").read_text().splitlines()
     assert sorted(json.loads(line)["text"] for line in lines) == ["Merci 😀", "STOP", "STOP"]
     listed = project.run("optout", "list", "--json")
     assert "+447911100039" in listed.out
+
+
+def test_an_answer_that_comes_too_late_makes_the_unknown_message_accepted(project: Project) -> None:
+    def answer(one: Submitted) -> Answer:
+        return Answer(id=f"m{one.number}", after=1.2 if one.number == 7 else 0.0)
+
+    with Smsc(answer) as there:
+        campaign(project, there, more="receipts: {wait: 2}")
+        settings = (project.folder / "a2pcli.yaml").read_text()
+        project.write("a2pcli.yaml", settings.replace("timeout: 2", "timeout: 0.4"))
+        done = sent(project)
+    assert done.status == 0, done.err
+    assert report(project)["states"] == {"accepted": COUNT}
+    assert project.run("ledger", "check").status == 0
+
+
+def test_a_receipt_whose_id_fits_two_messages_is_kept_and_is_nobodys(project: Project) -> None:
+    with Smsc(lambda one: Answer(id="77" if one.number <= 2 else f"m{one.number}")) as there:
+        there.on_bind = [receipt("77", sequence=1)]
+        done = sent(campaign(project, there))
+        assert there.acknowledged == [(1, 0)]
+    assert done.status == 0, done.err
+    assert report(project)["delivery"]["no_receipt"] == COUNT
+    rows = project.run("ledger", "query", "--json", "select gateway_id from receipts")
+    assert "receipt:77" in rows.out
 
 
 def test_a_wrong_password_costs_nobody_their_message(project: Project) -> None:

@@ -1,0 +1,54 @@
+"""How a run is sent: its paces, how many at once, and what it may cost at most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.config.accounts import account_pace
+from a2pcli.config.load import LoadedSettings, Rate
+from a2pcli.content.prices import parse_budget
+from a2pcli.errors import InvalidInput, Refused
+from a2pcli.ledger.records import MONEY_UNITS, Run
+from a2pcli.sending.options import SendOptions
+from a2pcli.sending.sender_pace import shared_paces
+
+if TYPE_CHECKING:
+    from a2pcli.actions.send_watcher import SendRequest
+
+
+def send_options(
+    run: Run, settings: LoadedSettings, block: dict[str, Any], request: SendRequest
+) -> SendOptions:
+    """What the run's plan, the gateway's block and the request say together. Raises ``Refused`` for a budget that
+    cannot be kept, ``InvalidInput`` for a ``concurrency`` that is no number."""
+    rate = run.sending.get("rate")
+    given: dict[str, Any] = {}
+    concurrency = request.concurrency or block.get("concurrency")
+    if concurrency:
+        try:
+            given["concurrency"] = int(concurrency)
+        except ValueError as error:
+            raise InvalidInput(f"gateways.{run.gateway}.concurrency: not a number") from error
+    if request.max_cost:
+        given["max_cost"] = _budget(run, request.max_cost)
+    elif run.sending.get("max_cost"):
+        given["max_cost"] = run.sending["max_cost"]
+    shared = shared_paces(run, account_pace(settings, run.gateway))
+    return SendOptions(rate=Rate(**rate) if rate else None, shared=shared, wait=request.wait, **given)
+
+
+def _budget(run: Run, max_cost: str) -> dict[str, int]:
+    """The budget of the command line for a plan that is there already, as the sender keeps it. Raises ``Refused``
+    where prices that are unknown, or in another currency, would let it be exceeded."""
+    amount, currency = parse_budget(max_cost)
+    others = sorted(
+        spent for spent, nano in run.summary.get("cost", {}).items() if nano and spent != currency
+    )
+    if others:
+        raise Refused(f"run {run.id} costs {', '.join(others)}, and the budget is in {currency}")
+    if unpriced := run.summary.get("unpriced", 0):
+        raise Refused(
+            f"run {run.id} has {unpriced:,} message{'' if unpriced == 1 else 's'} without a known price,"
+            f" so the budget of {amount:f} {currency} cannot be kept"
+        )
+    return {currency: int(amount * MONEY_UNITS)}
