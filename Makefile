@@ -45,6 +45,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/plan_rules.py
 	$(BIN)/python benchmarks/explain_million.py
 	$(BIN)/python benchmarks/send_http.py
+	$(BIN)/python benchmarks/send_smpp.py
 	$(BIN)/python benchmarks/send_postgres.py
 
 docs: $(READY)
