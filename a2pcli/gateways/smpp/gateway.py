@@ -28,7 +28,9 @@ REST_WITHIN = 60.0
 REST_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each such try; the last holds on."""
 
-_UNLISTED = Code("temporary", "the operator answered with a status that a2pcli does not know")
+_UNLISTED = Code(
+    "temporary", "the operator refused it with a status of its own (setting `errors` says what it means)"
+)
 
 
 class SmppGateway:
@@ -72,7 +74,7 @@ class SmppGateway:
         if block.bind == "separate":
             kinds.append("receiver")
         self._links = [
-            Link(block, kind, route, self._session, self._meaning)
+            Link(self.name, block, kind, route, self._session, self._meaning)
             for kind in kinds
             for _ in range(block.connections if kind != "receiver" else 1)
         ]

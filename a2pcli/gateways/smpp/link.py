@@ -62,13 +62,14 @@ class Link:
 
     def __init__(
         self,
+        name: str,
         block: SmppBlock,
         kind: str,
         route: Route,
         make: Callable[[], Session],
         code: Callable[[int], Code],
     ) -> None:
-        self.kind = kind
+        self.kind, self._name = kind, name
         self.session: Session | None = None
         self._block, self._route, self._make, self._code = block, route, make, code
         self._keeper: asyncio.Task[None] | None = None
@@ -126,7 +127,7 @@ class Link:
             self._told(session)
             why = await asyncio.shield(session.ended)
             self.session = None
-            log.warning("%s (%s); it is connected again", why, self.kind)
+            log.warning("gateway %s: %s (%s); connecting again", self._name, why, self.kind)
             lasted = asyncio.get_running_loop().time() - since
             pause = FIRST_PAUSE if lasted > LASTING else min(max(FIRST_PAUSE, pause * 2), LONGEST_PAUSE)
 
