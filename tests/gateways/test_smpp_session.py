@@ -301,6 +301,21 @@ def test_where_leaving_cannot_be_noted_nothing_leaves() -> None:
         assert there.received == []
 
 
+def test_time_in_which_the_process_stood_still_does_not_count_against_the_operator() -> None:
+    """As after SIGSTOP or a suspended laptop: an answer that comes soon after it went on is in time."""
+
+    async def work(gateway: Gateway) -> list[Outcome]:
+        await gateway.submit(messages(1))
+        sending = asyncio.ensure_future(all_of(gateway, messages(6)[1:]))
+        await until(lambda: len(there.received) == 6)
+        time.sleep(1.5)  # noqa: ASYNC251 - nothing of this process runs meanwhile
+        return await sending
+
+    with Smsc(lambda one: Answer(id=f"m{one.number}", after=1.65 if one.number > 1 else 0)) as there:
+        found = with_gateway(there, work, timeout="0.8")
+    assert verdicts(found) == {"accepted": 5}
+
+
 @pytest.fixture
 def own_ca() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
