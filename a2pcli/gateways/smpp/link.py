@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from a2pcli.dataclass import dataclass
 from a2pcli.gateways.codes import Code
-from a2pcli.gateways.dialing import not_sent
+from a2pcli.gateways.engine.dialing import not_sent
 from a2pcli.gateways.smpp import pdu
 from a2pcli.gateways.smpp.session import Session
 from a2pcli.gateways.smpp.settings import SmppBlock
