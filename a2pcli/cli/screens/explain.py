@@ -28,13 +28,14 @@ def explanation_screen(
 
     ``would`` is what a campaign file would do now. ``all_rules`` shows the rules that passed or do not apply, too.
     """
+    shown = RulesShown(all_rules)
     pieces: list[RenderableType] = [_title(told), *_opt_outs(told)]
     for one in told.messages:
-        pieces += [Text(), *_message(one, all_rules)]
+        pieces += [Text(), *_message(one, shown)]
     if not told.messages:
         pieces.append(Text("not in any run of this ledger"))
     if would is not None:
-        pieces += [Text(), *_now(would, all_rules)]
+        pieces += [Text(), *_now(would, shown)]
     if not all_rules and (hidden := _hidden(told, would)):
         noun = "rule" if hidden == 1 else "rules"
         pieces += [Text(), Text(f"{hidden} more {noun} checked; --rules shows them", style="dim")]
@@ -58,7 +59,7 @@ def _opt_outs(told: Explanation) -> Iterator[RenderableType]:
         yield Text("not on the suppression list", style="dim")
 
 
-def _message(told: Told, all_rules: bool) -> Iterator[RenderableType]:
+def _message(told: Told, shown: RulesShown) -> Iterator[RenderableType]:
     row, run = told.entry.row, told.entry.run
     zone = zone_of(run.summary)
     when = local(told.at, zone) if told.at else ""
@@ -71,7 +72,7 @@ def _message(told: Told, all_rules: bool) -> Iterator[RenderableType]:
         yield Padding(Text(told.next), INDENT)
     if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
         yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
-    yield from _rules([one.document() for one in told.rules], all_rules)
+    yield from shown.lines([one.document() for one in told.rules])
     for attempt in earlier_attempts(told.entry):
         yield Padding(Text(_earlier(attempt), style="dim"), INDENT)
     # One event says what the sentence says.
@@ -114,25 +115,42 @@ def _hidden(told: Explanation, would: Mapping[str, Any] | None) -> int:
     return sum(not _is_deciding(one) for one in rules)
 
 
-def _rules(rules: Sequence[Mapping[str, Any]], all_rules: bool) -> Iterator[RenderableType]:
-    """A line for each rule: its outcome, what it looked at, and its source."""
-    for one in rules:
-        if not (all_rules or _is_deciding(one)):
-            continue
-        word, style = OUTCOMES[one["outcome"]]
-        line = Text.assemble((f"{word:<9} ", style), (f"{one['rule']}: ", "bold"), one["why"])
-        if one["source"]:
-            line.append(f" — {one['says']} ({one['source']}, {one['confidence']})", style="dim")
-        elif one["says"]:
-            line.append(f" — {one['says']}", style="dim")
-        yield Padding(line, INDENT)
+class RulesShown:
+    """The rules of one screen, each with its text once: of several messages, many have the same."""
+
+    def __init__(self, all_rules: bool) -> None:
+        """``all_rules``: those that passed or do not apply, too."""
+        self._all = all_rules
+        self._notes: set[tuple[str, str]] = set()
+        self._texts: set[str] = set()
+
+    def lines(self, rules: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+        """A line for each rule: its outcome, what it looked at, and its text and source where these are new."""
+        for one in rules:
+            if not (self._all or self._is_new(one)):
+                continue
+            word, style = OUTCOMES[one["outcome"]]
+            line = Text.assemble((f"{word:<9} ", style), (f"{one['rule']}: ", "bold"), one["why"])
+            if one["says"] and one["says"] not in self._texts:
+                source = f" ({one['source']}, {one['confidence']})" if one["source"] else ""
+                line.append(f" — {one['says']}{source}", style="dim")
+                self._texts.add(one["says"])
+            yield Padding(line, INDENT)
+
+    def _is_new(self, rule: Mapping[str, Any]) -> bool:
+        """Whether a rule decided, or is a note that was not shown yet."""
+        note = (rule["rule"], rule["why"])
+        if rule["outcome"] != "note" or note in self._notes:
+            return rule["outcome"] != "note" and _is_deciding(rule)
+        self._notes.add(note)
+        return True
 
 
 def _kind(kind: str) -> str:
     return {"not_sent": "not sent", State.SKIPPED: "skipped"}.get(kind, kind)
 
 
-def _now(would: Mapping[str, Any], all_rules: bool) -> Iterator[RenderableType]:
+def _now(would: Mapping[str, Any], shown: RulesShown) -> Iterator[RenderableType]:
     yield Text.assemble(("now", "bold"), "  ", (str(would["campaign"]), "bold"), "  if it were planned now")
     if not would["rows"]:
         yield Padding(Text(f"not in {Path(would['contacts']).name}"), INDENT)
@@ -144,4 +162,4 @@ def _now(would: Mapping[str, Any], all_rules: bool) -> Iterator[RenderableType]:
             detail = f"; {row['detail']}" if row["detail"] else ""
             why = f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"
             yield Padding(Text(f"line {row['line']:,} would be excluded: {why}"), INDENT)
-        yield from _rules(row["rules"], all_rules)
+        yield from shown.lines(row["rules"])
