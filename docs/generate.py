@@ -65,7 +65,7 @@ def reasons() -> str:
 
 def law_tables() -> str:
     """Every rule of the packaged law by kind, then by place."""
-    from a2pcli.rules import facts, holiday_lists
+    from a2pcli.rules import calendars, facts
     from a2pcli.rules.law import Law
 
     titles = {
@@ -92,7 +92,7 @@ def law_tables() -> str:
         pieces.append("")
     pieces += ["### Holidays by statute", "", "| calendar | source | note |", "|---|---|---|"]
     pieces += [
-        f"| `{name}` | {source} | {_cell(note)} |" for name, (source, note) in holiday_lists.sources().items()
+        f"| `{name}` | {source} | {_cell(note)} |" for name, (source, note) in calendars.sources().items()
     ]
     return "\n".join(pieces).rstrip()
 
@@ -185,7 +185,7 @@ def _filled(text: str, parts: dict[str, str]) -> str:
 
 
 def reference_page() -> str:
-    from a2pcli.config.reference import markdown
+    from a2pcli.config.schema import markdown
 
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     parts = {

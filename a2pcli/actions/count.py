@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from a2pcli.content.gsm import EXTENSION as EXTENSION
+from a2pcli.content.parts import EXTENSION as EXTENSION
 from a2pcli.content.parts import (
     InvalidText,
     Measure,

@@ -12,7 +12,7 @@ from a2pcli.actions.audit import exported_files
 from a2pcli.actions.project import Project, ledger_file, settings_from
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, LedgerError, LedgerUnavailable, Problem, UsageError, is_no_room
-from a2pcli.ledger.copies import drafts, other_copies, remove_drafts
+from a2pcli.ledger.files import drafts, other_copies, remove_drafts
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from a2pcli.content.budget import MOST_BITS, MOST_CHARACTERS, MOST_ITEMS, flat, short
+from a2pcli.content.bounded import MOST_BITS, MOST_CHARACTERS, MOST_ITEMS, flat, short
 from a2pcli.content.failures import TooMuchWork, Unsuitable
 
 _NUMBERS = (int, float, Decimal)

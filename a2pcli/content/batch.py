@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from a2pcli.content.budget import MOST_STEPS, MOST_WRITTEN, Budget
+from a2pcli.content.bounded import MOST_STEPS, MOST_WRITTEN, Budget
 from a2pcli.content.failures import RowFailure, TemplateFailure, TooMuchWork, Unsuitable
 from a2pcli.content.instrument import filtered
 from a2pcli.content.sandbox import Sandbox

@@ -18,9 +18,9 @@ from jinja2 import nodes
 
 from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank, text_bytes
 from a2pcli.content.batch import Loop, OutOfControl
-from a2pcli.content.blanks import empty_cell
-from a2pcli.content.budget import MOST_CHARACTERS
+from a2pcli.content.bounded import MOST_CHARACTERS
 from a2pcli.content.comparisons import ORDERS, SAME
+from a2pcli.content.failures import empty_cell
 from a2pcli.content.instrument import FLAT, JOIN, PRINT
 from a2pcli.content.program import Program
 from a2pcli.dataclass import dataclass
@@ -31,7 +31,7 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 FEW = 64
 """Rows that the loop has done sooner."""
 LONG_CELL = 1_000
-"""Bytes of a cell above which a row is left to the loop: so no filter here ever has work to count (``budget``)."""
+"""Bytes of a cell above which a row is left to the loop: so no filter here ever has work to count (``bounded``)."""
 MOST_FILTERS = 50
 MOST_PIECES = 100
 MOST_BYTES = 1 << 29

@@ -9,9 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from a2pcli.content.arrow import Texts, as_numpy, compute, one_piece
-from a2pcli.content.gsm import EXTENSION, GSM, GSM_ALONE, UCS2_ALONE
 from a2pcli.content.parts import (
+    EXTENSION,
+    GSM,
     GSM_7,
+    GSM_ALONE,
+    UCS2_ALONE,
     UCS_2,
     ForcingCharacter,
     InvalidText,

@@ -16,12 +16,10 @@ from jinja2 import Undefined
 from jinja2 import filters as jinja
 from jinja2.utils import _PassArg, pass_environment
 
-from a2pcli.content import bounded, dates_text, filters_text, money_text, numbers_text
+from a2pcli.content import bounded, dates_text, filters_text, numbers_text
 from a2pcli.content.arithmetic import OPERATORS
-from a2pcli.content.blanks import Absent
-from a2pcli.content.bounded import kind_of, listed, to_text
-from a2pcli.content.budget import Budget, flat
-from a2pcli.content.failures import TooMuchWork, Unsuitable
+from a2pcli.content.bounded import Budget, flat, kind_of, listed, to_text
+from a2pcli.content.failures import Absent, TooMuchWork, Unsuitable
 
 Filter = Callable[..., Any]
 
@@ -123,10 +121,10 @@ def _local(locale: str) -> dict[str, Filter]:
     """Filters that depend on the locale."""
 
     def money(value: Any, currency: str, decimals: int | None = None, locale: str = locale) -> str:
-        return _named("money", lambda: money_text.money(value, currency, locale, decimals))
+        return _named("money", lambda: numbers_text.money(value, currency, locale, decimals))
 
     def number(value: Any, decimals: int | None = None, locale: str = locale) -> str:
-        return _named("number", lambda: money_text.number(value, locale, decimals))
+        return _named("number", lambda: numbers_text.number(value, locale, decimals))
 
     def date(value: Any, format: str = "medium", locale: str = locale) -> str:
         return _named("date", lambda: dates_text.formatted(value, format, locale))

@@ -11,8 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from a2pcli.content import bounded
-from a2pcli.content.bounded import to_text
-from a2pcli.content.budget import MOST_CHARACTERS, short
+from a2pcli.content.bounded import MOST_CHARACTERS, short, to_text
 from a2pcli.content.cases import Cases, cases
 from a2pcli.content.encoding import measure, prepare
 from a2pcli.content.failures import TooMuchWork, Unsuitable

@@ -14,7 +14,7 @@ from typing import Any
 
 from a2pcli.channels import DEFAULT, NAMES
 from a2pcli.contacts.columns import canonical
-from a2pcli.content.money_text import currency_hint, is_currency
+from a2pcli.content.numbers_text import currency_hint, is_currency
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, in_file_order
 from a2pcli.folding import found_name

@@ -18,10 +18,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
 
 from a2pcli.content import arithmetic, bounded
-from a2pcli.content.blanks import Absent, needed
-from a2pcli.content.budget import Budget, flat
+from a2pcli.content.bounded import Budget, flat
 from a2pcli.content.comparisons import ORDERS, SAME, comparable
-from a2pcli.content.failures import Unsuitable
+from a2pcli.content.failures import Absent, Unsuitable, needed
 from a2pcli.content.filters import filters_for
 from a2pcli.content.filters_text import cased
 from a2pcli.content.instrument import EACH, FLAT, JOIN, PRINT, SPEND, WRITE

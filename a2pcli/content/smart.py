@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from a2pcli.content.arrow import Texts, as_numpy, compute, is_blank, one_piece
 from a2pcli.content.encoding import measure_column
-from a2pcli.content.gsm import GSM, UCS2_ALONE, regex_class
+from a2pcli.content.parts import GSM, UCS2_ALONE, regex_class
 from a2pcli.content.special import SpecialCharacters, table_of
 from a2pcli.content.typography import (
     AFTER_URL,

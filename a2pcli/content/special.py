@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from a2pcli.content.arrow import Texts, text_bytes
-from a2pcli.content.gsm import BASIC
+from a2pcli.content.parts import BASIC
 from a2pcli.dataclass import dataclass
 
 _PLAIN = frozenset(character for character in BASIC if character.isascii())

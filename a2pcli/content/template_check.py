@@ -12,7 +12,7 @@ from jinja2 import nodes
 from jinja2.utils import _PassArg
 
 from a2pcli.contacts.columns import canonical
-from a2pcli.content.money_text import currency_hint, is_currency
+from a2pcli.content.numbers_text import currency_hint, is_currency
 from a2pcli.content.sandbox import TEXT_METHODS, Sandbox
 from a2pcli.content.sources import Sources
 from a2pcli.errors import Problem, Severity

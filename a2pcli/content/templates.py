@@ -21,8 +21,7 @@ import pyarrow as pa
 
 from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank, text_bytes
 from a2pcli.content.batch import OutOfControl
-from a2pcli.content.blanks import empty_cell
-from a2pcli.content.budget import MOST_CHARACTERS
+from a2pcli.content.bounded import MOST_CHARACTERS
 from a2pcli.content.by_column import Pieces
 from a2pcli.content.encoding import prepare
 from a2pcli.content.failures import (
@@ -31,6 +30,7 @@ from a2pcli.content.failures import (
     RowFailure,
     TemplateFailure,
     UnsendableText,
+    empty_cell,
 )
 from a2pcli.content.program import Program, build_expression, build_message
 from a2pcli.content.sources import SourcePlace

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-from a2pcli.content.gsm import GSM, UCS2_ALONE
-from a2pcli.content.parts import is_gsm, measure
+from a2pcli.content.parts import GSM, UCS2_ALONE, is_gsm, measure
 from a2pcli.dataclass import dataclass
 
 RANGES = (

@@ -3,7 +3,7 @@
 A plan keeps digests over recipients, over texts, over senders where rows have their own, over what else a row was
 planned with (``Details``), over the run's clocks, and over what holds for the whole run (sender, gateway, media,
 limits), in its summary (``digests``); its id and the digest a person approves stand for them, and the audit trail
-knows their hash (``plan_record``). Of a plan in chunks there is also one over the digests of all chunks: where that
+knows their hash (``plan_store``). Of a plan in chunks there is also one over the digests of all chunks: where that
 holds, the rows are as they were planned, and what else was digested only tells what was changed where it does not. Rows
 change for good reasons afterwards, but their address and text only go away:
 a person is erased, retention takes old texts, a one-time code is wiped once it is settled. Erasing and retention
@@ -25,7 +25,7 @@ from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger import attempt_counts, plan_record, plan_store
+from a2pcli.ledger import attempt_counts, plan_store
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.plans import keeps_no_texts, of_run, run_from_row
@@ -185,7 +185,7 @@ def kept_digests(connection: Connection, run: Run) -> Any:
 def _what_differs(connection: Connection, run: Run) -> list[str]:
     """Names of the digests that do not match the rows."""
     kept = kept_digests(connection, run)
-    if not plan_record.agrees(connection, run, kept):
+    if not plan_store.agrees(connection, run, kept):
         return [_RECORD]
     if not isinstance(kept, dict):
         return []
@@ -338,4 +338,4 @@ def changing_rows(connection: Connection, some: Sequence[Run]) -> Iterator[None]
         if summary[DIGESTS] != kept:
             text = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
             connection.execute(update(runs).where(where).values(summary=text))
-            plan_record.note(connection, fresh, summary[DIGESTS], now_ms(), changed=True)
+            plan_store.note(connection, fresh, summary[DIGESTS], now_ms(), changed=True)

@@ -20,8 +20,8 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.attempt_ids import ATTEMPT_BIT
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import Run
+from a2pcli.ledger.statements import is_on, later
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempt_counts, attempts, runs
-from a2pcli.ledger.together import is_on, later
 
 PIECE_BIT = 15
 PIECE = 2**PIECE_BIT

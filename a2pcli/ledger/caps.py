@@ -20,8 +20,8 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.bulk import read_rows
-from a2pcli.ledger.prepared import Prepared
 from a2pcli.ledger.records import About, Run
+from a2pcli.ledger.statements import Prepared
 from a2pcli.ledger.tables import contacted
 from a2pcli.messages import State
 

@@ -23,8 +23,7 @@ from sqlalchemy.engine import URL
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
-from a2pcli.ledger.copies import draft_of
-from a2pcli.ledger.disk import flush_file, flush_folder
+from a2pcli.ledger.files import draft_of, flush_file, flush_folder
 
 KEY_VARIABLE = "A2PCLI_LEDGER_KEY"
 NEW_KEY_VARIABLE = "A2PCLI_LEDGER_NEW_KEY"

@@ -26,8 +26,8 @@ from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, los
 from a2pcli.ledger.plan_cursor import PlanCursor
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
 from a2pcli.ledger.records import Exchange, Run, RunState, Settled
+from a2pcli.ledger.statements import is_on, later, together
 from a2pcli.ledger.tables import attempts, runs
-from a2pcli.ledger.together import is_on, later, together
 from a2pcli.messages import State
 
 _c = attempts.c

@@ -31,8 +31,8 @@ from a2pcli.ledger import plan_store
 from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each
 from a2pcli.ledger.plans import changed, lock_run
-from a2pcli.ledger.prepared import Prepared
 from a2pcli.ledger.records import FAR, Run
+from a2pcli.ledger.statements import Prepared
 from a2pcli.ledger.tables import attempts, clocks
 from a2pcli.messages import State
 from a2pcli.reasons import Reason

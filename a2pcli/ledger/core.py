@@ -16,9 +16,9 @@ from sqlalchemy.engine import URL, Connection, Engine
 from a2pcli.errors import Problem
 from a2pcli.lazy import lazily
 from a2pcli.ledger import cipher, migrate
-from a2pcli.ledger.copies import RESCUED, remove_drafts
 from a2pcli.ledger.database import READ, connect, is_there, ledger_url, missing, new_file
 from a2pcli.ledger.faults import plainly, shown
+from a2pcli.ledger.files import RESCUED, remove_drafts
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.watch import FileWatch
 

@@ -26,8 +26,8 @@ from sqlalchemy.exc import ArgumentError
 
 from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
 from a2pcli.ledger import cipher
-from a2pcli.ledger.disk import flush_file, flush_folder
 from a2pcli.ledger.faults import is_passing, plainly, shown
+from a2pcli.ledger.files import flush_file, flush_folder
 from a2pcli.ledger.watch import FileWatch
 
 APPLICATION_ID = 0x61327063

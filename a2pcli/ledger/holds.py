@@ -47,8 +47,8 @@ from a2pcli.errors import LedgerError, Problem, SenderLost
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.processes import Process, myself, steady
 from a2pcli.ledger.records import Run, now_ms
+from a2pcli.ledger.statements import later, together
 from a2pcli.ledger.tables import senders
-from a2pcli.ledger.together import later, together
 
 RENEWS_AFTER = 8.0
 """Seconds without a transaction after which a holder makes one, to be heard of."""

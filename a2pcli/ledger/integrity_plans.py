@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, or_, select
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import approved, attempt_counts, counting, plan_record, plan_store
+from a2pcli.ledger import approved, attempt_counts, counting, plan_store
 from a2pcli.ledger import audit as trail
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.integrity_receipts import look_at_run
@@ -97,7 +97,7 @@ def look_at(context: CheckContext, chosen: frozenset[tuple[int, int]] | None) ->
 
 def _read_trail(context: CheckContext, known: list[_Trail]) -> Iterator[Finding]:
     c = audit.c
-    actions = (plan_record.MADE, plan_record.CHANGED, *_TAKES_OUT)
+    actions = (plan_store.MADE, plan_store.CHANGED, *_TAKES_OUT)
     plans: dict[str, tuple[int, Any]] = {}
     took_out = 0
     for row in context.connection.execute(
@@ -299,8 +299,8 @@ class _OneRun:
         if run.state in _GONE:
             return
         entry = self.known.known.get(run.id)
-        recorded = plan_record.agrees(self.connection, run, kept) if entry is None else None
-        if recorded is False or (entry is not None and entry[1] != plan_record.fingerprint(kept)):
+        recorded = plan_store.agrees(self.connection, run, kept) if entry is None else None
+        if recorded is False or (entry is not None and entry[1] != plan_store.fingerprint(kept)):
             yield self._found("plan-record", "the digests of its plan do not match the audit trail")
             return
         if not isinstance(kept, dict) or "people" in self.pruned:

@@ -1,4 +1,6 @@
-"""Writing intents: what was chosen becomes ``submitting``, but for people whom another row has taken.
+"""Rows that wait for another try, as a claim asks for them, and the writing of intents.
+
+What was chosen becomes ``submitting``, but for people whom another row has taken.
 
 The index ``attempts_once`` is what decides. A message that nothing happened to yet gets a row, or none where the index
 says no. A row that waited is changed: SQLite leaves it as it is where the index says no; PostgreSQL ends the whole
@@ -11,14 +13,14 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, literal_column, select, update
+from sqlalchemy import bindparam, case, func, literal_column, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from a2pcli.ledger import attempt_counts
-from a2pcli.ledger.candidates import ID
+from a2pcli.ledger import attempt_counts, refusals
+from a2pcli.ledger.leases import IS_MINE
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING
-from a2pcli.ledger.prepared import Prepared
+from a2pcli.ledger.statements import Prepared
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 
@@ -27,6 +29,45 @@ if TYPE_CHECKING:
     from a2pcli.ledger.records import Run
 
 _c = attempts.c
+
+CANDIDATE = select(
+    _c.id,
+    _c.address,
+    _c.body,
+    _c.country,
+    _c.parts,
+    _c.tries,
+    _c.cost,
+    _c.currency,
+    _c.clock,
+    _c.sender,
+    _c.channel,
+    _c.gateway,
+    refusals.why_not,
+).with_for_update(skip_locked=True, of=attempts)
+
+ID, ADDRESS, BODY, CLOCK, SENDER, CHANNEL, GATEWAY, WHY_NOT = 0, 1, 2, 8, 9, 10, 11, -1
+"""Places in a row of ``CANDIDATE``; by name they cost 5x as much."""
+
+# By nothing but the moment: of an old run all are due since ever, and PostgreSQL would sort what is left of it for each
+# claim. Both databases give those of one moment in the order in which they were stored.
+WAITED = (
+    CANDIDATE.where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
+    .order_by(_c.due_at)
+    .limit(bindparam("want"))
+)
+# The same rows in the same order, but only as much of them as the clocks need.
+WAITED_CLOCKS = (
+    select(_c.id, _c.clock)
+    .where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
+    .order_by(_c.due_at)
+    .limit(bindparam("want"))
+)
+# Of the chunks that one of several senders has.
+WAITED_MINE, WAITED_CLOCKS_MINE = WAITED.where(IS_MINE), WAITED_CLOCKS.where(IS_MINE)
+THESE = CANDIDATE.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
+NEXT_DUE = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), _c.due_at.is_not(None))
+
 
 _intent = (
     update(attempts)

@@ -17,7 +17,7 @@ from a2pcli.channels import kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.attempt_ids import is_later
-from a2pcli.ledger.candidates import (
+from a2pcli.ledger.intents import (
     ADDRESS,
     BODY,
     CHANNEL,
@@ -32,14 +32,17 @@ from a2pcli.ledger.candidates import (
     WAITED_CLOCKS_MINE,
     WAITED_MINE,
     WHY_NOT,
+    claim_fresh,
+    mark_postgres,
+    mark_sqlite,
+    skip_fresh,
 )
-from a2pcli.ledger.intents import claim_fresh, mark_postgres, mark_sqlite, skip_fresh
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each, note_run
 from a2pcli.ledger.plan_cursor import Fresh, PlanCursor
 from a2pcli.ledger.plan_store import End
-from a2pcli.ledger.prepared import Prepared
 from a2pcli.ledger.records import Claimed, Run
+from a2pcli.ledger.statements import Prepared
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts
 from a2pcli.messages import Message, State
 from a2pcli.reasons import Reason

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.lazy import lazily
-from a2pcli.ledger import attempt_counts, plan_record, plan_store
+from a2pcli.ledger import attempt_counts, plan_store
 from a2pcli.ledger.bulk import insert_columns
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.database import connect
@@ -313,7 +313,7 @@ def _finish(
             code="plan-gone",
         )
         raise LedgerError(problem)
-    plan_record.note(connection, replace(run, digest=digest), document.get("digests"), now)
+    plan_store.note(connection, replace(run, digest=digest), document.get("digests"), now)
 
 
 def _tell_planner(connection: Connection) -> None:

@@ -1,5 +1,6 @@
-"""What the ledger's tables are collected in, the table of receipts, and indexes over some of the rows on SQLite and
-PostgreSQL alike."""
+"""What the ledger's tables are collected in; the tables of receipts, replies and senders; and indexes over some of the
+rows on SQLite and PostgreSQL alike.
+"""
 
 from __future__ import annotations
 
@@ -52,3 +53,70 @@ receipts = Table(
 Index("receipts_event", receipts.c.event, unique=True)
 partial_index("receipts_attempt", receipts.c.attempt, where=receipts.c.attempt.is_not(None))
 partial_index("receipts_unmatched", receipts.c.gateway_id, where=receipts.c.attempt.is_(None))
+
+
+# What people wrote back: each reply once, and never changed. It goes with the person, and by retention.
+replies = Table(
+    "replies",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # A hash of what it says: the same reply twice is one.
+    Column("event", Text, nullable=False),
+    # The gateway in the settings that it came through; "" where nobody said it.
+    Column("gateway", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False),
+    # Our sender that it was written to, where that is known.
+    Column("recipient", Text),
+    # Kept only where the settings say so (``replies: {texts: keep}``).
+    Column("body", Text),
+    # How it was understood: see ``rules.keywords.Meaning``.
+    Column("kind", Text, nullable=False),
+    # When it was written, where that is known.
+    Column("at", BigInteger),
+    Column("received_at", BigInteger, nullable=False),
+    # The newest message to the person before it, where there is one.
+    Column("attempt", BigInteger),
+    # The file it came in, or by whom it was typed.
+    Column("source", Text, nullable=False),
+)
+Index("replies_event", replies.c.event, unique=True)
+Index("replies_address", replies.c.address)
+
+
+# Who sends or settles a run just now; see ``holds``. The primary key is the guard: one holder of a run that has it
+# alone (part 0). Several senders of one run have a part each, from 1 on; they exclude whoever wants it alone.
+senders = Table(
+    "senders",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False, server_default="0"),
+    Column("token", BigInteger, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    # What tells the process from a later one with the same number; empty where the system does not say.
+    Column("process", Text, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+# Which chunks of a run's plan one of several senders has; see ``leases``. The primary key is the guard: a chunk is
+# with one of them. ``token`` is the sender's, in ``senders``; the ids are those of the chunk's first attempts.
+leases = Table(
+    "leases",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("chunk", Integer, primary_key=True, autoincrement=False),
+    Column("first_id", BigInteger, nullable=False),
+    Column("end_id", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+)
+
+# What the messages of a run cost that left or may leave, in 1e-9 currency units; see ``spending``. Only of runs whose
+# several senders keep a budget together.
+spending = Table(
+    "spending",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("currency", Text, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)

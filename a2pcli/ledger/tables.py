@@ -31,14 +31,14 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.ledger.attempt_ids import MOST_ROWS as MOST_ROWS
 from a2pcli.ledger.attempt_ids import ROWS_PER_RUN as ROWS_PER_RUN
-from a2pcli.ledger.reply_table import replies as replies
 from a2pcli.ledger.schema import for_server as for_server
+from a2pcli.ledger.schema import leases as leases
 from a2pcli.ledger.schema import metadata as metadata
 from a2pcli.ledger.schema import partial_index
 from a2pcli.ledger.schema import receipts as receipts
-from a2pcli.ledger.sender_tables import leases as leases
-from a2pcli.ledger.sender_tables import senders as senders
-from a2pcli.ledger.sender_tables import spending as spending
+from a2pcli.ledger.schema import replies as replies
+from a2pcli.ledger.schema import senders as senders
+from a2pcli.ledger.schema import spending as spending
 from a2pcli.messages import CLAIMED_STATES, State
 
 runs = Table(

@@ -14,26 +14,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 
 from a2pcli.content.encoding import measure
-from a2pcli.content.gsm import GSM, character_name
+from a2pcli.content.parts import GSM, character_name
 from a2pcli.content.smart import plain
 from a2pcli.content.typography import TABLE
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Severity
-from a2pcli.rules.copy import BLANK, TAG, Copy, Finding
-from a2pcli.rules.copy_email import POSTAL_ADDRESS, no_postal_address
-from a2pcli.rules.copy_leaving import (
-    country_wording,
-    keyword_for_something_else,
-    no_way_out,
-    reply_to_a_name,
-)
-from a2pcli.rules.copy_words import (
+from a2pcli.rules.copy import (
+    BLANK,
+    TAG,
+    Copy,
+    Finding,
     filtered_words,
     foreign_placeholder,
     nobody_named,
     plain_http,
     public_shortener,
     shouting,
+)
+from a2pcli.rules.copy_leaving import (
+    POSTAL_ADDRESS,
+    country_wording,
+    keyword_for_something_else,
+    no_postal_address,
+    no_way_out,
+    reply_to_a_name,
 )
 
 __all__ = ["RULES", "Copy", "CopyRule", "Finding", "Strictness", "lint"]

@@ -17,7 +17,7 @@ from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.table import Table
 from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
-from a2pcli.content.gsm import character_name
+from a2pcli.content.parts import character_name
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain_column, without_invisible_column
 from a2pcli.content.templates import Expression, MessageTemplate, Rendered

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from a2pcli.config.reference import keys, markdown
+from a2pcli.config.schema import keys, markdown
 
 
 @pytest.mark.parametrize("kind", ["campaign", "settings"])

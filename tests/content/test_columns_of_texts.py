@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a2pcli.content.encoding import measure, measure_column, prepare, prepare_column
-from a2pcli.content.gsm import BASIC
+from a2pcli.content.parts import BASIC
 from a2pcli.content.smart import plain, plain_column, smart, smart_column
 from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.typography import TABLE

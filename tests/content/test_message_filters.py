@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from templatekit import render
 
 from a2pcli.content.filters_text import truncate_parts
-from a2pcli.content.money_text import money, number
-from a2pcli.content.numbers_text import no_odd_spaces
+from a2pcli.content.numbers_text import money, no_odd_spaces, number
 from a2pcli.content.parts import measure
 from a2pcli.content.templates import TemplateFailure
 

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from a2pcli.content.gsm import BASIC, EXTENSION
-from a2pcli.content.parts import InvalidText, Measure, capacity, forcing_characters, measure, prepare, split
+from a2pcli.content.parts import (
+    BASIC,
+    EXTENSION,
+    InvalidText,
+    Measure,
+    capacity,
+    forcing_characters,
+    measure,
+    prepare,
+    split,
+)
 
 GSM_ONLY = st.text(st.sampled_from(sorted(BASIC | EXTENSION)), min_size=1, max_size=900)
 ANY_TEXT = st.text(

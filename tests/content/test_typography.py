@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2pcli.content.gsm import BASIC
-from a2pcli.content.parts import is_gsm, measure
+from a2pcli.content.parts import BASIC, is_gsm, measure
 from a2pcli.content.typography import TABLE, Replacement, smart
 
 

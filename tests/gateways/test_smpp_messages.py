@@ -17,8 +17,7 @@ from provider_blocks import documented
 from smsc import Answer, Smsc, Submitted
 from test_smpp_contract import smpp_block
 
-from a2pcli.content.gsm import GSM
-from a2pcli.content.parts import split
+from a2pcli.content.parts import GSM, split
 from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import Gateway
 from a2pcli.gateways.codes import MEANINGS

@@ -7,7 +7,7 @@ from ledgerkit import ACCEPTED, NOT_SENT, NOW, Make, claim, settle
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger import candidates, refusals
+from a2pcli.ledger import intents, refusals
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.store import Ledger
 
@@ -29,7 +29,7 @@ def test_a_claim_reads_only_the_rows_that_it_claims(postgres_url: str, generic: 
             connection.exec_driver_sql("ANALYZE attempts")
             if generic:
                 connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
-            compiled = candidates.WAITED.compile(dialect=ledger.engine.dialect)
+            compiled = intents.WAITED.compile(dialect=ledger.engine.dialect)
             explain = f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF, FORMAT JSON) {compiled}"
             (plan,) = connection.exec_driver_sql(explain, compiled.construct_params(parameters)).scalar_one()
     assert max(rows_of(plan["Plan"])) <= 400 + 100

@@ -7,8 +7,7 @@ from datetime import date
 import pytest
 from statute_holidays import STATUTE, statute_holidays
 
-from a2pcli.rules.calendars import holidays_of
-from a2pcli.rules.holiday_lists import day_of, sources
+from a2pcli.rules.calendars import day_of, holidays_of, sources
 
 
 @pytest.mark.parametrize(("calendar", "year"), STATUTE)

@@ -15,7 +15,7 @@ from sendkit import plan_run
 from sqlalchemy import delete, insert, select, update
 
 from a2pcli.errors import LedgerError
-from a2pcli.ledger import approved, plan_record
+from a2pcli.ledger import approved, plan_store
 from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.plans import run_from_row
@@ -304,7 +304,7 @@ def test_hours_are_what_was_planned_but_for_a_time_zone_that_a_person_gives(tmp_
             connection.execute(insert(clocks).values(run=run.number, number=1, spec=spec))
             digests, _ = approved.digests_of(connection, run)
             connection.execute(update(runs).values(summary=json.dumps({"digests": digests})))
-            plan_record.note(connection, run, digests, 1)
+            plan_store.note(connection, run, digests, 1)
         ledger.plans.verify(run)
         with sender_lock(ledger, run):
             ledger.runs.assume_zone(run, "Europe/London")
@@ -329,7 +329,7 @@ def test_a_million_rows_are_compared_in_the_time_of_reading_them(tmp_path: Path)
                 pass
             reading = time.process_time() - began
             connection.execute(update(runs).values(summary=json.dumps({"digests": digests})))
-            plan_record.note(connection, run, digests, 1)
+            plan_store.note(connection, run, digests, 1)
         began = time.process_time()
         ledger.plans.verify(run)
         assert time.process_time() - began < 4 * reading

@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
 
 from a2pcli.content import arithmetic, bounded
-from a2pcli.content.budget import Budget, flat, short
+from a2pcli.content.bounded import Budget, flat, short
 from a2pcli.content.failures import TooMuchWork, Unsuitable
 from a2pcli.content.filters import filters_for
 from a2pcli.content.instrument import (

@@ -18,7 +18,7 @@ from jinja2 import TemplateError, meta, nodes
 
 from a2pcli.channels import OFFERED
 from a2pcli.content.failures import TooMuchWork
-from a2pcli.content.gsm import GSM
+from a2pcli.content.parts import GSM
 from a2pcli.gateways.http.bounded_templates import BoundedEnvironment, NotHere
 from a2pcli.messages import Message
 

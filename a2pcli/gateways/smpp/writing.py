@@ -8,8 +8,18 @@ from typing import Any, NamedTuple
 
 from smpp34 import SubmitSm, Tlv
 
-from a2pcli.content.gsm import BASIC, EXTENSION
-from a2pcli.content.parts import GSM_7, UCS_2, InvalidText, capacity, check_text, cuts, is_gsm, units_in
+from a2pcli.content.parts import (
+    BASIC,
+    EXTENSION,
+    GSM_7,
+    UCS_2,
+    InvalidText,
+    capacity,
+    check_text,
+    cuts,
+    is_gsm,
+    units_in,
+)
 from a2pcli.gateways.smpp.addressing import Address, recipient, source
 from a2pcli.gateways.smpp.settings import SmppBlock
 from a2pcli.messages import Cause, Message, Outcome, Verdict

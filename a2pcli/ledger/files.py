@@ -1,7 +1,8 @@
-"""Copies of a SQLite ledger beside it: those that an interrupted ``ledger encrypt`` or the like left, and others.
+"""A SQLite ledger's files: what was written survives a loss of power, and which copies lie beside it.
 
-Such a command writes the whole ledger anew beside the old one, perhaps without encryption; killed in the middle it
-leaves that copy, with everybody in it. The next to open the ledger removes it.
+Copies are those that an interrupted ``ledger encrypt`` or the like left. Such a command writes the whole ledger anew
+beside the old one, perhaps without encryption; killed in the middle it leaves that copy, with everybody in it. The
+next to open the ledger removes it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,24 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
+
+
+def flush_file(path: Path) -> None:
+    """Wait until the file is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in the folder are on the disk: a file whose name is lost is lost."""
+    if os.name != "posix":
+        return  # Windows cannot flush a folder and does not need it
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
 
 DRAFT = "new"
 """How the name of a copy in the making ends, after the number of the process that makes it."""

@@ -1,25 +1,83 @@
-"""The statements of the sending path that run once a message: compiled once, then handed to the driver.
+"""The statements of the sending path: compiled once, and sent to PostgreSQL together, in one journey.
 
-SQLAlchemy's own executemany looks at every value of every row again; for a message's outcome and its event that
-costs as much again as the database itself (measured), for nothing: the values are plain integers and strings.
-
-SQLite runs the statement for row after row. PostgreSQL gets it once, with a column of values for each name: one
-statement of a hundred rows costs its server a third of a hundred statements, and one journey instead of a pipeline.
+While a transaction of sending is under way the server mostly waits for the next statement, and each wait costs a
+switch between two processes on a machine that is busy sending. SQLite has no journeys: there nothing changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import literal_column
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from a2pcli.ledger.together import arrived, is_on, later
+_KEY = "a2pcli-pipeline"
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """What ``later`` is given in this block travels at its end; statements run in the order they were given."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    import psycopg
+
+    try:
+        with driver.pipeline() as pipeline:
+            connection.info[_KEY] = pipeline
+            try:
+                yield
+            finally:
+                del connection.info[_KEY]
+    except psycopg.Error as error:
+        lost = bool(driver.closed or driver.broken)
+        if lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            "", (), error, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
+        ) from error
+
+
+def is_on(connection: Connection) -> bool:
+    """Whether statements of this connection travel together just now."""
+    return _KEY in connection.info
+
+
+class Later:
+    """What a statement that travels with others brings back; to be read when they have arrived."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        """Number of changed rows."""
+        return int(self._cursor.rowcount)
+
+    @property
+    def row(self) -> Any:
+        """The first row; None where there is none."""
+        return self._cursor.fetchone()
+
+
+def later(connection: Connection, sql: str, values: Sequence[Any]) -> Later:
+    """Give a statement, with ``%s`` for its values, to those that travel together."""
+    driver: Any = connection.connection.driver_connection
+    return Later(driver.execute(sql, values))
+
+
+def arrived(connection: Connection) -> None:
+    """Let what was given so far travel now, for its result to be read."""
+    connection.info[_KEY].sync()
+
 
 _TYPES = {
     **dict.fromkeys(("b_id", "b_message", "b_now", "b_at", "b_due_at", "b_run", "b_uncounted"), "bigint"),
