@@ -44,6 +44,7 @@ class Claiming:
         self._from = 0  # UTC ms before which asking for more is pointless
         self.next_due = 0
         """UTC ms at which the first of the rows that wait may go; 0 where it is not known."""
+        self._asked_at = 0  # UTC ms: the moment for which the ledger said so
         self.is_empty = False
         """The ledger had no more to claim, and nothing went back since."""
 
@@ -85,11 +86,16 @@ class Claiming:
         """Rows were returned to the plan."""
         self.is_empty, self._from, self.next_due = False, 0, 0
 
-    def took(self, exchange: Exchange, want: int, seconds: float) -> None:
-        """A transaction of so many seconds, in which ``want`` were asked for, went through."""
+    def took(self, exchange: Exchange, want: int, seconds: float, asked_at: int) -> None:
+        """A transaction of so many seconds went through, in which ``want`` were asked for; ``asked_at`` is the moment
+        (UTC ms) for which the ledger answered."""
         self._write = max(seconds, 0.8 * self._write)
         self._policy.stands_by = exchange.elsewhere
-        if len(exchange.claimed) >= want:
+        if want <= 0:  # what else is there was not looked at, and what was known of it still holds
+            return
+        self._asked_at = asked_at
+        if len(exchange.claimed) >= want:  # there may be more
+            self.is_empty, self._from, self.next_due = False, 0, 0
             return
         if exchange.pause:  # what else is there was not looked at
             self.is_empty, self.next_due = False, 0
@@ -102,6 +108,11 @@ class Claiming:
         # Now and then the ledger is asked whether the run is still to be sent.
         patience = self._clock() + int(LOOK_AGAIN * 1000)
         self._from = 0 if exchange.more else max(min(self.next_due, patience), soon)
+
+    @property
+    def has_opened(self) -> bool:
+        """Whether the moment for which the rows wait has come since the ledger was asked for them."""
+        return self._asked_at < self.next_due <= self._clock()
 
     @property
     def waits(self) -> bool:

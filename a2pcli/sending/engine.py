@@ -290,7 +290,7 @@ class _Sending:
             raise
         if writes.gives_back or writes.refuse:
             self._claiming.gave_back()
-        self._claiming.took(exchange, want, self._time() - began)
+        self._claiming.took(exchange, want, self._time() - began, self._writer.asked_at)
         policy.tally.took(exchange, sum(one.state is State.PLANNED for one in writes.settled))
         if self._writer.heard is not None:
             mine = len(in_hand(self._dispatcher, policy.writes)) + len(exchange.claimed)
@@ -347,6 +347,8 @@ class _Sending:
         if self._policy.ended is not None:
             return True
         if not self._claiming.is_empty:
+            if self._claiming.has_opened:  # asked again as soon as the pace allows
+                return False
             if self._claiming.next_due > max(self._policy.hope_until, self._waited_for):
                 await self._end_or_wait()
             return self._policy.ended is not None

@@ -73,7 +73,8 @@ class LedgerWriter:
     def __init__(self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int]) -> None:
         self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._asked_at = 0
+        self.asked_at = 0
+        """UTC ms: the moment of the last write, by which its claim was made."""
         self.has_hours = False
         """Whether the run is bound to people's hours; known from ``start`` on."""
         self._journal: InFlightJournal | None = None
@@ -118,7 +119,7 @@ class LedgerWriter:
 
         def work() -> Exchange:
             ledger, run, now = self._ledger, self._run, self._clock()
-            self._asked_at = now
+            self.asked_at = now
             if writes.release:
                 ledger.attempts.release(run, writes.release)
             self._suppress(writes.suppress, now)
@@ -201,7 +202,7 @@ class LedgerWriter:
 
     async def waiting(self) -> list[Waiting]:
         """What waited for its hours at the moment of the last claim, and until when."""
-        return await self._on_thread(lambda: self._ledger.runs.waiting(self._run, self._asked_at))
+        return await self._on_thread(lambda: self._ledger.runs.waiting(self._run, self.asked_at))
 
     async def reload(self) -> Run:
         """The run as it is in the ledger now."""

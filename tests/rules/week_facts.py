@@ -20,6 +20,8 @@ import yaml
 from statute_holidays import statute_holidays
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+TICK = 1
+"""Milliseconds: the clock of a simulated world moves by as much between two steps of a program."""
 LAW = Path(__file__).parents[2] / "a2pcli" / "rules" / "data" / "law"
 
 

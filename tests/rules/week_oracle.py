@@ -11,7 +11,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import phonenumbers
-from week_facts import MINUTE, Contact, Event, Fault, Where, cap_of, cap_rules, country_of, midnight, where
+from week_facts import (
+    MINUTE,
+    TICK,
+    Contact,
+    Event,
+    Fault,
+    Where,
+    cap_of,
+    cap_rules,
+    country_of,
+    midnight,
+    where,
+)
 from week_rules import (
     Campaign,
     closed_before,
@@ -25,9 +37,6 @@ from week_rules import (
 
 NEVER = midnight("9000-01-01")
 """What waits until such a moment waits for no hour."""
-
-TICK = 1
-"""Milliseconds."""
 
 OPTOUTS_BIND = ("marketing", "transactional")
 

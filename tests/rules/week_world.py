@@ -17,7 +17,7 @@ from typing import Any
 
 from jumping import VirtualLoop
 from week_campaigns import campaigns, write
-from week_facts import DAY, HOUR, MINUTE, Event, utc
+from week_facts import DAY, HOUR, MINUTE, TICK, Event, utc
 from week_people import People
 from week_rules import Campaign
 
@@ -245,8 +245,14 @@ class World:
         left = self.ledger.runs.totals(run).count("planned", "submitting")
         return left > 0 and left == sum(one.messages for one in waiting if one.reason == "unknown-zone")
 
-    def _rows(self, run: Any) -> list[Mapping[str, Any]]:
-        return [row for chunk in self.ledger.messages.rows(run, now=self.now()) for row in chunk]
+    def _rows(self, run: Any, at: int | None = None) -> list[Mapping[str, Any]]:
+        moment = self.now() if at is None else at
+        return [row for chunk in self.ledger.messages.rows(run, now=moment) for row in chunk]
+
+    def _last_look(self, run: Any) -> int:
+        """When the sender looked last, where it ended right after it: who is held is what it saw. Else now."""
+        asked = next((one.at for one in reversed(self.log) if one.kind == "asked" and one.run == run.id), 0)
+        return asked if self.now() - asked <= TICK else self.now()
 
     async def _send(self, campaign: Campaign, run: Any, occurrence: str) -> None:
         self._busy.add(run.id)
@@ -273,7 +279,7 @@ class World:
     ) -> None:
         rows = []
         where = {"campaign": campaign.name, "occurrence": occurrence, "run": run.id}
-        for number, row in enumerate(self._rows(run), start=1):
+        for number, row in enumerate(self._rows(run, self._last_look(run)), start=1):
             state = str(row["state"])
             if state in ("skipped", "expired") and before[number - 1] == "planned":
                 asked = self._asked(run.id, row["settled_at"])

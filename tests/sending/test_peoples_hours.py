@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sendkit import (
     ACCEPTED,
+    UNKNOWN,
     ScriptedGateway,
     VirtualLoop,
     not_sent,
@@ -28,7 +29,7 @@ from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome
 from a2pcli.rules.clock import Clock
 from a2pcli.rules.windows import Window
-from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
+from a2pcli.sending.options import BreakerOptions, Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.stop import StopRequest
 
 ZONES = ("America/New_York", "America/Los_Angeles", "Europe/London", "Australia/Sydney")
@@ -186,6 +187,64 @@ def test_a_message_that_was_claimed_in_time_does_not_leave_too_late(tmp_path: Pa
         assert len(gateway.at) == 3
         assert states(ledger, run) == {"accepted": 3, "planned": 7}
         assert ledger.runs.totals(run, at("2027-06-16 02:00")).held == {"quiet-hours": 7}
+
+
+class BeforeAndAfter(Watching):
+    """Before the opening each answer takes long; afterwards it comes at once."""
+
+    def __init__(self, opens: int, seconds: float) -> None:
+        super().__init__()
+        self.opens, self.slow = opens, seconds
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        self.seconds = self.slow if self.now() < self.opens else 0.05
+        return await super().submit(batch)
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_whose_hours_begin_while_answers_are_outstanding_is_messaged_in_the_same_call(
+    tmp_path: Path, wait: bool
+) -> None:
+    """The pace leaves nothing to claim just when the last answer arrives: no reason to end."""
+    made = clocks(("Europe/London", "America/Los_Angeles"))
+    opens = at("2027-06-15 15:00")
+    with open_ledger(tmp_path) as ledger:
+        run = plan(ledger, 8, made)
+        gateway = BeforeAndAfter(opens, seconds=1.8)
+        options = SendOptions(rate=Rate(1, "messages"), wait=wait)
+        result = run_through(ledger, run, gateway, opens - 5200, options)
+        assert (result.ended, result.reason) == (Ended.FINISHED, None)
+        assert set(states(ledger, run)) == {"accepted"}
+        hours_of(gateway, run, made)
+
+
+class TroubledBefore(Watching):
+    """Before the opening, accepts five and loses ten; the answer to the last of these takes until after it."""
+
+    def __init__(self, opens: int) -> None:
+        super().__init__()
+        self.opens = opens
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        nth, is_before = len(self.got), self.now() < self.opens
+        self.seconds = 0.01 if not is_before or nth < 5 else 4.0 if nth == 5 else 1.0
+        answers = await super().submit(batch)
+        return [UNKNOWN] * len(answers) if is_before and nth > 5 else answers
+
+
+def test_whose_hours_begin_while_the_gateway_is_given_time_is_messaged_when_it_answers_again(
+    tmp_path: Path,
+) -> None:
+    made = clocks(("Europe/London", "America/Los_Angeles"))
+    opens = at("2027-06-15 15:00")
+    with open_ledger(tmp_path) as ledger:
+        run = plan(ledger, 32, made)
+        gateway = TroubledBefore(opens)
+        options = SendOptions(breaker=BreakerOptions(waits=(30.0, 30.0)))
+        result = run_through(ledger, run, gateway, opens - 3000, options)
+        assert states(ledger, run) == {"accepted": 22, "unknown": 10}
+        assert (result.ended, result.reason) == (Ended.FINISHED, None)
+        hours_of(gateway, run, made)
 
 
 def test_a_retry_waits_for_the_morning_where_its_backoff_ends_in_the_night(tmp_path: Path) -> None:
