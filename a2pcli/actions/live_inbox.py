@@ -1,24 +1,22 @@
-"""What a gateway hears while it sends: receipts go to the ledger's inbox, replies are acted on and kept in a file."""
+"""What a gateway hears while it sends, kept in the ledger: receipts in its inbox, replies acted on as if typed."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import is_own, own_numbers
 from a2pcli.actions.optouts import EVERYTHING
-from a2pcli.actions.replies import HandledReply, handle_reply, stop_keywords
+from a2pcli.actions.receipts import tells_optout
+from a2pcli.actions.replies import PIECE, HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.errors import LedgerError, Problem, Severity
 from a2pcli.gateways.base import HearsBack
 from a2pcli.ledger.live_receipts import add_live, settle_live
 from a2pcli.ledger.records import now_ms
-from a2pcli.rules.keywords import Meaning
+from a2pcli.ledger.replies import Reply as KeptReply
+from a2pcli.rules.keywords import Meaning, classify
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
@@ -27,8 +25,9 @@ if TYPE_CHECKING:
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
-REPLIES = "replies.jsonl"
-"""The file beside the ledger, in `.a2pcli`: one reply a line, as `a2pcli optout replies` reads it."""
+SHOWN, SHOWN_TEXT = 10, 120
+"""Replies to review that are shown, and characters of each."""
+LIST = 'a2pcli ledger query "SELECT * FROM replies"'
 
 
 class LiveInbox:
@@ -36,83 +35,87 @@ class LiveInbox:
 
     def __init__(self, ledger: Ledger, run: Run, settings: LoadedSettings) -> None:
         self._ledger, self._run, self._settings = ledger, run, settings
+        self._source = f"gateway {run.gateway} (while sending {run.id})"
         self._keywords: frozenset[str] | None = None
         self._own: frozenset[str] | None = None
-        self.receipts = self.replies = self.stopped = 0
+        self._tells = tells_optout(settings)
+        self._replies = self._stopped = self._unreadable = self._told = 0
+        self._to_review: list[HandledReply] = []
 
     def keep(self, receipts: Sequence[Receipt], replies: Sequence[WrittenReply]) -> None:
         """Durable when it returns; raises where it is not, and may be called with the same again."""
         if receipts:
-            source = f"gateway {self._run.gateway} (while sending {self._run.id})"
-            self.receipts += add_live(self._ledger, receipts, self._run.gateway, source)
-        if replies:
-            self._act_on(replies)
-            self._write(replies)
-            self.replies += len(replies)
+            self._told += add_live(self._ledger, receipts, self._run.gateway, self._source, self._tells)
+        for start in range(0, len(replies), PIECE):
+            self._act_on(replies[start : start + PIECE])
 
     def settle(
         self, gateway: Gateway, *, warn: Callable[[Sequence[Problem]], None], tell: Callable[[str], None]
     ) -> None:
-        """At the end: find the messages of receipts that have none yet, and ``tell`` of replies. What was sent is sent:
-        a ledger that fails now is a warning, and the next run tries again."""
+        """At the end: find the messages of receipts that have none yet, and ``tell`` of replies and opt-outs. What was
+        sent is sent: a ledger that fails now is a warning, and the next run tries again."""
         if not isinstance(gateway, HearsBack):
             return
-        if self.replies:
-            came = "1 reply came" if self.replies == 1 else f"{self.replies:,} replies came"
-            opted_out = f", {self.stopped:,} opted out" if self.stopped else ""
-            tell(f"note: {came} while sending{opted_out}; the texts are in {self._path}")
+        self._tell_replies(tell)
         try:
-            settle_live(self._ledger, self._run, self._run.gateway, gateway.spellings)
+            self._told += settle_live(
+                self._ledger, self._run, self._run.gateway, gateway.spellings, self._tells
+            )
         except LedgerError as error:
             warn([replace(problem, severity=Severity.WARNING) for problem in error.problems])
+        if self._told:
+            tell(f"note: {self._told:,} opted out, as their delivery receipts say")
 
-    @property
-    def _path(self) -> Path:
-        return self._settings.folder / ".a2pcli" / REPLIES
+    def _tell_replies(self, tell: Callable[[str], None]) -> None:
+        if not self._replies:
+            return
+        came = "1 reply came" if self._replies == 1 else f"{self._replies:,} replies came"
+        opted_out = f", {self._stopped:,} opted out" if self._stopped else ""
+        dropped = "" if keeps_texts(self._settings) else " without their texts (setting `replies`)"
+        tell(f"note: {came} while sending{opted_out}; to list them{dropped}: {LIST}")
+        if self._unreadable:
+            tell(f"note: {self._unreadable:,} came from senders that are no phone numbers: nothing was done")
+        if self._to_review:
+            tell(f"{len(self._to_review):,} to review:")
+        for one in self._to_review[:SHOWN]:
+            text = " ".join(one.text.split())[:SHOWN_TEXT]
+            tell(f"  {one.number}  {one.reply.meaning}, {one.done}: {text}")
+        if len(self._to_review) > SHOWN:
+            tell(f"  … and {len(self._to_review) - SHOWN:,} more")
 
     def _act_on(self, replies: Sequence[WrittenReply]) -> None:
-        """A STOP keeps the person from every further message, also of this run. Audit: ``optout.reply``."""
+        """A STOP keeps the person from every further message, also of this run; all of them are kept, or none."""
         if self._keywords is None or self._own is None:
             self._keywords = stop_keywords(self._settings)
             self._own = own_numbers(self._settings, campaigns=True)
         policy = PhonePolicy(self._settings.settings.region, allow_fictional=True, allow_fixed_line=True)
-        for one in replies:
-            number = normalise(one.sender, policy).number
-            if number is None or is_own(number, self._own):
-                continue
-            with self._ledger.transaction():
-                done = handle_reply(
-                    self._ledger, number, one.text, EVERYTHING, keywords=self._keywords, now=now_ms()
-                )
-                self._record(number, done)
+        done: list[HandledReply] = []
+        unreadable = 0
+        with self._ledger.transaction():
+            for one in replies:
+                number = normalise(one.sender, policy).number
+                if number is None:
+                    unreadable += 1
+                    self._keep_unread(one, self._keywords)
+                elif not is_own(number, self._own):
+                    done.append(self._handle(one, number, self._keywords))
+        self._replies += len(done) + unreadable
+        self._unreadable += unreadable
+        self._stopped += sum(one.changed and one.reply.meaning is Meaning.STOP for one in done)
+        self._to_review += [one for one in done if one.reply.flagged]
 
-    def _record(self, number: str, done: HandledReply) -> None:
-        if done.reply.meaning not in (Meaning.STOP, Meaning.START):
-            return
-        self.stopped += done.changed and done.reply.meaning is Meaning.STOP
-        detail = {"meaning": str(done.reply.meaning), "scope": EVERYTHING.words, "done": done.done}
-        self._ledger.audit.add("optout.reply", self._run.id, detail, people=[number])
+    def _handle(self, one: WrittenReply, number: str, keywords: frozenset[str]) -> HandledReply:
+        now = now_ms()
+        done = handle_reply(self._ledger, number, one.text, EVERYTHING, keywords=keywords, now=now)
+        kept = done.kept(one.to, one.received_at, self._run.gateway)
+        texts = keeps_texts(self._settings)
+        keep_reply(
+            self._ledger, done, kept, EVERYTHING, self._source, keep_texts=texts, now=now, run=self._run.id
+        )
+        return done
 
-    def _write(self, replies: Sequence[WrittenReply]) -> None:
-        from a2pcli.gateways.outbox import make_private, private_folder
-
-        path = self._path
-        private_folder(path.parent)
-        lines = [
-            {
-                "from": one.sender,
-                "to": one.to,
-                "text": one.text,
-                "at": datetime.fromtimestamp(one.received_at / 1000, UTC).isoformat(timespec="milliseconds"),
-                "gateway": self._run.gateway,
-            }
-            for one in replies
-        ]
-        data = "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines).encode()
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            make_private(descriptor)
-            os.write(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def _keep_unread(self, one: WrittenReply, keywords: frozenset[str]) -> None:
+        """A reply of whoever has no number (a short code, a name): kept as it came, and nobody to suppress."""
+        meaning = classify(one.text, opted_out=False, survey_open=False, keywords=keywords).meaning
+        kept = KeptReply(one.sender, one.text, str(meaning), one.to, one.received_at, self._run.gateway)
+        self._ledger.replies.add([kept], self._source, keep_texts=keeps_texts(self._settings))

@@ -17,6 +17,7 @@ from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
+    from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.table import Table
     from a2pcli.ledger.receipt_optouts import TellsOptOut
     from a2pcli.ledger.receipts import Taken
@@ -131,7 +132,7 @@ def import_receipts(
                 "receipts.import", gateway, {"file": file.name, "of": "earlier", **taken.counts()}
             )
 
-        tells = _tells_optout(project)
+        tells = tells_optout(project.settings())
 
         saved = half_done(lambda: f"{done.new:,} receipts were saved" if done.new else None)
         with saved, counting() as progress:
@@ -148,11 +149,11 @@ def import_receipts(
     return table, done
 
 
-def _tells_optout(project: Project) -> TellsOptOut:
+def tells_optout(settings: LoadedSettings) -> TellsOptOut:
     """Whether a receipt of a gateway says that the person opted out, by its provider's codes and the settings'."""
     from a2pcli.gateways.receipt_codes import OPTED_OUT, meaning_of
 
-    blocks = project.settings().settings.gateways
+    blocks = settings.settings.gateways
 
     def tells(gateway: str, code: str | None, status: str) -> bool:
         found = meaning_of({"type": gateway, **blocks.get(gateway, {})}, code, status)

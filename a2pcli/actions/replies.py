@@ -140,15 +140,29 @@ def reply_by(
         check_gateway_named(project, ledger, gateway)
         now = now_ms()
         done = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, survey_open=survey_open)
-        ledger.replies.add(
-            [done.kept(at=now, gateway=gateway)],
-            f"by hand ({user()})",
-            keep_texts=_keeps_texts(settings),
-            now=now,
+        kept = done.kept(at=now, gateway=gateway)
+        keep_reply(
+            ledger, done, kept, scope, f"by hand ({user()})", keep_texts=keeps_texts(settings), now=now
         )
-        detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
-        ledger.audit.add("optout.reply", None, detail, people=[number])
     return done
+
+
+def keep_reply(
+    ledger: Ledger,
+    done: HandledReply,
+    kept: KeptReply,
+    scope: Scope,
+    source: str,
+    *,
+    keep_texts: bool,
+    now: int,
+    run: str | None = None,
+) -> None:
+    """Keep a reply that was acted on, in the same transaction. ``run`` is the one that was being sent. Audit:
+    ``optout.reply``."""
+    ledger.replies.add([kept], source, keep_texts=keep_texts, now=now)
+    detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
+    ledger.audit.add("optout.reply", run, detail, people=[done.number])
 
 
 @dataclass(slots=True)
@@ -186,7 +200,7 @@ def replies_in(
     people, rows = people_rows(table, file.column, settings, region, are_replies=True)
     written, keywords = _written(table, people), stop_keywords(settings)
     done, now = HandledReplies(), now_ms()
-    source, keep_texts = f"{file.name} (imported by {user()})", _keeps_texts(settings)
+    source, keep_texts = f"{file.name} (imported by {user()})", keeps_texts(settings)
     with project.ledger_to_record() as ledger:
         check_gateway_named(project, ledger, gateway)
         entries = PieceByPiece(
@@ -211,7 +225,7 @@ def replies_in(
     return table, done
 
 
-def _keeps_texts(settings: LoadedSettings) -> bool:
+def keeps_texts(settings: LoadedSettings) -> bool:
     """Whether the ledger keeps what people wrote."""
     return settings.settings.replies.texts == "keep"
 

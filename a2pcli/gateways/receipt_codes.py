@@ -42,6 +42,23 @@ def _words() -> Mapping[str, Code]:
     return {name_key(code): meaning for code, meaning in _table("any").items()}
 
 
+def _own(block: Mapping[str, Any], code: str) -> Any:
+    """What the gateway's block itself says of a code. An operator's receipts have other codes than its answers."""
+    if block.get("type") != "smpp":
+        own = block.get("errors")
+        return own.get(code) if isinstance(own, Mapping) else None
+    receipts = block.get("receipts")
+    own = receipts.get("errors") if isinstance(receipts, Mapping) else None
+    if not isinstance(own, Mapping):
+        return None
+    return {_short(str(key)): said for key, said in own.items()}.get(_short(code))
+
+
+def _short(code: str) -> str:
+    """An operator's code without its leading zeros, in capitals: some operators document `a1` and send 0A1."""
+    return code.upper().lstrip("0")
+
+
 def meaning_of(block: Mapping[str, Any], code: str | None, status: str | None = None) -> Code | None:
     """What a receipt's code means, else its provider's word for the status; None where nobody knows.
 
@@ -50,9 +67,8 @@ def meaning_of(block: Mapping[str, Any], code: str | None, status: str | None = 
     >>> meaning_of({"type": "twilio"}, "21610").meaning, meaning_of({"type": "vonage"}, "9").meaning
     ('opted-out', 'opted-out')
     """
-    own = block.get("errors")
     if code is not None:
-        said = own.get(code) if isinstance(own, Mapping) else None
+        said = _own(block, code)
         if said in MEANINGS:
             return Code(str(said), "as the settings of the gateway say")
         found = _of_provider(str(block.get("codes") or block.get("type", ""))).get(code) or _words().get(

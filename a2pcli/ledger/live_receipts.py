@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger import deliveries
+from a2pcli.ledger import deliveries, receipt_optouts
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.faults import retrying
+from a2pcli.ledger.receipt_optouts import TellsOptOut, nobody
 from a2pcli.ledger.receipts import LOOKED_UP, PIECE, ids_of_attempts
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
@@ -33,25 +34,32 @@ Spellings: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[str]]]
 """How an answer may have written the id of a receipt, and what else it could mean; see ``gateways.base.HearsBack``."""
 
 
-def add_live(ledger: Ledger, found: Sequence[Receipt], gateway: str, source: str) -> int:
-    """Keep receipts that came while messages are sent; gives how many are new. Those with our reference are matched,
-    the ids of others are looked for at the end (``settle_live``)."""
-    return sum(taken.new for taken in ledger.receipts.pieces(found, gateway, source, by_id=False))
+def add_live(
+    ledger: Ledger, found: Sequence[Receipt], gateway: str, source: str, tells: TellsOptOut = nobody
+) -> int:
+    """Keep receipts that came while messages are sent; gives how many people opted out, as one ``tells``. Those with
+    our reference are matched, the ids of others are looked for at the end (``settle_live``)."""
+    pieces = ledger.receipts.pieces(found, gateway, source, tells=tells, by_id=False)
+    return sum(taken.opted_out for taken in pieces)
 
 
-def settle_live(ledger: Ledger, run: Run, gateway: str, spellings: Spellings) -> int:
+def settle_live(
+    ledger: Ledger, run: Run, gateway: str, spellings: Spellings, tells: TellsOptOut = nobody
+) -> int:
     """At the end of a run: look for the messages of the gateway's receipts that have none, and count again what
-    receipts changed. Gives how many receipts have a message now."""
+    receipts changed. Gives how many people opted out, as one of these receipts ``tells``."""
     now = now_ms()
-    done, uncounted = _match_spelt(ledger, gateway, spellings, now)
+    out, uncounted = _match_spelt(ledger, gateway, spellings, tells, now)
     ledger.receipts.keep_totals(uncounted | _apply_again(ledger, run, now))
-    return done
+    return out
 
 
-def _match_spelt(ledger: Ledger, gateway: str, spellings: Spellings, now: int) -> tuple[int, set[int]]:
-    """Look for the messages of the gateway's receipts that have none. Gives how many have one now, and the runs that
-    must be counted again."""
-    done, uncounted, after = 0, set[int](), 0
+def _match_spelt(
+    ledger: Ledger, gateway: str, spellings: Spellings, tells: TellsOptOut, now: int
+) -> tuple[int, set[int]]:
+    """Look for the messages of the gateway's receipts that have none. Gives how many people opted out, and the runs
+    that must be counted again."""
+    opted_out, uncounted, after = 0, set[int](), 0
     while True:
         with ledger.reading() as connection:
             query = select(_r.number, _r.gateway_id).where(
@@ -60,10 +68,11 @@ def _match_spelt(ledger: Ledger, gateway: str, spellings: Spellings, now: int) -
             rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
             found = _found(connection, gateway, [(row.number, row.gateway_id) for row in rows], spellings)
         for start in range(0, len(found), PIECE):
-            uncounted |= _connect(ledger, found[start : start + PIECE], now).uncounted
-        done += len(found)
+            applied, out = _connect(ledger, found[start : start + PIECE], tells, now)
+            uncounted |= applied.uncounted
+            opted_out += out
         if len(rows) < LOOKED_UP:
-            return done, uncounted
+            return opted_out, uncounted
         after = rows[-1].number
 
 
@@ -117,14 +126,19 @@ def _of_parts(connection: Connection, gateway: str, wanted: Collection[str]) -> 
     return [(id, attempt) for id, attempt in read_rows(connection, query) if id in wanted]
 
 
-def _connect(ledger: Ledger, found: Sequence[tuple[int, int, str]], now: int) -> Applied:
+def _connect(
+    ledger: Ledger, found: Sequence[tuple[int, int, str]], tells: TellsOptOut, now: int
+) -> tuple[Applied, int]:
+    """Write down whose receipts these are, and suppress who opted out, as they tell; gives how many those are."""
     values = [{"b_number": number, "b_attempt": at, "b_id": id} for number, at, id in found]
 
-    def work() -> Applied:
+    def work() -> tuple[Applied, int]:
         with ledger.transaction(), ledger.writing() as connection:
             change = update(receipts).where(_r.number == bindparam("b_number"))
             named = change.values(attempt=bindparam("b_attempt"), gateway_id=bindparam("b_id"))
             connection.execute(named, values)
-            return deliveries.apply(connection, sorted({at for _, at, _ in found}), now)
+            applied = deliveries.apply(connection, sorted({at for _, at, _ in found}), now)
+            told = receipt_optouts.of_numbers(number for number, _, _ in found)
+            return applied, receipt_optouts.keep(connection, told, tells, now)
 
     return retrying(work)

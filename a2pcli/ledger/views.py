@@ -205,7 +205,7 @@ _ALL = (
     ),
     View(
         "replies",
-        "Every reply that `optout reply` and `optout replies` handled.",
+        "Every reply that `optout reply` and `optout replies` handled, or that came over SMPP while sending.",
         (
             ViewColumn(
                 "run", "run of the newest message to the person before it; null if none is known", "r.id"
@@ -218,7 +218,10 @@ _ALL = (
             ViewColumn("kind", "stop, start, help or another meaning"),
             ViewColumn("at", "when it was written, if it is known", kind=MOMENT),
             ViewColumn("received_at", "when it was handled", kind=MOMENT),
-            ViewColumn("source", "the file it was in, or who entered it"),
+            ViewColumn(
+                "source",
+                "the file it was in, who entered it, or the gateway and the run it came while sending",
+            ),
         ),
         "replies",
         f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",

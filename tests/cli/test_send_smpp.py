@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -142,12 +143,90 @@ def test_a_stop_that_comes_while_it_is_sent_keeps_the_rest_away(project: Project
         reached = {one.to for one in there.received}
     assert len(reached) == COUNT - 2
     assert not reached & {f"447911100{n:03d}" for n in (COUNT - 2, COUNT - 1)}
-    told = "note: 3 replies came while sending, 2 opted out; the texts are in "
+    told = "note: 3 replies came while sending, 2 opted out; to list them without their texts (setting `replies`): "
     assert told in done.out + done.err
-    lines = (project.folder / ".a2pcli" / "replies.jsonl").read_text().splitlines()
-    assert sorted(json.loads(line)["text"] for line in lines) == ["Merci 😀", "STOP", "STOP"]
     listed = project.run("optout", "list", "--json")
     assert "+447911100039" in listed.out
+    kept = replies(project)
+    assert Counter((one["kind"], one["body"], one["gateway"], one["recipient"]) for one in kept) == {
+        ("stop", None, "operator", "ACME"): 2,
+        ("none", None, "operator", "ACME"): 1,
+    }
+    assert {one["source"].partition(" (")[0] for one in kept} == {"gateway operator"}
+    assert not (project.folder / ".a2pcli" / "replies.jsonl").exists()
+    entries = project.run("audit", "list", "--all", "--json").out
+    assert entries.count('"optout.reply"') == 3
+    assert project.run("people", "erase", "+447911100039", "--yes").status == 0
+    assert "+447911100039" not in {one["address"] for one in replies(project)}
+    assert project.run("ledger", "check").status == 0
+
+
+def test_replies_of_any_sender_are_kept_and_what_a_person_should_read_is_shown(project: Project) -> None:
+    """A national number, a short code, and words that are not clearly a stop."""
+    came = [
+        deliver(b"STOP", sequence=901, esm_class=0, source="07911100020", ton=2),
+        deliver(b"stop", sequence=902, esm_class=0, source="7911100021", ton=2),
+        deliver(b"STOP", sequence=903, esm_class=0, source="60777", ton=3),
+        deliver(b"don't stop the music\x1b[2J", sequence=904, esm_class=0, source="447911100022"),
+        deliver(b"STOP", sequence=905, esm_class=0, source="07911100023", ton=200),
+    ]
+    with Smsc(lambda one: Answer(id=f"m{one.number}", then=came if one.number == 1 else [])) as there:
+        campaign(project, there)
+        project.write(
+            "a2pcli.yaml", (project.folder / "a2pcli.yaml").read_text() + "replies: {texts: keep}\n"
+        )
+        done = sent(project)
+        assert done.status == 0, done.err
+        assert {status for _, status in there.acknowledged} == {0}
+        assert len(there.acknowledged) == len(came)
+    said = done.out + done.err
+    assert "note: 5 replies came while sending, 3 opted out; to list them: a2pcli ledger query" in said
+    assert "note: 1 came from senders that are no phone numbers: nothing was done" in said
+    assert re.search(r"1 to review:\n.*\+447911100022  unclear, nothing done: don't stop the music", said)
+    assert "\x1b" not in said
+    kept = {one["address"]: (one["kind"], one["body"]) for one in replies(project)}
+    assert kept["+447911100020"] == ("stop", "STOP")
+    assert kept["+447911100021"] == ("stop", "stop")
+    assert kept["+447911100023"] == ("stop", "STOP")
+    assert kept["+60777"] == ("stop", "STOP")
+    assert len(kept) == len(came)
+    assert project.run("ledger", "check").status == 0
+
+
+def test_who_opted_out_as_a_receipt_says_is_suppressed_whenever_its_message_is_found(
+    project: Project,
+) -> None:
+    """Some receipts come at once, some when the next run connects."""
+    codes = {5: "0A1", 6: "a1", 7: "0B1", 8: "0A1"}
+
+    def answer(one: Submitted) -> Answer:
+        found = receipt(f"m{one.number}", "UNDELIV", sequence=one.number, err=codes.get(one.number, "00B"))
+        if one.number == 8:
+            later.append(found)
+        return Answer(id=f"m{one.number}", then=[] if one.number == 8 else [found])
+
+    later: list[bytes] = []
+    with Smsc(answer) as there:
+        done = sent(campaign(project, there, more="receipts: {wait: 0.4, errors: {0A1: opted-out}}"))
+        assert done.status == 0, done.err
+        assert "note: 2 opted out, as their delivery receipts say" in done.out + done.err
+        project.write("people.csv", "phone,first_name\n+447911100900,Zoe\n")
+        there.on_bind, there.answer = later, lambda one: Answer(id=f"q{one.number}")
+        done = sent(project, "--occurrence", "next")
+        assert "note: 1 opted out, as their delivery receipts say" in done.out + done.err
+        gone = {f"+{one.to}" for one in there.received[:COUNT] if one.number in (5, 6, 8)}
+    listed = project.run("optout", "list", "--json").json
+    assert {one["number"]: one["source"] for one in listed["suppressions"]} == dict.fromkeys(
+        gone, "gateway operator"
+    )
+    assert '"by": "receipt"' in project.run("audit", "list", "--all", "--json").out
+    assert project.run("ledger", "check").status == 0
+
+
+def replies(project: Project) -> list[dict[str, Any]]:
+    done = project.run("ledger", "query", "SELECT * FROM replies", "--jsonl")
+    assert done.status == 0, done.err
+    return [json.loads(line) for line in done.out.splitlines()]
 
 
 def test_an_answer_that_comes_too_late_makes_the_unknown_message_accepted(project: Project) -> None:

@@ -82,9 +82,9 @@ def tlv(tag: int, value: bytes) -> bytes:
 
 def deliver(
     text: bytes, *, sequence: int = 1, esm_class: int = 4, source: str = "447700900001", to: str = "ACME",
-    data_coding: int = 0, tlvs: bytes = b"",
+    data_coding: int = 0, tlvs: bytes = b"", ton: int = 1,
 ) -> bytes:  # fmt: skip
-    body = b"\0\1\1" + source.encode() + b"\0\5\0" + to.encode() + b"\0"
+    body = bytes([0, ton, 1]) + source.encode() + b"\0\5\0" + to.encode() + b"\0"
     body += bytes([esm_class, 0, 0]) + b"\0\0" + bytes([0, 0, data_coding, 0, len(text)]) + text + tlvs
     return pdu(DELIVER, sequence, body)
 

@@ -99,6 +99,7 @@ class Delivered(NamedTuple):
     receipted_id: str | None
     state: int | None
     network_error: bytes | None
+    source_ton: int = 0
 
 
 def read_deliver(sequence: int, body: bytes) -> Delivered | None:
@@ -121,6 +122,7 @@ def read_deliver(sequence: int, body: bytes) -> Delivered | None:
         receipted_id=receipted.partition(b"\0")[0].decode("latin-1") if receipted else None,
         state=state[0] if state else None,
         network_error=tlvs.get(_NETWORK_ERROR),
+        source_ton=int(found.source_addr_ton),
     )
 
 

@@ -19,6 +19,8 @@ _RECEIPT_BITS = 0x3C
 """Where esm_class says that it is a receipt of some kind (SMPP 3.4, 5.2.12)."""
 _INTERMEDIATE = 0x20
 _UDHI = 0x40
+_NATIONAL = 2
+"""Type of number of a national number (SMPP 3.4, 5.2.5)."""
 
 _STATES = {
     1: "ENROUTE", 2: "DELIVRD", 3: "EXPIRED", 4: "DELETED", 5: "UNDELIV", 6: "ACCEPTD", 7: "UNKNOWN", 8: "REJECTD",
@@ -55,7 +57,9 @@ def read_reply(found: Delivered, block: SmppBlock, received_at: int) -> WrittenR
     octets = found.octets
     if found.esm_class & _UDHI and octets and octets[0] < len(octets):
         octets = octets[octets[0] + 1 :]
-    sender = found.source if not found.source.isdigit() else f"+{found.source}"
+    # A national number is read as one of the settings' region; most operators write international ones without a plus.
+    is_national = found.source_ton == _NATIONAL or not found.source.isdigit()
+    sender = found.source if is_national else f"+{found.source}"
     return WrittenReply(
         sender, found.destination or None, _text(octets, found.data_coding, block), received_at
     )

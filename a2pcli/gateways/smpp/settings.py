@@ -12,6 +12,7 @@ from a2pcli.gateways.codes import MEANINGS
 from a2pcli.gateways.settings import GatewayBlock
 
 _CODE = re.compile(r"0x[0-9a-fA-F]{1,8}|\d{1,10}")
+_RECEIPT_CODE = re.compile(r"[0-9A-Za-z]{1,12}", re.ASCII)
 
 
 def _ascii(text: str) -> str:
@@ -25,6 +26,21 @@ def _secret(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) > 64:
         raise ValueError("too long for SMPP")
     return value
+
+
+def _receipt_errors(errors: Any) -> dict[str, str]:
+    if not isinstance(errors, dict):
+        raise ValueError("a mapping, like 0A1: opted-out")
+    for code, meaning in errors.items():
+        if not isinstance(code, str) or not _RECEIPT_CODE.fullmatch(code):
+            raise ValueError(
+                f"{str(code)[:20]!r} is no code of a receipt", "write it as receipts have it: 0A1"
+            )
+        if meaning not in MEANINGS or meaning == "accepted":
+            raise ValueError(
+                f"{code}: unknown meaning", "meanings: " + ", ".join(m for m in MEANINGS if m != "accepted")
+            )
+    return dict(errors)
 
 
 def _errors(errors: Any) -> dict[int, str]:
@@ -81,6 +97,10 @@ class ReceiptSettings(_Part):
         ge=0,
         le=3600,
         description="Stay connected at the end of a run until no receipt came for so many seconds",
+    )
+    errors: Annotated[dict[str, str], BeforeValidator(_receipt_errors)] = Field(
+        default_factory=dict,
+        description="What the codes in the operator's receipts (`err`) mean: `0A1: opted-out` suppresses the person",
     )
 
 
