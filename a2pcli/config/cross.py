@@ -16,6 +16,7 @@ from a2pcli.config import values
 from a2pcli.config.campaign import in_utc
 from a2pcli.config.document import Document
 from a2pcli.errors import Problem
+from a2pcli.gateway_types import type_names
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
@@ -173,7 +174,7 @@ def settings_problems(document: Document) -> Iterator[Problem]:
 
 def _gateway(document: Document, name: str, block: dict[str, Any]) -> Iterator[Problem]:
     """What every gateway's block shares; the rest is the gateway's to judge."""
-    if "type" not in block and name not in _gateway_types():
+    if "type" not in block and name not in type_names():
         hint = "for example 'type: http'; a2pcli gateways lists the types"
         message = f"'type' is missing under '{name[:40]}'"
         yield document.problem(message, ("gateways", name), of="key", hint=hint, code="missing-key")
@@ -192,12 +193,6 @@ def _gateway(document: Document, name: str, block: dict[str, Any]) -> Iterator[P
         except ValueError as error:
             wrong, advice = values.message_and_hint(error)
             yield document.problem(wrong, ("gateways", name, "rate"), hint=advice, code="bad-value")
-
-
-def _gateway_types() -> set[str]:
-    from importlib.metadata import entry_points
-
-    return {point.name for point in entry_points(group="a2pcli.gateways")}
 
 
 def _whole(typed: Any) -> int | None:

@@ -15,60 +15,10 @@ from typing import Any
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput
+from a2pcli.gateway_types import BUILT_IN as BUILT_IN
+from a2pcli.gateway_types import GROUP as GROUP
 from a2pcli.gateways.base import Gateway
 from a2pcli.gateways.settings import block_problem
-
-GROUP = "a2pcli.gateways"
-
-BUILT_IN: dict[str, tuple[str, str]] = {
-    "outbox": (
-        "a2pcli.gateways.outbox:OutboxGateway",
-        "Writes messages to a JSON-lines file; sends nothing",
-    ),
-    "console": ("a2pcli.gateways.console:ConsoleGateway", "Prints messages; sends nothing"),
-    "simulator": (
-        "a2pcli.gateways.simulator:SimulatorGateway",
-        "Behaves like a provider, with delays and errors; sends nothing",
-    ),
-    "http": ("a2pcli.gateways.http.gateway:DeclarativeHttpGateway", "Any HTTP API, described in YAML"),
-    "twilio": (
-        "a2pcli.gateways.providers.twilio:TwilioGateway",
-        "Twilio Programmable Messaging: SMS and MMS",
-    ),
-    "vonage": (
-        "a2pcli.gateways.providers.vonage:VonageGateway",
-        "Vonage: SMS, by the SMS API or the Messages API",
-    ),
-    "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS, in batches"),
-    "sinch": ("a2pcli.gateways.providers.sinch:SinchGateway", "Sinch: SMS and MMS"),
-    "telnyx": (
-        "a2pcli.gateways.providers.telnyx:TelnyxGateway",
-        "Telnyx: SMS and MMS, with an idempotency key",
-    ),
-    "plivo": ("a2pcli.gateways.providers.plivo:PlivoGateway", "Plivo: SMS and MMS"),
-    "kannel": (
-        "a2pcli.gateways.providers.kannel:KannelGateway",
-        "Kannel: SMS by your own Kannel's sendsms",
-    ),
-    "bird": ("a2pcli.gateways.providers.bird:BirdGateway", "Bird (MessageBird): SMS and MMS"),
-    "bandwidth": ("a2pcli.gateways.providers.bandwidth:BandwidthGateway", "Bandwidth: SMS and MMS"),
-    "clickatell": (
-        "a2pcli.gateways.providers.clickatell:ClickatellGateway",
-        "Clickatell: SMS, in batches",
-    ),
-    "africastalking": (
-        "a2pcli.gateways.providers.africastalking:AfricasTalkingGateway",
-        "Africa's Talking: SMS",
-    ),
-    "linkmobility": (
-        "a2pcli.gateways.providers.linkmobility:LinkMobilityGateway",
-        "LINK Mobility: SMS, in batches",
-    ),
-    "portatext": ("a2pcli.gateways.providers.portatext:PortaTextGateway", "PortaText: SMS"),
-    "jasmin": ("a2pcli.gateways.providers.jasmin:JasminGateway", "Jasmin: SMS by your own Jasmin's HTTP API"),
-    "smpp": ("a2pcli.gateways.smpp:smpp_gateway", "SMPP 3.4, straight to an operator (extra `smpp`)"),
-}
-"""Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 
 
 @dataclass(frozen=True, slots=True)

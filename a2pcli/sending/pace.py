@@ -26,6 +26,10 @@ CALM = 1.0
 CREEP = 1.05
 """How much faster each calm second makes a lowered pace: back from a half in a quarter of a minute."""
 
+RISE = 2.0
+"""The same, once the gateway takes messages again, up to half the pace at which it began to refuse them. An outage
+that refuses everything pushes the pace far below what the gateway takes afterwards."""
+
 LEAST_CUT, MOST_CUT = 0.1, 0.5
 """How much of the pace the rate answers of one second take away: by their share of what left, within these."""
 
@@ -43,6 +47,7 @@ class Pace:
         self._deaf_until = float("-inf")
         self._refusals = 0
         self._floor = 0.0
+        self._taken_before = 0.0  # half the pace at which the refusals began
         self._recent: deque[tuple[float, int]] = deque()
         self._recent_units = 0
 
@@ -113,8 +118,10 @@ class Pace:
         if now >= self._deaf_until:
             if retry_after is None:
                 self.hold(now + min(0.5 * 2.0 ** min(self._refusals, 8), 60.0))
-            self._refusals += 1
             self._floor = max(self._current * (1 - MOST_CUT), min(SLOWEST, self._current))
+            if not self._refusals:
+                self._taken_before = self._floor
+            self._refusals += 1
             cut = max(cut, LEAST_CUT)
             self._deaf_until = max(now + CALM, self._held_until)
         self._current = max(self._current * (1 - min(cut, MOST_CUT)), self._floor)
@@ -132,12 +139,19 @@ class Pace:
         calm = int(now - self._changed)
         if self._current is not None and self._current != self._limit and calm >= CALM:
             self._changed += calm
-            faster = self._current * CREEP ** min(calm, 100)
+            faster = self._faster(self._current, min(calm, 100))
             if self._limit is not None:
                 self._current = min(faster, self._limit)
             else:
                 self._current = faster if faster < 4 * self._seen(now) else None
         return self._current
+
+    def _faster(self, speed: float, seconds: int) -> float:
+        """The speed after calm seconds."""
+        for _ in range(seconds):
+            rises = not self._refusals and speed < self._taken_before
+            speed = max(speed * CREEP, min(speed * RISE, self._taken_before) if rises else 0.0)
+        return speed
 
     def _note(self, weight: int, now: float) -> None:
         """Keep what left in the last second, in steps of a tenth so that it stays small."""

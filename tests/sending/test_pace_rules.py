@@ -30,6 +30,46 @@ def test_the_first_second_sends_no_more_than_the_rate() -> None:
     assert times[0] == 1000.0
 
 
+def test_after_an_outage_that_refused_everything_the_pace_is_back_within_seconds() -> None:
+    """Forty seconds of refusals push it to one in two seconds; then the provider takes what it is given."""
+    pace, now = Pace(None), 0.0
+    for _ in range(60):
+        pace.take(1, now)
+    for _ in range(60):
+        pace.refused(now, None)
+    while now < 40.0:
+        now += max(pace.delay(1, now), 0.01)
+        pace.take(1, now)
+        pace.refused(now, None)
+    assert pace.per_second is not None and pace.per_second < 1
+    now += pace.delay(1, now)  # the wait before the next try
+    begun = now
+    for _ in range(200):
+        pace.take(1, now)
+        pace.answered()
+        now += pace.delay(1, now)
+    assert now - begun < 30
+
+
+def test_refusals_that_go_on_among_what_is_taken_do_not_let_the_pace_rise_fast() -> None:
+    """A provider that takes five a second is never asked for more than a little above it for long."""
+    pace, now, asked, taken = Pace(Rate(100, "messages")), 0.0, 0, 0
+    window: list[float] = []
+    while now < 120.0:
+        now += max(pace.delay(1, now), 0.001)
+        pace.take(1, now)
+        asked += 1
+        window = [one for one in window if one > now - 1.0]
+        if len(window) < 5:
+            window.append(now)
+            taken += 1
+            pace.answered()
+        else:
+            pace.refused(now, None)
+    assert asked - taken < 0.35 * asked
+    assert taken > 0.5 * 5 * 120
+
+
 def test_no_burst_is_saved_up_while_nothing_leaves() -> None:
     pace = Pace(Rate(10, "messages"))
     leave_times(pace, [1] * 5)

@@ -35,7 +35,7 @@ WAITS = {
 def progress_text(
     progress: Progress, width: int = 1000, zone: str | None = None, *, sends: bool = True
 ) -> str:
-    """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected · 21211 × 2, 21614 × 1``.
+    """``1,200 of 5,000 · 210/s · 18 s left · 48.00 GBP · 3 rejected · codes: 21211 × 2, 21614 × 1``.
 
     ``zone`` is the run's (``moments.zone_of``); ``sends`` is False where the gateway delivers nothing. Where
     that is too wide, whole pieces are left away, the least needed first; a figure is never cut.
@@ -79,7 +79,7 @@ def _pieces(progress: Progress, zone: str | None, sends: bool) -> list[tuple[int
 
 def _codes(progress: Progress) -> str:
     codes = sorted(progress.errors_by_code.items(), key=lambda item: -item[1])[:3]
-    return ", ".join(f"{code} × {count:,}" for code, count in codes)
+    return "codes: " + ", ".join(f"{code} × {count:,}" for code, count in codes)
 
 
 class SendProgress:
