@@ -222,42 +222,29 @@ def query_page() -> str:
 
 def gateways_page() -> str:
     """docs/gateways.md with the keys of the gateways that have many."""
+    from a2pcli.gateways.guide import guide_to
+    from a2pcli.gateways.registry import BUILT_IN
     from a2pcli.gateways.smpp.settings import SmppBlock
 
     text = (ROOT / "docs" / "gateways.md").read_text("utf-8")
-    return _filled(text, {"smpp-keys": block_keys(SmppBlock)})
+    examples = {}
+    for kind in BUILT_IN:
+        guide = guide_to(kind)
+        if guide is not None:
+            examples[f"example {kind}"] = f"```yaml\ngateways:\n{guide.block()}```"
+    return _filled(text, {"smpp-keys": block_keys(SmppBlock), **examples})
 
 
 def block_keys(model: Any) -> str:
     """The keys of a gateway's block, without those that every gateway takes; of keys with keys of their own too."""
-    from a2pcli.gateways.settings import GatewayBlock
+    from a2pcli.gateways import guide
 
-    rows = list(_block_rows(model, set(GatewayBlock.model_fields), ""))
-    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
-
-
-def _block_rows(model: Any, without: set[str], prefix: str) -> Iterator[str]:
-    from pydantic import BaseModel
-
-    for name, field in model.model_fields.items():
-        if name in without:
-            continue
-        inside = [
-            one
-            for one in (field.annotation, *getattr(field.annotation, "__args__", ()))
-            if isinstance(one, type)
-        ]
-        nested = next((one for one in inside if issubclass(one, BaseModel)), None)
-        if nested is not None:
-            yield from _block_rows(nested, set(), f"{prefix}{name}.")
-            continue
-        given = field.get_default(call_default_factory=True)
-        needed = "" if prefix else "required"
-        default = needed if field.is_required() else "" if given in (None, "", {}) else f"`{given}`"
-        if type(given).__name__ == "SecretStr":
-            default = ""
-        default = default.replace("True", "true").replace("False", "false")
-        yield f"| `{prefix}{name}` | {default} | {_cell(field.description)} |"
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for key in guide.block_keys(model):
+        if not key.shared:
+            default = "required" if key.default is None else f"`{key.default}`" if key.default else ""
+            rows.append(f"| `{key.path}` | {default} | {_cell(key.meaning)} |")
+    return "\n".join(rows)
 
 
 def main() -> int:

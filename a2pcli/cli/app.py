@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("ledger", "Create, check, query or encrypt a ledger."),
     "contacts": ("contacts", "Check a contacts file."),
     "count": ("count", "Show the encoding, units and parts of a text."),
-    "gateways": ("gateways", "List gateways, or test one."),
+    "gateways": ("gateways", "List, show, test or add gateways."),
     "schema": ("schema", "Print the JSON Schema of files and of --json output."),
 }
 """Command name: module in ``a2pcli.cli.commands`` (which has ``register(app)``), and the line ``--help`` shows. At

@@ -7,7 +7,9 @@ that come with a2pcli are reserved: another package cannot take the place of ``t
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -57,6 +59,18 @@ def create(name: str, settings: Mapping[str, Any]) -> Gateway:
 
 def _third_party() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP) if point.name not in BUILT_IN}
+
+
+def third_party_class(kind: str) -> Any:
+    """The class or function of another package's type, to read what it says about itself; None where it cannot load."""
+    point = _third_party().get(kind)
+    if point is None:
+        return None
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            return point.load()
+        except (Exception, SystemExit):  # told in full where the gateway is made
+            return None
 
 
 def _load_third_party(name: str, kind: str, settings: Mapping[str, Any]) -> Gateway:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from a2pcli.cli import options
+from a2pcli.cli.commands.gateway_guides import add_gateway, show_gateway
 
 if TYPE_CHECKING:
     from a2pcli.actions.gateways import Capabilities, GatewayCheck, GatewayLine
@@ -19,6 +20,8 @@ def register(app: typer.Typer) -> None:
     commands = typer.Typer(invoke_without_command=True, no_args_is_help=False, rich_markup_mode=None)
     commands.callback()(gateways)
     commands.command("test")(try_gateway)
+    commands.command("show")(show_gateway)
+    commands.command("add")(add_gateway)
     app.add_typer(commands, name="gateways")
 
 
@@ -33,6 +36,8 @@ def gateways(
     Example:  a2pcli gateways
 
               a2pcli gateways test live --to '+44 7911 123456'
+
+              a2pcli gateways show twilio
 
     Exit status: 0, or 3 if a gateway's settings are invalid.
     """

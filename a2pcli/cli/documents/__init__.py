@@ -31,6 +31,8 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "reconcile": (runs.Reconciled,),
         "count": (others.Count,),
         "gateways": (others.Gateways,),
+        "gateways add": (others.GatewayAdded,),
+        "gateways show": (others.GatewayShown,),
         "gateways test": (others.GatewayTest,),
         "contacts check": (others.ContactsCheck,),
         "optout add": (people_lists.Added,),

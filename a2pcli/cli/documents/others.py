@@ -67,6 +67,52 @@ class Gateways(TypedDict):
     types: list[GatewayType]
 
 
+class GatewayKey(TypedDict):
+    """A key of a gateway's block."""
+
+    key: Annotated[str, says("its path; `a.b` is a key within a, `a[].b` within each item of the list a")]
+    type: str
+    required: bool
+    default: Annotated[str | None, says("null if there is none")]
+    meaning: str
+    shared: Annotated[bool, says("whether every gateway takes it")]
+
+
+class GatewayShown(TypedDict):
+    """``a2pcli gateways show``."""
+
+    name: str
+    type: str
+    summary: str
+    configured: bool
+    place: Annotated[str | None, says("file, line and column of the block")]
+    capabilities: Annotated[
+        dict[str, Any] | None, says("null if they are not known without its settings or its extra")
+    ]
+    keys: list[GatewayKey]
+    example: Annotated[str, says("YAML, below `gateways:`")]
+    variables: Annotated[
+        dict[str, bool], says("environment variables of the block, else of the example; whether they are set")
+    ]
+    limits: list[str]
+    docs: str
+    problems: list[str]
+
+
+class GatewayAdded(TypedDict):
+    """``a2pcli gateways add``."""
+
+    name: str
+    type: str
+    file: str
+    created: Annotated[bool, says("whether the file is new")]
+    block: Annotated[str, says("YAML, as it was written below `gateways:`")]
+    variables: Annotated[
+        dict[str, bool], says("environment variables that it reads, and whether they are set")
+    ]
+    docs: str
+
+
 class GatewayHealth(TypedDict):
     """The answer to a check of a gateway."""
 
