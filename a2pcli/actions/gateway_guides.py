@@ -19,7 +19,8 @@ from a2pcli.errors import InvalidInput, Problem, UsageError, not_written
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.gateways.base import Capabilities
-    from a2pcli.gateways.guide import BlockKey, Guide
+    from a2pcli.gateways.guide import BlockKey as BlockKey
+    from a2pcli.gateways.guide import Guide
 
 SETTINGS_NAME = "a2pcli.yaml"
 _WIDTH = 100

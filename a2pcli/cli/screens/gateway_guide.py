@@ -13,8 +13,7 @@ from a2pcli.cli.screens.gateways import abilities
 from a2pcli.cli.screens.listing import Listing
 
 if TYPE_CHECKING:
-    from a2pcli.actions.gateway_guides import GatewayShown
-    from a2pcli.gateways.guide import BlockKey
+    from a2pcli.actions.gateway_guides import BlockKey, GatewayShown
 
 
 def gateway_screen(shown: GatewayShown) -> RenderableType:
