@@ -149,7 +149,9 @@ def _gateway(
     block = settings.settings.gateways[name]
     if settings.document is not None:
         references = list(reference_problems(block, ("gateways", name), settings.document, environ))
-        missing = [problem for problem in references if problem.code == "missing-variable"]
+        missing = [
+            problem for problem in references if problem.code in ("missing-variable", "missing-secret")
+        ]
         yield from (problem for problem in references if problem not in missing)
         if references:
             # Without its secrets a gateway cannot be made. That matters to those who send through it.

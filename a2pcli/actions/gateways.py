@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import A2PError, GatewayUnusable, InvalidInput, Problem, Refused, UsageError
+from a2pcli.errors import A2PError, GatewayUnusable, InvalidInput, Problem, Refused, Severity, UsageError
 from a2pcli.messages import Message, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -83,10 +84,19 @@ class GatewayLine:
         return [name for name, is_there in self.variables.items() if not is_there]
 
     @property
+    def warnings(self) -> list[Problem]:
+        """Why the keyring does not give what the gateway needs: there are more reasons than that it is not set."""
+        return [
+            replace(one, severity=Severity.WARNING) for one in self.problems if one.code == "missing-secret"
+        ]
+
+    @property
     def state(self) -> str:
         """Whether the gateway is ready, in a few words."""
         if self.missing:
-            return f"{', '.join(self.missing)} not set"
+            # A keyring has its own reasons, which are told as problems.
+            word = "not available" if any(":" in name for name in self.missing) else "not set"
+            return f"{', '.join(self.missing)} {word}"
         return "invalid settings" if self.problems else "ready"
 
 

@@ -1,4 +1,4 @@
-"""``${NAME}`` and ``${NAME:-default}`` in a gateway's settings, filled in when the gateway is made.
+"""``${NAME}``, ``${NAME:-default}`` and ``${keyring:SERVICE/NAME}`` in a gateway's settings, filled in when it is made.
 
 Never earlier: a check, a plan or a log must not hold a secret. ``$${`` stands for a literal ``${``.
 """
@@ -10,10 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from a2pcli.config.document import Document
+from a2pcli.config.keyring_entries import keyring_entry
 from a2pcli.errors import Problem
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_KEYRING = re.compile(r"keyring:(?!-)(.*)", re.DOTALL)
+_ENTRY = re.compile(r"keyring:([^\s/](?:[^\n\r]*[^\s/])?)/([^\s/](?:[^\n\r/]*[^\s/])?)")
+"""Service and name; the service may have slashes of its own."""
 
 
 def filled(data: Any, environ: Mapping[str, str]) -> Any:
@@ -30,7 +34,7 @@ def filled(data: Any, environ: Mapping[str, str]) -> Any:
 def reference_problems(
     data: Any, loc: tuple[str | int, ...], document: Document, environ: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """A problem for each reference that is malformed or names a variable that is not set, or empty."""
+    """A problem for each reference that is malformed, or names a variable or a keyring's entry that is not there."""
     if isinstance(data, str):
         for found in _REFERENCE.finditer(data):
             problem = _fault(found, environ)
@@ -47,10 +51,19 @@ def reference_problems(
 
 
 def variables(data: Any, environ: Mapping[str, str]) -> dict[str, bool]:
-    """The variables that the data names, in order, and whether each is there (or has a default)."""
+    """The variables that the data names, in order, and whether each is there (or has a default). A keyring's entry is
+    named ``keyring:SERVICE/NAME``."""
     if isinstance(data, str):
-        names = [_NAME.fullmatch(found[1]) for found in _REFERENCE.finditer(data) if found[1] is not None]
-        return {name[1]: bool(environ.get(name[1])) or name[2] is not None for name in names if name}
+        named = [found[1] for found in _REFERENCE.finditer(data) if found[1] is not None]
+        there = {typed: _of_keyring(typed, environ) is not None for typed in named if _ENTRY.fullmatch(typed)}
+        names = [(typed, _NAME.fullmatch(typed)) for typed in named]
+        return {
+            name[1] if name else typed: there[typed]
+            if not name
+            else bool(environ.get(name[1])) or name[2] is not None
+            for typed, name in names
+            if name or typed in there
+        }
     parts = data if isinstance(data, list) else data.values() if isinstance(data, dict) else ()
     return {name: there for part in parts for name, there in variables(part, environ).items()}
 
@@ -58,6 +71,8 @@ def variables(data: Any, environ: Mapping[str, str]) -> dict[str, bool]:
 def _fault(found: re.Match[str], environ: Mapping[str, str]) -> tuple[str, str, str] | None:
     if found[1] is None:
         return None
+    if _KEYRING.fullmatch(found[1]):
+        return _keyring_fault(found[1], environ)
     name = _NAME.fullmatch(found[1])
     if name is None:
         return "'${...}' must hold the name of an environment variable", "like ${API_KEY}", "bad-reference"
@@ -68,9 +83,30 @@ def _fault(found: re.Match[str], environ: Mapping[str, str]) -> tuple[str, str, 
     return f"the environment variable {name[1]} is {what}", hint, "missing-variable"
 
 
+def _keyring_fault(typed: str, environ: Mapping[str, str]) -> tuple[str, str, str] | None:
+    entry = _ENTRY.fullmatch(typed)
+    if entry is None or ":-" in entry[2]:
+        what = "must hold a service and a name" if entry is None else "has no default"
+        return f"'${{keyring:...}}' {what}", "like ${keyring:a2pcli/twilio-token}", "bad-reference"
+    if typed in environ:
+        return None
+    found = keyring_entry(entry[1], entry[2])
+    return None if found.value is not None else (found.message, found.hint, "missing-secret")
+
+
+def _of_keyring(typed: str, environ: Mapping[str, str]) -> str | None:
+    """The secret of ``keyring:SERVICE/NAME``; one that the caller gives under that name comes first."""
+    entry = _ENTRY.fullmatch(typed)
+    if entry is None:
+        return None
+    return environ[typed] if typed in environ else keyring_entry(entry[1], entry[2]).value
+
+
 def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
     if found[1] is None:
         return "${"
+    if _KEYRING.fullmatch(found[1]):
+        return _of_keyring(found[1], environ) or ""
     name = _NAME.fullmatch(found[1])
     if name is None:
         return ""
@@ -79,12 +115,12 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
 
 
 NOT_A_VARIABLE = (
-    "must name an environment variable",
+    "must name an environment variable or an entry of the keyring",
     "like ${LEDGER_KEY}: do not put the key itself into a file that is shared",
 )
 """What is wrong where a secret stands in the settings itself, and what to do."""
 
 
 def names_variable(typed: str) -> bool:
-    """Whether a value is one ``${NAME}`` and nothing else."""
-    return re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", typed.strip()) is not None
+    """Whether a value is one ``${NAME}`` or ``${keyring:SERVICE/NAME}`` and nothing else."""
+    return re.fullmatch(r"\$\{([A-Za-z_][A-Za-z0-9_]*|keyring:[^{}]+/[^{}]+)\}", typed.strip()) is not None

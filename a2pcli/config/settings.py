@@ -24,7 +24,9 @@ def _environment_name(typed: str) -> str:
 EnvironmentName = Annotated[
     str,
     AfterValidator(_environment_name),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*\$\{[A-Za-z_][A-Za-z0-9_]*\}\s*$"}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\s*\$\{([A-Za-z_][A-Za-z0-9_]*|keyring:[^{}]+/[^{}]+)\}\s*$"}
+    ),
 ]
 
 
@@ -98,7 +100,8 @@ class Settings(Strict):
     ledger: Text = Field(".a2pcli/ledger.db", description="Path of the SQLite ledger, or a postgresql:// URL")
     ledger_key: EnvironmentName | None = Field(
         None,
-        description="Where the key of an encrypted ledger is: `${NAME}` of an environment variable; "
+        description="Where the key of an encrypted ledger is: `${NAME}` of an environment variable or "
+        "`${keyring:SERVICE/NAME}`; "
         "`A2PCLI_LEDGER_KEY` is used if this is not set",
     )
     retention: Retention = Field(
@@ -109,7 +112,8 @@ class Settings(Strict):
     gateway: Text = Field("outbox", description="Default gateway of campaigns")
     gateways: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="Gateways by name: `type` and the keys of that type; `${NAME}` reads the environment",
+        description="Gateways by name: `type` and the keys of that type; `${NAME}` reads the environment, "
+        "`${keyring:SERVICE/NAME}` the keyring",
     )
     programme: ProgrammeName | None = Field(
         None, description="Default programme of campaigns: what people subscribe to and opt out of"

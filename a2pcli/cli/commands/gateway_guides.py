@@ -35,8 +35,9 @@ def show_gateway(
         from a2pcli.cli.screens.gateway_guide import gateway_screen
 
         show(gateway_screen(shown))
-    wrong = shown.line.problems if shown.line and not shown.line.missing else ()
-    show_problems(wrong)
+    line = shown.line
+    wrong = line.problems if line and not line.missing else ()
+    show_problems([*wrong, *(line.warnings if line else ())])
     raise typer.Exit(ExitStatus.INVALID if wrong else ExitStatus.OK)
 
 

@@ -58,7 +58,7 @@ def gateways(
 
         show(gateways_screen(lines, settings.path))
     wrong = [problem for line in lines if not line.missing for problem in line.problems]
-    show_problems(wrong)
+    show_problems([*wrong, *(one for line in lines for one in line.warnings)])
     raise typer.Exit(ExitStatus.INVALID if wrong else ExitStatus.OK)
 
 
