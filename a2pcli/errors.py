@@ -1,4 +1,4 @@
-"""The root of every error a user can cause or meet, and the problem it is made of.
+"""The root of every error a user can cause or meet, the problem it is made of, and the exit codes.
 
 Only ``cli`` prints or exits. Everything below raises an ``A2PError`` that carries its exit status
 and one ``Problem`` for each thing to mend, so that all of them are shown at once, in file order.
@@ -8,10 +8,36 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from a2pcli.dataclass import dataclass
-from a2pcli.exit_status import ExitStatus
+
+
+class ExitStatus(IntEnum):
+    """The one place that gives a number to the way a command ended."""
+
+    OK = 0
+    """Success: nothing left to send, or the rest is held until permitted hours."""
+    INTERNAL = 1
+    """Bug in a2pcli."""
+    USAGE = 2
+    """Invalid command line."""
+    INVALID = 3
+    """Invalid file: campaign, settings, contacts, rate card; or a damaged ledger."""
+    FINISHED_WITH_FAILURES = 4
+    """Some messages were rejected or are unknown; or nothing is left to send, but some rows cannot be messaged."""
+    GATEWAY = 5
+    """The gateway is unavailable; the run is paused and can be resumed."""
+    REFUSED = 6
+    """Over budget, or not confirmed."""
+    BUSY = 7
+    """Another process is sending this run."""
+    LEDGER_UNAVAILABLE = 8
+    """The ledger or the disk is unavailable; run the same command again."""
+    INTERRUPTED = 130
+    """Interrupted with Ctrl-C."""
+    OUTPUT_CLOSED = 141
+    """The output was closed early (`| head`)."""
 
 
 class Severity(StrEnum):

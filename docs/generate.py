@@ -45,14 +45,14 @@ def exit_codes() -> str:
     import ast
     import inspect
 
-    from a2pcli import exit_status
+    from a2pcli import errors
 
-    body = ast.parse(inspect.getsource(exit_status.ExitStatus)).body[0].body  # type: ignore[attr-defined]
+    body = ast.parse(inspect.getsource(errors.ExitStatus)).body[0].body  # type: ignore[attr-defined]
     words = {}
     for member, text in pairwise(body):
         if isinstance(member, ast.Assign) and isinstance(text, ast.Expr):
             words[member.targets[0].id] = text.value.value  # type: ignore[attr-defined]
-    rows = [f"| {int(status)} | {words[status.name]} |" for status in exit_status.ExitStatus]
+    rows = [f"| {int(status)} | {words[status.name]} |" for status in errors.ExitStatus]
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
 
 

@@ -19,7 +19,7 @@ from a2pcli.contacts.table import Table as Table
 from a2pcli.contacts.table import address_column
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, UsageError
-from a2pcli.planning.other_addresses import address_columns
+from a2pcli.planning.people import address_columns
 from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.spec import AddressColumn

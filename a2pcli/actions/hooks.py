@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.errors import A2PError, Problem, Refused, UsageError
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import A2PError, ExitStatus, Problem, Refused, UsageError
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings

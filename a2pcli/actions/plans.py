@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from a2pcli.planning.prepare import Prepared
     from a2pcli.planning.preview import Choose
     from a2pcli.planning.preview import PreviewedRow as PreviewedRow
-    from a2pcli.reporting.plan_rows import RowsFile
+    from a2pcli.reporting.rows import RowsFile
 
 
 def unwarned(problems: Iterable[Problem]) -> None:
@@ -223,7 +223,7 @@ def check_budget(budget: str | None) -> None:
 
 def _rows_file(out: Path, ready: Prepared) -> RowsFile:
     """The file of ``--out``. One-time codes belong into no file."""
-    from a2pcli.reporting.plan_rows import RowsFile
+    from a2pcli.reporting.rows import RowsFile
 
     return RowsFile(out, ready.spec.sender, texts=ready.loaded.campaign.purpose != "otp")
 

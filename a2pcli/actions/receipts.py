@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.table import Table
-    from a2pcli.ledger.receipt_optouts import TellsOptOut
     from a2pcli.ledger.receipts import Taken
+    from a2pcli.ledger.told_optouts import TellsOptOut
 
 KEPT = 1_000
 """Rows that are no receipts that are remembered; those beyond are counted."""

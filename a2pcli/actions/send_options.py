@@ -10,7 +10,7 @@ from a2pcli.content.prices import parse_budget
 from a2pcli.errors import InvalidInput, Refused
 from a2pcli.ledger.records import MONEY_UNITS, Run
 from a2pcli.sending.options import SendOptions
-from a2pcli.sending.sender_pace import shared_paces
+from a2pcli.sending.pace import shared_paces
 
 if TYPE_CHECKING:
     from a2pcli.actions.send_watcher import SendRequest

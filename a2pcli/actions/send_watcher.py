@@ -9,8 +9,7 @@ from typing import Any
 
 from a2pcli.actions.hooks import event_problem
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import Problem, Refused
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus, Problem, Refused
 from a2pcli.ledger.records import Run, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.planning.basis import Difference

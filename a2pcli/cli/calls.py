@@ -27,7 +27,7 @@ def project_at(ledger: str | None, start: Path | None = None, *, ask: bool = Tru
 
 def _agree(problem: Problem, question: str) -> None:
     """Go on only where a person at a terminal says so."""
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
     from a2pcli.cli.terminal.problems import show_problems
 
     if not sys.stdin.isatty():

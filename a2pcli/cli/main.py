@@ -12,8 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from a2pcli.errors import A2PError, UsageError
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import A2PError, ExitStatus, UsageError
 
 _ended: list[int] = []
 
@@ -40,7 +39,7 @@ def _leave() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Nothing a user does ends in a traceback."""
-    from a2pcli.cli.terminal import log_style
+    from a2pcli.cli.terminal import output
     from a2pcli.cli.terminal.quiet import quieten
     from a2pcli.cli.terminal.streams import interruptible, ready_file_mask, ready_streams
 
@@ -54,11 +53,11 @@ def run(arguments: Sequence[str] | None = None) -> None:
     ready_streams()
     ready_file_mask()
     quieten()
-    log_style.use(log_style.LogStyle.PLAIN)
+    output.use(output.LogStyle.PLAIN)
     given = list(sys.argv[1:] if arguments is None else arguments)
     with interruptible():
         status = _status(given)
-        log_style.emit("exit", status=int(status))
+        output.emit("exit", status=int(status))
     sys.exit(status)
 
 

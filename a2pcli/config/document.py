@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from a2pcli.config import nodes
+from a2pcli.config import syntax
 from a2pcli.config.syntax import YamlFault
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
@@ -110,7 +110,7 @@ class Document:
     def place(self, loc: Loc, *, of: Literal["key", "value"] = "value") -> tuple[int, int]:
         """Line and column, from 1, of the value at ``loc`` or of its key; steps leading nowhere are skipped."""
         key, node = self.nodes[self._path(loc)]
-        return self.position(nodes.start(key if of == "key" and key is not None else node))
+        return self.position(syntax.start(key if of == "key" and key is not None else node))
 
     def has(self, loc: Loc) -> bool:
         """Whether the file holds something at exactly ``loc``."""
@@ -127,25 +127,25 @@ class Document:
         node = self._node(loc)
         if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
             quoted = isinstance(node, ScalarNode) and node.style is not None
-            line, column = self.position(nodes.start(node) + quoted)
+            line, column = self.position(syntax.start(node) + quoted)
             return TextPlace(line, column, column - 1)
         start = _content_start(self.text, node)
-        indent = _indentation(self.text[start : nodes.end(node)], node.value)
+        indent = _indentation(self.text[start : syntax.end(node)], node.value)
         return TextPlace(self.position(start)[0], indent + 1, indent)
 
     def spot(self, loc: Loc, offset: int) -> tuple[int, int]:
         """Line and column of the character at ``offset`` of the scalar's value, whatever its style."""
         node = self._node(loc)
         if not isinstance(node, ScalarNode):
-            return self.position(nodes.start(node))
-        start = nodes.start(node)
+            return self.position(syntax.start(node))
+        start = syntax.start(node)
         if node.style in ("|", ">"):
             start = _content_start(self.text, node)
         elif node.style is not None:
             start += 1
-        indent = _indentation(self.text[start : nodes.end(node)], node.value) if node.style == "|" else 0
+        indent = _indentation(self.text[start : syntax.end(node)], node.value) if node.style == "|" else 0
         return self.position(
-            offset_in_source(self.text, start, nodes.end(node), node.value, node.style, indent, offset)
+            offset_in_source(self.text, start, syntax.end(node), node.value, node.style, indent, offset)
         )
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -169,7 +169,7 @@ class Document:
     def repeated_keys(self) -> Iterator[Problem]:
         """A problem for each key that stands twice in one mapping."""
         for key, first in self._repeated:
-            line, column = self.position(nodes.start(key))
+            line, column = self.position(syntax.start(key))
             message = f"key '{key.value}' is given twice, first on line {self.place(first, of='key')[0]}"
             yield Problem(message, self.path, line, column, "remove one", code="duplicate-key")
 
@@ -212,7 +212,7 @@ def read_document(path: Path) -> Document:
             raise YamlFault(
                 forbidden.start(), f"the invisible character {name} is not allowed here", "remove it"
             )
-        root = nodes.compose(text)
+        root = syntax.compose(text)
         if root is None or (isinstance(root, ScalarNode) and not root.value):
             raise YamlFault(0, "the file is empty")
         if not isinstance(root, MappingNode):
@@ -265,16 +265,16 @@ def _not_a_mapping(root: Node) -> YamlFault:
     if isinstance(root, ScalarNode):
         glued = re.match(r"(\w+):\S", root.value)
         hint = f"put a space after '{glued[1]}:'" if glued else None
-        return YamlFault(nodes.start(root), "no 'key: value' lines in this file", hint)
+        return YamlFault(syntax.start(root), "no 'key: value' lines in this file", hint)
     return YamlFault(
-        nodes.start(root), "the file is a list; it must be 'key: value' lines", "remove the leading '- '"
+        syntax.start(root), "the file is a list; it must be 'key: value' lines", "remove the leading '- '"
     )
 
 
 def _content_start(text: str, node: Node) -> int:
     """Offset of the line below a block scalar's ``|`` or ``>``."""
-    found = re.compile(r"\r\n|\r|\n").search(text, nodes.start(node))
-    return min(found.end(), nodes.end(node)) if found else nodes.end(node)
+    found = re.compile(r"\r\n|\r|\n").search(text, syntax.start(node))
+    return min(found.end(), syntax.end(node)) if found else syntax.end(node)
 
 
 def _indentation(source: str, value: str) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from a2pcli.config import cross, environment
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import Document, read_document
-from a2pcli.config.dotenv import environment_at
+from a2pcli.config.environment import environment_at
 from a2pcli.config.examine import examine
 from a2pcli.config.places import SETTINGS_NAMES, find_settings, ledger_key, ledger_url, shown_path
 from a2pcli.config.settings import Settings

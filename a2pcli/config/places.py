@@ -12,7 +12,7 @@ from typing import Protocol
 
 from a2pcli.config import environment
 from a2pcli.config.document import Document, read_document
-from a2pcli.config.dotenv import environment_at
+from a2pcli.config.environment import environment_at
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 from jinja2 import nodes
 
-from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank, text_bytes
 from a2pcli.content.batch import Loop, OutOfControl
 from a2pcli.content.bounded import MOST_CHARACTERS
 from a2pcli.content.comparisons import ORDERS, SAME
@@ -24,7 +23,7 @@ from a2pcli.content.failures import empty_cell
 from a2pcli.content.instrument import FLAT, JOIN, PRINT
 from a2pcli.content.program import Program
 from a2pcli.dataclass import dataclass
-from a2pcli.frame import Frame
+from a2pcli.frame import Frame, Texts, as_numpy, column_of, compute, is_blank, text_bytes
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from a2pcli.content.arrow import Texts, as_numpy, compute, one_piece
 from a2pcli.content.parts import (
     EXTENSION,
     GSM,
@@ -28,6 +27,7 @@ from a2pcli.content.parts import (
 )
 from a2pcli.content.special import SpecialCharacters, table_of
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import Texts, as_numpy, compute, one_piece
 
 __all__ = [
     "GSM_7",

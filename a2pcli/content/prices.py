@@ -21,11 +21,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from a2pcli.config import values
-from a2pcli.content.arrow import Texts, as_numpy, compute, one_piece
 from a2pcli.content.numbers_text import babel_locale, is_currency, no_odd_spaces
 from a2pcli.content.rate_card import NANO, PriceEntry, read_rate_card
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.frame import Texts, as_numpy, compute, one_piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from a2pcli.content.arrow import Texts, as_numpy, compute, is_blank, one_piece
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.parts import GSM, UCS2_ALONE, regex_class
 from a2pcli.content.special import SpecialCharacters, table_of
@@ -26,6 +25,7 @@ from a2pcli.content.typography import (
     smart,
     stripped,
 )
+from a2pcli.frame import Texts, as_numpy, compute, is_blank, one_piece
 
 __all__ = [
     "Replacement",

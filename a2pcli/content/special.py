@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from a2pcli.content.arrow import Texts, text_bytes
 from a2pcli.content.parts import BASIC
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import Texts, text_bytes
 
 _PLAIN = frozenset(character for character in BASIC if character.isascii())
 _CONTROLS = np.array([byte for byte in range(0x20) if chr(byte) not in _PLAIN], np.uint8)

@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from a2pcli.content.arrow import Texts, as_numpy, column_of, compute, is_blank, text_bytes
 from a2pcli.content.batch import OutOfControl
 from a2pcli.content.bounded import MOST_CHARACTERS
 from a2pcli.content.by_column import Pieces
@@ -36,7 +35,7 @@ from a2pcli.content.program import Program, build_expression, build_message
 from a2pcli.content.sources import SourcePlace
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
-from a2pcli.frame import Frame
+from a2pcli.frame import Frame, Texts, as_numpy, column_of, compute, is_blank, text_bytes
 from a2pcli.reasons import Reason
 
 __all__ = [

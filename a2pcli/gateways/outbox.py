@@ -25,8 +25,7 @@ from pydantic import Field
 from a2pcli.channels import OFFERED
 from a2pcli.errors import GatewayUnusable, InvalidInput
 from a2pcli.gateways.base import Capabilities, Health
-from a2pcli.gateways.filelocks import locked
-from a2pcli.gateways.outbox_lines import Findings, findings
+from a2pcli.gateways.outbox_lines import Findings, findings, locked
 from a2pcli.gateways.settings import GatewayBlock, block_problem, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 from a2pcli.visible import json_text

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from a2pcli.errors import A2PError
-from a2pcli.gateways.filelocks import locked
 from a2pcli.gateways.outbox import OutboxBlock, draft_of, is_file_of, sync_folder
-from a2pcli.gateways.outbox_lines import START, parsed, torn_line
+from a2pcli.gateways.outbox_lines import START, locked, parsed, torn_line
 from a2pcli.gateways.settings import read_block
 
 

@@ -17,17 +17,17 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import counting, deliveries, receipt_optouts
+from a2pcli.ledger import counting, deliveries, told_optouts
 from a2pcli.ledger.attempt_ids import nth_attempt
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
-from a2pcli.ledger.receipt_optouts import TellsOptOut, nobody
 from a2pcli.ledger.receipt_rows import event_of, insert_receipts
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
+from a2pcli.ledger.told_optouts import TellsOptOut, nobody
 
 if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
@@ -222,8 +222,8 @@ class Inbox(SubStore):
             with self._ledger.transaction(), self._ledger.writing() as connection:
                 added = insert_receipts(connection, there, gateway, source, now)
                 applied = deliveries.apply(connection, ids, now)
-                told = receipt_optouts.of_import(ids, now)
-                out = receipt_optouts.keep(connection, told, tells, now)
+                told = told_optouts.of_import(ids, now)
+                out = told_optouts.keep_from_receipts(connection, told, tells, now)
                 forgotten = len(found) - len(there)
                 taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted, out)
                 if added:
@@ -255,8 +255,8 @@ class Inbox(SubStore):
                         update(receipts).where(one).values(attempt=bindparam("b_attempt")), values
                     )
                 applied = deliveries.apply(connection, [value["b_attempt"] for value in values], now)
-                told = receipt_optouts.of_numbers(value["b_number"] for value in values)
-                out = receipt_optouts.keep(connection, told, tells, now)
+                told = told_optouts.of_numbers(value["b_number"] for value in values)
+                out = told_optouts.keep_from_receipts(connection, told, tells, now)
                 if known:
                     record(Taken(accepted=applied.accepted, opted_out=out))
                 return applied

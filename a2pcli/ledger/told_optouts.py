@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.expression import ColumnElement
 
+from a2pcli.delivery import ARRIVED
 from a2pcli.ledger import audit, optouts
 from a2pcli.ledger.sender_names import sender_scope
+from a2pcli.ledger.tables import attempts, receipts, runs
 
 ACTION = "optout.gateway"
 
@@ -36,3 +42,59 @@ def keep(
         detail = {"gateway": gateway, "scope": f"messages from {scope}", **({"by": by} if by else {})}
         audit.record(connection, ACTION, run, detail, people, now)
     return sum(map(len, added.values()))
+
+
+TellsOptOut: TypeAlias = Callable[[str, str | None, str], bool]
+"""Asked with a gateway's name, a receipt's code and the provider's word for its status."""
+
+_a, _r = attempts.c, receipts.c
+
+_PIECE = 500
+
+
+def nobody(gateway: str, code: str | None, status: str) -> bool:
+    """No receipt tells of an opt-out."""
+    return False
+
+
+def keep_from_receipts(
+    connection: Connection, chosen: Sequence[ColumnElement[bool]], tells: TellsOptOut, now: int
+) -> int:
+    """Suppress the people of these receipts (conditions, each for some of them) that tell so; gives how many are new.
+
+    Only receipts that were not looked at before should be chosen: who has come back since stays. Audit:
+    ``optout.gateway``.
+    """
+    told: dict[tuple[str, str], list[tuple[str, str | None]]] = defaultdict(list)
+    for some in chosen:
+        for run, gateway, code, status, address, sender in connection.execute(_query(some)):
+            if tells(gateway, code, status):
+                told[run, gateway].append((address, sender))
+    return sum(
+        keep(connection, people, gateway=gateway, run=run, now=now, by="receipt")
+        for (run, gateway), people in told.items()
+    )
+
+
+def _query(chosen: ColumnElement[bool]) -> Select[Any]:
+    gateway = func.coalesce(_a.gateway, runs.c.gateway)
+    sender = func.coalesce(_a.sender, runs.c.sender)
+    arrived = [str(one) for one in ARRIVED]
+    told = and_(_a.address.is_not(None), or_(_r.delivery.is_(None), _r.delivery.not_in(arrived)))
+    joined = receipts.join(attempts, _a.id == _r.attempt).join(runs, runs.c.number == _a.run)
+    query = select(runs.c.id, gateway, _r.code, _r.status, _a.address, sender).select_from(joined)
+    return query.where(chosen, told).order_by(_r.number)
+
+
+def of_numbers(numbers: Iterable[int]) -> list[ColumnElement[bool]]:
+    """Receipts with these numbers."""
+    every = list(numbers)
+    return [_r.number.in_(every[start : start + _PIECE]) for start in range(0, len(every), _PIECE)]
+
+
+def of_import(ids: Sequence[int], now: int) -> list[ColumnElement[bool]]:
+    """Receipts of these attempts that came in at this moment."""
+    return [
+        and_(_r.attempt.in_(ids[start : start + _PIECE]), _r.received_at == now)
+        for start in range(0, len(ids), _PIECE)
+    ]

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of
-from a2pcli.config import dotenv, nodes
+from a2pcli.config import environment, syntax
 from a2pcli.config.accounts import account_findings
 from a2pcli.config.load import (
     STAND_INS,
@@ -40,7 +40,7 @@ from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
 from a2pcli.planning.lint import RULES, Finding
-from a2pcli.planning.other_addresses import address_columns
+from a2pcli.planning.people import address_columns
 from a2pcli.planning.prepare import (
     open_contacts,
     phone_policy,
@@ -93,7 +93,7 @@ def check_campaign(path: Path) -> Checked:
         settings = found_settings[0]
         problems += found_settings[1]
     if settings is not None and settings.path is not None:
-        problems += dotenv.warnings(settings.folder)
+        problems += environment.warnings(settings.folder)
     waivers: tuple[Mapping[str, object], ...] = ()
     columns: Mapping[str, list[str]] = {}
     if campaign is not None and settings is not None:
@@ -360,7 +360,7 @@ class _Check:
         scalar = self.document.scalar(loc)
         if scalar is None or scalar.style is not None:
             return
-        end = nodes.end(scalar)
+        end = syntax.end(scalar)
         rest = self.document.text[end:].split("\n", 1)[0]
         if rest.lstrip().startswith("#"):
             line, column = self.document.position(end + len(rest) - len(rest.lstrip()))

@@ -28,7 +28,7 @@ from a2pcli.ledger.caps import CAMPAIGN, PERSON, PROGRAMME, Cap, counted
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
 from a2pcli.planning.frames import Mask, alive, drop
-from a2pcli.planning.other_addresses import latest_of_others
+from a2pcli.planning.people import latest_of_others
 from a2pcli.planning.places import taken_apart
 from a2pcli.planning.spec import Timed
 from a2pcli.reasons import Reason

@@ -19,7 +19,7 @@ from a2pcli.frame import Frame
 from a2pcli.ledger.records import NEVER
 from a2pcli.planning.frames import Mask, alive, among, drop
 from a2pcli.planning.moments import moments
-from a2pcli.planning.other_addresses import BY_OTHER, among_others, latest_of_others
+from a2pcli.planning.people import BY_OTHER, among_others, latest_of_others
 from a2pcli.planning.spec import CompiledSpec, ConsentRequirement, Timed
 from a2pcli.reasons import Reason
 

@@ -14,8 +14,7 @@ from a2pcli.frame import Frame
 from a2pcli.ledger import erased_people
 from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.planning.frames import Keys, among, drop
-from a2pcli.planning.other_addresses import BY_OTHER, among_others, any_other
-from a2pcli.planning.people import NOBODY
+from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, any_other
 from a2pcli.planning.spec import CompiledSpec, no_keys
 from a2pcli.reasons import Reason
 

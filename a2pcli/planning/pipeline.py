@@ -8,11 +8,11 @@ import numpy as np
 
 from a2pcli.contacts.table import Table
 from a2pcli.frame import Frame
-from a2pcli.planning.chunk_task import ChunkTask
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.frames import alive, drop
 from a2pcli.planning.people import Seen
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
+from a2pcli.planning.stages import ChunkTask
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
 

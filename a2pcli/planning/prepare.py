@@ -31,7 +31,7 @@ from a2pcli.planning.clocks import CapLookup, Clocks, Hours, hours_of
 from a2pcli.planning.consent import asked_of, consent_sets, timed
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.optouts import suppressed_sets
-from a2pcli.planning.other_addresses import address_columns, other_columns
+from a2pcli.planning.people import address_columns, other_columns
 from a2pcli.planning.refusals import Told, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.spec import (

@@ -27,7 +27,7 @@ from a2pcli.frame import Frame
 from a2pcli.ledger.records import now_ms
 from a2pcli.planning.frames import Keys, Mask, among, drop, drop_with
 from a2pcli.planning.moments import moments
-from a2pcli.planning.other_addresses import among_others
+from a2pcli.planning.people import among_others
 from a2pcli.planning.spec import AddressColumn, CompiledSpec, Refused, Timed
 from a2pcli.reasons import CONTACTS_FILE as RULE
 from a2pcli.reasons import Reason

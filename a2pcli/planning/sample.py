@@ -15,7 +15,6 @@ from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.table import Table
-from a2pcli.content.arrow import as_numpy, column_of, is_blank
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.parts import character_name
 from a2pcli.content.prices import RateCard
@@ -24,7 +23,7 @@ from a2pcli.content.templates import Expression, MessageTemplate, Rendered
 from a2pcli.content.typography import invisible_in
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
-from a2pcli.frame import Frame
+from a2pcli.frame import Frame, as_numpy, column_of, is_blank
 from a2pcli.planning.frames import mask_of
 from a2pcli.planning.places import residences
 from a2pcli.planning.spec import COUNTRY, AddressColumn

@@ -18,21 +18,22 @@ import pyarrow.compute as pc
 
 from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
-from a2pcli.content.arrow import one_piece
+from a2pcli.contacts.rows import Piece
+from a2pcli.contacts.table import Framed, Framing
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.smart import plain_column
 from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.templates import Expression, MessageTemplate
-from a2pcli.frame import Frame
+from a2pcli.dataclass import dataclass
+from a2pcli.frame import Frame, one_piece
 from a2pcli.planning.consent import consented
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
-from a2pcli.planning.other_addresses import BY_OTHER, among_others, other_addresses
-from a2pcli.planning.people import NOBODY, hashed_keys, keys_of
+from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
 from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
-from a2pcli.planning.spec import COUNTRY, CompiledSpec
+from a2pcli.planning.spec import COUNTRY, CompiledSpec, PlanSpec
 from a2pcli.reasons import OF_THE_ADDRESS, Reason
 
 
@@ -341,3 +342,16 @@ def _render(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
 
 
 __all__ = ["NOBODY", "RESULT_COLUMNS", "STAGES", "run_stages"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTask:
+    """How pieces become rows, and what to plan with them; can be sent to a process."""
+
+    framing: Framing
+    spec: PlanSpec
+
+    def planned(self, piece: Piece, compiled: CompiledSpec) -> Framed:
+        """The planned rows of a piece. ``compiled`` is the spec, compiled in this process."""
+        framed = self.framing(piece)
+        return Framed([run_stages(frame, compiled) for frame in framed.frames], framed.blank)

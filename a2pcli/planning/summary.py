@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.content.arrow import one_piece
 from a2pcli.dataclass import dataclass
+from a2pcli.frame import one_piece
 from a2pcli.ledger.approved import DETAILS, PEOPLE, SENDERS, TEXTS, Details, TextDigest, combined
 from a2pcli.planning.split import SplitChunk
 from a2pcli.reasons import Reason

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # small plans need none of it
 
     from a2pcli.contacts.rows import Piece
     from a2pcli.contacts.table import Framed
-    from a2pcli.planning.chunk_task import ChunkTask
+    from a2pcli.planning.stages import ChunkTask
 
     Task = tuple[Piece, Future[Framed]]
     """A piece of the contacts file, and what it will become."""
@@ -201,7 +201,7 @@ def _fail(
 def _work(pipe: Connection) -> None:
     """What a worker process does: first it is sent the work, then pieces; it ends when nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import a2pcli.planning.chunk_task  # noqa: F401 - while the parent is still opening files
+    import a2pcli.planning.stages  # noqa: F401 - while the parent is still opening files
 
     gc.freeze()
     with suppress(EOFError, OSError):

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.dataclass import dataclass
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, TO_MEND, Reason
 

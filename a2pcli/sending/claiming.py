@@ -8,9 +8,8 @@ from collections.abc import Callable
 from a2pcli.ledger.records import Exchange
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.dispatcher import Dispatcher
-from a2pcli.sending.pace import Pace
+from a2pcli.sending.pace import CLAIMED_AHEAD, Pace
 from a2pcli.sending.run_policy import RunPolicy
-from a2pcli.sending.sender_pace import CLAIMED_AHEAD
 from a2pcli.sending.timing import HORIZON, LOOK_AGAIN, TICK
 
 FARTHEST = 4

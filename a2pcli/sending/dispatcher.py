@@ -20,9 +20,8 @@ from a2pcli.ledger.records import Claimed
 from a2pcli.messages import Cause, Message, Outcome
 from a2pcli.sending.answers import all_unknown, failed, no_answer, one_each
 from a2pcli.sending.breaker import Breaker
-from a2pcli.sending.pace import Pace
+from a2pcli.sending.pace import Pace, SenderPaces
 from a2pcli.sending.run_policy import Departure
-from a2pcli.sending.sender_pace import SenderPaces
 
 log = logging.getLogger(__name__)
 

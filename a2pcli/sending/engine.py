@@ -29,13 +29,21 @@ from a2pcli.sending.display import Display
 from a2pcli.sending.hearing import KeepNow, let_keep, linger
 from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
-from a2pcli.sending.pace import Pace
+from a2pcli.sending.pace import Pace, SenderPaces
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.saving import in_hand, save_what_can_be_saved
-from a2pcli.sending.sender_pace import SenderPaces
-from a2pcli.sending.steady_clock import SteadyClock, jump_of
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.timing import BRIEFLY, CATCHING_UP, HORIZON, IDLE, LEDGER_PAUSES, LINGER, TICK
+from a2pcli.sending.timing import (
+    BRIEFLY,
+    CATCHING_UP,
+    HORIZON,
+    IDLE,
+    LEDGER_PAUSES,
+    LINGER,
+    TICK,
+    SteadyClock,
+    jump_of,
+)
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ if str(SENDING) not in sys.path:
 from loopback import Loopback, Reply, gateway_block  # noqa: E402
 
 from a2pcli import __version__  # noqa: E402
-from a2pcli.exit_status import ExitStatus  # noqa: E402
+from a2pcli.errors import ExitStatus  # noqa: E402
 from a2pcli.sending.options import BreakerOptions, SendOptions  # noqa: E402
 
 Test = TypeVar("Test", bound=Callable[..., Any])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from clikit import Project, Ran
 
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus
 from a2pcli.ledger import database as engine
 from a2pcli.ledger import server_faults as kinds
 from a2pcli.ledger.database import ledger_url

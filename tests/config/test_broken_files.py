@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from a2pcli.config.load import load_campaign, load_settings
-from a2pcli.errors import InvalidInput
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus, InvalidInput
 
 HERE = Path(__file__).parent
 

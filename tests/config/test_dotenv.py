@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from a2pcli.config.dotenv import warnings
+from a2pcli.config.environment import warnings
 from a2pcli.config.load import gateway_settings, ledger_url, load_settings
 from a2pcli.errors import InvalidInput
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2pcli.gateways.base import HttpResponse
-from a2pcli.gateways.engine.statuses import by_status, unreadable
-from a2pcli.gateways.engine.waits import retry_after, seconds
+from a2pcli.gateways.engine.statuses import by_status, retry_after, seconds, unreadable
 from a2pcli.messages import STOPS_THE_RUN, Cause, Verdict
 
 TABLE = """

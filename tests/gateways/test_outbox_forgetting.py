@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from gatewaykit import message
 
-from a2pcli.gateways.filelocks import locked
 from a2pcli.gateways.outbox import OutboxGateway
 from a2pcli.gateways.outbox_forget import forget_in_outbox
+from a2pcli.gateways.outbox_lines import locked
 
 ANN = "+12025550199"
 SENDING = """

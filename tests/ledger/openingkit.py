@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from a2pcli.errors import LedgerError
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus, LedgerError
 from a2pcli.ledger.database import connect, ledger_url
 from a2pcli.ledger.store import Ledger
 

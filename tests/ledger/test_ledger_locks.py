@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from ledgerkit import Make
 
-from a2pcli.errors import RunBusy
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus, RunBusy
 from a2pcli.ledger.lock import live_sender, sender_lock
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger

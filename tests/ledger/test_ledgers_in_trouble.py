@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from ledgerkit import NOW, Make, accepted, claim, states
 from openingkit import only, refused
 
-from a2pcli.errors import LedgerError
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus, LedgerError
 from a2pcli.ledger.database import ledger_url
 from a2pcli.ledger.records import PlannedRows
 from a2pcli.ledger.store import Ledger

@@ -176,6 +176,6 @@ def test_a_small_plan_starts_no_worker():
 def test_a_worker_imports_neither_the_database_nor_the_settings_schema():
     """It would start a second later, on every plan."""
     heavy = ("sqlalchemy", "pydantic", "yaml", "typer", "rich")
-    script = f"import sys, a2pcli.planning.chunk_task; print([m for m in {heavy} if m in sys.modules])"
+    script = f"import sys, a2pcli.planning.stages; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

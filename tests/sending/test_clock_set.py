@@ -24,8 +24,8 @@ from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome
 from a2pcli.sending.options import Ended, Rate, SendOptions, SendResult
-from a2pcli.sending.steady_clock import SteadyClock
 from a2pcli.sending.stop import StopRequest
+from a2pcli.sending.timing import SteadyClock
 
 DAY = 86_400_000
 SLOWLY = SendOptions(rate=Rate(2, "messages"))

@@ -10,7 +10,7 @@ from sendkit import ACCEPTED, ScriptedGateway, number_of, plan_run, rejected, se
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Outcome, Verdict
 from a2pcli.sending.options import Rate, SendOptions
-from a2pcli.sending.sender_pace import CLAIMED_AHEAD
+from a2pcli.sending.pace import CLAIMED_AHEAD
 
 FAST, SLOW = "+14155550100", "+14155550101"
 

@@ -54,7 +54,7 @@ def cancel(
 
 
 def _confirm(due: Cancellation) -> None:
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
     from a2pcli.messages import State
 
     planned, gone = due.totals.count(State.PLANNED), _gone(due.totals).removeprefix("; ")

@@ -48,8 +48,7 @@ def check(
     from a2pcli.actions.checks import check_files, find_campaigns
     from a2pcli.cli.terminal.output import print_json, printable, say
     from a2pcli.cli.terminal.problems import show_problems, show_waivers
-    from a2pcli.errors import Severity, in_file_order
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus, Severity, in_file_order
     from a2pcli.reporting.values import reading_line
 
     checked = check_files(find_campaigns(campaigns or []), ignore or [])

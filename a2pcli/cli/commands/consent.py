@@ -251,11 +251,9 @@ def import_file(
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import ConsentOptions, consent_facts, locale_of
     from a2pcli.cli.screens.consents import import_document, import_sentence
-    from a2pcli.cli.terminal.counter import RowCounter
-    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.output import RowCounter, print_json, say
     from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.errors import Problem
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus, Problem
 
     facts = consent_facts(
         ConsentOptions(

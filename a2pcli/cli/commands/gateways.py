@@ -47,7 +47,7 @@ def gateways(
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus
 
     settings = project_at(None).settings()
     lines = list(gateway_lines(settings))
@@ -120,7 +120,7 @@ def try_gateway(
     from a2pcli.actions.gateways import check_gateway
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, say
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus
 
     def confirm(message: Message, can: Capabilities) -> None:
         if not yes:
@@ -139,7 +139,7 @@ def try_gateway(
 
 
 def _ask(name: str, message: Message, can: Capabilities) -> None:
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
 
     parts = "1 part" if message.parts == 1 else f"{message.parts} parts"
     question = f"Send one test message ({parts}) to {message.to} via {name}?"

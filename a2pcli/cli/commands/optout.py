@@ -238,10 +238,9 @@ def import_file(
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import day_of, scope_of, until_of
     from a2pcli.cli.screens.optouts import doubtful_row, import_document, import_sentence, refused_row
-    from a2pcli.cli.terminal.counter import RowCounter
-    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.output import RowCounter, print_json, say
     from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus
 
     source_file = OptOutFile(
         InputTable(file, column, encoding, delimiter, sheet),

@@ -127,7 +127,7 @@ def erase(
 
 
 def _confirm(number: str) -> None:
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
 
     confirm(
         f"Erase {number} permanently?",

@@ -59,8 +59,7 @@ def show_plan(
     """What ``plan`` and ``send --dry-run`` do."""
     from a2pcli.actions import plans
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.counter import RowCounter
-    from a2pcli.cli.terminal.output import print_json, show
+    from a2pcli.cli.terminal.output import RowCounter, print_json, show
     from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.errors import Refused
 

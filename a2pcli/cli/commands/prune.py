@@ -62,7 +62,7 @@ def prune(
 
 
 def _confirm(due: Pruned) -> None:
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
 
     _tell(due, "would go")
     confirm(

@@ -65,10 +65,9 @@ def import_file(
     from a2pcli.actions.tables import InputTable
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.receipts import import_document, import_lines, unread_problem
-    from a2pcli.cli.terminal.counter import RowCounter
-    from a2pcli.cli.terminal.output import print_json, printable, say
+    from a2pcli.cli.terminal.output import RowCounter, print_json, printable, say
     from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus
 
     table, done = import_receipts(
         project_at(ledger),

@@ -54,10 +54,8 @@ def reconcile(
     """
     from a2pcli.actions import reconcile as action
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.counter import RowCounter
-    from a2pcli.cli.terminal.output import print_json, show
-    from a2pcli.errors import UsageError
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.cli.terminal.output import RowCounter, print_json, show
+    from a2pcli.errors import ExitStatus, UsageError
 
     if number is not None and decision is None:
         raise UsageError("--number needs --as: without --as all unknown messages are looked up")
@@ -85,7 +83,7 @@ def reconcile(
 
 def _ask(run: RunRecord, sent: bool, count: int) -> None:
     """What is called not sent, and was, is sent twice: that is the user's to decide, with open eyes."""
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
 
     word = f"{count:,} unknown message{'' if count == 1 else 's'} of run {run.id}"
     question = f"Plan {word} again? Anyone who already received it will get it twice."

@@ -92,7 +92,7 @@ def replies(
     from a2pcli.cli.screens.optouts import replies_document, replies_sentence, reply_line
     from a2pcli.cli.terminal.output import print_json, say
     from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus
 
     table, done = replies_in(
         project_at(ledger),

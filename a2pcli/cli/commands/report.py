@@ -169,8 +169,7 @@ def _write(
     found: Report, csv: str | None, out: Path | None, state: list[str] | None, reason: list[str] | None
 ) -> None:
     from a2pcli.actions.tables import Target
-    from a2pcli.cli.terminal.counter import RowCounter
-    from a2pcli.cli.terminal.output import say, stdout_rows
+    from a2pcli.cli.terminal.output import RowCounter, say, stdout_rows
 
     if csv == STDOUT:
         with stdout_rows() as stream:

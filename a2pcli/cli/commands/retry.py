@@ -55,7 +55,7 @@ def retry(
 
 
 def _ask(due: Retry) -> None:
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
 
     word = "1 rejected message" if due.may_go == 1 else f"{due.may_go:,} rejected messages"
     confirm(

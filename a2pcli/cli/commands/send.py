@@ -164,7 +164,7 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
 
 
 def _ask_test(test: CampaignTest) -> None:
-    from a2pcli.cli.terminal.asking import confirm
+    from a2pcli.cli.terminal.output import confirm
 
     question = f"Send this one test message via {test.gateway}?"
     if not test.can.delivers:

@@ -14,7 +14,7 @@ VERSION = 2
 
 def documents() -> Mapping[str, tuple[type, ...]]:
     """The documents that each command prints; several where it depends on what happened."""
-    from a2pcli.cli.documents import explained, others, people_lists, receipts, runs
+    from a2pcli.cli.documents import explained, others, people_lists, runs
 
     return {
         "init": (others.Init,),
@@ -24,7 +24,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "send": (runs.Sent, runs.NothingToSend, runs.Plan, runs.TestMessage),
         "runs": (runs.Runs,),
         "report": (runs.Report, runs.NoRun),
-        "receipts import": (receipts.ReceiptsImport,),
+        "receipts import": (others.ReceiptsImport,),
         "cancel": (runs.Cancelled,),
         "explain": (explained.Explained,),
         "retry": (runs.Retried,),

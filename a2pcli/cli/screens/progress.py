@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from a2pcli.cli.screens.plan import duration, money
-from a2pcli.cli.terminal.log_style import timed
-from a2pcli.cli.terminal.output import is_live_terminal, printable, tell
+from a2pcli.cli.terminal.output import is_live_terminal, printable, tell, with_time
 from a2pcli.moments import zone_of
 from a2pcli.reporting.values import instead_of_sending, local
 
@@ -128,7 +127,7 @@ class SendProgress:
         if now - self._last >= EVERY:
             self._last = now
             text = progress_text(progress, zone=self._zone, sends=self._sends)
-            tell(timed(f"{self._run.id}: {text}\n"))
+            tell(with_time(f"{self._run.id}: {text}\n"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

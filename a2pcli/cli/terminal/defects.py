@@ -6,8 +6,7 @@ import os
 import sys
 from typing import Any
 
-from a2pcli.errors import is_no_room
-from a2pcli.exit_status import ExitStatus
+from a2pcli.errors import ExitStatus, is_no_room
 
 
 def told(error: Exception) -> int:

@@ -1,4 +1,4 @@
-"""What every command prints through: results on stdout, talk on stderr, JSON as one document.
+"""What every command prints and asks through: results on stdout, the rest on stderr, JSON as one document.
 
 ``rich`` is imported only when something is shown as more than plain text.
 """
@@ -9,13 +9,17 @@ import io
 import json
 import os
 import sys
+import time
 from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from a2pcli.actions.hooks import EVENT_VERSION
 from a2pcli.cli.documents import VERSION
-from a2pcli.cli.terminal import log_style
-from a2pcli.cli.terminal.log_style import LogStyle
 from a2pcli.cli.terminal.streams import unfiltered
+from a2pcli.errors import Problem, Refused
 from a2pcli.visible import json_text, shown
 
 if TYPE_CHECKING:
@@ -23,6 +27,53 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.text import Text
+
+
+class LogStyle(StrEnum):
+    """How notes and progress are printed."""
+
+    PLAIN = "plain"
+    TIMED = "timed"  # each line begins with the time, for a log file
+    QUIET = "quiet"  # problems only
+    EVENTS = "events"  # one JSON object a line on stdout, nothing else there
+
+
+_chosen = LogStyle.PLAIN
+
+
+def use(style: LogStyle) -> None:
+    """Choose the style until the command ends."""
+    global _chosen
+    _chosen = style
+
+
+def style() -> LogStyle:
+    """The log style in use: text, JSON or quiet."""
+    return _chosen
+
+
+def timestamp() -> str:
+    """Now, in UTC with milliseconds: ``2026-11-27T18:12:07.123Z``."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def emit(event: str, **fields: Any) -> None:
+    """Write an event, if events are what is asked for. That nobody reads them must not stop what is under way."""
+    if _chosen is not LogStyle.EVENTS:
+        return
+    line = json.dumps({"v": EVENT_VERSION, "at": timestamp(), "event": event, **fields}, default=str)
+    with suppress(OSError, ValueError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def with_time(text: str) -> str:
+    """The text, each line of it with the time in front where a log is written."""
+    if _chosen not in (LogStyle.TIMED, LogStyle.QUIET) or sys.stderr.isatty():
+        return text
+    now = timestamp()
+    return "".join(f"{now} {line}" if line.strip() else line for line in text.splitlines(keepends=True))
+
 
 PIPE_WIDTH = 240
 
@@ -138,7 +189,7 @@ def is_live_terminal() -> bool:
 def show(screen: Any, *, stderr: bool = False) -> None:
     """A screen of rich renderables; into a pipe or a file without the spaces that pad its lines. None where only
     problems or events are asked for."""
-    if log_style.style() in (LogStyle.QUIET, LogStyle.EVENTS):
+    if style() in (LogStyle.QUIET, LogStyle.EVENTS):
         return
     from rich.console import ConsoleOptions, RenderResult
     from rich.segment import Segment
@@ -173,16 +224,16 @@ def to_copy(text: str, style: str = "") -> Text:
 def say(text: str, *, always: bool = False, timed: bool = True) -> None:
     """One plain line on stderr; an event where events are asked for. ``always``: also where notes are not wanted.
     ``timed``: with the time in front, where a log is written."""
-    if log_style.style() is LogStyle.EVENTS:
-        log_style.emit("note", message=printable(text).strip())
-    elif always or log_style.style() is not LogStyle.QUIET:
+    if style() is LogStyle.EVENTS:
+        emit("note", message=printable(text).strip())
+    elif always or style() is not LogStyle.QUIET:
         line = printable(text) + "\n"
-        tell(log_style.timed(line) if timed else line)
+        tell(with_time(line) if timed else line)
 
 
 def note(text: str) -> None:
     """A line that may come while something is under way: it takes the place of the counter that stands there."""
-    if log_style.style() not in (LogStyle.QUIET, LogStyle.EVENTS) and is_live_terminal():
+    if style() not in (LogStyle.QUIET, LogStyle.EVENTS) and is_live_terminal():
         tell(printable(text) + "\n", erase=True)
     else:
         say(text)
@@ -207,3 +258,82 @@ def stdout_rows() -> Iterator[TextIO]:
         stream.flush()
     finally:
         stream.detach()
+
+
+class RowCounter:
+    """Shows how many rows are done. Silent for small work (``shown`` false)."""
+
+    EVERY_TERMINAL = 0.2
+    EVERY_ELSEWHERE = 5.0
+
+    def __init__(self, what: str, shown: bool = True) -> None:
+        self._what = what
+        self._shown = shown
+        self._terminal = is_live_terminal()
+        self._last = time.monotonic()
+        self._started = self._last
+        self._written = False
+
+    def __call__(self, rows: int) -> None:
+        """Show that this many rows are done."""
+        now = time.monotonic()
+        every = self.EVERY_TERMINAL if self._terminal else self.EVERY_ELSEWHERE
+        if not self._shown or now - self._last < every:
+            return
+        self._last = now
+        rate = rows / max(now - self._started, 1e-9)
+        text = f"{self._what}: {rows:,} rows, {rate:,.0f} rows/s"
+        self._written = True
+        if self._terminal:
+            tell(text, erase=True)
+        else:
+            tell(f"{text}\n")
+
+    def __enter__(self) -> RowCounter:
+        if self._shown and self._terminal:
+            self._written = True
+            tell(f"{self._what} ...")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._written and self._terminal:
+            tell("", erase=True)
+
+
+def confirm(question: str, *, refused: str, without_terminal: str, kept: str | None = None) -> None:
+    """Ask on the terminal; only y or yes goes on.
+
+    Raises ``Refused`` for any other answer and for Ctrl-D, with ``kept`` as the hint, and where there is no
+    terminal to ask on, with ``without_terminal``. ``refused`` says what did not happen.
+    """
+    if not sys.stdin.isatty():
+        raise Refused(Problem(f"{refused}: no terminal to ask for confirmation", hint=without_terminal))
+    _forget_what_was_typed()
+    tell(f"{printable(question)} [y/N] ")
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        tell(f"\n{refused}{f' ({kept})' if kept else ''}\n")
+        raise
+    except UnicodeDecodeError:
+        answer = ""
+    if not answer.endswith("\n"):
+        tell("\n")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise Refused(Problem(refused, hint=kept))
+
+
+def _forget_what_was_typed() -> None:
+    """A key pressed while the plan was made is no answer to a question that was not yet to be seen."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        import msvcrt
+
+        while msvcrt.kbhit():  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.getwch()  # type: ignore[attr-defined,unused-ignore]
+        return
+    with suppress(OSError, termios.error):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)

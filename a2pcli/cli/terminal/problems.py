@@ -8,17 +8,16 @@ from contextlib import suppress
 from typing import Any
 
 from a2pcli.actions.hooks import event_problem
-from a2pcli.cli.terminal import log_style
-from a2pcli.cli.terminal.log_style import LogStyle
-from a2pcli.cli.terminal.output import json_was_printed, print_json, say
+from a2pcli.cli.terminal import output
+from a2pcli.cli.terminal.output import LogStyle, json_was_printed, print_json, say
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
     """Print every problem to stderr, in file order; with ``--quiet`` no warnings but those of hooks."""
     for problem in in_file_order(problems):
-        if log_style.style() is LogStyle.EVENTS:
-            log_style.emit("problem", **event_problem(problem))
+        if output.style() is LogStyle.EVENTS:
+            output.emit("problem", **event_problem(problem))
         else:
             # The place stands first in the line, in a log too: editors and scripts look for it there. One problem is
             # one line, whatever a cell holds.

@@ -12,24 +12,83 @@ from contextlib import contextmanager
 from dataclasses import field
 from typing import Any
 
+from rich.console import Group, RenderableType
+from rich.text import Text
+
 from a2pcli import __version__
 from a2pcli.actions.hooks import EVENT_VERSION
-from a2pcli.actions.send_watcher import NothingToSend, Progress, SendWatcher, Sent, StopRequest
+from a2pcli.actions.send_watcher import (
+    Ended,
+    NothingToSend,
+    Progress,
+    SendResult,
+    SendWatcher,
+    Sent,
+    StopRequest,
+)
 from a2pcli.cli.screens.plan import Bubble, facts_of, leaving_of, plan_screen
 from a2pcli.cli.screens.progress import SendProgress
-from a2pcli.cli.screens.result import result_document, result_screen
-from a2pcli.cli.terminal import log_style
-from a2pcli.cli.terminal.asking import confirm
-from a2pcli.cli.terminal.counter import RowCounter
-from a2pcli.cli.terminal.log_style import LogStyle
-from a2pcli.cli.terminal.output import print_json, say, show
+from a2pcli.cli.screens.run import StatesTable, next_steps, sums
+from a2pcli.cli.terminal import output
+from a2pcli.cli.terminal.output import LogStyle, RowCounter, confirm, print_json, say, show, to_copy
 from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
-from a2pcli.ledger.records import Run, RunState, Totals, now_ms
+from a2pcli.ledger.records import Run, RunState, Totals, Waiting, now_ms
 from a2pcli.messages import State
-from a2pcli.moments import moment_text
+from a2pcli.moments import moment_text, zone_of
+from a2pcli.reporting.held import held_document, held_lines
+from a2pcli.reporting.totals import HANDED_OVER, run_document, totals_document
 from a2pcli.reporting.values import duration, instead_of_sending, money, send_command
+
+ENDINGS = {
+    Ended.FINISHED: ("green", "finished"),
+    Ended.WAITING: ("cyan", "waiting for permitted hours"),
+    Ended.PAUSED: ("yellow", "paused"),
+    Ended.OVER_BUDGET: ("red", "stopped: budget reached"),
+    Ended.INTERRUPTED: ("yellow", "interrupted"),
+    Ended.EXPIRED: ("yellow", "expired"),
+}
+
+
+def result_document(
+    run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
+) -> dict[str, Any]:
+    """JSON document that says how ``send`` ended."""
+    reason = result.reason
+    return {
+        **run_document(run),
+        "ended": result.ended,
+        "reason": None if reason is None else str(reason),
+        "seconds": round(result.seconds, 3),
+        **totals_document(totals),
+        "waiting": held_document(waiting),
+    }
+
+
+def result_screen(
+    run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
+) -> RenderableType:
+    """What is shown when ``send`` ended: the result and what to do next."""
+    style, word = ENDINGS[result.ended]
+    head = Text.assemble(
+        (f"{word}", f"bold {style}"), f"  run {run.id} of {run.campaign}, {duration(result.seconds)}"
+    )
+    pieces: list[RenderableType] = [head]
+    if instead := instead_of_sending(run):
+        are = "were" if totals.count(*HANDED_OVER) else "are"
+        pieces.append(Text(f"nothing was sent: messages {are} {instead}", style="yellow"))
+    if result.reason is not None:
+        pieces.append(Text(result.reason.message, style=style))
+        # Each way on in a line of its own, which stays one to whoever copies it.
+        pieces += [to_copy(f"  {hint}") for hint in (result.reason.hint or "").split("; ") if hint]
+    pieces.append(StatesTable(totals, instead_of_sending(run)))
+    pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
+    costs = sums(run, totals)
+    if costs.row_count:
+        pieces += [Text(), costs]
+    return Group(*pieces, *next_steps(run, totals))
+
 
 COUNTED = ("accepted", "rejected", "unknown", "skipped")
 """What progress counts; each event says by how much it grew."""
@@ -43,8 +102,8 @@ def begin(*, quiet: bool, log_format: str | None) -> None:
     if quiet and log_format is not None:
         raise UsageError("--quiet and --log-format cannot be combined")
     chosen = LogStyle.EVENTS if log_format else LogStyle.QUIET if quiet else LogStyle.TIMED
-    log_style.use(chosen)
-    log_style.emit("version", a2pcli=__version__, log=EVENT_VERSION)
+    output.use(chosen)
+    output.emit("version", a2pcli=__version__, log=EVENT_VERSION)
 
 
 class TerminalWatcher(SendWatcher):
@@ -107,9 +166,9 @@ class TerminalWatcher(SendWatcher):
         """Show progress while sending: a bar, lines, or JSON events."""
         self._events = ProgressEvents(run, time.monotonic)
         self._events.start(totals)
-        if log_style.style() is LogStyle.EVENTS:
+        if output.style() is LogStyle.EVENTS:
             yield self._events
-        elif prints or log_style.style() is LogStyle.QUIET:
+        elif prints or output.style() is LogStyle.QUIET:
             yield lambda progress: None
         else:
             with SendProgress(run) as on_progress:
@@ -128,9 +187,9 @@ class TerminalWatcher(SendWatcher):
             self._events.tell(sent.result.progress)
         self._show_result(sent)
         event = sent.event()
-        log_style.emit("ended", **event)
+        output.emit("ended", **event)
         log_line(f"run {sent.run.id} of {sent.run.campaign} {event['ended']}, exit status {event['status']}")
-        if log_style.style() is LogStyle.QUIET and event["status"]:
+        if output.style() is LogStyle.QUIET and event["status"]:
             say(_in_short(sent), always=True)
 
     def _show_result(self, sent: Sent) -> None:
@@ -179,7 +238,7 @@ def errors_logged() -> Iterator[None]:
 def _plan_event(run: Run) -> None:
     """Write the ``planned`` event of the plan that is about to be sent."""
     summary = run.summary
-    log_style.emit(
+    output.emit(
         "planned",
         run=run.id,
         campaign=run.campaign,
@@ -209,7 +268,7 @@ class ProgressEvents:
             "skipped": 0
         }
         left = totals.count(State.PLANNED)
-        log_style.emit("started", run=self.run.id, gateway=self.run.gateway, left=left, **self._seen)
+        output.emit("started", run=self.run.id, gateway=self.run.gateway, left=left, **self._seen)
         log_line(f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send via {self.run.gateway}")
 
     def __call__(self, progress: Progress) -> None:
@@ -224,12 +283,12 @@ class ProgressEvents:
         more = {name: now[name] - self._seen.get(name, 0) for name in COUNTED}
         self._seen = now
         if any(more.values()):
-            log_style.emit("progress", run=self.run.id, **more, left=progress.left, state=progress.state)
+            output.emit("progress", run=self.run.id, **more, left=progress.left, state=progress.state)
 
 
 def log_line(text: str) -> None:
     """A line with the time for a log file; at a terminal the screens say it."""
-    if log_style.style() is LogStyle.TIMED and not sys.stderr.isatty():
+    if output.style() is LogStyle.TIMED and not sys.stderr.isatty():
         say(text)
 
 

@@ -2,5 +2,5 @@
 
 ``protocol`` says what an engine is and the three ways in which sending can fail. ``wire`` is the fast engine, over
 ``dialing`` (names, proxies, TLS) and ``wire_connection``; ``httpx_engine`` the other. ``transport`` sends for a
-provider, with repeats and look-ups; ``statuses`` and ``waits`` say what an answer's status and ``Retry-After`` mean.
+provider, with repeats and look-ups; ``statuses`` says what an answer's status and ``Retry-After`` mean.
 """

@@ -15,7 +15,15 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, as_text, inside, one_receipt
+from a2pcli.gateways.callbacks import (
+    Callback,
+    CallbackRequest,
+    as_text,
+    inside,
+    is_hash_of,
+    jwt_claims,
+    one_receipt,
+)
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import (
@@ -30,7 +38,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.providers.signatures import is_hash_of, jwt_claims
 from a2pcli.messages import Message, Outcome
 
 _PARAMETER_CODES = frozenset({"9", "10"})  # something is missing, or not valid: which says ``parameter``

@@ -21,8 +21,11 @@ from a2pcli.gateways.callbacks import (
     REFERENCE,
     Callback,
     CallbackRequest,
+    bearer,
     inside,
+    is_hash_of,
     is_same,
+    jwt_claims,
     one_receipt,
     one_reply,
 )
@@ -41,7 +44,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.providers.signatures import bearer, is_hash_of, jwt_claims
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
