@@ -8,7 +8,7 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from a2pcli.config import nodes
+from a2pcli.config import syntax as nodes
 from a2pcli.config.document import Document, read_document
 from a2pcli.errors import InvalidInput, Problem
 

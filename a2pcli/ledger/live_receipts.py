@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger import deliveries, receipt_optouts
+from a2pcli.ledger import deliveries
+from a2pcli.ledger import told_optouts as receipt_optouts
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.faults import retrying
-from a2pcli.ledger.receipt_optouts import TellsOptOut, nobody
 from a2pcli.ledger.receipts import LOOKED_UP, PIECE, ids_of_attempts
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
+from a2pcli.ledger.told_optouts import TellsOptOut, nobody
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
@@ -139,6 +140,6 @@ def _connect(
             connection.execute(named, values)
             applied = deliveries.apply(connection, sorted({at for _, at, _ in found}), now)
             told = receipt_optouts.of_numbers(number for number, _, _ in found)
-            return applied, receipt_optouts.keep(connection, told, tells, now)
+            return applied, receipt_optouts.keep_from_receipts(connection, told, tells, now)
 
     return retrying(work)

@@ -176,7 +176,7 @@ def test_4_when_some_are_unknown(project: Project):
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits of milliseconds, instead of half a minute, for a gateway that is down."""
     shorter = partial(SendOptions, breaker=BreakerOptions(waits=(0.01, 0.02)))
-    monkeypatch.setattr("a2pcli.actions.send.SendOptions", shorter)
+    monkeypatch.setattr("a2pcli.actions.send_options.SendOptions", shorter)
 
 
 @pins(ExitStatus.GATEWAY)

@@ -26,7 +26,7 @@ def show_gateway(
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.exit_status import ExitStatus
+    from a2pcli.errors import ExitStatus
 
     shown = show_gateway(project_at(None).settings(), name)
     if as_json:
