@@ -235,6 +235,16 @@ def gateways_page() -> str:
     return _filled(text, {"smpp-keys": block_keys(SmppBlock), **examples})
 
 
+def own_gateway_page() -> str:
+    """docs/own-gateway.md with the files of the example package."""
+    files = {}
+    for path in (ROOT / "docs" / "examples" / "pigeon-gateway").glob("*.*"):
+        language = {".py": "python", ".toml": "toml"}.get(path.suffix)
+        if language:
+            files[f"file {path.name}"] = f"```{language}\n{path.read_text('utf-8')}```"
+    return _filled((ROOT / "docs" / "own-gateway.md").read_text("utf-8"), files)
+
+
 def block_keys(model: Any) -> str:
     """The keys of a gateway's block, without those that every gateway takes; of keys with keys of their own too."""
     from a2pcli.gateways import guide
@@ -252,6 +262,7 @@ def main() -> int:
         "docs/cli.md": cli_page(),
         "docs/gateways.md": gateways_page(),
         "docs/json.md": json_page(),
+        "docs/own-gateway.md": own_gateway_page(),
         "docs/query.md": query_page(),
         "docs/reference.md": reference_page(),
         "docs/rules.md": rules_page(),

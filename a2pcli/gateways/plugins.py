@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _METHODS = ("open", "close", "submit", "lookup", "check")
 _ADVICE = (
-    "the author can test it with a2pcli.gateways.testing.GatewayContract; docs/gateways.md has an example"
+    "the author can test it with a2pcli.gateways.testing.GatewayContract; docs/own-gateway.md has an example"
 )
 
 

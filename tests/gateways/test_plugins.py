@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import json
-import re
+import os
+import runpy
+import shutil
 import socketserver
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,15 +20,13 @@ import pytest
 
 from a2pcli.errors import GatewayUnusable, InvalidInput
 from a2pcli.gateways import registry
-from a2pcli.gateways.base import Gateway
 from a2pcli.gateways.registry import create
-from a2pcli.gateways.testing import GatewayContract
 from a2pcli.messages import Message
 
 sys.path.append(str(Path(__file__).parents[1] / "cli"))
 from clikit import Project
 
-DOCS = Path(__file__).parents[2] / "docs" / "gateways.md"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "pigeon-gateway"
 
 GOOD = """
 from a2pcli.gateways.base import Capabilities, Health
@@ -151,16 +152,11 @@ def test_its_own_error_for_wrong_settings_is_passed_on(package: Path) -> None:
         create("x", {"type": "bruken"})
 
 
-# The class of the documentation
+# The package of the documentation
 
 
 def documented() -> Any:
-    text = DOCS.read_text("utf-8")
-    found = re.search(r"<!-- example: a gateway class -->\n```python\n(.*?)```", text, re.DOTALL)
-    assert found
-    names: dict[str, Any] = {}
-    exec(compile(found[1], str(DOCS), "exec"), names)  # noqa: S102 - our own documentation
-    return names["PigeonGateway"]
+    return runpy.run_path(str(EXAMPLE / "pigeon_gateway.py"))["PigeonGateway"]
 
 
 class Box(socketserver.StreamRequestHandler):
@@ -185,35 +181,58 @@ def box() -> Iterator[Any]:
         server.shutdown()
 
 
-class _Documented(GatewayContract):
-    answer = b"OK 4711\n"
-
-    @pytest.fixture(autouse=True)
-    def _with_box(self, box: Any) -> None:
-        box.answer = self.answer
-        self.port = box.port
-
-    def make(self, folder: Path) -> Gateway:
-        made: Gateway = documented()("pigeon", {"port": str(self.port)})
-        return made
-
-
-class TestDocumentedGateway(_Documented):
-    pass
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example package, installed as a user does, into a folder of its own."""
+    source, target = tmp_path_factory.mktemp("source") / "pigeon-gateway", tmp_path_factory.mktemp("target")
+    shutil.copytree(EXAMPLE, source)
+    options = ["--quiet", "--no-index", "--no-build-isolation", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)],
+        check=True, timeout=120,
+    )  # fmt: skip
+    return target
 
 
-class TestDocumentedGatewayAndABoxThatRefuses(_Documented):
-    answer = b"NO number\n"
+def started(installed: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    environ = {**os.environ, "PYTHONPATH": paths, "NO_COLOR": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
 
 
-class TestDocumentedGatewayAndABoxThatTalksNonsense(_Documented):
-    answer = b"\xff\xfe what?\n"
+def test_the_example_package_keeps_the_contract(installed: Path, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE / "test_pigeon_gateway.py", tmp_path)
+    ran = started(installed, tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "test_pigeon_gateway.py")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert " passed" in ran.stdout
 
 
-class TestDocumentedGatewayAndNoBox(_Documented):
-    def make(self, folder: Path) -> Gateway:
-        made: Gateway = documented()("pigeon", {"port": "9"})
-        return made
+def test_the_installed_example_is_added_shown_and_sends(installed: Path, tmp_path: Path, box: Any) -> None:
+    added = started(installed, tmp_path, "a2pcli", "gateways", "add", "pigeon", "--name", "loft")
+    assert (added.returncode, added.stderr) == (0, "")
+    settings = tmp_path / "a2pcli.yaml"
+    assert "type: pigeon" in settings.read_text()
+    settings.write_text(
+        settings.read_text().replace("192.0.2.7", "127.0.0.1").replace("4711", str(box.port)) + "region: GB\n"
+    )
+    shown = started(installed, tmp_path, "a2pcli", "gateways", "show", "loft")
+    assert "type pigeon, ready" in shown.stdout
+    assert ["port", "whole", "number", "required", "Its", "port"] in [
+        one.split() for one in shown.stdout.splitlines()
+    ]
+    sent = started(installed, tmp_path, "a2pcli", "gateways", "test", "loft", "--to", "07911123456", "--yes")
+    assert (sent.returncode, "accepted (4711)" in sent.stdout) == (0, True)
+    assert [one["to"] for one in box.got] == ["+447911123456"]
+
+
+def test_wrong_settings_of_the_example_are_told_with_their_line(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "a2pcli.yaml").write_text("gateways:\n  pigeon:\n    port: 70000\n")
+    ran = started(installed, tmp_path, "a2pcli", "gateways", "test", "pigeon")
+    assert ran.returncode == 3
+    assert "a2pcli.yaml:3:5: gateways.pigeon.port: " in ran.stderr
 
 
 def test_the_documented_gateway_sends_what_it_is_given(box: Any) -> None:
