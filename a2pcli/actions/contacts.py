@@ -21,7 +21,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, UsageError
 from a2pcli.planning.people import address_columns
 from a2pcli.planning.reading import read_as, reading_problems
-from a2pcli.planning.refusals import Told, speaking, told_by_file
+from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.spec import AddressColumn
 
 
@@ -32,7 +32,7 @@ class CheckedContacts:
     table: Table
     address: AddressColumn
     policy: PhonePolicy
-    told: Told
+    told: FileRefusals
     rows: CheckedRows
     others: tuple[AddressColumn, ...] = ()
 

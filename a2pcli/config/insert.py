@@ -8,7 +8,7 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from a2pcli.config import syntax as nodes
+from a2pcli.config import syntax
 from a2pcli.config.document import Document, read_document
 from a2pcli.errors import InvalidInput, Problem
 
@@ -59,9 +59,9 @@ def _inserted(document: Document, root: MappingNode, text: str, block: list[str]
         at = _line_after(document, root, text, left)
         return _put(text, at, ["", *_indented(["gateways:", *_indented(block, 2)], left)])
     key, node = document.nodes[("gateways",)]
-    line = document.position(nodes.start(key or node))[0]
+    line = document.position(syntax.start(key or node))[0]
     if isinstance(node, MappingNode) and node.value and not node.flow_style:
-        inner = document.position(nodes.start(node))[1] - 1
+        inner = document.position(syntax.start(node))[1] - 1
         return _put(text, _line_after(document, node, text, inner), _indented(block, inner))
     rows = _rows(text)
     if isinstance(node, MappingNode) and not node.value and "{}" in rows[line - 1]:
@@ -83,7 +83,7 @@ def _indented(lines: list[str], by: int) -> list[str]:
 
 def _line_after(document: Document, node: Node, text: str, indent: int) -> int:
     """How many lines stand before the place behind a mapping: behind its last value, and comments that belong to it."""
-    line, column = document.position(nodes.end(node))
+    line, column = document.position(syntax.end(node))
     rows = _rows(text)
     last = line - 1 if column == 1 or not rows[line - 1][: column - 1].strip() else line
     while last and _is_apart(rows[last - 1], indent):

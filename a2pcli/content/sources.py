@@ -34,7 +34,7 @@ class SourcePlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TemplateSource:
     """One text. ``place`` says where its first line stands, ``name`` what a partial is included as."""
 
     text: str
@@ -55,10 +55,10 @@ class Sources:
     """The message (number 0) and its partials."""
 
     def __init__(self, text: str, place: SourcePlace) -> None:
-        self._all = [Source(text, place)]
+        self._all = [TemplateSource(text, place)]
 
     @property
-    def main(self) -> Source:
+    def main(self) -> TemplateSource:
         """The message's own text, without partials."""
         return self._all[0]
 
@@ -69,7 +69,7 @@ class Sources:
 
     def add(self, name: str, text: str, path: str) -> int:
         """A further file, by the name it is included under; gives its number."""
-        self._all.append(Source(text, SourcePlace(path), name))
+        self._all.append(TemplateSource(text, SourcePlace(path), name))
         return len(self._all) - 1
 
     def parse(self, environment: Environment, number: int) -> nodes.Template:
@@ -124,7 +124,7 @@ class Sources:
         message = _plain(error.message or "not a template")
         return self.problem(message, error.lineno, hint=_syntax_hint(message), code="template-syntax")
 
-    def _find(self, line: int) -> tuple[Source, int]:
+    def _find(self, line: int) -> tuple[TemplateSource, int]:
         number, inner = divmod(line, _LINES)
         return self._all[min(number, len(self._all) - 1)], max(inner, 1)
 

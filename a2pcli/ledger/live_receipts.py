@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.ledger import deliveries
-from a2pcli.ledger import told_optouts as receipt_optouts
+from a2pcli.ledger import deliveries, told_optouts
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.faults import retrying
@@ -139,7 +138,7 @@ def _connect(
             named = change.values(attempt=bindparam("b_attempt"), gateway_id=bindparam("b_id"))
             connection.execute(named, values)
             applied = deliveries.apply(connection, sorted({at for _, at, _ in found}), now)
-            told = receipt_optouts.of_numbers(number for number, _, _ in found)
-            return applied, receipt_optouts.keep_from_receipts(connection, told, tells, now)
+            told = told_optouts.of_numbers(number for number, _, _ in found)
+            return applied, told_optouts.keep_from_receipts(connection, told, tells, now)
 
     return retrying(work)

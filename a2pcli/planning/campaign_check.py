@@ -49,7 +49,7 @@ from a2pcli.planning.prepare import (
     source_place,
 )
 from a2pcli.planning.reading import read_as, reading_problems
-from a2pcli.planning.refusals import Told, speaking, told_by_file
+from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, sampled_people, take_sample
 from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.spec import AddressColumn, where_columns
@@ -207,7 +207,7 @@ class _Check:
         locale = self.campaign.locale or self.settings.settings.locale
         own = AddressColumn(address, self.channel.kind, self.channel.network)
         told = _attempt([], lambda: told_by_file(table, (own,), claims, policy, locale, whole=False))
-        self.found += reading_problems(table, facts, told or Told())
+        self.found += reading_problems(table, facts, told or FileRefusals())
 
     def _compiled(
         self,

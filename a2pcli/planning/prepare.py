@@ -32,7 +32,7 @@ from a2pcli.planning.consent import asked_of, consent_sets, timed
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import address_columns, other_columns
-from a2pcli.planning.refusals import Told, speaking, told_by_file
+from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.spec import (
     AddressColumn,
@@ -76,7 +76,7 @@ class Prepared:
     wording: Wording
     hours: Hours
     cap_lookup: CapLookup
-    told: Told
+    told: FileRefusals
 
     def new_clocks(self) -> Clocks:
         """For one pass over the contacts: numbers their clocks, and leaves out who has had enough."""
@@ -237,15 +237,15 @@ def _told(
     policy: PhonePolicy,
     now: int,
     problems: list[Problem],
-) -> Told:
+) -> FileRefusals:
     if table is None or not addresses:
-        return Told()
+        return FileRefusals()
     try:
         locale = loaded.campaign.locale or settings.settings.locale
         return told_by_file(table, addresses, claims, policy, locale, now=now)
     except A2PError as error:
         problems += error.problems
-        return Told()
+        return FileRefusals()
 
 
 def _law(settings: LoadedSettings, problems: list[Problem]) -> Law:
@@ -309,7 +309,7 @@ def _people(
     policy: PhonePolicy,
     consent: ConsentRequirement | None,
     now: int,
-    told: Told,
+    told: FileRefusals,
     problems: list[Problem],
 ) -> People:
     exclude = loaded.campaign.exclude

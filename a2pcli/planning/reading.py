@@ -10,7 +10,7 @@ from a2pcli.contacts.columns import in_yaml
 from a2pcli.contacts.facts import PLACE_FACTS, Facts
 from a2pcli.contacts.table import Table
 from a2pcli.errors import Problem, Severity
-from a2pcli.planning.refusals import Told
+from a2pcli.planning.refusals import FileRefusals
 
 EXAMPLES = 3
 """Texts of cells that a warning quotes."""
@@ -27,7 +27,7 @@ def read_as(table: Table, address: str | None, facts: Facts, fact: str = "phone"
     return found
 
 
-def reading_problems(table: Table, facts: Facts, told: Told) -> Iterator[Problem]:
+def reading_problems(table: Table, facts: Facts, told: FileRefusals) -> Iterator[Problem]:
     """Warnings: columns that look like a fact and are not read as one, several columns for one fact, and answers that
     are neither yes nor no."""
     for written, (fact, why) in facts.unread.items():

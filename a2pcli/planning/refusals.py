@@ -151,7 +151,7 @@ def _quoted(cell: str) -> str:
 
 
 @dataclass(slots=True)
-class Told:
+class FileRefusals:
     """What the file says before anybody is planned, and what to tell of it. ``unclear`` counts cells by column and
     text."""
 
@@ -168,14 +168,14 @@ def told_by_file(
     *,
     whole: bool = True,
     now: int | None = None,
-) -> Told:
+) -> FileRefusals:
     """Read the columns that may say no, from end to end (``whole``), or only the first rows.
 
     A no counts for each of the row's ``addresses`` (the first of them those that are messaged), whatever their type: a
     landline that says no is a no. ``now`` is UTC milliseconds, this moment for None.
     """
     if not claims:
-        return Told()
+        return FileRefusals()
     moment = now_ms() if now is None else now
     gathered: dict[str, list[tuple[Keys, Keys]]] = {"opted_out": [], "no": [], "unclear": [], "revoked": []}
     unclear: dict[str, Counter[str]] = {}
@@ -205,7 +205,7 @@ def told_by_file(
         where = revoked_at >= 0
         if where.any():
             gathered["revoked"] += _people(frame, addresses, where, policy.region, revoked_at)
-    return Told(
+    return FileRefusals(
         Refused(
             opted_out=_each_once(gathered["opted_out"], latest=False),
             no=_each_once(gathered["no"], latest=False),

@@ -29,7 +29,7 @@ from a2pcli.rules.law import Law
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MessageExplanation:
     """One message of the number. ``at`` is when it got where it is (UTC milliseconds); ``next`` what will be;
     ``rules`` what was considered then."""
 
@@ -51,7 +51,7 @@ class Explanation:
     number: str | None
     judged: Address
     suppressions: tuple[Suppression, ...]
-    messages: tuple[Told, ...]
+    messages: tuple[MessageExplanation, ...]
 
     now: int = field(default_factory=now_ms)
 
@@ -102,7 +102,9 @@ def explain(
     around = Surroundings(everything, _opt_outs(ledger, everything), live, moment)
     rules = _Rules(ledger, law or Law.load(), moment)
     told = [
-        Told(entry, moment_of(entry), what(entry, around), what_next(entry, around), rules.of(entry))
+        MessageExplanation(
+            entry, moment_of(entry), what(entry, around), what_next(entry, around), rules.of(entry)
+        )
         for entry in entries
     ]
     told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
@@ -214,7 +216,7 @@ _ROW_KEYS = (
 )  # fmt: skip
 
 
-def _message(told: Told) -> dict[str, Any]:
+def _message(told: MessageExplanation) -> dict[str, Any]:
     row, run = told.entry.row, told.entry.run
     taken: Mapping[str, Any] = {key: row[key] for key in _ROW_KEYS}
     return {

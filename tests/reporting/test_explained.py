@@ -10,7 +10,7 @@ from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.explain import Explanation, Told, explain, explanation_document
+from a2pcli.reporting.explain import Explanation, MessageExplanation, explain, explanation_document
 
 POLICY = PhonePolicy(region="GB", allow_fictional=True, allow_fixed_line=True)
 NOW = 2_100_000
@@ -20,7 +20,7 @@ def told(ledger: Ledger, asked: str, **given: object) -> Explanation:
     return explain(ledger, asked, POLICY, now=given.pop("now", NOW), **given)  # type: ignore[arg-type]
 
 
-def only(ledger: Ledger, asked: str, **given: object) -> Told:
+def only(ledger: Ledger, asked: str, **given: object) -> MessageExplanation:
     [one] = told(ledger, asked, **given).messages
     return one
 

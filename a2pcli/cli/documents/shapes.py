@@ -103,7 +103,7 @@ class Arm(Sums):
     delivery: Delivery
 
 
-class Rate(TypedDict):
+class Ratio(TypedDict):
     """A share with its denominator."""
 
     share: Annotated[float | None, says("0 to 1; null where there is nothing to divide by")]
@@ -123,7 +123,7 @@ class Totals(Sums):
     variants: Annotated[dict[str, Counts], says("messages by arm of a split test and state")]
     arms: Annotated[dict[str, Arm], says("the same as variants, with parts, cost and delivery")]
     senders: Annotated[dict[str, Sums], says("by sender; an empty name is the run's own")]
-    rates: dict[str, Rate]
+    rates: dict[str, Ratio]
     delivery: Annotated[Delivery, says("what delivery receipts say")]
 
 

@@ -14,7 +14,7 @@ from a2pcli.cli.screens.run import WORDS
 from a2pcli.messages import State
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.explain import Explanation, Told, earlier_attempts
+from a2pcli.reporting.explain import Explanation, MessageExplanation, earlier_attempts
 from a2pcli.reporting.sentences import opt_out
 from a2pcli.reporting.values import local
 
@@ -59,7 +59,7 @@ def _opt_outs(told: Explanation) -> Iterator[RenderableType]:
         yield Text("not on the suppression list", style="dim")
 
 
-def _message(told: Told, shown: RulesShown) -> Iterator[RenderableType]:
+def _message(told: MessageExplanation, shown: RulesShown) -> Iterator[RenderableType]:
     row, run = told.entry.row, told.entry.run
     zone = zone_of(run.summary)
     when = local(told.at, zone) if told.at else ""

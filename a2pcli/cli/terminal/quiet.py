@@ -39,7 +39,7 @@ def quieten_loggers() -> None:
             logger.addHandler(logging.NullHandler())
             logger.propagate = False
 
-    class Told(logging.Handler):
+    class NoteHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             from a2pcli.cli.terminal.output import note
 
@@ -47,7 +47,7 @@ def quieten_loggers() -> None:
 
     ours = logging.getLogger("a2pcli")
     if not ours.handlers:
-        ours.addHandler(Told(logging.WARNING))
+        ours.addHandler(NoteHandler(logging.WARNING))
 
 
 def _thread_ended(ended: Any) -> None:
