@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.gateways import GatewayLine, gateway_lines, gateway_types
 from a2pcli.config.document import read_document
-from a2pcli.config.insert import checked, shown_problem, with_gateway
-from a2pcli.config.load import LoadedSettings
+from a2pcli.config.environment import environment_at
+from a2pcli.config.insert import checked, settings_document, shown_problem, with_gateway
+from a2pcli.config.load import LoadedSettings, find_settings
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem, UsageError, not_written
 
@@ -44,7 +45,7 @@ def show_gateway(settings: LoadedSettings, name: str) -> GatewayShown:
     from a2pcli.gateways.guide import usual_capabilities
 
     line = next((one for one in gateway_lines(settings) if one.name == name), None)
-    guide = _guide(settings, line.type if line else name)
+    guide = _guide(line.type if line else name, tuple(settings.settings.gateways))
     place = None
     if line and line.is_configured and settings.document is not None:
         row, column = settings.document.place(("gateways", name), of="key")
@@ -75,19 +76,18 @@ def add_gateway(project: Project, kind: str, name: str | None = None) -> Gateway
     """
     from a2pcli.config.environment import variables
 
-    settings = project.settings()
-    guide = _guide(settings, kind)
+    guide = _guide(kind, ())
     name = name or kind
     if not _NAME.fullmatch(name):
         raise UsageError(f"--name {name}: use letters, digits, - and _")
     lines = list(block_lines(guide, name))
-    path = (settings.path or settings.folder / SETTINGS_NAME).resolve()
-    created = not path.exists()
-    text = with_gateway(path, name, lines)
-    _write(path, text, name, settings)
-    named = variables(guide.example, settings.environ)
+    # Settings that have nothing in them yet, or mistakes elsewhere, can be added to as well.
+    shown = find_settings(project.start) or project.start / SETTINGS_NAME
+    created = not shown.exists()
+    _write(shown, with_gateway(shown, name, lines), name)
+    named = variables(guide.example, environment_at(shown.parent))
     block = "".join(f"{line}\n" for line in [f"{name}:", *(f"  {line}" for line in lines)])
-    return GatewayAdded(name, kind, settings.path or path, created, block, named, guide.docs)
+    return GatewayAdded(name, kind, shown, created, block, named, guide.docs)
 
 
 def block_lines(guide: Guide, name: str) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _optional(key: BlockKey) -> str:
     return f"{key.path}: {value}".rstrip() + f"  # {key.meaning}"
 
 
-def _guide(settings: LoadedSettings, kind: str) -> Guide:
+def _guide(kind: str, configured: tuple[str, ...]) -> Guide:
     import difflib
 
     from a2pcli.gateways.guide import guide_to
@@ -132,15 +132,16 @@ def _guide(settings: LoadedSettings, kind: str) -> Guide:
                 f"the gateway type {kind} of the package {types[kind].package} cannot be loaded", hint=hint
             )
         )
-    known = [*settings.settings.gateways, *types]
+    known = [*configured, *types]
     near = difflib.get_close_matches(kind, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"types: {', '.join(types)}"
     raise UsageError(Problem(f"{kind}: there is no such gateway or type", hint=hint))
 
 
-def _write(path: Path, text: str, name: str, settings: LoadedSettings) -> None:
+def _write(shown: Path, text: str, name: str) -> None:
     """Replace the file in one step, once the new text is known to say the same and the block beside it."""
-    before = settings.document.data if settings.document is not None else {}
+    document, path = settings_document(shown), shown.resolve()
+    before = document.data if document is not None else {}
     was = path.read_bytes() if path.exists() else b""
     mark = b"\xef\xbb\xbf" if was.startswith(b"\xef\xbb\xbf") else b""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -151,9 +152,9 @@ def _write(path: Path, text: str, name: str, settings: LoadedSettings) -> None:
                 draft.chmod(stat.S_IMODE(path.stat().st_mode))
             after = read_document(draft)
             if not checked(before, after, name) or not after.has(("gateways", name)):
-                raise InvalidInput(shown_problem(path))
+                raise InvalidInput(shown_problem(shown))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise not_written(error, str(path)) from error
+        raise not_written(error, str(shown)) from error

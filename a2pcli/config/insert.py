@@ -22,8 +22,8 @@ def with_gateway(path: Path, name: str, lines: list[str]) -> str:
     Raises ``InvalidInput`` where there is such a block already, and where the file is written in a way that a block of
     lines cannot be added to.
     """
+    document = settings_document(path)
     text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
-    document = read_document(path) if re.search(r"^[^\S\r\n]*[^#\s]", text, re.M) else None
     root = document.nodes[()][1] if document else None
     block = _lines_for(name, lines)
     if document is None or root is None:
@@ -42,6 +42,19 @@ def with_gateway(path: Path, name: str, lines: list[str]) -> str:
             document.problem("the settings are in braces", (), hint=_BY_HAND, code="in-braces")
         )
     return _inserted(document, root, text, block)
+
+
+def settings_document(path: Path) -> Document | None:
+    """The file read; None where there is none, or nothing but comments in it. Raises ``InvalidInput``."""
+    if not path.exists():
+        return None
+    try:
+        return read_document(path)
+    except InvalidInput:
+        text = path.read_bytes().decode("utf-8-sig", "replace") if path.is_file() else "?"
+        if re.search(r"^[^\S\r\n]*[^#\s]", text, re.M):
+            raise
+        return None
 
 
 def checked(before: dict[str, Any], after: Document, name: str) -> bool:
@@ -67,6 +80,9 @@ def _inserted(document: Document, root: MappingNode, text: str, block: list[str]
     if isinstance(node, MappingNode) and not node.value and "{}" in rows[line - 1]:
         rows[line - 1] = re.sub(r" *\{\}", "", rows[line - 1], count=1)
     elif not isinstance(node, ScalarNode) or node.value or node.style:
+        if not isinstance(node, MappingNode):
+            message = "gateways must hold a line 'NAME:' for each gateway, with its keys below"
+            raise InvalidInput(document.problem(message, ("gateways",), code="bad-value"))
         raise InvalidInput(
             document.problem("gateways is written in braces", ("gateways",), hint=_BY_HAND, code="in-braces")
         )

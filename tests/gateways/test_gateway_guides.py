@@ -133,6 +133,29 @@ def test_add_makes_the_settings_where_there_are_none(project: Any) -> None:
     assert project.run("gateways", "show", "console", "--json").json["configured"]
 
 
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "region: GB\ngateways:\n", "regoin: GB\n"])
+def test_add_works_on_settings_that_have_nothing_yet_or_a_mistake_elsewhere(project: Any, text: str) -> None:
+    path = project.write("a2pcli.yaml", text)
+    assert project.run("gateways", "add", "console").status == 0
+    after = path.read_text()
+    assert after.startswith(text)
+    assert after.count("gateways:") == 1
+    assert yaml.safe_load(after)["gateways"] == {"console": {"sender": "ACME"}}
+
+
+@pytest.mark.parametrize("text", ["gateways:\n  - a\n", "gateways: none\n", "- a\n", "a: [\n"])
+def test_a_file_that_is_something_else_is_left_as_it_is(project: Any, text: str) -> None:
+    path = project.write("a2pcli.yaml", text)
+    ran = project.run("gateways", "add", "console")
+    assert (ran.status, path.read_text()) == (3, text)
+    assert "a2pcli.yaml:" in ran.err
+
+
+def test_a_name_that_yaml_would_not_read_is_refused(project: Any) -> None:
+    assert project.run("gateways", "add", "console", "--name", "a b: c").status == 2
+    assert not (project.folder / "a2pcli.yaml").exists()
+
+
 @pytest.mark.parametrize(
     "text", ["{region: GB}\n", "gateways: {a: {type: console}}\n", "gateways: {\n}\n", 'gateways: ""\n']
 )

@@ -29,7 +29,10 @@ def _parts(shown: GatewayShown) -> Iterator[RenderableType]:
     elif line is None:
         yield Text(f"not configured here; a2pcli gateways add {guide.type} writes the block", style="dim")
     can = shown.capabilities
-    if can is not None:
+    if can is None:
+        why = "not known until its settings are complete and its extra, if it has one, is installed"
+        yield from _titled("Can do", Text(why))
+    else:
         yield from _titled("Can do", Text(f"{abilities(can)}; {can.concurrency} requests at the same time"))
         told = [
             ("idempotent", can.idempotent, "a repeated request is never delivered twice"),
