@@ -186,7 +186,7 @@ def test_it_asks_for_signs_of_life_answers_those_of_the_operator_and_hangs_up_on
         await until(lambda: len(there.binds) >= 2)
 
     with Smsc() as there:
-        with_gateway(there, work, enquire_link="0.05", timeout="0.2")
+        with_gateway(there, work, enquire_link="0.4", timeout="0.4")
 
 
 def test_requests_that_nobody_knows_are_refused_and_do_no_harm() -> None:
