@@ -13,17 +13,39 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import func, literal_column, select, update
+from sqlalchemy import and_, func, literal_column, or_, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.delivery import DeliveryCount
 from a2pcli.ledger import plan_store
+from a2pcli.ledger.attempt_ids import ATTEMPT_BIT, ROWS_PER_RUN, attempt_number, nth_attempt
 from a2pcli.ledger.plan_store import end_of
 from a2pcli.ledger.plans import of_run
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
-from a2pcli.ledger.standing import IS_LATER, most_attempts
 from a2pcli.ledger.tables import attempts, runs
 from a2pcli.messages import State
+
+_a = attempts.c
+
+IS_LATER = _a.id % ROWS_PER_RUN >= 1 << ATTEMPT_BIT
+"""The attempt is a message's second, or a later one."""
+
+
+def most_attempts(connection: Connection, run: Run) -> int:
+    """The largest number of attempts that a message of the run has; 1 where none has several."""
+    last = connection.execute(select(func.max(_a.id)).where(of_run(run))).scalar()
+    return 1 if last is None else attempt_number(int(last))
+
+
+def standing(first_id: int, end_id: int, most: int) -> ColumnElement[bool]:
+    """The condition for the attempts by which messages with these ids stand; ``most`` is of ``most_attempts``."""
+    within = [
+        and_(_a.id >= nth_attempt(first_id, number), _a.id <= nth_attempt(end_id - 1, number))
+        for number in range(1, most + 1)
+    ]
+    return within[0] if most == 1 else and_(or_(*within), _a.followed_at.is_(None))
+
 
 SHAPE = 3
 """Of the kept document; another one is counted again, unless the rows are gone. The first had no sums of variants,

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from sqlalchemy import and_, exists, func, not_, select
 
 from a2pcli.ledger.attempt_ids import ATTEMPT_BIT, MOST_ROWS, ROWS_PER_RUN
+from a2pcli.ledger.counting import most_attempts
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.integrity_receipts import look_at_run
 from a2pcli.ledger.integrity_rows import first
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.standing import most_attempts
 from a2pcli.ledger.tables import attempts, is_followed, runs
 
 _a, _beside = attempts.c, attempts.alias("beside")

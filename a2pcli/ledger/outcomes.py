@@ -13,10 +13,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.ledger import about, caps, counting, plan_store, spending
+from a2pcli.ledger.counting import IS_LATER
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
 from a2pcli.ledger.records import Run, RunState, Settled
-from a2pcli.ledger.standing import IS_LATER
 from a2pcli.ledger.statements import Prepared
 from a2pcli.ledger.tables import attempts, events, runs
 from a2pcli.messages import CLAIMED_STATES, State, Verdict

@@ -18,10 +18,10 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger import chunk_filter, plan_store
 from a2pcli.ledger.attempt_ids import all_attempts, message_of
 from a2pcli.ledger.chunk_filter import ENOUGH, PUNCTUATION, bare
+from a2pcli.ledger.counting import most_attempts
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.standing import most_attempts
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, plan_chunks, runs
 
 if TYPE_CHECKING:

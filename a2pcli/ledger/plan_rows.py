@@ -15,10 +15,10 @@ from sqlalchemy.engine import Connection
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import plan_store
 from a2pcli.ledger.attempt_ids import all_attempts, is_later, message_of
+from a2pcli.ledger.counting import most_attempts, standing
 from a2pcli.ledger.plan_store import ChunkHead, end_of, first_id
 from a2pcli.ledger.plans import end_id
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.standing import most_attempts, standing
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import CLAIMED_STATES, State
 

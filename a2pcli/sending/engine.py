@@ -21,7 +21,7 @@ from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import FAR, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
-from a2pcli.sending import endings
+from a2pcli.sending import endings, timing
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.dispatcher import Dispatcher
@@ -33,17 +33,7 @@ from a2pcli.sending.pace import Pace, SenderPaces
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.saving import in_hand, save_what_can_be_saved
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.timing import (
-    BRIEFLY,
-    CATCHING_UP,
-    HORIZON,
-    IDLE,
-    LEDGER_PAUSES,
-    LINGER,
-    TICK,
-    SteadyClock,
-    jump_of,
-)
+from a2pcli.sending.timing import BRIEFLY, CATCHING_UP, HORIZON, IDLE, LEDGER_PAUSES, LINGER, TICK
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +55,11 @@ async def send_run(
     has it, ``InvalidInput`` for a gateway that cannot do what the run needs, ``LedgerError`` when the ledger no
     longer takes what happens (what was in flight is ``unknown`` at the next start). A gateway that cannot be
     used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC milliseconds, else
-    a ``SteadyClock`` does. ``keep`` stores receipts and replies that come meanwhile, on the ledger's thread.
+    a ``timing.SteadyClock`` does. ``keep`` stores receipts and replies that come meanwhile, on the ledger's thread.
     """
     if run.channel not in gateway.capabilities.channels:
         raise InvalidInput(endings.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
-    clock = clock or SteadyClock()
+    clock = clock or timing.SteadyClock()
     with sender_lock(ledger, run, shared=True) as hold:
         writer = LedgerWriter(ledger, run, gateway.name, clock)
         let_keep(gateway, writer, keep)
@@ -157,7 +147,7 @@ class _Sending:
                 )
             with self._stop.heard_by(self._wake_from_anywhere):
                 await self._wait_for_start()
-            if jump := jump_of(self._clock):
+            if jump := timing.jump_of(self._clock):
                 return await self._result(Ended.PAUSED, endings.clock_was_set(self._run, jump))
             if self._too_early:
                 return await self._result(Ended.INTERRUPTED, endings.interrupted(self._run, hard=False))
@@ -199,7 +189,7 @@ class _Sending:
 
     async def _wait_for_start(self) -> None:
         self._policy.tally = await self._writer.totals(self._policy.tally)
-        while self._too_early and not (self._stop.draining or jump_of(self._clock)):
+        while self._too_early and not (self._stop.draining or timing.jump_of(self._clock)):
             self._display.show(self._time(), self._claiming.next_due)
             if self._hold.age > RENEWS_AFTER:
                 with suppress(LedgerUnavailable):  # nothing is in flight: the next write tries again
@@ -257,7 +247,7 @@ class _Sending:
 
         Where hours depend on it, nothing more leaves until a person has looked.
         """
-        jump = jump_of(self._clock)
+        jump = timing.jump_of(self._clock)
         if jump and (self._writer.has_hours or self._run.expires_at is not None):
             self._policy.end(Ended.PAUSED, endings.clock_was_set(self._run, jump))
         elif jump and not self._jumped:

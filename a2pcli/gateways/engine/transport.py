@@ -1,4 +1,4 @@
-"""One client for every HTTP provider: what happens on the wire becomes an outcome here, once.
+"""One client for every HTTP provider: what happens on the wire becomes an outcome here, once; and its settings.
 
 A provider is pure functions (``base.HttpProvider``); an engine sends. Between them, this: whatever a message,
 a network or a provider's answer does, there is one outcome for each message, and it is never better than what
@@ -12,10 +12,16 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
+from typing import Literal
+
+from pydantic import Field
 
 from a2pcli.gateways.base import Capabilities, Health, HttpProvider, HttpRequest, HttpResponse, of_whole_batch
-from a2pcli.gateways.engine.protocol import Engine, MaybeSent, NotSent, Unsendable
+from a2pcli.gateways.engine.dialing import Dialer
+from a2pcli.gateways.engine.protocol import CONNECT_TIMEOUT, Engine, MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.wire import WireEngine
+from a2pcli.gateways.engine.wire_request import route_of
+from a2pcli.gateways.settings import GatewayBlock
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -176,3 +182,30 @@ def _unknown(code: str, detail: str) -> Outcome:
 
 def _is_unclear(outcomes: Sequence[Outcome]) -> bool:
     return any(outcome.verdict is Verdict.UNKNOWN for outcome in outcomes)
+
+
+class HttpBlock(GatewayBlock):
+    """The keys that every HTTP gateway takes."""
+
+    engine: Literal["wire", "httpx"] = Field(
+        "wire",
+        description="HTTP engine: `wire` is fast; `httpx` is for networks that need a feature of httpx",
+    )
+
+
+def engine_for(block: HttpBlock, concurrency: int) -> Engine:
+    """The engine that the block asks for. Called within a running event loop."""
+    if block.engine == "httpx":
+        from a2pcli.gateways.engine.httpx_engine import HttpxEngine
+
+        return HttpxEngine(concurrency)
+    return WireEngine(concurrency, dialer=Dialer(timeout=min(CONNECT_TIMEOUT, block.timeout)))
+
+
+def checked_url(url: str) -> str:
+    """The URL, if it leads somewhere; for a pydantic validator. Raises ``ValueError``."""
+    try:
+        route_of(url)
+    except Unsendable as error:
+        raise ValueError(str(error)) from None
+    return url

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from a2pcli.channels import DEFAULT
 from a2pcli.config.campaign import Channel
 from a2pcli.gateways import codes
-from a2pcli.gateways.engine.settings import HttpBlock, checked_url
+from a2pcli.gateways.engine.transport import HttpBlock, checked_url
 from a2pcli.gateways.http.templating import structure, text_template, url_template, xml_template
 
 ONE_MESSAGE = "each"

@@ -15,9 +15,8 @@ from urllib.parse import urlencode
 
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_id
-from a2pcli.gateways.engine.settings import engine_for
 from a2pcli.gateways.engine.statuses import by_status, retry_after, seconds, sentence, unreadable
-from a2pcli.gateways.engine.transport import HttpGateway
+from a2pcli.gateways.engine.transport import HttpGateway, engine_for
 from a2pcli.gateways.http.answers import NOTHING, Answer, as_text, at
 from a2pcli.gateways.http.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
 from a2pcli.gateways.http.templating import (

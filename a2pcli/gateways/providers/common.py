@@ -16,9 +16,8 @@ from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, with_reference
 from a2pcli.gateways.codes import load_codes, outcome_of, safe_code
 from a2pcli.gateways.engine.charsets import json_of
-from a2pcli.gateways.engine.settings import HttpBlock, checked_url, engine_for
 from a2pcli.gateways.engine.statuses import by_status, retry_after, sentence, unreadable
-from a2pcli.gateways.engine.transport import HttpGateway
+from a2pcli.gateways.engine.transport import HttpBlock, HttpGateway, checked_url, engine_for
 from a2pcli.gateways.settings import read_block
 from a2pcli.messages import Message, Outcome, Verdict
 
