@@ -23,7 +23,7 @@ def after_a_run(project: Project) -> Project:
     project.starter()
     project.write(
         "a2pcli.yaml",
-        "region: GB\nrates: rates.csv\ngateways: {doubt: {type: simulator, mix: {unknown: 100%}, latency: {}}}\n",
+        "region: GB\nrates: rates.csv\ngateways:\n  doubt: {type: simulator, mix: {unknown: 100%}, latency: {}}\n",
     )
     project.write(
         "doubt.yaml", (project.folder / "sale.yaml").read_text().replace("spring-", "") + "gateway: doubt\n"
@@ -52,6 +52,8 @@ JSON_CALLS = [
     ("reconcile", "sale", "--as", "sent", "--yes"),
     ("count", "hello"),
     ("gateways",),
+    ("gateways", "show", "doubt"),
+    ("gateways", "add", "twilio"),
     ("gateways", "test", "outbox"),
     ("contacts", "check", "people.csv"),
     ("receipts", "import", "receipts.csv"),
