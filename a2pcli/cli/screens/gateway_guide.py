@@ -58,13 +58,19 @@ def _parts(shown: GatewayShown) -> Iterator[RenderableType]:
     if guide.example:
         yield from _titled("Example, below gateways: in a2pcli.yaml", Text(guide.block()[:-1]))
     if shown.variables:
-        states = [f"{name} ({'set' if there else 'not set'})" for name, there in shown.variables.items()]
+        states = [f"{name} ({_state(name, there)})" for name, there in shown.variables.items()]
         yield from _titled("Secrets and variables", Text(", ".join(states)))
     if guide.limits:
         yield from _titled("Limits", *(Text(f"- {one}") for one in guide.limits))
     if guide.docs:
         yield Text()
         yield Text(f"More: {guide.docs}", style="dim")
+
+
+def _state(variable: str, there: bool) -> str:
+    if ":" in variable:  # of the keyring
+        return "available" if there else "not available"
+    return "set" if there else "not set"
 
 
 def _titled(title: str, *below: RenderableType) -> Iterator[RenderableType]:
