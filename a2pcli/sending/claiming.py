@@ -52,6 +52,10 @@ class Claiming:
         if self._policy.ended is not None or self._dispatcher.closed:
             return 0
         allowed = self._breaker.allowance(now)
+        if (
+            self._pace.held(now) > HORIZON
+        ):  # a claim would be given back at once, and made again, over and over
+            return 0
         if self._breaker.half_open:
             return max(0, allowed - self._dispatcher.flying - self._dispatcher.ready)
         ahead = min(self._most(allowed, now) - self._dispatcher.flying, self._pace.within(HORIZON, now))

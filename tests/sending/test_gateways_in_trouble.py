@@ -18,7 +18,7 @@ from a2pcli.errors import GatewayUnusable, InvalidInput
 from a2pcli.ledger.records import RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, Verdict
-from a2pcli.sending.options import Ended, Progress, Rate, SendOptions
+from a2pcli.sending.options import BreakerOptions, Ended, Progress, Rate, SendOptions
 
 DOWN = not_sent(Cause.UNREACHABLE, "ECONNREFUSED")
 
@@ -206,3 +206,27 @@ def test_a_gateway_that_cannot_send_the_runs_channel_is_refused(ledger: Ledger) 
     with pytest.raises(InvalidInput, match="cannot send mms"):
         send_in_no_time(ledger, run, gateway)
     assert ledger.runs.get(run.id).state == RunState.PLANNED
+
+
+def test_a_long_retry_after_of_a_gateway_that_is_down_is_waited_for_without_asking_the_ledger_meanwhile(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The breaker would try after a second, the gateway asked for a minute: nothing is claimed until then."""
+    transactions = 0
+    honest = ledger.attempts.exchange
+
+    def counted(*given: object) -> object:
+        nonlocal transactions
+        transactions += 1
+        assert transactions < 1000
+        return honest(*given)  # type: ignore[arg-type]
+
+    def answer(_message: Message, _n: int) -> Outcome:
+        return ACCEPTED if gateway.times[-1] > 60 else not_sent(Cause.TEMPORARY, "503", retry_after=60.0)
+
+    monkeypatch.setattr(ledger.attempts, "exchange", counted)
+    gateway = ScriptedGateway(answer, seconds=0.05)
+    run = plan_run(ledger, 50)
+    result, _ = send_in_no_time(ledger, run, gateway, SendOptions(breaker=BreakerOptions(failing=1)))
+    assert result.ended is Ended.FINISHED
+    assert states(ledger, run) == {"accepted": 50}
