@@ -25,7 +25,7 @@ from week_oracle import Oracle
 from week_rules import Campaign
 from week_world import World, world
 
-from a2pcli.ledger import caps, one_claim, refusals
+from a2pcli.ledger import caps, one_claim, plan_cursor, refusals
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning import clocks as planned_clocks
 from a2pcli.rules.clock import Clock
@@ -146,7 +146,7 @@ def a_zone_too_few(_lived: World, patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def openings_that_are_slept_through(_lived: World, patch: pytest.MonkeyPatch) -> None:
+def openings_that_are_told_too_late(_lived: World, patch: pytest.MonkeyPatch) -> None:
     honest = Clock.next_opening
 
     def an_hour_later(self: Clock, ms: int) -> int | None:
@@ -156,12 +156,24 @@ def openings_that_are_slept_through(_lived: World, patch: pytest.MonkeyPatch) ->
     patch.setattr(Clock, "next_opening", an_hour_later)
 
 
+def a_clock_that_is_passed_over(_lived: World, patch: pytest.MonkeyPatch) -> None:
+    honest = plan_cursor.PlanCursor.take
+    patch.setattr(
+        plan_cursor.PlanCursor,
+        "take",
+        lambda self, connection, most, goes: honest(
+            self, connection, most, lambda clock: clock != 2 and goes(clock)
+        ),
+    )
+
+
 @pytest.mark.parametrize(
     ("broken", "found", "days"),
     [
         (an_hour_off, "out-of-hours", 0.8),
         (an_ignored_opt_out, "opted-out", 0.8),
-        pytest.param(openings_that_are_slept_through, "left-behind", 0.8, marks=pytest.mark.slow),
+        pytest.param(openings_that_are_told_too_late, "wrong-until", 0.8, marks=pytest.mark.slow),
+        pytest.param(a_clock_that_is_passed_over, "left-behind", 0.8, marks=pytest.mark.slow),
         pytest.param(consent_never_asked_again, "no-consent", 2, marks=pytest.mark.slow),
         pytest.param(caps_that_count_nothing, "over-cap", 2, marks=pytest.mark.slow),
         pytest.param(caps_that_count_double, "wrongly-skipped", 2, marks=pytest.mark.slow),
