@@ -329,12 +329,15 @@ def in_force(table: Any, now: Any) -> Any:
 def withdrawn_since(table: Any, programme: Any, channel: Any) -> Any:
     """The condition that consent was taken back at or after the moment a row says it was given."""
     return exists(
-        select(literal_column("1")).where(
+        select(literal_column("1"))
+        .where(
             _later.c.address == table.address,
             _later.c.basis == literal_column(f"'{WITHDRAWN}'"),
             covers(_later.c, programme, channel),
             _later.c.revoked_at >= table.given_at,
         )
+        # ``channel`` may be a column of a query two levels out, which is not correlated by itself.
+        .correlate_except(_later)
     )
 
 

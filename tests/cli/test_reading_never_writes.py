@@ -26,6 +26,7 @@ READING = [
     ("contacts", "check", "people.csv"),
     ("count", "hello"),
     ("gateways",),
+    ("gateways", "show", "outbox"),
     ("optout", "list"),
     ("optout", "check", "07911123499"),
     ("consent", "show", "07911123496"),
@@ -45,6 +46,7 @@ WRITING = {
     ("consent", "record"), ("consent", "import"), ("consent", "revoke"),
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
     ("people", "export"), ("optout", "export"), ("consent", "export"), ("gateways", "test"),
+    ("gateways", "add"),
 }  # fmt: skip
 """The other commands. Exports note in the audit trail that people were written into a file."""
 
