@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from a2pcli.dataclass import dataclass
 
@@ -31,6 +33,8 @@ class Message:
 
     ``to`` is E.164 with ``+`` for phone channels. ``reference`` is ours, unique for ever and the same on
     every retry: gateways pass it on as idempotency key or client reference wherever they can.
+    ``body`` is the text as people read it. ``content`` is what the channel sends beside or instead of it (an email's
+    subject and HTML), in JSON's types and frozen with the plan; None where the text is all.
     """
 
     id: int
@@ -42,6 +46,7 @@ class Message:
     country: str | None = None
     parts: int = 1
     media: tuple[str, ...] = ()
+    content: Mapping[str, Any] | None = None
 
 
 class Verdict(StrEnum):

@@ -69,6 +69,7 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
     The same path as ``plan``; nothing is stored.
     """
     from a2pcli.actions.plans import opened, prepared
+    from a2pcli.message_content import content_of
     from a2pcli.planning.preview import by_address, preview
     from a2pcli.reporting.considered import considered
     from a2pcli.reporting.values import money
@@ -88,6 +89,7 @@ def would_get(project: Project, campaign: Path, number: str | None, asked: str) 
                     "reason": row["reason"],
                     "detail": row["detail"],
                     "body": row["body"],
+                    "content": content_of(row["content"]),
                     "parts": row["parts"],
                     "cost": None if row["cost"] is None else money(row["cost"]),
                     "currency": row["currency"],

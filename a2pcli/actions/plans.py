@@ -362,6 +362,8 @@ def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
 
 
 def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
+    from a2pcli.message_content import content_of
+
     spec, row = ready.spec, one.row
     return Message(
         id=0,
@@ -373,6 +375,7 @@ def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str |
         country=country,
         parts=row["parts"],
         media=spec.media,
+        content=content_of(row["content"]),
     )
 
 

@@ -12,6 +12,7 @@ from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
 from a2pcli.errors import A2PError, Problem, Refused, RunBusy
 from a2pcli.ledger.lock import may_be_joined, sender_lock
 from a2pcli.ledger.records import Run, RunState
+from a2pcli.message_content import content_of
 from a2pcli.messages import State
 from a2pcli.planning.basis import Difference, differences
 from a2pcli.planning.plan import ONE_TIME
@@ -103,6 +104,7 @@ def sample_messages(ledger: Ledger, run: Run) -> list[Mapping[str, Any]]:
             **row,
             "body": ONE_TIME if run.purpose == "otp" else str(row["body"] or ""),
             "ucs2": row["encoding"] == "UCS-2",
+            "content": None if run.purpose == "otp" else content_of(row["content"]),
         }
         for row in list(samples.values())[:SAMPLES]
     ]

@@ -15,6 +15,7 @@ from typing import Any
 from a2pcli.channels import OFFERED, channel_of
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.settings import GatewayBlock, read_block
+from a2pcli.message_content import head_lines, tail_lines
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 from a2pcli.visible import escaped
 
@@ -76,7 +77,9 @@ class ConsoleGateway:
         if sender:
             head += f" from {sender}"
         lines = [f"{head} ({about})"]
+        lines += [f"    {line}" for line in head_lines(message.content)]
         lines += [f"    {line}" for line in message.body.split("\n")]
+        lines += [f"    {line}" for line in tail_lines(message.content)]
         lines += [f"    with {url}" for url in message.media]
         return "".join(escaped(line).replace("\n", "\\x0a") + "\n" for line in lines)
 

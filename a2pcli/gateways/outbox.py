@@ -115,7 +115,7 @@ class OutboxGateway:
         return Health(True, f"messages go to {self.path}; nothing is sent")
 
     def _line(self, message: Message, at: str) -> bytes | None:
-        record = {
+        record: dict[str, Any] = {
             "reference": message.reference,
             "to": message.to,
             "body": message.body,
@@ -125,6 +125,8 @@ class OutboxGateway:
             "parts": message.parts,
             "at": at,
         }
+        if message.content is not None:
+            record["content"] = dict(message.content)
         try:
             text = json.dumps(record, ensure_ascii=False)
             text.encode()  # half a pair cannot be sent, and must not hide in an escape

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 DIGESTS = "digests"
 """The key of a run's summary."""
 
-PEOPLE, TEXTS, SENDERS = "recipients", "texts", "senders"
+PEOPLE, TEXTS, SENDERS, CONTENTS = "recipients", "texts", "senders", "contents"
+"""Senders and contents are digested only where rows have any."""
 
 SETTINGS, DETAILS, HOURS = "settings", "details", "hours"
 """What holds for the whole run, what else the rows were planned with, and the run's clocks. Plans that were made
@@ -123,8 +124,8 @@ def hours_digest(specs: Mapping[int, str]) -> str:
 def combined(digests: Mapping[str, str], *settings: str) -> str:
     """The plan's one digest: SHA-256 over its digests and what else decides what people get (channel, media)."""
     whole = sha256()
-    senders = digests.get(SENDERS, "").split()
-    for piece in (digests[PEOPLE], digests[TEXTS], *settings, *senders):
+    more = [*digests.get(SENDERS, "").split(), *digests.get(CONTENTS, "").split()]
+    for piece in (digests[PEOPLE], digests[TEXTS], *settings, *more):
         whole.update(piece.encode() + b"\x00")
     return whole.hexdigest()
 
@@ -212,7 +213,7 @@ def _rows_that_differ(
         found, wiped = digests_of(connection, run)
     except LedgerError:  # a chunk cannot even be read
         return [PEOPLE, TEXTS]
-    names = [PEOPLE, TEXTS, SENDERS, *(one for one in (DETAILS,) if one in kept)]
+    names = [PEOPLE, TEXTS, SENDERS, CONTENTS, *(one for one in (DETAILS,) if one in kept)]
     if wiped and keeps_no_texts(run):
         names.remove(TEXTS)
     wrong = [name for name in names if found.get(name) != kept.get(name)]
@@ -258,11 +259,13 @@ def _differ(connection: Connection, run: Run, known: Sequence[ChunkHead]) -> boo
 
 
 _COLUMNS = ("line", "address", "body", "sender", *NUMBERS, *NAMES)
+_OF_CHUNKS = ("content",)
 
 
 def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
     """The digests of the rows as they are now, and how many of them have no text any more."""
     people, texts, lines, senders, details = TextDigest(), TextDigest(), sha256(), TextDigest(), Details()
+    contents, any_content = TextDigest(), False
     any_sender, wiped = False, 0
     known = plan_store.heads(connection, run)
     rows = _rows_in_chunks(connection, run, known) if known else _rows(connection, run)
@@ -278,11 +281,16 @@ def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
             senders.add([one for one in own if one is not None])
         for name, column in zip(NUMBERS, more, strict=False):
             details.numbers[name].update(as_bytes([-1 if one is None else one for one in column]))
-        for name, column in zip(NAMES, more[len(NUMBERS) :], strict=True):
+        for name, column in zip(NAMES, more[len(NUMBERS) :], strict=False):
             details.names[name].add([one or "" for one in column])
+        if known and any(said := [one for one in more[-1] if one is not None]):
+            any_content = True
+            contents.add(said)
     found = {PEOPLE: people.hexdigest(), TEXTS: texts.hexdigest(), DETAILS: details.hexdigest()}
     if any_sender:
         found[SENDERS] = f"{lines.hexdigest()} {senders.hexdigest()}"
+    if any_content:
+        found[CONTENTS] = contents.hexdigest()
     if known:
         found[CHUNKS] = plan_store.chain(known)
     found[HOURS] = hours_digest(_specs(connection, run))
@@ -301,8 +309,9 @@ def _rows_in_chunks(
 ) -> Iterator[tuple[Any, ...]]:
     """Everybody who gets a message of a run in chunks, but for the erased."""
     for head in known:
-        chunk = plan_store.load(connection, run, head, (*_COLUMNS, "reason"))
-        columns = (chunk.values(name) for name in ("reason", *_COLUMNS))
+        names = ("reason", *_COLUMNS, *_OF_CHUNKS)
+        chunk = plan_store.load(connection, run, head, names)
+        columns = (chunk.values(name) for name in names)
         for reason, *row in zip(*columns, strict=True):
             if reason is None and row[1] is not None:
                 yield tuple(row)

@@ -40,7 +40,7 @@ SCHEMA: dict[str, pa.DataType] = {
     "encoding": _FEW, "units": pa.int32(), "parts": pa.int16(), "cost": pa.int64(), "currency": _FEW,
     "variant": _FEW, "sender": _FEW, "clock": pa.int32(), "consent_until": pa.int64(), "consent": pa.string(),
     "reason": _FEW, "detail": pa.string(), "rule": _FEW, "cell": pa.string(), "spelling": pa.string(),
-    "others": pa.string(),
+    "others": pa.string(), "content": pa.string(),
 }  # fmt: skip
 """The columns of a chunk; the place of a row is its number in the run, less the chunk's first."""
 

@@ -3,9 +3,11 @@ why some of either may not go."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import bindparam, literal_column, select, update
@@ -238,7 +240,8 @@ class Claim:
         if caps.counted(self.run.purpose):
             caps.note(self.connection, self.run, [(row.id, row.address) for row in taken], self.now)
         spellings = {row.id: row.spelling for row in taken if row.spelling is not None}
-        self.claimed.extend(_claimed(self.run, taken, self.gate, spellings))
+        contents = {row.id: row.content for row in taken if row.content is not None}
+        self.claimed.extend(_claimed(self.run, taken, self.gate, spellings, contents))
 
     def _erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
         """Which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
@@ -263,7 +266,7 @@ class Claim:
         beside = (
             self.plan.beside(self.connection, ((row[ID], row[ADDRESS]) for row in good)) if self.plan else {}
         )
-        others = {id: other_forms.others_of(said) for id, (_, said) in beside.items() if said}
+        others = {id: other_forms.others_of(one.others) for id, one in beside.items() if one.others}
         good = self._without_refused(good, others)
         if self.erasures and good:
             good = self._without_erased(good, others)
@@ -285,10 +288,11 @@ class Claim:
         if caps.counted(self.run.purpose):
             caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
         self.of_waiting += len(taken)
-        spellings = {id: spelling for id, (spelling, _) in beside.items() if spelling is not None}
+        spellings = {id: one.spelling for id, one in beside.items() if one.spelling is not None}
+        contents = {id: one.content for id, one in beside.items() if one.content is not None}
         if not self.plan and kind_of_channel(self.run.channel) is Kind.EMAIL:
             spellings = self._cells(taken)
-        claimed = _claimed(self.run, taken, self.gate, spellings)
+        claimed = _claimed(self.run, taken, self.gate, spellings, contents)
         self.claimed.extend(map(partial(_by_its_own_way, self.run), claimed, taken))
 
     def _cells(self, rows: Sequence[Any]) -> dict[int, str]:
@@ -376,15 +380,27 @@ class Claim:
         self.skipped += len(rows)
 
 
+def _content_of(text: str) -> Mapping[str, Any]:
+    """The content as the plan has it, which nobody changes on its way."""
+    return MappingProxyType(json.loads(text))
+
+
 def _claimed(
-    run: Run, rows: Sequence[Any], gate: clocks.Gate, spellings: Mapping[int, str]
+    run: Run,
+    rows: Sequence[Any],
+    gate: clocks.Gate,
+    spellings: Mapping[int, str],
+    contents: Mapping[int, str],
 ) -> Iterator[Claimed]:
     # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
     channel, sender, media, reference = run.channel, run.sender, run.media, run.reference
     for id, address, body, country, parts, tries, cost, currency, clock, own, *_ in rows:
         row = id % ROWS_PER_RUN
         to = spellings.get(id, address) if spellings else address
-        message = Message(id, reference(row), to, body, channel, own or sender, country, parts, media)
+        content = _content_of(contents[id]) if id in contents else None
+        message = Message(
+            id, reference(row), to, body, channel, own or sender, country, parts, media, content
+        )
         until = None if clock is None else gate.open_until(clock)
         yield Claimed(message, tries + 1, cost, currency, until)
 
@@ -394,6 +410,7 @@ def _by_its_own_way(run: Run, claimed: Claimed, row: Sequence[Any]) -> Claimed:
     if not is_later(row[ID]):
         return claimed
     channel = row[CHANNEL] or run.channel
-    media = run.media if channel == run.channel else ()
-    message = replace(claimed.message, channel=channel, sender=row[SENDER], media=media)
+    message = replace(claimed.message, channel=channel, sender=row[SENDER])
+    if channel != run.channel:  # what was made for the run's channel is no use there
+        message = replace(message, media=(), content=None)
     return replace(claimed, message=message, gateway=row[GATEWAY])

@@ -37,7 +37,7 @@ KEPT = 4
 
 class Fresh(NamedTuple):
     """A message that nothing happened to yet. ``sender`` is its own; ``person``, ``variant`` and ``consent_until`` are
-    for its row; ``spelling`` and ``others`` are as in ``AcceptedRows``."""
+    for its row; ``spelling``, ``others`` and ``content`` are as in ``AcceptedRows``."""
 
     id: int
     address: str
@@ -54,11 +54,22 @@ class Fresh(NamedTuple):
     consent_until: int | None
     spelling: str | None
     others: str | None
+    content: str | None
 
+
+class Beside(NamedTuple):
+    """What only a chunk has of a message: the spelling to send to, the person's other addresses, the content."""
+
+    spelling: str | None
+    others: str | None
+    content: str | None
+
+
+_NOTHING_BESIDE = Beside(None, None, None)
 
 _COLUMNS = (
     "address", "body", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant",
-    "consent_until", "spelling", "others", "reason",
+    "consent_until", "spelling", "others", "content", "reason",
 )  # fmt: skip
 """What a claim needs of a chunk."""
 
@@ -278,11 +289,9 @@ class PlanCursor:
             found.append(text)
         return found
 
-    def beside(
-        self, connection: Connection, rows: Iterable[tuple[int, str]]
-    ) -> dict[int, tuple[str | None, str | None]]:
-        """Of messages that were tried before, each with its id and address: the spelling to send to and the person's
-        other addresses, where the plan has one or the other."""
+    def beside(self, connection: Connection, rows: Iterable[tuple[int, str]]) -> dict[int, Beside]:
+        """What the plan has of messages that were tried before (each with its id and address), beside their rows; those
+        without are absent."""
         found = {}
         for id, address in rows:
             message = message_of(id)
@@ -290,13 +299,13 @@ class PlanCursor:
             if at < 0 or not 0 <= message - self._heads[at].first_id < self._heads[at].rows:
                 continue
             chunk, place = self._chunk(connection, at), message - self._heads[at].first_id
-            spelling, others = _at(chunk, "spelling", place), _at(chunk, "others", place)
+            beside = Beside(*(_at(chunk, name, place) for name in Beside._fields))
             planned = _at(chunk, "address", place)
             if is_later(id) and address != planned:  # it goes to another of them
-                spelling = None
-                others = OTHERS.join({planned or "", *(others or "").split(OTHERS)} - {"", address}) or None
-            if spelling is not None or others is not None:
-                found[id] = (spelling, others)
+                others = OTHERS.join({planned or "", *(beside.others or "").split(OTHERS)} - {"", address})
+                beside = beside._replace(spelling=None, others=others or None)
+            if beside != _NOTHING_BESIDE:
+                found[id] = beside
         return found
 
     def _chunk(self, connection: Connection, at: int) -> Chunk:

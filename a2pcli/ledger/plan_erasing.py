@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 _a = attempts.c
 
-OF_PERSON = ("address", "person", "body", "cell", "detail", "consent", "consent_until", "clock", "spelling",
+OF_PERSON = ("address", "person", "body", "content", "cell", "detail", "consent", "consent_until", "clock", "spelling",
              "others")  # fmt: skip
 """What a row of a chunk loses with its person."""
+
+TEXTS = ("body", "content")
+"""What retention takes out of a chunk with a text."""
 
 _KEEP_TEXTS = (str(State.PLANNED), str(State.SUBMITTING), str(State.UNKNOWN))
 """States in which the text may still be needed: also ``reconcile`` may find that it was never sent."""
@@ -147,7 +150,11 @@ def remove_texts(connection: Connection, run: Run) -> int:
             chunk = plan_store.load(connection, run, head)
             gone = np.zeros(chunk.rows, dtype=np.bool_)
             gone[places] = True
-            _store(connection, run, chunk, _set(chunk.table, "body", gone, None))
+            table = chunk.table
+            for name in TEXTS:
+                if name in table.column_names:
+                    table = _set(table, name, gone, None)
+            _store(connection, run, chunk, table)
             count += len(places)
     return count
 

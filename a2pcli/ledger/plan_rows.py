@@ -31,7 +31,7 @@ Columns = dict[str, Sequence[Any]]
 
 _a = attempts.c
 
-_OF_CHUNKS = ("spelling", "others")
+_OF_CHUNKS = ("spelling", "others", "content")
 """What only chunks say of a row."""
 
 _OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent", *_OF_CHUNKS)

@@ -175,8 +175,8 @@ class AcceptedRows:
     ``clock`` is the number of the clock that binds the row, None where none does.
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
-    ``spelling`` is what the message is sent to, where that is not the ``address`` itself; ``others`` are the person's
-    other addresses, one a line (``other_forms.others_of``).
+    ``spelling`` is what the message is sent to, if not ``address``; ``others`` are the person's other addresses, one
+    a line (``other_forms.others_of``). ``content`` is ``Message.content`` as JSON text.
     """
 
     row: ColumnOf
@@ -197,6 +197,7 @@ class AcceptedRows:
     consent: ColumnOf = None
     spelling: ColumnOf = None
     others: ColumnOf = None
+    content: ColumnOf = None
 
 
 @dataclass(frozen=True, slots=True)

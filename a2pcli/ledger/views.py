@@ -146,6 +146,7 @@ _ALL = (
             ViewColumn("country", "ISO region of the recipient", "country"),
             *(ViewColumn(one.name, one.says, one.name) for one in _WHAT_HAPPENED),
             ViewColumn("body", "the text", "body"),
+            ViewColumn("content", "what the channel sends beside the text, as JSON", "content"),
             ViewColumn("encoding", "GSM-7 or UCS-2", "encoding"),
             ViewColumn("units", "septets or UTF-16 units", "units", NUMBER),
             *(

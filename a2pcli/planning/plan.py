@@ -108,7 +108,8 @@ def make_plan(
         raise
     summary = _summary(prepared, tally, rate, clocks)
     if prepared.loaded.campaign.purpose == "otp":
-        summary["samples"] = [{**sample, "body": ONE_TIME} for sample in summary["samples"]]
+        shown = [{key: sample[key] for key in sample if key != "content"} for sample in summary["samples"]]
+        summary["samples"] = [{**sample, "body": ONE_TIME} for sample in shown]
     over = over_budget(prepared, tally, budget)
     summary["over_budget"] = over
     warnings = merged(findings, warnings)

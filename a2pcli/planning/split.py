@@ -15,6 +15,7 @@ from a2pcli.planning.frames import alive
 _ACCEPTED = (
     "@line", "@address", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
     "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced", "@spelling", "@others",
+    "@content",
 )  # fmt: skip
 _EXCLUDED = (
     "@line", "@reason", "@detail", "@rule", "@cell", "@address", "@person", "@country", "@variant", "@others",
@@ -69,6 +70,7 @@ def _accepted(split: SplitChunk, first: int) -> AcceptedRows:
         variant=take("@variant"),
         spelling=take("@spelling"),
         others=take("@others"),
+        content=take("@content"),
     )
 
 

@@ -303,7 +303,7 @@ STAGES: tuple[Stage, ...] = (
 RESULT_COLUMNS = (
     "@line", "@cell", "@address", "@spelling", "@others", "@sender", "@type", "@country", "@repairs",
     "@reason", "@detail", "@rule", "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts",
-    "@cost", "@currency", "@consent_until", "@consent", "@place",
+    "@cost", "@currency", "@consent_until", "@consent", "@place", "@content",
 )  # fmt: skip
 
 
@@ -314,6 +314,7 @@ def run_stages(frame: Frame, compiled: CompiledSpec) -> Frame:
             frame[column] = pa.nulls(len(frame), pa.string())
     frame["@consent_until"] = pa.nulls(len(frame), pa.int64())
     frame["@consent"] = pa.nulls(len(frame), pa.string())
+    frame["@content"] = pa.nulls(len(frame), pa.string())
     for stage in STAGES:
         stage(frame, compiled)
     return frame.select(RESULT_COLUMNS)

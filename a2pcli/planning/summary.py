@@ -13,7 +13,17 @@ import pyarrow.compute as pc
 
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import one_piece
-from a2pcli.ledger.approved import DETAILS, PEOPLE, SENDERS, TEXTS, Details, TextDigest, combined
+from a2pcli.ledger.approved import (
+    CONTENTS,
+    DETAILS,
+    PEOPLE,
+    SENDERS,
+    TEXTS,
+    Details,
+    TextDigest,
+    combined,
+)
+from a2pcli.message_content import content_of
 from a2pcli.planning.split import SplitChunk
 from a2pcli.reasons import Reason
 
@@ -33,6 +43,7 @@ SAMPLE_COLUMNS = [
     "variant",
     "sender",
 ]
+"""``content`` comes to them where there is any."""
 
 
 class ColumnDigest(TextDigest):
@@ -93,6 +104,7 @@ class Tally:
     _senders: ColumnDigest = field(default_factory=ColumnDigest)
     _people: ColumnDigest = field(default_factory=ColumnDigest)
     _bodies: ColumnDigest = field(default_factory=ColumnDigest)
+    _contents: ColumnDigest | None = None
     _details: ColumnDetails = field(default_factory=ColumnDetails)
 
     def add(self, split: SplitChunk) -> None:
@@ -124,6 +136,9 @@ class Tally:
         self._count_senders(rows)
         self._people.add_column(rows["number"])
         self._bodies.add_column(rows["body"])
+        if rows["content"].null_count < rows.num_rows:
+            self._contents = self._contents or ColumnDigest()
+            self._contents.add_column(rows["content"].drop_null())
         self._details.add_columns(rows)
 
     def _count_senders(self, rows: pa.RecordBatch) -> None:
@@ -141,6 +156,8 @@ class Tally:
         """What a sender compares the stored rows with; see ``ledger.approved``."""
         found = {PEOPLE: self._people.hexdigest(), TEXTS: self._bodies.hexdigest()}
         found[DETAILS] = self._details.hexdigest()
+        if self._contents is not None:
+            found[CONTENTS] = self._contents.hexdigest()
         if set(self.senders) - {None}:
             # Where rows have a sender of their own: which rows, and which sender.
             found[SENDERS] = f"{self._lines.hexdigest()} {self._senders.hexdigest()}"
@@ -169,6 +186,9 @@ class Tally:
         )
         for at in np.unique(kinds, return_index=True)[1].tolist():
             sample = rows.select(SAMPLE_COLUMNS).slice(at, 1).to_pylist()[0]
+            if content := content_of(rows["content"][at].as_py()):
+                # A plan's summary is read at every turn, and a page of HTML is not looked at there.
+                sample["content"] = {key: value for key, value in content.items() if key != "html"}
             self._samples.setdefault((sample["variant"], sample["ucs2"], sample["parts"]), sample)
 
     def digest(self, *settings: str) -> str:

@@ -19,6 +19,7 @@ from a2pcli.ledger.other_forms import others_of
 from a2pcli.ledger.records import FAR, Run, Suppression, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
+from a2pcli.message_content import content_of
 from a2pcli.messages import State
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
@@ -225,6 +226,7 @@ def _message(told: MessageExplanation) -> dict[str, Any]:
         "run_state": run.state,
         "number": row["address"],
         **taken,
+        "content": content_of(row["content"]),
         "sender": row["sender"] or run.sender,
         "cost": None if row["cost"] is None else money(row["cost"]),
         "reference": run.reference(row["id"] % ROWS_PER_RUN) if row["claimed_at"] else None,

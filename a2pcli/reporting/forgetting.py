@@ -27,7 +27,7 @@ pc: Any = pyarrow.compute
 TELLS_WHO = frozenset({"number", "address", "cell", "detail", "gateway_id"})
 """Columns in which a row names its person."""
 
-BLANKED = TELLS_WHO | {"body", "repairs", "reference", "source", "wording"}
+BLANKED = TELLS_WHO | {"body", "content", "repairs", "reference", "source", "wording"}
 """Columns that go blank in the person's row; ``reason`` becomes ``erased``."""
 
 _ROWS = 20_000

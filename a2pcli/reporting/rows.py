@@ -24,12 +24,14 @@ _TYPES: dict[str, pa.DataType] = {
     "cost": MONEY, "currency": pa.string(), "attempts": pa.int16(), "code": pa.string(),
     "gateway_id": pa.string(), "reference": pa.string(), "due_at": MOMENT, "claimed_at": MOMENT,
     "settled_at": MOMENT, "delivery": pa.string(), "delivered_at": MOMENT, "delivery_code": pa.string(),
+    "content": pa.string(),
 }  # fmt: skip
 
 SCHEMA = pa.schema(_TYPES)
 """``cell`` is the address as it was read, where no number came of it. ``reference`` is what the gateway got;
 ``claimed_at`` is when the message was handed over, ``settled_at`` when its outcome was known. ``delivery`` is what
-receipts say of it, since ``delivered_at``, with the provider's ``delivery_code`` where it was not delivered."""
+receipts say of it, since ``delivered_at``, with the provider's ``delivery_code`` where it was not delivered.
+``content`` is what the channel sends beside the text, as JSON."""
 
 
 def row_tables(
@@ -68,6 +70,7 @@ _PLAN_TYPES: dict[str, pa.DataType] = {
     "type": pa.string(), "status": pa.string(), "reason": pa.string(), "detail": pa.string(),
     "rule": pa.string(), "body": pa.string(), "encoding": pa.string(), "units": pa.int32(), "parts": pa.int16(),
     "cost": MONEY, "currency": pa.string(), "variant": pa.string(), "sender": pa.string(), "repairs": pa.string(),
+    "content": pa.string(),
 }  # fmt: skip
 PLAN_SCHEMA = pa.schema(_PLAN_TYPES)
 
@@ -85,8 +88,9 @@ class RowsFile:
         """Append one planned chunk."""
         rows = _plan_table(frame, self._own_sender)
         if not self._texts:
-            place = rows.schema.get_field_index("body")
-            rows = rows.set_column(place, "body", pa.nulls(len(rows), pa.string()))
+            for name in ("body", "content"):
+                place = rows.schema.get_field_index(name)
+                rows = rows.set_column(place, name, pa.nulls(len(rows), pa.string()))
         self._file.add(rows)
 
     def __enter__(self) -> RowsFile:

@@ -70,6 +70,7 @@ def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
 
 
 def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
+    from a2pcli.message_content import content_of
     from a2pcli.reporting.values import money
 
     row = one.row
@@ -88,6 +89,7 @@ def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
         "sender": row["sender"] or own_sender,
         "rule": row["rule"],
         "body": one.body,
+        "content": content_of(row["content"]),
         "encoding": None if row["ucs2"] is None else ("UCS-2" if row["ucs2"] else "GSM-7"),
         "units": row["units"],
         "parts": row["parts"],
@@ -105,6 +107,7 @@ def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
     from rich.text import Text
 
     from a2pcli.cli.screens.plan import Bubble, facts_of
+    from a2pcli.message_content import content_of, head_lines, tail_lines
 
     row = one.row
     sent = row["reason"] is None
@@ -114,7 +117,9 @@ def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
     sender = row["sender"] or own_sender
     arm = f"  {row['variant']}" if row["variant"] else ""
     title = f"{number}{country}  line {row['line']:,}{arm}" + (f"  from {sender}" if sender and sent else "")
-    pieces: list[Any] = [Bubble(one.body or "", title, facts, sent=sent)]
+    content = content_of(row["content"])
+    pieces: list[Any] = [Bubble(one.body or "", title, facts, sent=sent, head=head_lines(content))]
+    pieces += [Text(f"  {line}", style="dim") for line in tail_lines(content)]
     if not sent:
         pieces.append(Text(f"  not sent: {_why(row)}", style="yellow"))
     if row["repairs"]:

@@ -131,11 +131,15 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
     from a2pcli.cli.screens.plan import Bubble, facts_of
     from a2pcli.cli.terminal.output import print_json, say, show
     from a2pcli.errors import GatewayUnusable
+    from a2pcli.message_content import head_lines
     from a2pcli.messages import Verdict
 
     def confirm(test: CampaignTest) -> None:
         title = f"test to {test.message.to}: the message for line {test.row['line']:,}"
-        show(Bubble(test.message.body, title, facts_of(test.row)), stderr=as_json)
+        show(
+            Bubble(test.message.body, title, facts_of(test.row), head=head_lines(test.message.content)),
+            stderr=as_json,
+        )
         if not yes:
             _ask_test(test)
 

@@ -37,6 +37,7 @@ class ExplainedMessage(TypedDict):
     rule: str | None
     variant: str | None
     body: str | None
+    content: dict[str, Any] | None
     encoding: str | None
     units: int | None
     parts: int | None

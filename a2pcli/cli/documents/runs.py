@@ -54,6 +54,9 @@ class Sample(TypedDict):
     currency: str | None
     variant: str | None
     sender: str | None
+    content: NotRequired[
+        Annotated[dict[str, Any], says("what the channel sends beside the text, but for HTML")]
+    ]
 
 
 class ContactsFile(TypedDict):
@@ -164,6 +167,7 @@ class PreviewRow(TypedDict):
     sender: str | None
     rule: str | None
     body: str | None
+    content: dict[str, Any] | None
     encoding: str | None
     units: int | None
     parts: int | None

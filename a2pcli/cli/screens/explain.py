@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from a2pcli.cli.screens.run import WORDS
+from a2pcli.message_content import content_of, head_lines
 from a2pcli.messages import State
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
@@ -71,6 +72,9 @@ def _message(told: MessageExplanation, shown: RulesShown) -> Iterator[Renderable
     if told.next:
         yield Padding(Text(told.next), INDENT)
     if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
+        yield from (
+            Padding(Text(line, style="dim"), INDENT) for line in head_lines(content_of(row["content"]))
+        )
         yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
     yield from shown.lines([one.document() for one in told.rules])
     for attempt in earlier_attempts(told.entry):
@@ -157,6 +161,7 @@ def _now(would: Mapping[str, Any], shown: RulesShown) -> Iterator[RenderableType
     for row in would["rows"]:
         if row["sent"]:
             yield Padding(Text(f"line {row['line']:,} would get this message:", style="green"), INDENT)
+            yield from (Padding(Text(line, style="dim"), INDENT) for line in head_lines(row["content"]))
             yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
         else:
             detail = f"; {row['detail']}" if row["detail"] else ""

@@ -21,6 +21,7 @@ from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import Run
+from a2pcli.message_content import head_lines
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.held import clock_lines
@@ -301,6 +302,7 @@ class Bubble:
     title: str
     facts: str
     sent: bool = True
+    head: tuple[str, ...] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         yield self._panel(options.max_width)
@@ -313,7 +315,7 @@ class Bubble:
 
     def _panel(self, room: int) -> Panel:
         return Panel(
-            Text(printable(self.body)),
+            self._text(),
             box=box.ROUNDED,
             width=self._width(room),
             title=Text(self.title),
@@ -323,11 +325,19 @@ class Bubble:
             border_style="green" if self.sent else "dim",
         )
 
+    def _text(self) -> Text:
+        """The text, with a subject and the like above it."""
+        if not self.head:
+            return Text(printable(self.body))
+        above = "\n".join(printable(line) for line in self.head)
+        return Text.assemble((above, "bold"), "\n\n", printable(self.body))
+
     def _fits(self, room: int) -> bool:
         return cell_len(self.facts) + 6 <= min(room, PHONE)
 
     def _width(self, room: int) -> int:
-        text = max((cell_len(line) for line in printable(self.body).splitlines()), default=0) + 4
+        lines = (*self.head, *printable(self.body).splitlines())
+        text = max((cell_len(line) for line in lines), default=0) + 4
         frame = max(cell_len(self.title), cell_len(self.facts) if self._fits(room) else 0) + 6
         return min(room, PHONE, max(24, text, frame))
 
@@ -337,7 +347,8 @@ def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
     for sample in samples:
         variant = f"  {sample['variant']}" if sample["variant"] else ""
         title = f"{sample['number']}  line {sample['line']:,}{variant}"
-        shown.append(Padding(Bubble(sample["body"], title, facts_of(sample)), (0, 0, 0, 2), expand=False))
+        bubble = Bubble(sample["body"], title, facts_of(sample), head=head_lines(sample.get("content")))
+        shown.append(Padding(bubble, (0, 0, 0, 2), expand=False))
     return shown
 
 

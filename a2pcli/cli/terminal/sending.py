@@ -35,6 +35,7 @@ from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
 from a2pcli.ledger.records import Run, RunState, Totals, Waiting, now_ms
+from a2pcli.message_content import head_lines
 from a2pcli.messages import State
 from a2pcli.moments import moment_text, zone_of
 from a2pcli.reporting.held import held_document, held_lines
@@ -150,7 +151,8 @@ class TerminalWatcher(SendWatcher):
         for row in rows:
             arm = f"  {row['variant']}" if row["variant"] else ""
             title = f"as planned: {row['address']}  line {row['line']:,}{arm}"
-            show(Bubble(row["body"], title, facts_of(row)), stderr=self._as_json)
+            bubble = Bubble(row["body"], title, facts_of(row), head=head_lines(row["content"]))
+            show(bubble, stderr=self._as_json)
 
     def approve(self, run: Run, count: int) -> None:
         """Ask for confirmation on the terminal. Raises ``Refused`` for a no, or without a terminal."""

@@ -1,0 +1,51 @@
+"""What a person sees of a message besides its text: the subject of an email, its attachments, …"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def size_text(size: int) -> str:
+    """A size for people: ``812 bytes``, ``14 kB``, ``3.2 MB``."""
+    if size < 1_000:
+        return f"{size} bytes"
+    return f"{size / 1_000:.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+
+
+def content_of(text: str | None) -> dict[str, Any] | None:
+    """The content that a plan stores as JSON text; None for none."""
+    return None if text is None else json.loads(text)
+
+
+def head_lines(content: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The lines that stand above the text: ``Subject: …``."""
+    return tuple(_head(content)) if content else ()
+
+
+def tail_lines(content: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The lines that stand below it: what is attached, where replies and unsubscriptions go."""
+    return tuple(_tail(content)) if content else ()
+
+
+def _head(content: Mapping[str, Any]) -> Iterator[str]:
+    for key, words in (("subject", "Subject"), ("preheader", "Preheader")):
+        if content.get(key):
+            yield f"{words}: {content[key]}"
+
+
+def _tail(content: Mapping[str, Any]) -> Iterator[str]:
+    for one in content.get("attachments") or ():
+        yield f"Attachment: {one['name']} ({one['type']}, {size_text(one['size'])})"
+    if content.get("html"):
+        yield f"HTML: {size_text(len(content['html'].encode('utf-8', 'replace')))}"
+    if content.get("reply_to"):
+        yield f"Reply-To: {content['reply_to']}"
+    leaving = content.get("unsubscribe") or {}
+    for key in ("url", "mailto"):
+        if leaving.get(key):
+            how = " (one click)" if key == "url" and leaving.get("one_click") else ""
+            yield f"Unsubscribe: {leaving[key]}{how}"
+    for name, value in (content.get("headers") or {}).items():
+        yield f"{name}: {value}"
