@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from a2pcli.content.bounded import MOST_STEPS, MOST_WRITTEN, Budget
+from a2pcli.content.bounded import MOST_STEPS, Budget
 from a2pcli.content.failures import RowFailure, TemplateFailure, TooMuchWork, Unsuitable
 from a2pcli.content.instrument import filtered
 from a2pcli.content.sandbox import Sandbox
@@ -124,9 +124,10 @@ class _Feed:
 
     def _fed(self, rows: Iterator[tuple[Any, ...]], budget: Budget) -> Iterator[tuple[Any, ...]]:
         # Not reset() and not += 1: for most templates a tenth of the whole loop.
+        most_written = budget.most_written
         for given, row in enumerate(rows, 1):
             budget.steps = MOST_STEPS
-            budget.characters = MOST_WRITTEN
+            budget.characters = most_written
             self.given = given
             yield row
 

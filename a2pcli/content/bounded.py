@@ -23,6 +23,9 @@ MOST_ITEMS = 10_000
 MOST_STEPS = 2_000
 """A row that needs them all takes about a third of a second."""
 MOST_WRITTEN = 100_000
+MOST_LONG_CHARACTERS = 400_000
+"""Of an email's text or HTML. Gmail shows no more than 102 kB of it."""
+MOST_LONG_WRITTEN = 1_000_000
 DEEPEST_NESTING = 8
 MOST_BITS = 1_024
 """Of a whole number."""
@@ -31,15 +34,16 @@ MOST_BITS = 1_024
 class Budget:
     """Steps and characters left for the row at hand."""
 
-    __slots__ = ("characters", "steps")
+    __slots__ = ("characters", "most_written", "steps")
 
-    def __init__(self) -> None:
+    def __init__(self, most_written: int = MOST_WRITTEN) -> None:
+        self.most_written = most_written
         self.reset()
 
     def reset(self) -> None:
         """Reset the counters for a new row."""
         self.steps = MOST_STEPS
-        self.characters = MOST_WRITTEN
+        self.characters = self.most_written
 
     def spend(self, steps: int) -> None:
         """Count steps of work. Raises if the row exceeds its limit."""

@@ -20,7 +20,7 @@ from a2pcli.content.batch import Loop, OutOfControl
 from a2pcli.content.bounded import MOST_CHARACTERS
 from a2pcli.content.comparisons import ORDERS, SAME
 from a2pcli.content.failures import empty_cell
-from a2pcli.content.instrument import FLAT, JOIN, PRINT
+from a2pcli.content.instrument import ESCAPE, FLAT, JOIN, PRINT
 from a2pcli.content.program import Program
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame, Texts, as_numpy, column_of, compute, is_blank, text_bytes
@@ -44,7 +44,7 @@ _SHOWN: tuple[type[nodes.Node], ...] = (
 """All that a piece may be made of: nothing that repeats, calls, or gives a name a value."""
 
 _FILTERS = frozenset([
-    PRINT, SAME, JOIN, FLAT, *ORDERS, "default", "d", "int", "float", "upper", "lower", "capitalize", "title", "trim",
+    PRINT, ESCAPE, SAME, JOIN, FLAT, *ORDERS, "default", "d", "int", "float", "upper", "lower", "capitalize", "title", "trim",
     "string", "truncate", "replace", "center", "format", "length", "count", "wordcount", "round", "abs", "money",
     "number", "date",
 ])  # fmt: skip

@@ -27,7 +27,7 @@ LARGEST = 50_000
 """Bytes of one partial."""
 
 
-def read_partial(folder: Path | None, name: str) -> tuple[str, str]:
+def read_partial(folder: Path | None, name: str, largest: int = LARGEST) -> tuple[str, str]:
     """The text of a partial, and its path as problems show it.
 
     Raises:
@@ -54,15 +54,15 @@ def read_partial(folder: Path | None, name: str) -> tuple[str, str]:
         if not real.is_file():
             raise Unsuitable(f"'{name}' is not a file")
         with open_regular(real) as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(largest + 1)
     except RuntimeError:
         raise Unsuitable(f"'{name}' is a symbolic link to itself") from None
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             raise FileNotFoundError(f"no file '{name}' in the campaign's folder") from None
         raise Unsuitable(f"'{name}' cannot be read: {error.strerror or type(error).__name__}") from None
-    if len(content) > LARGEST:
-        raise Unsuitable(f"'{name}' is larger than {LARGEST // 1000} kB")
+    if len(content) > largest:
+        raise Unsuitable(f"'{name}' is larger than {largest // 1000} kB")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -21,22 +21,26 @@ SPEND = "@spend"
 EACH = "@each"
 JOIN = "@join"
 FLAT = "@flat"
+ESCAPE = "@escape"
+MARKUP = "@markup"
 
 _WORK = (nodes.Filter, nodes.Test, nodes.Call, nodes.BinExpr, nodes.Concat)
 _LETTERS = 250
 """Characters of the template's own text that are as much work as a filter."""
 
 
-def instrument(body: list[nodes.Node], cells: frozenset[str] = frozenset()) -> list[nodes.Node]:
+def instrument(
+    body: list[nodes.Node], cells: frozenset[str] = frozenset(), *, html: bool = False
+) -> list[nodes.Node]:
     """The statements of a template, counted. ``cells`` are names that only ever stand for a contact's cell:
-    a text already, so printing one needs no check."""
-    instrumenter = _Instrumenter(cells)
+    a text already, so printing one needs no check. In ``html`` everything that is printed is escaped."""
+    instrumenter = _Instrumenter(cells, html)
     return [instrumenter.visit(node) for node in body]
 
 
 def instrument_expression(expression: nodes.Expr) -> nodes.Expr:
     """The same for a lone expression."""
-    instrumented: nodes.Expr = _Instrumenter(frozenset()).visit(expression)
+    instrumented: nodes.Expr = _Instrumenter(frozenset(), False).visit(expression)
     return instrumented
 
 
@@ -46,8 +50,9 @@ def filtered(node: Any, name: str, *args: nodes.Expr, lineno: int) -> nodes.Filt
 
 
 class _Instrumenter(NodeTransformer):
-    def __init__(self, cells: frozenset[str]) -> None:
+    def __init__(self, cells: frozenset[str], html: bool) -> None:
         self.cells = cells
+        self.html = html
         self.repeated = False
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node:
@@ -58,6 +63,9 @@ class _Instrumenter(NodeTransformer):
         line = child.lineno
         if isinstance(child, nodes.TemplateData):
             return child
+        if self.html:
+            escaped = filtered(self.visit(child), ESCAPE, lineno=line)
+            return filtered(escaped, WRITE, lineno=line) if self.repeated else escaped
         if isinstance(child, nodes.Name) and child.name in self.cells and not self.repeated:
             return child
         return filtered(self.visit(child), WRITE if self.repeated else PRINT, lineno=line)
@@ -85,6 +93,8 @@ class _Instrumenter(NodeTransformer):
         before, self.repeated = self.repeated, True
         self.generic_visit(node)
         self.repeated = before
+        if self.html and isinstance(node, nodes.AssignBlock):  # what it captured is escaped already
+            node.filter = filtered(node.filter, MARKUP, lineno=node.lineno)
         return node
 
     visit_FilterBlock = visit_AssignBlock

@@ -31,6 +31,8 @@ _YES_OR_NO = re.compile(
 
 LARGEST_SOURCE = 50_000
 """Characters of a template."""
+LARGEST_LONG_SOURCE = 500_000
+"""Of an email's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,19 @@ class Program:
 
 
 def build_message(
-    source: str, where: SourcePlace, folder: Path | None, locale: str, known: Collection[str] | None
+    source: str,
+    where: SourcePlace,
+    folder: Path | None,
+    locale: str,
+    known: Collection[str] | None,
+    *,
+    long: bool = False,
+    html: bool = False,
 ) -> Program:
     """A message's program. Raises ``InvalidInput``."""
-    environment = Sandbox(locale)
+    environment = Sandbox(locale, long=long, html=html)
     sources = Sources(source, where)
-    with mistakes(sources):
+    with mistakes(sources, LARGEST_LONG_SOURCE if long else LARGEST_SOURCE):
         return _built(environment, sources, compose(environment, sources, folder), known)
 
 
@@ -73,7 +82,7 @@ def build_expression(source: str, where: SourcePlace, locale: str, known: Collec
     """An expression's program: it writes something where the expression is true, and nothing where not."""
     environment = Sandbox(locale, selecting=True)
     sources = Sources(source, where)
-    with mistakes(sources):
+    with mistakes(sources, LARGEST_SOURCE):
         if not source.strip():
             raise InvalidInput(sources.problem("the expression is empty", 1))
         if source.strip().startswith(("{{", "{%")):
@@ -105,11 +114,11 @@ def _truth_warnings(sources: Sources, expression: nodes.Expr) -> Iterator[Proble
 
 
 @contextmanager
-def mistakes(sources: Sources) -> Iterator[None]:
-    """What parsing and compiling can raise, as problems."""
+def mistakes(sources: Sources, largest: int | None = None) -> Iterator[None]:
+    """What parsing and compiling can raise, as problems; a source of more than ``largest`` characters is one too."""
     try:
-        if len(sources.main.text) > LARGEST_SOURCE:
-            raise InvalidInput(sources.problem(f"longer than {LARGEST_SOURCE:,} characters", 1))
+        if largest is not None and len(sources.main.text) > largest:
+            raise InvalidInput(sources.problem(f"longer than {largest:,} characters", 1))
         yield
     except TemplateSyntaxError as error:
         raise InvalidInput(sources.syntax_problem(error)) from None
@@ -175,7 +184,8 @@ class _Builder:
             for node in imports:
                 # It keeps a state: imported once for all, one row would find what another left.
                 node.with_context = True
-        self.environment.add_module(name, instrument(folded_comparisons(body, self.columns)))
+        folded = folded_comparisons(body, self.columns)
+        self.environment.add_module(name, instrument(folded, html=self.environment.html))
 
     def program(self, body: list[nodes.Node]) -> Program:
         """The program, if there is no problem."""
@@ -186,7 +196,7 @@ class _Builder:
         return Program(
             self.environment,
             self.sources,
-            instrument(self._comparing(body), self.cells),
+            instrument(self._comparing(body), self.cells, html=self.environment.html),
             {self.variables.column(name): name for name in sorted(self.columns)},
             frozenset(map(self.variables.column, self.required)),
             wording,

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def compile_template(
     folder: Path | None = None,
     locale: str = "en",
     known: Collection[str] | None = None,
+    long: bool = False,
+    html: bool = False,
 ) -> MessageTemplate:
     """A message template, checked.
 
@@ -93,11 +96,15 @@ def compile_template(
         folder: the campaign's folder, from which partials come; None for none.
         locale: of the ``money``, ``number`` and ``date`` filters, such as ``en_GB``.
         known: the contact's columns by their canonical names; None where they are not known yet.
+        long: whether it is an email's, which may be long.
+        html: whether it is HTML, in which cells are escaped.
 
     Raises:
         InvalidInput: with every problem found, each at its place.
     """
-    return MessageTemplate(build_message(source, where, folder, locale, known))
+    return MessageTemplate(
+        build_message(source, where, folder, locale, known, long=long or html, html=html)
+    )
 
 
 def compile_expression(
@@ -176,14 +183,16 @@ class MessageTemplate(_Compiled):
     """A compiled message. Rows never see each other: what one sets, the next does not find."""
 
     def __init__(self, program: Program) -> None:
-        super().__init__(program, bounded)
+        self._most = program.environment.most_characters
+        self.is_html = program.environment.html
+        super().__init__(program, partial(bounded, most=self._most))
         self._pieces = Pieces.of(program)
 
     def _finish(self, results: list[Any], failures: dict[int, RowFailure]) -> None:
-        _finished_all(results, failures)
+        _finished_all(results, failures, self._most)
 
     def _one(self, values: Mapping[str, str]) -> str:
-        return finished(super()._one(values))
+        return finished(super()._one(values), self._most)
 
     def render(self, values: Mapping[str, str]) -> str:
         """One message; the empty text where nothing comes out.
@@ -207,7 +216,7 @@ class MessageTemplate(_Compiled):
         if joined is None:
             return self._looped(frame)
         bodies, left = joined
-        left |= as_numpy(compute.binary_length(bodies).fill_null(0)) > MOST_CHARACTERS
+        left |= as_numpy(compute.binary_length(bodies).fill_null(0)) > self._most
         bodies = _without_space_behind(bodies)
         if not _needs_nothing(bodies):
             return self._looped(frame)
@@ -221,7 +230,7 @@ class MessageTemplate(_Compiled):
     def _looped(self, frame: Frame) -> tuple[pa.StringArray, dict[int, RowFailure]]:
         """As ``_bodies``, but renders row by row."""
         results, failures = self._over(frame)
-        return _finished_all(results, failures), failures
+        return _finished_all(results, failures, self._most), failures
 
 
 class Expression(_Compiled):
@@ -253,7 +262,7 @@ class _EmptyMessage(RowFailure):
     reason = Reason.EMPTY_MESSAGE
 
 
-def finished(text: str) -> str:
+def finished(text: str, most: int = MOST_CHARACTERS) -> str:
     """A rendered text as it is sent: composed, LF line ends, no white space behind; empty if nothing shows."""
     text = text.rstrip()
     if not text.isascii() or "\r" in text:
@@ -262,17 +271,19 @@ def finished(text: str) -> str:
             raise UnsendableText("half a surrogate pair")
         if not text.strip(_UNSEEN):
             return ""
-    if len(text) > MOST_CHARACTERS:
-        raise MessageTooLong(f"more than {MOST_CHARACTERS:,} characters")
+    if len(text) > most:
+        raise MessageTooLong(f"more than {most:,} characters")
     return text
 
 
-def bounded(text: str) -> str:
+def bounded(text: str, most: int = MOST_CHARACTERS) -> str:
     """A rendered text as it is, unless it is too long to be kept until the column is finished."""
-    return text if len(text) <= MOST_CHARACTERS else finished(text)
+    return text if len(text) <= most else finished(text, most)
 
 
-def _finished_all(texts: list[str | None], failures: dict[int, RowFailure]) -> pa.StringArray:
+def _finished_all(
+    texts: list[str | None], failures: dict[int, RowFailure], most: int
+) -> pa.StringArray:
     """``finished`` over a column; failures are added, and null stands in their place.
 
     Most columns show as a whole that nothing is to be done but taking off white space: a quarter of the time.
@@ -285,7 +296,7 @@ def _finished_all(texts: list[str | None], failures: dict[int, RowFailure]) -> p
     for row, text in enumerate(texts):
         if text is not None:
             try:
-                texts[row] = finished(text)
+                texts[row] = finished(text, most)
             except RowFailure as failure:
                 failures[row], texts[row] = failure, None
     return pa.array(texts, pa.string())
