@@ -23,6 +23,7 @@ from pydantic import (
 from a2pcli import channels
 from a2pcli.config import hours, senders, values
 from a2pcli.config.copy_rules import CopyRule, SenderChoices
+from a2pcli.config.email import Email
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.senders import SenderChoice
 from a2pcli.config.values import Budget, Rate
@@ -154,7 +155,11 @@ class Exclude(Strict):
 class Variant(Strict):
     """One arm of a split test."""
 
-    message: Template = Field(description="Message template of this variant")
+    message: Template | None = Field(None, description="Message template of this variant")
+    subject: Template | None = Field(
+        None, description="Email: subject line of this variant, instead of the block's"
+    )
+    html: Template | None = Field(None, description="Email: HTML of this variant, instead of the block's")
     weight: int = Field(1, ge=1, le=1_000_000, description="Its share, relative to the other variants")
 
 
@@ -315,6 +320,7 @@ class Campaign(Strict):
     variants: dict[str, Variant] | None = Field(
         None, description="Instead of message: the variants of a split test"
     )
+    email: Email | None = Field(None, description="What an email has besides its text")
     holdout: Share | None = Field(
         None, description="Control group: share of people who get no message, e.g. `5%`"
     )
@@ -347,6 +353,11 @@ class Campaign(Strict):
     def senders(self) -> SenderChoices:
         """``sender`` in one shape."""
         return senders.choices(self.sender)
+
+    @property
+    def sender_names(self) -> dict[str, str]:
+        """Display names of email senders, by address."""
+        return senders.names(self.sender)
 
     @property
     def own_sender(self) -> str | None:

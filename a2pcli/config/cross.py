@@ -24,8 +24,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 def campaign_problems(document: Document) -> Iterator[Problem]:
     """Everything wrong with a campaign that no single key can tell."""
     data = document.data
-    yield from _message_or_variants(document)
     channel = data.get("channel", DEFAULT)
+    yield from _message_or_variants(document)
+    yield from _email(document, channel)
     if data.get("media") and channel in OFFERED and not CHANNELS[channel].media:
         carriers = " or ".join(f"'channel: {name}'" for name in OFFERED if CHANNELS[name].media)
         yield document.problem(
@@ -67,7 +68,9 @@ def _named_senders(typed: Any, path: tuple[str | int, ...] = ("sender",)) -> Ite
 
 def _message_or_variants(document: Document) -> Iterator[Problem]:
     data = document.data
-    if "message" not in data and "variants" not in data:
+    email = data.get("email")
+    has_html = isinstance(email, dict) and "html" in email
+    if "message" not in data and "variants" not in data and not has_html:
         hint = "the message, a Jinja template over the contact's columns"
         yield document.problem("'message' is missing", (), hint=hint, code="missing-key")
     if "message" in data and "variants" in data:
@@ -83,11 +86,46 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
         yield document.problem(
             "a split test needs two variants", ("variants",), of="key", hint=hint, code="variants"
         )
-    for name in variants:
+    for name, variant in variants.items():
+        if isinstance(variant, dict) and "message" not in variant and "html" not in variant and not has_html:
+            message = f"'message' is missing under '{str(name)[:40]}'"
+            yield document.problem(message, ("variants", name), of="key", code="missing-key")
         if not _NAME.fullmatch(name):
             hint = "at most 32 letters, digits, '.', '_' and '-'"
             message = f"'{name[:40]}' cannot be a variant's name"
             yield document.problem(message, ("variants", name), of="key", hint=hint, code="variants")
+
+
+def _email(document: Document, channel: Any) -> Iterator[Problem]:
+    """The ``email:`` block is for email alone, and of no use for what must not be stored."""
+    data = document.data
+    variants = data.get("variants")
+    arms = variants.items() if isinstance(variants, dict) else ()
+    named = [(name, arm) for name, arm in arms if isinstance(arm, dict)]
+    own = [("variants", name, key) for name, arm in named for key in ("subject", "html") if key in arm]
+    if "email" not in data:
+        hint = "add 'email:' with a subject"
+        yield from (
+            document.problem(f"'{loc[-1]}' needs the email: block", loc, of="key", hint=hint, code="email")
+            for loc in own
+        )
+        return
+    if channel in OFFERED and CHANNELS[channel].kind is not Kind.EMAIL:
+        message = f"'email' does not apply to {channel}"
+        yield document.problem(message, ("email",), of="key", hint="add 'channel: email'", code="email")
+    if data.get("purpose") == "otp":
+        message = "one-time codes have no email: block yet, because their content must not be stored"
+        yield document.problem(message, ("email",), of="key", code="email")
+    email = data["email"]
+    if not isinstance(email, dict):
+        return
+    if "preheader" in email and "html" not in email and not any(loc[-1] == "html" for loc in own):
+        yield document.problem("'preheader' needs 'html'", ("email", "preheader"), of="key", code="email")
+    unsubscribe = email.get("unsubscribe")
+    if isinstance(unsubscribe, dict) and not unsubscribe:
+        yield document.problem(
+            "'unsubscribe' needs a url, a mailto or both", ("email", "unsubscribe"), code="email"
+        )
 
 
 def _schedule(document: Document, schedule: dict[str, Any]) -> Iterator[Problem]:

@@ -68,5 +68,18 @@ def choices(typed: Typed) -> SenderChoices:
     )
 
 
+def names(typed: Typed) -> dict[str, str]:
+    """The display names of ``sender:``, by address."""
+    if typed is None:
+        return {}
+    if isinstance(typed, dict):
+        return {address: name for one in typed.values() for address, name in names(one).items()}
+    pairs = map(values.split_sender, [typed] if isinstance(typed, str) else typed)
+    return {address: name for name, address in pairs if name}
+
+
 def _pool(typed: str | list[str]) -> tuple[str, ...]:
-    return (typed,) if isinstance(typed, str) else tuple(dict.fromkeys(typed))
+    """The senders without display names: an address is what people say no to, and what the ledger compares."""
+    return tuple(
+        dict.fromkeys(values.split_sender(one)[1] for one in ([typed] if isinstance(typed, str) else typed))
+    )

@@ -237,9 +237,19 @@ def parse_sender(text: str) -> str:
     return typed
 
 
+def split_sender(sender: str) -> tuple[str, str]:
+    """The display name of an email's sender and its address: ``Shop <news@example.com>``. The name may be empty."""
+    name, _, rest = sender.rpartition("<")
+    return (name.strip(), rest.rstrip("> ")) if rest.endswith(">") else ("", sender)
+
+
 def _email_sender(typed: str) -> str:
     from a2pcli.addresses.email import read_email
 
+    name, address = split_sender(typed)
+    name = name.strip(" \"'")
+    if name and not re.search(r'[<>@"\\,;:()\[\]\x00-\x1f\x7f]', name):
+        return f"{name} <{_email_sender(address)}>"
     found = read_email(typed, allow_test=True)
     if found.address is None:
         raise ValueError(

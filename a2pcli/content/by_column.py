@@ -44,9 +44,9 @@ _SHOWN: tuple[type[nodes.Node], ...] = (
 """All that a piece may be made of: nothing that repeats, calls, or gives a name a value."""
 
 _FILTERS = frozenset([
-    PRINT, ESCAPE, SAME, JOIN, FLAT, *ORDERS, "default", "d", "int", "float", "upper", "lower", "capitalize", "title", "trim",
-    "string", "truncate", "replace", "center", "format", "length", "count", "wordcount", "round", "abs", "money",
-    "number", "date",
+    PRINT, ESCAPE, SAME, JOIN, FLAT, *ORDERS, "default", "d", "int", "float", "upper", "lower", "capitalize", "title",
+    "trim", "string", "truncate", "replace", "center", "format", "length", "count", "wordcount", "round", "abs",
+    "money", "number", "date",
 ])  # fmt: skip
 """Filters whose text is not much longer than a message may be; so few of them never use up a row's budget."""
 

@@ -179,8 +179,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(
         self, locale: str, *, selecting: bool = False, long: bool = False, html: bool = False
     ) -> None:
-        """``selecting``: for ``where:``, whose numbers are strict and whose empty cells compare false. ``long``: for the
-        texts of emails, ``html`` for their HTML, in which whatever is printed is escaped (``instrument`` sees to it)."""
+        """``selecting``: for ``where:``, whose numbers are strict and whose empty cells compare false. ``long``: for
+        the texts of emails, ``html`` for their HTML, in which whatever is printed is escaped (``instrument`` sees to
+        it)."""
         self._modules = _Modules()
         super().__init__(undefined=Absent, autoescape=False, auto_reload=False, loader=self._modules)
         self.html = html

@@ -102,9 +102,7 @@ def compile_template(
     Raises:
         InvalidInput: with every problem found, each at its place.
     """
-    return MessageTemplate(
-        build_message(source, where, folder, locale, known, long=long or html, html=html)
-    )
+    return MessageTemplate(build_message(source, where, folder, locale, known, long=long or html, html=html))
 
 
 def compile_expression(
@@ -281,9 +279,7 @@ def bounded(text: str, most: int = MOST_CHARACTERS) -> str:
     return text if len(text) <= most else finished(text, most)
 
 
-def _finished_all(
-    texts: list[str | None], failures: dict[int, RowFailure], most: int
-) -> pa.StringArray:
+def _finished_all(texts: list[str | None], failures: dict[int, RowFailure], most: int) -> pa.StringArray:
     """``finished`` over a column; failures are added, and null stands in their place.
 
     Most columns show as a whole that nothing is to be done but taking off white space: a quarter of the time.

@@ -16,7 +16,8 @@ from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError
-from a2pcli.planning.prepare import gateway_name, source_place
+from a2pcli.planning.email_files import source_place
+from a2pcli.planning.prepare import arms_of, gateway_name
 from a2pcli.regular import read_regular
 
 LONGEST = 120
@@ -24,7 +25,7 @@ LONGEST = 120
 
 DIGEST = "digest:"
 
-NOT_COMPARED = ("name", "objective", "message", "variants", "gateway")
+NOT_COMPARED = ("name", "objective", "message", "variants", "gateway", "email")
 """Keys of a campaign that change nothing about what is sent, or are compared in a way of their own."""
 
 SHAPING = (
@@ -116,7 +117,9 @@ def _texts(
     campaign = loaded.campaign
     written: dict[tuple[str, ...], str] = {("message",): campaign.message or ""}
     if campaign.variants:
-        written = {("variants", name, "message"): arm.message for name, arm in campaign.variants.items()}
+        written = {
+            ("variants", name, "message"): arm.message or "" for name, arm in campaign.variants.items()
+        }
     if messages:
         wholes: list[Sequence[str]] = [one.texts for one in messages]
     else:
@@ -124,7 +127,18 @@ def _texts(
         wholes = [_whole(loaded, loc, text, locale) for loc, text in written.items()]
     found = {".".join(loc): _digest(list(whole)) for loc, whole in zip(written, wholes, strict=True)}
     weights = {f"variants.{name}.weight": str(arm.weight) for name, arm in (campaign.variants or {}).items()}
-    return found | weights
+    return found | weights | _email(loaded)
+
+
+def _email(loaded: LoadedCampaign) -> dict[str, str]:
+    """The texts and files of emails: what is in an HTML file or an attachment counts, not its name."""
+    found: dict[str, str] = {}
+    for arm in arms_of(loaded, []):
+        if arm.email is not None:
+            prefix = f"variants.{arm.name}.email" if arm.name else "email"
+            found |= {f"{prefix}.{name}": _digest(one.text) for name, one in arm.email.sources.items()}
+            found[f"{prefix}.attachments"] = _digest([one["sha256"] for one in arm.email.attachments])
+    return found
 
 
 def _whole(loaded: LoadedCampaign, loc: tuple[str, ...], text: str, locale: str) -> Sequence[str]:

@@ -26,6 +26,7 @@ from a2pcli.config.load import (
 )
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import Table, address_column, open_table
+from a2pcli.content.budget import MOST_LONG_CHARACTERS
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain
 from a2pcli.content.templates import (
@@ -39,6 +40,8 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
+from a2pcli.planning.email_check import EmailCheck
+from a2pcli.planning.email_files import source_place
 from a2pcli.planning.lint import RULES, Finding
 from a2pcli.planning.people import address_columns
 from a2pcli.planning.prepare import (
@@ -46,7 +49,6 @@ from a2pcli.planning.prepare import (
     phone_policy,
     programme_of,
     recognised,
-    source_place,
 )
 from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
@@ -84,12 +86,10 @@ def check_campaign(path: Path) -> Checked:
     """Every problem of a campaign, its settings, templates and contacts."""
     problems: list[Problem] = []
     campaign = settings = None
-    found = _attempt(problems, lambda: examine_campaign(path))
-    if found:
+    if found := _attempt(problems, lambda: examine_campaign(path)):
         campaign = found[0]
         problems += found[1]
-    found_settings = _attempt(problems, lambda: examine_settings(path))
-    if found_settings:
+    if found_settings := _attempt(problems, lambda: examine_settings(path)):
         settings = found_settings[0]
         problems += found_settings[1]
     if settings is not None and settings.path is not None:
@@ -147,11 +147,16 @@ class _Check:
         table = self._contacts()
         where = self._compiled(("where",), self.campaign.where, compile_expression, table, where_columns)
         once = self._compiled(("once_per",), self.campaign.once_per, compile_template, table)
+        emails = EmailCheck(self.loaded, self.settings, table)
+        template_of = partial(compile_template, long=self.channel.kind is Kind.EMAIL)
         messages = {
-            loc: self._compiled(loc, text, compile_template, table)
+            loc: emails.words_template(loc)
+            if loc[-1] == "html"
+            else self._compiled(loc, text, template_of, table)
             for loc, text in self.wording.texts().items()
         }
-        sample = self._sample(table, where, [*messages.values(), once])
+        sample = self._sample(table, where, [*messages.values(), *emails.templates(), once])
+        self.found += emails.problems(sample)
         if table is not None:
             self.found += [note for note in table.notes if note.code == "short-rows"]
         people = self._people(table, sample)
@@ -258,9 +263,10 @@ class _Check:
         text = self.wording.texts()[loc]
         examples: list[str] = []
         if template is not None and sample is not None and len(sample.rows):
-            rendered = _attempt(self.found, lambda: sample.render(template, self._at(loc), self._limits()))
-            examples, problems = rendered or ([], [])
-            self.found += problems
+            if not template.is_html:  # of HTML, EmailCheck makes the emails
+                made = _attempt(self.found, lambda: sample.render(template, self._at(loc), self._limits()))
+                examples, problems = made or ([], [])
+                self.found += problems
             self.found += sample.empty_columns(template, partial(self._column, loc, text))
         copy = self.wording.copy(
             text,
@@ -338,7 +344,8 @@ class _Check:
     def _limits(self) -> tuple[bool, int, int]:
         """Smart encoding or not; parts that are warned about; parts that are refused."""
         parts = self.settings.settings.parts
-        return self.smart, parts.warn, self.campaign.limits.parts or parts.refuse
+        most = parts.warn, self.campaign.limits.parts or parts.refuse
+        return self.smart, *(most if self.channel.parts else (MOST_LONG_CHARACTERS,) * 2)
 
     def _at(self, loc: Loc) -> Problem:
         """A warning at the start of a text, without its words yet."""

@@ -31,7 +31,7 @@ def planned_chunks(
     ``clocks`` numbers the clocks of the rows (``@clock``) and leaves out who has had enough.
     """
     clocks = clocks or Clocks()
-    framing, pieces = table.read(compiled.columns, CHUNK_ROWS)
+    framing, pieces = table.read(compiled.columns, compiled.chunk_rows(CHUNK_ROWS))
     work = ChunkTask(framing, spec)
     stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
     across = AcrossRows(spec.limit)

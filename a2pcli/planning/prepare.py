@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, pa
 from a2pcli.contacts.facts import Claim, Facts, recognise
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
-from a2pcli.content.templates import SourcePlace
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem
 from a2pcli.ledger.caps import Cap
@@ -29,6 +27,7 @@ from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.clocks import CapLookup, Clocks, Hours, hours_of
 from a2pcli.planning.consent import asked_of, consent_sets, timed
+from a2pcli.planning.email_files import shared_email, source_at, variant_email
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import address_columns, other_columns
@@ -41,7 +40,6 @@ from a2pcli.planning.spec import (
     ConsentRequirement,
     People,
     PlanSpec,
-    TemplateText,
     Timed,
 )
 from a2pcli.planning.wording import Wording
@@ -111,9 +109,9 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         gateway=gateway_name(loaded, settings),
         sender=campaign.own_sender,
         media=tuple(campaign.media),
-        arms=_arms(loaded),
-        where=_source(loaded, ("where",), campaign.where) if campaign.where else None,
-        once_per=_source(loaded, ("once_per",), campaign.once_per) if campaign.once_per else None,
+        arms=arms_of(loaded, problems),
+        where=source_at(loaded, ("where",), campaign.where) if campaign.where else None,
+        once_per=source_at(loaded, ("once_per",), campaign.once_per) if campaign.once_per else None,
         address=address or "",
         known=table.columns if table else (),
         policy=policy,
@@ -280,25 +278,24 @@ def _compile(spec: PlanSpec, problems: list[Problem]) -> CompiledSpec | None:
         return None
 
 
-def source_place(loaded: LoadedCampaign, loc: tuple[str, ...]) -> SourcePlace:
-    """Where a text of the campaign stands, to the character, however YAML folds or quotes it."""
-    block = loaded.document.block(loc)
-    spot = partial(loaded.document.spot, loc)
-    return SourcePlace(loaded.document.path, block.line, block.column, block.indent, spot)
-
-
-def _source(loaded: LoadedCampaign, loc: tuple[str, ...], text: str) -> TemplateText:
-    return TemplateText(text, source_place(loaded, loc))
-
-
-def _arms(loaded: LoadedCampaign) -> tuple[Arm, ...]:
+def arms_of(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Arm, ...]:
+    """The campaign's message, or those of its variants."""
     campaign = loaded.campaign
+    shared = shared_email(loaded, problems)
     if campaign.variants:
         return tuple(
-            Arm(name, variant.weight, _source(loaded, ("variants", name, "message"), variant.message))
+            Arm(
+                name,
+                variant.weight,
+                source_at(loaded, ("variants", name, "message"), variant.message)
+                if variant.message
+                else None,
+                variant_email(loaded, shared, name, problems),
+            )
             for name, variant in campaign.variants.items()
         )
-    return (Arm(None, 1, _source(loaded, ("message",), campaign.message or "")),)
+    source = source_at(loaded, ("message",), campaign.message) if campaign.message else None
+    return (Arm(None, 1, source, shared and replace(shared, makes_text=source is None)),)
 
 
 def _people(

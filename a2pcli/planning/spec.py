@@ -24,6 +24,7 @@ from a2pcli.content.templates import (
 )
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.erased_people import Erased
+from a2pcli.planning.emails import CHUNK_BYTES, CompiledEmail, EmailTexts
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders
@@ -52,11 +53,13 @@ class TemplateText:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One message text: the campaign's only one (named None), or one arm of a split test."""
+    """One message: the campaign's only one (named None), or one arm of a split test. ``source`` is None where the text
+    is made of the email's HTML."""
 
     name: str | None
     weight: int
-    source: TemplateText
+    source: TemplateText | None
+    email: EmailTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,19 @@ class CompiledSpec:
         self.spec = spec
         self.channel: Channel = channel_of(spec.channel)
         self.of_country = "the number is of" if self.channel.kind is Kind.PHONE else "the contact lives in"
-        self.messages: tuple[MessageTemplate, ...] = tuple(self._template(arm.source) for arm in spec.arms)
+        self.emails = {
+            arm.name: CompiledEmail(
+                arm.email,
+                {
+                    name: self._template(source, long=True, html=name == "html")
+                    for name, source in arm.email.sources.items()
+                },
+            )
+            for arm in spec.arms
+            if arm.email is not None
+        }
+        self.messages: tuple[MessageTemplate, ...] = tuple(map(self._message, spec.arms))
+        """The template of each arm's text: of its message, else of its HTML."""
         self.weights = {arm.name or "": arm.weight for arm in spec.arms}
         self.once_per = self._template(spec.once_per) if spec.once_per else None
         self.where: Expression | None = None
@@ -192,11 +207,27 @@ class CompiledSpec:
             )
         self.rates = RateCard.load(spec.rates) if spec.rates else None
 
-    def _template(self, source: TemplateText) -> MessageTemplate:
+    def _message(self, arm: Arm) -> MessageTemplate:
+        if arm.source is None:
+            return self.emails[arm.name].templates["html"]
+        return self._template(arm.source, long=self.channel.kind is Kind.EMAIL)
+
+    def _template(self, source: TemplateText, *, long: bool = False, html: bool = False) -> MessageTemplate:
         spec = self.spec
         return compile_template(
-            source.text, where=source.place, folder=spec.folder, locale=spec.locale, known=spec.known
+            source.text,
+            where=source.place,
+            folder=spec.folder,
+            locale=spec.locale,
+            known=spec.known,
+            long=long,
+            html=html,
         )
+
+    def chunk_rows(self, most: int) -> int:
+        """How many rows are planned at once: ``most``, or as many as have emails that fit into memory."""
+        longest = max((arm.email.length for arm in self.spec.arms if arm.email is not None), default=0)
+        return min(most, max(200, CHUNK_BYTES // (longest + 1_000))) if longest else most
 
     @property
     def columns(self) -> frozenset[str]:
@@ -206,6 +237,8 @@ class CompiledSpec:
         for template in (*self.messages, self.once_per, self.where):
             if template is not None:
                 needed |= template.columns & {*spec.known}
+        for email in self.emails.values():
+            needed |= email.columns & {*spec.known}
         needed |= {other.column for other in spec.others}
         if self.channel.kind is not Kind.PHONE:
             needed |= {*spec.facts.columns("country")}

@@ -27,6 +27,7 @@ from a2pcli.content.templates import Expression, MessageTemplate
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame, one_piece
 from a2pcli.planning.consent import consented
+from a2pcli.planning.emails import composed
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
@@ -192,7 +193,7 @@ def rendered(frame: Frame, compiled: CompiledSpec) -> None:
     """The message, for each arm its rows."""
     rows = alive(frame)
     if len(compiled.messages) == 1:
-        frame["@body"] = _render(frame, rows, compiled.messages[0])
+        frame["@body"] = _text(frame, rows, compiled.messages[0])
         frame["@variant"] = pa.nulls(len(frame), pa.string())
         return
     addresses = frame["@address"].filter(pa.array(rows)).to_pylist()
@@ -201,10 +202,17 @@ def rendered(frame: Frame, compiled: CompiledSpec) -> None:
     bodies = pa.nulls(len(frame), pa.string())
     for place, template in enumerate(compiled.messages):
         mine = chosen == place
-        bodies = pc.if_else(pa.array(mine), _render(frame, mine, template), bodies)
+        bodies = pc.if_else(pa.array(mine), _text(frame, mine, template), bodies)
     frame["@body"] = bodies
     names = pa.array([arm.name for arm in compiled.spec.arms], pa.string())
     frame["@variant"] = names.take(pa.array(chosen, mask=chosen < 0))
+
+
+def with_content(frame: Frame, compiled: CompiledSpec) -> None:
+    """What the channel sends beside the text: an email's subject and HTML. A text that is missing is made of the
+    HTML."""
+    if compiled.emails:
+        composed(frame, compiled.emails)
 
 
 def measured(frame: Frame, compiled: CompiledSpec) -> None:
@@ -293,6 +301,7 @@ STAGES: tuple[Stage, ...] = (
     distinguished,
     already_sent,
     rendered,
+    with_content,
     measured,
     wording_kept,
     template_kept,
@@ -330,6 +339,11 @@ def merge_reasons(frame: Frame, reasons: pa.Array, details: pa.Array) -> None:
 def _select(frame: Frame, rows: Mask, columns: frozenset[str]) -> Frame:
     names = [name for name in frame if name in columns]
     return frame.select(names).filter(rows)
+
+
+def _text(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
+    """The texts of these rows; nothing where they are to be made of HTML."""
+    return pa.nulls(len(frame), pa.string()) if template.is_html else _render(frame, rows, template)
 
 
 def _render(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:

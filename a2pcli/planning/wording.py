@@ -14,6 +14,7 @@ from a2pcli.channels import kind_of_channel
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.errors import InvalidInput, Problem, Severity
+from a2pcli.planning.email_files import words_of_html
 from a2pcli.planning.lint import RULES, CopyRule, Finding, Strictness, lint
 from a2pcli.rules.copy import Copy
 from a2pcli.rules.law import Law
@@ -52,8 +53,23 @@ class Wording:
         """Every message of the campaign by its place."""
         campaign = self.loaded.campaign
         if campaign.variants:
-            return {("variants", name, "message"): arm.message for name, arm in campaign.variants.items()}
-        return {("message",): campaign.message} if campaign.message else {}
+            return dict(
+                (("variants", name, "message"), arm.message)
+                if arm.message
+                else self._of_html(("variants", name, "html"), arm.html)
+                for name, arm in campaign.variants.items()
+            )
+        if campaign.message:
+            return {("message",): campaign.message}
+        return (
+            dict([self._of_html(("email", "html"), None)]) if campaign.email and campaign.email.html else {}
+        )
+
+    def _of_html(self, loc: Loc, html: str | None) -> tuple[Loc, str]:
+        """The words of HTML, where there is no other text: its place, and its text with the tags of the template."""
+        shared = self.loaded.campaign.email
+        typed = html or (shared and shared.html) or ""
+        return loc, words_of_html(self.loaded, typed)
 
     def copy(
         self,
@@ -77,7 +93,7 @@ class Wording:
             senders=self._senders(countries),
             columns=columns,
             examples=examples,
-            wording=template.wording if template is not None else "",
+            wording=template.wording if template is not None and not template.is_html else "",
             programme=self.programme,
             law=law,
             keywords=self.law.stop_keywords(),
@@ -108,7 +124,8 @@ class Wording:
         if severity is Severity.ERROR and finding.partial:
             severity = Severity.WARNING
             finding = replace(finding, message=f"{finding.message}: without it, messages there are excluded")
-        line, column = self.loaded.document.spot(loc, finding.offset)
+        # In HTML a place in the words is no place in the file.
+        line, column = self.loaded.document.spot(loc, 0 if loc[-1] == "html" else finding.offset)
         if finding.code in self._passed:
             self._passed[finding.code][f"{line}:{column}: {finding.message}"] = None
             return None

@@ -1,0 +1,225 @@
+"""Emails: the templates of the ``email:`` block, and the content that they make for each person.
+
+What is sent is made while planning: the HTML with its styles inlined, the headers on one line each, the digests of the
+attachments. A message without ``message:`` gets its text from the HTML.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.addresses.email import read_email
+from a2pcli.content.email import inlined, one_line, plain_text, require_libraries, with_preheader
+from a2pcli.content.templates import MessageTemplate
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import InvalidInput, Problem
+from a2pcli.frame import Frame
+from a2pcli.message_content import size_text
+from a2pcli.planning.frames import Mask, alive, drop_with, spread
+from a2pcli.reasons import Reason
+
+PIECE = 500
+"""Rows whose emails are made at once."""
+MOST_OF_A_CHUNK = 1 << 29
+"""Bytes of the emails of one chunk; Arrow's strings end at 2 GB."""
+CHUNK_BYTES = 24_000_000
+"""About what the emails of a chunk add up to: rows of a chunk are fewer where its emails are large."""
+
+_WANTED = ("subject", "html")
+"""Texts that must not come out empty; without another text an email does."""
+_URL = ("https://", "http://")
+
+
+@dataclass(frozen=True, slots=True)
+class EmailTexts:
+    """The templates of one arm's email, by what they are for: ``subject``, ``html``, ``preheader``, ``reply_to``,
+    ``url`` and ``mailto`` (of ``unsubscribe``), ``header:NAME``. ``sources`` are as ``spec.TemplateText`` has them.
+
+    ``attachments`` are as the content has them; ``names`` are display names of senders by their addresses, ``sender``
+    is the campaign's. ``makes_text``: the text is made of the HTML.
+    """
+
+    sources: Mapping[str, Any]
+    attachments: tuple[Mapping[str, Any], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    sender: str | None = None
+    makes_text: bool = False
+
+    @property
+    def length(self) -> int:
+        """Characters of all templates."""
+        return sum(len(one.text) for one in self.sources.values())
+
+
+class CompiledEmail:
+    """The same, compiled."""
+
+    def __init__(self, texts: EmailTexts, templates: Mapping[str, MessageTemplate]) -> None:
+        self.texts = texts
+        self.templates = templates
+        if "html" in templates:
+            require_libraries()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that its templates read."""
+        return frozenset().union(*(one.columns for one in self.templates.values()))
+
+    def apply(self, frame: Frame, rows: Mask) -> None:
+        """Give these rows their ``@content``, and their ``@body`` where they have none; those that have no email drop
+        out with a reason."""
+        rendered = {name: self._rendered(frame, rows, name) for name in self.templates}
+        rows = rows & alive(frame)
+        if not rows.any():
+            return
+        chosen = pa.array(rows)
+        columns = {name: texts.filter(chosen) for name, texts in rendered.items()}
+        contents, bodies, wrong = self._made(columns, frame["@sender"].filter(chosen))
+        frame["@content"] = pc.coalesce(spread(contents, rows), frame["@content"])
+        if self.texts.makes_text:
+            frame["@body"] = pc.coalesce(spread(bodies, rows), frame["@body"])
+        failed = np.zeros(len(frame), dtype=np.bool_)
+        failed[np.flatnonzero(rows)] = np.asarray(wrong.is_valid())
+        empty = spread(pc.equal(pc.fill_null(wrong, ""), _EMPTY), rows)
+        drop_with(
+            frame, failed & np.asarray(pc.fill_null(empty, False)), Reason.EMPTY_MESSAGE, spread(wrong, rows)
+        )
+        drop_with(frame, failed, Reason.TEMPLATE_ERROR, spread(wrong, rows))
+
+    def _rendered(self, frame: Frame, rows: Mask, name: str) -> pa.Array:
+        """The texts of one template; null where one is empty and need not be there. Rows on which it fails drop out."""
+        template = self.templates[name]
+        rows = rows & alive(frame)
+        if not rows.any():
+            return pa.nulls(len(frame), pa.string())
+        found = template.render_column(frame.select([c for c in frame if c in template.columns]).filter(rows))
+        if found.reasons.null_count < len(found.reasons):
+            said = "'email.html'" if name == "html" else f"'email.{name.partition(':')[2] or name}'"
+            empty = pc.fill_null(pc.equal(found.reasons, str(Reason.EMPTY_MESSAGE)), False)
+            if name in _WANTED:
+                details = pc.if_else(empty, f"{said} is empty", found.details)
+                reasons = found.reasons
+            else:
+                details = found.details
+                reasons = pc.if_else(empty, pa.scalar(None, pa.string()), found.reasons)
+            spread_reasons = spread(reasons, rows)
+            for reason in pc.unique(reasons.drop_null()).to_pylist():
+                mine = np.asarray(pc.fill_null(pc.equal(spread_reasons, reason), False))
+                drop_with(frame, mine, Reason(reason), spread(details, rows))
+        return spread(found.bodies, rows)
+
+    def _made(
+        self, columns: Mapping[str, pa.Array], senders: pa.Array
+    ) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Contents, texts made of HTML, and what is wrong with an email, by row."""
+        contents: list[str | None] = []
+        bodies: list[str | None] = []
+        wrong: list[str | None] = []
+        written = 0
+        for start in range(0, len(senders), PIECE):
+            lists = {name: column.slice(start, PIECE).to_pylist() for name, column in columns.items()}
+            for place, sender in enumerate(senders.slice(start, PIECE).to_pylist()):
+                row = {name: values[place] for name, values in lists.items()}
+                try:
+                    content, body = self._email(row, sender)
+                except ValueError as error:
+                    contents.append(None)
+                    bodies.append(None)
+                    wrong.append(str(error))
+                    continue
+                written += len(content)
+                contents.append(content)
+                bodies.append(body)
+                wrong.append(None)
+            if written > MOST_OF_A_CHUNK:
+                average = size_text(written // len(contents))
+                raise InvalidInput(
+                    Problem(
+                        f"the emails are too large: {average} each on average, without attachments",
+                        hint="shorten the HTML: Gmail shows no more than 102 kB of it",
+                        code="email-size",
+                    )
+                )
+        return pa.array(contents, pa.string()), pa.array(bodies, pa.string()), pa.array(wrong, pa.string())
+
+    def _email(self, row: Mapping[str, str | None], sender: str | None) -> tuple[str, str | None]:
+        """The content as JSON text, and the text where it is made of the HTML. Raises ``ValueError``, with a
+        sentence."""
+        content: dict[str, Any] = {"subject": one_line(row["subject"] or "")}
+        body = None
+        html = row.get("html")
+        if html is not None:
+            if self.texts.makes_text:
+                body = plain_text(html)
+                if not body:
+                    raise ValueError(_EMPTY)
+            preheader = one_line(row.get("preheader") or "")
+            if preheader:
+                content["preheader"] = preheader
+                html = with_preheader(html, preheader)
+            content["html"] = inlined(html)
+        if name := self.texts.names.get(sender or self.texts.sender or ""):
+            content["from_name"] = name
+        if reply_to := row.get("reply_to"):
+            content["reply_to"] = _address(one_line(reply_to), "reply_to")
+        unsubscribe = dict(_unsubscribe(row))
+        if unsubscribe:
+            content["unsubscribe"] = unsubscribe
+        headers = {
+            name.partition(":")[2]: one_line(text)
+            for name, text in row.items()
+            if name.startswith("header:") and text
+        }
+        if headers:
+            content["headers"] = headers
+        if self.texts.attachments:
+            content["attachments"] = [dict(one) for one in self.texts.attachments]
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")), body
+
+
+_EMPTY = "the HTML has no text"
+
+
+def _address(text: str, what: str) -> str:
+    """An address, as its owner writes it. Raises ``ValueError``."""
+    found = read_email(text, allow_test=True)
+    if found.address is None:
+        raise ValueError(f"'email.{what}' is not an email address")
+    return found.spelling or found.address
+
+
+def _unsubscribe(row: Mapping[str, str | None]) -> Iterator[tuple[str, Any]]:
+    if mailto := row.get("mailto"):
+        text = one_line(mailto).removeprefix("mailto:")
+        address, question, query = text.partition("?")
+        if any(char in query for char in " <>,"):
+            raise ValueError("'email.unsubscribe.mailto' is not an email address")
+        yield "mailto", _address(address, "unsubscribe.mailto") + question + query
+    if url := row.get("url"):
+        text = one_line(url)
+        if (
+            not text.lower().startswith(_URL)
+            or any(char in text for char in " <>,\"'\\")
+            or not text.isascii()
+        ):
+            raise ValueError("'email.unsubscribe.url' is not a URL")
+        yield "url", text
+        if text.lower().startswith("https://"):
+            yield "one_click", True
+
+
+def composed(frame: Frame, emails: Mapping[str | None, CompiledEmail]) -> None:
+    """The content of each row by its arm."""
+    for arm, email in emails.items():
+        rows = alive(frame)
+        if arm is not None:
+            rows &= np.asarray(pc.fill_null(pc.equal(frame["@variant"], arm), False))
+        if rows.any():
+            email.apply(frame, rows)
