@@ -3,11 +3,9 @@ why some of either may not go."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import bindparam, literal_column, select, update
@@ -24,7 +22,6 @@ from a2pcli.ledger.intents import (
     BODY,
     CHANNEL,
     CLOCK,
-    GATEWAY,
     ID,
     NEXT_DUE,
     SENDER,
@@ -39,14 +36,15 @@ from a2pcli.ledger.intents import (
     mark_sqlite,
     skip_fresh,
 )
+from a2pcli.ledger.claimed_messages import by_its_own_way, claimed_messages
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each, note_run
 from a2pcli.ledger.plan_cursor import Fresh, PlanCursor
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.statements import Prepared
-from a2pcli.ledger.tables import ROWS_PER_RUN, attempts
-from a2pcli.messages import Message, State
+from a2pcli.ledger.tables import attempts
+from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
 _c = attempts.c
@@ -241,7 +239,7 @@ class Claim:
             caps.note(self.connection, self.run, [(row.id, row.address) for row in taken], self.now)
         spellings = {row.id: row.spelling for row in taken if row.spelling is not None}
         contents = {row.id: row.content for row in taken if row.content is not None}
-        self.claimed.extend(_claimed(self.run, taken, self.gate, spellings, contents))
+        self.claimed.extend(claimed_messages(self.run, taken, self.gate, spellings, contents))
 
     def _erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
         """Which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
@@ -292,8 +290,8 @@ class Claim:
         contents = {id: one.content for id, one in beside.items() if one.content is not None}
         if not self.plan and kind_of_channel(self.run.channel) is Kind.EMAIL:
             spellings = self._cells(taken)
-        claimed = _claimed(self.run, taken, self.gate, spellings, contents)
-        self.claimed.extend(map(partial(_by_its_own_way, self.run), claimed, taken))
+        claimed = claimed_messages(self.run, taken, self.gate, spellings, contents)
+        self.claimed.extend(map(partial(by_its_own_way, self.run), claimed, taken))
 
     def _cells(self, rows: Sequence[Any]) -> dict[int, str]:
         """Of a run without chunks, the addresses as they were given, where that is not how they are compared."""
@@ -378,39 +376,3 @@ class Claim:
             ids = [id for id, other in rows if other == reason]
             note_each(self.connection, self.run, ids, self.now, kind=str(State.SKIPPED), code=reason)
         self.skipped += len(rows)
-
-
-def _content_of(text: str) -> Mapping[str, Any]:
-    """The content as the plan has it, which nobody changes on its way."""
-    return MappingProxyType(json.loads(text))
-
-
-def _claimed(
-    run: Run,
-    rows: Sequence[Any],
-    gate: clocks.Gate,
-    spellings: Mapping[int, str],
-    contents: Mapping[int, str],
-) -> Iterator[Claimed]:
-    # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
-    channel, sender, media, reference = run.channel, run.sender, run.media, run.reference
-    for id, address, body, country, parts, tries, cost, currency, clock, own, *_ in rows:
-        row = id % ROWS_PER_RUN
-        to = spellings.get(id, address) if spellings else address
-        content = _content_of(contents[id]) if id in contents else None
-        message = Message(
-            id, reference(row), to, body, channel, own or sender, country, parts, media, content
-        )
-        until = None if clock is None else gate.open_until(clock)
-        yield Claimed(message, tries + 1, cost, currency, until)
-
-
-def _by_its_own_way(run: Run, claimed: Claimed, row: Sequence[Any]) -> Claimed:
-    """A later attempt goes by its own channel, gateway and sender; all others as the run says."""
-    if not is_later(row[ID]):
-        return claimed
-    channel = row[CHANNEL] or run.channel
-    message = replace(claimed.message, channel=channel, sender=row[SENDER])
-    if channel != run.channel:  # what was made for the run's channel is no use there
-        message = replace(message, media=(), content=None)
-    return replace(claimed, message=message, gateway=row[GATEWAY])
