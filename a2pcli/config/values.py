@@ -278,3 +278,14 @@ def parse_media_url(text: str) -> str:
             f"'{typed}' is not a URL", "media are fetched by the gateway from https://... addresses"
         )
     return typed
+
+
+_SIZES = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
+
+
+def parse_size(text: str) -> int:
+    """Bytes of ``25 MB``, ``800 kB`` or ``1000``."""
+    found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,3})?)\s*([kmg]?b)?\s*", text.lower())
+    if found is None:
+        raise ValueError(f"'{text[:40]}' is not a size", "for example 25 MB or 800 kB")
+    return int(float(found[1]) * _SIZES[found[2] or ""])

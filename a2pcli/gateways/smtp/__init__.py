@@ -1,0 +1,1 @@
+"""Email by SMTP, to a relay that signs (DKIM) and delivers: settings, MIME, the conversation, answers, the gateway."""

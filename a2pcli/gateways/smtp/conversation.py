@@ -1,0 +1,254 @@
+"""One connection to a relay: the commands of a message, and what is known when it breaks.
+
+``aiosmtplib`` connects, encrypts and signs in; then this takes the transport over. Where the server has PIPELINING
+(RFC 2920), MAIL, RCPT and DATA go in one piece. The message is handed over by the final dot, and not before: it is
+written by itself, after everything before it was, so that of a connection lost earlier it is certain that nothing was
+sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from a2pcli.gateways.smtp import answers
+from a2pcli.gateways.smtp.answers import Reply
+from a2pcli.gateways.smtp.mime import Email
+from a2pcli.messages import Outcome
+
+MOST_UNREAD = 32_768
+"""Bytes of replies that nobody asked for, or of one without an end."""
+
+_LINE = re.compile(rb"(\d{3})(?:([ -])([^\r\n]*))?\r?")
+_DOTS = re.compile(rb"(?m)^\.")
+_PIECE = 65_536
+
+
+class Lost(Exception):
+    """The connection is gone, or of no use any more: code, and a sentence."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Conversation(asyncio.Protocol):
+    """Reads replies, and writes no faster than the server reads."""
+
+    def __init__(self, transport: asyncio.Transport, extensions: frozenset[str], timeout: float) -> None:
+        self.extensions = extensions
+        self.used = 0
+        self._transport = transport
+        self._timeout = timeout
+        self._buffer = bytearray()
+        self._lines: list[bytes] = []
+        self._replies: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._lost: Lost | None = None
+        self._must_reset = False
+        transport.set_protocol(self)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether another message can be tried on it."""
+        return (
+            self._lost is None and not self._transport.is_closing() and not self._replies and not self._buffer
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Replies, whole or in pieces."""
+        self._buffer += data
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = bytes(self._buffer[:end])
+            del self._buffer[: end + 1]
+            self._take(line)
+        if len(self._buffer) > MOST_UNREAD or sum(map(len, self._lines)) > MOST_UNREAD:
+            self._fail(Lost("smtp-reply", "the relay's answer has no end"))
+        self._wake()
+
+    def _take(self, line: bytes) -> None:
+        found = _LINE.fullmatch(line)
+        if found is None or (self._lines and not line.startswith(self._lines[0][:3])):
+            self._fail(Lost("smtp-reply", "what answered does not speak SMTP"))
+            return
+        self._lines.append(line)
+        if found[2] != b"-":
+            text = " ".join(one[4:].decode("utf-8", "replace").strip() for one in self._lines)
+            self._replies.append(Reply(int(found[1]), text))
+            self._lines = []
+            if len(self._replies) > 8:
+                self._fail(Lost("smtp-reply", "the relay answered what nobody asked"))
+
+    def eof_received(self) -> bool:
+        """The server closed."""
+        self._fail(Lost("connection-lost", "the relay closed the connection"))
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._fail(Lost("connection-lost", "the connection to the relay was lost"))
+
+    def pause_writing(self) -> None:
+        """The server does not read."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._room.set()
+
+    def _fail(self, lost: Lost) -> None:
+        if self._lost is None:
+            self._lost = lost
+            self._transport.close()
+        self._room.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def close(self) -> None:
+        """End it, politely where that costs no wait."""
+        if self._lost is None and not self._transport.is_closing():
+            self._transport.write(b"QUIT\r\n")
+        self._lost = self._lost or Lost("closed", "the gateway is closed")
+        self._transport.close()
+        self._wake()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._lost = self._lost or Lost("closed", "the gateway is closed")
+        self._transport.abort()
+        self._wake()
+
+    async def _reply(self) -> Reply:
+        """The next reply. Raises ``Lost``."""
+        if not self._replies:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    while not self._replies:
+                        if self._lost is not None:
+                            raise self._lost
+                        self._waiter = asyncio.get_running_loop().create_future()
+                        await self._waiter
+            except TimeoutError:
+                self._fail(Lost("timeout", "the relay did not answer in time"))
+                raise Lost("timeout", "the relay did not answer in time") from None
+        return self._replies.popleft()
+
+    def _write(self, data: bytes) -> None:
+        if self._lost is not None:
+            raise self._lost
+        self._transport.write(data)
+
+    async def _drained(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._room.wait()
+        except TimeoutError:
+            self._fail(Lost("timeout", "the relay did not take the message in time"))
+        if self._lost is not None:
+            raise self._lost
+
+    async def deliver(self, email: Email, message_id: str, leaving: Callable[[], Any]) -> Outcome:
+        """One message, and what became of it. ``leaving`` is called before the final dot. Never raises for what the
+        server does; after an exception of another kind (cancelled) the connection is of no use."""
+        try:
+            return await self._delivered(email, message_id, leaving)
+        except Lost as lost:
+            return answers.unreachable(lost.code, lost.detail)
+        except BaseException:
+            self.abort()
+            raise
+
+    async def _delivered(self, email: Email, message_id: str, leaving: Callable[[], Any]) -> Outcome:
+        self.used += 1
+        refused = await self._addressed(email)
+        if refused is not None:
+            return refused
+        await self._written(email.data)
+        # Two turns of the loop: a connection that is closed by now is noticed while it is still certain.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if self._lost is not None:
+            raise self._lost
+        leaving()
+        self._write(b".\r\n")
+        try:
+            reply = await self._reply()
+        except Lost as lost:
+            return answers.unknown(lost.code, f"{lost.detail}, after the message was sent")
+        if reply.is_good:
+            return answers.accepted(reply, message_id)
+        if reply.code // 100 not in (4, 5):
+            self._fail(Lost("smtp-reply", "the relay's answer makes no sense"))
+            return answers.unknown(
+                "smtp-reply", f"the relay answered {reply.code} after the message was sent"
+            )
+        self._end_after(reply)
+        return answers.outcome("data", reply)
+
+    async def _addressed(self, email: Email) -> Outcome | None:
+        """MAIL, RCPT and DATA; None where the server waits for the message now, else why not."""
+        options = f" SIZE={email.size}" if "size" in self.extensions else ""
+        options += " BODY=8BITMIME" if email.is_8bit else ""
+        options += " SMTPUTF8" if email.is_utf8 else ""
+        commands = [
+            *([b"RSET\r\n"] if self._must_reset else []),
+            f"MAIL FROM:<{email.sender}>{options}\r\n".encode(),
+            f"RCPT TO:<{email.to}>\r\n".encode(),
+            b"DATA\r\n",
+        ]
+        if "pipelining" not in self.extensions:
+            return await self._step_by_step(commands)
+        was_dirty, self._must_reset = self._must_reset, True
+        self._write(b"".join(commands))
+        if was_dirty:
+            await self._reply()
+        mail, rcpt, data = await self._reply(), await self._reply(), await self._reply()
+        if data.code == 354:
+            if mail.is_good and rcpt.is_good:
+                self._must_reset = False
+                return None
+            # RFC 2920 section 3.1: no recipient was taken, and the server waits for a message all the same.
+            self._write(b".\r\n")
+            await self._reply()
+        for step, reply in (("mail", mail), ("rcpt", rcpt), ("data", data)):
+            if not reply.is_good:
+                self._end_after(reply)
+                return answers.outcome(step, reply)  # type: ignore[arg-type]
+        return answers.unreachable("smtp-reply", f"the relay answered {data.code} to DATA")
+
+    async def _step_by_step(self, commands: list[bytes]) -> Outcome | None:
+        self._must_reset = True
+        for command in commands:
+            self._write(command)
+            reply = await self._reply()
+            step = command[:4].decode("ascii").strip().lower()
+            wanted = reply.code == 354 if step == "data" else reply.is_good
+            if step != "rset" and not wanted:
+                self._end_after(reply)
+                return answers.outcome(step, reply)  # type: ignore[arg-type]
+        self._must_reset = False
+        return None
+
+    def _end_after(self, reply: Reply) -> None:
+        """421 announces that the server closes."""
+        if reply.code == 421:
+            self._fail(Lost("421", "the relay closed the connection"))
+
+    async def _written(self, data: bytes) -> None:
+        """Everything but the final dot."""
+        if data.startswith(b".") or b"\n." in data:
+            data = _DOTS.sub(b"..", data)
+        for start in range(0, len(data), _PIECE):
+            self._write(data[start : start + _PIECE])
+            await self._drained()
+        if not data.endswith(b"\r\n"):
+            self._write(b"\r\n")
