@@ -89,7 +89,8 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
     for name, variant in variants.items():
         if isinstance(variant, dict) and "message" not in variant and "html" not in variant and not has_html:
             message = f"'message' is missing under '{str(name)[:40]}'"
-            yield document.problem(message, ("variants", name), of="key", code="missing-key")
+            hint = "message template of this variant"
+            yield document.problem(message, ("variants", name), of="key", hint=hint, code="missing-key")
         if not _NAME.fullmatch(name):
             hint = "at most 32 letters, digits, '.', '_' and '-'"
             message = f"'{name[:40]}' cannot be a variant's name"

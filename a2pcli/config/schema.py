@@ -35,7 +35,9 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     title = "a2pcli campaign" if kind == "campaign" else "a2pcli settings"
     schema = {"$schema": _DIALECT, "title": title, **schema}
     if kind == "campaign":
-        schema["oneOf"] = [{"required": ["message"]}, {"required": ["variants"]}]
+        either = [{"required": ["message"]}, {"required": ["variants"]}]
+        of_html = {"required": ["email"], "properties": {"email": {"required": ["html"]}}}
+        schema["oneOf"] = [*either, {**of_html, "not": {"anyOf": either}}]
         schema["properties"]["variants"] |= {"minProperties": 2, "propertyNames": {"pattern": _NAME}}
     else:
         schema["properties"]["gateways"]["propertyNames"] = {"pattern": _NAME}

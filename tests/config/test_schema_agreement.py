@@ -117,7 +117,7 @@ SEEN_BY_THE_LOADER_ALONE = {
     "sender-number-without-plus", "sender-number-too-short", "sender-without-a-letter", "delimiter-of-two-characters",
     "encoding-unknown", "refuse-below-warn", "warn-above-the-default", "gateway-without-type",
     "gateway-type-as-a-list", "gateway-pace", "gateway-folder", "gateway-named-twice",
-    "sender-by-a-region-that-is-none",
+    "sender-by-a-region-that-is-none", "missing-in-a-variant",
 }  # fmt: skip
 
 
