@@ -17,7 +17,7 @@ import pytest
 from clikit import Project
 
 sys.path.append(str(Path(__file__).parents[1] / "gateways"))
-from smtpkit import Relay  # noqa: E402
+from smtpkit import Relay
 
 CAMPAIGN = """\
 name: news
@@ -61,7 +61,11 @@ def test_the_outbox_gets_subject_html_and_the_text_made_of_it(shop: Project) -> 
     assert shop.run("send", "news.yaml", "--yes").status == 0
     anna, ben = shop.outbox()
     content = anna["content"]
-    assert (content["subject"], content["preheader"], content["from_name"]) == ("Anna, 20% off", "Only this week", "Shop")
+    assert (content["subject"], content["preheader"], content["from_name"]) == (
+        "Anna, 20% off",
+        "Only this week",
+        "Shop",
+    )
     assert '<p style="color: red;">Hi Anna' in content["html"]
     assert "<td>tea</td>" in content["html"]
     assert "@media" in content["html"]
@@ -113,7 +117,9 @@ def test_preview_plan_and_explain_show_the_subject(shop: Project) -> None:
         ("news.html", "{{ name }}", "{{ name | safe }}", "'safe' puts cells into the HTML"),
     ],
 )  # fmt: skip
-def test_check_tells_what_is_wrong_with_an_email_at_its_place(shop: Project, file: str, old: str, new: str, told: str) -> None:
+def test_check_tells_what_is_wrong_with_an_email_at_its_place(
+    shop: Project, file: str, old: str, new: str, told: str
+) -> None:
     path = shop.folder / file
     text = path.read_text()
     assert old in text
@@ -132,7 +138,9 @@ def test_variants_have_their_own_subject_and_html(shop: Project) -> None:
     assert set(arms) == {"AHi P", "Ptext"}
 
 
-def test_a_plan_changed_in_the_ledger_is_not_sent_and_one_whose_html_was_edited_is_told(shop: Project) -> None:
+def test_a_plan_changed_in_the_ledger_is_not_sent_and_one_whose_html_was_edited_is_told(
+    shop: Project,
+) -> None:
     plan = shop.run("plan", "news.yaml", "--json").json
     shop.write("news.html", HTML.replace("Sunday", "Monday"))
     again = shop.run("plan", "news.yaml", "--json").json
@@ -143,7 +151,9 @@ def test_a_plan_changed_in_the_ledger_is_not_sent_and_one_whose_html_was_edited_
 
 
 def test_what_is_erased_leaves_no_byte_of_the_email(shop: Project) -> None:
-    shop.write("people.csv", "name,email,code\nZacharina,zacharina@example.com,z1\nAnna,anna@example.com,a1\n")
+    shop.write(
+        "people.csv", "name,email,code\nZacharina,zacharina@example.com,z1\nAnna,anna@example.com,a1\n"
+    )
     assert shop.run("send", "news.yaml", "--yes").status == 0
     exported = shop.run("people", "export", "zacharina@example.com")
     assert "Zacharina, 20% off" in exported.out

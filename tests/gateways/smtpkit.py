@@ -129,7 +129,10 @@ class Relay:
                 )
 
         self._controller = Made(
-            handler, hostname="127.0.0.1", port=free_port(), ssl_context=server_context() if tls == "implicit" else None
+            handler,
+            hostname="127.0.0.1",
+            port=free_port(),
+            ssl_context=server_context() if tls == "implicit" else None,
         )
 
     def __enter__(self) -> Relay:
@@ -147,7 +150,13 @@ class Relay:
         authority = folder / "authority.pem"
         authority.parent.mkdir(parents=True, exist_ok=True)
         AUTHORITY.cert_pem.write_to_path(str(authority))
-        block = {"type": "smtp", "host": "localhost", "port": str(self.port), "tls": self.tls, "folder": folder}
+        block = {
+            "type": "smtp",
+            "host": "localhost",
+            "port": str(self.port),
+            "tls": self.tls,
+            "folder": folder,
+        }
         if self.tls != "none":
             block["ca"] = "authority.pem"
         return {**block, "sender": "Shop <news@shop.example>", "timeout": "5", **more}

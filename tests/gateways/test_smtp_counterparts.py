@@ -31,7 +31,11 @@ RELAYS: dict[str, dict[str, str]] = {
     "drops": {"on_data": "drop"},
     "goes down": {"on_data": f"421 {ECHO}"},
 }
-GARBAGE = {"hangs up": b"", "answers HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n", "is busy": b"421 4.7.0 busy\r\n"}
+GARBAGE = {
+    "hangs up": b"",
+    "answers HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "is busy": b"421 4.7.0 busy\r\n",
+}
 
 
 class TestSmtp(GatewayContract):
@@ -98,7 +102,9 @@ def node_modules() -> Path | None:
 def test_nodemailers_server_takes_what_is_sent(tmp_path: Path, secure: bool, methods: str) -> None:
     modules = node_modules()
     if modules is None or shutil.which("node") is None:
-        pytest.skip("needs Node and smtp-server: npm install smtp-server, then set NODE_PATH to its node_modules")
+        pytest.skip(
+            "needs Node and smtp-server: npm install smtp-server, then set NODE_PATH to its node_modules"
+        )
     CERTIFICATE.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     for number, blob in enumerate(CERTIFICATE.cert_chain_pems):
         blob.write_to_path(str(tmp_path / "cert.pem"), append=number > 0)
@@ -108,7 +114,9 @@ def test_nodemailers_server_takes_what_is_sent(tmp_path: Path, secure: bool, met
         **os.environ, "NODE_PATH": str(modules), "PORT": str(port), "SEEN": str(seen), "SECURE": str(int(secure)),
         "KEY": str(tmp_path / "key.pem"), "CERT": str(tmp_path / "cert.pem"), "METHODS": methods,
     }  # fmt: skip
-    with subprocess.Popen(["node", str(tmp_path / "server.js")], env=environ, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(
+        ["node", str(tmp_path / "server.js")], env=environ, stdout=subprocess.PIPE
+    ) as server:
         try:
             assert server.stdout is not None and server.stdout.readline() == b"ready\n"
             relay = Relay(tls="implicit" if secure else "starttls")

@@ -15,7 +15,11 @@ from a2pcli.errors import InvalidInput
 from a2pcli.gateways.registry import create
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
-CONTENT = {"subject": "Anna, 20% off – now", "html": "<p>Hello <b>Anna</b> – it's Ünïcode</p>", "from_name": "Der Laden, GmbH"}
+CONTENT = {
+    "subject": "Anna, 20% off – now",
+    "html": "<p>Hello <b>Anna</b> – it's Ünïcode</p>",
+    "from_name": "Der Laden, GmbH",
+}
 
 
 def message(number: int = 1, to: str = "anna@example.com", **content: Any) -> Message:
@@ -25,7 +29,9 @@ def message(number: int = 1, to: str = "anna@example.com", **content: Any) -> Me
     )  # fmt: skip
 
 
-def submitted(settings: dict[str, Any], messages: Sequence[Message], *, at_once: bool = False) -> list[Outcome]:
+def submitted(
+    settings: dict[str, Any], messages: Sequence[Message], *, at_once: bool = False
+) -> list[Outcome]:
     async def run() -> list[Outcome]:
         gateway = create("mail", settings)
         await gateway.open()
@@ -42,7 +48,9 @@ def submitted(settings: dict[str, Any], messages: Sequence[Message], *, at_once:
 
 @pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 @pytest.mark.parametrize("pipelining", [False, True])
-def test_an_email_arrives_with_text_html_headers_and_attachment(tmp_path: Path, tls: str, pipelining: bool) -> None:
+def test_an_email_arrives_with_text_html_headers_and_attachment(
+    tmp_path: Path, tls: str, pipelining: bool
+) -> None:
     file = tmp_path / "Preisliste ü.pdf"
     file.write_bytes(b"%PDF \x00\xff" * 50)
     attachment = {
@@ -50,7 +58,12 @@ def test_an_email_arrives_with_text_html_headers_and_attachment(tmp_path: Path, 
         "sha256": sha256(file.read_bytes()).hexdigest(),
     }  # fmt: skip
     leaving = {"url": "https://shop.example/u?p=1", "mailto": "leave@shop.example", "one_click": True}
-    sent = message(unsubscribe=leaving, reply_to="help@shop.example", headers={"X-Campaign": "März"}, attachments=[attachment])
+    sent = message(
+        unsubscribe=leaving,
+        reply_to="help@shop.example",
+        headers={"X-Campaign": "März"},
+        attachments=[attachment],
+    )
     with Relay(tls=tls) as relay:
         relay.handler.pipelining = pipelining
         (outcome,) = submitted(relay.settings(tmp_path, return_path="bounces@shop.example"), [sent])
@@ -68,7 +81,7 @@ def test_an_email_arrives_with_text_html_headers_and_attachment(tmp_path: Path, 
     assert got["Date"].datetime is not None
     text, html = got.get_body(("plain",)), got.get_body(("html",))
     assert text is not None and html is not None
-    assert text.get_content().split() == "Hello .dot at the start Anna".split()
+    assert text.get_content().split() == ["Hello", ".dot", "at", "the", "start", "Anna"]
     assert html.get_content().strip() == CONTENT["html"]
     (attached,) = got.iter_attachments()
     assert attached.get_filename() == file.name
@@ -89,7 +102,9 @@ def test_the_password_is_asked_for_and_a_wrong_one_stops_the_run(tmp_path: Path)
 
 def test_a_password_is_not_sent_unencrypted_nor_to_a_stranger(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="not sent unencrypted"):
-        create("mail", {"type": "smtp", "host": "relay.example", "tls": "none", "username": "u", "password": "p"})
+        create(
+            "mail", {"type": "smtp", "host": "relay.example", "tls": "none", "username": "u", "password": "p"}
+        )
     with Relay(tls="starttls") as relay:
         settings = {key: value for key, value in relay.settings(tmp_path).items() if key != "ca"}
         (outcome,) = submitted(settings, [message()])
@@ -167,7 +182,9 @@ def test_the_gateway_tells_of_a_departure_just_before_the_final_dot(tmp_path: Pa
     assert told == ["rsmtptst-000001"]
 
 
-@pytest.mark.parametrize("says", [b"", b"\x00\xffSSH-2.0\r\n", b"554 go away\r\n", b"421 busy\r\n", b"220-" + b"x" * 100_000])
+@pytest.mark.parametrize(
+    "says", [b"", b"\x00\xffSSH-2.0\r\n", b"554 go away\r\n", b"421 busy\r\n", b"220-" + b"x" * 100_000]
+)
 def test_what_is_no_relay_gets_nothing(tmp_path: Path, says: bytes) -> None:
     with Raw(says) as raw:
         block = {"type": "smtp", "host": "127.0.0.1", "port": str(raw.port), "tls": "none", "timeout": "2"}
@@ -236,7 +253,9 @@ def test_an_attachment_that_was_changed_after_the_plan_stops_the_run(tmp_path: P
 
 
 def test_a_message_that_is_too_large_or_has_no_subject_is_not_tried(tmp_path: Path) -> None:
-    plain = Message(1, "rsmtptst-000001", "anna@example.com", "Your code is 1", "email", sender="a@shop.example")
+    plain = Message(
+        1, "rsmtptst-000001", "anna@example.com", "Your code is 1", "email", sender="a@shop.example"
+    )
     with Relay() as relay:
         large, none = submitted(relay.settings(tmp_path, max_size="3 kB"), [message(html="x" * 5_000), plain])
         assert (large.verdict, large.code) == (Verdict.REJECTED, "too-large")
