@@ -17,6 +17,7 @@ from a2pcli.channels import kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.attempt_ids import is_later
+from a2pcli.ledger.claimed_messages import by_its_own_way, claimed_messages
 from a2pcli.ledger.intents import (
     ADDRESS,
     BODY,
@@ -36,7 +37,6 @@ from a2pcli.ledger.intents import (
     mark_sqlite,
     skip_fresh,
 )
-from a2pcli.ledger.claimed_messages import by_its_own_way, claimed_messages
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each, note_run
 from a2pcli.ledger.plan_cursor import Fresh, PlanCursor

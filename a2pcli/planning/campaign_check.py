@@ -26,7 +26,7 @@ from a2pcli.config.load import (
 )
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import Table, address_column, open_table
-from a2pcli.content.budget import MOST_LONG_CHARACTERS
+from a2pcli.content.bounded import MOST_LONG_CHARACTERS
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain
 from a2pcli.content.templates import (

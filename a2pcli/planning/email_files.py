@@ -13,9 +13,9 @@ from typing import Any
 
 from a2pcli.config.email import is_file_name
 from a2pcli.config.load import LoadedCampaign
+from a2pcli.content.compose import near_file, read_partial
 from a2pcli.content.email import missing_library, plain_text
 from a2pcli.content.failures import Unsuitable
-from a2pcli.content.partials import near_file, read_partial
 from a2pcli.content.sources import SourcePlace
 from a2pcli.errors import Problem
 from a2pcli.planning.emails import EmailTexts
