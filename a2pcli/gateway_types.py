@@ -52,6 +52,8 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "portatext": ("a2pcli.gateways.providers.portatext:PortaTextGateway", "PortaText: SMS"),
     "jasmin": ("a2pcli.gateways.providers.jasmin:JasminGateway", "Jasmin: SMS by your own Jasmin's HTTP API"),
     "smtp": ("a2pcli.gateways.smtp.gateway:SmtpGateway", "Email by SMTP, over a relay (extra `email`)"),
+    "postmark": ("a2pcli.gateways.providers.postmark:PostmarkGateway", "Postmark: email, in batches"),
+    "ses": ("a2pcli.gateways.providers.ses:SesGateway", "Amazon SES v2: email (extra `aws`)"),
     "smpp": ("a2pcli.gateways.smpp:smpp_gateway", "SMPP 3.4, straight to an operator (extra `smpp`)"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""

@@ -12,6 +12,7 @@ from typing import Literal
 
 from a2pcli.dataclass import dataclass
 from a2pcli.gateways.codes import load_codes, outcome_of
+from a2pcli.gateways.smtp.mime import Unmailable
 from a2pcli.messages import Cause, Outcome, Verdict
 
 Step = Literal["connect", "auth", "mail", "rcpt", "data"]
@@ -86,3 +87,13 @@ def unreachable(code: str, detail: str) -> Outcome:
 def unknown(code: str, detail: str) -> Outcome:
     """The end of the data was sent, and no answer came."""
     return Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code=code, detail=detail)
+
+
+def unmailable(error: Unmailable) -> Outcome:
+    """A message that cannot be an email. A changed attachment stops the run: what was approved is what goes."""
+    if error.is_changed:
+        return Outcome(Verdict.NOT_SENT, cause=Cause.ACCOUNT, code=error.code, detail=error.detail)
+    if error.code == "no-sender":
+        return Outcome(Verdict.NOT_SENT, cause=Cause.SENDER, code=error.code, detail=error.detail)
+    cause = Cause.PERMANENT if error.permanent else Cause.CONTENT
+    return Outcome(Verdict.REJECTED, cause=cause, code=error.code, detail=error.detail)

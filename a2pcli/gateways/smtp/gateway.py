@@ -34,6 +34,8 @@ class SmtpGateway:
     """Email by SMTP. Connections are kept for as many messages as the settings say, and are never used at once by
     two."""
 
+    block_model = SmtpBlock
+
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         self.name = name
         self._block = block = read_block(SmtpBlock, name, settings)
@@ -121,7 +123,7 @@ class SmtpGateway:
             identifier = mime.message_id(message, email.sender)
             return await connection.deliver(email, identifier, lambda: self.leaving([message]))
         except mime.Unmailable as error:
-            return _unmailable(error)
+            return answers.unmailable(error)
         except Exception as error:
             detail = f"it cannot be an email ({type(error).__name__})"
             return Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="unsendable", detail=detail)
@@ -191,16 +193,6 @@ class SmtpGateway:
             raise _Refused(_connect_outcome(error, block)) from None
         self._all.add(connection)
         return connection
-
-
-def _unmailable(error: mime.Unmailable) -> Outcome:
-    """A message that cannot be an email. A changed attachment stops the run: what was approved is what goes."""
-    if error.is_changed:
-        return Outcome(Verdict.NOT_SENT, cause=Cause.ACCOUNT, code=error.code, detail=error.detail)
-    if error.code == "no-sender":
-        return Outcome(Verdict.NOT_SENT, cause=Cause.SENDER, code=error.code, detail=error.detail)
-    cause = Cause.PERMANENT if error.permanent else Cause.CONTENT
-    return Outcome(Verdict.REJECTED, cause=cause, code=error.code, detail=error.detail)
 
 
 def _connect_outcome(error: Exception, block: SmtpBlock) -> Outcome:

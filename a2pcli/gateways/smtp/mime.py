@@ -114,16 +114,22 @@ def _headers(
     yield header("Message-ID", message_id(message, sender))
     if reply_to := content.get("reply_to"):
         yield header("Reply-To", reply_to)
-    leaving = content.get("unsubscribe") or {}
-    ways = [f"<{leaving['url']}>"] if leaving.get("url") else []
-    ways += [f"<mailto:{leaving['mailto']}>"] if leaving.get("mailto") else []
-    if ways:
-        yield header("List-Unsubscribe", ", ".join(ways))
-    if leaving.get("url") and leaving.get("one_click"):
-        yield header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+    for own, value in unsubscribe_headers(content).items():
+        yield header(own, value)
     for own, value in (content.get("headers") or {}).items():
         yield header(own, value)
     yield "MIME-Version: 1.0\r\n"
+
+
+def unsubscribe_headers(content: Mapping[str, Any]) -> dict[str, str]:
+    """``List-Unsubscribe`` (RFC 2369), and with an https URL that of one click (RFC 8058)."""
+    leaving = content.get("unsubscribe") or {}
+    ways = [f"<{leaving['url']}>"] if leaving.get("url") else []
+    ways += [f"<mailto:{leaving['mailto']}>"] if leaving.get("mailto") else []
+    found = {"List-Unsubscribe": ", ".join(ways)} if ways else {}
+    if leaving.get("url") and leaving.get("one_click"):
+        found["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return found
 
 
 def _display(name: str) -> str:
@@ -194,7 +200,8 @@ def attachment(one: Mapping[str, Any]) -> bytes:
     return _KEPT[key]
 
 
-def _attachment(one: Mapping[str, Any]) -> bytes:
+def checked_attachment(one: Mapping[str, Any]) -> bytes:
+    """The bytes of an attachment. Raises ``Unmailable`` where they are not those that the plan was made with."""
     name = str(one["name"])
     try:
         data = read_regular(Path(one["file"]), int(one["size"]) + 1)
@@ -202,6 +209,11 @@ def _attachment(one: Mapping[str, Any]) -> bytes:
         raise Unmailable("attachment", f"the attachment '{name}' cannot be read", is_changed=True) from None
     if sha256(data).hexdigest() != one["sha256"]:
         raise Unmailable("attachment", f"the attachment '{name}' was changed after the plan", is_changed=True)
+    return data
+
+
+def _attachment(one: Mapping[str, Any]) -> bytes:
+    name, data = str(one["name"]), checked_attachment(one)
     main, _, sub = str(one["type"]).partition("/")
     part = MIMEBase(main, sub or "octet-stream")
     part.add_header("Content-Disposition", "attachment", filename=name)

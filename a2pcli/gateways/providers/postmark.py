@@ -1,0 +1,147 @@
+"""Postmark: email in batches by the Email API.
+
+Our reference is in each message's metadata and comes back in webhooks; a message is not looked up by it. The answer to
+a batch says in order what became of each. Codes: ``codes/postmark.csv``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from a2pcli.config.values import split_sender
+from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt
+from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.engine.charsets import json_of
+from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.providers.common import (
+    Provider,
+    ProviderBlock,
+    Url,
+    accepted,
+    json_object,
+    shown,
+)
+from a2pcli.gateways.providers.email_common import EmailProviderGateway
+from a2pcli.gateways.smtp.mime import Defaults, Unmailable, checked_attachment, unsubscribe_headers
+from a2pcli.messages import Message, Outcome
+
+BATCH = 100
+
+
+class PostmarkBlock(ProviderBlock):
+    """Settings of Postmark."""
+
+    token: SecretStr = Field(description="The server's API token")
+    stream: str = Field("outbound", description="Message stream; `broadcast` for marketing")
+    subject: str | None = Field(
+        None, description="Subject of messages without one of their own, such as codes"
+    )
+    base_url: Url = Field("https://api.postmarkapp.com", description="Where the API is, for a test")
+
+
+class PostmarkProvider(Provider):
+    """Builds Postmark's requests and reads the answers."""
+
+    title = "Postmark"
+    table = "postmark"
+
+    def __init__(self, name: str, block: PostmarkBlock) -> None:
+        capabilities = Capabilities(
+            frozenset({"email"}), batch=BATCH, concurrency=block.concurrency or 10, receipts=True
+        )
+        super().__init__(name, block, capabilities)
+        self._block = block
+        self.defaults = Defaults(block.sender, None, block.subject)
+        self._base = block.base_url.rstrip("/")
+        self.headers["X-Postmark-Server-Token"] = shown(block.token)
+
+    def request(self, batch: Sequence[Message]) -> HttpRequest:
+        """The request for the batch. Raises ``Unmailable`` for a message that cannot be an email."""
+        return self.post_json(f"{self._base}/email/batch", [self._email(message) for message in batch])
+
+    def _email(self, message: Message) -> dict[str, Any]:
+        content: Mapping[str, Any] = message.content or {}
+        subject = content.get("subject") or self._block.subject
+        if not subject or "@" not in message.to:
+            raise Unmailable("no-subject", "the message has no subject, or no email address")
+        name, address = split_sender(self.sender_of(message) or "")
+        name = content.get("from_name") or name
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        headers = {**unsubscribe_headers(content), **(content.get("headers") or {})}
+        return {
+            "From": f'"{quoted}" <{address}>' if name else address,
+            "To": message.to,
+            "Subject": subject,
+            "HtmlBody": content.get("html"),
+            "TextBody": message.body or None,
+            "ReplyTo": content.get("reply_to"),
+            "Headers": [{"Name": key, "Value": value} for key, value in headers.items()] or None,
+            "Attachments": [_attachment(one) for one in content.get("attachments") or ()] or None,
+            "MessageStream": self._block.stream,
+            "Metadata": {"reference": message.reference},
+            "TrackOpens": False,
+            "TrackLinks": "None",
+        }
+
+    def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
+        """What became of each message, in the order of the batch."""
+        answers = json_of(response)
+        if response.status != 200:
+            refused = self.refused(response, json_object(response).get("ErrorCode"))
+            return of_whole_batch(refused, len(batch))
+        if not isinstance(answers, list) or len(answers) != len(batch):
+            return [unreadable(response)] * len(batch)
+        return [
+            self._one(message, response, one if isinstance(one, dict) else {})
+            for message, one in zip(batch, answers, strict=True)
+        ]
+
+    def _one(self, message: Message, response: HttpResponse, answer: Mapping[str, Any]) -> Outcome:
+        code = answer.get("ErrorCode")
+        if isinstance(code, bool) or not isinstance(code, int):
+            return unreadable(response)
+        if code == 0:
+            to = answer.get("To")
+            is_other = isinstance(to, str) and to.lower() != message.to.lower()
+            return unreadable(response) if is_other else accepted(response, safe_id(answer.get("MessageID")))
+        return self.refused(response, code)
+
+    def check_request(self) -> HttpRequest:
+        """Look at the server."""
+        return self.get(f"{self._base}/server")
+
+    def is_ours(self, data: Any) -> bool:
+        """Whether it is a server of Postmark's."""
+        return isinstance(data, dict) and "ApiTokens" in data
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """A webhook about a delivery, a bounce or a complaint. Postmark does not sign: the URL must hold a secret."""
+        data = request.json
+        kind = inside(data, "RecordType")
+        status = {"Delivery": "delivered", "Bounce": "undelivered", "SpamComplaint": "undelivered"}.get(
+            str(kind)
+        )
+        at = inside(data, "DeliveredAt") or inside(data, "BouncedAt")
+        code = inside(data, "Type")
+        reference, identifier = inside(data, "Metadata", "reference"), inside(data, "MessageID")
+        return Callback(
+            one_receipt(request, id=identifier, status=status, code=code, at=at, reference=reference)
+        )
+
+
+def _attachment(one: Mapping[str, Any]) -> dict[str, str]:
+    data = base64.b64encode(checked_attachment(one)).decode("ascii")
+    return {"Name": Path(str(one["name"])).name, "Content": data, "ContentType": str(one["type"])}
+
+
+class PostmarkGateway(EmailProviderGateway):
+    """Postmark, email."""
+
+    block_model = PostmarkBlock
+    provider_class = PostmarkProvider
