@@ -164,6 +164,41 @@ def test_what_is_erased_leaves_no_byte_of_the_email(shop: Project) -> None:
     assert "Anna, 20% off" in shop.run("explain", "anna@example.com").out
 
 
+def test_the_starter_newsletter_goes_through_the_outbox(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    for file in ("newsletter.yaml", "newsletter.html", "newsletter_subscribers.csv"):
+        project.write(file, (Path(__file__).parents[2] / "campaigns" / file).read_bytes())
+    project.write("a2pcli.yaml", "consent: assumed\n")
+    assert project.run("ledger", "create").status == 0
+    assert project.run("check", "newsletter.yaml").status == 0
+    page = project.run("preview", "newsletter.yaml", "--out", "page.html")
+    assert page.status == 0
+    assert "Hello Amelia" in (tmp_path / "page.html").read_text()
+    assert project.run("send", "newsletter.yaml", "--yes").status == 0
+    subjects = [one["content"]["subject"] for one in project.outbox()]
+    assert subjects == [f"{name}, here is what is new this month" for name in ("Amelia", "Oliver", "Hello")]
+    assert all("<style>" in one["content"]["html"] for one in project.outbox())  # only what depends on the screen
+    assert "To unsubscribe, write to unsubscribe@example.com" in project.outbox()[0]["body"]
+
+
+def test_a_preview_never_replaces_the_campaigns_own_html(shop: Project) -> None:
+    ran = shop.run("preview", "news.yaml", "--out", "news.html")
+    assert ran.status == 2
+    assert (shop.folder / "news.html").read_text() == HTML
+    assert shop.run("preview", "news.yaml", "--out", "x.txt").status == 2
+
+
+def test_what_retention_deletes_leaves_no_byte_of_the_email(shop: Project) -> None:
+    shop.write("people.csv", "name,email,code\nZacharina,zacharina@example.com,z1\n")
+    shop.write("a2pcli.yaml", "region: GB\nconsent: assumed\nretention: {texts: 0 days, default: 1 day}\n")
+    assert shop.run("send", "news.yaml", "--yes").status == 0
+    (shop.folder / ".a2pcli" / "outbox.jsonl").unlink()
+    pruned = shop.run("ledger", "prune", "--yes")
+    assert pruned.status == 0, pruned.err
+    for path in (shop.folder / ".a2pcli").iterdir():
+        assert b"Zacharina" not in path.read_bytes(), path
+
+
 def _smtp(shop: Project, relay: Relay, **more: str) -> None:
     lines = {"host": "127.0.0.1", "port": str(relay.port), "tls": "none", **more}
     block = "".join(f"    {key}: {value}\n" for key, value in lines.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,6 +32,8 @@ def preview(
     seed: Annotated[int, typer.Option(help="The same seed picks the same recipients.", metavar="N")] = 0,
     longest: Annotated[bool, typer.Option("--longest", help="Show the longest message.")] = False,
     costliest: Annotated[bool, typer.Option("--costliest", help="Show the most expensive message.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the email's HTML in the browser.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the email's HTML to FILE.", metavar="FILE")] = None,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:
@@ -42,13 +45,22 @@ def preview(
     """
     from a2pcli.actions import plans
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.output import print_json, show
+    from a2pcli.cli.terminal.output import print_json, say, show
     from a2pcli.errors import UsageError
 
     if sum([contact is not None, row is not None, random is not None, longest, costliest]) > 1:
         raise UsageError("use only one of --contact, --row, --random, --longest and --costliest")
     choice = plans.Choice(contact, row, random, seed, longest, costliest)
     found = plans.preview(project_at(ledger, campaign), campaign, choice)
+    if open_page or out is not None:
+        from a2pcli.actions.pages import write_page
+
+        page = write_page(found, campaign, out)
+        say(f"written: {page}")
+        if open_page:
+            import webbrowser
+
+            webbrowser.open(page.absolute().as_uri())
     if as_json:
         rows = [_document(one, found.sender) for one in found.rows]
         print_json({"campaign": found.campaign, "rows": rows})
