@@ -2,8 +2,8 @@
 
     python benchmarks/send_email.py [--messages 2000] [--connections 20] [--answer-after 0.02]
 
-The relay is aiosmtpd, in processes of its own. ``--answer-after`` is how long it takes over a message before it answers,
-in seconds: a relay that queues on a disk and asks others before it says yes takes longer than that. With 0 both are
+The relay is aiosmtpd, in processes of its own. ``--answer-after`` is how long it takes over a message, in seconds, before
+it answers: a relay that queues on a disk and asks others before it says yes takes longer than that. With 0 both are
 limited by aiosmtpd's processor time, and the figure says little of the client.
 """
 
@@ -132,9 +132,8 @@ def main() -> None:
     finally:
         server.kill()
     print(f"smtplib, one connection       {loop:8,.0f} emails/s")
-    print(
-        f"gateway, {chosen.connections:3} connections      {gateway:8,.0f} emails/s   {1000 * cost:.2f} ms of processor each"
-    )
+    each = f"{1000 * cost:.2f} ms of processor each"
+    print(f"gateway, {chosen.connections:3} connections      {gateway:8,.0f} emails/s   {each}")
     print(f"ratio                         {gateway / loop:8.1f}")
 
 

@@ -179,7 +179,11 @@ def test_contacts_are_checked_previewed_and_tested_by_email_address(shop: Projec
         ("email", '"+447700900001"', "6:9: the number '+447700900001' cannot send email"),
         ("email", "12345", "6:9: the number '12345' cannot send email"),
         ("email", "news@shop", "6:9: 'news@shop' is not an email address"),
-        ("email", '"n@shop.example, m@shop.example"', "6:9: 'n@shop.example, m@shop.example' is not an email address"),
+        (
+            "email",
+            '"n@shop.example, m@shop.example"',
+            "6:9: 'n@shop.example, m@shop.example' is not an email address",
+        ),
         ("sms", "n@shop.example", "6:9: the email address 'n@shop.example' cannot send by sms"),
         (
             "sms",

@@ -25,7 +25,8 @@ pytest.importorskip("botocore", reason='needs: pip install "a2pcli[aws]"')
 
 SETTINGS: dict[str, dict[str, str]] = {
     "postmark": {"token": "s3cret", "sender": "news@shop.example", "stream": "broadcast"},
-    "ses": {"region": "eu-west-1", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "s3cret", "sender": "news@shop.example"},
+    "ses": {"region": "eu-west-1", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "s3cret",
+            "sender": "news@shop.example"},
 }  # fmt: skip
 LEAVING = {"url": "https://shop.example/u?1", "one_click": True}
 

@@ -80,7 +80,8 @@ def test_an_email_arrives_with_text_html_headers_and_attachment(
     assert (got["Reply-To"], got["X-Campaign"]) == ("help@shop.example", "März")
     assert got["Date"].datetime is not None
     text, html = got.get_body(("plain",)), got.get_body(("html",))
-    assert text is not None and html is not None
+    assert text is not None
+    assert html is not None
     assert text.get_content().split() == ["Hello", ".dot", "at", "the", "start", "Anna"]
     assert html.get_content().strip() == CONTENT["html"]
     (attached,) = got.iter_attachments()
@@ -142,7 +143,8 @@ def test_a_refusal_means_what_its_step_and_codes_say_and_the_next_message_goes(
         setattr(relay.handler, f"on_{step}", lambda _: next(answers, None))
         first, second = submitted(relay.settings(tmp_path), [message(1), message(2, "ben@example.com")])
         assert (first.verdict, first.cause, first.code) == (verdict, cause, code)
-        assert first.detail and "anna" not in first.detail
+        assert first.detail
+        assert "anna" not in first.detail
         assert second.verdict is Verdict.ACCEPTED
         assert relay.handler.recipients() == ["ben@example.com"]
     if cause is Cause.TEMPORARY and step == "rcpt":
@@ -190,7 +192,8 @@ def test_what_is_no_relay_gets_nothing(tmp_path: Path, says: bytes) -> None:
         block = {"type": "smtp", "host": "127.0.0.1", "port": str(raw.port), "tls": "none", "timeout": "2"}
         (outcome,) = submitted(block, [message()])
     assert outcome.verdict is Verdict.NOT_SENT
-    assert outcome.code and outcome.detail
+    assert outcome.code
+    assert outcome.detail
 
 
 def test_connections_are_kept_and_replaced_and_as_many_as_the_concurrency(tmp_path: Path) -> None:
