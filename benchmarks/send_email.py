@@ -2,8 +2,8 @@
 
     python benchmarks/send_email.py [--messages 2000] [--connections 20] [--answer-after 0.02]
 
-The relay is aiosmtpd, in processes of its own. ``--answer-after`` is how long it takes over a message, in seconds, before
-it answers: a relay that queues on a disk and asks others before it says yes takes longer than that. With 0 both are
+The relay is aiosmtpd, in processes of its own. ``--answer-after`` is how long it takes over a message (seconds)
+before it answers: one that queues on a disk and asks others before it says yes takes longer. With 0 both are
 limited by aiosmtpd's processor time, and the figure says little of the client.
 """
 

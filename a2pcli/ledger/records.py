@@ -169,10 +169,9 @@ string or integer that is the same in every row; or None where every row has non
 class AcceptedRows:
     """The rows of a chunk that are to be sent, as parallel columns, in the order of ``row``.
 
-    ``row`` counts all rows of the run, accepted and excluded alike, from 1, in the file's order, without
-    repeats. ``person`` is the person within the occasion: the number's digits, or a 63-bit hash with
-    ``once_per``. ``cost`` is in 1e-9 currency units.
-    ``clock`` is the number of the clock that binds the row, None where none does.
+    ``row`` counts all rows of the run, accepted and excluded alike, from 1, in the file's order, without repeats.
+    ``person`` is the person within the occasion: the number's digits, or a 63-bit hash with ``once_per``. ``cost`` is
+    in 1e-9 currency units. ``clock`` is the number of the clock that binds the row, None where none does.
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
     ``spelling`` is what the message is sent to, if not ``address``; ``others`` are the person's other addresses, one
