@@ -29,7 +29,7 @@ PIECE = 500
 """Rows whose emails are made at once."""
 MOST_OF_A_CHUNK = 1 << 29
 """Bytes of the emails of one chunk; Arrow's strings end at 2 GB."""
-CHUNK_BYTES = 24_000_000
+CHUNK_BYTES = 6_000_000
 """About what the emails of a chunk add up to: rows of a chunk are fewer where its emails are large."""
 
 _WANTED = ("subject", "html")

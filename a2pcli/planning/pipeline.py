@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from a2pcli.contacts.rows import Piece
 from a2pcli.contacts.table import Table
 from a2pcli.frame import Frame
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.frames import alive, drop
 from a2pcli.planning.people import Seen
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
-from a2pcli.planning.stages import ChunkTask
+from a2pcli.planning.stages import ChunkTask, run_stages
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
 
@@ -33,15 +34,31 @@ def planned_chunks(
     clocks = clocks or Clocks()
     framing, pieces = table.read(compiled.columns, compiled.chunk_rows(CHUNK_ROWS))
     work = ChunkTask(framing, spec)
-    stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
     across = AcrossRows(spec.limit)
+    for frame in _planned(table, pieces, work, compiled, workers):
+        clocks.apply(frame)
+        across.apply(frame)
+        yield frame
+    table.finish()
+
+
+def _planned(
+    table: Table, pieces: Iterator[Piece], work: ChunkTask, compiled: CompiledSpec, workers: Workers | None
+) -> Iterator[Frame]:
+    """The frames after the stages. Emails are made here, one frame at a time: those of a whole piece of the file, as a
+    worker would give them back, do not fit into memory."""
+    if compiled.emails:
+        for piece in pieces:
+            framed = work.framing(piece)
+            table.count(framed)
+            frames = framed.frames
+            while frames:  # a frame keeps what the stages add to it
+                yield run_stages(frames.pop(0), compiled)
+        return
+    stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
     for framed in stream:
         table.count(framed)
-        for frame in framed.frames:
-            clocks.apply(frame)
-            across.apply(frame)
-            yield frame
-    table.finish()
+        yield from framed.frames
 
 
 class AcrossRows:

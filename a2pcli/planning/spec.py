@@ -227,7 +227,7 @@ class CompiledSpec:
     def chunk_rows(self, most: int) -> int:
         """How many rows are planned at once: ``most``, or as many as have emails that fit into memory."""
         longest = max((arm.email.length for arm in self.spec.arms if arm.email is not None), default=0)
-        return min(most, max(200, CHUNK_BYTES // (longest + 1_000))) if longest else most
+        return min(most, max(100, CHUNK_BYTES // (longest + 1_000))) if longest else most
 
     @property
     def columns(self) -> frozenset[str]:
