@@ -24,6 +24,8 @@ from a2pcli.errors import A2PError, Problem, Severity
 
 _OF_EVERY_GATEWAY = frozenset({"type", "rate", "concurrency", "timeout", "sender", "engine", "folder"})
 _ACCOUNT: dict[str, tuple[str, ...]] = {
+    "postmark": ("token",),
+    "ses": ("region", "access_key_id"),
     "twilio": ("account_sid",),
     "vonage": ("api_key",),
     "infobip": ("base_url", "api_key"),

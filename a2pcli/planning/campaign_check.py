@@ -332,7 +332,7 @@ class _Check:
             name for rules in self.senders.rules.values() for rule in rules for name in rule.registrations
         }
         for sender, facts in self.settings.settings.senders.items():
-            for name in facts.registrations:
+            for name in facts.registrations if known else ():
                 if name.strip().lower() not in known:
                     near = get_close_matches(name.lower(), known, 1, 0.6)
                     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"

@@ -201,7 +201,7 @@ def test_a_claim_that_was_not_committed_gives_the_same_people_again(
     first = claim(ledger, run, 3)
     with monkeypatch.context() as broken:
         broken.setattr("a2pcli.ledger.claims.paces", None)
-        broken.setattr("a2pcli.ledger.one_claim._claimed", lambda *_: 1 / 0)
+        broken.setattr("a2pcli.ledger.one_claim.claimed_messages", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             ledger.attempts.exchange(run, [], 3, NOW)
     found = ledger.attempts.exchange(run, [], 10, NOW)
