@@ -14,10 +14,9 @@ from a2pcli.actions.addresses import further_columns, people_rows
 from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.consent_rows import Account, ConsentFile, Said, facts_of, said_of
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
-from a2pcli.addresses.columns import any_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import kind_of_channel
-from a2pcli.contacts.checked import Chunk, usual_kind
+from a2pcli.contacts.checked import Chunk, PeopleRows, usual_kind
 from a2pcli.contacts.table import Table
 from a2pcli.ledger.records import now_ms
 
@@ -75,7 +74,7 @@ def import_consents(
     source = ConsentFile.of(table, facts, law, told, now, Path(file.file).name, kind)
     account = Account()
     further = [
-        (name, _further(source, table, name, kind, rows.region))
+        (name, _further(source, table, name, kind, rows))
         for name, kind in further_columns(table, people, file.column)
     ]
     account.also = {name: Account() for name, _ in further}
@@ -117,19 +116,14 @@ def import_consents(
 
 
 def _further(
-    file: ConsentFile, table: Table, name: str, kind: Kind, region: str | None
+    file: ConsentFile, table: Table, name: str, kind: Kind, rows: PeopleRows
 ) -> Iterator[tuple[Chunk, Said, ConsentFile]]:
     """The rows again, chunk by chunk, with the addresses of a further column and what is said of these."""
     theirs = ConsentFile.of(
         table, file.read, file.law, file.locale, file.now, file.name, kind, is_further=True
     )
     for frame, said in zip(table.chunks([name]), said_of(theirs), strict=True):
-        judged = any_column(frame[name], kind, region)
-        broken = pc.is_valid(frame["@reason"])
-        for column in judged:
-            instead = frame[column] if column in ("@reason", "@detail") else pa.scalar(None, pa.string())
-            judged[column] = pc.if_else(broken, instead, judged[column])
-        yield Chunk(frame["@line"].to_numpy(), frame[name], judged, None), said, theirs
+        yield rows.further(frame, name, kind), said, theirs
 
 
 def _keep(

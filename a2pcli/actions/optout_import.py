@@ -16,9 +16,9 @@ from a2pcli.actions.addresses import further_columns, people_rows
 from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
-from a2pcli.addresses.columns import any_column
 from a2pcli.addresses.phone.any_number import DOUBTFUL
 from a2pcli.contacts.checked import CheckedRow as CheckedRow
+from a2pcli.contacts.checked import Chunk
 from a2pcli.contacts.message_log import text_column
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
@@ -76,27 +76,60 @@ SCHEMA = pa.schema(
 
 
 @dataclass(slots=True)
-class Account:
-    """Every row of the file is in one of these, by its first address column. ``already`` counts rows repeated in the
-    file, too; ``lifted`` are entries of an export that did not hold any more. ``missing`` are entries of the list that
-    the file has not. ``doubtful`` rows are added as they stand, but their number is in no numbering plan."""
+class ColumnAccount:
+    """What became of the addresses in one column. ``already`` counts those repeated in the file, too. ``doubtful`` ones
+    are added as they stand, but are in no numbering plan; ``refused`` are those that cannot be read, by ``reasons``."""
 
-    rows: int = 0
     added: int = 0
     already: int = 0
     empty: int = 0
-    lifted: int = 0
-    missing: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     refused: list[CheckedRow] = field(default_factory=list)
     doubtful: list[CheckedRow] = field(default_factory=list)
-    also: dict[str, int] = field(default_factory=dict)
-    """Further columns with addresses of the same people -> entries that were added by them."""
 
     @property
     def unread(self) -> int:
-        """Rows that have a number which cannot be read: these people are not suppressed."""
-        return sum(self.reasons.values())
+        """How many addresses cannot be read: they are not suppressed."""
+        return self.reasons.total()
+
+    def judge(self, chunk: Chunk) -> None:
+        """Count the addresses of a chunk that are missing, doubtful or cannot be read, and remember their rows."""
+        columns = chunk.columns
+        for pair in pc.value_counts(columns["@reason"].drop_null()).to_pylist():
+            if pair["values"] in NO_ADDRESS:
+                self.empty += pair["counts"]
+            else:
+                self.reasons[pair["values"]] += pair["counts"]
+        if pc.any(pc.equal(columns["@detail"], DOUBTFUL)).as_py():
+            self.doubtful.extend(row for row in chunk.rows() if row.detail == DOUBTFUL)
+        if columns["@address"].null_count:
+            bad = (row for row in chunk.rows(only_problems=True) if _is_unread(row))
+            self.refused.extend(islice(bad, KEPT - len(self.refused)))
+
+
+@dataclass(slots=True)
+class Account(ColumnAccount):
+    """Every row of the file is counted once, by its first address column; ``also`` counts the addresses in the others.
+
+    ``lifted`` are entries of an export that did not hold any more; ``missing`` are entries of the list that the file
+    does not have.
+    """
+
+    rows: int = 0
+    lifted: int = 0
+    missing: int = 0
+    also: dict[str, ColumnAccount] = field(default_factory=dict)
+    """The further address columns of the rows, by name."""
+
+    @property
+    def columns(self) -> list[tuple[str | None, ColumnAccount]]:
+        """Every column that was read, with its name; the first one has None."""
+        return [(None, self), *self.also.items()]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every address was read and is in a numbering plan."""
+        return not any(one.unread or one.doubtful for _, one in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +185,9 @@ def import_optouts(
     account, subject = Account(), kept.list_name or file.table.name
 
     def counts() -> dict[str, int]:
-        added = account.added + sum(account.also.values())
-        return {"rows": account.rows, "added": added, "refused": account.unread}
+        columns = [one for _, one in account.columns]
+        added, refused = sum(one.added for one in columns), sum(one.unread for one in columns)
+        return {"rows": account.rows, "added": added, "refused": refused}
 
     with project.ledger_to_record() as ledger:
         if kept.list_name is not None and kept.as_of is not None:
@@ -168,9 +202,12 @@ def import_optouts(
                 with entries.piece():
                     _take(ledger, chunk, holds, account, kept, said)
                     for name, kind in further if frame is not None else ():
-                        found = any_column(frame[name], kind, rows.region)["@address"].drop_null()
-                        added = _add(ledger, found, kept, said).added
-                        account.also[name] = account.also.get(name, 0) + added
+                        theirs = rows.further(frame, name, kind)
+                        column = account.also.setdefault(name, ColumnAccount())
+                        done = _add(ledger, theirs.columns["@address"].drop_null(), kept, said)
+                        column.added += done.added
+                        column.already += done.already
+                        column.judge(theirs)
                 progress(account.rows)
             with ledger.transaction():
                 if kept.list_name is not None and kept.as_of is not None:
@@ -204,24 +241,15 @@ def _add(ledger: Ledger, addresses: Any, how: Kept, said: tuple[str, str | None]
 
 
 def _take(
-    ledger: Ledger, chunk: Any, holds: Holds, account: Account, kept: Kept, said: tuple[str, str | None]
+    ledger: Ledger, chunk: Chunk, holds: Holds, account: Account, kept: Kept, said: tuple[str, str | None]
 ) -> None:
-    numbers, reasons = chunk.columns["@address"], chunk.columns["@reason"]
+    numbers = chunk.columns["@address"]
     account.rows += len(numbers)
     for how, chosen in _groups(numbers, holds, account, kept):
         done = _add(ledger, chosen, how, said)
         account.added += done.added
         account.already += done.already
-    for pair in pc.value_counts(reasons.drop_null()).to_pylist():
-        if pair["values"] in NO_ADDRESS:
-            account.empty += pair["counts"]
-        else:
-            account.reasons[pair["values"]] += pair["counts"]
-    if pc.any(pc.equal(chunk.columns["@detail"], DOUBTFUL)).as_py():
-        account.doubtful.extend(row for row in chunk.rows() if row.detail == DOUBTFUL)
-    if numbers.null_count:
-        bad = (row for row in chunk.rows(only_problems=True) if _is_unread(row))
-        account.refused.extend(islice(bad, KEPT - len(account.refused)))
+    account.judge(chunk)
 
 
 def _groups(numbers: Any, holds: Holds, account: Account, kept: Kept) -> Iterator[tuple[Kept, Any]]:

@@ -128,12 +128,7 @@ class CheckedRows:
 
     def _judged(self, frame: Frame) -> Chunk:
         cells, judged = self._read(frame)
-        own = frame["@reason"]
-        if own.null_count < len(own):
-            bad = pc.is_valid(own)
-            for name in judged:
-                instead = frame[name] if name in ("@reason", "@detail") else pa.scalar(None, pa.string())
-                judged[name] = pc.if_else(bad, instead, judged[name])
+        _keep_broken(judged, frame)
         lines = frame["@line"].to_numpy()
         return Chunk(lines, cells, judged, self._first_lines.earlier(judged["@address"], lines))
 
@@ -187,17 +182,38 @@ class PeopleRows(CheckedRows):
     def _columns(self) -> list[str]:
         return self._people.columns
 
+    def further(self, frame: Frame, column: str, kind: Kind) -> Chunk:
+        """Another column with addresses of the same people, judged as the first one is. Duplicates are not sought, and
+        rows that are broken have no address here: they are counted with the first column."""
+        judged = self._theirs(frame[column], kind)
+        _refuse(judged, pc.is_valid(frame["@reason"]), Reason.MISSING_ADDRESS, None)
+        lines = frame["@line"].to_numpy()
+        return Chunk(lines, frame[column], judged, np.zeros(len(lines), dtype=np.int64))
+
+    def _theirs(self, cells: Any, kind: Kind | None) -> Frame:
+        judged = any_column(cells, kind, self._policy.region)
+        _refuse(judged, pc.is_in(judged["@address"], self._own), Reason.OWN_SENDER, None)
+        return judged
+
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
         cells, ways = self._people.cells(frame)
-        judged = any_column(cells, self._kind, self._policy.region)
-        ours = pc.is_in(judged["@address"], self._own)
-        _refuse(judged, ours, Reason.OWN_SENDER, None)
+        judged = self._theirs(cells, self._kind)
         if ways is not None:
             words = "the row does not say whether the person received or sent the message"
             _refuse(judged, pc.equal(ways, UNCLEAR), Reason.AMBIGUOUS_NUMBER, words)
             if not self._people.takes_outbound:
                 _refuse(judged, pc.equal(ways, OUTBOUND), None, None)
         return cells, judged
+
+
+def _keep_broken(judged: Frame, frame: Frame) -> None:
+    """Rows of the file that are broken keep that reason, and have no address."""
+    broken = pc.is_valid(frame["@reason"])
+    if not pc.any(broken).as_py():
+        return
+    for name in judged:
+        instead = frame[name] if name in ("@reason", "@detail") else pa.scalar(None, pa.string())
+        judged[name] = pc.if_else(broken, instead, judged[name])
 
 
 def _refuse(judged: Frame, where: Any, reason: Reason | None, detail: str | None) -> None:

@@ -7,7 +7,9 @@ Who says no by phone gets no email either, where one row has both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +17,16 @@ import pyarrow.compute as pc
 
 from a2pcli.addresses.columns import any_column, keys_of
 from a2pcli.addresses.kinds import NOBODY, OTHERS, hashed_key
+from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.channels import CHANNELS
 from a2pcli.contacts.columns import find_address
 from a2pcli.contacts.fact_names import ADDRESSES
-from a2pcli.contacts.table import Table, address_column
+from a2pcli.contacts.table import Table, address_column, open_table
+from a2pcli.errors import Problem, Severity
 from a2pcli.frame import Frame
 from a2pcli.planning.frames import Keys, Mask, among
 from a2pcli.planning.spec import AddressColumn, PlanSpec, Timed
+from a2pcli.reasons import NO_ADDRESS, SENTENCES, Reason
 
 __all__ = ["NOBODY", "Seen", "hashed_key", "hashed_keys", "keys_of"]
 
@@ -101,6 +106,42 @@ def address_columns(table: Table) -> tuple[AddressColumn, ...]:
     channel = next(one for one in CHANNELS.values() if one.column == fact)
     own = AddressColumn(first, channel.kind, channel.network)
     return (own, *other_columns(table, own))
+
+
+def read_exclude_file(folder: Path, file: str, policy: PhonePolicy) -> tuple[Keys, list[Problem]]:
+    """The people of an exclude file (sorted keys), by every address in it whatever its spelling; and a warning for each
+    column with addresses that cannot be read, because they exclude nobody. Raises ``InvalidInput``."""
+    table = open_table(file, base=folder)
+    columns = address_columns(table)
+    found = [np.empty(0, dtype=np.int64)]
+    counts: Counter[str] = Counter()
+    first: dict[str, tuple[int, str]] = {}
+    for chunk in table.chunks([one.column for one in columns]):
+        for place, one in enumerate(columns):
+            judged = any_column(chunk[one.column], one.kind, policy.region, one.network)
+            found.append(keys_of(judged["@address"].drop_null()))
+            # Rows that are broken are told once, with the first column.
+            reasons = judged["@reason"] if place else pc.coalesce(chunk["@reason"], judged["@reason"])
+            bad = reasons.filter(pc.invert(pc.is_in(reasons, _NOTHING_THERE)))
+            if not len(bad):
+                continue
+            counts[one.column] += len(bad)
+            at = pc.index(reasons, bad[0]).as_py()
+            first.setdefault(one.column, (chunk["@line"][at].as_py(), SENTENCES[Reason(bad[0].as_py())]))
+    return np.unique(np.concatenate(found)), [
+        _excludes_nobody(table, name, counts[name], *first[name]) for name in first
+    ]
+
+
+_NOTHING_THERE = pa.array([None, *NO_ADDRESS], pa.string())
+
+
+def _excludes_nobody(table: Table, column: str, count: int, line: int, why: str) -> Problem:
+    cannot = "1 address cannot" if count == 1 else f"{count:,} addresses cannot"
+    text = f"{cannot} be read in the column {column} of the exclude file: nobody is excluded by "
+    text += f"{'it' if count == 1 else 'them'} ({'' if count == 1 else 'the first: '}{why})"
+    hint = "correct the file and plan again"
+    return Problem(text, table.path, line, hint=hint, severity=Severity.WARNING, code="exclude-unread")
 
 
 def other_addresses(frame: Frame, spec: PlanSpec) -> pa.StringArray:

@@ -88,6 +88,7 @@ def make_plan(
     wording, templates = prepared.wording, prepared.compiled.messages
     days = prepared.settings.settings.optout_list_days
     warnings = [
+        *prepared.warnings,
         *wording.before(templates, prepared.table.columns),
         *stale_lists(ledger, days, prepared.hours.now),
         *reading_problems(prepared.table, prepared.spec.facts, prepared.told),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from a2pcli.addresses.columns import any_column, keys_of
+from a2pcli.addresses.columns import keys_of
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.channels import channel_of, kind_of_channel
@@ -30,7 +29,7 @@ from a2pcli.planning.consent import asked_of, consent_sets, timed
 from a2pcli.planning.email_files import shared_email, source_at, variant_email
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.optouts import suppressed_sets
-from a2pcli.planning.people import address_columns, other_columns
+from a2pcli.planning.people import other_columns, read_exclude_file
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.spec import (
@@ -75,6 +74,8 @@ class Prepared:
     hours: Hours
     cap_lookup: CapLookup
     told: FileRefusals
+    warnings: tuple[Problem, ...] = ()
+    """What was found while it was prepared, to be shown with the plan."""
 
     def new_clocks(self) -> Clocks:
         """For one pass over the contacts: numbers their clocks, and leaves out who has had enough."""
@@ -85,6 +86,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     """Open the contacts, compile the templates, read who stays out. Raises ``InvalidInput`` with every problem."""
     campaign = loaded.campaign
     problems: list[Problem] = []
+    warnings: list[Problem] = []
     table, address = _contacts(loaded, settings, problems)
     occurrence = choices.occurrence or occurrence_of(campaign, choices.today)
     occasion = ledger.plans.known_occasion(campaign.name, occurrence)
@@ -97,7 +99,9 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
     told = _told(
         loaded, settings, table, (own, *others) if own else (), claims, policy, choices.now, problems
     )
-    people = _people(loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems)
+    people = _people(
+        loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems, warnings
+    )
     law = _law(settings, problems)
     senders = senders_of(loaded, settings, law)
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
@@ -154,6 +158,7 @@ def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, ch
         hours,
         _cap_lookup_of(ledger, spec, campaign, choices.now),
         told,
+        tuple(warnings),
     )
 
 
@@ -308,12 +313,14 @@ def _people(
     now: int,
     told: FileRefusals,
     problems: list[Problem],
+    warnings: list[Problem],
 ) -> People:
     exclude = loaded.campaign.exclude
     excluded_list = np.empty(0, dtype=np.int64)
     if exclude.file:
         try:
-            excluded_list = _listed(loaded.folder, exclude.file, policy)
+            excluded_list, unread = read_exclude_file(loaded.folder, exclude.file, policy)
+            warnings += unread
         except A2PError as error:
             problems += error.problems
     programme, channel = programme_of(loaded, settings), loaded.campaign.channel
@@ -358,15 +365,3 @@ def _with_todays_forms(people: Keys) -> Keys:
 
 def _keys(addresses: pa.Array) -> Keys:
     return np.unique(keys_of(addresses))
-
-
-def _listed(folder: Path, file: str, policy: PhonePolicy) -> Keys:
-    """The people of an exclude file, by every address that stands in it, whatever its spelling."""
-    table = open_table(file, base=folder)
-    columns = address_columns(table)
-    found = [np.empty(0, dtype=np.int64)]
-    for chunk in table.chunks([one.column for one in columns]):
-        for one in columns:
-            addresses = any_column(chunk[one.column], one.kind, policy.region, one.network)["@address"]
-            found.append(keys_of(addresses.drop_null()))
-    return np.unique(np.concatenate(found))

@@ -280,7 +280,8 @@ def import_file(
         if (more := refused - SHOWN) > 0:
             say(f"… and {more:,} more rows like these")
         print(import_sentence(account))
-    raise typer.Exit(ExitStatus.INVALID if account.refused else ExitStatus.OK)
+    is_complete = not any(one.refused for one in (account, *account.also.values()))
+    raise typer.Exit(ExitStatus.OK if is_complete else ExitStatus.INVALID)
 
 
 def export(

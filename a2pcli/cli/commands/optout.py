@@ -230,14 +230,14 @@ def import_file(
     In a message log, the person is the sender of inbound messages and the recipient of outbound ones; if the file has
     no direction column, name the address column with --column. Your own senders are never added.
 
-    Exit status: 3 if a row's number cannot be read or is in no numbering plan (empty cells are only counted); the
+    Exit status: 3 if an address in a row cannot be read or is in no numbering plan (empty cells are only counted); the
     other rows are added, and the command can be run again.
     """
     from a2pcli.actions.optout_import import OptOutFile, import_optouts
     from a2pcli.actions.tables import InputTable
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.option_values import day_of, scope_of, until_of
-    from a2pcli.cli.screens.optouts import doubtful_row, import_document, import_sentence, refused_row
+    from a2pcli.cli.screens.optouts import doubtful_rows, import_document, import_sentence, refused_rows
     from a2pcli.cli.terminal.output import RowCounter, print_json, say
     from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.errors import ExitStatus
@@ -262,15 +262,15 @@ def import_file(
     else:
         most = None if show_all else SHOWN
         show_problems(table.notes)
-        show_problems(doubtful_row(table, row) for row in account.doubtful[:most])
-        show_problems(refused_row(table, row) for row in account.refused[:most])
-        if more := account.unread - len(account.refused[:most]):
+        show_problems(doubtful_rows(table, account)[:most])
+        show_problems(refused := refused_rows(table, account)[:most])
+        if more := sum(one.unread for _, one in account.columns) - len(refused):
             say(f"… and {more:,} more rows like these" + ("" if show_all else "; --all shows them"))
         print(import_sentence(account))
         if account.missing:
             many = f"{account.missing:,} number{'s' if account.missing != 1 else ''}"
             say(f"{many} from earlier versions of this list are no longer in it; they stay suppressed")
-    raise typer.Exit(ExitStatus.INVALID if account.unread or account.doubtful else ExitStatus.OK)
+    raise typer.Exit(ExitStatus.OK if account.is_complete else ExitStatus.INVALID)
 
 
 def export(

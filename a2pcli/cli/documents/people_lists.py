@@ -37,6 +37,7 @@ class RefusedRow(TypedDict):
     """A row that could not be read."""
 
     line: int
+    column: Annotated[str | None, says("the further address column; null: the file's first one")]
     cell: str | None
     reason: str
 
@@ -45,6 +46,7 @@ class DoubtfulRow(TypedDict):
     """A number that was suppressed as it stands."""
 
     line: int
+    column: Annotated[str | None, says("the further address column; null: the file's first one")]
     cell: str | None
 
 
@@ -56,6 +58,7 @@ class OptOutImport(TypedDict):
     added: int
     already: int
     also: Annotated[dict[str, int], says("entries added by further address columns of the rows")]
+    also_refused: Annotated[dict[str, int], says("addresses in these columns that cannot be read")]
     empty: int
     lifted: int
     missing: Annotated[int, says("numbers from earlier versions of the list that are no longer in it")]

@@ -12,7 +12,7 @@ from a2pcli.reasons import SENTENCES
 from a2pcli.reporting.values import day, iso, local
 
 if TYPE_CHECKING:
-    from a2pcli.actions.optout_import import Account, CheckedRow
+    from a2pcli.actions.optout_import import Account, CheckedRow, ColumnAccount
     from a2pcli.actions.replies import HandledReplies, HandledReply
     from a2pcli.actions.tables import Table
     from a2pcli.cli.screens.listing import Listing
@@ -107,15 +107,22 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
         "rows": account.rows,
         "added": account.added,
         "already": account.already,
-        "also": account.also,
+        "also": {name: one.added for name, one in account.also.items()},
         "empty": account.empty,
         "lifted": account.lifted,
         "missing": account.missing,
         "refused": account.unread,
-        "doubtful": [{"line": row.line, "cell": row.cell} for row in account.doubtful],
+        "also_refused": {name: one.unread for name, one in account.also.items()},
+        "doubtful": [
+            {"line": row.line, "column": name, "cell": row.cell}
+            for name, one in account.columns
+            for row in one.doubtful
+        ],
         "reasons": dict(account.reasons.most_common()),
         "refused_rows": [
-            {"line": row.line, "cell": row.cell, "reason": row.reason} for row in account.refused
+            {"line": row.line, "column": name, "cell": row.cell, "reason": row.reason}
+            for name, one in account.columns
+            for row in one.refused
         ],
     }
 
@@ -131,22 +138,43 @@ def import_sentence(account: Account) -> str:
         parts.append(f"{len(account.doubtful):,} of them not in any numbering plan")
     if account.unread:
         parts.append(f"{account.unread:,} rejected: these people are NOT suppressed")
-    also = "".join(
-        f"; {count:,} more added by the column {name}" for name, count in account.also.items() if count
-    )
-    return f"{account.rows:,} rows: {', '.join(parts)}{also}"
+    also = "".join(_further(name, one) for name, one in account.also.items())
+    return f"{account.rows:,} row{'' if account.rows == 1 else 's'}: {', '.join(parts)}{also}"
 
 
-def doubtful_row(table: Table, row: CheckedRow) -> Problem:
-    """A row whose number is suppressed as it stands."""
-    text = f"suppressed as written, but {row.detail}"
+def _further(name: str, one: ColumnAccount) -> str:
+    parts = [f"{one.added:,} more added"] if one.added or one.unread else []
+    if one.doubtful:
+        parts.append(f"{len(one.doubtful):,} of them not in any numbering plan")
+    if one.unread:
+        parts.append(f"{one.unread:,} rejected: these addresses are NOT suppressed")
+    return f"; by the column {name}: {', '.join(parts)}" if parts else ""
+
+
+def doubtful_rows(table: Table, account: Account) -> list[Problem]:
+    """Warnings about rows with a number that is suppressed as written but in no numbering plan."""
+    return [_doubtful_row(table, row, name) for name, one in account.columns for row in one.doubtful]
+
+
+def refused_rows(table: Table, account: Account) -> list[Problem]:
+    """Rows with an address that cannot be read, in the order of the file."""
+    found = [_refused_row(table, row, name) for name, one in account.columns for row in one.refused]
+    return sorted(found, key=lambda problem: problem.line or 0)
+
+
+def _doubtful_row(table: Table, row: CheckedRow, column: str | None) -> Problem:
+    text = _in_column(column, f"suppressed as written, but {row.detail}")
     return Problem(text, path=table.path, line=row.line, severity=Severity.WARNING, code="doubtful-number")
 
 
-def refused_row(table: Table, row: CheckedRow) -> Problem:
-    """A row whose number cannot be read."""
+def _refused_row(table: Table, row: CheckedRow, column: str | None) -> Problem:
     assert row.reason is not None
-    return Problem(row.detail or SENTENCES[row.reason], path=table.path, line=row.line, code=str(row.reason))
+    text = _in_column(column, row.detail or SENTENCES[row.reason])
+    return Problem(text, path=table.path, line=row.line, code=str(row.reason))
+
+
+def _in_column(column: str | None, text: str) -> str:
+    return text if column is None else f"column {column}: {text}"
 
 
 def reply_document(done: HandledReply) -> dict[str, Any]:

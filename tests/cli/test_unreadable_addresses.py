@@ -1,0 +1,74 @@
+"""An address that cannot be read keeps nobody away: whoever gave the file is told of each."""
+
+from __future__ import annotations
+
+import pytest
+from clikit import Project
+
+LEAVING = (
+    "phone,email,wish\n"
+    "07911123456,anna@example.com,\n"
+    "07911123457,not an email,\n"
+    "rubbish,ben@example.com,\n"
+    ",cara@example.com,\n"
+    '07911123459,"d@example.com; e@example.com",\n'
+    "07911123460,a@b.example,x,y\n"
+)
+
+
+@pytest.fixture
+def made(project: Project) -> Project:
+    project.write("a2pcli.yaml", "region: GB\nsenders: {'+447900000000': {}}\n")
+    project.write("leaving.csv", LEAVING)
+    project.run("ledger", "create")
+    return project
+
+
+def test_an_unreadable_further_address_of_an_opt_out_file_is_counted_and_listed(made: Project) -> None:
+    ran = made.run("optout", "import", "leaving.csv")
+    assert ran.status == 3
+    assert "leaving.csv:3: column email: no @ in it" in ran.err
+    assert "leaving.csv:6: column email: 2 addresses" in ran.err
+    assert "by the column email: 3 more added, 2 rejected: these addresses are NOT suppressed" in ran.out
+    assert ran.err.count("leaving.csv:7") == 1
+
+
+def test_the_document_of_an_opt_out_import_names_the_column_of_each_rejected_address(made: Project) -> None:
+    ran = made.run("optout", "import", "leaving.csv", "--json")
+    told = [(row["line"], row["column"]) for row in ran.json["refused_rows"]]
+    assert sorted(told, key=str) == [(3, "email"), (4, None), (6, "email"), (7, None)]
+    assert (ran.json["refused"], ran.json["also_refused"]) == (2, {"email": 2})
+    assert ran.status == 3
+
+
+def test_only_a_further_address_that_cannot_be_read_is_enough_for_exit_3(made: Project) -> None:
+    made.write("leaving.csv", "phone,email\n07911123456,nothing\n")
+    assert made.run("optout", "import", "leaving.csv").status == 3
+    made.write("yes.csv", "phone,email,consent,consent_at\n07911123456,nothing,yes,2026-01-01\n")
+    assert made.run("consent", "import", "yes.csv", "--source", "form").status == 3
+
+
+def test_a_sender_of_ours_in_a_further_column_is_never_suppressed(made: Project) -> None:
+    made.write("leaving.csv", "email,phone\nanna@example.com,+447900000000\n")
+    ran = made.run("optout", "import", "leaving.csv")
+    assert made.run("optout", "check", "+447900000000", "anna@example.com", "--json").json
+    listed = [one["number"] for one in made.run("optout", "list", "--json").json["suppressions"]]
+    assert "+447900000000" not in listed
+    assert listed
+    assert ran.status == 3
+
+
+def test_an_exclude_file_says_whom_it_does_not_exclude(made: Project) -> None:
+    made.write("people.csv", "phone,name\n07911123470,Ann\n")
+    made.write(
+        "news.yaml",
+        "name: news\nobjective: Tell them\npurpose: transactional\nsender: Shop\ncontacts: people.csv\n"
+        "exclude: {file: leaving.csv}\nmessage: Hello {{ name }}\n",
+    )
+    told = made.run("plan", "news.yaml").err
+    assert (
+        "leaving.csv:3: warning: 2 addresses cannot be read in the column email of the exclude file" in told
+    )
+    assert (
+        "leaving.csv:4: warning: 2 addresses cannot be read in the column phone of the exclude file" in told
+    )
