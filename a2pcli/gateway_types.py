@@ -54,6 +54,11 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "smtp": ("a2pcli.gateways.smtp.gateway:SmtpGateway", "Email by SMTP, over a relay (extra `email`)"),
     "postmark": ("a2pcli.gateways.providers.postmark:PostmarkGateway", "Postmark: email, in batches"),
     "ses": ("a2pcli.gateways.providers.ses:SesGateway", "Amazon SES v2: email (extra `aws`)"),
+    "whatsapp": (
+        "a2pcli.gateways.providers.whatsapp:WhatsAppGateway",
+        "WhatsApp Business Cloud API: templates, and free text in the service window",
+    ),
+    "rbm": ("a2pcli.gateways.providers.rbm:RbmGateway", "RCS for Business by Google (extra `rcs`)"),
     "smpp": ("a2pcli.gateways.smpp:smpp_gateway", "SMPP 3.4, straight to an operator (extra `smpp`)"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""

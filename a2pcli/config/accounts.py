@@ -40,6 +40,8 @@ _ACCOUNT: dict[str, tuple[str, ...]] = {
     "africastalking": ("username",),
     "linkmobility": ("username",),
     "portatext": ("api_key",),
+    "whatsapp": ("phone_number_id",),
+    "rbm": ("agent_id",),
 }
 """The keys of a provider's block that identify the account; two blocks may differ in the others."""
 _PORTS = {"http": 80, "https": 443}

@@ -124,6 +124,25 @@ class HearsBack(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsReachability(Protocol):
+    """A gateway that can be asked beforehand whom its channel reaches."""
+
+    async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
+        """Whether each number can be reached; those about whom the provider does not say are absent."""
+        ...
+
+
+@runtime_checkable
+class Revokes(Protocol):
+    """A gateway that can take a message back which was not delivered yet."""
+
+    async def revoke(self, to: str, reference: str) -> bool | None:
+        """True where the provider confirms that it will not deliver the message, False where it cannot be taken back,
+        None where it does not say. A message may be delivered although that was confirmed: its receipt counts."""
+        ...
+
+
 def of_whole_batch(outcome: Outcome, count: int) -> list[Outcome]:
     """One answer about a batch of ``count`` messages, as an outcome for each.
 

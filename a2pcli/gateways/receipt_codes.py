@@ -18,7 +18,7 @@ from a2pcli.gateways.codes import MEANINGS, Code, load_codes, tables
 
 OPTED_OUT = "opted-out"
 
-_ONE_TABLE = frozenset({"twilio"})
+_ONE_TABLE = frozenset({"twilio", "whatsapp"})
 """Providers whose codes are the same in answers and in receipts."""
 
 

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from gatewaykit import Act, Counterpart, drop, flood, hang, messages, raw, reply, reset
-from providerkit import CASES, gateway
+from gatewaykit import Act, Counterpart, Received, drop, flood, hang, messages, raw, reply, reset
+from providerkit import CASES, gateway, service_account
 
 from a2pcli.gateways.base import Gateway
 from a2pcli.gateways.engine import transport
@@ -24,11 +25,21 @@ HOSTS = {"kannel": "url", "vonage": "messages_url"}
 def at(name: str, url: str) -> Any:
     """The provider's gateway, all of whose addresses lead to the counterpart."""
     more = {HOSTS[name]: url} if name in HOSTS else {}
+    if name == "rbm":
+        more["service_account_key"] = service_account()
     return gateway(name, {**OF_ALL, **({} if name == "kannel" else {"base_url": url}), **more})
+
+
+async def taken_by_rbm(received: Received, writer: asyncio.StreamWriter) -> bool:
+    """RBM repeats the id of the message in its name."""
+    id = parse_qs(urlsplit(received.target).query).get("messageId", ["none"])[0]
+    return await reply(200, {"name": f"phones/+12025550143/agentMessages/{id}"})(received, writer)
 
 
 def taken(name: str) -> Act:
     """The provider's own yes, as its cases have it."""
+    if name == "rbm":
+        return taken_by_rbm
     status, body, *_ = next(
         case for case in CASES[name]["answers"].values() if isinstance(case, list) and case[2] == "accepted"
     )
