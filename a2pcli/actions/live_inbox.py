@@ -10,7 +10,10 @@ from a2pcli.actions.addresses import is_own, own_numbers
 from a2pcli.actions.optouts import EVERYTHING
 from a2pcli.actions.receipts import tells_optout
 from a2pcli.actions.replies import PIECE, HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
+from a2pcli.addresses.any_address import any_address, kind_meant
+from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
+from a2pcli.channels import channel_of
 from a2pcli.errors import LedgerError, Problem, Severity
 from a2pcli.gateways.base import HearsBack
 from a2pcli.ledger.live_receipts import add_live, settle_live
@@ -74,7 +77,9 @@ class LiveInbox:
         dropped = "" if keeps_texts(self._settings) else " without their texts (setting `replies`)"
         tell(f"note: {came} while sending{opted_out}; to list them{dropped}: {LIST}")
         if self._unreadable:
-            tell(f"note: {self._unreadable:,} came from senders that are no phone numbers: nothing was done")
+            tell(
+                f"note: {self._unreadable:,} came from senders without an address to suppress: nothing was done"
+            )
         if self._to_review:
             tell(f"{len(self._to_review):,} to review:")
         for one in self._to_review[:SHOWN]:
@@ -88,21 +93,28 @@ class LiveInbox:
         if self._keywords is None or self._own is None:
             self._keywords = stop_keywords(self._settings)
             self._own = own_numbers(self._settings, campaigns=True)
-        policy = PhonePolicy(self._settings.settings.region, allow_fictional=True, allow_fixed_line=True)
         done: list[HandledReply] = []
         unreadable = 0
         with self._ledger.transaction():
             for one in replies:
-                number = normalise(one.sender, policy).number
-                if number is None:
+                address = self._address_of(one.sender)
+                if address is None:
                     unreadable += 1
                     self._keep_unread(one, self._keywords)
-                elif not is_own(number, self._own):
-                    done.append(self._handle(one, number, self._keywords))
+                elif not is_own(address, self._own):
+                    done.append(self._handle(one, address, self._keywords))
         self._replies += len(done) + unreadable
         self._unreadable += unreadable
         self._stopped += sum(one.changed and one.reply.meaning is Meaning.STOP for one in done)
         self._to_review += [one for one in done if one.reply.flagged]
+
+    def _address_of(self, sender: str) -> str | None:
+        """The address of whoever wrote, of the kind that the run's channel has or that it looks like."""
+        region, channel = self._settings.settings.region, channel_of(self._run.channel)
+        if channel.kind is Kind.PHONE and kind_meant(sender)[0] is Kind.PHONE:
+            policy = PhonePolicy(region, allow_fictional=True, allow_fixed_line=True)
+            return normalise(sender, policy).number
+        return any_address(sender, region, channel.network).address
 
     def _handle(self, one: WrittenReply, number: str, keywords: frozenset[str]) -> HandledReply:
         now = now_ms()
@@ -115,7 +127,9 @@ class LiveInbox:
         return done
 
     def _keep_unread(self, one: WrittenReply, keywords: frozenset[str]) -> None:
-        """A reply of whoever has no number (a short code, a name): kept as it came, and nobody to suppress."""
+        """A reply of whoever has no address (a short code, a name): kept as it came, and nobody to suppress.
+
+        To erase it: ``people erase`` with the sender as it was kept."""
         meaning = classify(one.text, opted_out=False, survey_open=False, keywords=keywords).meaning
         kept = KeptReply(one.sender, one.text, str(meaning), one.to, one.received_at, self._run.gateway)
         self._ledger.replies.add([kept], self._source, keep_texts=keeps_texts(self._settings))

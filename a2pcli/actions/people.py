@@ -25,8 +25,8 @@ PATIENCE = 30.0
 
 def export_person(project: Project, cell: str, *, region: str | None = None) -> dict[str, Any]:
     """Everything held about a number, by table, as ``Ledger.export_person`` gives it. Audit: ``people.export``."""
-    person = person_of(cell, region or project.number_settings().settings.region)
     with project.existing_ledger() as ledger:
+        person = _person_of(project, ledger, cell, region)
         if ledger is None:
             return {"number": person.address, "erased": False}
         held = ledger.people.export(person)
@@ -35,6 +35,18 @@ def export_person(project: Project, cell: str, *, region: str | None = None) -> 
         if ledger is not None:
             ledger.audit.add("people.export", None, counts, people=[person.address])
     return held
+
+
+def _person_of(project: Project, ledger: Ledger | None, cell: str, region: str | None) -> Person:
+    """Whose address it is; of what is none, the sender of replies that a gateway named so. Raises ``UsageError``."""
+    try:
+        return person_of(cell, region or project.number_settings().settings.region)
+    except UsageError:
+        if ledger is None or not ledger.replies.are_from(cell):
+            raise
+    from a2pcli.ledger.erasure import Person
+
+    return Person(cell, is_name=True)
 
 
 @dataclass(slots=True)
@@ -86,14 +98,15 @@ def erase_person(
     ``confirm`` gets the number (E.164) before anything is changed. A message that is on its way is waited for,
     ``patience`` seconds. Audit: ``people.erase``, ``people.erase-files``.
     """
-    person = person_of(cell, region or project.number_settings().settings.region)
     with project.existing_ledger(to_write=True) as ledger:
+        person = _person_of(project, ledger, cell, region)
         if ledger is None:
             raise UsageError("no ledger here, so there is nobody to erase")
         confirm(person.address)
         erased = ledger.people.erase(person, patience=patience)
         files = ErasedFiles()
-        _rewrite_files(ledger, person, files)
+        if not person.is_name:
+            _rewrite_files(ledger, person, files)
         _look_for_copies(ledger, files)
         try:
             ledger.rewrite()

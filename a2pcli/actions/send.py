@@ -32,6 +32,7 @@ from a2pcli.reporting.nothing_left import NothingLeft
 from a2pcli.reporting.values import campaign_argument, send_command
 from a2pcli.sending.engine import send_run
 from a2pcli.sending.stop import StopRequest, stop_on_signals
+from a2pcli.sending.timing import patiently
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
@@ -336,10 +337,13 @@ class _Call:
             )
             result = asyncio.run(work)
             inbox.settle(gateway, warn=watcher.warn, tell=self.tell)
-        run = ledger.runs.get(run.id)
-        totals = ledger.runs.totals(run)
-        waiting = ledger.runs.waiting(run) if totals.held else []
-        sent = Sent(run, result, totals, waiting, changes)
+
+        def counted() -> Sent:
+            after = ledger.runs.get(run.id)
+            totals = ledger.runs.totals(after)
+            return Sent(after, result, totals, ledger.runs.waiting(after) if totals.held else [], changes)
+
+        sent = patiently(counted)  # all is done: a server that restarts now makes no failure of it
         watcher.ended(sent)
         if result.is_last:  # of several senders, one tells
             run_hooks_of(sent.event(), self.settings, watcher.warn)
@@ -359,7 +363,10 @@ def _recorded(ledger: Ledger, run: Run) -> Iterator[None]:
         with suppress(A2PError):  # what went wrong is what counts
             ledger.audit.add("send.end", run.id, {"ended": type(error).__name__})
         raise
-    now = ledger.runs.get(run.id)
-    ledger.audit.add(
-        "send.end", run.id, {"ended": now.state, "states": dict(ledger.runs.totals(now).by_state)}
-    )
+
+    def end() -> None:
+        now = ledger.runs.get(run.id)
+        states = dict(ledger.runs.totals(now).by_state)
+        ledger.audit.add("send.end", run.id, {"ended": now.state, "states": states})
+
+    patiently(end)

@@ -6,6 +6,7 @@ How each is done is in ``claims`` and ``outcomes``; here is what is one transact
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +23,7 @@ from a2pcli.ledger import (
     plans,
     rejected,
     sharing,
+    spending,
 )
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.faults import retrying, translates_errors
@@ -63,10 +65,12 @@ class Attempts(SubStore):
                 )
                 raise LedgerError(problem)
             lost, progress = claims.start(connection, run, now, lease)
-            mine = None
+            mine, budget = None, self._budgets.get(run.number, {})
             if lease is not None:
-                budget = self._budgets.get(run.number, {})
                 mine, progress = sharing.join(connection, run, progress, lease, now, budget)
+            else:
+                spending.begin(connection, run, budget, alone=True)
+                progress = replace(progress, is_counted=bool(budget))
         if lease is not None:
             progress.plan.mine = mine  # only once it is committed
         self._progress[run.number] = progress
@@ -78,17 +82,29 @@ class Attempts(SubStore):
         return hold.token if hold is not None and hold.is_shared else None
 
     def keep_budget(self, run: Run, budget: Mapping[str, int]) -> None:
-        """What this sender may spend on the run (1e-9 currency units by currency), together with all others."""
+        """What this sender may spend on the run, together with all others, in 1e-9 currency units by currency.
+
+        To be called before ``start``.
+        """
         self._budgets[run.number] = dict(budget)
 
     @translates_errors
     def end(self, run: Run, state: str, reason: str | None, now: int) -> tuple[str, bool]:
         """This sender's part is over, and the run's state says how it ended, unless other senders go on.
 
-        Gives who does, empty for nobody, and whether the state was set.
+        Gives who does, empty for nobody, and whether the state was set. When it raises, the same call can be made
+        again, with the same ``now``, also where the connection broke after the commit.
         """
+        hold = self._ledger.holds.get(run.number)
+        if hold is not None and hold.is_leaving:
+            with self._ledger.reading() as connection:
+                done = sharing.has_left(connection, run, hold, state, now)
+            if done is not None:
+                return done
         with self._ledger.sending(run) as connection:
-            return sharing.leave(connection, run, self._ledger.holds.get(run.number), state, reason, now)
+            if hold is not None:
+                hold.is_leaving = True
+            return sharing.leave(connection, run, hold, state, reason, now)
 
     @translates_errors
     def has_other_senders(self, run: Run) -> bool:

@@ -54,7 +54,7 @@ class Progress:
     lease: int | None = None
     """Of one of several senders of the run: its token, by which its chunks are known."""
     is_counted: bool = False
-    """Whether the senders of the run keep count of what it costs."""
+    """Whether a sender of the run has a budget, so that all of them keep count of what it costs."""
     leases_from: float = 0.0
     """By ``steady``: before, there is no use in asking for another chunk."""
 
@@ -68,7 +68,7 @@ class Progress:
         mine = None if lease is None else leases.of_sender(connection, run, lease)
         plan = PlanCursor(connection, run, mine)
         binding = Binding(known, caps.Caps(run, by_clock))
-        is_counted = lease is not None and spending.is_on(connection, run)
+        is_counted = spending.is_on(connection, run)
         return cls(plan, waiting, int(changes or 0), binding, lease=lease, is_counted=is_counted)
 
     @property

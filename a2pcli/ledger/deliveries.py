@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, Delivery, Report, delivery_of
-from a2pcli.ledger import caps, counting, fallbacks, outcomes
+from a2pcli.ledger import caps, counting, fallbacks, outcomes, spending
 from a2pcli.ledger.counting import DeliveryKey
 from a2pcli.ledger.plans import changed, lock_run, run_from_row
 from a2pcli.ledger.records import Run
@@ -156,6 +156,8 @@ def _accept(
         with connection.begin_nested():
             if not connection.execute(update(attempts).where(as_it_is).values(values)).rowcount:
                 return 0
+            if row["state"] not in spending.SPENT:
+                spending.was_paid(connection, run, row["currency"], row["cost"])
             if row["state"] != State.UNKNOWN and caps.counted(run.purpose):
                 caps.forget(connection, [row["id"]])
                 caps.note(connection, run, [(row["id"], row["address"])], values["claimed_at"])
@@ -180,7 +182,7 @@ def told_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report
 def _rows(connection: Connection, ids: Sequence[int]) -> Iterator[RowMapping]:
     names = (
         "id", "state", "address", "channel", "variant", "parts", "gateway_id", "claimed_at",
-        "delivery", "delivered_at", "delivery_code", "followed_at",
+        "delivery", "delivered_at", "delivery_code", "followed_at", "cost", "currency",
     )  # fmt: skip
     for some in pieces(ids):
         yield from (

@@ -1,4 +1,4 @@
-"""One person's data, given out and taken away: what ``people export`` and ``people erase`` do to the ledger.
+"""One person's data taken away: what ``people erase`` does to the ledger.
 
 Erased means: no table names the number, nothing the person was sent, and no sentence that may hold either; the
 rows of messages stay as rows, so that every run's counts hold. On SQLite the bytes go too: freed space is
@@ -24,8 +24,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, RunBusy
 from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people, receipts
 from a2pcli.ledger.approved import changing_rows
-from a2pcli.ledger.attempt_ids import all_attempts, attempt_number, message_of
-from a2pcli.ledger.history import of_person
+from a2pcli.ledger.attempt_ids import message_of
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.lock import HasEngine, planner_lock, sender_lock
 from a2pcli.ledger.personal import Holds, columns, tables
@@ -33,8 +32,7 @@ from a2pcli.ledger.plan_people import Searched
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.plans import UNCOUNTED, lock_run, run_from_row
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.tables import attempts, consents, contacted, events, occasions, runs, suppressions
-from a2pcli.ledger.tables import receipts as inbox
+from a2pcli.ledger.tables import attempts, events, runs
 from a2pcli.ledger.tables import replies as told
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
@@ -55,6 +53,8 @@ class Person:
 
     address: str
     cells: tuple[str, ...] = ()
+    is_name: bool = False
+    """Whether it is no address but a sender of replies, as a gateway named it (``AMAZON``)."""
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -91,6 +91,8 @@ class Erasure:
     contacts_files: tuple[str, ...]
     in_flight: int = 0
     """Messages that a sender had in its hands: their rows still name the person."""
+    is_suppressed: bool = True
+    """Whether the hash is on the suppression list. It is not for a sender's name, which no message can go to."""
 
     def then(self, later: Erasure) -> Erasure:
         """This one, and one of the same person that followed."""
@@ -101,50 +103,6 @@ class Erasure:
     def nothing(self) -> bool:
         """Whether the ledger contained nothing about the person."""
         return not any(self.changed.values())
-
-
-def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
-    """Every row that is about the person, by table, as the database has it; moments are UTC milliseconds."""
-    found = sorted(of_person(connection, person.searched(), None, now), key=lambda row: int(row["id"]))
-    about_runs = _runs_by_number(connection, {row["run"] for row in found})
-    for row in found:
-        ids = all_attempts([row["id"]], attempt_number(row["id"]))
-        row |= {"events": _rows(connection, events, events.c.message.in_(ids)), **about_runs[row["run"]]}
-        row["receipts"] = _rows(connection, inbox, receipts.of_attempts(connection, ids))
-        row["earlier_attempts"] = _rows(connection, attempts, attempts.c.id.in_(ids[:-1]))
-    names = erased.also_hashed(connection, person.address)
-    listed = _rows(connection, suppressions, suppressions.c.address.in_(names))
-    return {
-        "number": person.address,
-        "erased": any(erased.is_hash(row["address"]) for row in listed),
-        "messages": found,
-        "suppressions": listed,
-        "consents": _rows(connection, consents, consents.c.address.in_(person.forms)),
-        "contacted": _rows(connection, contacted, contacted.c.address.in_(person.forms)),
-        "replies": _rows(connection, told, told.c.address.in_(person.forms)),
-    }
-
-
-def _rows(connection: Connection, table: Table, chosen: Any) -> list[dict[str, Any]]:
-    query = select(table).where(chosen).order_by(*table.primary_key.columns)
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _runs_by_number(connection: Connection, numbers: set[int]) -> dict[int, dict[str, Any]]:
-    c = runs.c
-    query = (
-        select(
-            c.number, c.id, c.campaign, c.purpose, c.channel, c.gateway, c.sender, c.contacts_file,
-            occasions.c.occurrence,
-        )
-        .join(occasions, occasions.c.number == c.occasion)
-        .where(c.number.in_(numbers))
-    )  # fmt: skip
-    names = ("campaign", "occurrence", "purpose", "channel", "gateway", "contacts_file")
-    return {
-        row["number"]: {"run_id": row["id"], **{name: row[name] for name in names}}
-        for row in connection.execute(query).mappings()
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +195,14 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
     audit.append(connection, "people.erase", hash, {"rows": counts, "skipped": skipped}, now)
     files = sorted({run.contacts_file for run in mine if run.contacts_file and run.contacts_file != "-"})
     return Erasure(hash, counts, skipped, tuple(run.id for run in mine), tuple(files), len(flying))
+
+
+def erase_sender(connection: Connection, person: Person, now: int) -> Erasure:
+    """Remove the replies of a sender that is no address. The word itself stays where it stands in other texts."""
+    hash = erased.needed_key(connection, create=True).hash_of(person.address)
+    counts = {"replies": connection.execute(delete(told).where(told.c.address == person.address)).rowcount}
+    audit.append(connection, "people.erase", hash, {"rows": counts, "skipped": 0}, now)
+    return Erasure(hash, counts, 0, (), (), is_suppressed=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,8 @@ class Hold:
         self._is_in_doubt = False
         self.was_committed = False
         """Whether the last transaction that failed, failed after it was committed. Whoever heeds it, unsets it."""
+        self.is_leaving = False
+        """Whether the holder asked for its row to be taken away: it may be, although it was not told."""
         self._begun = self.confirmed_at = steady()
         self._session: Connection | None = None
 

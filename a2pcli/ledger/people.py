@@ -18,9 +18,11 @@ from a2pcli.ledger.tables import metadata
 
 if TYPE_CHECKING:
     from a2pcli.config.retention import Retention
-    from a2pcli.ledger import erased, erasure, retention
+    from a2pcli.ledger import erased, erasure, person_export, retention
 else:
-    erased, erasure, retention = lazily("a2pcli.ledger", "erased", "erasure", "retention")
+    erased, erasure, person_export, retention = lazily(
+        "a2pcli.ledger", "erased", "erasure", "person_export", "retention"
+    )
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether a message has been answered."""
@@ -37,9 +39,9 @@ class People(SubStore):
 
     @translates_errors
     def export(self, person: erasure.Person) -> dict[str, Any]:
-        """Everything the ledger holds about a person, by table; see ``erasure.export``."""
+        """Everything the ledger holds about a person, by table; see ``person_export``."""
         with self._ledger.reading() as connection:
-            return erasure.export(connection, person, now_ms())
+            return person_export.export(connection, person, now_ms())
 
     @translates_errors
     def erase(
@@ -52,6 +54,10 @@ class People(SubStore):
         Raises ``RunBusy`` while a plan is being made. The file itself still has to be written anew: ``rewrite``.
         """
         moment = now_ms() if now is None else now
+        if person.is_name:
+            with self._ledger.writing() as connection:
+                overwrite(connection)
+                return erasure.erase_sender(connection, person, moment)
         with self._ledger.writing() as connection:
             erasure.suppress(connection, person, moment)
         done = self._erase(person, moment)

@@ -69,6 +69,13 @@ class Replies(SubStore):
                 new += 1
         return new
 
+    def are_from(self, sender: str) -> bool:
+        """Whether a reply of this sender is kept, written exactly so."""
+        with self._ledger.reading() as connection:
+            return (
+                connection.execute(select(_r.number).where(_r.address == sender).limit(1)).first() is not None
+            )
+
 
 def _answered(connection: Connection, one: Reply, now: int) -> int | None:
     """The newest message to the person before the reply: those that caps count are known by address."""

@@ -20,7 +20,7 @@ from a2pcli.ledger import claims, counting, holds, in_flight, lock, outcomes, pl
 from a2pcli.ledger.holds import Hold, Holder
 from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.tables import runs
+from a2pcli.ledger.tables import events, runs
 from a2pcli.messages import State
 
 LOOKS_AGAIN = 1.0
@@ -118,6 +118,18 @@ def leave(
         return lock.named(others), False
     outcomes.set_run_state(connection, run, state, reason, now)
     return "", True
+
+
+def has_left(connection: Connection, run: Run, hold: Hold, state: str, now: int) -> tuple[str, bool] | None:
+    """What ``leave`` gave whose commit was not answered; None where it was not committed."""
+    holders = holds.holders_of(connection, run)
+    if any(one.token == hold.token for one in holders):
+        return None
+    found = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
+    if found == RunState.SENDING:
+        return lock.named(_others(connection, run, hold.token)), False
+    told = (events.c.run == run.number, events.c.kind == "run", events.c.code == state, events.c.at == now)
+    return "", connection.execute(select(events.c.number).where(*told).limit(1)).first() is not None
 
 
 def _others(connection: Connection, run: Run, token: int) -> list[Holder]:

@@ -1,9 +1,10 @@
-"""What the messages of a run cost that left or may leave, kept by all of its senders together.
+"""The sum that a run's budget is compared with: what its messages cost that left or may leave.
 
-One sender of a run knows what it spends. Where several keep a budget, each claim adds what it claims to one sum a
-currency, in its own transaction, and gives back what would be too much; what a gateway did not take is taken off again.
-So the senders never spend more together than the budget of any of them allows it, even where one is killed. The sum is
-counted from the rows whenever nobody else sends, and kept only while a sender of the run has a budget.
+While a sender of the run has a budget, each claim adds what it claims to one sum per currency, in its own transaction,
+and gives back what would exceed the budget. What a gateway did not take is subtracted; a message that it took according
+to a receipt, against its own answer, is added (``deliveries``). So several senders together never spend more than the
+budget of any of them, even if one is killed. A sender that starts while no other is sending counts the sum from the
+rows.
 """
 
 from __future__ import annotations
@@ -78,6 +79,12 @@ def claimed(
                     too_many.append(one)
             _add(connection, run, currency, -back)
     return too_many, short
+
+
+def was_paid(connection: Connection, run: Run, currency: str | None, cost: int | None) -> None:
+    """A message that was not counted turns out to have been sent."""
+    if cost and currency is not None and is_on(connection, run):
+        _add(connection, run, currency, cost)
 
 
 def came_back(connection: Connection, run: Run, ids: Iterable[int]) -> None:

@@ -61,7 +61,7 @@ async def send_run(
         raise InvalidInput(endings.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
     clock = clock or timing.SteadyClock()
     with sender_lock(ledger, run, shared=True) as hold:
-        writer = LedgerWriter(ledger, run, gateway.name, clock)
+        writer = LedgerWriter(ledger, run, gateway.name, clock, stop)
         let_keep(gateway, writer, keep)
         try:
             return await _Sending(run, writer, gateway, options, stop, on_progress, clock, hold).whole()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
+from a2pcli.errors import LedgerUnavailable
 from a2pcli.gateways.base import Gateway, HearsBack
 from a2pcli.ledger.holds import RENEWS_AFTER, Hold
 from a2pcli.sending.ledger_writer import LedgerWriter
@@ -40,7 +42,8 @@ async def linger(gateway: Gateway, stop: StopRequest, hold: Hold, writer: Ledger
         while not (task.done() or stop.draining):
             await asyncio.wait([task], timeout=TICK)
             if hold.age > RENEWS_AFTER:
-                await writer.renew()
+                with suppress(LedgerUnavailable):  # nothing is in flight: tried again at once
+                    await writer.renew()
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

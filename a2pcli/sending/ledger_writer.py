@@ -18,7 +18,9 @@ from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import Exchange, Run, Settled, Totals, Waiting
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Message, State
+from a2pcli.sending import timing
 from a2pcli.sending.options import SendOptions
+from a2pcli.sending.stop import StopRequest
 from a2pcli.sending.tally import Tally
 
 T = TypeVar("T")
@@ -70,7 +72,10 @@ class WriteBatch:
 class LedgerWriter:
     """The ledger as the sender uses it: one call at a time, on a thread of its own."""
 
-    def __init__(self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int], stop: StopRequest
+    ) -> None:
+        self._stop = stop
         self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self.asked_at = 0
@@ -84,7 +89,7 @@ class LedgerWriter:
 
     async def verify(self) -> None:
         """Raise ``LedgerError`` where the run would not send what was planned."""
-        await self._on_thread(lambda: self._ledger.plans.verify(self._run))
+        await self._patiently(lambda: self._ledger.plans.verify(self._run))
 
     async def start(self, options: SendOptions) -> Tally:
         """Begin or resume the run, at the paces and within the budget that are shared; the counts so far."""
@@ -98,7 +103,7 @@ class LedgerWriter:
             self._journal = attempts.begin_journal(self._run)
             return Tally.of(self._ledger.runs.totals(self._run))
 
-        return await self._on_thread(work)
+        return await self._patiently(work)
 
     async def totals(self, before: Tally) -> Tally:
         """The counts as the ledger has them in the end, with what only the sender knows."""
@@ -106,7 +111,7 @@ class LedgerWriter:
         def work() -> Tally:
             return Tally.of(self._ledger.runs.totals(self._run), before)
 
-        return await self._on_thread(work)
+        return await self._patiently(work)
 
     async def write(self, writes: WriteBatch, want: int, known: frozenset[int] | None = None) -> Exchange:
         """Record the writes and claim up to ``want``; durable when it returns.
@@ -179,9 +184,8 @@ class LedgerWriter:
 
     async def end(self, state: str, reason: str | None) -> tuple[str, bool]:
         """Set the run's state, unless other senders go on with it; gives who does, and whether it was set."""
-        return await self._on_thread(
-            lambda: self._ledger.attempts.end(self._run, state, reason, self._clock())
-        )
+        now = self._clock()  # of all tries
+        return await self._patiently(lambda: self._ledger.attempts.end(self._run, state, reason, now))
 
     def _count(self) -> Totals | None:
         """The run counted, if it is time to, and others send it. None where it cannot be counted: what was claimed just
@@ -198,21 +202,25 @@ class LedgerWriter:
 
     async def expire(self) -> int:
         """What is planned expires; how many."""
-        return await self._on_thread(lambda: self._ledger.runs.expire(self._run, self._clock()))
+        return await self._patiently(lambda: self._ledger.runs.expire(self._run, self._clock()))
 
     async def waiting(self) -> list[Waiting]:
         """What waited for its hours at the moment of the last claim, and until when."""
-        return await self._on_thread(lambda: self._ledger.runs.waiting(self._run, self.asked_at))
+        return await self._patiently(lambda: self._ledger.runs.waiting(self._run, self.asked_at))
 
     async def reload(self) -> Run:
         """The run as it is in the ledger now."""
-        return await self._on_thread(lambda: self._ledger.runs.get(self._run.id))
+        return await self._patiently(lambda: self._ledger.runs.get(self._run.id))
 
     def close(self) -> None:
         """End the thread; waits for a transaction under way."""
         self._thread.shutdown()
         if self._journal is not None:
             self._journal.close()
+
+    async def _patiently(self, work: Callable[[], T]) -> T:
+        """As ``_on_thread``, and again while the ledger cannot be reached; see ``timing.patiently``."""
+        return await self._on_thread(lambda: timing.patiently(work, lambda: self._stop.hard_stop))
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
+from a2pcli.errors import LedgerUnavailable
 from a2pcli.ledger.about import TOLERANCE
 from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import now_ms
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 HORIZON = 0.5
 """Of pace, that are claimed ahead, and the longest wait for which a claim is kept."""
@@ -31,6 +38,24 @@ LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
 
 BRIEFLY = 3.0
 """The longest of these pauses for a failure that, as far as can be told, waiting does not mend."""
+
+
+def patiently(work: Callable[[], Result], gives_up: Callable[[], bool] = lambda: False) -> Result:
+    """Do ``work``, which does no harm when it is done twice, again for as long as a server takes to restart.
+
+    Raises its ``LedgerUnavailable`` after the last of the ``LEDGER_PAUSES``, or as soon as ``gives_up`` says so.
+    """
+    for pause in LEDGER_PAUSES:
+        try:
+            return work()
+        except LedgerUnavailable as error:
+            log.warning("the ledger failed, retrying: %s", error)
+        until = time.monotonic() + pause
+        while time.monotonic() < until and not gives_up():
+            time.sleep(min(TICK, pause))
+        if gives_up():
+            break
+    return work()
 
 
 class SteadyClock:

@@ -181,7 +181,7 @@ def test_replies_of_any_sender_are_kept_and_what_a_person_should_read_is_shown(p
         assert len(there.acknowledged) == len(came)
     said = done.out + done.err
     assert "note: 5 replies came while sending, 3 opted out; to list them: a2pcli ledger query" in said
-    assert "note: 1 came from senders that are no phone numbers: nothing was done" in said
+    assert "note: 1 came from senders without an address to suppress: nothing was done" in said
     assert re.search(r"1 to review:\n.*\+447911100022  unclear, nothing done: don't stop the music", said)
     assert "\x1b" not in said
     kept = {one["address"]: (one["kind"], one["body"]) for one in replies(project)}

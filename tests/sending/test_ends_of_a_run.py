@@ -12,6 +12,8 @@ from sendkit import (
     states,
 )
 
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.delivery import Delivery
 from a2pcli.ledger.records import RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome
@@ -36,6 +38,25 @@ def test_rejected_messages_give_their_money_back_and_earlier_sessions_count(ledg
     send_in_no_time(ledger, run, gateway, options)
     assert states(ledger, run)["accepted"] == 60
     result, _ = send_in_no_time(ledger, run, ScriptedGateway(), options)
+    assert result.ended is Ended.OVER_BUDGET
+    assert states(ledger, run)["accepted"] == 60
+
+
+def test_what_a_receipt_shows_to_have_been_sent_after_all_counts_against_the_budget(ledger: Ledger) -> None:
+    """The gateway refuses the first twenty, and while the run is sent its receipts say that they arrived."""
+
+    def answer(_message: Message, n: int) -> Outcome:
+        if n == 40:
+            told = [
+                Receipt(1, None, one.reference, "delivered", Delivery.DELIVERED, None, None)
+                for one in gateway.got[:20]
+            ]
+            ledger.receipts.add(told, "test", "receipts.csv")
+        return rejected(Cause.PERMANENT) if n < 20 else ACCEPTED
+
+    gateway = ScriptedGateway(answer, seconds=0.1, concurrency=5)
+    run = plan_run(ledger, 200)
+    result, _ = send_in_no_time(ledger, run, gateway, SendOptions(max_cost={"GBP": 40_000_000 * 60}))
     assert result.ended is Ended.OVER_BUDGET
     assert states(ledger, run)["accepted"] == 60
 

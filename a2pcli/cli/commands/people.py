@@ -178,7 +178,9 @@ _TABLES = {
 
 def _sentences(done: ErasedPerson) -> Iterator[str]:
     receipt, files = done.ledger, done.files
-    if receipt.nothing and not files.rewritten:
+    if not receipt.is_suppressed:
+        yield "erased: the replies of this sender; it is not an address, so there is nobody to suppress"
+    elif receipt.nothing and not files.rewritten:
         yield "the ledger had no data about this person; a keyed hash is now on the suppression list"
     else:
         yield "erased; a keyed hash stays on the suppression list"

@@ -1,0 +1,62 @@
+"""One person's data given out: what ``people export`` finds in the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger import erased, receipts
+from a2pcli.ledger.attempt_ids import all_attempts, attempt_number
+from a2pcli.ledger.history import of_person
+from a2pcli.ledger.tables import attempts, consents, contacted, events, occasions, runs, suppressions
+from a2pcli.ledger.tables import receipts as inbox
+from a2pcli.ledger.tables import replies as told
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.erasure import Person
+
+
+def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
+    """Every row that is about the person, by table, as the database has it; moments are UTC milliseconds."""
+    found = sorted(of_person(connection, person.searched(), None, now), key=lambda row: int(row["id"]))
+    about_runs = _runs_by_number(connection, {row["run"] for row in found})
+    for row in found:
+        ids = all_attempts([row["id"]], attempt_number(row["id"]))
+        row |= {"events": _rows(connection, events, events.c.message.in_(ids)), **about_runs[row["run"]]}
+        row["receipts"] = _rows(connection, inbox, receipts.of_attempts(connection, ids))
+        row["earlier_attempts"] = _rows(connection, attempts, attempts.c.id.in_(ids[:-1]))
+    names = erased.also_hashed(connection, person.address)
+    listed = _rows(connection, suppressions, suppressions.c.address.in_(names))
+    return {
+        "number": person.address,
+        "erased": any(erased.is_hash(row["address"]) for row in listed),
+        "messages": found,
+        "suppressions": listed,
+        "consents": _rows(connection, consents, consents.c.address.in_(person.forms)),
+        "contacted": _rows(connection, contacted, contacted.c.address.in_(person.forms)),
+        "replies": _rows(connection, told, told.c.address.in_(person.forms)),
+    }
+
+
+def _rows(connection: Connection, table: Table, chosen: Any) -> list[dict[str, Any]]:
+    query = select(table).where(chosen).order_by(*table.primary_key.columns)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _runs_by_number(connection: Connection, numbers: set[int]) -> dict[int, dict[str, Any]]:
+    c = runs.c
+    query = (
+        select(
+            c.number, c.id, c.campaign, c.purpose, c.channel, c.gateway, c.sender, c.contacts_file,
+            occasions.c.occurrence,
+        )
+        .join(occasions, occasions.c.number == c.occasion)
+        .where(c.number.in_(numbers))
+    )  # fmt: skip
+    names = ("campaign", "occurrence", "purpose", "channel", "gateway", "contacts_file")
+    return {
+        row["number"]: {"run_id": row["id"], **{name: row[name] for name in names}}
+        for row in connection.execute(query).mappings()
+    }
