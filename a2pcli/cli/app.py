@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contacts": ("contacts", "Check a contacts file."),
     "count": ("count", "Show the encoding, units and parts of a text."),
     "gateways": ("gateways", "List, show, test or add gateways."),
+    "templates": ("templates", "Fetch or list the WhatsApp templates of an account."),
     "schema": ("schema", "Print the JSON Schema of files and of --json output."),
 }
 """Command name: module in ``a2pcli.cli.commands`` (which has ``register(app)``), and the line ``--help`` shows. At

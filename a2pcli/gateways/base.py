@@ -19,6 +19,7 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 if TYPE_CHECKING:
     from a2pcli.contacts.receipt_file import Receipt
+    from a2pcli.content.whatsapp_templates import WhatsAppTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,15 @@ class TellsReachability(Protocol):
 
     async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
         """Whether each number can be reached; those about whom the provider does not say are absent."""
+        ...
+
+
+@runtime_checkable
+class HasTemplates(Protocol):
+    """A gateway whose account has approved templates."""
+
+    async def templates(self) -> Sequence[WhatsAppTemplate]:
+        """All of them. Raises ``GatewayUnusable`` where the provider does not give them."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from test_docs_examples import ALL, options
 
 from a2pcli.cli.documents import VERSION, documents, output_schema
 
+sys.path.append(str(Path(__file__).parents[1] / "gateways"))
+from gatewaykit import Counterpart, reply
+
 SCHEMA = output_schema()
+WHATSAPP = """\
+  wa: {{type: whatsapp, phone_number_id: "106540352242922", waba_id: "102290129340398", access_token: t,
+       base_url: "{url}"}}
+"""
+TEMPLATES = "fetched: 2026-01-02\ntemplates:\n- {name: a, language: en, category: utility, status: approved, body: Hi}\n"
 
 
 @pytest.fixture
@@ -55,6 +64,8 @@ JSON_CALLS = [
     ("gateways", "show", "doubt"),
     ("gateways", "add", "twilio"),
     ("gateways", "test", "outbox"),
+    ("templates", "sync", "wa"),
+    ("templates", "list"),
     ("contacts", "check", "people.csv"),
     ("receipts", "import", "receipts.csv"),
     ("optout", "add", "07911123498"),
@@ -112,9 +123,17 @@ def judge(command: str, document: Any) -> None:
 
 
 def test_every_document_has_the_keys_that_are_documented_and_no_others(after_a_run: Project) -> None:
+    after_a_run.write("templates.wa.yaml", TEMPLATES)
     after_a_run.write("replies.csv", "phone,text\n07911123497,stop\n07911123494,maybe stop?\n")
     after_a_run.write("receipts.csv", "id,status\nnobody,delivered\n,sent\n")
     after_a_run.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
+    with Counterpart(reply(200, {"data": []})) as account:
+        documents_of_all_calls(after_a_run, account.url)
+
+
+def documents_of_all_calls(after_a_run: Project, account: str) -> None:
+    text = (after_a_run.folder / "a2pcli.yaml").read_text()
+    after_a_run.write("a2pcli.yaml", text + WHATSAPP.format(url=account))
     for call in JSON_CALLS:
         done = after_a_run.run(*call, "--json", **environ_of(call))
         assert done.out, (call, done.err)

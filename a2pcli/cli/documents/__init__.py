@@ -14,7 +14,7 @@ VERSION = 2
 
 def documents() -> Mapping[str, tuple[type, ...]]:
     """The documents that each command prints; several where it depends on what happened."""
-    from a2pcli.cli.documents import explained, others, people_lists, runs
+    from a2pcli.cli.documents import explained, others, people_lists, runs, templates
 
     return {
         "init": (others.Init,),
@@ -34,6 +34,8 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "gateways add": (others.GatewayAdded,),
         "gateways show": (others.GatewayShown,),
         "gateways test": (others.GatewayTest,),
+        "templates sync": (templates.TemplatesSynced,),
+        "templates list": (templates.Templates,),
         "contacts check": (others.ContactsCheck,),
         "optout add": (people_lists.Added,),
         "optout remove": (people_lists.Removed,),

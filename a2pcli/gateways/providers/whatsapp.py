@@ -18,6 +18,8 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
+from a2pcli.content.whatsapp_templates import WhatsAppTemplate
+from a2pcli.errors import GatewayUnusable, Problem
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import (
     Callback,
@@ -29,7 +31,8 @@ from a2pcli.gateways.callbacks import (
     one_reply,
 )
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
-from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
+from a2pcli.gateways.engine.statuses import sentence, unreadable
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -40,6 +43,7 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
+from a2pcli.gateways.providers.whatsapp_templates import A_PAGE, FIELDS, next_page, templates_of
 from a2pcli.messages import Message, Outcome
 
 _ID = re.compile(r"\d{6,20}")
@@ -126,6 +130,27 @@ class WhatsAppProvider(Provider):
             return unreadable(response)
         return accepted(response, safe_id(inside(data, "messages", 0, "id")))
 
+    def templates_request(self, after: str | None = None) -> HttpRequest:
+        """The request for a page of the account's templates. Raises ``GatewayUnusable`` without ``waba_id``."""
+        if not self._block.waba_id:
+            raise GatewayUnusable(
+                Problem(
+                    f"gateways.{self.name}: to list templates, the WhatsApp Business Account must be known",
+                    hint="add waba_id: its id, from WhatsApp Manager",
+                    code="gateway-settings",
+                )
+            )
+        query = {"fields": FIELDS, "limit": str(A_PAGE), **({"after": after} if after else {})}
+        return self.get(f"{self._base}/{self._block.waba_id}/message_templates", query)
+
+    def read_templates(self, response: HttpResponse) -> tuple[list[WhatsAppTemplate], str | None]:
+        """The templates of a page, and the cursor of the next. Raises ``ValueError``, with a sentence."""
+        data = json_object(response)
+        if response.status != 200 or "error" in data:
+            known = self.codes.get(safe_code(inside(data, "error", "code")) or "")
+            raise ValueError(known.detail if known else sentence(response.status))
+        return list(templates_of(data)), next_page(data)
+
     def check_request(self) -> HttpRequest:
         """Look at the number."""
         return self.get(
@@ -168,6 +193,26 @@ class WhatsAppGateway(ProviderGateway):
             )
             return [outcome_of("sender", code="sender", detail=detail)] * len(batch)
         return await super().submit(batch)
+
+    async def templates(self) -> Sequence[WhatsAppTemplate]:
+        """All templates of the account. Raises ``GatewayUnusable``."""
+        found: list[WhatsAppTemplate] = []
+        seen: set[str | None] = set()
+        after: str | None = None
+        while after not in seen:  # a list that comes back to a page would never end
+            seen.add(after)
+            request = self.provider.templates_request(after)  # type: ignore[attr-defined]
+            try:
+                response = await self._opened().send(request)
+                page, after = self.provider.read_templates(response)  # type: ignore[attr-defined]
+            except (NotSent, MaybeSent) as error:
+                raise GatewayUnusable(f"WhatsApp's templates: {error.detail}") from None
+            except (Unsendable, ValueError) as error:
+                raise GatewayUnusable(f"WhatsApp's templates: {error}") from None
+            found += page
+            if after is None:
+                break
+        return found
 
 
 def _template(template: Mapping[str, Any]) -> dict[str, Any]:

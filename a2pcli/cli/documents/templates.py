@@ -1,0 +1,49 @@
+"""What ``a2pcli templates`` prints with ``--json``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typing_extensions import TypedDict
+
+from a2pcli.cli.documents.shapes import Moment, says
+
+
+class TemplatesSynced(TypedDict):
+    """``a2pcli templates sync``."""
+
+    gateway: str
+    file: str
+    templates: Annotated[int, says("templates that the account has; one for each language")]
+    added: Annotated[list[str], says("templates that the file did not have, as `name (language)`")]
+    changed: list[str]
+    removed: list[str]
+    unusable: Annotated[list[str], says("templates that are not approved, with their status")]
+
+
+class TemplateOfAccount(TypedDict):
+    """A template of a WhatsApp account, in one language."""
+
+    name: str
+    language: str
+    category: Annotated[str, says("marketing, utility or authentication")]
+    status: str
+    header: Annotated[str | None, says("text, image, video, document or location")]
+    placeholders: Annotated[list[str], says("placeholders of the body: their names, or numbers")]
+    text: Annotated[str, says("header, body and footer as a person reads them")]
+    buttons: list[str]
+
+
+class TemplatesOfGateway(TypedDict):
+    """The templates in one file."""
+
+    gateway: str
+    file: str
+    fetched: Moment
+    templates: list[TemplateOfAccount]
+
+
+class Templates(TypedDict):
+    """``a2pcli templates list``."""
+
+    files: list[TemplatesOfGateway]
