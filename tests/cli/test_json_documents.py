@@ -23,7 +23,7 @@ WHATSAPP = """\
   wa: {{type: whatsapp, phone_number_id: "106540352242922", waba_id: "102290129340398", access_token: t,
        base_url: "{url}"}}
 """
-TEMPLATES = "fetched: 2026-01-02\ntemplates:\n- {name: a, language: en, category: utility, status: approved, body: Hi}\n"
+TEMPLATES = "fetched: 2026-01-02\ntemplates:\n- {name: a, language: en, category: utility, status: approved, body: H}\n"
 
 
 @pytest.fixture
