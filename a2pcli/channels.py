@@ -17,6 +17,8 @@ class Channel:
     content. ``parts``: a text is cut into SMS parts, counted and billed by part; else a price is per message.
     ``media``: it carries pictures and files. ``reads``: receipts tell that a message was read.
     ``phone_law``: rules of the law that name no channels bind it, since they are about messages to phones.
+    ``text`` and ``caption``: characters that a text may have, and one that stands below a picture; 0 where the channel
+    sets no limit.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Channel:
     media: bool = False
     reads: bool = False
     phone_law: bool = False
+    text: int = 0
+    caption: int = 0
 
     @property
     def unit(self) -> str:
@@ -47,13 +51,16 @@ CHANNELS: dict[str, Channel] = {
     one.name: one
     for one in (
         Channel("sms", Kind.PHONE, offered=True, parts=True, phone_law=True),
-        Channel("mms", Kind.PHONE, offered=True, media=True, phone_law=True),
+        Channel("mms", Kind.PHONE, offered=True, media=True, phone_law=True, text=1_600),
         Channel("email", Kind.EMAIL, offered=True),
         Channel("whatsapp", Kind.PHONE, reads=True, phone_law=True),
         Channel("rcs", Kind.PHONE, media=True, reads=True, phone_law=True),
-        Channel("viber", Kind.PHONE, reads=True, phone_law=True),
-        Channel("telegram", Kind.HANDLE, offered=True),
-        Channel("messenger", Kind.HANDLE, offered=True, reads=True),
+        # core.telegram.org/bots/api: sendMessage, sendPhoto
+        Channel("telegram", Kind.HANDLE, offered=True, text=4_096, caption=1_024),
+        # developers.facebook.com/docs/messenger-platform: Send API
+        Channel("messenger", Kind.HANDLE, offered=True, reads=True, text=2_000),
+        # developers.viber.com/docs/api/rest-bot-api: by the id of a subscriber, which is no phone number
+        Channel("viber", Kind.HANDLE, offered=True, reads=True, text=1_000, caption=768),
     )
 }
 DEFAULT = "sms"

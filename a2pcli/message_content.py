@@ -29,13 +29,32 @@ def tail_lines(content: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(_tail(content)) if content else ()
 
 
+def media_of(content: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The URLs of the files that an MMS has of its own."""
+    return tuple(one["url"] for one in (content or {}).get("media") or ())
+
+
 def _head(content: Mapping[str, Any]) -> Iterator[str]:
     for key, words in (("subject", "Subject"), ("preheader", "Preheader")):
         if content.get(key):
             yield f"{words}: {content[key]}"
+    for key in ("photo", "image"):
+        if content.get(key):
+            yield f"Picture: {content[key]}"
+    for one in content.get("media") or ():
+        about = ", ".join(
+            filter(None, (one.get("type"), size_text(one["size"]) if one.get("size") else None))
+        )
+        yield f"File: {one['url']}" + (f" ({about})" if about else "")
 
 
 def _tail(content: Mapping[str, Any]) -> Iterator[str]:
+    for row in _rows_of_buttons(content):
+        yield "  ".join(f"[ {one['text']} ] {one['url']}" for one in row)
+    if content.get("tag"):
+        yield f"Message tag: {content['tag']}"
+    if content.get("silent"):
+        yield "Arrives without a sound"
     for one in content.get("attachments") or ():
         yield f"Attachment: {one['name']} ({one['type']}, {size_text(one['size'])})"
     if content.get("html"):
@@ -49,3 +68,9 @@ def _tail(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"Unsubscribe: {leaving[key]}{how}"
     for name, value in (content.get("headers") or {}).items():
         yield f"{name}: {value}"
+
+
+def _rows_of_buttons(content: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+    """The buttons by row, of whatever channel."""
+    buttons = content.get("buttons") or ([content["button"]] if content.get("button") else [])
+    return [one if isinstance(one, list) else [one] for one in buttons]

@@ -79,7 +79,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.TEMPLATE_ERROR: "the template, or where:, failed on this row's values",
     Reason.EMPTY_MESSAGE: "the message is empty",
     Reason.INVALID_TEXT: "the message contains characters that cannot be encoded",
-    Reason.TOO_LONG: "the message needs more parts than the limit allows",
+    Reason.TOO_LONG: "the message is longer than the limit allows",
     Reason.UNPRICED: "no price is known for this destination, and the campaign excludes unpriced messages",
     Reason.DUPLICATE: "duplicate of an earlier row with the same number or address",
     Reason.ALREADY_SENT: "already messaged by an earlier run of this campaign",

@@ -362,9 +362,10 @@ def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
 
 
 def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
-    from a2pcli.message_content import content_of
+    from a2pcli.message_content import content_of, media_of
 
     spec, row = ready.spec, one.row
+    content = content_of(row["content"])
     return Message(
         id=0,
         reference="",
@@ -374,8 +375,8 @@ def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str |
         sender=row["sender"] or spec.sender,
         country=country,
         parts=row["parts"],
-        media=spec.media,
-        content=content_of(row["content"]),
+        media=media_of(content) or spec.media,
+        content=content,
     )
 
 

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from a2pcli import channels
-from a2pcli.config import hours, senders, values
+from a2pcli.config import chat, hours, senders, values
 from a2pcli.config.copy_rules import CopyRule, SenderChoices
 from a2pcli.config.email import Email
 from a2pcli.config.frequency import Frequencies
@@ -321,6 +321,13 @@ class Campaign(Strict):
         None, description="Instead of message: the variants of a split test"
     )
     email: Email | None = Field(None, description="What an email has besides its text")
+    sms: chat.Sms | None = Field(None, description="What a text message has of its own")
+    mms: chat.Mms | None = Field(None, description="What an MMS has besides its text")
+    telegram: chat.Telegram | None = Field(None, description="What a Telegram message has besides its text")
+    messenger: chat.Messenger | None = Field(
+        None, description="What a Messenger message has besides its text"
+    )
+    viber: chat.Viber | None = Field(None, description="What a Viber message has besides its text")
     holdout: Share | None = Field(
         None, description="Control group: share of people who get no message, e.g. `5%`"
     )

@@ -14,6 +14,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import CHANNELS, DEFAULT, OFFERED
 from a2pcli.config import values
 from a2pcli.config.campaign import in_utc
+from a2pcli.config.cross_blocks import block_problems, has_own_text
 from a2pcli.config.document import Document
 from a2pcli.errors import Problem
 from a2pcli.gateway_types import type_names
@@ -26,7 +27,8 @@ def campaign_problems(document: Document) -> Iterator[Problem]:
     data = document.data
     channel = data.get("channel", DEFAULT)
     yield from _message_or_variants(document)
-    yield from _email(document, channel)
+    yield from _email(document)
+    yield from block_problems(document)
     if data.get("media") and channel in OFFERED and not CHANNELS[channel].media:
         carriers = " or ".join(f"'channel: {name}'" for name in OFFERED if CHANNELS[name].media)
         yield document.problem(
@@ -69,7 +71,7 @@ def _named_senders(typed: Any, path: tuple[str | int, ...] = ("sender",)) -> Ite
 def _message_or_variants(document: Document) -> Iterator[Problem]:
     data = document.data
     email = data.get("email")
-    has_html = isinstance(email, dict) and "html" in email
+    has_html = (isinstance(email, dict) and "html" in email) or has_own_text(document)
     if "message" not in data and "variants" not in data and not has_html:
         hint = "the message, a Jinja template over the contact's columns"
         yield document.problem("'message' is missing", (), hint=hint, code="missing-key")
@@ -97,8 +99,8 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
             yield document.problem(message, ("variants", name), of="key", hint=hint, code="variants")
 
 
-def _email(document: Document, channel: Any) -> Iterator[Problem]:
-    """The ``email:`` block is for email alone, and of no use for what must not be stored."""
+def _email(document: Document) -> Iterator[Problem]:
+    """What belongs to the ``email:`` block."""
     data = document.data
     variants = data.get("variants")
     arms = variants.items() if isinstance(variants, dict) else ()
@@ -111,12 +113,6 @@ def _email(document: Document, channel: Any) -> Iterator[Problem]:
             for loc in own
         )
         return
-    if channel in OFFERED and CHANNELS[channel].kind is not Kind.EMAIL:
-        message = f"'email' does not apply to {channel}"
-        yield document.problem(message, ("email",), of="key", hint="add 'channel: email'", code="email")
-    if data.get("purpose") == "otp":
-        message = "one-time codes have no email: block yet, because their content must not be stored"
-        yield document.problem(message, ("email",), of="key", code="email")
     email = data["email"]
     if not isinstance(email, dict):
         return

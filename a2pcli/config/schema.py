@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from a2pcli.config import chat
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.settings import Settings
 from a2pcli.dataclass import dataclass
@@ -37,7 +38,9 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     if kind == "campaign":
         either = [{"required": ["message"]}, {"required": ["variants"]}]
         of_html = {"required": ["email"], "properties": {"email": {"required": ["html"]}}}
-        schema["oneOf"] = [*either, {**of_html, "not": {"anyOf": either}}]
+        of_text = [{"required": [one], "properties": {one: {"required": ["text"]}}} for one in chat.BLOCKS]
+        schema["anyOf"] = [*either, of_html, *of_text]
+        schema["not"] = {"required": ["message", "variants"]}
         schema["properties"]["variants"] |= {"minProperties": 2, "propertyNames": {"pattern": _NAME}}
     else:
         schema["properties"]["gateways"]["propertyNames"] = {"pattern": _NAME}

@@ -30,11 +30,11 @@ _LETTERS = 250
 
 
 def instrument(
-    body: list[nodes.Node], cells: frozenset[str] = frozenset(), *, html: bool = False
+    body: list[nodes.Node], cells: frozenset[str] = frozenset(), *, markup: bool = False
 ) -> list[nodes.Node]:
     """The statements of a template, counted. ``cells`` are names that only ever stand for a contact's cell:
-    a text already, so printing one needs no check. In ``html`` everything that is printed is escaped."""
-    instrumenter = _Instrumenter(cells, html)
+    a text already, so printing one needs no check. In ``markup`` everything that is printed is escaped."""
+    instrumenter = _Instrumenter(cells, markup)
     return [instrumenter.visit(node) for node in body]
 
 
@@ -50,9 +50,9 @@ def filtered(node: Any, name: str, *args: nodes.Expr, lineno: int) -> nodes.Filt
 
 
 class _Instrumenter(NodeTransformer):
-    def __init__(self, cells: frozenset[str], html: bool) -> None:
+    def __init__(self, cells: frozenset[str], markup: bool) -> None:
         self.cells = cells
-        self.html = html
+        self.markup = markup
         self.repeated = False
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node:
@@ -63,7 +63,7 @@ class _Instrumenter(NodeTransformer):
         line = child.lineno
         if isinstance(child, nodes.TemplateData):
             return child
-        if self.html:
+        if self.markup:
             escaped = filtered(self.visit(child), ESCAPE, lineno=line)
             return filtered(escaped, WRITE, lineno=line) if self.repeated else escaped
         if isinstance(child, nodes.Name) and child.name in self.cells and not self.repeated:
@@ -93,7 +93,7 @@ class _Instrumenter(NodeTransformer):
         before, self.repeated = self.repeated, True
         self.generic_visit(node)
         self.repeated = before
-        if self.html and isinstance(node, nodes.AssignBlock):  # what it captured is escaped already
+        if self.markup and isinstance(node, nodes.AssignBlock):  # what it captured is escaped already
             node.filter = filtered(node.filter, MARKUP, lineno=node.lineno)
         return node
 

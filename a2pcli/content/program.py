@@ -69,10 +69,10 @@ def build_message(
     known: Collection[str] | None,
     *,
     long: bool = False,
-    html: bool = False,
+    markup: str | None = None,
 ) -> Program:
     """A message's program. Raises ``InvalidInput``."""
-    environment = Sandbox(locale, long=long, html=html)
+    environment = Sandbox(locale, long=long, markup=markup)
     sources = Sources(source, where)
     with mistakes(sources, LARGEST_LONG_SOURCE if long else LARGEST_SOURCE):
         return _built(environment, sources, compose(environment, sources, folder), known)
@@ -185,7 +185,7 @@ class _Builder:
                 # It keeps a state: imported once for all, one row would find what another left.
                 node.with_context = True
         folded = folded_comparisons(body, self.columns)
-        self.environment.add_module(name, instrument(folded, html=self.environment.html))
+        self.environment.add_module(name, instrument(folded, markup=self.environment.markup is not None))
 
     def program(self, body: list[nodes.Node]) -> Program:
         """The program, if there is no problem."""
@@ -196,7 +196,7 @@ class _Builder:
         return Program(
             self.environment,
             self.sources,
-            instrument(self._comparing(body), self.cells, html=self.environment.html),
+            instrument(self._comparing(body), self.cells, markup=self.environment.markup is not None),
             {self.variables.column(name): name for name in sorted(self.columns)},
             frozenset(map(self.variables.column, self.required)),
             wording,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from functools import partial
-from html import escape as escape_html
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, Undefined, nodes
@@ -17,7 +16,6 @@ from jinja2.lexer import TokenStream
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
-from markupsafe import Markup
 
 from a2pcli.content import arithmetic, bounded
 from a2pcli.content.bounded import (
@@ -33,6 +31,7 @@ from a2pcli.content.failures import Absent, Unsuitable, needed
 from a2pcli.content.filters import filters_for
 from a2pcli.content.filters_text import cased
 from a2pcli.content.instrument import EACH, ESCAPE, FLAT, JOIN, MARKUP, PRINT, SPEND, WRITE
+from a2pcli.content.markup import MARKUPS
 from a2pcli.content.tag_lines import without_tag_lines
 
 TEXT_METHODS: dict[str, Callable[..., Any]] = {
@@ -143,17 +142,6 @@ TESTS = [
 FUNCTIONS = frozenset({"namespace", "range"})
 
 
-def escaped_text(value: Any) -> str:
-    """The value as HTML shows it; what was marked as safe, or is escaped already, as it is."""
-    if isinstance(value, Markup):
-        return str(value)
-    return escape_html(bounded.to_text(value), quote=True)
-
-
-def _escaped_markup(value: Any) -> Markup:
-    return Markup(escaped_text(value))
-
-
 class _Modules(BaseLoader):
     """Imported files, from memory: rendering reads nothing."""
 
@@ -177,20 +165,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(
-        self, locale: str, *, selecting: bool = False, long: bool = False, html: bool = False
+        self, locale: str, *, selecting: bool = False, long: bool = False, markup: str | None = None
     ) -> None:
         """``selecting``: for ``where:``, whose numbers are strict and whose empty cells compare false. ``long``: for
-        the texts of emails, ``html`` for their HTML, in which whatever is printed is escaped (``instrument`` sees to
-        it)."""
+        the texts of emails. ``markup``: what the text is written in (``markup.MARKUPS``), for which whatever is printed
+        is escaped (``instrument`` sees to it)."""
         self._modules = _Modules()
         super().__init__(undefined=Absent, autoescape=False, auto_reload=False, loader=self._modules)
-        self.html = html
+        self.markup = markup
+        self._written_in = MARKUPS[markup or "html"]
         self.most_characters = MOST_LONG_CHARACTERS if long else MOST_CHARACTERS
         self.budget = Budget(MOST_LONG_WRITTEN if long else MOST_WRITTEN)
         self._cased = cased(locale)
         self.filters = filters_for(locale, self.budget, selecting=selecting) | self._own_filters()
-        if html:
-            self.filters |= {"safe": Markup, "escape": _escaped_markup, "e": _escaped_markup}
+        if markup is not None:
+            self.filters |= self._written_in.filters
         self.selecting = selecting
         self.tests = {name: self.tests[name] for name in TESTS}
         self.globals = {"range": bounded.range_of, "namespace": Namespace}
@@ -219,8 +208,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             PRINT: bounded.to_text,
             JOIN: bounded.join_texts,
             FLAT: flat,
-            ESCAPE: escaped_text,
-            MARKUP: Markup,
+            ESCAPE: self._written_in.escaped,
+            MARKUP: self._written_in.marked,
         }
 
     def _tokenize(
@@ -285,4 +274,4 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise Unsuitable(f"{bounded.kind_of(__obj)} cannot be called")
         result = __context.call(__obj, *args, **kwargs)
         # What a macro printed is escaped already.
-        return Markup(result) if __self.html and isinstance(__obj, Macro) else result
+        return __self._written_in.marked(result) if __self.markup and isinstance(__obj, Macro) else result

@@ -86,7 +86,7 @@ def compile_template(
     locale: str = "en",
     known: Collection[str] | None = None,
     long: bool = False,
-    html: bool = False,
+    markup: str | None = None,
 ) -> MessageTemplate:
     """A message template, checked.
 
@@ -97,12 +97,12 @@ def compile_template(
         locale: of the ``money``, ``number`` and ``date`` filters, such as ``en_GB``.
         known: the contact's columns by their canonical names; None where they are not known yet.
         long: whether it is an email's, which may be long.
-        html: whether it is HTML, in which cells are escaped.
+        markup: what it is written in, by its name in ``markup.MARKUPS``; cells are escaped for it. None: plain text.
 
     Raises:
         InvalidInput: with every problem found, each at its place.
     """
-    return MessageTemplate(build_message(source, where, folder, locale, known, long=long or html, html=html))
+    return MessageTemplate(build_message(source, where, folder, locale, known, long=long, markup=markup))
 
 
 def compile_expression(
@@ -182,7 +182,8 @@ class MessageTemplate(_Compiled):
 
     def __init__(self, program: Program) -> None:
         self._most = program.environment.most_characters
-        self.is_html = program.environment.html
+        self.markup = program.environment.markup
+        """What it is written in; None for plain text."""
         super().__init__(program, partial(bounded, most=self._most))
         self._pieces = Pieces.of(program)
 

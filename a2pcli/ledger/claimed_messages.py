@@ -13,6 +13,7 @@ from a2pcli.ledger.attempt_ids import is_later
 from a2pcli.ledger.intents import CHANNEL, GATEWAY, ID, SENDER
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.tables import ROWS_PER_RUN
+from a2pcli.message_content import media_of
 from a2pcli.messages import Message
 
 
@@ -35,8 +36,9 @@ def claimed_messages(
         row = id % ROWS_PER_RUN
         to = spellings.get(id, address) if spellings else address
         content = _content_of(contents[id]) if id in contents else None
+        files = media_of(content) or media if content else media
         message = Message(
-            id, reference(row), to, body, channel, own or sender, country, parts, media, content
+            id, reference(row), to, body, channel, own or sender, country, parts, files, content
         )
         until = None if clock is None else gate.open_until(clock)
         yield Claimed(message, tries + 1, cost, currency, until)

@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from a2pcli.config.blocks import Loc
+from a2pcli.config.chat import BLOCKS
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError
+from a2pcli.planning.arms import arms_of, texts_of
 from a2pcli.planning.email_files import source_place
-from a2pcli.planning.prepare import arms_of, gateway_name
+from a2pcli.planning.prepare import gateway_name
 from a2pcli.regular import read_regular
 
 LONGEST = 120
@@ -25,7 +28,7 @@ LONGEST = 120
 
 DIGEST = "digest:"
 
-NOT_COMPARED = ("name", "objective", "message", "variants", "gateway", "email")
+NOT_COMPARED = ("name", "objective", "message", "variants", "gateway", "email", *BLOCKS)
 """Keys of a campaign that change nothing about what is sent, or are compared in a way of their own."""
 
 SHAPING = (
@@ -115,33 +118,33 @@ def _texts(
 ) -> dict[str, str]:
     """The message, or each arm's with its weight; with the texts of the partials that it includes."""
     campaign = loaded.campaign
-    written: dict[tuple[str, ...], str] = {("message",): campaign.message or ""}
-    if campaign.variants:
-        written = {
-            ("variants", name, "message"): arm.message or "" for name, arm in campaign.variants.items()
-        }
-    if messages:
-        wholes: list[Sequence[str]] = [one.texts for one in messages]
-    else:
-        locale = campaign.locale or settings.settings.locale
-        wholes = [_whole(loaded, loc, text, locale) for loc, text in written.items()]
-    found = {".".join(loc): _digest(list(whole)) for loc, whole in zip(written, wholes, strict=True)}
+    locale = campaign.locale or settings.settings.locale
+    written = texts_of(loaded)
+    given: Sequence[MessageTemplate | None] = messages or [None] * len(written)
+    found = {
+        ".".join(map(str, loc)): _digest(
+            list(template.texts if template else _whole(loaded, loc, text, locale))
+        )
+        for (loc, text), template in zip(written, given, strict=True)
+        if loc is not None
+    }
     weights = {f"variants.{name}.weight": str(arm.weight) for name, arm in (campaign.variants or {}).items()}
-    return found | weights | _email(loaded)
+    return found | weights | _contents(loaded)
 
 
-def _email(loaded: LoadedCampaign) -> dict[str, str]:
-    """The texts and files of emails: what is in an HTML file or an attachment counts, not its name."""
+def _contents(loaded: LoadedCampaign) -> dict[str, str]:
+    """The texts, files and settings of the channel's block."""
     found: dict[str, str] = {}
     for arm in arms_of(loaded, []):
-        if arm.email is not None:
-            prefix = f"variants.{arm.name}.email" if arm.name else "email"
-            found |= {f"{prefix}.{name}": _digest(one.text) for name, one in arm.email.sources.items()}
-            found[f"{prefix}.attachments"] = _digest([one["sha256"] for one in arm.email.attachments])
+        if arm.content is not None:
+            channel = arm.content.channel
+            prefix = f"variants.{arm.name}.{channel}" if arm.name else channel
+            found |= {f"{prefix}.{name}": _digest(one.text) for name, one in arm.content.sources.items()}
+            found |= {f"{prefix}.{name}": _digest(value) for name, value in arm.content.settled.items()}
     return found
 
 
-def _whole(loaded: LoadedCampaign, loc: tuple[str, ...], text: str, locale: str) -> Sequence[str]:
+def _whole(loaded: LoadedCampaign, loc: Loc, text: str, locale: str) -> Sequence[str]:
     try:
         place = source_place(loaded, loc)
         return compile_template(text, where=place, folder=loaded.folder, locale=locale).texts

@@ -17,6 +17,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of
 from a2pcli.config import environment, syntax
 from a2pcli.config.accounts import account_findings
+from a2pcli.config.blocks import Loc
 from a2pcli.config.load import (
     STAND_INS,
     LoadedCampaign,
@@ -26,7 +27,6 @@ from a2pcli.config.load import (
 )
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import Table, address_column, open_table
-from a2pcli.content.bounded import MOST_LONG_CHARACTERS
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain
 from a2pcli.content.templates import (
@@ -40,7 +40,7 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
-from a2pcli.planning.email_check import EmailCheck
+from a2pcli.planning.content_check import ContentCheck
 from a2pcli.planning.email_files import source_place
 from a2pcli.planning.lint import RULES, Finding
 from a2pcli.planning.people import address_columns
@@ -52,14 +52,13 @@ from a2pcli.planning.prepare import (
 )
 from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
-from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, sampled_people, take_sample
+from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, TextLimits, sampled_people, take_sample
 from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.spec import AddressColumn, where_columns
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.law import Law, law_of
 
-Loc = tuple[str, ...]
 Thing = TypeVar("Thing")
 
 
@@ -147,16 +146,16 @@ class _Check:
         table = self._contacts()
         where = self._compiled(("where",), self.campaign.where, compile_expression, table, where_columns)
         once = self._compiled(("once_per",), self.campaign.once_per, compile_template, table)
-        emails = EmailCheck(self.loaded, self.settings, table)
+        contents = ContentCheck(self.loaded, self.settings, table)
         template_of = partial(compile_template, long=self.channel.kind is Kind.EMAIL)
         messages = {
-            loc: emails.words_template(loc)
-            if loc[-1] == "html"
+            loc: contents.words_template(str(loc[1]) if loc[0] == "variants" else None)
+            if self.wording.is_marked(loc)
             else self._compiled(loc, text, template_of, table)
             for loc, text in self.wording.texts().items()
         }
-        sample = self._sample(table, where, [*messages.values(), *emails.templates(), once])
-        self.found += emails.problems(sample)
+        sample = self._sample(table, where, [*messages.values(), *contents.templates(), once])
+        self.found += contents.problems(sample)
         if table is not None:
             self.found += [note for note in table.notes if note.code == "short-rows"]
         people = self._people(table, sample)
@@ -263,7 +262,7 @@ class _Check:
         text = self.wording.texts()[loc]
         examples: list[str] = []
         if template is not None and sample is not None and len(sample.rows):
-            if not template.is_html:  # of HTML, EmailCheck makes the emails
+            if template.markup is None:  # of a markup, ContentCheck makes the messages
                 made = _attempt(self.found, lambda: sample.render(template, self._at(loc), self._limits()))
                 examples, problems = made or ([], [])
                 self.found += problems
@@ -341,11 +340,12 @@ class _Check:
                     problem = self.settings.problem(message, loc, hint=hint, code="registration")
                     self.found.append(replace(problem, severity=Severity.WARNING))
 
-    def _limits(self) -> tuple[bool, int, int]:
-        """Smart encoding or not; parts that are warned about; parts that are refused."""
+    def _limits(self) -> TextLimits:
+        """What is warned about, and what is refused."""
         parts = self.settings.settings.parts
-        most = parts.warn, self.campaign.limits.parts or parts.refuse
-        return self.smart, *(most if self.channel.parts else (MOST_LONG_CHARACTERS,) * 2)
+        if self.channel.parts:
+            return TextLimits(self.smart, parts.warn, self.campaign.limits.parts or parts.refuse)
+        return TextLimits(self.smart, characters=self.channel.text)
 
     def _at(self, loc: Loc) -> Problem:
         """A warning at the start of a text, without its words yet."""

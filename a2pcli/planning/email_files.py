@@ -11,6 +11,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
+from a2pcli.config.blocks import Loc
 from a2pcli.config.email import is_file_name
 from a2pcli.config.load import LoadedCampaign
 from a2pcli.content.compose import near_file, read_partial
@@ -26,7 +27,6 @@ LARGEST_HTML = 500_000
 """Bytes of an HTML file."""
 LARGEST_ATTACHMENT = 25_000_000
 
-Loc = tuple[str, ...]
 
 _LINK_OF_COLUMN = re.compile(r"(href=[\"'])\s*(\{\{.*?\}\})", re.IGNORECASE | re.DOTALL)
 

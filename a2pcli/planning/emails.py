@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +17,13 @@ import pyarrow.compute as pc
 
 from a2pcli.addresses.email import read_email
 from a2pcli.content.email import inlined, one_line, plain_text, require_libraries, with_preheader
+from a2pcli.content.markup import HTML
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.frame import Frame
 from a2pcli.message_content import size_text
+from a2pcli.planning.contents import CompiledContent, rendered
 from a2pcli.planning.frames import Mask, alive, drop_with, spread
 from a2pcli.reasons import Reason
 
@@ -52,10 +54,25 @@ class EmailTexts:
     sender: str | None = None
     makes_text: bool = False
 
+    channel: ClassVar[str] = "email"
+
     @property
-    def length(self) -> int:
-        """Characters of all templates."""
-        return sum(len(one.text) for one in self.sources.values())
+    def words(self) -> str | None:
+        """The HTML, where the text is made of it."""
+        return "html" if self.makes_text else None
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """The attachments by their digests: what is in a file counts, not its name."""
+        return {"attachments": [one["sha256"] for one in self.attachments]}
+
+    def markup_of(self, name: str) -> str | None:
+        """HTML is HTML, the rest plain."""
+        return HTML if name == "html" else None
+
+    def compiled(self, templates: Mapping[str, MessageTemplate]) -> CompiledContent:
+        """The same with its templates compiled."""
+        return CompiledEmail(self, templates)
 
 
 class CompiledEmail:
@@ -67,20 +84,15 @@ class CompiledEmail:
         if "html" in templates:
             require_libraries()
 
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns that its templates read."""
-        return frozenset().union(*(one.columns for one in self.templates.values()))
-
     def apply(self, frame: Frame, rows: Mask) -> None:
         """Give these rows their ``@content``, and their ``@body`` where they have none; those that have no email drop
         out with a reason."""
-        rendered = {name: self._rendered(frame, rows, name) for name in self.templates}
+        columns = {name: self._rendered(frame, rows, name) for name in self.templates}
         rows = rows & alive(frame)
         if not rows.any():
             return
         chosen = pa.array(rows)
-        columns = {name: texts.filter(chosen) for name, texts in rendered.items()}
+        columns = {name: texts.filter(chosen) for name, texts in columns.items()}
         contents, bodies, wrong = self._made(columns, frame["@sender"].filter(chosen))
         frame["@content"] = pc.coalesce(spread(contents, rows), frame["@content"])
         if self.texts.makes_text:
@@ -94,26 +106,9 @@ class CompiledEmail:
         drop_with(frame, failed, Reason.TEMPLATE_ERROR, spread(wrong, rows))
 
     def _rendered(self, frame: Frame, rows: Mask, name: str) -> pa.Array:
-        """The texts of one template; null where one is empty and need not be there. Rows on which it fails drop out."""
-        template = self.templates[name]
-        rows = rows & alive(frame)
-        if not rows.any():
-            return pa.nulls(len(frame), pa.string())
-        found = template.render_column(frame.select([c for c in frame if c in template.columns]).filter(rows))
-        if found.reasons.null_count < len(found.reasons):
-            said = "'email.html'" if name == "html" else f"'email.{name.partition(':')[2] or name}'"
-            empty = pc.fill_null(pc.equal(found.reasons, str(Reason.EMPTY_MESSAGE)), False)
-            if name in _WANTED:
-                details = pc.if_else(empty, f"{said} is empty", found.details)
-                reasons = found.reasons
-            else:
-                details = found.details
-                reasons = pc.if_else(empty, pa.scalar(None, pa.string()), found.reasons)
-            spread_reasons = spread(reasons, rows)
-            for reason in pc.unique(reasons.drop_null()).to_pylist():
-                mine = np.asarray(pc.fill_null(pc.equal(spread_reasons, reason), False))
-                drop_with(frame, mine, Reason(reason), spread(details, rows))
-        return spread(found.bodies, rows)
+        """The texts of one template."""
+        said = "'email.html'" if name == "html" else f"'email.{name.partition(':')[2] or name}'"
+        return rendered(frame, rows, self.templates[name], said, wanted=name in _WANTED)
 
     def _made(
         self, columns: Mapping[str, pa.Array], senders: pa.Array
@@ -213,13 +208,3 @@ def _unsubscribe(row: Mapping[str, str | None]) -> Iterator[tuple[str, Any]]:
         yield "url", text
         if text.lower().startswith("https://"):
             yield "one_click", True
-
-
-def composed(frame: Frame, emails: Mapping[str | None, CompiledEmail]) -> None:
-    """The content of each row by its arm."""
-    for arm, email in emails.items():
-        rows = alive(frame)
-        if arm is not None:
-            rows &= np.asarray(pc.fill_null(pc.equal(frame["@variant"], arm), False))
-        if rows.any():
-            email.apply(frame, rows)

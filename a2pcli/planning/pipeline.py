@@ -47,7 +47,7 @@ def _planned(
 ) -> Iterator[Frame]:
     """The frames after the stages. Emails are made here, one frame at a time: those of a whole piece of the file, as a
     worker would give them back, do not fit into memory."""
-    if compiled.emails:
+    if compiled.contents_are_large:
         for piece in pieces:
             framed = work.framing(piece)
             table.count(framed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import date
 
 import numpy as np
@@ -24,9 +24,10 @@ from a2pcli.ledger.erased import Erased
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
+from a2pcli.planning.arms import arms_of
 from a2pcli.planning.clocks import CapLookup, Clocks, Hours, hours_of
 from a2pcli.planning.consent import asked_of, consent_sets, timed
-from a2pcli.planning.email_files import shared_email, source_at, variant_email
+from a2pcli.planning.email_files import source_at
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import other_columns, read_exclude_file
@@ -34,7 +35,6 @@ from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.spec import (
     AddressColumn,
-    Arm,
     CompiledSpec,
     ConsentRequirement,
     People,
@@ -281,26 +281,6 @@ def _compile(spec: PlanSpec, problems: list[Problem]) -> CompiledSpec | None:
     except A2PError as error:
         problems += error.problems
         return None
-
-
-def arms_of(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Arm, ...]:
-    """The campaign's message, or those of its variants."""
-    campaign = loaded.campaign
-    shared = shared_email(loaded, problems)
-    if campaign.variants:
-        return tuple(
-            Arm(
-                name,
-                variant.weight,
-                source_at(loaded, ("variants", name, "message"), variant.message)
-                if variant.message
-                else None,
-                variant_email(loaded, shared, name, problems),
-            )
-            for name, variant in campaign.variants.items()
-        )
-    source = source_at(loaded, ("message",), campaign.message) if campaign.message else None
-    return (Arm(None, 1, source, shared and replace(shared, makes_text=source is None)),)
 
 
 def _people(

@@ -149,7 +149,7 @@ def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRo
     names = [arm.name for arm in spec.arms]
     template = prepared.compiled.messages[names.index(row["variant"]) if row["variant"] in names else 0]
     try:
-        body = compose(template.render(raw)) if raw and not template.is_html else row["body"]
+        body = compose(template.render(raw)) if raw and not template.markup else row["body"]
     except (MissingValue, TemplateFailure):
         return PreviewedRow(row, row["body"], ())
     if body is None or not prepared.compiled.channel.parts:

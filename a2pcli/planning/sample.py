@@ -16,6 +16,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.table import Table
 from a2pcli.content.encoding import measure_column
+from a2pcli.content.lengths import characters
 from a2pcli.content.parts import character_name
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain_column, without_invisible_column
@@ -36,6 +37,17 @@ MANY = 0.05
 """A column that is empty in more than this share of the rows is worth a word."""
 MOST = 0.5
 """With a default, only when most people get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimits:
+    """``smart``: whether typography is replaced. SMS parts that are warned about, and that are refused; or the
+    ``characters`` that the channel takes. 0: no limit."""
+
+    smart: bool
+    warn: int = 0
+    refuse: int = 0
+    characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +77,9 @@ class Sample:
         return problems
 
     def render(
-        self, template: MessageTemplate, at: Problem, limits: tuple[bool, int, int]
+        self, template: MessageTemplate, at: Problem, limits: TextLimits
     ) -> tuple[list[str], list[Problem]]:
-        """The messages of the first contacts, before smart encoding, and what is wrong with them.
-
-        ``limits``: smart encoding or not, parts that are warned about, parts that are refused.
-        """
+        """The messages of the first contacts, before smart encoding, and what is wrong with them."""
         rows = self.rows.head(RENDERED)
         rendered = template.render_column(rows)
         problems = list(self._failures(rendered, rows, at))
@@ -112,10 +121,14 @@ class Sample:
         return [replace(at, message=message, hint=hint, code="invisible-characters")]
 
     def _long(
-        self, made: pa.StringArray, lines: np.ndarray, at: Problem, limits: tuple[bool, int, int]
+        self, made: pa.StringArray, lines: np.ndarray, at: Problem, limits: TextLimits
     ) -> list[Problem]:
-        smart, warn, refuse = limits
-        measured = measure_column(plain_column(made, use_smart=smart)[0])
+        if limits.characters:
+            return self._longer(made, lines, at, limits.characters)
+        if not limits.refuse:
+            return []
+        warn, refuse = limits.warn, limits.refuse
+        measured = measure_column(plain_column(made, use_smart=limits.smart)[0])
         parts = measured.parts
         longest = int(parts.argmax())
         hint = f"the longest is line {lines[longest]} of {self.path}, with {parts[longest]} parts"
@@ -129,6 +142,17 @@ class Sample:
             message = f"{count} more than {warn} parts"
             problems.append(replace(at, message=message, hint=hint, code="many-parts"))
         return problems
+
+    def _longer(self, made: pa.StringArray, lines: np.ndarray, at: Problem, most: int) -> list[Problem]:
+        """Messages with more characters than the channel takes."""
+        counts = np.array([characters(text) for text in made.to_pylist()])
+        longest = int(counts.argmax())
+        if counts[longest] <= most:
+            return []
+        count = _of(int((counts > most).sum()), len(made), "has", "have")
+        message = f"{count} more than {most:,} characters and would be excluded"
+        hint = f"the longest is line {lines[longest]} of {self.path}, with {counts[longest]:,} characters"
+        return [replace(at, message=message, hint=hint, code="too-long")]
 
     def _share(self, count: int) -> str:
         of = f"{len(self.rows):,} rows" if self.whole else f"the first {len(self.rows):,} rows"

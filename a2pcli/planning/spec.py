@@ -24,7 +24,8 @@ from a2pcli.content.templates import (
 )
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.erased_people import Erased
-from a2pcli.planning.emails import CHUNK_BYTES, CompiledEmail, EmailTexts
+from a2pcli.planning.contents import ContentTexts, columns_of
+from a2pcli.planning.emails import CHUNK_BYTES
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders
@@ -54,12 +55,12 @@ class TemplateText:
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One message: the campaign's only one (named None), or one arm of a split test. ``source`` is None where the text
-    is made of the email's HTML."""
+    is made of the content's markup."""
 
     name: str | None
     weight: int
     source: TemplateText | None
-    email: EmailTexts | None = None
+    content: ContentTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +182,18 @@ class CompiledSpec:
         self.spec = spec
         self.channel: Channel = channel_of(spec.channel)
         self.of_country = "the number is of" if self.channel.kind is Kind.PHONE else "the contact lives in"
-        self.emails = {
-            arm.name: CompiledEmail(
-                arm.email,
+        self.contents = {
+            arm.name: arm.content.compiled(
                 {
-                    name: self._template(source, long=True, html=name == "html")
-                    for name, source in arm.email.sources.items()
-                },
+                    name: self._template(source, long=self._is_long, markup=arm.content.markup_of(name))
+                    for name, source in arm.content.sources.items()
+                }
             )
             for arm in spec.arms
-            if arm.email is not None
+            if arm.content is not None
         }
+        """What each arm sends beside the text."""
+        self.contents_are_large = self._is_long and bool(self.contents)
         self.messages: tuple[MessageTemplate, ...] = tuple(map(self._message, spec.arms))
         """The template of each arm's text: of its message, else of its HTML."""
         self.weights = {arm.name or "": arm.weight for arm in spec.arms}
@@ -209,10 +211,17 @@ class CompiledSpec:
 
     def _message(self, arm: Arm) -> MessageTemplate:
         if arm.source is None:
-            return self.emails[arm.name].templates["html"]
-        return self._template(arm.source, long=self.channel.kind is Kind.EMAIL)
+            content = self.contents[arm.name]
+            return content.templates[content.texts.words]
+        return self._template(arm.source, long=self._is_long)
 
-    def _template(self, source: TemplateText, *, long: bool = False, html: bool = False) -> MessageTemplate:
+    @property
+    def _is_long(self) -> bool:
+        return self.channel.kind is Kind.EMAIL
+
+    def _template(
+        self, source: TemplateText, *, long: bool = False, markup: str | None = None
+    ) -> MessageTemplate:
         spec = self.spec
         return compile_template(
             source.text,
@@ -221,12 +230,21 @@ class CompiledSpec:
             locale=spec.locale,
             known=spec.known,
             long=long,
-            html=html,
+            markup=markup,
         )
 
     def chunk_rows(self, most: int) -> int:
         """How many rows are planned at once: ``most``, or as many as have emails that fit into memory."""
-        longest = max((arm.email.length for arm in self.spec.arms if arm.email is not None), default=0)
+        if not self.contents_are_large:
+            return most
+        longest = max(
+            (
+                sum(len(one.text) for one in arm.content.sources.values())
+                for arm in self.spec.arms
+                if arm.content is not None
+            ),
+            default=0,
+        )
         return min(most, max(100, CHUNK_BYTES // (longest + 1_000))) if longest else most
 
     @property
@@ -237,8 +255,8 @@ class CompiledSpec:
         for template in (*self.messages, self.once_per, self.where):
             if template is not None:
                 needed |= template.columns & {*spec.known}
-        for email in self.emails.values():
-            needed |= email.columns & {*spec.known}
+        for content in self.contents.values():
+            needed |= columns_of(content) & {*spec.known}
         needed |= {other.column for other in spec.others}
         if self.channel.kind is not Kind.PHONE:
             needed |= {*spec.facts.columns("country")}

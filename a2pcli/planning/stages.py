@@ -21,13 +21,14 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.contacts.rows import Piece
 from a2pcli.contacts.table import Framed, Framing
 from a2pcli.content.encoding import measure_column
+from a2pcli.content.lengths import characters
 from a2pcli.content.smart import plain_column
 from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.templates import Expression, MessageTemplate
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame, one_piece
 from a2pcli.planning.consent import consented
-from a2pcli.planning.emails import composed
+from a2pcli.planning.contents import composed
 from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
@@ -209,10 +210,10 @@ def rendered(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def with_content(frame: Frame, compiled: CompiledSpec) -> None:
-    """What the channel sends beside the text: an email's subject and HTML. A text that is missing is made of the
-    HTML."""
-    if compiled.emails:
-        composed(frame, compiled.emails)
+    """What the channel sends beside the text: an email's subject and HTML, a picture, buttons. A text that is missing
+    is made of the markup."""
+    if compiled.contents:
+        composed(frame, compiled.contents)
 
 
 def measured(frame: Frame, compiled: CompiledSpec) -> None:
@@ -234,6 +235,8 @@ def measured(frame: Frame, compiled: CompiledSpec) -> None:
     frame["@units"] = pa.array(count.units, pa.int32(), mask=others)
     frame["@parts"] = pa.array(parts, pa.int16(), mask=others)
     drop(frame, count.invalid & rows, Reason.INVALID_TEXT)
+    if most := compiled.channel.text:
+        _drop_longer(frame, bodies, rows, most)
     limit = compiled.spec.max_parts
     drop(frame, rows & (parts > limit), Reason.TOO_LONG, f"the limit is {limit} parts")
 
@@ -341,9 +344,18 @@ def _select(frame: Frame, rows: Mask, columns: frozenset[str]) -> Frame:
     return frame.select(names).filter(rows)
 
 
+def _drop_longer(frame: Frame, bodies: pa.Array, rows: Mask, most: int) -> None:
+    """Drop the rows whose text has more characters than the channel takes."""
+    maybe = rows & (pc.fill_null(pc.binary_length(bodies), 0).to_numpy(zero_copy_only=False) > most)
+    for row in np.flatnonzero(maybe).tolist():
+        count = characters(bodies[row].as_py())
+        maybe[row] = count > most
+    drop(frame, maybe, Reason.TOO_LONG, f"the limit is {most:,} characters")
+
+
 def _text(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
-    """The texts of these rows; nothing where they are to be made of HTML."""
-    return pa.nulls(len(frame), pa.string()) if template.is_html else _render(frame, rows, template)
+    """The texts of these rows; nothing where they are to be made of a markup."""
+    return pa.nulls(len(frame), pa.string()) if template.markup else _render(frame, rows, template)
 
 
 def _render(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:

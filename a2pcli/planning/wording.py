@@ -11,16 +11,18 @@ from typing import Any
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import kind_of_channel
+from a2pcli.config.blocks import Loc
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.content.markup import words_of_markup
 from a2pcli.content.templates import MessageTemplate
 from a2pcli.errors import InvalidInput, Problem, Severity
+from a2pcli.planning.arms import texts_of
+from a2pcli.planning.blocks import TEXT, markup_of
 from a2pcli.planning.email_files import words_of_html
 from a2pcli.planning.lint import RULES, CopyRule, Finding, Strictness, lint
 from a2pcli.rules.copy import Copy
 from a2pcli.rules.law import Law
 from a2pcli.rules.senders import Senders
-
-Loc = tuple[str, ...]
 
 TEXT_RULES = tuple(rule for rule in RULES if not rule.recipients)
 RECIPIENT_RULES = tuple(rule for rule in RULES if rule.recipients)
@@ -52,6 +54,8 @@ class Wording:
     def texts(self) -> dict[Loc, str]:
         """Every message of the campaign by its place."""
         campaign = self.loaded.campaign
+        if kind_of_channel(campaign.channel) is not Kind.EMAIL:
+            return {loc: self._unmarked(text) for loc, text in texts_of(self.loaded) if loc is not None}
         if campaign.variants:
             return dict(
                 (("variants", name, "message"), arm.message)
@@ -64,6 +68,14 @@ class Wording:
         return (
             dict([self._of_html(("email", "html"), None)]) if campaign.email and campaign.email.html else {}
         )
+
+    def is_marked(self, loc: Loc) -> bool:
+        """Whether the text at this place is written in a markup."""
+        return loc[-1] == "html" or (loc[-1] == TEXT and markup_of(self.loaded) is not None)
+
+    def _unmarked(self, text: str) -> str:
+        """The text without the markup that a block's own text may be written in."""
+        return words_of_markup(text, markup_of(self.loaded))
 
     def _of_html(self, loc: Loc, html: str | None) -> tuple[Loc, str]:
         """The words of HTML, where there is no other text: its place, and its text with the tags of the template."""
@@ -93,7 +105,7 @@ class Wording:
             senders=self._senders(countries),
             columns=columns,
             examples=examples,
-            wording=template.wording if template is not None and not template.is_html else "",
+            wording=template.wording if template is not None and not template.markup else "",
             programme=self.programme,
             law=law,
             keywords=self.law.stop_keywords(),
@@ -124,8 +136,8 @@ class Wording:
         if severity is Severity.ERROR and finding.partial:
             severity = Severity.WARNING
             finding = replace(finding, message=f"{finding.message}: without it, messages there are excluded")
-        # In HTML a place in the words is no place in the file.
-        line, column = self.loaded.document.spot(loc, 0 if loc[-1] == "html" else finding.offset)
+        # In a markup a place in the words is no place in the file.
+        line, column = self.loaded.document.spot(loc, 0 if self.is_marked(loc) else finding.offset)
         if finding.code in self._passed:
             self._passed[finding.code][f"{line}:{column}: {finding.message}"] = None
             return None

@@ -1,0 +1,68 @@
+"""The messages of a campaign on one channel: the campaign's only one, or one for each variant, each with its content.
+
+A channel's block can have a ``text`` of its own, which stands in place of ``message``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from a2pcli.config.blocks import Loc
+from a2pcli.config.load import LoadedCampaign
+from a2pcli.errors import Problem
+from a2pcli.planning.blocks import block_texts, own_text
+from a2pcli.planning.contents import ContentTexts
+from a2pcli.planning.email_files import shared_email, source_at, variant_email
+from a2pcli.planning.spec import Arm
+
+EMAIL = "email"
+
+
+def arms_of(loaded: LoadedCampaign, problems: list[Problem], channel: str | None = None) -> tuple[Arm, ...]:
+    """The campaign's message on a channel (None: its own), or those of its variants. What is wrong with files that they
+    name is added to ``problems``."""
+    campaign = loaded.campaign
+    channel = channel or campaign.channel
+    if channel == EMAIL:
+        return _emails(loaded, problems)
+    content: ContentTexts | None = block_texts(loaded, channel, problems)
+    arms = []
+    for place, (loc, text) in enumerate(texts_of(loaded, channel)):
+        name = list(campaign.variants)[place] if campaign.variants else None
+        weight = campaign.variants[name].weight if campaign.variants and name else 1
+        is_of_content = content is not None and content.words is not None
+        source = None if is_of_content or loc is None else source_at(loaded, loc, text)
+        arms.append(Arm(name, weight, source, content))
+    return tuple(arms)
+
+
+def _emails(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Arm, ...]:
+    campaign = loaded.campaign
+    shared = shared_email(loaded, problems)
+    if campaign.variants:
+        return tuple(
+            Arm(
+                name,
+                variant.weight,
+                source_at(loaded, ("variants", name, "message"), variant.message)
+                if variant.message
+                else None,
+                variant_email(loaded, shared, name, problems),
+            )
+            for name, variant in campaign.variants.items()
+        )
+    source = source_at(loaded, ("message",), campaign.message) if campaign.message else None
+    return (Arm(None, 1, source, shared and replace(shared, makes_text=source is None)),)
+
+
+def texts_of(loaded: LoadedCampaign, channel: str | None = None) -> list[tuple[Loc | None, str]]:
+    """The text of each arm by its place in the file; no place where it is made of an email's HTML."""
+    campaign = loaded.campaign
+    channel = channel or campaign.channel
+    own = own_text(loaded, channel)
+    written: list[tuple[Loc, str | None]]
+    if campaign.variants:
+        written = [(("variants", name, "message"), arm.message) for name, arm in campaign.variants.items()]
+    else:
+        written = [(("message",), campaign.message)]
+    return [own or ((loc, text) if text else (None, "")) for loc, text in written]

@@ -1,0 +1,154 @@
+"""The blocks of channels (``telegram:``, ``mms:``, …): their templates, and the content they make for each person.
+
+One class serves all of these channels. What a channel makes of the rendered texts is a function of the station
+``content`` (``kinds.KINDS``): it takes the block with the texts in it, and the message's text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.config.blocks import Loc, Slot, filled, name_of, shape_of, templates_of
+from a2pcli.config.load import LoadedCampaign
+from a2pcli.content.templates import MessageTemplate
+from a2pcli.content.unfit import Unfit
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import Problem
+from a2pcli.frame import Frame
+from a2pcli.planning.contents import CompiledContent, rendered
+from a2pcli.planning.email_files import source_at
+from a2pcli.planning.frames import Mask, alive, drop_with, spread
+from a2pcli.planning.kinds import KINDS
+from a2pcli.reasons import Reason
+
+TEXT = "text"
+"""The key of a block's own text."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTexts:
+    """The templates of one channel's block, as ``contents.ContentTexts`` has it.
+
+    ``shape`` is the block with slots for the templates, without its ``text`` where that is the message. ``markup`` says
+    what the block's own text is written in, which is then one of the ``sources``. ``given`` is what else the channel's
+    maker needs.
+    """
+
+    channel: str
+    sources: Mapping[str, Any]
+    shape: Mapping[str, Any]
+    markup: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str | None:
+        """The block's own text where it is written in a markup."""
+        return TEXT if self.markup is not None else None
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """What is no template, as one text."""
+        return {"settings": json.dumps(self.shape, default=_slot, ensure_ascii=False, sort_keys=True)}
+
+    def markup_of(self, name: str) -> str | None:
+        """Only the text can be in a markup."""
+        return self.markup if name == TEXT else None
+
+    def compiled(self, templates: Mapping[str, MessageTemplate]) -> CompiledContent:
+        """The same with its templates compiled."""
+        return CompiledBlock(self, templates)
+
+
+class CompiledBlock:
+    """The same, compiled."""
+
+    def __init__(self, texts: BlockTexts, templates: Mapping[str, MessageTemplate]) -> None:
+        self.texts = texts
+        self.templates = templates
+        self._make = KINDS[texts.channel].make
+
+    def apply(self, frame: Frame, rows: Mask) -> None:
+        """Give these rows their ``@content``, and their ``@body`` where the text is in a markup; those whose message
+        the channel would not take drop out with a reason."""
+        columns = {
+            name: rendered(frame, rows, template, f"'{self.texts.channel}.{name}'", wanted=name == TEXT)
+            for name, template in self.templates.items()
+        }
+        rows = rows & alive(frame)
+        if not rows.any():
+            return
+        chosen = pa.array(rows)
+        columns = {name: texts.filter(chosen) for name, texts in columns.items()}
+        made = list(self._made(columns, frame["@body"].filter(chosen)))
+        contents, bodies, reasons, details = (spread(_texts(one), rows) for one in zip(*made, strict=True))
+        frame["@content"] = pc.coalesce(contents, frame["@content"])
+        if self.texts.words:
+            frame["@body"] = pc.coalesce(bodies, frame["@body"])
+        for reason in pc.unique(reasons.drop_null()).to_pylist():
+            mine = np.asarray(pc.fill_null(pc.equal(reasons, reason), False))
+            drop_with(frame, mine, Reason(reason), details)
+
+    def _made(
+        self, columns: Mapping[str, pa.Array], bodies: pa.Array
+    ) -> Iterator[tuple[str | None, str | None, str | None, str | None]]:
+        """Of each row the content, the text, the reason that it is left out for, and the details."""
+        lists = [column.to_pylist() for column in columns.values()]
+        texts: Sequence[tuple[str | None, ...]] = list(zip(*lists, strict=True)) or [()] * len(bodies)
+        for row, body in zip(texts, bodies.to_pylist(), strict=True):
+            block = filled(self.texts.shape, dict(zip(columns, row, strict=True)))
+            try:
+                content, text = self._make(block, body or "", self.texts.given)
+            except Unfit as error:
+                yield None, None, str(error.reason), str(error)
+            else:
+                # Written as JSON here, whatever is in a cell stays a value.
+                yield (_JSON.encode(content) if content else None), text, None, None
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def block_texts(loaded: LoadedCampaign, channel: str, problems: list[Problem]) -> BlockTexts | None:
+    """What the campaign's block of a channel says; None where it has none, or it says nothing but the text."""
+    block = getattr(loaded.campaign, channel, None)
+    if block is None or channel not in KINDS:
+        return None
+    kind = KINDS[channel]
+    markup = kind.markup(block)
+    shape = shape_of(block)
+    if markup is None:
+        shape.pop(TEXT, None)
+    sources = {
+        name_of(loc): source_at(loaded, (channel, *loc), text)
+        for loc, text in templates_of(block)
+        if markup is not None or loc != (TEXT,)
+    }
+    return BlockTexts(channel, sources, shape, markup, kind.given(loaded, problems))
+
+
+def markup_of(loaded: LoadedCampaign, channel: str | None = None) -> str | None:
+    """What the own text of a channel's block (None: the campaign's) is written in; None for plain text."""
+    channel = channel or loaded.campaign.channel
+    block = getattr(loaded.campaign, channel, None)
+    return KINDS[channel].markup(block) if block is not None and channel in KINDS else None
+
+
+def own_text(loaded: LoadedCampaign, channel: str) -> tuple[Loc, str] | None:
+    """The place and the template of the text that a channel's block has of its own; None where it has none."""
+    text = getattr(getattr(loaded.campaign, channel, None), TEXT, None)
+    return None if text is None else ((channel, TEXT), str(text))
+
+
+def _slot(value: Any) -> Any:
+    return value.name if isinstance(value, Slot) else str(value)
+
+
+def _texts(values: Sequence[str | None]) -> pa.Array:
+    return pa.array(values, pa.string())

@@ -1,0 +1,170 @@
+"""What ``check`` says of what a channel sends beside the text: templates, files, limits, and what becomes of it with
+the first contacts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import channel_of
+from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.contacts.table import Table
+from a2pcli.content.email import missing_library
+from a2pcli.content.templates import MessageTemplate, compile_template
+from a2pcli.errors import A2PError, Problem, Severity
+from a2pcli.frame import Frame
+from a2pcli.planning.arms import arms_of
+from a2pcli.planning.contents import ContentTexts
+from a2pcli.planning.email_check import clipped, doubtful
+from a2pcli.planning.kinds import KINDS
+from a2pcli.planning.sample import Sample
+from a2pcli.planning.spec import Arm, TemplateText
+
+RENDERED = 200
+"""Rows whose contents are made."""
+
+
+class ContentCheck:
+    """What the messages of one campaign have beside their text on one channel (None: the campaign's)."""
+
+    def __init__(
+        self,
+        loaded: LoadedCampaign,
+        settings: LoadedSettings,
+        table: Table | None,
+        channel: str | None = None,
+    ) -> None:
+        self.loaded = loaded
+        self.channel = channel_of(channel or loaded.campaign.channel)
+        self._locale = loaded.campaign.locale or settings.settings.locale
+        self._known = tuple(table.columns) if table is not None else None
+        self._found: list[Problem] = []
+        self._arms = arms_of(loaded, self._found, self.channel.name)
+        self._contents = {arm.name: arm.content for arm in self._arms if arm.content is not None}
+        self._compiled = {name: self._templates(content) for name, content in self._contents.items()}
+        self._is_email = self.channel.kind is Kind.EMAIL
+        if self._is_email and not self._contents:
+            at = Problem("the email has no subject", severity=Severity.WARNING, code="no-subject")
+            line, column = loaded.document.place(("channel",), of="key")
+            hint = "add 'email:' with a subject; gateways that send email refuse it without one"
+            self._found.append(replace(at, path=loaded.document.path, line=line, column=column, hint=hint))
+
+    def words_template(self, arm: str | None) -> MessageTemplate | None:
+        """The template that an arm's text is made of; None where it has a text of its own."""
+        content = self._contents.get(arm)
+        return None if content is None else self._compiled[arm].get(content.words or "")
+
+    def templates(self) -> list[MessageTemplate]:
+        """Every template of every arm that has no mistake."""
+        return [one for templates in self._compiled.values() for one in templates.values()]
+
+    def problems(self, sample: Sample | None) -> list[Problem]:
+        """Everything that is wrong, or worth a look."""
+        found = [*self._found]
+        if (
+            self._is_email
+            and any("html" in one.sources for one in self._contents.values())
+            and (gone := missing_library())
+        ):
+            line, column = self.loaded.document.place(("email",), of="key")
+            return [*found, replace(gone, path=self.loaded.document.path, line=line, column=column)]
+        for arm in self._arms:
+            if arm.content is not None:
+                found += self._of_arm(arm, arm.content, sample)
+        return list(dict.fromkeys(found))
+
+    def _templates(self, content: ContentTexts) -> dict[str, MessageTemplate]:
+        templates = {}
+        for name, source in content.sources.items():
+            markup = content.markup_of(name)
+            try:
+                templates[name] = compile_template(
+                    source.text,
+                    where=source.place,
+                    folder=self.loaded.folder,
+                    locale=self._locale,
+                    known=self._known,
+                    long=self.channel.kind is Kind.EMAIL,
+                    markup=markup,
+                )
+            except A2PError as error:
+                self._found += error.problems
+                continue
+            self._found += templates[name].problems
+            if markup == "html":
+                self._found += doubtful(source)
+        return templates
+
+    def _of_arm(self, arm: Arm, content: ContentTexts, sample: Sample | None) -> Iterator[Problem]:
+        """What becomes of the first contacts' messages, and what the channel has to say."""
+        templates = self._compiled[arm.name]
+        if set(templates) != set(content.sources):
+            return
+        frame = None
+        if sample is not None and len(sample.rows):
+            frame = self._made(arm, content, templates, sample)
+            yield from self._failures(content, frame, sample)
+        if self._is_email:
+            if frame is not None:
+                yield from clipped(content, frame)
+        else:
+            yield from KINDS[self.channel.name].check(self.loaded, content, frame)
+
+    def _made(
+        self, arm: Arm, content: ContentTexts, templates: dict[str, MessageTemplate], sample: Sample
+    ) -> Frame:
+        """The first contacts with their contents."""
+        rows = sample.rows.head(RENDERED)
+        size = len(rows)
+        nothing = pa.nulls(size, pa.string())
+        own = ("@reason", "@detail", "@rule", "@content", "@body", "@sender")
+        frame = Frame(
+            {**{name: rows[name] for name in rows if name not in own}, **dict.fromkeys(own, nothing)}, size
+        )
+        if isinstance(arm.source, TemplateText) and not self._is_email:
+            frame["@body"] = self._bodies(arm.source, rows)
+        content.compiled(templates).apply(frame, np.ones(size, dtype=np.bool_))
+        return frame
+
+    def _bodies(self, source: TemplateText, rows: Frame) -> pa.Array:
+        """The texts of the messages; null throughout where the template is wrong, which is told elsewhere."""
+        try:
+            template = compile_template(
+                source.text,
+                where=source.place,
+                folder=self.loaded.folder,
+                locale=self._locale,
+                known=self._known,
+            )
+        except A2PError:
+            return pa.nulls(len(rows), pa.string())
+        return template.render_column(rows).bodies
+
+    def _failures(self, content: ContentTexts, frame: Frame, sample: Sample) -> Iterator[Problem]:
+        """Messages that cannot be made, by what is wrong with them. Missing values are told by column."""
+        told = list(zip(frame["@reason"].to_pylist(), frame["@detail"].to_pylist(), strict=True))
+        size, what = len(frame), "emails" if self._is_email else "messages"
+        for reason, detail in dict.fromkeys(told):
+            if reason not in (None, "missing-value"):
+                first = told.index((reason, detail))
+                message = (
+                    f"{told.count((reason, detail))} of the first {size} {what} cannot be made: {detail}"
+                )
+                hint = f"first in line {frame['@line'][first]} of {sample.path}"
+                yield replace(self._place(content, detail), message=message, hint=hint, code=str(reason))
+
+    def _place(self, content: ContentTexts, detail: str) -> Problem:
+        """A warning, without its words yet, where the template stands that a detail names; else at the block."""
+        named = re.search(rf"'{content.channel}\.([\w.]+)'", detail or "")
+        for name, source in content.sources.items():
+            if named and (name == named[1] or name.startswith(f"{named[1]}.")):
+                place = source.place
+                return Problem("", place.path, place.line, place.column, severity=Severity.WARNING)
+        document = self.loaded.document
+        line, column = document.place((content.channel,), of="key")
+        return Problem("", document.path, line, column, severity=Severity.WARNING)

@@ -1,0 +1,63 @@
+"""The channels that have a block: what is made of it, and what ``check`` says of it.
+
+A channel is added here, in ``config/campaign.py`` (its block) and in ``message_content.py`` (how people see it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from a2pcli.config.load import LoadedCampaign
+from a2pcli.content import messenger, mms, telegram, viber
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import Problem
+from a2pcli.frame import Frame
+
+Make: TypeAlias = (
+    "Callable[[Mapping[str, Any], str, Mapping[str, Any]], tuple[Mapping[str, Any] | None, str | None]]"
+)
+"""From the block with the rendered texts (None for one that came out empty), the message's text, and what ``given``
+gave: the content (None where the text is all), and the text where it is made of a markup. Raises ``Unfit`` for a
+message that the channel would not take."""
+
+
+def _nothing_given(loaded: LoadedCampaign, problems: list[Problem]) -> Mapping[str, Any]:
+    return {}
+
+
+def _plain(block: Any) -> str | None:
+    return None
+
+
+def _nothing(loaded: LoadedCampaign, texts: Any, frame: Frame | None) -> Iterator[Problem]:
+    return iter(())
+
+
+def _only_text(block: Mapping[str, Any], body: str, given: Mapping[str, Any]) -> tuple[None, None]:
+    return None, None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentKind:
+    """One channel's block.
+
+    ``given`` reads what else ``make`` needs (files, definitions), picklable; what is wrong with it is added to the
+    problems. ``markup`` says what a block's own text is written in (``content.markup``). ``check`` says what the
+    templates alone do not show: of the block (a ``BlockTexts``) and of the frame that the first contacts make, which is
+    None where there are none.
+    """
+
+    make: Make
+    given: Callable[[LoadedCampaign, list[Problem]], Mapping[str, Any]] = _nothing_given
+    markup: Callable[[Any], str | None] = _plain
+    check: Callable[[LoadedCampaign, Any, Frame | None], Iterator[Problem]] = _nothing
+
+
+KINDS: dict[str, ContentKind] = {
+    "sms": ContentKind(_only_text),
+    "mms": ContentKind(mms.made),
+    "telegram": ContentKind(telegram.made, markup=telegram.markup_of),
+    "messenger": ContentKind(messenger.made),
+    "viber": ContentKind(viber.made),
+}
