@@ -21,6 +21,12 @@ sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from clikit import Project
 from postgreskit import running_postgres
 
+# Hundreds of the processes that tests start import the same modules, and each would compile them again where the
+# environment forbids compiled files, as many a container's does. So are the tests themselves, which
+# pytest rewrites.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # No deadline for an example: how long one takes says how busy the machine is, not whether the code is right.
 # The examples are the same each time, so that a run says what changed in the code; `make test-slow` looks for new ones.
 settings.register_profile("a2pcli", deadline=None, derandomize=True)
