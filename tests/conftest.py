@@ -18,8 +18,11 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 
+import statements
 from clikit import Project
 from postgreskit import running_postgres
+
+statements.share()
 
 # Hundreds of the processes that tests start import the same modules, and each would compile them again where the
 # environment forbids compiled files, as many a container's does. So are the tests themselves, which
@@ -78,3 +81,8 @@ def server() -> Iterator[Any]:
 def project(tmp_path: Path) -> Project:
     """An empty folder to run commands in."""
     return Project(tmp_path)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than there are processors: some tests wait for a provider, a database or a process."""
+    return (os.cpu_count() or 1) + 1
