@@ -69,7 +69,7 @@ def reconcile(
     confirm: Callable[[Run, int], None] = lambda run, count: None,
     counting: Callable[[Run], AbstractContextManager[Progress]] = lambda run: uncounted(),
 ) -> Settled:
-    """Settle what can be settled: ask the gateway that the run went through, or take a person's word for it.
+    """Settle what can be settled: ask the gateways that they went through, or take a person's word for it.
 
     ``confirm`` gets the run and how many messages a decision is about, before it is taken; ``counting`` is entered
     while its gateway is asked. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
@@ -99,10 +99,11 @@ def _record(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
 
 
 def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -> Reconciled:
-    """Ask the gateway, as the settings beside the run's campaign describe it."""
+    """Ask each gateway that unknown messages went through, as the settings beside the run's campaign describe it."""
     start = Path(run.campaign_file) if run.campaign_file else Path.cwd()
     settings = settings_from(start if start.exists() else Path.cwd())
-    gateway = configured_gateway(settings, run.gateway)
+    names = {run.gateway, *ledger.attempts.gateways_of_unknown(run).values()}
+    gateways = {name: configured_gateway(settings, name) for name in sorted(names)}
     stop = StopRequest()
 
     def record(settled: Reconciled) -> None:
@@ -111,7 +112,7 @@ def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -
 
     with counting as progress, stop_on_signals(stop):
         asked = ask_gateway(
-            ledger, run, gateway, stop=stop, on_progress=lambda done, _found: progress(done), record=record
+            ledger, run, gateways, stop=stop, on_progress=lambda done, _found: progress(done), record=record
         )
         return asyncio.run(asked)
 

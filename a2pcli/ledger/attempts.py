@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
@@ -29,6 +30,7 @@ from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.faults import retrying, translates_errors
 from a2pcli.ledger.records import SENDABLE, Exchange, Run, Settled, now_ms
 from a2pcli.ledger.runs import run_by_id
+from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
@@ -231,6 +233,14 @@ class Attempts(SubStore):
         if state is State.PLANNED:
             self._gained(run, count)
         return count
+
+    @translates_errors
+    def gateways_of_unknown(self, run: Run) -> dict[int, str]:
+        """The gateways of unknown attempts that did not go through the run's, by the attempts' ids."""
+        unknown = (attempts.c.run == run.number, attempts.c.state == str(State.UNKNOWN))
+        query = select(attempts.c.id, attempts.c.gateway).where(*unknown, attempts.c.gateway != run.gateway)
+        with self._ledger.reading() as connection:
+            return {int(id): gateway for id, gateway in connection.execute(query)}
 
     @translates_errors
     def share_paces(self, run: Run, shared: Sequence[paces.SharedPace]) -> None:

@@ -1,10 +1,12 @@
-"""Settling what is unknown: by asking the gateway where it can tell, or by the user's decision."""
+"""Settling what is unknown: by asking the gateways that can tell, or by the user's decision."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice
 
 from a2pcli.dataclass import dataclass
 from a2pcli.gateways.base import Gateway
@@ -44,13 +46,13 @@ class Reconciled:
     too_early: int = 0
     unknown: int = 0
     can_tell: bool = True
-    """Whether the gateway can tell at all."""
+    """Whether any of the gateways can tell at all."""
 
 
 async def reconcile(
     ledger: Ledger,
     run: Run,
-    gateway: Gateway,
+    gateways: Mapping[str, Gateway],
     *,
     stop: StopRequest | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _found: None,
@@ -58,39 +60,63 @@ async def reconcile(
     clock: Callable[[], int] = now_ms,
     record: Callable[[Reconciled], None] = lambda _settled: None,
 ) -> Reconciled:
-    """Ask the gateway what became of each unknown message, and settle those it can tell about.
+    """Ask the gateways what became of each unknown message, and settle those they can tell about.
 
-    Nothing is sent. Holds the run's lock, so that no sender is at work (``RunBusy``); opens the gateway and
-    closes it (``GatewayUnusable``). Intents that a killed sender left count as unknown from here on.
+    ``gateways`` by name: each attempt is asked of the one it went through, and what went through another one stays
+    unknown. Nothing is sent. Holds the run's lock, so that no sender is at work (``RunBusy``); opens each gateway that
+    is asked and closes it (``GatewayUnusable``). Intents that a killed sender left count as unknown from here on.
     ``on_progress`` gets how many were asked about, of how many. Stops between two questions when asked to.
     """
     with sender_lock(ledger, run):
         found = await asyncio.to_thread(_count_unknown, ledger, run, clock())
-        if not (gateway.capabilities.durable_lookup or gateway.capabilities.finds):
-            return Reconciled(found=found, unknown=found, can_tell=False)
+        by_gateway = await asyncio.to_thread(_unknown, ledger, run)
         counts = dict.fromkeys((State.ACCEPTED, State.REJECTED, State.PLANNED), 0)
         done = too_early = 0
-        await gateway.open()
-        try:
-            for asked in await asyncio.to_thread(_unknown, ledger, run):
-                if stop is not None and stop.draining:
-                    break
-                told = await _lookup(gateway, list(asked))
-                by_state, early = _sort(asked, told, clock() - int(settle_after * 1000))
-                note = f"gateway {gateway.name} was asked"
-                settled = await asyncio.to_thread(_settle, ledger, run, by_state, note, clock(), record)
-                for state, count in settled.items():
-                    counts[state] += count
-                too_early += early
-                done += len(asked)
-                on_progress(done, found)
-        finally:
-            await gateway.close()
-        await asyncio.to_thread(_finish_if_done, ledger, run, clock())
+        can_tell = not by_gateway
+        for name, unknown in by_gateway.items():
+            gateway = gateways.get(name)
+            if gateway is None or not _tells(gateway):
+                continue
+            can_tell = True
+            async with _opened(gateway):
+                for asked in unknown:
+                    if stop is not None and stop.draining:
+                        break
+                    told = await _lookup(gateway, list(asked))
+                    by_state, early = _sort(asked, told, clock() - int(settle_after * 1000))
+                    note = f"gateway {gateway.name} was asked"
+                    settled = await asyncio.to_thread(_settle, ledger, run, by_state, note, clock(), record)
+                    for state, count in settled.items():
+                        counts[state] += count
+                    too_early += early
+                    done += len(asked)
+                    on_progress(done, found)
+        if can_tell:
+            await asyncio.to_thread(_finish_if_done, ledger, run, clock())
     left = found - sum(counts.values()) - too_early
     return Reconciled(
-        found, counts[State.ACCEPTED], counts[State.REJECTED], counts[State.PLANNED], too_early, left
+        found,
+        counts[State.ACCEPTED],
+        counts[State.REJECTED],
+        counts[State.PLANNED],
+        too_early,
+        left,
+        can_tell,
     )
+
+
+def _tells(gateway: Gateway) -> bool:
+    """Whether the gateway can be asked about messages that it was given before."""
+    return gateway.capabilities.durable_lookup or bool(gateway.capabilities.finds)
+
+
+@asynccontextmanager
+async def _opened(gateway: Gateway) -> AsyncIterator[None]:
+    await gateway.open()
+    try:
+        yield
+    finally:
+        await gateway.close()
 
 
 def _settle(
@@ -175,12 +201,24 @@ def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
     return ledger.runs.totals(run).count(State.UNKNOWN)
 
 
-def _unknown(ledger: Ledger, run: Run) -> list[dict[str, tuple[int, int]]]:
-    """The unknown messages by reference: id, and the moment of the intent; a chunk for each question."""
-    return [
-        {run.reference(row["id"] % ROWS_PER_RUN): (row["id"], row["claimed_at"] or 0) for row in rows}
-        for rows in ledger.messages.rows(run, states=[State.UNKNOWN], chunk=ASKED_AT_ONCE)
-    ]
+def _unknown(ledger: Ledger, run: Run) -> dict[str, list[dict[str, tuple[int, int]]]]:
+    """The unknown messages by the gateway that they went through, in chunks for one question each.
+
+    A chunk has by reference: the id, and the moment of the intent.
+    """
+    others = ledger.attempts.gateways_of_unknown(run)
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for rows in ledger.messages.rows(run, states=[State.UNKNOWN]):
+        for row in rows:
+            theirs = found.setdefault(others.get(row["id"], run.gateway), {})
+            theirs[run.reference(row["id"] % ROWS_PER_RUN)] = (row["id"], row["claimed_at"] or 0)
+    return {name: list(_chunks(theirs)) for name, theirs in found.items()}
+
+
+def _chunks(asked: dict[str, tuple[int, int]]) -> Iterator[dict[str, tuple[int, int]]]:
+    rest = iter(asked.items())
+    while chunk := dict(islice(rest, ASKED_AT_ONCE)):
+        yield chunk
 
 
 async def _lookup(gateway: Gateway, references: list[str]) -> Mapping[str, Outcome]:

@@ -21,9 +21,12 @@ from sendkit import (
 )
 
 from a2pcli.errors import GatewayUnusable, RunBusy
+from a2pcli.gateways.base import Gateway
+from a2pcli.ledger.fallbacks import Next
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 from a2pcli.sending.options import Ended
 from a2pcli.sending.reconcile import Reconciled, reconcile, settle_by_decision
@@ -59,7 +62,7 @@ def ask(
     ledger: Ledger, run: Run, gateway: object, *, minutes_later: float = 10, **more: object
 ) -> Reconciled:
     clock = lambda: START_MS + int(minutes_later * 60_000)  # noqa: E731
-    return asyncio.run(reconcile(ledger, run, gateway, clock=clock, **more))  # type: ignore[arg-type]
+    return asyncio.run(reconcile(ledger, run, {run.gateway: gateway}, clock=clock, **more))  # type: ignore[arg-type, dict-item]
 
 
 def test_the_gateway_settles_what_it_can_tell_and_the_rest_stays_unknown(ledger: Ledger) -> None:
@@ -209,3 +212,23 @@ def test_a_gateway_that_cannot_be_opened_gets_no_test_message(ledger: Ledger) ->
 
     with pytest.raises(GatewayUnusable):
         asyncio.run(send_test(ledger, None, Shut(), MINE))  # type: ignore[arg-type]
+
+
+def test_each_attempt_is_asked_of_the_gateway_that_it_went_through(ledger: Ledger) -> None:
+    """The second attempt of the first message went by another gateway when the sender was killed."""
+    run = plan_run(ledger, 3)
+    lost = number_of(2)
+    answers = lambda m, _n: UNKNOWN if m.to == lost else rejected(Cause.PERMANENT)  # noqa: E731
+    send_in_no_time(ledger, run, ScriptedGateway(answers))
+    way = Next("email", "mailer", "anna@example.com", "Hello")
+    made = ledger.attempts.next(run, run.number * ROWS_PER_RUN + 1, way, START_MS)
+    assert made is not None
+    ledger.attempts.start(run, START_MS)
+    assert [one.message.id for one in ledger.attempts.exchange(run, [], 9, START_MS).claimed] == [made.id]
+    ledger.attempts.start(run, START_MS)
+    first, second = Asked({}), Asked({made.reference: ACCEPTED})
+    gateways: dict[str, Gateway] = {run.gateway: first, "mailer": second}
+    done = asyncio.run(reconcile(ledger, run, gateways, clock=lambda: START_MS + 600_000))
+    assert (first.asked, second.asked) == ([run.reference(2)], [made.reference])
+    assert (done.found, done.accepted, done.unknown) == (2, 1, 1)
+    assert states(ledger, run) == {"accepted": 1, "unknown": 1, "rejected": 1}
