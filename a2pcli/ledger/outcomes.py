@@ -163,6 +163,9 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
     return len(taken)
 
 
+CAME_LATE = "messages were planned again just as the run finished"
+
+
 def planned_again(connection: Connection, run: Run, count: int, why: str) -> None:
     """A finished run that has messages to send again is paused."""
     waits = select(_c.id).where(_c.run == run.number, _c.due_at.is_not(None), IS_PLANNED)
@@ -323,7 +326,10 @@ def note_run(
 
 
 def set_run_state(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:
-    """Set the run's state and record the change as an event."""
+    """Set the run's state and record the change as an event.
+
+    A run is not finished by it but paused where a message was planned again since its sender last looked.
+    """
     ended = state in (RunState.FINISHED, RunState.CANCELLED)
     lock_run(connection, run)
     connection.execute(
@@ -332,6 +338,8 @@ def set_run_state(connection: Connection, run: Run, state: str, reason: str | No
         .values(state=str(state), state_reason=reason, finished_at=now if ended else None, **UNCOUNTED)
     )
     add_run_event(connection, run, state, reason, now)
+    if state == RunState.FINISHED:
+        planned_again(connection, run, 1, CAME_LATE)
     wipe_texts(connection, run)
     counting.keep(connection, run)
 

@@ -37,6 +37,12 @@ def other_gateway(run: Run, gateway: str) -> Problem:
     )
 
 
+def came_late(run: Run) -> Problem:
+    """Messages that were planned again after the sender had looked for the last time: another attempt, or a retry."""
+    text = f"messages of run {run.id} were planned again just as it finished"
+    return Problem(text, hint=go_on(run), code="planned-again")
+
+
 def interrupted(run: Run, *, hard: bool) -> Problem:
     """The ``Problem`` for a run stopped with Ctrl-C, once or twice."""
     if hard:

@@ -394,6 +394,8 @@ class _Sending:
             state = RunState.FINISHED if is_done else RunState.PAUSED
             others, is_last = await self._writer.end(state, reason.message if reason else None)
             reason = endings.others_go_on(reason, self._run, others)
+            if ended is Ended.FINISHED and (await self._writer.reload()).state == RunState.PAUSED:
+                ended, reason = Ended.PAUSED, endings.came_late(self._run)
         self._policy.tally = await self._writer.totals(self._policy.tally)
         progress = self._display.end(str(ended), self._time())
         return SendResult(ended, reason, progress, self._time() - self._started, is_last)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from sendkit import START_MS, ScriptedGateway, number_of, plan_run, rejected, send_in_no_time, states
+from typing import Any
 
+import pytest
+from sendkit import START_MS, ScriptedGateway, number_of, plan_run, rejected, send_in_no_time, states
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger import fallbacks, sharing
 from a2pcli.ledger.fallbacks import Next
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
@@ -37,3 +42,30 @@ def test_a_next_attempt_by_the_same_gateway_is_sent(ledger: Ledger) -> None:
     assert result.ended is Ended.FINISHED
     assert gateway.numbers == [number_of(9)]
     assert states(ledger, run) == {"accepted": 1, "rejected": 1}
+
+
+def test_a_next_attempt_that_is_made_as_the_run_finishes_is_not_lost(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receipt asks for it between the sender's last look and the end of the run."""
+    run = plan_run(ledger, 2)
+    leave = sharing.leave
+
+    def made_meanwhile(connection: Connection, *more: Any) -> Any:
+        if not made:
+            way = Next("sms", "test", number_of(9), "Hello again", sender="ACME")
+            made.append(fallbacks.follow(connection, run, run.number * ROWS_PER_RUN + 1, way, START_MS))
+        return leave(connection, *more)
+
+    made: list[object] = []
+    monkeypatch.setattr(sharing, "leave", made_meanwhile)
+    result, _ = send_in_no_time(ledger, run, ScriptedGateway(lambda _m, _n: rejected(Cause.PERMANENT)))
+    assert made != [None]
+    assert result.ended is Ended.PAUSED
+    assert result.reason is not None
+    assert "planned again just as it finished" in result.reason.message
+    assert ledger.runs.get(run.id).state == "paused"
+    gateway = ScriptedGateway()
+    result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), gateway)
+    assert result.ended is Ended.FINISHED
+    assert gateway.numbers == [number_of(9)]
