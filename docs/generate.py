@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+CONFIDENCE = {"H": "high", "M": "medium", "L": "low"}
 os.environ.update(COLUMNS="100", NO_COLOR="1", TERM="dumb")
 
 
@@ -87,7 +88,13 @@ def law_tables() -> str:
         for rule in Law.load().rules.values():
             if isinstance(rule, kind):
                 says = rule.says + (f" *{rule.note}*" if rule.note else "")
-                cells = (f"`{rule.id}`", says, rule.source, str(rule.checked or ""), rule.confidence)
+                cells = (
+                    f"`{rule.id}`",
+                    says,
+                    rule.source,
+                    str(rule.checked or ""),
+                    CONFIDENCE[rule.confidence],
+                )
                 pieces.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
         pieces.append("")
     pieces += ["### Holidays by statute", "", "| calendar | source | note |", "|---|---|---|"]

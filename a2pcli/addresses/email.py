@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from a2pcli.addresses.kinds import Address, Kind
+from a2pcli.addresses.totals import TOTAL, is_total
 from a2pcli.reasons import Reason
 
 LONGEST_CELL = 1_000
@@ -116,6 +117,8 @@ def _alone(text: str) -> tuple[str, tuple[str, ...]] | Address:
             return _refused("the name beside the address is another address", Reason.AMBIGUOUS_ADDRESS)
         return _without_full_stop(_SCHEME.sub("", address), ("display-name-dropped",))
     if "@" not in text:
+        if is_total("".join(filter(str.isalpha, text))):
+            return _refused(TOTAL)
         written = _AT_WRITTEN.search(text)
         return _refused("the @ is written as a word: write @" if written else "no @ in it")
     if '"@' in text:

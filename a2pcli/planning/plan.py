@@ -25,7 +25,7 @@ from a2pcli.planning.estimate import estimate, pace_of
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned_chunks
 from a2pcli.planning.prepare import Prepared, contacts_source
-from a2pcli.planning.reading import place_warnings, read_as, reading_problems
+from a2pcli.planning.reading import place_warnings, read_as, reading_problems, total_notes
 from a2pcli.planning.sender_setup import rates_of
 from a2pcli.planning.split import ledger_rows, split_chunk
 from a2pcli.planning.summary import Tally
@@ -101,6 +101,7 @@ def make_plan(
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
         warnings += [note for note in prepared.table.notes if note not in known]
+        warnings += total_notes(prepared.table, tally.total_lines)
         warnings += place_warnings(prepared.table, clocks.place_problems)
         warnings += wording.left_out(tally.copy_rules, tally.recipients)
         warnings += wording.after(templates, tally.countries, tally.document()["samples"])

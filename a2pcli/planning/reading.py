@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from a2pcli.addresses.zones.cells import shown
 from a2pcli.contacts.columns import in_yaml
@@ -68,6 +68,13 @@ def place_warnings(table: Table, problems: Counter[str]) -> Iterator[Problem]:
     if rest:
         more = f"{rest:,} more row{'' if rest == 1 else 's'} with a time zone or place like these"
         yield _warning(table, more, None, "place")
+
+
+def total_notes(table: Table, lines: Sequence[int]) -> Iterator[Problem]:
+    """A note for each row that looks like a total of the others: it is excluded, and counted as an invalid address."""
+    for line in lines:
+        text = f"row {line} looks like a total of the rows above, not a person; it is excluded as an invalid address"
+        yield Problem(text, table.path, line, severity=Severity.NOTE, code="total-row")
 
 
 def _warning(table: Table, message: str, hint: str | None, code: str) -> Problem:

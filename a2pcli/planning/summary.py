@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from a2pcli.addresses.totals import TOTAL
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import one_piece
 from a2pcli.ledger.approved import (
@@ -79,6 +80,9 @@ class ColumnDetails(Details):
             column.add_column(pc.fill_null(rows[name], ""))
 
 
+MOST_TOTALS = 3
+
+
 @dataclass(slots=True)
 class Tally:
     """Running totals over planned chunks. ``rows == recipients + sum(excluded.values())``, always."""
@@ -98,6 +102,8 @@ class Tally:
     unpriced_countries: Counter[str] = field(default_factory=Counter)
     replaced: int = 0
     total_parts: int = 0
+    total_lines: list[int] = field(default_factory=list)
+    """Lines of excluded rows that look like a total of the others, the first few."""
     _samples: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     senders: Counter[str | None] = field(default_factory=Counter)
     _lines: Any = field(default_factory=sha256)
@@ -114,9 +120,17 @@ class Tally:
         if self.excluded[Reason.COPY_RULE]:
             unsaid = pc.equal(split.excluded["@reason"], str(Reason.COPY_RULE))
             _count(self.copy_rules, split.excluded["@detail"].filter(unsaid))
+        self._note_totals(split.excluded)
         self._count_accepted(
             split.accepted.rename_columns([NAMES.get(name, name[1:]) for name in split.accepted.column_names])
         )
+
+    def _note_totals(self, excluded: pa.RecordBatch) -> None:
+        sums = pc.equal(excluded["@detail"], TOTAL)
+        if len(self.total_lines) < MOST_TOTALS and pc.any(sums).as_py():
+            self.total_lines += (
+                excluded["@line"].filter(sums).to_pylist()[: MOST_TOTALS - len(self.total_lines)]
+            )
 
     def _count_accepted(self, rows: pa.RecordBatch) -> None:
         if rows.num_rows == 0:

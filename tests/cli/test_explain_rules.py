@@ -148,4 +148,7 @@ def test_on_the_screen_each_rule_has_its_outcome_and_its_source(project: Project
     screen = project.run("explain", FLORIDIAN, "--campaign", "sale.yaml", "--rules").out
     words = " ".join(screen.split())
     assert "passed optout: not on the suppression list" in words
-    assert "In Florida marketing may be sent from 8:00 to 20:00. (Fla. Stat. 501.616(6)(a), H)" in words
+    assert (
+        "In Florida marketing may be sent from 8:00 to 20:00. (Fla. Stat. 501.616(6)(a); confidence: high)"
+        in words
+    )

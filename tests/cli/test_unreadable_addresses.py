@@ -72,3 +72,27 @@ def test_an_exclude_file_says_whom_it_does_not_exclude(made: Project) -> None:
     assert (
         "leaving.csv:4: warning: 2 addresses cannot be read in the column phone of the exclude file" in told
     )
+
+
+@pytest.mark.parametrize(
+    ("channel", "people"),
+    [
+        ("sms", "phone,name\n07911123470,Ann\nTotal:,1\n"),
+        ("email", "email,name\nann@example.com,Ann\nGesamt,1\n"),
+    ],
+)
+def test_a_row_that_adds_up_the_others_is_named_and_accounted_for(
+    made: Project, channel: str, people: str
+) -> None:
+    made.write("people.csv", people)
+    sender = "Shop" if channel == "sms" else "news@acme.example"
+    made.write(
+        "news.yaml",
+        f"name: news\nobjective: Tell them\npurpose: transactional\nchannel: {channel}\nsender: {sender}\n"
+        "contacts: people.csv\nmessage: Hello {{ name }}\n",
+    )
+    ran = made.run("plan", "news.yaml", "--json")
+    [note] = [one for one in ran.json["warnings"] if one["code"] == "total-row"]
+    assert (note["severity"], note["line"]) == ("note", 3)
+    assert "row 3 looks like a total" in note["message"]
+    assert sum(ran.json["excluded"].values()) == 1

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
+from a2pcli.addresses.totals import TOTAL, is_total
 from a2pcli.dataclass import dataclass
 from a2pcli.reasons import Reason
 
@@ -163,15 +164,6 @@ def _damage(text: str) -> Digits | None:
     return None
 
 
-_TOTALS = frozenset({
-    "total", "totals", "grandtotal", "subtotal", "sum", "count", "summe", "gesamt", "gesamtsumme", "zwischensumme",
-    "anzahl", "somme", "totale", "suma", "soma", "totaal", "summa", "yhteensä", "toplam", "razem", "celkem", "spolu",
-    "összesen", "ukupno", "skupaj", "итого", "всего", "усього", "общо", "σύνολο", "المجموع", "סהכ", "合计", "合計",
-    "总计", "總計", "합계", "총계",
-})  # fmt: skip
-"""What exports write in a last row that adds up the others, without what is no letter."""
-
-
 def _undo_number_format(text: str, repairs: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     if _THOUSANDS.match(text):
         return text.partition(".")[0].replace(",", ""), (*repairs, "thousands-dropped")
@@ -190,8 +182,8 @@ def _one_number(text: str, repairs: tuple[str, ...]) -> Digits:
         return Digits(None, repairs, Reason.AMBIGUOUS_NUMBER)
     letters = [character for character in text if character.isalpha()]
     if letters:
-        is_total = _count(text) < _WHOLE and "".join(letters).casefold() in _TOTALS
-        detail = "a total, not a contact" if is_total else _letters_detail(letters)
+        is_sum = _count(text) < _WHOLE and is_total("".join(letters))
+        detail = TOTAL if is_sum else _letters_detail(letters)
         return Digits(None, repairs, Reason.INVALID_NUMBER, detail)
     parts = [part for part in _LIST_SEPARATOR.split(text) if _count(part)]
     if len(parts) > 1 and _count(parts[0]) < _WHOLE and not re.search("[,;|]", text):

@@ -136,7 +136,7 @@ class RulesShown:
             word, style = OUTCOMES[one["outcome"]]
             line = Text.assemble((f"{word:<9} ", style), (f"{one['rule']}: ", "bold"), one["why"])
             if one["says"] and one["says"] not in self._texts:
-                source = f" ({one['source']}, {one['confidence']})" if one["source"] else ""
+                source = f" ({_source(one)})" if one["source"] else ""
                 line.append(f" — {one['says']}{source}", style="dim")
                 self._texts.add(one["says"])
             yield Padding(line, INDENT)
@@ -168,3 +168,12 @@ def _now(would: Mapping[str, Any], shown: RulesShown) -> Iterator[RenderableType
             why = f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"
             yield Padding(Text(f"line {row['line']:,} would be excluded: {why}"), INDENT)
         yield from shown.lines(row["rules"])
+
+
+_CONFIDENCE = {"H": "high", "M": "medium", "L": "low"}
+
+
+def _source(rule: Mapping[str, Any]) -> str:
+    """Where a rule of the law stands, and how sure it is that it says so."""
+    sure = _CONFIDENCE.get(rule["confidence"] or "")
+    return f"{rule['source']}; confidence: {sure}" if sure else str(rule["source"])
