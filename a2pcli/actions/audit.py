@@ -14,7 +14,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from a2pcli.ledger.audit import Entry as Entry
+    from a2pcli.ledger.audit import AuditEntry as AuditEntry
     from a2pcli.ledger.audit import Verified as Verified
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
@@ -119,7 +119,7 @@ def exported_files(ledger: Ledger) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def newest_entries(project: Project, limit: int | None) -> list[Entry]:
+def newest_entries(project: Project, limit: int | None) -> list[AuditEntry]:
     """The trail from its newest entry back; ``limit`` entries at most."""
     with project.existing_ledger() as ledger:
         return list(islice(ledger.audit.entries(), limit)) if ledger else []

@@ -18,7 +18,7 @@ from a2pcli.errors import LedgerError, Problem, Severity
 from a2pcli.gateways.base import HearsBack
 from a2pcli.ledger.live_receipts import add_live, settle_live
 from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.replies import Reply as KeptReply
+from a2pcli.ledger.replies import KeptReply
 from a2pcli.rules.keywords import Meaning, classify
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ManualDecision:
     """A person's word for what became of messages: ``sent`` or not; of all, or of those to one number."""
 
     sent: bool
@@ -45,7 +45,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ReconciledRun:
     """The run as it is now, what became of its unknown messages, how many are ``left`` and the first of those.
 
     ``by`` is who decided; None where the gateway was asked.
@@ -64,11 +64,11 @@ class Settled:
 def reconcile(
     project: Project,
     named: str,
-    decision: Decision | None = None,
+    decision: ManualDecision | None = None,
     *,
     confirm: Callable[[Run, int], None] = lambda run, count: None,
     counting: Callable[[Run], AbstractContextManager[Progress]] = lambda run: uncounted(),
-) -> Settled:
+) -> ReconciledRun:
     """Settle what can be settled: ask the gateways that they went through, or take a person's word for it.
 
     ``confirm`` gets the run and how many messages a decision is about, before it is taken; ``counting`` is entered
@@ -90,7 +90,9 @@ def reconcile(
         left = totals.count(*UNCERTAIN)
         rows = next(ledger.messages.rows(run, states=UNCERTAIN, chunk=MOST_NAMED), []) if left else []
         rows = [{**row, "reference": run.reference(row["id"] % ROWS_PER_RUN)} for row in rows]
-        return Settled(run, result, totals, left, rows, None if decision is None else user(), never_left)
+        return ReconciledRun(
+            run, result, totals, left, rows, None if decision is None else user(), never_left
+        )
 
 
 def _record(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
@@ -118,7 +120,7 @@ def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -
 
 
 def _decide(
-    ledger: Ledger, run: Run, decision: Decision, found: int, confirm: Callable[[Run, int], None]
+    ledger: Ledger, run: Run, decision: ManualDecision, found: int, confirm: Callable[[Run, int], None]
 ) -> Reconciled:
     only = None if decision.number is None else _ids_of(ledger, run, decision.number)
     confirm(run, found if only is None else len(only))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from a2pcli.contacts.checked import PeopleRows
     from a2pcli.contacts.message_log import PersonColumns
     from a2pcli.contacts.table import Table
-    from a2pcli.ledger.replies import Reply as KeptReply
+    from a2pcli.ledger.replies import KeptReply
     from a2pcli.ledger.store import Ledger
 
 SOURCE = "reply"
@@ -54,7 +54,7 @@ class HandledReply:
     ) -> KeptReply:
         """The reply as the ledger keeps it: whom it was written to, when, and by which gateway it came, where that is
         known."""
-        from a2pcli.ledger.replies import Reply as KeptReply
+        from a2pcli.ledger.replies import KeptReply
 
         return KeptReply(self.number, self.text, str(self.reply.meaning), recipient, at, gateway or "")
 

@@ -45,7 +45,7 @@ _c = audit.c
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One line of the trail. ``at`` is UTC milliseconds; ``detail`` is a JSON object as text."""
 
     number: int
@@ -102,7 +102,7 @@ class AuditTrail(SubStore):
         *,
         people: Sequence[str] = (),
         now: int | None = None,
-    ) -> Entry:
+    ) -> AuditEntry:
         """Add an entry: what was done, to what, with which counts.
 
         Never a number and never a text in ``subject`` or ``detail``: ``people`` (addresses) are counted, and a
@@ -123,13 +123,13 @@ class AuditTrail(SubStore):
             found = connection.execute(query).first()
         return None if found is None else (found.number, found.hash)
 
-    def entries(self, chunk: int = 500) -> Iterator[Entry]:
+    def entries(self, chunk: int = 500) -> Iterator[AuditEntry]:
         """The trail from its newest entry back."""
         query = select(audit).order_by(_c.number.desc()).limit(chunk)
         page = query
         while True:
             with self._ledger.reading() as connection:
-                found = [Entry(**row) for row in connection.execute(page).mappings()]
+                found = [AuditEntry(**row) for row in connection.execute(page).mappings()]
             yield from found
             if len(found) < chunk:
                 return
@@ -157,12 +157,12 @@ def hash_of(fields_of: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-_COVERED = tuple(field.name for field in fields(Entry) if field.name != "hash")
+_COVERED = tuple(field.name for field in fields(AuditEntry) if field.name != "hash")
 
 
 def append(
     connection: Connection, action: str, subject: str | None, detail: Mapping[str, Any], now: int
-) -> Entry:
+) -> AuditEntry:
     """Add an entry, in the caller's transaction. Several processes may: one after the other.
 
     SQLite's write transactions exclude each other already; PostgreSQL's take a lock until they end.
@@ -183,7 +183,7 @@ def append(
     }
     values["hash"] = hash_of(values)
     connection.execute(insert(audit).values(values))
-    return Entry(**values)
+    return AuditEntry(**values)
 
 
 def record(
@@ -193,7 +193,7 @@ def record(
     detail: Mapping[str, Any] | None,
     people: Sequence[str],
     now: int,
-) -> Entry:
+) -> AuditEntry:
     """Add an entry in the caller's transaction, as its last statement: whoever else adds one waits until it ends.
 
     ``people`` (addresses) are counted, and a few of them named by their keyed hash. ``now`` is UTC milliseconds.
@@ -224,7 +224,7 @@ def verify(connection: Connection, head: str | None = None, most: int = 20) -> V
     for row in connection.execute(
         select(audit).order_by(_c.number).execution_options(yield_per=1000)
     ).mappings():
-        entry = Entry(**row)
+        entry = AuditEntry(**row)
         count += 1
         broken.extend(_faults(entry, number, previous))
         number, previous = entry.number, entry.hash
@@ -245,14 +245,14 @@ def is_sound_from(connection: Connection, number: int) -> bool:
     previous: str | None = None
     query = select(audit).where(_c.number >= number).order_by(_c.number)
     for row in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        entry = Entry(**row)
+        entry = AuditEntry(**row)
         if _faults(entry, before, entry.previous if previous is None else previous):
             return False
         before, previous = entry.number, entry.hash
     return previous is not None
 
 
-def _faults(entry: Entry, number: int, previous: str) -> list[Broken]:
+def _faults(entry: AuditEntry, number: int, previous: str) -> list[Broken]:
     """What is wrong with an entry that follows the entry ``number`` with the hash ``previous``."""
     found = []
     if entry.number != number + 1:

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.records import About, Run
-from a2pcli.ledger.statements import Prepared
+from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import contacted
 from a2pcli.messages import State
 
@@ -102,7 +102,7 @@ def of_run(run: Run) -> tuple[Cap, ...]:
     return tuple(Cap(**one) for one in run.sending.get("caps") or ()) if counted(run.purpose) else ()
 
 
-_note = Prepared(
+_note = PreparedStatement(
     insert(contacted)
     .inline()
     .values(
@@ -113,7 +113,7 @@ _note = Prepared(
     ),
     *(f"b_{name}" for name in ("message", "address", "at", "campaign", "programme", "subject")),
 )
-_forget = Prepared(delete(contacted).where(_c.message == bindparam("b_message")), "b_message")
+_forget = PreparedStatement(delete(contacted).where(_c.message == bindparam("b_message")), "b_message")
 _contacts = (
     select(_c.address, _c.at, _c.campaign, _c.programme, _c.subject)
     .where(_c.address.in_(bindparam("addresses", expanding=True)), _c.at > bindparam("since"))

@@ -32,7 +32,7 @@ from a2pcli.ledger.caps import Cap
 from a2pcli.ledger.outcomes import IS_PLANNED, note_each
 from a2pcli.ledger.plans import changed, lock_run
 from a2pcli.ledger.records import FAR, Run
-from a2pcli.ledger.statements import Prepared
+from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts, clocks
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
@@ -153,7 +153,7 @@ def wake(connection: Connection, run: Run, now: int, *, only: ColumnElement[bool
         )
 
 
-_hold = Prepared(
+_hold = PreparedStatement(
     update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(due_at=bindparam("b_due_at"), reason=bindparam("b_reason"), rule=bindparam("b_rule")),
@@ -165,7 +165,7 @@ _hold_these = (
     .where(_c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), IS_PLANNED)
     .values(due_at=bindparam("due_at"), reason=bindparam("reason"), rule=bindparam("rule"))
 )
-_expire = Prepared(
+_expire = PreparedStatement(
     update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(

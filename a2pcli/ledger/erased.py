@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection
 
 from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.errors import LedgerError, Problem
-from a2pcli.ledger.erased_people import MARK, RULE, Erased, Key, is_hash
+from a2pcli.ledger.erased_people import MARK, RULE, Erased, ErasureKey, is_hash
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import about, suppressions
@@ -93,7 +93,7 @@ def hash_for_audit(connection: Connection, address: str) -> str | None:
     return None if key is None else key.hash_of(address)
 
 
-def needed_key(connection: Connection, *, create: bool = False) -> Key:
+def needed_key(connection: Connection, *, create: bool = False) -> ErasureKey:
     """The key of this ledger's hashes; with ``create``, made or noted where there is none yet.
 
     Raises ``LedgerError`` where there is none, and where it is not the one the hashes were made with.
@@ -144,14 +144,14 @@ def key_file(url: URL) -> Path:
     return Path(f"{url.database}-erasure-key")
 
 
-def find_key(url: URL, *, create: bool) -> Key | None:
+def find_key(url: URL, *, create: bool) -> ErasureKey | None:
     """The key: the variable's, else the file's beside a SQLite ledger, made with ``create``; else None."""
     given = os.environ.get(KEY_VARIABLE)
     if given:
         if len(given) < SHORTEST_KEY:
             text = f"{KEY_VARIABLE} is too short: use at least {SHORTEST_KEY} characters"
             raise LedgerError(Problem(text, code="erasure-key"))
-        return Key(given.encode("utf-8", "surrogateescape"))
+        return ErasureKey(given.encode("utf-8", "surrogateescape"))
     if url.get_backend_name() != "sqlite":
         return None
     path = key_file(url)
@@ -160,7 +160,7 @@ def find_key(url: URL, *, create: bool) -> Key | None:
             if not create:
                 return None
             _make(path)
-        return Key(path.read_text("ascii").strip().encode())
+        return ErasureKey(path.read_text("ascii").strip().encode())
     except (OSError, UnicodeDecodeError) as error:
         why = (getattr(error, "strerror", None) or "not a key file").lower()
         problem = Problem(f"the erasure key cannot be read: {why}", path=str(path), code="erasure-key")
@@ -186,7 +186,7 @@ def _make(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-__all__ = ["MARK", "RULE", "Erased", "Key", "is_hash"]
+__all__ = ["MARK", "RULE", "Erased", "ErasureKey", "is_hash"]
 
 
 def suppress(connection: Connection, hash: str, now: int) -> bool:

@@ -23,7 +23,7 @@ RULE = "erasure"
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ErasureKey:
     """The key of the hashes. It is never shown."""
 
     secret: bytes
@@ -33,14 +33,14 @@ class Key:
         return MARK + hmac.digest(self.secret, address.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def __repr__(self) -> str:
-        return "Key(...)"
+        return "ErasureKey(...)"
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
     """Everybody who was erased, ready to be looked for; it can be handed to worker processes."""
 
-    key: Key | None = None
+    key: ErasureKey | None = None
     hashes: frozenset[str] = frozenset()
 
     def holds(self, address: str) -> bool:

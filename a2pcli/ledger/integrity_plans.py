@@ -103,7 +103,7 @@ def _read_trail(context: CheckContext, known: list[_Trail]) -> Iterator[Finding]
     for row in context.connection.execute(
         select(audit).where(c.action.in_(actions)).order_by(c.number)
     ).mappings():
-        entry = trail.Entry(**row)
+        entry = trail.AuditEntry(**row)
         if entry.action in _TAKES_OUT:
             took_out = entry.number
         elif entry.subject is not None:

@@ -67,7 +67,7 @@ _NEVER_SENT = (RunState.PLANNING, RunState.PLANNED, RunState.DISCARDED, RunState
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RowRule:
     """Rows for which ``wrong`` holds are wrong; ``says`` follows their number in a sentence."""
 
     code: str
@@ -76,84 +76,86 @@ class Rule:
 
 
 _ATTEMPTS = (
-    Rule("attempt-state", "have an invalid state", _a.state.not_in([str(one) for one in State])),
-    Rule(
+    RowRule("attempt-state", "have an invalid state", _a.state.not_in([str(one) for one in State])),
+    RowRule(
         "attempt-state",
         "have a state that contradicts whether they were claimed",
         _a.claimed_at.is_(None) == _a.state.in_(_CLAIMED),
     ),
-    Rule(
+    RowRule(
         "attempt-state",
         "have a due time without waiting, or wait without a due time",
         _a.due_at.is_(None) == (_a.state == str(State.PLANNED)),
     ),
-    Rule(
+    RowRule(
         "attempt-state",
         "have an outcome without a time",
         and_(_a.state.in_([*_CLAIMED[1:], "expired", "cancelled"]), _a.settled_at.is_(None)),
     ),
-    Rule("attempt-state", "were skipped without a reason", and_(_a.state == "skipped", _a.reason.is_(None))),
-    Rule(
+    RowRule(
+        "attempt-state", "were skipped without a reason", and_(_a.state == "skipped", _a.reason.is_(None))
+    ),
+    RowRule(
         "attempt-state",
         "were claimed but have no tries",
         and_(_a.claimed_at.is_not(None), _a.tries < 1, _a.delivery.is_(None)),
     ),
-    Rule(
+    RowRule(
         "attempt-state", "have a negative cost or a negative number of parts", or_(_a.cost < 0, _a.parts < 0)
     ),
-    Rule(
+    RowRule(
         "attempt-state", "have a cost without a currency", and_(_a.cost.is_not(None), _a.currency.is_(None))
     ),
-    Rule("attempt-unknown", "have an id that belongs to another run", _a.id // ROWS_PER_RUN != _a.run),
+    RowRule("attempt-unknown", "have an id that belongs to another run", _a.id // ROWS_PER_RUN != _a.run),
 )
 
-_TABLES: dict[Table, Sequence[Rule]] = {
+_TABLES: dict[Table, Sequence[RowRule]] = {
     suppressions: (
-        Rule("opt-out", "have an unknown scope", _s.scope.not_in(optouts.SCOPES)),
-        Rule(
+        RowRule("opt-out", "have an unknown scope", _s.scope.not_in(optouts.SCOPES)),
+        RowRule(
             "opt-out",
             "have a scope without a name, or a name without a scope",
             (_s.scope == optouts.EVERYTHING) != (_s.scope_value == ""),
         ),
-        Rule("opt-out", "have no address", _s.address == ""),
-        Rule(
+        RowRule("opt-out", "have no address", _s.address == ""),
+        RowRule(
             "opt-out",
             "were removed, but the time or the person who did it is missing",
             _s.lifted_at.is_(None) != _s.lifted_by.is_(None),
         ),
     ),
     consents: (
-        Rule(
+        RowRule(
             "consent", "have an unknown basis", _c.basis.not_in([*consent_rows.BASES, consent_rows.WITHDRAWN])
         ),
-        Rule("consent", "have no address", _c.address == ""),
-        Rule(
+        RowRule("consent", "have no address", _c.address == ""),
+        RowRule(
             "consent",
             "have an unknown state of double opt-in",
             _c.double_opt_in.not_in([consent_rows.PENDING, consent_rows.CONFIRMED]),
         ),
-        Rule(
+        RowRule(
             "consent",
             "withdraw consent without a time",
             and_(_c.basis == consent_rows.WITHDRAWN, _c.revoked_at.is_(None)),
         ),
     ),
     plan_ends: (
-        Rule("plan-end", "have an unknown reason", _e.reason.not_in([str(one) for one in Reason])),
-        Rule(
+        RowRule("plan-end", "have an unknown reason", _e.reason.not_in([str(one) for one in Reason])),
+        RowRule(
             "plan-end",
             "have a state that cannot be final",
             _e.state.not_in([str(State.SKIPPED), str(State.EXPIRED), str(State.CANCELLED)]),
         ),
     ),
     runs: (
-        Rule("run", "have an invalid state", _r.state.not_in([str(one) for one in RunState])),
-        Rule(
+        RowRule("run", "have an invalid state", _r.state.not_in([str(one) for one in RunState])),
+        RowRule(
             "run",
             "have ended without a time, or have an end time without having ended",
             _r.finished_at.is_(None) == _r.state.in_([str(RunState.FINISHED), str(RunState.CANCELLED)]),
         ),
-        Rule(
+        RowRule(
             "run",
             "belong to an occurrence that does not exist",
             not_(exists().where(occasions.c.number == _r.occasion)),
@@ -222,7 +224,7 @@ def _is_of_other_kind(column: Column[Any]) -> ColumnElement[bool]:
     return and_(column.is_not(None), func.typeof(column) != literal_column(f"'{kind}'"))
 
 
-def _sums(rules: Sequence[Rule], place: Any) -> list[Any]:
+def _sums(rules: Sequence[RowRule], place: Any) -> list[Any]:
     """Of each rule, how many rows break it, and the first of them."""
     found: list[Any] = []
     for rule in rules:
@@ -281,15 +283,15 @@ def _of_runs(context: CheckContext) -> Iterator[Finding]:
     never = _r.state.in_([str(state) for state in _NEVER_SENT])
     ended = _r.state == str(RunState.FINISHED)
     rules = (
-        Rule(
+        RowRule(
             "attempt-unknown", "belong to a different occurrence than their run", _a.occasion != _r.occasion
         ),
-        Rule(
+        RowRule(
             "attempt-state",
             "were claimed although sending never started",
             and_(never, _a.claimed_at.is_not(None)),
         ),
-        Rule(
+        RowRule(
             "open-claim", "are still open although the run has ended", and_(ended, _a.state == "submitting")
         ),
     )
@@ -308,7 +310,7 @@ def _of_runs(context: CheckContext) -> Iterator[Finding]:
                 )
 
 
-def _broken(context: CheckContext, table: Table, rules: Sequence[Rule]) -> Iterator[Finding]:
+def _broken(context: CheckContext, table: Table, rules: Sequence[RowRule]) -> Iterator[Finding]:
     place = table.primary_key.columns.values()[-1]
     sums = context.connection.execute(select(*_sums(rules, place)).select_from(table)).one()
     for at, rule in enumerate(rules):

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.ledger import attempt_counts, refusals
 from a2pcli.ledger.leases import IS_MINE
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING
-from a2pcli.ledger.statements import Prepared
+from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 
@@ -85,7 +85,7 @@ _intent = (
     # On SQLite a row whose person is taken is left as it is; PostgreSQL has no such words (see mark_postgres).
     .prefix_with("OR IGNORE", dialect="sqlite")
 )
-_intent_of_one = Prepared(_intent.where(_c.id == bindparam("b_id"), IS_PLANNED), "b_now", "b_id")
+_intent_of_one = PreparedStatement(_intent.where(_c.id == bindparam("b_id"), IS_PLANNED), "b_now", "b_id")
 
 
 def mark_sqlite(connection: Connection, rows: Sequence[Any], now: int) -> Sequence[Any]:

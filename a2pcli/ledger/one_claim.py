@@ -42,7 +42,7 @@ from a2pcli.ledger.outcomes import IS_PLANNED, note_each, note_run
 from a2pcli.ledger.plan_cursor import Fresh, PlanCursor
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.records import Claimed, Run
-from a2pcli.ledger.statements import Prepared
+from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
@@ -54,7 +54,7 @@ Others = Mapping[int, tuple[str, ...]]
 
 _OPEN = (None, refusals.ASKS_SENDER)
 
-_skip = Prepared(
+_skip = PreparedStatement(
     update(attempts)
     .where(_c.id == bindparam("b_id"), IS_PLANNED)
     .values(

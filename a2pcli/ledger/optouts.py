@@ -80,7 +80,7 @@ class Scoped(Protocol):
         ...
 
 
-class Entry(NamedTuple):
+class OptOutEntry(NamedTuple):
     """As much of a suppression as says whom it keeps from what."""
 
     address: str
@@ -337,7 +337,7 @@ def _end(connection: Connection, chosen: Any, now: int) -> None:
     )
 
 
-def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> list[Entry]:
+def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> list[OptOutEntry]:
     """The entries of a few addresses that hold now, each address as it is given.
 
     Asked at every claim, so the words are the driver's own: SQLAlchemy makes a statement anew for each list.
@@ -346,9 +346,9 @@ def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> 
     if connection.dialect.name == "sqlite":
         places = ", ".join("?" * len(addresses))
         sql = f"{what} AND (until_at IS NULL OR until_at > ?) AND address IN ({places})"
-        return [Entry(*row) for row in connection.exec_driver_sql(sql, (now, *addresses))]
+        return [OptOutEntry(*row) for row in connection.exec_driver_sql(sql, (now, *addresses))]
     sql = f"{what} AND (until_at IS NULL OR until_at > %s) AND address = ANY(%s)"
-    return [Entry(*row) for row in connection.exec_driver_sql(sql, (now, list(addresses)))]
+    return [OptOutEntry(*row) for row in connection.exec_driver_sql(sql, (now, list(addresses)))]
 
 
 def _fields() -> list[Any]:

@@ -17,7 +17,7 @@ from a2pcli.ledger.counting import IS_LATER
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
 from a2pcli.ledger.records import Run, RunState, Settled
-from a2pcli.ledger.statements import Prepared
+from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts, events, runs
 from a2pcli.messages import CLAIMED_STATES, State, Verdict
 from a2pcli.reasons import Reason
@@ -35,11 +35,11 @@ _heard: dict[str, Any] = {
     "settled_at": bindparam("b_now"),
 }
 # Two statements, because of claimed_at: one keeps it, and with it the person's place in messages_once.
-_settle = Prepared(
+_settle = PreparedStatement(
     update(attempts).where(_one).values(**_heard),
     *("b_state", "b_detail", "b_code", "b_gateway_id", "b_now", "b_id"),
 )
-_put_back = Prepared(
+_put_back = PreparedStatement(
     update(attempts)
     .where(_one)
     .values(
@@ -50,7 +50,7 @@ _put_back = Prepared(
     ),
     *("b_state", "b_detail", "b_code", "b_gateway_id", "b_uncounted", "b_now", "b_due_at", "b_id"),
 )
-_release = Prepared(
+_release = PreparedStatement(
     update(attempts)
     .where(_one)
     # Due since ever, so at once by any clock; the due_at is what lets the next claim find it.
@@ -63,11 +63,11 @@ _release = Prepared(
     "b_id",
 )
 _EVENT = ("message", "run", "at", "kind", "code", "detail", "gateway_id")
-_note = Prepared(
+_note = PreparedStatement(
     insert(events).inline().values({name: bindparam(f"b_{name}") for name in _EVENT}),
     *(f"b_{name}" for name in _EVENT),
 )
-_wipe = Prepared(
+_wipe = PreparedStatement(
     update(attempts).where(_c.id == bindparam("b_id")).values(body=literal_column("NULL")), "b_id"
 )
 _STATES = {state: str(state) for state in State}

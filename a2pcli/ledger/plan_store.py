@@ -322,6 +322,6 @@ def _is_older(connection: Connection, run: Run) -> bool:
     return isinstance(last, int) and run.number <= last and audit.is_sound_from(connection, entry.number)
 
 
-def _entry(connection: Connection, query: Any) -> audit.Entry | None:
+def _entry(connection: Connection, query: Any) -> audit.AuditEntry | None:
     row = connection.execute(query.limit(1)).mappings().first()
-    return None if row is None else audit.Entry(**row)
+    return None if row is None else audit.AuditEntry(**row)

@@ -50,7 +50,7 @@ Match: TypeAlias = int | None
 """The id of an attempt, ``FORGOTTEN``, or None where no message is known."""
 
 
-class Key(NamedTuple):
+class ReceiptKey(NamedTuple):
     """What a receipt says of whom it is about. ``gateway`` is "" where nobody said which it came from."""
 
     gateway: str
@@ -172,7 +172,9 @@ class Inbox(SubStore):
                     _r.attempt.is_(None), _r.reference.is_not(None), _r.number > after, _r.number <= upto
                 )
                 rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
-                matches = match(connection, [Key(gateway, None, reference) for _, gateway, reference in rows])
+                matches = match(
+                    connection, [ReceiptKey(gateway, None, reference) for _, gateway, reference in rows]
+                )
             known = [(row.number, at) for row, at in zip(rows, matches, strict=True) if at is not None]
             done += self._connect_all(known, moment, record, tells)
             if len(rows) < LOOKED_UP:
@@ -200,7 +202,7 @@ class Inbox(SubStore):
         self._uncounted.clear()
 
     def _matches(self, found: Sequence[Receipt], gateway: str, by_id: bool = True) -> list[Match]:
-        keys = [Key(gateway, one.gateway_id if by_id else None, one.reference) for one in found]
+        keys = [ReceiptKey(gateway, one.gateway_id if by_id else None, one.reference) for one in found]
         with self._ledger.reading() as connection:
             return match(connection, keys)
 
@@ -266,7 +268,7 @@ class Inbox(SubStore):
         return len(values)
 
 
-def match(connection: Connection, keys: Sequence[Key]) -> list[Match]:
+def match(connection: Connection, keys: Sequence[ReceiptKey]) -> list[Match]:
     """The attempt that each receipt is about: by the gateway's id where one attempt alone has it, else by our
     reference."""
     by_reference = _by_reference(connection, {key.reference for key in keys if key.reference is not None})

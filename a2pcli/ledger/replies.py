@@ -18,7 +18,7 @@ _r, _c = replies.c, contacted.c
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class KeptReply:
     """A reply as it came. ``kind`` is how it was understood; ``at`` is UTC milliseconds, None where nobody says."""
 
     address: str
@@ -42,7 +42,7 @@ class Replies(SubStore):
     """The replies in an open ledger."""
 
     def add(
-        self, found: Sequence[Reply], source: str, *, keep_texts: bool = False, now: int | None = None
+        self, found: Sequence[KeptReply], source: str, *, keep_texts: bool = False, now: int | None = None
     ) -> int:
         """Keep replies that are not there yet, each with the newest message to the person before it; gives how many
         are new."""
@@ -77,7 +77,7 @@ class Replies(SubStore):
             )
 
 
-def _answered(connection: Connection, one: Reply, now: int) -> int | None:
+def _answered(connection: Connection, one: KeptReply, now: int) -> int | None:
     """The newest message to the person before the reply: those that caps count are known by address."""
     until = now if one.at is None else one.at
     theirs = _c.address.in_(forms_of(one.address)) & (_c.at <= until)

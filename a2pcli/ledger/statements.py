@@ -86,7 +86,7 @@ _TYPES = {
 """Of the values that are no text."""
 
 
-class Prepared:
+class PreparedStatement:
     """A statement that is run for many rows, each a tuple of values in the order of ``names``.
 
     Values must be plain: a string of an enum costs the driver 1 µs to recognise. A row is changed once at most: no

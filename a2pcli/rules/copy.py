@@ -15,7 +15,7 @@ from typing import Any
 from a2pcli.dataclass import dataclass
 from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.facts import CopyRule as CopyLaw
-from a2pcli.rules.senders import Kind, kind_of
+from a2pcli.rules.senders import SenderKind, kind_of
 from a2pcli.rules.stop_words import WayOut, stop_words
 
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -190,7 +190,7 @@ def nobody_named(copy: Copy) -> Iterator[Finding]:
 
     Only where the programme's name is known: nothing else tells what the brand is called.
     """
-    if not copy.marketing or any(kind_of(sender) is Kind.NAME for sender in copy.senders):
+    if not copy.marketing or any(kind_of(sender) is SenderKind.NAME for sender in copy.senders):
         return
     names = [
         word

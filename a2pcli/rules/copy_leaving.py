@@ -11,7 +11,7 @@ from functools import cache
 
 from a2pcli.rules.copy import BLANK, TAG, Copy, Finding, words
 from a2pcli.rules.reply_text import plain
-from a2pcli.rules.senders import Kind, kind_of
+from a2pcli.rules.senders import SenderKind, kind_of
 from a2pcli.rules.stop_words import stop_words
 
 POSTAL_ADDRESS = "postal-address"
@@ -170,7 +170,7 @@ def _asks_to_reply() -> re.Pattern[str]:
 
 
 def _name(copy: Copy) -> str | None:
-    return next((sender for sender in copy.senders if kind_of(sender) is Kind.NAME), None)
+    return next((sender for sender in copy.senders if kind_of(sender) is SenderKind.NAME), None)
 
 
 @cache

@@ -23,7 +23,7 @@ from a2pcli.rules.data_file import FOLDER, read_data
 from a2pcli.rules.facts import SenderRule
 
 
-class Kind(StrEnum):
+class SenderKind(StrEnum):
     """Kind of sender: number, short code or name."""
 
     NAME = "name"
@@ -31,11 +31,11 @@ class Kind(StrEnum):
     SHORT_CODE = "short-code"
 
 
-def kind_of(sender: str) -> Kind:
+def kind_of(sender: str) -> SenderKind:
     """A number has its ``+``, a short code 3 to 8 digits; everything else is a name (``parse_sender``)."""
     if sender.startswith("+") and sender[1:].isdigit():
-        return Kind.NUMBER
-    return Kind.SHORT_CODE if sender.isdigit() else Kind.NAME
+        return SenderKind.NUMBER
+    return SenderKind.SHORT_CODE if sender.isdigit() else SenderKind.NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SenderVerdict:
     """The senders a country's messages may come from (None: what the gateway's account chooses), or, where there
     is none, the rule that says so, and what to do in a sentence."""
 
@@ -80,27 +80,27 @@ class Senders:
     known: Mapping[str, Known] = field(default_factory=dict)
     rules: Mapping[str, Sequence[SenderRule]] = field(default_factory=dict)
     stated: frozenset[str] = frozenset()
-    _verdicts: dict[str | None, Verdict] = field(default_factory=dict, repr=False)
+    _verdicts: dict[str | None, SenderVerdict] = field(default_factory=dict, repr=False)
 
-    def verdict(self, country: str | None) -> Verdict:
+    def verdict(self, country: str | None) -> SenderVerdict:
         """The senders for a country (ISO 3166; None for numbers of no country)."""
         found = self._verdicts.get(country)
         if found is None:
             found = self._verdicts[country] = self._judge(country)
         return found
 
-    def _judge(self, country: str | None) -> Verdict:
+    def _judge(self, country: str | None) -> SenderVerdict:
         home = home_of().get(country or "", country)
         by_country = self.choices.by_country
         pool = by_country.get(country or "", by_country.get(home or "", self.choices.default))
         if not pool:
             detail = f"sender: has no entry for {country or 'numbers of no country'}, and no default"
-            return Verdict((), "sender-by-country", detail)
+            return SenderVerdict((), "sender-by-country", detail)
         refusals = [self._refusal(sender or self.account, country, home) for sender in pool]
         permitted = [sender for sender, refused in zip(pool, refusals, strict=True) if refused is None]
         if permitted:
-            return Verdict(tuple(permitted))
-        return Verdict((), *next(refused for refused in refusals if refused is not None))
+            return SenderVerdict(tuple(permitted))
+        return SenderVerdict((), *next(refused for refused in refusals if refused is not None))
 
     def _refusal(self, sender: str | None, country: str | None, home: str | None) -> tuple[str, str] | None:
         """The rule that refuses the sender there, and what to do, in a sentence."""
@@ -117,7 +117,7 @@ class Senders:
         return None
 
     def _unregistered(self, rule: SenderRule, sender: str, country: str, known: Known) -> str | None:
-        if rule.only_names and kind_of(sender) is not Kind.NAME:
+        if rule.only_names and kind_of(sender) is not SenderKind.NAME:
             return None
         if rule.only_matching and not re.fullmatch(rule.only_matching, sender):
             return None
@@ -133,7 +133,7 @@ class Senders:
 
 def _misshapen(rule: SenderRule, sender: str, country: str) -> str | None:
     """What is wrong with the sender's kind, or with a name's form."""
-    if kind_of(sender) is not Kind.NAME:
+    if kind_of(sender) is not SenderKind.NAME:
         if rule.numeric is False:
             return f"numbers such as {sender} cannot send to {country}; set a registered name (sender: {country}: …)"
         return None

@@ -24,7 +24,7 @@ from a2pcli.ledger.chunks import Chunk
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.lock import planner_lock, sender_lock
 from a2pcli.ledger.records import ExcludedRows
-from a2pcli.ledger.replies import Reply
+from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import consents, contacted, events, suppressions
 from a2pcli.messages import Outcome, State, Verdict
@@ -64,7 +64,7 @@ def full(ledger: Ledger, make: Make) -> None:
     ledger.receipts.add([hers], "", f"{ANN.address[1:]}.csv", NOW)
     ledger.receipts.add([others], "", f"{ANN.address[1:]}.csv", NOW)
     make.plan(10, campaign="second", columns={"body": "Dear Annabelle"})
-    reply = Reply(ANN.address, "Annabelle here: stop", "stop")
+    reply = KeptReply(ANN.address, "Annabelle here: stop", "stop")
     ledger.replies.add([reply], f"{ANN.address[1:]}.csv", keep_texts=True, now=NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:
@@ -163,7 +163,7 @@ def test_what_stays_is_a_keyed_hash_that_knows_the_number_again(ledger: Ledger, 
 
 @pytest.mark.parametrize("secret", [b"k" * 16, b"k" * 64, b"k" * 65, b"k" * 200])
 def test_a_column_is_hashed_as_a_single_address_is(secret: bytes) -> None:
-    key = erased.Key(secret)
+    key = erased.ErasureKey(secret)
     addresses = ["+447911123456", None, "", "ä@example.org"]
     people = erased.Erased(key, frozenset({key.hash_of("+447911123456"), key.hash_of("ä@example.org")}))
     assert people.among(pa.array(addresses)).tolist() == [True, False, False, True]

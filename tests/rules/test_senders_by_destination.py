@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from a2pcli.config.senders import SenderChoices, choices
 from a2pcli.rules.law import Law
-from a2pcli.rules.senders import Kind, Known, Senders, kind_of, sticky
+from a2pcli.rules.senders import Known, SenderKind, Senders, kind_of, sticky
 
 LAW = Law.load()
 COUNTRIES = ("AE", "AU", "CA", "CN", "DE", "FR", "GB", "IE", "IN", "SA", "SG", "US")
@@ -23,9 +23,14 @@ def senders(typed: object, purpose: str = "marketing", **more: object) -> Sender
 
 @pytest.mark.parametrize(
     ("sender", "kind"),
-    [("+447700900100", Kind.NUMBER), ("60155", Kind.SHORT_CODE), ("ACME", Kind.NAME), ("4ACME", Kind.NAME)],
+    [
+        ("+447700900100", SenderKind.NUMBER),
+        ("60155", SenderKind.SHORT_CODE),
+        ("ACME", SenderKind.NAME),
+        ("4ACME", SenderKind.NAME),
+    ],
 )
-def test_a_sender_is_a_number_a_short_code_or_a_name(sender: str, kind: Kind) -> None:
+def test_a_sender_is_a_number_a_short_code_or_a_name(sender: str, kind: SenderKind) -> None:
     assert kind_of(sender) is kind
 
 

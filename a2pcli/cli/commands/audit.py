@@ -10,7 +10,7 @@ import typer
 from a2pcli.cli.options import Json, Ledger
 
 if TYPE_CHECKING:
-    from a2pcli.actions.audit import Entry, Verified
+    from a2pcli.actions.audit import AuditEntry, Verified
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def list_entries(
         say(f"… and {entries[-1].number - 1:,} more; --all shows all")
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def _document(entry: AuditEntry) -> dict[str, Any]:
     from a2pcli.reporting.values import iso
 
     return {
@@ -76,7 +76,7 @@ def _document(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: AuditEntry) -> tuple[str, ...]:
     from a2pcli.reporting.values import local
 
     subject = entry.subject or ""

@@ -10,7 +10,7 @@ import typer
 from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.actions.reconcile import Settled
+    from a2pcli.actions.reconcile import ReconciledRun
     from a2pcli.ledger.records import Run as RunRecord
 
 
@@ -59,7 +59,7 @@ def reconcile(
 
     if number is not None and decision is None:
         raise UsageError("--number needs --as: without --as all unknown messages are looked up")
-    decided = None if decision is None else action.Decision(decision is Decision.SENT, number)
+    decided = None if decision is None else action.ManualDecision(decision is Decision.SENT, number)
 
     def confirm(chosen: RunRecord, count: int) -> None:
         if not yes:
@@ -92,7 +92,7 @@ def _ask(run: RunRecord, sent: bool, count: int) -> None:
     confirm(question, refused="nothing was changed", without_terminal="use --yes to skip confirmation")
 
 
-def _document(done: Settled, decision: Decision | None) -> dict[str, Any]:
+def _document(done: ReconciledRun, decision: Decision | None) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {

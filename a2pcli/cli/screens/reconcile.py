@@ -15,13 +15,13 @@ from a2pcli.moments import zone_of
 from a2pcli.reporting.values import local, send_command
 
 if TYPE_CHECKING:
-    from a2pcli.actions.reconcile import Reconciled, Settled
+    from a2pcli.actions.reconcile import Reconciled, ReconciledRun
 
 
 _NEVER_LEFT = "were not sent before the interruption, now planned again"
 
 
-def settled_screen(done: Settled) -> RenderableType:
+def settled_screen(done: ReconciledRun) -> RenderableType:
     """What was settled and how, those that are left, and what to do about them."""
     run, result, left = done.run, done.result, done.left
     if not result.found:
@@ -63,7 +63,7 @@ def settled_screen(done: Settled) -> RenderableType:
     return Group(*pieces)
 
 
-def _nothing_unknown(done: Settled) -> RenderableType:
+def _nothing_unknown(done: ReconciledRun) -> RenderableType:
     """What became of the messages instead; those that were rejected or are left are no matter of this command."""
     run, totals = done.run, done.totals
     counts = [
@@ -94,7 +94,7 @@ def _to_send_them(run: Run) -> Text:
     return to_copy(f"to send them:  {send_command(run)}", style="dim")
 
 
-def _those_left(done: Settled) -> RenderableType:
+def _those_left(done: ReconciledRun) -> RenderableType:
     """The first of them, so that they can be looked up at the provider."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for name in ("number", "sent at", "reference"):
