@@ -135,9 +135,9 @@ def test_an_answer_to_nothing_that_was_asked_is_nobodys() -> None:
     """Also one that guesses the number of the next message, before that was written."""
 
     def answer(one: Submitted) -> Answer:
-        guessed = pdu(SUBMIT | RESPONSE, one.sequence + 1, b"guessed\0")
-        if one.number == 1:
-            return Answer(id="first", then=[guessed, pdu(SUBMIT | RESPONSE, one.sequence, b"twice\0")])
+        if one.number == 1:  # in one piece: the second message is written when all of it has been read
+            told = [(one.sequence, b"first\0"), (one.sequence + 1, b"guessed\0"), (one.sequence, b"twice\0")]
+            return Answer(raw=b"".join(pdu(SUBMIT | RESPONSE, sequence, id) for sequence, id in told))
         return Answer(silent=True)
 
     async def work(gateway: Gateway) -> list[Outcome]:
