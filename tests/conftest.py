@@ -59,6 +59,12 @@ if _midday not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
     time.time_ns = lambda: _now() + _shift
 
 
+# What tests write is gone when they end, so it need not reach a disk: thousands of ledgers wait for each commit, and
+# how long says what else the machine is writing. A crash of a process loses nothing of what is in memory either.
+_MEMORY, _ENOUGH = Path("/dev/shm"), 2 * 2**30
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ENOUGH:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
 # Journals of senders whose ledger is on a server lie in the user's state folder: not in that of who runs the tests.
 if "A2PCLI_TEST_STATE" not in os.environ:
     os.environ["A2PCLI_TEST_STATE"] = tempfile.mkdtemp(prefix="a2pcli-state-")

@@ -52,10 +52,20 @@ class Killed:
     zygote: Zygote
 
     def sender(self, claims: int = 10, left: int = 4, **more: Any) -> None:
-        self.zygote.start(
+        pid = self.zygote.start(
             ledger=self.ledger.url.render_as_string(False), run=self.run.id, claims=claims, left=left, **more
         )
         assert self.zygote.ended() == -signal.SIGKILL
+        while self.has_session(pid):
+            time.sleep(0.01)
+
+    def has_session(self, pid: int) -> bool:
+        """Whether the server has yet to notice that this process is gone."""
+        if self.ledger.url.get_backend_name() == "sqlite":
+            return False
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE :of")
+        with self.ledger.engine.connect() as connection:
+            return bool(connection.execute(query, {"of": f"a2pcli {pid}@%"}).scalar())
 
     @property
     def journals(self) -> list[Path]:
