@@ -176,6 +176,7 @@ def _took_back(connection: Connection, run: Run, id: int, now: int) -> bool:
     ):  # another run reached the person meanwhile; the claim finds that, and skips the next one
         return False
     attempt_counts.add(connection, run.number, [next], made=-1)
-    detail = f"attempt {attempt_number(next)} was taken back: a receipt shows that this one may have arrived"
+    arrived = f"a receipt shows that attempt {attempt_number(id)} may have arrived"
+    detail = f"attempt {attempt_number(next)} was taken back: {arrived}"
     outcomes.note_each(connection, run, [id], now, kind=EVENT, detail=detail)
     return True
