@@ -59,6 +59,15 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "WhatsApp Business Cloud API: templates, and free text in the service window",
     ),
     "rbm": ("a2pcli.gateways.providers.rbm:RbmGateway", "RCS for Business by Google (extra `rcs`)"),
+    "telegram": (
+        "a2pcli.gateways.providers.telegram:TelegramGateway",
+        "Telegram, by a bot: texts, pictures, buttons",
+    ),
+    "messenger": (
+        "a2pcli.gateways.providers.messenger:MessengerGateway",
+        "Messenger (Meta), for a page: texts, cards, buttons",
+    ),
+    "viber": ("a2pcli.gateways.providers.viber:ViberGateway", "Viber, by a bot: texts, pictures, a button"),
     "smpp": ("a2pcli.gateways.smpp:smpp_gateway", "SMPP 3.4, straight to an operator (extra `smpp`)"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""

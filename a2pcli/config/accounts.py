@@ -42,6 +42,9 @@ _ACCOUNT: dict[str, tuple[str, ...]] = {
     "portatext": ("api_key",),
     "whatsapp": ("phone_number_id",),
     "rbm": ("agent_id",),
+    "telegram": ("bot_token",),
+    "messenger": ("page_id",),
+    "viber": ("auth_token",),
 }
 """The keys of a provider's block that identify the account; two blocks may differ in the others."""
 _PORTS = {"http": 80, "https": 443}

@@ -10,8 +10,6 @@ Codes: ``codes/whatsapp.csv``, the same in answers and in webhooks.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +24,6 @@ from a2pcli.gateways.callbacks import (
     CallbackRequest,
     Reply,
     inside,
-    is_same,
     one_receipt,
     one_reply,
 )
@@ -43,6 +40,7 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
+from a2pcli.gateways.providers.meta import is_signed
 from a2pcli.gateways.providers.whatsapp_templates import A_PAGE, FIELDS, next_page, templates_of
 from a2pcli.messages import Message, Outcome
 
@@ -174,9 +172,8 @@ class WhatsAppProvider(Provider):
         return Callback(tuple(receipts), tuple(replies))
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Hub-Signature-256``: HMAC-SHA256 over the body with the app's secret."""
-        mine = hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
-        return is_same("sha256=" + mine, request.headers.get("x-hub-signature-256", "").strip().lower())
+        """By ``X-Hub-Signature-256``."""
+        return is_signed(request, secret)
 
 
 class WhatsAppGateway(ProviderGateway):
