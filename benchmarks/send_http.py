@@ -4,7 +4,8 @@
 
 All three post the same JSON to the same server on this machine (nginx, or granian where there is no nginx) over
 100 connections, and read the id out of the answer. Each runs in a process of its own; the rounds are interleaved
-and the median counts, so that a busy machine slows all of them alike. a2pcli claims from a planned run and
+and the median counts, so that a busy machine slows all of them alike. Modules are compiled once, as installed
+(see start_up.py). a2pcli claims from a planned run and
 records every outcome; planning is not in its time. httpx takes quadratic time in its connections, so it gets a
 smaller share of the messages, and its rate is what is compared. Exits with 1 below the goals.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -203,6 +205,8 @@ def compare(count: int, rounds: int) -> int:
     rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     counts = {"aiohttp": count, "a2pcli": count, "httpx": max(count // HTTPX_SHARE, 200)}
     with tempfile.TemporaryDirectory() as folder, server(folder) as (kind, url):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "compiled")
         for _ in range(rounds):
             for name in CONTENDERS:
                 rates[name].append(measured(name, url, counts[name]))

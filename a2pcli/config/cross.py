@@ -13,9 +13,9 @@ from typing import Any, Literal
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import CHANNELS, DEFAULT, OFFERED
 from a2pcli.config import values
-from a2pcli.config.campaign import in_utc
 from a2pcli.config.cross_blocks import block_problems, has_own_text
 from a2pcli.config.document import Document
+from a2pcli.config.fields import in_utc
 from a2pcli.errors import Problem
 from a2pcli.gateway_types import type_names
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 
-from a2pcli.config.campaign import Channel, Purpose, Strict, Text, YesNo
+from a2pcli.config.fields import Channel, Purpose, Strict, Text, YesNo
 from a2pcli.config.hours import DAYS, Span, parse_days, parse_spans
 from a2pcli.config.values import parse_destination, parse_region
 

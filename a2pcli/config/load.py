@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from a2pcli.config import cross, environment
-from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.environment import environment_at
 from a2pcli.config.examine import examine
@@ -21,6 +20,9 @@ from a2pcli.config.settings import Settings
 from a2pcli.config.values import RECIPIENT, Rate, message_and_hint, parse_rate, parse_share
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from a2pcli.config.campaign import Campaign
 
 __all__ = [
     "BUILT_IN_GATEWAYS",
@@ -85,6 +87,8 @@ class LoadedSettings:
 
 def load_campaign(path: Path) -> LoadedCampaign:
     """The campaign in the file. Raises ``InvalidInput`` with every problem of the file."""
+    from a2pcli.config.campaign import Campaign
+
     document = read_document(path)
     campaign = examine(document, Campaign, cross.campaign_problems).sound
     return LoadedCampaign(campaign, document, path, path.parent)
@@ -92,6 +96,8 @@ def load_campaign(path: Path) -> LoadedCampaign:
 
 def examine_campaign(path: Path) -> tuple[LoadedCampaign | None, tuple[Problem, ...]]:
     """What can be used of the file, and every problem. For ``check`` alone. Raises where it is not even YAML."""
+    from a2pcli.config.campaign import Campaign
+
     document = read_document(path)
     found = examine(document, Campaign, cross.campaign_problems, STAND_INS)
     if found.usable is None:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from a2pcli.config.campaign import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.copy_rules import CopyRule, Strictness
 from a2pcli.config.environment import NOT_A_VARIABLE, names_variable
+from a2pcli.config.fields import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
 from a2pcli.config.retention import Retention

@@ -7,9 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import Loc
-from a2pcli.config.settings import Settings
 
 _OTHER_NAMES = {
     "body": "message",
@@ -88,9 +86,16 @@ def meant_key(model: type[BaseModel], loc: Loc, key: str) -> str | None:
         home = _home_of(model, name) if name else None
         if home is not None:
             return f"'{name}' goes under '{home}:'" if home else f"'{name}' goes at the left margin"
-    if not loc and model is Settings and folded in Campaign.model_fields:
+    return None if loc else _other_file(model, folded)
+
+
+def _other_file(model: type[BaseModel], key: str) -> str | None:
+    from a2pcli.config.campaign import Campaign
+    from a2pcli.config.settings import Settings
+
+    if model is Settings and key in Campaign.model_fields:
         return "it belongs in a campaign's file"
-    if not loc and model is Campaign and folded in Settings.model_fields:
+    if model is Campaign and key in Settings.model_fields:
         return "it belongs in a2pcli.yaml"
     return None
 

@@ -10,7 +10,6 @@ transaction, which is then made again in halves, until such a row is alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, case, func, literal_column, select, update
@@ -20,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.ledger import attempt_counts, refusals
 from a2pcli.ledger.leases import IS_MINE
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING
-from a2pcli.ledger.statements import PreparedStatement
+from a2pcli.ledger.statements import ROWS, PreparedStatement, in_groups
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 
@@ -189,7 +188,7 @@ def _put_in(
     columns = ", ".join(("run", "occasion", *names))
     shared = f"{int(run.number)}, {int(run.occasion)}"
     if connection.dialect.name == "sqlite":
-        return _insert_sqlite(connection, f"INSERT INTO attempts ({columns}) VALUES ", shared, values)
+        return _insert_sqlite(connection, f"INSERT INTO attempts ({columns})", shared, values)
     arrays = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in names)
     sql = (
         f"INSERT INTO attempts ({columns}) SELECT {shared}, v.* FROM unnest({arrays}) AS v"
@@ -199,25 +198,15 @@ def _put_in(
     return None if len(rows) == len(values) else frozenset(rows)
 
 
-GROUP = 20
-"""Rows in a statement on SQLite: after each the driver waits for the interpreter's lock, which the event loop holds."""
-
-
 def _insert_sqlite(
     connection: Connection, head: str, shared: str, values: Sequence[tuple[Any, ...]]
 ) -> frozenset[int] | None:
     """All at once; where not all of them went in, once more one by one, to learn which."""
-    row = f"({shared}, {', '.join('?' * len(values[0]))})"
-    one = f"{head}{row} ON CONFLICT DO NOTHING"
-    whole = len(values) - len(values) % GROUP
-    groups = [tuple(chain.from_iterable(values[at : at + GROUP])) for at in range(0, whole, GROUP)]
-    done = 0
+    # "WHERE true": else SQLite would take ON for the condition of a join.
+    many = f"{head} SELECT {shared}, v.* FROM (VALUES {ROWS}) AS v WHERE true ON CONFLICT DO NOTHING"
+    one = f"{head} VALUES ({shared}, {', '.join('?' * len(values[0]))}) ON CONFLICT DO NOTHING"
     connection.exec_driver_sql("SAVEPOINT a2p_claim")
-    if groups:
-        many = f"{head}{', '.join([row] * GROUP)} ON CONFLICT DO NOTHING"
-        done += connection.exec_driver_sql(many, groups).rowcount
-    if whole < len(values):
-        done += connection.exec_driver_sql(one, list(values[whole:])).rowcount
+    done = in_groups(connection, many, one, values)
     taken = None
     if done < len(values):
         connection.exec_driver_sql("ROLLBACK TO a2p_claim")

@@ -1,13 +1,17 @@
 """The statements of the sending path: compiled once, and sent to PostgreSQL together, in one journey.
 
 While a transaction of sending is under way the server mostly waits for the next statement, and each wait costs a
-switch between two processes on a machine that is busy sending. SQLite has no journeys: there nothing changes.
+switch between two processes on a machine that is busy sending. SQLite has no journeys. There each statement costs a
+switch between two threads: the driver gives the interpreter's lock away, the event loop takes it, and the ledger waits.
+So on either a statement is about many rows.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import literal_column
@@ -19,6 +23,11 @@ from sqlalchemy.sql.expression import Executable
 from sqlalchemy.sql.visitors import replacement_traverse
 
 _KEY = "a2pcli-pipeline"
+
+SIZES = (64, 16, 4, 1)
+"""Rows in a statement on SQLite; so few sizes that the driver keeps all statements compiled."""
+
+_HAS_UPDATE_FROM = sqlite3.sqlite_version_info >= (3, 33)
 
 
 @contextmanager
@@ -79,11 +88,37 @@ def arrived(connection: Connection) -> None:
     connection.info[_KEY].sync()
 
 
+_GROUPS = "groups"
+"""Under this name a ``PreparedStatement`` keeps what it runs for many rows on SQLite."""
+
 _TYPES = {
     **dict.fromkeys(("b_id", "b_message", "b_now", "b_at", "b_due_at", "b_run", "b_uncounted"), "bigint"),
     **dict.fromkeys(("b_until",), "bigint"),
 }
 """Of the values that are no text."""
+
+
+ROWS = "{rows}"
+"""Where the values of many rows stand in a statement for ``in_groups``."""
+
+
+def in_groups(connection: Connection, many: str | None, one: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Run a statement for these rows on SQLite, as few times as can be; gives the rows changed.
+
+    ``one`` is for one row, ``many`` for as many as are put in the place of ``ROWS``; without it, each is run alone.
+    """
+    if many is None:
+        return connection.exec_driver_sql(one, list(rows)).rowcount
+    row, at, done = f"({', '.join('?' * len(rows[0]))})", 0, 0
+    for size in SIZES:
+        end = len(rows) - (len(rows) - at) % size
+        if end == at:
+            continue
+        sql = one if size == 1 else many.replace(ROWS, ", ".join([row] * size))
+        groups = [tuple(chain.from_iterable(rows[start : start + size])) for start in range(at, end, size)]
+        done += connection.exec_driver_sql(sql, groups).rowcount
+        at = end
+    return done
 
 
 class PreparedStatement:
@@ -114,16 +149,35 @@ class PreparedStatement:
                 return found.rowcount
             return connection.exec_driver_sql(sql, columns).rowcount
         sql = self._sql.get(name) or self._of_rows(connection)
-        return connection.exec_driver_sql(sql, list(rows)).rowcount
+        return in_groups(connection, self._sql.get(_GROUPS), sql, rows)
 
     def _of_rows(self, connection: Connection) -> str:
+        """The statement for one row, with ``?`` for its values. What is put around those of many is kept as well."""
         dialect = type(connection.dialect)(paramstyle="qmark")  # type: ignore[call-arg]
         assert isinstance(dialect, DefaultDialect)
         compiled: Any = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
         if tuple(compiled.positiontup) != self._names:
             raise ValueError(f"the values must come in this order: {', '.join(compiled.positiontup)}")
-        self._sql[connection.dialect.name] = str(compiled)
-        return self._sql[connection.dialect.name]
+        sql = str(compiled)
+        verb, _, _ = sql.partition(" ")
+        head, _, values = sql.partition(" VALUES ")
+        if verb == "INSERT" and values == f"({', '.join('?' * len(self._names))})":
+            self._sql[_GROUPS] = f"{head} VALUES {ROWS}"
+        elif verb == "UPDATE" and _HAS_UPDATE_FROM:
+            self._sql[_GROUPS] = self._update_from(dialect)
+        self._sql[connection.dialect.name] = sql
+        return sql
+
+    def _update_from(self, dialect: DefaultDialect) -> str:
+        places = {name: f"v.column{place}" for place, name in enumerate(self._names, 1)}
+
+        def column(element: Any, **_: Any) -> Any:
+            return literal_column(places[element.key]) if isinstance(element, BindParameter) else None
+
+        original: Any = self._statement
+        statement: Any = replacement_traverse(original, {}, column)
+        head, _, condition = str(statement.compile(dialect=dialect)).partition(" WHERE ")
+        return f"{head} FROM (VALUES {ROWS}) AS v WHERE {condition}"
 
     def _of_columns(self, connection: Connection) -> str:
         """The statement over a table ``v`` of all values."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from a2pcli.channels import DEFAULT, NAMES, PHONE_LAW
-from a2pcli.config.campaign import Strict
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.examine import examine
+from a2pcli.config.fields import Strict
 from a2pcli.config.law import ANYWHERE, KINDS, LawFile, LawRule, Week
 from a2pcli.config.load import LoadedSettings
 from a2pcli.dataclass import dataclass

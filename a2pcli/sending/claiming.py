@@ -10,13 +10,16 @@ from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.pace import CLAIMED_AHEAD, Pace
 from a2pcli.sending.run_policy import RunPolicy
-from a2pcli.sending.timing import HORIZON, LOOK_AGAIN, TICK
+from a2pcli.sending.timing import HORIZON, LINGER, LOOK_AGAIN, TICK
 
 FARTHEST = 4
 """So many times what may be in flight are claimed at most: if the ledger is taken away, no more than that leaves."""
 
 _MEASURED = 0.25
 """Seconds over which is measured how fast messages leave."""
+
+_SHORTEST = 0.002
+"""Seconds of the shortest wait for company."""
 
 
 class Claiming:
@@ -63,10 +66,16 @@ class Claiming:
             ahead = min(ahead, CLAIMED_AHEAD)
         return max(0, int(ahead) - self._dispatcher.ready)
 
-    def is_pressing(self, want: int, now: float) -> bool:
-        """Whether so many are wanted that claiming them should not wait for company."""
+    def patience(self, want: int, now: float) -> float:
+        """Seconds for which what came back may wait for company: until too few are ready for what leaves while the
+        ledger writes; 0 where so many are wanted that claiming them should not wait."""
         allowed = self._breaker.allowance(now)
-        return 2 * want >= allowed > 0 and self._dispatcher.ready < allowed
+        if not allowed:
+            return LINGER
+        spare = self._dispatcher.ready - max(allowed, self._speed * self._write)
+        if 2 * want >= allowed and spare < 0:
+            return 0.0
+        return min(LINGER, max(_SHORTEST, spare / self._speed)) if self._speed and spare > 0 else LINGER
 
     def _most(self, allowed: int, now: float) -> int:
         """How many may be claimed at once: twice what may be in flight, or what leaves while the ledger writes."""
@@ -76,8 +85,9 @@ class Claiming:
         if now - then > _MEASURED:
             self._speed = (self._dispatcher.left - left) / (now - then)
             self._mark = now, self._dispatcher.left
-        # One transaction's time until it is asked for these, another's until they are there.
-        return min(max(2 * allowed, allowed + int(self._speed * 2 * self._write)), FARTHEST * allowed)
+        # One transaction's time until it is asked for these, another's until they are there; and half as much again,
+        # because no two take the same time.
+        return min(max(2 * allowed, allowed + int(self._speed * 3 * self._write)), FARTHEST * allowed)
 
     def wait(self, want: int) -> float:
         """Seconds until asking for ``want`` makes sense; 0 for now."""

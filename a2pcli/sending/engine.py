@@ -269,9 +269,9 @@ class _Sending:
             return 0.0
         want = self._claiming.want(self._time())
         if writes.settled:
-            if self._policy.ended is not None or self._claiming.is_pressing(want, self._time()):
-                return 0.0
-            return LINGER - (self._time() - self._policy.round_since)
+            now = self._time()
+            patience = 0.0 if self._policy.ended is not None else self._claiming.patience(want, now)
+            return min(patience, LINGER - (now - self._policy.round_since))
         return self._claiming.wait(want)
 
     async def _write(self) -> None:

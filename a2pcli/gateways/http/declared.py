@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from a2pcli.channels import DEFAULT
-from a2pcli.config.campaign import Channel
+from a2pcli.config.fields import Channel
 from a2pcli.gateways import codes
 from a2pcli.gateways.engine.transport import HttpBlock, checked_url
 from a2pcli.gateways.http.templating import structure, text_template, url_template, xml_template
