@@ -4,10 +4,10 @@
 
 All three post the same JSON to the same server on this machine (nginx, or granian where there is no nginx) over
 100 connections, and read the id out of the answer. Each runs in a process of its own; the rounds are interleaved
-and the median counts, so that a busy machine slows all of them alike. Modules are compiled once, as installed
-(see start_up.py). a2pcli claims from a planned run and
-records every outcome; planning is not in its time. httpx takes quadratic time in its connections, so it gets a
-smaller share of the messages, and its rate is what is compared. Exits with 1 below the goals.
+and the median counts, so that a busy machine slows all of them alike. As installed: modules are compiled once (see
+start_up.py). a2pcli claims from a planned run and records every outcome; planning is not in its time. httpx takes
+quadratic time in its connections, so it gets a smaller share of the messages, and its rate is what is compared.
+Exits with 1 below the goals.
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ def of_person(
     readers: dict[int, PlanRows] = {}
     for one, head, places in plan_people.in_chunks(connection, whom, run, by_filter=by_filter):
         if one.number not in readers:
-            readers[one.number] = PlanRows(connection, one, now)
+            readers[one.number] = PlanRows(connection, one, now, heads=[head])
         yield from as_rows(readers[one.number].at(connection, head, places))
     for within in plan_people.without_chunks(connection, run):
         query = select(attempts).where(within, plan_people.condition(whom)).order_by(_c.id)

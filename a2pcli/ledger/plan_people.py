@@ -179,12 +179,9 @@ def in_chunks(
     with ThreadPoolExecutor(1) as other:
         for one in runs_with_chunks(connection, run):
             later = _of_later_attempts(connection, one, whom)
-            for head in plan_store.heads(connection, one):
+            numbers = _by_filter(connection, one, whom, later) if by_filter and not whom.keys else None
+            for head in plan_store.heads(connection, one, numbers) if numbers is None or numbers else ():
                 also = {id - head.first_id for id in later if head.first_id <= id < head.end_id}
-                if by_filter and not whom.keys and not also:
-                    prefix = plan_store.prefix_of(connection, one, head.number, chunk_filter.PREFIX)
-                    if not chunk_filter.may_hold(prefix, whom.forms, whom.cells):
-                        continue
                 data = plan_store.data_of(connection, one, head.number)
                 waiting.append(other.submit(searched, one, head, data, also))
                 if len(waiting) > _AHEAD and (found := waiting.popleft().result())[2]:
@@ -192,6 +189,16 @@ def in_chunks(
         while waiting:
             if (found := waiting.popleft().result())[2]:
                 yield found
+
+
+def _by_filter(connection: Connection, run: Run, whom: Searched, later: set[int]) -> list[int]:
+    """The chunks that may hold rows of the person, or one of the messages ``later``."""
+    forms, cells = whom.forms, whom.cells
+    return [
+        number
+        for number, first, end, prefix in plan_store.prefixes(connection, run, chunk_filter.PREFIX)
+        if chunk_filter.may_hold(prefix, forms, cells) or any(first <= id < end for id in later)
+    ]
 
 
 def _of_later_attempts(connection: Connection, run: Run, whom: Searched) -> set[int]:

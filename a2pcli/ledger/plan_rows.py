@@ -96,15 +96,21 @@ _ALWAYS = frozenset(("state", "reason", "country", "clock"))
 class PlanRows:
     """The rows of one run, as they are at the moment ``now`` (UTC milliseconds).
 
-    With ``only`` (names of ``NAMES``), values of other columns are not read, and are None.
+    With ``only`` (names of ``NAMES``), values of other columns are not read, and are None. ``heads`` are the run's
+    chunks where they are known, or those that will be asked for.
     """
 
     def __init__(
-        self, connection: Connection, run: Run, now: int, only: frozenset[str] | None = None
+        self,
+        connection: Connection,
+        run: Run,
+        now: int,
+        only: frozenset[str] | None = None,
+        heads: list[ChunkHead] | None = None,
     ) -> None:
         self.run = run
         self._only = None if only is None else only | _ALWAYS | ({"tries"} if "attempts" in only else set())
-        self.heads = plan_store.heads(connection, run)
+        self.heads = plan_store.heads(connection, run) if heads is None else heads
         self._ends = plan_store.ends_of(connection, run)
         self._holds = self._holding(connection, now) if self.heads else None
 

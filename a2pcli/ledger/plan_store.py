@@ -140,13 +140,16 @@ def remove(connection: Connection, run: Run) -> None:
     connection.execute(delete(plan_ends).where(_e.run == run.number))
 
 
-def heads(connection: Connection, run: Run) -> list[ChunkHead]:
-    """The run's chunks in order; none of a run whose rows are all in ``attempts``, or gone."""
+def heads(connection: Connection, run: Run, numbers: Sequence[int] | None = None) -> list[ChunkHead]:
+    """The run's chunks in order, or those with these numbers; none of a run whose rows are all in ``attempts``, or
+    gone."""
     query = (
         select(_p.number, _p.first_row, _p.rows, _p.accepted, _p.digest, _p.counts)
         .where(_p.run == run.number)
         .order_by(_p.number)
     )
+    if numbers is not None:
+        query = query.where(_p.number.in_(numbers))
     base = first_id(run)
     return [
         ChunkHead(number, first, rows, accepted, digest, groups_from(counts), base + first)
@@ -165,17 +168,21 @@ def data_of(connection: Connection, run: Run, number: int) -> bytes:
     return bytes(connection.execute(query).scalar() or b"")
 
 
-def prefix_of(connection: Connection, run: Run, number: int, size: int) -> bytes:
-    """The first bytes of a chunk, without reading the others where the database can do that."""
-    mine = (_p.run == run.number) & (_p.number == number)
-    if connection.dialect.name != "sqlite":
-        return bytes(connection.execute(select(func.substr(_p.data, 1, size)).where(mine)).scalar() or b"")
+def prefixes(connection: Connection, run: Run, size: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """Of each of the run's chunks in order: its number, the id of its first message and the one after its last, and its
+    first bytes, without reading the others where the database can do that."""
+    base, place = first_id(run), (_p.number, _p.first_row, _p.rows)
+    mine = _p.run == run.number
     driver: Any = connection.connection.driver_connection
-    row = connection.execute(select(literal_column("rowid")).select_from(plan_chunks).where(mine)).scalar()
-    if row is None or not hasattr(driver, "blobopen"):
-        return data_of(connection, run, number)[:size]
-    with driver.blobopen(plan_chunks.name, _p.data.name, row, readonly=True) as blob:
-        return bytes(blob.read(size))
+    if connection.dialect.name != "sqlite" or not hasattr(driver, "blobopen"):
+        query = select(*place, func.substr(_p.data, 1, size)).where(mine).order_by(_p.number)
+        for number, first, rows, data in connection.execute(query).all():
+            yield number, base + first, base + first + rows, bytes(data or b"")
+        return
+    query = select(*place, literal_column("rowid")).where(mine).order_by(_p.number)
+    for number, first, rows, row in connection.execute(query).all():
+        with driver.blobopen(plan_chunks.name, _p.data.name, row, readonly=True) as blob:
+            yield number, base + first, base + first + rows, bytes(blob.read(size))
 
 
 def load(connection: Connection, run: Run, head: ChunkHead, names: Sequence[str] | None = None) -> Chunk:

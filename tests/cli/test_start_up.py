@@ -31,7 +31,7 @@ BOUNDS = (
     (("optout", "list"), ("phonenumbers", *LEDGER_ONLY)),
     (("optout", "add", "+447911123499"), LEDGER_ONLY),
     (("consent", "show", "+447911123456"), ("alembic", *FRAMES)),
-    (("explain", "+447911123456"), ("alembic", "pandas")),
+    (("explain", "+447911123456"), ("alembic", "pandas", "pyarrow.compute", "a2pcli.config.campaign")),
     (
         ("plan", "sale.yaml"),
         ("alembic", "pandas", "pyarrow.parquet", "openpyxl", "holidays", "multiprocessing.pool"),

@@ -142,4 +142,9 @@ def test_an_exchange_never_searches_the_whole_ledger(tmp_path: Path) -> None:
                 for sql, values in asked
             }
     assert len(plans) >= 9
-    assert [sql for sql, steps in plans.items() if any(step.startswith("SCAN") for step in steps)] == []
+    # The values that a statement brings along are gone through one by one.
+    assert [sql for sql, steps in plans.items() if any(map(_is_search_of_all, steps))] == []
+
+
+def _is_search_of_all(step: str) -> bool:
+    return step.startswith("SCAN") and step != "SCAN v" and "CONSTANT ROW" not in step

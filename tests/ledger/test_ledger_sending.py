@@ -7,7 +7,7 @@ from ledgerkit import ACCEPTED, NOT_SENT, NOW, REJECTED, UNKNOWN, Make, claim, n
 
 from a2pcli.ledger.records import Settled
 from a2pcli.ledger.store import Ledger
-from a2pcli.messages import Message, Outcome, State
+from a2pcli.messages import Cause, Message, Outcome, State, Verdict
 
 
 def test_a_claim_holds_everything_a_gateway_needs(make: Make, ledger: Ledger) -> None:
@@ -175,3 +175,32 @@ def test_an_exchange_without_a_start_still_knows_what_is_left(url: str) -> None:
         claim(ledger, run, 2)
     with Ledger.open(url) as ledger:
         assert ledger.attempts.exchange(run, [], 1, NOW).left == 2
+
+
+def test_each_of_many_messages_keeps_its_own_outcome(make: Make, ledger: Ledger) -> None:
+    run = make.sending(87)
+    ids = claim(ledger, run)
+    outcomes = {
+        id: Outcome(Verdict.ACCEPTED, gateway_id=f"g{place}", detail="it's " + "?" * (place % 3))
+        if place % 4
+        else Outcome(Verdict.REJECTED, code=f"c{place}", cause=Cause.PERMANENT)
+        for place, id in enumerate(ids)
+    }
+    ledger.attempts.exchange(
+        run,
+        [Settled(id, one, State(str(one.verdict))) for id, one in outcomes.items()],
+        0,
+        NOW,
+    )
+    rows = {id: row_of(ledger, run, id) for id in ids}
+    assert len(rows) == 87
+    assert {
+        id: (row["state"], row["code"], row["gateway_id"], row["detail"]) for id, row in rows.items()
+    } == {id: (str(one.verdict), one.code, one.gateway_id, one.detail) for id, one in outcomes.items()}
+
+
+def test_many_messages_given_back_are_all_claimed_again(make: Make, ledger: Ledger) -> None:
+    run = make.sending(87)
+    ids = claim(ledger, run)
+    ledger.attempts.release(run, ids)
+    assert sorted(claim(ledger, run)) == sorted(ids)
