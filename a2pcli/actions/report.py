@@ -58,6 +58,10 @@ class Report:
 
         return cause
 
+    def arrived_earlier(self) -> int:
+        """Messages that an earlier attempt delivered, and that are not among the delivered ones of the totals."""
+        return self.ledger.attempts.arrived_earlier(self.run)
+
     def events(self) -> tuple[Event, ...]:
         """Events of the run (planned, started, paused, …), oldest first."""
         return self.ledger.runs.events(self.run)

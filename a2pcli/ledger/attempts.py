@@ -273,6 +273,12 @@ class Attempts(SubStore):
         return retrying(work)
 
     @translates_errors
+    def arrived_earlier(self, run: Run) -> int:
+        """How many messages arrived by an earlier attempt than the one that counts; see ``fallbacks``."""
+        with self._ledger.reading() as connection:
+            return fallbacks.arrived_earlier(connection, run)
+
+    @translates_errors
     def rejections(self, run: Run, now: int) -> list[rejected.Rejection]:
         """What the gateway refused, by code: how many, and how many of these may be planned again."""
         with self._ledger.reading() as connection:

@@ -8,8 +8,11 @@ import pytest
 from sendkit import START_MS, ScriptedGateway, number_of, plan_run, rejected, send_in_no_time, states
 from sqlalchemy.engine import Connection
 
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.delivery import Delivery
 from a2pcli.ledger import fallbacks, sharing
-from a2pcli.ledger.fallbacks import Next
+from a2pcli.ledger.fallbacks import Followed, Next
+from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import Cause
@@ -69,3 +72,43 @@ def test_a_next_attempt_that_is_made_as_the_run_finishes_is_not_lost(
     result, _ = send_in_no_time(ledger, ledger.runs.get(run.id), gateway)
     assert result.ended is Ended.FINISHED
     assert gateway.numbers == [number_of(9)]
+
+
+@pytest.mark.parametrize("third_was_sent", [False, True])
+def test_a_late_receipt_of_the_first_of_three_attempts_is_told(ledger: Ledger, third_was_sent: bool) -> None:
+    """A third attempt that waits is taken back; one that was sent stays, and the report names what arrived."""
+    run = plan_run(ledger, 3)
+    send_in_no_time(ledger, run, ScriptedGateway())
+    told(ledger, run.reference(1), Delivery.UNDELIVERED)
+    second = again(ledger, run)
+    send_in_no_time(ledger, ledger.runs.get(run.id), ScriptedGateway())
+    told(ledger, second.reference, Delivery.UNDELIVERED)
+    third = again(ledger, run)
+    if third_was_sent:
+        send_in_no_time(ledger, ledger.runs.get(run.id), ScriptedGateway())
+    assert ledger.attempts.arrived_earlier(run) == 0
+    told(ledger, run.reference(1), Delivery.DELIVERED)
+    assert ledger.attempts.arrived_earlier(run) == 1
+    assert not ledger.check().findings
+    late = ScriptedGateway()
+    send_in_no_time(ledger, ledger.runs.get(run.id), late)
+    assert late.got == []
+    assert states(ledger, run) == {"accepted": 3}
+    [entry] = ledger.messages.history(number_of(1))
+    notes = [one.detail for one in entry.events if one.detail and "taken back" in one.detail]
+    back = "attempt 3 was taken back: a receipt shows that attempt 1 may have arrived"
+    assert notes == ([] if third_was_sent else [back])
+    told(ledger, (third if third_was_sent else second).reference, Delivery.DELIVERED)
+    assert ledger.attempts.arrived_earlier(run) == 0
+
+
+def again(ledger: Ledger, run: Run) -> Followed:
+    way = Next("sms", "test", number_of(9), "Hello again", sender="ACME")
+    made = ledger.attempts.next(run, run.number * ROWS_PER_RUN + 1, way, START_MS)
+    assert made is not None
+    return made
+
+
+def told(ledger: Ledger, reference: str, what: Delivery) -> None:
+    ledger.receipts.add([Receipt(1, None, reference, str(what), what, None, None)], "test", "receipts.csv")
+    ledger.receipts.keep_totals()

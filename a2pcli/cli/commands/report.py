@@ -146,7 +146,16 @@ def _show(found: Report) -> None:
     totals = found.totals()
     waiting = found.waiting() if totals.held else []
     tests, live = count_tests(found.events()), found.live_sender()
-    show(report_screen(found.run, totals, tests=tests, live=live, waiting=waiting, cause_of=found.cause_of()))
+    screen = report_screen(
+        found.run,
+        totals,
+        tests=tests,
+        live=live,
+        waiting=waiting,
+        cause_of=found.cause_of(),
+        arrived_earlier=found.arrived_earlier(),
+    )
+    show(screen)
 
 
 def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None) -> None:
@@ -158,7 +167,7 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
     totals = found.totals()
     waiting = found.waiting() if totals.held else []
     document = report_document(found.run, totals, found.events(), found.cause_of())
-    document = {**document, "waiting": held_document(waiting)}
+    document = {**document, "waiting": held_document(waiting), "arrived_earlier": found.arrived_earlier()}
     if rows is None:
         print_json(document)
     else:

@@ -265,6 +265,9 @@ class Report(RunFacts, Totals):
     tests: Annotated[int, says("test messages, not included in totals")]
     events: list[RunEvent]
     waiting: Waiting
+    arrived_earlier: Annotated[
+        int, says("messages delivered by an earlier attempt, not counted as delivered in `delivery`")
+    ]
     row_list: NotRequired[Annotated[list[dict[str, Any]], says("every row, with --rows")]]
 
 

@@ -187,6 +187,7 @@ def report_screen(
     live: str | None = None,
     waiting: Sequence[Waiting] = (),
     cause_of: CauseOf = no_table,
+    arrived_earlier: int = 0,
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now; ``cause_of`` knows receipts' codes."""
     states = StatesTable(totals, instead_of_sending(run))
@@ -199,6 +200,9 @@ def report_screen(
     simulated = instead_of_sending(run) is not None
     for piece in delivery_tables(totals, facts(), cause_of, simulated=simulated):
         pieces += [Text(), piece]
+    if arrived_earlier:
+        words = "1 more message was" if arrived_earlier == 1 else f"{arrived_earlier:,} more messages were"
+        pieces += [Text(), Text(f"{words} delivered by an earlier attempt, as a late receipt says")]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:
