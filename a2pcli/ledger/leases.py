@@ -1,12 +1,12 @@
-"""Which of a run's senders has which chunks of its plan, where several send it at once.
+"""Leases: which sender has which chunks of a plan, if several send one run.
 
-A chunk is with one sender: only it claims the chunk's messages, those that wait for another try as well. So the
-chunk tells whose a claim is. A lease is bound to its sender's hold (``holds``): it ends when the sender lets go of the
-run, or when it is known to have ended and the hold is taken away, with the open claims of its chunks becoming
-``unknown`` in the same transaction. It never ends by itself, and a sender that lost its hold cannot commit a claim
-any more.
+Only the sender that leased a chunk claims its messages, including those that wait for another try. So the chunk shows
+which sender made a claim. A lease lasts as long as its sender's hold on the run (``holds``): until the sender releases
+the run, or is known to have ended and its hold is removed. In the second case the open claims in its chunks become
+``unknown`` in the same transaction. A lease never expires by itself, and a sender that lost its hold cannot commit
+claims.
 
-SQLite has one sender a run, and no leases.
+On SQLite a run has one sender, and there are no leases.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def not_of_others(token: int) -> ColumnElement[bool]:
 
 
 def taken(connection: Connection, run: Run) -> dict[int, int]:
-    """Whose each chunk is: the tokens by the chunks' numbers."""
+    """The token of the sender that has each leased chunk, by the chunk's number."""
     rows = connection.execute(select(_l.chunk, _l.token).where(_l.run == run.number))
     return {row.chunk: row.token for row in rows}
 

@@ -1,4 +1,4 @@
-"""What a gateway gives back, taken at its word only as far as it can be."""
+"""Checks what a gateway returned: one valid outcome for each message, or ``unknown``."""
 
 from __future__ import annotations
 

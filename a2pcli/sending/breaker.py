@@ -1,10 +1,10 @@
-"""The breaker: stops a run from pouring messages into a gateway that is down.
+"""The circuit breaker: stops sending to a gateway that is down.
 
-It also opens the tap slowly. The first message goes alone; each clear answer lets one more be in flight. So a
+It also starts slowly. The first message goes alone; each clear answer lets one more be in flight. So a
 gateway that is down from the start, or hangs, or refuses the account, costs a handful of messages, not a
 hundred; over a gateway that answers, the doubling is done after a few round trips.
 
-Pure: told what time it is, in seconds of any steady clock.
+It has no clock of its own: each call is given the time, in seconds of any monotonic clock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a run is, told to whoever shows it, every now and then."""
+"""Reports a run's progress at intervals to whoever shows it."""
 
 from __future__ import annotations
 

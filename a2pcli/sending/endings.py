@@ -1,4 +1,4 @@
-"""Why a run ended before its end, in words: one problem for each way, with what to do next."""
+"""Why a run stopped early: one ``Problem`` for each reason, with what to do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks: commands and URLs of the settings that learn how a ``send`` ended. They see counts, never people."""
+"""Hooks: commands and URLs from the settings that are called when a ``send`` ends. They get counts, never people."""
 
 from __future__ import annotations
 

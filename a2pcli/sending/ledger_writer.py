@@ -1,4 +1,4 @@
-"""The one thread that talks to the ledger while a run is sent, and what is handed to it."""
+"""The one thread that uses the ledger while a run is sent, and the batch of writes it is given."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class WriteBatch:
     """Claimed messages that never left."""
     settled: list[Settled] = field(default_factory=list)
     suppress: list[tuple[str, str | None]] = field(default_factory=list)
-    """Addresses that, says the gateway, opted out, each with the sender that they opted out from."""
+    """Addresses that opted out according to the gateway, each with the sender they opted out from."""
     refuse: set[str] = field(default_factory=set)
     """Countries the gateway's account may not send to."""
 
     @property
     def is_urgent(self) -> bool:
-        """Whether it holds something that should not wait for company."""
+        """Whether it contains something that should be written without waiting for more."""
         return bool(self.release or self.suppress or self.refuse)
 
     @property

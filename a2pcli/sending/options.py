@@ -1,4 +1,4 @@
-"""What a sender is told, and what it tells: plain values."""
+"""The options of a sender, its progress and its result, as plain values."""
 
 from __future__ import annotations
 

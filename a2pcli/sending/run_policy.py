@@ -1,4 +1,4 @@
-"""The policy every message passes on its way out and back: may it leave, and what does its answer mean."""
+"""Decides for every message whether it may leave, and what the gateway's answer means for it and for the run."""
 
 from __future__ import annotations
 

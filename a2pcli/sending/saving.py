@@ -1,4 +1,4 @@
-"""What a sender still records when it cannot go on: the ledger fails, another process has the run, a defect."""
+"""Records what is known when a sender must stop: the ledger failed, another process took the run over, or a bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run is asked to stop: once to finish what is in flight, twice to drop it; by Ctrl-C and its relatives too."""
+"""Requests to stop a run, by Ctrl-C and other signals: the first lets messages in flight finish, the second drops them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The counts behind the progress: from the ledger's totals at the start, and from every answer after it."""
+"""The counts of a run in progress: the ledger's totals at the start, then updated with every answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time while a run is sent: the seconds that sending goes by, and a wall clock that nobody sets meanwhile."""
+"""The intervals that sending uses, and a clock that does not change when the machine's clock is set."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 HORIZON = 0.5
-"""Of pace, that are claimed ahead, and the longest wait for which a claim is kept."""
+"""Seconds of the pace that are claimed ahead; a claim that would have to wait longer is given back."""
 
 LINGER = 0.02
-"""An outcome waits for company, where nothing waits for the claims that come with it."""
+"""Seconds that an outcome waits for others to be written with it, if no message waits to be claimed."""
 
 TICK = 0.1
-"""The loop runs even if nothing happened."""
+"""Seconds after which the loop runs even if nothing happened."""
 
 IDLE = 5.0
-"""The same while everything waits for people's hours; Ctrl-C wakes it."""
+"""The same while all messages wait for their permitted hours; Ctrl-C wakes it."""
 
 LOOK_AGAIN = 60.0
-"""A sender that waits looks whether somebody ended the run meanwhile."""
+"""Seconds after which a waiting sender checks whether the run was ended by another command."""
 
 CATCHING_UP = 0.2
-"""In which the answers that came while the process was stopped reach whoever waits for them."""
+"""Seconds given to answers that arrived while the process was stopped, before anything counts as late."""
 
 LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
 """Seconds between tries of a transaction that fails; after the last, sending stops. A server restarts in less."""
