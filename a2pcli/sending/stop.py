@@ -1,4 +1,4 @@
-"""Requests to stop a run, by Ctrl-C and other signals: the first lets messages in flight finish, the second drops them."""
+"""Requests to stop a run, by Ctrl-C or another signal: first let what is in flight finish, then drop it."""
 
 from __future__ import annotations
 
