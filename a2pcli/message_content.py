@@ -34,6 +34,17 @@ def media_of(content: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(one["url"] for one in (content or {}).get("media") or ())
 
 
+def pictures_of(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The URLs of the pictures that stand above the text."""
+    files = content.get("media") or ()
+    shown = [
+        one["url"]
+        for one in files
+        if isinstance(one, dict) and str(one.get("type", "image/")).startswith("image/")
+    ]
+    return tuple(filter(None, (content.get("photo"), content.get("image"), *shown)))
+
+
 def _head(content: Mapping[str, Any]) -> Iterator[str]:
     for key, words in (("subject", "Subject"), ("preheader", "Preheader")):
         if content.get(key):
@@ -49,7 +60,7 @@ def _head(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _tail(content: Mapping[str, Any]) -> Iterator[str]:
-    for row in _rows_of_buttons(content):
+    for row in buttons_of(content):
         yield "  ".join(f"[ {one['text']} ] {one['url']}" for one in row)
     if content.get("tag"):
         yield f"Message tag: {content['tag']}"
@@ -70,7 +81,7 @@ def _tail(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}: {value}"
 
 
-def _rows_of_buttons(content: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+def buttons_of(content: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
     """The buttons by row, of whatever channel."""
     buttons = content.get("buttons") or ([content["button"]] if content.get("button") else [])
     return [one if isinstance(one, list) else [one] for one in buttons]

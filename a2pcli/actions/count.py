@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from a2pcli.channels import CHANNELS, OFFERED
+from a2pcli.content.lengths import characters
 from a2pcli.content.parts import EXTENSION as EXTENSION
 from a2pcli.content.parts import (
     InvalidText,
@@ -16,7 +18,7 @@ from a2pcli.content.parts import (
 )
 from a2pcli.content.parts import units_in as units_in
 from a2pcli.content.typography import smart
-from a2pcli.errors import InvalidInput, Problem
+from a2pcli.errors import InvalidInput, Problem, UsageError
 
 
 def describe(text: str, use_smart: bool, reference_bits: int) -> dict[str, Any]:
@@ -53,6 +55,25 @@ def describe(text: str, use_smart: bool, reference_bits: int) -> dict[str, Any]:
         }
         if helps
         else None,
+    }
+
+
+def describe_for(text: str, channel: str) -> dict[str, Any]:
+    """What ``--channel --json`` prints for a channel that counts characters. Raises ``UsageError`` for one that is not
+    known."""
+    about = CHANNELS.get(channel)
+    if about is None or not about.offered:
+        raise UsageError(f"--channel {channel}: one of {', '.join(OFFERED)}")
+    count = characters(text)
+    named = (("text", about.text), ("text below a picture", about.caption))
+    return {
+        "channel": channel,
+        "characters": count,
+        "limits": [
+            {"what": what, "most": most, "left": most - count, "fits": count <= most}
+            for what, most in named
+            if most
+        ],
     }
 
 

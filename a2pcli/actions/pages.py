@@ -1,4 +1,4 @@
-"""The HTML of a previewed email as a file, to be looked at in a browser."""
+"""A previewed message as an HTML file, to be looked at in a browser."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.message_page import page_of
 from a2pcli.actions.tables import spare
 from a2pcli.config.load import load_campaign
 from a2pcli.errors import UsageError
 from a2pcli.message_content import content_of
 
 if TYPE_CHECKING:
-    from a2pcli.actions.plans import Previewed
+    from a2pcli.actions.plans import Previewed, PreviewedRow
 
 
 def write_page(found: Previewed, campaign: Path, out: Path | None) -> Path:
-    """Write the first shown email's HTML to ``out``, or to a new file for this user alone; gives the file.
+    """Write the first shown message to ``out``, or to a new file for this user alone; gives the file. An email with
+    HTML is written as it is; of everything else a page is made that shows it about as people see it.
 
-    Raises ``UsageError`` where there is no email with HTML, or ``out`` is the campaign or cannot be written.
+    Raises ``UsageError`` where there is no message, or ``out`` is the campaign or cannot be written.
     """
-    pages = ((content_of(one.row["content"]) or {}).get("html") for one in found.rows)
-    html = next((page for page in pages if page), None)
+    html = next(filter(None, map(_page, found.rows)), None)
     if html is None:
-        raise UsageError("no email with HTML is shown: --open and --out are for the html: of an email: block")
+        raise UsageError("no message to show: `a2pcli plan` shows why")
     if out is None:
         descriptor, name = tempfile.mkstemp(suffix=".html", prefix="a2pcli-preview-")
         out = Path(name)
@@ -40,6 +41,16 @@ def write_page(found: Previewed, campaign: Path, out: Path | None) -> Path:
         # Files are read as UTF-8 by browsers only where they say so.
         file.write(html if "charset" in html[:2000].lower() else f'<meta charset="utf-8">{html}')
     return out
+
+
+def _page(one: PreviewedRow) -> str | None:
+    """The page of one row; None where it has no message."""
+    content = content_of(one.row["content"]) or {}
+    if content.get("html"):
+        return str(content["html"])
+    if one.body is None:
+        return None
+    return page_of(one.body, content)
 
 
 def _html_sources(campaign: Path) -> dict[str, Path | None]:

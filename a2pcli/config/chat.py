@@ -17,6 +17,12 @@ def _rows(value: Any) -> Any:
     return [[one] if isinstance(one, dict) else one for one in value] if isinstance(value, list) else value
 
 
+def _or_alone(schema: dict[str, Any]) -> None:
+    """For editors: an item is a row or a single button."""
+    row = schema["items"]
+    schema["items"] = {"anyOf": [row["items"], row]}
+
+
 def _yes(value: Any) -> Any:
     return values.parse_yes_no(value) if isinstance(value, str) else value
 
@@ -73,6 +79,7 @@ class Telegram(Block):
     buttons: Annotated[list[list[Button]], BeforeValidator(_rows)] = Field(
         default_factory=list,
         description="Buttons below the message, each a row of its own or in a list with others beside it",
+        json_schema_extra=_or_alone,
     )
     silent: YesNo = Field(False, description="Whether it arrives without a sound")
     link_preview: YesNo = Field(True, description="Whether the first link of the text is shown as a card")

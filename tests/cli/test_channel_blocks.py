@@ -225,3 +225,53 @@ def test_contents_are_json_whatever_is_in_a_cell(project: Project) -> None:
     row = json.loads(project.run("preview", "c.yaml", "--json").out)["rows"][0]
     assert row["content"]["buttons"][0] == [{"text": f"See {nasty}", "url": "https://maps.example/a"}]
     assert set(row["content"]) == {"photo", "buttons"}
+
+
+def test_the_starter_alert_goes_through_the_outbox(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    for file in ("telegram_alert.yaml", "telegram_subscribers.csv"):
+        project.write(file, (Path(__file__).parents[2] / "campaigns" / file).read_bytes())
+    assert project.run("ledger", "create").status == 0
+    checked = project.run("check", "telegram_alert.yaml")
+    assert (checked.status, checked.err.strip()) == (0, "1 campaign checked: 0 errors, 0 warnings")
+    assert project.run("send", "telegram_alert.yaml", "--yes").status == 0
+    assert [one["body"].splitlines()[1] for one in project.outbox()] == [
+        "Hello Amelia, we expect it back at about 18:30.",
+        "Hello there, we expect it back at about 19:00.",
+    ]
+    assert [one["to"] for one in project.outbox()] == ["telegram:123456789", "telegram:234567891"]
+
+
+def test_every_message_can_be_opened_as_a_page_that_runs_nothing(project: Project) -> None:
+    project.write("people.csv", 'name,telegram,town,code,help\n"<script>x</script>",1234,York,a,\n')
+    assert project.run("preview", "c.yaml", "--out", "page.html").status == 0
+    page = (project.folder / "page.html").read_text()
+    assert '<img src="https://maps.example/a.png"' in page
+    assert "Power cut in York, &lt;script&gt;x&lt;/script&gt;." in page
+    assert '<a href="https://news.example/" rel="noreferrer noopener">News</a>' in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize(
+    ("channel", "text", "characters", "limits"),
+    [
+        ("telegram", "a😀", 3, [("text", 4_096, True), ("text below a picture", 1_024, True)]),
+        ("telegram", "x" * 2_000, 2_000, [("text", 4_096, True), ("text below a picture", 1_024, False)]),
+        ("messenger", "x" * 2_001, 2_001, [("text", 2_000, False)]),
+        ("viber", "x", 1, [("text", 1_000, True), ("text below a picture", 768, True)]),
+        ("mms", "x", 1, [("text", 1_600, True)]),
+        ("email", "x", 1, []),
+    ],
+)
+def test_count_says_characters_against_the_channels_limits(
+    tmp_path: Path, channel: str, text: str, characters: int, limits: list[tuple[str, int, bool]]
+) -> None:
+    document = Project(tmp_path).run("count", "--channel", channel, text, "--json").json
+    assert document["characters"] == characters
+    assert [(one["what"], one["most"], one["fits"]) for one in document["limits"]] == limits
+
+
+def test_count_knows_which_channels_there_are(tmp_path: Path) -> None:
+    ran = Project(tmp_path).run("count", "--channel", "fax", "x")
+    assert ran.status == 2
+    assert "--channel fax: one of sms, mms, email" in ran.err

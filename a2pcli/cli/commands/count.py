@@ -34,26 +34,34 @@ def register(app: typer.Typer) -> None:
         reference_bits: int = typer.Option(
             8, "--reference-bits", help="Size of the concatenation reference: 8 bits (most networks) or 16."
         ),
+        channel: str = typer.Option(
+            "sms", "--channel", help="Count for this channel: telegram and others count characters."
+        ),
         as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     ) -> None:
-        """Show the encoding, units and parts of a text.
+        """Show the encoding, units and parts of a text; or its characters, for channels that count those.
 
         The text is used as given, except that one newline at the end of a file or of standard input is not counted
         (`echo hi | a2pcli count` counts 2). Positions start at 1.
 
         Example:  a2pcli count "20% off until Sunday – don’t miss it"
         """
-        from a2pcli.actions.count import describe
+        from a2pcli.actions.count import describe, describe_for
         from a2pcli.cli.terminal.output import print_json
         from a2pcli.errors import UsageError
 
         if reference_bits not in (8, 16):
             raise UsageError("--reference-bits is 8 or 16")
-        document = describe(_given(text, file), smart, reference_bits)
+        if channel == "sms":
+            document, shown = describe(_given(text, file), smart, reference_bits), _show
+        elif smart:
+            raise UsageError("--smart is for sms: other channels send texts as they are")
+        else:
+            document, shown = describe_for(_given(text, file), channel), _show_characters
         if as_json:
             print_json(document)
         else:
-            _show(document)
+            shown(document)
 
 
 def _given(text: str | None, file: Path | None) -> str:
@@ -115,6 +123,28 @@ def _show(document: dict[str, Any]) -> None:
         f"   {document['left']} left in the last part" if parts > 1 else f"   {document['left']} left"
     )
     show(Group(head, *_boxes(document), *_notes(document)))
+
+
+def _show_characters(document: dict[str, Any]) -> None:
+    """The same for channels that count characters: the count against each limit."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from a2pcli.cli.terminal.output import show
+
+    count = document["characters"]
+    head = Text()
+    head.append(document["channel"], style="bold")
+    head.append(f"   {count:,} character{'' if count == 1 else 's'}")
+    lines = [
+        Text(
+            f"{one['what']}: at most {one['most']:,}, "
+            + (f"{one['left']:,} left" if one["fits"] else f"{-one['left']:,} too many"),
+            style="" if one["fits"] else "yellow",
+        )
+        for one in document["limits"]
+    ]
+    show(Group(head, *(lines or [Text("the channel sets no limit")])))
 
 
 def _boxes(document: dict[str, Any]) -> list[Any]:

@@ -32,8 +32,10 @@ def preview(
     seed: Annotated[int, typer.Option(help="The same seed picks the same recipients.", metavar="N")] = 0,
     longest: Annotated[bool, typer.Option("--longest", help="Show the longest message.")] = False,
     costliest: Annotated[bool, typer.Option("--costliest", help="Show the most expensive message.")] = False,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the email's HTML in the browser.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the email's HTML to FILE.", metavar="FILE")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the message in the browser.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the message to FILE as HTML.", metavar="FILE")
+    ] = None,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
 ) -> None:

@@ -29,7 +29,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "explain": (explained.Explained,),
         "retry": (runs.Retried,),
         "reconcile": (runs.Reconciled,),
-        "count": (others.Count,),
+        "count": (others.Count, others.CountCharacters),
         "gateways": (others.Gateways,),
         "gateways add": (others.GatewayAdded,),
         "gateways show": (others.GatewayShown,),

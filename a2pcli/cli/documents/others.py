@@ -32,6 +32,14 @@ class Count(TypedDict):
     smart: Any
 
 
+class CountCharacters(TypedDict):
+    """``a2pcli count --channel`` for a channel that counts characters."""
+
+    channel: str
+    characters: Annotated[int, says("UTF-16 units: an emoji counts two")]
+    limits: Annotated[list[dict[str, Any]], says("what, most, left, fits; empty where the channel sets none")]
+
+
 class Gateway(TypedDict):
     """A gateway of the settings."""
 
