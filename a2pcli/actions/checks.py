@@ -111,15 +111,16 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
     if settings is None:
         return
     environ = os.environ if environ is None else environ
-    used = None
+    used: dict[str, list[LoadedCampaign]] = {}
     if checked.campaign is not None:
-        campaign = checked.campaign.campaign
-        used = campaign.gateway or settings.settings.gateway
-        if used not in settings.settings.gateways and used not in BUILT_IN_GATEWAYS:
-            yield _unknown(checked.campaign, settings, used)
+        for view in checked.campaign.views:
+            name = view.campaign.gateway or settings.settings.gateway
+            used.setdefault(name, []).append(view)
+            if name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS:
+                yield _unknown(view, settings, name)
     yield from _ledger(settings, environ)
     for name in settings.settings.gateways:
-        yield from _gateway(settings, name, checked.campaign if name == used else None, environ)
+        yield from _gateway(settings, name, used.get(name, []), environ)
 
 
 def _ledger(settings: LoadedSettings, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -136,14 +137,16 @@ def _unknown(campaign: LoadedCampaign, settings: LoadedSettings, name: str) -> P
     """A ``Problem`` that an unknown gateway is named, at the place where it is named."""
     problem = unknown_gateway(settings, name)
     if campaign.campaign.gateway is not None:
-        return campaign.document.problem(problem.message, ("gateway",), hint=problem.hint, code=problem.code)
+        loc = ("channels", campaign.campaign.channel, "gateway")
+        loc = loc if campaign.document.has(loc) else ("gateway",)
+        return campaign.document.problem(problem.message, loc, hint=problem.hint, code=problem.code)
     return settings.problem(problem.message, ("gateway",), hint=problem.hint, code=problem.code)
 
 
 def _gateway(
-    settings: LoadedSettings, name: str, user: LoadedCampaign | None, environ: Mapping[str, str]
+    settings: LoadedSettings, name: str, users: Sequence[LoadedCampaign], environ: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """One configured gateway. ``user`` is the campaign that sends through it, if it does."""
+    """One configured gateway. ``users`` is the campaign as it sends through it, by each of its channels that does."""
     from a2pcli.gateways.registry import create
 
     block = settings.settings.gateways[name]
@@ -155,16 +158,18 @@ def _gateway(
         yield from (problem for problem in references if problem not in missing)
         if references:
             # Without its secrets a gateway cannot be made. That matters to those who send through it.
-            yield from (
-                replace(problem, severity=Severity.WARNING) for problem in missing if user is not None
-            )
+            yield from (replace(problem, severity=Severity.WARNING) for problem in missing if users)
             return
     try:
         gateway = create(name, gateway_settings(settings, name, environ))
     except A2PError as error:
         yield from (at_gateway_key(settings, problem) for problem in error.problems)
         return
-    if user is not None and user.campaign.channel not in gateway.capabilities.channels:
-        can = ", ".join(sorted(gateway.capabilities.channels))
-        message = f"gateway '{name}' cannot send {user.campaign.channel}, only {can}"
-        yield user.document.problem(message, ("channel",), code="channel")
+    for user in users:
+        channel = user.campaign.channel
+        if channel not in gateway.capabilities.channels:
+            can = ", ".join(sorted(gateway.capabilities.channels))
+            message = f"gateway '{name}' cannot send {channel}, only {can}"
+            loc = ("channel",) if user.whole is None else ("channels", channel)
+            loc = loc if user.document.has(loc) else loc[:1]
+            yield user.document.problem(message, loc, code="channel")

@@ -34,16 +34,34 @@ def configured_gateway(settings: LoadedSettings, name: str) -> Gateway:
         raise type(error)(*(at_gateway_key(settings, problem) for problem in error.problems)) from error
 
 
+def gateways_together(settings: LoadedSettings, by_channel: Mapping[str, str]) -> Gateway:
+    """The gateways named for each channel, not opened yet: the one, where there is one, else all of them as one."""
+    from a2pcli.gateways.by_channel import GatewayByChannel
+
+    made = {name: configured_gateway(settings, name) for name in dict.fromkeys(by_channel.values())}
+    if len(by_channel) == 1:
+        return next(iter(made.values()))
+    return GatewayByChannel({channel: made[name] for channel, name in by_channel.items()})
+
+
+def run_gateway(settings: LoadedSettings, run: Run) -> Gateway:
+    """What the run is sent through, as it was planned."""
+    from a2pcli.ledger.alternatives import gateways_of
+
+    return gateways_together(settings, gateways_of(run))
+
+
 def delivery_of(gateway: Gateway) -> dict[str, Any]:
     """What a plan keeps of its gateway: whether messages leave this machine, and what becomes of them if not."""
     can = gateway.capabilities
     return {"delivers": True} if can.delivers else {"delivers": False, "instead": can.instead}
 
 
-def known_delivery(settings: LoadedSettings, name: str) -> dict[str, Any]:
-    """The same for a gateway by its name; nothing where its settings cannot be used yet, as without its secrets."""
+def known_delivery(settings: LoadedSettings, by_channel: Mapping[str, str]) -> dict[str, Any]:
+    """The same for the gateways named for each channel; nothing where the settings of one cannot be used yet, as
+    without its secrets."""
     try:
-        return delivery_of(configured_gateway(settings, name))
+        return delivery_of(gateways_together(settings, by_channel))
     except A2PError:
         return {}
 

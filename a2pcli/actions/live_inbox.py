@@ -38,19 +38,25 @@ class LiveInbox:
 
     def __init__(self, ledger: Ledger, run: Run, settings: LoadedSettings) -> None:
         self._ledger, self._run, self._settings = ledger, run, settings
-        self._source = f"gateway {run.gateway} (while sending {run.id})"
         self._keywords: frozenset[str] | None = None
         self._own: frozenset[str] | None = None
         self._tells = tells_optout(settings)
         self._replies = self._stopped = self._unreadable = self._told = 0
         self._to_review: list[HandledReply] = []
 
-    def keep(self, receipts: Sequence[Receipt], replies: Sequence[WrittenReply]) -> None:
-        """Durable when it returns; raises where it is not, and may be called with the same again."""
+    def keep(
+        self, receipts: Sequence[Receipt], replies: Sequence[WrittenReply], gateway: str | None = None
+    ) -> None:
+        """Durable when it returns; raises where it is not, and may be called with the same again. ``gateway``: which of
+        them heard it, where the run has several."""
+        gateway = gateway or self._run.gateway
         if receipts:
-            self._told += add_live(self._ledger, receipts, self._run.gateway, self._source, self._tells)
+            self._told += add_live(self._ledger, receipts, gateway, self._source_of(gateway), self._tells)
         for start in range(0, len(replies), PIECE):
-            self._act_on(replies[start : start + PIECE])
+            self._act_on(replies[start : start + PIECE], gateway)
+
+    def _source_of(self, gateway: str) -> str:
+        return f"gateway {gateway} (while sending {self._run.id})"
 
     def settle(
         self, gateway: Gateway, *, warn: Callable[[Sequence[Problem]], None], tell: Callable[[str], None]
@@ -61,9 +67,7 @@ class LiveInbox:
             return
         self._tell_replies(tell)
         try:
-            self._told += settle_live(
-                self._ledger, self._run, self._run.gateway, gateway.spellings, self._tells
-            )
+            self._told += settle_live(self._ledger, self._run, gateway.name, gateway.spellings, self._tells)
         except LedgerError as error:
             warn([replace(problem, severity=Severity.WARNING) for problem in error.problems])
         if self._told:
@@ -88,7 +92,7 @@ class LiveInbox:
         if len(self._to_review) > SHOWN:
             tell(f"  … and {len(self._to_review) - SHOWN:,} more")
 
-    def _act_on(self, replies: Sequence[WrittenReply]) -> None:
+    def _act_on(self, replies: Sequence[WrittenReply], gateway: str) -> None:
         """A STOP keeps the person from every further message, also of this run; all of them are kept, or none."""
         if self._keywords is None or self._own is None:
             self._keywords = stop_keywords(self._settings)
@@ -100,9 +104,9 @@ class LiveInbox:
                 address = self._address_of(one.sender)
                 if address is None:
                     unreadable += 1
-                    self._keep_unread(one, self._keywords)
+                    self._keep_unread(one, self._keywords, gateway)
                 elif not is_own(address, self._own):
-                    done.append(self._handle(one, address, self._keywords))
+                    done.append(self._handle(one, address, self._keywords, gateway))
         self._replies += len(done) + unreadable
         self._unreadable += unreadable
         self._stopped += sum(one.changed and one.reply.meaning is Meaning.STOP for one in done)
@@ -116,20 +120,18 @@ class LiveInbox:
             return normalise(sender, policy).number
         return any_address(sender, region, channel.network).address
 
-    def _handle(self, one: WrittenReply, number: str, keywords: frozenset[str]) -> HandledReply:
-        now = now_ms()
+    def _handle(self, one: WrittenReply, number: str, keywords: frozenset[str], gateway: str) -> HandledReply:
+        now, source = now_ms(), self._source_of(gateway)
         done = handle_reply(self._ledger, number, one.text, EVERYTHING, keywords=keywords, now=now)
-        kept = done.kept(one.to, one.received_at, self._run.gateway)
+        kept = done.kept(one.to, one.received_at, gateway)
         texts = keeps_texts(self._settings)
-        keep_reply(
-            self._ledger, done, kept, EVERYTHING, self._source, keep_texts=texts, now=now, run=self._run.id
-        )
+        keep_reply(self._ledger, done, kept, EVERYTHING, source, keep_texts=texts, now=now, run=self._run.id)
         return done
 
-    def _keep_unread(self, one: WrittenReply, keywords: frozenset[str]) -> None:
+    def _keep_unread(self, one: WrittenReply, keywords: frozenset[str], gateway: str) -> None:
         """A reply of whoever has no address (a short code, a name): kept as it came, and nobody to suppress.
 
         To erase it: ``people erase`` with the sender as it was kept."""
         meaning = classify(one.text, opted_out=False, survey_open=False, keywords=keywords).meaning
-        kept = KeptReply(one.sender, one.text, str(meaning), one.to, one.received_at, self._run.gateway)
-        self._ledger.replies.add([kept], self._source, keep_texts=keeps_texts(self._settings))
+        kept = KeptReply(one.sender, one.text, str(meaning), one.to, one.received_at, gateway)
+        self._ledger.replies.add([kept], self._source_of(gateway), keep_texts=keeps_texts(self._settings))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import record_export
-from a2pcli.actions.gateways import configured_gateway, known_delivery
+from a2pcli.actions.gateways import known_delivery
 from a2pcli.actions.project import ledger_file
 from a2pcli.actions.tables import Counting, spare, uncounted
 from a2pcli.config.accounts import account_pace
@@ -24,12 +24,10 @@ from a2pcli.config.load import (
 )
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
-from a2pcli.messages import Message, Outcome
 from a2pcli.planning.workers import Workers
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
-    from a2pcli.gateways.base import Capabilities
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
     from a2pcli.planning.plan import Plan
@@ -93,10 +91,11 @@ def load_both(campaign: Path) -> tuple[LoadedCampaign, LoadedSettings]:
 
 
 def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
-    """The slower of the campaign's pace and that of the gateway's account; None where nobody set one."""
+    """The slowest of the campaign's pace and those of its gateways' accounts; None where nobody set one."""
     typed = loaded.campaign.limits.rate
     rates = [parse_rate(typed)] if typed else []
-    rates += account_pace(settings, gateway_name(loaded, settings)).rates
+    for name in dict.fromkeys(gateway_name(view, settings) for view in loaded.views):
+        rates += account_pace(settings, name).rates
     if not rates:
         return None
     slowest = min(rate.per_second for rate in rates)
@@ -182,7 +181,9 @@ def make(
                 out=None if out is None else _rows_file(out, ready),
                 progress=progress,
                 findings=[_as_warning(one) for one in found],
-                gateway=known_delivery(open_campaign.settings, ready.spec.gateway),
+                gateway=known_delivery(
+                    open_campaign.settings, {one.spec.channel: one.spec.gateway for one in ready.channels}
+                ),
             )
     except KeyboardInterrupt:
         open_campaign.tell("stopped: no plan was saved, and nothing was sent")
@@ -231,7 +232,6 @@ def _rows_file(out: Path, ready: Prepared) -> RowsFile:
 def _as_warning(one: Problem) -> Problem:
     """What ``check`` calls an error and a plan was made all the same: it concerns single rows, which are left out with
     a reason. An error that stops a plan is raised by the plan itself."""
-    from dataclasses import replace
 
     from a2pcli.errors import Severity
 
@@ -302,82 +302,6 @@ def _chooser(ready: Prepared, choice: Choice) -> Choose:
     if choice.longest or choice.costliest:
         return choosing.greatest("units" if choice.longest else "cost")
     return choosing.first(1)
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignTest:
-    """One real row's message on its way to one's own number. ``outcome`` is None before it is sent."""
-
-    message: Message
-    row: Mapping[str, Any]
-    gateway: str
-    can: Capabilities
-    outcome: Outcome | None = None
-
-
-def send_test(
-    project: Project,
-    campaign: Path,
-    number: str,
-    *,
-    confirm: Callable[[CampaignTest], None] = lambda test: None,
-) -> CampaignTest:
-    """Send the first recipient's message to ``number``, marked as a test and counted nowhere.
-
-    ``confirm`` gets it before it leaves. Raises ``UsageError`` for what is no number, or where nobody gets a message.
-    Audit: ``send.test``.
-    """
-    import asyncio
-
-    from a2pcli.addresses.any_address import read_address
-    from a2pcli.planning import preview as choosing
-    from a2pcli.sending.testing import send_test as hand_over
-
-    with opened(project, campaign, plan=False) as open_campaign:
-        ready = _as_if_nobody_had_it(prepared(open_campaign))
-        gateway = configured_gateway(open_campaign.settings, ready.spec.gateway)
-        channel = ready.compiled.channel
-        own = read_address(number, channel.kind, ready.spec.policy, channel.network)
-        if own.address is None:
-            raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
-        rows = choosing.preview(ready, choosing.first(1))
-        if not rows:
-            raise UsageError("no recipients, so there is no message to test; `a2pcli plan` shows why")
-        message = _row_message(ready, rows[0], own.spelling or own.address, own.country)
-        test = CampaignTest(message, rows[0].row, ready.spec.gateway, gateway.capabilities)
-        confirm(test)
-        told = hand_over(
-            open_campaign.ledger, None, gateway, message, campaign=ready.spec.campaign, address=own.address
-        )
-        outcome = asyncio.run(told)
-    return replace(test, outcome=outcome)
-
-
-def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
-    """A message can be tested after the campaign was sent, too."""
-    from a2pcli.planning.spec import CompiledSpec, no_keys
-
-    spec = replace(ready.spec, people=replace(ready.spec.people, reached=no_keys()))
-    return replace(ready, spec=spec, compiled=CompiledSpec(spec))
-
-
-def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str | None) -> Message:
-    from a2pcli.message_content import content_of, media_of
-
-    spec, row = ready.spec, one.row
-    content = content_of(row["content"])
-    return Message(
-        id=0,
-        reference="",
-        to=number,
-        body=row["body"],
-        channel=spec.channel,
-        sender=row["sender"] or spec.sender,
-        country=country,
-        parts=row["parts"],
-        media=media_of(content) or spec.media,
-        content=content,
-    )
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.actions import resuming
-from a2pcli.actions.gateways import check_delivery, configured_gateway
+from a2pcli.actions.gateways import check_delivery, gateways_together, run_gateway
 from a2pcli.actions.hooks import failures_told, run_hooks_of
 from a2pcli.actions.live_inbox import LiveInbox
 from a2pcli.actions.plans import OpenCampaign, check_budget, discard, gateway_name, make, opened, prepared
@@ -23,7 +23,9 @@ from a2pcli.config.load import (
 )
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
+from a2pcli.gateways.by_channel import GatewayByChannel, gateway_named, parts_of
 from a2pcli.ledger.about import TOLERANCE
+from a2pcli.ledger.alternatives import gateways_of
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import FAR, SENDABLE, Run, RunState, now_ms
 from a2pcli.planning.basis import Difference
@@ -66,10 +68,12 @@ def _send_campaign(
     with opened(project, campaign) as open_campaign:
         call = _Call(open_campaign.ledger, open_campaign.settings, request, watcher, project.tell)
         call.check_clock()
-        gateway = configured_gateway(
-            open_campaign.settings, gateway_name(open_campaign.loaded, open_campaign.settings)
-        )
-        _check_channel(open_campaign, gateway)
+        by_channel = {
+            view.campaign.channel: gateway_name(view, open_campaign.settings)
+            for view in open_campaign.loaded.views
+        }
+        gateway = gateways_together(open_campaign.settings, by_channel)
+        _check_channels(open_campaign, gateway, by_channel)
         occasion = _occasion(open_campaign, request)
         _tell_of_earlier(open_campaign, occasion, project.tell)
         run = open_campaign.ledger.runs.unfinished(
@@ -186,8 +190,8 @@ def _resume(call: _Call, open_campaign: OpenCampaign, run: Run, gateway: Gateway
     changes = resuming.changes_since(run, open_campaign.loaded, open_campaign.settings)
     if call.nobody_is_asked:
         resuming.refuse_unattended(run, changes)
-    if run.gateway != gateway.name:  # it goes on as it was planned
-        gateway = configured_gateway(open_campaign.settings, run.gateway)
+    if gateways_of(run) != _names_of(gateway, run):  # it goes on as it was planned
+        gateway = run_gateway(open_campaign.settings, run)
     check_delivery(run, gateway)
     call.tell_resumed(run, changes)
     call.approve(run)
@@ -211,7 +215,7 @@ def _send_approved(
             start = Path(run.campaign_file)
         settings = load_settings(start if start.exists() else Path.cwd())
         call = _Call(ledger, settings, request, watcher, project.tell)
-        gateway = configured_gateway(settings, run.gateway)
+        gateway = run_gateway(settings, run)
         check_delivery(run, gateway)
         loaded = resuming.campaign_of(run, call.tell)
         changes = resuming.changes_since(run, loaded, settings) if loaded else []
@@ -234,16 +238,28 @@ def _it_is_done(ledger: Ledger, run: Run) -> NothingToSend:
     return NothingToSend(found, why, f"a2pcli report {run.id} --csv rows.csv --state skipped", run.id)
 
 
-def _check_channel(open_campaign: OpenCampaign, gateway: Gateway) -> None:
-    """A gateway that cannot send the campaign's channel is told before anything is planned."""
-    channel, channels = open_campaign.loaded.campaign.channel, gateway.capabilities.channels
-    if channel not in channels:
-        message = f"gateway '{gateway.name}' cannot send {channel}"
-        hint = f"it sends {', '.join(sorted(channels))}"
-        problem = open_campaign.loaded.document.problem(
-            message, ("channel",), hint=hint, code="wrong-channel"
-        )
-        raise InvalidInput(problem)
+def _check_channels(open_campaign: OpenCampaign, gateway: Gateway, by_channel: Mapping[str, str]) -> None:
+    """A gateway that cannot send what the campaign sends through it is told before anything is planned."""
+    problems = []
+    document = open_campaign.loaded.document
+    for channel, name in by_channel.items():
+        part = gateway_named(gateway, name)
+        channels = part.capabilities.channels if part else frozenset()
+        if channel not in channels:
+            message = f"gateway '{name}' cannot send {channel}"
+            hint = f"it sends {', '.join(sorted(channels))}"
+            loc = ("channel",) if len(by_channel) == 1 else ("channels", channel)
+            loc = loc if document.has(loc) else loc[:1]
+            problems.append(document.problem(message, loc, hint=hint, code="wrong-channel"))
+    if problems:
+        raise InvalidInput(*problems)
+
+
+def _names_of(gateway: Gateway, run: Run) -> dict[str, str]:
+    """The gateways' names, by the channels of the run."""
+    if isinstance(gateway, GatewayByChannel):
+        return {channel: one.name for channel, one in gateway.by_channel.items()}
+    return {run.channel: gateway.name}
 
 
 def _check_sendable(run: Run, request: SendRequest) -> None:
@@ -336,7 +352,8 @@ class _Call:
                 ledger, run, gateway, options, stop=stop, on_progress=on_progress, keep=inbox.keep
             )
             result = asyncio.run(work)
-            inbox.settle(gateway, warn=watcher.warn, tell=self.tell)
+            for one in parts_of(gateway):
+                inbox.settle(one, warn=watcher.warn, tell=self.tell)
 
         def counted() -> Sent:
             after = ledger.runs.get(run.id)

@@ -8,6 +8,7 @@ from a2pcli.config.accounts import account_pace
 from a2pcli.config.load import LoadedSettings, Rate
 from a2pcli.content.prices import parse_budget
 from a2pcli.errors import InvalidInput, Refused
+from a2pcli.ledger.alternatives import gateways_of
 from a2pcli.ledger.records import MONEY_UNITS, Run
 from a2pcli.sending.options import SendOptions
 from a2pcli.sending.pace import shared_paces
@@ -33,7 +34,11 @@ def send_options(
         given["max_cost"] = _budget(run, request.max_cost)
     elif run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
-    shared = shared_paces(run, account_pace(settings, run.gateway))
+    shared = [
+        pace
+        for name in dict.fromkeys(gateways_of(run).values())
+        for pace in shared_paces(run, account_pace(settings, name))
+    ]
     return SendOptions(rate=Rate(**rate) if rate else None, shared=shared, wait=request.wait, **given)
 
 

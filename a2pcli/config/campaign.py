@@ -45,6 +45,7 @@ from a2pcli.config.fields import (
 )
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.senders import SenderChoice
+from a2pcli.config.several import Channels, Fallback
 from a2pcli.config.values import Budget, Rate
 
 __all__ = [
@@ -245,6 +246,15 @@ class Campaign(Strict):
         channels.DEFAULT,
         description="Channel of the message, which decides the kind of address: phone numbers for sms and mms, email"
         " addresses, chat ids",
+    )
+    channels: Channels | None = Field(
+        None,
+        description="Instead of channel: several, in order of preference, e.g. `[whatsapp, sms]`; or a mapping with the"
+        " gateway and sender of each. Each person gets the message by the first that may be used for them",
+    )
+    fallback: Fallback | None = Field(
+        None,
+        description="When the next of the channels is tried for a person. Without it, one channel is tried for each",
     )
     gateway: Text | None = Field(
         None, description="Gateway named in a2pcli.yaml. Default: the settings' default gateway"

@@ -14,6 +14,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import CHANNELS, DEFAULT, OFFERED
 from a2pcli.config import values
 from a2pcli.config.cross_blocks import block_problems, has_own_text
+from a2pcli.config.cross_several import named_channels, several_problems
 from a2pcli.config.document import Document
 from a2pcli.config.fields import in_utc
 from a2pcli.errors import Problem
@@ -25,28 +26,38 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 def campaign_problems(document: Document) -> Iterator[Problem]:
     """Everything wrong with a campaign that no single key can tell."""
     data = document.data
-    channel = data.get("channel", DEFAULT)
+    several = named_channels(data)
+    channel = several[0] if len(several) == 1 else data.get("channel", DEFAULT)
+    yield from several_problems(document, several)
     yield from _message_or_variants(document)
     yield from _email(document)
     yield from block_problems(document)
-    if data.get("media") and channel in OFFERED and not CHANNELS[channel].media:
+    carries = [one for one in several or [channel] if one not in OFFERED or CHANNELS[one].media]
+    if data.get("media") and not carries:
         carriers = " or ".join(f"'channel: {name}'" for name in OFFERED if CHANNELS[name].media)
+        words = " or ".join(several or [channel])
         yield document.problem(
-            f"media cannot be sent by {channel}", ("media",), of="key", hint=f"add {carriers}", code="media"
+            f"media cannot be sent by {words}", ("media",), of="key", hint=f"add {carriers}", code="media"
         )
-    yield from _senders(document, channel)
+    if len(several) < 2:
+        yield from _senders(document, channel, ("sender",))
+    for name in several:
+        yield from _senders(document, name, ("channels", name, "sender"))
     schedule = data.get("schedule")
     if isinstance(schedule, dict):
         yield from _schedule(document, schedule)
     yield from _frequency(document)
 
 
-def _senders(document: Document, channel: Any) -> Iterator[Problem]:
+def _senders(document: Document, channel: Any, at: tuple[str, ...]) -> Iterator[Problem]:
     """An email address sends email alone; a phone number or short code sends none."""
     if channel not in OFFERED:
         return
     is_email = CHANNELS[channel].kind is Kind.EMAIL
-    for path, sender in _named_senders(document.data.get("sender")):
+    typed: Any = document.data
+    for step in at:
+        typed = typed.get(step) if isinstance(typed, dict) else None
+    for path, sender in _named_senders(typed, at):
         if "@" in sender and not is_email:
             message = f"the email address '{sender}' cannot send by {channel}"
             hint = "a number, short code or name can; for email say 'channel: email'"
@@ -56,7 +67,7 @@ def _senders(document: Document, channel: Any) -> Iterator[Problem]:
             yield document.problem(f"the number '{sender}' cannot send email", path, hint=hint, code="sender")
 
 
-def _named_senders(typed: Any, path: tuple[str | int, ...] = ("sender",)) -> Iterator[tuple[Any, str]]:
+def _named_senders(typed: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Any, str]]:
     """Every sender in any of the shapes of ``sender:``, with where it stands."""
     if isinstance(typed, str):
         yield path, typed.strip()

@@ -17,7 +17,7 @@ def channels_of(document: Document) -> list[str]:
     """The channels that the campaign uses, as far as they are right."""
     data = document.data
     named = data.get("channels") or [data.get("channel", DEFAULT)]
-    return [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+    return [one for one in named if isinstance(one, str)] if isinstance(named, (dict, list)) else []
 
 
 def has_own_text(document: Document) -> bool:

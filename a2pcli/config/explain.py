@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from a2pcli.config import frequency, suggest
+from a2pcli.config import frequency, several, suggest
 from a2pcli.config.document import Document
 from a2pcli.config.senders import TAGS
 from a2pcli.config.values import message_and_hint
@@ -123,6 +123,9 @@ def without_tags(loc: Place) -> Place:
         return tuple(step for place, step in enumerate(loc) if place != 1 and step != "[key]")
     if len(loc) > 1 and loc[0] == "sender":
         loc = tuple(step for place, step in enumerate(loc) if place not in (1, 3) or step not in TAGS)
+    if len(loc) > 1 and loc[0] == "channels":
+        loc = tuple(step for step in loc if step not in several.TAGS)
+        loc = tuple(step for place, step in enumerate(loc) if place not in (3, 5) or step not in TAGS)
     return tuple(step for step in loc if step != "[key]" and step not in frequency.TAGS)
 
 

@@ -60,6 +60,18 @@ class LoadedCampaign:
     document: Document
     path: Path
     folder: Path
+    whole: LoadedCampaign | None = None
+    """Of one channel's part of a campaign of several channels: the campaign."""
+
+    @property
+    def views(self) -> tuple[LoadedCampaign, ...]:
+        """The campaign as each of its channels has it, in order of preference: as if it had no other."""
+        if not self.campaign.channels or self.whole is not None:
+            return (self,)
+        from a2pcli.config.views import campaigns_by_channel
+
+        found = campaigns_by_channel(self.campaign)
+        return tuple(replace(self, campaign=one, whole=self) for one in found) or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +100,24 @@ class LoadedSettings:
 def load_campaign(path: Path) -> LoadedCampaign:
     """The campaign in the file. Raises ``InvalidInput`` with every problem of the file."""
     from a2pcli.config.campaign import Campaign
+    from a2pcli.config.views import with_first_channel
 
     document = read_document(path)
-    campaign = examine(document, Campaign, cross.campaign_problems).sound
+    campaign = with_first_channel(examine(document, Campaign, cross.campaign_problems).sound)
     return LoadedCampaign(campaign, document, path, path.parent)
 
 
 def examine_campaign(path: Path) -> tuple[LoadedCampaign | None, tuple[Problem, ...]]:
     """What can be used of the file, and every problem. For ``check`` alone. Raises where it is not even YAML."""
     from a2pcli.config.campaign import Campaign
+    from a2pcli.config.views import with_first_channel
 
     document = read_document(path)
     found = examine(document, Campaign, cross.campaign_problems, STAND_INS)
     if found.usable is None:
         return None, found.problems
-    return LoadedCampaign(found.usable, document, path, path.parent), found.problems
+    usable = with_first_channel(found.usable)
+    return LoadedCampaign(usable, document, path, path.parent), found.problems
 
 
 def load_settings(start: Path) -> LoadedSettings:

@@ -27,6 +27,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import attempt_counts, plan_store
 from a2pcli.ledger.bulk import read_rows
+from a2pcli.ledger.counting import IS_LATER
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.plans import keeps_no_texts, of_run, run_from_row
 from a2pcli.ledger.records import SENDABLE, Run, now_ms
@@ -40,7 +41,9 @@ DIGESTS = "digests"
 """The key of a run's summary."""
 
 PEOPLE, TEXTS, SENDERS, CONTENTS = "recipients", "texts", "senders", "contents"
-"""Senders and contents are digested only where rows have any."""
+CHANNELS = "channels"
+"""Senders, contents and channels are digested only where rows have any. ``CHANNELS`` is over which rows go by another
+channel than the run's, and what is tried after each (``alternatives``)."""
 
 SETTINGS, DETAILS, HOURS = "settings", "details", "hours"
 """What holds for the whole run, what else the rows were planned with, and the run's clocks. Plans that were made
@@ -53,6 +56,7 @@ CHUNKS = "chunks"
 """Everything that the plan's chunks hold."""
 
 WORDS = {
+    CHANNELS: "other channels of messages",
     CHUNKS: "rows of the plan",
     SETTINGS: "settings of the run (sender, gateway, media, times, limits)",
     DETAILS: "details of messages (person, country, parts, price, hours, consent, variant)",
@@ -116,6 +120,24 @@ class Details:
         return sha256(" ".join(parts).encode()).hexdigest()
 
 
+class ChannelDigest:
+    """A digest over the channels of rows that have not the run's, and over what is tried after each row."""
+
+    def __init__(self) -> None:
+        self.digests = TextDigest(), TextDigest()
+        self.any = False
+
+    def add(self, channels: Sequence[str | None], alternatives: Sequence[str | None]) -> None:
+        """Add the columns of a chunk, None where a row has none."""
+        self.any = self.any or any(channels) or any(alternatives)
+        for digest, texts in zip(self.digests, (channels, alternatives), strict=True):
+            digest.add([one or "" for one in texts])
+
+    def hexdigest(self) -> str:
+        """Both as hexadecimal text."""
+        return " ".join(one.hexdigest() for one in self.digests)
+
+
 def hours_digest(specs: Mapping[int, str]) -> str:
     """The digest over a run's clocks: their JSON, by number."""
     return sha256(json.dumps(sorted(specs.items())).encode()).hexdigest()
@@ -124,7 +146,7 @@ def hours_digest(specs: Mapping[int, str]) -> str:
 def combined(digests: Mapping[str, str], *settings: str) -> str:
     """The plan's one digest: SHA-256 over its digests and what else decides what people get (channel, media)."""
     whole = sha256()
-    more = [*digests.get(SENDERS, "").split(), *digests.get(CONTENTS, "").split()]
+    more = [part for name in (SENDERS, CONTENTS, CHANNELS) for part in digests.get(name, "").split()]
     for piece in (digests[PEOPLE], digests[TEXTS], *settings, *more):
         whole.update(piece.encode() + b"\x00")
     return whole.hexdigest()
@@ -213,7 +235,7 @@ def _rows_that_differ(
         found, wiped = digests_of(connection, run)
     except LedgerError:  # a chunk cannot even be read
         return [PEOPLE, TEXTS]
-    names = [PEOPLE, TEXTS, SENDERS, CONTENTS, *(one for one in (DETAILS,) if one in kept)]
+    names = [PEOPLE, TEXTS, SENDERS, CONTENTS, CHANNELS, *(one for one in (DETAILS,) if one in kept)]
     if wiped and keeps_no_texts(run):
         names.remove(TEXTS)
     wrong = [name for name in names if found.get(name) != kept.get(name)]
@@ -236,12 +258,15 @@ def _has_strangers(connection: Connection, run: Run) -> bool:
     return connection.execute(query).first() is not None
 
 
-_OF_BOTH = ("address", "sender", "person", "parts", "cost", "clock", "consent_until", "country", "variant")
+_OF_BOTH = (
+    "address", "sender", "person", "parts", "cost", "clock", "consent_until", "country", "variant", "channel",
+)  # fmt: skip
 
 
 def _differ(connection: Connection, run: Run, known: Sequence[ChunkHead]) -> bool:
     """Whether somebody waits for another try whom the plan does not have, or not like this."""
     waits = and_(_c.run == run.number, _c.due_at.is_not(None), _c.state == str(State.PLANNED))
+    waits = and_(waits, not_(IS_LATER))  # those are compared when they are claimed
     query = select(_c.id, *(_c[name] for name in _OF_BOTH)).where(waits).order_by(_c.id)
     rows = iter(connection.execute(query).all() if known else ())
     row = next(rows, None)
@@ -259,13 +284,14 @@ def _differ(connection: Connection, run: Run, known: Sequence[ChunkHead]) -> boo
 
 
 _COLUMNS = ("line", "address", "body", "sender", *NUMBERS, *NAMES)
-_OF_CHUNKS = ("content",)
+_OF_CHUNKS = ("content", "channel", "alternatives")
 
 
 def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
     """The digests of the rows as they are now, and how many of them have no text any more."""
     people, texts, lines, senders, details = TextDigest(), TextDigest(), sha256(), TextDigest(), Details()
     contents, any_content = TextDigest(), False
+    channels = ChannelDigest()
     any_sender, wiped = False, 0
     known = plan_store.heads(connection, run)
     rows = _rows_in_chunks(connection, run, known) if known else _rows(connection, run)
@@ -283,14 +309,18 @@ def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
             details.numbers[name].update(as_bytes([-1 if one is None else one for one in column]))
         for name, column in zip(NAMES, more[len(NUMBERS) :], strict=False):
             details.names[name].add([one or "" for one in column])
-        if known and any(said := [one for one in more[-1] if one is not None]):
+        if known and any(said := [one for one in more[-3] if one is not None]):
             any_content = True
             contents.add(said)
+        if known:
+            channels.add(more[-2], more[-1])
     found = {PEOPLE: people.hexdigest(), TEXTS: texts.hexdigest(), DETAILS: details.hexdigest()}
     if any_sender:
         found[SENDERS] = f"{lines.hexdigest()} {senders.hexdigest()}"
     if any_content:
         found[CONTENTS] = contents.hexdigest()
+    if channels.any:
+        found[CHANNELS] = channels.hexdigest()
     if known:
         found[CHUNKS] = plan_store.chain(known)
     found[HOURS] = hours_digest(_specs(connection, run))

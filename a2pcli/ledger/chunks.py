@@ -40,11 +40,11 @@ SCHEMA: dict[str, pa.DataType] = {
     "encoding": _FEW, "units": pa.int32(), "parts": pa.int16(), "cost": pa.int64(), "currency": _FEW,
     "variant": _FEW, "sender": _FEW, "clock": pa.int32(), "consent_until": pa.int64(), "consent": pa.string(),
     "reason": _FEW, "detail": pa.string(), "rule": _FEW, "cell": pa.string(), "spelling": pa.string(),
-    "others": pa.string(), "content": pa.string(),
+    "others": pa.string(), "content": pa.string(), "channel": _FEW, "alternatives": pa.string(),
 }  # fmt: skip
 """The columns of a chunk; the place of a row is its number in the run, less the chunk's first."""
 
-_KEYS = ("reason", "country", "currency", "variant", "sender", "clock")
+_KEYS = ("reason", "country", "currency", "variant", "sender", "clock", "channel")
 
 _A_FEW = 64
 """Rows whose values are sooner taken one by one."""
@@ -197,7 +197,8 @@ def _groups(columns: dict[str, pa.Array], rows: int) -> Iterable[Group]:
         for name in reversed(_KEYS):
             code, at = divmod(code, len(values[name]))
             key.append(values[name][at])
-        yield Group._make([*reversed(key), int(many[place]), parts[place], cost[place], priced[place]])
+        *group, channel = reversed(key)
+        yield Group._make([*group, int(many[place]), parts[place], cost[place], priced[place], channel])
 
 
 def _there(column: pa.Array | None) -> pa.Array | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from a2pcli.dataclass import dataclass
 from a2pcli.ledger import clocks
-from a2pcli.ledger.attempt_ids import is_later
-from a2pcli.ledger.intents import CHANNEL, GATEWAY, ID, SENDER
+from a2pcli.ledger.alternatives import gateway_of
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.message_content import media_of
@@ -44,12 +44,30 @@ def claimed_messages(
         yield Claimed(message, tries + 1, cost, currency, until)
 
 
-def by_its_own_way(run: Run, claimed: Claimed, row: Sequence[Any]) -> Claimed:
-    """A later attempt goes by its own channel, gateway and sender; all others as the run says."""
-    if not is_later(row[ID]):
-        return claimed
-    channel = row[CHANNEL] or run.channel
-    message = replace(claimed.message, channel=channel, sender=row[SENDER])
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one message goes where that is not how the run's do: its channel, gateway and sender; None for the run's.
+    ``has_next``: whether there is another channel to try after it."""
+
+    channel: str | None = None
+    gateway: str | None = None
+    sender: str | None = None
+    has_next: bool = False
+
+
+def by_their_own_ways(run: Run, claimed: Iterable[Claimed], ways: Mapping[int, Way]) -> Iterator[Claimed]:
+    """The messages, those with a way of their own (by the row's id) with it."""
+    for one in claimed:
+        way = ways.get(one.message.id)
+        yield one if way is None else _by_way(run, one, way)
+
+
+def _by_way(run: Run, claimed: Claimed, way: Way) -> Claimed:
+    if way.channel is None and way.gateway is None:
+        return replace(claimed, has_next=way.has_next)
+    channel = way.channel or run.channel
+    message = replace(claimed.message, channel=channel, sender=way.sender)
     if channel != run.channel:  # what was made for the run's channel is no use there
-        message = replace(message, media=(), content=None)
-    return replace(claimed, message=message, gateway=row[GATEWAY])
+        message = replace(message, media=())
+    gateway = way.gateway or gateway_of(run, way.channel)
+    return replace(claimed, message=message, gateway=gateway, has_next=way.has_next)

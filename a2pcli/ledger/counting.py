@@ -90,7 +90,7 @@ def count(connection: Connection, run: Run) -> Totals:
     """The run counted, in one pass over its attempts."""
     keys = (
         *(_c.state, _c.reason, _c.code, _c.country, _c.currency, _c.variant, _c.sender, _c.clock),
-        *(_c.delivery, _c.delivery_code),
+        *(_c.delivery, _c.delivery_code, _c.channel),
     )
     several = (_c.followed_at.is_not(None), IS_LATER) if most_attempts(connection, run) > 1 else ()
     query = (
@@ -109,7 +109,7 @@ def count(connection: Connection, run: Run) -> Totals:
     tally = _Tally()
     left = _planned(connection, run, tally)
     for group in connection.execute(query):
-        state, reason, code, country, currency, variant, sender, clock, delivery, why, *rest = group
+        state, reason, code, country, currency, variant, sender, clock, delivery, why, channel, *rest = group
         is_followed, is_later, *sums, detail = rest
         if is_followed:
             tally.add_cost(state, country, currency, variant, sender, sums)
@@ -117,7 +117,7 @@ def count(connection: Connection, run: Run) -> Totals:
             tally.add(state, reason, country, currency, code, variant, sender, sums, detail)
         if delivery is not None and state == State.ACCEPTED and not is_followed:
             tally.deliveries[delivery, why, variant] += int(sums[0])
-        key = (country, currency, variant, sender, clock)
+        key = (country, currency, variant, sender, clock, channel)
         if key in left and not is_later:
             left[key] = tuple(a - int(b or 0) for a, b in zip(left[key], sums, strict=True))
     _add_untouched(connection, run, tally, left)
@@ -145,8 +145,8 @@ def adjust(connection: Connection, run: Run, moved: Mapping[DeliveryKey, int]) -
     connection.execute(update(runs).where(runs.c.number == run.number).values(totals=kept_text))
 
 
-_Key: TypeAlias = tuple[str | None, str | None, str | None, str | None, int | None]
-"""Country, currency, variant, sender and clock."""
+_Key: TypeAlias = tuple[str | None, str | None, str | None, str | None, int | None, str | None]
+"""Country, currency, variant, sender, clock, and the channel where it is not the run's."""
 
 
 def _planned(connection: Connection, run: Run, tally: _Tally) -> dict[_Key, tuple[int, ...]]:
@@ -155,12 +155,12 @@ def _planned(connection: Connection, run: Run, tally: _Tally) -> dict[_Key, tupl
     left: dict[_Key, tuple[int, ...]] = {}
     for head in plan_store.heads(connection, run):
         for group in head.groups:
-            reason, country, currency, variant, sender, clock, *sums = group
+            reason, country, currency, variant, sender, clock, *sums, channel = group
             if reason is not None:
                 skipped = str(State.SKIPPED)
                 tally.add(skipped, reason, country, currency, None, variant, sender, sums)
                 continue
-            key = (country, currency, variant, sender, clock)
+            key = (country, currency, variant, sender, clock, channel)
             left[key] = tuple(a + b for a, b in zip(left.get(key, (0, 0, 0, 0)), sums, strict=True))
     return left
 
@@ -170,7 +170,7 @@ def _add_untouched(
 ) -> None:
     """What is left of the plan's groups waits, or is what became of all of them."""
     ends = plan_store.ends_of(connection, run)
-    for (country, currency, variant, sender, clock), sums in left.items():
+    for (country, currency, variant, sender, clock, _), sums in left.items():
         if sums[0] <= 0:
             continue
         end = end_of(ends, country, clock)

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, case, func, literal_column, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from a2pcli.ledger import attempt_counts, refusals
+from a2pcli.ledger import alternatives, attempt_counts, refusals
 from a2pcli.ledger.leases import IS_MINE
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING
 from a2pcli.ledger.statements import ROWS, PreparedStatement, in_groups
@@ -137,7 +137,7 @@ def claim_fresh(connection: Connection, run: Run, rows: Sequence[Fresh], now: in
     Not for a person who is taken, and not for a message that another sender was quicker with.
     """
     values = [(*_planned(row), str(State.SUBMITTING), 1, now) for row in rows]
-    taken = _insert(connection, run, _OF_INTENT, values)
+    taken = _insert(connection, run, *_with_channels(run, rows, _OF_INTENT, values))
     return rows if taken is None else [row for row in rows if row.id in taken]
 
 
@@ -155,8 +155,21 @@ def skip_fresh(
         (*_planned(row, nameless=nameless), str(State.SKIPPED), reason, detail, rule, now)
         for row, reason, detail, rule in rows
     ]
-    taken = _insert(connection, run, _OF_SKIPPED, values)
+    taken = _insert(connection, run, *_with_channels(run, [row for row, *_ in rows], _OF_SKIPPED, values))
     return frozenset(row.id for row, *_ in rows) if taken is None else taken
+
+
+def _with_channels(
+    run: Run, rows: Sequence[Fresh], names: Sequence[str], values: Sequence[tuple[Any, ...]]
+) -> tuple[Sequence[str], Sequence[tuple[Any, ...]]]:
+    """The same with the channel and gateway of each row, in a run of several channels; null for the run's own."""
+    if not alternatives.channels_of(run):
+        return names, values
+    ways = (
+        (row.channel, None if row.channel is None else alternatives.gateway_of(run, row.channel))
+        for row in rows
+    )
+    return (*names, "channel", "gateway"), [(*one, *way) for one, way in zip(values, ways, strict=True)]
 
 
 def _planned(row: Fresh, *, nameless: bool = False) -> tuple[Any, ...]:

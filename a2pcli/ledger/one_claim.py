@@ -4,8 +4,6 @@ why some of either may not go."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, literal_column, select, update
@@ -16,8 +14,10 @@ from a2pcli.addresses.phone.same_phone import has_other_forms
 from a2pcli.channels import kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
+from a2pcli.ledger.alternatives import Alternative
 from a2pcli.ledger.attempt_ids import is_later
-from a2pcli.ledger.claimed_messages import by_its_own_way, claimed_messages
+from a2pcli.ledger.channel_ways import by_another_channel, ways_of_fresh, ways_of_waiting
+from a2pcli.ledger.claimed_messages import Way, by_their_own_ways, claimed_messages
 from a2pcli.ledger.intents import (
     ADDRESS,
     BODY,
@@ -211,12 +211,17 @@ class Claim:
             nameless = [(row, reason, None, erased.RULE) for row in rows if row.id in gone]
             self._skip_fresh(nameless, nameless=True)
             rows = [row for row in rows if row.id not in gone]
-        candidates = (
-            other_forms.Candidate(row.id, row.address, row.sender, True, row.consent_until, others[row.id])
-            for row in rows
-        )
-        asked = {**self.refusals, "binds": binds(self.run.purpose)}
-        refused = other_forms.refused_of_plan(self.connection, self.run, candidates, asked, self.now)
+        refused: dict[int, Reason] = {}
+        for channel in {row.channel for row in rows}:  # one, but in runs of several channels
+            run, asked = self._asked(channel)
+            candidates = (
+                other_forms.Candidate(
+                    row.id, row.address, row.sender, True, row.consent_until, others[row.id]
+                )
+                for row in rows
+                if row.channel == channel
+            )
+            refused |= other_forms.refused_of_plan(self.connection, run, candidates, asked, self.now)
         good = [row for row in rows if row.id not in refused]
         for row in rows:
             if row.id in refused:
@@ -239,7 +244,14 @@ class Claim:
             caps.note(self.connection, self.run, [(row.id, row.address) for row in taken], self.now)
         spellings = {row.id: row.spelling for row in taken if row.spelling is not None}
         contents = {row.id: row.content for row in taken if row.content is not None}
-        self.claimed.extend(claimed_messages(self.run, taken, self.gate, spellings, contents))
+        claimed = claimed_messages(self.run, taken, self.gate, spellings, contents)
+        ways = ways_of_fresh(self.run, taken)
+        self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
+
+    def _asked(self, channel: str | None) -> tuple[Run, dict[str, Any]]:
+        """The run as it is for messages of a channel, and what is asked of their people."""
+        run = by_another_channel(self.run, channel)
+        return run, {**refusals.parameters(run), "binds": binds(run.purpose)}
 
     def _erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
         """Which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
@@ -272,8 +284,11 @@ class Claim:
             good = self._under_caps(good, others)
         if not good:
             return
+        ways: dict[int, Way] = {}
+        later: dict[int, Alternative] = {}
         if self.plan:
             good = self._with_texts(good)
+            ways, later = ways_of_waiting(self.connection, self.run, good, beside)
         if self.connection.dialect.name == "sqlite":
             taken = mark_sqlite(self.connection, good, self.now)
         else:
@@ -286,12 +301,13 @@ class Claim:
         if caps.counted(self.run.purpose):
             caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
         self.of_waiting += len(taken)
-        spellings = {id: one.spelling for id, one in beside.items() if one.spelling is not None}
-        contents = {id: one.content for id, one in beside.items() if one.content is not None}
+        first = {id: one for id, one in beside.items() if not is_later(id)}
+        spellings = {id: one.spelling for id, one in (first | later).items() if one.spelling is not None}
+        contents = {id: one.content for id, one in (first | later).items() if one.content is not None}
         if not self.plan and kind_of_channel(self.run.channel) is Kind.EMAIL:
             spellings = self._cells(taken)
         claimed = claimed_messages(self.run, taken, self.gate, spellings, contents)
-        self.claimed.extend(map(partial(by_its_own_way, self.run), claimed, taken))
+        self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
 
     def _cells(self, rows: Sequence[Any]) -> dict[int, str]:
         """Of a run without chunks, the addresses as they were given, where that is not how they are compared."""
@@ -311,7 +327,7 @@ class Claim:
         spelling."""
         gone: dict[int, Reason] = {}
         for channel in {row[CHANNEL] for row in rows}:  # one, but for later attempts
-            run = self.run if channel is None else replace(self.run, channel=channel)
+            run, asked = self._asked(channel)
             candidates = (
                 other_forms.Candidate(
                     row[ID],
@@ -327,7 +343,6 @@ class Claim:
                     row[WHY_NOT] == refusals.ASKS_SENDER or row[ID] in others or has_other_forms(row[ADDRESS])
                 )
             )
-            asked = {**refusals.parameters(run), "binds": binds(run.purpose)}
             gone |= other_forms.refused(self.connection, run, candidates, asked, self.now)
         if not gone:
             return rows

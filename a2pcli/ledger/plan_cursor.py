@@ -37,7 +37,7 @@ KEPT = 4
 
 class Fresh(NamedTuple):
     """A message that nothing happened to yet. ``sender`` is its own; ``person``, ``variant`` and ``consent_until`` are
-    for its row; ``spelling``, ``others`` and ``content`` are as in ``AcceptedRows``."""
+    for its row; the others are as in ``AcceptedRows``."""
 
     id: int
     address: str
@@ -55,21 +55,25 @@ class Fresh(NamedTuple):
     spelling: str | None
     others: str | None
     content: str | None
+    channel: str | None
+    alternatives: str | None
 
 
 class Beside(NamedTuple):
-    """What only a chunk has of a message: the spelling to send to, the person's other addresses, the content."""
+    """What only a chunk has of a message: the spelling to send to, the person's other addresses, the content, and what
+    is tried after it."""
 
     spelling: str | None
     others: str | None
     content: str | None
+    alternatives: str | None
 
 
-_NOTHING_BESIDE = Beside(None, None, None)
+_NOTHING_BESIDE = Beside(None, None, None, None)
 
 _COLUMNS = (
     "address", "body", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant",
-    "consent_until", "spelling", "others", "content", "reason",
+    "consent_until", "spelling", "others", "content", "channel", "alternatives", "reason",
 )  # fmt: skip
 """What a claim needs of a chunk."""
 

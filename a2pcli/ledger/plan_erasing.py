@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _a = attempts.c
 
 OF_PERSON = ("address", "person", "body", "content", "cell", "detail", "consent", "consent_until", "clock", "spelling",
-             "others")  # fmt: skip
+             "others", "alternatives")  # fmt: skip
 """What a row of a chunk loses with its person."""
 
-TEXTS = ("body", "content")
+TEXTS = ("body", "content", "alternatives")
 """What retention takes out of a chunk with a text."""
 
 _KEEP_TEXTS = (str(State.PLANNED), str(State.SUBMITTING), str(State.UNKNOWN))
@@ -75,7 +75,7 @@ def _keep_end(connection: Connection, run: Run, head: ChunkHead, chunk: Chunk, p
     """Give a message that ended with many others a row of its own, without its person."""
     import pyarrow as pa
 
-    names = ("country", "variant", "parts", "cost", "currency", "sender")
+    names = ("country", "variant", "parts", "cost", "currency", "sender", "channel")
     planned = {name: chunk.values(name, pa.array([place]))[0] for name in names}
     values = {
         "state": str(end.state),

@@ -31,7 +31,7 @@ Columns = dict[str, Sequence[Any]]
 
 _a = attempts.c
 
-_OF_CHUNKS = ("spelling", "others", "content")
+_OF_CHUNKS = ("spelling", "others", "content", "alternatives")
 """What only chunks say of a row."""
 
 _OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent", *_OF_CHUNKS)
@@ -39,20 +39,20 @@ _OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent", *_OF_CHU
 
 _OF_BOTH = (
     "address", "person", "country", "variant", "parts", "cost", "currency", "sender", "clock", "consent_until",
-    "reason", "detail", "rule",
+    "reason", "detail", "rule", "channel",
 )  # fmt: skip
 """What a chunk says of a row until something happens to it."""
 
 _OF_THE_ATTEMPT = (
     "state", "tries", "due_at", "claimed_at", "settled_at", "gateway_id", "code",
-    "delivery", "delivered_at", "delivery_code",
+    "delivery", "delivered_at", "delivery_code", "gateway",
 )  # fmt: skip
 
 NAMES = (
     "id", "run", "occasion", "line", "cell", "address", "person", "country", "state", "reason", "detail", "body",
     "encoding", "units", "parts", "cost", "currency", "variant", "attempts", "due_at", "claimed_at", "settled_at",
     "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent",
-    "delivery", "delivered_at", "delivery_code", *_OF_CHUNKS,
+    "delivery", "delivered_at", "delivery_code", "channel", "gateway", *_OF_CHUNKS,
 )  # fmt: skip
 """The columns of a row. ``attempts`` counts how often it was submitted to the gateway; ``due_at`` is None at once."""
 

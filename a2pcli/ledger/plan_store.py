@@ -49,6 +49,8 @@ class Group(NamedTuple):
     parts: int
     cost: int
     priced: int
+    channel: str | None = None
+    """Where it is not the run's. Groups of runs of one channel, and of earlier versions, have none."""
 
 
 def groups_from(counts: str) -> tuple[Group, ...]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import DeliveryCount
+from a2pcli.ledger.about_runs import About as About
 from a2pcli.ledger.attempt_ids import MOST_ROWS, later_reference
 from a2pcli.messages import Message, Outcome, State
 
@@ -54,45 +55,6 @@ class RunState(StrEnum):
 RESUMABLE: frozenset[str] = frozenset({RunState.SENDING, RunState.PAUSED})
 SENDABLE: frozenset[str] = RESUMABLE | {RunState.PLANNED, RunState.FINISHED}
 """``finished`` is among them because ``reconcile --as not-sent`` gives a finished run messages again."""
-
-
-class About(Protocol):
-    """What decides which rules concern a message: of a run, or of one that could be made."""
-
-    @property
-    def campaign(self) -> str:
-        """The campaign's name."""
-        ...
-
-    @property
-    def gateway(self) -> str:
-        """The gateway's name in the settings."""
-        ...
-
-    @property
-    def channel(self) -> str:
-        """The channel: sms, email, …"""
-        ...
-
-    @property
-    def sender(self) -> str | None:
-        """The run's own; None where rows have theirs, or the gateway chooses."""
-        ...
-
-    @property
-    def purpose(self) -> str | None:
-        """The purpose: marketing, transactional, otp or emergency."""
-        ...
-
-    @property
-    def programme(self) -> str | None:
-        """What people sign up for and leave."""
-        ...
-
-    @property
-    def subject(self) -> str | None:
-        """The subject, for caps that count by subject."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +137,8 @@ class AcceptedRows:
     ``consent_until`` is when the consent that allows the row ends; None where it has no end, or none was asked for.
     ``consent`` is what the contacts file says of it, where the file allows the row and no record of the ledger.
     ``spelling`` is what the message is sent to, if not ``address``; ``others`` are the person's other addresses, one
-    a line (``other_forms.others_of``). ``content`` is ``Message.content`` as JSON text.
+    a line (``other_forms.others_of``). ``content`` is ``Message.content`` as JSON text. ``channel`` is the row's where
+    it is not the run's. ``alternatives`` is what is tried after it, in order, as JSON text (``alternatives``).
     """
 
     row: ColumnOf
@@ -197,6 +160,8 @@ class AcceptedRows:
     spelling: ColumnOf = None
     others: ColumnOf = None
     content: ColumnOf = None
+    channel: ColumnOf = None
+    alternatives: ColumnOf = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +212,8 @@ class Settled:
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A message whose intent is durable: hand it over, by ``gateway`` where it is not the run's. ``attempts`` counts
-    this one too. From ``until`` (UTC ms) on it may not leave any more; None where its clock does not close."""
+    this one too. From ``until`` (UTC ms) on it may not leave any more; None where its clock does not close.
+    ``has_next``: whether the plan has another channel to try after it."""
 
     message: Message
     attempts: int
@@ -255,6 +221,7 @@ class Claimed:
     currency: str | None
     until: int | None = None
     gateway: str | None = None
+    has_next: bool = False
 
 
 @dataclass(frozen=True, slots=True)

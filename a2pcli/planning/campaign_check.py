@@ -96,9 +96,11 @@ def check_campaign(path: Path) -> Checked:
     waivers: tuple[Mapping[str, object], ...] = ()
     columns: Mapping[str, list[str]] = {}
     if campaign is not None and settings is not None:
-        check = _Check(campaign, settings)
-        problems += check.problems()
-        waivers, columns = tuple(check.wording.waivers()), check.read_as
+        checks = [_Check(view, settings) for view in campaign.views]
+        for check in checks:
+            problems += check.problems()
+        waivers = tuple(checks[0].wording.waivers())
+        columns = {name: read for check in reversed(checks) for name, read in check.read_as.items()}
     return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers, columns)
 
 
@@ -107,8 +109,8 @@ def findings(
 ) -> tuple[Problem, ...]:
     """What ``check`` says of a campaign that was read already: the same list, for a plan to show. ``table`` are the
     contacts where they are open: opening a workbook reads all of it."""
-    check = _Check(campaign, settings, table)
-    return in_file_order(dict.fromkeys(check.problems()))
+    found = [problem for view in campaign.views for problem in _Check(view, settings, table).problems()]
+    return in_file_order(dict.fromkeys(found))
 
 
 def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -168,6 +168,12 @@ class Clocks:
     _wrong: dict[str, str] = field(default_factory=dict)
     place_problems: Counter[str] = field(default_factory=Counter)
     """What is wrong with cells that say where somebody is, with the rows of each."""
+
+    def of_channel(self, hours: Hours) -> Clocks:
+        """The same clocks for another channel of the campaign, whose hours may be others: numbered with these."""
+        if self.hours is not None and not self._earliest:
+            self._earliest.append(self.hours.first)  # of number 0: no clock
+        return replace(self, hours=hours, _by_place={}, place_problems=Counter())
 
     def apply(self, frame: Frame) -> None:
         """Give each row its clock; drop the people who have had enough at the first moment they could be messaged."""

@@ -14,6 +14,18 @@ Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
 
 
+IDENTITY = "@identity"
+"""Of a campaign of several channels: the address that stands for the row's person, whichever of them is used."""
+
+OWN = "@own"
+"""There: the key of the address of one channel, as duplicates are compared (``people``)."""
+
+
+def identities(frame: Frame) -> pa.Array:
+    """The addresses that stand for the people of the rows."""
+    return frame[IDENTITY] if IDENTITY in frame else frame["@address"]
+
+
 def alive(frame: Frame) -> Mask:
     """The rows that have not dropped out."""
     return mask_of(pc.is_null(frame["@reason"]))
@@ -67,3 +79,16 @@ def among(keys: Keys, members: Keys) -> Mask:
     at[at == len(members)] = 0
     found: Mask = members[at] == keys
     return found
+
+
+def merge_reasons(frame: Frame, reasons: pa.Array, details: pa.Array) -> None:
+    """Take over reasons for rows that have none yet."""
+    old = frame["@reason"]
+    frame["@detail"] = pc.if_else(pc.is_null(old), details, frame["@detail"])
+    frame["@reason"] = pc.coalesce(old, reasons)
+
+
+def selected(frame: Frame, rows: Mask, columns: frozenset[str]) -> Frame:
+    """The rows in the mask, with those of the columns that there are."""
+    names = [name for name in frame if name in columns]
+    return frame.select(names).filter(rows)

@@ -73,6 +73,13 @@ class Seen:
         self._add(np.sort(keys[first]))
         return first
 
+    def known(self, keys: Keys) -> Mask:
+        """For each key, whether it was met before this call; nothing is added."""
+        found: Mask = np.zeros(len(keys), dtype=np.bool_)
+        for run in self._runs:
+            found |= among(keys, run)
+        return found
+
     def _add(self, fresh: Keys) -> None:
         if len(fresh) == 0:
             return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from a2pcli.planning.spec import CompiledSpec, PlanSpec
 from a2pcli.planning.stages import ChunkTask, run_stages
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
+
+if TYPE_CHECKING:
+    from a2pcli.planning.prepare import Prepared
 
 CHUNK_ROWS = 25_000
 
@@ -39,6 +44,50 @@ def planned_chunks(
         clocks.apply(frame)
         across.apply(frame)
         yield frame
+    table.finish()
+
+
+def planned(
+    prepared: Prepared, workers: Workers | None, clocks: Clocks, strange: Counter[str] | None = None
+) -> Iterator[Frame]:
+    """Every row of a campaign's contacts, planned, by whichever of its channels each may go by.
+
+    What contacts write as the channel that they prefer, and is none, is counted in ``strange``.
+    """
+    if prepared.others:
+        return _by_channels(prepared, clocks, Counter() if strange is None else strange)
+    return planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, clocks)
+
+
+def _by_channels(prepared: Prepared, clocks: Clocks, strange: Counter[str]) -> Iterator[Frame]:
+    """As ``planned_chunks``, in this process: each channel's rows after its stages and clocks, then one frame."""
+    from a2pcli.planning.channel_choice import PREFERRED, Choice, SeenPeople, by_channel, preferences
+
+    table, compiled = prepared.table, [one.compiled for one in prepared.channels]
+    names = [one.spec.channel for one in prepared.channels]
+    timed = [clocks, *(clocks.of_channel(one.hours) for one in prepared.others)]
+    wanted = frozenset().union(*(one.columns for one in compiled))
+    preferred = table.described.find(PREFERRED)
+    rows = min(one.chunk_rows(CHUNK_ROWS) for one in compiled)
+    framing, pieces = table.read(wanted | ({preferred} if preferred else set()), rows)
+    across = SeenPeople(prepared.spec.limit)
+    with_next = (prepared.loaded.whole or prepared.loaded).campaign.fallback is not None
+    for piece in pieces:
+        framed = framing(piece)
+        table.count(framed)
+        frames = framed.frames
+        while frames:
+            rows_read = frames.pop(0)
+            cells = rows_read[preferred] if preferred else None
+            made = by_channel(rows_read, compiled)
+            for frame, of_channel in zip(made, timed, strict=True):
+                of_channel.apply(frame)
+            choice = Choice(made, compiled, preferences(cells, names, strange))
+            frame = choice.chosen()
+            across.apply(frame, choice.keys())
+            if with_next:
+                choice.add_alternatives(frame)
+            yield frame
     table.finish()
 
 

@@ -23,9 +23,10 @@ from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.consent import consent_word
 from a2pcli.planning.estimate import estimate, pace_of
 from a2pcli.planning.optouts import stale_lists
-from a2pcli.planning.pipeline import planned_chunks
+from a2pcli.planning.pipeline import planned
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.reading import place_warnings, read_as, reading_problems, total_notes
+from a2pcli.planning.routes import channels_document, fallback_document, strange_preferences
 from a2pcli.planning.sender_setup import rates_of
 from a2pcli.planning.split import ledger_rows, split_chunk
 from a2pcli.planning.summary import Tally
@@ -103,6 +104,7 @@ def make_plan(
         warnings += [note for note in prepared.table.notes if note not in known]
         warnings += total_notes(prepared.table, tally.total_lines)
         warnings += place_warnings(prepared.table, clocks.place_problems)
+        warnings += strange_preferences(prepared.table, tally.strange_channels)
         warnings += wording.left_out(tally.copy_rules, tally.recipients)
         warnings += wording.after(templates, tally.countries, tally.document()["samples"])
     except BaseException:
@@ -142,7 +144,7 @@ def _store_rows(
     go of the interpreter while it writes."""
     gc.freeze()  # what was imported need not be looked through again and again: 5% of a plan
     tally = Tally()
-    chunks = planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, clocks)
+    chunks = planned(prepared, workers, clocks, tally.strange_channels)
     written: Future[None] | None = None
     rows_to: AbstractContextManager[RowSink | None] = out or nullcontext()
     with ThreadPoolExecutor(1) as writer, rows_to as sink:
@@ -172,6 +174,8 @@ def _new_run(
 ) -> NewRun:
     campaign = prepared.loaded.campaign
     sending: dict[str, Any] = {"media": list(campaign.media), **gateway}
+    if prepared.others:
+        sending |= {"channels": channels_document(prepared), "fallback": fallback_document(prepared)}
     if rates := rates_of(prepared.settings.settings, prepared.spec.senders):
         sending["sender_rates"] = rates
     if rate is not None:
@@ -250,6 +254,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
         "seconds": None if per_second is None else tally.recipients / per_second,
         "leaving": leaving.document(),
         **tally.document(),
+        **tally.routes.document(prepared),
         "clock": clocks.summary(),
         "no_hours": prepared.hours.without_hours(tally.countries),
         "time_zone_data": str(ZONE_DATA),

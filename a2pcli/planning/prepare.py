@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date
 
 import numpy as np
@@ -76,6 +76,13 @@ class Prepared:
     told: FileRefusals
     warnings: tuple[Problem, ...] = ()
     """What was found while it was prepared, to be shown with the plan."""
+    others: tuple[Prepared, ...] = ()
+    """The campaign's other channels, in order of preference."""
+
+    @property
+    def channels(self) -> tuple[Prepared, ...]:
+        """The campaign as each of its channels has it, in order of preference."""
+        return (self, *self.others)
 
     def new_clocks(self) -> Clocks:
         """For one pass over the contacts: numbers their clocks, and leaves out who has had enough."""
@@ -84,10 +91,30 @@ class Prepared:
 
 def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, choices: Choices) -> Prepared:
     """Open the contacts, compile the templates, read who stays out. Raises ``InvalidInput`` with every problem."""
+    found: list[Prepared] = []
+    problems: list[Problem] = []
+    for view in loaded.views:
+        try:
+            found.append(_prepared(view, settings, ledger, choices, found[0].table if found else None))
+        except InvalidInput as error:
+            problems += error.problems
+    if problems:
+        raise InvalidInput(*dict.fromkeys(problems))
+    return replace(found[0], others=tuple(found[1:])) if len(found) > 1 else found[0]
+
+
+def _prepared(
+    loaded: LoadedCampaign,
+    settings: LoadedSettings,
+    ledger: Ledger,
+    choices: Choices,
+    opened: Table | None,
+) -> Prepared:
+    """The campaign with one channel. ``opened`` are its contacts, if they are open already."""
     campaign = loaded.campaign
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    table, address = _contacts(loaded, settings, problems)
+    table, address = _contacts(loaded, settings, problems, opened)
     occurrence = choices.occurrence or occurrence_of(campaign, choices.today)
     occasion = ledger.plans.known_occasion(campaign.name, occurrence)
     policy = phone_policy(loaded, settings)
@@ -206,10 +233,10 @@ def phone_policy(loaded: LoadedCampaign, settings: LoadedSettings) -> PhonePolic
 
 
 def _contacts(
-    loaded: LoadedCampaign, settings: LoadedSettings, problems: list[Problem]
+    loaded: LoadedCampaign, settings: LoadedSettings, problems: list[Problem], opened: Table | None
 ) -> tuple[Table | None, str | None]:
     try:
-        table = open_contacts(loaded, settings)
+        table = opened or open_contacts(loaded, settings)
         problems += [*table.questions, *filter(None, [both_sides(table)])]
         return table, address_column(table, channel_of(loaded.campaign.channel).column)
     except A2PError as error:

@@ -15,7 +15,7 @@ from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
-from a2pcli.planning.pipeline import planned_chunks
+from a2pcli.planning.pipeline import planned
 from a2pcli.planning.prepare import Prepared
 from a2pcli.planning.summary import NAMES
 from a2pcli.planning.workers import Workers
@@ -35,7 +35,7 @@ class PreviewedRow:
 
 def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) -> list[PreviewedRow]:
     """The rows that ``choose`` takes from the planned chunks, in its order."""
-    chunks = planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, prepared.new_clocks())
+    chunks = planned(prepared, workers, prepared.new_clocks())
     chosen = choose(chunks)
     raw = _raw_rows(prepared, {row["line"] for row in chosen})
     return [_previewed(prepared, row, raw.get(row["line"], {})) for row in chosen]

@@ -17,6 +17,8 @@ _ACCEPTED = (
     "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced", "@spelling", "@others",
     "@content",
 )  # fmt: skip
+_OF_SEVERAL = ("@channel", "@alternatives")
+"""Only frames of a campaign of several channels have them."""
 _EXCLUDED = (
     "@line", "@reason", "@detail", "@rule", "@cell", "@address", "@person", "@country", "@variant", "@others",
 )  # fmt: skip
@@ -36,7 +38,8 @@ class SplitChunk:
 def split_chunk(frame: Frame) -> SplitChunk:
     """Split a planned chunk by ``@reason``."""
     rows = alive(frame)
-    accepted = frame.select(_ACCEPTED).filter(rows).batch()
+    names = (*_ACCEPTED, *(one for one in _OF_SEVERAL if one in frame))
+    accepted = frame.select(names).filter(rows).batch()
     excluded = frame.select(_EXCLUDED).filter(~rows).batch()
     return SplitChunk(accepted, excluded, np.flatnonzero(rows), np.flatnonzero(~rows))
 
@@ -51,6 +54,7 @@ def ledger_rows(split: SplitChunk, first: int) -> PlannedRows:
 
 def _accepted(split: SplitChunk, first: int) -> AcceptedRows:
     take = split.accepted.column
+    several = "@channel" in split.accepted.schema.names
     return AcceptedRows(
         row=split.accepted_at + first,
         line=take("@line"),
@@ -71,6 +75,8 @@ def _accepted(split: SplitChunk, first: int) -> AcceptedRows:
         spelling=take("@spelling"),
         others=take("@others"),
         content=take("@content"),
+        channel=take("@channel") if several else None,
+        alternatives=take("@alternatives") if several else None,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,19 +23,32 @@ from a2pcli.content.encoding import measure_column
 from a2pcli.content.lengths import characters
 from a2pcli.content.smart import plain_column
 from a2pcli.content.special import SpecialCharacters
-from a2pcli.content.templates import Expression, MessageTemplate
+from a2pcli.content.templates import MessageTemplate
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame, one_piece
 from a2pcli.planning.consent import consented
 from a2pcli.planning.contents import composed
-from a2pcli.planning.frames import Mask, alive, among, drop, drop_with, mask_of, spread
+from a2pcli.planning.frames import (
+    IDENTITY,
+    OWN,
+    Mask,
+    alive,
+    among,
+    drop,
+    identities,
+    mask_of,
+    merge_reasons,
+    selected,
+    spread,
+)
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
 from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
-from a2pcli.planning.spec import COUNTRY, CompiledSpec, PlanSpec
-from a2pcli.reasons import OF_THE_ADDRESS, Reason
+from a2pcli.planning.spec import CompiledSpec, PlanSpec
+from a2pcli.planning.where import filtered
+from a2pcli.reasons import Reason
 
 
 def share_of(campaign: str, experiment: str, address: str) -> float:
@@ -60,11 +72,6 @@ def arms(places: npt.NDArray[np.float64], weights: Mapping[str, int]) -> npt.NDA
     found: npt.NDArray[np.intp] = np.minimum(np.searchsorted(edges, places, side="right"), len(weights) - 1)
     return found
 
-
-SHOWN_CELL = 40
-"""Characters of a cell that an explanation shows."""
-
-_OF_THE_ADDRESS = pa.array(map(str, OF_THE_ADDRESS))
 
 Stage = Callable[[Frame, CompiledSpec], None]
 
@@ -116,59 +123,12 @@ def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
         drop(frame, outside & mask_of(here), Reason.COUNTRY_NOT_ALLOWED, detail)
 
 
-def filtered(frame: Frame, compiled: CompiledSpec) -> None:
-    """Exclude rows that ``where:`` does not select."""
-    if compiled.where is None:
-        return
-    _not_meant(frame, compiled, compiled.where)
-    rows = alive(frame)
-    if not rows.any():
-        return
-    seen = _select(frame, rows, compiled.where.columns)
-    if COUNTRY in compiled.where.columns and COUNTRY not in compiled.spec.known:
-        seen[COUNTRY] = pc.fill_null(frame["@country"], "").filter(pa.array(rows))
-    selected = compiled.where.evaluate_column(seen)
-    if selected.reasons is not None:
-        merge_reasons(frame, spread(selected.reasons, rows), spread(selected.details, rows))
-    keep = np.ones(len(frame), dtype=np.bool_)
-    keep[rows] = selected.keep
-    drop_with(frame, ~keep, Reason.FILTERED, spread(_looked_at(seen), rows))
-
-
-def _not_meant(frame: Frame, compiled: CompiledSpec, where: Expression) -> None:
-    """Rows without a number that can be messaged which ``where:`` does not want either are filtered: there is nothing
-    to mend in them. Where it looks at the number's country it cannot be asked."""
-    if COUNTRY in where.columns and COUNTRY not in compiled.spec.known:
-        return
-    rows = mask_of(pc.is_in(frame["@reason"], _OF_THE_ADDRESS))
-    if not rows.any():
-        return
-    seen = _select(frame, rows, where.columns)
-    selected = where.evaluate_column(seen)
-    unwanted = ~selected.keep
-    if selected.reasons is not None:
-        unwanted &= mask_of(pc.is_null(selected.reasons))
-    out = np.zeros(len(frame), dtype=np.bool_)
-    out[rows] = unwanted
-    frame["@reason"] = pc.if_else(pa.array(out), pa.scalar(None, pa.string()), frame["@reason"])
-    drop_with(frame, out, Reason.FILTERED, spread(_looked_at(seen), rows))
-
-
-def _looked_at(seen: Frame) -> pa.Array:
-    """The cells that ``where:`` looked at, for explanations: ``plan 'basic', points '90'``."""
-    pieces: list[Any] = []
-    for name in sorted(seen):
-        cells = pc.utf8_slice_codeunits(pc.fill_null(seen[name], ""), 0, SHOWN_CELL)
-        pieces += [f"{', ' if pieces else ''}{name} '", cells, "'"]
-    return pc.binary_join_element_wise(*pieces, "") if pieces else pa.nulls(len(seen), pa.string())
-
-
 def held_out(frame: Frame, compiled: CompiledSpec) -> None:
     """The control group of ``holdout:``, chosen by the address alone."""
     if not compiled.spec.holdout:
         return
     rows = alive(frame)
-    addresses = frame["@address"].filter(pa.array(rows)).to_pylist()
+    addresses = identities(frame).filter(pa.array(rows)).to_pylist()
     out = np.zeros(len(frame), dtype=np.bool_)
     out[rows] = shares(compiled.spec.campaign, "holdout", addresses) < compiled.spec.holdout
     drop(frame, out, Reason.HOLDOUT)
@@ -181,13 +141,22 @@ def sender_refused(frame: Frame, compiled: CompiledSpec) -> None:
 
 def distinguished(frame: Frame, compiled: CompiledSpec) -> None:
     """``once_per:`` makes one person several: one for each appointment, order, …"""
-    if compiled.once_per is None:
-        return
-    rows = alive(frame)
-    values = _render(frame, rows, compiled.once_per)
-    rows = alive(frame)
-    addresses = pc.if_else(pa.array(rows), frame["@address"], pa.scalar(None, pa.string()))
-    frame["@person"] = pa.array(hashed_keys(addresses.to_pylist(), values.to_pylist()))
+    own = frame["@person"]
+    if compiled.once_per is not None:
+        rows = alive(frame)
+        values = _render(frame, rows, compiled.once_per).to_pylist()
+        chosen = pa.array(alive(frame))
+        own = _distinct(chosen, frame["@address"], values)
+        frame["@person"] = _distinct(chosen, frame[IDENTITY], values) if IDENTITY in frame else own
+    elif IDENTITY in frame:
+        frame["@person"] = pa.array(keys_of(frame[IDENTITY]))
+    if IDENTITY in frame:
+        frame[OWN] = own
+
+
+def _distinct(chosen: pa.Array, addresses: pa.Array, values: Sequence[str | None]) -> pa.Array:
+    addresses = pc.if_else(chosen, addresses, pa.scalar(None, pa.string()))
+    return pa.array(hashed_keys(addresses.to_pylist(), values))
 
 
 def rendered(frame: Frame, compiled: CompiledSpec) -> None:
@@ -197,7 +166,7 @@ def rendered(frame: Frame, compiled: CompiledSpec) -> None:
         frame["@body"] = _text(frame, rows, compiled.messages[0])
         frame["@variant"] = pa.nulls(len(frame), pa.string())
         return
-    addresses = frame["@address"].filter(pa.array(rows)).to_pylist()
+    addresses = identities(frame).filter(pa.array(rows)).to_pylist()
     chosen = np.full(len(frame), -1)
     chosen[rows] = arms(shares(compiled.spec.campaign, "variants", addresses), compiled.weights)
     bodies = pa.nulls(len(frame), pa.string())
@@ -285,6 +254,9 @@ def already_sent(frame: Frame, compiled: CompiledSpec) -> None:
     """Nobody gets the same occasion of a campaign twice."""
     people = frame["@person"].to_numpy(zero_copy_only=False)
     drop(frame, among(people, compiled.spec.people.reached), Reason.ALREADY_SENT)
+    if OWN in frame:  # it may have gone to the address of this channel before
+        own = frame[OWN].to_numpy(zero_copy_only=False)
+        drop(frame, among(own, compiled.spec.people.reached), Reason.ALREADY_SENT)
     if compiled.once_per is None:  # the campaign may have gone to another address before, by another channel
         drop(frame, among_others(frame, compiled.spec.people.reached), Reason.ALREADY_SENT, BY_OTHER)
 
@@ -321,27 +293,20 @@ RESULT_COLUMNS = (
 
 def run_stages(frame: Frame, compiled: CompiledSpec) -> Frame:
     """All stages over one chunk; gives back the pipeline's own columns."""
+    begin(frame)
+    for stage in STAGES:
+        stage(frame, compiled)
+    return frame.select(RESULT_COLUMNS)
+
+
+def begin(frame: Frame) -> None:
+    """Give a chunk the columns that some rows get a value in."""
     for column in ("@reason", "@detail", "@rule"):
         if column not in frame:
             frame[column] = pa.nulls(len(frame), pa.string())
     frame["@consent_until"] = pa.nulls(len(frame), pa.int64())
     frame["@consent"] = pa.nulls(len(frame), pa.string())
     frame["@content"] = pa.nulls(len(frame), pa.string())
-    for stage in STAGES:
-        stage(frame, compiled)
-    return frame.select(RESULT_COLUMNS)
-
-
-def merge_reasons(frame: Frame, reasons: pa.Array, details: pa.Array) -> None:
-    """Take over reasons for rows that have none yet."""
-    old = frame["@reason"]
-    frame["@detail"] = pc.if_else(pc.is_null(old), details, frame["@detail"])
-    frame["@reason"] = pc.coalesce(old, reasons)
-
-
-def _select(frame: Frame, rows: Mask, columns: frozenset[str]) -> Frame:
-    names = [name for name in frame if name in columns]
-    return frame.select(names).filter(rows)
 
 
 def _drop_longer(frame: Frame, bodies: pa.Array, rows: Mask, most: int) -> None:
@@ -362,7 +327,7 @@ def _render(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
     """The template over the rows in ``rows``; those it fails on get their reason."""
     if not rows.any():
         return pa.nulls(len(frame), pa.string())
-    result = template.render_column(_select(frame, rows, template.columns))
+    result = template.render_column(selected(frame, rows, template.columns))
     if result.reasons is not None:
         merge_reasons(frame, spread(result.reasons, rows), spread(result.details, rows))
     return spread(result.bodies, rows)

@@ -15,16 +15,19 @@ from a2pcli.addresses.totals import TOTAL
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import one_piece
 from a2pcli.ledger.approved import (
+    CHANNELS,
     CONTENTS,
     DETAILS,
     PEOPLE,
     SENDERS,
     TEXTS,
+    ChannelDigest,
     Details,
     TextDigest,
     combined,
 )
 from a2pcli.message_content import content_of
+from a2pcli.planning.routes import Routes
 from a2pcli.planning.split import SplitChunk
 from a2pcli.reasons import Reason
 
@@ -83,6 +86,20 @@ class ColumnDetails(Details):
 MOST_TOTALS = 3
 
 
+class ColumnChannels(ChannelDigest):
+    """The same digest over columns of Arrow's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.digests = self._columns = ColumnDigest(), ColumnDigest()
+
+    def add_columns(self, rows: pa.RecordBatch) -> None:
+        """Add the columns of a chunk."""
+        for digest, name in zip(self._columns, ("channel", "alternatives"), strict=True):
+            self.any = self.any or rows[name].null_count < rows.num_rows
+            digest.add_column(pc.fill_null(rows[name], ""))
+
+
 @dataclass(slots=True)
 class Tally:
     """Running totals over planned chunks. ``rows == recipients + sum(excluded.values())``, always."""
@@ -106,6 +123,11 @@ class Tally:
     """Lines of excluded rows that look like a total of the others, the first few."""
     _samples: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     senders: Counter[str | None] = field(default_factory=Counter)
+    strange_channels: Counter[str] = field(default_factory=Counter)
+    """What contacts wrote as the channel that they prefer, and is none."""
+    routes: Routes = field(default_factory=Routes)
+    """Of a campaign of several channels, who goes by which, and what that costs."""
+    _channels: ColumnChannels = field(default_factory=ColumnChannels)
     _lines: Any = field(default_factory=sha256)
     _senders: ColumnDigest = field(default_factory=ColumnDigest)
     _people: ColumnDigest = field(default_factory=ColumnDigest)
@@ -154,6 +176,9 @@ class Tally:
             self._contents = self._contents or ColumnDigest()
             self._contents.add_column(rows["content"].drop_null())
         self._details.add_columns(rows)
+        if "channel" in rows.schema.names:
+            self._channels.add_columns(rows)
+            self.routes.add(rows)
 
     def _count_senders(self, rows: pa.RecordBatch) -> None:
         """Which rows have a sender that is not the run's own; in most campaigns none has, and this costs nothing."""
@@ -172,6 +197,8 @@ class Tally:
         found[DETAILS] = self._details.hexdigest()
         if self._contents is not None:
             found[CONTENTS] = self._contents.hexdigest()
+        if self._channels.any:
+            found[CHANNELS] = self._channels.hexdigest()
         if set(self.senders) - {None}:
             # Where rows have a sender of their own: which rows, and which sender.
             found[SENDERS] = f"{self._lines.hexdigest()} {self._senders.hexdigest()}"

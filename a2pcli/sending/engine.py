@@ -14,11 +14,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerError, LedgerUnavailable, Problem
+from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerUnavailable, Problem
 from a2pcli.gateways.base import Gateway
+from a2pcli.ledger.alternatives import gateways_of
 from a2pcli.ledger.holds import DROPS_AFTER, RENEWS_AFTER, Hold
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import FAR, Exchange, Run, RunState
+from a2pcli.ledger.records import FAR, Claimed, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending import endings, timing
@@ -27,13 +28,14 @@ from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.display import Display
 from a2pcli.sending.hearing import KeepNow, let_keep, linger
+from a2pcli.sending.insisting import InsistentWriter
 from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
 from a2pcli.sending.pace import Pace, SenderPaces
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.saving import in_hand, save_what_can_be_saved
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.timing import BRIEFLY, CATCHING_UP, HORIZON, IDLE, LEDGER_PAUSES, LINGER, TICK
+from a2pcli.sending.timing import CATCHING_UP, HORIZON, IDLE, LINGER, TICK
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +59,9 @@ async def send_run(
     used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC milliseconds, else
     a ``timing.SteadyClock`` does. ``keep`` stores receipts and replies that come meanwhile, on the ledger's thread.
     """
-    if run.channel not in gateway.capabilities.channels:
-        raise InvalidInput(endings.wrong_channel(gateway.name, run.channel, gateway.capabilities.channels))
+    for channel in gateways_of(run):
+        if channel not in gateway.capabilities.channels:
+            raise InvalidInput(endings.wrong_channel(gateway.name, channel, gateway.capabilities.channels))
     clock = clock or timing.SteadyClock()
     with sender_lock(ledger, run, shared=True) as hold:
         writer = LedgerWriter(ledger, run, gateway.name, clock, stop)
@@ -85,6 +88,7 @@ class _Sending:
     ) -> None:
         self._run, self._writer, self._gateway, self._options = run, writer, gateway, options
         self._stop, self._clock, self._hold = stop, clock, hold
+        self._gateways = gateways_of(run)
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._started = self._time()
@@ -132,7 +136,7 @@ class _Sending:
             clock=clock,
         )
         self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
-        self._writing: asyncio.Future[Exchange] | None = None
+        self._writing = InsistentWriter(writer, self._dispatcher, self._policy, stop)
         self._dropped = self._jumped = False
         self._looked_after, self._round_at = 0.0, self._started
 
@@ -172,7 +176,7 @@ class _Sending:
                 self._writer,
                 self._dispatcher,
                 self._policy,
-                writing=self._writing,
+                writing=self._writing.under_way,
                 patience=patience,
                 clock=self._clock,
             )
@@ -282,7 +286,7 @@ class _Sending:
         want = self._claiming.want(began)
         told = policy.tally.snapshot()
         try:
-            exchange = await self._insist(writes, want)
+            exchange = await self._writing.write(writes, want)
         except BaseException:
             policy.writes = writes.then(policy.writes)
             raise
@@ -304,10 +308,10 @@ class _Sending:
         if self._policy.ended is not None:
             self._policy.writes.release += [one.message.id for one in claimed]
             return
-        if others := [one for one in claimed if one.gateway not in (None, self._run.gateway)]:
+        if others := [one for one in claimed if not self._goes(one)]:
             self._policy.give_back([one.message.id for one in others])
             self._policy.end(Ended.PAUSED, endings.other_gateway(self._run, others[0].gateway or ""))
-            claimed = [one for one in claimed if one.gateway in (None, self._run.gateway)]
+            claimed = [one for one in claimed if self._goes(one)]
         refused = self._policy.refused
         if back := [one for one in claimed if one.message.country in refused]:
             self._policy.give_back([one.message.id for one in back])
@@ -317,26 +321,9 @@ class _Sending:
         if exchange.short_of and not (self._dispatcher.flying or self._dispatcher.ready):
             self._policy.end_by_budget(exchange.short_of)
 
-    async def _insist(self, writes: WriteBatch, want: int) -> Exchange:
-        """Write, and again if the ledger fails; nothing leaves meanwhile."""
-        known = None
-        for pause in (*LEDGER_PAUSES, None):
-            self._writing = asyncio.ensure_future(self._writer.write(writes, want, known))
-            try:
-                exchange = await asyncio.shield(self._writing)
-            except LedgerError as error:
-                self._dispatcher.closed = True
-                hopeless = pause is not None and pause > BRIEFLY and not isinstance(error, LedgerUnavailable)
-                if pause is None or hopeless or self._stop.hard_stop:
-                    raise
-                log.warning("the ledger failed, retrying: %s", error)
-                await asyncio.sleep(pause)
-                known = in_hand(self._dispatcher, self._policy.writes, writes)
-            else:
-                self._writing = None
-                self._dispatcher.closed = self._policy.ended is not None
-                return exchange
-        raise AssertionError("the last pause raises")
+    def _goes(self, one: Claimed) -> bool:
+        """Whether its gateway is the one that messages of its channel are handed to."""
+        return one.gateway is None or self._gateways.get(one.message.channel) == one.gateway
 
     async def _is_over(self) -> bool:
         """Whether nothing is under way and nothing will come."""

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from a2pcli.errors import LedgerUnavailable
-from a2pcli.gateways.base import Gateway, HearsBack
+from a2pcli.gateways.base import Gateway, HearsBack, Keep
+from a2pcli.gateways.by_channel import parts_of
 from a2pcli.ledger.holds import RENEWS_AFTER, Hold
 from a2pcli.sending.ledger_writer import LedgerWriter
 from a2pcli.sending.stop import StopRequest
@@ -18,26 +19,32 @@ if TYPE_CHECKING:
     from a2pcli.contacts.receipt_file import Receipt
     from a2pcli.gateways.base import WrittenReply
 
-KeepNow: TypeAlias = "Callable[[Sequence[Receipt], Sequence[WrittenReply]], None]"
-"""Stores receipts and replies, durably, on the thread it is called on."""
+KeepNow: TypeAlias = "Callable[[Sequence[Receipt], Sequence[WrittenReply], str], None]"
+"""Stores receipts and replies of the gateway with this name, durably, on the thread it is called on."""
 
 
 def let_keep(gateway: Gateway, writer: LedgerWriter, keep: KeepNow | None) -> None:
     """What the gateway hears is kept on the ledger's thread, where it can hear and somebody keeps."""
-    if keep is None or not isinstance(gateway, HearsBack):
+    if keep is None:
         return
+    for one in parts_of(gateway):
+        if isinstance(one, HearsBack):
+            one.keep = _kept(one.name, writer, keep)
 
+
+def _kept(name: str, writer: LedgerWriter, keep: KeepNow) -> Keep:
     async def kept(receipts: Sequence[Receipt], replies: Sequence[WrittenReply]) -> None:
-        await writer.keep(lambda: keep(receipts, replies))
+        await writer.keep(lambda: keep(receipts, replies, name))
 
-    gateway.keep = kept
+    return kept
 
 
 async def linger(gateway: Gateway, stop: StopRequest, hold: Hold, writer: LedgerWriter) -> None:
     """Stay for late receipts, where the gateway hears of any, and until somebody asks to stop."""
-    if not isinstance(gateway, HearsBack):
+    hearing = [one for one in parts_of(gateway) if isinstance(one, HearsBack)]
+    if not hearing:
         return
-    task = asyncio.ensure_future(gateway.linger())
+    task = asyncio.gather(*(one.linger() for one in hearing))
     try:
         while not (task.done() or stop.draining):
             await asyncio.wait([task], timeout=TICK)

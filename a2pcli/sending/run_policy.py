@@ -9,6 +9,7 @@ from enum import Enum
 from a2pcli.errors import Problem
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.records import Claimed, Run, Settled
+from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 from a2pcli.sending import endings
 from a2pcli.sending.breaker import Breaker, event_of
@@ -196,7 +197,10 @@ class RunPolicy:
         """What one rejection says about other messages."""
         message = claimed.message
         if outcome.cause is Cause.OPTED_OUT:
-            self.writes.suppress.append((message.to, message.sender))
+            sender = message.sender
+            if sender is None and claimed.gateway is not None:
+                sender = sender_scope(None, claimed.gateway)
+            self.writes.suppress.append((message.to, sender))
         elif outcome.cause is Cause.COUNTRY and message.country:
             self.refuse(message.country)
 

@@ -39,7 +39,7 @@ def count_of(ledger: Ledger, table: sa.Table) -> int:
 def test_what_is_packed_comes_out_again(data: st.DataObject, many: int, first: int) -> None:
     """Both halves in the file's order, every column, and the groups add up."""
     is_accepted = data.draw(st.lists(st.booleans(), min_size=many, max_size=many))
-    texts = ("address", "body", "consent", "detail", "cell", "spelling", "others", "content")
+    texts = ("address", "body", "consent", "detail", "cell", "spelling", "others", "content", "alternatives")
     expected: list[dict[str, Any]] = []
     halves: list[Any] = []
     for kind, mine in ((AcceptedRows, True), (ExcludedRows, False)):

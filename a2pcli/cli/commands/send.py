@@ -11,7 +11,7 @@ import typer
 from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.actions.plans import CampaignTest
+    from a2pcli.actions.campaign_test import CampaignTest
 
 
 class LogFormat(StrEnum):
@@ -126,7 +126,7 @@ def send(
 
 
 def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
-    from a2pcli.actions.plans import send_test
+    from a2pcli.actions.campaign_test import send_test
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.plan import Bubble, facts_of
     from a2pcli.cli.terminal.output import print_json, say, show

@@ -1,0 +1,82 @@
+"""What is tried after a message, as its plan has it: by which channel, to which address, with what, at what cost.
+
+The column ``alternatives`` of a chunk holds them as JSON text, in order, for each row that has any. They are never
+changed, so that what a later attempt sends is what was approved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger.records import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of them. ``sender`` is None where the gateway's account chooses; ``spelling`` is what the message is sent to,
+    if not ``address``; ``content`` is JSON text; ``cost`` in 1e-9 currency units; ``clock`` of the run's clocks."""
+
+    channel: str
+    gateway: str
+    address: str
+    body: str
+    sender: str | None = None
+    spelling: str | None = None
+    content: str | None = None
+    encoding: str | None = None
+    units: int | None = None
+    parts: int = 1
+    cost: int | None = None
+    currency: str | None = None
+    country: str | None = None
+    clock: int | None = None
+    consent_until: int | None = None
+
+    def sending_to(self) -> str:
+        """The address in the spelling that it is sent to."""
+        return self.spelling or self.address
+
+
+def alternatives_of(text: str | None) -> list[Alternative]:
+    """The alternatives of a row, in order; none for None. What a later version wrote beside them is left out."""
+    return [
+        Alternative(**{name: value for name, value in one.items() if name in _NAMES})
+        for one in (json.loads(text) if text else ())
+    ]
+
+
+_NAMES = frozenset(Alternative.__slots__)
+
+
+def next_after(text: str | None, channel: str | None) -> Alternative | None:
+    """What is tried after the attempt by this channel, None standing for the first attempt's; None for nothing."""
+    found = alternatives_of(text)
+    if channel is None:
+        return found[0] if found else None
+    places = [place for place, one in enumerate(found) if one.channel == channel]
+    at = places[0] + 1 if places else 0
+    return found[at] if at < len(found) else None
+
+
+def by_channel(text: str | None, channel: str | None) -> Alternative | None:
+    """The alternative of this channel; None where there is none."""
+    return next((one for one in alternatives_of(text) if one.channel == channel), None)
+
+
+def channels_of(run: Run) -> Mapping[str, Mapping[str, Any]]:
+    """The channels of a run of several, in order of preference, each with its ``gateway`` and ``sender``."""
+    found: Mapping[str, Mapping[str, Any]] = run.sending.get("channels") or {}
+    return found
+
+
+def gateway_of(run: Run, channel: str | None) -> str:
+    """The gateway that messages of this channel go by; of the run's own where it is None."""
+    return str(channels_of(run).get(channel or run.channel, {}).get("gateway") or run.gateway)
+
+
+def gateways_of(run: Run) -> dict[str, str]:
+    """The name of the gateway of each of the run's channels."""
+    return {channel: gateway_of(run, channel) for channel in channels_of(run) or (run.channel,)}

@@ -1,0 +1,64 @@
+"""How claimed messages go in a run of several channels: each by its own channel, gateway and sender."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from a2pcli.ledger import approved
+from a2pcli.ledger.alternatives import Alternative, by_channel, channels_of, next_after
+from a2pcli.ledger.attempt_ids import is_later
+from a2pcli.ledger.claimed_messages import Way
+from a2pcli.ledger.intents import ADDRESS, BODY, CHANNEL, GATEWAY, ID, SENDER
+from a2pcli.ledger.plan_cursor import Beside, Fresh
+from a2pcli.ledger.records import Run
+
+
+def by_another_channel(run: Run, channel: str | None) -> Run:
+    """The run as it would be with this channel alone, whose gateway and sender people may have said no to; as it is for
+    None."""
+    if channel is None:
+        return run
+    given = channels_of(run).get(channel, {})
+    if not given:
+        return replace(run, channel=channel)
+    return replace(run, channel=channel, gateway=given["gateway"], sender=given.get("sender"))
+
+
+def ways_of_fresh(run: Run, rows: Sequence[Fresh]) -> dict[int, Way]:
+    """Of messages that nothing happened to yet, by their ids, those that do not go as the run says, or have another
+    channel to try after it."""
+    if not channels_of(run):
+        return {}
+    return {
+        row.id: Way(row.channel, None, row.sender, row.alternatives is not None)
+        for row in rows
+        if row.channel is not None or row.alternatives is not None
+    }
+
+
+def ways_of_waiting(
+    connection: Connection, run: Run, rows: Sequence[Any], beside: Mapping[int, Beside]
+) -> tuple[dict[int, Way], dict[int, Alternative]]:
+    """The same of rows that waited; and what the plan has of those that are later attempts.
+
+    Raises ``LedgerError`` for a later attempt that is not what the plan has for its channel.
+    """
+    ways: dict[int, Way] = {}
+    planned: dict[int, Alternative] = {}
+    for row in rows:
+        id, channel = row[ID], row[CHANNEL]
+        text = beside[id].alternatives if id in beside else None
+        later = is_later(id)
+        if later and text is not None:
+            one = by_channel(text, channel)
+            if one is None or (one.address, one.body, one.sender) != (row[ADDRESS], row[BODY], row[SENDER]):
+                raise approved.changed_plan(connection, run, [approved.CHANNELS])
+            planned[id] = one
+        has_next = next_after(text, channel if later else None) is not None
+        if channel is not None or later or has_next:
+            ways[id] = Way(channel, row[GATEWAY], row[SENDER], has_next)
+    return ways, planned

@@ -1,0 +1,144 @@
+"""Who of a campaign of several channels goes by which, what may follow, and what all that costs at most."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from a2pcli.config.several import REJECTED
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import Problem, Severity
+
+if TYPE_CHECKING:
+    from a2pcli.contacts.table import Table
+    from a2pcli.planning.prepare import Prepared
+
+Chain = tuple[str | None, ...]
+"""Channels in the order in which a person is tried; None stands for the campaign's first."""
+
+Prices = tuple[tuple[int | None, str | None], ...]
+"""What each of them costs (1e-9 currency units, and the currency), None where that is not known."""
+
+
+@dataclass(slots=True)
+class Routes:
+    """Rows counted by the channels that they are tried by, with what each step costs."""
+
+    chains: Counter[Chain] = field(default_factory=Counter)
+    costs: dict[Chain, list[Counter[str]]] = field(default_factory=lambda: defaultdict(list))
+    """What all rows of a chain cost at each of its steps, by currency."""
+    dearest: Counter[str] = field(default_factory=Counter)
+    """The dearest step of each row, summed up: what is paid at most where only a refused message is followed."""
+    unpriced: int = 0
+    """Rows of which a later step has no known price."""
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Count the recipients of a chunk."""
+        alike = pa.RecordBatch.from_arrays(
+            [rows["channel"], *(rows[name] for name in ("cost", "currency")), rows["alternatives"]],
+            ["channel", "cost", "currency", "alternatives"],
+        )
+        alone = pc.is_null(alike["alternatives"])
+        for steps, prices in _steps(alike.filter(alone)):
+            self._add(steps, prices)
+        for steps, prices in _steps(alike.filter(pc.invert(alone))):
+            self._add(steps, prices)
+
+    def _add(self, steps: Chain, prices: Prices) -> None:
+        self.chains[steps] += 1
+        sums = self.costs[steps]
+        while len(sums) < len(steps):
+            sums.append(Counter())
+        most: dict[str, int] = {}
+        for sum, (cost, currency) in zip(sums, prices, strict=True):
+            if cost is not None and currency is not None:
+                sum[currency] += cost
+                most[currency] = max(most.get(currency, 0), cost)
+        self.unpriced += any(cost is None for cost, _ in prices[1:])
+        for currency, cost in most.items():
+            self.dearest[currency] += cost
+
+    def document(self, prepared: Prepared) -> dict[str, Any]:
+        """JSON-ready: ``channels`` in order of preference, with how many people are tried by each first; and ``most``,
+        what the plan costs if everybody goes through everything that may cost more. Empty for one channel."""
+        if not prepared.others:
+            return {}
+        named = prepared.spec.channel
+        first: Counter[str] = Counter()
+        next: Counter[str] = Counter()
+        for chain, many in self.chains.items():
+            first[chain[0] or named] += many
+            for channel in chain[1:]:
+                next[channel or named] += many
+        return {
+            "channels": [
+                {
+                    "channel": one.spec.channel,
+                    "gateway": one.spec.gateway,
+                    "sender": one.spec.sender,
+                    "recipients": first[one.spec.channel],
+                    "fallbacks": next[one.spec.channel],
+                }
+                for one in prepared.channels
+            ],
+            "fallback": fallback_document(prepared),
+            "most": dict(sorted(self.most(prepared).items())),
+        }
+
+    def most(self, prepared: Prepared) -> Counter[str]:
+        """What the plan costs at most, by currency: a refused message costs nothing, one that did not arrive does."""
+        fallback = fallback_document(prepared)
+        if fallback is not None and fallback["when"] == [REJECTED] and fallback["after"] is None:
+            return self.dearest
+        total: Counter[str] = Counter()
+        for steps in self.costs.values():
+            for sum in steps:
+                total.update(sum)
+        return total
+
+
+def _steps(rows: pa.RecordBatch) -> Iterator[tuple[Chain, Prices]]:
+    columns = (rows[name].to_pylist() for name in ("channel", "cost", "currency", "alternatives"))
+    for channel, cost, currency, text in zip(*columns, strict=True):
+        later = json.loads(text) if text else ()
+        steps = (channel, *(one["channel"] for one in later))
+        yield steps, ((cost, currency), *((one.get("cost"), one.get("currency")) for one in later))
+
+
+def channels_document(prepared: Prepared) -> dict[str, dict[str, Any]]:
+    """What the run keeps of its channels, in order of preference."""
+    return {
+        one.spec.channel: {"gateway": one.spec.gateway, "sender": one.spec.sender}
+        for one in prepared.channels
+    }
+
+
+def fallback_document(prepared: Prepared) -> dict[str, Any] | None:
+    """When the next channel is tried, JSON-ready: ``when`` and ``after`` in seconds; None for never."""
+    found = (prepared.loaded.whole or prepared.loaded).campaign.fallback
+    return None if found is None else {"when": list(found.when), "after": found.seconds}
+
+
+def strange_preferences(table: Table, strange: Mapping[str, int]) -> list[Problem]:
+    """A warning where contacts prefer what is no channel."""
+    if not strange:
+        return []
+    many = sum(strange.values())
+    few = ", ".join(f"'{name}'" for name, _ in Counter(strange).most_common(3))
+    rows = "1 row prefers" if many == 1 else f"{many:,} rows prefer"
+    return [
+        Problem(
+            f"{rows} a channel that does not exist: {few}",
+            path=table.path,
+            line=table.header_line,
+            hint="their messages go by the campaign's order; channels are named as in the campaign: email, sms, …",
+            severity=Severity.WARNING,
+            code="preferred-channel",
+        )
+    ]
