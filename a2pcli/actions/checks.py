@@ -137,7 +137,7 @@ def _unknown(campaign: LoadedCampaign, settings: LoadedSettings, name: str) -> P
     """A ``Problem`` that an unknown gateway is named, at the place where it is named."""
     problem = unknown_gateway(settings, name)
     if campaign.campaign.gateway is not None:
-        loc = ("channels", campaign.campaign.channel, "gateway")
+        loc: tuple[str, ...] = ("channels", campaign.campaign.channel, "gateway")
         loc = loc if campaign.document.has(loc) else ("gateway",)
         return campaign.document.problem(problem.message, loc, hint=problem.hint, code=problem.code)
     return settings.problem(problem.message, ("gateway",), hint=problem.hint, code=problem.code)
@@ -170,6 +170,6 @@ def _gateway(
         if channel not in gateway.capabilities.channels:
             can = ", ".join(sorted(gateway.capabilities.channels))
             message = f"gateway '{name}' cannot send {channel}, only {can}"
-            loc = ("channel",) if user.whole is None else ("channels", channel)
+            loc: tuple[str, ...] = ("channel",) if user.whole is None else ("channels", channel)
             loc = loc if user.document.has(loc) else loc[:1]
             yield user.document.problem(message, loc, code="channel")

@@ -301,14 +301,17 @@ def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | N
     if not budget:
         return None
     amount, currency = parse_budget(budget)
-    for spent_in, nano in sorted(tally.cost.items()):
+    several = bool(prepared.others)
+    most = tally.routes.most(prepared) if several else tally.cost
+    for spent_in, nano in sorted(most.items()):
         spent: Decimal = to_decimal(nano)
         if spent_in != currency and nano:
             return f"costs {spent:f} {spent_in}, and the budget is in {currency}"
         if spent > amount:
-            return f"costs {spent:f} {spent_in}, the budget is {amount:f} {currency}"
-    if tally.unpriced:
-        messages = f"{tally.unpriced:,} message{'' if tally.unpriced == 1 else 's'}"
+            costs = "costs up to" if several and nano > tally.cost[spent_in] else "costs"
+            return f"{costs} {spent:f} {spent_in}, the budget is {amount:f} {currency}"
+    if unpriced := tally.unpriced + tally.routes.unpriced:
+        messages = f"{unpriced:,} message{'' if unpriced == 1 else 's'}"
         return (
             f"{messages} without a known price, so the budget of {amount:f} {currency} cannot be kept "
             "(add their prices to the rate card, or exclude them with limits.unpriced: exclude)"

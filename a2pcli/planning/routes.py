@@ -89,6 +89,7 @@ class Routes:
             ],
             "fallback": fallback_document(prepared),
             "most": dict(sorted(self.most(prepared).items())),
+            "unpriced_fallbacks": self.unpriced,
         }
 
     def most(self, prepared: Prepared) -> Counter[str]:

@@ -220,8 +220,11 @@ class Tally:
     def _take_samples(self, rows: pa.RecordBatch) -> None:
         """The first message of each kind: another arm, encoding or number of parts looks different."""
         arms = rows["variant"].dictionary_encode()
+        channels = rows["channel"] if "channel" in rows.schema.names else pa.nulls(rows.num_rows, pa.string())
+        by_channel = channels.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
         kinds = (
-            arms.indices.fill_null(-1).to_numpy().astype(np.int64) * 1024
+            by_channel * (1 << 32)
+            + arms.indices.fill_null(-1).to_numpy().astype(np.int64) * 1024
             + rows["parts"].to_numpy().astype(np.int64) * 2
             + pc.cast(rows["ucs2"], pa.int8()).to_numpy()
         )
@@ -230,7 +233,9 @@ class Tally:
             if content := content_of(rows["content"][at].as_py()):
                 # A plan's summary is read at every turn, and a page of HTML is not looked at there.
                 sample["content"] = {key: value for key, value in content.items() if key != "html"}
-            self._samples.setdefault((sample["variant"], sample["ucs2"], sample["parts"]), sample)
+            if channel := channels[at].as_py():
+                sample["channel"] = channel
+            self._samples.setdefault((channel, sample["variant"], sample["ucs2"], sample["parts"]), sample)
 
     def digest(self, *settings: str) -> str:
         """SHA-256 over recipients, bodies and what else decides what people get (channel, sender, media)."""

@@ -54,6 +54,7 @@ class Sample(TypedDict):
     currency: str | None
     variant: str | None
     sender: str | None
+    channel: NotRequired[Annotated[str, says("if it is not the plan's")]]
     content: NotRequired[
         Annotated[dict[str, Any], says("what the channel sends beside the text, but for HTML")]
     ]
@@ -103,6 +104,23 @@ class Leaving(TypedDict):
     finishes_at: Any
 
 
+class PlanChannel(TypedDict):
+    """One of several channels of a plan."""
+
+    channel: str
+    gateway: str
+    sender: str | None
+    recipients: Annotated[int, says("people who are messaged by it first")]
+    fallbacks: Annotated[int, says("people for whom it is tried after another")]
+
+
+class Fallback(TypedDict):
+    """When the next channel is tried."""
+
+    when: Annotated[list[str], says("rejected, undelivered")]
+    after: Annotated[int | None, says("seconds without a receipt that it was delivered; null if not at all")]
+
+
 class Plan(TypedDict):
     """``a2pcli plan``, and ``send --dry-run``."""
 
@@ -147,6 +165,12 @@ class Plan(TypedDict):
     clock: Clock | None
     no_hours: Annotated[list[str], says("countries without permitted hours")]
     time_zone_data: str
+    channels: NotRequired[
+        Annotated[list[PlanChannel], says("campaigns of several channels, in order of preference")]
+    ]
+    fallback: NotRequired[Annotated[Fallback | None, says("when the next channel is tried; null for never")]]
+    most: NotRequired[Annotated[CostByCurrency, says("cost if everybody falls back to everything")]]
+    unpriced_fallbacks: NotRequired[Annotated[int, says("people with a fallback without a known price")]]
     over_budget: Annotated[str | None, says("why the plan cannot be sent")]
     warnings: list[Problem]
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
+from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows
 from a2pcli.cli.screens.listing import sender_of
 from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
@@ -65,6 +66,8 @@ def plan_document(run: Run) -> dict[str, Any]:
     """The plan as ``--json`` shows it; money as decimal text."""
     summary = {key: value for key, value in run.summary.items() if key not in ("basis", "digests")}
     summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
+    if "most" in summary:
+        summary["most"] = {currency: money(nano) for currency, nano in summary["most"].items()}
     summary["messages_by_parts"] = summary["parts"]
     summary["parts"] = summary["total_parts"]
     summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
@@ -127,9 +130,12 @@ def _heading(run: Run) -> RenderableType:
         grid.add_row(
             "gateway", Text(f"{run.gateway}: messages are {instead}, nothing is sent", style="yellow")
         )
-        grid.add_row("channel", f"{run.channel}{sender}")
-    else:
+        if not run.sending.get("channels"):
+            grid.add_row("channel", f"{run.channel}{sender}")
+    elif not run.sending.get("channels"):
         grid.add_row("sent via", f"{run.gateway}, {run.channel}{sender}")
+    for row in channel_rows(run):
+        grid.add_row(*row)
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
     programme = f", programme {run.programme}" if run.programme else ""
     grid.add_row("purpose", f"{run.purpose}{programme}{occurrence}")
@@ -174,6 +180,7 @@ class _People:
             Text(f"{leaving['going']:,}", style=style),
             OVER_BUDGET if over else "",
         )
+        yield from recipient_rows(self.summary)
         stuck = self.summary["recipients"] - leaving["going"]
         if stuck:
             yield Text("Cannot be sent", style="bold"), Text(f"{stuck:,}", style="bold yellow"), ""
@@ -227,6 +234,8 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         grid.add_row(
             label, Text(f"unknown for {_many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
         )
+    for row in cost_rows(summary):
+        grid.add_row(*row)
     grid.add_row("time", _duration(run, summary))
     _add_times(grid, run, summary)
     for line, waiver in enumerate(summary.get("waivers", ())):

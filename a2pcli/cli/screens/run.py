@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
+from a2pcli.cli.screens.channels import channel_rows
 from a2pcli.cli.screens.delivery import delivery_tables
 from a2pcli.cli.screens.listing import RUN_STYLES, fits, sender_of
 from a2pcli.cli.terminal.output import to_copy
@@ -237,7 +238,10 @@ def _about(run: Run, live: str | None, *, begun: bool) -> Table:
     way = "sent via"
     if instead := instead_of_sending(run):
         way = "gateway"
-    grid.add_row(way, Text(f"{run.gateway}, {run.channel}{sender}"))
+    if not run.sending.get("channels"):
+        grid.add_row(way, Text(f"{run.gateway}, {run.channel}{sender}"))
+    for row in channel_rows(run):
+        grid.add_row(*row)
     if instead:
         are, is_sent = ("were", "was") if begun else ("are", "is")
         grid.add_row("", Text(f"messages {are} {instead}; nothing {is_sent} sent", style="yellow"))

@@ -1,0 +1,57 @@
+"""A run of several channels on the screen: which they are, who goes by which, and when the next is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from a2pcli.ledger.records import Run
+from a2pcli.reporting.values import money
+
+
+def channel_rows(run: Run) -> Iterator[tuple[str, str]]:
+    """A label and a line for each channel, in order of preference, and for when the next is tried. Nothing for a run
+    of one channel."""
+    found: Mapping[str, Mapping[str, Any]] = run.sending.get("channels") or {}
+    for place, (channel, given) in enumerate(found.items()):
+        sender = f", from {given['sender']}" if given.get("sender") else ""
+        yield "" if place else "channels", f"{place + 1}. {channel} via {given['gateway']}{sender}"
+    if found:
+        yield "fallback", fallback_words(run.sending.get("fallback"))
+
+
+def fallback_words(fallback: Mapping[str, Any] | None) -> str:
+    """When the next channel is tried, in words."""
+    if fallback is None:
+        return "none: each person is tried by one channel"
+    words = {
+        "rejected": "the gateway refuses the message",
+        "undelivered": "a receipt says that it was not delivered",
+    }
+    pieces = [words[one] for one in fallback["when"]]
+    if fallback["after"]:
+        pieces.append(f"no receipt says within {span(fallback['after'])} that it was delivered")
+    return f"to the next channel if {' or '.join(pieces)}"
+
+
+def span(seconds: int) -> str:
+    """``30 min``, ``2 h``."""
+    return f"{seconds // 3600} h" if seconds % 3600 == 0 else f"{seconds // 60} min"
+
+
+def recipient_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Below the recipients, how many go by each channel, and for how many it is a fallback."""
+    for one in summary.get("channels", ()):
+        next = f"and a fallback for {one['fallbacks']:,}" if one["fallbacks"] else ""
+        yield f"  by {one['channel']}", f"{one['recipients']:,}", next
+
+
+def cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What falling back may add to the cost of a plan: the most, and what is likely. Nothing where nobody can."""
+    if not any(one["fallbacks"] for one in summary.get("channels", ())):
+        return
+    most = " + ".join(f"{money(nano)} {currency}" for currency, nano in summary["most"].items())
+    if most:
+        yield "at most", f"{most}, if everybody falls back"
+    if unpriced := summary.get("unpriced_fallbacks"):
+        yield "", f"and fallbacks of {unpriced:,} people at an unknown price"
