@@ -97,8 +97,7 @@ def check_campaign(path: Path) -> Checked:
     columns: Mapping[str, list[str]] = {}
     if campaign is not None and settings is not None:
         checks = [_Check(view, settings) for view in campaign.views]
-        for check in checks:
-            problems += check.problems()
+        problems += [problem for check in checks for problem in check.problems()]
         waivers = tuple(checks[0].wording.waivers())
         columns = {name: read for check in reversed(checks) for name, read in check.read_as.items()}
     return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers, columns)
