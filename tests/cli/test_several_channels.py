@@ -63,7 +63,7 @@ def rows(shop: Project) -> dict[str, dict[str, str]]:
 
 
 def test_each_person_gets_the_message_by_the_first_channel_that_may_be_used_for_them(shop: Project) -> None:
-    """The contact's own preference comes first, then the campaign's order; content, sender and text are the channel's."""
+    """The contact's own preference comes first, then the campaign's order; content and sender are the channel's."""
     assert shop.run("send", "order.yaml", "--yes").status == 0
     assert ways(shop) == [
         ("ann@example.org", "email", "shop@example.com"),
