@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from a2pcli.actions.files_online import unreachable
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import read_document
 from a2pcli.config.environment import reference_problems
@@ -71,8 +72,11 @@ def _looks_like_one(file: Path) -> bool:
     return len(Campaign.model_fields.keys() & data.keys()) >= 3
 
 
-def check_files(files: Sequence[Path], ignored: Collection[str] = ()) -> list[Checked]:
-    """Each campaign checked, with its gateway; a name that two of them have is told.
+def check_files(
+    files: Sequence[Path], ignored: Collection[str] = (), *, online: bool = False
+) -> list[Checked]:
+    """Each campaign checked, with its gateway; a name that two of them have is told. ``online``: pictures and files are
+    asked for where they lie.
 
     Warnings whose code is among ``ignored`` are left out; errors never are.
     """
@@ -81,6 +85,8 @@ def check_files(files: Sequence[Path], ignored: Collection[str] = ()) -> list[Ch
     for file in files:
         checked = check_campaign(file)
         more = [*_gateways(checked)]
+        if online:
+            more += unreachable(checked.files)
         if checked.campaign is not None and checked.settings is not None and checked.name is not None:
             key = (checked.name, checked.settings.folder.resolve())
             first = names.setdefault(key, file)

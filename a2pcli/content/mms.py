@@ -6,7 +6,7 @@ the US deliver 600 kB to any phone, and more only to some.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from mimetypes import guess_type
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from a2pcli.content.lengths import within
 from a2pcli.content.links import web_address
 from a2pcli.content.unfit import Unfit
+from a2pcli.message_content import size_text
+from a2pcli.reasons import Reason
 
 MOST_FILES = 10
 LONGEST_SUBJECT = 40
@@ -46,8 +48,33 @@ def made(
     if len(media) > MOST_FILES:
         raise Unfit(f"'mms.media' has more than {MOST_FILES} files")
     if media:
+        total = sum(one.get("size") or 0 for one in media)
+        if total > MOST_BYTES:
+            limit = size_text(MOST_BYTES)
+            raise Unfit(
+                f"the files of 'mms.media' have {size_text(total)}; an MMS has at most {limit}",
+                Reason.TOO_LONG,
+            )
         content["media"] = media
     return content or None, None
+
+
+def doubtful_files(files: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str | None, str, str]]:
+    """What is worth a look of one message's files: the URL (None for all of them), a sentence, and what to do."""
+    for one in files:
+        type = one.get("type")
+        if type is None:
+            yield (
+                one["url"],
+                "the end of the URL does not tell what kind of file it is",
+                "add its type: image/jpeg",
+            )
+        elif type not in TYPES:
+            yield one["url"], f"phones do not show {type} in an MMS", "use a picture (JPEG, PNG, GIF)"
+    total = sum(one.get("size") or 0 for one in files)
+    if total > SURE_BYTES:
+        words = f"the files have {size_text(total)}: many carriers and phones take no more than {size_text(SURE_BYTES)}"
+        yield None, words, "make them smaller"
 
 
 def _file(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of
-from a2pcli.config import environment, syntax
+from a2pcli.config import environment
 from a2pcli.config.accounts import account_findings
 from a2pcli.config.blocks import Loc
 from a2pcli.config.load import (
@@ -73,6 +73,8 @@ class Checked:
     waivers: tuple[Mapping[str, object], ...] = ()
     read_as: Mapping[str, list[str]] = field(default_factory=dict)
     """What the columns of the contacts file are read as."""
+    files: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+    """Pictures and files that the first contacts get, by channel and URL, each with its place."""
 
     @property
     def name(self) -> str | None:
@@ -93,14 +95,15 @@ def check_campaign(path: Path) -> Checked:
         problems += found_settings[1]
     if settings is not None and settings.path is not None:
         problems += environment.warnings(settings.folder)
-    waivers: tuple[Mapping[str, object], ...] = ()
-    columns: Mapping[str, list[str]] = {}
+    checked = Checked(path, campaign, settings, ())
     if campaign is not None and settings is not None:
         checks = [_Check(view, settings) for view in campaign.views]
         problems += [problem for check in checks for problem in check.problems()]
-        waivers = tuple(checks[0].wording.waivers())
         columns = {name: read for check in reversed(checks) for name, read in check.read_as.items()}
-    return Checked(path, campaign, settings, in_file_order(dict.fromkeys(problems)), waivers, columns)
+        files = {(check.channel.name, url): at for check in checks for url, at in check.files.items()}
+        waivers = tuple(checks[0].wording.waivers())
+        checked = replace(checked, waivers=waivers, read_as=columns, files=files)
+    return replace(checked, problems=in_file_order(dict.fromkeys(problems)))
 
 
 def findings(
@@ -135,6 +138,7 @@ class _Check:
         self.settings = settings
         self.found: list[Problem] = []
         self.read_as: Mapping[str, list[str]] = {}
+        self.files: Mapping[str, Problem] = {}
         self.residence: tuple[str, ...] = ()
         law = _attempt(self.found, lambda: law_of(settings)) or Law.load()
         self.law = law
@@ -157,6 +161,7 @@ class _Check:
         }
         sample = self._sample(table, where, [*messages.values(), *contents.templates(), once])
         self.found += contents.problems(sample)
+        self.files = contents.files
         if table is not None:
             self.found += [note for note in table.notes if note.code == "short-rows"]
         people = self._people(table, sample)
@@ -278,7 +283,7 @@ class _Check:
         self.found += self.wording.problems(loc, copy, RULES)
         if template is not None and sample is not None and people is not None:
             self._registered(loc, template, sample, people)
-        self._lost_comment(loc)
+        self.found += self.wording.lost_comment(loc)
 
     def _address(self, table: Table) -> str | None:
         """The column of numbers; None where there is none, which was told already."""
@@ -362,21 +367,6 @@ class _Check:
             return self._at(loc)
         line, column = self.document.spot(loc, found.start(1))
         return replace(self._at(loc), line=line, column=column)
-
-    def _lost_comment(self, loc: Loc) -> None:
-        """``message: Half price #sale``: YAML takes the rest for a comment."""
-        scalar = self.document.scalar(loc)
-        if scalar is None or scalar.style is not None:
-            return
-        end = syntax.end(scalar)
-        rest = self.document.text[end:].split("\n", 1)[0]
-        if rest.lstrip().startswith("#"):
-            line, column = self.document.position(end + len(rest) - len(rest.lstrip()))
-            message = f"'{rest.strip()[:40]}' is a YAML comment, not part of the message"
-            hint = "put the message in quotes, or below '|'"
-            self.found.append(
-                Problem(message, self.document.path, line, column, hint, Severity.WARNING, "lost-comment")
-            )
 
     def _excluded_file(self) -> None:
         file = self.campaign.exclude.file

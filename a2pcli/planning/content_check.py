@@ -15,9 +15,11 @@ from a2pcli.channels import channel_of
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.contacts.table import Table
 from a2pcli.content.email import missing_library
+from a2pcli.content.mms import doubtful_files, type_of
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.frame import Frame
+from a2pcli.message_content import content_of, media_of, pictures_of
 from a2pcli.planning.arms import arms_of
 from a2pcli.planning.contents import ContentTexts
 from a2pcli.planning.email_check import clipped, doubtful
@@ -48,6 +50,8 @@ class ContentCheck:
         self._contents = {arm.name: arm.content for arm in self._arms if arm.content is not None}
         self._compiled = {name: self._templates(content) for name, content in self._contents.items()}
         self._is_email = self.channel.kind is Kind.EMAIL
+        self.files: dict[str, Problem] = {}
+        """URLs of pictures and files that the first contacts get, each with its place and without words yet."""
         if self._is_email and not self._contents:
             at = Problem("the email has no subject", severity=Severity.WARNING, code="no-subject")
             line, column = loaded.document.place(("channel",), of="key")
@@ -76,7 +80,19 @@ class ContentCheck:
         for arm in self._arms:
             if arm.content is not None:
                 found += self._of_arm(arm, arm.content, sample)
+        if self.channel.media:
+            found += self._of_shared_media()
         return list(dict.fromkeys(found))
+
+    def _of_shared_media(self) -> Iterator[Problem]:
+        """The files of ``media:``, which everybody gets."""
+        urls = self.loaded.campaign.media
+        for place, url in enumerate(urls):
+            line, column = self.loaded.document.place(("media", place))
+            self.files[url] = Problem("", self.loaded.document.path, line, column, severity=Severity.WARNING)
+        for one, message, hint in doubtful_files([{"url": url, "type": type_of(url)} for url in urls]):
+            at = self.files[one or urls[0]]
+            yield replace(at, message=message, hint=hint, code="media")
 
     def _templates(self, content: ContentTexts) -> dict[str, MessageTemplate]:
         templates = {}
@@ -109,11 +125,19 @@ class ContentCheck:
         if sample is not None and len(sample.rows):
             frame = self._made(arm, content, templates, sample)
             yield from self._failures(content, frame, sample)
+            self._note_files(content, frame)
         if self._is_email:
             if frame is not None:
                 yield from clipped(content, frame)
         else:
             yield from KINDS[self.channel.name].check(self.loaded, content, frame)
+
+    def _note_files(self, content: ContentTexts, frame: Frame) -> None:
+        for text in frame["@content"].to_pylist():
+            made = content_of(text) or {}
+            for url in (*pictures_of(made), *media_of(made)):
+                key = next((key for key in ("photo", "image") if made.get(key) == url), "media")
+                self.files.setdefault(url, self._place(content, f"'{content.channel}.{key}'"))
 
     def _made(
         self, arm: Arm, content: ContentTexts, templates: dict[str, MessageTemplate], sample: Sample

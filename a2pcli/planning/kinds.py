@@ -13,6 +13,7 @@ from a2pcli.content import messenger, mms, telegram, viber
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame
+from a2pcli.planning.mms_check import file_problems
 
 Make: TypeAlias = (
     "Callable[[Mapping[str, Any], str, Mapping[str, Any]], tuple[Mapping[str, Any] | None, str | None]]"
@@ -56,7 +57,7 @@ class ContentKind:
 
 KINDS: dict[str, ContentKind] = {
     "sms": ContentKind(_only_text),
-    "mms": ContentKind(mms.made),
+    "mms": ContentKind(mms.made, check=file_problems),
     "telegram": ContentKind(telegram.made, markup=telegram.markup_of),
     "messenger": ContentKind(messenger.made),
     "viber": ContentKind(viber.made),

@@ -11,6 +11,7 @@ from typing import Any
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import kind_of_channel
+from a2pcli.config import syntax
 from a2pcli.config.blocks import Loc
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.markup import words_of_markup
@@ -146,6 +147,20 @@ class Wording:
             waive = f"or give a reason under 'waive: {finding.code}:'"
             hint = f"{hint}; {waive}" if hint else waive
         return Problem(finding.message, self.loaded.document.path, line, column, hint, severity, finding.code)
+
+    def lost_comment(self, loc: Loc) -> Iterator[Problem]:
+        """``message: Half price #sale``: YAML takes the rest for a comment."""
+        document = self.loaded.document
+        scalar = document.scalar(loc)
+        if scalar is None or scalar.style is not None:
+            return
+        end = syntax.end(scalar)
+        rest = document.text[end:].split("\n", 1)[0]
+        if rest.lstrip().startswith("#"):
+            line, column = document.position(end + len(rest) - len(rest.lstrip()))
+            message = f"'{rest.strip()[:40]}' is a YAML comment, not part of the message"
+            hint = "put the message in quotes, or below '|'"
+            yield Problem(message, document.path, line, column, hint, Severity.WARNING, "lost-comment")
 
     def before(self, templates: Sequence[MessageTemplate], columns: Collection[str]) -> list[Problem]:
         """Warnings that need no recipients. Raises ``InvalidInput`` with every problem where one is an error."""

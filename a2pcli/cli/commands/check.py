@@ -34,12 +34,19 @@ def check(
         list[str] | None,
         typer.Option(help="Ignore warnings with this code (--json shows codes).", metavar="CODE"),
     ] = None,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online", help="Also ask for the pictures and files that the first contacts would get."
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Find every problem in campaigns, settings, templates and contacts before planning.
 
     Errors would stop a plan. Warnings are about money or trust: a character that doubles the number of parts, missing
-    opt-out instructions, a column that is often empty. Works offline; nothing is stored or sent.
+    opt-out instructions, a column that is often empty. Works offline, except with --online; nothing is stored or
+    sent.
 
     Example:  a2pcli check campaigns/spring_sale.yaml --strict
 
@@ -51,7 +58,7 @@ def check(
     from a2pcli.errors import ExitStatus, Severity, in_file_order
     from a2pcli.reporting.values import reading_line
 
-    checked = check_files(find_campaigns(campaigns or []), ignore or [])
+    checked = check_files(find_campaigns(campaigns or []), ignore or [], online=online)
     problems = in_file_order(dict.fromkeys(problem for one in checked for problem in one.problems))
     if as_json:
         print_json(_document(checked, problems))

@@ -79,7 +79,10 @@ class BirdProvider(Provider):
             "reference": message.reference,
         }
         if message.channel == "mms":
-            return self.post_json(f"{self._base}/mms", {**data, "mediaUrls": list(message.media)})
+            subject = (message.content or {}).get("subject")
+            return self.post_json(
+                f"{self._base}/mms", {**data, "subject": subject, "mediaUrls": list(message.media)}
+            )
         data["datacoding"] = "unicode" if is_unicode(message) else "plain"
         # Bird calls the URL with our reference; it needs none of its own.
         data["reportUrl"] = self._block.status_callback

@@ -79,6 +79,7 @@ class TelnyxProvider(Provider):
             "from": self.sender_of(message),
             "messaging_profile_id": self._block.messaging_profile_id,
             "text": message.body or None,
+            "subject": (message.content or {}).get("subject") if is_mms else None,
             "type": "MMS" if is_mms else "SMS",
             "media_urls": list(message.media) or None,
             "encoding": None if is_mms else "ucs2" if is_unicode(message) else "gsm7",

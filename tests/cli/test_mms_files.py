@@ -1,0 +1,90 @@
+"""The files of an MMS: what ``check`` knows of their kinds and sizes, and what it asks of their servers if told to."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from clikit import Project
+
+MMS = """\
+name: x
+objective: y
+purpose: transactional
+channel: mms
+contacts: people.csv
+message: Your ticket
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path)
+    project.write("a2pcli.yaml", "region: GB\nconsent: assumed\n")
+    return project
+
+
+def file(name: str, size: str | None = None) -> str:
+    return f"mms:\n  media:\n    - url: https://a.example/{name}\n" + (
+        f"      size: {size}\n" if size else ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        (file("{{ code }}.png", "700 kB"), "c.yaml:8:3: warning: the files have 700 kB"),
+        (file("{{ code }}"), "c.yaml:8:3: warning: the end of the URL does not tell"),
+        (file("a.exe"), "phones do not show application/"),
+        (file("a.png", "6 MB"), "have 6.0 MB; an MMS has at most 5.0 MB"),
+        (file("a.png", "big"), "c.yaml:10:13: 'big' is not a size"),
+        ("media: [https://a.example/a.svg]\n", "c.yaml:7:9: warning: phones do not show image/svg+xml in an MMS"),
+        ("media: [https://a.example/a]\nmms:\n  media: [{url: https://a.example/b.png}]\n", "'media' is there twice"),
+        ("mms:\n  subject: " + "x" * 41 + "\n", "41 characters; the subject of an MMS has at most 40"),
+    ],
+)  # fmt: skip
+def test_check_knows_kinds_and_sizes_of_an_mms(project: Project, block: str, told: str) -> None:
+    project.write("c.yaml", MMS + block)
+    project.write("people.csv", "name,phone,code\nAnna,+447400123456,a1\n")
+    ran = project.run("check", "c.yaml")
+    assert told in ran.out + ran.err
+
+
+def test_check_online_asks_for_the_files_and_nothing_else_does(project: Project) -> None:
+    asked: list[str] = []
+
+    class Files(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.path)
+            self.send_response(404 if self.path == "/gone.png" else 200)
+            self.send_header("Content-Type", "text/html" if self.path == "/page.png" else "image/png")
+            self.send_header("Content-Length", "6000000" if self.path == "/large.png" else "1000")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    Thread(target=server.serve_forever, daemon=True).start()
+    there = f"http://127.0.0.1:{server.server_port}"
+    project.write("c.yaml", MMS + f"mms:\n  media:\n    - url: {there}/{{{{ code }}}}.png\n")
+    people = "".join(
+        f"X,+44740012345{n},{code}\n" for n, code in enumerate(("gone", "page", "large", "fine"))
+    )
+    project.write("people.csv", f"name,phone,code\n{people}")
+    try:
+        assert project.run("check", "c.yaml").status == 0
+        assert asked == []
+        ran = project.run("check", "c.yaml", "--online")
+    finally:
+        server.shutdown()
+    assert sorted(asked) == ["/fine.png", "/gone.png", "/large.png", "/page.png"]
+    assert (
+        f"c.yaml:9:12: warning: the file cannot be fetched: the server answers 404 ({there}/gone.png)"
+        in ran.err
+    )
+    assert "the server calls the file text/html, which mms does not show" in ran.err
+    assert "the file has 6.0 MB; mms takes at most 5.0 MB" in ran.err
+    assert "fine.png" not in ran.err
