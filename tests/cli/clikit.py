@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -114,3 +115,17 @@ class Project:
         if not path.exists():
             return []
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+class Kept:
+    """A project that is made once, and brought back where it was for each test: ledgers know where their files lie."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._copy = project.folder.with_name(f"{project.folder.name}-kept")
+        shutil.copytree(project.folder, self._copy, symlinks=True)
+
+    def back(self) -> Project:
+        shutil.rmtree(self.project.folder)
+        shutil.copytree(self._copy, self.project.folder, symlinks=True)
+        return self.project

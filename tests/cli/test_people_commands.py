@@ -8,7 +8,7 @@ import stat
 
 import pyarrow.parquet as pq
 import pytest
-from clikit import Project, Ran
+from clikit import Kept, Project, Ran
 
 from a2pcli.ledger.erased import KEY_VARIABLE
 
@@ -37,15 +37,21 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
 
 
-@pytest.fixture
-def used(project: Project) -> Project:
-    """A project whose files know Annabelle everywhere."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    project = Project(tmp_path_factory.mktemp("made"))
     project.starter(campaign=CAMPAIGN, people=PEOPLE)
     for name in ("plan.csv", "plan.jsonl", "plan.parquet"):
         assert project.run("plan", "sale.yaml", "--out", name).status == 0
     assert project.run("send", "sale.yaml", "--yes").status == 0
     assert project.run("report", "spring-sale", "--csv", "rows.csv").status == 0
-    return project
+    return Kept(project)
+
+
+@pytest.fixture
+def used(made: Kept) -> Project:
+    """A project whose files know Annabelle everywhere."""
+    return made.back()
 
 
 def knows(project: Project) -> list[str]:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from clikit import Project
+from clikit import Kept, Project
 
 SETTINGS = """\
 region: GB
@@ -28,14 +28,20 @@ CODES = ["30003", "30007", "30005", "21610", "99999", None]
 """Unreachable, filtered, no such number, opted out, unknown to everybody, none."""
 
 
-@pytest.fixture
-def sold(project: Project) -> Project:
+@pytest.fixture(scope="module")
+def sold_once(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    project = Project(tmp_path_factory.mktemp("sold_once"))
     project.write("a2pcli.yaml", SETTINGS)
     project.write("sale.yaml", SALE)
     project.write("people.csv", "phone\n" + "".join(f"+4479111001{n:02d}\n" for n in range(10)))
     assert project.run("send", "sale.yaml", "--yes").status == 0
     project.write("a2pcli.yaml", "region: GB\ngateways:\n  out: {type: twilio}\n")
-    return project
+    return Kept(project)
+
+
+@pytest.fixture
+def sold(sold_once: Kept) -> Project:
+    return sold_once.back()
 
 
 def receipts_of(sold: Project) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from clikit import Project
+from clikit import Kept, Project
 
 SIMULATOR = """\
 region: GB
@@ -31,14 +31,20 @@ message: "Hi {{ first_name }}, your order is ready"
 PEOPLE = "phone,first_name\n" + "".join(f"+447911100{n:03d},Ann\n" for n in range(60))
 
 
-@pytest.fixture
-def sold(project: Project) -> Project:
-    """A run through the simulator, which wrote its receipts."""
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    project = Project(tmp_path_factory.mktemp("simulated"))
     project.write("a2pcli.yaml", SIMULATOR)
     project.write("sale.yaml", SALE)
     project.write("people.csv", PEOPLE)
     assert project.run("send", "sale.yaml", "--yes").status in (0, 4)
-    return project
+    return Kept(project)
+
+
+@pytest.fixture
+def sold(simulated: Kept) -> Project:
+    """A run through the simulator, which wrote its receipts."""
+    return simulated.back()
 
 
 def lines_of(project: Project) -> list[dict[str, Any]]:

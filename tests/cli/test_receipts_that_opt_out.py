@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from clikit import Project
+from clikit import Kept, Project
 from test_receipts_import import PEOPLE, SALE, ids
 
 SETTINGS = """\
@@ -15,13 +15,19 @@ gateways:
 """
 
 
-@pytest.fixture
-def sold(project: Project) -> Project:
+@pytest.fixture(scope="module")
+def sold_once(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    project = Project(tmp_path_factory.mktemp("sold_once"))
     project.write("a2pcli.yaml", SETTINGS)
     project.write("sale.yaml", SALE)
     project.write("people.csv", "".join(PEOPLE.splitlines(keepends=True)[:4]))
     assert project.run("send", "sale.yaml", "--yes").status == 0
-    return project
+    return Kept(project)
+
+
+@pytest.fixture
+def sold(sold_once: Kept) -> Project:
+    return sold_once.back()
 
 
 def of_provider(project: Project, block: str) -> None:
