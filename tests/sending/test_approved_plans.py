@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from clikit import CAMPAIGN, Project
+from clikit import CAMPAIGN, Kept, Project
 from plankit import make_old, opened_plans
 from sendkit import plan_run
 from sqlalchemy import delete, insert, select, update
@@ -54,6 +54,14 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
     ran = project.run("plan", "sale.yaml", "--json")
     assert ran.status == 0, ran.err
     return str(ran.json["plan"])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Kept, str]:
+    """A project with a plan, and the plan."""
+    project = Project(tmp_path_factory.mktemp("made"))
+    id = planned(project)
+    return Kept(project), id
 
 
 @pytest.mark.parametrize(
@@ -104,8 +112,9 @@ def planned(project: Project, campaign: str = CAMPAIGN) -> str:
         ("UPDATE runs SET summary = '{}'", "ledger was changed"),
     ],
 )
-def test_a_plan_that_was_changed_is_not_sent(project: Project, sql: str, what: str) -> None:
-    id = planned(project)
+def test_a_plan_that_was_changed_is_not_sent(made: tuple[Kept, str], sql: str, what: str) -> None:
+    kept, id = made
+    project = kept.back()
     change(project, sql)
     ran = project.run("send", "--plan", id)
     assert ran.status == 3
