@@ -69,7 +69,7 @@ def test_killed_twice_and_run_again_nobody_gets_it_twice_and_everybody_is_accoun
             os.kill(process.pid, signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
         process = send(campaign)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
         assert process.returncode in (0, 4), said
         there.hang_up()
         submitted = Counter((one.to, one.octets[5] if parts > 1 else 1) for one in there.received)
