@@ -39,7 +39,8 @@ def test_a_senders_pace_holds_however_the_campaign_names_it(project: Project, se
     assert "at the rate of the senders" in ran.out + ran.err
     times = sorted(datetime.fromisoformat(one["at"]) for one in project.outbox())
     assert len(times) == 8
-    assert (times[-1] - times[0]).total_seconds() > 0.6
+    # 0.7 s at an even pace, next to nothing without one; the first is told late where the machine is busy.
+    assert (times[-1] - times[0]).total_seconds() > 0.3
 
 
 @pytest.mark.parametrize("sender", NAMES)
