@@ -314,3 +314,33 @@ def test_twilio_cannot_tell_about_a_reference() -> None:
     assert not made.capabilities.durable_lookup
     assert not made.capabilities.idempotent
     assert asyncio.run(made.lookup(["r7k2m9qd-000001"])) == {}
+
+
+def test_what_twilio_sends_only_as_a_template_leaves_nobody_half_a_message() -> None:
+    """A card without its template would arrive as a bare text; a template without its SID as nothing."""
+    card = message(channel="rcs", content={"card": {"title": "Sale"}})
+    template = message(channel="whatsapp", content={"template": {"name": "a", "language": "en"}})
+    made = gateway().provider
+    assert made.refusal(card).cause is Cause.CONTENT
+    assert made.refusal(template).cause is Cause.ACCOUNT
+    assert made.refusal(message(channel="whatsapp")) is None
+
+
+def test_twilios_content_templates_are_read_with_their_approvals() -> None:
+    body = {
+        "contents": [
+            {"sid": "HX1", "friendly_name": "order", "language": "en", "variables": {"1": "Anna"},
+             "types": {"twilio/call-to-action": {"body": "Hi {{1}}", "actions": [
+                 {"type": "URL", "title": "Track", "url": "https://shop.example/{{2}}"}]}},
+             "approval_requests": {"name": "order", "category": "UTILITY", "status": "approved"}},
+            {"sid": "HX2", "friendly_name": "draft", "language": "en", "types": {"twilio/text": {"body": "x"}},
+             "approval_requests": {}},
+        ],
+        "meta": {"next_page_url": "https://elsewhere.example/v1/ContentAndApprovals?Page=1"},
+    }  # fmt: skip
+    made = gateway().provider
+    (one,), following = made.read_templates(HttpResponse(200, {}, json.dumps(body).encode()))
+    assert (one.name, one.id, one.category, one.status) == ("order", "HX1", "utility", "approved")
+    assert (one.body_places, one.buttons[0].wants) == (("1",), "url")
+    # Whatever the answer says, the credentials go to Twilio.
+    assert made.templates_request(following).url == "https://content.twilio.com/v1/ContentAndApprovals?Page=1"

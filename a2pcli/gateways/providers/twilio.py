@@ -1,4 +1,7 @@
-"""Twilio Programmable Messaging: SMS and MMS, from a number, a name or a Messaging Service.
+"""Twilio Programmable Messaging: SMS, MMS, WhatsApp and RCS, from a number, a name or a Messaging Service.
+
+WhatsApp's templates are Twilio's content templates, sent by their SID; ``a2pcli templates sync`` fetches them. RCS has
+texts and pictures: Twilio sends cards only as content templates.
 
 Twilio takes one message a request and no idempotency key for messages, and it cannot search by a reference of
 ours: a request without an answer stays ``unknown``. What helps is ``status_callback``: it is given our
@@ -19,6 +22,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from a2pcli.content.whatsapp_templates import WhatsAppTemplate
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
@@ -34,9 +38,12 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
+from a2pcli.gateways.providers.template_pages import all_templates
+from a2pcli.gateways.providers.twilio_content import next_page, templates_of, variables_of
 from a2pcli.messages import Message, Outcome
 
 _NOT_TAKEN = frozenset({"failed", "undelivered", "canceled"})
+_PREFIXED = frozenset({"whatsapp", "rcs"})
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
@@ -61,6 +68,9 @@ class TwilioBlock(CallbackBlock):
         None, ge=1, le=36_000, description="Seconds after which Twilio gives up on a message"
     )
     base_url: Url = Field("https://api.twilio.com", description="Where the API is, for a region or a test")
+    content_url: Url = Field(
+        "https://content.twilio.com", description="Where the list of content templates is, for a test"
+    )
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> TwilioBlock:
@@ -80,7 +90,7 @@ class TwilioProvider(Provider):
     signs = True
 
     def __init__(self, name: str, block: TwilioBlock) -> None:
-        channels = frozenset({"sms", "mms"})
+        channels = frozenset({"sms", "mms", "whatsapp", "rcs"})
         super().__init__(
             name, block, Capabilities(channels, concurrency=block.concurrency or 50, receipts=True)
         )
@@ -98,10 +108,16 @@ class TwilioProvider(Provider):
         """The request for the one message of the batch."""
         (message,) = batch
         block = self._block
-        fields = [("To", message.to), *self._from(message)]
-        if message.body:
+        fields = [("To", _address(message.channel, message.to)), *self._from(message)]
+        content = message.content or {}
+        if template := content.get("template"):
+            variables = variables_of(template)
+            fields.append(("ContentSid", template["id"]))
+            fields += [("ContentVariables", variables)] if variables else []
+        elif message.body:
             fields.append(("Body", message.body))
-        fields += [("MediaUrl", url) for url in message.media]
+        image = content.get("image")
+        fields += [("MediaUrl", url) for url in (*message.media, *([image] if image else ()))]
         callback = self.callback_for(message)
         if callback:
             fields.append(("StatusCallback", callback))
@@ -115,7 +131,7 @@ class TwilioProvider(Provider):
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
         """What became of the message."""
         data = json_object(response)
-        if 200 <= response.status < 300 and is_to_another(data.get("to"), message.to):
+        if 200 <= response.status < 300 and is_to_another(_bare(data.get("to")), message.to):
             return unreadable(response)
         return self._outcome(response, data)
 
@@ -146,8 +162,38 @@ class TwilioProvider(Provider):
             return [("MessagingServiceSid", sender)]
         fields = [("MessagingServiceSid", service)] if service else []
         if sender:
-            fields.append(("From", sender))
+            fields.append(("From", _address(message.channel, sender)))
         return fields
+
+    def refusal(self, message: Message) -> Outcome | None:
+        """Why Twilio has no way to say this message; None where it has one."""
+        content = message.content or {}
+        if content.get("template") and not content["template"].get("id"):
+            detail = (
+                "the template has no ContentSid: run `a2pcli templates sync` for this gateway and plan again"
+            )
+            return outcome_of("account", code="no-content-sid", detail=detail)
+        beyond = [key for key in ("buttons", "card", "carousel", "suggestions") if content.get(key)]
+        if beyond and message.channel in _PREFIXED and not content.get("template"):
+            detail = f"Twilio sends {beyond[0]} only as content templates"
+            return outcome_of("content", code="needs-template", detail=detail)
+        return None
+
+    def templates_request(self, url: str | None = None) -> HttpRequest:
+        """The request for a page of content templates with their approvals: the first, or that of ``url``."""
+        base = self._block.content_url.rstrip("/")
+        if url is not None:  # the credentials go to nobody else
+            parts = urlsplit(url)
+            return self.get(f"{base}{parts.path}?{parts.query}")
+        return self.get(f"{base}/v1/ContentAndApprovals", {"PageSize": "50"})
+
+    def read_templates(self, response: HttpResponse) -> tuple[list[WhatsAppTemplate], str | None]:
+        """The templates of a page, and the URL of the next. Raises ``ValueError``, with a sentence."""
+        data = json_object(response)
+        if response.status != 200:
+            known = self.codes.get(safe_code(data.get("code")) or "")
+            raise ValueError(known.detail if known else sentence(response.status))
+        return list(templates_of(data)), next_page(data)
 
     def _outcome(self, response: HttpResponse, data: Mapping[str, Any]) -> Outcome:
         if 200 <= response.status < 300:
@@ -186,8 +232,8 @@ class TwilioProvider(Provider):
         files = [form.get(f"MediaUrl{number}") for number in range(10)]
         return Callback(
             replies=one_reply(
-                sender=form.get("From"),
-                to=form.get("To"),
+                sender=_bare(form.get("From")),
+                to=_bare(form.get("To")),
                 body=form.get("Body"),
                 id=identifier,
                 media=files,
@@ -217,6 +263,26 @@ class TwilioGateway(ProviderGateway):
 
     block_model = TwilioBlock
     provider_class = TwilioProvider
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """As any provider's, but for a message that Twilio has no way to say."""
+        refused = self.provider.refusal(batch[0])  # type: ignore[attr-defined]
+        return [refused] if refused is not None else await super().submit(batch)
+
+    async def templates(self) -> Sequence[WhatsAppTemplate]:
+        """All content templates that were submitted to WhatsApp. Raises ``GatewayUnusable``."""
+        return await all_templates(self, "Twilio")
+
+
+def _address(channel: str, address: str) -> str:
+    """The address as Twilio writes it for the channel."""
+    return f"{channel}:{address}" if channel in _PREFIXED and ":" not in address else address
+
+
+def _bare(address: Any) -> Any:
+    """The address without the channel before it."""
+    kind, colon, rest = address.partition(":") if isinstance(address, str) else ("", "", "")
+    return rest if colon and kind in _PREFIXED else address
 
 
 def _signature(secret: str, text: str) -> str:

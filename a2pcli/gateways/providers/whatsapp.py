@@ -28,7 +28,6 @@ from a2pcli.gateways.callbacks import (
     one_reply,
 )
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
-from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.statuses import sentence, unreadable
 from a2pcli.gateways.providers.common import (
     Provider,
@@ -41,6 +40,7 @@ from a2pcli.gateways.providers.common import (
     shown,
 )  # fmt: skip
 from a2pcli.gateways.providers.meta import is_signed
+from a2pcli.gateways.providers.template_pages import all_templates
 from a2pcli.gateways.providers.whatsapp_templates import A_PAGE, FIELDS, next_page, templates_of
 from a2pcli.messages import Message, Outcome
 
@@ -193,23 +193,7 @@ class WhatsAppGateway(ProviderGateway):
 
     async def templates(self) -> Sequence[WhatsAppTemplate]:
         """All templates of the account. Raises ``GatewayUnusable``."""
-        found: list[WhatsAppTemplate] = []
-        seen: set[str | None] = set()
-        after: str | None = None
-        while after not in seen:  # a list that comes back to a page would never end
-            seen.add(after)
-            request = self.provider.templates_request(after)  # type: ignore[attr-defined]
-            try:
-                response = await self._opened().send(request)
-                page, after = self.provider.read_templates(response)  # type: ignore[attr-defined]
-            except (NotSent, MaybeSent) as error:
-                raise GatewayUnusable(f"WhatsApp's templates: {error.detail}") from None
-            except (Unsendable, ValueError) as error:
-                raise GatewayUnusable(f"WhatsApp's templates: {error}") from None
-            found += page
-            if after is None:
-                break
-        return found
+        return await all_templates(self, "WhatsApp")
 
 
 def _template(template: Mapping[str, Any]) -> dict[str, Any]:

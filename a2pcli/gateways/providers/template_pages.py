@@ -1,0 +1,34 @@
+"""The list of an account's templates, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from a2pcli.content.whatsapp_templates import WhatsAppTemplate
+from a2pcli.errors import GatewayUnusable
+from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
+
+
+async def all_templates(gateway: Any, title: str) -> Sequence[WhatsAppTemplate]:
+    """The templates of all pages of a gateway whose provider has ``templates_request`` and ``read_templates``.
+
+    Raises ``GatewayUnusable`` where a page does not come: a list that lacks some would pass for all.
+    """
+    found: list[WhatsAppTemplate] = []
+    seen: set[str | None] = set()
+    page: str | None = None
+    while page not in seen:  # a list that comes back to a page would never end
+        seen.add(page)
+        request = gateway.provider.templates_request(page)
+        try:
+            response = await gateway._opened().send(request)
+            templates, page = gateway.provider.read_templates(response)
+        except (NotSent, MaybeSent) as error:
+            raise GatewayUnusable(f"{title}'s templates: {error.detail}") from None
+        except (Unsendable, ValueError) as error:
+            raise GatewayUnusable(f"{title}'s templates: {error}") from None
+        found += templates
+        if page is None:
+            break
+    return found
