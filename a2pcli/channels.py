@@ -53,8 +53,8 @@ CHANNELS: dict[str, Channel] = {
         Channel("sms", Kind.PHONE, offered=True, parts=True, phone_law=True),
         Channel("mms", Kind.PHONE, offered=True, media=True, phone_law=True, text=1_600),
         Channel("email", Kind.EMAIL, offered=True),
-        Channel("whatsapp", Kind.PHONE, reads=True, phone_law=True),
-        Channel("rcs", Kind.PHONE, media=True, reads=True, phone_law=True),
+        Channel("whatsapp", Kind.PHONE, offered=True, reads=True, phone_law=True, text=4_096, caption=1_024),
+        Channel("rcs", Kind.PHONE, offered=True, reads=True, phone_law=True),
         # core.telegram.org/bots/api: sendMessage, sendPhoto
         Channel("telegram", Kind.HANDLE, offered=True, text=4_096, caption=1_024),
         # developers.facebook.com/docs/messenger-platform: Send API

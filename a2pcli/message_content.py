@@ -49,6 +49,10 @@ def _head(content: Mapping[str, Any]) -> Iterator[str]:
     for key, words in (("subject", "Subject"), ("preheader", "Preheader")):
         if content.get(key):
             yield f"{words}: {content[key]}"
+    if content.get("template"):
+        yield from _head_of_template(content["template"])
+    if content.get("card"):
+        yield from _media_of_card(content["card"])
     for key in ("photo", "image"):
         if content.get(key):
             yield f"Picture: {content[key]}"
@@ -61,7 +65,9 @@ def _head(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _tail(content: Mapping[str, Any]) -> Iterator[str]:
     for row in buttons_of(content):
-        yield "  ".join(f"[ {one['text']} ] {one['url']}" for one in row)
+        yield "  ".join(_button(one) for one in row)
+    yield from (content.get("template") or {}).get("shown") or ()
+    yield from _tail_of_rcs(content)
     if content.get("tag"):
         yield f"Message tag: {content['tag']}"
     if content.get("silent"):
@@ -79,6 +85,51 @@ def _tail(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"Unsubscribe: {leaving[key]}{how}"
     for name, value in (content.get("headers") or {}).items():
         yield f"{name}: {value}"
+
+
+def _button(one: Mapping[str, Any]) -> str:
+    """A button as people see it, and what it does; a reply does nothing but answer."""
+    return f"[ {one['text']} ]" + (f" {one['url']}" if one.get("url") else "")
+
+
+def _head_of_template(template: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Template: {template['name']} ({template['language']}, {template['category']})"
+    header = template.get("header") or {}
+    if header.get("link"):
+        yield f"{_KINDS[header['type']]}: {header['link']}" + (
+            f" ({header['filename']})" if header.get("filename") else ""
+        )
+
+
+def _media_of_card(card: Mapping[str, Any]) -> Iterator[str]:
+    if card.get("media"):
+        yield f"Picture: {card['media']['url']}"
+
+
+def _tail_of_rcs(content: Mapping[str, Any]) -> Iterator[str]:
+    cards = [content["card"]] if content.get("card") else content.get("carousel") or ()
+    for number, card in enumerate(cards, 1):
+        if content.get("carousel"):
+            yield f"Card {number} of {len(cards)}: {card.get('title') or card.get('description') or 'a picture'}"
+            yield from _media_of_card(card)
+        yield from map(_suggestion, card.get("suggestions") or ())
+    yield from map(_suggestion, content.get("suggestions") or ())
+
+
+def _suggestion(one: Mapping[str, Any]) -> str:
+    if "reply" in one:
+        return f"[ {one['reply']} ]"
+    what = one.get("open_url") or one.get("dial") or ""
+    if place := one.get("location"):
+        what = f"map {place['latitude']}, {place['longitude']}"
+    if event := one.get("calendar"):
+        what = f"calendar {event['title']}, {event['start']}"
+    if one.get("share_location"):
+        what = "asks where the person is"
+    return f"[ {one['text']} ] {what}"
+
+
+_KINDS = {"image": "Picture", "video": "Video", "document": "Document"}
 
 
 def buttons_of(content: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     EMPTY_MESSAGE = "empty-message"
     INVALID_TEXT = "invalid-text"
     TOO_LONG = "too-long"
+    OUTSIDE_WINDOW = "outside-window"
+    NOT_REACHABLE = "not-reachable"
     UNPRICED = "unpriced"
     DUPLICATE = "duplicate"
     ALREADY_SENT = "already-sent"
@@ -80,6 +82,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.EMPTY_MESSAGE: "the message is empty",
     Reason.INVALID_TEXT: "the message contains characters that cannot be encoded",
     Reason.TOO_LONG: "the message is longer than the limit allows",
+    Reason.OUTSIDE_WINDOW: "WhatsApp takes a free text only within 24 hours after the person wrote",
+    Reason.NOT_REACHABLE: "the provider says that the channel does not reach this person",
     Reason.UNPRICED: "no price is known for this destination, and the campaign excludes unpriced messages",
     Reason.DUPLICATE: "duplicate of an earlier row with the same number or address",
     Reason.ALREADY_SENT: "already messaged by an earlier run of this campaign",

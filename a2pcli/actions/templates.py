@@ -18,6 +18,7 @@ from a2pcli.content.whatsapp_templates import (
 )
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, GatewayUnusable, InvalidInput, Problem, UsageError, not_written
+from a2pcli.ledger.records import now_ms
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
@@ -58,7 +59,7 @@ def sync_templates(project: Project, name: str, out: Path | None = None) -> Temp
     templates = asyncio.run(_fetched(gateway))
     before = _before(path)
     now = {one.key: one for one in templates}
-    _write(path, file_text(name, datetime.now(UTC), now.values()))
+    _write(path, file_text(name, datetime.fromtimestamp(now_ms() / 1000, UTC), now.values()))
     return TemplatesSynced(
         path,
         len(now),

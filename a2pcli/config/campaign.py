@@ -44,9 +44,11 @@ from a2pcli.config.fields import (
     in_utc,
 )
 from a2pcli.config.frequency import Frequencies
+from a2pcli.config.rcs import Rcs
 from a2pcli.config.senders import SenderChoice
 from a2pcli.config.several import Channels, Fallback
 from a2pcli.config.values import Budget, Rate
+from a2pcli.config.whatsapp import WhatsApp
 
 __all__ = [
     "Budget",
@@ -279,6 +281,8 @@ class Campaign(Strict):
         None, description="What a Messenger message has besides its text"
     )
     viber: chat.Viber | None = Field(None, description="What a Viber message has besides its text")
+    whatsapp: WhatsApp | None = Field(None, description="What a WhatsApp message is made of")
+    rcs: Rcs | None = Field(None, description="What an RCS message is made of")
     holdout: Share | None = Field(
         None, description="Control group: share of people who get no message, e.g. `5%`"
     )

@@ -107,5 +107,5 @@ class Viber(Block):
     button: Button | None = Field(None, description="A button below the text")
 
 
-BLOCKS: tuple[str, ...] = ("sms", "mms", "telegram", "messenger", "viber")
+BLOCKS: tuple[str, ...] = ("sms", "mms", "telegram", "messenger", "viber", "whatsapp", "rcs")
 """Channels whose blocks these are; the block of email is in ``email.py``."""

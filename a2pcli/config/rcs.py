@@ -76,9 +76,13 @@ class SingleCard(Card):
 class Rcs(Block):
     """What an RCS message is made of: a text, a card, or a carousel."""
 
-    text: Template | None = Field(None, description="Template of the text on this channel, instead of `message`")
+    text: Template | None = Field(
+        None, description="Template of the text on this channel, instead of `message`"
+    )
     card: SingleCard | None = Field(None, description="A card, instead of a text")
-    carousel: list[Card] = Field(default_factory=list, description="2 to 10 cards side by side, instead of a text")
+    carousel: list[Card] = Field(
+        default_factory=list, description="2 to 10 cards side by side, instead of a text"
+    )
     width: Literal["small", "medium"] = Field("medium", description="Width of the cards of a carousel")
     suggestions: list[Suggestion] = Field(
         default_factory=list, description="To tap below the message, at most 11"

@@ -45,14 +45,17 @@ class ReplyButton(Block):
     """A button below a free text: a reply, or a link."""
 
     text: Template = Field(description="Template of what the button says, at most 20 characters")
-    url: Template | None = Field(None, description="Template of the URL that it opens; without one it is a reply")
+    url: Template | None = Field(
+        None, description="Template of the URL that it opens; without one it is a reply"
+    )
 
 
 class WhatsApp(Block):
     """What a WhatsApp message is made of."""
 
     template: ApprovedTemplate | None = Field(
-        None, description="An approved template: needed for everybody who did not write within the last 24 hours"
+        None,
+        description="An approved template: needed for everybody who did not write within the last 24 hours",
     )
     templates: FileName | None = Field(
         None,

@@ -52,6 +52,11 @@ class RateCard:
     def __init__(self, rates: Iterable[PriceEntry]) -> None:
         self.rates = tuple(rates)
 
+    @property
+    def currency(self) -> str | None:
+        """The currency of its first price; None for an empty card."""
+        return self.rates[0].currency if self.rates else None
+
     @classmethod
     def load(cls, path: Path) -> RateCard:
         """Read a card. Raises ``InvalidInput`` with every problem, each with line and column."""

@@ -12,7 +12,7 @@ from typing import Any
 from a2pcli.content.lengths import within
 from a2pcli.content.links import web_address
 from a2pcli.content.unfit import Unfit
-from a2pcli.content.whatsapp_templates import MEDIA, WhatsAppTemplate
+from a2pcli.content.whatsapp_templates import MEDIA, PLACEHOLDER, WhatsAppTemplate
 from a2pcli.reasons import Reason
 
 LONGEST_TEXT = 4_096
@@ -47,7 +47,16 @@ def template_content(block: Mapping[str, Any], template: WhatsAppTemplate, text:
     buttons = list(_buttons(given.get("buttons") or {}, template))
     if buttons:
         content["buttons"] = buttons
-    return {"template": content}
+    content["shown"] = list(_shown(template, {one["index"]: one["value"] for one in buttons}))
+    return {"template": {key: value for key, value in content.items() if value != []}}
+
+
+def _shown(template: WhatsAppTemplate, values: Mapping[int, str]) -> Iterator[str]:
+    """The buttons as a person sees them."""
+    for index, button in enumerate(template.buttons):
+        found = PLACEHOLDER.search(button.url)
+        url = button.url.replace(found[0], values.get(index, "")) if found else button.url
+        yield f"[ {button.text or button.type.replace('_', ' ')} ]" + (f" {url}" if url else "")
 
 
 def free_content(block: Mapping[str, Any], text: str) -> dict[str, Any] | None:
@@ -107,7 +116,9 @@ def _buttons(given: Any, template: WhatsAppTemplate) -> Iterator[dict[str, Any]]
         value = _value(given[key], f"buttons.{key}")
         if kind == "copy_code":
             within(value, LONGEST_CODE, "a WhatsApp code to copy")
-        yield {"index": index, "type": kind, "value": value}
+        place = PLACEHOLDER.search(template.buttons[index].url)
+        named = {"name": place[1]} if template.id and place else {}
+        yield {"index": index, "type": kind, "value": value, **named}
 
 
 def places_of_buttons(
@@ -129,7 +140,8 @@ def _value(value: str | None, what: str) -> str:
         raise _missing(what)
     if _NOT_ALLOWED.search(value):
         raise Unfit(
-            f"'whatsapp.template.{what}' has a line break, a tab or more than four spaces in a row: WhatsApp refuses that"
+            f"'whatsapp.template.{what}' has a line break, a tab or more than four spaces in a row, which WhatsApp"
+            " refuses"
         )
     return value
 

@@ -76,6 +76,15 @@ class Replies(SubStore):
                 connection.execute(select(_r.number).where(_r.address == sender).limit(1)).first() is not None
             )
 
+    def who_wrote(self, gateway: str, since: int) -> list[str]:
+        """The addresses of those whose reply came by this gateway since a moment (UTC milliseconds). A reply of which
+        nobody says when it came is none of them."""
+        with self._ledger.reading() as connection:
+            found = connection.execute(
+                select(_r.address).distinct().where((_r.gateway == gateway) & (_r.at >= since))
+            )
+            return list(found.scalars())
+
 
 def _answered(connection: Connection, one: KeptReply, now: int) -> int | None:
     """The newest message to the person before the reply: those that caps count are known by address."""

@@ -14,6 +14,8 @@ from a2pcli.planning.blocks import block_texts, own_text
 from a2pcli.planning.contents import ContentTexts
 from a2pcli.planning.email_files import shared_email, source_at, variant_email
 from a2pcli.planning.spec import Arm
+from a2pcli.planning.whatsapp import CHANNEL as WHATSAPP
+from a2pcli.planning.whatsapp import whatsapp_texts
 
 EMAIL = "email"
 
@@ -25,7 +27,9 @@ def arms_of(loaded: LoadedCampaign, problems: list[Problem], channel: str | None
     channel = channel or campaign.channel
     if channel == EMAIL:
         return _emails(loaded, problems)
-    content: ContentTexts | None = block_texts(loaded, channel, problems)
+    content: ContentTexts | None = (
+        whatsapp_texts(loaded, problems) if channel == WHATSAPP else block_texts(loaded, channel, problems)
+    )
     arms = []
     for place, (loc, text) in enumerate(texts_of(loaded, channel)):
         name = list(campaign.variants)[place] if campaign.variants else None

@@ -7,7 +7,7 @@ One class serves all of these channels. What a channel makes of the rendered tex
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -22,6 +22,7 @@ from a2pcli.content.unfit import Unfit
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame
+from a2pcli.planning.composed import composed_text
 from a2pcli.planning.contents import CompiledContent, rendered
 from a2pcli.planning.email_files import source_at
 from a2pcli.planning.frames import Mask, alive, drop_with, spread
@@ -77,16 +78,32 @@ class CompiledBlock:
     def apply(self, frame: Frame, rows: Mask) -> None:
         """Give these rows their ``@content``, and their ``@body`` where the text is in a markup; those whose message
         the channel would not take drop out with a reason."""
+        given = self.texts.given
+        self.make_rows(
+            frame, rows, self.templates, self.texts.shape, lambda block, body: self._make(block, body, given)
+        )
+
+    def make_rows(
+        self,
+        frame: Frame,
+        rows: Mask,
+        names: Iterable[str],
+        shape: Mapping[str, Any],
+        make: Callable[[Mapping[str, Any], str], tuple[Mapping[str, Any] | None, str | None]],
+    ) -> None:
+        """The same with some of the templates, a shape of them, and what is made of it."""
         columns = {
-            name: rendered(frame, rows, template, f"'{self.texts.channel}.{name}'", wanted=name == TEXT)
-            for name, template in self.templates.items()
+            name: rendered(
+                frame, rows, self.templates[name], f"'{self.texts.channel}.{name}'", wanted=name == TEXT
+            )
+            for name in names
         }
         rows = rows & alive(frame)
         if not rows.any():
             return
         chosen = pa.array(rows)
         columns = {name: texts.filter(chosen) for name, texts in columns.items()}
-        made = list(self._made(columns, frame["@body"].filter(chosen)))
+        made = list(_made(columns, frame["@body"].filter(chosen), shape, make))
         contents, bodies, reasons, details = (spread(_texts(one), rows) for one in zip(*made, strict=True))
         frame["@content"] = pc.coalesce(contents, frame["@content"])
         if self.texts.words:
@@ -95,21 +112,25 @@ class CompiledBlock:
             mine = np.asarray(pc.fill_null(pc.equal(reasons, reason), False))
             drop_with(frame, mine, Reason(reason), details)
 
-    def _made(
-        self, columns: Mapping[str, pa.Array], bodies: pa.Array
-    ) -> Iterator[tuple[str | None, str | None, str | None, str | None]]:
-        """Of each row the content, the text, the reason that it is left out for, and the details."""
-        lists = [column.to_pylist() for column in columns.values()]
-        texts: Sequence[tuple[str | None, ...]] = list(zip(*lists, strict=True)) or [()] * len(bodies)
-        for row, body in zip(texts, bodies.to_pylist(), strict=True):
-            block = filled(self.texts.shape, dict(zip(columns, row, strict=True)))
-            try:
-                content, text = self._make(block, body or "", self.texts.given)
-            except Unfit as error:
-                yield None, None, str(error.reason), str(error)
-            else:
-                # Written as JSON here, whatever is in a cell stays a value.
-                yield (_JSON.encode(content) if content else None), text, None, None
+
+def _made(
+    columns: Mapping[str, pa.Array],
+    bodies: pa.Array,
+    shape: Mapping[str, Any],
+    make: Callable[[Mapping[str, Any], str], tuple[Mapping[str, Any] | None, str | None]],
+) -> Iterator[tuple[str | None, str | None, str | None, str | None]]:
+    """Of each row the content, the text, the reason that it is left out for, and the details."""
+    lists = [column.to_pylist() for column in columns.values()]
+    texts: Sequence[tuple[str | None, ...]] = list(zip(*lists, strict=True)) or [()] * len(bodies)
+    for row, body in zip(texts, bodies.to_pylist(), strict=True):
+        block = filled(shape, dict(zip(columns, row, strict=True)))
+        try:
+            content, text = make(block, body or "")
+        except Unfit as error:
+            yield None, None, str(error.reason), str(error)
+        else:
+            # Written as JSON here, whatever is in a cell stays a value.
+            yield (_JSON.encode(content) if content else None), text, None, None
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -141,7 +162,11 @@ def markup_of(loaded: LoadedCampaign, channel: str | None = None) -> str | None:
 
 
 def own_text(loaded: LoadedCampaign, channel: str) -> tuple[Loc, str] | None:
-    """The place and the template of the text that a channel's block has of its own; None where it has none."""
+    """The place and the template of the text that a channel's block has of its own; None where it has none. That of a
+    card or an approved template is put together."""
+    composed = composed_text(loaded, channel)
+    if composed is not None:
+        return composed.loc, composed.text
     text = getattr(getattr(loaded.campaign, channel, None), TEXT, None)
     return None if text is None else ((channel, TEXT), str(text))
 

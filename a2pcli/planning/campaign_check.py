@@ -39,9 +39,10 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
+from a2pcli.planning.composed import composed_at
 from a2pcli.planning.consent import asked_of
 from a2pcli.planning.content_check import ContentCheck
-from a2pcli.planning.email_files import source_place
+from a2pcli.planning.email_files import source_place, spot_in
 from a2pcli.planning.lint import RULES, Finding
 from a2pcli.planning.people import address_columns
 from a2pcli.planning.prepare import (
@@ -365,7 +366,7 @@ class _Check:
         found = re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?\b({re.escape(name)})\b", text, re.DOTALL)
         if found is None:
             return self._at(loc)
-        line, column = self.document.spot(loc, found.start(1))
+        line, column = spot_in(self.loaded, loc, found.start(1))
         return replace(self._at(loc), line=line, column=column)
 
     def _excluded_file(self) -> None:

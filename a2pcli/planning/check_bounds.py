@@ -13,6 +13,7 @@ from a2pcli.content.prices import RateCard
 from a2pcli.errors import Problem, Severity
 from a2pcli.planning.prepare import gateway_name
 from a2pcli.planning.sample import SampledPeople
+from a2pcli.planning.template_files import template_used
 
 FIXED = {"EST": "America/New_York", "MST": "America/Denver"}
 """Names of zones that stand for one offset all year, and what is meant by most who write them."""
@@ -41,7 +42,10 @@ def budget_findings(
         return
     if people is not None and loaded.campaign.limits.unpriced != "exclude":
         gateway, channel = gateway_name(loaded, settings), loaded.campaign.channel
-        unpriced = people.unpriced(card, gateway=gateway, channel=channel, on=today_of(loaded.campaign))
+        template = template_used(loaded) if channel == "whatsapp" else None
+        category = template.category if template else None
+        on = today_of(loaded.campaign)
+        unpriced = people.unpriced(card, gateway=gateway, channel=channel, on=on, category=category)
         if unpriced:
             listed = ", ".join(f"{country} ({count:,})" for country, count in unpriced.items())
             yield _warning(

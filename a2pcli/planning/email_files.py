@@ -19,6 +19,7 @@ from a2pcli.content.email import missing_library, plain_text
 from a2pcli.content.failures import Unsuitable
 from a2pcli.content.sources import SourcePlace
 from a2pcli.errors import Problem
+from a2pcli.planning.composed import ComposedSpot, composed_at
 from a2pcli.planning.emails import EmailTexts
 from a2pcli.planning.spec import TemplateText
 from a2pcli.regular import open_regular
@@ -32,10 +33,17 @@ _LINK_OF_COLUMN = re.compile(r"(href=[\"'])\s*(\{\{.*?\}\})", re.IGNORECASE | re
 
 
 def source_place(loaded: LoadedCampaign, loc: Loc) -> SourcePlace:
-    """Where a text of the campaign stands, to the character, however YAML folds or quotes it."""
+    """Where a text of the campaign stands, to the character, however YAML folds or quotes it, or it is put together."""
     block = loaded.document.block(loc)
-    spot = partial(loaded.document.spot, loc)
+    composed = composed_at(loaded, loc)
+    spot = ComposedSpot(loaded.document, composed) if composed else partial(loaded.document.spot, loc)
     return SourcePlace(loaded.document.path, block.line, block.column, block.indent, spot)
+
+
+def spot_in(loaded: LoadedCampaign, loc: Loc, offset: int) -> tuple[int, int]:
+    """Line and column of a character of a text of the campaign."""
+    place = source_place(loaded, loc)
+    return place.spot(offset) if place.spot else (place.line, place.column)
 
 
 def source_at(loaded: LoadedCampaign, loc: Loc, text: str) -> TemplateText:

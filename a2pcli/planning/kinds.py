@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from a2pcli.config.load import LoadedCampaign
-from a2pcli.content import messenger, mms, telegram, viber
+from a2pcli.content import messenger, mms, rcs, telegram, viber
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame
 from a2pcli.planning.mms_check import file_problems
+from a2pcli.planning.whatsapp_check import template_notes
 
 Make: TypeAlias = (
     "Callable[[Mapping[str, Any], str, Mapping[str, Any]], tuple[Mapping[str, Any] | None, str | None]]"
@@ -61,4 +62,6 @@ KINDS: dict[str, ContentKind] = {
     "telegram": ContentKind(telegram.made, markup=telegram.markup_of),
     "messenger": ContentKind(messenger.made),
     "viber": ContentKind(viber.made),
+    "whatsapp": ContentKind(_only_text, check=template_notes),
+    "rcs": ContentKind(rcs.made),
 }

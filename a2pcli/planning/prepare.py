@@ -41,6 +41,7 @@ from a2pcli.planning.spec import (
     PlanSpec,
     Timed,
 )
+from a2pcli.planning.whatsapp import CHANNEL as WHATSAPP
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.copy_leaving import COUNTRY_WORDING as WORDING_RULE
@@ -187,6 +188,12 @@ def _prepared(
         told,
         tuple(warnings),
     )
+
+
+WINDOW_MS = 24 * 3_600_000
+"""How long after a person wrote WhatsApp takes a free text."""
+ANSWER_MS = 30 * 60_000
+"""Of that the time that a plan needs until its messages leave: who wrote earlier counts as outside."""
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
@@ -348,7 +355,14 @@ def _people(
         if exclude.runs
         else np.empty(0, dtype=np.int64),
         reached=_with_todays_forms(ledger.messages.reached(occasion)),
+        in_window=_in_window(ledger, gateway_name(loaded, settings), now) if channel == WHATSAPP else None,
     )
+
+
+def _in_window(ledger: Ledger, gateway: str, now: int) -> Keys:
+    """Who wrote to this gateway within WhatsApp's service window, and in time for an answer."""
+    addresses = ledger.replies.who_wrote(gateway, now - WINDOW_MS + ANSWER_MS)
+    return np.unique(keys_of(pa.array(addresses, pa.string())))
 
 
 def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int) -> CapLookup:

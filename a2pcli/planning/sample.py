@@ -175,7 +175,9 @@ class SampledPeople:
         )
         return there
 
-    def unpriced(self, card: RateCard, *, gateway: str, channel: str, on: date) -> dict[str, int]:
+    def unpriced(
+        self, card: RateCard, *, gateway: str, channel: str, on: date, category: str | None = None
+    ) -> dict[str, int]:
         """Countries with numbers whose price the card does not say, and how many."""
         countries = self.by_row.drop_null()
         one_part = np.ones(len(countries), dtype=np.int64)
@@ -186,6 +188,7 @@ class SampledPeople:
             countries=countries,
             numbers=self.numbers.drop_null(),
             parts=one_part,
+            category=category,
         )
         unknown = countries.filter(pa.array(~priced.known))
         return dict(Counter(unknown.to_pylist()).most_common())

@@ -113,6 +113,10 @@ class People:
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
+    in_window: Keys | None = None
+    """Who wrote within the last 24 hours, on channels where that counts; None on others."""
+    unreachable: Keys = field(default_factory=no_keys)
+    """Whom the channel does not reach, as the provider said when it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,10 @@ class CompiledSpec:
                 known=where_columns(spec.known),
             )
         self.rates = RateCard.load(spec.rates) if spec.rates else None
+        texts = [content.texts for content in self.contents.values()]
+        self.category: str | None = next((one.category for one in texts if hasattr(one, "category")), None)
+        """What prices and rules of the provider go by, beside the channel (WhatsApp's template)."""
+        self.is_free_in_window = any(getattr(one, "is_free_in_window", False) for one in texts)
 
     def _message(self, arm: Arm) -> MessageTemplate:
         if arm.source is None:

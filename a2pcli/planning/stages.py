@@ -47,6 +47,7 @@ from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
+from a2pcli.planning.whatsapp import WINDOW, made_free, windowed
 from a2pcli.planning.where import filtered
 from a2pcli.reasons import Reason
 
@@ -123,6 +124,12 @@ def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
         drop(frame, outside & mask_of(here), Reason.COUNTRY_NOT_ALLOWED, detail)
 
 
+def reachable(frame: Frame, compiled: CompiledSpec) -> None:
+    """Whom the channel does not reach stays out, as far as the provider was asked."""
+    people = frame["@person"].to_numpy(zero_copy_only=False)
+    drop(frame, among(people, compiled.spec.people.unreachable), Reason.NOT_REACHABLE)
+
+
 def held_out(frame: Frame, compiled: CompiledSpec) -> None:
     """The control group of ``holdout:``, chosen by the address alone."""
     if not compiled.spec.holdout:
@@ -181,6 +188,9 @@ def rendered(frame: Frame, compiled: CompiledSpec) -> None:
 def with_content(frame: Frame, compiled: CompiledSpec) -> None:
     """What the channel sends beside the text: an email's subject and HTML, a picture, buttons. A text that is missing
     is made of the markup."""
+    if compiled.spec.people.in_window is not None:
+        people = frame["@person"].to_numpy(zero_copy_only=False)
+        windowed(frame, among(people, compiled.spec.people.in_window))
     if compiled.contents:
         composed(frame, compiled.contents)
 
@@ -225,9 +235,12 @@ def priced(frame: Frame, compiled: CompiledSpec) -> None:
             countries=frame["@country"].filter(taken),
             numbers=frame["@address"].filter(taken),
             parts=frame["@parts"].filter(taken).to_numpy(zero_copy_only=False),
+            category=compiled.category,
         )
         frame["@cost"] = spread(pa.array(price.cost, pa.int64(), mask=~price.known), rows)
         frame["@currency"] = spread(pa.array(price.currency, pa.string()), rows)
+        if compiled.is_free_in_window and WINDOW in frame:
+            made_free(frame, rows, compiled.rates.currency)
     if compiled.spec.exclude_unpriced:
         drop(frame, mask_of(pc.is_null(frame["@cost"])), Reason.UNPRICED)
 
@@ -271,6 +284,7 @@ STAGES: tuple[Stage, ...] = (
     filtered,
     refused,
     consented,
+    reachable,
     held_out,
     sender_refused,
     distinguished,

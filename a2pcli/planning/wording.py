@@ -19,7 +19,7 @@ from a2pcli.content.templates import MessageTemplate
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.planning.arms import texts_of
 from a2pcli.planning.blocks import TEXT, markup_of
-from a2pcli.planning.email_files import words_of_html
+from a2pcli.planning.email_files import spot_in, words_of_html
 from a2pcli.planning.lint import RULES, CopyRule, Finding, Strictness, lint
 from a2pcli.rules.copy import Copy
 from a2pcli.rules.law import Law
@@ -138,7 +138,7 @@ class Wording:
             severity = Severity.WARNING
             finding = replace(finding, message=f"{finding.message}: without it, messages there are excluded")
         # In a markup a place in the words is no place in the file.
-        line, column = self.loaded.document.spot(loc, 0 if self.is_marked(loc) else finding.offset)
+        line, column = spot_in(self.loaded, loc, 0 if self.is_marked(loc) else finding.offset)
         if finding.code in self._passed:
             self._passed[finding.code][f"{line}:{column}: {finding.message}"] = None
             return None

@@ -1,0 +1,75 @@
+"""The file of WhatsApp templates that a campaign uses: where it is, and the template in it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from a2pcli.config.load import LoadedCampaign, find_settings
+from a2pcli.content.whatsapp_templates import TemplatesFile, WhatsAppTemplate, file_name, read_templates_file
+from a2pcli.errors import A2PError, InvalidInput, Problem
+
+
+def templates_file(loaded: LoadedCampaign) -> TemplatesFile:
+    """The file that the campaign names, else that of its gateway, else the only one there is, beside the campaign or
+    the settings. Raises ``InvalidInput`` where there is none, or it cannot be used."""
+    return _read(_path(loaded))
+
+
+def template_used(loaded: LoadedCampaign) -> WhatsAppTemplate | None:
+    """The template of the campaign's ``whatsapp:`` block; None where it is not to be had, which is told elsewhere."""
+    block = loaded.campaign.whatsapp
+    if block is None or block.template is None:
+        return None
+    try:
+        return templates_file(loaded).by_key.get((block.template.name, block.template.language))
+    except A2PError:
+        return None
+
+
+def _path(loaded: LoadedCampaign) -> Path:
+    block, gateway = loaded.campaign.whatsapp, loaded.campaign.gateway
+    if block is not None and block.templates:
+        path = loaded.folder / block.templates
+        if not path.is_file():
+            raise _none(loaded, f"no file '{block.templates}'", ("whatsapp", "templates"), gateway)
+        return path
+    settings = find_settings(loaded.folder)
+    folders = list(dict.fromkeys([loaded.folder, *([settings.parent] if settings else [])]))
+    if gateway:
+        for folder in folders:
+            if (folder / file_name(gateway)).is_file():
+                return folder / file_name(gateway)
+    found = [path for folder in folders for path in sorted(folder.glob(file_name("*")))]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise _none(
+            loaded, "the account's templates are not known", ("whatsapp", "template", "name"), gateway
+        )
+    names = ", ".join(path.name for path in found)
+    hint = f"say which under 'whatsapp: templates:': {names}"
+    raise InvalidInput(
+        loaded.document.problem("there are several files of templates", ("whatsapp", "template", "name"), hint=hint,
+                                code="templates-file")
+    )  # fmt: skip
+
+
+def _none(loaded: LoadedCampaign, message: str, loc: tuple[str, ...], gateway: str | None) -> InvalidInput:
+    hint = f"fetch them: a2pcli templates sync {gateway or 'GATEWAY'}"
+    return InvalidInput(loaded.document.problem(message, loc, hint=hint, code="no-templates"))
+
+
+def _read(path: Path) -> TemplatesFile:
+    try:
+        stat = path.stat()
+        return _kept(path, stat.st_mtime_ns, stat.st_size)
+    except OSError as error:
+        message = f"the file of templates cannot be read: {error.strerror or error}"
+        raise InvalidInput(Problem(message, str(path), code="templates-file")) from None
+
+
+@lru_cache(maxsize=4)
+def _kept(path: Path, changed: int, size: int) -> TemplatesFile:
+    """Read once as long as it does not change: a campaign asks for it many times."""
+    return read_templates_file(path)

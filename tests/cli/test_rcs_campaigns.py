@@ -1,0 +1,137 @@
+"""RCS by campaign file: texts, cards, carousels and suggestions, within the limits of RCS for Business."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clikit import Project
+
+sys.path.append(str(Path(__file__).parents[1] / "gateways"))
+from gatewaykit import Counterpart, reply
+from providerkit import account_json
+
+HEAD = """\
+name: c
+objective: Tell people
+purpose: transactional
+channel: rcs
+contacts: people.csv
+"""
+CARD = """\
+rcs:
+  card:
+    title: "Order {{ order }}"
+    description: "Hi {{ name }}"
+    media: {url: "https://shop.example/{{ order }}.jpg"}
+    suggestions:
+      - {text: Track, open_url: "https://shop.example/t/{{ order }}"}
+      - {reply: "{{ 'Thanks' if name == 'Anna' else '' }}"}
+  suggestions: [{text: Call us, dial: "+44 20 7946 0000"}]
+"""
+PEOPLE = 'name,phone,order\nAnna,+447400123456,4711\nBen,+447400123457,"47 12"\n,+447400123458,4713\n'
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    project = Project(tmp_path)
+    project.write("people.csv", PEOPLE)
+    assert project.run("ledger", "create").status == 0
+    return project
+
+
+def campaign(project: Project, block: str) -> str:
+    project.write("c.yaml", HEAD + block)
+    return "c.yaml"
+
+
+def written(project: Project) -> list[dict[str, Any]]:
+    lines = (project.folder / ".a2pcli" / "outbox.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_card_is_made_for_each_person_and_read_as_its_words(shop: Project) -> None:
+    shown = shop.run("preview", campaign(shop, CARD)).out
+    for words in ("Picture: https://shop.example/4711.jpg", "Order 4711", "Hi Anna", "[ Thanks ]",
+                  "[ Track ] https://shop.example/t/4711", "[ Call us ] +442079460000"):  # fmt: skip
+        assert words in shown
+    assert shop.run("send", "c.yaml", "--yes").status == 0
+    (anna,) = written(shop)  # Ben's order makes no URL, the third has no name
+    assert anna["body"] == "Order 4711\nHi Anna"
+    assert anna["content"]["card"]["suggestions"][1] == {"reply": "Thanks"}
+    plan = shop.run("plan", "c.yaml", "--json").json
+    assert plan["excluded"] == {"already-sent": 1, "missing-value": 1, "template-error": 1}
+
+
+def test_a_carousel_shows_its_cards(shop: Project) -> None:
+    cards = "rcs:\n  carousel:\n    - {title: 'Tea {{ order }}', description: Green}\n    - {title: Cake}\n"
+    shown = shop.run("preview", campaign(shop, cards)).out
+    assert "Card 1 of 2: Tea 4711" in shown
+    assert "Card 2 of 2: Cake" in shown
+
+
+def test_a_plain_message_needs_no_block(shop: Project) -> None:
+    assert shop.run("send", campaign(shop, "message: Hello {{ order }}\n"), "--yes").status == 0
+    assert [one["body"] for one in written(shop)][0] == "Hello 4711"
+
+
+LONG = "x" * 201
+WRONG = {
+    "text and card": "text: a\n  card: {title: b}",
+    "one card": "carousel: [{title: a}]",
+    "eleven cards": f"carousel: [{', '.join(['{title: a}'] * 11)}]",
+    "five suggestions": f"card: {{title: a, suggestions: [{', '.join(['{reply: a}'] * 5)}]}}",
+    "twelve suggestions": f"text: a\n  suggestions: [{', '.join(['{reply: a}'] * 12)}]",
+    "an empty card": "card: {suggestions: [{reply: a}]}",
+    "a reply that acts": "text: a\n  suggestions: [{reply: a, dial: '+442079460000'}]",
+    "an action that does nothing": "text: a\n  suggestions: [{text: a}]",
+    "two actions": "text: a\n  suggestions: [{text: a, dial: '+442079460000', open_url: 'https://a.example/'}]",
+    "an unknown column": "card: {title: '{{ nmae }}'}",
+}
+UNFIT = {
+    "a long title": f"card: {{title: {LONG}}}",
+    "a long suggestion": "text: a\n  suggestions: [{reply: abcdefghijklmnopqrstuvwxyz}]",
+    "no number": "text: a\n  suggestions: [{text: a, dial: '12'}]",
+    "no URL": "text: a\n  suggestions: [{text: a, open_url: 'javascript:alert(1)'}]",
+    "nowhere": "text: a\n  suggestions: [{text: a, location: {latitude: '91', longitude: '0'}}]",
+    "never": "text: a\n  suggestions: [{text: a, calendar: {title: a, start: now, end: later}}]",
+    "an end before the start": "text: a\n  suggestions: [{text: a, calendar: {title: a, start:"
+    " '2026-12-01T10:00:00Z', end: '2026-12-01T09:00:00Z'}}]",
+    "no zone": "text: a\n  suggestions: [{text: a, calendar: {title: a, start: '2026-12-01T10:00:00',"
+    " end: '2026-12-01T11:00:00'}}]",
+    "a long text": f"text: '{'x' * 3100}'",
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_rcs_cannot_be_is_told_at_its_place(shop: Project, case: str) -> None:
+    done = shop.run("check", campaign(shop, f"rcs:\n  {WRONG[case]}\n"))
+    assert done.status == 3, done.err
+    assert "c.yaml:" in done.err
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_rcs_would_not_take_is_left_out_and_checked_before(shop: Project, case: str) -> None:
+    file = campaign(shop, f"rcs:\n  {UNFIT[case]}\n")
+    assert "of the first 3 messages cannot be made" in shop.run("check", file).err
+    plan = shop.run("plan", file, "--json").json
+    assert (plan["recipients"], sum(plan["excluded"].values())) == (0, 3)
+
+
+def test_google_gets_the_card_once_and_people_without_rcs_are_rejected(shop: Project) -> None:
+    with (
+        Counterpart(reply(200, {"access_token": "t", "expires_in": 3599})) as tokens,
+        Counterpart(reply(404, {"error": {"status": "NOT_FOUND"}})) as there,
+    ):
+        shop.write("key.json", account_json(tokens.url))
+        settings = f'rbm: {{agent_id: shop_agent, service_account: key.json, base_url: "{there.url}"}}'
+        shop.write("a2pcli.yaml", f"gateways:\n  {settings}\n")
+        done = shop.run("send", campaign(shop, "gateway: rbm\n" + CARD), "--yes")
+        (asked,) = there.received
+        report = shop.run("report", "--json").json
+    assert asked.json["contentMessage"]["richCard"]["standaloneCard"]["cardContent"]["title"] == "Order 4711"
+    assert "/v1/phones/+447400123456/agentMessages?messageId=" in asked.target
+    assert "cannot be reached by RCS" in json.dumps(report) + done.err + done.out
