@@ -75,7 +75,7 @@ def test_a_carousel_shows_its_cards(shop: Project) -> None:
 
 def test_a_plain_message_needs_no_block(shop: Project) -> None:
     assert shop.run("send", campaign(shop, "message: Hello {{ order }}\n"), "--yes").status == 0
-    assert [one["body"] for one in written(shop)][0] == "Hello 4711"
+    assert written(shop)[0]["body"] == "Hello 4711"
 
 
 LONG = "x" * 201
