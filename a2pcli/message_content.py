@@ -42,7 +42,11 @@ def pictures_of(content: Mapping[str, Any]) -> tuple[str, ...]:
         for one in files
         if isinstance(one, dict) and str(one.get("type", "image/")).startswith("image/")
     ]
-    return tuple(filter(None, (content.get("photo"), content.get("image"), *shown)))
+    header = (content.get("template") or {}).get("header") or {}
+    card = content.get("card") or {}
+    own = header.get("link") if header.get("type") == "image" else None
+    above = (content.get("photo"), content.get("image"), own, (card.get("media") or {}).get("url"))
+    return tuple(filter(None, (*above, *shown)))
 
 
 def _head(content: Mapping[str, Any]) -> Iterator[str]:

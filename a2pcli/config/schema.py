@@ -39,7 +39,11 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         either = [{"required": ["message"]}, {"required": ["variants"]}]
         of_html = {"required": ["email"], "properties": {"email": {"required": ["html"]}}}
         of_text = [{"required": [one], "properties": {one: {"required": ["text"]}}} for one in chat.BLOCKS]
-        schema["anyOf"] = [*either, of_html, *of_text]
+        made = [
+            {"required": [one], "properties": {one: {"required": [key]}}}
+            for one, key in (("whatsapp", "template"), ("rcs", "card"), ("rcs", "carousel"))
+        ]
+        schema["anyOf"] = [*either, of_html, *of_text, *made]
         schema["not"] = {"required": ["message", "variants"]}
         schema["properties"]["variants"] |= {"minProperties": 2, "propertyNames": {"pattern": _NAME}}
     else:

@@ -39,7 +39,6 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
-from a2pcli.planning.composed import composed_at
 from a2pcli.planning.consent import asked_of
 from a2pcli.planning.content_check import ContentCheck
 from a2pcli.planning.email_files import source_place, spot_in

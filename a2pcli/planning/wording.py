@@ -19,6 +19,7 @@ from a2pcli.content.templates import MessageTemplate
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.planning.arms import texts_of
 from a2pcli.planning.blocks import TEXT, markup_of
+from a2pcli.planning.composed import composed_at
 from a2pcli.planning.email_files import spot_in, words_of_html
 from a2pcli.planning.lint import RULES, CopyRule, Finding, Strictness, lint
 from a2pcli.rules.copy import Copy
@@ -151,7 +152,7 @@ class Wording:
     def lost_comment(self, loc: Loc) -> Iterator[Problem]:
         """``message: Half price #sale``: YAML takes the rest for a comment."""
         document = self.loaded.document
-        scalar = document.scalar(loc)
+        scalar = None if composed_at(self.loaded, loc) else document.scalar(loc)
         if scalar is None or scalar.style is not None:
             return
         end = syntax.end(scalar)
