@@ -47,8 +47,8 @@ from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
-from a2pcli.planning.whatsapp import WINDOW, made_free, windowed
 from a2pcli.planning.where import filtered
+from a2pcli.planning.window import WINDOW, made_free, windowed
 from a2pcli.reasons import Reason
 
 

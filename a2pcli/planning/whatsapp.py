@@ -27,11 +27,10 @@ from a2pcli.planning.contents import CompiledContent, rendered
 from a2pcli.planning.email_files import source_at
 from a2pcli.planning.frames import Mask, alive, drop, mask_of
 from a2pcli.planning.whatsapp_check import template_problems
+from a2pcli.planning.window import WINDOW
 from a2pcli.reasons import Reason
 
 CHANNEL = "whatsapp"
-WINDOW = "@window"
-"""The column that says who wrote within the last 24 hours; absent where nobody asks."""
 TEMPLATE = "template"
 TEXT = "text"
 OUTSIDE = "the person did not write within the last 24 hours, and the campaign has no template"
@@ -131,16 +130,3 @@ def whatsapp_texts(loaded: LoadedCampaign, problems: list[Problem]) -> WhatsAppT
         if (both or loc != (TEXT,)) and (template is not None or loc[0] != TEMPLATE)
     }
     return WhatsAppTexts(CHANNEL, sources, shape, template=template, both=both)
-
-
-def windowed(frame: Frame, inside: Mask) -> None:
-    """Say of each row whether its person is in the service window."""
-    frame[WINDOW] = pa.array(inside)
-
-
-def made_free(frame: Frame, rows: Mask, currency: str | None) -> None:
-    """Messages to people in the window cost nothing: in the currency of their destination, else in the card's."""
-    money = pc.coalesce(frame["@currency"], pa.scalar(currency, pa.string()))
-    chosen = pa.array(rows & mask_of(frame[WINDOW]) & mask_of(pc.is_valid(money)))
-    frame["@cost"] = pc.if_else(chosen, pa.scalar(0, pa.int64()), frame["@cost"])
-    frame["@currency"] = pc.if_else(chosen, money, frame["@currency"])

@@ -57,7 +57,8 @@ def template_notes(loaded: LoadedCampaign, texts: Any, frame: Frame | None) -> I
     if block is None or block.template is None:
         hint = "add 'whatsapp: template:' to reach everybody else"
         message = "only people who wrote within the last 24 hours get this: it has no template"
-        at = loaded.document.problem(message, ("channel",), of="key", hint=hint, code="no-template")
+        key = "channel" if loaded.document.has(("channel",)) else "channels"
+        at = loaded.document.problem(message, (key,), of="key", hint=hint, code="no-template")
         yield replace(at, severity=Severity.WARNING)
         return
     try:

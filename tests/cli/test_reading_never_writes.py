@@ -27,6 +27,7 @@ READING = [
     ("count", "hello"),
     ("gateways",),
     ("gateways", "show", "outbox"),
+    ("templates", "list"),
     ("optout", "list"),
     ("optout", "check", "07911123499"),
     ("consent", "show", "07911123496"),
@@ -46,7 +47,7 @@ WRITING = {
     ("consent", "record"), ("consent", "import"), ("consent", "revoke"),
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
     ("people", "export"), ("optout", "export"), ("consent", "export"), ("gateways", "test"),
-    ("gateways", "add"),
+    ("gateways", "add"), ("templates", "sync"),
 }  # fmt: skip
 """The other commands. Exports note in the audit trail that people were written into a file."""
 
@@ -55,6 +56,7 @@ WRITING = {
 def started(project: Project) -> Project:
     project.starter()
     project.write("receipts.csv", "id,status\nnobody,delivered\n")
+    project.write("templates.wa.yaml", "fetched: 2026-01-02\ntemplates: []\n")
     text = (project.folder / "sale.yaml").read_text()
     project.write("other.yaml", text.replace("spring-sale", "never-planned"))
     return project
