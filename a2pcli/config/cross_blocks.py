@@ -44,9 +44,6 @@ def block_problems(document: Document) -> Iterator[Problem]:
             message = f"'{channel}' does not apply to {' and '.join(used)}"
             hint = f"add 'channel: {channel}', or remove the block"
             yield document.problem(message, (channel,), of="key", hint=hint, code=channel)
-        if document.data.get("purpose") == "otp":
-            message = f"one-time codes have no {channel}: block yet, because their content must not be stored"
-            yield document.problem(message, (channel,), of="key", code=channel)
         yield from _texts(document, channel)
     yield from _telegram(document)
     yield from _mms(document)

@@ -309,7 +309,7 @@ def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
             details.numbers[name].update(as_bytes([-1 if one is None else one for one in column]))
         for name, column in zip(NAMES, more[len(NUMBERS) :], strict=False):
             details.names[name].add([one or "" for one in column])
-        if known and any(said := [one for one in more[-3] if one is not None]):
+        if any(said := [one for one in more[len(NUMBERS) + len(NAMES)] if one is not None]):
             any_content = True
             contents.add(said)
         if known:
@@ -331,7 +331,8 @@ def _rows(connection: Connection, run: Run) -> Iterator[tuple[Any, ...]]:
     """Everybody who gets a message of a run without chunks, but for the erased."""
     # Who was left out by the plan has no encoding; who was erased has no address.
     chosen = and_(of_run(run), _c.address.is_not(None), or_(_c.encoding.is_not(None), _is_to_go))
-    return read_rows(connection, select(*(_c[name] for name in _COLUMNS)).where(chosen).order_by(_c.id))
+    columns = [_c[name] for name in (*_COLUMNS, _OF_CHUNKS[0])]
+    return read_rows(connection, select(*columns).where(chosen).order_by(_c.id))
 
 
 def _rows_in_chunks(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import clocks
 from a2pcli.ledger.alternatives import gateway_of
@@ -22,6 +23,11 @@ def _content_of(text: str) -> Mapping[str, Any]:
     return MappingProxyType(json.loads(text))
 
 
+def media_for(run: Run, channel: str) -> tuple[str, ...]:
+    """The files that everybody gets (``media:``), where the channel carries any."""
+    return run.media if run.media and channel_of(channel).media else ()
+
+
 def claimed_messages(
     run: Run,
     rows: Sequence[Any],
@@ -31,7 +37,8 @@ def claimed_messages(
 ) -> Iterator[Claimed]:
     """The messages of these rows as the run says; ``spellings`` and ``contents`` are by the row's id."""
     # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
-    channel, sender, media, reference = run.channel, run.sender, run.media, run.reference
+    channel, sender, reference = run.channel, run.sender, run.reference
+    media = media_for(run, channel)
     for id, address, body, country, parts, tries, cost, currency, clock, own, *_ in rows:
         row = id % ROWS_PER_RUN
         to = spellings.get(id, address) if spellings else address
@@ -68,6 +75,6 @@ def _by_way(run: Run, claimed: Claimed, way: Way) -> Claimed:
     channel = way.channel or run.channel
     message = replace(claimed.message, channel=channel, sender=way.sender)
     if channel != run.channel:  # what was made for the run's channel is no use there
-        message = replace(message, media=())
+        message = replace(message, media=media_of(message.content) or media_for(run, channel))
     gateway = way.gateway or gateway_of(run, way.channel)
     return replace(claimed, message=message, gateway=gateway, has_next=way.has_next)

@@ -305,15 +305,18 @@ class Claim:
         spellings = {id: one.spelling for id, one in (first | later).items() if one.spelling is not None}
         contents = {id: one.content for id, one in (first | later).items() if one.content is not None}
         if not self.plan and kind_of_channel(self.run.channel) is Kind.EMAIL:
-            spellings = self._cells(taken)
+            spellings = self._beside(taken, _c.cell)
+        if not self.plan:
+            contents = self._beside(taken, _c.content)
         claimed = claimed_messages(self.run, taken, self.gate, spellings, contents)
         self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
 
-    def _cells(self, rows: Sequence[Any]) -> dict[int, str]:
-        """Of a run without chunks, the addresses as they were given, where that is not how they are compared."""
-        chosen = _c.id.in_([row[ID] for row in rows]) & _c.cell.is_not(None)
-        found = self.connection.execute(select(_c.id, _c.cell).where(chosen))
-        return {row.id: row.cell for row in found}
+    def _beside(self, rows: Sequence[Any], column: Any) -> dict[int, str]:
+        """What the rows of a run without chunks have in a column, by their ids: the addresses as they were given, where
+        that is not how they are compared; the content."""
+        chosen = _c.id.in_([row[ID] for row in rows]) & column.is_not(None)
+        found = self.connection.execute(select(_c.id, column.label("value")).where(chosen))
+        return {row.id: row.value for row in found}
 
     def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows with their texts, which the plan has. Raises ``LedgerError`` for one that is not the plan's."""

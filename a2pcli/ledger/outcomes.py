@@ -68,7 +68,10 @@ _note = PreparedStatement(
     *(f"b_{name}" for name in _EVENT),
 )
 _wipe = PreparedStatement(
-    update(attempts).where(_c.id == bindparam("b_id")).values(body=literal_column("NULL")), "b_id"
+    update(attempts)
+    .where(_c.id == bindparam("b_id"))
+    .values(body=literal_column("NULL"), content=literal_column("NULL")),
+    "b_id",
 )
 _STATES = {state: str(state) for state in State}
 _VERDICTS = {verdict: str(verdict) for verdict in Verdict}
@@ -79,7 +82,7 @@ def wipe_texts(connection: Connection, run: Run) -> None:
     if keeps_no_texts(run):
         waiting = [str(State.PLANNED), str(State.SUBMITTING)]
         chosen = and_(of_run(run), _c.body.is_not(None), _c.state.not_in(waiting))
-        connection.execute(update(attempts).where(chosen).values(body=None))
+        connection.execute(update(attempts).where(chosen).values(body=None, content=None))
 
 
 def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:

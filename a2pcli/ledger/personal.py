@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     "plan_ends": dict.fromkeys(("state", "reason", "detail", "rule", "country"), _H.NOBODY),
     "attempts": {
         **dict.fromkeys(("address", "cell"), _H.ADDRESS),
-        **dict.fromkeys(("body", "consent", "gateway_id"), _H.OWN),
+        **dict.fromkeys(("body", "content", "consent", "gateway_id"), _H.OWN),
         "detail": _H.SENTENCE,
         **dict.fromkeys(
             ("channel", "gateway", "sender", "country", "variant", "currency", "state", "reason", "rule", "code",

@@ -214,7 +214,7 @@ def _do(connection: Connection, step: Step, now: int) -> None:
     elif step.what == "texts":
         with changing_rows(connection, [run]):
             plan_erasing.remove_texts(connection, run)
-            connection.execute(update(attempts).where(_with_texts(run)).values(body=None))
+            connection.execute(update(attempts).where(_with_texts(run)).values(body=None, content=None))
             _note(connection, run, {"texts": _day(now)})
     else:
         _people(connection, run, now)

@@ -176,6 +176,8 @@ attempts = Table(
     # The cell as it was read, kept only where there is no address to show instead.
     Column("cell", Text),
     Column("body", Text),
+    # Of runs without chunks alone: what the channel sends beside the text, as JSON. It goes when the text does.
+    Column("content", Text),
     Column("encoding", Text),
     Column("units", Integer),
     # What the contacts file said of the consent: when, how, which wording. Null where a record of ours allows it.

@@ -96,7 +96,6 @@ def test_the_block_is_forgotten_with_the_person(project: Project) -> None:
         ("channel: telegram", "channel: sms", "c.yaml:7:1: 'telegram' does not apply to sms"),
         ("photo:", "foto:", "c.yaml:8:3: unknown key 'foto'"),
         ("telegram:\n", "telegram:\n  parse_mode: HTML\n", "c.yaml:8:3: 'parse_mode' needs 'text'"),
-        ("purpose: transactional", "purpose: otp", "one-time codes have no telegram: block yet"),
         ("text: \"See the map\", ", "", "c.yaml:10:7: 'text' is missing under"),
     ],
 )  # fmt: skip

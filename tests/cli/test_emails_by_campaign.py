@@ -120,7 +120,6 @@ def test_preview_plan_and_explain_show_the_subject(shop: Project) -> None:
         ("news.yaml", "[terms.txt]", "[trems.txt]", "news.yaml:12:17: no file 'trems.txt' (did you mean 'terms.txt'?)"),
         ("news.yaml", "preheader:", "headers: {Bcc: a@b.example}\n  preheader:", "the header 'Bcc' cannot be set here"),
         ("news.yaml", "channel: email", "channel: sms", "'email' does not apply to sms"),
-        ("news.yaml", "purpose: marketing", "purpose: otp", "one-time codes have no email: block yet"),
         ("news.yaml", "{{ name }}, 20%", "{{ name | uper }}, 20%", "news.yaml:8:"),
         ("news.html", "<td>{{ item }}", "<td class={{ item }}>{{ item }}", "without quotation marks"),
         ("news.html", "<p>Hi", "<p>" + "x" * 103_000 + "</p><p>Hi", "Gmail hides what is beyond 102 kB"),

@@ -88,3 +88,22 @@ def test_check_online_asks_for_the_files_and_nothing_else_does(project: Project)
     assert "the server calls the file text/html, which mms does not show" in ran.err
     assert "the file has 6.0 MB; mms takes at most 5.0 MB" in ran.err
     assert "fine.png" not in ran.err
+
+
+def test_an_mms_that_is_the_second_choice_has_its_files_too(project: Project) -> None:
+    project.write(
+        "c.yaml",
+        MMS.replace("channel: mms", "channels: [telegram, mms]")
+        + "telegram:\n  photo: https://a.example/t.png\n"
+        + file("{{ code }}.png"),
+    )
+    project.write(
+        "people.csv", "name,phone,telegram,code\nAnna,+447400123456,,a1\nBen,+447400123457,1234,b2\n"
+    )
+    assert project.run("ledger", "create").status == 0
+    ran = project.run("send", "c.yaml", "--yes")
+    assert ran.status == 0, ran.err
+    by_channel = {one["channel"]: one for one in project.outbox()}
+    assert by_channel["mms"]["media"] == ["https://a.example/a1.png"]
+    assert by_channel["telegram"]["media"] == []
+    assert by_channel["telegram"]["content"] == {"photo": "https://a.example/t.png"}
