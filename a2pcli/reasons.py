@@ -49,6 +49,7 @@ class Reason(StrEnum):
     CAPPED = "capped"
     QUIET_HOURS = "quiet-hours"
     UNKNOWN_ZONE = "unknown-zone"
+    QUOTA = "quota"
     EXPIRED = "expired"
     COUNTRY_REFUSED = "country-refused"
     CANCELLED = "cancelled"
@@ -93,6 +94,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.CAPPED: "the person has reached a frequency cap",
     Reason.QUIET_HOURS: "held: outside the hours in which the person may be messaged",
     Reason.UNKNOWN_ZONE: "held: the person's time zone is unknown",
+    Reason.QUOTA: "held: the quota of the gateway or the sender is used up",
     Reason.EXPIRED: "the campaign expired before the message could be sent",
     Reason.COUNTRY_REFUSED: "the gateway's account may not send to this country",
     Reason.CANCELLED: "the run was cancelled",

@@ -161,6 +161,7 @@ def make(
     warn: Callable[[Iterable[Problem]], None] = unwarned,
 ) -> Plan:
     """Freeze the plan of a campaign that is open. Audit: as ``plan``."""
+    from a2pcli.actions.capacity import load_of
     from a2pcli.errors import Severity
     from a2pcli.planning.campaign_check import findings
     from a2pcli.planning.plan import make_plan
@@ -184,6 +185,7 @@ def make(
                 gateway=known_delivery(
                     open_campaign.settings, {one.spec.channel: one.spec.gateway for one in ready.channels}
                 ),
+                load=load_of(open_campaign.ledger, open_campaign.settings, ready),
             )
     except KeyboardInterrupt:
         open_campaign.tell("stopped: no plan was saved, and nothing was sent")

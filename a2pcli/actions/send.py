@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.actions import resuming
+from a2pcli.actions.capacity import quota_notes
 from a2pcli.actions.gateways import check_delivery, gateways_together, run_gateway
 from a2pcli.actions.hooks import failures_told, run_hooks_of
 from a2pcli.actions.live_inbox import LiveInbox
@@ -194,6 +195,7 @@ def _resume(call: _Call, open_campaign: OpenCampaign, run: Run, gateway: Gateway
         gateway = run_gateway(open_campaign.settings, run)
     check_delivery(run, gateway)
     call.tell_resumed(run, changes)
+    call.tell_quotas(run)
     call.approve(run)
     resuming.place_the_lost(open_campaign.ledger, run, open_campaign.loaded, call.tell)
     return call.send(run, gateway, changes)
@@ -226,6 +228,7 @@ def _send_approved(
             resuming.tell_if_contacts_changed(run, call.tell)
         else:
             call.tell_resumed(run, changes)
+        call.tell_quotas(run)
         if watcher.attended:
             call.approve(run)
         resuming.place_the_lost(ledger, run, loaded, call.tell)
@@ -306,6 +309,11 @@ class _Call:
 
     def check_clock(self) -> None:
         check_clock(self.ledger, self.watcher)
+
+    def tell_quotas(self, run: Run) -> None:
+        """Which quotas have less room now than the run needs: others may have used them since it was planned."""
+        for note in quota_notes(self.ledger, self.settings, run):
+            self.tell(note)
 
     def show_plan(self, run: Run) -> None:
         """Raises ``LedgerError`` where the plan is not whole."""

@@ -11,7 +11,7 @@ from a2pcli.errors import InvalidInput, Refused
 from a2pcli.ledger.alternatives import gateways_of
 from a2pcli.ledger.records import MONEY_UNITS, Run
 from a2pcli.sending.options import SendOptions
-from a2pcli.sending.pace import shared_paces
+from a2pcli.sending.pace import shared_paces, shared_quotas
 
 if TYPE_CHECKING:
     from a2pcli.actions.send_watcher import SendRequest
@@ -34,12 +34,10 @@ def send_options(
         given["max_cost"] = _budget(run, request.max_cost)
     elif run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
-    shared = [
-        pace
-        for name in dict.fromkeys(gateways_of(run).values())
-        for pace in shared_paces(run, account_pace(settings, name))
-    ]
-    return SendOptions(rate=Rate(**rate) if rate else None, shared=shared, wait=request.wait, **given)
+    accounts = {name: account_pace(settings, name) for name in gateways_of(run).values()}
+    given["shared"] = [pace for account in accounts.values() for pace in shared_paces(run, account)]
+    given["quotas"] = shared_quotas(run, accounts)
+    return SendOptions(rate=Rate(**rate) if rate else None, wait=request.wait, **given)
 
 
 def _budget(run: Run, max_cost: str) -> dict[str, int]:

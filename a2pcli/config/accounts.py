@@ -1,9 +1,10 @@
-"""Which gateways of the settings are one account of a provider, and the pace of that account.
+"""Which gateways of the settings are one account of a provider, and the pace and quotas of that account.
 
 A provider counts what an account sends, whatever the settings call it: two blocks with the same account share one
-pace, and where they give different ones the lower holds. What identifies an account: at a provider of ours the keys
-in ``_ACCOUNT``, like Twilio's SID; of an HTTP gateway the URL's host and path with the credential; of SMPP the host
-with the ``system_id``; of a gateway of another package all of its settings but those that every gateway takes.
+pace and its quotas, and where they give different ones the lower holds. What identifies an account: at a provider of
+ours the keys in ``_ACCOUNT``, like Twilio's SID; of an HTTP gateway the URL's host and path with the credential; of
+SMPP the host with the ``system_id``; of a gateway of another package all of its settings but those that every gateway
+takes.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from a2pcli.config import environment
-from a2pcli.config.load import LoadedSettings, gateway_pace
+from a2pcli.config.load import LoadedSettings, gateway_pace, gateway_quotas
+from a2pcli.config.quotas import Quota, lowest
 from a2pcli.config.values import Rate
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity
 
-_OF_EVERY_GATEWAY = frozenset({"type", "rate", "concurrency", "timeout", "sender", "engine", "folder"})
+_OF_EVERY_GATEWAY = frozenset(
+    {"type", "rate", "quota", "concurrency", "timeout", "sender", "engine", "folder"}
+)
 _ACCOUNT: dict[str, tuple[str, ...]] = {
     "postmark": ("token",),
     "ses": ("region", "access_key_id"),
@@ -59,11 +63,15 @@ class AccountPace:
 
     ``key`` is the same for all blocks of the account, and holds no secret. ``rates`` are the lowest of its blocks:
     none, one, or one in messages and one in parts. ``given`` are those that blocks have, by the block's name.
+    ``quotas`` are those of all its blocks, of each kind the lowest; one of a second is among the rates.
     """
 
     key: str
     rates: tuple[Rate, ...]
     given: Mapping[str, Rate]
+    quotas: tuple[Quota, ...] = ()
+    blocks: tuple[str, ...] = ()
+    """The names of the account's gateways in the settings."""
 
 
 def account_pace(loaded: LoadedSettings, name: str, environ: Mapping[str, str] | None = None) -> AccountPace:
@@ -78,18 +86,25 @@ def account_pace(loaded: LoadedSettings, name: str, environ: Mapping[str, str] |
         return AccountPace(f"gateway {name}", (), {})
     key = _key(name, blocks[name], environ)
     given = {name: own} if own is not None else {}
+    quotas = list(gateway_quotas(loaded, name, environ))
+    same = [name]
+    limited = any(block.get("quota") is not None for block in blocks.values())
     for other, block in blocks.items():
-        if other != name and block.get("rate") is not None and _key(other, block, environ) == key:
+        limits = limited or block.get("rate") is not None
+        if other != name and limits and _key(other, block, environ) == key:
+            same.append(other)
             try:
                 pace = gateway_pace(loaded, other, environ)
+                quotas += gateway_quotas(loaded, other, environ)
             except A2PError:  # whoever sends with that block is told
                 continue
             given |= {other: pace} if pace is not None else {}
-    lowest: dict[str, Rate] = {}
-    for rate in given.values():
-        if rate.unit not in lowest or rate.per_second < lowest[rate.unit].per_second:
-            lowest[rate.unit] = rate
-    return AccountPace(key, tuple(lowest[unit] for unit in sorted(lowest)), given)
+    slowest: dict[str, Rate] = {}
+    for rate in (*given.values(), *(one.pace for one in quotas if one.pace is not None)):
+        if rate.unit not in slowest or rate.per_second < slowest[rate.unit].per_second:
+            slowest[rate.unit] = rate
+    rates = tuple(slowest[unit] for unit in sorted(slowest))
+    return AccountPace(key, rates, given, lowest(one for one in quotas if one.pace is None), tuple(same))
 
 
 def account_findings(loaded: LoadedSettings, name: str) -> Iterator[Problem]:
@@ -102,11 +117,12 @@ def account_findings(loaded: LoadedSettings, name: str) -> Iterator[Problem]:
     if len(set(pace.given.values())) < 2:
         return
     named = ", ".join(f"{other} ({rate})" for other, rate in typed.items())
-    lowest = " and ".join(
-        next(typed[other] for other in typed if pace.given[other] == rate) for rate in pace.rates
+    slowest = {rate for rate in pace.rates if rate in pace.given.values()}
+    holds = " and ".join(
+        next(typed[other] for other in typed if pace.given[other] == rate) for rate in slowest
     )
     found = loaded.problem(
-        f"these gateways share one account at the provider but set different rates: {named}; {lowest} holds for"
+        f"these gateways share one account at the provider but set different rates: {named}; {holds} holds for"
         " all of them together",
         ("gateways", name),
         hint="set the account's `rate` in all of them",

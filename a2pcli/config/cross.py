@@ -17,6 +17,7 @@ from a2pcli.config.cross_blocks import block_problems, has_own_text
 from a2pcli.config.cross_several import named_channels, several_problems
 from a2pcli.config.document import Document
 from a2pcli.config.fields import in_utc
+from a2pcli.config.quotas import parse_quotas
 from a2pcli.errors import Problem
 from a2pcli.gateway_types import type_names
 
@@ -239,6 +240,13 @@ def _gateway(document: Document, name: str, block: dict[str, Any]) -> Iterator[P
         except ValueError as error:
             wrong, advice = values.message_and_hint(error)
             yield document.problem(wrong, ("gateways", name, "rate"), hint=advice, code="bad-value")
+    typed = block.get("quota")
+    if typed is not None and "${" not in str(typed):
+        try:
+            parse_quotas(typed)
+        except ValueError as error:
+            wrong, advice = values.message_and_hint(error)
+            yield document.problem(wrong, ("gateways", name, "quota"), hint=advice, code="bad-value")
 
 
 def _whole(typed: Any) -> int | None:

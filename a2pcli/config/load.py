@@ -16,6 +16,7 @@ from a2pcli.config.document import Document, read_document
 from a2pcli.config.environment import environment_at
 from a2pcli.config.examine import examine
 from a2pcli.config.places import SETTINGS_NAMES, find_settings, ledger_key, ledger_url, shown_path
+from a2pcli.config.quotas import Quota, parse_quotas
 from a2pcli.config.settings import Settings
 from a2pcli.config.values import RECIPIENT, Rate, message_and_hint, parse_rate, parse_share
 from a2pcli.dataclass import dataclass
@@ -33,6 +34,7 @@ __all__ = [
     "at_gateway_key",
     "find_settings",
     "gateway_pace",
+    "gateway_quotas",
     "gateway_settings",
     "ledger_key",
     "ledger_url",
@@ -178,6 +180,22 @@ def gateway_pace(loaded: LoadedSettings, name: str, environ: Mapping[str, str] |
         message, hint = message_and_hint(error)
         loc = ("gateways", name, "rate")
         raise InvalidInput(loaded.problem(message, loc, hint=hint, code="bad-value")) from None
+
+
+def gateway_quotas(
+    loaded: LoadedSettings, name: str, environ: Mapping[str, str] | None = None
+) -> tuple[Quota, ...]:
+    """The quotas in the gateway's own block. Raises ``InvalidInput`` for one that is none."""
+    typed = (loaded.settings.gateways.get(name) or {}).get("quota")
+    if typed is None:
+        return ()
+    try:
+        return parse_quotas(environment.filled(typed, loaded.environ if environ is None else environ))
+    except ValueError as error:
+        message, hint = message_and_hint(error)
+        raise InvalidInput(
+            loaded.problem(message, ("gateways", name, "quota"), hint=hint, code="bad-value")
+        ) from None
 
 
 def at_gateway_key(loaded: LoadedSettings, problem: Problem) -> Problem:

@@ -11,6 +11,7 @@ from a2pcli.config.environment import NOT_A_VARIABLE, names_variable
 from a2pcli.config.fields import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
+from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.retention import Retention
 from a2pcli.config.senders import Sender
 
@@ -46,6 +47,19 @@ class Parts(Strict):
     refuse: int = Field(6, ge=1, le=255, description="Exclude messages above this many parts")
 
 
+def _quotas(typed: Any) -> Any:
+    parse_quotas(typed)
+    return [typed] if isinstance(typed, str) else typed
+
+
+_QUOTA = {"type": "string", "pattern": r"^\s*\d[\d ,_.]*[kKmM]?\s*([A-Za-z]+\s*)?(/|[Pp][Ee][Rr]|[Aa])\s*.+$"}
+Quotas = Annotated[
+    list[str],
+    BeforeValidator(_quotas),
+    WithJsonSchema({"anyOf": [_QUOTA, {"type": "array", "items": _QUOTA, "minItems": 1}]}),
+]
+
+
 class SenderFacts(Strict):
     """A sender's registrations, countries and rate."""
 
@@ -61,6 +75,9 @@ class SenderFacts(Strict):
         default_factory=dict, description="India: texts of the templates registered for it, by their ids"
     )
     rate: Pace | None = Field(None, description="Sending rate of this sender, e.g. `1/s`")
+    quota: Quotas | None = Field(
+        None, description="Quota of this sender, e.g. `1,000/day`, or a list of quotas"
+    )
 
 
 Hook = Annotated[list[Text], BeforeValidator(lambda typed: [typed] if isinstance(typed, str) else typed)]

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.values import parse_rate
 from a2pcli.errors import InvalidInput, Problem
 
@@ -21,6 +22,11 @@ from a2pcli.errors import InvalidInput, Problem
 def _rate(text: str) -> str:
     parse_rate(text)
     return text
+
+
+def _quota(typed: Any) -> Any:
+    parse_quotas(typed)
+    return [typed] if isinstance(typed, str) else typed
 
 
 class GatewayBlock(BaseModel):
@@ -31,6 +37,10 @@ class GatewayBlock(BaseModel):
     type: str = Field("", description="Gateway type; optional if the block is named after a type")
     rate: Annotated[str, AfterValidator(_rate)] | None = Field(
         None, description="Rate limit, e.g. `20/s`, `600/min` or `20 parts/s`"
+    )
+    quota: Annotated[list[str], BeforeValidator(_quota)] | None = Field(
+        None,
+        description="Quota of the account, e.g. `10,000/day`, `1000/min` or `10,000/day in Europe/London`, or a list",
     )
     concurrency: int | None = Field(
         None,

@@ -22,6 +22,7 @@ from a2pcli.ledger import (
     outcomes,
     paces,
     plans,
+    quotas,
     rejected,
     sharing,
     spending,
@@ -46,6 +47,7 @@ class Attempts(SubStore):
         self._progress: dict[int, claims.Progress] = {}
         self._shared: dict[int, tuple[paces.SharedPace, ...]] = {}
         self._budgets: dict[int, dict[str, int]] = {}
+        self._books: dict[int, quotas.Book] = {}
 
     @translates_errors
     def start(self, run: Run, now: int) -> int:
@@ -155,9 +157,11 @@ class Attempts(SubStore):
 
         hold, lease = self._ledger.holds.get(run.number), self._lease(run)
         shared, budget = self._shared.get(run.number, ()), self._budgets.get(run.number)
+        book = self._books.get(run.number)
 
         def work(halving: bool = False) -> Exchange:
             progress: claims.Progress | None = None
+            entry: quotas.Entry | None = None
             try:
                 with self._ledger.sending(run) as connection:
                     if hold is not None and hold.was_committed:
@@ -168,9 +172,13 @@ class Attempts(SubStore):
                     progress = self._progress.get(run.number) or claims.beginning(connection, run, lease)
                     progress.halving = progress.halving or halving
                     progress.plan.begin()
+                    if book is not None and (settled or want > 0):
+                        entry = book.begin(connection, settled, now)
                     result, moved = claims.exchange(
-                        connection, run, progress, settled, want, now, shared, budget
+                        connection, run, progress, settled, want, now, shared, budget, entry
                     )
+                    if entry is not None:
+                        entry.write()
             except BaseException:
                 if progress is not None:
                     progress.plan.undo()
@@ -178,6 +186,8 @@ class Attempts(SubStore):
             if hold is not None:
                 hold.was_committed = False
             self._progress[run.number] = moved
+            if book is not None and entry is not None:
+                book.committed(entry)
             return result
 
         with self._ledger.sending_lock:
@@ -211,6 +221,8 @@ class Attempts(SubStore):
             back = outcomes.release(connection, run, message_ids)
             plans.changed(connection, run)
             counting.keep(connection, run)
+        if (book := self._books.get(run.number)) is not None:
+            book.came_back(message_ids)
         self._gained(run, back)
 
     def _gained(self, run: Run, count: int) -> None:
@@ -249,6 +261,24 @@ class Attempts(SubStore):
         if shared:
             with self._ledger.writing() as connection:
                 paces.add(connection, shared)
+
+    @translates_errors
+    def share_quotas(self, run: Run, shared: Sequence[quotas.SharedQuota], now: int) -> None:
+        """From now on, claims for the run keep these quotas together with all other processes. The run is held."""
+        self._books.pop(run.number, None)
+        if not shared:
+            return
+        hold = self._ledger.holds.get(run.number)
+        with self._ledger.writing() as connection:
+            quotas.begin(connection, shared, now)
+            quotas.wake(connection, run, now)
+        self._books[run.number] = quotas.Book(shared, hold.token if hold is not None else -1)
+
+    @translates_errors
+    def quota_usage(self, shared: quotas.SharedQuota, now: int) -> quotas.Usage:
+        """What is used of a quota, over all runs; writes nothing."""
+        with self._ledger.reading() as connection:
+            return quotas.seen(connection, shared, now)
 
     def has_hours(self, run: Run) -> bool:
         """Whether clocks say when messages of the run may leave. Of a run that is being sent."""

@@ -20,9 +20,9 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import attempt_counts, caps, clocks, counting, leases, paces, spending
+from a2pcli.ledger import attempt_counts, caps, clocks, counting, leases, paces, quotas, spending
 from a2pcli.ledger.one_claim import Binding, Claim
-from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, lose, release, settle
+from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, hold_back, lose, release, settle
 from a2pcli.ledger.plan_cursor import PlanCursor
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
 from a2pcli.ledger.records import Exchange, Run, RunState, Settled
@@ -138,8 +138,9 @@ def exchange(
     now: int,
     shared: Sequence[paces.SharedPace] = (),
     budget: Mapping[str, int] | None = None,
+    entry: quotas.Entry | None = None,
 ) -> tuple[Exchange, Progress]:
-    """Record outcomes, then claim, no more than the ``shared`` paces have slots for.
+    """Record outcomes, then claim, no more than the ``shared`` paces have slots for and the quotas of ``entry`` allow.
 
     ``budget`` is what all senders of the run may spend together, where there are several. To be committed by the
     caller before anything is handed over.
@@ -164,7 +165,11 @@ def exchange(
         progress = anew(connection, run, progress)
         progress.plan.begin()
     slots = paces.Slots(connection, shared, now) if shared else None
+    if entry is not None and (wait := entry.wait) is not None:
+        spending.take_off(connection, run, freed)
+        return Exchange([], 0, progress.left, None, pause=wait.seconds(now), quota=wait), progress
     wanted = want if slots is None else min(want, slots.room)
+    wanted = wanted if entry is None else min(wanted, entry.room)
     if slots is not None and not wanted:
         spending.take_off(connection, run, freed)
         return Exchange([], 0, progress.left, None, pause=slots.pause), progress
@@ -180,16 +185,21 @@ def exchange(
     skipped = claim.skipped + claim.gate.expired
     progress = replace(progress, waiting=progress.waiting - claim.of_waiting, odd=not progress.odd)
     spending.take_off(connection, run, freed)
-    if progress.is_counted and (short := _within(connection, run, claim, budget or {})):
+    over = 0 if entry is None else _over_quota(connection, run, claim, entry)
+    progress = replace(progress, waiting=progress.waiting + over)
+    if progress.is_counted and (short := _within(connection, run, claim, budget or {}, entry)):
         progress = replace(progress, waiting=progress.waiting + short.back)
         claimed = Exchange(claim.claimed, skipped, progress.left, None, pause=AGAIN, short_of=short.currency)
         return _paced(claimed, slots), progress
+    if over:
+        return _paced(Exchange(claim.claimed, skipped, progress.left, None, more=True), slots), progress
     if claim.room and is_elsewhere(connection, run, progress, now):
         found = Exchange(claim.claimed, skipped, progress.left, None, pause=AGAIN, elsewhere=True)
         return _paced(found, slots), progress
     next_due = claim.next_due() if claim.room else None
     more = claim.room > 0 and claim.unseen
     pause = 0.0 if slots is None or claim.room or wanted == want else slots.pause
+    more = more or (entry is not None and not claim.room and wanted < want and not pause)
     found = Exchange(claim.claimed, skipped, progress.left, next_due, more, pause=pause)
     return _paced(found, slots), progress
 
@@ -202,12 +212,23 @@ def _paced(exchange: Exchange, slots: paces.Slots | None) -> Exchange:
     return exchange if slots is None else replace(exchange, waits=slots.reserve(exchange.claimed))
 
 
+def _over_quota(connection: Connection, run: Run, claim: Claim, entry: quotas.Entry) -> int:
+    """Give back what the quotas have no room for; gives how many."""
+    over = entry.claim(claim.claimed)
+    if not over:
+        return 0
+    claim.claimed = [one for one in claim.claimed if one.message.id not in over]
+    return hold_back(connection, run, over)
+
+
 class _Short(NamedTuple):
     currency: str
     back: int
 
 
-def _within(connection: Connection, run: Run, claim: Claim, budget: Mapping[str, int]) -> _Short | None:
+def _within(
+    connection: Connection, run: Run, claim: Claim, budget: Mapping[str, int], entry: quotas.Entry | None
+) -> _Short | None:
     """Count what was claimed, and give back what the budget has no room for."""
     back, currency = spending.claimed(connection, run, claim.claimed, budget)
     if currency is None:
@@ -215,6 +236,8 @@ def _within(connection: Connection, run: Run, claim: Claim, budget: Mapping[str,
     ids = {one.message.id for one in back}
     claim.claimed = [one for one in claim.claimed if one.message.id not in ids]
     release(connection, run, sorted(ids), counted=False)
+    if entry is not None:
+        entry.uncount(ids)
     return _Short(currency, len(back))
 
 

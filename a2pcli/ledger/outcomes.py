@@ -5,7 +5,7 @@ Every change is noted as an event; events are only ever added.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import and_, bindparam, insert, literal, literal_column, not_, or_, select, update
@@ -61,6 +61,18 @@ _release = PreparedStatement(
         claimed_at=literal_column("NULL"),
     ),
     "b_id",
+)
+_hold_back = Prepared(
+    update(attempts)
+    .where(_one)
+    .values(
+        state=literal_column(f"'{State.PLANNED}'"),
+        tries=_c.tries - literal_column("1"),
+        due_at=bindparam("b_due_at"),
+        reason=literal_column(f"'{Reason.QUOTA}'"),
+        claimed_at=literal_column("NULL"),
+    ),
+    *("b_due_at", "b_id"),
 )
 _EVENT = ("message", "run", "at", "kind", "code", "detail", "gateway_id")
 _note = PreparedStatement(
@@ -204,6 +216,13 @@ def release(connection: Connection, run: Run, message_ids: Sequence[int], *, cou
     if counted:
         spending.came_back(connection, run, message_ids)
     return _release.run(connection, [(id,) for id in message_ids])
+
+
+def hold_back(connection: Connection, run: Run, due: Mapping[int, int]) -> int:
+    """Claims for which a quota has no room wait, each until its moment (UTC milliseconds)."""
+    if caps.counted(run.purpose):
+        caps.forget(connection, list(due))
+    return _hold_back.run(connection, [(until, id) for id, until in due.items()])
 
 
 def lose(

@@ -13,7 +13,10 @@ from a2pcli.dataclass import dataclass
 from a2pcli.delivery import DeliveryCount
 from a2pcli.ledger.about_runs import About as About
 from a2pcli.ledger.attempt_ids import MOST_ROWS, later_reference
-from a2pcli.messages import Message, Outcome, State
+from a2pcli.ledger.exchanges import Claimed as Claimed
+from a2pcli.ledger.exchanges import Exchange as Exchange
+from a2pcli.ledger.exchanges import Settled as Settled
+from a2pcli.messages import State
 
 MONEY_UNITS = 10**9
 """Money in the ledger counts 1e-9 of a currency unit."""
@@ -190,59 +193,6 @@ class PlannedRows:
 
     accepted: AcceptedRows | None = None
     excluded: ExcludedRows | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A claimed message, what the gateway said, and the state the sender gives it.
-
-    ``state`` is ``planned`` with a ``due_at`` (UTC milliseconds) for a later try. ``counted`` is False where
-    the try says nothing about the message (rate limit, gateway not reached): it is not one of its attempts.
-    """
-
-    message_id: int
-    outcome: Outcome
-    state: State
-    due_at: int | None = None
-    counted: bool = True
-    attempts: int | None = None
-    """Which of the message's tries it was: tells this claim of the row from another process's; see ``settle_late``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A message whose intent is durable: hand it over, by ``gateway`` where it is not the run's. ``attempts`` counts
-    this one too. From ``until`` (UTC ms) on it may not leave any more; None where its clock does not close.
-    ``has_next``: whether the plan has another channel to try after it."""
-
-    message: Message
-    attempts: int
-    cost: int | None
-    currency: str | None
-    until: int | None = None
-    gateway: str | None = None
-    has_next: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What ``Attempts.exchange`` gives back.
-
-    ``skipped`` were opted out meanwhile, reached by another run, capped, or expired; ``left`` are planned still.
-    ``next_due``: when the first that waits may go, where fewer were claimed than wanted. ``more``: ask again at once.
-    ``waits``: seconds until each may leave, empty for at once. ``pause``: seconds until more may be claimed, by a
-    shared pace, a budget that is used up (in ``short_of``), or because others send the rest (``elsewhere``).
-    """
-
-    claimed: list[Claimed]
-    skipped: int
-    left: int | None
-    next_due: int | None
-    more: bool = False
-    waits: Sequence[float] = ()
-    pause: float = 0.0
-    short_of: str | None = None
-    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,17 @@ leases = Table(
     Column("token", BigInteger, nullable=False),
 )
 
+# How much of a quota is used: see ``quotas``. ``sender`` is the token of the process that has claimed it and not
+# settled it, 0 for what is settled; ``slot`` is the piece of time (UTC milliseconds) in which that was.
+quota_usage = Table(
+    "quota_usage",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("sender", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", BigInteger, nullable=False),
+)
+
 # What the messages of a run cost that left or may leave, in 1e-9 currency units; see ``spending``. Only of runs whose
 # several senders keep a budget together.
 spending = Table(

@@ -35,6 +35,7 @@ from a2pcli.ledger.schema import for_server as for_server
 from a2pcli.ledger.schema import leases as leases
 from a2pcli.ledger.schema import metadata as metadata
 from a2pcli.ledger.schema import partial_index
+from a2pcli.ledger.schema import quota_usage as quota_usage
 from a2pcli.ledger.schema import receipts as receipts
 from a2pcli.ledger.schema import replies as replies
 from a2pcli.ledger.schema import senders as senders
@@ -392,7 +393,6 @@ paces = Table(
     Column("key", Text, primary_key=True),
     Column("next_at", BigInteger, nullable=False),
 )
-
 # One row a fact about the ledger itself: which version of a2pcli wrote its schema.
 about = Table(
     "about",

@@ -1,4 +1,4 @@
-"""How many messages of a plan can leave, and when the last of them does: by pace, people's hours, start and end.
+"""How many messages of a plan can leave, and when the last does: by pace, quotas, people's hours, start and end.
 
 A plan must not promise what cannot be: a message whose campaign has expired before its turn comes never leaves.
 The estimate takes the pace as a steady flow, shared by all who may be messaged at a time; a sender takes them in
@@ -8,16 +8,20 @@ that come and other campaigns of the same account are not known beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
+from a2pcli.planning.quota_flow import QuotaFlow
 from a2pcli.reasons import Reason
 
 HORIZON = 60 * 86_400_000
 """Milliseconds that the estimate looks ahead; a plan that takes longer has no known end."""
+
+UNPACED = 10.0
+"""Messages a millisecond where nothing but quotas slows sending: the gateway's own speed is not known."""
 
 MOST_STEPS = 4_000
 """Openings and closings that are gone through before the end counts as unknown."""
@@ -80,8 +84,17 @@ class _Group:
         self.open_from, self.open_to = opens, closes
 
 
-def estimate(groups: Groups, *, start: int, ends: int | None, per_second: float | None) -> Estimate:
-    """The estimate for messages that may leave from ``start`` on, until ``ends``, at a pace in messages a second."""
+def estimate(
+    groups: Groups,
+    *,
+    start: int,
+    ends: int | None,
+    per_second: float | None,
+    limits: Sequence[QuotaFlow] = (),
+    others: float = 0,
+) -> Estimate:
+    """The estimate for messages that may leave from ``start`` on, until ``ends``, at a pace in messages a second and
+    within the quotas of ``limits``, which ``others`` of other runs use as well."""
     counts = {"going": 0, "expired": 0, "never": 0, "unknown_zone": 0}
     waiting: list[_Group] = []
     for clock, messages in groups:
@@ -91,10 +104,11 @@ def estimate(groups: Groups, *, start: int, ends: int | None, per_second: float 
             waiting.append(_Group(clock, messages, start, ends))
     if not waiting:
         return Estimate(**counts)
-    if per_second is None:
+    if per_second is None and not limits:
         last = max(group.open_from or start for group in waiting)
         return Estimate(**counts, finishes_at=last if last > start else None)
-    late, finishes_at = _at_a_pace(waiting, start, per_second / 1000)
+    per_ms = UNPACED if per_second is None else per_second / 1000
+    late, finishes_at = _flowing(waiting, start, per_ms, limits, others)
     counts["going"] -= late
     return Estimate(**counts, late=late, finishes_at=finishes_at if counts["going"] else None)
 
@@ -112,8 +126,11 @@ def _kind(clock: RunClock | None, start: int, ends: int | None) -> str:
     return "never" if why.until >= FAR else "going"
 
 
-def _at_a_pace(groups: list[_Group], start: int, per_ms: float) -> tuple[int, int | None]:
-    """How many are still there when their time is up, and when the last of the others leaves."""
+def _flowing(
+    groups: list[_Group], start: int, per_ms: float, limits: Sequence[QuotaFlow], others: float
+) -> tuple[int, int | None]:
+    """How many are still there when their time is up, and when the last of the others leaves. ``others`` are messages
+    of other runs that go beside these."""
     now: float = start
     finish: float | None = None
     late = 0.0
@@ -126,13 +143,21 @@ def _at_a_pace(groups: list[_Group], start: int, per_ms: float) -> tuple[int, in
         if now - start > HORIZON:
             return round(late), None
         there = [group for group in groups if (group.open_from or 0) <= now]
+        mine = sum(group.left for group in there)
+        total = mine + others
+        flow = min(per_ms, *(one.most(now) for one in limits)) if limits else per_ms
         change = min(_changes(groups, now), default=now + HORIZON)
-        total = sum(group.left for group in there)
-        done = min(total, per_ms * (change - now))
-        if total and done >= total:
-            finish = max(finish or 0, now + total / per_ms)
+        change = min([change, *(one.changes(now, flow if total else 0.0) for one in limits)])
+        sent = min(total, flow * (change - now))
+        if total and sent >= total * (1 - 1e-9):
+            change = now + total / flow
+            sent = total
+            finish = max(finish or 0, change) if mine else finish
+        for one in limits:
+            one.passed(now, change, sent)
         for group in there:
-            group.left -= group.left * done / total if done < total else group.left
+            group.left -= group.left * sent / total if sent < total else group.left
+        others -= others * sent / total if sent < total else others
         now = change
         for group in groups:
             if group.open_to is not None and group.open_to <= now:

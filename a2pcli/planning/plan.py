@@ -19,15 +19,16 @@ from a2pcli.ledger.records import MONEY_UNITS, NewRun, Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.moments import ZONE
 from a2pcli.planning.basis import basis_of
+from a2pcli.planning.capacity import Load, short_quotas, too_many_parts
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.consent import consent_word
-from a2pcli.planning.estimate import estimate, pace_of
+from a2pcli.planning.estimate import Estimate, estimate, pace_of
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.reading import place_warnings, read_as, reading_problems, total_notes
 from a2pcli.planning.routes import channels_document, fallback_document, strange_preferences
-from a2pcli.planning.sender_setup import rates_of
+from a2pcli.planning.sender_setup import quotas_of, rates_of
 from a2pcli.planning.split import ledger_rows, split_chunk
 from a2pcli.planning.summary import Tally
 from a2pcli.planning.workers import Workers
@@ -77,12 +78,13 @@ def make_plan(
     progress: Progress = lambda rows: None,
     findings: Sequence[Problem] = (),
     gateway: Mapping[str, Any] | None = None,
+    load: Load | None = None,
 ) -> Plan:
     """Plan every row and store the result. ``budget`` (``50 GBP``) goes before the campaign's.
 
     ``out`` takes the rows as they are planned. ``progress`` is told the rows read so far. ``findings`` are warnings
     that are known already (``check``'s); the plan keeps them with its own. ``gateway`` is what is known of how the
-    gateway delivers; the plan keeps it too.
+    gateway delivers; the plan keeps it too. ``load`` are the quotas that bind it, and what is used of them.
     Raises ``InvalidInput`` for a contacts file that turns out broken or changes while it is read; nothing of the plan
     remains then.
     """
@@ -110,7 +112,8 @@ def make_plan(
     except BaseException:
         ledger.plans.discard(run)
         raise
-    summary = _summary(prepared, tally, rate, clocks)
+    summary = _summary(prepared, tally, rate, clocks, load := load or Load())
+    warnings += _of_quotas(prepared, tally, load, summary)
     if prepared.loaded.campaign.purpose == "otp":
         shown = [{key: sample[key] for key in sample if key != "content"} for sample in summary["samples"]]
         summary["samples"] = [{**sample, "body": ONE_TIME} for sample in shown]
@@ -178,6 +181,8 @@ def _new_run(
         sending |= {"channels": channels_document(prepared), "fallback": fallback_document(prepared)}
     if rates := rates_of(prepared.settings.settings, prepared.spec.senders):
         sending["sender_rates"] = rates
+    if quotas := quotas_of(prepared.settings.settings, prepared.spec.senders):
+        sending["sender_quotas"] = quotas
     if rate is not None:
         sending["rate"] = {"per_second": rate.per_second, "unit": rate.unit}
     if prepared.spec.consent is not None:
@@ -221,13 +226,29 @@ def contacts_path(loaded: LoadedCampaign) -> str:
     return file if file == "-" else str((loaded.folder / file).resolve())
 
 
-def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks) -> dict[str, Any]:
+def _of_quotas(prepared: Prepared, tally: Tally, load: Load, summary: Mapping[str, Any]) -> list[Problem]:
+    start, zone = prepared.hours.first, campaign_zone(prepared.loaded)
+    leaving = Estimate(**summary["leaving"])
+    found = short_quotas(load, summary["senders"], tally.recipients, tally.total_parts, start, leaving, zone)
+    return found + too_many_parts(load, max(tally.parts, default=0))
+
+
+def _summary(
+    prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks, load: Load
+) -> dict[str, Any]:
     campaign, table = prepared.loaded.campaign, prepared.table
     senders = _senders(tally, campaign.own_sender)
     rates = rates_of(prepared.settings.settings, prepared.spec.senders)
     per_second = pace_of(rate, rates, senders, tally.recipients, tally.total_parts)
     hours = prepared.hours
-    leaving = estimate(clocks.groups(), start=hours.first, ends=hours.ends, per_second=per_second)
+    leaving = estimate(
+        clocks.groups(),
+        start=hours.first,
+        ends=hours.ends,
+        per_second=per_second,
+        limits=load.flows(senders, tally.recipients, tally.total_parts, hours.first),
+        others=sum(load.others.values()),
+    )
     return {
         "objective": campaign.objective,
         "occurrence": prepared.occurrence,
@@ -253,6 +274,7 @@ def _summary(prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks
         "rated": prepared.spec.rates is not None,
         "seconds": None if per_second is None else tally.recipients / per_second,
         "leaving": leaving.document(),
+        "capacity": load.document(hours.first, leaving.finishes_at),
         **tally.document(),
         **tally.routes.document(prepared),
         "clock": clocks.summary(),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from a2pcli.config import environment
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.config.quotas import lowest, parse_quotas
 from a2pcli.config.settings import SenderFacts, Settings
 from a2pcli.config.values import parse_sender
 from a2pcli.ledger.sender_names import sender_key
@@ -116,9 +118,28 @@ def rates_of(settings: Settings, senders: Senders) -> dict[str, dict[str, float 
     paces: dict[str, dict[str, float | str | bool]] = {}
     for sender in (*senders.choices.all, senders.account):
         facts = facts_of(settings, sender) if sender is not None else None
-        if sender is not None and facts is not None and facts.rate is not None:
-            rate = parse_rate(facts.rate)
+        if sender is None or facts is None:
+            continue
+        typed = [] if facts.rate is None else [parse_rate(facts.rate)]
+        seconds = (one.pace for one in parse_quotas(facts.quota)) if facts.quota else ()
+        rates = [*typed, *(pace for pace in seconds if pace is not None)]
+        if rates:
+            rate = min(rates, key=lambda rate: rate.per_second)
             paces[sender] = {"per_second": rate.per_second, "unit": rate.unit}
             if sender == senders.account:
                 paces[sender]["account"] = True
     return paces
+
+
+def quotas_of(settings: Settings, senders: Senders) -> dict[str, dict[str, Any]]:
+    """The quotas of a campaign's senders, as a run keeps them; ``account`` as in ``rates_of``, ``all`` where every
+    message of the campaign comes from this sender."""
+    found: dict[str, dict[str, Any]] = {}
+    each = [sender for sender in (*senders.choices.all, senders.account) if sender is not None]
+    for sender in each:
+        facts = facts_of(settings, sender)
+        if facts is None or not facts.quota:
+            continue
+        quotas = [one.to_data() for one in lowest(parse_quotas(facts.quota)) if one.pace is None]
+        found[sender] = {"quotas": quotas, "all": len(each) == 1, "account": sender == senders.account}
+    return found

@@ -47,6 +47,8 @@ def held_document(waiting: Sequence[Waiting]) -> dict[str, Any]:
 def held_lines(waiting: Sequence[Waiting], most: int = 4, *, zone: str | None = None) -> list[str]:
     """``412 held until 2026-11-22 14:00 Europe/London (08:00 their time)``, the first openings one by one, others
     summed up. ``zone`` is the run's."""
+    quota = [one for one in waiting if one.reason == Reason.QUOTA]
+    waiting = [one for one in waiting if one.reason != Reason.QUOTA]
     hours = [one for one in waiting if one.until < FAR]
     never = [one for one in waiting if one.until >= FAR and one.reason != Reason.UNKNOWN_ZONE]
     lines = [
@@ -60,6 +62,11 @@ def held_lines(waiting: Sequence[Waiting], most: int = 4, *, zone: str | None = 
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
     if lost:
         lines.append(f"{lost:,} held, their time zone is unknown: {NO_ZONE}")
+    for one in quota[:most]:
+        when = (
+            "they have more parts than it allows" if one.until >= FAR else f"until {local(one.until, zone)}"
+        )
+        lines.append(f"{one.messages:,} held for a quota: {when}")
     return lines
 
 

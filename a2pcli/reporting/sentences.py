@@ -76,9 +76,13 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
 
 
 def _held(row: Mapping[str, Any], zone: str | None) -> str:
-    """A message that waits for the person's hours."""
+    """A message that waits for the person's hours or for a quota."""
     if row["reason"] == Reason.UNKNOWN_ZONE:
         return f"held: the person's time zone is unknown; {NO_ZONE}"
+    if row["reason"] == Reason.QUOTA and row["due_at"] >= FAR:
+        return "not sent: it has more parts than the quota of the gateway or the sender allows"
+    if row["reason"] == Reason.QUOTA:
+        return f"held until {local(row['due_at'], zone)}: the quota of the gateway or the sender is used up"
     rule = f" ({row['rule']})" if row["rule"] else ""
     if row["due_at"] >= FAR:
         return f"no permitted sending time: the campaign's hours and the legal hours do not overlap{rule}"
@@ -271,6 +275,8 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
         return f"cannot be sent: the plan is over budget ({run.summary['over_budget']})"
     if row["reason"] == Reason.UNKNOWN_ZONE:
         return "will not be sent while the person's time zone is unknown"
+    if row["reason"] == Reason.QUOTA and row["due_at"] >= FAR:
+        return "will not be sent: it has more parts than a quota allows"
     if row["reason"] and row["due_at"] >= FAR:
         return "will not be sent: change schedule.window and plan again"
     after = max(run.not_before or 0, row["due_at"] or 0)

@@ -43,12 +43,15 @@ def day(moment: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3 h 20 min``."""
+    """``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} min"
+    if minutes >= 48 * 60:
+        hours = round(minutes / 60)
+        return f"{hours // 24} d {hours % 24} h"
     return f"{minutes // 60} h {minutes % 60} min"
 
 

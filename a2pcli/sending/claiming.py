@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from a2pcli.ledger.quotas import QuotaWait
 from a2pcli.ledger.records import Exchange
 from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.dispatcher import Dispatcher
@@ -46,6 +47,8 @@ class Claiming:
         self._from = 0  # UTC ms before which asking for more is pointless
         self.next_due = 0
         """UTC ms at which the first of the rows that wait may go; 0 where it is not known."""
+        self.quota: QuotaWait | None = None
+        """The quota that is used up, if that is why nothing was claimed."""
         self._asked_at = 0  # UTC ms: the moment for which the ledger said so
         self.is_empty = False
         """The ledger had no more to claim, and nothing went back since."""
@@ -97,7 +100,7 @@ class Claiming:
 
     def gave_back(self) -> None:
         """Rows were returned to the plan."""
-        self.is_empty, self._from, self.next_due = False, 0, 0
+        self.is_empty, self._from, self.next_due, self.quota = False, 0, 0, None
 
     def took(self, exchange: Exchange, want: int, seconds: float, asked_at: int) -> None:
         """A transaction of so many seconds went through, in which ``want`` were asked for; ``asked_at`` is the moment
@@ -106,13 +109,15 @@ class Claiming:
         self._policy.stands_by = exchange.elsewhere
         if want <= 0:  # what else is there was not looked at, and what was known of it still holds
             return
-        self._asked_at = asked_at
+        self._asked_at, self.quota = asked_at, exchange.quota
         if len(exchange.claimed) >= want:  # there may be more
             self.is_empty, self._from, self.next_due = False, 0, 0
             return
         if exchange.pause:  # what else is there was not looked at
             self.is_empty, self.next_due = False, 0
             self._from = self._clock() + int(exchange.pause * 1000) + 1
+            if exchange.quota is not None:
+                self.next_due = exchange.quota.until
             return
         self.is_empty = exchange.next_due is None and not exchange.more
         # Rows that are due and yet not given (another holds them) are not asked for without a pause.

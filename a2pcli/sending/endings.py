@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from a2pcli.errors import Problem
+from a2pcli.ledger.quotas import QuotaWait
 from a2pcli.ledger.records import FAR, MONEY_UNITS, Run, Waiting
 from a2pcli.ledger.run_commands import send_command
 from a2pcli.messages import Cause, Outcome, Verdict
@@ -79,6 +80,8 @@ def waits_until(run: Run, moment: int) -> Problem:
 
 def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
     """What is left waits for its hours, or for somebody to say where it is."""
+    quota = [one for one in waiting if one.reason == Reason.QUOTA]
+    waiting = [one for one in waiting if one.reason != Reason.QUOTA]
     hours = sum(one.messages for one in waiting if one.until < FAR)
     never = sum(one.messages for one in waiting if one.until >= FAR and one.reason != Reason.UNKNOWN_ZONE)
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
@@ -103,9 +106,32 @@ def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
             f"for those without a time zone: set schedule.unknown_zone and {send_command(run)},"
             f" or a2pcli cancel {run.id} and plan again with a timezone column"
         )
+    _add_quota(run, quota, pieces, hints)
     if not pieces:
         return waits_until(run, next_due)
     return Problem("; ".join(pieces), hint="; ".join(hints), code="waiting")
+
+
+def _add_quota(run: Run, quota: Sequence[Waiting], pieces: list[str], hints: list[str]) -> None:
+    """What waits for the quota of its sender, or has more parts than a quota ever allows."""
+    soon = [one for one in quota if one.until < FAR]
+    if soon:
+        count, first = sum(one.messages for one in soon), min(one.until for one in soon)
+        pieces.append(f"{_many(count, 'waits', 'wait')} for a quota, the first until {_moment(run, first)}")
+        hint = f"from then on: {send_command(run)}, or --wait to stay until then"
+        hints += [] if hint in hints else [hint]
+    if never := sum(one.messages for one in quota if one.until >= FAR):
+        pieces.append(f"{_many(never, 'has', 'have')} more parts than a quota allows")
+        hints.append(f"for those: raise the quota in the settings, a2pcli cancel {run.id}, and send again")
+
+
+def quota_used_up(run: Run, wait: QuotaWait, left: int) -> Problem:
+    """A quota is used up for longer than a run waits by itself."""
+    zone = wait.quota.quota.zone or zone_of(run.summary)
+    text = f"{_many(left, 'waits', 'wait')} until {moment_text(wait.until, zone)} ({wait.quota})"
+    return Problem(
+        text, hint=f"from then on: {send_command(run)}, or --wait to stay until then", code="quota-used-up"
+    )
 
 
 def not_taken(run: Run, count: int, last: Outcome | None, waiting: Sequence[Waiting]) -> Problem:

@@ -118,23 +118,9 @@ class _Sending:
             senders=self._senders,
             leaving=writer.leaving,
         )
-        self._display = Display(
-            on_progress,
-            self._policy,
-            self._dispatcher,
-            self._breaker,
-            self._pace,
-            options.rate,
-            self._started,
-        )
-        self._claiming = Claiming(
-            self._policy,
-            self._dispatcher,
-            self._breaker,
-            self._pace,
-            senders=bool(self._senders),
-            clock=clock,
-        )
+        inside = self._policy, self._dispatcher, self._breaker, self._pace
+        self._display = Display(on_progress, *inside, options.rate, self._started)
+        self._claiming = Claiming(*inside, senders=bool(self._senders), clock=clock)
         self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
         self._writing = InsistentWriter(writer, self._dispatcher, self._policy, stop)
         self._dropped = self._jumped = False
@@ -343,7 +329,15 @@ class _Sending:
         return True
 
     async def _end_or_wait(self) -> None:
-        """What is left waits for people's hours, or the gateway would not take it: stay only for hours, if told to."""
+        """What is left waits for people's hours or a quota, or the gateway would not take it: stay only if told to, or
+        if the quota has room soon."""
+        if (quota := self._claiming.quota) is not None:
+            if self._options.wait or quota.until - self._clock() <= self._options.longest_hold * 1000:
+                self._waited_for = self._claiming.next_due
+            else:
+                left = self._display.left
+                self._policy.end(Ended.WAITING, endings.quota_used_up(self._run, quota, left))
+            return
         waiting = await self._writer.waiting()
         if self._options.wait and any(one.until < FAR for one in waiting):
             self._waited_for = self._claiming.next_due

@@ -99,6 +99,7 @@ class LedgerWriter:
             attempts.share_paces(self._run, options.shared)
             attempts.keep_budget(self._run, options.max_cost)
             attempts.start(self._run, self._clock())
+            attempts.share_quotas(self._run, options.quotas, self._clock())
             self.has_hours = attempts.has_hours(self._run)
             self._journal = attempts.begin_journal(self._run)
             return Tally.of(self._ledger.runs.totals(self._run))

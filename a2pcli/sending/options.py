@@ -10,6 +10,7 @@ from a2pcli.config.values import Rate
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.paces import SharedPace
+from a2pcli.ledger.quotas import SharedQuota
 
 __all__ = ["BreakerOptions", "Ended", "Progress", "Rate", "SendOptions", "SendResult"]
 
@@ -36,6 +37,8 @@ class SendOptions:
     rate: Rate | None = None
     shared: Sequence[SharedPace] = ()
     """Paces that belong to the account: kept together with every process that sends with the same ledger."""
+    quotas: Sequence[SharedQuota] = ()
+    """Quotas of the account and of senders, counted over every process and run of the same ledger."""
     concurrency: int = 100
     """Submits in flight at most; never above what the gateway says it can do."""
     max_attempts: int = 6
@@ -52,7 +55,7 @@ class SendOptions:
     submit_deadline: float = 120.0
     """A submit that takes longer is abandoned; its messages are unknown."""
     wait: bool = False
-    """Stay while messages wait for their hours, and send as these come; else say what waits, and end."""
+    """Stay while messages wait for their hours or a quota, and send as these come; else say what waits, and end."""
     drain_deadline: float = 35.0
     """How long a stop waits for what is in flight."""
 
@@ -61,7 +64,7 @@ class Ended(StrEnum):
     """How ``send_run`` ended."""
 
     FINISHED = "finished"
-    WAITING = "waiting"  # not_before has not come, or what is left waits for its hours
+    WAITING = "waiting"  # not_before has not come, or what is left waits for its hours or a quota
     PAUSED = "paused"  # the gateway cannot be used now
     OVER_BUDGET = "over-budget"
     INTERRUPTED = "interrupted"
@@ -73,8 +76,8 @@ class Progress:
     """Where the run is, over all its sessions. ``rate`` is messages a second, ``eta`` seconds or None.
 
     ``state`` is sending, holding (the gateway asked to wait), gateway-down (waiting for it to come back), waiting
-    (for people's hours; the first come at ``waits_until``, UTC milliseconds), standing-by (other senders have the
-    rest), stopping, or in the end a word of ``Ended``. ``skipped`` were opted out or capped since the plan, refused by
+    (for people's hours or a quota, at ``waits_until``, UTC milliseconds), standing-by (other senders have the rest),
+    stopping, or in the end a word of ``Ended``. ``skipped`` were opted out or capped since the plan, refused by
     country or have expired, seen by this sender. ``errors_by_code`` counts tries, not messages: of this sender, by the
     provider's code.
     """

@@ -14,7 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from a2pcli.config.accounts import AccountPace
+from a2pcli.config.quotas import quota_of
+from a2pcli.ledger.alternatives import gateways_of
 from a2pcli.ledger.paces import SharedPace
+from a2pcli.ledger.quotas import SharedQuota
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.sender_names import sender_key
 from a2pcli.sending.options import Rate
@@ -227,6 +230,43 @@ class SenderPaces:
             pace = self._paces.get(one.message.sender or "")
             if pace is not None:
                 pace.take(pace.weight(one.message.parts), now)
+
+
+def account_quotas(
+    accounts: Mapping[str, AccountPace], gateways: Mapping[str, str]
+) -> list[SharedQuota]:
+    """The quotas of gateways' accounts, which count what all of their gateways send. ``gateways`` are those of a run,
+    by channel: a quota binds the channels that its account sends."""
+    found: dict[str, SharedQuota] = {}
+    for gateway, account in accounts.items():
+        mine = frozenset(channel for channel, name in gateways.items() if name in account.blocks)
+        channels = None if len(mine) == len(gateways) else mine
+        for quota in account.quotas:
+            of = f"gateway {gateway}"
+            one = SharedQuota(account.key, quota, of, gateways=account.blocks, channels=channels)
+            found.setdefault(one.key, one)
+    return list(found.values())
+
+
+def shared_quotas(run: Run, accounts: Mapping[str, AccountPace]) -> list[SharedQuota]:
+    """The quotas of the accounts of the run's gateways (by the gateway's name), and of its senders."""
+    return [*account_quotas(accounts, gateways_of(run)), *sender_quotas(run.sending.get("sender_quotas") or {})]
+
+
+def sender_quotas(quotas: Mapping[str, Mapping[str, Any]]) -> list[SharedQuota]:
+    """The quotas of senders, as ``sender_setup.quotas_of`` gives them."""
+    found = []
+    for sender, own in quotas.items():
+        # Where all messages come from it, there is nobody else to claim while it waits.
+        named = None if own.get("all") else sender
+        counts = None if own.get("account") else sender
+        found += [
+            SharedQuota(
+                f"sender {sender_key(sender)}", quota_of(one), f"sender {sender}", named, counts=counts
+            )
+            for one in own["quotas"]
+        ]
+    return found
 
 
 def shared_paces(run: Run, account: AccountPace) -> list[SharedPace]:

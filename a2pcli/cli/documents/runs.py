@@ -121,6 +121,27 @@ class Fallback(TypedDict):
     after: Annotated[int | None, says("seconds without a receipt that it was delivered; null if not at all")]
 
 
+class QuotaLeft(TypedDict):
+    """What is used and left of one quota."""
+
+    quota: Annotated[str, says("like 10,000/day")]
+    of: Annotated[str, says("whose it is: a gateway's account or a sender")]
+    used: int
+    left: int
+    resets_at: Annotated[Any, says("when what would be sent at the start counts no more")]
+
+
+class Capacity(TypedDict):
+    """When a plan is done under paces, quotas and people's hours."""
+
+    starts_at: Any
+    finishes_at: Annotated[Any, says("when the last message is sent; null if it cannot be told")]
+    quotas: list[QuotaLeft]
+    others: Annotated[
+        Counts, says("messages that other runs still have to send within the same quotas, by run")
+    ]
+
+
 class Plan(TypedDict):
     """``a2pcli plan``, and ``send --dry-run``."""
 
@@ -147,6 +168,7 @@ class Plan(TypedDict):
     rated: Annotated[bool, says("whether there is a rate card")]
     seconds: Annotated[float | None, says("how long sending takes at this rate")]
     leaving: Leaving
+    capacity: Annotated[Capacity | None, says("null if no quota binds the plan")]
     rows: Annotated[int, says("rows read; equals recipients plus the sum of excluded")]
     recipients: int
     excluded: Annotated[Counts, says("rows by reason")]

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from a2pcli.channels import channel_of
 from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows
+from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_text, quota_lines
 from a2pcli.cli.screens.listing import sender_of
 from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
@@ -73,6 +74,7 @@ def plan_document(run: Run) -> dict[str, Any]:
     summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
     leaving = leaving_of(summary)
     summary["leaving"] = {**leaving, "finishes_at": iso(leaving["finishes_at"])}
+    summary["capacity"] = capacity_document(summary.get("capacity"))
     return {
         "plan": run.id,
         "digest": run.digest,
@@ -237,6 +239,8 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     for row in cost_rows(summary):
         grid.add_row(*row)
     grid.add_row("time", _duration(run, summary))
+    for line, text in enumerate(quota_lines(summary.get("capacity"), zone_of(run.summary))):
+        grid.add_row("" if line else "quota", text)
     _add_times(grid, run, summary)
     for line, waiver in enumerate(summary.get("waivers", ())):
         grid.add_row("" if line else "waived", Text(waiver_line(waiver), style="yellow"))
@@ -246,6 +250,8 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
 def _duration(run: Run, summary: Mapping[str, Any]) -> str:
     """How long it takes at the pace, and when the last message leaves as far as that is known."""
     finishes = leaving_of(summary)["finishes_at"]
+    if summary.get("capacity"):
+        return capacity_line(summary, run.sending.get("rate"), zone_of(run.summary))
     last = (
         f"; the last is sent at about {local(finishes, zone_of(run.summary))}" if finishes is not None else ""
     )
@@ -254,16 +260,7 @@ def _duration(run: Run, summary: Mapping[str, Any]) -> str:
         return f"as fast as the gateway allows{last or '; set limits.rate to limit it'}"
     if rate is None:
         return f"{duration(summary['seconds'])} at the rate of the senders{last}"
-    return f"{duration(summary['seconds'])} at {_pace(rate)}{last}"
-
-
-def _pace(rate: Mapping[str, Any]) -> str:
-    """``20 messages/s``, ``1 message/min``: in the unit in which it is a plain number."""
-    units = ((1, "s"), (60, "min"), (3600, "h"))
-    seconds, unit = next((one for one in units if rate["per_second"] * one[0] >= 1), units[-1])
-    count = rate["per_second"] * seconds
-    shown = f"{count:.2f}".rstrip("0").rstrip(".")
-    return f"{shown} {rate['unit'].removesuffix('s') if shown == '1' else rate['unit']}/{unit}"
+    return f"{duration(summary['seconds'])} at {pace_text(rate)}{last}"
 
 
 def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:

@@ -72,6 +72,8 @@ def result_screen(
 ) -> RenderableType:
     """What is shown when ``send`` ended: the result and what to do next."""
     style, word = ENDINGS[result.ended]
+    if result.reason is not None and result.reason.code == "quota-used-up":
+        word = "waiting for the quota"
     head = Text.assemble(
         (f"{word}", f"bold {style}"), f"  run {run.id} of {run.campaign}, {duration(result.seconds)}"
     )
@@ -314,7 +316,16 @@ def _question(run: Run, count: int) -> str:
     as_planned = " as planned" if resumed else ""
     if instead := instead_of_sending(run):
         return f"Pass {messages}{stuck}{as_planned} to {run.gateway} ({instead}, not sent)?"
-    return f"Send {messages}{stuck}{as_planned} via {run.gateway}{_price(run)}?"
+    return f"Send {messages}{stuck}{as_planned} via {run.gateway}{_price(run)}{_days(run)}?"
+
+
+def _days(run: Run) -> str:
+    """``, 10,000 of them now``, where quotas do not suffice for all at once."""
+    capacity = None if run.state != RunState.PLANNED else run.summary.get("capacity")
+    if not capacity or capacity["finishes_at"] is None:
+        return ""
+    long = [one for one in capacity["quotas"] if one["left"] < run.summary["recipients"]]
+    return f" (until {moment_text(capacity['finishes_at'], zone_of(run.summary))})" if long else ""
 
 
 def _price(run: Run) -> str:

@@ -1,0 +1,67 @@
+"""What the quotas of a gateway's account and of senders leave, as the ledger knows it at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from a2pcli.config.accounts import account_pace
+from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.quotas import SharedQuota
+from a2pcli.ledger.records import RESUMABLE, Run, now_ms
+from a2pcli.moments import moment_text
+from a2pcli.planning.capacity import TOLD_FROM, Load
+from a2pcli.planning.sender_setup import quotas_of
+from a2pcli.sending.pace import account_quotas, sender_quotas, shared_quotas
+
+if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.ledger.store import Ledger
+    from a2pcli.planning.prepare import Prepared
+
+MOST_RUNS = 1000
+
+
+def load_of(ledger: Ledger, settings: LoadedSettings, ready: Prepared) -> Load:
+    """What quotas leave to a plan of this campaign."""
+    now = ready.hours.first
+    gateways = {one.spec.channel: one.spec.gateway for one in ready.channels}
+    accounts = {name: account_pace(settings, name) for name in gateways.values()}
+    senders = quotas_of(settings.settings, ready.spec.senders)
+    shared = [*account_quotas(accounts, gateways), *sender_quotas(senders)]
+    if not shared:
+        return Load()
+    usages = [ledger.attempts.quota_usage(one, now) for one in shared]
+    blocks = [name for account in accounts.values() if account.quotas for name in account.blocks]
+    others = _left_of_others(ledger, blocks, now) if blocks else {}
+    return Load(usages, others)
+
+
+def _left_of_others(ledger: Ledger, gateways: Iterable[str], now: int) -> dict[str, int]:
+    """Messages that runs which began still have to send via the same account, by run."""
+    names = set(gateways)
+    found: dict[str, int] = {}
+    for run in ledger.runs.all(MOST_RUNS):
+        is_over = run.expires_at is not None and run.expires_at <= now
+        if run.state in RESUMABLE and run.gateway in names and not is_over:
+            left = ledger.runs.totals(run).count("planned")
+            found |= {run.id: left} if left else {}
+    return found
+
+
+def quota_notes(ledger: Ledger, settings: LoadedSettings, run: Run) -> list[str]:
+    """Sentences about quotas that have less room now than the run has messages left."""
+    accounts = {name: account_pace(settings, name) for name in gateways_of(run).values()}
+    shared: list[SharedQuota] = shared_quotas(run, accounts)
+    if not shared:
+        return []
+    left, now, notes = ledger.runs.totals(run).count("planned"), now_ms(), []
+    for one in shared:
+        if one.quota.seconds < TOLD_FROM:
+            continue
+        usage = ledger.attempts.quota_usage(one, now)
+        room = usage.left(now)
+        if room < left:
+            until = moment_text(usage.free_at(now) if not room else usage.reset(now), one.quota.zone)
+            notes.append(f"note: the {one} has room for {room:,} more now; from {until} on there is more")
+    return notes

@@ -1,0 +1,380 @@
+"""Quotas that belong to an account or a sender, over all processes and runs of a ledger: what is used, what is left.
+
+A provider counts a message when it comes in: somewhere between its claim and its answer. So a claimed message counts
+from its claim until it is settled, and from then for as long as the quota's span is; it counts in a new day of the
+calendar if it was in flight at midnight. Claims of all processes count under one lock for each quota, in the
+transaction that claims, so two of them never claim what only one may send. Counts are kept for pieces of time (a
+hundredth of the span), so a claim reads some hundred rows at most. A sender that begins compares them with the attempts
+in the ledger, which know what was sent while nobody counted, and what became of a killed process's messages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, text, update
+from sqlalchemy.engine import Connection
+
+from a2pcli.config.quotas import Quota
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger.records import FAR, Claimed, Run, Settled
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, paces, quota_usage, runs, senders
+from a2pcli.messages import Message, State, Verdict
+from a2pcli.reasons import Reason
+
+IN_FLIGHT = 15 * 60_000
+"""Milliseconds after its claim for which a message may still come in: beyond, whoever had it is gone."""
+
+SKEW = 1000
+"""Milliseconds by which a provider's midnight may differ from ours."""
+
+SOON = 2 * 60_000
+"""What was claimed so recently (milliseconds) is still with its process, and may be settled any moment."""
+
+LOOK_AGAIN = 60.0
+"""Seconds after which a sender that waits for a quota looks again, at the latest."""
+
+DAY_SLOT = 15 * 60_000
+"""Every zone's midnight is at a multiple of it."""
+
+_SENT = tuple(str(state) for state in (State.ACCEPTED, State.REJECTED, State.UNKNOWN))
+_u, _a = quota_usage.c, attempts.c
+_used = (
+    select(_u.slot, _u.sender, _u.used)
+    .where(_u.key == bindparam("key"), _u.slot >= bindparam("since"))
+    .order_by(_u.slot)
+)
+_add = text(
+    "INSERT INTO quota_usage (key, slot, sender, used) VALUES (:key, :slot, :sender, :used)"
+    " ON CONFLICT (key, slot, sender) DO UPDATE SET used = quota_usage.used + excluded.used"
+)
+_drop_empty = text(
+    "DELETE FROM quota_usage WHERE key = :key AND slot = :slot AND sender = :sender AND used <= 0"
+)
+_lock = (
+    select(paces.c.key)
+    .where(paces.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(paces.c.key)
+    .with_for_update()
+)
+
+Use = tuple[str, int, int]
+"""What one message uses of one quota: its key, the piece of time in which it was claimed, how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedQuota:
+    """A quota of everybody who names the same ``owner`` (an account, a sender); ``of`` is what people call it.
+
+    ``sender``: it binds only what this sender sends.
+    """
+
+    owner: str
+    quota: Quota
+    of: str
+    sender: str | None = None
+    gateways: tuple[str, ...] = ()
+    """Whose messages it counts, by the names of gateways; empty for all, as far as ``counts`` says so."""
+    counts: str | None = None
+    """The sender whose messages it counts; None for everybody's."""
+    channels: frozenset[str] | None = None
+    """The channels that it binds; None for all of the run's."""
+
+    @property
+    def key(self) -> str:
+        """Its name in the ledger. A day of another zone, and another span, are counted apart."""
+        quota = self.quota
+        return f"{self.owner} {quota.unit} {quota.seconds} s {quota.zone or 'any'}"
+
+    @property
+    def slot_size(self) -> int:
+        """Milliseconds of a piece of time."""
+        return DAY_SLOT if self.quota.zone is not None else max(10, self.quota.seconds * 10)
+
+    def slot(self, moment: int) -> int:
+        """The piece of time that ``moment`` is in."""
+        return moment // self.slot_size * self.slot_size
+
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether it binds every message of the run."""
+        return self.sender is None and self.channels is None
+
+    def binds(self, message: Message) -> bool:
+        """Whether it counts this message."""
+        if self.channels is not None and message.channel not in self.channels:
+            return False
+        return self.sender is None or self.sender == message.sender
+
+    def __str__(self) -> str:
+        return f"quota of {self.quota} of {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaWait:
+    """Nothing may be claimed until a moment (UTC milliseconds), because this quota is used up."""
+
+    until: int
+    quota: SharedQuota
+
+    def seconds(self, now: int) -> float:
+        """Seconds after which asking again makes sense: others may give back what they have in flight."""
+        return min(max((self.until - now) / 1000, 0.001), LOOK_AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is used of a quota: pieces of time that are settled, and what is in flight, each with its moment."""
+
+    shared: SharedQuota
+    settled: tuple[tuple[int, int], ...]
+    flying: tuple[tuple[int, int], ...]
+
+    def used(self, now: int) -> int:
+        """How much counts at a moment."""
+        return sum(used for ends, used in self.ends(now) if ends > now)
+
+    def left(self, now: int) -> int:
+        """How much may still be claimed at a moment, if nothing more is."""
+        return max(0, self.shared.quota.limit - self.used(now))
+
+    def free_at(self, now: int, weight: int = 1, more: int = 0) -> int:
+        """From when on something of this weight fits, beside what is used and ``more``, if nothing else is claimed;
+        ``FAR`` for what never does."""
+        limit = self.shared.quota.limit
+        if weight > limit:
+            return FAR
+        used, free = self.used(now) + more, now
+        for ends, freed in sorted(self.ends(now)):
+            if used + weight <= limit:
+                return free
+            if ends > now:
+                used, free = used - freed, ends
+        return free if used + weight <= limit else self.reset(now)
+
+    def reset(self, now: int) -> int:
+        """When something claimed at this moment would count no more."""
+        return self.shared.quota.resets(now - SKEW) + SKEW
+
+    def ends(self, now: int) -> Iterable[tuple[int, int]]:
+        """Until when each piece counts."""
+        shared, quota = self.shared, self.shared.quota
+        if quota.zone is not None:
+            begins, ends = quota.begins(now - SKEW), quota.resets(now - SKEW) + SKEW
+            for slot, used in self.settled:
+                yield (ends if slot >= begins else 0), used
+            for slot, used in self.flying:
+                yield (ends if slot >= begins - IN_FLIGHT else 0), used
+            return
+        span = quota.seconds * 1000
+        for slot, used in self.settled:
+            yield slot + shared.slot_size + span, used
+        for slot, used in self.flying:
+            # Of a claim just made nobody knows yet when it comes in; of an old one, that it never will later.
+            yield (now + span if slot > now - SOON else slot + IN_FLIGHT + span), used
+
+
+def usage_of(connection: Connection, shared: SharedQuota, now: int) -> Usage:
+    """What is used of a quota at this moment."""
+    since = shared.quota.begins(now - SKEW) - IN_FLIGHT - 2 * shared.slot_size
+    rows = connection.execute(_used, {"key": shared.key, "since": since}).all()
+    settled = tuple((int(slot), int(used)) for slot, sender, used in rows if not sender)
+    flying = tuple((int(slot), int(used)) for slot, sender, used in rows if sender)
+    return Usage(shared, settled, flying)
+
+
+def begin(connection: Connection, shared: Sequence[SharedQuota], now: int) -> None:
+    """A sender begins: see that each quota has the row by which it is locked, and that what is counted is right."""
+    insert = text("INSERT INTO paces (key, next_at) VALUES (:key, 0) ON CONFLICT DO NOTHING")
+    keys = sorted({one.key for one in shared})
+    for key in keys:
+        connection.execute(insert, {"key": key})
+    connection.execute(_lock, {"keys": keys})
+    gone = _u.sender.not_in(select(senders.c.token)) & (_u.sender != 0)
+    connection.execute(delete(quota_usage).where(_u.key.in_(keys), gone))
+    for one in {one.key: one for one in shared}.values():
+        old = one.quota.begins(now - SKEW) - 2 * IN_FLIGHT - 2 * one.slot_size
+        connection.execute(delete(quota_usage).where(_u.key == one.key, _u.slot < old))
+        known = dict(usage_of(connection, one, now).settled)
+        for slot, used in _sent(connection, one, now).items():
+            if used > known.get(slot, 0):
+                more = used - known.get(slot, 0)
+                connection.execute(_add, {"key": one.key, "slot": slot, "sender": 0, "used": more})
+
+
+def wake(connection: Connection, run: Run, now: int) -> None:
+    """Messages that had too many parts for a quota are looked at again: it may be another by now."""
+    held = (_a.run == run.number) & (_a.due_at == FAR) & (_a.reason == str(Reason.QUOTA))
+    connection.execute(update(attempts).where(held).values(due_at=now))
+
+
+def seen(connection: Connection, shared: SharedQuota, now: int) -> Usage:
+    """What is used of a quota, as ``begin`` would find it; writes nothing."""
+    usage = usage_of(connection, shared, now)
+    settled = dict(usage.settled)
+    for slot, used in _sent(connection, shared, now).items():
+        settled[slot] = max(used, settled.get(slot, 0))
+    return Usage(shared, tuple(sorted(settled.items())), usage.flying)
+
+
+def _sent(connection: Connection, shared: SharedQuota, now: int) -> dict[int, int]:
+    """How much the attempts of the ledger have used, by piece of time; only of runs that were at work since."""
+    since = shared.quota.begins(now - SKEW) - SKEW
+    _r, size = runs.c, shared.slot_size
+    recent = _r.started_at.is_not(None) & or_(_r.finished_at.is_(None), _r.finished_at >= since)
+    slot = ((_a.settled_at + SKEW) // literal_column(str(size))).label("slot")
+    found: Counter[int] = Counter()
+    used = func.sum(func.coalesce(_a.parts, 1)) if shared.quota.unit == "parts" else func.count()
+    for number, gateway, sender in connection.execute(select(_r.number, _r.gateway, _r.sender).where(recent)):
+        mine = and_(
+            _a.id.between(number * ROWS_PER_RUN, (number + 1) * ROWS_PER_RUN - 1),
+            _a.settled_at >= since,
+            _a.state.in_(_SENT),
+        )
+        if shared.gateways:
+            mine = and_(mine, func.coalesce(_a.gateway, gateway).in_(shared.gateways))
+        if shared.counts is not None:
+            mine = and_(mine, func.coalesce(_a.sender, sender or "") == shared.counts)
+        for at, count in connection.execute(select(slot, used).where(mine).group_by(slot)):
+            found[int(at) * size] += int(count)
+    return dict(found)
+
+
+class Book:
+    """The quotas of one sender of a run, and what of its messages counts as in flight."""
+
+    def __init__(self, shared: Sequence[SharedQuota], token: int) -> None:
+        self.shared = shared
+        self.token = token
+        self._open: dict[int, tuple[Use, ...]] = {}
+        self._back: list[int] = []
+        self.shut: dict[str, int] = {}
+        """By key: until when a quota has no room for the message that was next, though it may have for smaller ones."""
+
+    def came_back(self, ids: Iterable[int]) -> None:
+        """These messages never left: they count no more from the next transaction on."""
+        self._back += [id for id in ids if id in self._open]
+
+    def begin(self, connection: Connection, settled: Sequence[Settled], now: int) -> Entry:
+        """One transaction with these quotas: locked from here to its end, with what is settled counted."""
+        return Entry(connection, self, settled, now)
+
+    def committed(self, entry: Entry) -> None:
+        """The transaction went through."""
+        for id in entry.closed:
+            self._open.pop(id, None)
+        closed = set(entry.closed)
+        self._back = [id for id in self._back if id not in closed]
+        self._open.update(entry.opened)
+        self.shut.update(entry.shut)
+
+    def uses_of(self, id: int) -> tuple[Use, ...]:
+        """What a message in flight uses."""
+        return self._open.get(id, ())
+
+    @property
+    def returned(self) -> Sequence[int]:
+        """Messages that came back and still count."""
+        return tuple(self._back)
+
+
+class Entry:
+    """The quotas of a run in one transaction. ``now`` is UTC milliseconds."""
+
+    def __init__(self, connection: Connection, book: Book, settled: Sequence[Settled], now: int) -> None:
+        self._connection, self._book, self._now = connection, book, now
+        self.opened: dict[int, tuple[Use, ...]] = {}
+        self.closed: list[int] = []
+        self.shut: dict[str, int] = {}
+        keys = sorted({one.key for one in book.shared})
+        connection.execute(_lock, {"keys": keys})
+        self._changes: Counter[tuple[str, int, int]] = Counter()
+        self._settle(settled)
+        self._usage = {one.key: usage_of(connection, one, now) for one in book.shared}
+        self._claimed: Counter[str] = Counter()
+        self._left = {key: usage.left(now) for key, usage in self._usage.items()}
+        self._left |= {key: 0 for key, until in book.shut.items() if until > now}
+
+    def _settle(self, settled: Sequence[Settled]) -> None:
+        slots = {one.key: one.slot(self._now + SKEW) for one in self._book.shared}
+        came_in = {one.message_id for one in settled if is_counted(one)}
+        for id in (*(one.message_id for one in settled), *self._book.returned):
+            uses = self._book.uses_of(id)
+            for key, slot, used in uses:
+                self._changes[key, slot, self._book.token] -= used
+                if id in came_in:
+                    self._changes[key, slots[key], 0] += used
+            if uses:
+                self.closed.append(id)
+        self.write()
+
+    def write(self) -> None:
+        """Write what was counted since the last time; to be called before the commit."""
+        changes, self._changes = self._changes, Counter()
+        for (key, slot, sender), used in sorted(changes.items()):
+            row = {"key": key, "slot": slot, "sender": sender, "used": used}
+            if used:
+                self._connection.execute(_add, row)
+            if used < 0:
+                self._connection.execute(_drop_empty, row)
+
+    @property
+    def room(self) -> int:
+        """How many messages may be claimed now at most, by the quotas that bind all of them."""
+        return min((self._left[one.key] for one in self._book.shared if one.is_everybodys), default=2**31)
+
+    @property
+    def wait(self) -> QuotaWait | None:
+        """Until when nothing may be claimed, and which quota says so; None where something may."""
+        full = [one for one in self._book.shared if one.is_everybodys and not self._left[one.key]]
+        shut = self._book.shut
+        waits = [
+            QuotaWait(max(self._usage[one.key].free_at(self._now), shut.get(one.key, 0)), one) for one in full
+        ]
+        return max(waits, key=lambda one: one.until, default=None)
+
+    def claim(self, claimed: Sequence[Claimed]) -> dict[int, int]:
+        """Count these messages, in their order; gives those that do not fit, with the moment at which they may.
+
+        The caller gives them back in this transaction.
+        """
+        over: dict[int, int] = {}
+        for one in claimed:
+            message = one.message
+            bound = [shared for shared in self._book.shared if shared.binds(message)]
+            weights = {shared: shared.quota.weight(message.parts) for shared in bound}
+            full = [shared for shared, weight in weights.items() if self._left[shared.key] < weight]
+            if full:
+                over[message.id] = self._turn_back(full, weights)
+                continue
+            uses = tuple((one.key, one.slot(self._now), weight) for one, weight in weights.items())
+            for key, slot, weight in uses:
+                self._left[key] -= weight
+                self._claimed[key] += weight
+                self._changes[key, slot, self._book.token] += weight
+            self.opened[message.id] = uses
+        return over
+
+    def uncount(self, ids: Iterable[int]) -> None:
+        """These messages were claimed in this transaction, and given back for another reason."""
+        for id in ids:
+            for key, slot, weight in self.opened.pop(id, ()):
+                self._changes[key, slot, self._book.token] -= weight
+
+    def _turn_back(self, full: Sequence[SharedQuota], weights: Mapping[SharedQuota, int]) -> int:
+        """When there may be room for a message that these quotas have none for."""
+        moment = self._now + 1
+        for one in full:
+            used = self._claimed[one.key]
+            free = self._usage[one.key].free_at(self._now, weights[one], used)
+            free = max(free, self._book.shut.get(one.key, 0), self._now + 1)
+            moment = max(moment, free)
+            if one.is_everybodys and free < FAR:  # nobody else of the plan is asked for until then
+                self.shut[one.key], self._left[one.key] = free, 0
+        return moment
+
+
+def is_counted(settled: Settled) -> bool:
+    """Whether the provider may have counted it: everything but what was certainly not taken."""
+    return not (settled.state is State.PLANNED and settled.outcome.verdict is Verdict.NOT_SENT)

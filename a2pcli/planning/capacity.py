@@ -1,0 +1,112 @@
+"""The capacity plan: what quotas leave to a plan, beside what is used already and what other runs have to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import Problem, Severity
+from a2pcli.ledger.quotas import Usage
+from a2pcli.moments import moment_text
+from a2pcli.planning.estimate import Estimate
+from a2pcli.planning.quota_flow import QuotaFlow
+
+TOLD_FROM = 3600
+"""Quotas of so many seconds and more are worth a warning; shorter ones only slow a run down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What binds a plan beside its paces: quotas with what is used of each, and messages of other runs, by run, that
+    are being sent or were interrupted, and use the same quotas."""
+
+    usages: Sequence[Usage] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
+
+    def flows(self, senders: Mapping[str, int], messages: int, parts: int, start: int) -> list[QuotaFlow]:
+        """The quotas for the estimate of a plan with so many messages, ``senders`` of which by sender."""
+        found = []
+        for usage in self.usages:
+            # A sender's quota holds up the plan as one of all messages would that is as much larger.
+            own = share(usage, senders, messages)
+            if not own:
+                continue
+            part = parts / messages if usage.shared.quota.unit == "parts" else 1.0
+            waits = messages + sum(self.others.values())
+            found.append(QuotaFlow(usage, part * own / messages, waits, start))
+        return found
+
+    def document(self, start: int, finishes_at: int | None) -> dict[str, Any] | None:
+        """What the plan's summary keeps of it; None without quotas."""
+        if not self.usages:
+            return None
+        return {
+            "starts_at": start,
+            "finishes_at": finishes_at,
+            "quotas": [
+                {
+                    "quota": str(usage.shared.quota),
+                    "of": usage.shared.of,
+                    "used": usage.used(start),
+                    "left": usage.left(start),
+                    "resets_at": usage.reset(start),
+                }
+                for usage in self.usages
+            ],
+            "others": dict(self.others),
+        }
+
+
+def share(usage: Usage, senders: Mapping[str, int], messages: int) -> int:
+    """How many of the plan's messages a quota binds."""
+    shared = usage.shared
+    return messages if shared.sender is None else senders.get(shared.sender, 0)
+
+
+def short_quotas(
+    load: Load,
+    senders: Mapping[str, int],
+    messages: int,
+    parts: int,
+    start: int,
+    leaving: Estimate,
+    zone: str | None,
+) -> list[Problem]:
+    """Warnings of quotas that do not suffice for the whole plan at once: said before the first message is sent."""
+    found = []
+    for usage in load.usages:
+        quota, own = usage.shared.quota, share(usage, senders, messages)
+        if not messages or quota.seconds < TOLD_FROM:
+            continue
+        need = own * parts // messages if quota.unit == "parts" else own
+        left = usage.left(start)
+        if need <= left:
+            continue
+        unit = "parts" if quota.unit == "parts" else "messages"
+        text = (
+            f"the {usage.shared} has room for {left:,} of {need:,} {unit} now ({usage.used(start):,} used until"
+            f" {moment_text(usage.reset(start), quota.zone or zone)}); the others wait for it"
+        )
+        if leaving.finishes_at is not None:
+            text += f", and the last message is sent at about {moment_text(leaving.finishes_at, zone)}"
+        if leaving.late:
+            text += f"; {leaving.late:,} would expire before their turn"
+        hint = "send again when there is room (or --wait); nobody gets the message twice"
+        found.append(Problem(text, hint=hint, code="quota", severity=Severity.WARNING))
+    return found
+
+
+def too_many_parts(load: Load, most_parts: int) -> list[Problem]:
+    """Warnings of messages that have more parts than a quota ever allows."""
+    return [
+        Problem(
+            f"messages of {most_parts} parts never fit into the {usage.shared}: they would not be sent",
+            hint="raise the quota, or shorten the message",
+            code="quota-parts",
+            severity=Severity.WARNING,
+        )
+        for usage in load.usages
+        if usage.shared.quota.unit == "parts" and most_parts > usage.shared.quota.limit
+    ]

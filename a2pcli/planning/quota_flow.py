@@ -1,0 +1,78 @@
+"""A quota as a steady flow of messages meets it: how fast they may go, and when that changes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from a2pcli.config.quotas import Quota
+from a2pcli.ledger.quotas import SKEW, Usage
+
+MANY = 100
+"""So many fillings of a quota are played through; a plan that needs more meets it as a pace."""
+
+LEAST = 1e-6
+
+
+class QuotaFlow:
+    """One quota during an estimate. ``each`` is how much of it a message of the plan uses on average, and ``messages``
+    how many there are. Moments are UTC milliseconds, flows are messages a millisecond."""
+
+    def __init__(self, usage: Usage, each: float, messages: float, start: int) -> None:
+        quota = usage.shared.quota
+        self._quota: Quota = quota
+        self._limit = quota.limit / each
+        self._span = quota.seconds * 1000 + usage.shared.slot_size
+        self._room = usage.left(start) / each
+        self._is_pace = quota.zone is None and messages > MANY * self._limit
+        # What is used now counts no more at these moments; what goes from now on, in pieces: from, until, how much.
+        ends = ((ends, used / each) for ends, used in usage.ends(start) if ends > start)
+        self._frees: deque[tuple[float, float, float]] = deque((at, at, used) for at, used in sorted(ends))
+        self._day_ends = float("inf") if quota.zone is None else quota.resets(start - SKEW) + SKEW
+
+    def most(self, now: float) -> float:
+        """How fast messages may go."""
+        if self._is_pace:
+            return self._limit / self._span
+        return float("inf") if self._room > LEAST else self._freed(now)
+
+    def changes(self, now: float, flow: float) -> float:
+        """When this may change, if messages go as fast as ``flow``."""
+        if self._is_pace:
+            return float("inf")
+        moments = [self._day_ends]
+        freed = self._freed(now)
+        if self._room > LEAST and flow > freed:
+            moments.append(now + self._room / (flow - freed))
+        for first, last, _ in self._frees:
+            moments += [moment for moment in (first, last) if moment > now]
+            if first > now:
+                break
+        return max(min(moments), now + LEAST)
+
+    def passed(self, now: float, until: float, sent: float) -> None:
+        """So many messages went in this time."""
+        if self._is_pace:
+            return
+        self._room = self._room - sent
+        if self._quota.zone is not None:
+            if until >= self._day_ends:
+                self._room, self._day_ends = self._limit, self._quota.resets(round(until)) + SKEW
+            return
+        kept: deque[tuple[float, float, float]] = deque()
+        for first, last, used in self._frees:
+            if last <= until:
+                self._room += used
+            elif first < until:
+                done = used * (until - max(first, now)) / (last - max(first, now))
+                self._room += done
+                kept.append((until, last, used - done))
+            else:
+                kept.append((first, last, used))
+        if sent > LEAST:
+            kept.append((now + self._span, until + self._span, sent))
+        self._frees = kept
+        self._room = min(self._room, self._limit)
+
+    def _freed(self, now: float) -> float:
+        """How fast room comes back at this moment."""
+        return sum(used / (last - first) for first, last, used in self._frees if first <= now < last)
