@@ -165,7 +165,7 @@ def exchange(
         progress = anew(connection, run, progress)
         progress.plan.begin()
     slots = paces.Slots(connection, shared, now) if shared else None
-    if entry is not None and (wait := entry.wait) is not None:
+    if entry is not None and progress.left and (wait := entry.wait) is not None:
         spending.take_off(connection, run, freed)
         return Exchange([], 0, progress.left, None, pause=wait.seconds(now), quota=wait), progress
     wanted = want if slots is None else min(want, slots.room)
@@ -199,7 +199,8 @@ def exchange(
     next_due = claim.next_due() if claim.room else None
     more = claim.room > 0 and claim.unseen
     pause = 0.0 if slots is None or claim.room or wanted == want else slots.pause
-    more = more or (entry is not None and not claim.room and wanted < want and not pause)
+    is_cut = entry is not None and not claim.room and wanted < want and not pause
+    more = more or (is_cut and progress.left > 0)
     found = Exchange(claim.claimed, skipped, progress.left, next_due, more, pause=pause)
     return _paced(found, slots), progress
 

@@ -62,7 +62,7 @@ _release = PreparedStatement(
     ),
     "b_id",
 )
-_hold_back = Prepared(
+_hold_back = PreparedStatement(
     update(attempts)
     .where(_one)
     .values(

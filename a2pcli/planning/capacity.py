@@ -85,12 +85,12 @@ def short_quotas(
         if need <= left:
             continue
         unit = "parts" if quota.unit == "parts" else "messages"
+        used = f" ({usage.used(start):,} used)" if usage.used(start) else ""
         text = (
-            f"the {usage.shared} has room for {left:,} of {need:,} {unit} now ({usage.used(start):,} used until"
-            f" {moment_text(usage.reset(start), quota.zone or zone)}); the others wait for it"
+            f"the {usage.shared} has room for {left:,} of {need:,} {unit} at the start{used}; the others wait"
         )
         if leaving.finishes_at is not None:
-            text += f", and the last message is sent at about {moment_text(leaving.finishes_at, zone)}"
+            text += f", the last until about {moment_text(leaving.finishes_at, quota.zone or zone)}"
         if leaving.late:
             text += f"; {leaving.late:,} would expire before their turn"
         hint = "send again when there is room (or --wait); nobody gets the message twice"

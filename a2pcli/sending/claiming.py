@@ -135,5 +135,14 @@ class Claiming:
     @property
     def waits(self) -> bool:
         """Whether everything that is left waits for an hour that has not come."""
-        idle = not (self._dispatcher.flying or self._dispatcher.ready)
-        return idle and self.next_due > self._clock() + int(LOOK_AGAIN * 1000)
+        return self._is_idle and self.next_due > self._clock() + int(LOOK_AGAIN * 1000)
+
+    @property
+    def waits_until(self) -> int | None:
+        """For which moment (UTC ms) everything waits; also for a quota's that comes soon. None where it does not."""
+        waits = self.waits or (self.quota is not None and self._is_idle)
+        return self.next_due if waits and self.next_due > self._clock() else None
+
+    @property
+    def _is_idle(self) -> bool:
+        return not (self._dispatcher.flying or self._dispatcher.ready)

@@ -35,8 +35,11 @@ class Display:
         pace: Pace,
         rate: Rate | None,
         now: float,
+        *,
+        has_quotas: bool = False,
     ) -> None:
         self._on_progress = on_progress
+        self._has_quotas = has_quotas
         self._policy, self._dispatcher, self._breaker, self._pace = policy, dispatcher, breaker, pace
         self._in_messages = rate is not None and rate.unit == "messages"
         self._shown = now
@@ -84,4 +87,6 @@ class Display:
         # What a pace allows says when the run is done only while the gateway takes what it is given.
         pace = self._pace.per_second if self._in_messages and not self._policy.is_stuck else None
         here = self._dispatcher.flying + self._dispatcher.ready
-        return self._policy.tally.progress(state, now, here, self._dispatcher.flying, pace)
+        found = self._policy.tally.progress(state, now, here, self._dispatcher.flying, pace)
+        # How fast it went says little about the end where a quota may soon be used up; the plan tells it.
+        return replace(found, eta=None) if self._has_quotas else found

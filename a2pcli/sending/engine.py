@@ -119,7 +119,9 @@ class _Sending:
             leaving=writer.leaving,
         )
         inside = self._policy, self._dispatcher, self._breaker, self._pace
-        self._display = Display(on_progress, *inside, options.rate, self._started)
+        self._display = Display(
+            on_progress, *inside, options.rate, self._started, has_quotas=bool(options.quotas)
+        )
         self._claiming = Claiming(*inside, senders=bool(self._senders), clock=clock)
         self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
         self._writing = InsistentWriter(writer, self._dispatcher, self._policy, stop)
@@ -230,7 +232,7 @@ class _Sending:
                 dispatcher.drop()  # soon others may think that this process is gone
             dispatcher.look_after()
         dispatcher.pump()
-        self._display.look(now, self._claiming.next_due if self._claiming.waits else None)
+        self._display.look(now, self._claiming.waits_until)
 
     def _look_at_the_clock(self) -> None:
         """A machine's clock that was set does not change this run's time; but which of the two was right?

@@ -130,3 +130,17 @@ def test_every_provider_with_an_account_says_what_identifies_it() -> None:
         block = getattr(model, "block_model", None)
         assert block is not None, name
         assert set(keys) <= set(block.model_fields), name
+
+
+def test_quotas_of_an_account_are_those_of_all_its_blocks_of_each_kind_the_lowest(tmp_path: Path) -> None:
+    blocks = {
+        "a": twilio(quota=["80/s", "1000/min", "9k/day"]),
+        "b": twilio(quota="5,000/day", rate="90/s"),
+        "c": http(quota="1/day"),
+    }
+    settings = loaded(tmp_path, blocks)
+    for name in ("a", "b"):
+        pace = account_pace(settings, name)
+        assert pace.rates == (Rate(80, "messages"),)
+        assert [str(one) for one in pace.quotas] == ["1,000/min", "5,000/day"]
+        assert set(pace.blocks) == {"a", "b"}

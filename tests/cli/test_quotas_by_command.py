@@ -1,0 +1,70 @@
+"""Quotas at the command line: said before anything is sent, kept, and told at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clikit import Project
+
+GATEWAY = (
+    "gateway: prov\ngateways:\n  prov: {{type: simulator, latency: {{median: 0, p95: 0}}, quota: {quota}}}\n"
+)
+CAMPAIGN = (
+    "name: sale\nobjective: Try quotas\npurpose: transactional\ncontacts: {file: people.csv, region: GB}\n"
+    "message: Your parcel arrives today.\n"
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    made = Project(tmp_path)
+    made.write("people.csv", "phone\n" + "".join(f"+4479111{n:05}\n" for n in range(30)))
+    made.write("sale.yaml", CAMPAIGN)
+    return made
+
+
+def test_a_plan_says_what_a_quota_leaves_and_when_it_ends(shop: Project) -> None:
+    shop.write("a2pcli.yaml", GATEWAY.format(quota="20/24h"))
+    told = shop.run("plan", "sale.yaml")
+    assert told.status == 0
+    assert "has room for 20 of 30 messages at the start; the others wait, the last until about" in told.err
+    assert "20/24h of gateway prov: 0 used, 20 left" in told.out
+    assert "24 h" in told.out
+    assert "(20/24h)" in told.out
+    capacity = shop.run("plan", "sale.yaml", "--json").json["capacity"]
+    assert capacity["quotas"][0]["left"] == 20
+    assert capacity["finishes_at"] is not None
+
+
+def test_what_a_quota_has_no_room_for_waits_and_other_campaigns_see_it(shop: Project) -> None:
+    shop.write("a2pcli.yaml", GATEWAY.format(quota="[20/24h, 1000/min]"))
+    sent = shop.run("send", "sale.yaml", "--yes")
+    assert sent.status == 0
+    assert "10 messages wait until" in sent.out
+    assert "(quota of 20/24h of gateway prov)" in sent.out
+    again = shop.run("send", "sale.yaml", "--yes")
+    assert "note: the quota of 20/24h of gateway prov has room for 0 more now" in again.err
+    shop.write("other.yaml", CAMPAIGN.replace("sale", "other"))
+    other = shop.run("plan", "other.yaml")
+    assert "20/24h of gateway prov: 20 used, 0 left" in other.out
+    assert "10 messages of other runs use the same quota" in other.out
+
+
+@pytest.mark.parametrize("quota", ["fast", "[]", "10/day in Londn", "[10/h, nothing]", "{day: 7}"])
+def test_a_wrong_quota_is_told_with_its_place(shop: Project, quota: str) -> None:
+    shop.write("a2pcli.yaml", GATEWAY.format(quota=quota))
+    told = shop.run("plan", "sale.yaml")
+    assert told.status == 3
+    assert "a2pcli.yaml:3:" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_senders_quota_is_kept_over_campaigns(shop: Project) -> None:
+    shop.write("a2pcli.yaml", GATEWAY.format(quota="1000/min") + "senders:\n  ACME: {quota: 8/24h}\n")
+    shop.write("sale.yaml", CAMPAIGN + "sender: ACME\n")
+    told = shop.run("plan", "sale.yaml")
+    assert "8/24h of sender ACME: 0 used, 8 left" in told.out
+    sent = shop.run("send", "sale.yaml", "--yes")
+    assert "22 messages wait until" in sent.out
+    assert "(quota of 8/24h of sender ACME)" in sent.out
