@@ -83,6 +83,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     ),
     "attempt_counts": {},
     "paces": {"key": _H.NOBODY},
+    "quota_usage": {"key": _H.NOBODY},
     "about": dict.fromkeys(("name", "value"), _H.NOBODY),
 }  # fmt: skip
 

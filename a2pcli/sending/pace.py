@@ -232,9 +232,7 @@ class SenderPaces:
                 pace.take(pace.weight(one.message.parts), now)
 
 
-def account_quotas(
-    accounts: Mapping[str, AccountPace], gateways: Mapping[str, str]
-) -> list[SharedQuota]:
+def account_quotas(accounts: Mapping[str, AccountPace], gateways: Mapping[str, str]) -> list[SharedQuota]:
     """The quotas of gateways' accounts, which count what all of their gateways send. ``gateways`` are those of a run,
     by channel: a quota binds the channels that its account sends."""
     found: dict[str, SharedQuota] = {}
@@ -250,7 +248,10 @@ def account_quotas(
 
 def shared_quotas(run: Run, accounts: Mapping[str, AccountPace]) -> list[SharedQuota]:
     """The quotas of the accounts of the run's gateways (by the gateway's name), and of its senders."""
-    return [*account_quotas(accounts, gateways_of(run)), *sender_quotas(run.sending.get("sender_quotas") or {})]
+    return [
+        *account_quotas(accounts, gateways_of(run)),
+        *sender_quotas(run.sending.get("sender_quotas") or {}),
+    ]
 
 
 def sender_quotas(quotas: Mapping[str, Mapping[str, Any]]) -> list[SharedQuota]:

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
-from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows
 from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_text, quota_lines
+from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows
 from a2pcli.cli.screens.listing import sender_of
 from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
