@@ -177,8 +177,6 @@ attempts = Table(
     # The cell as it was read, kept only where there is no address to show instead.
     Column("cell", Text),
     Column("body", Text),
-    # Of runs without chunks alone: what the channel sends beside the text, as JSON. It goes when the text does.
-    Column("content", Text),
     Column("encoding", Text),
     Column("units", Integer),
     # What the contacts file said of the consent: when, how, which wording. Null where a record of ours allows it.
@@ -191,6 +189,8 @@ attempts = Table(
             "followed_at IS NULL OR state = 'accepted' OR state = 'rejected'", name="attempts_followed_ended"
         ),
     ),
+    # Of runs without chunks alone: what the channel sends beside the text, as JSON. It goes when the text does.
+    Column("content", Text),
     CheckConstraint(
         f"CASE WHEN claimed_at IS NULL THEN {_one_of(_UNCLAIMED)} ELSE {_one_of(CLAIMED_STATES)} END",
         name="attempts_claimed",
