@@ -118,6 +118,7 @@ def make_old(path: Path) -> None:
             "leases",
             "spending",
             "replies",
+            "quota_usage",
         )
         for table in later:
             connection.execute(f"DROP TABLE {table}")
