@@ -42,11 +42,11 @@ NETWORKS: dict[str, Network] = {
     ),
     # developers.facebook.com: page-scoped ids are numbers of up to 20 digits.
     "messenger": Network(re.compile(r"[1-9]\d{3,19}", re.ASCII), None, "a Messenger id (PSID) is a number"),
-    # developers.viber.com: ids of users are Base64.
+    # developers.viber.com: ids of users are Base64. Columns called Viber often hold phone numbers, which are no ids.
     "viber": Network(
-        re.compile(r"[A-Za-z0-9+/]{10,40}={0,2}", re.ASCII),
+        re.compile(r"(?!\+?\d{7,15}\Z)[A-Za-z0-9+/]{10,40}={0,2}", re.ASCII),
         None,
-        "a Viber id has letters, digits, + and /",
+        "a Viber id has letters, digits, + and /, and is no phone number",
     ),
 }
 
