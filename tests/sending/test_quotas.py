@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from postgreskit import running_postgres
 from sendkit import (
     ACCEPTED,
     START_MS,
@@ -262,3 +263,40 @@ def test_a_week_under_caps_of_a_minute_and_a_day(ledgers: list[Ledger]) -> None:
     assert {one.ended for one in results} == {Ended.FINISHED}
     assert gateway.refused == 0
     assert seconds == pytest.approx(foreseen, rel=0.05)
+
+
+@pytest.mark.slow
+def test_on_postgresql_too_senders_of_one_run_and_of_two_share_a_quota() -> None:
+    with running_postgres() as server:
+        opened = [Ledger.open(server.get_uri()) for _ in range(3)]
+        try:
+            gateway = Counting(*caps("40/min", "30 parts/30 s"))
+            runs = [plan_run(opened[0], 60, campaign=f"c{n}", chunk=10) for n in range(2)]
+            shared = options("40/min", "30 parts/30 s")
+            together(opened, [*runs, runs[0]], gateway, shared)
+            assert gateway.refused == 0
+            assert [states(opened[0], run) for run in runs] == [{"accepted": 60}] * 2
+        finally:
+            for one in opened:
+                one.close()
+
+
+def test_what_a_killed_process_had_claimed_is_no_longer_in_flight_once_another_begins(ledger: Ledger) -> None:
+    """A token that holds no run any more stands for nobody; the attempts know what became of its messages."""
+    from sqlalchemy import insert, select
+
+    from a2pcli.ledger.tables import quota_usage
+
+    shared = quotas("20/day")
+    with ledger.engine.begin() as connection:
+        slot = shared[0].slot(START_MS)
+        row = {"key": shared[0].key, "slot": slot, "sender": 4711, "used": 15}
+        connection.execute(insert(quota_usage).values(row))
+    assert ledger.attempts.quota_usage(shared[0], START_MS).left(START_MS) == 5
+    run = plan_run(ledger, 20)
+    result, _ = send_in_no_time(ledger, run, ScriptedGateway(), SendOptions(quotas=shared))
+    assert result.ended is Ended.FINISHED
+    with ledger.engine.connect() as connection:
+        rows = connection.execute(select(quota_usage.c.sender, quota_usage.c.used)).all()
+    assert sum(used for _, used in rows) == 20
+    assert {sender for sender, _ in rows} == {0}
