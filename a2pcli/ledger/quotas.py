@@ -11,7 +11,7 @@ in the ledger, which know what was sent while nobody counted, and what became of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, text, update
 from sqlalchemy.engine import Connection
@@ -340,20 +340,25 @@ class Entry:
         The caller gives them back in this transaction.
         """
         over: dict[int, int] = {}
+        everybodys = all(one.is_everybodys for one in self._book.shared)
+        slots = {one.key: one.slot(self._now) for one in self._book.shared}
+        uses_by_parts: dict[int, tuple[Use, ...]] = {}
         for one in claimed:
             message = one.message
-            bound = [shared for shared in self._book.shared if shared.binds(message)]
-            weights = {shared: shared.quota.weight(message.parts) for shared in bound}
-            full = [shared for shared, weight in weights.items() if self._left[shared.key] < weight]
-            if full:
-                over[message.id] = self._turn_back(full, weights)
+            uses = uses_by_parts.get(message.parts) if everybodys else None
+            if uses is None:
+                bound = (shared for shared in self._book.shared if shared.binds(message))
+                uses = tuple((one.key, slots[one.key], one.quota.weight(message.parts)) for one in bound)
+                uses_by_parts[message.parts] = uses
+            if any(self._left[key] < weight for key, _, weight in uses):
+                over[message.id] = self._turn_back(uses)
                 continue
-            uses = tuple((one.key, one.slot(self._now), weight) for one, weight in weights.items())
-            for key, slot, weight in uses:
+            for key, _, weight in uses:
                 self._left[key] -= weight
                 self._claimed[key] += weight
-                self._changes[key, slot, self._book.token] += weight
             self.opened[message.id] = uses
+        for key, used in self._claimed.items():
+            self._changes[key, slots[key], self._book.token] += used
         return over
 
     def uncount(self, ids: Iterable[int]) -> None:
@@ -362,12 +367,15 @@ class Entry:
             for key, slot, weight in self.opened.pop(id, ()):
                 self._changes[key, slot, self._book.token] -= weight
 
-    def _turn_back(self, full: Sequence[SharedQuota], weights: Mapping[SharedQuota, int]) -> int:
-        """When there may be room for a message that these quotas have none for."""
+    def _turn_back(self, uses: Sequence[Use]) -> int:
+        """When there may be room for a message that uses so much, and some quota has none for."""
         moment = self._now + 1
-        for one in full:
-            used = self._claimed[one.key]
-            free = self._usage[one.key].free_at(self._now, weights[one], used)
+        weights = {key: weight for key, _, weight in uses}
+        for one in self._book.shared:
+            weight = weights.get(one.key, 0)
+            if self._left[one.key] >= weight:
+                continue
+            free = self._usage[one.key].free_at(self._now, weight, self._claimed[one.key])
             free = max(free, self._book.shut.get(one.key, 0), self._now + 1)
             moment = max(moment, free)
             if one.is_everybodys and free < FAR:  # nobody else of the plan is asked for until then
