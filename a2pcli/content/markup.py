@@ -42,7 +42,7 @@ def escape_markdown(text: str) -> str:
 
 
 def _is_reserved(char: str) -> bool:
-    return char.isascii() and char != "\0" and not char.isalnum() and not char.isspace()
+    return "\0" < char < "\x7f" and not char.isalnum() and not char.isspace()
 
 
 @dataclass(frozen=True, slots=True)
