@@ -38,7 +38,7 @@ def _missing(loc: Place, document: Document, model: type[BaseModel]) -> Problem:
     owner = suggest.model_at(model, loc[:-1])
     about = owner.model_fields[str(loc[-1])].description if owner else None
     hint = about[0].lower() + about[1:] if about and about[1].islower() else about
-    where = f" under '{loc[-2]}'" if len(loc) > 1 else ""
+    where = f" under {_owner(loc[:-1])}" if len(loc) > 1 else ""
     return document.problem(
         f"'{loc[-1]}' is missing{where}", loc[:-1], of="key", hint=hint, code="missing-key"
     )
@@ -107,6 +107,13 @@ _KINDS: dict[str, Callable[[str, Any, Mapping[str, Any]], tuple[str, str | None]
     "less_than_equal": lambda name, typed, context: (f"{name} must be at most {context['le']}", None),
 }
 _KINDS["datetime_from_date_parsing"] = _KINDS["datetime_parsing"] = _KINDS["datetime_type"]
+
+
+def _owner(loc: Place) -> str:
+    """What a key stands in: ``'schedule'``, or ``item 2 of 'buttons'`` however deep the list is."""
+    named = max((place for place, step in enumerate(loc) if isinstance(step, str)), default=0)
+    inside = loc[named + 1 : named + 2]
+    return f"item {int(inside[0]) + 1} of '{loc[named]}'" if inside else f"'{loc[named]}'"
 
 
 def _label(loc: Place) -> str:

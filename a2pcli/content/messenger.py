@@ -27,7 +27,7 @@ def made(
     content: dict[str, Any] = {}
     buttons = [
         {
-            "text": within(one["text"], LONGEST_BUTTON, "a Messenger button"),
+            "text": within(one["text"], LONGEST_BUTTON, "a button of 'messenger.buttons'"),
             "url": web_address(one["url"], "messenger.buttons"),
         }
         for one in block.get("buttons") or ()

@@ -43,7 +43,7 @@ def made(
     """``{subject?, media?: [{url, type?, size?}]}``. A file whose URL came out empty is not there."""
     content: dict[str, Any] = {}
     if subject := block.get("subject"):
-        content["subject"] = within(" ".join(subject.split()), LONGEST_SUBJECT, "the subject of an MMS")
+        content["subject"] = within(" ".join(subject.split()), LONGEST_SUBJECT, "'mms.subject'")
     media = [_file(one) for one in block.get("media") or () if one["url"]]
     if len(media) > MOST_FILES:
         raise Unfit(f"'mms.media' has more than {MOST_FILES} files")

@@ -59,7 +59,7 @@ def _row(row: list[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Buttons side by side. One whose text or URL came out empty is not there: it is for some people only."""
     buttons = [
         {
-            "text": within(one["text"], LONGEST_BUTTON, "a Telegram button"),
+            "text": within(one["text"], LONGEST_BUTTON, "a button of 'telegram.buttons'"),
             "url": web_address(one["url"], "telegram.buttons"),
         }
         for one in row

@@ -26,7 +26,7 @@ def made(
     button = block.get("button")
     if button and button["text"] and button["url"]:
         content["button"] = {
-            "text": within(button["text"], LONGEST_BUTTON, "a Viber button"),
+            "text": within(button["text"], LONGEST_BUTTON, "the text of 'viber.button'"),
             "url": web_address(button["url"], "viber.button"),
         }
     return content or None, None

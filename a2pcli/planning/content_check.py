@@ -190,5 +190,8 @@ class ContentCheck:
                 place = source.place
                 return Problem("", place.path, place.line, place.column, severity=Severity.WARNING)
         document = self.loaded.document
+        if words := content.sources.get(content.words or ""):  # what is wrong with the markup of a text
+            place = words.place
+            return Problem("", place.path, place.line, place.column, severity=Severity.WARNING)
         line, column = document.place((content.channel,), of="key")
         return Problem("", document.path, line, column, severity=Severity.WARNING)

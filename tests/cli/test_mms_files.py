@@ -42,7 +42,7 @@ def file(name: str, size: str | None = None) -> str:
         (file("a.png", "big"), "c.yaml:10:13: 'big' is not a size"),
         ("media: [https://a.example/a.svg]\n", "c.yaml:7:9: warning: phones do not show image/svg+xml in an MMS"),
         ("media: [https://a.example/a]\nmms:\n  media: [{url: https://a.example/b.png}]\n", "'media' is there twice"),
-        ("mms:\n  subject: " + "x" * 41 + "\n", "41 characters; the subject of an MMS has at most 40"),
+        ("mms:\n  subject: " + "x" * 41 + "\n", "41 characters; 'mms.subject' has at most 40"),
     ],
 )  # fmt: skip
 def test_check_knows_kinds_and_sizes_of_an_mms(project: Project, block: str, told: str) -> None:
