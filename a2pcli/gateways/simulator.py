@@ -106,6 +106,9 @@ class SimulatorBlock(GatewayBlock):
     account_stops_after: int | None = Field(
         None, ge=0, description="Messages until the account is out of credit"
     )
+    reachable: Share = Field(
+        1.0, description="Share of numbers that `contacts reach` is told the channel reaches"
+    )
     down: bool = Field(False, description="Unreachable from the start")
     outages: list[Outage] = Field(default_factory=list, description="Times without an answer")
     receipts: Receipts | None = Field(None, description="Where and how receipts are written")
@@ -196,6 +199,17 @@ class SimulatorGateway:
         if longest > 0:
             await asyncio.sleep(longest)
         return outcomes
+
+    async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
+        """Whether the channel reaches each number, as the seed determines."""
+        if self._is_down():
+            return {}
+        return {one: self._chance(one) < self._block.reachable for one in numbers}
+
+    def _chance(self, number: str) -> float:
+        """A number's place in [0, 1), the same for the same seed."""
+        digest = blake2b(f"{self._block.seed}|reachable|{number}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
         """With a receipts file, whether it holds the reference; without, what this process left unknown."""

@@ -59,6 +59,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "source": _H.SENTENCE,
         **dict.fromkeys(("gateway", "recipient", "kind"), _H.NOBODY),
     },
+    "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {
         "address": _H.ADDRESS,

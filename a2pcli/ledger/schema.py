@@ -83,6 +83,19 @@ Index("replies_event", replies.c.event, unique=True)
 Index("replies_address", replies.c.address)
 
 
+# Whom a channel reaches, as the provider behind a gateway said when it was asked; see ``reachability``.
+reachability = Table(
+    "reachability",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    # 1 or 0.
+    Column("reachable", Integer, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+)
+Index("reachability_address", reachability.c.address)
+
+
 # Who sends or settles a run just now; see ``holds``. The primary key is the guard: one holder of a run that has it
 # alone (part 0). Several senders of one run have a part each, from 1 on; they exclude whoever wants it alone.
 senders = Table(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.optouts import OptOuts
     from a2pcli.ledger.people import People
     from a2pcli.ledger.plans import Plans
+    from a2pcli.ledger.reachability import Reachability
     from a2pcli.ledger.receipts import Inbox
     from a2pcli.ledger.replies import Replies
     from a2pcli.ledger.runs import Runs
@@ -80,6 +81,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.replies import Replies
 
         return Replies(self)
+
+    @cached_property
+    def reachability(self) -> Reachability:
+        """Whom channels reach, as providers said."""
+        from a2pcli.ledger.reachability import Reachability
+
+        return Reachability(self)
 
     @cached_property
     def optouts(self) -> OptOuts:

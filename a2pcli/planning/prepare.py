@@ -31,6 +31,7 @@ from a2pcli.planning.email_files import source_at
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import other_columns, read_exclude_file
+from a2pcli.planning.reaching import in_window, reach_notes, unreachable
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.spec import (
@@ -41,7 +42,6 @@ from a2pcli.planning.spec import (
     PlanSpec,
     Timed,
 )
-from a2pcli.planning.whatsapp import CHANNEL as WHATSAPP
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.copy_leaving import COUNTRY_WORDING as WORDING_RULE
@@ -130,6 +130,7 @@ def _prepared(
     people = _people(
         loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems, warnings
     )
+    warnings += reach_notes(loaded, settings, gateway_name(loaded, settings), ledger, choices.now)
     law = _law(settings, problems)
     senders = senders_of(loaded, settings, law)
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
@@ -188,12 +189,6 @@ def _prepared(
         told,
         tuple(warnings),
     )
-
-
-WINDOW_MS = 24 * 3_600_000
-"""How long after a person wrote WhatsApp takes a free text."""
-ANSWER_MS = 30 * 60_000
-"""Of that the time that a plan needs until its messages leave: who wrote earlier counts as outside."""
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
@@ -355,14 +350,9 @@ def _people(
         if exclude.runs
         else np.empty(0, dtype=np.int64),
         reached=_with_todays_forms(ledger.messages.reached(occasion)),
-        in_window=_in_window(ledger, gateway_name(loaded, settings), now) if channel == WHATSAPP else None,
+        unreachable=unreachable(ledger, channel, gateway_name(loaded, settings), now),
+        in_window=in_window(ledger, channel, gateway_name(loaded, settings), now),
     )
-
-
-def _in_window(ledger: Ledger, gateway: str, now: int) -> Keys:
-    """Who wrote to this gateway within WhatsApp's service window, and in time for an answer."""
-    addresses = ledger.replies.who_wrote(gateway, now - WINDOW_MS + ANSWER_MS)
-    return np.unique(keys_of(pa.array(addresses, pa.string())))
 
 
 def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int) -> CapLookup:

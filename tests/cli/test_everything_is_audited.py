@@ -42,7 +42,7 @@ CALLS = [
 CHANGES = {
     "plan", "send", "cancel", "retry", "reconcile", "receipts import", "optout add", "optout remove",
     "optout import", "optout reply", "optout replies", "consent record", "consent import", "consent revoke",
-    "people erase",
+    "people erase", "contacts reach",
 }  # fmt: skip
 """Commands that change more than the trail in the calls below; the test would prove nothing of one that does not."""
 
@@ -56,6 +56,8 @@ def used(project: Project) -> Project:
     for name, gateway in (("doubt", "doubt"), ("refused", "refusing"), ("left", "left")):
         campaign = "sale" if name == "doubt" else name
         project.write(f"{name}.yaml", text.replace("spring-sale", campaign) + f"gateway: {gateway}\n")
+    text = text.replace("spring-sale", "card").replace("sender: Shop\n", "")
+    project.write("card.yaml", text + "gateway: doubt\nchannel: rcs\n")
     project.write("replies.csv", "phone,text\n07911123493,stop\n07911123494,maybe stop?\n")
     project.write("receipts.csv", "id,status\nnobody,delivered\n")
     project.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")

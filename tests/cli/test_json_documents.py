@@ -67,6 +67,7 @@ JSON_CALLS = [
     ("templates", "sync", "wa"),
     ("templates", "list"),
     ("contacts", "check", "people.csv"),
+    ("contacts", "reach", "card.yaml"),
     ("receipts", "import", "receipts.csv"),
     ("optout", "add", "07911123498"),
     ("optout", "remove", "07911123499"),
@@ -124,6 +125,8 @@ def judge(command: str, document: Any) -> None:
 
 def test_every_document_has_the_keys_that_are_documented_and_no_others(after_a_run: Project) -> None:
     after_a_run.write("templates.wa.yaml", TEMPLATES)
+    text = (after_a_run.folder / "sale.yaml").read_text().replace("spring-", "card-")
+    after_a_run.write("card.yaml", text + "gateway: doubt\nchannel: rcs\n")
     after_a_run.write("replies.csv", "phone,text\n07911123497,stop\n07911123494,maybe stop?\n")
     after_a_run.write("receipts.csv", "id,status\nnobody,delivered\n,sent\n")
     after_a_run.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")

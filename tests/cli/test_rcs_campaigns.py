@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,53 @@ def test_what_rcs_would_not_take_is_left_out_and_checked_before(shop: Project, c
     assert "of the first 3 messages cannot be made" in shop.run("check", file).err
     plan = shop.run("plan", file, "--json").json
     assert (plan["recipients"], sum(plan["excluded"].values())) == (0, 3)
+
+
+def reached(project: Project, share: str = "50%") -> None:
+    project.write("a2pcli.yaml", f"region: GB\ngateways:\n  sim: {{type: simulator, reachable: {share}}}\n")
+    rows = "".join(f"P{n},+4474001234{n},{n}\n" for n in range(10, 50))
+    project.write("people.csv", "name,phone,order\n" + rows)
+
+
+def test_whom_rcs_does_not_reach_is_left_out_or_gets_the_next_channel(shop: Project) -> None:
+    reached(shop)
+    file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ name }}'\n")
+    before = shop.run("plan", file)
+    assert "was not asked whom RCS reaches" in before.err
+    told = shop.run("contacts", "reach", file, "--json").json
+    assert told["numbers"] == 40
+    assert told["reachable"] + told["unreachable"] == 40
+    assert 5 < told["unreachable"] < 35
+    again = shop.run("contacts", "reach", file, "--json").json
+    assert (again["known"], again["unreachable"]) == (40, told["unreachable"])
+    plan = shop.run("plan", file, "--json").json
+    assert plan["excluded"] == {"not-reachable": told["unreachable"]}
+    assert "was asked about 40 numbers whether RCS reaches them, first today" in shop.run("plan", file).err
+    shop.write(
+        "c.yaml", (HEAD + "gateway: sim\nmessage: 'Hello'\n").replace("channel: rcs", "channels: [rcs, sms]")
+    )
+    assert f"by sms    {told['unreachable']}" in shop.run("plan", file).out
+
+
+def test_what_is_known_of_a_person_is_exported_and_erased(shop: Project) -> None:
+    reached(shop, "0%")
+    file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ name }}'\n")
+    assert shop.run("contacts", "reach", file).status == 0
+    assert '"reachability"' in shop.run("people", "export", "+447400123410", "--json").out
+    assert shop.run("people", "erase", "+447400123410", "--yes").status == 0
+    answers = shop.folder / ".a2pcli" / "ledger.db"
+    with sqlite3.connect(answers) as connection:
+        left = {row[0] for row in connection.execute("SELECT address FROM reachability")}
+    assert len(left) == 39
+    assert "+447400123410" not in left
+
+
+def test_a_gateway_that_does_not_answer_makes_nobody_unreachable(shop: Project) -> None:
+    shop.write("a2pcli.yaml", "gateways:\n  sim: {type: simulator, down: yes}\n")
+    file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ order }}'\n")
+    assert shop.run("contacts", "reach", file).status == 5
+    assert "not-reachable" not in shop.run("plan", file).out
+    assert shop.run("contacts", "reach", campaign(shop, "message: 'Hello'\n")).status == 2
 
 
 def test_google_gets_the_card_once_and_people_without_rcs_are_rejected(shop: Project) -> None:

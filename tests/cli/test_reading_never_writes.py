@@ -47,7 +47,7 @@ WRITING = {
     ("consent", "record"), ("consent", "import"), ("consent", "revoke"),
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
     ("people", "export"), ("optout", "export"), ("consent", "export"), ("gateways", "test"),
-    ("gateways", "add"), ("templates", "sync"),
+    ("gateways", "add"), ("templates", "sync"), ("contacts", "reach"),
 }  # fmt: skip
 """The other commands. Exports note in the audit trail that people were written into a file."""
 

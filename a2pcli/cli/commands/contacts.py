@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     commands.callback()(contacts)
     commands.command("check")(check)
+    commands.command("reach")(reach)
     app.add_typer(commands, name="contacts")
 
 
@@ -76,3 +77,35 @@ def check(
         print_document(found)
     else:
         show_contacts(found, None if show_all else SHOWN_ROWS)
+
+
+def reach(campaign: options.Campaign, as_json: options.Json = False) -> None:
+    """Ask the gateway which of a campaign's recipients RCS reaches. Nothing is sent.
+
+    The answers are kept in the ledger and count for 7 days: plans exclude people whom RCS does not reach
+    (not-reachable), or message them by the campaign's next channel. Numbers asked about within the last day are not
+    asked about again.
+
+    Example:  a2pcli contacts reach rcs_card.yaml
+
+    Exit status: 0, 2 if the campaign or its gateway has no RCS, 3 if the campaign is invalid, 5 if the gateway is
+    unavailable.
+    """
+    from a2pcli.actions.reach import ask_reachability
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.terminal.output import print_json
+
+    found = ask_reachability(project_at(None, campaign), campaign)
+    if as_json:
+        from dataclasses import asdict
+
+        print_json(asdict(found))
+        return
+    people = "1 recipient" if found.numbers == 1 else f"{found.numbers:,} recipients"
+    print(f"gateway {found.gateway}: {people}")
+    print(f"  reachable    {found.reachable:,}")
+    print(f"  unreachable  {found.unreachable:,}")
+    if found.known:
+        print(f"  asked within the last day, not asked again  {found.known:,}")
+    if found.untold:
+        print(f"  without an answer  {found.untold:,}")

@@ -37,6 +37,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "templates sync": (templates.TemplatesSynced,),
         "templates list": (templates.Templates,),
         "contacts check": (others.ContactsCheck,),
+        "contacts reach": (templates.Reached,),
         "optout add": (people_lists.Added,),
         "optout remove": (people_lists.Removed,),
         "optout list": (people_lists.Suppressions,),

@@ -1,4 +1,4 @@
-"""What ``a2pcli templates`` prints with ``--json``."""
+"""What ``a2pcli templates`` and ``a2pcli contacts reach`` print with ``--json``."""
 
 from __future__ import annotations
 
@@ -47,3 +47,14 @@ class Templates(TypedDict):
     """``a2pcli templates list``."""
 
     files: list[TemplatesOfGateway]
+
+
+class Reached(TypedDict):
+    """``a2pcli contacts reach``."""
+
+    gateway: str
+    numbers: Annotated[int, says("recipients of the campaign")]
+    known: Annotated[int, says("of them asked about within the last day, and not again")]
+    reachable: int
+    unreachable: int
+    untold: Annotated[int, says("numbers of which the provider does not say")]
