@@ -66,6 +66,7 @@ def full(ledger: Ledger, make: Make) -> None:
     make.plan(10, campaign="second", columns={"body": "Dear Annabelle"})
     reply = KeptReply(ANN.address, "Annabelle here: stop", "stop")
     ledger.replies.add([reply], f"{ANN.address[1:]}.csv", keep_texts=True, now=NOW)
+    ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:
         connection.execute(

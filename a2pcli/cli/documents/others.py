@@ -264,6 +264,9 @@ class PersonExported(TypedDict):
     consents: list[dict[str, Any]]
     contacted: list[dict[str, Any]]
     replies: list[dict[str, Any]]
+    reachability: Annotated[
+        list[dict[str, Any]], says("what gateways said of whether a channel reaches the person")
+    ]
 
 
 class PersonErased(TypedDict):
