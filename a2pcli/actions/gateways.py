@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +198,7 @@ def check_gateway(
 
     settings = project.settings()
     gateway = _named_gateway(settings, name)
-    message = None if to is None else _test_message(settings, to, text, sender)
+    message = None if to is None else _test_message(settings, gateway.capabilities.channels, to, text, sender)
     if message is not None:
         confirm(message, gateway.capabilities)
     health, outcome = asyncio.run(_try(gateway, message))
@@ -232,30 +232,40 @@ def _not_configured(settings: LoadedSettings, name: str) -> Problem:
     )
 
 
-def _test_message(settings: LoadedSettings, to: str, text: str, sender: str | None) -> Message:
+def _test_message(
+    settings: LoadedSettings, channels: Collection[str], to: str, text: str, sender: str | None
+) -> Message:
+    """A message by SMS, or by the first of the gateway's other channels. Raises ``UsageError`` for an address that is
+    none of that channel's."""
     import secrets
 
-    from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
+    from a2pcli.addresses.any_address import read_address
+    from a2pcli.addresses.kinds import Kind
+    from a2pcli.addresses.phone.numbers import PhonePolicy
+    from a2pcli.channels import CHANNELS, DEFAULT
     from a2pcli.content.encoding import InvalidText, measure, prepare
 
+    channel = next((one for one in CHANNELS.values() if one.name in channels), CHANNELS[DEFAULT])
     numbers = settings.settings.numbers
     policy = PhonePolicy(settings.settings.region, numbers.allow_fictional, numbers.allow_fixed_line)
-    mine = normalise(to, policy)
-    if mine.number is None:
+    mine = read_address(to, channel.kind, policy, channel.network)
+    if mine.address is None:
         raise UsageError(f"--to {to}: {mine.reason}" + (f" ({mine.detail})" if mine.detail else ""))
     text = prepare(text)
     try:
-        parts = measure(text).parts
+        parts = measure(text).parts if channel.parts else 1
     except InvalidText as error:
         raise UsageError(f"--text: {error}") from None
     return Message(
         id=0,
         reference=f"test-{secrets.token_hex(6)}",
-        to=mine.number,
+        to=mine.spelling or mine.address,
         body=text,
+        channel=channel.name,
         sender=sender,
         country=mine.country,
         parts=parts,
+        content={"subject": "Test"} if channel.kind is Kind.EMAIL else None,
     )
 
 

@@ -4,7 +4,9 @@ shown, written and forgotten with it."""
 from __future__ import annotations
 
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from clikit import Project
@@ -274,3 +276,48 @@ def test_count_knows_which_channels_there_are(tmp_path: Path) -> None:
     ran = Project(tmp_path).run("count", "--channel", "fax", "x")
     assert ran.status == 2
     assert "--channel fax: one of sms, mms, email" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("type", "settings", "to", "sent"),
+    [
+        ("telegram", 'bot_token: "1:x"', "telegram:123456", '"chat_id": 123456'),
+        ("messenger", 'page_id: "106540352242922", page_token: x', "47114711", '"id": "47114711"'),
+        ("viber", "auth_token: x, name: Shop", "01234567890A=", '"receiver": "01234567890A="'),
+    ],
+)
+def test_a_gateway_is_tried_with_an_address_of_its_channel(
+    project: Project, type: str, settings: str, to: str, sent: str
+) -> None:
+    asked: list[str] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(
+                json.dumps(json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}"))
+            )
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            bot = {"ok": True, "result": {"is_bot": True, "message_id": 1}, "status": 0, "message_token": 1}
+            body = json.dumps({**bot, "id": "106540352242922", "message_id": "m_1"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    project.write("a2pcli.yaml", f"gateways:\n  {type}: {{{settings}, base_url: '{url}'}}\n")
+    try:
+        ran = project.run("gateways", "test", type, "--to", to, "--yes")
+        wrong = project.run("gateways", "test", type, "--to", "+447", "--yes")
+    finally:
+        server.shutdown()
+    assert ran.status == 0, ran.err
+    assert sent in asked[-1]
+    assert (wrong.status, "invalid-address" in wrong.err) == (2, True)

@@ -100,7 +100,10 @@ def _shown(capabilities: Capabilities | None) -> dict[str, Any] | None:
 def try_gateway(
     name: Annotated[str, typer.Argument(help="Gateway name in a2pcli.yaml.", metavar="NAME")],
     to: Annotated[
-        str | None, typer.Option(help="Also send one test message to this number.", metavar="NUMBER")
+        str | None,
+        typer.Option(
+            help="Also send one test message to this number (or address, or chat id).", metavar="NUMBER"
+        ),
     ] = None,
     text: Annotated[
         str, typer.Option(help="Text of the test message.")
