@@ -18,7 +18,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "http": ("a2pcli.gateways.http.gateway:DeclarativeHttpGateway", "Any HTTP API, described in YAML"),
     "twilio": (
         "a2pcli.gateways.providers.twilio:TwilioGateway",
-        "Twilio Programmable Messaging: SMS and MMS",
+        "Twilio Programmable Messaging: SMS, MMS, WhatsApp templates, RCS texts",
     ),
     "vonage": (
         "a2pcli.gateways.providers.vonage:VonageGateway",
