@@ -5,6 +5,8 @@ Everything that depends on the channel asks this table; no other file names chan
 
 from __future__ import annotations
 
+from typing import Final
+
 from a2pcli.addresses.kinds import Kind
 from a2pcli.dataclass import dataclass
 
@@ -63,6 +65,10 @@ CHANNELS: dict[str, Channel] = {
         Channel("viber", Kind.HANDLE, offered=True, reads=True, text=1_000, caption=768),
     )
 }
+REJECTED: Final = "rejected"
+UNDELIVERED: Final = "undelivered"
+"""When a campaign may try its next channel: the gateway refused the message, or a receipt says it did not arrive."""
+
 DEFAULT = "sms"
 """The channel of a campaign that names none."""
 

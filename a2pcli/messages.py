@@ -47,6 +47,9 @@ class Message:
     parts: int = 1
     media: tuple[str, ...] = ()
     content: Mapping[str, Any] | None = None
+    validity: int | None = None
+    """Seconds after which the provider is to give up; None for as long as it likes. Only gateways that can say so to
+    the provider get it (``Capabilities.expires``)."""
 
 
 class Verdict(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.files_online import unreachable
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import read_document
@@ -124,6 +125,7 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
             used.setdefault(name, []).append(view)
             if name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS:
                 yield _unknown(view, settings, name)
+        yield from fallback_findings(checked.campaign, settings)
     yield from _ledger(settings, environ)
     for name in settings.settings.gateways:
         yield from _gateway(settings, name, used.get(name, []), environ)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import record_export
+from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.gateways import known_delivery
 from a2pcli.actions.project import ledger_file
 from a2pcli.actions.tables import Counting, spare, uncounted
@@ -169,6 +170,7 @@ def make(
     if out is not None:
         spare("--out", out, _inputs(open_campaign, ready))
     found = findings(open_campaign.loaded, open_campaign.settings, ready.table)
+    found += tuple(fallback_findings(open_campaign.loaded, open_campaign.settings))
     told = [one for one in found if one.severity is not Severity.ERROR]
     warn(dict.fromkeys([*ready.table.notes, *told]))
     try:

@@ -101,6 +101,8 @@ class Cancellation:
     totals: Totals
     cancelled: int = 0
     by: str | None = None
+    falling: int = 0
+    """Messages that would have gone by another channel unless delivered by a moment."""
 
 
 def cancel(
@@ -118,15 +120,17 @@ def cancel(
             hint = "wait until it is finished, or stop that process"
             raise RunBusy(Problem(f"plan {run.id} is being made by another process", hint=hint))
         totals = ledger.runs.totals(run)
-        if run.state not in SENDABLE or not totals.count(State.PLANNED, State.SUBMITTING):
+        falling = ledger.attempts.falling(run)[0]
+        if run.state not in SENDABLE or not (totals.count(State.PLANNED, State.SUBMITTING) or falling):
             return Cancellation(run, totals)
         with sender_lock(ledger, run):
-            confirm(Cancellation(run, ledger.runs.totals(run)))
+            confirm(Cancellation(run, ledger.runs.totals(run), falling=falling))
             with ledger.transaction():
                 count = ledger.runs.cancel(run, why=f"by {user()}", alone=True)
                 ledger.audit.add("run.cancel", run.id, {"campaign": run.campaign, "messages": count})
         run = ledger.runs.get(run.id)
-        return Cancellation(run, ledger.runs.totals(run), count, user() if count else None)
+        by = user() if count or falling else None
+        return Cancellation(run, ledger.runs.totals(run), count, by, falling)
 
 
 @dataclass(frozen=True, slots=True)

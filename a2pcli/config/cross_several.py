@@ -30,9 +30,6 @@ def several_problems(document: Document, channels: Sequence[str]) -> Iterator[Pr
         hint = "for example 'channels: [email, sms]' instead of 'channel'"
         message = "'fallback' needs a second channel"
         yield document.problem(message, ("fallback",), of="key", hint=hint, code="fallback")
-    if "fallback" in data and len(channels) > 1:
-        message = "'fallback' is not available yet"
-        yield document.problem(message, ("fallback",), of="key", code="fallback")
     fallback = data.get("fallback")
     if isinstance(fallback, dict) and fallback.get("when") == [] and "after" not in fallback:
         hint = "name rejected or undelivered, or remove 'fallback'"

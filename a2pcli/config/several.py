@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from a2pcli import channels
+from a2pcli.channels import REJECTED, UNDELIVERED
 from a2pcli.config.senders import SenderChoice
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 TAGS = frozenset({"channels in order", "channels with settings"})
 """What pydantic puts into the path of an error below ``channels``."""
-
-REJECTED: Final = "rejected"
-UNDELIVERED: Final = "undelivered"
 
 _SPAN = re.compile(r"(\d{1,5})\s*(min|minutes?|h|hours?)", re.IGNORECASE | re.ASCII)
 SHORTEST, LONGEST = 60, 72 * 3600

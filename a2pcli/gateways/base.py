@@ -29,6 +29,8 @@ class Capabilities:
     ``durable_lookup``: ``lookup`` can tell for sure whether a reference was taken. ``finds``: it can be asked, and what
     it finds is true, but what it does not find may have been taken all the same.
     ``idempotent``: a resend with the same reference is never delivered twice.
+    ``expires``: it tells the provider of ``Message.validity``, after which the message is not delivered any more.
+    ``revokes``: it can take messages back (``Revokes``).
     ``delivers``: messages leave this machine. Where they do not, ``instead`` says what becomes of them, like
     ``written to a file``; prompts, plans and reports repeat it.
     """
@@ -42,6 +44,8 @@ class Capabilities:
     receipts: bool = False
     delivers: bool = True
     instead: str = ""
+    expires: bool = False
+    revokes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

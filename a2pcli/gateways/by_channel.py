@@ -120,5 +120,7 @@ def _together(by_channel: Mapping[str, Gateway], parts: Sequence[Gateway]) -> Ca
         idempotent=all(one.idempotent for one in every),
         receipts=any(one.receipts for one in every),
         delivers=any(one.delivers for one in every),
+        expires=any(one.expires for one in every),
+        revokes=any(one.revokes for one in every),
         instead=instead,
     )

@@ -18,100 +18,23 @@ from hashlib import blake2b
 from pathlib import Path
 from statistics import NormalDist
 from time import monotonic
-from typing import Annotated, Any, BinaryIO, cast
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from typing import Any, BinaryIO, cast
 
 from a2pcli.channels import OFFERED
 from a2pcli.errors import GatewayUnusable
-from a2pcli.gateways.base import Capabilities, Health
+from a2pcli.gateways.base import Capabilities, Health, Keep
 from a2pcli.gateways.outbox import make_private, private_folder
 from a2pcli.gateways.outbox_lines import Findings, findings
-from a2pcli.gateways.settings import GatewayBlock, read_block
+from a2pcli.gateways.settings import read_block
+from a2pcli.gateways.simulator_later import Later
+from a2pcli.gateways.simulator_settings import Latency as Latency
+from a2pcli.gateways.simulator_settings import SimulatorBlock as SimulatorBlock
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 UNDELIVERED = "sim-unreachable"
 """The code of receipts of messages that were not delivered."""
 
 _P95 = NormalDist().inv_cdf(0.95)
-
-
-def _share(value: Any) -> Any:
-    """``2%`` or ``0.02`` as a number from 0 to 1."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        number = value.strip()[:-1].strip()
-        try:
-            return float(number) / 100
-        except ValueError:
-            raise ValueError("a share, like 2%") from None
-    return value
-
-
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Latency(_Part):
-    """How long an answer takes: log-normal, given by two of its points, in seconds."""
-
-    median: float = Field(0.05, ge=0, le=60, description="Half of the answers are faster, in seconds")
-    p95: float = Field(0.2, ge=0, le=60, description="19 of 20 answers are faster, in seconds")
-
-
-class Mix(_Part):
-    """Which share of the attempts ends how; the rest is accepted."""
-
-    temporary: Share = Field(0.0, description="Not accepted, can be retried")
-    rate_limited: Share = Field(0.0, description="429 with Retry-After")
-    unreachable: Share = Field(0.0, description="No connection")
-    permanent: Share = Field(0.0, description="No such number")
-    content: Share = Field(0.0, description="The text is rejected")
-    opted_out: Share = Field(0.0, description="The person opted out with the provider")
-    unknown: Share = Field(0.0, description="No answer; half of them were accepted anyway")
-
-    @model_validator(mode="after")
-    def _at_most_all(self) -> Mix:
-        if sum(self.model_dump().values()) > 1 + 1e-9:
-            raise ValueError("the shares add up to more than 100%")
-        return self
-
-
-class Receipts(_Part):
-    """What becomes of accepted messages; written as JSON lines the moment they are accepted."""
-
-    file: Path = Field(description="The file, relative to the settings file's folder")
-    undelivered: Share = Field(0.03, description="Share that is not delivered")
-    silent: Share = Field(0.01, description="Share without a receipt")
-    delay: float = Field(5.0, ge=0, description="Median seconds until the receipt")
-
-
-class Outage(_Part):
-    """A time without an answer from anybody."""
-
-    after: int = Field(ge=0, description="Messages before the outage starts")
-    seconds: float = Field(gt=0, description="Duration of the outage in seconds")
-
-
-class SimulatorBlock(GatewayBlock):
-    """Settings of the simulator."""
-
-    seed: str = Field("1", description="Random seed: the same seed gives the same results")
-    batch: int = Field(1, ge=1, le=1000, description="Messages in one request")
-    latency: Latency = Field(default_factory=Latency, description="How long answers take")
-    mix: Mix = Field(default_factory=Mix, description="Shares of the results")
-    retry_after: float = Field(1.0, ge=0, description="Seconds that a rate-limited answer asks to wait")
-    account_stops_after: int | None = Field(
-        None, ge=0, description="Messages until the account is out of credit"
-    )
-    reachable: Share = Field(
-        1.0, description="Share of numbers that `contacts reach` is told the channel reaches"
-    )
-    down: bool = Field(False, description="Unreachable from the start")
-    outages: list[Outage] = Field(default_factory=list, description="Times without an answer")
-    receipts: Receipts | None = Field(None, description="Where and how receipts are written")
 
 
 _ENDS: dict[str, Outcome] = {
@@ -151,6 +74,7 @@ class SimulatorGateway:
         self._block = block = read_block(SimulatorBlock, name, settings)
         self.name = name
         self.receipts = block.folder / block.receipts.file if block.receipts else None
+        live = block.receipts is not None and block.receipts.live
         self.capabilities = Capabilities(
             channels=frozenset(OFFERED),
             batch=block.batch,
@@ -159,7 +83,10 @@ class SimulatorGateway:
             receipts=block.receipts is not None,
             delivers=False,
             instead="simulated",
+            revokes=live and block.revocations is not None,
+            expires=live and block.expires,
         )
+        self.later = Later(self._write_receipt) if live else None
         self._ends = [(label, share) for label, share in block.mix.model_dump().items() if share]
         self._attempts: dict[str, int] = {}
         self._unsure: dict[str, Outcome] = {}  # taken, though nobody was told
@@ -173,12 +100,16 @@ class SimulatorGateway:
         if self.receipts is not None and self._file is None:
             try:
                 self._file = _opened(self.receipts)
+                if self.later is not None:
+                    self.later.open()
             except OSError as error:
                 why = f"gateway {self.name}: cannot write {self.receipts}: {error.strerror}"
                 raise GatewayUnusable(why) from error
 
     async def close(self) -> None:
         """Close the receipts file; safe to call twice."""
+        if self.later is not None:
+            await self.later.close()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -191,7 +122,7 @@ class SimulatorGateway:
         longest = 0.0
         for message in batch:
             try:
-                outcome, seconds = self._happen(message.to, message.reference)
+                outcome, seconds = self._happen(message.to, message.reference, message.validity)
             except OSError:
                 outcome, seconds = _NO_RECEIPTS, 0.0
             outcomes.append(outcome)
@@ -237,7 +168,7 @@ class SimulatorGateway:
             self._down_until = monotonic() + self._outages.pop(0).seconds
         return monotonic() < self._down_until
 
-    def _happen(self, to: str, reference: str) -> tuple[Outcome, float]:
+    def _happen(self, to: str, reference: str, validity: int | None) -> tuple[Outcome, float]:
         """What becomes of this attempt, and after how many seconds it is known."""
         block = self._block
         if block.account_stops_after is not None and self._count >= block.account_stops_after:
@@ -249,14 +180,14 @@ class SimulatorGateway:
         seconds = _latency(block.latency, pace)
         if label == "accepted":
             self._attempts.pop(reference, None)
-            return self._take(reference, fate, pace), seconds
+            return self._take(reference, fate, pace, validity), seconds
         outcome = _ENDS[label]
         if outcome.verdict is Verdict.REJECTED:
             self._attempts.pop(reference, None)
         else:
             self._attempts[reference] = attempt
         if label == "unknown" and coin < 0.5:
-            self._unsure[reference] = self._take(reference, fate, pace)
+            self._unsure[reference] = self._take(reference, fate, pace, validity)
         elif label == "rate_limited":
             outcome = replace(outcome, retry_after=block.retry_after)
         return outcome, seconds
@@ -268,33 +199,79 @@ class SimulatorGateway:
             chance -= share
         return "accepted"
 
-    def _take(self, reference: str, fate: float, pace: float) -> Outcome:
+    @property
+    def keep(self) -> Keep | None:
+        """Takes the receipts that are told on the connection."""
+        return None if self.later is None else self.later.keep
+
+    @keep.setter
+    def keep(self, keep: Keep | None) -> None:
+        if self.later is not None:
+            self.later.keep = keep
+
+    def spellings(self, gateway_id: str) -> tuple[Sequence[str], Sequence[str]]:
+        """An id is written in one way."""
+        return (gateway_id,), ()
+
+    async def linger(self) -> None:
+        """Wait for receipts that are due, as long as the settings say."""
+        if self.later is not None and self._block.receipts is not None:
+            await self.later.linger(self._block.receipts.linger)
+
+    async def revoke(self, to: str, reference: str) -> bool | None:
+        """Take a message back, as the seed has it; None for no clear answer."""
+        shares = self._block.revocations
+        if self.later is None or shares is None:
+            return False
+        chance, luck, *_ = _draws(f"{self._block.seed}|revoke|{to}|{_row(reference)}")
+        if chance < shares.unclear:
+            return None
+        if chance < shares.unclear + shares.refused:
+            return False
+        return self.later.revoke(reference, lost=luck < shares.lost)
+
+    def _take(self, reference: str, fate: float, pace: float, validity: int | None) -> Outcome:
         identifier = _identifier(reference)
         taken = Outcome(Verdict.ACCEPTED, identifier)
         receipts = self._block.receipts
         if receipts is None or self._file is None:
+            return taken
+        if self.later is not None:
+            self._take_for_later(self.later, reference, fate, receipts.delay * (0.5 + pace), validity)
             return taken
         now = datetime.now(UTC)
         lines = [(now, "accepted")]
         if fate >= receipts.silent:
             state = "undelivered" if fate < receipts.silent + receipts.undelivered else "delivered"
             lines.append((now + timedelta(seconds=receipts.delay * (0.5 + pace)), state))
-        self._file.write(
-            b"".join(
-                json.dumps(
-                    {
-                        "reference": reference,
-                        "gateway_id": identifier,
-                        "state": state,
-                        "at": at.isoformat(timespec="milliseconds"),
-                        **({"code": UNDELIVERED} if state == "undelivered" else {}),
-                    }
-                ).encode()
-                + b"\n"
-                for at, state in lines
-            )
-        )
+        self._file.write(b"".join(_line(reference, state, at) for at, state in lines))
         return taken
+
+    def _take_for_later(
+        self, later: Later, reference: str, fate: float, seconds: float, validity: int | None
+    ) -> None:
+        receipts = self._block.receipts
+        assert receipts is not None
+        self._write_receipt(reference, "accepted", datetime.now(UTC))
+        state = "undelivered" if fate >= 1 - receipts.undelivered else "delivered"
+        if self._block.expires and validity is not None and seconds > validity:
+            state, seconds = "expired", float(validity)
+        later.take(reference, _identifier(reference), state, seconds, told=fate >= receipts.silent)
+
+    def _write_receipt(self, reference: str, state: str, at: datetime) -> None:
+        self._file.write(_line(reference, state, at))
+
+
+def _line(reference: str, state: str, at: datetime) -> bytes:
+    """A line of the receipts file."""
+    found = {
+        "reference": reference,
+        "gateway_id": _identifier(reference),
+        "state": state,
+        "at": at.isoformat(timespec="milliseconds"),
+        **({"code": UNDELIVERED} if state == "undelivered" else {}),
+    }
+    return json.dumps(found).encode() + b"\n"
 
 
 def _row(reference: str) -> str:

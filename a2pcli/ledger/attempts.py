@@ -17,6 +17,8 @@ from a2pcli.ledger import (
     claims,
     counting,
     fallbacks,
+    falling,
+    falling_back,
     holds,
     in_flight,
     outcomes,
@@ -28,6 +30,8 @@ from a2pcli.ledger import (
     spending,
 )
 from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.falling import Due
+from a2pcli.ledger.falling_back import FallenBack, Revocations
 from a2pcli.ledger.faults import retrying, translates_errors
 from a2pcli.ledger.records import SENDABLE, Exchange, Run, Settled, now_ms
 from a2pcli.ledger.runs import run_by_id
@@ -307,6 +311,28 @@ class Attempts(SubStore):
         """How many messages arrived by an earlier attempt than the one that counts; see ``fallbacks``."""
         with self._ledger.reading() as connection:
             return fallbacks.arrived_earlier(connection, run)
+
+    @translates_errors
+    def falling_due(self, run: Run, now: int, most: int) -> list[Due]:
+        """The attempts of the run whose moment has come to be followed by another channel."""
+        with self._ledger.reading() as connection:
+            return falling.due(connection, run, now, most)
+
+    @translates_errors
+    def falling(self, run: Run) -> tuple[int, int | None]:
+        """How many attempts of the run may be followed by another channel yet, and the first moment (UTC ms)."""
+        with self._ledger.reading() as connection:
+            return falling.pending(connection, run)
+
+    @translates_errors
+    def fall_back(self, run: Run, due: Sequence[Due], revoked: Revocations, now: int) -> FallenBack:
+        """Follow those of the attempts that have ended by the next channel, in one transaction."""
+        with self._ledger.sending(run) as connection:
+            plans.lock_run(connection, run)
+            done = falling_back.fall_back(connection, run, due, revoked, now)
+            if done.made:
+                counting.keep(connection, run)
+        return done
 
     @translates_errors
     def rejections(self, run: Run, now: int) -> list[rejected.Rejection]:

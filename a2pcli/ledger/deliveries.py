@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
-from a2pcli.delivery import ARRIVED, Delivery, Report, delivery_of
-from a2pcli.ledger import caps, counting, fallbacks, outcomes, spending
+from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of
+from a2pcli.ledger import caps, counting, fallbacks, falling, outcomes, spending
 from a2pcli.ledger.counting import DeliveryKey
 from a2pcli.ledger.plans import changed, lock_run, run_from_row
 from a2pcli.ledger.records import Run
@@ -89,6 +89,8 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
     taken: list[tuple[RowMapping, Report | None, list[Report]]] = []
     gone = set(ids)
     followed: list[int] = []
+    lost: list[int] = []
+    arrived: list[int] = []
     for row in _rows(connection, ids):
         gone.discard(row["id"])
         if row["address"] is None:
@@ -105,6 +107,10 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
                 followed.append(row["id"])
             elif row["state"] == State.ACCEPTED:
                 _move(moved, before, after, row["variant"])
+            if found is not None and row["followed_at"] is None:
+                (lost if found.delivery in NEGATIVE else arrived if found.delivery in ARRIVED else []).append(
+                    row["id"]
+                )
         if reports and _was_taken(row["state"], found):
             taken.append((row, found, reports))
     if values:
@@ -114,6 +120,7 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
     back = fallbacks.take_back(connection, run, followed, now) if followed else 0
     if accepted:
         changed(connection, run)
+    falling.told(connection, run, lost, arrived, now)
     return Applied(accepted, frozenset({run.number} if accepted or back else ()), frozenset(gone))
 
 

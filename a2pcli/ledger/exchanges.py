@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Fall:
+    """An attempt that is to be followed at a moment (UTC milliseconds). From ``expires_at`` on the provider does not
+    deliver it any more; None where it was not told when."""
+
+    attempt: int
+    at: int
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A claimed message, what the gateway said, and the state the sender gives it.
 
@@ -27,6 +37,8 @@ class Settled:
     counted: bool = True
     attempts: int | None = None
     """Which of the message's tries it was: tells this claim of the row from another process's; see ``settle_late``."""
+    falls: Fall | None = None
+    """When the message's next channel is tried; None where nothing comes after it, or not for this outcome."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ comes first. If it is the attempt, a receipt may still come before the claim: th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, update
@@ -66,6 +66,9 @@ class Next:
     units: int | None = None
     cost: int | None = None
     currency: str | None = None
+    hours: tuple[int | None, int | None] | None = None
+    """The number of the clock that binds it, and when the consent that allows it ends; the earlier attempt's where that
+    is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,31 @@ def follow(connection: Connection, run: Run, message_id: int, next: Next, now: i
 
     Raises ``LedgerError`` for a message that has as many attempts as there can be, and for a run without chunks.
     """
+    return follow_all(connection, run, {message_id: next}, now).get(message_id)
+
+
+def follow_all(connection: Connection, run: Run, ways: Mapping[int, Next], now: int) -> dict[int, Followed]:
+    """The same for many messages, by the id of any of their attempts; those that are not followed are absent."""
+    if not ways:
+        return {}
     lock_run(connection, run)
     state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
     if state not in (*SENDABLE, RunState.FINISHED):
-        return None
+        return {}
     if not plan_store.exist(connection, run):
         raise LedgerError(
             Problem(f"run {run.id} keeps no plan: its messages have one attempt", code="fallback")
         )
+    found = {id: _follow(connection, run, id, next, now) for id, next in ways.items()}
+    made = {id: one for id, one in found.items() if one is not None}
+    if made:
+        attempt_counts.add(connection, run.number, [one.id for one in made.values()])
+        changed(connection, run)
+        outcomes.planned_again(connection, run, len(made), "messages go by another channel or gateway")
+    return made
+
+
+def _follow(connection: Connection, run: Run, message_id: int, next: Next, now: int) -> Followed | None:
     ids = all_attempts([message_id], MOST_ATTEMPTS)
     open_ones = select(_a.id).where(_a.id.in_(ids), or_(_a.address.is_(None), not_(HAS_ENDED)))
     last = _last(connection, ids)
@@ -103,13 +123,10 @@ def follow(connection: Connection, run: Run, message_id: int, next: Next, now: i
         raise LedgerError(Problem(f"run {run.id}: {many}", hint="name fewer channels", code="fallback"))
     id = nth_attempt(last, attempt_number(last) + 1)
     _insert(connection, last, id, next, now)
-    attempt_counts.add(connection, run.number, [id])
     if caps.counted(run.purpose):
         caps.forget(connection, [last])
     how = f"attempt {attempt_number(id)}: {next.channel} by {next.gateway}"
     outcomes.note_each(connection, run, [id], now, kind=EVENT, detail=how)
-    changed(connection, run)
-    outcomes.planned_again(connection, run, 1, "messages go by another channel or gateway")
     return Followed(id, run.reference(id % ROWS_PER_RUN))
 
 
@@ -144,6 +161,8 @@ def _insert(connection: Connection, last: int, id: int, next: Next, now: int) ->
             )
         },
     }
+    if next.hours is not None:
+        values["clock"], values["consent_until"] = next.hours
     connection.execute(
         insert(attempts).values(id=id, state=str(State.PLANNED), tries=0, due_at=now, **values)
     )

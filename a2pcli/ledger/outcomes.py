@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, insert, literal, literal_column, not_, o
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.ledger import about, caps, counting, plan_store, spending
+from a2pcli.ledger import about, caps, counting, falling, plan_store, spending
 from a2pcli.ledger.counting import IS_LATER
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
@@ -113,6 +113,8 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
     if caps.counted(run.purpose):
         caps.forget(connection, [one.message_id for one in settled if one.state not in caps.TAKEN])
     _settle.run(connection, ended, counted=False)
+    if falls := [one.falls for one in settled if one.falls is not None]:
+        falling.note(connection, run, falls)
     returned = _put_back.run(connection, back)
     if keeps_no_texts(run):
         _wipe.run(connection, [(one.message_id,) for one in settled if one.state is not State.PLANNED])

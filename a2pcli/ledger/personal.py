@@ -78,6 +78,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     "clocks": {"spec": _H.NOBODY},
     "senders": dict.fromkeys(("host", "process"), _H.NOBODY),
     "leases": {},
+    "falling": {},
     "spending": {"currency": _H.NOBODY},
     "audit": dict.fromkeys(
         ("who", "host", "action", "subject", "detail", "previous", "hash"), _H.NOBODY

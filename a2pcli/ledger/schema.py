@@ -144,3 +144,21 @@ spending = Table(
     Column("currency", Text, primary_key=True),
     Column("amount", BigInteger, nullable=False),
 )
+
+# Attempts that are followed by the message's next channel at a moment, unless it has arrived by then: see ``falling``.
+# A row goes as soon as that is decided.
+falling = Table(
+    "falling",
+    metadata,
+    Column(
+        "attempt",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("run", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # From then on the provider does not deliver it any more: it was told so. Null where it was not.
+    Column("expires_at", BigInteger),
+    Index("falling_run", "run", "at"),
+)

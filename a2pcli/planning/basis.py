@@ -66,6 +66,8 @@ def basis_of(
 ) -> dict[str, Any]:
     """What decides a plan, as JSON-ready data: dotted key -> short value or digest. ``messages`` are the campaign's
     templates where they are compiled already."""
+    if loaded.whole is not None:  # the templates of one of its channels are not those of all
+        loaded, messages = loaded.whole, ()
     campaign = loaded.campaign.model_dump(mode="json", exclude_defaults=True)
     shaping = settings.settings.model_dump(mode="json", exclude_defaults=True, include=set(SHAPING))
     gateway = gateway_name(loaded, settings)
@@ -119,7 +121,8 @@ def _texts(
     """The message, or each arm's with its weight; with the texts of the partials that it includes."""
     campaign = loaded.campaign
     locale = campaign.locale or settings.settings.locale
-    written = texts_of(loaded)
+    every = [text for view in loaded.views for text in texts_of(view)]
+    written = list(dict.fromkeys(every)) if len(loaded.views) > 1 else every
     given: Sequence[MessageTemplate | None] = messages or [None] * len(written)
     found = {
         ".".join(map(str, loc)): _digest(
@@ -135,7 +138,7 @@ def _texts(
 def _contents(loaded: LoadedCampaign) -> dict[str, str]:
     """The texts, files and settings of the channel's block."""
     found: dict[str, str] = {}
-    for arm in arms_of(loaded, []):
+    for arm in (arm for view in loaded.views for arm in arms_of(view, [])):
         if arm.content is not None:
             channel = arm.content.channel
             prefix = f"variants.{arm.name}.{channel}" if arm.name else channel

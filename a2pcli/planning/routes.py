@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.config.several import REJECTED
+from a2pcli.channels import REJECTED
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
 

@@ -14,6 +14,7 @@ from a2pcli.moments import moment_text, zone_of
 from a2pcli.reasons import Reason
 
 CHANGED_ELSEWHERE = "changed-elsewhere"
+FALLS_BACK = "waiting-for-delivery"
 
 
 def go_on(run: Run) -> str:
@@ -132,6 +133,13 @@ def quota_used_up(run: Run, wait: QuotaWait, left: int) -> Problem:
     return Problem(
         text, hint=f"from then on: {send_command(run)}, or --wait to stay until then", code="quota-used-up"
     )
+
+
+def falls_back(run: Run, count: int, first: int) -> Problem:
+    """All else is done; so many go by another channel later, unless they are delivered by then."""
+    text = f"{_many(count, 'goes', 'go')} by the next channel unless delivered by then, the first at"
+    text = f"{text} {_moment(run, first)}"
+    return Problem(text, hint=f"then: {send_command(run)}, or --wait to stay until then", code=FALLS_BACK)
 
 
 def not_taken(run: Run, count: int, last: Outcome | None, waiting: Sequence[Waiting]) -> Problem:

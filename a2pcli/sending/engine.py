@@ -17,9 +17,10 @@ from contextlib import suppress
 from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerUnavailable, Problem
 from a2pcli.gateways.base import Gateway
 from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.falling_back import FallenBack
 from a2pcli.ledger.holds import DROPS_AFTER, RENEWS_AFTER, Hold
 from a2pcli.ledger.lock import sender_lock
-from a2pcli.ledger.records import FAR, Claimed, Exchange, Run, RunState
+from a2pcli.ledger.records import Claimed, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending import endings, timing
@@ -27,6 +28,9 @@ from a2pcli.sending.breaker import Breaker
 from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.display import Display
+from a2pcli.sending.end_of_run import EndOfRun
+from a2pcli.sending.fallback_rule import FallbackRule
+from a2pcli.sending.following import Follower
 from a2pcli.sending.hearing import KeepNow, let_keep, linger
 from a2pcli.sending.insisting import InsistentWriter
 from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
@@ -88,7 +92,7 @@ class _Sending:
     ) -> None:
         self._run, self._writer, self._gateway, self._options = run, writer, gateway, options
         self._stop, self._clock, self._hold = stop, clock, hold
-        self._gateways = gateways_of(run)
+        self._gateways, self._rule = gateways_of(run), FallbackRule(run, gateway)
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._started = self._time()
@@ -106,6 +110,16 @@ class _Sending:
             time=self._time,
             clock=clock,
             wake=self._kick.set,
+            rule=self._rule,
+        )
+        self._following = Follower(
+            run,
+            gateway,
+            writer,
+            is_on=self._rule.is_on,
+            time=self._time,
+            clock=clock,
+            fell_back=self._fell_back,
         )
         self._senders = SenderPaces.of(run)
         self._dispatcher = Dispatcher(
@@ -123,8 +137,18 @@ class _Sending:
             on_progress, *inside, options.rate, self._started, has_quotas=bool(options.quotas)
         )
         self._claiming = Claiming(*inside, senders=bool(self._senders), clock=clock)
-        self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
         self._writing = InsistentWriter(writer, self._dispatcher, self._policy, stop)
+        self._over = EndOfRun(
+            run,
+            options,
+            writer,
+            self._policy,
+            self._dispatcher,
+            self._claiming,
+            self._following,
+            self._display,
+            clock,
+        )
         self._dropped = self._jumped = False
         self._looked_after, self._round_at = 0.0, self._started
 
@@ -155,8 +179,11 @@ class _Sending:
             if unusable is not None:
                 return await self._result(Ended.PAUSED, unusable.problems[0])
             with self._stop.heard_by(self._wake_from_anywhere):
-                await self._rounds()
-                await linger(self._gateway, self._stop, self._hold, self._writer)
+                more = True
+                while more:
+                    await self._rounds()
+                    await linger(self._gateway, self._stop, self._hold, self._writer)
+                    more = self._policy.ended is None and await self._following.has_more()
         except BaseException as error:
             patience = 0.0 if self._stop.hard_stop else self._options.drain_deadline
             await save_what_can_be_saved(
@@ -170,6 +197,7 @@ class _Sending:
             )
             raise
         finally:
+            await self._following.end()
             await self._dispatcher.end()
             with suppress(Exception):
                 await self._gateway.close()
@@ -196,7 +224,7 @@ class _Sending:
             wait = self._wait_before_writing()
             if wait <= 0:
                 await self._write()
-            elif await self._is_over():
+            elif await self._over.is_over():
                 return
             else:
                 await self._sleep(min(wait, IDLE if self._claiming.waits else TICK))
@@ -232,6 +260,7 @@ class _Sending:
                 dispatcher.drop()  # soon others may think that this process is gone
             dispatcher.look_after()
         dispatcher.pump()
+        self._following.pump(ended=policy.ended is not None)
         self._display.look(now, self._claiming.waits_until)
 
     def _look_at_the_clock(self) -> None:
@@ -278,6 +307,8 @@ class _Sending:
         except BaseException:
             policy.writes = writes.then(policy.writes)
             raise
+        if self._rule.is_on and any(one.falls for one in writes.settled):
+            self._following.ask()
         if writes.gives_back or writes.refuse:
             self._claiming.gave_back()
         self._claiming.took(exchange, want, self._time() - began, self._writer.asked_at)
@@ -305,52 +336,21 @@ class _Sending:
             self._policy.give_back([one.message.id for one in back])
             self._policy.writes.refuse |= {one.message.country or "" for one in back}
             claimed = [one for one in claimed if one.message.country not in refused]
+        if self._rule.is_on:
+            claimed = [self._rule.with_validity(one) for one in claimed]
         self._dispatcher.offer(claimed, slots)
         if exchange.short_of and not (self._dispatcher.flying or self._dispatcher.ready):
             self._policy.end_by_budget(exchange.short_of)
 
+    def _fell_back(self, done: FallenBack) -> None:
+        """Messages wait for a claim by another channel."""
+        if done.made:
+            self._policy.fell_back(done)
+            self._claiming.gave_back()
+
     def _goes(self, one: Claimed) -> bool:
         """Whether its gateway is the one that messages of its channel are handed to."""
         return one.gateway is None or self._gateways.get(one.message.channel) == one.gateway
-
-    async def _is_over(self) -> bool:
-        """Whether nothing is under way and nothing will come."""
-        if self._dispatcher.flying or self._dispatcher.ready or not self._policy.writes.is_empty:
-            return False
-        if self._policy.ended is not None:
-            return True
-        if not self._claiming.is_empty:
-            if self._claiming.has_opened:  # asked again as soon as the pace allows
-                return False
-            if self._claiming.next_due > max(self._policy.hope_until, self._waited_for):
-                await self._end_or_wait()
-            return self._policy.ended is not None
-        state = (await self._writer.reload()).state
-        if state not in (RunState.SENDING, RunState.FINISHED):  # another of its senders may have finished it
-            self._policy.end(Ended.INTERRUPTED, endings.changed_elsewhere(self._run.id, state))
-        return True
-
-    async def _end_or_wait(self) -> None:
-        """What is left waits for people's hours or a quota, or the gateway would not take it: stay only if told to, or
-        if the quota has room soon."""
-        if (quota := self._claiming.quota) is not None:
-            if self._options.wait or quota.until - self._clock() <= self._options.longest_hold * 1000:
-                self._waited_for = self._claiming.next_due
-            else:
-                left = self._display.left
-                self._policy.end(Ended.WAITING, endings.quota_used_up(self._run, quota, left))
-            return
-        waiting = await self._writer.waiting()
-        if self._options.wait and any(one.until < FAR for one in waiting):
-            self._waited_for = self._claiming.next_due
-            return
-        not_taken = self._policy.tally.planned - sum(one.messages for one in waiting)
-        if not_taken > 0:
-            self._policy.end(
-                Ended.PAUSED, endings.not_taken(self._run, not_taken, self._policy.last_failure, waiting)
-            )
-        else:
-            self._policy.end(Ended.WAITING, endings.waits(self._run, waiting, self._claiming.next_due))
 
     async def _sleep(self, seconds: float) -> None:
         """Until something happens, or the time is over."""

@@ -12,6 +12,8 @@ from typing import TypeVar
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import told_optouts
+from a2pcli.ledger.falling import Due
+from a2pcli.ledger.falling_back import FallenBack, Revocations
 from a2pcli.ledger.faults import plainly
 from a2pcli.ledger.in_flight import InFlightJournal
 from a2pcli.ledger.processes import steady
@@ -208,6 +210,19 @@ class LedgerWriter:
     async def waiting(self) -> list[Waiting]:
         """What waited for its hours at the moment of the last claim, and until when."""
         return await self._patiently(lambda: self._ledger.runs.waiting(self._run, self.asked_at))
+
+    async def falling_due(self, now: int, most: int) -> list[Due]:
+        """Attempts whose moment has come to be followed by another channel."""
+        return await self._on_thread(lambda: self._ledger.attempts.falling_due(self._run, now, most))
+
+    async def falling(self) -> tuple[int, int | None]:
+        """How many attempts may be followed by another channel yet, and the first moment."""
+        return await self._on_thread(lambda: self._ledger.attempts.falling(self._run))
+
+    async def fall_back(self, due: Sequence[Due], revoked: Revocations) -> FallenBack:
+        """Follow those that have ended; durable when it returns."""
+        attempts = self._ledger.attempts
+        return await self._on_thread(lambda: attempts.fall_back(self._run, due, revoked, self._clock()))
 
     async def reload(self) -> Run:
         """The run as it is in the ledger now."""

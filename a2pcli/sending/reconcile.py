@@ -171,7 +171,8 @@ def settle_by_decision(
 def _finish_if_done(ledger: Ledger, run: Run, now: int) -> None:
     """A run that stopped half-way, and has nothing left to send now, is finished."""
     state = ledger.runs.get(run.id).state
-    if state in RESUMABLE and not ledger.runs.totals(run).count(State.PLANNED, State.SUBMITTING):
+    left = ledger.runs.totals(run).count(State.PLANNED, State.SUBMITTING)
+    if state in RESUMABLE and not (left or ledger.attempts.falling(run)[0]):
         ledger.runs.set_state(run, RunState.FINISHED, None, now)
 
 

@@ -7,12 +7,15 @@ from collections.abc import Callable, Collection, Sequence
 from enum import Enum
 
 from a2pcli.errors import Problem
+from a2pcli.ledger.exchanges import Fall
+from a2pcli.ledger.falling_back import FallenBack
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.records import Claimed, Run, Settled
 from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 from a2pcli.sending import endings
 from a2pcli.sending.breaker import Breaker, event_of
+from a2pcli.sending.fallback_rule import FallbackRule
 from a2pcli.sending.ledger_writer import WriteBatch
 from a2pcli.sending.options import Ended, SendOptions
 from a2pcli.sending.pace import Pace
@@ -50,11 +53,13 @@ class RunPolicy:
         time: Callable[[], float],
         clock: Callable[[], int],
         wake: Callable[[], None],
+        rule: FallbackRule | None = None,
     ) -> None:
         self._run, self._gateway, self._options = run, gateway, options
         self._pace, self._breaker = pace, breaker
         self._hold, self._group = hold, group
         self._time, self._clock, self._wake = time, clock, wake
+        self._rule = rule if rule is not None and rule.is_on else None
         self._policy = RetryPolicy(options.backoff_base, options.backoff_max)
         self._only_rate_since: float | None = None
         self._tries: dict[int, int] = {}  # of messages that had a temporary error, and nothing better since
@@ -130,7 +135,10 @@ class RunPolicy:
         for claimed, outcome in zip(batch, outcomes, strict=True):
             self._breaker.record(event_of(outcome, again=claimed.attempts > 1), epoch, now)
             if outcome.verdict is Verdict.ACCEPTED:
-                one = Settled(claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts)
+                falls = self._falls(claimed, outcome, State.ACCEPTED) if self._rule else None
+                one = Settled(
+                    claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts, falls=falls
+                )
                 self._pace.answered()
                 self._only_rate_since = None
                 if self._tries:
@@ -191,7 +199,20 @@ class RunPolicy:
             due_at = self._clock() + int(wait * 1000)
             if tries < self._options.max_attempts and wait <= self._options.longest_hold:
                 self.hope_until = max(self.hope_until, due_at)
-        return Settled(id, decision.outcome, decision.state, due_at, decision.counted, claimed.attempts)
+        falls = self._falls(claimed, outcome, decision.state) if self._rule else None
+        return Settled(
+            id, decision.outcome, decision.state, due_at, decision.counted, claimed.attempts, falls
+        )
+
+    def _falls(self, claimed: Claimed, outcome: Outcome, state: State) -> Fall | None:
+        """When the message's next channel is tried."""
+        return None if self._rule is None else self._rule.fall(claimed, outcome, state, self._clock())
+
+    def fell_back(self, done: FallenBack) -> None:
+        """Messages go on by another channel: they are no more what they were counted as."""
+        self.tally.rejected -= done.made.get(str(State.REJECTED), 0)
+        self.tally.accepted -= done.made.get(str(State.ACCEPTED), 0)
+        self._wake()
 
     def _learn(self, claimed: Claimed, outcome: Outcome) -> None:
         """What one rejection says about other messages."""

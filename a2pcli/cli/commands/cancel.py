@@ -44,7 +44,9 @@ def cancel(
         print_json(_document(done))
         return
     of = f"run {done.run.id} of {done.run.campaign}"
-    if done.cancelled:
+    if done.falling and not done.cancelled:
+        say(f"{of}: {_messages(done.falling)} will not go by another channel{_gone(done.totals)}")
+    elif done.cancelled:
         say(f"{of}: {_messages(done.cancelled)} cancelled{_gone(done.totals)}")
     else:
         why = f" ({done.run.state_reason})" if done.run.state_reason else ""
@@ -58,6 +60,11 @@ def _confirm(due: Cancellation) -> None:
     from a2pcli.messages import State
 
     planned, gone = due.totals.count(State.PLANNED), _gone(due.totals).removeprefix("; ")
+    if due.falling and not planned:
+        of = f"run {due.run.id} of {due.run.campaign}"
+        asked = f"Cancel {of}, in which {_messages(due.falling)} may yet go by another channel?"
+        confirm(asked, refused="nothing was cancelled", without_terminal="use --yes to skip confirmation")
+        return
     confirm(
         f"Cancel {_messages(planned)} of run {due.run.id} of {due.run.campaign} that"
         f" {'has' if planned == 1 else 'have'} not left{f' ({gone})' if gone else ''}?",

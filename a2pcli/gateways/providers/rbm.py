@@ -97,7 +97,11 @@ class RbmProvider(Provider):
             name,
             block,
             Capabilities(
-                frozenset({"rcs"}), concurrency=block.concurrency or 50, idempotent=True, receipts=True
+                frozenset({"rcs"}),
+                concurrency=block.concurrency or 50,
+                idempotent=True,
+                receipts=True,
+                revokes=True,
             ),
         )
         self._block = block

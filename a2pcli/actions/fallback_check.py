@@ -1,0 +1,34 @@
+"""Whether a campaign's ``fallback: after`` can ever happen: that depends on what its gateways can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from a2pcli.actions.gateways import configured_gateway
+from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.errors import A2PError, Problem, Severity
+
+
+def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[Problem]:
+    """A warning for each gateway through which messages can neither be taken back nor expire."""
+    fallback = loaded.campaign.fallback
+    if fallback is None or fallback.after is None:
+        return
+    told: set[str] = set()
+    for view in loaded.views[:-1]:  # nothing comes after the last
+        name = view.campaign.gateway or settings.settings.gateway
+        if name in told:
+            continue
+        told.add(name)
+        try:
+            can = configured_gateway(settings, name).capabilities
+        except A2PError:  # which is told elsewhere
+            continue
+        if not (can.revokes or can.expires):
+            message = f"gateway '{name}' can neither take messages back nor let them expire"
+            hint = "so 'after' lets nobody fall back from it: a message that may still arrive is not followed"
+            problem = loaded.document.problem(
+                message, ("fallback", "after"), hint=hint, code="fallback-after"
+            )
+            yield replace(problem, severity=Severity.WARNING)

@@ -1,0 +1,154 @@
+"""Falling back: attempts whose moment has come are followed by the message's next channel, or not.
+
+An attempt is followed only where it has certainly ended: the gateway refused it, a receipt says that it did not arrive,
+the provider confirmed that it was revoked, or the time is over for which the provider was told to try. The last two are
+kept as receipts (``cancelled``, ``expired``), so that a receipt "delivered" which comes all the same outranks them.
+What may still arrive is not followed, however long it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import field
+
+from sqlalchemy.engine import Connection
+
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.dataclass import dataclass
+from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery
+from a2pcli.ledger import deliveries, falling, outcomes
+from a2pcli.ledger.alternatives import Alternative, gateway_of
+from a2pcli.ledger.exchanges import Fall
+from a2pcli.ledger.fallbacks import EVENT, Followed, Next, follow_all
+from a2pcli.ledger.falling import Due
+from a2pcli.ledger.receipt_rows import insert_receipts
+from a2pcli.ledger.records import Run
+from a2pcli.messages import State
+
+AT_ONCE = 500
+"""Attempts decided about in one transaction."""
+
+ASK_AGAIN = 60_000
+"""Milliseconds after which a provider is asked again whether it revoked a message, where its answer was not clear."""
+
+
+GIVES_UP = 15 * 60_000
+"""Milliseconds for which it is asked; after these the message counts as one that may arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """What providers said to being asked to take messages back, by attempt: ``done``, or too late (``refused``); those
+    in neither gave no clear answer."""
+
+    asked: frozenset[int] = frozenset()
+    done: frozenset[int] = frozenset()
+    refused: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FallenBack:
+    """``made`` next attempts, by the state that the message had before. ``left`` may be followed yet, the first at
+    ``first`` (UTC milliseconds); ``more``: some of them now."""
+
+    made: Mapping[str, int] = field(default_factory=dict)
+    left: int = 0
+    first: int | None = None
+    more: bool = False
+
+
+def to_revoke(due: Sequence[Due], now: int, revoking: Collection[str], run: Run) -> list[Due]:
+    """Those of the attempts that have to be taken back before another follows, by gateways that can."""
+    return [
+        one
+        for one in due
+        if _is_open(one, now)
+        and not _is_over(one, now)
+        and (one.gateway or gateway_of(run, one.channel)) in revoking
+    ]
+
+
+def fall_back(
+    connection: Connection, run: Run, due: Sequence[Due], revoked: Revocations, now: int
+) -> FallenBack:
+    """Decide about the attempts that are due: make the next of each that has ended, and forget the others, but for
+    those of which the provider is to be asked again. One transaction."""
+    again = _to_ask_again(run, due, revoked, now)
+    due = [one for one in due if one.attempt not in again]
+    falling.note(connection, run, [Fall(id, now + ASK_AGAIN) for id in sorted(again)])
+    expired = [
+        one for one in due if _is_open(one, now) and _is_over(one, now) and one.attempt not in revoked.asked
+    ]
+    cancelled = [one for one in due if one.attempt in revoked.done]
+    _tell(connection, run, cancelled, Delivery.CANCELLED, "revoked", now)
+    _tell(connection, run, expired, Delivery.EXPIRED, "validity", now)
+    late = [one.attempt for one in due if one.attempt in revoked.asked - revoked.done]
+    outcomes.note_each(connection, run, late, now, kind=EVENT, detail="the provider did not take it back")
+    ended = {one.attempt for one in (*expired, *cancelled)}
+    ended |= {one.attempt for one in due if one.state == State.REJECTED or one.delivery in _LOST}
+    next = falling.next_of(connection, run, ended)
+    states = {one.attempt: one.state for one in due}
+    made = follow_all(connection, run, {id: _way(run, one) for id, one in next.items()}, now)
+    falling.forget(connection, [one.attempt for one in due])
+    counts: dict[str, int] = {}
+    for id in made:
+        counts[states[id]] = counts.get(states[id], 0) + 1
+    left, first = falling.pending(connection, run)
+    return FallenBack(counts, left, first, first is not None and first <= now)
+
+
+def _to_ask_again(run: Run, due: Sequence[Due], revoked: Revocations, now: int) -> set[int]:
+    """Attempts of which the provider did not say whether it took them back, and is asked again."""
+    after = (falling.rule_of(run) or {}).get("after") or 0
+    unclear = revoked.asked - revoked.done - revoked.refused
+    return {
+        one.attempt
+        for one in due
+        if one.attempt in unclear and now < (one.settled_at or 0) + after * 1000 + GIVES_UP
+    }
+
+
+_LOST = frozenset(map(str, NEGATIVE))
+_THERE = frozenset(map(str, ARRIVED))
+
+
+def _is_open(one: Due, now: int) -> bool:
+    """Whether the gateway took it, and nothing says what became of it."""
+    return one.state == State.ACCEPTED and one.delivery not in _LOST | _THERE
+
+
+def _is_over(one: Due, now: int) -> bool:
+    """Whether the time is over for which the provider was told to try."""
+    return one.expires_at is not None and one.expires_at <= now
+
+
+def _tell(connection: Connection, run: Run, some: Sequence[Due], says: Delivery, code: str, now: int) -> None:
+    """Keep what is known of these attempts as receipts of their own."""
+    for gateway in {one.gateway or gateway_of(run, one.channel) for one in some}:
+        mine = [one for one in some if (one.gateway or gateway_of(run, one.channel)) == gateway]
+        there = [
+            (Receipt(0, one.gateway_id, one.reference, str(says), says, code, now), one.attempt)
+            for one in mine
+        ]
+        insert_receipts(connection, there, gateway, f"a2pcli ({code})", now)
+        deliveries.apply(connection, [one.attempt for one in mine], now)
+
+
+def _way(run: Run, one: Alternative) -> Next:
+    return Next(
+        channel=one.channel,
+        gateway=one.gateway,
+        address=one.address,
+        body=one.body,
+        sender=one.sender,
+        country=one.country,
+        parts=one.parts,
+        encoding=one.encoding,
+        units=one.units,
+        cost=one.cost,
+        currency=one.currency,
+        hours=(one.clock, one.consent_until),
+    )
+
+
+__all__ = ["AT_ONCE", "FallenBack", "Followed", "Revocations", "fall_back", "to_revoke"]

@@ -1,0 +1,62 @@
+"""When the message's next channel is tried: what a campaign says of it, and what its gateways can do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from a2pcli.channels import REJECTED
+from a2pcli.gateways.base import Capabilities, Gateway
+from a2pcli.gateways.by_channel import parts_of
+from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.exchanges import Fall
+from a2pcli.ledger.falling import rule_of
+from a2pcli.ledger.records import Claimed, Run
+from a2pcli.messages import Cause, Message, Outcome, State
+
+OF_THE_CHANNEL = frozenset({Cause.PERMANENT, Cause.CONTENT})
+"""Causes of a refusal that are about this address or this message, and say nothing about other channels. Who opted out
+with the provider is not tried by another channel; a country that the account may not send to is a matter for a
+person."""
+
+MARGIN = 60
+"""Seconds after a message's time is over: providers count minutes, and from when they took it."""
+
+
+class FallbackRule:
+    """What one run says of falling back."""
+
+    def __init__(self, run: Run, gateway: Gateway) -> None:
+        rule = rule_of(run)
+        self.is_on = rule is not None
+        self._when = frozenset(rule["when"]) if rule else frozenset()
+        self._after: int | None = rule["after"] if rule else None
+        able: dict[str, Capabilities] = {one.name: one.capabilities for one in parts_of(gateway)}
+        of_channel = {channel: able.get(name) for channel, name in gateways_of(run).items()}
+        self._expiring = frozenset(channel for channel, can in of_channel.items() if can and can.expires)
+        self._revoking = frozenset(channel for channel, can in of_channel.items() if can and can.revokes)
+
+    def validity(self, message: Message) -> int | None:
+        """Seconds after which the provider is to give up, where another channel comes after the message."""
+        return self._after if message.channel in self._expiring else None
+
+    def with_validity(self, claimed: Claimed) -> Claimed:
+        """The message with the time for which its provider is to try, where another channel comes after it."""
+        seconds = self.validity(claimed.message) if claimed.has_next else None
+        if seconds is None:
+            return claimed
+        return replace(claimed, message=replace(claimed.message, validity=seconds))
+
+    def fall(self, claimed: Claimed, outcome: Outcome, state: State, now: int) -> Fall | None:
+        """When the next channel is to be tried after this outcome; None where none is, or not because of it."""
+        if not (self.is_on and claimed.has_next):
+            return None
+        id, channel = claimed.message.id, claimed.message.channel
+        if state is State.REJECTED and REJECTED in self._when and outcome.cause in OF_THE_CHANNEL:
+            return Fall(id, now)
+        if state is not State.ACCEPTED or self._after is None:
+            return None
+        if claimed.message.validity is not None:
+            over = now + (claimed.message.validity + MARGIN) * 1000
+            moment = now + self._after * 1000 if channel in self._revoking else over
+            return Fall(id, moment, over)
+        return Fall(id, now + self._after * 1000) if channel in self._revoking else None

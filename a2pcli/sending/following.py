@@ -1,0 +1,141 @@
+"""Falling back while a run is sent: attempts whose moment has come are taken back where they may still arrive, and
+followed by the next channel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+
+from a2pcli.errors import LedgerUnavailable
+from a2pcli.gateways.base import Gateway, Revokes
+from a2pcli.gateways.by_channel import parts_of
+from a2pcli.ledger.alternatives import gateway_of
+from a2pcli.ledger.falling import Due
+from a2pcli.ledger.falling_back import AT_ONCE, FallenBack, Revocations, to_revoke
+from a2pcli.ledger.records import Run
+from a2pcli.sending.ledger_writer import LedgerWriter
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 30.0
+"""Seconds that a gateway gets to take a message back."""
+
+AT_A_TIME = 20
+"""Messages that a gateway is asked to take back at once."""
+
+LOOKS_EVERY = 5.0
+"""Seconds after which the ledger is asked again: receipts may have come by another process."""
+
+
+class Follower:
+    """Looks for attempts that are to be followed, in a task of its own beside the sending.
+
+    ``fell_back`` is called with what each look did; ``time`` is the loop's clock, ``clock`` gives UTC milliseconds.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        gateway: Gateway,
+        writer: LedgerWriter,
+        *,
+        is_on: bool,
+        time: Callable[[], float],
+        clock: Callable[[], int],
+        fell_back: Callable[[FallenBack], None],
+    ) -> None:
+        self._run, self._writer, self._time, self._clock = run, writer, time, clock
+        self._fell_back = fell_back
+        self._revoking = {one.name: one for one in parts_of(gateway) if isinstance(one, Revokes)}
+        self._revoking = {
+            name: one for name, one in self._revoking.items() if _gateway(one).capabilities.revokes
+        }
+        self._is_on = is_on
+        self._task: asyncio.Task[FallenBack] | None = None
+        self._look_at = 0.0
+        self._asked = is_on
+        self.left, self.first = 0, 0
+        """How many may be followed yet, and when the first (UTC milliseconds), by the last look."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is decided now, or has to be looked at before the run can be over."""
+        return self._is_on and (self._task is not None or self._asked)
+
+    async def has_more(self) -> bool:
+        """Whether receipts that came at the very end leave something to be decided."""
+        if self._is_on:
+            self.left, first = await self._writer.falling()
+            self.first, self._asked = first or 0, self.left > 0
+        return self._is_on and self.left > 0
+
+    def ask(self) -> None:
+        """Something was settled that may be followed at once."""
+        self._asked = self._is_on
+
+    def pump(self, *, ended: bool) -> None:
+        """Take the result of a look, and begin the next when it is time to; none once the run is ending."""
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            try:
+                done = task.result()
+            except LedgerUnavailable as error:  # the sender's own transactions insist, or give up
+                log.warning("the ledger failed while falling back, retrying: %s", error)
+                return
+            self.left, self.first = done.left, done.first or 0
+            self._asked = self._asked or done.more
+            self._fell_back(done)
+        if self._task is not None or not self._is_on:
+            return
+        if ended:
+            self._asked = False
+            return
+        if self._asked or self._time() >= self._look_at or 0 < self.first <= self._clock():
+            self._asked, self._look_at = False, self._time() + LOOKS_EVERY
+            self._task = asyncio.ensure_future(self._look())
+
+    async def end(self) -> None:
+        """Wait for a look under way: what it decided is kept."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _look(self) -> FallenBack:
+        now = self._clock()
+        due = await self._writer.falling_due(now, AT_ONCE)
+        asked = to_revoke(due, now, self._revoking, self._run)
+        revoked = await self._revoke(asked) if asked else Revocations()
+        return await self._writer.fall_back(due, revoked)
+
+    async def _revoke(self, asked: list[Due]) -> Revocations:
+        by_gateway: dict[str, list[Due]] = defaultdict(list)
+        for one in asked:
+            by_gateway[one.gateway or gateway_of(self._run, one.channel)].append(one)
+        told: dict[int, bool] = {}
+        for name, mine in by_gateway.items():
+            room = asyncio.Semaphore(AT_A_TIME)
+            answers = await asyncio.gather(*(self._ask(name, one, room) for one in mine))
+            pairs = zip(mine, answers, strict=True)
+            told |= {one.attempt: answer for one, answer in pairs if answer is not None}
+        return Revocations(
+            frozenset(one.attempt for one in asked),
+            frozenset(id for id, is_done in told.items() if is_done),
+            frozenset(id for id, is_done in told.items() if not is_done),
+        )
+
+    async def _ask(self, name: str, one: Due, room: asyncio.Semaphore) -> bool | None:
+        """What the gateway says of one message; None where it fails, so that it is asked again."""
+        async with room:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    return await self._revoking[name].revoke(one.address or "", one.reference)
+            except Exception as error:
+                kind = type(error).__name__
+                log.warning("gateway %s could not take %s back: %s", name, one.reference, kind)
+                return None
+
+
+def _gateway(one: Revokes) -> Gateway:
+    assert isinstance(one, Gateway)
+    return one
