@@ -192,6 +192,8 @@ def test_erasing_and_exporting_a_person_takes_in_what_would_be_tried_next(tmp_pa
     exported = shop.run("people", "export", "+447400000001", "--json", A2PCLI_ERASURE_KEY="k" * 64)
     assert "p1@example.org" in exported.out
     assert shop.run("people", "erase", "p1@example.org", "--yes", A2PCLI_ERASURE_KEY="k" * 64).status == 0
-    stored = b"".join(path.read_bytes() for path in (shop.folder / ".a2pcli").glob("ledger.db*") if path.is_file())
+    stored = b"".join(
+        path.read_bytes() for path in (shop.folder / ".a2pcli").glob("ledger.db*") if path.is_file()
+    )
     assert b"+447400000001" not in stored
     assert shop.run("ledger", "check").status == 0
