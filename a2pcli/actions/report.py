@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from a2pcli.actions.project import Project
+    from a2pcli.ledger.channel_counts import ByChannel
     from a2pcli.ledger.history import Event
     from a2pcli.ledger.records import Run, Totals, Waiting
     from a2pcli.ledger.store import Ledger
@@ -57,6 +58,10 @@ class Report:
             return None if found is None else found.meaning
 
         return cause
+
+    def by_channel(self) -> ByChannel:
+        """The attempts of a run of several channels, by channel, and who got both."""
+        return self.ledger.attempts.by_channel(self.run)
 
     def arrived_earlier(self) -> int:
         """Messages that an earlier attempt delivered, and that are not among the delivered ones of the totals."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import (
+    channel_counts,
     claims,
     counting,
     fallbacks,
@@ -311,6 +312,12 @@ class Attempts(SubStore):
         """How many messages arrived by an earlier attempt than the one that counts; see ``fallbacks``."""
         with self._ledger.reading() as connection:
             return fallbacks.arrived_earlier(connection, run)
+
+    @translates_errors
+    def by_channel(self, run: Run) -> channel_counts.ByChannel:
+        """The attempts of a run of several channels, counted by channel."""
+        with self._ledger.reading() as connection:
+            return channel_counts.count(connection, run)
 
     @translates_errors
     def falling_due(self, run: Run, now: int, most: int) -> list[Due]:

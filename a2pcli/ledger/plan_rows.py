@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import plan_store
+from a2pcli.ledger.alternatives import by_channel
 from a2pcli.ledger.attempt_ids import all_attempts, is_later, message_of
 from a2pcli.ledger.counting import most_attempts, standing
 from a2pcli.ledger.plan_store import ChunkHead, end_of, first_id
@@ -258,6 +259,13 @@ def _tell_own_texts(connection: Connection, found: Columns, later: Mapping[int, 
         for id, *values in connection.execute(query.where(_a.id.in_(ids[start : start + _FEW]))):
             for name, value in zip(names, values, strict=True):
                 columns[name][later[id]] = value
+    if "content" in found and any(found.get("alternatives") or ()):
+        # A chunk's content is of the first attempt; that of a later one stands with its channel.
+        contents = list(found["content"])
+        for place in later.values():
+            one = by_channel(found["alternatives"][place], found["channel"][place])
+            contents[place] = None if one is None else one.content
+        columns["content"] = contents
     found |= columns
 
 

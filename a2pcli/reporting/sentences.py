@@ -8,6 +8,7 @@ from typing import Any
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.alternatives import gateway_of
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.optouts import EVERYTHING, OF_THE_PERSON, SENDER, binds, concerns
 from a2pcli.ledger.other_forms import others_of
@@ -52,17 +53,21 @@ class Surroundings:
 def what(entry: HistoryEntry, around: Surroundings) -> str:
     """A sentence that says what became of the message."""
     row, run = entry.row, entry.run
-    state = row["state"]
+    gateway, state = _gateway(entry), row["state"]
     if state == State.ACCEPTED:
         return _accepted(entry)
     if state == State.REJECTED:
-        return f"rejected by {run.gateway}{_answer(row)}{_tries(row)}"
+        return f"rejected by {gateway}{_answer(row)}{_tries(row)}"
     if state == State.UNKNOWN:
-        return f"sent to {run.gateway}{_at(entry)}, and the answer is unknown{_answer(row)}: the person may have it"
+        return (
+            f"sent to {gateway}{_at(entry)}, and the answer is unknown{_answer(row)}: the person may have it"
+        )
     if state == State.SUBMITTING:
         if around.live.get(run.id):
-            return f"being sent to {run.gateway} now"
-        return f"about to be sent to {run.gateway}{_at(entry)} when sending was interrupted: the person may have it"
+            return f"being sent to {gateway} now"
+        return (
+            f"about to be sent to {gateway}{_at(entry)} when sending was interrupted: the person may have it"
+        )
     if state == State.PLANNED and row["reason"]:
         return _held(row, zone_of(run.summary))
     if state == State.PLANNED:
@@ -73,6 +78,11 @@ def what(entry: HistoryEntry, around: Surroundings) -> str:
     if state == State.CANCELLED:
         return "never sent: the run was cancelled"
     return _left_out(entry, around)
+
+
+def _gateway(entry: HistoryEntry) -> str:
+    """The gateway that the message went through."""
+    return str(entry.row.get("gateway") or gateway_of(entry.run, entry.row.get("channel")))
 
 
 def _held(row: Mapping[str, Any], zone: str | None) -> str:
@@ -96,16 +106,16 @@ def _accepted(entry: HistoryEntry) -> str:
         how = f"marked as accepted: {settled[-1].detail}"
     else:
         name = f" as {row['gateway_id']}" if row["gateway_id"] else ""
-        how = f"accepted by {run.gateway}{name}{_tries(row)}"
+        how = f"accepted by {_gateway(entry)}{name}{_tries(row)}"
     if instead := instead_of_sending(run):
         # It never reached the person, whatever the gateway's word for it is.
         parts = (
             f", {row['parts']} part{'' if row['parts'] == 1 else 's'}"
-            if channel_of(run.channel).parts
+            if channel_of(row.get("channel") or run.channel).parts
             else ""
         )
-        return f"{instead} by {run.gateway}, and not sent to the person{parts}"
-    if channel_of(run.channel).parts and row["parts"]:
+        return f"{instead} by {_gateway(entry)}, and not sent to the person{parts}"
+    if channel_of(row.get("channel") or run.channel).parts and row["parts"]:
         how += f", {row['parts']} part{'' if row['parts'] == 1 else 's'}"
     price = "price unknown" if row["cost"] is None else f"{money(row['cost'])} {row['currency']}"
     return f"{how}, {price}{_delivery(entry)}"

@@ -132,6 +132,35 @@ def test_a_late_receipt_that_it_was_delivered_takes_the_waiting_attempt_back(tmp
     assert texts(shop) == []
 
 
+def test_who_got_both_is_counted_and_told_and_never_hidden(tmp_path: Path) -> None:
+    """A provider that says "not delivered", and delivers it after the next channel went."""
+    shop = shop_of(tmp_path, "temporary: 0%")
+    shop.run("send", "order.yaml", "--yes")
+    run = shop.run("runs", "--json").json["runs"][0]["run"]
+    for state in ("undelivered", "delivered"):
+        line = {"reference": f"{run}-000001", "state": state, "at": "2026-01-01T00:00:00Z"}
+        shop.write("receipts.jsonl", json.dumps(line) + "\n")
+        shop.run("receipts", "import", "receipts.jsonl", "--gateway", "mail")
+        shop.run("send", "order.yaml", "--yes")
+    assert len(texts(shop)) == 1
+    report = shop.run("report", run, "--json").json
+    assert report["got_both"] == 1
+    assert [(one["channel"], one["attempt"], one["states"]) for one in report["attempts_by_channel"]] == [
+        ("email", 1, {"accepted": 3}),
+        ("sms", 2, {"accepted": 1}),
+    ]
+    assert report["rows"] == sum(report["states"].values()) == 3
+    assert "1 person got both" in shop.run("report", run).out
+    explained = shop.run("explain", "p0@example.org").out
+    assert "tried by email first: the campaign's first choice" in explained
+    assert "the person got both" in explained
+    assert "Subject:" not in explained  # the SMS has none
+    assert (
+        "then by sms, if the gateway refuses it or a receipt says"
+        in shop.run("explain", "p1@example.org").out
+    )
+
+
 def test_a_run_that_may_fall_back_later_says_so_and_can_be_cancelled(tmp_path: Path) -> None:
     """Through a gateway that can take messages back."""
     shop = shop_of(tmp_path, "temporary: 0%", "revocations: {}")

@@ -154,6 +154,7 @@ def _show(found: Report) -> None:
         waiting=waiting,
         cause_of=found.cause_of(),
         arrived_earlier=found.arrived_earlier(),
+        by_channel=found.by_channel(),
     )
     show(screen)
 
@@ -161,6 +162,7 @@ def _show(found: Report) -> None:
 def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None) -> None:
     """The document; with ``rows`` (states and reasons) their list as its last key, written chunk by chunk."""
     from a2pcli.cli.terminal.output import print_json, print_json_list
+    from a2pcli.reporting.channel_story import by_channel_document
     from a2pcli.reporting.held import held_document
     from a2pcli.reporting.totals import report_document
 
@@ -168,6 +170,8 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
     waiting = found.waiting() if totals.held else []
     document = report_document(found.run, totals, found.events(), found.cause_of())
     document = {**document, "waiting": held_document(waiting), "arrived_earlier": found.arrived_earlier()}
+    if found.run.sending.get("channels"):
+        document |= by_channel_document(found.by_channel())
     if rows is None:
         print_json(document)
     else:

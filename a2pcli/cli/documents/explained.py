@@ -55,6 +55,9 @@ class ExplainedMessage(TypedDict):
     what: str
     next: str | None
     rules: list[Considered]
+    channels: NotRequired[
+        Annotated[list[str], says("of several: which came first, what comes next, in words")]
+    ]
     earlier_attempts: NotRequired[list[dict[str, Any]]]
     events: list[dict[str, Any]]
 

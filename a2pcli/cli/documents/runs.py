@@ -303,6 +303,17 @@ class RunEvent(TypedDict):
     detail: str | None
 
 
+class ChannelAttempts(TypedDict):
+    """The attempts by one channel, of one place in the order of attempts."""
+
+    channel: str
+    attempt: Annotated[int, says("1 for the first attempts of messages, 2 for those after them")]
+    states: Counts
+    delivered: Annotated[int, says("by their receipts")]
+    followed: Annotated[int, says("that went on by the next channel")]
+    cost: CostByCurrency
+
+
 class Report(RunFacts, Totals):
     """``a2pcli report``. With ``--rows`` it has every row."""
 
@@ -313,6 +324,12 @@ class Report(RunFacts, Totals):
     waiting: Waiting
     arrived_earlier: Annotated[
         int, says("messages delivered by an earlier attempt, not counted as delivered in `delivery`")
+    ]
+    attempts_by_channel: NotRequired[
+        Annotated[list[ChannelAttempts], says("runs of several channels: their attempts")]
+    ]
+    got_both: NotRequired[
+        Annotated[int, says("people who got, or may have got, the message by two attempts")]
     ]
     row_list: NotRequired[Annotated[list[dict[str, Any]], says("every row, with --rows")]]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rich.table import Table
+
 from a2pcli.ledger.records import Run
+from a2pcli.reporting.channel_story import ByChannel
 from a2pcli.reporting.values import money
 
 
@@ -55,3 +58,28 @@ def cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "at most", f"{most}, if everybody falls back"
     if unpriced := summary.get("unpriced_fallbacks"):
         yield "", f"and fallbacks of {unpriced:,} people at an unknown price"
+
+
+def channel_table(found: ByChannel, cost: str) -> Table:
+    """The attempts by channel: how many, what became of them, and what they cost."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("channel")
+    for name in ("attempt", "accepted", "delivered", "rejected", "unknown", "skipped", "went on", cost):
+        table.add_column(name, justify="right")
+    for one in found.counts:
+        states = (
+            one.states.get("accepted", 0),
+            one.delivered,
+            *(one.states.get(name, 0) for name in _STATES),
+        )
+        money_of = " + ".join(f"{money(nano)} {currency}" for currency, nano in one.cost.items())
+        table.add_row(
+            one.channel,
+            str(one.attempt),
+            *(f"{count:,}" for count in (*states, one.followed)),
+            money_of or "0",
+        )
+    return table
+
+
+_STATES = ("rejected", "unknown", "skipped")

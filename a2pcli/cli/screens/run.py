@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
-from a2pcli.cli.screens.channels import channel_rows
+from a2pcli.cli.screens.channels import channel_rows, channel_table
 from a2pcli.cli.screens.delivery import delivery_tables
 from a2pcli.cli.screens.listing import RUN_STYLES, fits, sender_of
 from a2pcli.cli.terminal.output import to_copy
@@ -19,6 +19,7 @@ from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
+from a2pcli.reporting.channel_story import ByChannel, both_sentence
 from a2pcli.reporting.deliveries import CauseOf, no_table
 from a2pcli.reporting.held import held_lines
 from a2pcli.reporting.totals import HANDED_OVER, rates
@@ -189,6 +190,7 @@ def report_screen(
     waiting: Sequence[Waiting] = (),
     cause_of: CauseOf = no_table,
     arrived_earlier: int = 0,
+    by_channel: ByChannel | None = None,
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now; ``cause_of`` knows receipts' codes."""
     states = StatesTable(totals, instead_of_sending(run))
@@ -204,6 +206,10 @@ def report_screen(
     if arrived_earlier:
         words = "1 more message was" if arrived_earlier == 1 else f"{arrived_earlier:,} more messages were"
         pieces += [Text(), Text(f"{words} delivered by an earlier attempt, as a late receipt says")]
+    if by_channel is not None and by_channel.counts:
+        pieces += [Text(), channel_table(by_channel, cost_word(run))]
+    if by_channel is not None and (both := both_sentence(by_channel)):
+        pieces += [Text(), Text(both, style="yellow")]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:

@@ -1,0 +1,94 @@
+"""The attempts of a run of several channels, by channel: first ones and those that followed, what became of them,
+what they cost; and who got a message by two."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import field
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.dataclass import dataclass
+from a2pcli.delivery import ARRIVED, NEGATIVE
+from a2pcli.ledger.alternatives import channels_of
+from a2pcli.ledger.attempt_ids import ATTEMPT_BIT, ROWS_PER_RUN
+from a2pcli.ledger.plans import of_run
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import attempts, is_followed
+from a2pcli.messages import State
+
+_a, _next = attempts.c, attempts.alias("next")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCount:
+    """The attempts by one channel that were each message's ``attempt``-th, from 1. ``followed`` went on by the next
+    channel. ``cost`` is of those that the gateway took, in 1e-9 currency units by currency."""
+
+    channel: str
+    attempt: int
+    states: Mapping[str, int]
+    delivered: int
+    followed: int
+    cost: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ByChannel:
+    """All of them, in the campaign's order. ``both`` people got, or may have got, the message by two attempts: a
+    provider delivered one that had ended."""
+
+    counts: tuple[ChannelCount, ...] = ()
+    both: int = 0
+
+
+@dataclass(slots=True)
+class _Sums:
+    states: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    delivered: int = 0
+    followed: int = 0
+    cost: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def count(connection: Connection, run: Run) -> ByChannel:
+    """Count the run's attempts; nothing for a run of one channel."""
+    order = list(channels_of(run))
+    if not order:
+        return ByChannel()
+    number = _a.id % ROWS_PER_RUN // (1 << ATTEMPT_BIT) + 1
+    keys = (_a.channel, number, _a.state, _a.delivery, _a.currency, _a.followed_at.is_not(None))
+    query = select(*keys, func.count(), func.sum(_a.cost)).where(of_run(run)).group_by(*keys)
+    found: dict[tuple[str, int], _Sums] = defaultdict(_Sums)
+    for channel, attempt, state, delivery, currency, is_over, many, cost in connection.execute(query):
+        sums = found[channel or run.channel, int(attempt)]
+        sums.states[state] += many
+        sums.delivered += many if delivery in _ARRIVED else 0
+        sums.followed += many if is_over else 0
+        if state == State.ACCEPTED and currency is not None and cost:
+            sums.cost[currency] += int(cost)
+    places = {channel: place for place, channel in enumerate(order)}
+    keys_found = sorted(found, key=lambda key: (places.get(key[0], len(order)), key[1]))
+    counts = (
+        ChannelCount(channel, attempt, dict(sums.states), sums.delivered, sums.followed, dict(sums.cost))
+        for (channel, attempt), sums in ((key, found[key]) for key in keys_found)
+    )
+    return ByChannel(tuple(counts), _both(connection, run))
+
+
+_ARRIVED = frozenset(map(str, ARRIVED))
+
+
+def _both(connection: Connection, run: Run) -> int:
+    """Messages of which an attempt that was followed arrived, and the next one was taken as well."""
+    here = _next.c
+    taken = here.state.in_([str(one) for one in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)])
+    not_lost = func.coalesce(here.delivery, "").not_in([str(one) for one in NEGATIVE])
+    query = (
+        select(func.count())
+        .select_from(attempts.join(_next, here.id == _a.id + (1 << ATTEMPT_BIT)))
+        .where(_a.occasion == run.occasion, _a.run == run.number, is_followed(_a))
+        .where(and_(_a.delivery.in_(sorted(_ARRIVED)), taken, not_lost))
+    )
+    return int(connection.execute(query).scalar_one())
