@@ -82,9 +82,10 @@ def among(keys: Keys, members: Keys) -> Mask:
 
 
 def merge_reasons(frame: Frame, reasons: pa.Array, details: pa.Array) -> None:
-    """Take over reasons for rows that have none yet."""
+    """Take over reasons, with their details, for rows that have none yet."""
     old = frame["@reason"]
-    frame["@detail"] = pc.if_else(pc.is_null(old), details, frame["@detail"])
+    fresh = pc.and_(pc.is_null(old), pc.is_valid(reasons))
+    frame["@detail"] = pc.if_else(fresh, details, frame["@detail"])
     frame["@reason"] = pc.coalesce(old, reasons)
 
 

@@ -104,7 +104,7 @@ def make_plan(
         clocks = prepared.new_clocks()
         tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
         warnings += [note for note in prepared.table.notes if note not in known]
-        warnings += total_notes(prepared.table, tally.total_lines)
+        warnings += total_notes(prepared.table, tally.total_lines, tally.maybe_total)
         warnings += place_warnings(prepared.table, clocks.place_problems)
         warnings += strange_preferences(prepared.table, tally.strange_channels)
         warnings += wording.left_out(tally.copy_rules, tally.recipients)

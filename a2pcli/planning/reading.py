@@ -70,11 +70,16 @@ def place_warnings(table: Table, problems: Counter[str]) -> Iterator[Problem]:
         yield _warning(table, more, None, "place")
 
 
-def total_notes(table: Table, lines: Sequence[int]) -> Iterator[Problem]:
-    """A note for each row that looks like a total of the others: it is excluded, and counted as an invalid address."""
+def total_notes(table: Table, lines: Sequence[int], maybe: int | None) -> Iterator[Problem]:
+    """A note for each row in ``lines``, which are totals of other rows and excluded as invalid addresses; and a warning
+    for the last row (line ``maybe``) if it gets a message and may be a total."""
     for line in lines:
         text = f"row {line} looks like a total of the rows above, not a person; it is excluded as an invalid address"
         yield Problem(text, table.path, line, severity=Severity.NOTE, code="total-row")
+    if maybe is not None:
+        text = f"the last row, {maybe}, may be a total of the rows above, and gets a message"
+        hint = "if it is not a person, delete the row and plan again"
+        yield Problem(text, table.path, maybe, hint=hint, severity=Severity.WARNING, code="total-row")
 
 
 def _warning(table: Table, message: str, hint: str | None, code: str) -> Problem:

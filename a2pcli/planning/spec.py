@@ -268,6 +268,8 @@ class CompiledSpec:
         needed |= {other.column for other in spec.others}
         if self.channel.kind is not Kind.PHONE:
             needed |= {*spec.facts.columns("country")}
+        if self.channel.kind is Kind.HANDLE:  # to tell a total of the rows from a person
+            needed |= {*spec.known}
         if spec.consent is not None:
             needed |= {*spec.facts.columns(*CONSENT_FACTS)}
         needed |= {claim.column for claim in spec.speaking}

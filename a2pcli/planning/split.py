@@ -15,7 +15,7 @@ from a2pcli.planning.frames import alive
 _ACCEPTED = (
     "@line", "@address", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
     "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced", "@spelling", "@others",
-    "@content",
+    "@content", "@detail",
 )  # fmt: skip
 _OF_SEVERAL = ("@channel", "@alternatives")
 """Only frames of a campaign of several channels have them."""

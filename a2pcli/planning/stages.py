@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
+from a2pcli.addresses.totals import MAYBE_TOTAL, TOTAL, Verdict, judge_rows
 from a2pcli.contacts.rows import Piece
 from a2pcli.contacts.table import Framed, Framing
 from a2pcli.content.encoding import measure_column
@@ -92,8 +93,24 @@ def addressed(frame: Frame, compiled: CompiledSpec) -> None:
         frame["@detail"] = found["@detail"]
     else:
         merge_reasons(frame, found["@reason"], found["@detail"])
+    if compiled.channel.kind is Kind.HANDLE:
+        _refuse_totals(frame, compiled.spec)
     frame["@person"] = pa.array(keys_of(frame["@address"]))
     frame["@others"] = other_addresses(frame, compiled.spec)
+
+
+def _refuse_totals(frame: Frame, spec: PlanSpec) -> None:
+    """Drop the rows that add up the others: their count or sum would be read as a chat id."""
+    columns = [frame[name] for name in spec.known if name in frame and name != spec.address]
+    verdicts = judge_rows(frame["@address"], columns)
+    total = verdicts == Verdict.YES
+    if total.any():
+        drop(frame, total, Reason.INVALID_ADDRESS, TOTAL)
+        frame["@address"] = pc.if_else(pa.array(total), pa.scalar(None, pa.string()), frame["@address"])
+    maybe = pa.array(verdicts == Verdict.MAYBE)
+    frame["@detail"] = pc.if_else(
+        maybe, pc.coalesce(frame["@detail"], pa.scalar(MAYBE_TOTAL)), frame["@detail"]
+    )
 
 
 def sender_chosen(frame: Frame, compiled: CompiledSpec) -> None:

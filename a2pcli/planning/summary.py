@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.addresses.totals import TOTAL
+from a2pcli.addresses.totals import MAYBE_TOTAL, TOTAL
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import one_piece
 from a2pcli.ledger.approved import (
@@ -121,6 +121,8 @@ class Tally:
     total_parts: int = 0
     total_lines: list[int] = field(default_factory=list)
     """Lines of excluded rows that look like a total of the others, the first few."""
+    maybe_total: int | None = None
+    """The line of the last row, if it gets a message and may be a total of the others."""
     _samples: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     senders: Counter[str | None] = field(default_factory=Counter)
     strange_channels: Counter[str] = field(default_factory=Counter)
@@ -142,12 +144,19 @@ class Tally:
         if self.excluded[Reason.COPY_RULE]:
             unsaid = pc.equal(split.excluded["@reason"], str(Reason.COPY_RULE))
             _count(self.copy_rules, split.excluded["@detail"].filter(unsaid))
-        self._note_totals(split.excluded)
+        self._note_totals(split)
         self._count_accepted(
             split.accepted.rename_columns([NAMES.get(name, name[1:]) for name in split.accepted.column_names])
         )
 
-    def _note_totals(self, excluded: pa.RecordBatch) -> None:
+    def _note_totals(self, split: SplitChunk) -> None:
+        excluded, accepted = split.excluded, split.accepted
+        if len(excluded) or len(accepted):
+            is_last = len(accepted) > 0 and not (
+                len(excluded) and split.excluded_at[-1] > split.accepted_at[-1]
+            )
+            doubted = is_last and accepted["@detail"][-1].as_py() == MAYBE_TOTAL
+            self.maybe_total = accepted["@line"][-1].as_py() if doubted else None
         sums = pc.equal(excluded["@detail"], TOTAL)
         if len(self.total_lines) < MOST_TOTALS and pc.any(sums).as_py():
             self.total_lines += (

@@ -96,3 +96,57 @@ def test_a_row_that_adds_up_the_others_is_named_and_accounted_for(
     assert (note["severity"], note["line"]) == ("note", 3)
     assert "row 3 looks like a total" in note["message"]
     assert sum(ran.json["excluded"].values()) == 1
+
+
+TELEGRAM = (
+    "name: chat\nobjective: Tell them\npurpose: transactional\nchannel: telegram\ncontacts: people.csv\n"
+    "message: Hello there\n"
+)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Total,5,",
+        "Total:,123456789,",
+        "GRAND TOTAL,5,",
+        "Subtotal,5,1372",
+        'סה"כ,5,',
+        "Итого: 5,5,",
+        "Suma,5,",
+        ",5,Total",
+    ],
+)
+def test_a_total_that_looks_like_a_chat_id_gets_no_message_and_is_named(made: Project, last: str) -> None:
+    made.write("people.csv", f"name,telegram,city\nAnn,123456781,\nBen,123456782,\n{last}\n")
+    made.write("chat.yaml", TELEGRAM)
+    ran = made.run("plan", "chat.yaml", "--json")
+    assert (ran.json["recipients"], ran.json["excluded"]) == (2, {"invalid-address": 1})
+    assert [(one["code"], one["line"]) for one in ran.json["warnings"] if "total" in one["message"]] == [
+        ("total-row", 4)
+    ]
+
+
+@pytest.mark.parametrize(
+    "last", ["Suma,987654321,", "Soma,987654321,Paris", "Total Energies,987654321,", "Count,987654321,"]
+)
+def test_a_last_row_with_a_name_that_is_also_a_word_for_a_total_gets_its_message_with_a_warning(
+    made: Project, last: str
+) -> None:
+    made.write("people.csv", f"name,telegram,city\nAnn,123456781,\n{last}\n")
+    made.write("chat.yaml", TELEGRAM)
+    told = made.run("plan", "chat.yaml")
+    assert "Recipients 2" in " ".join(told.out.split())
+    assert (
+        "people.csv:3: warning: the last row, 3, may be a total of the rows above, and gets a message"
+        in told.err
+    )
+
+
+@pytest.mark.parametrize("row", ["Suma,987654321,", "Totaliza,987654321,", "Ann,987654321,Total"])
+def test_people_above_the_last_row_are_not_taken_for_a_total(made: Project, row: str) -> None:
+    made.write("people.csv", f"name,telegram,city\n{row}\nAnn,123456781,\n")
+    made.write("chat.yaml", TELEGRAM)
+    ran = made.run("plan", "chat.yaml", "--json")
+    assert ran.json["recipients"] == 2
+    assert not [one for one in ran.json["warnings"] if "total" in one["message"]]
