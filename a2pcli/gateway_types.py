@@ -54,6 +54,11 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "smtp": ("a2pcli.gateways.smtp.gateway:SmtpGateway", "Email by SMTP, over a relay (extra `email`)"),
     "postmark": ("a2pcli.gateways.providers.postmark:PostmarkGateway", "Postmark: email, in batches"),
     "ses": ("a2pcli.gateways.providers.ses:SesGateway", "Amazon SES v2: email (extra `aws`)"),
+    "aws_sms": (
+        "a2pcli.gateways.providers.aws_sms:AwsSmsGateway",
+        "AWS End User Messaging: SMS and MMS (extra `aws`)",
+    ),
+    "sns": ("a2pcli.gateways.providers.sns:SnsGateway", "Amazon SNS: SMS (extra `aws`)"),
     "whatsapp": (
         "a2pcli.gateways.providers.whatsapp:WhatsAppGateway",
         "WhatsApp Business Cloud API: templates, and free text in the service window",

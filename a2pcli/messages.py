@@ -34,7 +34,8 @@ class Message:
     ``to`` is E.164 with ``+`` for phone channels. ``reference`` is ours, unique for ever and the same on
     every retry: gateways pass it on as idempotency key or client reference wherever they can.
     ``body`` is the text as people read it. ``content`` is what the channel sends beside or instead of it (an email's
-    subject and HTML), in JSON's types and frozen with the plan; None where the text is all.
+    subject and HTML), in JSON's types and frozen with the plan; None where the text is all. ``purpose`` is the
+    campaign's; None for a message of no campaign, such as a test.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Message:
     validity: int | None = None
     """Seconds after which the provider is to give up; None for as long as it likes. Only gateways that can say so to
     the provider get it (``Capabilities.expires``)."""
+    purpose: str | None = None
 
 
 class Verdict(StrEnum):

@@ -105,4 +105,5 @@ def _row_message(ready: Prepared, one: PreviewedRow, number: str, country: str |
         parts=row["parts"],
         media=media_of(content) or spec.media,
         content=content,
+        purpose=ready.loaded.campaign.purpose,
     )

@@ -29,7 +29,9 @@ _OF_EVERY_GATEWAY = frozenset(
 )
 _ACCOUNT: dict[str, tuple[str, ...]] = {
     "postmark": ("token",),
-    "ses": ("region", "access_key_id"),
+    "ses": ("region", "access_key_id", "profile"),
+    "aws_sms": ("region", "access_key_id", "profile"),
+    "sns": ("region", "access_key_id", "profile"),
     "twilio": ("account_sid",),
     "vonage": ("api_key",),
     "infobip": ("base_url", "api_key"),

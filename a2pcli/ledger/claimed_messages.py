@@ -39,13 +39,25 @@ def claimed_messages(
     # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
     channel, sender, reference = run.channel, run.sender, run.reference
     media = media_for(run, channel)
+    purpose = run.purpose
     for id, address, body, country, parts, tries, cost, currency, clock, own, *_ in rows:
         row = id % ROWS_PER_RUN
         to = spellings.get(id, address) if spellings else address
         content = _content_of(contents[id]) if id in contents else None
         files = media_of(content) or media if content else media
         message = Message(
-            id, reference(row), to, body, channel, own or sender, country, parts, files, content
+            id,
+            reference(row),
+            to,
+            body,
+            channel,
+            own or sender,
+            country,
+            parts,
+            files,
+            content,
+            None,
+            purpose,
         )
         until = None if clock is None else gate.open_until(clock)
         yield Claimed(message, tries + 1, cost, currency, until)
