@@ -82,9 +82,8 @@ def _named_senders(typed: Any, path: tuple[str | int, ...]) -> Iterator[tuple[An
 
 def _message_or_variants(document: Document) -> Iterator[Problem]:
     data = document.data
-    email = data.get("email")
-    has_html = (isinstance(email, dict) and "html" in email) or has_own_text(document)
-    if "message" not in data and "variants" not in data and not has_html:
+    has_text = has_own_text(document)
+    if "message" not in data and "variants" not in data and not has_text:
         hint = "the message, a Jinja template over the contact's columns"
         yield document.problem("'message' is missing", (), hint=hint, code="missing-key")
     if "message" in data and "variants" in data:
@@ -101,7 +100,7 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
             "a split test needs two variants", ("variants",), of="key", hint=hint, code="variants"
         )
     for name, variant in variants.items():
-        if isinstance(variant, dict) and "message" not in variant and "html" not in variant and not has_html:
+        if isinstance(variant, dict) and "message" not in variant and "html" not in variant and not has_text:
             message = f"'message' is missing under '{str(name)[:40]}'"
             hint = "message template of this variant"
             yield document.problem(message, ("variants", name), of="key", hint=hint, code="missing-key")

@@ -17,6 +17,8 @@ MOST_ON_A_CARD, MOST_SUGGESTIONS = 4, 11
 _ALL = ("email", *BLOCKS)
 _OWN_TEXTS = {"text", "template", "card", "carousel"}
 """Keys of blocks that a message's text is made of."""
+_OF_EMAIL = {"text", "html"}
+"""The same of the email block."""
 
 
 def channels_of(document: Document) -> list[str]:
@@ -29,7 +31,9 @@ def channels_of(document: Document) -> list[str]:
 def has_own_text(document: Document) -> bool:
     """Whether every channel of the campaign has a text of its own, so that it needs no ``message``."""
     used = channels_of(document)
-    return bool(used) and all(_OWN_TEXTS & _block(document, one).keys() for one in used)
+    return bool(used) and all(
+        (_OF_EMAIL if one == "email" else _OWN_TEXTS) & _block(document, one).keys() for one in used
+    )
 
 
 def block_problems(document: Document) -> Iterator[Problem]:

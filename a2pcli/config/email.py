@@ -59,6 +59,9 @@ class Email(_Strict):
     """What an email has besides its text."""
 
     subject: Template = Field(description="Template of the subject line")
+    text: Template | None = Field(
+        None, description="Template of the plain text, instead of `message`, e.g. beside an SMS text"
+    )
     html: Template | None = Field(
         None,
         description="HTML file, relative to the campaign, or the HTML itself: a Jinja template that escapes values."

@@ -55,7 +55,8 @@ def _emails(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Arm, ...]:
             )
             for name, variant in campaign.variants.items()
         )
-    source = source_at(loaded, ("message",), campaign.message) if campaign.message else None
+    loc, text = texts_of(loaded, EMAIL)[0]
+    source = None if loc is None else source_at(loaded, loc, text)
     return (Arm(None, 1, source, shared and replace(shared, makes_text=source is None)),)
 
 

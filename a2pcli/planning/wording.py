@@ -65,8 +65,9 @@ class Wording:
                 else self._of_html(("variants", name, "html"), arm.html)
                 for name, arm in campaign.variants.items()
             )
-        if campaign.message:
-            return {("message",): campaign.message}
+        loc, text = texts_of(self.loaded)[0]
+        if loc is not None:
+            return {loc: text}
         return (
             dict([self._of_html(("email", "html"), None)]) if campaign.email and campaign.email.html else {}
         )

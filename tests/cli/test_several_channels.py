@@ -222,3 +222,30 @@ def test_a_channel_goes_by_its_own_gateway(tmp_path: Path) -> None:
     mails = [json.loads(line)["to"] for line in (shop.folder / "mails.jsonl").read_text().splitlines()]
     assert mails == ["ann@example.org", "cy@example.org"]
     assert [to for to, *_ in ways(shop)] == ["+447911123402", "+447911123404"]
+
+
+def test_an_email_may_have_a_text_of_its_own_beside_the_common_one(tmp_path: Path) -> None:
+    shop = _shop(tmp_path)
+    own = (
+        'email: {subject: Order, text: "Dear {{ name }}, your order.\\nUnsubscribe: https://shop.example/u"}'
+    )
+    campaign = (shop.folder / "order.yaml").read_text()
+    shop.write(
+        "order.yaml", campaign.replace(campaign[campaign.index("email: {subject") :].split("\n")[0], own)
+    )
+    assert shop.run("send", "order.yaml", "--yes").status == 0
+    bodies = {one["to"]: one["body"] for one in sent(shop)}
+    assert bodies["ann@example.org"] == "Dear Ann, your order.\nUnsubscribe: https://shop.example/u"
+    assert bodies["+447911123402"].startswith("Hello Bob")
+
+
+def test_a_campaign_whose_only_text_is_an_email_has_none_for_sms(tmp_path: Path) -> None:
+    shop = _shop(tmp_path)
+    campaign = (shop.folder / "order.yaml").read_text()
+    lines = [line for line in campaign.splitlines() if not line.startswith("message:")]
+    shop.write(
+        "order.yaml", "\n".join(lines).replace("email: {subject", 'email: {html: "<p>Hi</p>", subject') + "\n"
+    )
+    checked = shop.run("check", "order.yaml")
+    assert checked.status == 3
+    assert "'message' is missing" in checked.err + checked.out
