@@ -35,7 +35,9 @@ def send_options(
     elif run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
     accounts = {name: account_pace(settings, name) for name in gateways_of(run).values()}
-    given["shared"] = [pace for account in accounts.values() for pace in shared_paces(run, account)]
+    found = [pace for account in accounts.values() for pace in shared_paces(run, account)]
+    # The campaign's own pace comes with each account, and a message takes one slot of it.
+    given["shared"] = list({pace.key: pace for pace in found}.values())
     given["quotas"] = shared_quotas(run, accounts)
     return SendOptions(rate=Rate(**rate) if rate else None, wait=request.wait, **given)
 

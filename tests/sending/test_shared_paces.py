@@ -171,3 +171,20 @@ def test_a_pace_that_others_use_up_ends_no_run_early(ledgers: list[Ledger]) -> N
     gateways = [Timed(times), Timed(times)]
     send_together(ledgers[:2], runs, gateways, [at(5)] * 2)
     assert [states(ledgers[0], run) for run in runs] == [{"accepted": 100}, {"accepted": 5}]
+
+
+def test_in_a_run_of_several_gateways_a_message_takes_one_slot_of_the_campaigns_pace(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    from a2pcli.actions.send_options import send_options
+    from a2pcli.actions.send_watcher import SendRequest
+    from a2pcli.config.load import load_settings
+
+    (tmp_path / "a2pcli.yaml").write_text(
+        "gateways:\n  one: {type: simulator, seed: 1, rate: 50/s}\n  two: {type: simulator, seed: 2, rate: 90/s}\n"
+    )
+    channels = {"sms": {"gateway": "one"}, "email": {"gateway": "two"}}
+    rate = {"per_second": 20.0, "unit": "messages"}
+    run = plan_run(ledger, 1, gateway="one", sending={"channels": channels, "rate": rate})
+    shared = send_options(run, load_settings(tmp_path), {}, SendRequest()).shared
+    assert sorted(one.per_second for one in shared) == [20.0, 50.0, 90.0]
