@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -117,7 +116,11 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
     settings = checked.settings
     if settings is None:
         return
-    environ = os.environ if environ is None else environ
+    try:
+        environ = settings.environ if environ is None else environ
+    except A2PError as error:
+        yield from error.problems
+        return
     used: dict[str, list[LoadedCampaign]] = {}
     if checked.campaign is not None:
         for view in checked.campaign.views:

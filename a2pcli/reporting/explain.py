@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from a2pcli.addresses.any_address import any_address, of_phone
+from a2pcli.addresses.handle import NETWORKS, read_handle
 from a2pcli.addresses.kinds import Address, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
@@ -87,6 +88,8 @@ def explain(
     """
     judged = _judged(asked, policy)
     number = any_address(asked, policy.region).address
+    if judged.address is None and not _is_known(ledger, number) and (chat := _chat_id(ledger, asked)):
+        judged, number = chat, chat.address
     # Rows that did not become an address hold what was typed: as asked, or the digits after the country.
     cells = [
         asked.strip(),
@@ -167,6 +170,21 @@ def _judged(asked: str, policy: PhonePolicy) -> Address:
     """What was asked for, judged as an address of the kind that it looks like."""
     found = any_address(asked, policy.region)
     return of_phone(normalise(asked, policy)) if found.kind is Kind.PHONE else found
+
+
+def _chat_id(ledger: Ledger, asked: str) -> Address | None:
+    """A chat id typed without its network, if the ledger knows it from exactly one network."""
+    found = []
+    for network in NETWORKS:
+        one = read_handle(asked, network)
+        if _is_known(ledger, one.address):
+            found.append(one)
+    return found[0] if len(found) == 1 else None
+
+
+def _is_known(ledger: Ledger, address: str | None) -> bool:
+    """Whether the ledger has a message to the address, or an opt-out."""
+    return address is not None and bool(ledger.messages.history(address) or ledger.optouts.of(address))
 
 
 def _needs_others(entry: HistoryEntry) -> bool:

@@ -251,6 +251,21 @@ def test_missing_secrets_are_warnings_and_only_for_those_who_need_them(
     ]
 
 
+def test_secrets_in_the_file_of_variables_are_found(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("A2PCLI_TEST_SID", raising=False)
+    monkeypatch.delenv("A2PCLI_TEST_TOKEN", raising=False)
+    project(CAMPAIGN + "gateway: mine\n", settings=GATEWAYS)
+    Path(".env").write_text(f"A2PCLI_TEST_SID=AC{'0' * 32}\n")
+    Path(".env").chmod(0o600)
+    assert shell("check") == 0
+    told = " ".join(shell.problems)
+    assert "A2PCLI_TEST_TOKEN is not set" in told
+    assert "A2PCLI_TEST_SID" not in told
+    Path(".env").write_text("no variable\n")
+    assert shell("check") == 3
+    assert any(problem.startswith(".env:1:1: this line is not NAME=value") for problem in shell.problems)
+
+
 def test_a_wrong_secret_is_told_at_its_line_and_never_shown(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,3 +150,20 @@ def test_people_above_the_last_row_are_not_taken_for_a_total(made: Project, row:
     ran = made.run("plan", "chat.yaml", "--json")
     assert ran.json["recipients"] == 2
     assert not [one for one in ran.json["warnings"] if "total" in one["message"]]
+
+
+@pytest.mark.parametrize("typed", ["5551114", "@fay_name", " 5551114 "])
+def test_a_chat_id_is_explained_without_its_network(made: Project, typed: str) -> None:
+    made.write("people.csv", "name,telegram\nEve,5551114\nFay,@fay_name\n")
+    made.write("chat.yaml", TELEGRAM)
+    made.run("send", "chat.yaml", "--yes")
+    told = made.run("explain", typed).out
+    assert told.startswith(f"telegram:{typed.strip()}")
+    assert "Hello there" in told
+
+
+def test_a_number_in_no_run_is_not_taken_for_a_chat_id(made: Project) -> None:
+    made.write("people.csv", "name,telegram\nEve,5551114\n")
+    made.write("chat.yaml", TELEGRAM)
+    made.run("send", "chat.yaml", "--yes")
+    assert "telegram" not in made.run("explain", "5551115").out
