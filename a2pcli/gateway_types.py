@@ -73,6 +73,10 @@ BUILT_IN: dict[str, tuple[str, str]] = {
         "Messenger (Meta), for a page: texts, cards, buttons",
     ),
     "viber": ("a2pcli.gateways.providers.viber:ViberGateway", "Viber, by a bot: texts, pictures, a button"),
+    "apprise": (
+        "a2pcli.gateways.apprise:AppriseGateway",
+        "Any of apprise's services, by URL (extra `apprise`)",
+    ),
     "smpp": ("a2pcli.gateways.smpp:smpp_gateway", "SMPP 3.4, straight to an operator (extra `smpp`)"),
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""

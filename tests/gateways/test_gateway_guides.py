@@ -42,6 +42,8 @@ def test_each_type_can_be_shown_and_its_added_block_is_valid(project: Any, kind:
     project.write("a2pcli.yaml", COMMENTED)
     if kind == "smpp":
         pytest.importorskip("smpp34", reason='needs: pip install "a2pcli[smpp]"')
+    if kind == "apprise":
+        pytest.importorskip("apprise", reason='needs: pip install "a2pcli[apprise]"')
     added = project.run("gateways", "add", kind, "--name", "new", "--json")
     assert (added.status, added.err) == (0, "")
     secrets = {name: sample(name) for name in added.json["variables"]}
