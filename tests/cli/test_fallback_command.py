@@ -156,7 +156,7 @@ def test_who_got_both_is_counted_and_told_and_never_hidden(tmp_path: Path) -> No
     assert "the person got both" in explained
     assert "Subject:" not in explained  # the SMS has none
     waits = " ".join(shop.run("explain", "p1@example.org").out.split())
-    assert "then by sms, if the gateway refuses it or a receipt says that it was not delivered" in waits
+    assert "then by sms, if the gateway refuses it or if a receipt says that it was not delivered" in waits
 
 
 def test_a_run_that_may_fall_back_later_says_so_and_can_be_cancelled(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from a2pcli.gateways.providers.common import (
     is_unicode,
     json_object,
     shown,
+    validity_of,
 )  # fmt: skip
 from a2pcli.messages import Message, Outcome
 
@@ -62,7 +63,9 @@ class BirdProvider(Provider):
     def __init__(self, name: str, block: BirdBlock) -> None:
         channels = frozenset({"sms", "mms"})
         super().__init__(
-            name, block, Capabilities(channels, concurrency=block.concurrency or 20, receipts=True)
+            name,
+            block,
+            Capabilities(channels, concurrency=block.concurrency or 20, receipts=True, expires=True),
         )
         self._block = block
         self._base = block.base_url.rstrip("/")
@@ -86,7 +89,7 @@ class BirdProvider(Provider):
         data["datacoding"] = "unicode" if is_unicode(message) else "plain"
         # Bird calls the URL with our reference; it needs none of its own.
         data["reportUrl"] = self._block.status_callback
-        data["validity"] = self._block.validity
+        data["validity"] = validity_of(self._block.validity, message)
         return self.post_json(f"{self._base}/messages", data)
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:

@@ -210,6 +210,13 @@ def is_to_another(said: object, to: str) -> bool:
     return isinstance(said, str) and bool(_NUMBER.fullmatch(said)) and said[-7:] != to[-7:]
 
 
+def validity_of(ours: int | None, message: Message) -> int | None:
+    """Seconds after which the provider gives up: the shorter of the settings' and what the campaign asks for; None for
+    as long as it likes."""
+    given = [one for one in (ours, message.validity) if one is not None]
+    return min(given) if given else None
+
+
 def with_query(url: str, query: Mapping[str, str]) -> str:
     """The URL with more in its query."""
     return url + ("&" if "?" in url else "?") + urlencode(query) if query else url

@@ -29,6 +29,7 @@ from a2pcli.gateways.providers.common import (
     is_to_another,
     json_object,
     shown,
+    validity_of,
 )  # fmt: skip
 from a2pcli.messages import Message, Outcome, Verdict
 
@@ -59,7 +60,12 @@ class InfobipProvider(Provider):
             name,
             block,
             Capabilities(
-                channels, batch=block.batch, concurrency=block.concurrency or 20, finds=True, receipts=True
+                channels,
+                batch=block.batch,
+                concurrency=block.concurrency or 20,
+                finds=True,
+                receipts=True,
+                expires=True,
             ),
         )
         self._block = block
@@ -128,9 +134,8 @@ class InfobipProvider(Provider):
 
     def _message(self, message: Message) -> dict[str, Any]:
         block, sender = self._block, self.sender_of(message)
-        validity = (
-            {"validityPeriod": {"amount": block.validity, "timeUnit": "SECONDS"}} if block.validity else None
-        )
+        seconds = validity_of(block.validity, message)
+        validity = {"validityPeriod": {"amount": seconds, "timeUnit": "SECONDS"}} if seconds else None
         report = {"delivery": {"url": block.status_callback}, "contentType": "application/json"}
         return {
             "sender": digits(sender) if sender else None,

@@ -28,6 +28,7 @@ from a2pcli.gateways.providers.common import (
     accepted,
     is_unicode,
     shown,
+    validity_of,
 )  # fmt: skip
 from a2pcli.messages import Message, Outcome
 
@@ -69,7 +70,11 @@ class JasminProvider(Provider):
 
     def __init__(self, name: str, block: JasminBlock) -> None:
         super().__init__(
-            name, block, Capabilities(frozenset({"sms"}), concurrency=block.concurrency or 50, receipts=True)
+            name,
+            block,
+            Capabilities(
+                frozenset({"sms"}), concurrency=block.concurrency or 50, receipts=True, expires=True
+            ),
         )
         self._block = block
         self._base = block.base_url.rstrip("/")
@@ -80,7 +85,7 @@ class JasminProvider(Provider):
         needs_unicode, callback, validity = (
             is_unicode(message),
             self.callback_for(message),
-            self._block.validity,
+            validity_of(self._block.validity, message),
         )
         return self.post_form(
             f"{self._base}/send",

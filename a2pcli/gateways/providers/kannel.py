@@ -19,7 +19,15 @@ from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, one_receipt, one_reply
 from a2pcli.gateways.engine.charsets import text_of
 from a2pcli.gateways.engine.statuses import sentence, unreadable
-from a2pcli.gateways.providers.common import CallbackBlock, Provider, ProviderGateway, Url, is_unicode, shown
+from a2pcli.gateways.providers.common import (
+    CallbackBlock,
+    Provider,
+    ProviderGateway,
+    Url,
+    is_unicode,
+    shown,
+    validity_of,
+)
 from a2pcli.messages import Message, Outcome, Verdict
 
 _TAKEN = re.compile(r"\s*[03]: ")
@@ -64,7 +72,11 @@ class KannelProvider(Provider):
 
     def __init__(self, name: str, block: KannelBlock) -> None:
         super().__init__(
-            name, block, Capabilities(frozenset({"sms"}), concurrency=block.concurrency or 50, receipts=True)
+            name,
+            block,
+            Capabilities(
+                frozenset({"sms"}), concurrency=block.concurrency or 50, receipts=True, expires=True
+            ),
         )
         self._block = block
         self.headers = {"X-Kannel-Username": block.username, "X-Kannel-Password": shown(block.password)}
@@ -74,13 +86,14 @@ class KannelProvider(Provider):
         """The request for the one message of the batch."""
         (message,) = batch
         block, callback = self._block, self.callback_for(message)
+        validity = validity_of(block.validity, message)
         more = {
             "X-Kannel-From": self.sender_of(message),
             "X-Kannel-To": message.to,
             "X-Kannel-Coding": "2" if is_unicode(message) else "0",
             "X-Kannel-SMSC": block.smsc,
             "X-Kannel-Account": block.account,
-            "X-Kannel-Validity": str(math.ceil(block.validity / 60)) if block.validity else None,
+            "X-Kannel-Validity": str(math.ceil(validity / 60)) if validity else None,
             "X-Kannel-DLR-Mask": _ASKED_FOR if callback else None,
             # Kannel fills in what stands behind a %; one of the URL's own is written twice.
             "X-Kannel-DLR-URL": f"{callback.replace('%', '%%')}&{_FILLED_IN}" if callback else None,

@@ -31,6 +31,7 @@ from a2pcli.gateways.providers.common import (
     digits,
     json_object,
     shown,
+    validity_of,
 )  # fmt: skip
 from a2pcli.messages import Message, Outcome
 
@@ -66,7 +67,9 @@ class PlivoProvider(Provider):
     def __init__(self, name: str, block: PlivoBlock) -> None:
         channels = frozenset({"sms", "mms"})
         super().__init__(
-            name, block, Capabilities(channels, concurrency=block.concurrency or 20, receipts=True)
+            name,
+            block,
+            Capabilities(channels, concurrency=block.concurrency or 20, receipts=True, expires=True),
         )
         self._block = block
         self._account_url = f"{block.base_url.rstrip('/')}/v1/Account/{block.auth_id}/"
@@ -88,7 +91,7 @@ class PlivoProvider(Provider):
                 "media_urls": list(message.media) or None,
                 "url": callback,
                 "method": "POST" if callback else None,
-                "message_expiry": self._block.validity,
+                "message_expiry": validity_of(self._block.validity, message),
             },
         )
 

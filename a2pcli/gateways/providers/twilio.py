@@ -37,6 +37,7 @@ from a2pcli.gateways.providers.common import (
     is_to_another,
     json_object,
     shown,
+    validity_of,
 )  # fmt: skip
 from a2pcli.gateways.providers.template_pages import all_templates
 from a2pcli.gateways.providers.twilio_content import next_page, templates_of, variables_of
@@ -92,7 +93,9 @@ class TwilioProvider(Provider):
     def __init__(self, name: str, block: TwilioBlock) -> None:
         channels = frozenset({"sms", "mms", "whatsapp", "rcs"})
         super().__init__(
-            name, block, Capabilities(channels, concurrency=block.concurrency or 50, receipts=True)
+            name,
+            block,
+            Capabilities(channels, concurrency=block.concurrency or 50, receipts=True, expires=True),
         )
         self._block = block
         base = f"{block.base_url.rstrip('/')}/2010-04-01/Accounts/{block.account_sid}"
@@ -121,8 +124,8 @@ class TwilioProvider(Provider):
         callback = self.callback_for(message)
         if callback:
             fields.append(("StatusCallback", callback))
-        if block.validity:
-            fields.append(("ValidityPeriod", str(block.validity)))
+        if validity := validity_of(block.validity, message):
+            fields.append(("ValidityPeriod", str(validity)))
         body = urlencode(fields).encode("ascii")
         return HttpRequest(
             "POST", self._messages_url, {**self.headers, "Content-Type": FORM}, body, block.timeout

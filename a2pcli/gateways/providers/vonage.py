@@ -43,6 +43,7 @@ from a2pcli.gateways.providers.common import (
     is_unicode,
     json_object,
     shown,
+    validity_of,
 )  # fmt: skip
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
@@ -78,7 +79,11 @@ class VonageProvider(Provider):
 
     def __init__(self, name: str, block: VonageBlock) -> None:
         super().__init__(
-            name, block, Capabilities(frozenset({"sms"}), concurrency=block.concurrency or 30, receipts=True)
+            name,
+            block,
+            Capabilities(
+                frozenset({"sms"}), concurrency=block.concurrency or 30, receipts=True, expires=True
+            ),
         )
         self._block = block
         self._by_messages = block.api == "messages"
@@ -93,6 +98,7 @@ class VonageProvider(Provider):
         """The request for the one message of the batch."""
         (message,) = batch
         sender, block = self.sender_of(message), self._block
+        validity = validity_of(block.validity, message)
         if self._by_messages:
             data = {
                 "message_type": "text",
@@ -101,7 +107,7 @@ class VonageProvider(Provider):
                 "from": digits(sender) if sender else None,
                 "text": message.body,
                 "client_ref": message.reference,
-                "ttl": block.validity,
+                "ttl": validity,
                 "webhook_url": block.status_callback,
             }
             return self.post_json(self._messages_url, data)
@@ -115,7 +121,7 @@ class VonageProvider(Provider):
                 "text": message.body,
                 "type": "unicode" if is_unicode(message) else "text",
                 "client-ref": message.reference,
-                "ttl": str(1000 * block.validity) if block.validity else None,
+                "ttl": str(1000 * validity) if validity else None,
                 "callback": block.status_callback,
             },
         )
