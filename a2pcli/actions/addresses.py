@@ -1,4 +1,4 @@
-"""Addresses that people name: how they are read, whose they are, and which of them are senders of our own."""
+"""Reads addresses that people type: whose they are, and whether they are a sender of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail: what is written into it by more than one action, and reading and verifying it."""
+"""The audit trail: writing entries that several actions share, and reading and verifying it."""
 
 from __future__ import annotations
 

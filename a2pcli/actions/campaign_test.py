@@ -1,4 +1,4 @@
-"""One real row's message, sent to one's own number or address."""
+"""Sends one recipient's real message to your own number or address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the quotas of a gateway's account and of senders leave, as the ledger knows it at this moment."""
+"""What is left now of the quotas of a gateway's account and of senders, according to the ledger."""
 
 from __future__ import annotations
 

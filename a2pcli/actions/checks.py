@@ -1,4 +1,4 @@
-"""Checking campaigns: which files are meant, and every problem of them, their gateways and their ledger."""
+"""Checks campaigns: finds the files, and every problem of them, their gateways and their ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import consents from a file, and export them to one."""
+"""Imports consents from a file, and exports them to one."""
 
 from __future__ import annotations
 

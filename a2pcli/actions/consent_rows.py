@@ -1,4 +1,4 @@
-"""The rows of a file of consents, read: who agreed, when and how, and who took it back.
+"""Reads the rows of a file of consents: who agreed, when and how, and who withdrew.
 
 The newest word counts, and a no always does: one that says no day is of now, and a day alone is its end, so that a no
 of the same day as a yes is the later one.

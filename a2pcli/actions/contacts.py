@@ -1,4 +1,4 @@
-"""Judging a contacts file: what is read, what is repaired, what is refused and why. Nothing is kept."""
+"""Checks a contacts file: what is read, repaired and refused, and why. Nothing is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a campaign's ``fallback: after`` can ever happen: that depends on what its gateways can do."""
+"""Whether a campaign's ``fallback: after`` can ever take effect, which depends on its gateways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures and files of messages asked for where they lie: whether they are there, what they are, how large."""
+"""Requests the pictures and files of messages: whether they exist, their type and their size."""
 
 from __future__ import annotations
 

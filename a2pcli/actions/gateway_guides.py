@@ -1,4 +1,4 @@
-"""One gateway told in full, and a new one put into the settings."""
+"""Describes one gateway in full, and adds a new one to the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gateways: as the settings describe them, their mistakes told at their place in the file; the list; tests of one."""
+"""The gateways in the settings: the list, mistakes with their place in the file, and a test of one."""
 
 from __future__ import annotations
 

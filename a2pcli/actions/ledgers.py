@@ -1,4 +1,4 @@
-"""Ledgers as a whole: make one, accept one, write it anew under another key, or none.
+"""Ledgers as a whole: create one, accept an existing one, encrypt or decrypt it.
 
 Each action gives the ledger's name. Audit: ``ledger.create``, ``ledger.accept``, ``ledger.encrypt``, …
 """

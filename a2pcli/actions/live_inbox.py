@@ -1,4 +1,4 @@
-"""What a gateway hears while it sends, kept in the ledger: receipts in its inbox, replies acted on as if typed."""
+"""Stores what a gateway reports while sending: receipts go to the inbox, replies are acted on at once."""
 
 from __future__ import annotations
 

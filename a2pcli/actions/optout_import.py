@@ -1,4 +1,4 @@
-"""The suppression list from a file, and into one."""
+"""Imports opt-outs from a file, and exports the suppression list to one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A previewed message as an HTML file, to be looked at in a browser."""
+"""Writes a previewed message as an HTML file, to look at in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One person's data: everything that is held about a number, or taking it away everywhere."""
+"""One person's data: export everything stored about an address, or erase it everywhere."""
 
 from __future__ import annotations
 

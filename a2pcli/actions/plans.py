@@ -1,4 +1,4 @@
-"""A campaign planned, previewed, or tried on one's own number: files are found, workers start early."""
+"""Plans and previews a campaign, or tries it on your own number."""
 
 from __future__ import annotations
 

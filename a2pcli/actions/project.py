@@ -1,4 +1,4 @@
-"""Where an action works: a project's settings and its ledger, and who is asked before another ledger is taken.
+"""Where an action works: the settings, the ledger, and whom to ask before another ledger is used.
 
 The ledger is the one that was named, else ``A2PCLI_LEDGER``, else the settings'.
 """

@@ -1,4 +1,4 @@
-"""A starter project that runs at once: settings, a campaign, contacts, prices."""
+"""Creates a starter project that works at once: settings, a campaign, contacts, prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a provider whom its channel reaches, before a campaign is planned; the answers are kept in the ledger."""
+"""Asks a provider which people its channel reaches, and stores the answers in the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery receipts from a file: what became of messages after the gateway took them."""
+"""Imports delivery receipts from a file: what became of messages after the gateway accepted them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settling messages whose outcome is unknown: by asking the gateway, or by a person's decision."""
+"""Resolves messages with an unknown outcome, by asking the gateway or by a person's decision."""
 
 from __future__ import annotations
 

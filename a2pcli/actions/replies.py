@@ -1,4 +1,4 @@
-"""What people wrote back, acted on: a STOP suppresses, a START lifts what their own STOP did."""
+"""Acts on replies: a STOP suppresses the person, a START lifts their own STOP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account of a run: its totals as data, and every row of it into a file."""
+"""The report of a run: its totals as data, and every row written to a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan that is sent later than it was made: what is left of it, the text that goes, what was edited meanwhile."""
+"""Resumes a plan made earlier: what is left of it, which text is sent, what was edited since."""
 
 from __future__ import annotations
 

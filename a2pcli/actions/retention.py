@@ -1,4 +1,4 @@
-"""Deleting what is past its retention period, and the sentence that reports say about it."""
+"""Deletes data past its retention period, and words the sentence about it in reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: which one is meant, the list of them, dropping what one has not sent, planning again what was rejected."""
+"""Runs: find one, list them, cancel what is not sent, plan rejected messages again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending: is there a run that goes on, or is a new plan made and approved? Then it is sent, and said how it ended."""
+"""Sends a campaign: resumes its run or makes a new plan and has it approved, sends it, and returns how it ended."""
 
 from __future__ import annotations
 

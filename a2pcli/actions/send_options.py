@@ -1,4 +1,4 @@
-"""How a run is sent: its paces, how many at once, and what it may cost at most."""
+"""The options of sending a run: rates, concurrency, and the budget."""
 
 from __future__ import annotations
 

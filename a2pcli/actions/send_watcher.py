@@ -1,4 +1,4 @@
-"""What a call of ``send`` is given, who watches it and is asked, and what it gives back."""
+"""The inputs and the result of ``send``, and the interface of the watcher that shows progress and asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that come in from files, and lists of the ledger that go out into them."""
+"""Reads tables from files, and writes lists of the ledger to files."""
 
 from __future__ import annotations
 

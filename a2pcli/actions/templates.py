@@ -1,4 +1,4 @@
-"""WhatsApp templates: fetched from a gateway's account into a file of the project, and listed from there."""
+"""WhatsApp templates: fetches them from a gateway's account into a file of the project, and lists them."""
 
 from __future__ import annotations
 

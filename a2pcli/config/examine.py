@@ -1,4 +1,4 @@
-"""A document against its model: every problem at once, and what can be used of it all the same."""
+"""Validates a document against its model: every problem at once, and what is usable nevertheless."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gateway's block put into the text of a settings file; every other character stays as it was."""
+"""Inserts a gateway's block into the text of a settings file and leaves everything else unchanged."""
 
 from __future__ import annotations
 

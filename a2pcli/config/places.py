@@ -1,4 +1,4 @@
-"""Where the settings are and where they say the ledger is: what a command needs that only asks the ledger.
+"""Finds the settings and the ledger, for commands that only use the ledger.
 
 Nothing here knows the whole of the settings, so nothing waits for their model, which is slow to build.
 """

@@ -1,4 +1,4 @@
-"""What a list of numbers needs of the settings, read without their model, which is slow to build."""
+"""Reads the few settings that lists of numbers need, without the full settings model, which is slow to build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``retention:`` of the settings: how long what is known of people is kept, by age and purpose."""
+"""``retention:`` of the settings: how long data about people is kept, by purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which key was meant: near spellings, other tools' names for the same thing, keys of another level."""
+"""Suggests the key that was meant: similar spellings, other tools' names, keys of another level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign of several channels as each of them has it."""
+"""A campaign of several channels, split into one campaign for each channel."""
 
 from __future__ import annotations
 

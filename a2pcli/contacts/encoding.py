@@ -38,7 +38,7 @@ class TextEncoding:
     """``name`` is a Python codec; ``bom`` the bytes to skip. ``damaged``: some bytes are not text in it.
 
     ``example`` is a word, and its line, that shows whether a guess was right; ``doubtful``: it shows that it may be
-    wrong."""
+    wrong. ``mixed`` is a word, and its line, that is UTF-8 in a file that is not."""
 
     name: str
     guessed: bool = False
@@ -46,6 +46,7 @@ class TextEncoding:
     damaged: bool = False
     example: tuple[bytes, int] | None = None
     doubtful: bool = False
+    mixed: tuple[bytes, int] | None = None
 
 
 def detect(source: Source, declared: str | None) -> TextEncoding:
@@ -207,12 +208,27 @@ def encoding_notes(source: Source, encoding: TextEncoding) -> list[Problem]:
             "if the text looks right, confirm it with `contacts: {encoding: cp1252}`; otherwise set the"
             " right encoding there"
         )
-        return [_problem(source, message, hint, Severity.WARNING, "guessed-encoding")]
+        guess = _problem(source, message, hint, Severity.WARNING, "guessed-encoding")
+        return [guess, *_mixed_notes(source, encoding)]
     if encoding.damaged and encoding.example:
         message = "UTF-8 with some invalid bytes; the first are here"
         note = _problem(source, message, None, Severity.WARNING, "damaged-encoding")
         return [replace(note, line=encoding.example[1])]
     return []
+
+
+def _mixed_notes(source: Source, encoding: TextEncoding) -> list[Problem]:
+    """A warning about the first line that is in UTF-8, as after two exports were joined."""
+    if encoding.mixed is None:
+        return []
+    word, line = encoding.mixed
+    read, meant = (word.decode(name, "replace")[:24] for name in (encoding.name, "utf-8"))
+    message = (
+        f"this line is UTF-8 and others are not: '{read}' is probably '{meant}', here and in lines like it"
+    )
+    hint = "save the whole file as UTF-8, and check its names"
+    note = _problem(source, message, hint, Severity.WARNING, "mixed-encoding")
+    return [replace(note, line=line)]
 
 
 def encoding_questions(source: Source, encoding: TextEncoding) -> list[Problem]:
@@ -247,6 +263,7 @@ def _not_utf8(source: Source) -> TextEncoding:
     right = wrong = 0
     first: tuple[bytes, int] | None = None
     odd: tuple[bytes, int] | None = None
+    mixed: tuple[bytes, int] | None = None
     for line, text in enumerate(_lines(source), 1):
         if text.isascii():
             continue
@@ -254,6 +271,8 @@ def _not_utf8(source: Source) -> TextEncoding:
         bad = len(_ESCAPED.findall(read))
         wrong += bad
         right += sum(character >= "\x80" for character in read) - bad
+        if not bad and mixed is None and (words := tokens(text)):
+            mixed = (words[0], line)
         if bad and odd is None:
             words = tokens(text)
             first = first or (words[0] if words else b"", line)
@@ -262,7 +281,7 @@ def _not_utf8(source: Source) -> TextEncoding:
             break
     if right >= wrong:  # Windows-1252 text hardly ever looks like UTF-8, not even once
         return TextEncoding("utf-8", damaged=True, example=first)
-    return TextEncoding("cp1252", guessed=True, example=odd or first, doubtful=odd is not None)
+    return TextEncoding("cp1252", guessed=True, example=odd or first, doubtful=odd is not None, mixed=mixed)
 
 
 def _lines(source: Source) -> Iterator[bytes]:

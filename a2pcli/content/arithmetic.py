@@ -1,4 +1,4 @@
-"""The operators of templates, refused before they could fill the memory, with messages for people."""
+"""The operators of templates, which refuse to fill the memory and say why."""
 
 from __future__ import annotations
 

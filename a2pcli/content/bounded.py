@@ -1,4 +1,4 @@
-"""What one row's message may cost, and Python's text functions with results that stay within it.
+"""Limits on the work and text of one row's message, and Python's text functions within these limits.
 
 A hostile or mistaken template ends with an error, never with a hang.
 """

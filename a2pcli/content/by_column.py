@@ -1,4 +1,4 @@
-"""Renders a message by the column where its pieces do not know of each other: most messages.
+"""Renders most messages column by column: those whose parts do not depend on each other.
 
 ``Hi {{ first_name }}{% if plan == 'gold' %} …{% endif %}`` is a few texts, a column and an ``if``. An ``if``, a filter
 or whatever else reads a column is run by Jinja as it always is, but once for each different value; Arrow joins the

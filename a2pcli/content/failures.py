@@ -1,4 +1,4 @@
-"""Errors of a template on one row, and values that are not there: an error where they are used, false where tested."""
+"""Errors of a template on one row. A missing value is an error where it is used, and false in a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a text can be written in besides plain characters: a cell must never become part of the markup.
+"""The markup a text can be written in, and how cells are escaped so that they never become markup.
 
 Whatever a template prints is escaped for the markup that its text is written in. Only HTML of emails has the filter
 ``safe``, which takes a cell as it is.

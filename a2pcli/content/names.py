@@ -1,4 +1,4 @@
-"""Names that a template uses and nobody knows: what was meant."""
+"""Suggests what was meant by a name in a template that does not exist."""
 
 from __future__ import annotations
 

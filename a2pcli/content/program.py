@@ -1,4 +1,4 @@
-"""From source to something that can be run: parsed, put together, checked, counted."""
+"""Compiles a template: parses, includes partials, checks, and adds the counting of work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A line that holds nothing but tags leaves no empty line in the message.
+"""Removes the empty lines that lines with only template tags would leave in a message.
 
 ``{% if … %}`` on a line of its own is layout of the template, not of the message, and an empty line costs. A
 line with an ``include`` or a ``call`` on it keeps its line end, as it writes something; so does one with

@@ -1,4 +1,4 @@
-"""What can be told to be wrong with a template before it meets a contact."""
+"""Finds problems of a template without rendering it for a contact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error of a content that cannot be made, with the reason that its row is left out for."""
+"""The error for content that cannot be made, with the reason why its row is excluded."""
 
 from __future__ import annotations
 

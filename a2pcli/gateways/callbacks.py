@@ -1,4 +1,4 @@
-"""What a provider tells us by calling a URL of ours: receipts and replies, and whether it was the provider who called.
+"""Callbacks from providers: receipts and replies, and whether the provider really sent them.
 
 Pure functions; the web server that uses them is another matter. A provider that calls back is a ``CallbackReader``.
 ``status_callback`` in a gateway's block is given our reference (``reference=`` in its query), so that a receipt finds

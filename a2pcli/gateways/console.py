@@ -1,4 +1,4 @@
-"""Prints each message for a person to read, and says that it is not sent.
+"""Prints each message and sends nothing.
 
 It prints on stderr: stdout belongs to a command's result, which ``--json`` promises to be one document.
 Nothing is masked, since seeing what would leave is the whole purpose; control characters are shown escaped,

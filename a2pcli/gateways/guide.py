@@ -1,4 +1,4 @@
-"""What a person is told about a type of gateway: its keys, an example of its block, its limits, where the docs are.
+"""The description of a gateway type: its keys, an example block, its limits, its documentation.
 
 Keys come from the block's model, examples and limits from ``examples.yaml`` beside this file. The documentation,
 ``a2pcli gateways show`` and ``a2pcli gateways add`` are made of the same.

@@ -1,4 +1,4 @@
-"""The default gateway: messages go into a file, one JSON object a line, and nowhere else.
+"""The default gateway: appends messages to a file, one JSON object per line, and sends nothing.
 
 What is told as accepted is on the disk. A batch is appended with one write and one fsync under a lock, so
 that several processes can share the file; a write that does not succeed whole is taken back. The file may be

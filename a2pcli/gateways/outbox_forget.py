@@ -1,4 +1,4 @@
-"""Taking one person out of an outbox file: of each message to them only its reference stays.
+"""Erases one person from an outbox file: only the references of their messages remain.
 
 The reference must stay: it is how ``reconcile`` knows that a message was taken. The file is written anew beside the
 old one, made durable, and takes its place; killed at any moment, one of the two is there, whole.

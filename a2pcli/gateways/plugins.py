@@ -1,4 +1,4 @@
-"""Gateways of other packages: loaded, looked at before anything leaves, and blamed by name for what they do wrong."""
+"""Gateways from other packages: loads them, checks them before anything is sent, and names the package in errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a block in ``a2pcli.yaml`` to a gateway.
+"""Creates a gateway from its block in ``a2pcli.yaml``.
 
 Gateways are found through the entry-point group ``a2pcli.gateways``. An entry point is a class or function
 ``(name, settings) -> Gateway``, and only the one that is asked for is imported. The names of the gateways

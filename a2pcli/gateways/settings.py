@@ -1,4 +1,4 @@
-"""What every gateway's block in ``a2pcli.yaml`` shares, and how a wrong one is told.
+"""The settings that every gateway block shares, and the problems of a wrong block.
 
 Values arrive as text (the YAML is read untyped) with ``${NAME}`` already filled in, so no message made here
 repeats a value: it could be a secret.

@@ -1,4 +1,4 @@
-"""A provider that is not there: delays, errors, outages and receipts as they happen, for rehearsals.
+"""A simulated provider for rehearsals, with realistic delays, errors, outages and receipts.
 
 What happens to a message depends on the seed, the recipient, the message's row in its plan and which attempt it is,
 and on nothing else. The id of the run is left out: the same rehearsal twice gives the same errors to the same people.

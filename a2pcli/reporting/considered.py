@@ -1,4 +1,4 @@
-"""The rules that were considered for one message: what each looked at, how it came out, and who says so."""
+"""The rules checked for one message: what each one looked at, its result, and its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What receipts say of a run's accepted messages, as figures whose denominators are told with them."""
+"""Delivery figures of a run's accepted messages, with their denominators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking one person out of files that a2pcli wrote: plans, reports, exported lists; CSV, JSON lines, Parquet.
+"""Removes one person from files that a2pcli wrote: plans, reports, exported lists; CSV, JSON lines, Parquet.
 
 The person's row stays, so that counts hold; what tells who it was, and what they were sent, becomes blank. The
 new file takes the old one's place only when it is whole.

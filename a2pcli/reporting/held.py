@@ -1,4 +1,4 @@
-"""Messages that wait for people's hours: how many, until when, in whose time. They are among the planned."""
+"""Messages held until permitted hours: how many, until when, in whose time. They count as planned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows into a file while they stream by: CSV, JSON lines or Parquet, chosen by the extension.
+"""Writes rows to a CSV, JSON lines or Parquet file as they arrive.
 
 The rows come as Arrow tables of one schema. In Parquet they keep their types; elsewhere money is plain decimal
 text and a moment is ISO 8601 in UTC.

@@ -1,4 +1,4 @@
-"""A run and its totals as JSON-ready documents. Every figure is one that the ledger's rows sum to."""
+"""A run and its totals as JSON-ready documents. Every figure is a sum over the ledger's rows."""
 
 from __future__ import annotations
 

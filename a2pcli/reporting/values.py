@@ -1,4 +1,4 @@
-"""Money and moments as reports write them, and whether a run was a rehearsal."""
+"""Formats money and moments for reports, and tells whether a run was a rehearsal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""India's registered templates: a message's text must equal one, but for what stands in its slots.
+"""India's registered templates: a message must equal one, except in its variables.
 
 TRAI's regulation of 2018 (TCCCPR) has operators compare every message with the template of its id and block what
 differs. A slot is written ``{#var#}``, or with its kind since 2025 (``{#numeric#}``, ``{#url#}``, …), and takes at

@@ -1,4 +1,4 @@
-"""Copy rules about the way out: that there is one, that it works with the sender, that its words mean nothing else.
+"""Copy rules about opting out: every message says how, it works with the sender, and its words mean nothing else.
 
 Marketing by email needs one that works there, and the sender's postal address.
 """

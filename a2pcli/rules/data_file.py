@@ -1,4 +1,4 @@
-"""The tables in ``data``: YAML that is read as text, so that ``NO`` is Norway."""
+"""Reads the tables in ``data``: YAML whose values are all text, so that ``NO`` is Norway."""
 
 from __future__ import annotations
 

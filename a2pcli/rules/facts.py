@@ -1,4 +1,4 @@
-"""What a rule of the law is: a sentence with its source, and what it demands, as values.
+"""A rule of the law as values: a sentence, its source, and what it requires.
 
 ``Law`` (``rules.law``) finds the rules of a destination. Nothing here knows any country: that is ``rules/data/law``.
 """

@@ -1,4 +1,4 @@
-"""A reply as it is compared with words: plain, and plainer still where letters were exchanged, repeated or mistyped."""
+"""Simplifies a reply for comparison with keywords: plain letters, repeated and mistyped letters undone."""
 
 from __future__ import annotations
 

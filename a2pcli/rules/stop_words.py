@@ -1,4 +1,4 @@
-"""The table of how people leave (``data/stop_words.yaml``), for replies and for the copy rules alike."""
+"""The words by which people opt out (``data/stop_words.yaml``), for replies and for copy rules."""
 
 from __future__ import annotations
 

@@ -117,3 +117,12 @@ def test_lines_are_counted_whatever_ends_them(tmp_path, ends):
     table = open_table(written(tmp_path, content.replace("José", "Jo\0")))
     rows_of(table)
     assert [(note.code, note.line) for note in table.notes] == [("nul-characters", 5)]
+
+
+def test_a_line_of_utf_8_in_a_windows_1252_file_is_told_with_its_line(tmp_path):
+    names = ("Zoë".encode("cp1252"), "Jörg".encode("cp1252"), "Renée".encode())
+    lines = b"".join(NUMBER.encode() + b"," + name + b"\n" for name in names)
+    table = open_table(written(tmp_path, b"phone,name\n" + lines))
+    told = [(note.line, note.message) for note in table.notes if note.code == "mixed-encoding"]
+    assert [line for line, _ in told] == [4]
+    assert "'RenÃ©e' is probably 'Renée'" in told[0][1]

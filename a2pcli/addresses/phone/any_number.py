@@ -1,4 +1,4 @@
-"""Numbers as they are read to suppress them: every phone there is, whether or not a message could go to it.
+"""Reads numbers in order to suppress them: any phone counts, whether or not a message could be sent to it.
 
 Who says no may write from a fixed line, a short code, or in a spelling of yesterday's numbering plan. What is refused
 is only what nobody could be known by: letters, two numbers in a cell, digits lost by a spreadsheet, too few or too

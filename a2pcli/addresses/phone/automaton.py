@@ -1,4 +1,4 @@
-"""Many patterns over digits, asked of a whole column in one pass.
+"""Matches many patterns against a whole column of digits in one pass.
 
 The numbering plans of a calling code are dozens of regular expressions (types, regions, prefixes). Run one after the
 other as RE2 they cost 60 to 140 ns each for every number; here they are one automaton that reads each digit once,

@@ -1,4 +1,4 @@
-"""Numbers that can reach nobody, because regulators keep them for drama, films and examples.
+"""Numbers that regulators reserve for fiction and examples. They reach nobody.
 
 They pass for numbers of a real person in a file, so they are refused unless a policy allows them (samples, tests).
 """

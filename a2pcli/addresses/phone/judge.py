@@ -1,4 +1,4 @@
-"""What ``phonenumbers`` says of one number's digits, and the repairs that are knowingly right.
+"""What ``phonenumbers`` says about one number, and the repairs that are certainly right.
 
 The library is the judge; it sees nothing but ``+`` and digits. Around it stand the repairs of the field (a 00 prefix
 whatever the region, a lost plus or zero, Mexico's 1, ...), each only where one reading alone is left.

@@ -1,4 +1,4 @@
-"""The text of an answer, whatever character set it is in, and whatever it says about that."""
+"""Decodes an answer, whatever character set it declares and uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an origin to a connected socket: names, proxies, TLS. Whatever fails here, nothing was sent.
+"""Connects to an origin: names, proxies, TLS. If this fails, nothing was sent.
 
 Names are kept for a few seconds (a server that closes after every answer would mean a look-up for each
 message), and of several addresses the one that worked last comes first.

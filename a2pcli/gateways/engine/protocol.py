@@ -1,4 +1,4 @@
-"""What sends an HTTP request, and the only three ways in which that can fail.
+"""The interface for sending an HTTP request, and the three ways in which it can fail.
 
 Which of them it was decides whether a message may be tried again, so an engine sorts its failures by what the
 other side can have seen, never by the name of an exception.

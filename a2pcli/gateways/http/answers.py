@@ -1,4 +1,4 @@
-"""Answers of providers read by paths and conditions. Whatever comes back, reading it never fails."""
+"""Reads providers' answers by paths and conditions. No answer makes it fail."""
 
 from __future__ import annotations
 

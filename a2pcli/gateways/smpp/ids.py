@@ -1,4 +1,4 @@
-"""Ids that an operator writes one way in its answer and another way in its receipt.
+"""Matches message ids that an operator writes differently in its answers and receipts.
 
 Hexadecimal in the answer and decimal in the receipt, the other way round, other letters' case, zeros in front that get
 lost. Which of the first two it is, is set, or learnt from ids that leave no doubt: one with a letter can be no decimal.

@@ -1,4 +1,4 @@
-"""What came by itself, stored in groups and only then acknowledged; what cannot be stored is left with the operator."""
+"""Stores incoming units in groups and acknowledges them only then; the operator keeps what cannot be stored."""
 
 from __future__ import annotations
 
