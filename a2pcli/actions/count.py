@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from a2pcli.channels import CHANNELS, OFFERED
-from a2pcli.content.lengths import characters
+from a2pcli.content.fitness import characters
 from a2pcli.content.parts import EXTENSION as EXTENSION
 from a2pcli.content.parts import (
     InvalidText,

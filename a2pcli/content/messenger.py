@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from a2pcli.content.lengths import within
-from a2pcli.content.links import web_address
-from a2pcli.content.unfit import Unfit
+from a2pcli.content.fitness import Unfit, web_address, within
 
 MOST_BUTTONS = 3
 LONGEST_BUTTON = 20

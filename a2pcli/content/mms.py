@@ -11,9 +11,7 @@ from mimetypes import guess_type
 from typing import Any
 from urllib.parse import urlsplit
 
-from a2pcli.content.lengths import within
-from a2pcli.content.links import web_address
-from a2pcli.content.unfit import Unfit
+from a2pcli.content.fitness import Unfit, web_address, within
 from a2pcli.message_content import size_text
 from a2pcli.reasons import Reason
 

@@ -11,9 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from a2pcli.content.lengths import within
-from a2pcli.content.links import web_address
-from a2pcli.content.unfit import Unfit
+from a2pcli.content.fitness import Unfit, web_address, within
 from a2pcli.reasons import Reason
 
 LONGEST_TEXT = 3_072

@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from a2pcli.channels import channel_of
-from a2pcli.content.lengths import within
-from a2pcli.content.links import web_address
+from a2pcli.content.fitness import Unfit, web_address, within
 from a2pcli.content.markup import TELEGRAM_HTML, TELEGRAM_MARKDOWN
 from a2pcli.content.telegram_html import text_of_html
 from a2pcli.content.telegram_markdown import text_of_markdown
-from a2pcli.content.unfit import Unfit
 
 MOST_IN_A_ROW = 8
 MOST_BUTTONS = 100

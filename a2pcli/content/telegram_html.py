@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from a2pcli.content.links import web_address
-from a2pcli.content.unfit import Unfit
+from a2pcli.content.fitness import Unfit, web_address
 from a2pcli.reasons import Reason
 
 _TAGS: dict[str, frozenset[str]] = {

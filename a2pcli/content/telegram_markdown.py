@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-from a2pcli.content.links import web_address
-from a2pcli.content.unfit import Unfit
+from a2pcli.content.fitness import Unfit, web_address
 from a2pcli.reasons import Reason
 
 _PAIRS = ("||", "__", "*", "_", "~")

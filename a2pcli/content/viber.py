@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from a2pcli.channels import channel_of
-from a2pcli.content.lengths import within
-from a2pcli.content.links import web_address
+from a2pcli.content.fitness import web_address, within
 
 LONGEST_BUTTON = 30
 

@@ -9,9 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from a2pcli.content.lengths import within
-from a2pcli.content.links import web_address
-from a2pcli.content.unfit import Unfit
+from a2pcli.content.fitness import Unfit, web_address, within
 from a2pcli.content.whatsapp_templates import MEDIA, PLACEHOLDER, WhatsAppTemplate
 from a2pcli.reasons import Reason
 

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from a2pcli.config.blocks import Loc, Slot, filled, name_of, shape_of, templates_of
 from a2pcli.config.load import LoadedCampaign
+from a2pcli.content.fitness import Unfit
 from a2pcli.content.templates import MessageTemplate
-from a2pcli.content.unfit import Unfit
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame

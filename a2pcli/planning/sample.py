@@ -16,7 +16,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.table import Table
 from a2pcli.content.encoding import measure_column
-from a2pcli.content.lengths import characters
+from a2pcli.content.fitness import characters
 from a2pcli.content.parts import character_name
 from a2pcli.content.prices import RateCard
 from a2pcli.content.smart import plain_column, without_invisible_column

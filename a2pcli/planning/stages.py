@@ -21,7 +21,7 @@ from a2pcli.addresses.totals import MAYBE_TOTAL, TOTAL, Verdict, judge_rows
 from a2pcli.contacts.rows import Piece
 from a2pcli.contacts.table import Framed, Framing
 from a2pcli.content.encoding import measure_column
-from a2pcli.content.lengths import characters
+from a2pcli.content.fitness import characters
 from a2pcli.content.smart import plain_column
 from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.templates import MessageTemplate

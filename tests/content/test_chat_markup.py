@@ -11,13 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2pcli.content.lengths import characters
-from a2pcli.content.links import web_address
+from a2pcli.content.fitness import Unfit, characters, web_address
 from a2pcli.content.markup import TELEGRAM_HTML, TELEGRAM_MARKDOWN, escape_markdown
 from a2pcli.content.telegram_html import text_of_html
 from a2pcli.content.telegram_markdown import text_of_markdown
 from a2pcli.content.templates import SourcePlace, compile_template
-from a2pcli.content.unfit import Unfit
 from a2pcli.frame import Frame
 
 PLACE = SourcePlace(Path("c.yaml"))

@@ -1,12 +1,16 @@
-"""What the gateways of chat networks share: ids without their network in front."""
+"""Shared by the gateways of chat networks: ids without their network prefix, and Meta's signatures."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
+from a2pcli.gateways.callbacks import CallbackRequest, is_same
 from a2pcli.messages import Message
 
 
 def id_of(message: Message) -> str:
-    """The person's id as the network writes it: ``123456`` of ``telegram:123456``."""
+    """The recipient's id as the network writes it: ``123456`` for ``telegram:123456``."""
     network, colon, rest = message.to.partition(":")
     return rest if colon and network == message.channel else message.to
 
@@ -17,3 +21,9 @@ def is_of_another(said: object, message: Message) -> bool:
         return False
     mine = id_of(message)
     return mine.isdigit() and str(said) != mine
+
+
+def is_signed(request: CallbackRequest, secret: str) -> bool:
+    """Whether Meta signed the request: ``X-Hub-Signature-256`` is the HMAC-SHA256 of the body with the app's secret."""
+    mine = hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
+    return is_same("sha256=" + mine, request.headers.get("x-hub-signature-256", "").strip().lower())

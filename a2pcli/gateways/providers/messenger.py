@@ -19,7 +19,7 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_id
 from a2pcli.gateways.engine.statuses import retry_after, unreadable
-from a2pcli.gateways.providers.chat import id_of, is_of_another
+from a2pcli.gateways.providers.chat import id_of, is_of_another, is_signed
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -29,7 +29,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )
-from a2pcli.gateways.providers.meta import is_signed
 from a2pcli.messages import Message, Outcome
 
 

@@ -29,6 +29,7 @@ from a2pcli.gateways.callbacks import (
 )
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import sentence, unreadable
+from a2pcli.gateways.providers.chat import is_signed
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -39,7 +40,6 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )  # fmt: skip
-from a2pcli.gateways.providers.meta import is_signed
 from a2pcli.gateways.providers.template_pages import all_templates
 from a2pcli.gateways.providers.whatsapp_templates import A_PAGE, FIELDS, next_page, templates_of
 from a2pcli.messages import Message, Outcome
