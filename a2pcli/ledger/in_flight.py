@@ -97,19 +97,27 @@ class InFlightJournal:
         """These messages leave now. Raises ``LedgerError`` where that cannot be noted: then they must not."""
         if self._is_void:
             return
-        slots, free = self._slots, self._free
+        new = [id for id in dict.fromkeys(ids) if id not in self._slots]
+        if not new:
+            return
+        free = self._free
         try:
-            for id in ids:
-                if id in slots:
+            if len(free) < len(new):
+                self._grow(max(self._size, len(new)))
+            # In order, so that most of a batch stands together and takes one write.
+            taken = sorted(free[-len(new) :])
+            first = 0
+            for place in range(1, len(taken) + 1):
+                if place < len(taken) and taken[place] == taken[place - 1] + 1:
                     continue
-                if not free:
-                    self._grow(self._size)
-                slot = free[-1]
-                _write(self._descriptor, id.to_bytes(_SLOT, "little"), _HEAD.size + _SLOT * slot)
-                slots[id] = slot
-                free.pop()
+                data = b"".join(id.to_bytes(_SLOT, "little") for id in new[first:place])
+                _write(self._descriptor, data, _HEAD.size + _SLOT * taken[first])
+                first = place
         except OSError as error:
             self._give_up(error)
+            return
+        del free[-len(new) :]
+        self._slots.update(zip(new, taken, strict=True))
 
     def settled(self, ids: Iterable[int], *, again: Collection[int] = ()) -> None:
         """What became of these messages is committed; those in ``again`` may be claimed once more."""
