@@ -56,6 +56,8 @@ class ContentCheck:
             at = Problem("the email has no subject", severity=Severity.WARNING, code="no-subject")
             line, column = loaded.document.place(("channel",), of="key")
             hint = "add 'email:' with a subject; gateways that send email refuse it without one"
+            if loaded.campaign.subject:
+                hint = "write it in a block, 'email: {subject: ...}'; 'subject' at the top level is for caps only"
             self._found.append(replace(at, path=loaded.document.path, line=line, column=column, hint=hint))
 
     def words_template(self, arm: str | None) -> MessageTemplate | None:

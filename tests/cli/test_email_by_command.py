@@ -206,3 +206,23 @@ def test_an_email_comes_from_the_address_of_its_sender(shop: Project) -> None:
     shop.write("news.yaml", CAMPAIGN.replace("message:", "sender: News@Shop.example\nmessage:"))
     assert shop.run("send", "news.yaml", "--yes").status == 0
     assert {one["sender"] for one in shop.outbox() if "to" in one} == {"news@shop.example"}
+
+
+def test_an_email_subject_in_the_wrong_place_is_told_where_it_belongs(project: Project) -> None:
+    project.write("people.csv", "email\nann@example.com\n")
+    project.write(
+        "news.yaml",
+        "name: news\nobjective: Tell them\npurpose: transactional\nchannel: email\nsender: news@acme.example\n"
+        "contacts: people.csv\nsubject: Winter\nmessage: Hello\n",
+    )
+    assert (
+        "'email: {subject: ...}'; 'subject' at the top level is for caps only"
+        in project.run("check", "news.yaml").err
+    )
+
+
+def test_counting_the_name_of_a_file_is_noted(project: Project) -> None:
+    project.write("text.txt", "Hello\n")
+    ran = project.run("count", "text.txt")
+    assert "a2pcli count --file text.txt" in ran.err
+    assert "--file" not in project.run("count", "Hello").err

@@ -81,10 +81,23 @@ def _given(text: str | None, file: Path | None) -> str:
         # Bytes of the command line that are not UTF-8 arrive as lone surrogates from U+DC80 on.
         if any("\udc80" <= character <= "\udcff" for character in text):
             raise InvalidInput(Problem("the text is not UTF-8", code="invalid-text"))
+        _note_file(text)
         return text
     if sys.stdin is None or (text is None and sys.stdin.isatty()):
         raise UsageError('give a text: a2pcli count "Hello"')
     return _decoded(sys.stdin.buffer.read(LARGEST + 1), "standard input")
+
+
+def _note_file(text: str) -> None:
+    """Say so if the text is the name of a file: its contents were probably meant."""
+    from a2pcli.cli.terminal.output import note
+
+    try:
+        is_file = Path(text).is_file()
+    except (OSError, ValueError):
+        return
+    if is_file:
+        note(f"counting the text '{text}'; to count the text in that file: a2pcli count --file {text}")
 
 
 def _decoded(content: bytes, source: str) -> str:
