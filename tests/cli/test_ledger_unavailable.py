@@ -63,7 +63,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         core, "connect", lambda url, **more: engine.connect(url, **{**more, "busy_seconds": 0.1})
     )
     monkeypatch.setattr(plans, "connect", core.connect)
-    monkeypatch.setattr("a2pcli.sending.engine.LEDGER_PAUSES", (0.05,))
+    monkeypatch.setattr("a2pcli.sending.insisting.LEDGER_PAUSES", (0.05,))
+    monkeypatch.setattr("a2pcli.sending.timing.LEDGER_PAUSES", (0.05,))
 
 
 @contextmanager
@@ -312,7 +313,7 @@ from pathlib import Path
 size = Path(sys.argv[1]).stat().st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + int(sys.argv[2]),) * 2)
 import a2pcli.sending.engine
-a2pcli.sending.engine.LEDGER_PAUSES = (0.05,)
+a2pcli.sending.insisting.LEDGER_PAUSES = a2pcli.sending.timing.LEDGER_PAUSES = (0.05,)
 sys.argv = ["a2pcli", *sys.argv[3:]]
 runpy.run_module("a2pcli", run_name="__main__")
 """

@@ -24,7 +24,8 @@ def test_a_full_disk_stops_the_sending_and_nobody_is_lost_or_messaged_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite itself says that the disk is full; with room again, a later send goes on."""
-    monkeypatch.setattr("a2pcli.sending.engine.LEDGER_PAUSES", (0.01, 0.05))
+    monkeypatch.setattr("a2pcli.sending.insisting.LEDGER_PAUSES", (0.01, 0.05))
+    monkeypatch.setattr("a2pcli.sending.timing.LEDGER_PAUSES", (0.01, 0.05))
     with open_ledger(tmp_path) as ledger:
         run = plan_run(ledger, 2000)
     gateway = ScriptedGateway(seconds=0.01)

@@ -68,7 +68,8 @@ WAYS = [rename, delete, delete_folder, empty, cut, replace, overwrite, delete_lo
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("a2pcli.sending.engine.LEDGER_PAUSES", (0.01,))
+    monkeypatch.setattr("a2pcli.sending.insisting.LEDGER_PAUSES", (0.01,))
+    monkeypatch.setattr("a2pcli.sending.timing.LEDGER_PAUSES", (0.01,))
     monkeypatch.setattr("a2pcli.ledger.watch.PATIENCE", 0.1)
 
 

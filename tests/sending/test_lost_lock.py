@@ -331,7 +331,8 @@ def test_claims_whose_commit_was_never_heard_of_go_back(server: Any, monkeypatch
                     connection.exec_driver_sql("SELECT 1")
 
         monkeypatch.setattr(Connection, "_commit_impl", commit)
-        monkeypatch.setattr("a2pcli.sending.engine.LEDGER_PAUSES", (0.01, 0.02, 0.05))
+        monkeypatch.setattr("a2pcli.sending.insisting.LEDGER_PAUSES", (0.01, 0.02, 0.05))
+        monkeypatch.setattr("a2pcli.sending.timing.LEDGER_PAUSES", (0.01, 0.02, 0.05))
         gateway = ScriptedGateway(seconds=0.02, concurrency=10)
         send(ledger, run, gateway)
         assert commits[0] > 9
