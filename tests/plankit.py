@@ -119,6 +119,8 @@ def make_old(path: Path) -> None:
             "spending",
             "replies",
             "quota_usage",
+            "reachability",
+            "falling",
         )
         for table in later:
             connection.execute(f"DROP TABLE {table}")

@@ -104,11 +104,12 @@ def filled_text(text: str, values: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TemplatesFile:
-    """The templates of one gateway, and when they were fetched. ``by_key`` is by name and language."""
+    """The templates of one gateway. ``by_key`` is by name and language; ``fetched`` is None in a file that was not
+    fetched but written by hand."""
 
     path: Path
     gateway: str
-    fetched: datetime
+    fetched: datetime | None
     by_key: Mapping[tuple[str, str], WhatsAppTemplate]
 
     def languages(self, name: str) -> list[str]:
@@ -176,9 +177,11 @@ def _mapping(data: Any) -> Mapping[str, Any]:
     return data
 
 
-def _moment(top: Mapping[str, Any]) -> datetime:
+def _moment(top: Mapping[str, Any]) -> datetime | None:
+    if top.get("fetched") is None:
+        return None
     try:
-        found = datetime.fromisoformat(str(top.get("fetched")))
+        found = datetime.fromisoformat(str(top["fetched"]))
     except ValueError:
         raise _Wrong("'fetched' is not a moment") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -13,7 +13,6 @@ from dataclasses import field
 
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery
 from a2pcli.ledger import deliveries, falling, outcomes
@@ -124,6 +123,8 @@ def _is_over(one: Due, now: int) -> bool:
 
 def _tell(connection: Connection, run: Run, some: Sequence[Due], says: Delivery, code: str, now: int) -> None:
     """Keep what is known of these attempts as receipts of their own."""
+    from a2pcli.contacts.receipt_file import Receipt  # reads tables: not needed to list runs
+
     for gateway in {one.gateway or gateway_of(run, one.channel) for one in some}:
         mine = [one for one in some if (one.gateway or gateway_of(run, one.channel)) == gateway]
         there = [

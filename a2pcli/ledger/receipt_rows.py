@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.ledger.bulk import insert_columns
 from a2pcli.ledger.tables import receipts
+
+if TYPE_CHECKING:
+    from a2pcli.contacts.receipt_file import Receipt
 
 
 def event_of(receipt: Receipt, gateway: str) -> str:

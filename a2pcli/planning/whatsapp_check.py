@@ -65,6 +65,8 @@ def template_notes(loaded: LoadedCampaign, texts: Any, frame: Frame | None) -> I
         file = templates_file(loaded)
     except A2PError:
         return
+    if file.fetched is None:
+        return
     days = int((now_ms() - file.fetched.timestamp() * 1000) // 86_400_000)
     age = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
     note = _problem(loaded, f"{file.path.name} was fetched {age}", ("name",), code="templates-age")

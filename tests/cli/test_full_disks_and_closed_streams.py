@@ -13,7 +13,10 @@ import pytest
 from badkit import SEND, well_told
 from clikit import PEOPLE, Project, Ran
 
-IMPATIENT = "from a2pcli.sending import insisting, timing; insisting.LEDGER_PAUSES = timing.LEDGER_PAUSES = (0.1, 0.3, 0.5);"
+IMPATIENT = (
+    "from a2pcli.sending import insisting, timing;"
+    " insisting.LEDGER_PAUSES = timing.LEDGER_PAUSES = (0.1, 0.3, 0.5);"
+)
 """A sender gives the ledger half a minute to recover. These give it a second."""
 
 

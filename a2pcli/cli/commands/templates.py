@@ -113,7 +113,7 @@ def _document(file: TemplatesFile) -> dict[str, Any]:
     return {
         "gateway": file.gateway,
         "file": str(file.path),
-        "fetched": file.fetched.isoformat(),
+        "fetched": file.fetched and file.fetched.isoformat(),
         "templates": [
             {
                 "name": one.name,

@@ -39,7 +39,7 @@ class TemplatesOfGateway(TypedDict):
 
     gateway: str
     file: str
-    fetched: Moment
+    fetched: Moment | None
     templates: list[TemplateOfAccount]
 
 

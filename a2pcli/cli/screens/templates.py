@@ -37,7 +37,8 @@ def _file(file: TemplatesFile) -> Iterator[RenderableType]:
     ]
     columns = ("name", "language", "category", "status", "placeholders", "text")
     yield Listing(columns, rows, 2, whole=frozenset({"language", "category", "status"}))
-    yield Text(f"{file.path}, fetched {moment_text(int(file.fetched.timestamp() * 1000))}", style="dim")
+    when = f", fetched {moment_text(int(file.fetched.timestamp() * 1000))}" if file.fetched else ""
+    yield Text(f"{file.path}{when}", style="dim")
 
 
 def _short(text: str) -> str:
