@@ -105,7 +105,3 @@ class Viber(Block):
     text: Template | None = Field(None, description=_TEXT)
     image: Template | None = Field(None, description="Template of the URL of a picture (JPEG)")
     button: Button | None = Field(None, description="A button below the text")
-
-
-BLOCKS: tuple[str, ...] = ("sms", "mms", "telegram", "messenger", "viber", "whatsapp", "rcs")
-"""Channels whose blocks these are; the block of email is in ``email.py``."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from a2pcli.channels import CHANNELS, DEFAULT, OFFERED
-from a2pcli.config.chat import BLOCKS
+from a2pcli.channels import CHANNELS, DEFAULT, NAMES, OFFERED
 from a2pcli.config.document import Document
 from a2pcli.errors import Problem
 
@@ -14,7 +13,6 @@ FEWEST_CARDS, MOST_CARDS = 2, 10
 MOST_ON_A_CARD, MOST_SUGGESTIONS = 4, 11
 """Of RCS; what is made for each person is looked at again, where the content is made."""
 
-_ALL = ("email", *BLOCKS)
 _OWN_TEXTS = {"text", "template", "card", "carousel"}
 """Keys of blocks that a message's text is made of."""
 _OF_EMAIL = {"text", "html"}
@@ -41,7 +39,7 @@ def block_problems(document: Document) -> Iterator[Problem]:
     used = channels_of(document)
     if not all(one in OFFERED for one in used):
         return
-    for channel in _ALL:
+    for channel in NAMES:
         if channel not in document.data:
             continue
         if channel not in used:

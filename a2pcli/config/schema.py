@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from a2pcli.config import chat
+from a2pcli.channels import NAMES
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.settings import Settings
 from a2pcli.dataclass import dataclass
@@ -38,7 +38,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     if kind == "campaign":
         either = [{"required": ["message"]}, {"required": ["variants"]}]
         of_html = {"required": ["email"], "properties": {"email": {"required": ["html"]}}}
-        of_text = [{"required": [one], "properties": {one: {"required": ["text"]}}} for one in chat.BLOCKS]
+        of_text = [{"required": [one], "properties": {one: {"required": ["text"]}}} for one in NAMES]
         made = [
             {"required": [one], "properties": {one: {"required": [key]}}}
             for one, key in (("whatsapp", "template"), ("rcs", "card"), ("rcs", "carousel"))

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from a2pcli.channels import NAMES
 from a2pcli.config.blocks import Loc
-from a2pcli.config.chat import BLOCKS
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.dataclass import dataclass
@@ -28,7 +28,7 @@ LONGEST = 120
 
 DIGEST = "digest:"
 
-NOT_COMPARED = ("name", "objective", "message", "variants", "gateway", "email", *BLOCKS)
+NOT_COMPARED = ("name", "objective", "message", "variants", "gateway", *NAMES)
 """Keys of a campaign that change nothing about what is sent, or are compared in a way of their own."""
 
 SHAPING = (

@@ -31,7 +31,10 @@ BOUNDS = (
     (("optout", "list"), ("phonenumbers", *LEDGER_ONLY)),
     (("optout", "add", "+447911123499"), LEDGER_ONLY),
     (("consent", "show", "+447911123456"), ("alembic", *FRAMES)),
-    (("explain", "+447911123456"), ("alembic", "pandas", "pyarrow.compute", "a2pcli.config.campaign")),
+    (
+        ("explain", "+447911123456"),
+        ("alembic", "pandas", "pyarrow.compute", "a2pcli.config.campaign", "a2pcli.config.chat"),
+    ),
     (
         ("plan", "sale.yaml"),
         ("alembic", "pandas", "pyarrow.parquet", "openpyxl", "holidays", "multiprocessing.pool"),
