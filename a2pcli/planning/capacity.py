@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from types import MappingProxyType
 from typing import Any
 
 from a2pcli.dataclass import dataclass
@@ -12,6 +13,8 @@ from a2pcli.ledger.quotas import Usage
 from a2pcli.moments import moment_text
 from a2pcli.planning.estimate import Estimate
 from a2pcli.planning.quota_flow import QuotaFlow
+
+NONE: Mapping[str, int] = MappingProxyType({})
 
 TOLD_FROM = 3600
 """Quotas of so many seconds and more are worth a warning; shorter ones only slow a run down."""
@@ -25,12 +28,20 @@ class Load:
     usages: Sequence[Usage] = ()
     others: Mapping[str, int] = field(default_factory=dict)
 
-    def flows(self, senders: Mapping[str, int], messages: int, parts: int, start: int) -> list[QuotaFlow]:
-        """The quotas for the estimate of a plan with so many messages, ``senders`` of which by sender."""
+    def flows(
+        self,
+        senders: Mapping[str, int],
+        messages: int,
+        parts: int,
+        start: int,
+        by_channel: Mapping[str, int] = NONE,
+    ) -> list[QuotaFlow]:
+        """The quotas for the estimate of a plan with so many messages: ``senders`` says how many go by each sender,
+        ``by_channel`` by each channel first."""
         found = []
         for usage in self.usages:
             # A sender's quota holds up the plan as one of all messages would that is as much larger.
-            own = share(usage, senders, messages)
+            own = share(usage, senders, messages, by_channel)
             if not own:
                 continue
             part = parts / messages if usage.shared.quota.unit == "parts" else 1.0
@@ -59,9 +70,11 @@ class Load:
         }
 
 
-def share(usage: Usage, senders: Mapping[str, int], messages: int) -> int:
-    """How many of the plan's messages a quota binds."""
+def share(usage: Usage, senders: Mapping[str, int], messages: int, by_channel: Mapping[str, int]) -> int:
+    """How many of the plan's messages a quota binds. Messages that fall back to another channel are not foreseen."""
     shared = usage.shared
+    if shared.channels is not None:
+        return sum(by_channel.get(channel, 0) for channel in shared.channels)
     return messages if shared.sender is None else senders.get(shared.sender, 0)
 
 
@@ -73,11 +86,12 @@ def short_quotas(
     start: int,
     leaving: Estimate,
     zone: str | None,
+    by_channel: Mapping[str, int] = NONE,
 ) -> list[Problem]:
     """Warnings of quotas that do not suffice for the whole plan at once: said before the first message is sent."""
     found = []
     for usage in load.usages:
-        quota, own = usage.shared.quota, share(usage, senders, messages)
+        quota, own = usage.shared.quota, share(usage, senders, messages, by_channel)
         if not messages or quota.seconds < TOLD_FROM:
             continue
         need = own * parts // messages if quota.unit == "parts" else own

@@ -229,7 +229,10 @@ def contacts_path(loaded: LoadedCampaign) -> str:
 def _of_quotas(prepared: Prepared, tally: Tally, load: Load, summary: Mapping[str, Any]) -> list[Problem]:
     start, zone = prepared.hours.first, campaign_zone(prepared.loaded)
     leaving = Estimate(**summary["leaving"])
-    found = short_quotas(load, summary["senders"], tally.recipients, tally.total_parts, start, leaving, zone)
+    first = tally.routes.first(prepared.spec.channel)
+    found = short_quotas(
+        load, summary["senders"], tally.recipients, tally.total_parts, start, leaving, zone, first
+    )
     return found + too_many_parts(load, max(tally.parts, default=0))
 
 
@@ -246,7 +249,13 @@ def _summary(
         start=hours.first,
         ends=hours.ends,
         per_second=per_second,
-        limits=load.flows(senders, tally.recipients, tally.total_parts, hours.first),
+        limits=load.flows(
+            senders,
+            tally.recipients,
+            tally.total_parts,
+            hours.first,
+            tally.routes.first(prepared.spec.channel),
+        ),
         others=sum(load.others.values()),
     )
     return {

@@ -38,6 +38,13 @@ class Routes:
     unpriced: int = 0
     """Rows of which a later step has no known price."""
 
+    def first(self, of_campaign: str) -> Counter[str]:
+        """How many go by each channel first; ``of_campaign`` is the campaign's first."""
+        found: Counter[str] = Counter()
+        for chain, rows in self.chains.items():
+            found[chain[0] or of_campaign] += rows
+        return found
+
     def add(self, rows: pa.RecordBatch) -> None:
         """Count the recipients of a chunk."""
         alike = pa.RecordBatch.from_arrays(

@@ -68,3 +68,33 @@ def test_a_senders_quota_is_kept_over_campaigns(shop: Project) -> None:
     sent = shop.run("send", "sale.yaml", "--yes")
     assert "22 messages wait until" in sent.out
     assert "(quota of 8/24h of sender ACME)" in sent.out
+
+
+def test_a_quota_of_a_later_channel_does_not_bind_those_who_go_by_the_first(tmp_path: Path) -> None:
+    shop = Project(tmp_path)
+    shop.write(
+        "people.csv", "phone,email\n" + "".join(f"+4479111234{n},p{n}@example.org\n" for n in range(10, 40))
+    )
+    shop.write(
+        "a2pcli.yaml",
+        "region: GB\ngateways:\n  mail: {type: outbox}\n  text: {type: simulator, quota: 20/day}\n",
+    )
+    shop.write(
+        "order.yaml",
+        "name: order\nobjective: Tell people\npurpose: transactional\ncontacts: people.csv\n"
+        "channels: {email: {gateway: mail, sender: a@example.org}, sms: {gateway: text, sender: ACME}}\n"
+        "message: On its way\nemail: {subject: Order}\nwaive: {no-reply: a test}\n",
+    )
+    plan = shop.run("plan", "order.yaml")
+    assert plan.status == 0, plan.err
+    assert "has room for" not in plan.err
+    shop.write(
+        "order.yaml",
+        (tmp_path / "order.yaml")
+        .read_text()
+        .replace(
+            "{email: {gateway: mail, sender: a@example.org}, sms: {gateway: text, sender: ACME}}",
+            "{sms: {gateway: text, sender: ACME}, email: {gateway: mail, sender: a@example.org}}",
+        ),
+    )
+    assert "has room for 20 of 30 messages" in shop.run("plan", "order.yaml").err

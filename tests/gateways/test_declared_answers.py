@@ -117,7 +117,7 @@ BAD_BLOCKS: dict[str, tuple[dict[str, Any], str]] = {
     "pattern": ({"response": {"pattern": "("}}, "gateways.g.response.pattern: the pattern cannot be read"),
     "pattern without a name": ({"response": {"pattern": "x"}}, "gateways.g.response.pattern: the pattern needs"),
     "cause": ({"errors": {"1": "permnent"}}, "gateways.g.errors.1: no such cause (did you mean 'permanent'?)"),
-    "table": ({"codes": "nokia"}, "gateways.g.codes: the tables are africastalking, bandwidth, bird"),
+    "table": ({"codes": "nokia"}, "gateways.g.codes: the tables are africastalking, aws, aws_sms, bandwidth, bird"),
     "two ways to sign in": ({"auth": {"bearer": "x", "query": {"name": "a", "value": "b"}}}, "gateways.g.auth: give"),
     "no way to sign in": ({"auth": {}}, "gateways.g.auth: give one of"),
     "batch without each": ({"batch": "5", "json": {}}, "gateways.g: a batch needs json with a list under"),

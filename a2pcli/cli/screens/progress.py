@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 EVERY = 5.0
 """Seconds between two lines, where there is no terminal."""
 
+UNCHANGED_EVERY = 60.0
+"""The same where a line would say the same as the one before."""
+
 WAITS = {
     "holding": "waiting, as requested by the gateway",
     "gateway-down": "waiting for the gateway to become available",
@@ -90,6 +93,7 @@ class SendProgress:
         self._sends = instead_of_sending(run) is None
         self._bar: Bar | None = None
         self._last = time.monotonic()
+        self._said = ""
 
     def __enter__(self) -> Callable[[Progress], None]:
         if not is_live_terminal():
@@ -124,10 +128,14 @@ class SendProgress:
 
     def _line(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now - self._last >= EVERY:
-            self._last = now
-            text = progress_text(progress, zone=self._zone, sends=self._sends)
-            tell(with_time(f"{self._run.id}: {text}\n"))
+        if now - self._last < EVERY:
+            return
+        text = progress_text(progress, zone=self._zone, sends=self._sends)
+        if text == self._said and now - self._last < UNCHANGED_EVERY:
+            return
+        is_over = text == self._said and not (progress.left or progress.in_flight)
+        self._last, self._said = now, text
+        tell(with_time(f"{self._run.id}: {text}{' · waiting for receipts' if is_over else ''}\n"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -74,6 +74,8 @@ def result_screen(
     style, word = ENDINGS[result.ended]
     if result.reason is not None and result.reason.code == "quota-used-up":
         word = "waiting for the quota"
+    if result.reason is not None and result.reason.code == "waiting-for-delivery":
+        word = "waiting for receipts"
     head = Text.assemble(
         (f"{word}", f"bold {style}"), f"  run {run.id} of {run.campaign}, {duration(result.seconds)}"
     )
