@@ -162,3 +162,11 @@ falling = Table(
     Column("expires_at", BigInteger),
     Index("falling_run", "run", "at"),
 )
+
+# When the next message may leave by a pace that all processes share, in UTC microseconds; see ``paces``.
+paces = Table(
+    "paces",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
+)

@@ -34,6 +34,7 @@ from a2pcli.ledger.attempt_ids import ROWS_PER_RUN as ROWS_PER_RUN
 from a2pcli.ledger.schema import for_server as for_server
 from a2pcli.ledger.schema import leases as leases
 from a2pcli.ledger.schema import metadata as metadata
+from a2pcli.ledger.schema import paces as paces
 from a2pcli.ledger.schema import partial_index
 from a2pcli.ledger.schema import quota_usage as quota_usage
 from a2pcli.ledger.schema import receipts as receipts
@@ -386,13 +387,6 @@ attempt_counts = Table(
     Column("made", Integer, nullable=False),
 )
 
-# When the next message may leave by a pace that all processes share, in UTC microseconds; see ``paces``.
-paces = Table(
-    "paces",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("next_at", BigInteger, nullable=False),
-)
 # One row a fact about the ledger itself: which version of a2pcli wrote its schema.
 about = Table(
     "about",
