@@ -104,6 +104,10 @@ class InFlightJournal:
         try:
             if len(free) < len(new):
                 self._grow(max(self._size, len(new)))
+            if len(new) == 1:  # nearly always over HTTP
+                _write(self._descriptor, new[0].to_bytes(_SLOT, "little"), _HEAD.size + _SLOT * free[-1])
+                self._slots[new[0]] = free.pop()
+                return
             # In order, so that most of a batch stands together and takes one write.
             taken = sorted(free[-len(new) :])
             first = 0
