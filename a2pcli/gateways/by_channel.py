@@ -115,7 +115,8 @@ def _together(by_channel: Mapping[str, Gateway], parts: Sequence[Gateway]) -> Ca
     instead = " or ".join(dict.fromkeys(one.instead for one in every if one.instead))
     return Capabilities(
         channels=frozenset(name for name, one in by_channel.items() if name in one.capabilities.channels),
-        batch=max(one.batch for one in every),
+        # The smallest: what one of them answered is kept only when the whole batch has its answers.
+        batch=min(one.batch for one in every),
         concurrency=sum(one.concurrency for one in every),
         idempotent=all(one.idempotent for one in every),
         receipts=any(one.receipts for one in every),
