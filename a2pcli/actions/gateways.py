@@ -52,9 +52,21 @@ def run_gateway(settings: LoadedSettings, run: Run) -> Gateway:
 
 
 def delivery_of(gateway: Gateway) -> dict[str, Any]:
-    """What a plan keeps of its gateway: whether messages leave this machine, and what becomes of them if not."""
+    """What a plan keeps of its gateway: whether messages leave this machine, and what becomes of them if not. Where
+    only some of its channels' gateways deliver, ``instead_by_channel`` says it of the others."""
+    from a2pcli.gateways.by_channel import GatewayByChannel
+
     can = gateway.capabilities
-    return {"delivers": True} if can.delivers else {"delivers": False, "instead": can.instead}
+    if not can.delivers:
+        return {"delivers": False, "instead": can.instead}
+    if not isinstance(gateway, GatewayByChannel):
+        return {"delivers": True}
+    others = {
+        channel: one.capabilities.instead
+        for channel, one in gateway.by_channel.items()
+        if not one.capabilities.delivers
+    }
+    return {"delivers": True, "instead_by_channel": others} if others else {"delivers": True}
 
 
 def known_delivery(settings: LoadedSettings, by_channel: Mapping[str, str]) -> dict[str, Any]:

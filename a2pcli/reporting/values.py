@@ -67,6 +67,12 @@ def delimiter_name(delimiter: str) -> str:
     return DELIMITER_NAMES.get(delimiter, repr(delimiter))
 
 
+def instead_by_channel(run: Run) -> dict[str, str]:
+    """What becomes of messages by the channels whose gateways deliver nothing, where others deliver."""
+    found: dict[str, str] = run.sending.get("instead_by_channel") or {}
+    return found
+
+
 def instead_of_sending(run: Run) -> str | None:
     """What becomes of the run's messages where its gateway delivers nothing, like ``written to a file``; else None.
 

@@ -249,3 +249,18 @@ def test_a_campaign_whose_only_text_is_an_email_has_none_for_sms(tmp_path: Path)
     checked = shop.run("check", "order.yaml")
     assert checked.status == 3
     assert "'message' is missing" in checked.err + checked.out
+
+
+def test_of_a_channel_that_delivers_nothing_beside_one_that_does_it_is_said(tmp_path: Path) -> None:
+    shop = _shop(tmp_path)
+    shop.write(
+        "a2pcli.yaml",
+        "region: GB\ngateways:\n  mail: {type: outbox}\n"
+        "  text: {type: http, url: 'http://127.0.0.1:9/', json: {to: '{{ to }}'}, response: {id: id}}\n",
+    )
+    campaign = (shop.folder / "order.yaml").read_text()
+    campaign = campaign.replace("email: {sender:", "email: {gateway: mail, sender:")
+    shop.write("order.yaml", campaign.replace("sms: {sender:", "sms: {gateway: text, sender:"))
+    plan = shop.run("plan", "order.yaml").out
+    assert "1. email via mail, from shop@example.com: messages are written to a file, nothing is sent" in plan
+    assert "2. sms via text, from ACME\n" in plan

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from a2pcli.ledger.records import Run
 from a2pcli.reporting.channel_story import ByChannel
-from a2pcli.reporting.values import money
+from a2pcli.reporting.values import instead_by_channel, money
 
 
 def channel_rows(run: Run) -> Iterator[tuple[str, str]]:
@@ -18,7 +18,9 @@ def channel_rows(run: Run) -> Iterator[tuple[str, str]]:
     found: Mapping[str, Mapping[str, Any]] = run.sending.get("channels") or {}
     for place, (channel, given) in enumerate(found.items()):
         sender = f", from {given['sender']}" if given.get("sender") else ""
-        yield "" if place else "channels", f"{place + 1}. {channel} via {given['gateway']}{sender}"
+        kept = instead_by_channel(run).get(channel)
+        not_sent = f": messages are {kept}, nothing is sent" if kept else ""
+        yield "" if place else "channels", f"{place + 1}. {channel} via {given['gateway']}{sender}{not_sent}"
     if found:
         yield "fallback", fallback_words(run.sending.get("fallback"))
 
@@ -57,7 +59,7 @@ def cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if most:
         yield "at most", f"{most}, if everybody falls back"
     if unpriced := summary.get("unpriced_fallbacks"):
-        yield "", f"and fallbacks of {unpriced:,} people at an unknown price"
+        yield "", f"and {unpriced:,} fallback{'s' if unpriced > 1 else ''} at an unknown price"
 
 
 def channel_table(found: ByChannel, cost: str) -> Table:

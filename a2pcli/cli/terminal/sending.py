@@ -40,7 +40,13 @@ from a2pcli.messages import State
 from a2pcli.moments import moment_text, zone_of
 from a2pcli.reporting.held import held_document, held_lines
 from a2pcli.reporting.totals import HANDED_OVER, run_document, totals_document
-from a2pcli.reporting.values import duration, instead_of_sending, money, send_command
+from a2pcli.reporting.values import (
+    duration,
+    instead_by_channel,
+    instead_of_sending,
+    money,
+    send_command,
+)
 
 ENDINGS = {
     Ended.FINISHED: ("green", "finished"),
@@ -83,6 +89,8 @@ def result_screen(
     if instead := instead_of_sending(run):
         are = "were" if totals.count(*HANDED_OVER) else "are"
         pieces.append(Text(f"nothing was sent: messages {are} {instead}", style="yellow"))
+    for channel, kept in instead_by_channel(run).items():
+        pieces.append(Text(f"nothing was sent by {channel}: messages are {kept}", style="yellow"))
     if result.reason is not None:
         pieces.append(Text(result.reason.message, style=style))
         # Each way on in a line of its own, which stays one to whoever copies it.
