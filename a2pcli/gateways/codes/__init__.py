@@ -111,9 +111,9 @@ def safe_id(value: object) -> str | None:
     if isinstance(value, int) and not -(10**40) < value < 10**40:
         return None
     text = str(value).strip()
-    if not text or len(text) > _LONGEST_ID or not text.isprintable() or not _is_encodable(text):
+    if not text or len(text) > _LONGEST_ID or not text.isprintable():
         return None
-    return text
+    return text if text.isascii() or _is_encodable(text) else None
 
 
 def _is_encodable(text: str) -> bool:

@@ -13,7 +13,6 @@ LONGEST = 20
 _SHORT_CODE = 6
 """Digits of a short code at most; more are a phone number."""
 
-_RECIPIENT = re.compile(r"\+?(\d{1,20})", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 
 
@@ -29,12 +28,15 @@ NO_SENDER = Address(0, 0, "")
 """The operator fills in the account's own."""
 
 
-def recipient(to: str, kind: AddressKind | None) -> Address | None:
-    """The address of a recipient in E.164: international, ISDN. None for what is no number."""
-    found = _RECIPIENT.fullmatch(to)
-    if found is None:
-        return None
-    return Address(kind.ton, kind.npi, found[1]) if kind else Address(1, 1, found[1])
+def recipient(to: str) -> str | None:
+    """The digits of a recipient's number in E.164. None for what is no number."""
+    digits = to[1:] if to.startswith("+") else to
+    return digits if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST else None
+
+
+def recipient_kind(kind: AddressKind | None) -> tuple[int, int]:
+    """Type of number and numbering plan of all recipients: international and ISDN where the settings say no other."""
+    return (kind.ton, kind.npi) if kind else (1, 1)
 
 
 def source(sender: str | None, kind: AddressKind | None) -> Address | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, Health, Keep
-from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_id
+from a2pcli.gateways.codes import Code, load_codes, outcome_of
 from a2pcli.gateways.settings import read_block
 from a2pcli.gateways.smpp import pdu
 from a2pcli.gateways.smpp.inbound import AS_RECEIVED, Inbound
@@ -147,7 +147,7 @@ class SmppGateway:
         except NotBound as error:
             return _not_bound(error)
         if len(parts) == 1:
-            return self._outcome(await session.submit(parts, message)[0])
+            return self._outcome(await session.submit(parts[0], message))
         return await self._submit_parts(session, parts, message)
 
     async def _submit_parts(self, session: Session, parts: Sequence[Part], message: Message) -> Outcome:
@@ -159,7 +159,7 @@ class SmppGateway:
         tries = 0
         while True:
             missing = [number for number, one in enumerate(outcomes) if _is_missing(one)]
-            futures = session.submit([parts[number] for number in missing], message)
+            futures = [session.submit(parts[number], message) for number in missing]
             for number, answer in zip(missing, await asyncio.gather(*futures), strict=True):
                 outcomes[number] = self._outcome(answer)
             told = [one for one in outcomes if one is not None]
@@ -190,7 +190,7 @@ class SmppGateway:
         if answer.status == pdu.OK:
             if answer.nack:
                 return outcome_of("unknown", code="nack")
-            return Outcome(Verdict.ACCEPTED, safe_id(answer.message_id))
+            return Outcome(Verdict.ACCEPTED, answer.message_id)
         code = self._meaning(answer.status)
         return outcome_of(code.meaning, code=pdu.shown(answer.status), detail=code.detail)
 
@@ -243,7 +243,7 @@ class SmppGateway:
         """Remember the id. Of a submit that counts as unknown it is kept as a receipt, which settles it."""
         if answer.status != pdu.OK or answer.nack:
             return
-        id = safe_id(answer.message_id)
+        id = answer.message_id
         if id is not None:
             self._inbound.answered(id, message.reference)
             if is_late and message.parts <= 1:  # of several parts it says nothing of the others

@@ -34,8 +34,8 @@ class MessageIds:
         """An id of an answer was seen."""
         if len(self._widths) < _MOST_WIDTHS:
             self._widths.add(len(id))
-        if self._form != "auto":
-            return
+        if self._form != "auto" or self._answers_other:
+            return  # nothing more is to be learnt
         if _DECIMAL.fullmatch(id):
             self._decimals += id != self._last
             self._last = id

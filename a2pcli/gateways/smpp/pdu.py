@@ -1,7 +1,7 @@
 """Units on the wire (PDUs) of SMPP 3.4: the frame of each, the simple ones whole, and what a deliver_sm says.
 
-submit_sm is written, and deliver_sm read, by the codec of smpp34; it takes what it is given, so what goes in and comes
-out is looked at here and in ``writing``.
+A submit_sm is put together in ``writing``. A deliver_sm is read by the codec of smpp34, which takes what it is given;
+so what comes out is looked at here.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ class Frames:
         data = self._rest + data if self._rest else data
         at, end = 0, len(data)
         self._rest = b""
-        while end - at >= 4:
-            length = int.from_bytes(data[at : at + 4], "big")
-            if not 16 <= length <= LONGEST:
-                raise Garbled
-            if end - at < length:
+        while end - at >= 16:
+            length, command, status, sequence = HEADER.unpack_from(data, at)
+            after = at + length
+            if after > end or not 16 <= length <= LONGEST:
                 break
-            _, command, status, sequence = HEADER.unpack_from(data, at)
-            yield Pdu(command, status, sequence, data[at + 16 : at + length])
-            at += length
+            yield Pdu(command, status, sequence, data[at + 16 : after])
+            at = after
         self._rest = data[at:]
+        if len(self._rest) >= 4 and not 16 <= int.from_bytes(self._rest[:4], "big") <= LONGEST:
+            raise Garbled
 
 
 def pdu(command: int, sequence: int, body: bytes = b"", status: int = OK) -> bytes:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from a2pcli.dataclass import dataclass
+from a2pcli.gateways.codes import safe_id
 from a2pcli.gateways.smpp import pdu
 from a2pcli.gateways.smpp.pdu import Delivered, Frames, Garbled, Pdu
 from a2pcli.gateways.smpp.writing import Part
@@ -32,18 +34,20 @@ BYE = 2.0
 
 class Answer(NamedTuple):
     """What became of one part. ``status`` is the operator's, None where there is none; then ``sent`` tells whether the
-    part may have been taken, and ``code`` and ``detail`` say why."""
+    part may have been taken, and ``code`` and ``detail`` say why. ``message_id`` is None where none came that can be
+    one."""
 
     status: int | None
-    message_id: str = ""
+    message_id: str | None = None
     sent: bool = True
     code: str = ""
     detail: str = ""
     nack: bool = False
 
 
-class Waiting(NamedTuple):
-    """A part that waits for its place in the window, or for its answer."""
+@dataclass(slots=True)
+class Waiting:
+    """A part that waits for its place in the window, or for its answer; ``since`` when, by the session's clock."""
 
     part: Part
     message: Message
@@ -94,20 +98,15 @@ class Session(asyncio.Protocol):
         """Parts that wait for their place or their answer."""
         return len(self._queue) + len(self._pending)
 
-    def submit(self, parts: Sequence[Part], message: Message) -> list[asyncio.Future[Answer]]:
-        """Queue parts of a message; they are written together as the window allows."""
-        futures = []
-        now = self._now()
-        for part in parts:
-            future: asyncio.Future[Answer] = self._loop.create_future()
-            futures.append(future)
-            self._queue.append(Waiting(part, message, future, now))
-        if self.ended.done():
-            self._let_queue_go("closed", "the connection is closed")
-        elif not self._pumping:
+    def submit(self, part: Part, message: Message) -> asyncio.Future[Answer]:
+        """Queue a part of a message. All that is queued in one turn of the loop is written together, as the window
+        allows."""
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self._queue.append(Waiting(part, message, future, self._now()))
+        if not self._pumping:
             self._pumping = True
             self._loop.call_soon(self._pump)
-        return futures
+        return future
 
     async def ask(self, command: int, make: Callable[[int], bytes], within: float) -> Pdu:
         """Write a request that is no submit; its answer. Raises ``TimeoutError`` or ``ConnectionError``."""
@@ -191,7 +190,10 @@ class Session(asyncio.Protocol):
     def _pump(self) -> None:
         """Write what the window allows, all of it at once."""
         self._pumping = False
-        if not (self.is_bound and self._may_write) or self.ended.done():
+        if self.ended.done():
+            self._let_queue_go("closed", "the connection is closed")
+            return
+        if not (self.is_bound and self._may_write):
             return
         free = self._window - len(self._pending)
         going: list[Waiting] = []
@@ -212,8 +214,9 @@ class Session(asyncio.Protocol):
         octets = []
         for one in going:
             sequence = self._next()
-            octets.append(one.part(sequence))
-            self._pending[sequence] = Waiting(one.part, one.message, one.answer, now)
+            octets.append(pdu.pdu(pdu.SUBMIT_SM, sequence, one.part))
+            one.since = now
+            self._pending[sequence] = one
         self._write(b"".join(octets))
 
     def _write(self, octets: bytes) -> None:
@@ -249,8 +252,8 @@ class Session(asyncio.Protocol):
 
     def _answered(self, one: Pdu) -> None:
         waiting = self._pending.pop(one.sequence, None)
-        nack = one.command == pdu.GENERIC_NACK
-        answer = Answer(one.status, pdu.read_id(one.body), nack=nack)
+        id = safe_id(pdu.read_id(one.body)) if one.status == pdu.OK else None
+        answer = Answer(one.status, id, nack=one.command == pdu.GENERIC_NACK)
         message = waiting.message if waiting is not None else self._late.pop(one.sequence, None)
         if message is None:
             return  # it answers nothing that was asked
