@@ -114,9 +114,9 @@ class Writer:
             raise _refused(Cause.PERMANENT, "no-number", "the address is no phone number")
         text = message.body
         if text and text.isascii() and len(text) <= GSM_ALONE:
-            octets = text.encode("ascii")
-            if not octets.translate(None, self._plain):  # nearly always: each character is its own octet
-                return (self._part(message.sender, to, self._middle, octets),)
+            plain = text.encode("ascii")
+            if not plain.translate(None, self._plain):  # nearly always: each character is its own octet
+                return (self._part(message.sender, to, self._middle, plain),)
         try:
             check_text(text)
         except InvalidText:
