@@ -10,8 +10,8 @@ from a2pcli.messages import Cause, Outcome, Verdict
 
 
 def one_each(count: int, answers: object) -> Sequence[Outcome]:
-    """The answers, if they are one outcome for each of ``count`` messages; else nobody can say whose they are."""
-    if count == 1 and type(answers) is list and len(answers) == 1:  # as nearly all are
+    """Return ``answers`` if they are one outcome for each of ``count`` messages; otherwise mark all of them unknown."""
+    if count == 1 and type(answers) is list and len(answers) == 1:  # the usual case, kept fast
         first = answers[0]
         if type(first) is Outcome and first.cause is not Cause.BATCH:
             return answers
@@ -25,10 +25,11 @@ def one_each(count: int, answers: object) -> Sequence[Outcome]:
 
 
 def _about_each(count: int, answers: Sequence[Outcome]) -> Sequence[Outcome]:
-    """The answers, where they are about single messages.
+    """Return the answers, with batch-level rejections rewritten so that no single recipient is rejected for them.
 
-    A rejection that is the same for the whole batch, without an id of anybody's, is about the batch: somebody is
-    rejected, or suppressed, only by an answer about them alone.
+    The same rejection for every message, without a gateway id, is about the batch. A recipient is rejected or
+    suppressed only by an answer about that recipient alone. A batch-level answer to a single message becomes a
+    rejection of its content.
     """
     first = answers[0] if answers else None
     if first is None:
@@ -47,16 +48,17 @@ def _about_each(count: int, answers: Sequence[Outcome]) -> Sequence[Outcome]:
 
 
 def all_unknown(count: int, code: str, detail: str) -> Sequence[Outcome]:
-    """An *unknown* outcome for each message: each may have been accepted."""
+    """Return an *unknown* outcome for each message: each may have been accepted."""
     return [Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code=code, detail=detail)] * count
 
 
 def no_answer(count: int) -> Sequence[Outcome]:
-    """The gateway was still busy with them at the deadline."""
+    """Return unknown outcomes for messages that the gateway had not answered by the deadline."""
     return all_unknown(count, "no-answer", "the gateway gave no answer within the timeout")
 
 
 def failed(count: int, error: Exception) -> Sequence[Outcome]:
-    """The gateway raised. The text of the error may hold a number or a secret: only its name is told."""
+    """Return unknown outcomes for a gateway that raised. Only the error's class name is kept, because its text may
+    hold an address or a secret."""
     name = type(error).__name__
     return all_unknown(count, name, f"the gateway failed with {name}")

@@ -17,20 +17,20 @@ from a2pcli.sending.options import BreakerOptions
 
 
 class BreakerEvent(StrEnum):
-    """What an outcome says about the gateway, whatever it says about the message."""
+    """What an outcome says about the gateway, regardless of the message."""
 
-    CLEAR = "clear"  # it answered: accepted, or refused this one message
-    QUIET = "quiet"  # nothing either way: a rate answer
+    CLEAR = "clear"  # the gateway answered: it accepted or rejected this message
+    QUIET = "quiet"  # neither good nor bad: a rate-limit answer
     FAILING = "failing"  # unknown, or a temporary error
-    AGAIN = "again"  # another temporary error of a message that had one before
+    AGAIN = "again"  # another temporary error for a message that already had one
     UNREACHABLE = "unreachable"
 
 
 def event_of(outcome: Outcome, *, again: bool) -> BreakerEvent:
-    """What an outcome says about the gateway; ``again``: the message was tried before.
+    """Classify an outcome for the breaker; ``again`` is True if the message was tried before.
 
-    A message that fails again and again says less than another one that fails: as long as others get through, it
-    is the message. Where nothing else does, it is the gateway.
+    Repeated failures of one message weigh less than failures of different messages: while others get through, the
+    message is at fault; when nothing gets through, the gateway is.
     """
     if outcome.cause is Cause.UNREACHABLE:
         return BreakerEvent.UNREACHABLE
@@ -45,10 +45,10 @@ def event_of(outcome: Outcome, *, again: bool) -> BreakerEvent:
 
 
 class Breaker:
-    """Closed, open or half-open, and how many messages may be in flight.
+    """Circuit breaker of one gateway: closed, open or half-open, and how many messages may be in flight.
 
-    ``epoch`` goes up whenever it opens or tries again. An answer is reported with the epoch in which its
-    message left, so that stragglers of a failed second do not decide about the try after it.
+    ``epoch`` increases whenever the breaker opens or tries again. An answer is recorded with the epoch in which its
+    message was submitted, so late answers from before an outage do not decide the next try.
     """
 
     def __init__(self, options: BreakerOptions, concurrency: int) -> None:
@@ -65,21 +65,21 @@ class Breaker:
 
     @property
     def gave_up(self) -> bool:
-        """Every retry failed; the run must be paused."""
+        """Whether every retry failed, so the run must be paused."""
         return self._opened_at is not None and self._tries >= len(self._options.waits)
 
     @property
     def open(self) -> bool:
-        """Whether nothing may be claimed or sent."""
+        """Whether claiming and sending are stopped."""
         return self._opened_at is not None
 
     @property
     def half_open(self) -> bool:
-        """Whether a single message tries if the gateway is back."""
+        """Whether a single message is being sent to test if the gateway is back."""
         return self._half_open
 
     def allowance(self, now: float) -> int:
-        """How many messages may be in flight now. Ends an open period whose wait is over."""
+        """Return how many messages may be in flight now. Moves an open breaker to half-open once its wait is over."""
         if self._opened_at is None:
             return 1 if self._half_open else self._ramp
         if self.gave_up or self.reopens_in(now) > 0:
@@ -90,13 +90,13 @@ class Breaker:
         return 1
 
     def reopens_in(self, now: float) -> float:
-        """Seconds until the next try; 0 when closed or due."""
+        """Return the seconds until the next try; 0 when closed or due."""
         if self._opened_at is None or self.gave_up:
             return 0.0
         return max(0.0, self._opened_at + self._options.waits[self._tries] - now)
 
     def record(self, sign: BreakerEvent, epoch: int, now: float) -> None:
-        """Take in what one outcome says about the gateway."""
+        """Update the breaker with one outcome; ignored if it belongs to an earlier epoch or the breaker is open."""
         if epoch != self.epoch or self.open:
             return
         if sign is BreakerEvent.CLEAR or (sign is BreakerEvent.QUIET and self._half_open):
@@ -106,7 +106,7 @@ class Breaker:
 
     @property
     def is_troubled(self) -> bool:
-        """Whether more than one message lately had no clear answer, and none had one in between."""
+        """Whether the breaker is not closed, or at least two messages in a row had no clear answer."""
         return self.open or self._half_open or self._failing > 1
 
     def _clear(self) -> None:
@@ -119,7 +119,7 @@ class Breaker:
         self._last.append(False)
 
     def _bad(self, sign: BreakerEvent, now: float) -> None:
-        if sign is not BreakerEvent.AGAIN:  # a few stubborn messages do not make half of all answers bad
+        if sign is not BreakerEvent.AGAIN:  # a few messages that keep failing must not fill half the window
             self._last.append(True)
         self._failing += 1
         self._unreachable = self._unreachable + 1 if sign is BreakerEvent.UNREACHABLE else 0

@@ -26,25 +26,25 @@ from a2pcli.sending.run_policy import Departure
 log = logging.getLogger(__name__)
 
 BATCH_SPAN = 0.5
-"""Seconds of pace that one batch may hold: a batch of 500 at 20 a second would leave every 25 s."""
+"""A batch holds at most this many seconds of the pace: at 20 per second, a batch of 500 would leave every 25 s."""
 
 LET_GO = 2.0
-"""Seconds a cancelled submit gets to end; one that does not is left behind, and its messages are unknown."""
+"""Seconds a cancelled submit gets to end; after that it is abandoned and its messages are unknown."""
 
 
 class DispatchPolicy(Protocol):
-    """What the dispatcher asks of the run, for every message, and tells it."""
+    """The run's decisions about each message, as the dispatcher calls them."""
 
     def departure(self, claimed: Claimed) -> Departure:
-        """Whether this message may go now."""
+        """Return whether this message may be submitted now."""
         ...
 
     def is_late(self, claimed: Claimed) -> bool:
-        """Whether the hour in which the message could leave is over."""
+        """Return whether the permitted sending time of the message is over."""
         ...
 
     def give_back(self, ids: Sequence[int]) -> None:
-        """Called with messages that the dispatcher lets go of before they left."""
+        """Return claimed messages that were not submitted."""
         ...
 
     def departed(self, claimed: Claimed) -> None:
@@ -52,17 +52,18 @@ class DispatchPolicy(Protocol):
         ...
 
     def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> Collection[str]:
-        """What became of a batch that left in this epoch of the breaker; gives the countries that take no more."""
+        """Record the outcomes of a batch submitted in this epoch of the breaker; return the countries to refuse from
+        now on."""
         ...
 
     def broke(self, error: BaseException) -> None:
-        """A defect of the sender itself ended one of the dispatcher's tasks."""
+        """Called when one of the dispatcher's tasks failed because of a bug."""
         ...
 
 
 @dataclass(slots=True)
 class _Submission:
-    """A batch that was submitted and has no answer yet."""
+    """A submitted batch without an answer yet. Times are loop time in seconds."""
 
     batch: list[Claimed]
     epoch: int
@@ -71,7 +72,7 @@ class _Submission:
 
 
 class Dispatcher:
-    """Messages with a durable intent, waiting to leave or with the gateway."""
+    """Submits claimed messages (their intent is durable) to the gateway in batches."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Dispatcher:
         self._submissions: dict[asyncio.Task[None], _Submission] = {}
         self._at_most: dict[
             int, int
-        ] = {}  # how many may go with a message whose batch was refused as a whole
+        ] = {}  # largest batch for a message whose earlier batch was rejected as a whole
         self._idle: list[asyncio.Future[list[Claimed]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._dropping = self._ending = False
@@ -110,19 +111,19 @@ class Dispatcher:
         self.batch = max(1, gateway.capabilities.batch)
         self.flying = 0
         self.left = 0
-        """How many were ever handed to the gateway."""
+        """Number of messages ever handed to the gateway."""
         self.closed = False
-        """While True nothing leaves: the run is ending, or the ledger does not take outcomes."""
+        """True while nothing may be submitted: the run is ending, or the ledger cannot record outcomes."""
 
     @property
     def ready(self) -> int:
-        """Claimed messages that wait to leave."""
+        """Number of claimed messages waiting to be submitted."""
         return len(self._ready)
 
     def offer(self, claimed: Sequence[Claimed], slots: Mapping[int, float] | None = None) -> None:
-        """Take claimed messages in and let go of what may leave now.
+        """Add claimed messages and submit what may go now.
 
-        ``slots``: by message id, the moment of the loop's clock before which it may not leave.
+        ``slots`` gives, by message id, the loop time before which a message must not be submitted.
         """
         self._ready.extend(claimed)
         if slots:
@@ -131,17 +132,17 @@ class Dispatcher:
 
     @property
     def ids(self) -> set[int]:
-        """Of all messages that wait to leave or are with the gateway."""
+        """Ids of all messages that wait or are with the gateway."""
         batches = (submission.batch for submission in self._submissions.values())
         return {one.message.id for one in chain(self._ready, *batches)}
 
     def take_back_claims(self) -> list[Claimed]:
-        """The messages that have not left; they leave no more."""
+        """Remove and return all messages that were not submitted."""
         back, self._ready = list(self._ready), deque()
         return back
 
     def take_back(self, country: str | None = None) -> list[int]:
-        """Ids of the messages (of a country) that have not left; they leave no more."""
+        """Remove the messages that were not submitted, of one country or all; return their ids."""
         return self._take_back(lambda one: country is None or one.message.country == country)
 
     def _take_back(self, which: Callable[[Claimed], bool]) -> list[int]:
@@ -152,7 +153,7 @@ class Dispatcher:
         return back
 
     def pump(self) -> None:
-        """Start whatever may start. Called whenever something changed that could allow more."""
+        """Start as many submits as are allowed. Call it after any change that could allow more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -168,16 +169,16 @@ class Dispatcher:
                 worker.add_done_callback(self._worker_done)
 
     def was_stopped(self, seconds: float) -> None:
-        """The process stood still for so long: that time is nobody's delay."""
+        """Do not count ``seconds`` in which this process was suspended against the gateway's deadline."""
         for submission in self._submissions.values():
             submission.since += seconds
             if submission.cancelled_at is not None:
                 submission.cancelled_at += seconds
 
     def look_after(self) -> None:
-        """Cancel what is with the gateway for too long, and give up on what cannot even be cancelled.
+        """Cancel submits past their deadline, and abandon those that ignore the cancellation.
 
-        Called a few times a second; so no message needs a timer of its own.
+        Called a few times a second, so messages need no timers of their own.
         """
         now = self._loop.time()
         for worker, submission in list(self._submissions.items()):
@@ -190,7 +191,7 @@ class Dispatcher:
                 self._came_back(worker, submission, no_answer(len(submission.batch)))
 
     def drop(self) -> None:
-        """Cancel all that is with the gateway; it comes back as unknown."""
+        """Cancel all submits; their messages become unknown."""
         self.closed = True
         self._dropping = True
         for worker, submission in self._submissions.items():
@@ -198,7 +199,7 @@ class Dispatcher:
                 self._cancel(worker, submission)
 
     async def end(self) -> None:
-        """End the tasks. What is with the gateway stays as the ledger has it."""
+        """End all tasks. Messages with the gateway keep their state in the ledger."""
         self.closed = self._ending = True
         if self._timer is not None:
             self._timer.cancel()
@@ -208,7 +209,7 @@ class Dispatcher:
             await asyncio.wait(self._workers, timeout=LET_GO)
 
     async def come_home(self, seconds: float) -> None:
-        """Wait, for so long at most, until nothing is with the gateway."""
+        """Wait at most ``seconds`` until nothing is with the gateway."""
         until = self._loop.time() + seconds
         while self.flying and self._loop.time() < until:
             self._home.clear()
@@ -218,7 +219,7 @@ class Dispatcher:
             self.look_after()
 
     def _next_batch(self) -> list[Claimed]:
-        """The messages that may leave together now; empty if none may."""
+        """Return the messages to submit together now; empty if none may go."""
         if self.closed or not self._ready:
             return []
         now = self._loop.time()
@@ -252,12 +253,13 @@ class Dispatcher:
         return batch
 
     def _gather(self, free: int, now: float) -> tuple[list[Claimed], int]:
-        """As large a batch as gateway, pace and breaker allow, and its weight; sets a timer if it must wait."""
+        """Return the largest batch that gateway, pace and breaker allow, and its weight; sets a timer if it must
+        wait."""
         size = self.batch
         if self._pace.per_second is not None:
             size = min(size, max(1, int(self._pace.per_second * BATCH_SPAN)))
         if free < min(size, len(self._ready)) and self.flying:
-            return [], 0  # a fuller batch goes when more is free
+            return [], 0  # wait for a fuller batch
         ready: Iterable[Claimed] = self._ready
         if self._senders:
             ready, wait = self._senders.free(ready, now, self._slots)
@@ -301,9 +303,9 @@ class Dispatcher:
             submission = self._submissions[me] = _Submission(batch, self._breaker.epoch, self._loop.time())
             outcomes = await self._submit(submission)
             if submission.cancelled_at is not None:
-                me.uncancel()  # this task goes on; timeouts inside the gateway must not think otherwise
+                me.uncancel()  # this task goes on; timeouts inside the gateway must not see the cancellation
             if self._submissions.get(me) is not submission:
-                return  # left behind: what it brings comes too late
+                return  # abandoned: its answer is too late
             self._came_back(me, submission, outcomes)
             if self._dropping:
                 return
@@ -334,7 +336,7 @@ class Dispatcher:
             self._policy.give_back(self.take_back(country))
 
     async def _submit(self, submission: _Submission) -> Sequence[Outcome]:
-        """The gateway's outcomes, one for each; whatever it does wrong is an unknown outcome."""
+        """Return the gateway's outcomes, one for each message; an invalid answer or an error counts as unknown."""
         count = len(submission.batch)
         try:
             batch = [one.message for one in submission.batch]

@@ -1,4 +1,4 @@
-"""Reports a run's progress at intervals to whoever shows it."""
+"""Reports the progress of a run at intervals."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SHOW_EVERY = 0.2
 
 
 class Display:
-    """Calls ``on_progress``; one that fails must not end a run, and is not called again.
+    """Calls ``on_progress``; if that fails, the run goes on without it.
 
-    ``rate`` is the pace that the run was given.
+    ``rate`` is the configured pace of the run.
     """
 
     def __init__(
@@ -46,18 +46,19 @@ class Display:
 
     @property
     def left(self) -> int:
-        """Messages without a last word, those with the gateway included."""
+        """Number of messages without a final result, including those with the gateway."""
         tally = self._policy.tally
         return tally.left + tally.back + self._dispatcher.flying + self._dispatcher.ready
 
     def look(self, now: float, waits_until: int | None) -> None:
-        """Show where the run is, if it is time to. ``waits_until``: all that is left waits for that hour (UTC ms)."""
+        """Show progress if it is time to. ``waits_until`` (UTC ms): when the next message may be sent, if all of them
+        wait."""
         if now - self._shown >= SHOW_EVERY:
             self._shown = now
             self.show(now, waits_until)
 
     def show(self, now: float, waits_until: int | None) -> None:
-        """Show the progress of the run."""
+        """Show the progress of the run now."""
         state = "sending"
         if self._policy.ended is not None:
             state = "stopping"
@@ -84,9 +85,9 @@ class Display:
         return progress
 
     def _progress(self, state: str, now: float) -> Progress:
-        # What a pace allows says when the run is done only while the gateway takes what it is given.
+        # The pace predicts the end only while the gateway accepts messages.
         pace = self._pace.per_second if self._in_messages and not self._policy.is_stuck else None
         here = self._dispatcher.flying + self._dispatcher.ready
         found = self._policy.tally.progress(state, now, here, self._dispatcher.flying, pace)
-        # How fast it went says little about the end where a quota may soon be used up; the plan tells it.
+        # A quota may soon be used up, so the past rate says little about the end; the plan shows it.
         return replace(found, eta=None) if self._has_quotas else found

@@ -16,7 +16,7 @@ from a2pcli.sending.run_policy import RunPolicy
 
 
 class EndOfRun:
-    """Looks whether a run is over."""
+    """Decides whether a run is over."""
 
     def __init__(
         self,
@@ -34,10 +34,11 @@ class EndOfRun:
         self._run, self._options, self._writer = run, options, writer
         self._policy, self._dispatcher = policy, dispatcher
         self._claiming, self._following = claiming, following
-        self._waited_for = 0  # UTC ms of a next due moment that --wait stays for
+        self._waited_for = 0  # UTC ms: the due time that --wait is waiting for
 
     async def is_over(self) -> bool:
-        """Whether nothing is under way and nothing will come; what waits and is not stayed for ends the run."""
+        """Return True if nothing is under way and nothing more will come. Ends the run if messages wait and the
+        sender does not."""
         if self._dispatcher.flying or self._dispatcher.ready or not self._policy.writes.is_empty:
             return False
         if self._following.is_busy:
@@ -56,13 +57,16 @@ class EndOfRun:
                 self._policy.end(Ended.WAITING, falls)
             return self._policy.ended is not None
         state = (await self._writer.reload()).state
-        if state not in (RunState.SENDING, RunState.FINISHED):  # another of its senders may have finished it
+        if state not in (
+            RunState.SENDING,
+            RunState.FINISHED,
+        ):  # another sender of the run may have finished it
             self._policy.end(Ended.INTERRUPTED, endings.changed_elsewhere(self._run.id, state))
         return True
 
     async def _end_or_wait(self) -> None:
-        """What is left waits for people's hours or a quota, or the gateway would not take it: stay only if told to, or
-        if the quota has room soon."""
+        """The remaining messages wait for permitted hours or a quota, or the gateway would not take them: wait only
+        with ``--wait``, or if the quota has room soon."""
         if (quota := self._claiming.quota) is not None:
             if self._options.wait or quota.until - self._clock() <= self._options.longest_hold * 1000:
                 self._waited_for = self._claiming.next_due

@@ -18,19 +18,19 @@ FALLS_BACK = "waiting-for-delivery"
 
 
 def go_on(run: Run) -> str:
-    """The command that goes on with this very run. The command that started it may by then mean another
-    occurrence of the campaign (tomorrow's, of a daily one)."""
+    """Return the command that continues this run. The original command could start another occurrence of the campaign
+    (tomorrow's, for a daily one)."""
     return f"to continue: {send_command(run)}; nobody gets the message twice"
 
 
 def wrong_channel(gateway: str, channel: str, can: Collection[str]) -> Problem:
-    """The gateway cannot send what the run is."""
+    """The gateway cannot send on the channel of the run."""
     text = f"gateway {gateway} cannot send {channel}"
     return Problem(text, hint=f"it can send {', '.join(sorted(can))}", code="gateway-channel")
 
 
 def other_gateway(run: Run, gateway: str) -> Problem:
-    """Messages whose next attempt goes by another gateway than the run's, which a sender cannot do yet."""
+    """Messages whose next attempt uses another gateway than the run's, which a sender cannot do yet."""
     text = f"some messages of run {run.id} are to be sent via the gateway {gateway}, not {run.gateway}"
     return Problem(
         text,
@@ -40,13 +40,13 @@ def other_gateway(run: Run, gateway: str) -> Problem:
 
 
 def came_late(run: Run) -> Problem:
-    """Messages that were planned again after the sender had looked for the last time: another attempt, or a retry."""
+    """Messages were planned again (another attempt or a retry) after the sender had looked for the last time."""
     text = f"messages of run {run.id} were planned again just as it finished"
     return Problem(text, hint=go_on(run), code="planned-again")
 
 
 def interrupted(run: Run, *, hard: bool) -> Problem:
-    """The ``Problem`` for a run stopped with Ctrl-C, once or twice."""
+    """The run was stopped with Ctrl-C: once, or twice (``hard``)."""
     if hard:
         text = "stopped immediately; messages that the gateway had at that moment are unknown"
         return Problem(
@@ -58,12 +58,12 @@ def interrupted(run: Run, *, hard: bool) -> Problem:
 
 
 def changed_elsewhere(run: str, state: str) -> Problem:
-    """Another command cancelled or paused the run meanwhile."""
+    """Another command cancelled or paused the run."""
     return Problem(f"run {run} was {state} by another command", code=CHANGED_ELSEWHERE)
 
 
 def others_go_on(reason: Problem | None, run: Run, others: str) -> Problem | None:
-    """Why one of several senders ended, with the names of those that send what is left; as it is where none does."""
+    """Return why one of several senders ended, naming the senders that continue; unchanged if there are none."""
     if reason is None or not others:
         return reason
     verb = "send" if " and " in others else "sends"
@@ -72,7 +72,7 @@ def others_go_on(reason: Problem | None, run: Run, others: str) -> Problem | Non
 
 
 def waits_until(run: Run, moment: int) -> Problem:
-    """Nothing may leave before a moment (UTC milliseconds)."""
+    """Nothing may be sent before ``moment`` (UTC ms)."""
     text = f"waits until {_moment(run, moment)}"
     return Problem(
         text, hint=f"from then on: {send_command(run)}, or --wait to stay until then", code="waiting"
@@ -80,7 +80,7 @@ def waits_until(run: Run, moment: int) -> Problem:
 
 
 def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
-    """What is left waits for its hours, or for somebody to say where it is."""
+    """The remaining messages wait for permitted hours or a quota, or are held because their time zone is unknown."""
     quota = [one for one in waiting if one.reason == Reason.QUOTA]
     waiting = [one for one in waiting if one.reason != Reason.QUOTA]
     hours = sum(one.messages for one in waiting if one.until < FAR)
@@ -114,7 +114,7 @@ def waits(run: Run, waiting: Sequence[Waiting], next_due: int) -> Problem:
 
 
 def _add_quota(run: Run, quota: Sequence[Waiting], pieces: list[str], hints: list[str]) -> None:
-    """What waits for the quota of its sender, or has more parts than a quota ever allows."""
+    """Add the messages that wait for a quota, or that have more parts than a quota allows."""
     soon = [one for one in quota if one.until < FAR]
     if soon:
         count, first = sum(one.messages for one in soon), min(one.until for one in soon)
@@ -127,7 +127,7 @@ def _add_quota(run: Run, quota: Sequence[Waiting], pieces: list[str], hints: lis
 
 
 def quota_used_up(run: Run, wait: QuotaWait, left: int) -> Problem:
-    """A quota is used up for longer than a run waits by itself."""
+    """A quota is used up for longer than a run waits by itself. ``left`` is the number of waiting messages."""
     zone = wait.quota.quota.zone or zone_of(run.summary)
     text = f"{_many(left, 'waits', 'wait')} until {moment_text(wait.until, zone)} ({wait.quota})"
     return Problem(
@@ -136,14 +136,14 @@ def quota_used_up(run: Run, wait: QuotaWait, left: int) -> Problem:
 
 
 def falls_back(run: Run, count: int, first: int) -> Problem:
-    """All else is done; so many go by another channel later, unless they are delivered by then."""
+    """Only fallbacks are left: ``count`` messages go by the next channel later unless delivered by then."""
     text = f"{_many(count, 'goes', 'go')} by the next channel unless delivered by then, the first at"
     text = f"{text} {_moment(run, first)}"
     return Problem(text, hint=f"then: {send_command(run)}, or --wait to stay until then", code=FALLS_BACK)
 
 
 def not_taken(run: Run, count: int, last: Outcome | None, waiting: Sequence[Waiting]) -> Problem:
-    """All others are done; so many the gateway would not take now, however often it was asked."""
+    """The gateway would not accept ``count`` messages now; all others are done."""
     messages = "1 message" if count == 1 else f"{count:,} messages"
     text = f"gateway {run.gateway} did not accept {messages} and asks to try again later"
     text = _with_answer(text, last)
@@ -161,26 +161,26 @@ def _moment(run: Run, moment: int) -> str:
 
 
 def expired(run: Run) -> Problem:
-    """The campaign's ``expires`` has passed."""
+    """The campaign's ``schedule.expires`` has passed."""
     at = f" at {_moment(run, run.expires_at)}" if run.expires_at is not None else ""
     text = f"the campaign expired{at}; messages not sent by then will not be sent"
     return Problem(text, hint="see schedule.expires in the campaign", code="expired")
 
 
 def clock_text(jump: int) -> str:
-    """How far the machine's clock was set while a run was sent (milliseconds, below 0 for back)."""
+    """Describe by how many milliseconds the machine's clock was set while sending (negative: back)."""
     way = "forward" if jump > 0 else "back"
     return f"the clock of this machine was set {way} by {_duration(abs(jump) / 1000)} while sending"
 
 
 def clock_was_set(run: Run, jump: int) -> Problem:
-    """Hours depend on which of the two times is right."""
+    """The clock was set while permitted hours depend on it."""
     text = f"{clock_text(jump)}; permitted hours depend on it, so sending stopped"
     return Problem(text, hint=f"check the clock; {go_on(run)}", code="clock-set")
 
 
 def over_budget(run: Run, limit: int, currency: str) -> Problem:
-    """The next message would cost more than ``limit`` (1e-9 currency units) leaves."""
+    """The next message would exceed the budget ``limit`` (1e-9 currency units)."""
     money = f"{(Decimal(limit) / MONEY_UNITS).normalize():f} {currency}"
     hint = (
         f"to continue with a larger budget: {send_command(run)} --max-cost 'AMOUNT {currency}'; nobody gets"
@@ -190,7 +190,7 @@ def over_budget(run: Run, limit: int, currency: str) -> Problem:
 
 
 def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int) -> Problem:
-    """The breaker gave up; so many messages are left."""
+    """The breaker gave up with ``left`` messages remaining."""
     text = f"gateway {gateway} does not answer"
     if last is not None and last.verdict is Verdict.UNKNOWN:
         text = f"gateway {gateway} gives no usable answers"
@@ -202,20 +202,20 @@ def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int) -> Pro
 
 
 def hold_too_long(run: Run, gateway: str, seconds: float) -> Problem:
-    """It asked for a longer wait than a run waits."""
+    """The gateway asked for a longer wait than ``longest_hold``."""
     text = f"gateway {gateway} asks to wait {_duration(seconds)} before the next message"
     return Problem(text, hint=f"after that: {send_command(run)}", code="gateway-wait")
 
 
 def only_rate_answers(run: Run, gateway: str, seconds: float) -> Problem:
-    """It has accepted nothing for a long time, and says that we are too fast."""
+    """The gateway has given only rate-limit answers for ``seconds``."""
     text = f"gateway {gateway} has accepted nothing for {_duration(seconds)} because of its rate limit"
     hint = f"{go_on(run)}; the account's quota may be exhausted, or limits.rate too high"
     return Problem(text, hint=hint, code="gateway-rate")
 
 
 def stopped_by(run: Run, gateway: str, outcome: Outcome) -> Problem:
-    """Account, sender or credit: no message can go until a person mends it."""
+    """The account, sender or credit was refused: nothing can be sent until a person fixes it."""
     what, hint = {
         Cause.ACCOUNT: _refusal_of_account(outcome),
         Cause.SENDER: (
@@ -229,7 +229,7 @@ def stopped_by(run: Run, gateway: str, outcome: Outcome) -> Problem:
 
 
 def _refusal_of_account(outcome: Outcome) -> tuple[str, str]:
-    """A wrong address stops a run like a refused account, but another setting mends it."""
+    """Return the text and hint for a refused account; a wrong URL stops a run in the same way but needs another fix."""
     code = outcome.code or ""
     if code in _WRONG_ADDRESS and f"answered {code}" in (outcome.detail or ""):
         return "accepts no messages at its URL", "check its url and method in the settings"
@@ -239,11 +239,11 @@ def _refusal_of_account(outcome: Outcome) -> tuple[str, str]:
 _WRONG_ADDRESS = frozenset(
     str(status) for status in (*range(300, 400), 404, 405, 406, 410, 411, 414, 415, 501, 505)
 )
-"""HTTP statuses about the address or the form of a request (``a2pcli/gateways/engine/statuses.py``)."""
+"""HTTP statuses about the URL or the form of a request (``a2pcli/gateways/engine/statuses.py``)."""
 
 
 def ledger_failed(run: Run, in_flight: int) -> Problem:
-    """Beside the ledger's own problem: what it means for the run."""
+    """Added to the ledger's own problem: what it means for the run."""
     text = "sending stopped because results could not be recorded"
     if in_flight:
         text += f"; up to {in_flight} messages will show as unknown"
@@ -251,7 +251,7 @@ def ledger_failed(run: Run, in_flight: int) -> Problem:
 
 
 def ledger_failed_for_a_while(run: Run) -> Problem:
-    """Beside the ledger's own problem, where the last words could be recorded all the same."""
+    """Added to the ledger's own problem if all results could still be recorded."""
     return Problem(
         "sending stopped; all results until then are recorded", hint=go_on(run), code="sending-stopped"
     )
@@ -270,7 +270,7 @@ _OWN_CODES = frozenset(
     {"busy", "closed", "connect", "connect-timeout", "dns", "dropped", "early", "extra", "garbled", "proxy"}
     | {"refused", "timeout", "tls", "unasked"}
 )
-"""Codes of the wire (``a2pcli/gateways/engine.py``): their details say it in words."""
+"""Codes of the transport (``a2pcli/gateways/engine``), whose details already say the same in words."""
 
 
 def _duration(seconds: float) -> str:

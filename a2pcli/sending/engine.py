@@ -55,13 +55,15 @@ async def send_run(
     clock: Callable[[], int] | None = None,
     keep: KeepNow | None = None,
 ) -> SendResult:
-    """Send what the run still has planned, and say how it ended.
+    """Send what the run still has planned, and return how it ended.
 
-    Opens the gateway and closes it; holds the run's lock meanwhile. Raises ``RunBusy`` where another process
-    has it, ``InvalidInput`` for a gateway that cannot do what the run needs, ``LedgerError`` when the ledger no
-    longer takes what happens (what was in flight is ``unknown`` at the next start). A gateway that cannot be
-    used is a result: the run is ``paused``, everything not taken is ``planned``. ``clock`` gives UTC milliseconds, else
-    a ``timing.SteadyClock`` does. ``keep`` stores receipts and replies that come meanwhile, on the ledger's thread.
+    Opens and closes the gateway, and holds the run's lock meanwhile. A gateway that cannot be used is a result: the
+    run is ``paused`` and everything not accepted stays ``planned``. ``clock`` returns UTC milliseconds (default: a
+    ``timing.SteadyClock``). ``keep`` stores receipts and replies that arrive meanwhile, on the ledger's thread.
+
+    Raises ``RunBusy`` if another process holds the lock, ``InvalidInput`` if the gateway cannot do what the run
+    needs, ``LedgerError`` if the ledger stops accepting results (messages in flight are ``unknown`` at the next
+    start).
     """
     for channel in gateways_of(run):
         if channel not in gateway.capabilities.channels:
@@ -230,14 +232,15 @@ class _Sending:
                 await self._sleep(min(wait, IDLE if self._claiming.waits else TICK))
 
     async def _catch_up(self) -> None:
-        """After this process stood still, what came in meanwhile is read before anything counts as late."""
+        """After a suspension of the process, let answers that arrived meanwhile be read before anything counts as
+        late."""
         if (stood_still := self._time() - self._round_at - IDLE) > 0:
             self._dispatcher.was_stopped(stood_still)
             await asyncio.sleep(CATCHING_UP)
         self._round_at = self._time()
 
     def _watch(self) -> None:
-        """Everything that can end, stop or go on without a message coming back."""
+        """Check everything that can end, stop or continue the run without an answer from the gateway."""
         policy, dispatcher, now = self._policy, self._dispatcher, self._time()
         if policy.defect is not None:
             raise policy.defect
@@ -257,17 +260,14 @@ class _Sending:
             self._looked_after = now
             self._look_at_the_clock()
             if self._hold.age > DROPS_AFTER and dispatcher.flying:
-                dispatcher.drop()  # soon others may think that this process is gone
+                dispatcher.drop()  # other processes will soon take this one for dead
             dispatcher.look_after()
         dispatcher.pump()
         self._following.pump(ended=policy.ended is not None)
         self._display.look(now, self._claiming.waits_until)
 
     def _look_at_the_clock(self) -> None:
-        """A machine's clock that was set does not change this run's time; but which of the two was right?
-
-        Where hours depend on it, nothing more leaves until a person has looked.
-        """
+        """Pause the run if the machine's clock was set and permitted hours depend on it; otherwise log it once."""
         jump = timing.jump_of(self._clock)
         if jump and (self._writer.has_hours or self._run.expires_at is not None):
             self._policy.end(Ended.PAUSED, endings.clock_was_set(self._run, jump))
@@ -284,7 +284,7 @@ class _Sending:
             self._dispatcher.drop()
 
     def _wait_before_writing(self) -> float:
-        """Seconds until the next transaction should start; 0 for now."""
+        """Return the seconds until the next transaction should start; 0 for now."""
         writes = self._policy.writes
         if writes.is_urgent or self._hold.age > RENEWS_AFTER:
             return 0.0
@@ -296,7 +296,7 @@ class _Sending:
         return self._claiming.wait(want)
 
     async def _write(self) -> None:
-        """One transaction, and what follows from it."""
+        """Run one ledger transaction and apply its result."""
         policy = self._policy
         writes, policy.writes = policy.writes, WriteBatch()
         began = self._time()
@@ -319,9 +319,9 @@ class _Sending:
         self._let_go(exchange)
 
     def _let_go(self, exchange: Exchange) -> None:
-        """Hand over what was claimed, except what may no longer leave."""
+        """Hand claimed messages to the dispatcher, except those that may no longer be sent."""
         claimed, now = exchange.claimed, self._time()
-        # From now, not from when the ledger was asked: rather a little late than before its slot.
+        # Measured from now, not from the request: slightly late is safer than before the slot.
         waits = zip(claimed, exchange.waits, strict=False)
         slots = {one.message.id: now + wait for one, wait in waits if wait > 0}
         if self._policy.ended is not None:
@@ -343,17 +343,17 @@ class _Sending:
             self._policy.end_by_budget(exchange.short_of)
 
     def _fell_back(self, done: FallenBack) -> None:
-        """Messages wait for a claim by another channel."""
+        """Messages wait to be claimed on another channel."""
         if done.made:
             self._policy.fell_back(done)
             self._claiming.gave_back()
 
     def _goes(self, one: Claimed) -> bool:
-        """Whether its gateway is the one that messages of its channel are handed to."""
+        """Whether the planned gateway of the message is the one its channel uses in this run."""
         return one.gateway is None or self._gateways.get(one.message.channel) == one.gateway
 
     async def _sleep(self, seconds: float) -> None:
-        """Until something happens, or the time is over."""
+        """Wait until something happens or the time is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._kick.wait()
@@ -368,7 +368,7 @@ class _Sending:
     # -- coming to an end --------------------------------------------------------------------------------
 
     async def _result(self, ended: Ended, reason: Problem | None) -> SendResult:
-        """Leave the run in the state that says how it ended."""
+        """Set the run's final state in the ledger and return the result."""
         is_last = True
         if ended is Ended.EXPIRED:
             await self._writer.expire()

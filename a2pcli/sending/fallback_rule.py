@@ -14,16 +14,16 @@ from a2pcli.ledger.records import Claimed, Run
 from a2pcli.messages import Cause, Message, Outcome, State
 
 OF_THE_CHANNEL = frozenset({Cause.PERMANENT, Cause.CONTENT})
-"""Causes of a refusal that are about this address or this message, and say nothing about other channels. Who opted out
-with the provider is not tried by another channel; a country that the account may not send to is a matter for a
+"""Causes of a rejection that concern this address or message only and say nothing about other channels. A recipient
+who opted out with the provider is not tried on another channel; a country the account may not send to needs a
 person."""
 
 MARGIN = 60
-"""Seconds after a message's time is over: providers count minutes, and from when they took it."""
+"""Seconds added to a message's validity: providers count in minutes, and from when they received it."""
 
 
 class FallbackRule:
-    """What one run says of falling back."""
+    """The fallback rule of one run."""
 
     def __init__(self, run: Run, gateway: Gateway) -> None:
         rule = rule_of(run)
@@ -36,18 +36,19 @@ class FallbackRule:
         self._revoking = frozenset(channel for channel, can in of_channel.items() if can and can.revokes)
 
     def validity(self, message: Message) -> int | None:
-        """Seconds after which the provider is to give up, where another channel comes after the message."""
+        """Return the validity in seconds to give the provider, or None if its channel's gateway cannot expire
+        messages."""
         return self._after if message.channel in self._expiring else None
 
     def with_validity(self, claimed: Claimed) -> Claimed:
-        """The message with the time for which its provider is to try, where another channel comes after it."""
+        """Return the message with its validity set, if another channel comes after it."""
         seconds = self.validity(claimed.message) if claimed.has_next else None
         if seconds is None:
             return claimed
         return replace(claimed, message=replace(claimed.message, validity=seconds))
 
     def fall(self, claimed: Claimed, outcome: Outcome, state: State, now: int) -> Fall | None:
-        """When the next channel is to be tried after this outcome; None where none is, or not because of it."""
+        """Return when the next channel is to be tried after this outcome; None if it is not."""
         if not (self.is_on and claimed.has_next):
             return None
         id, channel = claimed.message.id, claimed.message.channel

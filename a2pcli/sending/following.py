@@ -20,19 +20,19 @@ from a2pcli.sending.ledger_writer import LedgerWriter
 log = logging.getLogger(__name__)
 
 PATIENCE = 30.0
-"""Seconds that a gateway gets to take a message back."""
+"""Seconds a gateway gets to revoke a message."""
 
 AT_A_TIME = 20
-"""Messages that a gateway is asked to take back at once."""
+"""Number of revocations in flight at once."""
 
 LOOKS_EVERY = 5.0
-"""Seconds after which the ledger is asked again: receipts may have come by another process."""
+"""Seconds between looks at the ledger, because another process may have imported receipts."""
 
 
 class Follower:
-    """Looks for attempts that are to be followed, in a task of its own beside the sending.
+    """Finds attempts to be followed by another channel, in a task beside the sending.
 
-    ``fell_back`` is called with what each look did; ``time`` is the loop's clock, ``clock`` gives UTC milliseconds.
+    ``fell_back`` is called with the result of each look; ``time`` is loop time, ``clock`` returns UTC milliseconds.
     """
 
     def __init__(
@@ -57,31 +57,32 @@ class Follower:
         self._look_at = 0.0
         self._asked = is_on
         self.left, self.first = 0, 0
-        """How many may be followed yet, and when the first (UTC milliseconds), by the last look."""
+        """How many messages may still fall back, and when the first (UTC ms), as of the last look."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is decided now, or has to be looked at before the run can be over."""
+        """Whether a look is running or needed before the run can be over."""
         return self._is_on and (self._task is not None or self._asked)
 
     async def has_more(self) -> bool:
-        """Whether receipts that came at the very end leave something to be decided."""
+        """Return whether receipts that arrived at the very end leave fallbacks to decide."""
         if self._is_on:
             self.left, first = await self._writer.falling()
             self.first, self._asked = first or 0, self.left > 0
         return self._is_on and self.left > 0
 
     def ask(self) -> None:
-        """Something was settled that may be followed at once."""
+        """Request a look: an outcome may need a fallback at once."""
         self._asked = self._is_on
 
     def pump(self, *, ended: bool) -> None:
-        """Take the result of a look, and begin the next when it is time to; none once the run is ending."""
+        """Collect the result of a finished look and start the next one when due; none is started once the run is
+        ending."""
         if self._task is not None and self._task.done():
             task, self._task = self._task, None
             try:
                 done = task.result()
-            except LedgerUnavailable as error:  # the sender's own transactions insist, or give up
+            except LedgerUnavailable as error:  # the sender's own transactions retry, or give up
                 log.warning("the ledger failed while falling back, retrying: %s", error)
                 return
             self.left, self.first = done.left, done.first or 0
@@ -97,7 +98,7 @@ class Follower:
             self._task = asyncio.ensure_future(self._look())
 
     async def end(self) -> None:
-        """Wait for a look under way: what it decided is kept."""
+        """Wait for a look that is under way, so that its result is kept."""
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -125,7 +126,7 @@ class Follower:
         )
 
     async def _ask(self, name: str, one: Due, room: asyncio.Semaphore) -> bool | None:
-        """What the gateway says of one message; None where it fails, so that it is asked again."""
+        """Ask the gateway to revoke one message. Return its answer, or None if it fails, so that it is asked again."""
         async with room:
             try:
                 async with asyncio.timeout(PATIENCE):

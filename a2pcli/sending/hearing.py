@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from a2pcli.gateways.base import WrittenReply
 
 KeepNow: TypeAlias = "Callable[[Sequence[Receipt], Sequence[WrittenReply], str], None]"
-"""Stores receipts and replies of the gateway with this name, durably, on the thread it is called on."""
+"""Stores receipts and replies of the named gateway durably, on the calling thread."""
 
 
 def let_keep(gateway: Gateway, writer: LedgerWriter, keep: KeepNow | None) -> None:
-    """What the gateway hears is kept on the ledger's thread, where it can hear and somebody keeps."""
+    """Have each gateway that receives receipts or replies store them through ``keep`` on the ledger's thread."""
     if keep is None:
         return
     for one in parts_of(gateway):
@@ -40,7 +40,7 @@ def _kept(name: str, writer: LedgerWriter, keep: KeepNow) -> Keep:
 
 
 async def linger(gateway: Gateway, stop: StopRequest, hold: Hold, writer: LedgerWriter) -> None:
-    """Stay for late receipts, where the gateway hears of any, and until somebody asks to stop."""
+    """Wait for late receipts from gateways that receive them, until they are done or a stop is requested."""
     hearing = [one for one in parts_of(gateway) if isinstance(one, HearsBack)]
     if not hearing:
         return

@@ -14,7 +14,7 @@ from typing import Any
 from a2pcli.errors import Problem, Severity
 
 TIMEOUT = 15.0
-"""Seconds that a hook may take; one that takes longer is ended, and the others still run."""
+"""Seconds a hook may take; a slower one is killed, and the others still run."""
 
 
 def run_hooks(
@@ -32,17 +32,17 @@ def _run(hook: str, event: Mapping[str, Any], folder: Path, environ: Mapping[str
     document = json.dumps(event, default=str)
     try:
         why = _post(hook, document) if is_url(hook) else _start(hook, document, event, folder, environ)
-    except Exception as error:  # a hook is other people's code: nothing it does may change how a send ended
+    except Exception as error:  # a hook is the user's code: no failure in it may change how a send ended
         why = _why(error, is_url=is_url(hook))
     if why:
-        # A URL and a command's arguments may hold secrets: neither is shown.
+        # A URL and a command's arguments may hold secrets, so neither is shown.
         name = "URL" if is_url(hook) else f"command {(hook.split() or [hook])[0]}"
         message = f"the hook for {event.get('outcome')} failed ({name}): {why}"
         yield Problem(message, hint="see hooks: in the settings", severity=Severity.WARNING, code="hook")
 
 
 def is_url(hook: str) -> bool:
-    """Whether a hook is a URL and not a command."""
+    """Return whether a hook is a URL rather than a command."""
     return bool(re.match(r"https?://", hook.strip(), re.IGNORECASE))
 
 
@@ -88,4 +88,4 @@ def _why(error: Exception, *, is_url: bool) -> str:
         return "no connection"
     if "Timeout" in type(error).__name__:
         return f"no answer within {TIMEOUT:.0f} seconds"
-    return type(error).__name__  # what a client says may quote the URL
+    return type(error).__name__  # the message of an HTTP client may quote the URL

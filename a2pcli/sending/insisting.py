@@ -18,17 +18,18 @@ log = logging.getLogger("a2pcli.sending.engine")
 
 
 class InsistentWriter:
-    """Writes what happened to a run, and again where the ledger fails."""
+    """Writes a run's results to the ledger, and retries if the ledger fails."""
 
     def __init__(
         self, writer: LedgerWriter, dispatcher: Dispatcher, policy: RunPolicy, stop: StopRequest
     ) -> None:
         self._writer, self._dispatcher, self._policy, self._stop = writer, dispatcher, policy, stop
         self.under_way: asyncio.Future[Exchange] | None = None
-        """The transaction that was begun and is not known to be over."""
+        """The transaction that was started and is not known to be over."""
 
     async def write(self, writes: WriteBatch, want: int) -> Exchange:
-        """Write, and again if the ledger fails; nothing leaves meanwhile."""
+        """Write and claim up to ``want``; retries after failures, with the dispatcher closed meanwhile. Raises the
+        last ``LedgerError``."""
         known = None
         for pause in (*LEDGER_PAUSES, None):
             self.under_way = asyncio.ensure_future(self._writer.write(writes, want, known))

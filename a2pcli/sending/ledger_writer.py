@@ -28,10 +28,10 @@ from a2pcli.sending.tally import Tally
 T = TypeVar("T")
 
 COUNTS_EVERY = 2.0
-"""Seconds after which a sender asks again how far the run is, while others send it as well."""
+"""Seconds between two counts of a run that other senders send as well."""
 
 COUNTS_FOR_LESS_THAN = 30
-"""A large run takes a moment to count: this many times as long passes between two counts."""
+"""Counting a large run takes a while: at least this multiple of its duration passes between two counts."""
 
 
 @dataclass(slots=True)
@@ -39,16 +39,16 @@ class WriteBatch:
     """What happened since the last transaction. Writing it twice does no harm."""
 
     release: list[int] = field(default_factory=list)
-    """Claimed messages that never left."""
+    """Ids of claimed messages that were never submitted."""
     settled: list[Settled] = field(default_factory=list)
     suppress: list[tuple[str, str | None]] = field(default_factory=list)
-    """Addresses that opted out according to the gateway, each with the sender they opted out from."""
+    """Addresses that opted out according to the gateway, each with the sender they opted out of."""
     refuse: set[str] = field(default_factory=set)
     """Countries the gateway's account may not send to."""
 
     @property
     def is_urgent(self) -> bool:
-        """Whether it contains something that should be written without waiting for more."""
+        """Whether it contains something to be written without waiting for more."""
         return bool(self.release or self.suppress or self.refuse)
 
     @property
@@ -58,11 +58,11 @@ class WriteBatch:
 
     @property
     def gives_back(self) -> bool:
-        """Whether messages become planned again by it."""
+        """Whether writing it makes messages planned again."""
         return bool(self.release) or any(one.state is State.PLANNED for one in self.settled)
 
     def then(self, later: WriteBatch) -> WriteBatch:
-        """This one, which could not be written, and what came after it."""
+        """Return this batch, which could not be written, joined with a later one."""
         return WriteBatch(
             self.release + later.release,
             self.settled + later.settled,
@@ -72,7 +72,7 @@ class WriteBatch:
 
 
 class LedgerWriter:
-    """The ledger as the sender uses it: one call at a time, on a thread of its own."""
+    """The ledger as the sender uses it: one call at a time, on its own thread."""
 
     def __init__(
         self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int], stop: StopRequest
@@ -81,20 +81,20 @@ class LedgerWriter:
         self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self.asked_at = 0
-        """UTC ms: the moment of the last write, by which its claim was made."""
+        """UTC ms of the last write, for which its claims were made."""
         self.has_hours = False
-        """Whether the run is bound to people's hours; known from ``start`` on."""
+        """Whether the run has permitted hours; set by ``start``."""
         self._journal: InFlightJournal | None = None
         self.heard: Totals | None = None
-        """The run counted right after the last write, now and then while others send it as well."""
+        """The run's totals right after the last write; set now and then while other senders send it as well."""
         self._counts_from = 0.0
 
     async def verify(self) -> None:
-        """Raise ``LedgerError`` where the run would not send what was planned."""
+        """Raise ``LedgerError`` if the run would not send what was planned."""
         await self._patiently(lambda: self._ledger.plans.verify(self._run))
 
     async def start(self, options: SendOptions) -> Tally:
-        """Begin or resume the run, at the paces and within the budget that are shared; the counts so far."""
+        """Start or resume the run with its shared paces, quotas and budget; return its counts so far."""
 
         def work() -> Tally:
             attempts = self._ledger.attempts
@@ -109,7 +109,7 @@ class LedgerWriter:
         return await self._patiently(work)
 
     async def totals(self, before: Tally) -> Tally:
-        """The counts as the ledger has them in the end, with what only the sender knows."""
+        """Return the counts in the ledger, plus what only this sender knows (``before``)."""
 
         def work() -> Tally:
             return Tally.of(self._ledger.runs.totals(self._run), before)
@@ -119,10 +119,9 @@ class LedgerWriter:
     async def write(self, writes: WriteBatch, want: int, known: frozenset[int] | None = None) -> Exchange:
         """Record the writes and claim up to ``want``; durable when it returns.
 
-        After a failure, ``known`` are all messages in the sender's hands; see ``Attempts.exchange``.
-
-        What is released goes first, so that refusing a country finds it; suppressions before the outcomes
-        that brought them, so that a kill in between forgets none.
+        After a failure, ``known`` are the ids of all messages this sender holds; see ``Attempts.exchange``. Releases
+        go first, so that refusing a country includes them; suppressions go before the outcomes that caused them, so
+        that a kill in between loses none.
         """
 
         def work() -> Exchange:
@@ -147,16 +146,16 @@ class LedgerWriter:
 
     @property
     def keeps_journal(self) -> bool:
-        """Whether it will be known after a kill what never left."""
+        """Whether messages that were never submitted can be identified after a kill."""
         return self._journal is not None
 
     def leaving(self, batch: Sequence[Message]) -> None:
-        """These messages leave now: noted for whoever takes the run over, should this process be killed."""
+        """Note in the journal that these messages are submitted now, for the process that takes over after a kill."""
         if self._journal is not None:
             self._journal.note([message.id for message in batch])
 
     def _suppress(self, told: Sequence[tuple[str, str | None]], now: int) -> None:
-        """Keep what the gateway told of opt-outs. Audit: ``optout.gateway``, in the same transaction."""
+        """Store opt-outs that the gateway reported. Audit: ``optout.gateway``, in the same transaction."""
         if not told:
             return
         with plainly(self._ledger.url), self._ledger.writing() as connection:
@@ -164,13 +163,13 @@ class LedgerWriter:
         self._ledger.note_entry()
 
     async def write_late(self, settled: list[Settled]) -> int:
-        """Record what was learnt after another process took the run over; how many messages take it."""
+        """Record outcomes learnt after another process took the run over; return how many were recorded."""
         return await self._on_thread(
             lambda: self._ledger.attempts.settle_late(self._run, settled, self._clock())
         )
 
     async def keep(self, work: Callable[[], None]) -> None:
-        """Let something else be written, between two transactions of the sender."""
+        """Run another write on the ledger's thread, between two transactions of the sender."""
         await self._on_thread(work)
 
     async def renew(self) -> None:
@@ -178,21 +177,22 @@ class LedgerWriter:
         await self._on_thread(lambda: self._ledger.attempts.renew(self._run))
 
     async def rescue(self) -> Problem | None:
-        """What became of a ledger whose file is gone; see ``Ledger.rescue``."""
+        """Return what happened to a ledger whose file is gone; see ``Ledger.rescue``."""
         return await self._on_thread(lambda: self._ledger.rescue(self._run))
 
     def last_words(self) -> None:
-        """What follows is written even where the ledger's file is not at its path any more."""
+        """Let the last writes succeed even if the ledger's file was moved from its path."""
         self._ledger.last_words()
 
     async def end(self, state: str, reason: str | None) -> tuple[str, bool]:
-        """Set the run's state, unless other senders go on with it; gives who does, and whether it was set."""
-        now = self._clock()  # of all tries
+        """Set the run's state unless other senders continue it. Return the names of those senders, and whether the
+        state was set."""
+        now = self._clock()  # one time for all tries
         return await self._patiently(lambda: self._ledger.attempts.end(self._run, state, reason, now))
 
     def _count(self) -> Totals | None:
-        """The run counted, if it is time to, and others send it. None where it cannot be counted: what was claimed just
-        before must get to the sender in any case."""
+        """Count the run if it is due and others send it too. Returns None if counting fails, because the claims made
+        just before must still reach the sender."""
         began = steady()
         if began < self._counts_from:
             return None
@@ -204,42 +204,42 @@ class LedgerWriter:
         return totals
 
     async def expire(self) -> int:
-        """What is planned expires; how many."""
+        """Expire all planned messages; return how many."""
         return await self._patiently(lambda: self._ledger.runs.expire(self._run, self._clock()))
 
     async def waiting(self) -> list[Waiting]:
-        """What waited for its hours at the moment of the last claim, and until when."""
+        """Return how many messages wait, for what and until when, as of the last claim."""
         return await self._patiently(lambda: self._ledger.runs.waiting(self._run, self.asked_at))
 
     async def falling_due(self, now: int, most: int) -> list[Due]:
-        """Attempts whose moment has come to be followed by another channel."""
+        """Return at most ``most`` attempts that are due to be followed by another channel at ``now`` (UTC ms)."""
         return await self._on_thread(lambda: self._ledger.attempts.falling_due(self._run, now, most))
 
     async def falling(self) -> tuple[int, int | None]:
-        """How many attempts may be followed by another channel yet, and the first moment."""
+        """Return how many attempts may still be followed by another channel, and when the first (UTC ms)."""
         return await self._on_thread(lambda: self._ledger.attempts.falling(self._run))
 
     async def fall_back(self, due: Sequence[Due], revoked: Revocations) -> FallenBack:
-        """Follow those that have ended; durable when it returns."""
+        """Plan the next attempt for those that have ended; durable when it returns."""
         attempts = self._ledger.attempts
         return await self._on_thread(lambda: attempts.fall_back(self._run, due, revoked, self._clock()))
 
     async def reload(self) -> Run:
-        """The run as it is in the ledger now."""
+        """Return the run as it is in the ledger now."""
         return await self._patiently(lambda: self._ledger.runs.get(self._run.id))
 
     def close(self) -> None:
-        """End the thread; waits for a transaction under way."""
+        """Wait for a transaction under way, then end the thread."""
         self._thread.shutdown()
         if self._journal is not None:
             self._journal.close()
 
     async def _patiently(self, work: Callable[[], T]) -> T:
-        """As ``_on_thread``, and again while the ledger cannot be reached; see ``timing.patiently``."""
+        """Like ``_on_thread``, but retries while the ledger cannot be reached; see ``timing.patiently``."""
         return await self._on_thread(lambda: timing.patiently(work, lambda: self._stop.hard_stop))
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, work)
-        # Shielded: a cancelled sender still needs to know whether a transaction under way went through.
+        # Shielded: a cancelled sender still has to know whether a transaction under way succeeded.
         return await asyncio.shield(future)

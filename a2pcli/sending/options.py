@@ -17,17 +17,17 @@ __all__ = ["BreakerOptions", "Ended", "Progress", "Rate", "SendOptions", "SendRe
 
 @dataclass(frozen=True, slots=True)
 class BreakerOptions:
-    """When a gateway counts as down, and how long it is given to come back. Times in seconds."""
+    """When a gateway counts as down, and how long it gets to recover. Times in seconds."""
 
     unreachable: int = 5
-    """So many messages in a row that did not reach it."""
+    """Open after this many messages in a row that could not reach the gateway."""
     failing: int = 10
-    """So many in a row without a clear answer: unknown, unreachable or temporary."""
+    """Open after this many in a row without a clear answer: unknown, unreachable or temporary."""
     window: int = 50
-    """Or half of the last so many without a clear answer."""
+    """Open when ``share`` of the last ``window`` outcomes had no clear answer."""
     share: float = 0.5
     waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0)
-    """The wait before each single message that tries whether it is back; after the last the run pauses."""
+    """Waits before each single test message; after the last one fails, the run pauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +36,35 @@ class SendOptions:
 
     rate: Rate | None = None
     shared: Sequence[SharedPace] = ()
-    """Paces that belong to the account: kept together with every process that sends with the same ledger."""
+    """Rate limits of the account, shared by all processes that send with the same ledger."""
     quotas: Sequence[SharedQuota] = ()
-    """Quotas of the account and of senders, counted over every process and run of the same ledger."""
+    """Quotas of the account and of senders, counted over all processes and runs of the same ledger."""
     concurrency: int = 100
-    """Submits in flight at most; never above what the gateway says it can do."""
+    """Maximum number of submits in flight; never above the gateway's own limit."""
     max_attempts: int = 6
-    """Tries of one message for which a run waits. After these it is tried again only while others are sent."""
+    """Tries of one message that a run waits for. After these it is retried only while other messages are sent."""
     backoff_base: float = 1.0
     backoff_max: float = 300.0
     breaker: BreakerOptions = BreakerOptions()
     max_cost: Mapping[str, int] = field(default_factory=dict)
-    """By currency. What is spent, with what is in flight, stays at or under it."""
+    """By currency: what is spent, including messages in flight, never exceeds it."""
     longest_hold: float = 300.0
-    """A gateway that asks for a longer wait than this pauses the run."""
+    """A gateway that asks for a longer wait pauses the run."""
     longest_silence: float = 120.0
-    """A gateway that takes nothing for so long, and says only that we are too fast, pauses the run."""
+    """A gateway that gives only rate-limit answers for this long pauses the run."""
     submit_deadline: float = 120.0
     """A submit that takes longer is abandoned; its messages are unknown."""
     wait: bool = False
-    """Stay while messages wait for their hours or a quota, and send as these come; else say what waits, and end."""
+    """Keep running while messages wait for permitted hours or a quota; otherwise report what waits and end."""
     drain_deadline: float = 35.0
-    """How long a stop waits for what is in flight."""
+    """How long a stop waits for messages in flight."""
 
 
 class Ended(StrEnum):
     """How ``send_run`` ended."""
 
     FINISHED = "finished"
-    WAITING = "waiting"  # not_before has not come, or what is left waits for its hours or a quota
+    WAITING = "waiting"  # not_before is in the future, or the rest waits for permitted hours or a quota
     PAUSED = "paused"  # the gateway cannot be used now
     OVER_BUDGET = "over-budget"
     INTERRUPTED = "interrupted"
@@ -73,13 +73,12 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the run is, over all its sessions. ``rate`` is messages a second, ``eta`` seconds or None.
+    """Progress of a run over all its sessions. ``rate`` is in messages per second, ``eta`` in seconds or None.
 
-    ``state`` is sending, holding (the gateway asked to wait), gateway-down (waiting for it to come back), waiting
-    (for people's hours or a quota, at ``waits_until``, UTC milliseconds), standing-by (other senders have the rest),
-    stopping, or in the end a word of ``Ended``. ``skipped`` were opted out or capped since the plan, refused by
-    country or have expired, seen by this sender. ``errors_by_code`` counts tries, not messages: of this sender, by the
-    provider's code.
+    ``state`` is sending, holding (the gateway asked to wait), gateway-down, waiting (for permitted hours or a quota,
+    until ``waits_until``, UTC ms), standing-by (other senders have the rest), stopping, or finally a value of
+    ``Ended``. ``skipped`` counts messages excluded since the plan (opted out, capped, country refused, expired), as
+    seen by this sender. ``errors_by_code`` counts tries of this sender, not messages, by the provider's code.
     """
 
     state: str
@@ -99,17 +98,17 @@ class Progress:
 
     @property
     def total(self) -> int:
-        """Everybody the plan has for this run."""
+        """Number of messages planned for this run."""
         return self.done + self.left
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """How it ended, why where that needs saying, and the last progress."""
+    """How a run ended, the reason if there is one to show, and the final progress."""
 
     ended: Ended
     reason: Problem | None
     progress: Progress
     seconds: float
     is_last: bool = True
-    """Whether this sender said how the run ended: of several senders only one does, once all of them have ended."""
+    """Whether this sender set the run's final state; of several senders only the last one to end does."""

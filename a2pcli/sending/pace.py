@@ -26,30 +26,30 @@ CATCH_UP = 0.02
 """Seconds of slots that may be made up for when the event loop wakes late; more would be a burst."""
 
 SLOWEST = 0.05
-"""Units a second below which rate answers do not push the pace: one message in twenty seconds."""
+"""Rate-limit answers do not lower the pace below this many units per second: one message in twenty seconds."""
 
 CALM = 1.0
-"""Seconds without a rate answer after which the pace creeps up, and within which they count as one."""
+"""Seconds without a rate-limit answer after which the pace rises; answers within them count as one."""
 
 CREEP = 1.05
-"""How much faster each calm second makes a lowered pace: back from a half in a quarter of a minute."""
+"""Factor by which each calm second raises a lowered pace: from half to full in a quarter of a minute."""
 
 RISE = 2.0
-"""The same, once the gateway takes messages again, up to half the pace at which it began to refuse them. An outage
-that refuses everything pushes the pace far below what the gateway takes afterwards."""
+"""The faster factor once the gateway accepts messages again, up to half the pace at which it began to refuse them. An
+outage that refuses everything pushes the pace far below what the gateway takes afterwards."""
 
 LEAST_CUT, MOST_CUT = 0.1, 0.5
-"""How much of the pace the rate answers of one second take away: by their share of what left, within these."""
+"""Bounds of the share by which one second's rate-limit answers lower the pace."""
 
 
 class Pace:
-    """Says when the next message may leave. One for a run, shared by all that send."""
+    """Decides when the next message may be sent. A run has one, shared by all its submits."""
 
     def __init__(self, rate: Rate | None) -> None:
         self._limit = rate.per_second if rate else None
         self._unit: Literal["messages", "parts"] = rate.unit if rate else "messages"
         self._current = self._limit
-        self._next: float | None = None  # the moment of the next free slot
+        self._next: float | None = None  # time of the next free slot
         self._held_until = 0.0
         self._changed = 0.0
         self._deaf_until = float("-inf")
@@ -61,20 +61,20 @@ class Pace:
 
     @property
     def limited(self) -> bool:
-        """Whether slots are counted at all now; without a rate they are only after a rate answer."""
+        """Whether slots are counted now; without a configured rate, only after a rate-limit answer."""
         return self._current is not None
 
     @property
     def per_second(self) -> float | None:
-        """Units a second now; None for as fast as the gateway takes them."""
+        """Units per second now; None for no limit."""
         return self._current
 
     def weight(self, parts: int) -> int:
-        """Slots that a message of so many parts takes."""
+        """Return the slots that a message of ``parts`` parts takes."""
         return max(parts, 1) if self._unit == "parts" else 1
 
     def delay(self, weight: int, now: float) -> float:
-        """Seconds until something of this weight may leave; 0 for now."""
+        """Return the seconds until something of this weight may be sent; 0 for now."""
         held = self.held(now)
         speed = self._creep(now)
         if speed is None:
@@ -84,7 +84,7 @@ class Pace:
         return max(held, self._next + (weight - 1) / speed - now)
 
     def take(self, weight: int, now: float) -> None:
-        """Note that something of this weight leaves now."""
+        """Record that something of this weight is sent now."""
         self._note(weight, now)
         if self._current is None:
             return
@@ -94,7 +94,7 @@ class Pace:
         self._next = max(last, now - CATCH_UP) + step
 
     def within(self, horizon: float, now: float) -> float:
-        """How many slots come up in the next ``horizon`` seconds; infinite without a pace."""
+        """Return the number of slots in the next ``horizon`` seconds; infinite without a pace."""
         if self._held_until > now + horizon:
             return 0.0
         if self._current is None:
@@ -103,19 +103,19 @@ class Pace:
         return max(0.0, (now + horizon - first) * self._current + 1)
 
     def hold(self, until: float) -> None:
-        """Nothing leaves before this moment (``Retry-After``)."""
+        """Send nothing before this moment (``Retry-After``)."""
         self._held_until = max(self._held_until, until)
 
     def held(self, now: float) -> float:
-        """Seconds for which nothing may leave, whatever the slots say."""
+        """Return the seconds for which nothing may be sent, whatever the slots allow."""
         return max(0.0, self._held_until - now)
 
     def refused(self, now: float, retry_after: float | None) -> float:
-        """A rate answer came: lower the pace, and wait. Gives the seconds that everybody waits.
+        """Lower the pace after a rate-limit answer, and wait. Return the seconds that all messages wait.
 
-        What comes within a second, or while everybody waits, is one signal: one answer among a hundred taken
-        lowers the pace by a tenth, a hundred answers to a hundred messages by half. Without ``Retry-After``
-        the wait doubles with each signal, up to a minute, until something is taken.
+        Answers within one second, or while everything waits, count as one signal: one answer among a hundred accepted
+        lowers the pace by a tenth, a hundred answers to a hundred messages by half. Without ``Retry-After`` the wait
+        doubles with each signal, up to a minute, until something is accepted.
         """
         if retry_after is not None:
             self.hold(now + retry_after)
@@ -134,16 +134,16 @@ class Pace:
             self._deaf_until = max(now + CALM, self._held_until)
         self._current = max(self._current * (1 - min(cut, MOST_CUT)), self._floor)
         self._changed = max(now, self._held_until)
-        # Never earlier than it was: else each answer would open the slot that its message had just taken.
+        # Never earlier than before: otherwise each answer would reopen the slot its message had just taken.
         self._next = max(self._changed, self._next or 0.0)
         return self.held(now)
 
     def answered(self) -> None:
-        """The gateway took something: the next rate answer starts from a short wait again."""
+        """The gateway accepted something, so the next rate-limit answer starts with a short wait again."""
         self._refusals = 0
 
     def _creep(self, now: float) -> float | None:
-        """After calm seconds go a little faster, until the limit, or none where none was set; the speed now."""
+        """Raise the pace after calm seconds, up to the limit if there is one; return the pace now."""
         calm = int(now - self._changed)
         if self._current is not None and self._current != self._limit and calm >= CALM:
             self._changed += calm
@@ -155,14 +155,14 @@ class Pace:
         return self._current
 
     def _faster(self, speed: float, seconds: int) -> float:
-        """The speed after calm seconds."""
+        """Return the pace after this many calm seconds."""
         for _ in range(seconds):
             rises = not self._refusals and speed < self._taken_before
             speed = max(speed * CREEP, min(speed * RISE, self._taken_before) if rises else 0.0)
         return speed
 
     def _note(self, weight: int, now: float) -> None:
-        """Keep what left in the last second, in steps of a tenth so that it stays small."""
+        """Record what was sent in the last second, in steps of a tenth to keep the record small."""
         recent = self._recent
         if recent and now - recent[-1][0] < 0.1:
             recent[-1] = (recent[-1][0], recent[-1][1] + weight)
@@ -173,18 +173,19 @@ class Pace:
             self._recent_units -= recent.popleft()[1]
 
     def _seen(self, now: float) -> float:
-        """Units that left in the last second, at least one."""
+        """Return the units sent in the last second, at least 1."""
         while self._recent and now - self._recent[0][0] > CALM:
             self._recent_units -= self._recent.popleft()[1]
         return float(max(self._recent_units, 1))
 
 
 CLAIMED_AHEAD = 20
-"""Messages claimed ahead at most where senders have paces: what waits here would be unknown after a crash."""
+"""At most this many messages are claimed ahead if senders have paces, because waiting claims are unknown after a
+crash."""
 
 
 class SenderPaces:
-    """A pace for each sender that has one. It is false where none has."""
+    """The pace of each sender that has one. False if none has."""
 
     def __init__(self, rates: Mapping[str, Mapping[str, Any]]) -> None:
         self._paces = {
@@ -193,7 +194,7 @@ class SenderPaces:
 
     @classmethod
     def of(cls, run: Run) -> SenderPaces:
-        """Those that the run was planned with."""
+        """Return the paces that the run was planned with."""
         return cls(run.sending.get("sender_rates") or {})
 
     def __bool__(self) -> bool:
@@ -202,9 +203,10 @@ class SenderPaces:
     def free(
         self, ready: Iterable[Claimed], now: float, slots: Mapping[int, float]
     ) -> tuple[list[Claimed], float]:
-        """Those that may leave now, at most one of each paced sender, and the seconds until another may.
+        """Return the messages that may be sent now, at most one of each paced sender, and the seconds until another
+        may.
 
-        Infinity where no sender has to wait. ``slots`` are moments before which a message may not leave, by its id.
+        Infinity if no sender has to wait. ``slots`` gives, by message id, the time before which it must not be sent.
         """
         free: list[Claimed] = []
         soonest = float("inf")
@@ -233,8 +235,8 @@ class SenderPaces:
 
 
 def account_quotas(accounts: Mapping[str, AccountPace], gateways: Mapping[str, str]) -> list[SharedQuota]:
-    """The quotas of gateways' accounts, which count what all of their gateways send. ``gateways`` are those of a run,
-    by channel: a quota binds the channels that its account sends."""
+    """Return the quotas of gateway accounts, each counting what all gateways of the account send. ``gateways`` maps
+    the run's channels to gateways: a quota binds only the channels that its account sends."""
     found: dict[str, SharedQuota] = {}
     for gateway, account in accounts.items():
         mine = frozenset(channel for channel, name in gateways.items() if name in account.blocks)
@@ -247,7 +249,7 @@ def account_quotas(accounts: Mapping[str, AccountPace], gateways: Mapping[str, s
 
 
 def shared_quotas(run: Run, accounts: Mapping[str, AccountPace]) -> list[SharedQuota]:
-    """The quotas of the accounts of the run's gateways (by the gateway's name), and of its senders."""
+    """Return the quotas of the accounts of the run's gateways (by gateway name), and of its senders."""
     return [
         *account_quotas(accounts, gateways_of(run)),
         *sender_quotas(run.sending.get("sender_quotas") or {}),
@@ -255,10 +257,10 @@ def shared_quotas(run: Run, accounts: Mapping[str, AccountPace]) -> list[SharedQ
 
 
 def sender_quotas(quotas: Mapping[str, Mapping[str, Any]]) -> list[SharedQuota]:
-    """The quotas of senders, as ``sender_setup.quotas_of`` gives them."""
+    """Return the quotas of senders, from the form that ``sender_setup.quotas_of`` returns."""
     found = []
     for sender, own in quotas.items():
-        # Where all messages come from it, there is nobody else to claim while it waits.
+        # If all messages use this sender, no other message could be claimed while it waits.
         named = None if own.get("all") else sender
         counts = None if own.get("account") else sender
         found += [
@@ -271,16 +273,17 @@ def sender_quotas(quotas: Mapping[str, Mapping[str, Any]]) -> list[SharedQuota]:
 
 
 def shared_paces(run: Run, account: AccountPace) -> list[SharedPace]:
-    """The paces that the run keeps together with every other process of its ledger.
+    """Return the paces that the run shares with every other process of its ledger.
 
-    ``account`` is that of the gateway's. The campaign's pace binds all its runs; a sender's is its network's.
+    ``account`` is the gateway's account. The campaign's pace binds all its runs; a sender's pace is set by its
+    network.
     """
     found = [SharedPace(f"{account.key} {rate.unit}", rate.per_second, rate.unit) for rate in account.rates]
     rate = run.sending.get("rate")
     if rate:
         found.append(SharedPace(f"campaign {run.campaign}", float(rate["per_second"]), rate["unit"]))
     for sender, own in (run.sending.get("sender_rates") or {}).items():
-        # The gateway's own sender, which no message names, is that of all of them.
+        # The gateway's default sender, which messages do not name, applies to all of them.
         named = None if own.get("account") else sender
         found.append(SharedPace(f"sender {sender_key(sender)}", float(own["per_second"]), own["unit"], named))
     return found

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 ASKED_AT_ONCE = 200
 
 SETTLE_AFTER = 60.0
-"""Seconds after the intent before "not there" is believed: a request may still be on its way."""
+"""Seconds after the intent before "not found" is believed: a request may still be on its way."""
 
 _SETTLED_AS = {
     Verdict.ACCEPTED: State.ACCEPTED,
@@ -33,10 +33,10 @@ _SETTLED_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What became of the unknown messages. They sum up to ``found``.
+    """What became of the unknown messages. The counts sum up to ``found``.
 
-    ``not_sent`` are planned again: the next ``send`` sends them. ``too_early`` are those of the unknown that
-    the gateway does not have, but could still get: ask again in a minute.
+    ``not_sent`` messages are planned again, so the next ``send`` sends them. ``too_early`` messages are not known to
+    the gateway but could still reach it: ask again in a minute.
     """
 
     found: int = 0
@@ -46,7 +46,7 @@ class Reconciled:
     too_early: int = 0
     unknown: int = 0
     can_tell: bool = True
-    """Whether any of the gateways can tell at all."""
+    """Whether any of the gateways can be asked."""
 
 
 async def reconcile(
@@ -60,12 +60,14 @@ async def reconcile(
     clock: Callable[[], int] = now_ms,
     record: Callable[[Reconciled], None] = lambda _settled: None,
 ) -> Reconciled:
-    """Ask the gateways what became of each unknown message, and settle those they can tell about.
+    """Ask the gateways what became of each unknown message, and settle those they know.
 
-    ``gateways`` by name: each attempt is asked of the one it went through, and what went through another one stays
-    unknown. Nothing is sent. Holds the run's lock, so that no sender is at work (``RunBusy``); opens each gateway that
-    is asked and closes it (``GatewayUnusable``). Intents that a killed sender left count as unknown from here on.
-    ``on_progress`` gets how many were asked about, of how many. Stops between two questions when asked to.
+    Each attempt is looked up at the gateway (by name in ``gateways``) it went through; if that is missing, it stays
+    unknown. Nothing is sent. Holds the run's lock, so no sender runs meanwhile. Intents of a killed sender count as
+    unknown from here on. ``on_progress`` gets the number asked about and the total. ``stop`` is checked between
+    lookups.
+
+    Raises ``RunBusy`` if the run is being sent, ``GatewayUnusable`` if a gateway cannot be opened.
     """
     with sender_lock(ledger, run):
         found = await asyncio.to_thread(_count_unknown, ledger, run, clock())
@@ -106,7 +108,7 @@ async def reconcile(
 
 
 def _tells(gateway: Gateway) -> bool:
-    """Whether the gateway can be asked about messages that it was given before."""
+    """Whether the gateway can look up messages it was given in an earlier session."""
     return gateway.capabilities.durable_lookup or bool(gateway.capabilities.finds)
 
 
@@ -127,7 +129,7 @@ def _settle(
     now: int,
     record: Callable[[Reconciled], None],
 ) -> dict[State, int]:
-    """Settle what was told, and ``record`` it, in one transaction; how many there are of each state."""
+    """Settle the messages and ``record`` the result in one transaction; return the count of each state."""
     with ledger.transaction():
         counts = {
             state: ledger.attempts.settle_unknown(run, ids, state, note, now)
@@ -149,10 +151,10 @@ def settle_by_decision(
     now: int | None = None,
     record: Callable[[int], None] = lambda _count: None,
 ) -> int:
-    """Settle unknown messages as the user says: sent (accepted), or not sent (planned again).
+    """Settle unknown messages as the user decides: sent (accepted) or not sent (planned again); return how many.
 
-    All of them, or those with the ids in ``only``. Recorded with each message as a decision of ``by``. Gives
-    how many. Raises ``RunBusy`` while it is sent.
+    ``only`` limits it to these message ids. Each message records the decision and who made it (``by``). Raises
+    ``RunBusy`` while the run is being sent.
     """
     moment = now_ms() if now is None else now
     with sender_lock(ledger, run):
@@ -169,7 +171,7 @@ def settle_by_decision(
 
 
 def _finish_if_done(ledger: Ledger, run: Run, now: int) -> None:
-    """A run that stopped half-way, and has nothing left to send now, is finished."""
+    """Finish a stopped run that has nothing left to send."""
     state = ledger.runs.get(run.id).state
     left = ledger.runs.totals(run).count(State.PLANNED, State.SUBMITTING)
     if state in RESUMABLE and not (left or ledger.attempts.falling(run)[0]):
@@ -179,10 +181,10 @@ def _finish_if_done(ledger: Ledger, run: Run, now: int) -> None:
 def settle_open_claims(
     ledger: Ledger, run: Run, record: Callable[[int], None] = lambda _never_left: None
 ) -> int:
-    """What a killed sender had claimed is unknown from here on, or planned again where it certainly never left.
+    """Settle the claims of a killed sender: unknown, or planned again if they certainly were never submitted.
 
-    Gives how many never left; ``record`` gets it in the transaction, where there were such claims. Raises
-    ``RunBusy`` where the sender lives.
+    Returns how many were never submitted; ``record`` gets that number in the same transaction, if there were claims.
+    Raises ``RunBusy`` if the sender is alive.
     """
     before = ledger.runs.totals(run)
     if not before.count(State.SUBMITTING):
@@ -195,7 +197,7 @@ def settle_open_claims(
 
 
 def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
-    """How many are unknown, once what a killed sender left is. The run's lock is held: none is at work."""
+    """Count unknown messages, after settling what a killed sender left. The run's lock must be held."""
     if ledger.runs.totals(run).count(State.SUBMITTING) or ledger.runs.get(run.id).state == RunState.SENDING:
         ledger.attempts.start(run, now)
         ledger.runs.set_state(run, RunState.PAUSED, "the sending process was killed", now)
@@ -203,9 +205,9 @@ def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
 
 
 def _unknown(ledger: Ledger, run: Run) -> dict[str, list[dict[str, tuple[int, int]]]]:
-    """The unknown messages by the gateway that they went through, in chunks for one question each.
+    """Return the unknown messages by the gateway they went through, in chunks for one lookup each.
 
-    A chunk has by reference: the id, and the moment of the intent.
+    A chunk maps a reference to the message id and the time of its intent (UTC ms).
     """
     others = ledger.attempts.gateways_of_unknown(run)
     found: dict[str, dict[str, tuple[int, int]]] = {}
@@ -233,7 +235,7 @@ async def _lookup(gateway: Gateway, references: list[str]) -> Mapping[str, Outco
 def _sort(
     asked: Mapping[str, tuple[int, int]], told: Mapping[str, Outcome], old_enough: int
 ) -> tuple[dict[State, list[int]], int]:
-    """Ids by the state they get, and how many are not there but were handed over too lately to be sure."""
+    """Return message ids by their new state, and how many are not found but too recent to be sure."""
     by_state: dict[State, list[int]] = {}
     too_early = 0
     for reference, (id, intended_at) in asked.items():

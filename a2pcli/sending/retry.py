@@ -26,29 +26,29 @@ _FINAL = frozenset({Cause.PERMANENT, Cause.CONTENT, Cause.OPTED_OUT, Cause.COUNT
 _NOT_NOW = frozenset({Cause.TEMPORARY, Cause.RATE, Cause.UNREACHABLE})
 
 LONGEST_PAUSE = 7 * 86_400.0
-"""Seconds; a gateway that asks for more means "not now" all the same."""
+"""Seconds; a longer ``Retry-After`` counts as this."""
 
 
 def pause_of(outcome: Outcome) -> float:
-    """The seconds of ``Retry-After``, 0 without; whatever number a gateway makes of it."""
+    """Return ``Retry-After`` in seconds, 0 without one, limited to ``LONGEST_PAUSE``; tolerates any number."""
     asked = outcome.retry_after
-    if asked is None or not asked > 0:  # NaN is not
+    if asked is None or not asked > 0:  # also false for NaN
         return 0.0
     return min(asked, LONGEST_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Backoff in seconds: ``base`` doubled with each attempt, at most ``longest``, jittered."""
+    """Backoff in seconds: ``base`` doubled with each attempt, at most ``longest``, with jitter."""
 
     base: float = 1.0
     longest: float = 300.0
 
     def backoff(self, tries: int, chance: float) -> float:
-        """Seconds to wait after the ``tries``-th try; ``chance`` in [0, 1) spreads it over the upper half.
+        """Return the seconds to wait after the ``tries``-th try; ``chance`` in [0, 1) spreads it over the upper half.
 
-        The lower half is kept free so that a retry is never immediate; the upper is spread so that a
-        thousand messages refused together do not come back together.
+        The lower half is never used, so a retry is never immediate; the spread keeps a thousand messages refused
+        together from coming back together.
         """
         full = min(self.longest, self.base * 2.0 ** min(tries - 1, 60))
         return full * (0.5 + chance / 2)
@@ -56,9 +56,9 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The state a message goes to, when it is due again (seconds from now), and the outcome to record.
+    """The new state of a message, seconds until it is due again, and the outcome to record.
 
-    ``counted`` is False where the try says nothing about the message: the ledger does not count it.
+    ``counted`` is False if the try says nothing about the message, so the ledger does not count it.
     """
 
     state: State
@@ -68,7 +68,7 @@ class Decision:
 
 
 def decide(outcome: Outcome, tries: int, policy: RetryPolicy, chance: Callable[[], float]) -> Decision:
-    """What becomes of a message whose ``tries``-th try (from 1, of this sender) ended with this outcome."""
+    """Return what becomes of a message after its ``tries``-th try by this sender (from 1)."""
     match outcome.verdict:
         case Verdict.ACCEPTED:
             return Decision(State.ACCEPTED, outcome)

@@ -24,20 +24,21 @@ from a2pcli.sending.tally import Tally
 
 
 class Departure(Enum):
-    """Whether a claimed message may leave."""
+    """Whether a claimed message may be submitted."""
 
     NOW = "now"
     NOT_NOW = "not now"
-    """Not now, or never; it is asked again when another comes back."""
+    """Not now, or never; checked again when another message returns."""
     TOO_LATE = "too late"
-    """Its hour is over: it is to be given back."""
+    """Its permitted time is over: give it back."""
 
 
 class RunPolicy:
-    """What one run knows about itself while it is sent. Lives on the event loop; nothing here waits.
+    """State and decisions of one run while it is sent. Lives on the event loop and never blocks.
 
-    ``time`` is the loop's clock in seconds, ``clock`` the wall's in UTC milliseconds. ``hold`` says whether this
-    process is still the run's sender, ``wake`` calls the main loop. ``group`` outcomes are worth a transaction at once.
+    ``time`` is the loop's clock in seconds, ``clock`` the wall clock in UTC milliseconds. ``hold`` says whether this
+    process is still the run's sender, ``wake`` wakes the main loop, and ``group`` outcomes are worth a transaction at
+    once.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class RunPolicy:
         self._rule = rule if rule is not None and rule.is_on else None
         self._policy = RetryPolicy(options.backoff_base, options.backoff_max)
         self._only_rate_since: float | None = None
-        self._tries: dict[int, int] = {}  # of messages that had a temporary error, and nothing better since
+        self._tries: dict[int, int] = {}  # tries of messages whose last error was temporary
         self.tally = Tally()
         self.writes = WriteBatch()
         self.round_since = 0.0
@@ -73,22 +74,22 @@ class RunPolicy:
         self.last_failure: Outcome | None = None
         self.defect: BaseException | None = None
         self.hope_until = 0
-        """UTC ms. A message that is due again by then is waited for; what is due later keeps no run from ending."""
+        """UTC ms. The run waits for messages due again by then; later ones do not keep it from ending."""
         self.stands_by = False
-        """Whether other senders of the run have all that is left."""
+        """Whether other senders of the run have all remaining messages."""
 
     @property
     def run(self) -> Run:
-        """The run, as it was when sending started."""
+        """The run as it was when sending started."""
         return self._run
 
     @property
     def is_stuck(self) -> bool:
-        """Whether nothing gets through just now, as far as the last answers tell."""
+        """Whether the latest answers suggest that nothing gets through."""
         return self._only_rate_since is not None or self._breaker.is_troubled
 
     def departure(self, claimed: Claimed) -> Departure:
-        """Hour and budget, looked at for every message as it leaves."""
+        """Check expiry, permitted time and budget of a message right before it is submitted."""
         if self.ended is not None or not self._hold.is_fresh:
             return Departure.NOT_NOW
         if self._run.expires_at is not None and self._clock() >= self._run.expires_at:
@@ -103,16 +104,16 @@ class RunPolicy:
         if self.tally.spent[currency] + claimed.cost > limit:
             self.end_by_budget(currency)
             return Departure.NOT_NOW
-        # What is with the gateway may yet be refused and cost nothing: then this one can go.
+        # Messages in flight may yet be rejected and cost nothing, which would make room for this one.
         fits = self.tally.spent[currency] + self.tally.flying[currency] + claimed.cost <= limit
         return Departure.NOW if fits else Departure.NOT_NOW
 
     def is_late(self, claimed: Claimed) -> bool:
-        """Whether the hour in which the message could leave is over."""
+        """Return whether the permitted sending time of the message is over."""
         return claimed.until is not None and self._clock() >= claimed.until
 
     def give_back(self, ids: Sequence[int]) -> None:
-        """These messages have not left and leave no more under this claim: the next transaction puts them back."""
+        """Return claims that were not submitted to the plan, in the next transaction."""
         if ids:
             self.writes.release += ids
             self._wake()
@@ -122,9 +123,9 @@ class RunPolicy:
         self.tally.departed(claimed)
 
     def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> Collection[str]:
-        """Settle each message of a batch, and learn what its outcomes say about the gateway.
+        """Settle each message of a batch and update breaker and pace from its outcomes.
 
-        Gives the countries that take no more: what of them has not left is to be given back.
+        Returns the refused countries if there are new ones: unsubmitted messages to them are to be given back.
         """
         now = self._time()
         refused_before = len(self.refused)
@@ -147,29 +148,29 @@ class RunPolicy:
                 one = self._failed(claimed, outcome, now)
             self.tally.settled(claimed, outcome, one.state)
             settled.append(one)
-        # The main loop costs more than a message: it is woken for the first of a group and the last.
+        # The main loop costs more than a message, so it is woken only for the first and last of a group.
         if not before or before < self._group <= len(settled) or self.writes.is_urgent:
             self._wake()
         return self.refused if len(self.refused) > refused_before else ()
 
     def broke(self, error: BaseException) -> None:
-        """A defect of ours: it is raised from the main loop."""
+        """Raise a bug found in a task from the main loop."""
         self.defect = error
         self._wake()
 
     def end(self, ended: Ended, reason: Problem) -> None:
-        """No more leaves; the first reason stands. What is with the gateway is waited for."""
+        """Submit no more; the first reason stands. Messages in flight are still waited for."""
         if self.ended is None:
             self.ended, self.reason, self.ended_at = ended, reason, self._time()
             self._wake()
 
     def end_by_budget(self, currency: str) -> None:
-        """The budget in this currency has no room for more."""
+        """End the run because the budget in this currency has no room for more."""
         limit = self._options.max_cost.get(currency, 0)
         self.end(Ended.OVER_BUDGET, endings.over_budget(self._run, limit, currency))
 
     def refuse(self, country: str) -> None:
-        """No more to this country: what is planned is skipped; what is claimed is for the caller to give back."""
+        """Send no more to this country: planned messages are skipped; the caller gives claimed ones back."""
         self.refused.add(country)
         self.writes.refuse.add(country)
 
@@ -205,17 +206,17 @@ class RunPolicy:
         )
 
     def _falls(self, claimed: Claimed, outcome: Outcome, state: State) -> Fall | None:
-        """When the message's next channel is tried."""
+        """Return when the message's next channel is to be tried; None if it is not."""
         return None if self._rule is None else self._rule.fall(claimed, outcome, state, self._clock())
 
     def fell_back(self, done: FallenBack) -> None:
-        """Messages go on by another channel: they are no more what they were counted as."""
+        """Take messages that continue on another channel out of the counts of their last outcome."""
         self.tally.rejected -= done.made.get(str(State.REJECTED), 0)
         self.tally.accepted -= done.made.get(str(State.ACCEPTED), 0)
         self._wake()
 
     def _learn(self, claimed: Claimed, outcome: Outcome) -> None:
-        """What one rejection says about other messages."""
+        """Apply to later messages what one rejection says: an opt-out, or a refused country."""
         message = claimed.message
         if outcome.cause is Cause.OPTED_OUT:
             sender = message.sender
@@ -226,9 +227,9 @@ class RunPolicy:
             self.refuse(message.country)
 
     def _slow_down(self, outcome: Outcome, now: float) -> None:
-        """A rate answer or ``Retry-After``: everybody waits; for too long a wait the run pauses.
+        """Make all messages wait after a rate-limit answer or ``Retry-After``; too long a wait pauses the run.
 
-        One message that is not taken now, while others are, waits alone.
+        A single message that is refused while others are accepted waits alone.
         """
         if outcome.cause is Cause.RATE:
             asked = None if outcome.retry_after is None else pause_of(outcome)

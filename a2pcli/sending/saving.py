@@ -16,7 +16,7 @@ from a2pcli.sending.run_policy import RunPolicy
 
 
 def in_hand(dispatcher: Dispatcher, *rounds: WriteBatch) -> frozenset[int]:
-    """All messages that were claimed and are not yet recorded as settled or given back."""
+    """Return the ids of all messages that are claimed and not yet recorded as settled or given back."""
     ids = dispatcher.ids
     for writes in rounds:
         ids.update(writes.release, (one.message_id for one in writes.settled))
@@ -33,10 +33,10 @@ async def save_what_can_be_saved(
     patience: float,
     clock: Callable[[], int],
 ) -> None:
-    """Record what is known, if it can be. ``writing`` is a transaction that may still be under way.
+    """Record as much as possible. ``writing`` is a transaction that may still be under way.
 
-    After a failure of the ledger, answers that are on their way are waited for, ``patience`` seconds at most. Then
-    raises that failure again, with whether all is recorded, or how many messages are left uncertain.
+    After a ledger failure, waits up to ``patience`` seconds for answers on their way. Then raises that failure again,
+    adding whether everything is recorded or how many messages stay uncertain.
     """
     dispatcher.closed = True
     if isinstance(error, LedgerError | SenderLost):
@@ -48,7 +48,7 @@ async def save_what_can_be_saved(
         return
     policy.writes.release += dispatcher.take_back()
     if writing is not None and not isinstance(error, LedgerError):
-        with suppress(Exception):  # it may be the very error that we are here for
+        with suppress(Exception):  # this may be the very error being handled
             claimed = (await writing).claimed
             policy.writes.release += [one.message.id for one in claimed]
     if isinstance(error, LedgerError):
@@ -70,7 +70,7 @@ async def save_what_can_be_saved(
 async def _save_late(
     writer: LedgerWriter, dispatcher: Dispatcher, policy: RunPolicy, clock: Callable[[], int]
 ) -> None:
-    """Another process has the run: record what is known, without touching what that one does."""
+    """Record what is known after another process took the run over, without touching that process's work."""
     never_left = Outcome(Verdict.NOT_SENT, detail="it was never sent")
     back = [
         Settled(one.message.id, never_left, State.PLANNED, clock(), counted=False, attempts=one.attempts)

@@ -11,10 +11,9 @@ from typing import Any
 
 
 class StopRequest:
-    """Asked from any thread, or from a signal handler; heard by the sender.
+    """A request to stop, made from any thread or a signal handler and read by the sender.
 
-    It takes no lock: a handler runs in the middle of whatever the main thread does, and would wait for ever
-    for a lock that the main thread holds.
+    It takes no lock: a signal handler interrupts the main thread and would wait forever for a lock that thread holds.
     """
 
     def __init__(self) -> None:
@@ -23,29 +22,29 @@ class StopRequest:
 
     @property
     def draining(self) -> bool:
-        """Nothing new is to be claimed or sent."""
+        """Whether to claim and send nothing more."""
         return self._level >= 1
 
     @property
     def hard_stop(self) -> bool:
-        """What is in flight is to be dropped, too; it becomes unknown."""
+        """Whether to drop messages in flight too; they become unknown."""
         return self._level >= 2
 
     def drain(self) -> None:
-        """Send nothing more, wait for what is in flight."""
+        """Send nothing more, but wait for messages in flight."""
         self._raise_to(1)
 
     def hard(self) -> None:
-        """Do not even wait for what is in flight."""
+        """Stop without waiting for messages in flight."""
         self._raise_to(2)
 
     def press(self) -> None:
-        """What Ctrl-C does: drain the first time, stop hard the second."""
+        """Handle Ctrl-C: drain the first time, stop hard the second."""
         self._raise_to(min(self._level + 1, 2))
 
     @contextmanager
     def heard_by(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Call ``listener``, from whatever thread asks, each time more is asked for while this is on."""
+        """Call ``listener``, in the requesting thread, whenever the stop level rises inside this context."""
         self._listeners = (*self._listeners, listener)
         try:
             yield
@@ -67,12 +66,11 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 def stop_on_signals(
     stop: StopRequest, heard: Callable[[StopRequest], None] | None = None
 ) -> Iterator[StopRequest]:
-    """While this is on, the first signal drains the run, the second stops it hard, a third ends the process.
+    """Inside this context the first signal drains the run, the second stops it hard, a third ends the process.
 
-    The third is for a gateway that holds the process up; it is as safe as any other sudden end.
-    ``heard`` is called after each, to tell the person what happens now; it must be quick and print plainly.
-    Signals that the process was started to ignore (``nohup``) stay ignored. Outside the main thread, where
-    Python allows no handlers, it does nothing.
+    The third is for a gateway that blocks the process; it is as safe as any other kill. ``heard`` is called after
+    each signal to inform the user; it must be quick and only print. Signals that the process ignores from the start
+    (``nohup``) stay ignored. Outside the main thread, where Python allows no handlers, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -86,7 +84,7 @@ def stop_on_signals(
             for number in before:
                 signal.signal(number, signal.SIG_DFL)
         if heard is not None:
-            with suppress(RuntimeError):  # the main thread was in the middle of writing to the same stream
+            with suppress(RuntimeError):  # the main thread was writing to the same stream
                 heard(stop)
 
     for name in STOPPING:

@@ -11,7 +11,7 @@ from a2pcli.messages import Cause, Outcome, State, Verdict
 from a2pcli.sending.options import Progress
 
 MOST_CODES = 50
-"""Different codes counted one by one; a provider that makes up a new one each time fills no memory."""
+"""Maximum number of distinct codes counted, so that a provider inventing codes cannot fill memory."""
 
 RATE_WINDOW = 10.0
 """Seconds over which the rate is measured."""
@@ -28,19 +28,19 @@ class Tally:
     retrying: int = 0
     left: int = 0
     planned: int = 0
-    """As ``left``, by what this sender has found in the ledger; others may have sent some of it since."""
+    """Like ``left``, as this sender last saw it in the ledger; others may have sent some since."""
     back: int = 0
-    """Planned again, but not yet written so."""
+    """Planned again, but not yet written."""
     spent: Counter[str] = field(default_factory=Counter)
-    """Of accepted and unknown messages: what was, or may have been, paid."""
+    """Cost of accepted and unknown messages: what was, or may have been, paid."""
     flying: Counter[str] = field(default_factory=Counter)
-    """Of messages with the gateway now."""
+    """Cost of messages with the gateway now."""
     codes: Counter[str] = field(default_factory=Counter)
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
 
     @classmethod
     def of(cls, totals: Totals, before: Tally | None = None) -> Tally:
-        """The counts of the run by the ledger; ``before`` gives what only its sender knows."""
+        """Return the counts of the run from the ledger; ``before`` supplies what only its sender knows."""
         before = before or cls()
         tally = cls(
             skipped=before.skipped,
@@ -59,13 +59,13 @@ class Tally:
         return tally
 
     def snapshot(self) -> tuple[int, int, int, Counter[str]]:
-        """What is counted now of accepted, rejected, unknown and spent."""
+        """Return accepted, rejected, unknown and spent as counted now."""
         return self.accepted, self.rejected, self.unknown, self.spent.copy()
 
     def heard(self, totals: Totals, told: tuple[int, int, int, Counter[str]], mine: int) -> None:
-        """Put in what other senders of the run did, of whose ``totals`` ``told`` are known.
+        """Add what other senders of the run did: the difference between ``totals`` and the snapshot ``told``.
 
-        ``mine`` are messages that this sender has claimed, and of which the ledger does not know the outcome.
+        ``mine`` is the number of messages that this sender has claimed and whose outcome is not in the ledger yet.
         """
         self.left = totals.count(State.PLANNED) + max(0, totals.count(State.SUBMITTING) - mine)
         now, (accepted, rejected, unknown, spent) = Tally.of(totals), told
@@ -104,7 +104,7 @@ class Tally:
             self.codes[code if code in self.codes or len(self.codes) < MOST_CODES else "other"] += 1
 
     def took(self, exchange: Exchange, back: int) -> None:
-        """A transaction went through, with ``back`` of those that are planned again."""
+        """Update from a committed transaction; ``back`` of its messages are planned again."""
         self.left = max(0, self.left + (exchange.left or 0) - self.planned)
         self.planned = exchange.left or 0
         self.back -= back
@@ -113,10 +113,10 @@ class Tally:
         self.retrying = max(0, self.retrying - again)
 
     def progress(self, state: str, now: float, here: int, flying: int, pace: float | None) -> Progress:
-        """The counts as a value.
+        """Return the counts as a value.
 
-        ``here`` are claimed messages without an answer, ``flying`` those of them that left. ``pace`` is
-        messages a second allowed, for an ETA before there is a rate.
+        ``here`` claimed messages have no answer yet, ``flying`` of them were submitted. ``pace`` is the allowed
+        messages per second, for an ETA before there is a measured rate.
         """
         self._samples.append((now, self.done))
         while len(self._samples) > 2 and now - self._samples[0][0] > RATE_WINDOW:

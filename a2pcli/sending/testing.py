@@ -26,12 +26,12 @@ async def send_test(
     address: str | None = None,
     deadline: float = DEADLINE,
 ) -> Outcome:
-    """Hand ``message`` to the gateway and note it in the ledger as a test; gives what the gateway said.
-    ``address`` is its recipient as opt-outs know them, where that is not ``message.to``. Audit: ``send.test``.
+    """Submit ``message`` as a test, note it in the ledger and return the outcome.
 
-    Its reference becomes one that no run has (``test-…``), so that no receipt is taken for a recipient's.
-    Suppressions, budget and the run's counts are not touched. Opens the gateway and closes it; raises
-    ``GatewayUnusable`` or ``InvalidInput`` where it cannot be opened.
+    ``address`` is the recipient as opt-outs store it, if that differs from ``message.to``. The message gets a
+    reference that no run uses (``test-…``), so its receipts are not taken for a recipient's. Suppressions, budget and
+    the run's counts are not touched. Audit: ``send.test``. Opens and closes the gateway; raises ``GatewayUnusable``
+    or ``InvalidInput`` if it cannot be opened.
     """
     marked = replace(message, id=0, reference=f"test-{secrets.token_hex(6)}")
     await gateway.open()

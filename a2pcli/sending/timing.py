@@ -16,34 +16,34 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 HORIZON = 0.5
-"""Seconds of the pace that are claimed ahead; a claim that would have to wait longer is given back."""
+"""Seconds of the pace that are claimed ahead; a claim that would wait longer is given back."""
 
 LINGER = 0.02
-"""Seconds that an outcome waits for others to be written with it, if no message waits to be claimed."""
+"""Seconds that an outcome waits to be written together with others, if no claims are needed."""
 
 TICK = 0.1
 """Seconds after which the loop runs even if nothing happened."""
 
 IDLE = 5.0
-"""The same while all messages wait for their permitted hours; Ctrl-C wakes it."""
+"""The same while all messages wait for permitted hours; Ctrl-C wakes it."""
 
 LOOK_AGAIN = 60.0
-"""Seconds after which a waiting sender checks whether the run was ended by another command."""
+"""Seconds after which a waiting sender checks whether another command ended the run."""
 
 CATCHING_UP = 0.2
-"""Seconds given to answers that arrived while the process was stopped, before anything counts as late."""
+"""Seconds given to answers that arrived while the process was suspended, before anything counts as late."""
 
 LEDGER_PAUSES = (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 10.0)
-"""Seconds between tries of a transaction that fails; after the last, sending stops. A server restarts in less."""
+"""Seconds between tries of a failing transaction; after the last, sending stops. A server restarts in less."""
 
 BRIEFLY = 3.0
-"""The longest of these pauses for a failure that, as far as can be told, waiting does not mend."""
+"""The longest of these pauses for a failure that waiting is not expected to fix."""
 
 
 def patiently(work: Callable[[], Result], gives_up: Callable[[], bool] = lambda: False) -> Result:
-    """Do ``work``, which does no harm when it is done twice, again for as long as a server takes to restart.
+    """Call ``work``, which must be safe to repeat, until it succeeds or the ledger stays unreachable.
 
-    Raises its ``LedgerUnavailable`` after the last of the ``LEDGER_PAUSES``, or as soon as ``gives_up`` says so.
+    Raises its ``LedgerUnavailable`` after the last of ``LEDGER_PAUSES``, or as soon as ``gives_up`` returns True.
     """
     for pause in LEDGER_PAUSES:
         try:
@@ -59,10 +59,10 @@ def patiently(work: Callable[[], Result], gives_up: Callable[[], bool] = lambda:
 
 
 class SteadyClock:
-    """UTC milliseconds. Setting the machine's clock while a run is sent changes nothing here; ``jump`` tells of it.
+    """UTC milliseconds that do not change when the machine's clock is set during a run; ``jump`` tells if it was.
 
-    ``wall`` is the machine's clock in UTC milliseconds, ``passed`` seconds of one that goes on evenly, while the
-    machine sleeps too.
+    ``wall`` is the machine's clock in UTC milliseconds; ``passed`` returns seconds of a steady clock that includes
+    sleep.
     """
 
     def __init__(self, wall: Callable[[], int] = now_ms, passed: Callable[[], float] = steady) -> None:
@@ -70,16 +70,17 @@ class SteadyClock:
         self._wall_then, self._passed_then = wall(), passed()
 
     def __call__(self) -> int:
-        """Seconds of the steady clock."""
+        """Return UTC milliseconds by the steady clock."""
         return self._wall_then + int((self._passed() - self._passed_then) * 1000)
 
     @property
     def jump(self) -> int:
-        """Milliseconds by which the machine's clock was set forward (back: below 0) since the start; 0 for little."""
+        """Milliseconds by which the machine's clock was set since the start (negative: back); 0 for small
+        differences."""
         ahead = self._wall() - self()
         return ahead if abs(ahead) > TOLERANCE else 0
 
 
 def jump_of(clock: Callable[[], int]) -> int:
-    """``clock.jump`` of a ``SteadyClock``; any other clock is believed."""
+    """Return the ``jump`` of a ``SteadyClock``; 0 for any other clock."""
     return clock.jump if isinstance(clock, SteadyClock) else 0
