@@ -167,7 +167,7 @@ class _Wrong(Exception):
 
 def _wrong(path: Path, why: str, line: int | None = None) -> InvalidInput:
     hint = "fetch it again: a2pcli templates sync GATEWAY"
-    message = f"the file of templates cannot be used: {why}"
+    message = f"the template file cannot be used: {why}"
     return InvalidInput(Problem(message, str(path), line, 1 if line else None, hint, code="templates-file"))
 
 

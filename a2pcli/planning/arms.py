@@ -21,8 +21,8 @@ EMAIL = "email"
 
 
 def arms_of(loaded: LoadedCampaign, problems: list[Problem], channel: str | None = None) -> tuple[Arm, ...]:
-    """The campaign's message on a channel (None: its own), or those of its variants. What is wrong with files that they
-    name is added to ``problems``."""
+    """Return the message templates of a campaign on one channel (None: its own): one, or one for each variant.
+    Problems with files they name are added to ``problems``."""
     campaign = loaded.campaign
     channel = channel or campaign.channel
     if channel == EMAIL:
@@ -61,7 +61,8 @@ def _emails(loaded: LoadedCampaign, problems: list[Problem]) -> tuple[Arm, ...]:
 
 
 def texts_of(loaded: LoadedCampaign, channel: str | None = None) -> list[tuple[Loc | None, str]]:
-    """The text of each arm by its place in the file; no place where it is made of an email's HTML."""
+    """Return each arm's text and its place in the campaign file; the place is None if the text is made from an
+    email's HTML."""
     campaign = loaded.campaign
     channel = channel or campaign.channel
     own = own_text(loaded, channel)

@@ -24,26 +24,26 @@ from a2pcli.planning.prepare import gateway_name
 from a2pcli.regular import read_regular
 
 LONGEST = 120
-"""Characters of a value that is kept as it is; a longer one is kept as a digest."""
+"""A value longer than this many characters is stored as a digest."""
 
 DIGEST = "digest:"
 
 NOT_COMPARED = ("name", "objective", "message", "variants", "gateway", *NAMES)
-"""Keys of a campaign that change nothing about what is sent, or are compared in a way of their own."""
+"""Keys of a campaign that do not change what is sent, or are compared separately."""
 
 SHAPING = (
     "region", "locale", "programme", "frequency", "programmes", "consent", "rates", "smart", "numbers", "parts",
     "rules", "senders", "law",
 )  # fmt: skip
-"""Keys of the settings that decide what a plan holds."""
+"""Keys of the settings that determine the content of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is another now than when the plan was made. ``what`` is its key, with dots.
+    """A value that changed since the plan was made. ``what`` is its key, with dots.
 
-    ``was`` and ``now`` are short values in words, None where there is none or it is too long to show.
-    ``in_force``: what is there now counts for messages that leave from now on; else the plan's does.
+    ``was`` and ``now`` are short texts, None if not set or too long to show. ``in_force`` is True if the new value
+    applies to messages sent from now on; otherwise the plan's value does.
     """
 
     what: str
@@ -53,20 +53,20 @@ class Difference:
 
     def __str__(self) -> str:
         if self.was is None and self.now is None:
-            return f"{self.what} is a different one"
+            return f"{self.what} has changed"
         return f"{self.what} was {self.was or 'not set'}, and is {self.now or 'not set'} now"
 
     def document(self) -> dict[str, Any]:
-        """The value as a JSON-ready dict."""
+        """Return the difference as a JSON-ready dict."""
         return {"what": self.what, "was": self.was, "now": self.now, "in_force": self.in_force}
 
 
 def basis_of(
     loaded: LoadedCampaign, settings: LoadedSettings, messages: Sequence[MessageTemplate] = ()
 ) -> dict[str, Any]:
-    """What decides a plan, as JSON-ready data: dotted key -> short value or digest. ``messages`` are the campaign's
-    templates where they are compiled already."""
-    if loaded.whole is not None:  # the templates of one of its channels are not those of all
+    """Return what determines a plan, as JSON-ready data: dotted key to short value or digest. ``messages`` are the
+    campaign's templates if they are already compiled."""
+    if loaded.whole is not None:  # the templates given are those of one channel only
         loaded, messages = loaded.whole, ()
     campaign = loaded.campaign.model_dump(mode="json", exclude_defaults=True)
     shaping = settings.settings.model_dump(mode="json", exclude_defaults=True, include=set(SHAPING))
@@ -87,10 +87,9 @@ def basis_of(
 def differences(
     then: Mapping[str, Any], loaded: LoadedCampaign, settings: LoadedSettings, gateway: str
 ) -> list[Difference]:
-    """What is different now from a plan's ``basis_of``; ``gateway`` is the one it goes through.
+    """Return what changed since a plan's ``basis_of``; ``gateway`` is the one the plan uses.
 
-    Where the zone of people whose own is unknown was added (``schedule.unknown_zone``), that is no difference:
-    a run that is resumed goes by it.
+    Adding ``schedule.unknown_zone`` is no difference, because a resumed run uses it.
     """
     now = basis_of(loaded, settings)
     block = settings.settings.gateways.get(gateway, {})
@@ -118,7 +117,7 @@ def _shown(value: str | None) -> str | None:
 def _texts(
     loaded: LoadedCampaign, settings: LoadedSettings, messages: Sequence[MessageTemplate]
 ) -> dict[str, str]:
-    """The message, or each arm's with its weight; with the texts of the partials that it includes."""
+    """Return digests of the message, or of each arm's message with its weight, including the partials they use."""
     campaign = loaded.campaign
     locale = campaign.locale or settings.settings.locale
     every = [text for view in loaded.views for text in texts_of(view)]
@@ -136,7 +135,7 @@ def _texts(
 
 
 def _contents(loaded: LoadedCampaign) -> dict[str, str]:
-    """The texts, files and settings of the channel's block."""
+    """Return digests of the texts, files and settings of the channels' blocks."""
     found: dict[str, str] = {}
     for arm in (arm for view in loaded.views for arm in arms_of(view, [])):
         if arm.content is not None:
@@ -152,11 +151,11 @@ def _whole(loaded: LoadedCampaign, loc: Loc, text: str, locale: str) -> Sequence
         place = source_place(loaded, loc)
         return compile_template(text, where=place, folder=loaded.folder, locale=locale).texts
     except A2PError:
-        return [text]  # it is wrong now, and so it is another one
+        return [text]  # the template is invalid now, so it has changed
 
 
 def _files(settings: LoadedSettings) -> dict[str, str]:
-    """The content of the files that the settings name: the rate card, the project's rules of the law."""
+    """Return digests of the files that the settings name: the rate card and the project's legal rules."""
     law = settings.settings.law
     named = {"rates": settings.settings.rates, "law": law if isinstance(law, str) else None}
     found = {}
@@ -171,7 +170,7 @@ def _files(settings: LoadedSettings) -> dict[str, str]:
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested mappings as dotted keys, each with a short value or a digest."""
+    """Flatten nested mappings to dotted keys, each with a short value or a digest."""
     flat: dict[str, str] = {}
     for key, value in data.items():
         name = f"{prefix}{key}"

@@ -35,11 +35,11 @@ TEXT = "text"
 
 @dataclass(frozen=True, slots=True)
 class BlockTexts:
-    """The templates of one channel's block, as ``contents.ContentTexts`` has it.
+    """The templates of one channel's block; implements ``contents.ContentTexts``.
 
-    ``shape`` is the block with slots for the templates, without its ``text`` where that is the message. ``markup`` says
-    what the block's own text is written in, which is then one of the ``sources``. ``given`` is what else the channel's
-    maker needs.
+    ``shape`` is the block with slots in place of its templates, and without ``text`` if that is the message itself.
+    ``markup`` is the markup of the block's own text, which is then one of the ``sources``. ``given`` is passed on to
+    the function that makes the channel's content.
     """
 
     channel: str
@@ -50,25 +50,25 @@ class BlockTexts:
 
     @property
     def words(self) -> str | None:
-        """The block's own text where it is written in a markup."""
+        """Name of the source that the message text comes from, if the block's text uses markup."""
         return TEXT if self.markup is not None else None
 
     @property
     def settled(self) -> Mapping[str, Any]:
-        """What is no template, as one text."""
+        """Everything that is not a template, as one text."""
         return {"settings": json.dumps(self.shape, default=_slot, ensure_ascii=False, sort_keys=True)}
 
     def markup_of(self, name: str) -> str | None:
-        """Only the text can be in a markup."""
+        """Return the markup of a template; only the text can have one."""
         return self.markup if name == TEXT else None
 
     def compiled(self, templates: Mapping[str, MessageTemplate]) -> CompiledContent:
-        """The same with its templates compiled."""
+        """Return the block with its compiled templates."""
         return CompiledBlock(self, templates)
 
 
 class CompiledBlock:
-    """The same, compiled."""
+    """A ``BlockTexts`` with compiled templates."""
 
     def __init__(self, texts: BlockTexts, templates: Mapping[str, MessageTemplate]) -> None:
         self.texts = texts
@@ -76,8 +76,8 @@ class CompiledBlock:
         self._make = KINDS[texts.channel].make
 
     def apply(self, frame: Frame, rows: Mask) -> None:
-        """Give these rows their ``@content``, and their ``@body`` where the text is in a markup; those whose message
-        the channel would not take drop out with a reason."""
+        """Set ``@content`` of these rows, and ``@body`` if the text uses markup; exclude rows whose message the
+        channel would not accept, with a reason."""
         given = self.texts.given
         self.make_rows(
             frame, rows, self.templates, self.texts.shape, lambda block, body: self._make(block, body, given)
@@ -91,7 +91,8 @@ class CompiledBlock:
         shape: Mapping[str, Any],
         make: Callable[[Mapping[str, Any], str], tuple[Mapping[str, Any] | None, str | None]],
     ) -> None:
-        """The same with some of the templates, a shape of them, and what is made of it."""
+        """Like ``apply``, with only some of the templates, a given shape, and a given function that makes the
+        content."""
         columns = {
             name: rendered(
                 frame, rows, self.templates[name], f"'{self.texts.channel}.{name}'", wanted=name == TEXT
@@ -119,7 +120,7 @@ def _made(
     shape: Mapping[str, Any],
     make: Callable[[Mapping[str, Any], str], tuple[Mapping[str, Any] | None, str | None]],
 ) -> Iterator[tuple[str | None, str | None, str | None, str | None]]:
-    """Of each row the content, the text, the reason that it is left out for, and the details."""
+    """Yield content (JSON), text, exclusion reason and detail of each row."""
     lists = [column.to_pylist() for column in columns.values()]
     texts: Sequence[tuple[str | None, ...]] = list(zip(*lists, strict=True)) or [()] * len(bodies)
     for row, body in zip(texts, bodies.to_pylist(), strict=True):
@@ -129,7 +130,7 @@ def _made(
         except Unfit as error:
             yield None, None, str(error.reason), str(error)
         else:
-            # Written as JSON here, whatever is in a cell stays a value.
+            # Cells are encoded as JSON values, so their text cannot change the structure.
             yield (_JSON.encode(content) if content else None), text, None, None
 
 
@@ -137,7 +138,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def block_texts(loaded: LoadedCampaign, channel: str, problems: list[Problem]) -> BlockTexts | None:
-    """What the campaign's block of a channel says; None where it has none, or it says nothing but the text."""
+    """Return the templates of the campaign's block for a channel; None if it has no such block."""
     block = getattr(loaded.campaign, channel, None)
     if block is None or channel not in KINDS:
         return None
@@ -155,15 +156,15 @@ def block_texts(loaded: LoadedCampaign, channel: str, problems: list[Problem]) -
 
 
 def markup_of(loaded: LoadedCampaign, channel: str | None = None) -> str | None:
-    """What the own text of a channel's block (None: the campaign's) is written in; None for plain text."""
+    """Return the markup of the text in a channel's block (None: the campaign's channel); None for plain text."""
     channel = channel or loaded.campaign.channel
     block = getattr(loaded.campaign, channel, None)
     return KINDS[channel].markup(block) if block is not None and channel in KINDS else None
 
 
 def own_text(loaded: LoadedCampaign, channel: str) -> tuple[Loc, str] | None:
-    """The place and the template of the text that a channel's block has of its own; None where it has none. That of a
-    card or an approved template is put together."""
+    """Return place and template of the text in a channel's block; None if it has none. The text of a card or an
+    approved template is composed."""
     composed = composed_text(loaded, channel)
     if composed is not None:
         return composed.loc, composed.text

@@ -64,7 +64,7 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A campaign file looked at. ``campaign`` and ``settings`` are what could be read of them."""
+    """The result of checking a campaign file. ``campaign`` and ``settings`` are None if they could not be read."""
 
     path: Path
     campaign: LoadedCampaign | None
@@ -72,19 +72,19 @@ class Checked:
     problems: tuple[Problem, ...]
     waivers: tuple[Mapping[str, object], ...] = ()
     read_as: Mapping[str, list[str]] = field(default_factory=dict)
-    """What the columns of the contacts file are read as."""
+    """What each column of the contacts file is read as."""
     files: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
     """Pictures and files that the first contacts get, by channel and URL, each with its place."""
 
     @property
     def name(self) -> str | None:
-        """The campaign's name, where it has a right one."""
+        """The campaign's name, if it is valid."""
         name = self.campaign.campaign.name if self.campaign else None
         return None if name == STAND_INS["name"] else name
 
 
 def check_campaign(path: Path) -> Checked:
-    """Every problem of a campaign, its settings, templates and contacts."""
+    """Return every problem of a campaign, its settings, templates and contacts."""
     problems: list[Problem] = []
     campaign = settings = None
     if found := _attempt(problems, lambda: examine_campaign(path)):
@@ -109,14 +109,14 @@ def check_campaign(path: Path) -> Checked:
 def findings(
     campaign: LoadedCampaign, settings: LoadedSettings, table: Table | None = None
 ) -> tuple[Problem, ...]:
-    """What ``check`` says of a campaign that was read already: the same list, for a plan to show. ``table`` are the
-    contacts where they are open: opening a workbook reads all of it."""
+    """Return what ``check`` reports about a loaded campaign, for a plan to show. ``table`` are its contacts if
+    already open, since opening a workbook reads all of it."""
     found = [problem for view in campaign.views for problem in _Check(view, settings, table).problems()]
     return in_file_order(dict.fromkeys(found))
 
 
 def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None:
-    """What the step gives; where it raises, its problems are kept and the check goes on."""
+    """Return the result of a step; if it raises ``A2PError``, keep its problems and return None."""
     try:
         return step()
     except A2PError as error:
@@ -125,7 +125,7 @@ def _attempt(problems: list[Problem], step: Callable[[], Thing]) -> Thing | None
 
 
 class _Check:
-    """Checks one campaign with its settings."""
+    """Checks one campaign with its settings, on one channel."""
 
     def __init__(
         self, campaign: LoadedCampaign, settings: LoadedSettings, table: Table | None = None
@@ -178,7 +178,7 @@ class _Check:
         return self.found
 
     def _named(self, loc: Loc, step: Callable[[], Thing]) -> Thing | None:
-        """What the step makes of the file named at ``loc``: what has no line of its own is told where it is named."""
+        """Return what the step makes of the file named at ``loc``. Problems without a line are reported at ``loc``."""
         problems: list[Problem] = []
         thing = _attempt(problems, step)
         line, column = self.document.place(loc)
@@ -191,7 +191,7 @@ class _Check:
         return thing
 
     def _contacts(self) -> Table | None:
-        """The contacts, opened; None for stdin and where they cannot be read."""
+        """Open the contacts; None for stdin or if they cannot be read."""
         if self.campaign.source.file == "-":
             return None
         loc = ("contacts", "file") if self.document.has(("contacts", "file")) else ("contacts",)
@@ -206,7 +206,7 @@ class _Check:
         return table
 
     def _columns(self, table: Table, address: str) -> None:
-        """What the columns are read as, and what the first rows say in those of consent."""
+        """Set what the columns are read as, and check the first rows of consent columns."""
         facts = recognised(self.loaded, table, address)
         self.read_as = read_as(table, address, facts, self.channel.column)
         self.residence = facts.columns("country") if self.channel.kind is not Kind.PHONE else ()
@@ -242,7 +242,7 @@ class _Check:
     def _sample(
         self, table: Table | None, where: Expression | None, templates: list[MessageTemplate | None]
     ) -> Sample | None:
-        """The first contacts; None where they cannot be read, or ``where`` is wrong."""
+        """Return the first contacts; None if they cannot be read or ``where`` is invalid."""
         if table is None or (self.campaign.where and where is None):
             return None
         columns = {column for template in (where, *templates) if template for column in template.columns}
@@ -264,11 +264,11 @@ class _Check:
         sample: Sample | None,
         people: SampledPeople | None,
     ) -> None:
-        """What the text says, and what becomes of it with the first contacts."""
+        """Check the text, and the messages it makes for the first contacts."""
         text = self.wording.texts()[loc]
         examples: list[str] = []
         if template is not None and sample is not None and len(sample.rows):
-            if template.markup is None:  # of a markup, ContentCheck makes the messages
+            if template.markup is None:  # messages in a markup are made by ContentCheck
                 made = _attempt(self.found, lambda: sample.render(template, self._at(loc), self._limits()))
                 examples, problems = made or ([], [])
                 self.found += problems
@@ -286,11 +286,11 @@ class _Check:
         self.found += self.wording.lost_comment(loc)
 
     def _address(self, table: Table) -> str | None:
-        """The column of numbers; None where there is none, which was told already."""
+        """Return the address column; None if there is none (already reported)."""
         return _attempt([], lambda: address_column(table, self.channel.column))
 
     def _people(self, table: Table | None, sample: Sample | None) -> SampledPeople | None:
-        """The countries of the sample's numbers; None where there are none to see."""
+        """Return the countries of the sample's addresses; None without a sample."""
         address = self._address(table) if table is not None else None
         if address is None or sample is None or not len(sample.rows):
             return None
@@ -299,7 +299,7 @@ class _Check:
         return sampled_people(sample.rows, own, policy, self.residence)
 
     def _without_sender(self, people: SampledPeople | None) -> None:
-        """Countries of the sample that no sender of the campaign may message."""
+        """Warn about countries of the sample that no sender of the campaign may message."""
         for country, count in (people.countries if people is not None else {}).items():
             verdict = self.senders.verdict(country)
             if not verdict.senders:
@@ -309,7 +309,7 @@ class _Check:
                 self._warn(loc, message, f"rule {verdict.rule}", "no-sender")
 
     def _registered(self, loc: Loc, template: MessageTemplate, sample: Sample, people: SampledPeople) -> None:
-        """Messages of the sample that must use a registered template, and are another one."""
+        """Report sample messages that do not match the registered template they must use."""
         countries = template_countries(self.law, self.campaign.purpose, self.campaign.channel)
         dlt = dlt_of(self.loaded, self.settings)
         unknown = not self.senders.choices.all and self.senders.account is None and dlt is None
@@ -332,7 +332,7 @@ class _Check:
             self.found.append(problem)
 
     def _registrations(self) -> None:
-        """Names of registrations that no rule knows: most likely misspelt."""
+        """Warn about registration names that appear in no rule, most likely misspelt."""
         known = {
             name for rules in self.senders.rules.values() for rule in rules for name in rule.registrations
         }
@@ -342,24 +342,24 @@ class _Check:
                     near = get_close_matches(name.lower(), known, 1, 0.6)
                     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
                     loc = ("senders", sender, "registrations", name)
-                    message = f"no rule knows a registration '{name}'"
+                    message = f"unknown registration '{name}'"
                     problem = self.settings.problem(message, loc, hint=hint, code="registration")
                     self.found.append(replace(problem, severity=Severity.WARNING))
 
     def _limits(self) -> TextLimits:
-        """What is warned about, and what is refused."""
+        """Return the limits for warnings and errors."""
         parts = self.settings.settings.parts
         if self.channel.parts:
             return TextLimits(self.smart, parts.warn, self.campaign.limits.parts or parts.refuse)
         return TextLimits(self.smart, characters=self.channel.text)
 
     def _at(self, loc: Loc) -> Problem:
-        """A warning at the start of a text, without its words yet."""
+        """Return a warning without a message, placed at the start of a text."""
         block = self.document.block(loc)
         return Problem("", self.document.path, block.line, block.column, severity=Severity.WARNING)
 
     def _column(self, loc: Loc, text: str, name: str) -> Problem:
-        """A warning where a template first uses a column."""
+        """Return a warning without a message, placed where a template first uses a column."""
         import re
 
         found = re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?\b({re.escape(name)})\b", text, re.DOTALL)
@@ -376,7 +376,7 @@ class _Check:
             )
 
     def _budget(self, people: SampledPeople | None) -> None:
-        """The rate card, and whether the budget means anything with it."""
+        """Check the rate card, and the budget against its prices."""
         rates = self.settings.settings.rates
         card = None
         if rates is not None:

@@ -17,13 +17,13 @@ from a2pcli.planning.quota_flow import QuotaFlow
 NONE: Mapping[str, int] = MappingProxyType({})
 
 TOLD_FROM = 3600
-"""Quotas of so many seconds and more are worth a warning; shorter ones only slow a run down."""
+"""Quotas over at least this many seconds are worth a warning; shorter ones only slow a run down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What binds a plan beside its paces: quotas with what is used of each, and messages of other runs, by run, that
-    are being sent or were interrupted, and use the same quotas."""
+    """What limits a plan besides its paces: quotas with their usage, and the messages of other unfinished runs that
+    use the same quotas, by run id."""
 
     usages: Sequence[Usage] = ()
     others: Mapping[str, int] = field(default_factory=dict)
@@ -36,11 +36,11 @@ class Load:
         start: int,
         by_channel: Mapping[str, int] = NONE,
     ) -> list[QuotaFlow]:
-        """The quotas for the estimate of a plan with so many messages: ``senders`` says how many go by each sender,
-        ``by_channel`` by each channel first."""
+        """Return the quotas as the estimate of a plan needs them. ``senders`` gives the messages of each sender,
+        ``by_channel`` those that go by each channel first."""
         found = []
         for usage in self.usages:
-            # A sender's quota holds up the plan as one of all messages would that is as much larger.
+            # A sender's quota slows the plan down like a proportionally larger quota of all messages.
             own = share(usage, senders, messages, by_channel)
             if not own:
                 continue
@@ -50,7 +50,7 @@ class Load:
         return found
 
     def document(self, start: int, finishes_at: int | None) -> dict[str, Any] | None:
-        """What the plan's summary keeps of it; None without quotas."""
+        """Return what the plan's summary stores; None without quotas."""
         if not self.usages:
             return None
         return {
@@ -71,7 +71,7 @@ class Load:
 
 
 def share(usage: Usage, senders: Mapping[str, int], messages: int, by_channel: Mapping[str, int]) -> int:
-    """How many of the plan's messages a quota binds. Messages that fall back to another channel are not foreseen."""
+    """Return how many of the plan's messages count against a quota. Fallbacks to other channels are not included."""
     shared = usage.shared
     if shared.channels is not None:
         return sum(by_channel.get(channel, 0) for channel in shared.channels)
@@ -88,7 +88,7 @@ def short_quotas(
     zone: str | None,
     by_channel: Mapping[str, int] = NONE,
 ) -> list[Problem]:
-    """Warnings of quotas that do not suffice for the whole plan at once: said before the first message is sent."""
+    """Return a warning for each quota that is too small for the whole plan at once."""
     found = []
     for usage in load.usages:
         quota, own = usage.shared.quota, share(usage, senders, messages, by_channel)
@@ -113,7 +113,7 @@ def short_quotas(
 
 
 def too_many_parts(load: Load, most_parts: int) -> list[Problem]:
-    """Warnings of messages that have more parts than a quota ever allows."""
+    """Return a warning for each quota that the longest messages exceed by themselves."""
     return [
         Problem(
             f"messages of {most_parts} parts never fit into the {usage.shared}: they would not be sent",

@@ -30,19 +30,19 @@ from a2pcli.planning.stages import RESULT_COLUMNS, STAGES, addressed, begin
 from a2pcli.reasons import OF_THE_ADDRESS, Reason
 
 PREFERRED = "preferred_channel"
-"""The column in which contacts say by which channel they want to be reached."""
+"""The contacts column that names the channel by which a contact wants to be reached."""
 
 CHANNEL, ALTERNATIVES = "@channel", "@alternatives"
-"""The channel of a row where it is not the campaign's first, and the channels that are tried after it, as JSON."""
+"""The channel of a row if it is not the campaign's first, and the channels tried after it, as JSON."""
 
 _SPOKEN = {"e-mail": "email", "mail": "email", "text": "sms", "text message": "sms", "whats app": "whatsapp"}
-"""Names that people give channels, beside their own."""
+"""Common names for channels, in addition to their own."""
 
 Places = npt.NDArray[np.intp]
 
 
 def by_channel(frame: Frame, compiled: Sequence[CompiledSpec]) -> list[Frame]:
-    """The stages of each channel over one chunk; the same rows in each of the frames."""
+    """Run the stages of each channel over one chunk; return one frame for each channel, with the same rows."""
     frames = [frame.select(frame) for _ in compiled]
     for one, spec in zip(frames, compiled, strict=True):
         begin(one)
@@ -56,9 +56,9 @@ def by_channel(frame: Frame, compiled: Sequence[CompiledSpec]) -> list[Frame]:
 
 
 def preferences(cells: pa.Array | None, channels: Sequence[str], strange: Counter[str]) -> Places | None:
-    """For each row the place of the channel that the contact prefers, -1 where none of these; None where no row says.
+    """Return each row's preferred channel as an index, -1 if none of these; None if no row has a preference.
 
-    What is no channel's name is counted in ``strange``.
+    Cells that are not a channel's name are counted in ``strange``.
     """
     if cells is None:
         return None
@@ -75,7 +75,7 @@ def preferences(cells: pa.Array | None, channels: Sequence[str], strange: Counte
 
 
 class Choice:
-    """The frames of one chunk by channel, and the order in which each row goes through them."""
+    """One chunk's frames by channel, and the order in which each row tries them."""
 
     def __init__(
         self, frames: Sequence[Frame], compiled: Sequence[CompiledSpec], preferred: Places | None
@@ -86,7 +86,7 @@ class Choice:
         self.may = np.array([alive(one) for one in frames])
         order = np.tile(np.arange(len(frames)), (self.rows, 1))
         if preferred is not None:
-            # Stable: the preferred one comes first, the others stay as the campaign has them.
+            # The sort is stable: the preferred channel comes first, the others keep the campaign's order.
             first = order != preferred[:, None]
             order = np.take_along_axis(order, np.argsort(first, axis=1, kind="stable"), axis=1)
         self.order = order
@@ -95,7 +95,7 @@ class Choice:
         self.primary: Places = order[np.arange(self.rows), goes.argmax(axis=1)]
 
     def chosen(self) -> Frame:
-        """One frame: each row as its channel has it, or left out for the reasons of all."""
+        """Return one frame in which each row uses its chosen channel, or is excluded with the reasons of all."""
         told = np.where(self.is_sent, self.primary, self._telling())
         at = pa.array(told * self.rows + np.arange(self.rows))
         names = [name for name in self.frames[0] if name != OWN]
@@ -110,7 +110,7 @@ class Choice:
         return found
 
     def _telling(self) -> Places:
-        """Of each row the channel whose reason stands for it: the first that has an address, else the first."""
+        """Return the channel whose reason is shown for each row: the first with an address, else the first."""
         codes = pa.array(map(str, OF_THE_ADDRESS))
         has = np.array(
             [
@@ -122,7 +122,7 @@ class Choice:
         return np.asarray(self.order[np.arange(self.rows), best], dtype=np.intp)
 
     def _explain(self, found: Frame, told: Places) -> None:
-        """Where the channels differ in why a row is left out, its detail says it for each."""
+        """Where the channels exclude a row for different reasons, name each of them in its detail."""
         out = ~self.is_sent
         if not out.any():
             return
@@ -144,15 +144,14 @@ class Choice:
         found["@detail"] = pa.array(details, pa.string())
 
     def keys(self) -> list[npt.NDArray[np.int64]]:
-        """The keys of the people by each kind of address that the channels use, in one array each."""
+        """Return the people's keys, one array for each kind of address the channels use."""
         found: dict[tuple[Any, ...], npt.NDArray[np.int64]] = {}
         for one, spec in zip(self.frames, self.specs, strict=True):
             found.setdefault((spec.address,), one[OWN].to_numpy(zero_copy_only=False))
         return list(found.values())
 
     def add_alternatives(self, found: Frame) -> None:
-        """Give the rows of a chosen frame that are sent what is tried after it: every other channel that they may go
-        by, in their order."""
+        """Set ``@alternatives`` of the rows to send: every other allowed channel, in their order."""
         rows = np.flatnonzero(alive(found) & (self.may.sum(axis=0) > 1))
         if not len(rows):
             return
@@ -194,7 +193,7 @@ _OF_ALTERNATIVE = (
 
 
 def _one_of(frames: Sequence[Frame], name: str, at: pa.Array) -> pa.Array:
-    """The values of one column, each of the frame that its place in ``at`` is in."""
+    """Return a column in which each value comes from the frame that ``at`` points into."""
     if name in ("@line", "@cell") and all(one[name] is frames[0][name] for one in frames):
         return frames[0][name]
     columns = [one[name] for one in frames]
@@ -204,7 +203,7 @@ def _one_of(frames: Sequence[Frame], name: str, at: pa.Array) -> pa.Array:
 
 
 def _reasons(frame: Frame, channel: str, rows: npt.NDArray[np.int64]) -> Iterator[str]:
-    """Why one channel leaves these rows out, in words."""
+    """Yield in words why one channel excludes these rows."""
     from a2pcli.reasons import SENTENCES
 
     at = pa.array(rows)
@@ -215,15 +214,15 @@ def _reasons(frame: Frame, channel: str, rows: npt.NDArray[np.int64]) -> Iterato
 
 
 class SeenPeople:
-    """Duplicates where rows have addresses of several kinds: who shares one with an earlier recipient is the same
-    person. Only rows that are sent count."""
+    """Duplicates where rows have addresses of several kinds: rows that share an address with an earlier recipient are
+    the same person. Only rows to be sent count."""
 
     def __init__(self, limit: int | None) -> None:
         self._seen = Seen()
         self._left = limit
 
     def apply(self, frame: Frame, keys: Sequence[npt.NDArray[np.int64]]) -> None:
-        """Drop duplicates, then what is beyond the limit."""
+        """Exclude duplicates, then rows beyond the limit."""
         rows = alive(frame)
         repeated = np.zeros(len(frame), dtype=np.bool_)
         for of_kind in keys:
@@ -244,7 +243,7 @@ class SeenPeople:
     def _among_these(
         rows: npt.NDArray[np.int64], keys: Sequence[npt.NDArray[np.int64]], repeated: npt.NDArray[np.bool_]
     ) -> None:
-        """Find those of the rows that share an address with one before them; one by one only if there are any."""
+        """Mark rows that share an address with an earlier one of ``rows``."""
         named = [of_kind[rows] for of_kind in keys]
         together = np.concatenate(named)
         together = together[together != NOBODY]

@@ -16,17 +16,17 @@ from a2pcli.planning.sample import SampledPeople
 from a2pcli.planning.template_files import template_used
 
 FIXED = {"EST": "America/New_York", "MST": "America/Denver"}
-"""Names of zones that stand for one offset all year, and what is meant by most who write them."""
+"""Time zone names with a fixed offset, and the zone that most people mean by them."""
 
 _TURNED = re.compile(r"Etc/GMT(?P<sign>[+-])(?P<hours>[1-9]\d?)", re.IGNORECASE)
-"""Zones named as POSIX does: the sign says how far west of Greenwich."""
+"""Zones named like POSIX: a plus sign means west of Greenwich."""
 
 
 def budget_findings(
     loaded: LoadedCampaign, settings: LoadedSettings, card: RateCard | None, people: SampledPeople | None
 ) -> Iterator[Problem]:
-    """Why no plan could keep the campaign's budget. ``card`` is the settings' rate card; ``people`` are the first
-    of the contacts, where they can be read."""
+    """Yield reasons why no plan could be checked against the budget. ``card`` is the settings' rate card; ``people``
+    is the sample of the contacts, if readable."""
     budget = loaded.campaign.limits.cost
     if not budget:
         return
@@ -65,13 +65,19 @@ def budget_findings(
 
 
 def schedule_findings(loaded: LoadedCampaign) -> Iterator[Problem]:
-    """Moments that are past, and zones that are not what most people mean by their name."""
+    """Yield warnings about times in the past, and about time zones that mean something else than most people think."""
     schedule = loaded.campaign.schedule
     for key in ("timezone", "unknown_zone"):
         zone = getattr(schedule, key)
         if zone in FIXED:
             message = f"{zone} has no daylight saving time"
-            yield _warning(loaded, ("schedule", key), message, f"{FIXED[zone]} has both", "fixed-zone")
+            yield _warning(
+                loaded,
+                ("schedule", key),
+                message,
+                f"use {FIXED[zone]} if clocks should change in summer",
+                "fixed-zone",
+            )
         elif zone and (turned := _TURNED.fullmatch(zone)):
             hours, side = turned["hours"], "behind" if turned["sign"] == "+" else "ahead of"
             message = f"{zone} is {hours} hour{'' if hours == '1' else 's'} {side} UTC, all year"

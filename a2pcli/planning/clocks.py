@@ -37,24 +37,24 @@ from a2pcli.rules.law import Law
 from a2pcli.rules.windows import own_window
 
 EXEMPT = ("otp", "emergency")
-"""Purposes that no clock holds."""
+"""Purposes that no permitted hours apply to."""
 
 CapLookup = Callable[[Cap], Timed]
-"""People who got as many messages as a cap allows, and when each may get the next."""
+"""Returns the people who reached a cap, and when each may get the next message."""
 
 MOST_PROBLEMS = 1_000
-"""Different problems of places that are counted one by one; others are one."""
+"""Maximum number of distinct place problems that are counted separately."""
 
 MOST_OPENINGS = 50
-"""Openings that a summary tells one by one; what opens later is summed up in the last."""
+"""Maximum number of openings in a summary; later ones are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """What decides when a campaign's messages may leave, and how many a person may get.
+    """What decides when a campaign's messages may be sent, and how many a person may get.
 
-    ``caps`` bind everybody; those of the law depend on where somebody is. Moments are UTC milliseconds: ``now``
-    is the plan's, ``starts`` and ``ends`` the run's own where they are not in each person's time.
+    ``caps`` bind everybody; legal caps depend on the recipient's place. Times are UTC milliseconds: ``now`` is the
+    plan's, ``starts`` and ``ends`` are the run's own unless they are in recipients' local time.
     """
 
     campaign: Campaign
@@ -78,11 +78,11 @@ class Hours:
 
     @property
     def first(self) -> int:
-        """The earliest moment at which anything of the campaign may leave."""
+        """The earliest time at which any message of the campaign may be sent."""
         return max(self.now, self.starts or self.now)
 
     def without_hours(self, countries: Iterable[str]) -> list[str]:
-        """Those of the countries in which nothing says at which hours marketing may arrive."""
+        """Return those of the countries without rules about the hours of marketing."""
         campaign = self.campaign
         if campaign.purpose != "marketing" or campaign.schedule.window:
             return []
@@ -93,7 +93,7 @@ class Hours:
         ]
 
     def clock(self, country: str, regions: tuple[str, ...], zones: tuple[str, ...]) -> RunClock | None:
-        """The clock of a place; None where nothing binds there."""
+        """Return the clock of a place; None if nothing restricts sending there."""
         campaign, schedule = self.campaign, self.campaign.schedule
         where = (country, regions, campaign.purpose, campaign.channel)
         windows = self.law.windows(*where)
@@ -110,8 +110,8 @@ class Hours:
         return RunClock(clock, caps) if caps or clock.windows or any(local) else None
 
     def _zone_of_nobody(self) -> tuple[str, ...]:
-        """The zone of people of whom none is known: what the campaign says. Addresses that are of no place have the
-        zone that the campaign's own moments are in; a number of which nothing is known is not guessed."""
+        """Return the time zone used if a recipient's is unknown: the campaign's ``unknown_zone``. Addresses that
+        belong to no place use the zone of the campaign's own times; the zone of a phone number is never guessed."""
         schedule = self.campaign.schedule
         if schedule.unknown_zone:
             return (schedule.unknown_zone,)
@@ -137,7 +137,7 @@ def _ms(moment: datetime | None) -> int | None:
 
 
 def caps_of(campaign: Campaign, settings: Settings, programme: str) -> tuple[Cap, ...]:
-    """The caps that bind every message of a campaign: its own, its programme's and the settings'."""
+    """Return the caps that bind every message of a campaign: its own, its programme's and the settings'."""
     if not counted(campaign.purpose):
         return ()
     block = settings.programmes.get(programme) if programme else None
@@ -154,12 +154,12 @@ def _caps(whose: str, scope: str, given: tuple[Frequency, ...]) -> list[Cap]:
 
 @dataclass(slots=True)
 class Clocks:
-    """Numbers the clocks of a plan, and leaves out who has had enough. Chunks come in the order of the file."""
+    """Numbers the clocks of a plan and excludes recipients who reached a cap. Chunks come in file order."""
 
     hours: Hours | None = None
     cap_lookup: CapLookup = lambda _cap: Timed()
     made: dict[int, RunClock] = field(default_factory=dict)
-    """By number, from 1; what the ledger keeps."""
+    """By number, from 1, as the ledger stores them."""
     _by_place: dict[str, int] = field(default_factory=dict)
     _by_spec: dict[str, int] = field(default_factory=dict)
     _earliest: list[int] = field(default_factory=list)
@@ -167,21 +167,23 @@ class Clocks:
     _messages: Counter[int] = field(default_factory=Counter)
     _wrong: dict[str, str] = field(default_factory=dict)
     place_problems: Counter[str] = field(default_factory=Counter)
-    """What is wrong with cells that say where somebody is, with the rows of each."""
+    """Problems with cells that say where a recipient is, with the number of rows."""
 
     def of_channel(self, hours: Hours) -> Clocks:
-        """The same clocks for another channel of the campaign, whose hours may be others: numbered with these."""
+        """Return the same clocks for another channel of the campaign, which may have other hours; the numbering is
+        shared."""
         if self.hours is not None and not self._earliest:
-            self._earliest.append(self.hours.first)  # of number 0: no clock
+            self._earliest.append(self.hours.first)  # number 0 means no clock
         return replace(self, hours=hours, _by_place={}, place_problems=Counter())
 
     def apply(self, frame: Frame) -> None:
-        """Give each row its clock; drop the people who have had enough at the first moment they could be messaged."""
+        """Set each row's ``@clock``; exclude people who have reached a cap at the earliest time they could be
+        messaged."""
         if self.hours is None:
             frame["@clock"] = pa.nulls(len(frame), pa.int32())
             return
         if not self._earliest:
-            self._earliest.append(self.hours.first)  # of number 0: no clock
+            self._earliest.append(self.hours.first)  # number 0 means no clock
         numbers = self._numbers(frame["@place"]) if self.hours.binds else np.zeros(len(frame), np.int32)
         frame["@clock"] = pa.array(numbers, pa.int32(), mask=numbers == 0)
         self._drop_capped(frame, numbers)
@@ -214,7 +216,7 @@ class Clocks:
         return number
 
     def _numbered(self, clock: RunClock) -> int:
-        """The number of an equal clock, or a new one."""
+        """Return the number of an equal clock, or of a new one."""
         assert self.hours is not None
         spec = clock.to_json()
         number = self._by_spec.get(spec)
@@ -259,15 +261,15 @@ class Clocks:
             self._messages[entry["values"] or 0] += entry["counts"]
 
     def groups(self) -> list[tuple[RunClock | None, int]]:
-        """The messages counted, by their clock."""
+        """Return the counted messages by clock."""
         return [(self.made.get(number), many) for number, many in self._messages.items()]
 
     def summary(self) -> dict[str, Any] | None:
-        """When the plan's messages may leave, as JSON-ready data; None where no clock binds any of them.
+        """Return when the plan's messages may be sent, as JSON-ready data; None if no clock binds any of them.
 
-        ``at`` is the earliest moment; ``open`` may go then. ``held`` wait for an opening, each told in ``openings``.
-        ``expires_first`` would expire before they may go. ``place_problems`` are rows of the contacts file whose
-        time zone, state or postcode is none.
+        ``at`` is the earliest time (UTC ms), when ``open`` messages may go. ``held`` ones wait for an opening, listed
+        in ``openings``. ``expires_first`` ones would expire before. ``place_problems`` counts rows of the contacts
+        file with an invalid time zone, state or postcode.
         """
         if self.hours is None or not self.made:
             return None
@@ -302,7 +304,7 @@ def _kind(why: Any) -> str:
 
 
 def _still_at(people: Timed, keys: Any, moments: Any) -> Mask:
-    """Which rows are of people whose moment has not come at theirs."""
+    """Return which rows belong to people whose time in ``people`` is still ahead of the row's."""
     at = np.searchsorted(people.keys, keys)
     at[at == len(people.keys)] = 0
     over: Mask = (people.keys[at] == keys) & (people.at[at] > moments)

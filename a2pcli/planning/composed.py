@@ -23,8 +23,8 @@ _TAG = re.compile(r"\{[{%#]")
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """``text`` stands for the whole at ``loc``; ``pieces`` are the offsets at which a piece begins, with its place in
-    the campaign, or None for words that stand elsewhere."""
+    """A composed text that represents the whole at ``loc``. ``pieces`` are the offsets at which each piece begins,
+    with its place in the campaign, or None for fixed words."""
 
     loc: Loc
     text: str
@@ -33,13 +33,13 @@ class Composed:
 
 @dataclass(frozen=True, slots=True)
 class ComposedSpot:
-    """Line and column in the file of a character of a composed text."""
+    """Maps an offset in a composed text to line and column in the file."""
 
     document: Document
     of: Composed
 
     def __call__(self, offset: int) -> tuple[int, int]:
-        """Of a value its own place; of other words the place that stands for the whole."""
+        """Return the place of the value at ``offset``; for fixed words, the place of the whole."""
         place = bisect_right([start for start, _ in self.of.pieces], offset) - 1
         start, loc = self.of.pieces[place] if place >= 0 else (0, None)
         if loc is None:
@@ -48,7 +48,7 @@ class ComposedSpot:
 
 
 def composed_text(loaded: LoadedCampaign, channel: str) -> Composed | None:
-    """The text of a channel's block that is put together; None where it has a text of its own, or none."""
+    """Return the composed text of a channel's block; None if it has its own text or none."""
     block = getattr(loaded.campaign, channel, None)
     if channel == "whatsapp" and block is not None and block.template is not None:
         return _of_template(block.template, template_used(loaded))
@@ -58,7 +58,7 @@ def composed_text(loaded: LoadedCampaign, channel: str) -> Composed | None:
 
 
 def composed_at(loaded: LoadedCampaign, loc: Loc) -> Composed | None:
-    """The composed text that a place of the campaign stands for; None for any other place."""
+    """Return the composed text that a place of the campaign represents; None for any other place."""
     if len(loc) < 2 or loc[0] not in ("whatsapp", "rcs"):
         return None
     found = composed_text(loaded, str(loc[0]))
@@ -66,9 +66,9 @@ def composed_at(loaded: LoadedCampaign, loc: Loc) -> Composed | None:
 
 
 def _of_template(given: Any, template: WhatsAppTemplate | None) -> Composed:
-    """The words of the template with the values of the campaign in their places."""
+    """Return the template's text with the campaign's values in its placeholders."""
     loc: Loc = ("whatsapp", "template", "name")
-    if template is None:  # which is told elsewhere
+    if template is None:  # reported elsewhere
         return Composed(loc, f"template {given.name}", ())
     values: dict[str, tuple[str, Loc]] = {}
     body = given.body
@@ -87,7 +87,7 @@ def _of_template(given: Any, template: WhatsAppTemplate | None) -> Composed:
 
 
 def _pieces(text: str, values: Mapping[str, tuple[str, Loc]]) -> Iterable[tuple[str, Loc | None]]:
-    """The words of a template as Jinja has them, and the values between."""
+    """Yield the fixed words of a template, escaped for Jinja, and the values between them."""
     at = 0
     for found in PLACEHOLDER.finditer(text):
         yield _plain(text[at : found.start()]), None
@@ -97,12 +97,12 @@ def _pieces(text: str, values: Mapping[str, tuple[str, Loc]]) -> Iterable[tuple[
 
 
 def _plain(text: str) -> str:
-    """The text as a template that prints it as it is."""
+    """Escape a text so that a template prints it unchanged."""
     return _TAG.sub(lambda found: "{{ '" + found[0] + "' }}", text)
 
 
 def _of_cards(block: Any) -> Composed:
-    """The titles and texts of a card, or of one card after the other."""
+    """Return the titles and texts of a card, or of all cards of a carousel."""
     cards = [(("rcs", "card"), block.card)] if block.card is not None else [
         (("rcs", "carousel", place), card) for place, card in enumerate(block.carousel)
     ]  # fmt: skip

@@ -23,7 +23,7 @@ from a2pcli.planning.people import BY_OTHER, among_others, latest_of_others
 from a2pcli.planning.spec import CompiledSpec, ConsentRequirement, Timed
 from a2pcli.reasons import Reason
 
-if TYPE_CHECKING:  # the ledger itself is the main process's
+if TYPE_CHECKING:  # the ledger itself is used by the main process only
     from a2pcli.ledger.consent_standing import Standing
     from a2pcli.ledger.store import Ledger
 
@@ -36,10 +36,10 @@ Moments = npt.NDArray[np.int64]
 
 
 def asked_of(purpose: str, campaign: str | None, settings: str | None, now: int) -> ConsentRequirement | None:
-    """What is asked of consent; None where it does not matter.
+    """Return the consent that a campaign requires; None if consent does not matter.
 
-    ``campaign`` and ``settings`` are ``required``, ``assumed`` or None. The settings speak of marketing alone; a
-    campaign gets what it asks for, whatever its purpose.
+    ``campaign`` and ``settings`` are ``required``, ``assumed`` or None. The settings apply to marketing only; a
+    campaign's own value applies whatever its purpose.
     """
     if campaign == "required":
         return ConsentRequirement(True, now)
@@ -49,14 +49,14 @@ def asked_of(purpose: str, campaign: str | None, settings: str | None, now: int)
 
 
 def consent_word(asked: ConsentRequirement | None) -> str | None:
-    """How a plan tells it: ``required``, ``assumed``, or None where consent does not matter."""
+    """Return ``required``, ``assumed``, or None if consent does not matter, as plans store it."""
     return None if asked is None else "required" if asked.required else "assumed"
 
 
 def consent_sets(
     ledger: Ledger, asked: ConsentRequirement | None, programme: str, channel: str
 ) -> tuple[Timed, Timed]:
-    """Who is in by a record of the ledger, and until when; who took consent back, and when."""
+    """Return who has consent by a record of the ledger and until when, and who withdrew it and when (UTC ms)."""
     if asked is None:
         return Timed(), Timed()
     standing: Standing = ledger.consents.standing(programme, channel, asked.now)
@@ -67,7 +67,7 @@ def consent_sets(
 
 
 def timed(keys: Moments, moment: Moments) -> Timed:
-    """Each person once, with the latest moment."""
+    """Return each person once, with the latest moment."""
     order = np.lexsort((moment, keys))
     keys, moment = keys[order], moment[order]
     last = np.ones(len(keys), dtype=np.bool_)
@@ -77,9 +77,9 @@ def timed(keys: Moments, moment: Moments) -> Timed:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What is known of the rows of a chunk. Moments are UTC milliseconds, with a mask of where there is one.
+    """Consent facts of the rows of a chunk. Times are UTC milliseconds, each with a mask of the rows that have one.
 
-    ``file`` are rows whose own cells prove a consent that is in force; ``file_until`` is its end.
+    ``file`` marks rows whose own cells prove a consent in force; ``file_until`` is when that ends.
     """
 
     given: Moments
@@ -95,7 +95,7 @@ class _Rows:
 
 
 def consented(frame: Frame, compiled: CompiledSpec) -> None:
-    """Nobody without the consent that the campaign asks for, and nobody who said no."""
+    """Exclude recipients without the consent that the campaign requires, and those who withdrew it."""
     asked = compiled.spec.consent
     if asked is None or not len(frame):
         return
@@ -109,7 +109,7 @@ def consented(frame: Frame, compiled: CompiledSpec) -> None:
     known = until >= 0
     withdrawn_at = _looked_up(people, withdrawn, -1)
     revoked_at = np.maximum(_looked_up(people, told, -1), latest_of_others(frame, told))
-    # What the file says counts again where it was given after the withdrawal.
+    # Consent in the file counts again only if it was given after the withdrawal.
     file = rows.file & (rows.given > withdrawn_at)
     given_again = rows.has_given & ~rows.future & (rows.given > revoked_at)
     drop(frame, (revoked_at >= 0) & ~given_again, Reason.NO_CONSENT, REVOKED, RULE)
@@ -118,8 +118,8 @@ def consented(frame: Frame, compiled: CompiledSpec) -> None:
     drop(frame, among_others(frame, gone), Reason.NO_CONSENT, f"consent was withdrawn, {BY_OTHER}", RULE)
     lasts = np.maximum(until, np.where(file, rows.file_until, -1))
     if not asked.required:
-        # Who took consent back and gave it anew is in only as long as that lasts; whoever the file gives an end for, as
-        # long as that or a record of ours lasts.
+        # Consent that was given anew, or that the file limits, holds only until the latest known end, by the file or
+        # by a record of the ledger.
         drop(frame, rows.expired & ~known, Reason.NO_CONSENT, EXPIRED, RULE)
         open_ended = np.where(rows.has_end, np.maximum(until, rows.ends), NEVER)
         _keep(
@@ -136,7 +136,7 @@ def consented(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
-    """Why a row proves nothing, what is wrong with it before what is missing."""
+    """Return masks and reasons for rows without proof of consent: invalid cells first, then missing ones."""
     return (
         (rows.unreadable, "no record, and consent_at or consent_expires is not a readable date"),
         (rows.future, "no record, and consent_at is in the future"),
@@ -148,7 +148,7 @@ def _whys(rows: _Rows) -> tuple[tuple[Mask, str], ...]:
 
 
 def _keep(frame: Frame, compiled: CompiledSpec, until: Moments, by_file: Mask) -> None:
-    """Remember with each row when its consent ends, and what the file said where it is the file that allows it."""
+    """Store with each row when its consent ends, and the file's evidence if the file is what allows it."""
     rows = alive(frame)
     frame["@consent_until"] = pa.array(until, mask=~rows | (until == NEVER))
     said = rows & by_file
@@ -157,7 +157,7 @@ def _keep(frame: Frame, compiled: CompiledSpec, until: Moments, by_file: Mask) -
             _cells(frame, compiled.spec.facts.columns(name))
             for name in ("consent_at", "consent_source", "consent_wording")
         )
-        # Not with null_handling="skip": that loses rows in which every piece is null (pyarrow 26).
+        # Not with null_handling="skip", which loses rows in which every piece is null (pyarrow 26).
         words = pc.binary_join_element_wise(given, source, " | ")
         whole = pc.binary_join_element_wise(words, wording, " | ")
         words = pc.if_else(pc.equal(wording, ""), words, whole)
@@ -191,12 +191,12 @@ def _read(frame: Frame, compiled: CompiledSpec, asked: ConsentRequirement) -> _R
 
 
 def _ending(compiled: CompiledSpec) -> tuple[str, ...]:
-    """Columns among those of refusals that tell when a consent ends."""
+    """Return the revocation columns that also say when a consent ends."""
     return tuple(claim.column for claim in compiled.spec.speaking if claim.ends)
 
 
 def _cells(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:
-    """The first filled cell of some columns, without the space around it; "" where there is none."""
+    """Return the first non-empty cell of some columns, trimmed; "" if there is none."""
     found = pa.repeat("", len(frame))
     for name in columns:
         if name in frame:
@@ -206,7 +206,7 @@ def _cells(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:
 
 
 def _earliest(frame: Frame, columns: tuple[str, ...], locale: str) -> tuple[Moments, Mask, Mask]:
-    """The earliest moment that some columns say, where there is one, and where a cell is none that can be read."""
+    """Return the earliest time (UTC ms) in some columns, where there is one, and where a cell is not readable."""
     at = np.full(len(frame), NEVER, dtype=np.int64)
     has, bad = (np.zeros(len(frame), dtype=np.bool_) for _ in range(2))
     for name in columns:
@@ -220,7 +220,7 @@ def _earliest(frame: Frame, columns: tuple[str, ...], locale: str) -> tuple[Mome
 
 
 def _looked_up(keys: Moments, known: Timed, otherwise: int) -> Moments:
-    """For each person the moment kept with them; ``otherwise`` where there is none."""
+    """Return the stored time of each person; ``otherwise`` for those without one."""
     found = among(keys, known.keys)
     values = np.full(len(keys), otherwise, dtype=np.int64)
     if found.any():

@@ -28,11 +28,11 @@ from a2pcli.planning.sample import Sample
 from a2pcli.planning.spec import Arm, TemplateText
 
 RENDERED = 200
-"""Rows whose contents are made."""
+"""Number of rows that sample contents are made for."""
 
 
 class ContentCheck:
-    """What the messages of one campaign have beside their text on one channel (None: the campaign's)."""
+    """Checks what a campaign sends besides the text on one channel (None: the campaign's)."""
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class ContentCheck:
         self._compiled = {name: self._templates(content) for name, content in self._contents.items()}
         self._is_email = self.channel.kind is Kind.EMAIL
         self.files: dict[str, Problem] = {}
-        """URLs of pictures and files that the first contacts get, each with its place and without words yet."""
+        """URLs of pictures and files that the first contacts get, each with a warning at its place, without a message
+        yet."""
         if self._is_email and not self._contents:
             at = Problem("the email has no subject", severity=Severity.WARNING, code="no-subject")
             line, column = loaded.document.place(("channel",), of="key")
@@ -61,16 +62,16 @@ class ContentCheck:
             self._found.append(replace(at, path=loaded.document.path, line=line, column=column, hint=hint))
 
     def words_template(self, arm: str | None) -> MessageTemplate | None:
-        """The template that an arm's text is made of; None where it has a text of its own."""
+        """Return the template that an arm's text is made from; None if it has its own text."""
         content = self._contents.get(arm)
         return None if content is None else self._compiled[arm].get(content.words or "")
 
     def templates(self) -> list[MessageTemplate]:
-        """Every template of every arm that has no mistake."""
+        """Return the valid templates of all arms."""
         return [one for templates in self._compiled.values() for one in templates.values()]
 
     def problems(self, sample: Sample | None) -> list[Problem]:
-        """Everything that is wrong, or worth a look."""
+        """Return all errors and warnings."""
         found = [*self._found]
         if (
             self._is_email
@@ -87,7 +88,7 @@ class ContentCheck:
         return list(dict.fromkeys(found))
 
     def _of_shared_media(self) -> Iterator[Problem]:
-        """The files of ``media:``, which everybody gets."""
+        """Check the files of ``media:``, which every recipient gets."""
         urls = self.loaded.campaign.media
         for place, url in enumerate(urls):
             line, column = self.loaded.document.place(("media", place))
@@ -119,7 +120,7 @@ class ContentCheck:
         return templates
 
     def _of_arm(self, arm: Arm, content: ContentTexts, sample: Sample | None) -> Iterator[Problem]:
-        """What becomes of the first contacts' messages, and what the channel has to say."""
+        """Check the messages made for the first contacts, and the channel's own rules."""
         templates = self._compiled[arm.name]
         if set(templates) != set(content.sources):
             return
@@ -144,7 +145,7 @@ class ContentCheck:
     def _made(
         self, arm: Arm, content: ContentTexts, templates: dict[str, MessageTemplate], sample: Sample
     ) -> Frame:
-        """The first contacts with their contents."""
+        """Return the first contacts with their contents."""
         rows = sample.rows.head(RENDERED)
         size = len(rows)
         nothing = pa.nulls(size, pa.string())
@@ -158,7 +159,7 @@ class ContentCheck:
         return frame
 
     def _bodies(self, source: TemplateText, rows: Frame) -> pa.Array:
-        """The texts of the messages; null throughout where the template is wrong, which is told elsewhere."""
+        """Return the message texts; all null if the template is invalid, which is reported elsewhere."""
         try:
             template = compile_template(
                 source.text,
@@ -172,7 +173,8 @@ class ContentCheck:
         return template.render_column(rows).bodies
 
     def _failures(self, content: ContentTexts, frame: Frame, sample: Sample) -> Iterator[Problem]:
-        """Messages that cannot be made, by what is wrong with them. Missing values are told by column."""
+        """Yield one problem for each way in which messages cannot be made. Missing values are reported by column
+        elsewhere."""
         told = list(zip(frame["@reason"].to_pylist(), frame["@detail"].to_pylist(), strict=True))
         size, what = len(frame), "emails" if self._is_email else "messages"
         for reason, detail in dict.fromkeys(told):
@@ -185,14 +187,14 @@ class ContentCheck:
                 yield replace(self._place(content, detail), message=message, hint=hint, code=str(reason))
 
     def _place(self, content: ContentTexts, detail: str) -> Problem:
-        """A warning, without its words yet, where the template stands that a detail names; else at the block."""
+        """Return a warning without a message, placed at the template that ``detail`` names, else at the block."""
         named = re.search(rf"'{content.channel}\.([\w.]+)'", detail or "")
         for name, source in content.sources.items():
             if named and (name == named[1] or name.startswith(f"{named[1]}.")):
                 place = source.place
                 return Problem("", place.path, place.line, place.column, severity=Severity.WARNING)
         document = self.loaded.document
-        if words := content.sources.get(content.words or ""):  # what is wrong with the markup of a text
+        if words := content.sources.get(content.words or ""):  # a problem with the markup of the text
             place = words.place
             return Problem("", place.path, place.line, place.column, severity=Severity.WARNING)
         line, column = document.place((content.channel,), of="key")

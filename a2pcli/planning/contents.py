@@ -22,9 +22,9 @@ from a2pcli.reasons import Reason
 class ContentTexts(Protocol):
     """The templates of one arm's content.
 
-    ``sources`` are as ``spec.TemplateText`` has them. ``words`` names the template whose text the message is made of;
-    None where the message has a text of its own. ``settled`` is what is no template, JSON-ready: it counts when a
-    campaign is compared with its plan.
+    ``sources`` map names to ``spec.TemplateText``. ``words`` names the template that the message text comes from,
+    None if the message has its own text. ``settled`` is everything that is not a template, JSON-ready, for comparing
+    a campaign with its plan.
     """
 
     @property
@@ -40,32 +40,32 @@ class ContentTexts(Protocol):
     def settled(self) -> Mapping[str, Any]: ...  # noqa: D102
 
     def markup_of(self, name: str) -> str | None:
-        """What a template is written in (``content.markup``)."""
+        """Return the markup of a template (see ``content.markup``)."""
         ...
 
     def compiled(self, templates: Mapping[str, MessageTemplate]) -> CompiledContent:
-        """The same with its templates compiled."""
+        """Return the content with compiled templates."""
         ...
 
 
 class CompiledContent(Protocol):
-    """The templates of one arm's content, ready."""
+    """The compiled templates of one arm's content."""
 
     texts: Any
     templates: Mapping[str, MessageTemplate]
 
     def apply(self, frame: Frame, rows: Mask) -> None:
-        """Give these rows their content; those that can have none drop out with a reason."""
+        """Set the content of these rows; exclude those for which none can be made, with a reason."""
         ...
 
 
 def columns_of(content: CompiledContent) -> frozenset[str]:
-    """The columns that its templates read."""
+    """Return the columns that the content's templates read."""
     return frozenset().union(*(one.columns for one in content.templates.values()))
 
 
 def composed(frame: Frame, contents: Mapping[str | None, CompiledContent]) -> None:
-    """The content of each row by its arm."""
+    """Set the content of each row by its arm."""
     for arm, content in contents.items():
         rows = alive(frame)
         if arm is not None:
@@ -75,8 +75,8 @@ def composed(frame: Frame, contents: Mapping[str | None, CompiledContent]) -> No
 
 
 def rendered(frame: Frame, rows: Mask, template: MessageTemplate, said: str, *, wanted: bool) -> pa.Array:
-    """The texts of one template over the whole frame; null where one is empty and need not be there. Rows on which it
-    fails, and those where a ``wanted`` text comes out empty, drop out. ``said`` is what a reason calls it."""
+    """Return the texts of one template over the whole frame, null where optional and empty. Rows on which it fails,
+    or whose ``wanted`` text is empty, are excluded. ``said`` names the template in reasons."""
     rows = rows & alive(frame)
     if not rows.any():
         return pa.nulls(len(frame), pa.string())

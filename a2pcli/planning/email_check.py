@@ -17,14 +17,14 @@ _UNSAFE = re.compile(r"\{\{[^{}]*\|\s*(safe)\b")
 
 
 def clipped(content: ContentTexts, frame: Frame) -> Iterator[Problem]:
-    """A warning where the HTML is so large that Gmail hides the end of it."""
+    """Warn if the HTML is so large that Gmail hides the end of it."""
     contents = [content_of(text) or {} for text in frame["@content"].to_pylist()[:20]]
     largest = max((len(one.get("html", "").encode("utf-8", "replace")) for one in contents), default=0)
     if largest <= GMAIL_CLIPS:
         return
     place = content.sources["html"].place
     yield Problem(
-        f"the HTML has {size_text(largest)}: Gmail hides what is beyond 102 kB, the unsubscribe link too",
+        f"the HTML is {size_text(largest)} long; Gmail hides everything beyond 102 kB, including the unsubscribe link",
         place.path,
         place.line,
         place.column,
@@ -35,13 +35,13 @@ def clipped(content: ContentTexts, frame: Frame) -> Iterator[Problem]:
 
 
 def doubtful(source: TemplateText) -> Iterator[Problem]:
-    """Places of HTML where a cell could be more than a text."""
+    """Yield warnings for places in HTML where a cell could inject markup."""
     for pattern, message, hint in (
         (_UNQUOTED, "a value without quotation marks can become several attributes", 'write ="{{ … }}"'),
         (
             _UNSAFE,
-            "'safe' puts cells into the HTML as they are, tags too",
-            "leave it out, unless the cells are HTML",
+            "'safe' inserts cells into the HTML unescaped, including tags",
+            "remove it unless the cells contain HTML",
         ),
     ):
         for found in pattern.finditer(source.text):
@@ -50,7 +50,7 @@ def doubtful(source: TemplateText) -> Iterator[Problem]:
 
 
 def _position(source: TemplateText, offset: int) -> tuple[int, int]:
-    """Line and column in the file of a character of the template."""
+    """Return line and column in the file of an offset in the template."""
     if source.place.spot:
         return source.place.spot(offset)
     before = source.text[:offset]

@@ -25,7 +25,7 @@ from a2pcli.planning.spec import TemplateText
 from a2pcli.regular import open_regular
 
 LARGEST_HTML = 500_000
-"""Bytes of an HTML file."""
+"""Maximum size of an HTML file in bytes."""
 LARGEST_ATTACHMENT = 25_000_000
 
 
@@ -33,7 +33,7 @@ _LINK_OF_COLUMN = re.compile(r"(href=[\"'])\s*(\{\{.*?\}\})", re.IGNORECASE | re
 
 
 def source_place(loaded: LoadedCampaign, loc: Loc) -> SourcePlace:
-    """Where a text of the campaign stands, to the character, however YAML folds or quotes it, or it is put together."""
+    """Return the exact place of a campaign text, however YAML folds or quotes it, and for composed texts too."""
     block = loaded.document.block(loc)
     composed = composed_at(loaded, loc)
     spot = ComposedSpot(loaded.document, composed) if composed else partial(loaded.document.spot, loc)
@@ -41,18 +41,18 @@ def source_place(loaded: LoadedCampaign, loc: Loc) -> SourcePlace:
 
 
 def spot_in(loaded: LoadedCampaign, loc: Loc, offset: int) -> tuple[int, int]:
-    """Line and column of a character of a text of the campaign."""
+    """Return line and column of an offset in a text of the campaign."""
     place = source_place(loaded, loc)
     return place.spot(offset) if place.spot else (place.line, place.column)
 
 
 def source_at(loaded: LoadedCampaign, loc: Loc, text: str) -> TemplateText:
-    """A template of the campaign file."""
+    """Return a text of the campaign file with its place."""
     return TemplateText(text, source_place(loaded, loc))
 
 
 def shared_email(loaded: LoadedCampaign, problems: list[Problem]) -> EmailTexts | None:
-    """What the ``email:`` block says; None where there is none. What is wrong with its files is added to
+    """Return the templates of the ``email:`` block; None without one. Problems with its files are added to
     ``problems``."""
     block = loaded.campaign.email
     if block is None:
@@ -81,7 +81,7 @@ def shared_email(loaded: LoadedCampaign, problems: list[Problem]) -> EmailTexts 
 def variant_email(
     loaded: LoadedCampaign, shared: EmailTexts | None, name: str, problems: list[Problem]
 ) -> EmailTexts | None:
-    """The block with what one variant has of its own."""
+    """Return the email block with the variant's own values."""
     if shared is None:
         return None
     variant = (loaded.campaign.variants or {})[name]
@@ -95,7 +95,7 @@ def variant_email(
 
 
 def _html(loaded: LoadedCampaign, loc: Loc, typed: str, problems: list[Problem]) -> dict[str, TemplateText]:
-    """The HTML, from its file or as it stands; nothing where the file cannot be read."""
+    """Return the HTML, from its file or written in the campaign; empty if the file cannot be read."""
     if not is_file_name(typed):
         return {"html": source_at(loaded, loc, typed)}
     name = typed.strip()
@@ -114,7 +114,7 @@ def _html(loaded: LoadedCampaign, loc: Loc, typed: str, problems: list[Problem])
 
 
 def _attachments(loaded: LoadedCampaign, problems: list[Problem]) -> Iterator[dict[str, Any]]:
-    """The attached files as the content has them, with their digests."""
+    """Yield the attached files as the content stores them, with their digests."""
     names: set[str] = set()
     for place, typed in enumerate(loaded.campaign.email.attachments if loaded.campaign.email else ()):
         loc = ("email", "attachments", place)
@@ -138,7 +138,7 @@ def _attachments(loaded: LoadedCampaign, problems: list[Problem]) -> Iterator[di
 
 
 def _attachment(path: Path) -> dict[str, Any]:
-    """Name, type, digest and size of a file. Raises ``OSError``, or ``ValueError`` with a reason."""
+    """Return name, type, digest and size of a file. Raises ``OSError``, or ``ValueError`` with a reason."""
     real = path.resolve(strict=True)
     with open_regular(real) as file:
         digest = file_digest(file, "sha256").hexdigest()
@@ -154,12 +154,12 @@ def _attachment(path: Path) -> dict[str, Any]:
 
 
 def words_of_html(loaded: LoadedCampaign, typed: str) -> str:
-    """The text of HTML with the template's own tags; empty where it cannot be read, which is told elsewhere."""
+    """Return the text of HTML, template tags included; empty if it cannot be read (reported elsewhere)."""
     if is_file_name(typed):
         try:
             typed, _ = read_partial(loaded.folder, typed.strip(), LARGEST_HTML)
         except (FileNotFoundError, Unsuitable):
             return ""
-    # A link whose address is a column's is a link all the same.
+    # A link whose address comes from a column still counts as a link.
     typed = _LINK_OF_COLUMN.sub(r"\1https://example.com/\2", typed)
     return "" if missing_library() else plain_text(typed)

@@ -28,24 +28,25 @@ from a2pcli.planning.frames import Mask, alive, drop_with, spread
 from a2pcli.reasons import Reason
 
 PIECE = 500
-"""Rows whose emails are made at once."""
+"""Number of rows whose emails are made at once."""
 MOST_OF_A_CHUNK = 1 << 29
-"""Bytes of the emails of one chunk; Arrow's strings end at 2 GB."""
+"""Maximum size in bytes of the emails of one chunk; Arrow's strings end at 2 GB."""
 CHUNK_BYTES = 6_000_000
-"""About what the emails of a chunk add up to: rows of a chunk are fewer where its emails are large."""
+"""Target size in bytes of a chunk's emails: large emails make chunks with fewer rows."""
 
 _WANTED = ("subject", "html")
-"""Texts that must not come out empty; without another text an email does."""
+"""Templates whose text must not be empty; other texts may be missing."""
 _URL = ("https://", "http://")
 
 
 @dataclass(frozen=True, slots=True)
 class EmailTexts:
-    """The templates of one arm's email, by what they are for: ``subject``, ``html``, ``preheader``, ``reply_to``,
-    ``url`` and ``mailto`` (of ``unsubscribe``), ``header:NAME``. ``sources`` are as ``spec.TemplateText`` has them.
+    """The templates of one arm's email, by use: ``subject``, ``html``, ``preheader``, ``reply_to``, ``url`` and
+    ``mailto`` (of ``unsubscribe``), ``header:NAME``.
 
-    ``attachments`` are as the content has them; ``names`` are display names of senders by their addresses, ``sender``
-    is the campaign's. ``makes_text``: the text is made of the HTML.
+    ``sources`` map these to ``spec.TemplateText``. ``attachments`` are in the form of the content; ``names`` maps
+    sender addresses to display names, ``sender`` is the campaign's own. With ``makes_text`` the text is made from the
+    HTML.
     """
 
     sources: Mapping[str, Any]
@@ -58,25 +59,25 @@ class EmailTexts:
 
     @property
     def words(self) -> str | None:
-        """The HTML, where the text is made of it."""
+        """``html`` if the text is made from it."""
         return "html" if self.makes_text else None
 
     @property
     def settled(self) -> Mapping[str, Any]:
-        """The attachments by their digests: what is in a file counts, not its name."""
+        """The attachments by digest, because their content matters and not their name."""
         return {"attachments": [one["sha256"] for one in self.attachments]}
 
     def markup_of(self, name: str) -> str | None:
-        """HTML is HTML, the rest plain."""
+        """Return ``html`` for the HTML template, None for the others."""
         return HTML if name == "html" else None
 
     def compiled(self, templates: Mapping[str, MessageTemplate]) -> CompiledContent:
-        """The same with its templates compiled."""
+        """Return the email with compiled templates."""
         return CompiledEmail(self, templates)
 
 
 class CompiledEmail:
-    """The same, compiled."""
+    """An ``EmailTexts`` with compiled templates."""
 
     def __init__(self, texts: EmailTexts, templates: Mapping[str, MessageTemplate]) -> None:
         self.texts = texts
@@ -85,8 +86,8 @@ class CompiledEmail:
             require_libraries()
 
     def apply(self, frame: Frame, rows: Mask) -> None:
-        """Give these rows their ``@content``, and their ``@body`` where they have none; those that have no email drop
-        out with a reason."""
+        """Set ``@content`` of these rows, and ``@body`` if it is made from the HTML; exclude rows whose email cannot
+        be made, with a reason."""
         columns = {name: self._rendered(frame, rows, name) for name in self.templates}
         rows = rows & alive(frame)
         if not rows.any():
@@ -106,14 +107,14 @@ class CompiledEmail:
         drop_with(frame, failed, Reason.TEMPLATE_ERROR, spread(wrong, rows))
 
     def _rendered(self, frame: Frame, rows: Mask, name: str) -> pa.Array:
-        """The texts of one template."""
+        """Return the texts of one template."""
         said = "'email.html'" if name == "html" else f"'email.{name.partition(':')[2] or name}'"
         return rendered(frame, rows, self.templates[name], said, wanted=name in _WANTED)
 
     def _made(
         self, columns: Mapping[str, pa.Array], senders: pa.Array
     ) -> tuple[pa.Array, pa.Array, pa.Array]:
-        """Contents, texts made of HTML, and what is wrong with an email, by row."""
+        """Return contents (JSON), texts made from HTML, and errors, by row."""
         contents: list[str | None] = []
         bodies: list[str | None] = []
         wrong: list[str | None] = []
@@ -145,8 +146,8 @@ class CompiledEmail:
         return pa.array(contents, pa.string()), pa.array(bodies, pa.string()), pa.array(wrong, pa.string())
 
     def _email(self, row: Mapping[str, str | None], sender: str | None) -> tuple[str, str | None]:
-        """The content as JSON text, and the text where it is made of the HTML. Raises ``ValueError``, with a
-        sentence."""
+        """Return the content as JSON text, and the message text if it is made from the HTML. Raises ``ValueError``
+        with a sentence."""
         content: dict[str, Any] = {"subject": one_line(row["subject"] or "")}
         body = None
         html = row.get("html")
@@ -183,7 +184,7 @@ _EMPTY = "the HTML has no text"
 
 
 def _address(text: str, what: str) -> str:
-    """An address, as its owner writes it. Raises ``ValueError``."""
+    """Return an email address in its original spelling. Raises ``ValueError``."""
     found = read_email(text, allow_test=True)
     if found.address is None:
         raise ValueError(f"'email.{what}' is not an email address")

@@ -18,25 +18,26 @@ from a2pcli.planning.quota_flow import QuotaFlow
 from a2pcli.reasons import Reason
 
 HORIZON = 60 * 86_400_000
-"""Milliseconds that the estimate looks ahead; a plan that takes longer has no known end."""
+"""Milliseconds that the estimate looks ahead; a longer plan has no known end."""
 
 UNPACED = 10.0
-"""Messages a millisecond where nothing but quotas slows sending: the gateway's own speed is not known."""
+"""Messages per millisecond if only quotas limit sending: the gateway's own speed is not known."""
 
 MOST_STEPS = 4_000
-"""Openings and closings that are gone through before the end counts as unknown."""
+"""Maximum number of openings and closings examined before the end counts as unknown."""
 
 Groups = Iterable[tuple[RunClock | None, int]]
-"""Messages by their clock; None for those that no hours bind."""
+"""Messages by clock; None for those without permitted hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of a plan's messages: ``going`` can leave; the others cannot, each for one of four causes.
+    """Of a plan's messages, ``going`` can be sent; the others cannot, each for one of four causes.
 
-    ``expired`` would expire before their hours come (or has already), ``late`` before their turn comes at the pace;
-    ``never`` have hours that never come together, ``unknown_zone`` wait for a time zone. ``finishes_at`` is when the
-    last leaves (UTC milliseconds), None where nothing goes, nothing paces it or it cannot be told.
+    ``expired`` ones would expire before their permitted hours (or have already), ``late`` ones before their turn at
+    this pace; ``never`` ones have no permitted sending time, ``unknown_zone`` ones no known time zone.
+    ``finishes_at`` is when the last one is sent (UTC ms), None if nothing is sent, nothing paces it or it cannot be
+    told.
     """
 
     going: int
@@ -47,7 +48,7 @@ class Estimate:
     finishes_at: int | None = None
 
     def document(self) -> dict[str, Any]:
-        """The estimate as it is kept in the plan's summary."""
+        """Return the estimate as the plan's summary stores it."""
         return {
             "going": self.going,
             "expired": self.expired,
@@ -59,7 +60,7 @@ class Estimate:
 
 
 class _Group:
-    """Messages that share a clock: how many are left, and when they may leave next."""
+    """Messages that share a clock: how many are left, and when they may be sent next."""
 
     def __init__(self, clock: RunClock | None, messages: float, start: int, ends: int | None) -> None:
         self._clock = None if clock is None else clock.clock
@@ -72,7 +73,7 @@ class _Group:
         self.look(start)
 
     def look(self, at: int) -> None:
-        """Find the stretch of open hours that holds ``at`` or comes next; ``open_from`` is None after the last."""
+        """Find the permitted period that contains ``at`` or comes next; ``open_from`` is None after the last."""
         opens: int | None = at
         closes: int | None = None
         if self._clock is not None:
@@ -93,8 +94,8 @@ def estimate(
     limits: Sequence[QuotaFlow] = (),
     others: float = 0,
 ) -> Estimate:
-    """The estimate for messages that may leave from ``start`` on, until ``ends``, at a pace in messages a second and
-    within the quotas of ``limits``, which ``others`` of other runs use as well."""
+    """Estimate messages that may be sent from ``start`` until ``ends`` (UTC ms), at ``per_second`` messages and
+    within the quotas of ``limits``, which ``others`` messages of other runs use as well."""
     counts = {"going": 0, "expired": 0, "never": 0, "unknown_zone": 0}
     waiting: list[_Group] = []
     for clock, messages in groups:
@@ -129,8 +130,8 @@ def _kind(clock: RunClock | None, start: int, ends: int | None) -> str:
 def _flowing(
     groups: list[_Group], start: int, per_ms: float, limits: Sequence[QuotaFlow], others: float
 ) -> tuple[int, int | None]:
-    """How many are still there when their time is up, and when the last of the others leaves. ``others`` are messages
-    of other runs that go beside these."""
+    """Return how many messages are left when their time is over, and when the last of the rest is sent (UTC ms).
+    ``others`` are messages of other runs sent at the same time."""
     now: float = start
     finish: float | None = None
     late = 0.0
@@ -166,7 +167,7 @@ def _flowing(
 
 
 def _changes(groups: list[_Group], now: float) -> Iterator[float]:
-    """Moments after now at which a group's hours open or close."""
+    """Yield times after ``now`` at which a group's permitted hours begin or end."""
     for group in groups:
         for moment in (group.open_from, group.open_to):
             if moment is not None and moment > now:
@@ -180,9 +181,9 @@ def pace_of(
     messages: int,
     parts: int,
 ) -> float | None:
-    """Messages a second of a whole plan, from its pace and those of its senders; None where nothing paces it.
+    """Return the messages per second of a whole plan, from its pace and its senders' paces; None if nothing paces it.
 
-    ``senders`` is how many messages each sender has; a message has ``parts / messages`` parts on average.
+    ``senders`` gives the number of messages of each sender; a message has ``parts / messages`` parts on average.
     """
     if not messages:
         return None

@@ -15,24 +15,24 @@ Keys = npt.NDArray[np.int64]
 
 
 IDENTITY = "@identity"
-"""Of a campaign of several channels: the address that stands for the row's person, whichever of them is used."""
+"""In campaigns with several channels, the address that identifies the row's person, whichever address is used."""
 
 OWN = "@own"
-"""There: the key of the address of one channel, as duplicates are compared (``people``)."""
+"""In campaigns with several channels, the key of one channel's address, as duplicates are compared (see ``people``)."""
 
 
 def identities(frame: Frame) -> pa.Array:
-    """The addresses that stand for the people of the rows."""
+    """Return the addresses that identify the people of the rows."""
     return frame[IDENTITY] if IDENTITY in frame else frame["@address"]
 
 
 def alive(frame: Frame) -> Mask:
-    """The rows that have not dropped out."""
+    """Return a mask of the rows that are not excluded."""
     return mask_of(pc.is_null(frame["@reason"]))
 
 
 def mask_of(values: pa.Array) -> Mask:
-    """A boolean Arrow array as numpy; null counts as false."""
+    """Return a boolean Arrow array as numpy; null counts as false."""
     mask: Mask = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
     return mask
 
@@ -40,9 +40,9 @@ def mask_of(values: pa.Array) -> Mask:
 def drop(
     frame: Frame, where: Mask, reason: Reason, detail: str | None = None, rule: str | None = None
 ) -> None:
-    """Let the rows in ``where`` drop out; those that dropped out before keep their reason.
+    """Exclude the rows in ``where``; rows excluded earlier keep their reason.
 
-    ``rule`` is the id of the named rule that made them drop out.
+    ``rule`` is the id of the rule that excludes them.
     """
     if not where.any():
         return
@@ -55,7 +55,7 @@ def drop(
 
 
 def drop_with(frame: Frame, where: Mask, reason: Reason, details: pa.Array, rule: str | None = None) -> None:
-    """``drop`` with a detail of its own for each row."""
+    """Like ``drop``, with a separate detail for each row."""
     if not where.any():
         return
     fresh = pc.and_(pa.array(where), pc.is_null(frame["@reason"]))
@@ -64,7 +64,7 @@ def drop_with(frame: Frame, where: Mask, reason: Reason, details: pa.Array, rule
 
 
 def spread(values: pa.Array, rows: Mask) -> pa.Array:
-    """Values for the rows in ``rows``, spread over the whole chunk; null elsewhere."""
+    """Spread the values of the rows in ``rows`` over the whole chunk; null elsewhere."""
     if rows.all():
         return values
     places = np.cumsum(rows) - 1
@@ -72,7 +72,7 @@ def spread(values: pa.Array, rows: Mask) -> pa.Array:
 
 
 def among(keys: Keys, members: Keys) -> Mask:
-    """Which keys are in ``members`` (sorted)."""
+    """Return which keys are in ``members`` (sorted)."""
     if len(members) == 0:
         return np.zeros(len(keys), dtype=np.bool_)
     at = np.searchsorted(members, keys)
@@ -82,7 +82,7 @@ def among(keys: Keys, members: Keys) -> Mask:
 
 
 def merge_reasons(frame: Frame, reasons: pa.Array, details: pa.Array) -> None:
-    """Take over reasons, with their details, for rows that have none yet."""
+    """Copy reasons and details to rows that have none yet."""
     old = frame["@reason"]
     fresh = pc.and_(pc.is_null(old), pc.is_valid(reasons))
     frame["@detail"] = pc.if_else(fresh, details, frame["@detail"])
@@ -90,6 +90,6 @@ def merge_reasons(frame: Frame, reasons: pa.Array, details: pa.Array) -> None:
 
 
 def selected(frame: Frame, rows: Mask, columns: frozenset[str]) -> Frame:
-    """The rows in the mask, with those of the columns that there are."""
+    """Return the rows in the mask, with those of the columns that exist."""
     names = [name for name in frame if name in columns]
     return frame.select(names).filter(rows)

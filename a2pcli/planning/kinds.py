@@ -19,9 +19,9 @@ from a2pcli.planning.whatsapp_check import template_notes
 Make: TypeAlias = (
     "Callable[[Mapping[str, Any], str, Mapping[str, Any]], tuple[Mapping[str, Any] | None, str | None]]"
 )
-"""From the block with the rendered texts (None for one that came out empty), the message's text, and what ``given``
-gave: the content (None where the text is all), and the text where it is made of a markup. Raises ``Unfit`` for a
-message that the channel would not take."""
+"""Makes the content of a message from the block with rendered texts (None for an empty one), the message's text and
+the result of ``given``. Returns the content (None if there is only text), and the text if it comes from markup.
+Raises ``Unfit`` for a message that the channel would not accept."""
 
 
 def _nothing_given(loaded: LoadedCampaign, problems: list[Problem]) -> Mapping[str, Any]:
@@ -42,12 +42,12 @@ def _only_text(block: Mapping[str, Any], body: str, given: Mapping[str, Any]) ->
 
 @dataclass(frozen=True, slots=True)
 class ContentKind:
-    """One channel's block.
+    """How one channel's block is planned and checked.
 
-    ``given`` reads what else ``make`` needs (files, definitions), picklable; what is wrong with it is added to the
-    problems. ``markup`` says what a block's own text is written in (``content.markup``). ``check`` says what the
-    templates alone do not show: of the block (a ``BlockTexts``) and of the frame that the first contacts make, which is
-    None where there are none.
+    ``given`` loads what else ``make`` needs (files, definitions) in picklable form and reports its problems.
+    ``markup`` returns the markup of a block's own text (see ``content.markup``). ``check`` reports what templates
+    alone do not show, from the block (a ``BlockTexts``) and the frame made from the first contacts (None without
+    contacts).
     """
 
     make: Make

@@ -44,14 +44,14 @@ __all__ = ["RULES", "Copy", "CopyRule", "Finding", "Strictness", "lint"]
 
 _CONSTANT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 MANY = 3
-"""Costly characters up to which each is told by itself."""
+"""Costly characters are listed individually up to this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyRule:
-    """A named rule, how strict it is where the project does not say, and what finds its breaches.
+    """A named check of the wording, its default severity, and the function that finds violations.
 
-    ``recipients``: what it finds depends on the countries and senders of a plan's rows.
+    ``recipients``: findings depend on the countries and senders of a plan's rows.
     """
 
     name: str
@@ -61,21 +61,21 @@ class CopyRule:
 
 
 def lint(copy: Copy, rules: Iterable[CopyRule] | None = None) -> Iterator[Finding]:
-    """All findings of the copy rules about the message."""
+    """Yield the findings of all rules about the message."""
     for rule in RULES if rules is None else rules:
         yield from rule.find(copy)
 
 
 @dataclass(frozen=True, slots=True)
 class Strictness:
-    """How strict a project and a campaign are: ``rules`` by name (``off``, ``warning``, ``error``), and the
-    reasons for what is ``waived``."""
+    """Severities set by a project and a campaign: ``rules`` by name (``off``, ``warning``, ``error``), and the
+    reasons for ``waived`` rules."""
 
     rules: Mapping[str, str] = field(default_factory=dict)
     waived: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, finding: Finding) -> Severity | None:
-        """What the finding is worth; None for nothing: the rule is off."""
+        """Return the severity of a finding; None if its rule is off."""
         chosen = self.rules.get(finding.code)
         if chosen is not None:
             return None if chosen == "off" else Severity(chosen)
@@ -84,13 +84,13 @@ class Strictness:
         return Severity.WARNING if finding.lenient else DEFAULTS.get(finding.code, Severity.WARNING)
 
     def binds(self, name: str) -> bool:
-        """Whether a breach of the rule is an error."""
+        """Whether a violation of the rule is an error."""
         chosen = self.rules.get(name, str(DEFAULTS[name]))
         return chosen == "error" and name not in self.waived
 
 
 def expensive_characters(copy: Copy) -> Iterator[Finding]:
-    """Characters of the template that turn the whole message into UCS-2, with 70 characters a part."""
+    """Report characters of the template that force the whole message into UCS-2, with 70 characters a part."""
     forcing = _forcing(copy)
     if not forcing:
         return
@@ -99,7 +99,7 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
         message = f"'{letter}' ({character_name(letter)}) needs UCS-2: {cost}"
         yield Finding(forcing[letter][0], message, None, "ucs-2", natural=True)
         return
-    if len(forcing) > MANY:  # One word about them is enough.
+    if len(forcing) > MANY:  # one finding is enough for many characters
         char, offsets = next(iter(forcing.items()))
         message = (
             f"'{char}' ({character_name(char)}) and {len(forcing) - 1} other characters turn the message"
@@ -115,7 +115,7 @@ def expensive_characters(copy: Copy) -> Iterator[Finding]:
 
 
 def _without(char: str) -> str:
-    """How to do without the character: a letter cannot be removed from its word."""
+    """Return how to avoid the character; a letter cannot just be removed from its word."""
     if unicodedata.category(char)[0] != "L":
         return "remove it"
     plain = unicodedata.normalize("NFD", char)[0]
@@ -124,14 +124,14 @@ def _without(char: str) -> str:
 
 
 def _is_of_another_script(char: str) -> bool:
-    """Whether it is a letter that no plainer one of the Latin alphabet stands for: Hebrew, Cyrillic, Thai, ..."""
+    """Whether the letter has no plain Latin equivalent: Hebrew, Cyrillic, Thai, ..."""
     return unicodedata.category(char)[0] in "LM" and not unicodedata.name(char, "LATIN").startswith(
         ("LATIN", "COMBINING", "FEMININE", "MASCULINE")
     )
 
 
 def _cost(copy: Copy, forcing: str) -> str:
-    """What the characters cost the typical message: parts with them, and without."""
+    """Return what the characters cost in a typical message: parts with and without them."""
     texts = copy.examples or [copy.words.replace(BLANK, "").strip() or forcing]
     plain = str.maketrans({char: TABLE.get(char, "?") for char in forcing})
     pairs = Counter(
@@ -151,7 +151,7 @@ def _best(text: str, copy: Copy) -> str:
 
 
 def _forcing(copy: Copy) -> dict[str, list[int]]:
-    """Each character that is to blame, and where it stands. With smart encoding, only those it cannot replace."""
+    """Return each character that forces UCS-2, with its offsets. With smart encoding, only those it cannot replace."""
     found: dict[str, list[int]] = {}
     for offset, char in _typed(copy.source):
         if char not in GSM:
@@ -162,7 +162,7 @@ def _forcing(copy: Copy) -> dict[str, list[int]]:
 
 
 def _typed(source: str) -> Iterator[tuple[int, str]]:
-    """The characters that can reach the message: the words, and constants inside ``{{ }}``."""
+    """Yield the characters that can reach the message: literal text, and constants inside ``{{ }}``."""
     end = 0
     for tag in TAG.finditer(source):
         yield from enumerate(source[end : tag.start()], end)
@@ -190,4 +190,4 @@ RULES: tuple[CopyRule, ...] = (
 DEFAULTS: Mapping[str, Severity] = {rule.name: rule.severity for rule in RULES} | {
     "dlt-template": Severity.ERROR
 }
-"""How strict each rule is where the project does not say. ``dlt-template`` looks at each message by itself."""
+"""Default severity of each rule. ``dlt-template`` applies to each message separately."""

@@ -13,7 +13,7 @@ from a2pcli.message_content import content_of
 
 
 def file_problems(loaded: LoadedCampaign, texts: Any, frame: Frame | None) -> Iterator[Problem]:
-    """A warning for each thing, once, at the block's files."""
+    """Yield each warning once, placed at the block's files."""
     told: set[str] = set()
     line, column = loaded.document.place(("mms", "media"), of="key")
     for content in frame["@content"].to_pylist() if frame is not None else ():

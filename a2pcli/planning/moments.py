@@ -15,13 +15,13 @@ _PLAIN = _DAY_AND_TIME + "$"
 _ZONED = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
 
 FEW = 4
-"""A column in which every value stands so often, or more, is read value by value."""
+"""A column with fewer distinct values than one in this many rows is parsed once per distinct value."""
 
 
 def moments(cells: pa.StringArray, locale: str) -> pa.Int64Array:
-    """UTC milliseconds of each cell; null where it is empty or no date that can be read.
+    """Return UTC milliseconds of each cell; null if empty or not a readable date.
 
-    A day alone means its beginning, and a moment without an offset is in UTC.
+    A day alone means its beginning; a time without an offset is in UTC.
     """
     encoded = cells.dictionary_encode()
     if len(encoded.dictionary) * FEW < len(cells):  # a column of days: each is read once
@@ -46,7 +46,7 @@ def _read(cells: pa.StringArray, locale: str) -> pa.Int64Array:
 
 
 def _cast(cells: pa.StringArray, where: pa.BooleanArray, kind: pa.DataType) -> pa.Int64Array | None:
-    """The cells in ``where`` as milliseconds; None where one of them is not in the calendar (2026-02-30)."""
+    """Return the cells in ``where`` as milliseconds; None if one of them is not in the calendar (2026-02-30)."""
     try:
         moment = pc.cast(pc.if_else(where, cells, pa.scalar(None, pa.string())), kind)
     except pa.ArrowInvalid:

@@ -18,14 +18,14 @@ from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, any_other
 from a2pcli.planning.spec import CompiledSpec, no_keys
 from a2pcli.reasons import Reason
 
-if TYPE_CHECKING:  # the ledger itself is the main process's
+if TYPE_CHECKING:  # the ledger itself is used by the main process only
     from a2pcli.ledger.store import Ledger
 
 RULE = "optout"
 
 
 def suppressed(frame: Frame, compiled: CompiledSpec) -> None:
-    """Exclude rows of people who are on the suppression list or whose row says no."""
+    """Exclude people on the suppression list, and erased people."""
     people, listed = frame["@person"].to_numpy(), compiled.spec.people
     drop(frame, among(people, listed.suppressed), Reason.OPTED_OUT, "from every message", RULE)
     _by_other(frame, listed.suppressed, "from every message")
@@ -38,12 +38,12 @@ def suppressed(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def _by_other(frame: Frame, people: Keys, words: str) -> None:
-    """Who said no by another address that the row has."""
+    """Exclude rows whose other addresses opted out."""
     drop(frame, among_others(frame, people), Reason.OPTED_OUT, f"{words}, {BY_OTHER}", RULE)
 
 
 def _leave_out_erased(frame: Frame, people: erased_people.Erased) -> None:
-    """Who was erased gets nothing, and the plan does not learn their addresses anew: the row is known by its line."""
+    """Exclude erased people, and remove their addresses from the plan: the row is identified by its line only."""
     gone = people.among(frame["@address"]) | any_other(frame, people.among)
     if not gone.any():
         return
@@ -61,7 +61,7 @@ def _leave_out_erased(frame: Frame, people: erased_people.Erased) -> None:
 
 
 def suppressed_by_sender(frame: Frame, compiled: CompiledSpec) -> None:
-    """Nobody who said no to this sender: the row's own, else the campaign's."""
+    """Exclude people who opted out of this sender: the row's own, else the campaign's."""
     listed = compiled.spec.people.suppressed_for
     if not listed:
         return
@@ -81,8 +81,8 @@ def suppressed_by_sender(frame: Frame, compiled: CompiledSpec) -> None:
 def suppressed_sets(
     ledger: Ledger, *, purpose: str, programme: str, channel: str, now: int
 ) -> tuple[Keys, tuple[tuple[str, Keys, bool], ...], dict[str, Keys]]:
-    """Who is suppressed: from everything; from this programme or channel, in words, and whether any of a person's
-    addresses counts; and by sender (``sender_key``)."""
+    """Return who is suppressed: from everything; from this programme or channel (wording, people, and whether a
+    person's other addresses count); and by sender (``sender_key``)."""
     from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds
 
     if not binds(purpose):
@@ -97,13 +97,13 @@ def suppressed_sets(
     )
     senders: dict[str, Keys] = {}
     for (scope, value), numbers in found.items():
-        if scope == SENDER:  # however each entry spells it
+        if scope == SENDER:  # entries may spell the same sender differently
             senders[sender_key(value)] = np.union1d(senders.get(sender_key(value), no_keys()), numbers)
     return found[EVERYTHING, ""], narrower, senders
 
 
 def stale_lists(ledger: Ledger, days: int, now: int) -> tuple[Problem, ...]:
-    """A warning for each imported do-not-contact list that is of a day longer ago than ``days``."""
+    """Return a warning for each imported do-not-contact list that is older than ``days``."""
     return tuple(
         Problem(
             f"the do-not-contact list '{one.name}' is {one.days_old(now)} days old",

@@ -32,7 +32,7 @@ __all__ = ["NOBODY", "Seen", "hashed_key", "hashed_keys", "keys_of"]
 
 
 def hashed_keys(addresses: Sequence[str | None], distinctions: Sequence[str | None]) -> Keys:
-    """``hashed_key`` over columns; a null address gives ``NOBODY``."""
+    """Return ``hashed_key`` of each row; ``NOBODY`` for a null address."""
     return np.fromiter(
         (
             NOBODY if address is None else hashed_key(address, distinction or "")
@@ -46,8 +46,8 @@ def hashed_keys(addresses: Sequence[str | None], distinctions: Sequence[str | No
 class Seen:
     """The people met so far, in sorted runs of integers: 8 bytes a person, merged as they grow.
 
-    Ten million people cost 80 MB here and about 900 MB in a Python set. A table of bytes tells of most people at
-    once that they are new (measured: a third of the time for a million people); only the others are searched for.
+    Ten million people use 80 MB here and about 900 MB in a Python set. A byte table recognises most new people at
+    once (measured: a third of the time for a million people); only the others are searched for.
     """
 
     _BITS = 24
@@ -57,8 +57,8 @@ class Seen:
         self._marks = np.zeros(1 << self._BITS, dtype=np.bool_)
 
     def first_time(self, keys: Keys) -> Mask:
-        """For each key, whether it is met for the first time (within the call and over all calls)."""
-        # Keys are numbered as they come, so the first of each is the one that raises the highest number so far.
+        """Return which keys occur for the first time, within this call and all earlier ones."""
+        # Keys are numbered in order of appearance, so the first of each raises the highest number so far.
         numbers = pa.array(keys).dictionary_encode().indices.to_numpy()
         first: Mask = np.diff(np.maximum.accumulate(numbers), prepend=-1) > 0
         # Multiplication by 2**64 over the golden ratio (Knuth, TAOCP 6.4) spreads neighbouring numbers.
@@ -74,7 +74,7 @@ class Seen:
         return first
 
     def known(self, keys: Keys) -> Mask:
-        """For each key, whether it was met before this call; nothing is added."""
+        """Return which keys were met before this call; nothing is added."""
         found: Mask = np.zeros(len(keys), dtype=np.bool_)
         for run in self._runs:
             found |= among(keys, run)
@@ -91,11 +91,11 @@ class Seen:
 
 
 BY_OTHER = "by another address of the row"
-"""What a detail says where it was not the address that the message would go to."""
+"""Detail of an exclusion caused by another address than the one the message would go to."""
 
 
 def other_columns(table: Table, own: AddressColumn) -> tuple[AddressColumn, ...]:
-    """The columns of the file with other addresses than the channel's, one of each kind."""
+    """Return the columns with other addresses than the channel's, one of each kind."""
     found: dict[str, AddressColumn] = {}
     for one in CHANNELS.values():
         if (one.kind, one.network) == (own.kind, own.network) or one.column in found:
@@ -107,7 +107,7 @@ def other_columns(table: Table, own: AddressColumn) -> tuple[AddressColumn, ...]
 
 
 def address_columns(table: Table) -> tuple[AddressColumn, ...]:
-    """Every column of a list with addresses of people, one of each kind. Raises ``InvalidInput`` for none."""
+    """Return all columns of a list with addresses, one of each kind. Raises ``InvalidInput`` if there are none."""
     first = address_column(table, ADDRESSES)
     fact = next(fact for fact in ADDRESSES if find_address(table.described, fact) == first)
     channel = next(one for one in CHANNELS.values() if one.column == fact)
@@ -116,8 +116,8 @@ def address_columns(table: Table) -> tuple[AddressColumn, ...]:
 
 
 def read_exclude_file(folder: Path, file: str, policy: PhonePolicy) -> tuple[Keys, list[Problem]]:
-    """The people of an exclude file (sorted keys), by every address in it whatever its spelling; and a warning for each
-    column with addresses that cannot be read, because they exclude nobody. Raises ``InvalidInput``."""
+    """Return the people of an exclude file (sorted keys) by every address in it, and a warning for each column with
+    unreadable addresses, because those exclude nobody. Raises ``InvalidInput``."""
     table = open_table(file, base=folder)
     columns = address_columns(table)
     found = [np.empty(0, dtype=np.int64)]
@@ -127,7 +127,7 @@ def read_exclude_file(folder: Path, file: str, policy: PhonePolicy) -> tuple[Key
         for place, one in enumerate(columns):
             judged = any_column(chunk[one.column], one.kind, policy.region, one.network)
             found.append(keys_of(judged["@address"].drop_null()))
-            # Rows that are broken are told once, with the first column.
+            # Broken rows are reported once, with the first column.
             reasons = judged["@reason"] if place else pc.coalesce(chunk["@reason"], judged["@reason"])
             bad = reasons.filter(pc.invert(pc.is_in(reasons, _NOTHING_THERE)))
             if not len(bad):
@@ -152,7 +152,7 @@ def _excludes_nobody(table: Table, column: str, count: int, line: int, why: str)
 
 
 def other_addresses(frame: Frame, spec: PlanSpec) -> pa.StringArray:
-    """``@others``: the row's other addresses, null where it has none. A cell without a good address has none."""
+    """Return ``@others``: the row's other valid addresses, null if it has none."""
     joined = None
     for other in spec.others:
         if other.column not in frame:
@@ -169,14 +169,14 @@ def _both(one: pa.StringArray, other: pa.StringArray) -> pa.StringArray:
 
 
 def among_others(frame: Frame, members: Keys) -> Mask:
-    """The rows one of whose other addresses is among these people (sorted keys)."""
+    """Return the rows of which another address belongs to these people (sorted keys)."""
     if not len(members):
         return np.zeros(len(frame), dtype=np.bool_)
     return any_other(frame, lambda addresses: among(keys_of(addresses), members))
 
 
 def latest_of_others(frame: Frame, known: Timed) -> Keys:
-    """For each row the latest moment kept with one of its other addresses; -1 where there is none."""
+    """Return for each row the latest time stored for one of its other addresses; -1 if there is none."""
     latest = np.full(len(frame), -1, dtype=np.int64)
     if len(known.keys):
         addresses, rows = listed(frame["@others"])
@@ -187,7 +187,7 @@ def latest_of_others(frame: Frame, known: Timed) -> Keys:
 
 
 def any_other(frame: Frame, is_meant: Callable[[pa.StringArray], Mask]) -> Mask:
-    """The rows one of whose other addresses is meant, by a question about a column of addresses."""
+    """Return the rows of which another address satisfies ``is_meant``."""
     found: Mask = np.zeros(len(frame), dtype=np.bool_)
     addresses, rows = listed(frame["@others"])
     if len(rows):
@@ -196,7 +196,7 @@ def any_other(frame: Frame, is_meant: Callable[[pa.StringArray], Mask]) -> Mask:
 
 
 def listed(others: pa.StringArray) -> tuple[pa.StringArray, Keys]:
-    """Every address in a column of ``@others``, and the place of its row."""
+    """Return every address in a column of ``@others``, and the index of its row."""
     if others.null_count == len(others):
         return pa.array([], pa.string()), np.empty(0, dtype=np.int64)
     rows = np.flatnonzero(others.is_valid().to_numpy(zero_copy_only=False))

@@ -32,9 +32,9 @@ def planned_chunks(
     workers: Workers | None = None,
     clocks: Clocks | None = None,
 ) -> Iterator[Frame]:
-    """Every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order.
+    """Yield every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order.
 
-    ``clocks`` numbers the clocks of the rows (``@clock``) and leaves out who has had enough.
+    ``clocks`` numbers the clocks of the rows (``@clock``) and excludes people who reached a cap.
     """
     clocks = clocks or Clocks()
     framing, pieces = table.read(compiled.columns, compiled.chunk_rows(CHUNK_ROWS))
@@ -50,9 +50,9 @@ def planned_chunks(
 def planned(
     prepared: Prepared, workers: Workers | None, clocks: Clocks, strange: Counter[str] | None = None
 ) -> Iterator[Frame]:
-    """Every row of a campaign's contacts, planned, by whichever of its channels each may go by.
+    """Yield every row of a campaign's contacts, planned on the first channel that each may use.
 
-    What contacts write as the channel that they prefer, and is none, is counted in ``strange``.
+    Preferred channels that do not exist are counted in ``strange``.
     """
     if prepared.others:
         return _by_channels(prepared, clocks, Counter() if strange is None else strange)
@@ -60,7 +60,7 @@ def planned(
 
 
 def _by_channels(prepared: Prepared, clocks: Clocks, strange: Counter[str]) -> Iterator[Frame]:
-    """As ``planned_chunks``, in this process: each channel's rows after its stages and clocks, then one frame."""
+    """Like ``planned_chunks``, in this process: stages and clocks of each channel, then one frame."""
     from a2pcli.planning.channel_choice import PREFERRED, Choice, SeenPeople, by_channel, preferences
 
     table, compiled = prepared.table, [one.compiled for one in prepared.channels]
@@ -94,14 +94,14 @@ def _by_channels(prepared: Prepared, clocks: Clocks, strange: Counter[str]) -> I
 def _planned(
     table: Table, pieces: Iterator[Piece], work: ChunkTask, compiled: CompiledSpec, workers: Workers | None
 ) -> Iterator[Frame]:
-    """The frames after the stages. Emails are made here, one frame at a time: those of a whole piece of the file, as a
-    worker would give them back, do not fit into memory."""
+    """Yield the frames after the stages. Emails are made here, one frame at a time, because those of a whole piece of
+    the file, as a worker would return them, do not fit into memory."""
     if compiled.contents_are_large:
         for piece in pieces:
             framed = work.framing(piece)
             table.count(framed)
             frames = framed.frames
-            while frames:  # a frame keeps what the stages add to it
+            while frames:  # popped, because a frame keeps what the stages add to it
                 yield run_stages(frames.pop(0), compiled)
         return
     stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
@@ -111,15 +111,15 @@ def _planned(
 
 
 class AcrossRows:
-    """What depends on earlier rows. Only rows that would be sent count: the second of two rows with the same
-    number is sent where the first was filtered out or could not be rendered."""
+    """What depends on earlier rows. Only rows to be sent count: of two rows with the same number, the second is sent
+    if the first was filtered out or could not be rendered."""
 
     def __init__(self, limit: int | None) -> None:
         self._seen = Seen()
         self._left = limit
 
     def apply(self, frame: Frame) -> None:
-        """Drop duplicates, then what is beyond the limit."""
+        """Exclude duplicates, then rows beyond the limit."""
         rows = alive(frame)
         people = frame["@person"].to_numpy(zero_copy_only=False)
         repeated = np.zeros(len(frame), dtype=np.bool_)

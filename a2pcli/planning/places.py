@@ -15,11 +15,11 @@ from a2pcli.planning.spec import CompiledSpec
 
 SEPARATOR = "|"
 PLACE = pa.dictionary(pa.int32(), pa.string())
-"""Country, regions, zones and what was wrong with the cells, joined: few different ones in a million rows."""
+"""Country, regions, zones and cell problems, joined; a million rows have few distinct values."""
 
 
 def placed(frame: Frame, compiled: CompiledSpec) -> None:
-    """``@place``; null in rows that get nothing, and in all where no clock binds the campaign."""
+    """Set ``@place``; null in excluded rows, and in all rows if no clock applies to the campaign."""
     rows = alive(frame)
     if not compiled.spec.is_timed or not rows.any():
         frame["@place"] = pa.nulls(len(frame), PLACE)
@@ -35,7 +35,7 @@ def placed(frame: Frame, compiled: CompiledSpec) -> None:
         for fact in PLACE_FACTS
     }
     numbers, countries = column("@address"), column("@country")
-    if compiled.channel.kind is not Kind.PHONE:  # nothing but the contact's own cells says where they are
+    if compiled.channel.kind is not Kind.PHONE:  # only the contact's own cells say where the person is
         numbers = countries = pa.nulls(len(numbers), pa.string())
     places = locate_column(
         numbers,
@@ -52,8 +52,8 @@ def placed(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def residences(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:
-    """The country that each contact lives in, by columns of the file; null where they do not say. For addresses that
-    are of no country themselves."""
+    """Return the country each contact lives in according to columns of the file, null if unknown. For addresses that
+    belong to no country themselves."""
     found = pa.nulls(len(frame), pa.string())
     for name in columns:
         if name in frame:
@@ -69,7 +69,7 @@ def _country(text: str) -> str | None:
 
 
 def taken_apart(place: str) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
-    """Country, regions, zones, and what was wrong with the cells ("" for nothing)."""
+    """Return country, regions, zones and cell problems ("" for none)."""
     country, regions, zones, wrong = place.split(SEPARATOR)
     return country, _several(regions), _several(zones), wrong
 

@@ -38,23 +38,23 @@ if TYPE_CHECKING:
     from a2pcli.frame import Frame
 
 ONE_TIME = "(a one-time code is never shown)"
-"""What stands in a plan's samples for texts of purpose otp."""
+"""Replaces the text in a plan's samples for purpose otp."""
 
 Progress = Callable[[int], None]
 
 
 class RowSink(Protocol):
-    """Takes every row of a plan while it is made, excluded ones too."""
+    """Receives every row of a plan while it is made, excluded ones too."""
 
     def add(self, frame: Frame) -> None:
-        """Add a planned chunk to the plan."""
+        """Add a planned chunk."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A frozen plan. ``summary`` is what the ledger keeps of it, JSON-ready; ``over_budget`` says why it may
-    not be sent, or is None."""
+    """A frozen plan. ``summary`` is stored in the ledger, JSON-ready; ``over_budget`` says why the plan may not be
+    sent, or is None."""
 
     run: Run
     summary: dict[str, Any]
@@ -80,13 +80,13 @@ def make_plan(
     gateway: Mapping[str, Any] | None = None,
     load: Load | None = None,
 ) -> Plan:
-    """Plan every row and store the result. ``budget`` (``50 GBP``) goes before the campaign's.
+    """Plan every row and store the result. ``budget`` (``50 GBP``) overrides the campaign's.
 
-    ``out`` takes the rows as they are planned. ``progress`` is told the rows read so far. ``findings`` are warnings
-    that are known already (``check``'s); the plan keeps them with its own. ``gateway`` is what is known of how the
-    gateway delivers; the plan keeps it too. ``load`` are the quotas that bind it, and what is used of them.
-    Raises ``InvalidInput`` for a contacts file that turns out broken or changes while it is read; nothing of the plan
-    remains then.
+    ``out`` receives the rows as they are planned, ``progress`` the number of rows read. ``findings`` are warnings of
+    ``check``, stored with the plan's own. ``gateway`` describes how the gateway delivers and is stored too. ``load``
+    holds the quotas that apply and their usage.
+
+    Raises ``InvalidInput`` if the contacts file is broken or changes while it is read; the plan is then discarded.
     """
     wording, templates = prepared.wording, prepared.compiled.messages
     days = prepared.settings.settings.optout_list_days
@@ -143,9 +143,9 @@ def _store_rows(
     progress: Progress,
     clocks: Clocks,
 ) -> Tally:
-    """Store chunk after chunk. The ledger writes one while this thread counts it and takes the next: SQLite lets
-    go of the interpreter while it writes."""
-    gc.freeze()  # what was imported need not be looked through again and again: 5% of a plan
+    """Store the rows chunk by chunk. One chunk is written while the next is counted: SQLite releases the interpreter
+    while it writes."""
+    gc.freeze()  # imported objects need not be collected again and again: 5% of a plan
     tally = Tally()
     chunks = planned(prepared, workers, clocks, tally.strange_channels)
     written: Future[None] | None = None
@@ -212,7 +212,7 @@ def _new_run(
 
 
 def campaign_zone(loaded: LoadedCampaign) -> str | None:
-    """The zone in which the campaign's moments are told: the one it names, UTC where it gives a moment without one;
+    """Return the zone in which the campaign's times are shown: the one it names, UTC if it has times without a zone,
     None for this machine's."""
     schedule = loaded.campaign.schedule
     if schedule.timezone != RECIPIENT and loaded.document.has(("schedule", "timezone")):
@@ -221,7 +221,7 @@ def campaign_zone(loaded: LoadedCampaign) -> str | None:
 
 
 def contacts_path(loaded: LoadedCampaign) -> str:
-    """The contacts file's absolute path; ``-`` for standard input."""
+    """Return the contacts file's absolute path; ``-`` for standard input."""
     file = contacts_source(loaded.campaign).file
     return file if file == "-" else str((loaded.folder / file).resolve())
 
@@ -293,7 +293,7 @@ def _summary(
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:
-    """A warning as the summary keeps it."""
+    """Return a warning in the form stored in the summary."""
     return {
         "path": problem.path,
         "line": problem.line,
@@ -306,25 +306,25 @@ def problem_document(problem: Problem) -> dict[str, Any]:
 
 
 def warnings_of(summary: Mapping[str, Any]) -> list[Problem]:
-    """The warnings stored with a plan, as ``Problem`` objects."""
+    """Return the warnings stored with a plan, as ``Problem`` objects."""
     found = [{**one, "severity": Severity(one["severity"])} for one in summary.get("warnings", ())]
     return [Problem(**one) for one in found]
 
 
 def merged(findings: Sequence[Problem], more: Sequence[Problem]) -> list[Problem]:
-    """Both lists, in which one thing is told once: a plan knows of all rows what ``check`` saw in the first."""
+    """Join both lists without repeating a problem: a plan reports about all rows what ``check`` saw in the first."""
     places = {(one.code, one.path, one.line, one.column) for one in more}
     return [one for one in findings if (one.code, one.path, one.line, one.column) not in places] + list(more)
 
 
 def _senders(tally: Tally, own: str | None) -> dict[str, int]:
-    """How many messages each sender has; nothing where the gateway's account chooses."""
+    """Return the number of messages of each named sender; empty if the gateway's account chooses."""
     named = ((sender or own, count) for sender, count in tally.senders.most_common())
     return {sender: count for sender, count in named if sender is not None}
 
 
 def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | None:
-    """Why the plan must not be sent, in a sentence; None where it stays within every bound."""
+    """Return in a sentence why the plan must not be sent; None if it stays within all limits."""
     limits = prepared.loaded.campaign.limits
     if limits.recipients is not None and tally.recipients > limits.recipients:
         return f"{tally.recipients:,} recipients, the campaign's limit is {limits.recipients:,}"

@@ -51,7 +51,7 @@ from a2pcli.rules.senders import Senders
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the command line decides beyond the campaign file."""
+    """Choices made on the command line."""
 
     today: date
     limit: int | None = None
@@ -69,29 +69,29 @@ class Prepared:
     spec: PlanSpec
     compiled: CompiledSpec
     occasion: int
-    """The number of the campaign's occurrence in the ledger; 0 where it has none yet."""
+    """Number of the campaign's occurrence in the ledger; 0 if it has none yet."""
     occurrence: str
     wording: Wording
     hours: Hours
     cap_lookup: CapLookup
     told: FileRefusals
     warnings: tuple[Problem, ...] = ()
-    """What was found while it was prepared, to be shown with the plan."""
+    """Problems found during preparation, shown with the plan."""
     others: tuple[Prepared, ...] = ()
     """The campaign's other channels, in order of preference."""
 
     @property
     def channels(self) -> tuple[Prepared, ...]:
-        """The campaign as each of its channels has it, in order of preference."""
+        """The campaign on each of its channels, in order of preference."""
         return (self, *self.others)
 
     def new_clocks(self) -> Clocks:
-        """For one pass over the contacts: numbers their clocks, and leaves out who has had enough."""
+        """Return the clocks for one pass over the contacts."""
         return Clocks(self.hours, self.cap_lookup)
 
 
 def prepare(loaded: LoadedCampaign, settings: LoadedSettings, ledger: Ledger, choices: Choices) -> Prepared:
-    """Open the contacts, compile the templates, read who stays out. Raises ``InvalidInput`` with every problem."""
+    """Open the contacts, compile the templates and look up exclusions. Raises ``InvalidInput`` with all problems."""
     found: list[Prepared] = []
     problems: list[Problem] = []
     for view in loaded.views:
@@ -111,7 +111,7 @@ def _prepared(
     choices: Choices,
     opened: Table | None,
 ) -> Prepared:
-    """The campaign with one channel. ``opened`` are its contacts, if they are open already."""
+    """Prepare the campaign on one channel. ``opened`` are its contacts if already open."""
     campaign = loaded.campaign
     problems: list[Problem] = []
     warnings: list[Problem] = []
@@ -192,23 +192,23 @@ def _prepared(
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
-    """The gateway the campaign goes through, by its name in the settings."""
+    """Return the name of the campaign's gateway in the settings."""
     return loaded.campaign.gateway or settings.settings.gateway
 
 
 def programme_of(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
-    """What people sign up for and leave: the campaign's programme, else the settings'; "" where neither says."""
+    """Return the programme people subscribe to: the campaign's, else the settings'; "" if neither is set."""
     return loaded.campaign.programme or settings.settings.programme or ""
 
 
 def contacts_source(campaign: Campaign) -> ContactsSource:
-    """The mapping form of ``contacts:``."""
+    """Return ``contacts:`` in its mapping form."""
     given = campaign.contacts
     return ContactsSource(file=given) if isinstance(given, str) else given
 
 
 def open_contacts(loaded: LoadedCampaign, settings: LoadedSettings) -> Table:
-    """The campaign's contacts file. What it leaves open, and the campaign has to say, is in the table's questions."""
+    """Open the campaign's contacts file. Ambiguities that the campaign has to resolve are in the table's questions."""
     campaign = loaded.campaign
     source = contacts_source(campaign)
     options = ReadOptions(
@@ -225,7 +225,7 @@ def open_contacts(loaded: LoadedCampaign, settings: LoadedSettings) -> Table:
 
 
 def phone_policy(loaded: LoadedCampaign, settings: LoadedSettings) -> PhonePolicy:
-    """How number cells are read: the campaign's region before the settings'."""
+    """Return how number cells are read; the campaign's region overrides the settings'."""
     numbers = settings.settings.numbers
     return PhonePolicy(
         region=contacts_source(loaded.campaign).region or settings.settings.region,
@@ -247,13 +247,13 @@ def _contacts(
 
 
 def own_column(loaded: LoadedCampaign, address: str | None) -> AddressColumn | None:
-    """The column with the addresses of the campaign's channel."""
+    """Return the column with the addresses of the campaign's channel."""
     channel = channel_of(loaded.campaign.channel)
     return None if address is None else AddressColumn(address, channel.kind, channel.network)
 
 
 def recognised(loaded: LoadedCampaign, table: Table | None, address: str | None) -> Facts:
-    """What the columns of the contacts file are read as."""
+    """Return what the columns of the contacts file are read as."""
     if table is None:
         return Facts()
     source = contacts_source(loaded.campaign)
@@ -281,7 +281,7 @@ def _told(
 
 
 def _law(settings: LoadedSettings, problems: list[Problem]) -> Law:
-    """The law as the project has it; as packaged where what the project changes is wrong."""
+    """Return the project's legal rules; the packaged ones if the project's changes are invalid."""
     try:
         return law_of(settings)
     except A2PError as error:
@@ -290,7 +290,8 @@ def _law(settings: LoadedSettings, problems: list[Problem]) -> Law:
 
 
 def _registered_texts(law: Law, senders: Senders, wording: Wording, campaign: Campaign) -> tuple[str, ...]:
-    """Countries whose messages must each be a registered text; none where the account chooses and nothing is stated."""
+    """Return the countries whose messages must each match a registered text; empty if the account chooses the sender
+    and no template is stated."""
     unknown = not senders.choices.all and senders.account is None and campaign.dlt is None
     if unknown or not wording.strictness.binds(DLT_RULE):
         return ()
@@ -298,7 +299,7 @@ def _registered_texts(law: Law, senders: Senders, wording: Wording, campaign: Ca
 
 
 def _must_say(law: Law, wording: Wording, campaign: Campaign) -> dict[str, tuple[tuple[str, str, str], ...]]:
-    """What each message to a country must contain, where a breach is an error."""
+    """Return what each message to a country must contain, if a violation is an error."""
     if not wording.strictness.binds(WORDING_RULE):
         return {}
     return required_words(law, campaign.purpose, campaign.channel)
@@ -356,7 +357,7 @@ def _people(
 
 
 def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int) -> CapLookup:
-    """Asks the ledger who had enough of a cap; only where one binds somebody."""
+    """Return a function that asks the ledger who reached a cap."""
 
     def cap_lookup(cap: Cap) -> Timed:
         addresses, free = ledger.messages.had_enough(
@@ -369,7 +370,8 @@ def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int)
 
 
 def _with_todays_forms(people: Keys) -> Keys:
-    """People of earlier runs, sorted. Their keys stay too: with ``once_per`` they are no numbers."""
+    """Return people of earlier runs, sorted, with numbers in their current form. Old keys are kept too, because with
+    ``once_per`` they are hashes."""
     changed = same_phone_keys(people)
     return people if changed is people else np.unique(np.concatenate((people, changed)))
 

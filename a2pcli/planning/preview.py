@@ -26,7 +26,7 @@ Choose = Callable[[Iterator[Frame]], list[Row]]
 
 @dataclass(frozen=True, slots=True)
 class PreviewedRow:
-    """A planned row (its columns without the ``@``), and what the message would have been were it excluded."""
+    """A planned row (column names without ``@``), and the message it would have been if it is excluded."""
 
     row: Row
     body: str | None
@@ -34,7 +34,7 @@ class PreviewedRow:
 
 
 def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) -> list[PreviewedRow]:
-    """The rows that ``choose`` takes from the planned chunks, in its order."""
+    """Return the rows that ``choose`` takes from the planned chunks, in its order."""
     chunks = planned(prepared, workers, prepared.new_clocks())
     chosen = choose(chunks)
     raw = _raw_rows(prepared, {row["line"] for row in chosen})
@@ -42,7 +42,7 @@ def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) 
 
 
 def by_address(address: str | None, cell: str) -> Choose:
-    """Every row with this address in any of its forms, or whose cell reads exactly so."""
+    """Choose every row with this address in any of its forms, or with exactly this cell."""
     forms = pa.array(forms_of(address) if address is not None else (), pa.string())
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
@@ -57,7 +57,7 @@ def by_address(address: str | None, cell: str) -> Choose:
 
 
 def by_line(line: int) -> Choose:
-    """The row that starts at this line of the file."""
+    """Choose the row that starts at this line of the file."""
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
         for frame in chunks:
@@ -69,7 +69,7 @@ def by_line(line: int) -> Choose:
 
 
 def first(count: int) -> Choose:
-    """The first recipients of the file, as preview rows."""
+    """Choose the first recipients of the file."""
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
         found: list[Row] = []
@@ -83,7 +83,7 @@ def first(count: int) -> Choose:
 
 
 def at_random(count: int, seed: int) -> Choose:
-    """Recipients by chance, each as likely as any other; the same ones for the same seed and file."""
+    """Choose random recipients with equal probability; the same ones for the same seed and file."""
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
         dice = random.Random(seed)
@@ -101,7 +101,7 @@ def at_random(count: int, seed: int) -> Choose:
 
 
 def greatest(column: str) -> Choose:
-    """The recipient with the most ``units`` or ``cost``: the first of those that tie."""
+    """Choose the first recipient with the highest ``units`` or ``cost``."""
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
         best: Row | None = None
@@ -126,7 +126,7 @@ def _rows(frame: Frame, wanted: pa.Array, most: int | None = None) -> list[Row]:
 
 
 def _raw_rows(prepared: Prepared, lines: set[int]) -> dict[int, dict[str, str]]:
-    """The contact columns of some lines, read again: previews are few, and planning need not keep them."""
+    """Read the contact columns of some lines again: previews are few, so planning does not keep them."""
     found: dict[int, dict[str, str]] = {}
     if not lines or prepared.table.path == "-":
         return found
@@ -144,7 +144,7 @@ def _raw_rows(prepared: Prepared, lines: set[int]) -> dict[int, dict[str, str]]:
 
 
 def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRow:
-    """The row with its message as rendered before typography was replaced."""
+    """Return the row with its message as rendered before typography was replaced."""
     spec = prepared.spec
     names = [arm.name for arm in spec.arms]
     template = prepared.compiled.messages[names.index(row["variant"]) if row["variant"] in names else 0]

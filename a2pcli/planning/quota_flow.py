@@ -8,14 +8,14 @@ from a2pcli.config.quotas import Quota
 from a2pcli.ledger.quotas import SKEW, Usage
 
 MANY = 100
-"""So many fillings of a quota are played through; a plan that needs more meets it as a pace."""
+"""A quota is simulated for at most this many fillings; a longer plan treats it as a pace."""
 
 LEAST = 1e-6
 
 
 class QuotaFlow:
-    """One quota during an estimate. ``each`` is how much of it a message of the plan uses on average, and ``messages``
-    how many there are. Moments are UTC milliseconds, flows are messages a millisecond."""
+    """One quota during an estimate. ``each`` is its average use per message of the plan, ``messages`` the number of
+    messages. Times are UTC milliseconds, flows are messages per millisecond."""
 
     def __init__(self, usage: Usage, each: float, messages: float, start: int) -> None:
         quota = usage.shared.quota
@@ -24,19 +24,20 @@ class QuotaFlow:
         self._span = quota.seconds * 1000 + usage.shared.slot_size
         self._room = usage.left(start) / each
         self._is_pace = quota.zone is None and messages > MANY * self._limit
-        # What is used now counts no more at these moments; what goes from now on, in pieces: from, until, how much.
+        # When used quota is freed again: from, until, how much. What is used now frees at a moment, later use over
+        # time.
         ends = ((ends, used / each) for ends, used in usage.ends(start) if ends > start)
         self._frees: deque[tuple[float, float, float]] = deque((at, at, used) for at, used in sorted(ends))
         self._day_ends = float("inf") if quota.zone is None else quota.resets(start - SKEW) + SKEW
 
     def most(self, now: float) -> float:
-        """How fast messages may go."""
+        """Return the highest flow allowed now."""
         if self._is_pace:
             return self._limit / self._span
         return float("inf") if self._room > LEAST else self._freed(now)
 
     def changes(self, now: float, flow: float) -> float:
-        """When this may change, if messages go as fast as ``flow``."""
+        """Return when this may change if messages are sent at ``flow``."""
         if self._is_pace:
             return float("inf")
         moments = [self._day_ends]
@@ -50,7 +51,7 @@ class QuotaFlow:
         return max(min(moments), now + LEAST)
 
     def passed(self, now: float, until: float, sent: float) -> None:
-        """So many messages went in this time."""
+        """Record ``sent`` messages between ``now`` and ``until``."""
         if self._is_pace:
             return
         self._room = self._room - sent
@@ -74,5 +75,5 @@ class QuotaFlow:
         self._room = min(self._room, self._limit)
 
     def _freed(self, now: float) -> float:
-        """How fast room comes back at this moment."""
+        """Return the flow at which quota is freed now."""
         return sum(used / (last - first) for first, last, used in self._frees if first <= now < last)

@@ -20,27 +20,28 @@ from a2pcli.planning.whatsapp import CHANNEL as WHATSAPP
 
 RCS = "rcs"
 WINDOW_MS = 24 * 3_600_000
-"""How long after a person wrote WhatsApp takes a free text."""
+"""WhatsApp accepts free text for this long after a person wrote."""
 ANSWER_MS = 30 * 60_000
-"""Of that the time that a plan needs until its messages leave: who wrote earlier counts as outside."""
+"""Part of the window reserved for sending the plan: people who wrote earlier count as outside."""
 
 
 def in_window(ledger: Ledger, channel: str, gateway: str, now: int) -> Keys | None:
-    """Who wrote to this gateway within WhatsApp's service window, and in time for an answer; None on other channels."""
+    """Return who wrote to this gateway within WhatsApp's service window, in time for an answer; None on other
+    channels."""
     if channel != WHATSAPP:
         return None
     return _keys(ledger.replies.who_wrote(gateway, now - WINDOW_MS + ANSWER_MS))
 
 
 def unreachable(ledger: Ledger, channel: str, gateway: str, now: int) -> Keys:
-    """Whom RCS does not reach, as the provider said within the last days; nobody on other channels."""
+    """Return who RCS cannot reach, according to the provider within the last days; empty on other channels."""
     return _keys(ledger.reachability.unreachable(gateway, now)) if channel == RCS else no_keys()
 
 
 def reach_notes(
     loaded: LoadedCampaign, settings: LoadedSettings, gateway: str, ledger: Ledger, now: int
 ) -> Iterator[Problem]:
-    """How old the answers are about whom RCS reaches; where nobody was asked, how to ask."""
+    """Report the age of the RCS reachability data, or how to get it if there is none."""
     if loaded.campaign.channel != RCS:
         return
     asked = ledger.reachability.asked(gateway, now)
@@ -48,11 +49,13 @@ def reach_notes(
         block = settings.settings.gateways.get(gateway) or {}
         if (block.get("type") or gateway) in ("outbox", "console"):
             return
-        message = f"gateway {gateway} was not asked whom RCS reaches: people without RCS count as recipients"
+        message = (
+            f"RCS reachability was not checked with gateway {gateway}: people without RCS count as recipients"
+        )
     else:
         days = (now - asked.oldest) // DAY
         age = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
-        message = f"gateway {gateway} was asked about {asked.numbers:,} numbers whether RCS reaches them, first {age}"
+        message = f"gateway {gateway} checked RCS reachability of {asked.numbers:,} numbers, the oldest check was {age}"
     key = "channel" if loaded.document.has(("channel",)) else "channels"
     hint = f"a2pcli contacts reach {Path(loaded.document.path).name}"
     note = loaded.document.problem(message, (key,), of="key", hint=hint, code="reachability")

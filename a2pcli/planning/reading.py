@@ -13,11 +13,11 @@ from a2pcli.errors import Problem, Severity
 from a2pcli.planning.refusals import FileRefusals
 
 EXAMPLES = 3
-"""Texts of cells that a warning quotes."""
+"""Number of cells quoted in a warning."""
 
 
 def read_as(table: Table, address: str | None, facts: Facts, fact: str = "phone") -> dict[str, list[str]]:
-    """Each fact with its columns as written, the address (``fact``) first. JSON-ready."""
+    """Return each fact with its columns as written, the address (``fact``) first. JSON-ready."""
     found: dict[str, list[str]] = {}
     if address is not None:
         found[fact] = [table.header[table.columns.index(address)].strip()]
@@ -28,8 +28,8 @@ def read_as(table: Table, address: str | None, facts: Facts, fact: str = "phone"
 
 
 def reading_problems(table: Table, facts: Facts, told: FileRefusals) -> Iterator[Problem]:
-    """Warnings: columns that look like a fact and are not read as one, several columns for one fact, and answers that
-    are neither yes nor no."""
+    """Yield warnings: columns that look like a fact but are not read as one, several columns for one fact, and
+    answers that are neither yes nor no."""
     for written, (fact, why) in facts.unread.items():
         yield _warning(
             table,
@@ -60,7 +60,7 @@ def reading_problems(table: Table, facts: Facts, told: FileRefusals) -> Iterator
 
 
 def place_warnings(table: Table, problems: Counter[str]) -> Iterator[Problem]:
-    """A warning for the most frequent problems of cells that say where somebody is."""
+    """Yield a warning for each of the most frequent problems with cells about the recipient's place."""
     named = [(text, rows) for text, rows in problems.most_common() if text]
     for text, rows in named[:EXAMPLES]:
         yield _warning(table, f"{rows:,} row{'' if rows == 1 else 's'}: {text}", None, "place")
@@ -71,8 +71,8 @@ def place_warnings(table: Table, problems: Counter[str]) -> Iterator[Problem]:
 
 
 def total_notes(table: Table, lines: Sequence[int], maybe: int | None) -> Iterator[Problem]:
-    """A note for each row in ``lines``, which are totals of other rows and excluded as invalid addresses; and a warning
-    for the last row (line ``maybe``) if it gets a message and may be a total."""
+    """Yield a note for each row in ``lines``, which are totals of other rows and excluded as invalid addresses; and a
+    warning for the last row (line ``maybe``) if it gets a message and may be a total."""
     for line in lines:
         text = f"row {line} looks like a total of the rows above, not a person; it is excluded as an invalid address"
         yield Problem(text, table.path, line, severity=Severity.NOTE, code="total-row")

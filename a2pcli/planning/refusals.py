@@ -35,12 +35,12 @@ from a2pcli.rules.consent_words import Answer, consent_answer, refusal_answer, s
 
 CONSENT_RULE = "consent"
 SHOWN = 30
-"""Characters of a cell that a detail quotes."""
+"""Number of characters of a cell quoted in a detail."""
 
 
 def speaking(facts: Facts, *, marketing: bool, binds: bool) -> tuple[Claim, ...]:
-    """The columns that may keep somebody out of a message: those of refusals where opt-outs bind the purpose, those of
-    consent (and refusals of marketing alone) where it is marketing or asks for consent."""
+    """Return the columns that may exclude people: columns of refusals if opt-outs apply to the purpose, columns of
+    consent (and refusals of marketing only) if it is marketing or requires consent."""
     refusals = [
         claim for claim in facts.of("opted_out", "status") if marketing or (binds and not claim.marketing)
     ]
@@ -49,7 +49,7 @@ def speaking(facts: Facts, *, marketing: bool, binds: bool) -> tuple[Claim, ...]
 
 @dataclass(slots=True)
 class _Judged:
-    """A column's cells, judged: which say no, which say something that nobody understands."""
+    """The cells of one column, classified: refusals, and answers that are not understood."""
 
     claim: Claim
     no: Mask
@@ -58,8 +58,8 @@ class _Judged:
 
 
 def judged(frame: Frame, claims: tuple[Claim, ...], kind: Kind, locale: str, now: int) -> Iterator[_Judged]:
-    """Each speaking column of a chunk. Every different cell is judged once. ``now`` is UTC milliseconds: where a column
-    tells when consent ends, a later day is no refusal yet."""
+    """Classify the consent and refusal columns of a chunk. Each distinct cell is read once. ``now`` is UTC
+    milliseconds: in a column that says when consent ends, a later day is no refusal yet."""
     for claim in claims:
         if claim.fact == "revoked_at" or claim.column not in frame:
             continue
@@ -76,7 +76,8 @@ def judged(frame: Frame, claims: tuple[Claim, ...], kind: Kind, locale: str, now
 
 
 def _answers(texts: pa.StringArray, reader: Callable[[str], Answer]) -> npt.NDArray[np.int8]:
-    """The code of each text's answer. Moments are one text here: a column may have a million of them."""
+    """Return the code of each text's answer. All dates count as one text, because a column may have a million of
+    them."""
     kinds = pc.replace_substring_regex(texts, _MOMENT, "2000-01-01").dictionary_encode()
     answers = np.array([_CODES[reader(text)] for text in kinds.dictionary.to_pylist()], dtype=np.int8)
     of_text: npt.NDArray[np.int8] = answers[kinds.indices.to_numpy(zero_copy_only=False)]
@@ -93,7 +94,7 @@ def _reader(claim: Claim, kind: Kind) -> Callable[[str], Answer]:
 
 
 def refused(frame: Frame, compiled: CompiledSpec) -> None:
-    """Nobody whom the contacts file says no for, in this row or in any other."""
+    """Exclude people whom the contacts file refuses, in this row or any other."""
     claims = compiled.spec.speaking
     if not claims or not len(frame):
         return
@@ -123,9 +124,8 @@ def refused(frame: Frame, compiled: CompiledSpec) -> None:
             for place, line in zip(np.flatnonzero(there).tolist(), lines.tolist(), strict=True):
                 values[place] = words.format(line)
             drop_with(frame, there, reason, pa.array(values, pa.string()), RULE)
-        words = (
-            f"another row with an address of this one says {'no' if reason in _NO else 'neither yes nor no'}"
-        )
+        says = "no" if reason in _NO else "neither yes nor no"
+        words = f"another row that shares an address with this one says {says}"
         drop(frame, among_others(frame, known.keys), reason, words, RULE)
 
 
@@ -133,7 +133,7 @@ _NO = (Reason.OPTED_OUT, Reason.NO_CONSENT)
 
 
 def _details(column: _Judged, where: Mask, words: str) -> pa.Array:
-    """For each row in ``where`` what its cell says."""
+    """Return what the cell of each row in ``where`` says."""
     if not where.any():
         return pa.nulls(len(where), pa.string())
     texts = [
@@ -143,7 +143,7 @@ def _details(column: _Judged, where: Mask, words: str) -> pa.Array:
 
 
 def _quoted(cell: str) -> str:
-    """A cell as a detail may quote it: short, and no more than four digits that stand together."""
+    """Return a cell as a detail may quote it: short, with no more than four digits in a row."""
     from a2pcli.addresses.zones.cells import shown
 
     text = shown(cell)
@@ -152,8 +152,7 @@ def _quoted(cell: str) -> str:
 
 @dataclass(slots=True)
 class FileRefusals:
-    """What the file says before anybody is planned, and what to tell of it. ``unclear`` counts cells by column and
-    text."""
+    """Refusals found in the whole file before planning. ``unclear`` counts cells by column and text."""
 
     refused: Refused = field(default_factory=Refused)
     unclear: dict[str, Counter[str]] = field(default_factory=dict)
@@ -169,10 +168,10 @@ def told_by_file(
     whole: bool = True,
     now: int | None = None,
 ) -> FileRefusals:
-    """Read the columns that may say no, from end to end (``whole``), or only the first rows.
+    """Read the columns that may refuse messages, to the end of the file (``whole``) or only the first rows.
 
-    A no counts for each of the row's ``addresses`` (the first of them those that are messaged), whatever their type: a
-    landline that says no is a no. ``now`` is UTC milliseconds, this moment for None.
+    A refusal counts for each of the row's ``addresses`` (the first is the one messaged), whatever their type: a
+    landline can refuse too. ``now`` is UTC milliseconds, None for the current time.
     """
     if not claims:
         return FileRefusals()
@@ -217,13 +216,13 @@ def told_by_file(
 
 
 _KEPT = 1_000
-"""Different unclear cells of a column that are counted one by one."""
+"""Maximum number of distinct unclear cells counted per column."""
 FOR_GOOD = np.iinfo(np.int64).max
-"""The moment of a revocation that cannot be read: no consent is newer."""
+"""Time of a revocation with an unreadable date: no consent is newer."""
 
 
 def _revoked(frame: Frame, claims: tuple[Claim, ...], locale: str) -> Keys:
-    """When each row says consent was revoked (UTC milliseconds); -1 where it does not."""
+    """Return when each row says consent was revoked (UTC ms); -1 if it does not."""
     at = np.full(len(frame), -1, dtype=np.int64)
     for claim in claims:
         if claim.fact != "revoked_at" or claim.column not in frame:
@@ -243,14 +242,14 @@ def _revoked(frame: Frame, claims: tuple[Claim, ...], locale: str) -> Keys:
 def _people(
     frame: Frame, addresses: tuple[AddressColumn, ...], where: Mask, region: str | None, values: Keys
 ) -> Iterator[tuple[Keys, Keys]]:
-    """The people of some rows by each of their addresses, with the values of these rows."""
+    """Yield the people of the rows in ``where``, by each of their addresses, with the rows' values."""
     for one in addresses:
         cells = frame[one.column].filter(pa.array(where))
         yield keys_of(any_column(cells, one.kind, region, one.network)["@address"]), values[where]
 
 
 def _each_once(found: list[tuple[Keys, Keys]], *, latest: bool) -> Timed:
-    """Each person once, with the first line or the latest moment."""
+    """Return each person once, with the first line or the latest time."""
     if not found:
         return Timed()
     keys = np.concatenate([keys for keys, _ in found])

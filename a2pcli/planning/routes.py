@@ -23,23 +23,23 @@ Chain = tuple[str | None, ...]
 """Channels in the order in which a person is tried; None stands for the campaign's first."""
 
 Prices = tuple[tuple[int | None, str | None], ...]
-"""What each of them costs (1e-9 currency units, and the currency), None where that is not known."""
+"""Cost of each step (1e-9 currency units, and the currency); None if unknown."""
 
 
 @dataclass(slots=True)
 class Routes:
-    """Rows counted by the channels that they are tried by, with what each step costs."""
+    """Rows counted by the channels they are tried on, with the cost of each step."""
 
     chains: Counter[Chain] = field(default_factory=Counter)
     costs: dict[Chain, list[Counter[str]]] = field(default_factory=lambda: defaultdict(list))
-    """What all rows of a chain cost at each of its steps, by currency."""
+    """Total cost of a chain's rows at each of its steps, by currency."""
     dearest: Counter[str] = field(default_factory=Counter)
-    """The dearest step of each row, summed up: what is paid at most where only a refused message is followed."""
+    """Sum of each row's most expensive step: the maximum cost if only rejected messages fall back."""
     unpriced: int = 0
     """Rows of which a later step has no known price."""
 
     def first(self, of_campaign: str) -> Counter[str]:
-        """How many go by each channel first; ``of_campaign`` is the campaign's first."""
+        """Return how many rows go by each channel first; ``of_campaign`` is the campaign's first."""
         found: Counter[str] = Counter()
         for chain, rows in self.chains.items():
             found[chain[0] or of_campaign] += rows
@@ -72,8 +72,8 @@ class Routes:
             self.dearest[currency] += cost
 
     def document(self, prepared: Prepared) -> dict[str, Any]:
-        """JSON-ready: ``channels`` in order of preference, with how many people are tried by each first; and ``most``,
-        what the plan costs if everybody goes through everything that may cost more. Empty for one channel."""
+        """Return JSON-ready data: ``channels`` in order of preference with their recipients, and ``most``, the cost
+        if everybody goes through every step that may cost more. Empty for one channel."""
         if not prepared.others:
             return {}
         named = prepared.spec.channel
@@ -100,7 +100,8 @@ class Routes:
         }
 
     def most(self, prepared: Prepared) -> Counter[str]:
-        """What the plan costs at most, by currency: a refused message costs nothing, one that did not arrive does."""
+        """Return the maximum cost of the plan, by currency: a rejected message costs nothing, an undelivered one
+        does."""
         fallback = fallback_document(prepared)
         if fallback is not None and fallback["when"] == [REJECTED] and fallback["after"] is None:
             return self.dearest
@@ -120,7 +121,7 @@ def _steps(rows: pa.RecordBatch) -> Iterator[tuple[Chain, Prices]]:
 
 
 def channels_document(prepared: Prepared) -> dict[str, dict[str, Any]]:
-    """What the run keeps of its channels, in order of preference."""
+    """Return what the run stores about its channels, in order of preference."""
     return {
         one.spec.channel: {"gateway": one.spec.gateway, "sender": one.spec.sender}
         for one in prepared.channels
@@ -128,13 +129,13 @@ def channels_document(prepared: Prepared) -> dict[str, dict[str, Any]]:
 
 
 def fallback_document(prepared: Prepared) -> dict[str, Any] | None:
-    """When the next channel is tried, JSON-ready: ``when`` and ``after`` in seconds; None for never."""
+    """Return when the next channel is tried, JSON-ready: ``when``, and ``after`` in seconds; None if never."""
     found = (prepared.loaded.whole or prepared.loaded).campaign.fallback
     return None if found is None else {"when": list(found.when), "after": found.seconds}
 
 
 def strange_preferences(table: Table, strange: Mapping[str, int]) -> list[Problem]:
-    """A warning where contacts prefer what is no channel."""
+    """Warn if contacts prefer channels that do not exist."""
     if not strange:
         return []
     many = sum(strange.values())

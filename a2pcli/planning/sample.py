@@ -30,19 +30,19 @@ from a2pcli.planning.places import residences
 from a2pcli.planning.spec import COUNTRY, AddressColumn
 
 ROWS = 10_000
-"""Rows in which empty cells are counted."""
+"""Number of rows in which empty cells are counted."""
 RENDERED = 2_000
-"""Rows whose messages are made."""
+"""Number of rows whose messages are made."""
 MANY = 0.05
-"""A column that is empty in more than this share of the rows is worth a word."""
+"""A column that is empty in more than this share of the rows gets a warning."""
 MOST = 0.5
-"""With a default, only when most people get it."""
+"""The same for columns with a default."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextLimits:
-    """``smart``: whether typography is replaced. SMS parts that are warned about, and that are refused; or the
-    ``characters`` that the channel takes. 0: no limit."""
+    """Limits of a text. ``smart``: replace typography. ``warn`` and ``refuse`` are SMS parts; ``characters`` is the
+    channel's maximum. 0 means no limit."""
 
     smart: bool
     warn: int = 0
@@ -52,7 +52,7 @@ class TextLimits:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``rows``: the first rows of the file that ``where`` selects. ``whole``: there are no others."""
+    """The first rows of the file that ``where`` selects; ``whole`` if there are no others."""
 
     path: str
     rows: Frame
@@ -60,7 +60,7 @@ class Sample:
     problems: tuple[Problem, ...] = ()
 
     def empty_columns(self, template: MessageTemplate, place: Callable[[str], Problem]) -> list[Problem]:
-        """A warning for each column of the template that is empty in many rows."""
+        """Return a warning for each column of the template that is empty in many rows."""
         problems = []
         for column in sorted(template.columns):
             empty = int(is_blank(column_of(self.rows, column)).sum())
@@ -79,7 +79,7 @@ class Sample:
     def render(
         self, template: MessageTemplate, at: Problem, limits: TextLimits
     ) -> tuple[list[str], list[Problem]]:
-        """The messages of the first contacts, before smart encoding, and what is wrong with them."""
+        """Return the messages of the first contacts, before smart encoding, and the problems with them."""
         rows = self.rows.head(RENDERED)
         rendered = template.render_column(rows)
         problems = list(self._failures(rendered, rows, at))
@@ -91,7 +91,8 @@ class Sample:
         return [text for text in made.to_pylist() if text], problems
 
     def _failures(self, rendered: Rendered, rows: Frame, at: Problem) -> list[Problem]:
-        """Rows on which the template fails, by what it says of them. Missing values are told by column."""
+        """Return one problem for each way in which the template fails. Missing values are reported by column
+        elsewhere."""
         failed = as_numpy(rendered.reasons.is_valid())
         reasons = np.asarray(rendered.reasons.to_pylist(), dtype=object)
         problems = []
@@ -107,7 +108,7 @@ class Sample:
         return problems
 
     def _unseen(self, made: pa.StringArray, lines: np.ndarray, at: Problem) -> list[Problem]:
-        """Messages that would be UCS-2 for characters nobody sees."""
+        """Return a warning if invisible characters would force messages into UCS-2."""
         lost = without_invisible_column(made)[1]
         rows = np.flatnonzero(lost)
         if not len(rows):
@@ -144,7 +145,7 @@ class Sample:
         return problems
 
     def _longer(self, made: pa.StringArray, lines: np.ndarray, at: Problem, most: int) -> list[Problem]:
-        """Messages with more characters than the channel takes."""
+        """Return a warning for messages with more characters than the channel accepts."""
         counts = np.array([characters(text) for text in made.to_pylist()])
         longest = int(counts.argmax())
         if counts[longest] <= most:
@@ -161,15 +162,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class SampledPeople:
-    """Where the sample's numbers are: by row, and how many in each country."""
+    """Where the sample's addresses are: by row, and how many in each country."""
 
     by_row: pa.StringArray
     countries: Mapping[str, int]
     numbers: pa.StringArray
-    """The addresses; null like the country where one cannot be messaged, or is of none."""
+    """The addresses; null like the country if they cannot be messaged or have none."""
 
     def among(self, countries: Collection[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Positions of the rows in these countries."""
+        """Return a mask of the rows in these countries."""
         there: np.ndarray[tuple[int], np.dtype[np.bool_]] = mask_of(
             pc.is_in(self.by_row, pa.array(list(countries), pa.string()))
         )
@@ -178,7 +179,7 @@ class SampledPeople:
     def unpriced(
         self, card: RateCard, *, gateway: str, channel: str, on: date, category: str | None = None
     ) -> dict[str, int]:
-        """Countries with numbers whose price the card does not say, and how many."""
+        """Return the countries with numbers whose price the card does not have, and how many."""
         countries = self.by_row.drop_null()
         one_part = np.ones(len(countries), dtype=np.int64)
         priced = card.price_column(
@@ -194,14 +195,14 @@ class SampledPeople:
         return dict(Counter(unknown.to_pylist()).most_common())
 
     def seen(self, countries: Collection[str]) -> list[str]:
-        """Those of the countries that some number is in."""
+        """Return those of the countries that occur in the sample."""
         return [country for country in countries if country in self.countries]
 
 
 def sampled_people(
     rows: Frame, address: AddressColumn, policy: PhonePolicy, residence: tuple[str, ...] = ()
 ) -> SampledPeople:
-    """The countries of the addresses in the rows that can be messaged."""
+    """Return the countries of the valid addresses in the rows."""
     found = _read(rows, address, policy, residence)
     good = pc.is_null(found["@reason"])
     countries = pc.if_else(good, found["@country"], pa.scalar(None, pa.string()))
@@ -211,7 +212,7 @@ def sampled_people(
 
 
 def _read(rows: Frame, address: AddressColumn, policy: PhonePolicy, residence: tuple[str, ...]) -> Frame:
-    """The addresses judged; with the country of residence where they are of none themselves."""
+    """Read the addresses, with the country of residence if they belong to none themselves."""
     found = read_column(rows[address.column], address.kind, policy, address.network)
     if address.kind is not Kind.PHONE:
         found["@country"] = residences(rows, residence)
@@ -231,7 +232,7 @@ def take_sample(
     policy: PhonePolicy | None = None,
     residence: tuple[str, ...] = (),
 ) -> Sample:
-    """The first rows that ``where`` selects. Raises ``InvalidInput`` where the file cannot be read on."""
+    """Return the first rows that ``where`` selects. Raises ``InvalidInput`` if the file cannot be read."""
     chunks = table.chunks(columns, rows=ROWS)
     rows = next(chunks, None)
     if rows is None:

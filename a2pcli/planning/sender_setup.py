@@ -18,7 +18,7 @@ from a2pcli.rules.senders import Known, Senders
 
 
 def facts_of(settings: Settings, sender: str) -> SenderFacts | None:
-    """What the settings state of a sender, however it is spelt there (``ACME``, ``Acme``); None for nothing."""
+    """Return the settings of a sender, ignoring case and punctuation of its name; None if there are none."""
     if sender in settings.senders:
         return settings.senders[sender]
     key = sender_key(sender)
@@ -26,7 +26,7 @@ def facts_of(settings: Settings, sender: str) -> SenderFacts | None:
 
 
 def senders_of(loaded: LoadedCampaign, settings: LoadedSettings, law: Law) -> Senders:
-    """The campaign's senders with what the settings state of them, and what the law demands of them."""
+    """Return the campaign's senders with their settings and the legal rules that apply to them."""
     campaign = loaded.campaign
     choices = campaign.senders
     stated = {"dlt-template"} | ({"dlt-entity"} if campaign.dlt.entity else set()) if campaign.dlt else set()
@@ -60,7 +60,7 @@ def _rules(law: Law, purpose: str, channel: str) -> dict[str, tuple[SenderRule, 
 def _account_sender(
     settings: LoadedSettings, gateway: str, environ: Mapping[str, str] | None = None
 ) -> str | None:
-    """The sender in the gateway's settings; None where its account chooses, or it cannot be read here."""
+    """Return the sender in the gateway's settings; None if its account chooses, or the setting cannot be read here."""
     typed = (settings.settings.gateways.get(gateway) or {}).get("sender")
     if not isinstance(typed, str):
         return None
@@ -71,7 +71,7 @@ def _account_sender(
 
 
 def dlt_of(loaded: LoadedCampaign, settings: LoadedSettings) -> DltTemplate | None:
-    """The campaign's registered template, completed from what the settings state of its senders."""
+    """Return the campaign's registered template, completed from the settings of its senders."""
     dlt = loaded.campaign.dlt
     if dlt is None:
         return None
@@ -82,7 +82,7 @@ def dlt_of(loaded: LoadedCampaign, settings: LoadedSettings) -> DltTemplate | No
 
 
 def template_countries(law: Law, purpose: str, channel: str) -> tuple[str, ...]:
-    """Countries whose law wants a registered text."""
+    """Return the countries whose law requires a registered text."""
     from phonenumbers import SUPPORTED_REGIONS
 
     found = (
@@ -94,7 +94,7 @@ def template_countries(law: Law, purpose: str, channel: str) -> tuple[str, ...]:
 
 
 def required_words(law: Law, purpose: str, channel: str) -> dict[str, tuple[tuple[str, str, str], ...]]:
-    """By country what its law wants in each message: a pattern, the words for people, the rule's id."""
+    """Return by country what each message must contain: a pattern, its wording for people, the rule's id."""
     from phonenumbers import SUPPORTED_REGIONS
 
     found = {
@@ -109,9 +109,9 @@ def required_words(law: Law, purpose: str, channel: str) -> dict[str, tuple[tupl
 
 
 def rates_of(settings: Settings, senders: Senders) -> dict[str, dict[str, float | str | bool]]:
-    """The paces of a campaign's senders, as a run keeps them: by sender, units a second.
+    """Return the paces of a campaign's senders as a run stores them: by sender, in units per second.
 
-    ``account`` stands where the gateway's own sender is meant, which the rows of a run do not name.
+    ``account`` marks the gateway's own sender, which the rows of a run do not name.
     """
     from a2pcli.config.values import parse_rate
 
@@ -132,8 +132,8 @@ def rates_of(settings: Settings, senders: Senders) -> dict[str, dict[str, float 
 
 
 def quotas_of(settings: Settings, senders: Senders) -> dict[str, dict[str, Any]]:
-    """The quotas of a campaign's senders, as a run keeps them; ``account`` as in ``rates_of``, ``all`` where every
-    message of the campaign comes from this sender."""
+    """Return the quotas of a campaign's senders as a run stores them; ``account`` as in ``rates_of``, ``all`` if
+    every message of the campaign comes from this sender."""
     found: dict[str, dict[str, Any]] = {}
     each = [sender for sender in (*senders.choices.all, senders.account) if sender is not None]
     for sender in each:

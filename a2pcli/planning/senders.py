@@ -16,9 +16,9 @@ from a2pcli.rules.senders import Senders, sticky
 
 
 def choose_senders(frame: Frame, senders: Senders) -> None:
-    """``@sender`` of every row: null where it is the run's own.
+    """Set ``@sender`` of every row; null for the run's own.
 
-    One look at the countries of a chunk decides for all its rows; only pools look at the people.
+    The sender depends on the country; within a pool, on the person.
     """
     countries = frame["@country"]
     own = senders.choices.own
@@ -35,7 +35,7 @@ def choose_senders(frame: Frame, senders: Senders) -> None:
 
 
 def _of_pool(frame: Frame, pool: tuple[str | None, ...]) -> pa.Array:
-    """Each row's sender of a pool, by its number."""
+    """Return each row's sender from a pool, chosen by its address."""
     names = pa.array(pool, pa.string())
     if len(pool) == 1:
         return names[0]
@@ -44,7 +44,7 @@ def _of_pool(frame: Frame, pool: tuple[str | None, ...]) -> pa.Array:
 
 
 def refuse_without_sender(frame: Frame, senders: Senders) -> None:
-    """A row whose country has no permitted sender drops out, with the rule that says so."""
+    """Exclude rows whose country has no permitted sender, naming the rule."""
     countries = frame["@country"]
     for country in pc.unique(countries).to_pylist():
         verdict = senders.verdict(country)
@@ -54,7 +54,7 @@ def refuse_without_sender(frame: Frame, senders: Senders) -> None:
 
 
 def refuse_other_texts(frame: Frame, template: DltTemplate | None, countries: tuple[str, ...]) -> None:
-    """Where the law wants a registered text, a row drops out whose message is another."""
+    """Exclude rows whose text does not match the registered one, in countries that require one."""
     there = mask_of(pc.is_in(frame["@country"], pa.array(countries, pa.string())))
     if not there.any():
         return

@@ -31,22 +31,22 @@ from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders
 
 COUNTRY = "country"
-"""The column that ``where:`` finds the number's country in, unless the contacts have one of that name."""
+"""The column with the address's country in ``where:``, unless the contacts have a column of that name."""
 
 
 def where_columns(known: Collection[str]) -> tuple[str, ...]:
-    """The names that ``where:`` may use, for contacts with these columns."""
+    """Return the names that ``where:`` may use, for contacts with these columns."""
     return tuple(dict.fromkeys((*known, COUNTRY)))
 
 
 def no_keys() -> Keys:
-    """An empty set of people."""
+    """Return an empty set of people."""
     return np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateText:
-    """A template as written, and where it stands."""
+    """A template as written, and its place."""
 
     text: str
     place: SourcePlace
@@ -54,8 +54,8 @@ class TemplateText:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One message: the campaign's only one (named None), or one arm of a split test. ``source`` is None where the text
-    is made of the content's markup."""
+    """One message: the campaign's only one (named None), or one arm of a split test. ``source`` is None if the text
+    comes from the content's markup."""
 
     name: str | None
     weight: int
@@ -65,7 +65,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """People (sorted keys, each once) with a moment for each (UTC milliseconds)."""
+    """People (sorted unique keys) with a time for each (UTC milliseconds)."""
 
     keys: Keys = field(default_factory=no_keys)
     at: Keys = field(default_factory=no_keys)
@@ -73,9 +73,10 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequirement:
-    """What a campaign asks of consent. ``required``: it must be proven; else only a clear no keeps people out.
+    """The consent a campaign requires. ``required``: it must be proven; otherwise only a clear refusal excludes
+    people.
 
-    ``now`` is the moment it is asked at (UTC milliseconds).
+    ``now`` is when it is checked (UTC milliseconds).
     """
 
     required: bool
@@ -84,8 +85,9 @@ class ConsentRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Whom some row of the contacts file says no for (``opted_out`` in a column of refusals, ``no`` in one of consent),
-    or something unclear, with the line; and whose consent it says was revoked, with the moment (UTC milliseconds)."""
+    """People whom some row of the contacts file refuses (``opted_out`` in a column of refusals, ``no`` in one of
+    consent) or answers unclearly, with the line; and whose consent it says was revoked, with the time (UTC
+    milliseconds)."""
 
     opted_out: Timed = field(default_factory=Timed)
     no: Timed = field(default_factory=Timed)
@@ -95,12 +97,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Sets of people (sorted keys, see ``people``) who stay out, each for its reason.
+    """Sets of people (sorted keys, see ``people``) to exclude, by reason.
 
-    ``suppressed`` opted out of everything, ``suppressed_in`` of a programme or channel (in words, with the people, and
-    whether it counts by any of their addresses),
-    ``suppressed_for`` of one sender; ``erased`` are known by their hash alone. ``consented`` are in by a record of
-    the ledger, ``withdrawn`` took theirs back. ``told`` is what the contacts file says of them in any row.
+    ``suppressed`` opted out of everything, ``suppressed_in`` of a programme or channel (wording, people, and whether
+    any of their addresses counts), ``suppressed_for`` of one sender; ``erased`` are known only by hash. ``consented``
+    have a consent record in the ledger, ``withdrawn`` withdrew it. ``told`` is what the contacts file says in any
+    row.
     """
 
     suppressed: Keys = field(default_factory=no_keys)
@@ -114,14 +116,14 @@ class People:
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
     in_window: Keys | None = None
-    """Who wrote within the last 24 hours, on channels where that counts; None on others."""
+    """People who wrote within the last 24 hours, on channels with a service window; None on others."""
     unreachable: Keys = field(default_factory=no_keys)
-    """Whom the channel does not reach, as the provider said when it was asked."""
+    """People the channel cannot reach, according to the provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressColumn:
-    """A column with addresses of people; ``network`` is the chat network of ids."""
+    """A column with addresses; ``network`` is the chat network of ids."""
 
     column: str
     kind: Kind
@@ -135,7 +137,7 @@ class AddressColumn:
 
 @dataclass(frozen=True, slots=True)
 class PlanSpec:
-    """The work of planning one campaign over one contacts file."""
+    """Everything needed to plan one campaign over one contacts file; picklable."""
 
     campaign: str
     folder: Path
@@ -165,22 +167,22 @@ class PlanSpec:
     dlt_countries: tuple[str, ...] = ()
     consent: ConsentRequirement | None = None
     countries: tuple[str, ...] = ()
-    """The only countries whose numbers are messaged; empty for all."""
+    """The only countries to send to; empty for all."""
     must_say: Mapping[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
-    """By country what each message there must contain: a pattern, the words for people, the rule's id."""
+    """By country what each message must contain: a pattern, its wording for people, the rule's id."""
     facts: Facts = field(default_factory=Facts)
     speaking: tuple[Claim, ...] = ()
-    """Columns that may keep somebody out."""
+    """Columns that may exclude people."""
     asked_at: int = 0
-    """The moment of the plan (UTC milliseconds), for columns that tell when a consent ends."""
+    """The time of the plan (UTC milliseconds), for columns that say when a consent ends."""
     others: tuple[AddressColumn, ...] = ()
     """Columns with other addresses of the same person."""
     is_timed: bool = False
-    """Whether rows need clocks, and so have to be placed."""
+    """Whether rows need clocks, and therefore places."""
 
 
 class CompiledSpec:
-    """A spec with its templates compiled and its rate card read: made once a process."""
+    """A spec with compiled templates and a loaded rate card; made once in each process."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self.spec = spec
@@ -196,10 +198,10 @@ class CompiledSpec:
             for arm in spec.arms
             if arm.content is not None
         }
-        """What each arm sends beside the text."""
+        """Content besides the text, by arm."""
         self.contents_are_large = self._is_long and bool(self.contents)
         self.messages: tuple[MessageTemplate, ...] = tuple(map(self._message, spec.arms))
-        """The template of each arm's text: of its message, else of its HTML."""
+        """The template of each arm's text: its message, else its HTML."""
         self.weights = {arm.name or "": arm.weight for arm in spec.arms}
         self.once_per = self._template(spec.once_per) if spec.once_per else None
         self.where: Expression | None = None
@@ -214,7 +216,7 @@ class CompiledSpec:
         self.rates = RateCard.load(spec.rates) if spec.rates else None
         texts = [content.texts for content in self.contents.values()]
         self.category: str | None = next((one.category for one in texts if hasattr(one, "category")), None)
-        """What prices and rules of the provider go by, beside the channel (WhatsApp's template)."""
+        """Message category that prices and provider rules depend on (WhatsApp templates)."""
         self.is_free_in_window = any(getattr(one, "is_free_in_window", False) for one in texts)
 
     def _message(self, arm: Arm) -> MessageTemplate:
@@ -242,7 +244,7 @@ class CompiledSpec:
         )
 
     def chunk_rows(self, most: int) -> int:
-        """How many rows are planned at once: ``most``, or as many as have emails that fit into memory."""
+        """Return how many rows to plan at once: ``most``, or as many as have emails that fit into memory."""
         if not self.contents_are_large:
             return most
         longest = max(
@@ -268,7 +270,7 @@ class CompiledSpec:
         needed |= {other.column for other in spec.others}
         if self.channel.kind is not Kind.PHONE:
             needed |= {*spec.facts.columns("country")}
-        if self.channel.kind is Kind.HANDLE:  # to tell a total of the rows from a person
+        if self.channel.kind is Kind.HANDLE:  # to tell a total row from a person
             needed |= {*spec.known}
         if spec.consent is not None:
             needed |= {*spec.facts.columns(*CONSENT_FACTS)}

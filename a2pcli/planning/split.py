@@ -18,7 +18,7 @@ _ACCEPTED = (
     "@content", "@detail",
 )  # fmt: skip
 _OF_SEVERAL = ("@channel", "@alternatives")
-"""Only frames of a campaign of several channels have them."""
+"""Present only in campaigns with several channels."""
 _EXCLUDED = (
     "@line", "@reason", "@detail", "@rule", "@cell", "@address", "@person", "@country", "@variant", "@others",
 )  # fmt: skip
@@ -26,8 +26,8 @@ _EXCLUDED = (
 
 @dataclass(frozen=True, slots=True)
 class SplitChunk:
-    """``accepted`` and ``excluded``: the columns that are still needed of either, in file order; ``accepted_at`` and
-    ``excluded_at``: their places in the chunk. Split once: counting and storing would each do it otherwise."""
+    """The columns still needed of accepted and excluded rows, in file order, and their positions in the chunk. Split
+    once for counting and storing."""
 
     accepted: pa.RecordBatch
     excluded: pa.RecordBatch
@@ -45,7 +45,7 @@ def split_chunk(frame: Frame) -> SplitChunk:
 
 
 def ledger_rows(split: SplitChunk, first: int) -> PlannedRows:
-    """The chunk as the ledger takes it; its rows are numbered from ``first``."""
+    """Return the chunk in the ledger's form; its rows are numbered from ``first``."""
     return PlannedRows(
         accepted=_accepted(split, first) if len(split.accepted_at) else None,
         excluded=_excluded(split, first) if len(split.excluded_at) else None,

@@ -54,13 +54,14 @@ from a2pcli.reasons import Reason
 
 
 def share_of(campaign: str, experiment: str, address: str) -> float:
-    """The address's place in [0, 1): the first 8 bytes of ``sha256("campaign|experiment|address")`` over 2**64."""
+    """Return the address's position in [0, 1): the first 8 bytes of ``sha256("campaign|experiment|address")`` over
+    2**64."""
     digest = sha256(f"{campaign}|{experiment}|{address}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def shares(campaign: str, experiment: str, addresses: Sequence[str]) -> npt.NDArray[np.float64]:
-    """``share_of`` for each value of a column, as floats from 0 to 1."""
+    """Return ``share_of`` for each value of a column."""
     return np.fromiter(
         (share_of(campaign, experiment, address) for address in addresses),
         dtype=np.float64,
@@ -69,7 +70,7 @@ def shares(campaign: str, experiment: str, addresses: Sequence[str]) -> npt.NDAr
 
 
 def arms(places: npt.NDArray[np.float64], weights: Mapping[str, int]) -> npt.NDArray[np.intp]:
-    """The index of the arm for each place, the arms lying side by side in the order they are written."""
+    """Return the index of the arm for each position; arms divide [0, 1) in the order they are written."""
     edges = np.cumsum(list(weights.values())) / sum(weights.values())
     found: npt.NDArray[np.intp] = np.minimum(np.searchsorted(edges, places, side="right"), len(weights) - 1)
     return found
@@ -79,7 +80,7 @@ Stage = Callable[[Frame, CompiledSpec], None]
 
 
 def addressed(frame: Frame, compiled: CompiledSpec) -> None:
-    """The address cell becomes an address, or a reason why not; the row's other addresses are the same person's."""
+    """Read the address cell into an address or a reason; collect the row's other addresses of the same person."""
     cells = frame[compiled.spec.address]
     frame["@cell"] = cells
     found = read_column(cells, compiled.channel.kind, compiled.spec.policy, compiled.channel.network)
@@ -100,7 +101,7 @@ def addressed(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def _refuse_totals(frame: Frame, spec: PlanSpec) -> None:
-    """Drop the rows that add up the others: their count or sum would be read as a chat id."""
+    """Exclude rows that add up the others: their count or sum would be read as a chat id."""
     columns = [frame[name] for name in spec.known if name in frame and name != spec.address]
     verdicts = judge_rows(frame["@address"], columns)
     total = verdicts == Verdict.YES
@@ -114,7 +115,7 @@ def _refuse_totals(frame: Frame, spec: PlanSpec) -> None:
 
 
 def sender_chosen(frame: Frame, compiled: CompiledSpec) -> None:
-    """The sender that may message the destination, the same for a person every time."""
+    """Choose the sender permitted for the destination, always the same one for a person."""
     choose_senders(frame, compiled.spec.senders)
 
 
@@ -130,7 +131,7 @@ def excluded(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
-    """``countries:`` of the campaign, and no others."""
+    """Exclude rows outside the campaign's ``countries:``."""
     if not compiled.spec.countries:
         return
     countries = frame["@country"]
@@ -142,13 +143,13 @@ def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def reachable(frame: Frame, compiled: CompiledSpec) -> None:
-    """Whom the channel does not reach stays out, as far as the provider was asked."""
+    """Exclude people the channel cannot reach, according to the provider."""
     people = frame["@person"].to_numpy(zero_copy_only=False)
     drop(frame, among(people, compiled.spec.people.unreachable), Reason.NOT_REACHABLE)
 
 
 def held_out(frame: Frame, compiled: CompiledSpec) -> None:
-    """The control group of ``holdout:``, chosen by the address alone."""
+    """Exclude the control group of ``holdout:``, chosen by the address alone."""
     if not compiled.spec.holdout:
         return
     rows = alive(frame)
@@ -159,12 +160,12 @@ def held_out(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def sender_refused(frame: Frame, compiled: CompiledSpec) -> None:
-    """Where no sender is permitted, nothing is tried that would fail."""
+    """Exclude rows without a permitted sender, because sending would fail."""
     refuse_without_sender(frame, compiled.spec.senders)
 
 
 def distinguished(frame: Frame, compiled: CompiledSpec) -> None:
-    """``once_per:`` makes one person several: one for each appointment, order, …"""
+    """Apply ``once_per:``, which makes one person several: one for each appointment, order, …"""
     own = frame["@person"]
     if compiled.once_per is not None:
         rows = alive(frame)
@@ -184,7 +185,7 @@ def _distinct(chosen: pa.Array, addresses: pa.Array, values: Sequence[str | None
 
 
 def rendered(frame: Frame, compiled: CompiledSpec) -> None:
-    """The message, for each arm its rows."""
+    """Render the message of each row, with its arm's template."""
     rows = alive(frame)
     if len(compiled.messages) == 1:
         frame["@body"] = _text(frame, rows, compiled.messages[0])
@@ -203,8 +204,8 @@ def rendered(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def with_content(frame: Frame, compiled: CompiledSpec) -> None:
-    """What the channel sends beside the text: an email's subject and HTML, a picture, buttons. A text that is missing
-    is made of the markup."""
+    """Add the content besides the text: an email's subject and HTML, a picture, buttons. The text may come from its
+    markup."""
     if compiled.spec.people.in_window is not None:
         people = frame["@person"].to_numpy(zero_copy_only=False)
         windowed(frame, among(people, compiled.spec.people.in_window))
@@ -213,10 +214,10 @@ def with_content(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def measured(frame: Frame, compiled: CompiledSpec) -> None:
-    """Invisible characters are dropped and typography is replaced where that saves parts; units and parts are
-    counted. (The template gave NFC.)"""
+    """Remove invisible characters, replace typography if that saves parts, and count units and parts. (Templates
+    return NFC.)"""
     rows = alive(frame)
-    bodies = one_piece(frame["@body"])  # null where a row is not alive
+    bodies = one_piece(frame["@body"])  # null in excluded rows
     in_parts = compiled.channel.parts
     replaced = np.zeros(len(frame), dtype=np.int32)
     special = SpecialCharacters.of(bodies)
@@ -238,7 +239,7 @@ def measured(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def priced(frame: Frame, compiled: CompiledSpec) -> None:
-    """The cost, or knowingly none: an unpriced destination is unknown, never 0."""
+    """Set the cost; null if unpriced, because an unknown price is never 0."""
     size = len(frame)
     frame["@cost"] = pa.nulls(size, pa.int64())
     frame["@currency"] = pa.nulls(size, pa.string())
@@ -263,13 +264,13 @@ def priced(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def template_kept(frame: Frame, compiled: CompiledSpec) -> None:
-    """Where texts must be registered, a message is the registered one."""
+    """Exclude messages that do not match the registered text, if one is required."""
     if compiled.spec.dlt_countries:
         refuse_other_texts(frame, compiled.spec.dlt, compiled.spec.dlt_countries)
 
 
 def wording_kept(frame: Frame, compiled: CompiledSpec) -> None:
-    """Where the law wants words in each message, a message without them is not sent; others are."""
+    """Exclude messages without the words that the law of their country requires."""
     if not compiled.spec.must_say:
         return
     countries = frame["@country"]
@@ -281,10 +282,10 @@ def wording_kept(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def already_sent(frame: Frame, compiled: CompiledSpec) -> None:
-    """Nobody gets the same occasion of a campaign twice."""
+    """Exclude people who already got this occurrence of the campaign."""
     people = frame["@person"].to_numpy(zero_copy_only=False)
     drop(frame, among(people, compiled.spec.people.reached), Reason.ALREADY_SENT)
-    if OWN in frame:  # it may have gone to the address of this channel before
+    if OWN in frame:  # it may have gone to this channel's address before
         own = frame[OWN].to_numpy(zero_copy_only=False)
         drop(frame, among(own, compiled.spec.people.reached), Reason.ALREADY_SENT)
     if compiled.once_per is None:  # the campaign may have gone to another address before, by another channel
@@ -323,7 +324,7 @@ RESULT_COLUMNS = (
 
 
 def run_stages(frame: Frame, compiled: CompiledSpec) -> Frame:
-    """All stages over one chunk; gives back the pipeline's own columns."""
+    """Run all stages over one chunk and return its result columns."""
     begin(frame)
     for stage in STAGES:
         stage(frame, compiled)
@@ -331,7 +332,7 @@ def run_stages(frame: Frame, compiled: CompiledSpec) -> Frame:
 
 
 def begin(frame: Frame) -> None:
-    """Give a chunk the columns that some rows get a value in."""
+    """Add the columns that stages fill for some rows."""
     for column in ("@reason", "@detail", "@rule"):
         if column not in frame:
             frame[column] = pa.nulls(len(frame), pa.string())
@@ -341,7 +342,7 @@ def begin(frame: Frame) -> None:
 
 
 def _drop_longer(frame: Frame, bodies: pa.Array, rows: Mask, most: int) -> None:
-    """Drop the rows whose text has more characters than the channel takes."""
+    """Exclude rows whose text has more characters than the channel accepts."""
     maybe = rows & (pc.fill_null(pc.binary_length(bodies), 0).to_numpy(zero_copy_only=False) > most)
     for row in np.flatnonzero(maybe).tolist():
         count = characters(bodies[row].as_py())
@@ -350,12 +351,12 @@ def _drop_longer(frame: Frame, bodies: pa.Array, rows: Mask, most: int) -> None:
 
 
 def _text(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
-    """The texts of these rows; nothing where they are to be made of a markup."""
+    """Return the texts of these rows; null if they come from markup."""
     return pa.nulls(len(frame), pa.string()) if template.markup else _render(frame, rows, template)
 
 
 def _render(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
-    """The template over the rows in ``rows``; those it fails on get their reason."""
+    """Render the template over ``rows``; rows on which it fails get a reason."""
     if not rows.any():
         return pa.nulls(len(frame), pa.string())
     result = template.render_column(selected(frame, rows, template.columns))
@@ -369,12 +370,12 @@ __all__ = ["NOBODY", "RESULT_COLUMNS", "STAGES", "run_stages"]
 
 @dataclass(frozen=True, slots=True)
 class ChunkTask:
-    """How pieces become rows, and what to plan with them; can be sent to a process."""
+    """A picklable task: how pieces of the file become rows, and what to plan with them."""
 
     framing: Framing
     spec: PlanSpec
 
     def planned(self, piece: Piece, compiled: CompiledSpec) -> Framed:
-        """The planned rows of a piece. ``compiled`` is the spec, compiled in this process."""
+        """Return the planned rows of a piece. ``compiled`` is the spec, compiled in this process."""
         framed = self.framing(piece)
         return Framed([run_stages(frame, compiled) for frame in framed.frames], framed.blank)

@@ -33,7 +33,7 @@ from a2pcli.reasons import Reason
 
 SAMPLES = 4
 NAMES = {"@address": "number"}
-"""What columns are called in samples, where it is not their own name: documents had phone numbers alone at first."""
+"""Column names in samples that differ from their own, kept from when all addresses were phone numbers."""
 SAMPLE_COLUMNS = [
     "line",
     "number",
@@ -47,11 +47,11 @@ SAMPLE_COLUMNS = [
     "variant",
     "sender",
 ]
-"""``content`` comes to them where there is any."""
+"""``content`` is added if there is any."""
 
 
 class ColumnDigest(TextDigest):
-    """The same digest over a column of Arrow's, without a Python object for each text."""
+    """A ``TextDigest`` over Arrow columns, without a Python object for each text."""
 
     def add_column(self, texts: pa.StringArray) -> None:
         """Add a column of a chunk that has no nulls."""
@@ -67,7 +67,7 @@ class ColumnDigest(TextDigest):
 
 
 class ColumnDetails(Details):
-    """The same details over columns of Arrow's."""
+    """``Details`` over Arrow columns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ MOST_TOTALS = 3
 
 
 class ColumnChannels(ChannelDigest):
-    """The same digest over columns of Arrow's."""
+    """``ChannelDigest`` over Arrow columns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,13 +102,13 @@ class ColumnChannels(ChannelDigest):
 
 @dataclass(slots=True)
 class Tally:
-    """Running totals over planned chunks. ``rows == recipients + sum(excluded.values())``, always."""
+    """Running totals over planned chunks. ``rows == recipients + sum(excluded.values())`` always holds."""
 
     rows: int = 0
     recipients: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
     copy_rules: Counter[str] = field(default_factory=Counter)
-    """What messages lacked that were left out for a copy rule."""
+    """Details of messages excluded by a copy rule."""
     countries: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
     parts: Counter[int] = field(default_factory=Counter)
@@ -120,15 +120,15 @@ class Tally:
     replaced: int = 0
     total_parts: int = 0
     total_lines: list[int] = field(default_factory=list)
-    """Lines of excluded rows that look like a total of the others, the first few."""
+    """Lines of the first few excluded rows that look like a total of the others."""
     maybe_total: int | None = None
-    """The line of the last row, if it gets a message and may be a total of the others."""
+    """Line of the last row, if it gets a message and may be a total of the others."""
     _samples: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     senders: Counter[str | None] = field(default_factory=Counter)
     strange_channels: Counter[str] = field(default_factory=Counter)
-    """What contacts wrote as the channel that they prefer, and is none."""
+    """Preferred channels in the contacts that do not exist."""
     routes: Routes = field(default_factory=Routes)
-    """Of a campaign of several channels, who goes by which, and what that costs."""
+    """In campaigns with several channels: recipients by channel, and their cost."""
     _channels: ColumnChannels = field(default_factory=ColumnChannels)
     _lines: Any = field(default_factory=sha256)
     _senders: ColumnDigest = field(default_factory=ColumnDigest)
@@ -190,7 +190,7 @@ class Tally:
             self.routes.add(rows)
 
     def _count_senders(self, rows: pa.RecordBatch) -> None:
-        """Which rows have a sender that is not the run's own; in most campaigns none has, and this costs nothing."""
+        """Count rows with a sender other than the run's own; free in most campaigns, which have none."""
         own = rows["sender"].null_count
         if own:
             self.senders[None] += own
@@ -201,7 +201,7 @@ class Tally:
             self._senders.add_column(rows["sender"])
 
     def digests(self) -> dict[str, str]:
-        """What a sender compares the stored rows with; see ``ledger.approved``."""
+        """Return the digests that a sender compares the stored rows with; see ``ledger.approved``."""
         found = {PEOPLE: self._people.hexdigest(), TEXTS: self._bodies.hexdigest()}
         found[DETAILS] = self._details.hexdigest()
         if self._contents is not None:
@@ -209,7 +209,7 @@ class Tally:
         if self._channels.any:
             found[CHANNELS] = self._channels.hexdigest()
         if set(self.senders) - {None}:
-            # Where rows have a sender of their own: which rows, and which sender.
+            # Identifies the rows with another sender, and that sender.
             found[SENDERS] = f"{self._lines.hexdigest()} {self._senders.hexdigest()}"
         return found
 
@@ -227,7 +227,7 @@ class Tally:
             _count(self.unpriced_countries, rows["country"].filter(pc.is_null(rows["cost"])).drop_null())
 
     def _take_samples(self, rows: pa.RecordBatch) -> None:
-        """The first message of each kind: another arm, encoding or number of parts looks different."""
+        """Keep the first message of each kind: another arm, encoding or number of parts looks different."""
         arms = rows["variant"].dictionary_encode()
         channels = rows["channel"] if "channel" in rows.schema.names else pa.nulls(rows.num_rows, pa.string())
         by_channel = channels.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
@@ -240,18 +240,18 @@ class Tally:
         for at in np.unique(kinds, return_index=True)[1].tolist():
             sample = rows.select(SAMPLE_COLUMNS).slice(at, 1).to_pylist()[0]
             if content := content_of(rows["content"][at].as_py()):
-                # A plan's summary is read at every turn, and a page of HTML is not looked at there.
+                # The summary is read often, and HTML is never shown from it.
                 sample["content"] = {key: value for key, value in content.items() if key != "html"}
             if channel := channels[at].as_py():
                 sample["channel"] = channel
             self._samples.setdefault((channel, sample["variant"], sample["ucs2"], sample["parts"]), sample)
 
     def digest(self, *settings: str) -> str:
-        """SHA-256 over recipients, bodies and what else decides what people get (channel, sender, media)."""
+        """Return SHA-256 over recipients, bodies and the settings that affect messages (channel, sender, media)."""
         return combined(self.digests(), *settings)
 
     def document(self) -> dict[str, Any]:
-        """The totals as JSON-ready data, the same that the ledger keeps."""
+        """Return the totals as JSON-ready data, as the ledger stores them."""
         kinds = sorted(self._samples.values(), key=lambda sample: (-sample["parts"], sample["line"]))
         samples = sorted(kinds[:SAMPLES], key=lambda sample: int(sample["line"]))
         return {

@@ -11,13 +11,13 @@ from a2pcli.errors import A2PError, InvalidInput, Problem
 
 
 def templates_file(loaded: LoadedCampaign) -> TemplatesFile:
-    """The file that the campaign names, else that of its gateway, else the only one there is, beside the campaign or
-    the settings. Raises ``InvalidInput`` where there is none, or it cannot be used."""
+    """Return the templates file: the one the campaign names, else its gateway's, else the only one beside the
+    campaign or the settings. Raises ``InvalidInput`` if there is none or it cannot be used."""
     return _read(_path(loaded))
 
 
 def template_used(loaded: LoadedCampaign) -> WhatsAppTemplate | None:
-    """The template of the campaign's ``whatsapp:`` block; None where it is not to be had, which is told elsewhere."""
+    """Return the template of the campaign's ``whatsapp:`` block; None if it is not available (reported elsewhere)."""
     block = loaded.campaign.whatsapp
     if block is None or block.template is None:
         return None
@@ -50,7 +50,7 @@ def _path(loaded: LoadedCampaign) -> Path:
     names = ", ".join(path.name for path in found)
     hint = f"say which under 'whatsapp: templates:': {names}"
     raise InvalidInput(
-        loaded.document.problem("there are several files of templates", ("whatsapp", "template", "name"), hint=hint,
+        loaded.document.problem("there are several template files", ("whatsapp", "template", "name"), hint=hint,
                                 code="templates-file")
     )  # fmt: skip
 
@@ -65,11 +65,11 @@ def _read(path: Path) -> TemplatesFile:
         stat = path.stat()
         return _kept(path, stat.st_mtime_ns, stat.st_size)
     except OSError as error:
-        message = f"the file of templates cannot be read: {error.strerror or error}"
+        message = f"the template file cannot be read: {error.strerror or error}"
         raise InvalidInput(Problem(message, str(path), code="templates-file")) from None
 
 
 @lru_cache(maxsize=4)
 def _kept(path: Path, changed: int, size: int) -> TemplatesFile:
-    """Read once as long as it does not change: a campaign asks for it many times."""
+    """Read the file once until it changes: a campaign asks for it many times."""
     return read_templates_file(path)

@@ -38,40 +38,40 @@ OUTSIDE = "the person did not write within the last 24 hours, and the campaign h
 
 @dataclass(frozen=True, slots=True)
 class WhatsAppTexts(BlockTexts):
-    """The templates of the block. ``template`` is the account's, None for a campaign of free texts only; ``both``:
-    those in the window get the block's own text instead."""
+    """The templates of the block. ``template`` is the account's approved template, None for free text only. With
+    ``both``, people in the window get the block's own text instead."""
 
     template: WhatsAppTemplate | None = None
     both: bool = False
 
     @property
     def settled(self) -> Mapping[str, Any]:
-        """What is no template of the campaign; what the account's says counts too."""
+        """Everything that is not a template of the campaign, including the account's template."""
         own = BlockTexts.settled.__get__(self)
         return {**own, "account": asdict(self.template) if self.template is not None else None}
 
     @property
     def category(self) -> str | None:
-        """The template's, by which WhatsApp bills and a rate card has prices."""
+        """The template's category, which determines WhatsApp's price."""
         return self.template.category if self.template is not None else None
 
     @property
     def is_free_in_window(self) -> bool:
-        """Whether WhatsApp bills nothing for a message to somebody who wrote within the last 24 hours."""
+        """Whether WhatsApp charges nothing for a message to a person who wrote within the last 24 hours."""
         return self.template is None or self.both or self.template.category == "utility"
 
     def compiled(self, templates: Mapping[str, MessageTemplate]) -> CompiledContent:
-        """The same with its templates compiled."""
+        """Return the block with compiled templates."""
         return CompiledWhatsApp(self, templates)
 
 
 class CompiledWhatsApp(CompiledBlock):
-    """The same, compiled."""
+    """A ``WhatsAppTexts`` with compiled templates."""
 
     texts: WhatsAppTexts
 
     def apply(self, frame: Frame, rows: Mask) -> None:
-        """Give these rows the template or the free text, as their window allows."""
+        """Give these rows the template or the free text, depending on their service window."""
         template = self.texts.template
         inside = mask_of(frame[WINDOW]) if WINDOW in frame else None
         if template is None:
@@ -92,7 +92,7 @@ class CompiledWhatsApp(CompiledBlock):
             self._give(frame, written, self._of(free=True), free_content)
 
     def _of(self, *, free: bool) -> list[str]:
-        """The names of the templates that the free text's pictures and buttons have, or the approved template."""
+        """Return the names of the templates used by free text (pictures, buttons) or by the approved template."""
         return [
             name for name in self.templates if name != TEXT and name.startswith(f"{TEMPLATE}.") is not free
         ]
@@ -112,7 +112,7 @@ class CompiledWhatsApp(CompiledBlock):
 
 
 def whatsapp_texts(loaded: LoadedCampaign, problems: list[Problem]) -> WhatsAppTexts:
-    """What the campaign sends by WhatsApp. What is wrong with its template is added to ``problems``."""
+    """Return what the campaign sends on WhatsApp. Problems with its template are added to ``problems``."""
     block = loaded.campaign.whatsapp
     template = None
     if block is not None and block.template is not None:

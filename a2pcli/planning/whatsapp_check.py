@@ -16,14 +16,14 @@ from a2pcli.ledger.records import now_ms
 from a2pcli.planning.template_files import templates_file
 
 OLD = 7
-"""Days after which the file of templates is worth a word: a template can be paused any day."""
+"""Age in days from which the templates file gets a warning: a template can be paused any day."""
 _AT: Loc = ("whatsapp", "template")
 _STATUSES = {
     "paused": "WhatsApp paused it because of its quality",
     "disabled": "WhatsApp disabled it",
     "rejected": "WhatsApp rejected it",
     "pending": "it is not approved yet",
-    "in_appeal": "its rejection is being looked at again",
+    "in_appeal": "its rejection is under appeal",
     "pending_deletion": "it is being deleted",
     "deleted": "it is deleted",
     "limit_exceeded": "the account has too many templates",
@@ -32,7 +32,7 @@ _STATUSES = {
 
 
 def template_problems(loaded: LoadedCampaign) -> tuple[WhatsAppTemplate | None, list[Problem]]:
-    """The template of the campaign, None where there is none that could be sent, and everything that is wrong."""
+    """Return the campaign's template, None if there is none to send, and all problems with it."""
     given = loaded.campaign.whatsapp.template  # type: ignore[union-attr]
     assert given is not None
     try:
@@ -52,7 +52,7 @@ def template_problems(loaded: LoadedCampaign) -> tuple[WhatsAppTemplate | None, 
 
 
 def template_notes(loaded: LoadedCampaign, texts: Any, frame: Frame | None) -> Iterator[Problem]:
-    """How old the file of templates is, and what else is worth a look."""
+    """Report the age of the templates file, and a campaign without a template."""
     block = loaded.campaign.whatsapp
     if block is None or block.template is None:
         hint = "add 'whatsapp: template:' to reach everybody else"
@@ -88,13 +88,13 @@ def _problem(
 def _unknown(loaded: LoadedCampaign, file: TemplatesFile, given: Any) -> Problem:
     languages = file.languages(given.name)
     if languages:
-        message = f"the template '{given.name}' is not there in '{given.language}'"
-        return _problem(loaded, message, ("language",), hint=f"it is there in {', '.join(languages)}")
+        message = f"the template '{given.name}' does not exist in '{given.language}'"
+        return _problem(loaded, message, ("language",), hint=f"it exists in {', '.join(languages)}")
     near = difflib.get_close_matches(given.name, {name for name, _ in file.by_key}, n=1)
     hint = (
         f"did you mean {near[0]}?"
         if near
-        else f"a2pcli templates sync {file.gateway or 'GATEWAY'} renews the list"
+        else f"a2pcli templates sync {file.gateway or 'GATEWAY'} updates the list"
     )
     return _problem(loaded, f"{file.path.name} has no template '{given.name}'", ("name",), hint=hint)
 
@@ -105,14 +105,12 @@ def _status(loaded: LoadedCampaign, file: TemplatesFile, template: WhatsAppTempl
         hint = f"if that has changed: a2pcli templates sync {file.gateway or 'GATEWAY'}"
         yield _problem(loaded, f"the template '{template.name}' cannot be sent: {why}", ("name",), hint=hint)
     if template.beyond:
-        message = (
-            f"the template '{template.name}' has something that a campaign cannot fill in: {template.beyond}"
-        )
+        message = f"the template '{template.name}' contains something that a campaign cannot fill in: {template.beyond}"
         yield _problem(loaded, message, ("name",))
 
 
 def _category(loaded: LoadedCampaign, template: WhatsAppTemplate) -> Iterator[Problem]:
-    """A marketing template under another purpose would get past the rules of marketing."""
+    """Report a template whose category does not match the campaign's purpose; it would evade the marketing rules."""
     purpose, category = loaded.campaign.purpose, template.category
     right = {"marketing": ("marketing",), "authentication": ("otp", "transactional")}.get(category)
     if right is not None and purpose not in right:
@@ -157,7 +155,7 @@ def _body(loaded: LoadedCampaign, template: WhatsAppTemplate) -> Iterator[Proble
         named = [str(place) for place in range(1, len(given) + 1)]
     missing = [place for place in places if place not in named]
     if missing:
-        message = f"the body of '{template.name}' lacks {_values(missing)}"
+        message = f"the body of '{template.name}' is missing {_values(missing)}"
         yield _problem(loaded, message, ("body",), hint=f"it reads: {template.body[:200]}")
     for place in named:
         if place not in places:
@@ -192,7 +190,7 @@ def _buttons(loaded: LoadedCampaign, template: WhatsAppTemplate) -> Iterator[Pro
     if missing:
         message = f"the button '{missing[0]}' of '{template.name}' needs a value"
         yield _problem(
-            loaded, message, ("buttons",), hint="the end of its link, or the code: under 'buttons:'"
+            loaded, message, ("buttons",), hint="set the end of its link, or the code, under 'buttons:'"
         )
 
 

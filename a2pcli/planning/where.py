@@ -15,7 +15,7 @@ from a2pcli.planning.spec import COUNTRY, CompiledSpec
 from a2pcli.reasons import OF_THE_ADDRESS, Reason
 
 SHOWN_CELL = 40
-"""Characters of a cell that an explanation shows."""
+"""Number of characters of a cell shown in an explanation."""
 
 _OF_THE_ADDRESS = pa.array(map(str, OF_THE_ADDRESS))
 
@@ -40,8 +40,8 @@ def filtered(frame: Frame, compiled: CompiledSpec) -> None:
 
 
 def _not_meant(frame: Frame, compiled: CompiledSpec, where: Expression) -> None:
-    """Rows without a number that can be messaged which ``where:`` does not want either are filtered: there is nothing
-    to mend in them. Where it looks at the number's country it cannot be asked."""
+    """Mark rows without a valid address as filtered if ``where:`` excludes them too, because there is nothing to fix
+    in them. Not possible if ``where:`` uses the number's country."""
     if COUNTRY in where.columns and COUNTRY not in compiled.spec.known:
         return
     rows = mask_of(pc.is_in(frame["@reason"], _OF_THE_ADDRESS))
@@ -59,7 +59,7 @@ def _not_meant(frame: Frame, compiled: CompiledSpec, where: Expression) -> None:
 
 
 def _looked_at(seen: Frame) -> pa.Array:
-    """The cells that ``where:`` looked at, for explanations: ``plan 'basic', points '90'``."""
+    """Return the cells that ``where:`` used, for explanations: ``plan 'basic', points '90'``."""
     pieces: list[Any] = []
     for name in sorted(seen):
         cells = pc.utf8_slice_codeunits(pc.fill_null(seen[name], ""), 0, SHOWN_CELL)

@@ -12,16 +12,16 @@ from a2pcli.frame import Frame
 from a2pcli.planning.frames import Mask, mask_of
 
 WINDOW = "@window"
-"""The column that says who wrote within the last 24 hours; absent where nobody asks."""
+"""The column that says who wrote within the last 24 hours; absent if not needed."""
 
 
 def windowed(frame: Frame, inside: Mask) -> None:
-    """Say of each row whether its person is in the service window."""
+    """Set for each row whether its person is in the service window."""
     frame[WINDOW] = pa.array(inside)
 
 
 def made_free(frame: Frame, rows: Mask, currency: str | None) -> None:
-    """Messages to people in the window cost nothing: in the currency of their destination, else in the card's."""
+    """Set the cost of messages to people in the window to 0, in the destination's currency, else the card's."""
     money = pc.coalesce(frame["@currency"], pa.scalar(currency, pa.string()))
     chosen = pa.array(rows & mask_of(frame[WINDOW]) & mask_of(pc.is_valid(money)))
     frame["@cost"] = pc.if_else(chosen, pa.scalar(0, pa.int64()), frame["@cost"])

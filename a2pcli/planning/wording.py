@@ -31,7 +31,7 @@ RECIPIENT_RULES = tuple(rule for rule in RULES if rule.recipients)
 
 
 class Wording:
-    """The messages of one campaign, what is strict about them, and what waivers let pass."""
+    """Checks the messages of one campaign against the copy rules, and records what waivers allow."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Wording:
         self._passed: dict[str, dict[str, None]] = {str(name): {} for name in campaign.waive}
 
     def texts(self) -> dict[Loc, str]:
-        """Every message of the campaign by its place."""
+        """Return every message of the campaign by its place."""
         campaign = self.loaded.campaign
         if kind_of_channel(campaign.channel) is not Kind.EMAIL:
             return {loc: self._unmarked(text) for loc, text in texts_of(self.loaded) if loc is not None}
@@ -73,15 +73,15 @@ class Wording:
         )
 
     def is_marked(self, loc: Loc) -> bool:
-        """Whether the text at this place is written in a markup."""
+        """Whether the text at this place is written in markup."""
         return loc[-1] == "html" or (loc[-1] == TEXT and markup_of(self.loaded) is not None)
 
     def _unmarked(self, text: str) -> str:
-        """The text without the markup that a block's own text may be written in."""
+        """Return the text without the markup that a block's text may use."""
         return words_of_markup(text, markup_of(self.loaded))
 
     def _of_html(self, loc: Loc, html: str | None) -> tuple[Loc, str]:
-        """The words of HTML, where there is no other text: its place, and its text with the tags of the template."""
+        """Return place and text of the HTML if there is no other text; template tags are kept."""
         shared = self.loaded.campaign.email
         typed = html or (shared and shared.html) or ""
         return loc, words_of_html(self.loaded, typed)
@@ -95,7 +95,7 @@ class Wording:
         examples: Sequence[str] = (),
         countries: Iterable[str] | None = None,
     ) -> Copy:
-        """A message as the rules see it. ``countries`` are those of its recipients; None: not known yet."""
+        """Return a message as the rules see it. ``countries`` are those of its recipients; None if not known yet."""
         campaign = self.loaded.campaign
         law = None
         if countries is not None:
@@ -116,7 +116,7 @@ class Wording:
         )
 
     def _senders(self, countries: Iterable[str] | None) -> tuple[str, ...]:
-        """The senders that messages to these countries come from, as far as they are known."""
+        """Return the known senders of messages to these countries."""
         if countries is None:
             named: Iterable[str | None] = self.senders.choices.all or (None,)
         else:
@@ -125,21 +125,21 @@ class Wording:
         return tuple(dict.fromkeys(sender for sender in known if sender is not None))
 
     def problems(self, loc: Loc, copy: Copy, rules: Iterable[CopyRule]) -> Iterator[Problem]:
-        """What the rules find, at its place and as strict as the project wants it."""
+        """Yield the findings of the rules, with their place and the project's severity."""
         for finding in lint(copy, rules):
             problem = self.judged(loc, finding)
             if problem is not None:
                 yield problem
 
     def judged(self, loc: Loc, finding: Finding) -> Problem | None:
-        """The problem of a finding; None where its rule is off or waived."""
+        """Return the problem of a finding; None if its rule is off or waived."""
         severity = self.strictness.of(finding)
         if severity is None:
             return None
         if severity is Severity.ERROR and finding.partial:
             severity = Severity.WARNING
             finding = replace(finding, message=f"{finding.message}: without it, messages there are excluded")
-        # In a markup a place in the words is no place in the file.
+        # Offsets in the text of markup are not offsets in the file.
         line, column = spot_in(self.loaded, loc, 0 if self.is_marked(loc) else finding.offset)
         if finding.code in self._passed:
             self._passed[finding.code][f"{line}:{column}: {finding.message}"] = None
@@ -151,7 +151,7 @@ class Wording:
         return Problem(finding.message, self.loaded.document.path, line, column, hint, severity, finding.code)
 
     def lost_comment(self, loc: Loc) -> Iterator[Problem]:
-        """``message: Half price #sale``: YAML takes the rest for a comment."""
+        """Warn about ``message: Half price #sale``, of which YAML reads the rest as a comment."""
         document = self.loaded.document
         scalar = None if composed_at(self.loaded, loc) else document.scalar(loc)
         if scalar is None or scalar.style is not None:
@@ -165,7 +165,8 @@ class Wording:
             yield Problem(message, document.path, line, column, hint, Severity.WARNING, "lost-comment")
 
     def before(self, templates: Sequence[MessageTemplate], columns: Collection[str]) -> list[Problem]:
-        """Warnings that need no recipients. Raises ``InvalidInput`` with every problem where one is an error."""
+        """Return warnings that do not depend on recipients. Raises ``InvalidInput`` with all problems if one is an
+        error."""
         found: list[Problem] = []
         for (loc, text), template in zip(self.texts().items(), templates, strict=True):
             found += self.problems(loc, self.copy(text, template, columns=columns), TEXT_RULES)
@@ -177,7 +178,7 @@ class Wording:
         countries: Iterable[str],
         samples: Iterable[Mapping[str, Any]] = (),
     ) -> list[Problem]:
-        """Warnings by the countries that get messages. Raises ``InvalidInput`` where one is an error.
+        """Return warnings that depend on the countries of recipients. Raises ``InvalidInput`` if one is an error.
 
         ``samples`` are messages of the plan, each with its ``variant`` and ``body``.
         """
@@ -192,7 +193,7 @@ class Wording:
         return _without_errors(found)
 
     def left_out(self, unsaid: Mapping[str, int], recipients: int) -> list[Problem]:
-        """What messages lack that a plan left out. Raises ``InvalidInput`` where nobody is left."""
+        """Return what excluded messages are missing. Raises ``InvalidInput`` if no recipients are left."""
         loc = next(iter(self.texts()), ())
         block = self.loaded.document.block(loc)
         severity = Severity.WARNING if recipients else Severity.ERROR
@@ -212,7 +213,7 @@ class Wording:
         )
 
     def waivers(self) -> list[dict[str, object]]:
-        """What the campaign waives: the rule, the reason, and what was let pass for it, as JSON-ready data."""
+        """Return what the campaign waives: rule, reason and the findings allowed by it, as JSON-ready data."""
         return [
             {"rule": rule, "reason": reason, "findings": list(self._passed[rule])}
             for rule, reason in self.loaded.campaign.waive.items()

@@ -36,35 +36,35 @@ if TYPE_CHECKING:  # small plans need none of it
     from a2pcli.planning.stages import ChunkTask
 
     Task = tuple[Piece, Future[Framed]]
-    """A piece of the contacts file, and what it will become."""
+    """A piece of the contacts file, and the future of its planned rows."""
 
 SMALL = 4_000_000
-"""Bytes of contacts below which a worker costs more than it saves (about 60,000 rows)."""
+"""Size of contacts in bytes below which a worker costs more than it saves (about 60,000 rows)."""
 
 AT_ONCE = 2
-"""Chunks a worker has at a time: one it works on, one it finds ready afterwards."""
+"""Chunks that a worker has at a time: one in work and the next."""
 
 
 class Workers:
-    """Processes that plan pieces of a file, at most two a worker ahead of whoever takes them."""
+    """Processes that plan pieces of a file, at most two per worker ahead of the consumer."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        # NumPy starts a thread for each core for linear algebra, of which there is none: 1% of a plan (measured).
+        # NumPy would start a thread per core for linear algebra, which is not used: 1% of a plan (measured).
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with _deaf_to_ctrl_c():
             self._workers = [_Worker(self._tasks) for _ in range(count)]
 
     @classmethod
     def for_size(cls, size: int | None) -> Workers | None:
-        """Workers for a contacts file of ``size`` bytes (None: unknown); None where one process does it sooner."""
+        """Start workers for a contacts file of ``size`` bytes (None: unknown); return None if one process is faster."""
         if size is not None and size < SMALL:
             return None
         return cls(max(1, (os.cpu_count() or 1) - 1))
 
     def map(self, pieces: Iterable[Piece], work: ChunkTask) -> Iterator[Framed]:
-        """The planned pieces, in order. Memory stays bounded: none is read before there is room for it."""
+        """Yield the planned pieces in order. Pieces are read only as there is room, so memory stays bounded."""
         packed = pickle.dumps(work, protocol=5)
         for worker in self._workers:
             worker.begin(packed)
@@ -86,7 +86,7 @@ class Workers:
         return planned
 
     def close(self) -> None:
-        """End the processes at once; work under way is thrown away."""
+        """End the processes at once and discard their work."""
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
@@ -103,14 +103,14 @@ class Workers:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started meanwhile never hear Ctrl-C: it is the parent's to handle. What is pressed just now
-    reaches the parent a moment later."""
+    """Processes started in this context ignore Ctrl-C, which the parent handles. A Ctrl-C pressed meanwhile reaches
+    the parent afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # it is started with the first process, and would undo what follows
+    resource_tracker.ensure_running()  # it starts with the first process and would undo the signal mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -119,7 +119,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 class _Worker:
-    """One process, and the thread that brings it pieces and takes what became of them."""
+    """One process, and the thread that sends it pieces and receives results."""
 
     def __init__(self, tasks: queue.SimpleQueue[Task | None]) -> None:
         from multiprocessing import get_context
@@ -134,7 +134,7 @@ class _Worker:
         self._thread: threading.Thread | None = None
 
     def begin(self, work: bytes) -> None:
-        """Start the workers."""
+        """Start the thread that serves the process."""
         self._thread = threading.Thread(target=self._serve, args=(work,), daemon=True)
         self._thread.start()
 
@@ -142,7 +142,7 @@ class _Worker:
         """Wait for the process and the thread, which were told to end."""
         self.process.join()
         while self._thread is not None and self._thread.is_alive():
-            self._tasks.put(None)  # another thread may have taken the one that was meant for this
+            self._tasks.put(None)  # another thread may have taken the one meant for this
             self._thread.join(0.1)
         self._pipe.close()
 
@@ -163,7 +163,7 @@ class _Worker:
         except (EOFError, OSError):
             self.died = True
             _fail(self._tasks, _died(), given)
-        except Exception as error:  # a result that cannot be unpacked, for want of memory
+        except Exception as error:  # a result that cannot be unpickled for lack of memory
             self.died = True
             _fail(self._tasks, error, given)
 
@@ -188,7 +188,7 @@ def _died() -> LedgerError:
 def _fail(
     tasks: queue.SimpleQueue[Task | None], error: Exception, given: Iterable[Future[Framed]] = ()
 ) -> None:
-    """Nobody may wait for what nobody works on."""
+    """Fail the given tasks and all queued ones, so that no consumer waits forever."""
     for planned in given:
         planned.set_exception(error)
     with suppress(queue.Empty):
@@ -199,7 +199,7 @@ def _fail(
 
 
 def _work(pipe: Connection) -> None:
-    """What a worker process does: first it is sent the work, then pieces; it ends when nobody is there any more."""
+    """Run in a worker process: receive the task, then pieces; end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import a2pcli.planning.stages  # noqa: F401 - while the parent is still opening files
 
@@ -212,12 +212,12 @@ def _work(pipe: Connection) -> None:
 
 
 def _receive(pipe: Connection, pieces: queue.SimpleQueue[Piece]) -> None:
-    """Takes pieces in while others are worked on: the parent never waits to get rid of one."""
+    """Receive pieces while others are planned, so that the parent never waits to send one."""
     while True:
         try:
             pieces.put(pipe.recv())
         except (EOFError, OSError):
-            os._exit(1)  # the parent is gone, whatever is being worked on
+            os._exit(1)  # the parent is gone, so any work is useless
 
 
 def _plan(pipe: Connection, work: ChunkTask, pieces: queue.SimpleQueue[Piece]) -> None:
@@ -239,5 +239,5 @@ def _packed(error: Exception) -> bytes:
     error.add_note("".join(traceback.format_exception(error)))  # for A2PCLI_DEBUG
     try:
         return pickle.dumps((None, error))
-    except Exception:  # an error that holds what cannot be sent
+    except Exception:  # the error holds something that cannot be pickled
         return pickle.dumps((None, RuntimeError(type(error).__name__)))

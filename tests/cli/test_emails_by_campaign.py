@@ -122,8 +122,8 @@ def test_preview_plan_and_explain_show_the_subject(shop: Project) -> None:
         ("news.yaml", "channel: email", "channel: sms", "'email' does not apply to sms"),
         ("news.yaml", "{{ name }}, 20%", "{{ name | uper }}, 20%", "news.yaml:8:"),
         ("news.html", "<td>{{ item }}", "<td class={{ item }}>{{ item }}", "without quotation marks"),
-        ("news.html", "<p>Hi", "<p>" + "x" * 103_000 + "</p><p>Hi", "Gmail hides what is beyond 102 kB"),
-        ("news.html", "{{ name }}", "{{ name | safe }}", "'safe' puts cells into the HTML"),
+        ("news.html", "<p>Hi", "<p>" + "x" * 103_000 + "</p><p>Hi", "Gmail hides everything beyond 102 kB"),
+        ("news.html", "{{ name }}", "{{ name | safe }}", "'safe' inserts cells into the HTML"),
     ],
 )  # fmt: skip
 def test_check_tells_what_is_wrong_with_an_email_at_its_place(

@@ -132,7 +132,7 @@ def test_whom_rcs_does_not_reach_is_left_out_or_gets_the_next_channel(shop: Proj
     reached(shop)
     file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ name }}'\n")
     before = shop.run("plan", file)
-    assert "was not asked whom RCS reaches" in before.err
+    assert "RCS reachability was not checked" in before.err
     told = shop.run("contacts", "reach", file, "--json").json
     assert told["numbers"] == 40
     assert told["reachable"] + told["unreachable"] == 40
@@ -141,7 +141,7 @@ def test_whom_rcs_does_not_reach_is_left_out_or_gets_the_next_channel(shop: Proj
     assert (again["known"], again["unreachable"]) == (40, told["unreachable"])
     plan = shop.run("plan", file, "--json").json
     assert plan["excluded"] == {"not-reachable": told["unreachable"]}
-    assert "was asked about 40 numbers whether RCS reaches them, first today" in shop.run("plan", file).err
+    assert "checked RCS reachability of 40 numbers, the oldest check was today" in shop.run("plan", file).err
     shop.write(
         "c.yaml", (HEAD + "gateway: sim\nmessage: 'Hello'\n").replace("channel: rcs", "channels: [rcs, sms]")
     )

@@ -81,7 +81,7 @@ def test_the_plan_that_is_named_goes_on_as_it_was_and_says_what_was_edited(proje
     edit(project, EDITED + "sender: ACME\n")
     ran = project.run("send", "--plan", run)
     assert ran.status == 0
-    assert "message is a different one" in ran.err
+    assert "message has changed" in ran.err
     assert "sender was not set, and is ACME now" in ran.err
     assert "20% off" in ran.out + ran.err
     assert "30% off" not in ran.out + ran.err

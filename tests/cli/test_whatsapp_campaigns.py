@@ -129,10 +129,10 @@ PICTURE = "header: {image: 'https://a.example/'}, "
 VALUES = "body: {first_name: a, order: b}, "
 WRONG = {
     "unknown": ("name: sael, language: en", "has no template 'sael'", "did you mean sale?"),
-    "another language": ("name: sale, language: fr", "is not there in 'fr'", "it is there in de, en"),
+    "another language": ("name: sale, language: fr", "does not exist in 'fr'", "it exists in de, en"),
     "paused": ("name: sale, language: de, body: [a]", "WhatsApp paused it", "a2pcli templates sync whatsapp"),
     "cannot be filled in": ("name: many, language: en", "carousel", ""),
-    "too few values": ("name: sale, language: en, body: [a]", "lacks {{2}}", "it reads: Hi {{1}}"),
+    "too few values": ("name: sale, language: en, body: [a]", "is missing {{2}}", "it reads: Hi {{1}}"),
     "too many": ("name: sale, language: en, body: [a, b, c]", "no placeholder 3", "it has {{1}}, {{2}}"),
     "names for numbers": ("name: sale, language: en, body: {x: a}", "has no names", "give a list"),
     "numbers for names": (SHIPPED_AND + PICTURE + "body: [a, b], buttons: [c]",
