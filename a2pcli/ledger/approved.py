@@ -29,6 +29,7 @@ from a2pcli.ledger import attempt_counts, plan_store
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.counting import IS_LATER
 from a2pcli.ledger.faults import shown
+from a2pcli.ledger.planned_costs import as_it_stands, as_planned
 from a2pcli.ledger.plans import keeps_no_texts, of_run, run_from_row
 from a2pcli.ledger.records import SENDABLE, Run, now_ms
 from a2pcli.ledger.tables import attempts, clocks, runs
@@ -267,7 +268,7 @@ def _differ(connection: Connection, run: Run, known: Sequence[ChunkHead]) -> boo
     """Whether somebody waits for another try whom the plan does not have, or not like this."""
     waits = and_(_c.run == run.number, _c.due_at.is_not(None), _c.state == str(State.PLANNED))
     waits = and_(waits, not_(IS_LATER))  # those are compared when they are claimed
-    query = select(_c.id, *(_c[name] for name in _OF_BOTH)).where(waits).order_by(_c.id)
+    query = select(_c.id, *map(as_it_stands, _OF_BOTH)).where(waits).order_by(_c.id)
     rows = iter(connection.execute(query).all() if known else ())
     row = next(rows, None)
     for head in known:
@@ -331,7 +332,7 @@ def _rows(connection: Connection, run: Run) -> Iterator[tuple[Any, ...]]:
     """Everybody who gets a message of a run without chunks, but for the erased."""
     # Who was left out by the plan has no encoding; who was erased has no address.
     chosen = and_(of_run(run), _c.address.is_not(None), or_(_c.encoding.is_not(None), _is_to_go))
-    columns = [_c[name] for name in (*_COLUMNS, _OF_CHUNKS[0])]
+    columns = list(map(as_planned, (*_COLUMNS, _OF_CHUNKS[0])))
     return read_rows(connection, select(*columns).where(chosen).order_by(_c.id))
 
 

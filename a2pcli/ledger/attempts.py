@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import (
     channel_counts,
+    choosing,
     claims,
     counting,
     fallbacks,
@@ -53,6 +54,7 @@ class Attempts(SubStore):
         self._shared: dict[int, tuple[paces.SharedPace, ...]] = {}
         self._budgets: dict[int, dict[str, int]] = {}
         self._books: dict[int, quotas.Book] = {}
+        self._choosers: dict[int, choosing.Chooser] = {}
 
     @translates_errors
     def start(self, run: Run, now: int) -> int:
@@ -153,16 +155,18 @@ class Attempts(SubStore):
         want: int,
         now: int,
         known: Collection[int] | None = None,
+        rooms: Mapping[str, int] = claims.NO_ROOMS,
     ) -> Exchange:
         """Record outcomes and claim up to ``want`` due messages, durably, in one transaction.
 
         When it raises, the same call can be made again. Where the connection broke after the commit, nobody got
         what it claimed: with ``known``, all messages that the sender has in its hands, the others go back.
+        ``rooms``: how many messages each gateway may be given now, for the chooser of ``choose_by``.
         """
 
         hold, lease = self._ledger.holds.get(run.number), self._lease(run)
         shared, budget = self._shared.get(run.number, ()), self._budgets.get(run.number)
-        book = self._books.get(run.number)
+        book, chooser = self._books.get(run.number), self._choosers.get(run.number)
 
         def work(halving: bool = False) -> Exchange:
             progress: claims.Progress | None = None
@@ -180,7 +184,8 @@ class Attempts(SubStore):
                     if book is not None and (settled or want > 0):
                         entry = book.begin(connection, settled, now)
                     result, moved = claims.exchange(
-                        connection, run, progress, settled, want, now, shared, budget, entry
+                        *(connection, run, progress, settled, want, now, shared, budget, entry),
+                        *(chooser, rooms),
                     )
                     if entry is not None:
                         entry.write()
@@ -258,6 +263,13 @@ class Attempts(SubStore):
         query = select(attempts.c.id, attempts.c.gateway).where(*unknown, attempts.c.gateway != run.gateway)
         with self._ledger.reading() as connection:
             return {int(id): gateway for id, gateway in connection.execute(query)}
+
+    def choose_by(self, run: Run, chooser: choosing.Chooser | None) -> None:
+        """From now on ``chooser`` gives each claimed message of the run its gateway; None for none. To be called before
+        ``start``. Whoever hands over has to follow ``Claimed.gateway``."""
+        self._choosers.pop(run.number, None)
+        if chooser is not None:
+            self._choosers[run.number] = chooser
 
     @translates_errors
     def share_paces(self, run: Run, shared: Sequence[paces.SharedPace]) -> None:

@@ -59,6 +59,6 @@ def ways_of_waiting(
                 raise approved.changed_plan(connection, run, [approved.CHANNELS])
             planned[id] = one
         has_next = next_after(text, channel if later else None) is not None
-        if channel is not None or later or has_next:
+        if channel is not None or later or has_next or row[GATEWAY] is not None:
             ways[id] = Way(channel, row[GATEWAY], row[SENDER], has_next)
     return ways, planned

@@ -85,7 +85,9 @@ def _by_way(run: Run, claimed: Claimed, way: Way) -> Claimed:
     if way.channel is None and way.gateway is None:
         return replace(claimed, has_next=way.has_next)
     channel = way.channel or run.channel
-    message = replace(claimed.message, channel=channel, sender=way.sender)
+    message = claimed.message
+    if way.channel is not None:
+        message = replace(message, channel=channel, sender=way.sender)
     if channel != run.channel:  # what was made for the run's channel is no use there
         message = replace(message, media=media_of(message.content) or media_for(run, channel))
     gateway = way.gateway or gateway_of(run, way.channel)

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import attempt_counts, caps, clocks, counting, leases, paces, quotas, spending
+from a2pcli.ledger import attempt_counts, caps, choosing, clocks, counting, leases, paces, quotas, spending
 from a2pcli.ledger.one_claim import Binding, Claim
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, hold_back, lose, release, settle
 from a2pcli.ledger.plan_cursor import PlanCursor
@@ -29,12 +30,17 @@ from a2pcli.ledger.records import Exchange, Run, RunState, Settled
 from a2pcli.ledger.statements import is_on, later, together
 from a2pcli.ledger.tables import attempts, runs
 from a2pcli.messages import State
+from a2pcli.reasons import Reason
 
 _c = attempts.c
 
 _state = select(runs.c.state, runs.c.changes).where(runs.c.number == bindparam("run"))
 _STATE = "SELECT state, changes FROM runs WHERE number = %s FOR SHARE"
 """Until the commit nobody cancels the run, erases one of its people or refuses a country, unseen by this claim."""
+
+
+NO_ROOMS: Mapping[str, int] = MappingProxyType({})
+"""Any number for every gateway."""
 
 
 @dataclass(slots=True)
@@ -139,11 +145,14 @@ def exchange(
     shared: Sequence[paces.SharedPace] = (),
     budget: Mapping[str, int] | None = None,
     entry: quotas.Entry | None = None,
+    chooser: choosing.Chooser | None = None,
+    rooms: Mapping[str, int] = NO_ROOMS,
 ) -> tuple[Exchange, Progress]:
     """Record outcomes, then claim, no more than the ``shared`` paces have slots for and the quotas of ``entry`` allow.
 
-    ``budget`` is what all senders of the run may spend together, where there are several. To be committed by the
-    caller before anything is handed over.
+    ``budget`` is what all senders of the run may spend together, where there are several. ``chooser`` gives each
+    claimed message its gateway; ``rooms`` are what each gateway has room for. To be committed by the caller before
+    anything is handed over.
     """
     if progress.binding.caps and want > 0:
         caps.lock(connection)
@@ -185,6 +194,8 @@ def exchange(
     skipped = claim.skipped + claim.gate.expired
     progress = replace(progress, waiting=progress.waiting - claim.of_waiting, odd=not progress.odd)
     spending.take_off(connection, run, freed)
+    not_now = {} if chooser is None else choosing.choose(connection, run, claim, chooser, rooms)
+    progress = replace(progress, waiting=progress.waiting + len(not_now))
     over = 0 if entry is None else _over_quota(connection, run, claim, entry)
     progress = replace(progress, waiting=progress.waiting + over)
     if progress.is_counted and (short := _within(connection, run, claim, budget or {}, entry)):
@@ -193,6 +204,12 @@ def exchange(
         return _paced(claimed, slots), progress
     if over:
         return _paced(Exchange(claim.claimed, skipped, progress.left, None, more=True), slots), progress
+    if not_now:
+        pause = 0.0 if claim.claimed else max(0.001, (min(not_now.values()) - now) / 1000)
+        more = bool(claim.claimed)
+        return _paced(
+            Exchange(claim.claimed, skipped, progress.left, None, more, pause=pause), slots
+        ), progress
     if claim.room and is_elsewhere(connection, run, progress, now):
         found = Exchange(claim.claimed, skipped, progress.left, None, pause=AGAIN, elsewhere=True)
         return _paced(found, slots), progress
@@ -219,7 +236,7 @@ def _over_quota(connection: Connection, run: Run, claim: Claim, entry: quotas.En
     if not over:
         return 0
     claim.claimed = [one for one in claim.claimed if one.message.id not in over]
-    return hold_back(connection, run, over)
+    return hold_back(connection, run, over, Reason.QUOTA)
 
 
 class _Short(NamedTuple):

@@ -21,6 +21,7 @@ from a2pcli.delivery import DeliveryCount
 from a2pcli.ledger import plan_store
 from a2pcli.ledger.attempt_ids import ATTEMPT_BIT, ROWS_PER_RUN, attempt_number, nth_attempt
 from a2pcli.ledger.plan_store import end_of
+from a2pcli.ledger.planned_costs import DIFFERS, HANDED_OVER
 from a2pcli.ledger.plans import of_run
 from a2pcli.ledger.records import Run, RunState, StateTotals, Totals
 from a2pcli.ledger.tables import attempts, runs
@@ -90,7 +91,7 @@ def count(connection: Connection, run: Run) -> Totals:
     """The run counted, in one pass over its attempts."""
     keys = (
         *(_c.state, _c.reason, _c.code, _c.country, _c.currency, _c.variant, _c.sender, _c.clock),
-        *(_c.delivery, _c.delivery_code, _c.channel),
+        *(_c.delivery, _c.delivery_code, _c.channel, DIFFERS, _c.planned_currency),
     )
     several = (_c.followed_at.is_not(None), IS_LATER) if most_attempts(connection, run) > 1 else ()
     query = (
@@ -101,6 +102,9 @@ def count(connection: Connection, run: Run) -> Totals:
             func.sum(_c.parts),
             func.sum(_c.cost),
             func.count(_c.cost),
+            func.sum(_c.planned_parts),
+            func.sum(_c.planned_cost),
+            func.count(_c.planned_cost),
             func.min(_c.detail),
         )
         .where(of_run(run))
@@ -110,16 +114,21 @@ def count(connection: Connection, run: Run) -> Totals:
     left = _planned(connection, run, tally)
     for group in connection.execute(query):
         state, reason, code, country, currency, variant, sender, clock, delivery, why, channel, *rest = group
-        is_followed, is_later, *sums, detail = rest
+        differs, planned_currency, is_followed, is_later, many, *counted, detail = rest
+        sums, planned = (many, *counted[:3]), (many, *counted[:3])
+        if differs:  # what the plan has of it is not what its gateway makes of it
+            planned = (many, *counted[3:])
+            if state not in HANDED_OVER:
+                sums, currency = planned, planned_currency
         if is_followed:
             tally.add_cost(state, country, currency, variant, sender, sums)
         else:
             tally.add(state, reason, country, currency, code, variant, sender, sums, detail)
         if delivery is not None and state == State.ACCEPTED and not is_followed:
             tally.deliveries[delivery, why, variant] += int(sums[0])
-        key = (country, currency, variant, sender, clock, channel)
+        key = (country, planned_currency if differs else currency, variant, sender, clock, channel)
         if key in left and not is_later:
-            left[key] = tuple(a - int(b or 0) for a, b in zip(left[key], sums, strict=True))
+            left[key] = tuple(a - int(b or 0) for a, b in zip(left[key], planned, strict=True))
     _add_untouched(connection, run, tally, left)
     return tally.totals()
 

@@ -17,6 +17,7 @@ from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.integrity_receipts import look_at_run
 from a2pcli.ledger.integrity_rows import first
 from a2pcli.ledger.plan_store import Group, first_id
+from a2pcli.ledger.planned_costs import as_planned
 from a2pcli.ledger.plans import end_id, keeps_no_texts, of_run, run_from_row
 from a2pcli.ledger.records import SENDABLE, Run, RunState
 from a2pcli.ledger.tables import MOST_ROWS, attempts, audit, clocks, plan_chunks, plan_ends, runs
@@ -245,7 +246,7 @@ class _OneRun:
         import pyarrow as pa
 
         begin = first_id(self.run) + head.first_row
-        columns = (_a.id, _a.state, _a.reason, *(_a[name] for name in _PLANNED))
+        columns = (_a.id, _a.state, _a.reason, *map(as_planned, _PLANNED))
         query = select(*columns).where(_a.id >= begin, _a.id < begin + head.rows).order_by(_a.id)
         rows = self.connection.execute(query).all()
         if not rows:

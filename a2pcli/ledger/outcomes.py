@@ -69,10 +69,10 @@ _hold_back = PreparedStatement(
         state=literal_column(f"'{State.PLANNED}'"),
         tries=_c.tries - literal_column("1"),
         due_at=bindparam("b_due_at"),
-        reason=literal_column(f"'{Reason.QUOTA}'"),
+        reason=bindparam("b_reason"),
         claimed_at=literal_column("NULL"),
     ),
-    *("b_due_at", "b_id"),
+    *("b_reason", "b_due_at", "b_id"),
 )
 _EVENT = ("message", "run", "at", "kind", "code", "detail", "gateway_id")
 _note = PreparedStatement(
@@ -220,11 +220,12 @@ def release(connection: Connection, run: Run, message_ids: Sequence[int], *, cou
     return _release.run(connection, [(id,) for id in message_ids])
 
 
-def hold_back(connection: Connection, run: Run, due: Mapping[int, int]) -> int:
-    """Claims for which a quota has no room wait, each until its moment (UTC milliseconds)."""
+def hold_back(connection: Connection, run: Run, due: Mapping[int, int], reason: Reason | None) -> int:
+    """Claims for which a quota or a gateway has no room wait, each until its moment (UTC milliseconds)."""
     if caps.counted(run.purpose):
         caps.forget(connection, list(due))
-    return _hold_back.run(connection, [(until, id) for id, until in due.items()])
+    why = None if reason is None else str(reason)
+    return _hold_back.run(connection, [(why, until, id) for id, until in due.items()])
 
 
 def lose(

@@ -44,7 +44,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "detail": _H.SENTENCE,
         **dict.fromkeys(
             ("channel", "gateway", "sender", "country", "variant", "currency", "state", "reason", "rule", "code",
-             "delivery", "delivery_code", "encoding"),
+             "planned_currency", "delivery", "delivery_code", "encoding"),
             _H.NOBODY,
         ),
     },

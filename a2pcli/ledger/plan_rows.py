@@ -18,6 +18,7 @@ from a2pcli.ledger.alternatives import by_channel
 from a2pcli.ledger.attempt_ids import all_attempts, is_later, message_of
 from a2pcli.ledger.counting import most_attempts, standing
 from a2pcli.ledger.plan_store import ChunkHead, end_of, first_id
+from a2pcli.ledger.planned_costs import as_it_stands
 from a2pcli.ledger.plans import end_id
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import attempts
@@ -222,7 +223,7 @@ def _attempts(
 ) -> Columns:
     """Attempts as parallel columns, in the order of their messages; of the columns, all or ``only`` these."""
     names = ["id", *(name for name in (*_OF_BOTH, *_OF_THE_ATTEMPT) if only is None or name in only)]
-    query = wanted.of(select(*(_a[name] for name in names)).where(*chosen)).order_by(_a.id)
+    query = wanted.of(select(*map(as_it_stands, names)).where(*chosen)).order_by(_a.id)
     rows = list(connection.execute(query).all())
     if rows and is_later(rows[-1][0]):
         rows.sort(key=lambda row: message_of(row[0]))
@@ -287,9 +288,7 @@ def of_attempts(connection: Connection, run: Run, after: int | None, chunk: int,
     """The next rows of a run without chunks; ``after`` is the last id seen."""
     begin = first_id(run) - 1 if after is None else after
     names = [name for name in NAMES if name not in ("attempts", *_OF_CHUNKS)]
-    query = wanted.of(select(*(_a[name] for name in names), _a.tries)).where(
-        _a.id > begin, _a.id < end_id(run)
-    )
+    query = wanted.of(select(*map(as_it_stands, names), _a.tries)).where(_a.id > begin, _a.id < end_id(run))
     rows = connection.execute(query.order_by(_a.id).limit(chunk)).all()
     columns = zip(*rows, strict=True) if rows else [()] * (len(names) + 1)
     found: Columns = dict(zip([*names, "tries"], columns, strict=True))

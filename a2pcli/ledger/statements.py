@@ -93,7 +93,8 @@ _GROUPS = "groups"
 
 _TYPES = {
     **dict.fromkeys(("b_id", "b_message", "b_now", "b_at", "b_due_at", "b_run", "b_uncounted"), "bigint"),
-    **dict.fromkeys(("b_until",), "bigint"),
+    **dict.fromkeys(("b_until", "b_cost"), "bigint"),
+    "b_parts": "smallint",
 }
 """Of the values that are no text."""
 

@@ -192,6 +192,10 @@ attempts = Table(
     ),
     # Of runs without chunks alone: what the channel sends beside the text, as JSON. It goes when the text does.
     Column("content", Text),
+    # What the plan says, where the gateway that it was handed to makes it something else; see ``planned_costs``.
+    Column("planned_parts", SmallInteger),
+    Column("planned_cost", BigInteger),
+    Column("planned_currency", Text),
     CheckConstraint(
         f"CASE WHEN claimed_at IS NULL THEN {_one_of(_UNCLAIMED)} ELSE {_one_of(CLAIMED_STATES)} END",
         name="attempts_claimed",
