@@ -17,6 +17,10 @@ FARTHEST = 4
 """At most this multiple of the messages allowed in flight is claimed, which bounds what is sent if the ledger is
 lost."""
 
+SMALL = 400
+"""Up to this number of messages, twice ``FARTHEST`` may be claimed: a fast operator with a window of 50 takes more
+than four windows while the ledger writes."""
+
 _MEASURED = 0.25
 """Seconds over which the sending speed is measured."""
 
@@ -91,7 +95,8 @@ class Claiming:
             self._mark = now, self._dispatcher.left
         # One transaction may be running when these are requested, and the next one delivers them; half as much again
         # allows for varying durations.
-        return min(max(2 * allowed, allowed + int(self._speed * 3 * self._write)), FARTHEST * allowed)
+        farthest = max(FARTHEST * allowed, min(2 * FARTHEST * allowed, SMALL))
+        return min(max(2 * allowed, allowed + int(self._speed * 3 * self._write)), farthest)
 
     def wait(self, want: int) -> float:
         """Return the seconds until asking for ``want`` messages makes sense; 0 for now."""

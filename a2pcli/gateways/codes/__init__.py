@@ -106,6 +106,8 @@ def safe_code(value: object) -> str | None:
 
 def safe_id(value: object) -> str | None:
     """A provider's message id: printable text or an integer, 1 to 128 characters; else None."""
+    if type(value) is str and 0 < len(value) <= _LONGEST_ID and value.isascii() and value.isalnum():
+        return value  # as nearly all are
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     if isinstance(value, int) and not -(10**40) < value < 10**40:

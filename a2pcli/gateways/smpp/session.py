@@ -171,6 +171,9 @@ class Session(asyncio.Protocol):
         self._asked = None
         try:
             for one in self._frames.feed(data):
+                if one.command == pdu.SUBMIT_SM_RESP:
+                    self._answered(one)
+                    continue
                 self._take(one)
                 if self.ended.done():
                     return
@@ -231,7 +234,7 @@ class Session(asyncio.Protocol):
 
     def _take(self, one: Pdu) -> None:
         command, sequence = one.command, one.sequence
-        if command == pdu.SUBMIT_SM_RESP or (command == pdu.GENERIC_NACK and sequence in self._pending):
+        if command == pdu.GENERIC_NACK and sequence in self._pending:
             self._answered(one)
         elif command == pdu.DELIVER_SM:
             self._delivered(one)
