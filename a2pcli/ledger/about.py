@@ -24,17 +24,17 @@ _MARK = "newest-moment"
 
 
 def newest(connection: Connection) -> int | None:
-    """UTC milliseconds of the newest entry; None where there is none."""
+    """Return UTC milliseconds of the newest entry; None for an empty ledger."""
     mark = connection.execute(select(about.c.value).where(about.c.name == _MARK)).scalar()
     found = [None if mark is None else int(mark)]
-    # The last that was written, not the latest: what a clock that was ahead wrote is put right by what follows.
+    # The last entry written, not the latest time: entries from a clock that was ahead are superseded by later ones.
     for table in (events, audit):
         found.append(connection.execute(select(table.c.at).order_by(table.c.number.desc()).limit(1)).scalar())
     return max((at for at in found if at is not None), default=None)
 
 
 def note_moment(connection: Connection, now: int) -> None:
-    """Record that sending was in progress at this moment."""
+    """Record that sending was in progress at this moment (UTC ms)."""
     later = cast(about.c.value, BigInteger) < now
     if not connection.execute(
         update(about).where(about.c.name == _MARK, later).values(value=str(now))
@@ -44,7 +44,7 @@ def note_moment(connection: Connection, now: int) -> None:
 
 
 def set_right(connection: Connection, now: int) -> None:
-    """A person says that this is the time, and that later entries are of a clock that was wrong."""
+    """Set the newest moment to ``now`` (UTC ms) because a user confirmed that later entries came from a wrong clock."""
     connection.execute(update(about).where(about.c.name == _MARK).values(value=str(now)))
 
 
@@ -52,12 +52,12 @@ _NAME = "id"
 
 
 def id_of(connection: Connection) -> str | None:
-    """The ledger's id; None where an older version of a2pcli made it, and none was given yet."""
+    """Return the ledger's id; None if an older version of a2pcli created it without one."""
     return connection.execute(select(about.c.value).where(about.c.name == _NAME)).scalar()
 
 
 def give_id(connection: Connection) -> str:
-    """The ledger's id, made where it has none. To be committed by the caller."""
+    """Return the ledger's id, creating it if there is none. The caller commits."""
     found = id_of(connection)
     if found is not None:
         return found
@@ -69,5 +69,6 @@ def give_id(connection: Connection) -> str:
 
 
 def number_of(id: str) -> int:
-    """What stands for the id in a SQLite file's header: 31 bits, never 0, which every other file has."""
+    """Return the number that represents the id in a SQLite file's header: 31 bits, never 0, the default of other
+    files."""
     return int(id[:8], 16) % (2**31 - 1) + 1

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class About(Protocol):
-    """What decides which rules concern a message: of a run, or of one that could be made."""
+    """The properties of a run, real or planned, that decide which rules apply to a message."""
 
     @property
     def campaign(self) -> str:
@@ -25,7 +25,7 @@ class About(Protocol):
 
     @property
     def sender(self) -> str | None:
-        """The run's own; None where rows have theirs, or the gateway chooses."""
+        """The run's sender; None if rows have their own, or the gateway chooses."""
         ...
 
     @property
@@ -35,7 +35,7 @@ class About(Protocol):
 
     @property
     def programme(self) -> str | None:
-        """What people sign up for and leave."""
+        """The programme people subscribe to."""
         ...
 
     @property

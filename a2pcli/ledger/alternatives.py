@@ -16,8 +16,9 @@ from a2pcli.ledger.records import Run
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One of them. ``sender`` is None where the gateway's account chooses; ``spelling`` is what the message is sent to,
-    if not ``address``; ``content`` is JSON text; ``cost`` in 1e-9 currency units; ``clock`` of the run's clocks."""
+    """One later step of a message's plan. ``sender`` is None if the gateway's account chooses; ``spelling`` is what
+    the message is sent to if it differs from ``address``; ``content`` is JSON text; ``cost`` is in 1e-9 currency
+    units; ``clock`` is the number of one of the run's clocks."""
 
     channel: str
     gateway: str
@@ -36,12 +37,12 @@ class Alternative:
     consent_until: int | None = None
 
     def sending_to(self) -> str:
-        """The address in the spelling that it is sent to."""
+        """Return the address in the spelling it is sent to."""
         return self.spelling or self.address
 
 
 def alternatives_of(text: str | None) -> list[Alternative]:
-    """The alternatives of a row, in order; none for None. What a later version wrote beside them is left out."""
+    """Return a row's alternatives in order; empty for None. Fields written by a later version are ignored."""
     return [
         Alternative(**{name: value for name, value in one.items() if name in _NAMES})
         for one in (json.loads(text) if text else ())
@@ -52,7 +53,7 @@ _NAMES = frozenset(Alternative.__slots__)
 
 
 def next_after(text: str | None, channel: str | None) -> Alternative | None:
-    """What is tried after the attempt by this channel, None standing for the first attempt's; None for nothing."""
+    """Return what is tried after the attempt by this channel (None: the first attempt's); None if nothing is."""
     found = alternatives_of(text)
     if channel is None:
         return found[0] if found else None
@@ -62,21 +63,21 @@ def next_after(text: str | None, channel: str | None) -> Alternative | None:
 
 
 def by_channel(text: str | None, channel: str | None) -> Alternative | None:
-    """The alternative of this channel; None where there is none."""
+    """Return the alternative on this channel, or None."""
     return next((one for one in alternatives_of(text) if one.channel == channel), None)
 
 
 def channels_of(run: Run) -> Mapping[str, Mapping[str, Any]]:
-    """The channels of a run of several, in order of preference, each with its ``gateway`` and ``sender``."""
+    """Return the channels of a run with several, in order of preference, each with its ``gateway`` and ``sender``."""
     found: Mapping[str, Mapping[str, Any]] = run.sending.get("channels") or {}
     return found
 
 
 def gateway_of(run: Run, channel: str | None) -> str:
-    """The gateway that messages of this channel go by; of the run's own where it is None."""
+    """Return the gateway for messages of this channel; the run's own for None."""
     return str(channels_of(run).get(channel or run.channel, {}).get("gateway") or run.gateway)
 
 
 def gateways_of(run: Run) -> dict[str, str]:
-    """The name of the gateway of each of the run's channels."""
+    """Return the gateway name of each of the run's channels."""
     return {channel: gateway_of(run, channel) for channel in channels_of(run) or (run.channel,)}

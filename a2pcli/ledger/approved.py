@@ -39,22 +39,22 @@ if TYPE_CHECKING:
     from a2pcli.ledger.plan_store import ChunkHead
 
 DIGESTS = "digests"
-"""The key of a run's summary."""
+"""A key of the run's summary."""
 
 PEOPLE, TEXTS, SENDERS, CONTENTS = "recipients", "texts", "senders", "contents"
 CHANNELS = "channels"
-"""Senders, contents and channels are digested only where rows have any. ``CHANNELS`` is over which rows go by another
-channel than the run's, and what is tried after each (``alternatives``)."""
+"""Senders, contents and channels are digested only if rows have any. ``CHANNELS`` covers which rows use another
+channel than the run's, and each row's ``alternatives``."""
 
 SETTINGS, DETAILS, HOURS = "settings", "details", "hours"
-"""What holds for the whole run, what else the rows were planned with, and the run's clocks. Plans that were made
-before one of them was kept are sent without comparing it."""
+"""What applies to the whole run, what else the rows were planned with, and the run's clocks. Plans made before one
+of these digests existed are sent without comparing it."""
 
 _RECORD = "record"
-"""Stands for the digests themselves, where they are not those that the audit trail knows."""
+"""Stands for the digests themselves, if they differ from those in the audit trail."""
 
 CHUNKS = "chunks"
-"""Everything that the plan's chunks hold."""
+"""Everything in the plan's chunks."""
 
 WORDS = {
     CHANNELS: "other channels of messages",
@@ -70,8 +70,8 @@ _c = attempts.c
 
 
 class TextDigest:
-    """A digest over a column of texts. Lengths (in bytes of UTF-8) and texts are hashed apart, so that no two
-    different lists hash the same, and the size of the chunks does not matter."""
+    """A digest over a column of texts. Lengths (in bytes of UTF-8) and texts are hashed separately, so that
+    different lists have different hashes whatever the size of the chunks."""
 
     def __init__(self) -> None:
         self.lengths = sha256()
@@ -88,12 +88,12 @@ class TextDigest:
         self.text.update(together.encode("utf-8", "surrogatepass"))
 
     def hexdigest(self) -> str:
-        """Both digests as hexadecimal text, concatenated."""
+        """Return both digests as hexadecimal text, concatenated."""
         return self.lengths.hexdigest() + self.text.hexdigest()
 
 
 def as_bytes(numbers: Sequence[int]) -> bytes:
-    """Whole numbers as 8 bytes each, the lowest first."""
+    """Return integers as 8 bytes each, little-endian."""
     import sys
 
     packed = array("q", numbers)
@@ -107,7 +107,7 @@ NAMES = ("country", "currency", "variant")
 
 
 class Details:
-    """A digest over what else a row was planned with, which decides whether and when it may leave, and as what it is
+    """A digest over the other planned columns of a row, which decide whether, when and as what it is sent and
     counted. -1 stands for no number, an empty text for no name."""
 
     def __init__(self) -> None:
@@ -115,37 +115,38 @@ class Details:
         self.names: dict[str, TextDigest] = {name: TextDigest() for name in NAMES}
 
     def hexdigest(self) -> str:
-        """One SHA-256 digest over all columns, as hexadecimal text."""
+        """Return one SHA-256 digest over all columns, as hexadecimal text."""
         parts = [one.hexdigest() for one in self.numbers.values()]
         parts += [one.hexdigest() for one in self.names.values()]
         return sha256(" ".join(parts).encode()).hexdigest()
 
 
 class ChannelDigest:
-    """A digest over the channels of rows that have not the run's, and over what is tried after each row."""
+    """A digest over the channels of rows that do not use the run's, and over each row's alternatives."""
 
     def __init__(self) -> None:
         self.digests = TextDigest(), TextDigest()
         self.any = False
 
     def add(self, channels: Sequence[str | None], alternatives: Sequence[str | None]) -> None:
-        """Add the columns of a chunk, None where a row has none."""
+        """Add the columns of a chunk; None for rows without a value."""
         self.any = self.any or any(channels) or any(alternatives)
         for digest, texts in zip(self.digests, (channels, alternatives), strict=True):
             digest.add([one or "" for one in texts])
 
     def hexdigest(self) -> str:
-        """Both as hexadecimal text."""
+        """Return both digests as hexadecimal text."""
         return " ".join(one.hexdigest() for one in self.digests)
 
 
 def hours_digest(specs: Mapping[int, str]) -> str:
-    """The digest over a run's clocks: their JSON, by number."""
+    """Return the digest over a run's clocks: their JSON, by number."""
     return sha256(json.dumps(sorted(specs.items())).encode()).hexdigest()
 
 
 def combined(digests: Mapping[str, str], *settings: str) -> str:
-    """The plan's one digest: SHA-256 over its digests and what else decides what people get (channel, media)."""
+    """Return the plan's overall digest: SHA-256 over its digests and the settings that affect messages (channel,
+    media)."""
     whole = sha256()
     more = [part for name in (SENDERS, CONTENTS, CHANNELS) for part in digests.get(name, "").split()]
     for piece in (digests[PEOPLE], digests[TEXTS], *settings, *more):
@@ -154,7 +155,7 @@ def combined(digests: Mapping[str, str], *settings: str) -> str:
 
 
 def settings_digest(run: Run, digest: str | None) -> str:
-    """The digest over what holds for the whole run. ``digest`` is the one that a person approves."""
+    """Return the digest over what applies to the whole run. ``digest`` is the one that a user approves."""
     settings = [
         *(digest, run.campaign, run.occasion, run.gateway, run.channel, run.sender, run.purpose),
         *(run.programme, run.subject, run.not_before, run.expires_at, run.sending),
@@ -163,10 +164,10 @@ def settings_digest(run: Run, digest: str | None) -> str:
 
 
 def verify(connection: Connection, run: Run) -> None:
-    """Raise ``LedgerError`` where what the run would send is not what its plan's digests were made of.
+    """Raise ``LedgerError`` if the rows to send no longer match the digests of the plan.
 
-    Plans of version 0.1 kept no digests that can be compared; the audit trail says which these may be. A run with
-    nothing left to send is not looked at.
+    Plans of version 0.1 have no comparable digests; the audit trail tells which plans may lack them. Runs with nothing
+    left to send are not checked.
     """
     if not _has_planned(connection, run):
         return
@@ -177,7 +178,7 @@ def verify(connection: Connection, run: Run) -> None:
 
 
 def changed_plan(connection: Connection, run: Run, wrong: Sequence[str]) -> LedgerError:
-    """The error of a plan of which these digests do not hold."""
+    """Return the error for a plan whose digests named in ``wrong`` do not match."""
     what = " and the ".join(WORDS.get(one, one) for one in wrong)
     problem = Problem(
         f"run {run.id} no longer matches its plan: the {what} in the ledger were changed"
@@ -190,7 +191,7 @@ def changed_plan(connection: Connection, run: Run, wrong: Sequence[str]) -> Ledg
 
 
 def _has_planned(connection: Connection, run: Run) -> bool:
-    """Whether anything is left to send, or seems not to be because the plan itself is gone."""
+    """Whether anything is left to send, or only seems not to be because the plan itself is missing."""
     kept = kept_digests(connection, run)
     if isinstance(kept, dict) and CHUNKS in kept and not plan_store.exist(connection, run):
         return "people" not in run.summary.get("pruned", {})
@@ -201,13 +202,13 @@ def _has_planned(connection: Connection, run: Run) -> bool:
 
 
 def kept_digests(connection: Connection, run: Run) -> Any:
-    """The digests in the run's summary; None of a plan that has none."""
+    """Return the digests in the run's summary; None for a plan without digests."""
     fresh = connection.execute(select(runs.c.summary).where(runs.c.number == run.number)).scalar()
     return json.loads(fresh or "{}").get(DIGESTS)
 
 
 def _what_differs(connection: Connection, run: Run) -> list[str]:
-    """Names of the digests that do not match the rows."""
+    """Return the names of the digests that do not match the rows."""
     kept = kept_digests(connection, run)
     if not plan_store.agrees(connection, run, kept):
         return [_RECORD]
@@ -221,7 +222,7 @@ def _what_differs(connection: Connection, run: Run) -> list[str]:
 
 
 def run_differs(connection: Connection, run: Run, kept: Mapping[str, str]) -> list[str]:
-    """Which of the digests over the run as a whole (``HOURS``, ``SETTINGS``) are not those that were kept."""
+    """Return which digests of the whole run (``HOURS``, ``SETTINGS``) differ from the stored ones."""
     found = {SETTINGS: settings_digest(run, run.digest), HOURS: hours_digest(_specs(connection, run))}
     return [name for name in (HOURS, SETTINGS) if name in kept and found[name] != kept[name]]
 
@@ -229,12 +230,12 @@ def run_differs(connection: Connection, run: Run, kept: Mapping[str, str]) -> li
 def _rows_that_differ(
     connection: Connection, run: Run, known: Sequence[ChunkHead], kept: Mapping[str, str]
 ) -> list[str]:
-    """Which of the digests over rows are not those of the rows."""
+    """Return which digests over rows differ from the stored ones."""
     if CHUNKS in kept and _are_whole(connection, run, known, kept[CHUNKS]):
         return []
     try:
         found, wiped = digests_of(connection, run)
-    except LedgerError:  # a chunk cannot even be read
+    except LedgerError:  # a chunk is unreadable
         return [PEOPLE, TEXTS]
     names = [PEOPLE, TEXTS, SENDERS, CONTENTS, CHANNELS, *(one for one in (DETAILS,) if one in kept)]
     if wiped and keeps_no_texts(run):
@@ -244,7 +245,7 @@ def _rows_that_differ(
 
 
 def _are_whole(connection: Connection, run: Run, known: Sequence[ChunkHead], kept: str) -> bool:
-    """Whether every chunk is to the byte what was planned."""
+    """Whether every chunk equals the planned one byte for byte."""
     from a2pcli.ledger.chunks import is_sound
 
     if plan_store.chain(known) != kept:
@@ -253,7 +254,7 @@ def _are_whole(connection: Connection, run: Run, known: Sequence[ChunkHead], kep
 
 
 def _has_strangers(connection: Connection, run: Run) -> bool:
-    """Whether rows of another run would be claimed with those of this one that wait."""
+    """Whether rows of another run would be claimed together with this run's waiting rows."""
     waiting = and_(_c.run == run.number, _c.due_at.is_not(None))
     query = select(_c.id).where(waiting, not_(of_run(run))).limit(1)
     return connection.execute(query).first() is not None
@@ -265,7 +266,7 @@ _OF_BOTH = (
 
 
 def _differ(connection: Connection, run: Run, known: Sequence[ChunkHead]) -> bool:
-    """Whether somebody waits for another try whom the plan does not have, or not like this."""
+    """Whether a waiting row is missing from the plan, or differs from it."""
     waits = and_(_c.run == run.number, _c.due_at.is_not(None), _c.state == str(State.PLANNED))
     waits = and_(waits, not_(IS_LATER))  # those are compared when they are claimed
     query = select(_c.id, *map(as_it_stands, _OF_BOTH)).where(waits).order_by(_c.id)
@@ -289,7 +290,7 @@ _OF_CHUNKS = ("content", "channel", "alternatives")
 
 
 def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
-    """The digests of the rows as they are now, and how many of them have no text any more."""
+    """Return the digests of the current rows, and how many rows have no text any more."""
     people, texts, lines, senders, details = TextDigest(), TextDigest(), sha256(), TextDigest(), Details()
     contents, any_content = TextDigest(), False
     channels = ChannelDigest()
@@ -329,8 +330,8 @@ def digests_of(connection: Connection, run: Run) -> tuple[dict[str, str], int]:
 
 
 def _rows(connection: Connection, run: Run) -> Iterator[tuple[Any, ...]]:
-    """Everybody who gets a message of a run without chunks, but for the erased."""
-    # Who was left out by the plan has no encoding; who was erased has no address.
+    """Yield the recipients of a run without chunks, except erased ones."""
+    # Rows excluded by the plan have no encoding; erased people have no address.
     chosen = and_(of_run(run), _c.address.is_not(None), or_(_c.encoding.is_not(None), _is_to_go))
     columns = list(map(as_planned, (*_COLUMNS, _OF_CHUNKS[0])))
     return read_rows(connection, select(*columns).where(chosen).order_by(_c.id))
@@ -339,7 +340,7 @@ def _rows(connection: Connection, run: Run) -> Iterator[tuple[Any, ...]]:
 def _rows_in_chunks(
     connection: Connection, run: Run, known: Sequence[ChunkHead]
 ) -> Iterator[tuple[Any, ...]]:
-    """Everybody who gets a message of a run in chunks, but for the erased."""
+    """Yield the recipients of a run with chunks, except erased ones."""
     for head in known:
         names = ("reason", *_COLUMNS, *_OF_CHUNKS)
         chunk = plan_store.load(connection, run, head, names)
@@ -350,7 +351,7 @@ def _rows_in_chunks(
 
 
 def _specs(connection: Connection, run: Run) -> dict[int, str]:
-    """The run's clocks by number, as they are stored."""
+    """Return the run's clocks by number, as stored."""
     query = select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number)
     return {row.number: row.spec for row in connection.execute(query)}
 
@@ -360,10 +361,9 @@ _is_to_go = _c.state == str(State.PLANNED)
 
 @contextmanager
 def changing_rows(connection: Connection, some: Sequence[Run]) -> Iterator[None]:
-    """While this transaction takes people or texts out of the runs, or sets their clocks: their digests become those
-    of what remains.
+    """Update the runs' digests after this transaction removes people or texts, or changes clocks.
 
-    Of a run that was changed otherwise before, they stay as they are, so that it is still found out.
+    Digests that did not match before stay as they are, so the earlier change is still detected.
     """
     sound = [run for run in some if run.state in SENDABLE and not _what_differs(connection, run)]
     yield

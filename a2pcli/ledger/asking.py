@@ -30,22 +30,20 @@ from a2pcli.ledger.tables import MOST_ROWS, runs
 from a2pcli.ledger.views import MESSAGES, MOMENT, MONEY, NUMBER, ViewColumn, messages, views
 
 BATCH = 5_000
-"""Rows that are handed on at once."""
+"""Rows returned at a time."""
 
 _EXPLAIN = re.compile(r"\A(\s|--[^\n]*\n|/\*.*?\*/)*explain\b", re.I | re.S)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The columns of an answer, and its rows in batches as the database gives them."""
+    """The columns of a query's result, and its rows in batches."""
 
     columns: tuple[str, ...]
     batches: Iterator[list[tuple[Any, ...]]]
 
 
 class _Clock:
-    """Deadline of a query."""
-
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
@@ -71,9 +69,9 @@ class _Clock:
 def ask(
     engine: Engine, key: cipher.LedgerKey | None, sql: str, some: Sequence[Run] | None, seconds: float
 ) -> Iterator[Answer]:
-    """The answer to one query. ``some`` are the runs whose rows ``messages`` has; None for all of them.
+    """Run one query and return its result. ``some`` are the runs whose rows ``messages`` contains; None for all.
 
-    Raises ``UsageError`` for what is no query, is refused or takes longer than ``seconds``.
+    Raises ``UsageError`` if it is not a query, is refused or takes longer than ``seconds``.
     """
     clock = _Clock(seconds)
     if engine.dialect.name == "sqlite":
@@ -85,7 +83,7 @@ def ask(
             driver: Any = connection.execution_options(**READ).connection.driver_connection
             try:
                 yield _ask_sqlite(connection, driver, sql, some, clock, in_memory=key is not None)
-            finally:  # ending the transaction is no query
+            finally:  # ending the transaction would be refused as well
                 driver.set_authorizer(None)
                 driver.set_progress_handler(None, 0)
         return
@@ -100,7 +98,8 @@ def ask(
 
 @contextmanager
 def _plainly(url: URL, clock: _Clock) -> Iterator[None]:
-    """What the database says of a query, as a ``UsageError`` with its own words: they are about what was typed."""
+    """Raise database errors about the query as ``UsageError`` in the database's own words, because they refer to
+    what was typed."""
     try:
         yield
     except A2PError:
@@ -149,7 +148,7 @@ def _ask_sqlite(
 ) -> Answer:
     driver.set_progress_handler(lambda: clock.is_over, 100_000)
     driver.execute("PRAGMA query_only=OFF")
-    # What an encrypted ledger holds stays in memory; what a plain one holds may be in a plain temporary file.
+    # Data of an encrypted ledger stays in memory; that of a plain one may go to a plain temporary file.
     driver.execute(f"PRAGMA temp_store={'MEMORY' if in_memory else 'FILE'}")
     connection.begin()
     driver.execute(_table("sqlite"))
@@ -172,8 +171,8 @@ def _ask_sqlite(
 
 
 def _authorizer(read: set[str]) -> Any:
-    """Lets queries through and notes which columns of ``messages`` they read. The numbers are SQLite's, from
-    https://sqlite.org/c3ref/c_alter_table.html."""
+    """Return an authorizer that allows queries and records in ``read`` which columns of ``messages`` they use. The
+    action codes are SQLite's (https://sqlite.org/c3ref/c_alter_table.html)."""
     select_, read_, function, recursive = 21, 20, 31, 33
 
     def judge(action: int, first: str | None, second: str | None, *_: Any) -> int:
@@ -191,9 +190,9 @@ def _authorizer(read: set[str]) -> Any:
 
 
 def _columns_read(driver: Any, sql: str) -> set[str]:
-    """Which columns of ``messages`` a query reads; "" stands among them where it only counts its rows.
+    """Return the columns of ``messages`` that a query uses; includes "" if it only counts rows.
 
-    Raises the driver's error for what is no query.
+    Raises the driver's error if it is not a query.
     """
     read: set[str] = set()
     driver.set_authorizer(_authorizer(read))
@@ -211,9 +210,7 @@ def _ask_postgres(connection: Connection, sql: str, some: Sequence[Run] | None, 
     if re.search(rf"\b{MESSAGES}\b", sql, re.I):
         names = [one.name for one in messages().columns]
         into = f"COPY pg_temp.{MESSAGES} ({', '.join(names)}) FROM STDIN"
-        for rows in _rows(
-            connection, some, names, clock
-        ):  # which reads by the same connection, between copies
+        for rows in _rows(connection, some, names, clock):  # reads on the same connection, between copies
             with driver.cursor() as writer, writer.copy(into) as copy:
                 for row in rows:
                     copy.write_row(
@@ -230,7 +227,7 @@ def _ask_postgres(connection: Connection, sql: str, some: Sequence[Run] | None, 
 
 
 def _table(dialect: str) -> str:
-    """The temporary table of ``messages``."""
+    """Return the statement that creates the temporary table ``messages``."""
     whole = "INTEGER" if dialect == "sqlite" else "BIGINT"
     columns = ", ".join(f"{one.name} {whole if one.kind == NUMBER else 'TEXT'}" for one in messages().columns)
     return f"CREATE TEMPORARY TABLE {MESSAGES} ({columns})"
@@ -255,7 +252,7 @@ def _batches(cursor: Any, clock: _Clock) -> Iterator[list[tuple[Any, ...]]]:
 def _rows(
     connection: Connection, some: Sequence[Run] | None, names: Sequence[str], clock: _Clock
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of the runs as ``messages`` has them, chunk by chunk."""
+    """Yield the rows of the runs in the form of ``messages``, chunk by chunk."""
     if some is None:
         query = select(runs).order_by(runs.c.number)
         some = [run_from_row(row) for row in connection.execute(query).mappings().all()]

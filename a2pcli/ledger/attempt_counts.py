@@ -25,7 +25,7 @@ from a2pcli.ledger.tables import ROWS_PER_RUN, attempt_counts, attempts, runs
 
 PIECE_BIT = 15
 PIECE = 2**PIECE_BIT
-"""Rows of a plan that share a count."""
+"""Number of plan rows that share a count."""
 
 _a, _n = attempts.c, attempt_counts.c
 
@@ -37,9 +37,9 @@ _ADD_SQLITE, _ADD_POSTGRES = _ADD.format("?"), _ADD.format("%s")
 
 
 def add(connection: Connection, run: int, ids: Iterable[int], made: int = 1) -> None:
-    """Count attempts that are ``made`` in this transaction, by their ids; with -1, that a2pcli takes back."""
+    """Count attempts ``made`` in this transaction, by their ids; -1 for attempts that a2pcli takes back."""
     found = Counter((id & (2**ATTEMPT_BIT - 1)) >> PIECE_BIT for id in ids)
-    # In order: two senders that count in the same pieces wait for one another, never each for the other.
+    # Sorted, so that two senders counting in the same pieces cannot deadlock.
     rows = [(run, piece, made * count) for piece, count in sorted(found.items())]
     if not rows:
         return
@@ -54,12 +54,12 @@ def add(connection: Connection, run: int, ids: Iterable[int], made: int = 1) -> 
 
 
 def forget(connection: Connection, run: Run) -> None:
-    """The run's attempts are removed by a2pcli itself."""
+    """Delete the counts of a run whose attempts a2pcli removes itself."""
     connection.execute(delete(attempt_counts).where(_n.run == run.number))
 
 
 class Difference(NamedTuple):
-    """A piece of a plan whose attempts are not as many as were made: its first and last row, and both numbers."""
+    """A piece of a plan with another number of attempts than were made: its first and last row, and both numbers."""
 
     first: int
     last: int
@@ -68,7 +68,7 @@ class Difference(NamedTuple):
 
 
 def differences(connection: Connection, run: Run) -> list[Difference]:
-    """The pieces of a run, whose plan is in chunks, that differ; one pass over its attempts."""
+    """Return the differing pieces of a run with chunks; one pass over its attempts."""
     counted = select(_n.piece, _n.made).where(_n.run == run.number)
     made = {int(piece): int(count) for piece, count in connection.execute(counted)}
     piece = (_a.id % 2**ATTEMPT_BIT).op("/")(PIECE).label("piece")
@@ -86,14 +86,15 @@ def _of(run: int) -> ColumnElement[bool]:
 
 
 def refuse_lost(connection: Connection, run: Run) -> None:
-    """Raise ``LedgerError`` where the ledger has lost attempts of the run."""
+    """Raise ``LedgerError`` if the ledger has lost attempts of the run."""
     lost = missing(connection, run.number)
     if lost:
         raise _lost(connection, run.id, lost, f"then `a2pcli cancel {run.id}`")
 
 
 def refuse_lost_of(connection: Connection, occasion: int) -> None:
-    """The same for every run of an occasion, before it is planned again: its people would get the message again."""
+    """Raise ``LedgerError`` if a run of the occurrence has lost attempts, before it is planned again: the people
+    concerned would get the message again."""
     query = select(runs.c.number, runs.c.id).where(runs.c.occasion == occasion)
     for number, id in connection.execute(query).all():
         lost = missing(connection, number)
@@ -102,7 +103,7 @@ def refuse_lost_of(connection: Connection, occasion: int) -> None:
 
 
 def missing(connection: Connection, run: int) -> int:
-    """How many attempts of the run were made and are not there any more."""
+    """Return how many attempts of the run were made but no longer exist."""
     made = connection.execute(select(func.sum(_n.made)).where(_n.run == run)).scalar()
     if made is None:
         return 0

@@ -9,41 +9,42 @@ from collections.abc import Iterable
 
 ROWS_PER_RUN: int = 2**32
 ATTEMPT_BIT: int = 28
-"""From this bit of an id's lower half on stands the number of the attempt, less one."""
+"""Position of the attempt number (less one) in the lower half of an id."""
 MOST_ATTEMPTS = 16
-"""Attempts that a message can have."""
+"""Maximum number of attempts of a message."""
 FIRST_ATTEMPT: int = ~((MOST_ATTEMPTS - 1) << ATTEMPT_BIT)
-"""With ``&``: the id of the message's first attempt, from that of any."""
+"""Mask (with ``&``) that turns any attempt's id into that of the message's first attempt."""
 MOST_ROWS: int = 2**ATTEMPT_BIT - 1
-"""Rows that a run can have: 268 million."""
+"""Maximum number of rows in a run: 268 million."""
 
 
 def attempt_number(id: int) -> int:
-    """Which attempt of its message an id is of, from 1."""
+    """Return which attempt of its message an id belongs to, from 1."""
     return (id % ROWS_PER_RUN >> ATTEMPT_BIT) + 1
 
 
 def nth_attempt(id: int, number: int) -> int:
-    """The id of this attempt (from 1) of the message that an id belongs to."""
+    """Return the id of the given attempt (from 1) of the message that ``id`` belongs to."""
     return (id & FIRST_ATTEMPT) + (number - 1 << ATTEMPT_BIT)
 
 
 def is_later(id: int) -> bool:
-    """Whether an id is of a message's second attempt, or a later one."""
+    """Whether an id belongs to a second or later attempt."""
     return (id % ROWS_PER_RUN) > MOST_ROWS
 
 
 def message_of(id: int) -> int:
-    """The id of the message that an attempt is of."""
+    """Return the id of the message that an attempt belongs to."""
     return id & FIRST_ATTEMPT
 
 
 def all_attempts(ids: Iterable[int], most: int) -> list[int]:
-    """The ids of the first ``most`` attempts of these messages, whether there are so many or not."""
+    """Return the ids of the first ``most`` attempts of these messages, whether they exist or not."""
     messages = [message_of(id) for id in ids]
     return [nth_attempt(id, number) for number in range(1, most + 1) for id in messages]
 
 
 def later_reference(run: str, row: int) -> str:
-    """The reference of a later attempt, by the run's id and the lower half of its own: ``r8k2mzq4-000017-2``."""
+    """Return the reference of a later attempt, from the run's id and the lower half of its own:
+    ``r8k2mzq4-000017-2``."""
     return f"{run}-{row & MOST_ROWS:06d}-{attempt_number(row)}"

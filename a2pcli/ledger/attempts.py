@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class Attempts(SubStore):
-    """The attempts of an open ledger, for a sender of the run (``lock.sender_lock``). Safe from several threads."""
+    """The attempts of an open ledger, for a sender that holds the run (``lock.sender_lock``). Thread-safe."""
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
@@ -58,10 +58,10 @@ class Attempts(SubStore):
 
     @translates_errors
     def start(self, run: Run, now: int) -> int:
-        """Begin or resume: intents that a crash left become ``unknown``; gives how many.
+        """Start or resume a run: open claims left by a crash become ``unknown``; return how many.
 
-        Hold ``sender_lock`` around the whole of sending. Raises ``LedgerError`` for a run whose rows are not
-        all there or gone.
+        Hold ``sender_lock`` during the whole of sending. Raises ``LedgerError`` if the run cannot be sent, or some of
+        its rows are missing.
         """
         lease = self._lease(run)
         with self._ledger.sending(run) as connection:
@@ -88,23 +88,21 @@ class Attempts(SubStore):
         return lost
 
     def _lease(self, run: Run) -> int | None:
-        """By which the chunks of this sender are known, where it is one of several; None where it has the run alone."""
+        """Return the token of this sender's chunk leases if it is one of several; None if it has the run alone."""
         hold = self._ledger.holds.get(run.number)
         return hold.token if hold is not None and hold.is_shared else None
 
     def keep_budget(self, run: Run, budget: Mapping[str, int]) -> None:
-        """What this sender may spend on the run, together with all others, in 1e-9 currency units by currency.
-
-        To be called before ``start``.
-        """
+        """Set what all senders of the run may spend together, in 1e-9 currency units by currency. Call it before
+        ``start``."""
         self._budgets[run.number] = dict(budget)
 
     @translates_errors
     def end(self, run: Run, state: str, reason: str | None, now: int) -> tuple[str, bool]:
-        """This sender's part is over, and the run's state says how it ended, unless other senders go on.
+        """End this sender's part, and set the run's state unless other senders continue.
 
-        Gives who does, empty for nobody, and whether the state was set. When it raises, the same call can be made
-        again, with the same ``now``, also where the connection broke after the commit.
+        Returns the names of those that continue (empty for none), and whether the state was set. If it raises, the
+        same call with the same ``now`` can be repeated, even if the connection broke after the commit.
         """
         hold = self._ledger.holds.get(run.number)
         if hold is not None and hold.is_leaving:
@@ -119,7 +117,7 @@ class Attempts(SubStore):
 
     @translates_errors
     def has_other_senders(self, run: Run) -> bool:
-        """Whether others send the run beside this process."""
+        """Return whether other senders send the run too."""
         lease = self._lease(run)
         if lease is None:
             return False
@@ -127,7 +125,7 @@ class Attempts(SubStore):
             return any(one.token != lease for one in holds.holders_of(connection, run))
 
     def _lease_more(self, run: Run, hold: Hold, want: int, now: int) -> None:
-        """Another chunk for one of several senders, if it needs one and there is one."""
+        """Lease another chunk for one of several senders, if it needs one and one is free."""
         progress = self._progress.get(run.number)
         if progress is None or hold.was_committed or not sharing.is_time(run, progress, want, now):
             return
@@ -140,9 +138,10 @@ class Attempts(SubStore):
         self._progress[run.number] = sharing.leased(self.url, run, found)
 
     def begin_journal(self, run: Run) -> in_flight.InFlightJournal | None:
-        """The in-flight journal of this sender, who holds the run and has claimed nothing yet; see ``in_flight``.
+        """Return a new in-flight journal for the sender that holds the run and has claimed nothing yet; see
+        ``in_flight``.
 
-        None where none can be kept: then all that is claimed when the sender is killed is ``unknown``.
+        None if none can be kept: then all claims become ``unknown`` if the sender is killed.
         """
         hold = self._ledger.holds.get(run.number)
         return None if hold is None else in_flight.InFlightJournal.begin(self.url, hold)
@@ -205,12 +204,12 @@ class Attempts(SubStore):
                 self._lease_more(run, hold, want, now)
             try:
                 return retrying(work)
-            except IntegrityError:  # another run took a person of this claim, which left nothing behind
+            except IntegrityError:  # another run took a person of this claim; the transaction was rolled back
                 return retrying(lambda: work(halving=True))
 
     @translates_errors
     def settle_late(self, run: Run, settled: Sequence[Settled], now: int) -> int:
-        """Record what a sender learnt that is the run's sender no more; gives how many rows take it."""
+        """Record outcomes learnt by a process that is no longer the run's sender; return how many rows changed."""
         with self._ledger.writing() as connection:
             plans.lock_run(connection, run)
             count = outcomes.settle_late(connection, run, settled, now)
@@ -219,13 +218,13 @@ class Attempts(SubStore):
 
     @translates_errors
     def renew(self, run: Run) -> None:
-        """Be heard of, and learn whether the run is still held; nothing else. Raises ``SenderLost``."""
+        """Confirm that the sender is alive. Raises ``SenderLost`` if another process took the run over."""
         with self._ledger.sending(run):
             pass
 
     @translates_errors
     def release(self, run: Run, message_ids: Sequence[int]) -> None:
-        """Claimed, but certainly never handed to the gateway: planned again, the attempt not counted."""
+        """Return claims that were certainly never handed to the gateway; the attempt is not counted."""
         with self._ledger.sending(run) as connection:
             plans.lock_run(connection, run)
             back = outcomes.release(connection, run, message_ids)
@@ -245,7 +244,7 @@ class Attempts(SubStore):
     def settle_unknown(
         self, run: Run, message_ids: Sequence[int] | None, state: State, note: str, now: int | None = None
     ) -> int:
-        """Settle ``unknown`` messages (all of them for None) as accepted, rejected, or planned (not sent)."""
+        """Settle ``unknown`` messages (None: all) as accepted, rejected, or planned (not sent); return how many."""
         if state not in (State.ACCEPTED, State.REJECTED, State.PLANNED):
             raise ValueError(f"unknown messages cannot become {state}")
         moment = now_ms() if now is None else now
@@ -258,7 +257,7 @@ class Attempts(SubStore):
 
     @translates_errors
     def gateways_of_unknown(self, run: Run) -> dict[int, str]:
-        """The gateways of unknown attempts that did not go through the run's, by the attempts' ids."""
+        """Return the gateways of unknown attempts that did not use the run's gateway, by attempt id."""
         unknown = (attempts.c.run == run.number, attempts.c.state == str(State.UNKNOWN))
         query = select(attempts.c.id, attempts.c.gateway).where(*unknown, attempts.c.gateway != run.gateway)
         with self._ledger.reading() as connection:
@@ -273,7 +272,7 @@ class Attempts(SubStore):
 
     @translates_errors
     def share_paces(self, run: Run, shared: Sequence[paces.SharedPace]) -> None:
-        """From now on, claims for the run keep these paces together with all other processes."""
+        """Make claims for the run keep these paces together with all other processes."""
         self._shared[run.number] = tuple(shared)
         if shared:
             with self._ledger.writing() as connection:
@@ -281,7 +280,7 @@ class Attempts(SubStore):
 
     @translates_errors
     def share_quotas(self, run: Run, shared: Sequence[quotas.SharedQuota], now: int) -> None:
-        """From now on, claims for the run keep these quotas together with all other processes. The run is held."""
+        """Make claims for the run keep these quotas together with all other processes. The run must be held."""
         self._books.pop(run.number, None)
         if not shared:
             return
@@ -293,21 +292,21 @@ class Attempts(SubStore):
 
     @translates_errors
     def quota_usage(self, shared: quotas.SharedQuota, now: int) -> quotas.Usage:
-        """What is used of a quota, over all runs; writes nothing."""
+        """Return the usage of a quota over all runs; writes nothing."""
         with self._ledger.reading() as connection:
             return quotas.seen(connection, shared, now)
 
     def has_hours(self, run: Run) -> bool:
-        """Whether clocks say when messages of the run may leave. Of a run that is being sent."""
+        """Return whether permitted hours apply to the run. Only for a run being sent."""
         progress = self._progress.get(run.number)
         return progress is not None and bool(progress.binding.clocks)
 
     @translates_errors
     def next(self, run: Run, message_id: int, way: fallbacks.Next, now: int) -> fallbacks.Followed | None:
-        """Make the next attempt of a message, by another channel, gateway or address; it waits for a claim.
+        """Plan the next attempt of a message, by another channel, gateway or address; it waits for a claim.
 
-        None where the attempt before has not ended, or may still arrive. ``message_id`` is of any of the attempts.
-        The run need not be held: a receipt may ask for it while another process sends.
+        Returns None if the previous attempt has not ended, or may still be delivered. ``message_id`` is the id of any
+        attempt. The run need not be held: a receipt may cause it while another process sends.
         """
 
         def work() -> fallbacks.Followed | None:
@@ -321,31 +320,31 @@ class Attempts(SubStore):
 
     @translates_errors
     def arrived_earlier(self, run: Run) -> int:
-        """How many messages arrived by an earlier attempt than the one that counts; see ``fallbacks``."""
+        """Return how many messages were delivered by an earlier attempt than the one that counts; see ``fallbacks``."""
         with self._ledger.reading() as connection:
             return fallbacks.arrived_earlier(connection, run)
 
     @translates_errors
     def by_channel(self, run: Run) -> channel_counts.ByChannel:
-        """The attempts of a run of several channels, counted by channel."""
+        """Return the attempts of a run with several channels, counted by channel."""
         with self._ledger.reading() as connection:
             return channel_counts.count(connection, run)
 
     @translates_errors
     def falling_due(self, run: Run, now: int, most: int) -> list[Due]:
-        """The attempts of the run whose moment has come to be followed by another channel."""
+        """Return at most ``most`` attempts that are due to be followed by another channel."""
         with self._ledger.reading() as connection:
             return falling.due(connection, run, now, most)
 
     @translates_errors
     def falling(self, run: Run) -> tuple[int, int | None]:
-        """How many attempts of the run may be followed by another channel yet, and the first moment (UTC ms)."""
+        """Return how many attempts may still be followed by another channel, and when the first (UTC ms)."""
         with self._ledger.reading() as connection:
             return falling.pending(connection, run)
 
     @translates_errors
     def fall_back(self, run: Run, due: Sequence[Due], revoked: Revocations, now: int) -> FallenBack:
-        """Follow those of the attempts that have ended by the next channel, in one transaction."""
+        """Plan the next attempt for those that have ended, in one transaction."""
         with self._ledger.sending(run) as connection:
             plans.lock_run(connection, run)
             done = falling_back.fall_back(connection, run, due, revoked, now)
@@ -355,13 +354,13 @@ class Attempts(SubStore):
 
     @translates_errors
     def rejections(self, run: Run, now: int) -> list[rejected.Rejection]:
-        """What the gateway refused, by code: how many, and how many of these may be planned again."""
+        """Return the gateway's rejections by code: how many, and how many may be planned again."""
         with self._ledger.reading() as connection:
             return rejected.rejections(connection, run, now)
 
     @translates_errors
     def plan_again(self, run: Run, codes: Sequence[str], note: str, now: int) -> int:
-        """Plan again what the gateway refused with these codes, where it may go; gives how many.
+        """Plan messages again that the gateway rejected with these codes, where permitted; return how many.
 
         Hold ``sender_lock`` meanwhile.
         """

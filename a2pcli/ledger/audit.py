@@ -34,19 +34,19 @@ else:
     (erased,) = lazily("a2pcli.ledger", "erased")
 
 START = "0" * 64
-"""What stands before the first entry."""
+"""``previous`` of the first entry."""
 
 _LOCK = 0x61327063_00000002
 
 NAMED = 20
-"""So many people an entry names by their hashes; of more it says only how many."""
+"""An entry names at most this many people by hash; of more it only has the number."""
 
 _c = audit.c
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the trail. ``at`` is UTC milliseconds; ``detail`` is a JSON object as text."""
+    """One entry of the trail. ``at`` is UTC milliseconds; ``detail`` is a JSON object as text."""
 
     number: int
     at: int
@@ -70,7 +70,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Where the chain does not hold, and what is wrong there."""
+    """An entry at which the chain is broken, and why."""
 
     number: int
     what: str
@@ -78,7 +78,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What ``verify`` found. ``head`` is the last entry's hash, None for an empty trail."""
+    """The result of ``verify``. ``head`` is the last entry's hash, None for an empty trail."""
 
     entries: int
     last: int
@@ -87,7 +87,7 @@ class Verified:
 
     @property
     def sound(self) -> bool:
-        """Nothing was changed, removed or slipped in, as far as the chain can tell."""
+        """Whether nothing was changed, removed or inserted, as far as the chain can tell."""
         return not self.broken
 
 
@@ -103,10 +103,10 @@ class AuditTrail(SubStore):
         people: Sequence[str] = (),
         now: int | None = None,
     ) -> AuditEntry:
-        """Add an entry: what was done, to what, with which counts.
+        """Add an entry: action, subject and counts.
 
-        Never a number and never a text in ``subject`` or ``detail``: ``people`` (addresses) are counted, and a
-        few of them named by their keyed hash.
+        ``subject`` and ``detail`` must not contain addresses or message texts: ``people`` (addresses) are counted, and
+        a few of them named by keyed hash.
         """
         moment = now_ms() if now is None else now
         with self._ledger.writing() as connection:
@@ -115,7 +115,7 @@ class AuditTrail(SubStore):
         return entry
 
     def hash_at(self, number: int | None = None) -> tuple[int, str] | None:
-        """Number and hash of the entry with this number, of the newest for None; None where there is none."""
+        """Return number and hash of the entry with this number (None: the newest); None if there is none."""
         query = select(_c.number, _c.hash).order_by(_c.number.desc()).limit(1)
         if number is not None:
             query = query.where(_c.number == number)
@@ -124,7 +124,7 @@ class AuditTrail(SubStore):
         return None if found is None else (found.number, found.hash)
 
     def entries(self, chunk: int = 500) -> Iterator[AuditEntry]:
-        """The trail from its newest entry back."""
+        """Yield the entries, newest first."""
         query = select(audit).order_by(_c.number.desc()).limit(chunk)
         page = query
         while True:
@@ -136,21 +136,21 @@ class AuditTrail(SubStore):
             page = query.where(_c.number < found[-1].number)
 
     def verify(self, head: str | None = None) -> Verified:
-        """Whether the trail holds, up to a ``head`` that was noted before."""
+        """Check the chain, and that it contains a ``head`` noted earlier."""
         with self._ledger.reading() as connection:
             return verify(connection, head)
 
 
 def user() -> str:
-    """The operating system's name of who runs this process."""
+    """Return the operating system's name of the user running this process."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user without a name
+    except (KeyError, OSError, ImportError):  # a container's user may have no name
         return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown user"
 
 
 def hash_of(fields_of: Mapping[str, Any]) -> str:
-    """SHA-256 over all fields but the hash, as canonical JSON: sorted keys, no spaces, ASCII."""
+    """Return SHA-256 over all fields but the hash, as canonical JSON: sorted keys, no spaces, ASCII."""
     text = json.dumps(
         {name: fields_of[name] for name in _COVERED}, sort_keys=True, separators=(",", ":"), ensure_ascii=True
     )
@@ -163,9 +163,9 @@ _COVERED = tuple(field.name for field in fields(AuditEntry) if field.name != "ha
 def append(
     connection: Connection, action: str, subject: str | None, detail: Mapping[str, Any], now: int
 ) -> AuditEntry:
-    """Add an entry, in the caller's transaction. Several processes may: one after the other.
+    """Add an entry in the caller's transaction. Several processes append one after the other.
 
-    SQLite's write transactions exclude each other already; PostgreSQL's take a lock until they end.
+    SQLite's write transactions exclude each other; on PostgreSQL a lock is held until the commit.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
@@ -194,9 +194,10 @@ def record(
     people: Sequence[str],
     now: int,
 ) -> AuditEntry:
-    """Add an entry in the caller's transaction, as its last statement: whoever else adds one waits until it ends.
+    """Add an entry as the last statement of the caller's transaction, because other writers of entries wait until it
+    ends.
 
-    ``people`` (addresses) are counted, and a few of them named by their keyed hash. ``now`` is UTC milliseconds.
+    ``people`` (addresses) are counted, and a few of them named by keyed hash. ``now`` is UTC milliseconds.
     """
     facts = dict(detail or {})
     if people:
@@ -210,14 +211,14 @@ def record(
 
 
 def _storable(text: str) -> str:
-    """What every database keeps as it is: no NUL, no halves of characters (names of files may hold them)."""
+    """Return the text without NUL and lone surrogates, which file names may contain and databases cannot store."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def verify(connection: Connection, head: str | None = None, most: int = 20) -> Verified:
-    """Walk the chain from its start; ``head`` is a hash noted before, which must be among the entries.
+    """Check the chain from its start; ``head`` is a hash noted earlier that must be among the entries.
 
-    Tells ``most`` broken places at most. Constant memory.
+    Reports at most ``most`` broken places. Uses constant memory.
     """
     broken: list[Broken] = []
     count, number, previous, seen = 0, 0, START, head is None
@@ -253,7 +254,7 @@ def is_sound_from(connection: Connection, number: int) -> bool:
 
 
 def _faults(entry: AuditEntry, number: int, previous: str) -> list[Broken]:
-    """What is wrong with an entry that follows the entry ``number`` with the hash ``previous``."""
+    """Return the faults of an entry that should follow entry ``number`` with hash ``previous``."""
     found = []
     if entry.number != number + 1:
         gone = f"{number + 1}" if entry.number == number + 2 else f"{number + 1} to {entry.number - 1}"

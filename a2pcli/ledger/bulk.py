@@ -21,7 +21,7 @@ ROWS_A_STATEMENT = 500
 """Rows in one INSERT on SQLite; times 24 columns it stays under the 32,766 values that a statement may bind."""
 
 FEW = 100
-"""Up to so many rows PostgreSQL gets by plain INSERTs: one opt-out is not worth a table of its own."""
+"""Up to this many rows go to PostgreSQL as plain INSERTs: a temporary table is not worth it for one opt-out."""
 
 
 def insert_columns(
@@ -32,10 +32,11 @@ def insert_columns(
     offset: Mapping[str, int] | None = None,
     ignore_conflicts: bool = False,
 ) -> int:
-    """Insert parallel columns into ``table``; gives how many rows went in.
+    """Insert parallel columns into ``table``; return the number of rows inserted.
 
-    A column is a sequence or array, or a constant (string, integer, None) for all rows. ``offset`` adds an
-    integer to a column's values. ``ignore_conflicts`` leaves out rows that break a unique index.
+    A column is a sequence or array, or a constant (string, integer, None) for all rows. ``offset`` adds an integer to
+    a column's values. ``ignore_conflicts`` skips rows that violate a unique index. Raises ``ValueError`` for columns
+    of different lengths.
     """
     lists = {name: as_list(column) for name, column in columns.items() if not _is_constant(column)}
     if not lists:
@@ -47,7 +48,7 @@ def insert_columns(
         return 0
     constants = {name: column for name, column in columns.items() if name not in lists}
     for name, value in constants.items():
-        if isinstance(value, str) and "\0" in value:  # SQL text cannot hold it
+        if isinstance(value, str) and "\0" in value:  # a NUL cannot be part of SQL text
             lists[name] = [value] * next(iter(lengths))
     constants = {name: value for name, value in constants.items() if name not in lists}
     if connection.dialect.name == "sqlite":
@@ -56,7 +57,7 @@ def insert_columns(
 
 
 def as_list(column: Any) -> list[Any]:
-    """A column as a list of plain Python values, missing ones as None."""
+    """Return a column as a list of plain Python values, missing ones as None."""
     if isinstance(column, list):
         return column
     if hasattr(column, "to_pylist"):  # PyArrow
@@ -102,7 +103,7 @@ def _sqlite(
 
 
 def _literal(value: Constant) -> str:
-    """A constant as SQL. Strings that SQL text cannot hold were made columns before."""
+    """Return a constant as SQL. Strings with a NUL were made columns before."""
     if value is None:
         return "NULL"
     return str(int(value)) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
@@ -158,9 +159,9 @@ def _copy(connection: Connection, target: str, quoted: str, rows: Iterable[Seque
 
 
 def read_rows(connection: Connection, query: Select[Any]) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query as the driver's own tuples: a fifth of the time of SQLAlchemy's rows (measured).
+    """Yield a query's rows as the driver's own tuples: a fifth of the time of SQLAlchemy's rows (measured).
 
-    Values come as the database has them. PostgreSQL hands them over in pieces, not all at once.
+    Values come as the database stores them. PostgreSQL sends them in pieces.
     """
     compiled: Any = query.compile(dialect=connection.dialect)
     values = compiled.construct_params()

@@ -34,17 +34,17 @@ LOCK = 0x6132_7063_6170
 """The key of PostgreSQL's advisory lock around claims that count."""
 
 MOST_ADDRESSES = 5_000
-"""Addresses in one look; SQLite binds at most 32,766 values in a statement."""
+"""Maximum number of addresses in one query; SQLite binds at most 32,766 values in a statement."""
 
 _c = contacted.c
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most ``limit`` messages to one person within any ``seconds`` before the next one.
+    """At most ``limit`` messages to one person within any ``seconds``.
 
-    ``scope`` says which messages to the person count: all, or those of the run's programme, campaign or subject.
-    A message without a stated subject may be about any: it counts for each.
+    ``scope`` selects the messages that count: all, or those of the run's programme, campaign or subject. A message
+    without a stated subject counts for every subject.
     """
 
     rule: str
@@ -54,12 +54,12 @@ class Cap:
 
     @property
     def text(self) -> str:
-        """``2 per 7 days``, as far as the scope goes without saying ``per subject``."""
+        """The cap in words, such as ``2 per 7 days``."""
         what = "" if self.scope == PERSON else f" per {self.scope}"
         return f"{self.limit} per {span_text(self.seconds)}{what}"
 
     def counts(self, run: About, contact: Contact) -> bool:
-        """Whether an earlier message counts for one of ``run``."""
+        """Return whether an earlier message counts for one of ``run``."""
         if self.scope == PROGRAMME:
             return contact.programme == (run.programme or "")
         if self.scope == CAMPAIGN:
@@ -69,7 +69,7 @@ class Cap:
         return True
 
     def to_data(self) -> dict[str, Any]:
-        """The value as lists and dicts that JSON can represent."""
+        """Return the cap as a JSON-ready dict."""
         return asdict(self)
 
 
@@ -84,7 +84,7 @@ class Contact:
 
 
 def span_text(seconds: int) -> str:
-    """``7 days``, ``24 h``, ``90 min``."""
+    """Return a duration in words: ``7 days``, ``24 h``, ``90 min``."""
     for unit, name in ((86_400, "day"), (3600, "h"), (60, "min")):
         if seconds % unit == 0:
             many = seconds // unit
@@ -93,12 +93,12 @@ def span_text(seconds: int) -> str:
 
 
 def counted(purpose: str | None) -> bool:
-    """Whether messages of this purpose count for caps, and are bound by them."""
+    """Whether messages of this purpose count for caps and are limited by them."""
     return purpose == "marketing"
 
 
 def of_run(run: Run) -> tuple[Cap, ...]:
-    """The caps that bind every message of the run: its campaign's, its programme's and the settings'."""
+    """Return the caps of every message of the run: its campaign's, its programme's and the settings'."""
     return tuple(Cap(**one) for one in run.sending.get("caps") or ()) if counted(run.purpose) else ()
 
 
@@ -122,24 +122,24 @@ _contacts = (
 
 
 def note(connection: Connection, run: Run, claims: Iterable[tuple[int, str]], now: int) -> None:
-    """These messages (id, address) are with the gateway from ``now`` on."""
+    """Record that these messages (id, address) are with the gateway from ``now`` on."""
     about = (now, run.campaign, run.programme or "", run.subject or "")
     _note.run(connection, [(id, address, *about) for id, address in claims])
 
 
 def forget(connection: Connection, message_ids: Iterable[int]) -> None:
-    """These messages were not taken: they do not count."""
+    """Remove messages that the gateway did not accept; they do not count."""
     _forget.run(connection, [(id,) for id in message_ids])
 
 
 def lock(connection: Connection) -> None:
-    """Until the commit nobody else claims for a run with caps. To be taken before any row is."""
+    """Block other claims for runs with caps until the commit. Call it before locking any row."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
 
 
 def contacts_of(connection: Connection, addresses: Sequence[str], since: int) -> dict[str, list[Contact]]:
-    """What these addresses got after ``since``, oldest first."""
+    """Return the messages that these addresses got after ``since`` (UTC ms), oldest first."""
     found: dict[str, list[Contact]] = defaultdict(list)
     for first in range(0, len(addresses), MOST_ADDRESSES):
         values = {"addresses": addresses[first : first + MOST_ADDRESSES], "since": since}
@@ -149,7 +149,7 @@ def contacts_of(connection: Connection, addresses: Sequence[str], since: int) ->
 
 
 class Caps:
-    """The caps of one run: its own, and by clock those of the law where the person is."""
+    """The caps of one run: its own, and by clock the legal caps of the recipient's place."""
 
     def __init__(self, run: Run, by_clock: Mapping[int, tuple[Cap, ...]]) -> None:
         self._run = run
@@ -165,8 +165,10 @@ class Caps:
     def over(
         self, connection: Connection, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]], now: int
     ) -> dict[int, tuple[str, str]]:
-        """Of these rows (id, address, clock, the person's other addresses), to be claimed now in this order, those that
-        must not go: the rule, and a sentence. What the person got at any of their addresses counts."""
+        """Return the rows that exceed a cap if claimed now in this order: by id, the rule and a sentence.
+
+        Rows are (id, address, clock, the person's other addresses). Messages to any of a person's addresses count.
+        """
         addresses = list({one for _, address, _, others in rows for one in (address, *others)})
         contacts = contacts_of(connection, addresses, now - self._longest)
         mine = Contact(now, self._run.campaign, self._run.programme or "", self._run.subject or "")
@@ -196,7 +198,7 @@ class Caps:
 
 
 def over_text(cap: Cap, free: int | None) -> str:
-    """Which cap, and when it lets the next message go (UTC milliseconds)."""
+    """Return the cap in words, and when the next message may be sent (``free``, UTC ms)."""
     if free is None:
         return f"the cap is {cap.text}"
     when = datetime.fromtimestamp(free / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -206,7 +208,7 @@ def over_text(cap: Cap, free: int | None) -> str:
 def enough(
     connection: Connection, cap: Cap, *, campaign: str, programme: str, subject: str, now: int
 ) -> Iterator[tuple[str, int]]:
-    """Addresses that got as many messages as the cap allows, and when each may get the next (UTC milliseconds)."""
+    """Yield the addresses that reached the cap, and when each may get the next message (UTC ms)."""
     span = cap.seconds * 1000
     chosen = [_c.at > now - span]
     if cap.scope == PROGRAMME:

@@ -24,8 +24,8 @@ _a, _next = attempts.c, attempts.alias("next")
 
 @dataclass(frozen=True, slots=True)
 class ChannelCount:
-    """The attempts by one channel that were each message's ``attempt``-th, from 1. ``followed`` went on by the next
-    channel. ``cost`` is of those that the gateway took, in 1e-9 currency units by currency."""
+    """The attempts on one channel that were each message's ``attempt``-th, from 1. ``followed`` ones were followed
+    by the next channel. ``cost`` covers accepted ones, in 1e-9 currency units by currency."""
 
     channel: str
     attempt: int
@@ -37,8 +37,8 @@ class ChannelCount:
 
 @dataclass(frozen=True, slots=True)
 class ByChannel:
-    """All of them, in the campaign's order. ``both`` people got, or may have got, the message by two attempts: a
-    provider delivered one that had ended."""
+    """The counts of all channels, in the campaign's order. ``both`` people got, or may have got, the message twice
+    because a provider delivered an attempt that had already ended."""
 
     counts: tuple[ChannelCount, ...] = ()
     both: int = 0
@@ -53,7 +53,7 @@ class _Sums:
 
 
 def count(connection: Connection, run: Run) -> ByChannel:
-    """Count the run's attempts; nothing for a run of one channel."""
+    """Count the run's attempts; empty for a run with one channel."""
     order = list(channels_of(run))
     if not order:
         return ByChannel()
@@ -81,7 +81,7 @@ _ARRIVED = frozenset(map(str, ARRIVED))
 
 
 def _both(connection: Connection, run: Run) -> int:
-    """Messages of which an attempt that was followed arrived, and the next one was taken as well."""
+    """Return how many messages were delivered by an attempt that had been followed, while the next was accepted too."""
     here = _next.c
     taken = here.state.in_([str(one) for one in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)])
     not_lost = func.coalesce(here.delivery, "").not_in([str(one) for one in NEGATIVE])

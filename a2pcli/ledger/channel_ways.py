@@ -18,8 +18,7 @@ from a2pcli.ledger.records import Run
 
 
 def by_another_channel(run: Run, channel: str | None) -> Run:
-    """The run as it would be with this channel alone, whose gateway and sender people may have said no to; as it is for
-    None."""
+    """Return the run as if it had only this channel, whose gateway and sender opt-outs may name; unchanged for None."""
     if channel is None:
         return run
     given = channels_of(run).get(channel, {})
@@ -29,8 +28,7 @@ def by_another_channel(run: Run, channel: str | None) -> Run:
 
 
 def ways_of_fresh(run: Run, rows: Sequence[Fresh]) -> dict[int, Way]:
-    """Of messages that nothing happened to yet, by their ids, those that do not go as the run says, or have another
-    channel to try after it."""
+    """Return the ways of messages without attempts yet, by id, if they differ from the run or have a next channel."""
     if not channels_of(run):
         return {}
     return {
@@ -43,9 +41,9 @@ def ways_of_fresh(run: Run, rows: Sequence[Fresh]) -> dict[int, Way]:
 def ways_of_waiting(
     connection: Connection, run: Run, rows: Sequence[Any], beside: Mapping[int, Beside]
 ) -> tuple[dict[int, Way], dict[int, Alternative]]:
-    """The same of rows that waited; and what the plan has of those that are later attempts.
+    """Return the same for rows that waited, and the planned alternative of each that is a later attempt.
 
-    Raises ``LedgerError`` for a later attempt that is not what the plan has for its channel.
+    Raises ``LedgerError`` if a later attempt differs from the plan for its channel.
     """
     ways: dict[int, Way] = {}
     planned: dict[int, Alternative] = {}

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     Keys = npt.NDArray[np.uint64]
 
 NAME = "a2pcli.people"
-"""The key of the metadata."""
+"""Key of the filter in the schema's metadata."""
 
 PREFIX = 96 * 1024
-"""Bytes at the beginning of a chunk in which its filter ends, if it has one."""
+"""A chunk's filter, if it has one, ends within this many bytes of its beginning."""
 
 PUNCTUATION = " -().'"
-"""What people write between the digits of a number."""
+"""Characters that people write between the digits of a number."""
 
 ENOUGH = 7
-"""So many digits make a part of a cell a number of its own."""
+"""A part of a cell with this many digits may be a number of its own."""
 
 _NO_PUNCTUATION = str.maketrans("", "", PUNCTUATION)
 _MARK = b"a2pcli-people-1:"
@@ -45,12 +45,12 @@ _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 def bare(text: str) -> str:
-    """A cell as it is compared: without punctuation."""
+    """Return a cell in the form used for comparison: without punctuation."""
     return text.translate(_NO_PUNCTUATION)
 
 
 def metadata_of(columns: Mapping[str, pa.Array]) -> dict[str, bytes]:
-    """The metadata for a chunk with these columns; none where it has more people than a filter is made for."""
+    """Return the metadata for a chunk with these columns; empty if it has too many people for a filter."""
     import numpy as np
 
     others = {one for text in _different(columns.get("others")) for one in text.split(OTHERS)}
@@ -70,7 +70,8 @@ def metadata_of(columns: Mapping[str, pa.Array]) -> dict[str, bytes]:
 
 
 def may_hold(prefix: bytes, addresses: Iterable[str], cells: Iterable[str]) -> bool:
-    """Whether the chunk that begins so may have a row with one of the addresses, or a cell that matches."""
+    """Return whether the chunk that begins with ``prefix`` may have a row with one of the addresses, or a matching
+    cell."""
     at = prefix.find(_MARK)
     start = at + len(_MARK) + 2
     if at < 0 or len(prefix) < start:
@@ -83,7 +84,7 @@ def may_hold(prefix: bytes, addresses: Iterable[str], cells: Iterable[str]) -> b
         return True
     for cell in cells:
         text = bare(cell)
-        # Letters are compared whatever their case; the filter knows cells as they are written.
+        # Letters are compared regardless of case, but the filter knows cells only as written.
         if not knows_cells or not text or text.upper() != text.lower():
             return True
         if _is_in(_hash(text[:ENOUGH]), bits, power):
@@ -101,7 +102,7 @@ def _is_in(key: int, bits: bytes, power: int) -> bool:
 
 
 def _mix(keys: Keys) -> None:
-    """Spread the keys over 64 bits, in place, as ``_is_in`` does it with one."""
+    """Spread the keys over 64 bits in place, like ``_is_in`` does for one."""
     import numpy as np
 
     for shift, factor in zip((30, 27), _MIX, strict=True):
@@ -111,7 +112,7 @@ def _mix(keys: Keys) -> None:
 
 
 def _key(address: str) -> int:
-    """The number that stands for an address: the digits of a phone number, of anything else a hash."""
+    """Return a number for an address: a phone number's digits, a hash of anything else."""
     digits = address[1:]
     if address[:1] == "+" and digits.isascii() and digits.isdigit() and len(digits) <= 18:
         return int(digits)
@@ -123,7 +124,7 @@ def _hash(text: str) -> int:
 
 
 def _address_keys(addresses: pa.Array | None) -> Keys:
-    """``_key`` of every address: of a column of phone numbers at once, else of each."""
+    """Return ``_key`` of every address; vectorised for a column of phone numbers."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -145,8 +146,8 @@ def _different(texts: pa.Array | None) -> list[Any]:
 
 
 def _pieces_of_cells(cells: pa.Array | None) -> set[str] | None:
-    """What tells whether a cell may match: of a long one all its pieces of ``ENOUGH`` characters, a short one whole.
-    None where they are too many, or too long."""
+    """Return the pieces by which a cell may match: of a long one all substrings of ``ENOUGH`` characters, a short
+    one whole. None if there are too many or they are too long."""
     different = _different(cells)
     if len(different) > _MOST_CELLS:
         return None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 else:
     pc = LazyModule(
         "pyarrow.compute"
-    )  # a third of the time that PyArrow takes; to find a few rows needs none of it
+    )  # importing it takes a third of PyArrow's time, and finding a few rows does not need it
 
 _FEW = pa.dictionary(pa.int32(), pa.string())
 
@@ -42,20 +42,20 @@ SCHEMA: dict[str, pa.DataType] = {
     "reason": _FEW, "detail": pa.string(), "rule": _FEW, "cell": pa.string(), "spelling": pa.string(),
     "others": pa.string(), "content": pa.string(), "channel": _FEW, "alternatives": pa.string(),
 }  # fmt: skip
-"""The columns of a chunk; the place of a row is its number in the run, less the chunk's first."""
+"""The columns of a chunk. A row's position is its number in the run minus the chunk's first."""
 
 _KEYS = ("reason", "country", "currency", "variant", "sender", "clock", "channel")
 
 _A_FEW = 64
-"""Rows whose values are sooner taken one by one."""
+"""Up to this many rows, reading values one by one is faster."""
 
 _LEVEL = 1
-"""Of zstd: level 3 makes a chunk 4% smaller and costs twice the time (measured)."""
+"""zstd level: level 3 makes a chunk 4% smaller and takes twice the time (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A chunk as it is stored. ``first_row`` is the number of its first row in the run, from 1."""
+    """A chunk as stored. ``first_row`` is the number of its first row in the run, from 1."""
 
     first_row: int
     rows: int
@@ -71,9 +71,9 @@ class Packed:
 
 
 def pack_rows(rows: PlannedRows) -> Packed | None:
-    """A planned chunk; None where it has no rows.
+    """Return a planned chunk in its stored form; None if it has no rows.
 
-    Raises ``ValueError`` where columns differ in length, or the rows' numbers are not consecutive.
+    Raises ``ValueError`` if columns differ in length, or row numbers are not consecutive.
     """
     pieces = [_piece(piece) for piece in (rows.accepted, rows.excluded) if piece is not None]
     pieces = [(numbers, table) for numbers, table in pieces if len(numbers)]
@@ -94,7 +94,7 @@ def pack_rows(rows: PlannedRows) -> Packed | None:
 
 
 def _piece(piece: Any) -> tuple[npt.NDArray[np.int64], pa.Table]:
-    """The numbers of the rows, and the columns that have any value."""
+    """Return the rows' numbers, and the columns that have any value."""
     row = piece.row
     numbers = np.asarray(row if isinstance(row, np.ndarray) else as_list(row), dtype=np.int64)
     columns = {
@@ -109,7 +109,7 @@ def _piece(piece: Any) -> tuple[npt.NDArray[np.int64], pa.Table]:
 
 
 def _column(values: Any, type: pa.DataType, rows: int) -> pa.Array | None:
-    """A column in any of the forms of ``ColumnOf`` as an Arrow array; None where no row has a value."""
+    """Return a column, in any form of ``ColumnOf``, as an Arrow array; None if no row has a value."""
     if values is None:
         return None
     if isinstance(values, (str, int)):
@@ -125,7 +125,7 @@ def _column(values: Any, type: pa.DataType, rows: int) -> pa.Array | None:
         return values.cast(plain)
     if not pa.types.is_dictionary(values.type):
         values = values.cast(plain).dictionary_encode()
-    # A name is also written beside the message in a table, and PostgreSQL's texts cannot hold a NUL.
+    # Names are also stored in a table beside the message, and PostgreSQL's texts cannot contain NUL.
     texts = pc.replace_substring(values.dictionary.cast(pa.string()), "\0", "\ufffd")
     return pa.DictionaryArray.from_arrays(values.indices.cast(pa.int32()), texts)
 
@@ -138,7 +138,7 @@ def _constant(value: str | int, type: pa.DataType, rows: int) -> pa.Array:
 
 
 def pack(table: pa.Table, first_row: int) -> Packed:
-    """Rows in the file's order, with columns of ``SCHEMA``, as they are stored."""
+    """Return rows in file order, with columns of ``SCHEMA``, in their stored form."""
     names = [name for name in SCHEMA if name in table.column_names and table[name].null_count < len(table)]
     columns = {name: _without_remains(_whole(table[name])) for name in names}
     schema = pa.schema([(name, columns[name].type) for name in names], chunk_filter.metadata_of(columns))
@@ -161,7 +161,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _without_remains(column: pa.Array) -> pa.Array:
-    """The column, with nothing left under its nulls: Arrow only marks values as gone, and would store their bytes."""
+    """Clear the bytes under a column's nulls: Arrow only marks values as null, and would store the erased bytes."""
     if not column.null_count or pa.types.is_dictionary(column.type):
         return column
     gone = pc.is_null(column).to_numpy(zero_copy_only=False)
@@ -175,7 +175,7 @@ def _without_remains(column: pa.Array) -> pa.Array:
 
 
 def _groups(columns: dict[str, pa.Array], rows: int) -> Iterable[Group]:
-    """Rows counted by what they have in common, in one sort: a group of 25,000 rows costs 2 ms."""
+    """Count rows by their common values in one sort: 25,000 rows take 2 ms."""
     codes = np.zeros(rows, dtype=np.int64)
     values: dict[str, list[Any]] = {}
     for name in _KEYS:
@@ -213,7 +213,7 @@ def _sums(column: pa.Array | None, order: npt.NDArray[np.int64], starts: npt.NDA
 
 
 def is_sound(data: bytes, digest: str) -> bool:
-    """Whether the stored bytes are those that the digest was made of."""
+    """Whether the stored bytes match the digest."""
     return sha256(data).hexdigest() == digest
 
 
@@ -230,7 +230,7 @@ class Chunk:
     def read(
         cls, number: int, first_row: int, rows: int, data: bytes, names: Sequence[str] | None = None
     ) -> Chunk:
-        """Read these columns of the stored bytes; for None, all. Others are not even decompressed."""
+        """Read columns of the stored bytes (None: all). Others are not decompressed."""
         source = pa.py_buffer(data)
         options = None
         if names is not None:
@@ -243,11 +243,11 @@ class Chunk:
             return cls(number, first_row, rows, reader.read_all())
 
     def column(self, name: str) -> pa.Array | None:
-        """A column; None where no row has a value in it, or it was not read."""
+        """Return a column; None if no row has a value in it, or it was not read."""
         return _whole(self.table[name]) if name in self.table.column_names else None
 
     def values(self, name: str, places: pa.Array | None = None) -> list[Any]:
-        """A column as Python values, of all rows or those at the ``places``."""
+        """Return a column as Python values, of all rows or those at ``places``."""
         column = self.column(name)
         if column is None:
             return [None] * (self.rows if places is None else len(places))
@@ -256,12 +256,12 @@ class Chunk:
         return plain_values(column if places is None else column.take(places))
 
     def mentions(self, name: str, texts: Iterable[str]) -> bool:
-        """Whether any of these texts (none of them empty) stands anywhere in a column of texts: a look at its bytes."""
+        """Whether any of these non-empty texts occurs in a text column; compares bytes only."""
         raw = self.raw_texts(name)
         return any(text.encode("utf-8", "surrogatepass") in raw for text in texts)
 
     def places_of(self, name: str, texts: Iterable[str]) -> set[int]:
-        """Where a column of texts is one of these (none of them empty)."""
+        """Return the positions at which a text column equals one of these non-empty texts."""
         column, raw = self.column(name), self.raw_texts(name)
         if column is None:
             return set()
@@ -278,25 +278,25 @@ class Chunk:
         return found
 
     def raw_texts(self, name: str) -> bytes:
-        """The bytes of a column of texts, one after the other."""
+        """Return the concatenated bytes of a text column."""
         column = self.column(name)
         data = None if column is None else column.buffers()[2]
         return b"" if data is None else data.to_pybytes()
 
     def is_accepted(self) -> npt.NDArray[np.bool_]:
-        """Boolean array: which rows are recipients (have no reason)."""
+        """Return a boolean array of the rows that are recipients (have no reason)."""
         reason = self.column("reason")
         if reason is None:
             return np.ones(self.rows, dtype=np.bool_)
         return np.asarray(pc.is_null(reason).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
     def place(self, row: int) -> int:
-        """Where the row with this number stands in the columns."""
+        """Return the position of the row with this number in the columns."""
         return row - self.first_row
 
 
 def plain_values(column: pa.Array) -> list[Any]:
-    """An Arrow array as a list of Python values, 5x as fast as its own ``to_pylist``."""
+    """Return an Arrow array as a list of Python values, 5x as fast as its own ``to_pylist``."""
     if pa.types.is_dictionary(column.type):
         texts = np.array([*column.dictionary.to_pylist(), None], dtype=object)
         values = texts[column.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)]

@@ -29,7 +29,7 @@ KEY_VARIABLE = "A2PCLI_LEDGER_KEY"
 NEW_KEY_VARIABLE = "A2PCLI_LEDGER_NEW_KEY"
 
 PLAIN = b"SQLite format 3\0"
-"""What a file begins with that is not encrypted (https://sqlite.org/fileformat.html)."""
+"""The first bytes of an unencrypted SQLite file (https://sqlite.org/fileformat.html)."""
 
 _ROUNDS = 256_000
 _PAGE = 4096
@@ -38,12 +38,12 @@ _RAW = re.compile(r"[0-9A-Fa-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class LedgerKey:
-    """The key of an encrypted ledger. It is never shown."""
+    """The key of an encrypted ledger. Its repr hides it."""
 
     text: str
 
     def pragma(self, salt: bytes) -> str:
-        """The statement that gives the key to a connection; ``salt`` is the first 16 bytes of the file."""
+        """Return the statement that gives the key to a connection; ``salt`` is the first 16 bytes of the file."""
         raw = self.text if _RAW.fullmatch(self.text) else _derived(self.text, salt)
         return f"PRAGMA key = \"x'{raw}{salt.hex()}'\""
 
@@ -58,7 +58,7 @@ def _derived(passphrase: str, salt: bytes) -> str:
 
 
 def key_from(text: str | None) -> LedgerKey | None:
-    """A key as it was given; None for none. Raises ``LedgerError`` for one that is too weak to be meant."""
+    """Return the key for a given text; None for none. Raises ``LedgerError`` if it is too short."""
     if not text:
         return None
     if len(text) < 8:
@@ -70,12 +70,12 @@ def key_from(text: str | None) -> LedgerKey | None:
 
 
 def from_environment() -> LedgerKey | None:
-    """The key in ``A2PCLI_LEDGER_KEY``."""
+    """Return the key in ``A2PCLI_LEDGER_KEY``."""
     return key_from(os.environ.get(KEY_VARIABLE))
 
 
 def driver() -> ModuleType:
-    """SQLCipher's driver. Raises ``LedgerError`` where it is not installed."""
+    """Return SQLCipher's driver. Raises ``LedgerError`` if it is not installed."""
     try:
         from sqlcipher3 import dbapi2
     except ImportError as error:
@@ -89,18 +89,18 @@ def driver() -> ModuleType:
 
 
 def is_of_sqlcipher(thing: object) -> bool:
-    """Whether a connection or an error is SQLCipher's."""
+    """Whether a connection or an error belongs to SQLCipher."""
     return type(thing).__module__.partition(".")[0] == "sqlcipher3"
 
 
 def unlock(connection: Any, key: LedgerKey, salt: bytes) -> None:
-    """Give the key to a connection of SQLCipher's driver, before anything else; see ``salt_of``."""
+    """Give the key to a connection of SQLCipher's driver, before any other statement; see ``salt_of``."""
     connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # it would write to stderr
     connection.execute(key.pragma(salt)).fetchall()
 
 
 def salt_of(path: Path) -> bytes:
-    """The file's own; for a file in the making, a new one."""
+    """Return the file's salt; a new one if the file does not exist yet."""
     try:
         with path.open("rb") as file:
             found = file.read(16)
@@ -110,13 +110,13 @@ def salt_of(path: Path) -> bytes:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a file is a SQLite database that anybody can read."""
+    """Whether a file is an unencrypted SQLite database."""
     with path.open("rb") as file:
         return file.read(len(PLAIN)) == PLAIN
 
 
 def examine(url: URL, key: LedgerKey | None) -> None:
-    """Raise ``LedgerError`` in plain words where the key does not fit the ledger: missing, wrong, or not needed."""
+    """Raise ``LedgerError`` if the key does not fit the ledger: missing, wrong, or not needed."""
     if url.get_backend_name() != "sqlite":
         if key is not None:
             hint = f"unset {KEY_VARIABLE}, and encrypt the server's disks"
@@ -130,7 +130,7 @@ def examine(url: URL, key: LedgerKey | None) -> None:
             return
         plain = is_plain(path)
     except OSError:
-        return  # opening it will say what is wrong
+        return  # opening it will report the cause
     if key is None:
         if not plain and info.st_size % _PAGE == 0:
             raise LedgerError(_needs_key(path))
@@ -158,7 +158,7 @@ def _try(path: Path, key: LedgerKey) -> None:
         unlock(connection, key, salt_of(path))
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except module.OperationalError:
-        return  # locked, or the disk failed: opening it will say so
+        return  # locked, or a disk error: opening it will report that
     except module.DatabaseError as error:
         problem = Problem(
             "the key does not open this ledger: it is the wrong key, or the file is not a ledger",
@@ -179,11 +179,11 @@ def convert(
     wait: float = 5.0,
     record: Callable[[Path], None] = lambda _draft: None,
 ) -> None:
-    """Write the ledger anew under another key, or plain; the new file takes the old one's place when it is whole.
+    """Rewrite the ledger under another key, or unencrypted; the new file replaces the old one when it is complete.
 
-    ``record`` gets the new file before that, to write what is done into it; if it fails, the old one stays.
-    Raises ``LedgerError`` where another program has the ledger open. The old file's blocks are free for the disk
-    to use again; until it does, somebody with the disk in hand may find them.
+    ``record`` gets the new file before that, to write what was done into it; if it fails, the old file stays. Raises
+    ``LedgerError`` if another program has the ledger open. The old file's disk blocks are only freed, so until they
+    are overwritten their content can be recovered from the disk.
     """
     module = driver()
     draft = draft_of(path)
@@ -212,7 +212,7 @@ def convert(
 
 
 def _alone(connection: Any, module: ModuleType, path: Path) -> None:
-    """Move the write-ahead log into the file, and keep everybody else out of it."""
+    """Move the write-ahead log into the file, and keep all other programs out of it."""
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
         (kind,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -239,7 +239,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
 
 
 def error_name(error: BaseException) -> str:
-    """SQLite's own name of an error (https://sqlite.org/rescode.html); SQLCipher's driver tells only the words."""
+    """Return SQLite's name of an error (https://sqlite.org/rescode.html). SQLCipher's driver provides only its text."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "") or ""
     return next((name for words, name in _WORDS if words in str(error)), "")

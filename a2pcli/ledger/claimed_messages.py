@@ -19,12 +19,12 @@ from a2pcli.messages import Message
 
 
 def _content_of(text: str) -> Mapping[str, Any]:
-    """The content as the plan has it, which nobody changes on its way."""
+    """Return the planned content as a read-only mapping."""
     return MappingProxyType(json.loads(text))
 
 
 def media_for(run: Run, channel: str) -> tuple[str, ...]:
-    """The files that everybody gets (``media:``), where the channel carries any."""
+    """Return the files of ``media:`` if the channel supports media."""
     return run.media if run.media and channel_of(channel).media else ()
 
 
@@ -35,8 +35,8 @@ def claimed_messages(
     spellings: Mapping[int, str],
     contents: Mapping[int, str],
 ) -> Iterator[Claimed]:
-    """The messages of these rows as the run says; ``spellings`` and ``contents`` are by the row's id."""
-    # Unpacked at once and passed by position: by name it costs 3x as much, at every message.
+    """Yield the rows as messages of the run; ``spellings`` and ``contents`` are by row id."""
+    # Unpacked at once and passed by position: by name it takes 3x as long, for every message.
     channel, sender, reference = run.channel, run.sender, run.reference
     media = media_for(run, channel)
     purpose = run.purpose
@@ -65,8 +65,8 @@ def claimed_messages(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How one message goes where that is not how the run's do: its channel, gateway and sender; None for the run's.
-    ``has_next``: whether there is another channel to try after it."""
+    """How one message is sent if it differs from the run: channel, gateway and sender; None for the run's.
+    ``has_next``: whether another channel can be tried after it."""
 
     channel: str | None = None
     gateway: str | None = None
@@ -75,7 +75,7 @@ class Way:
 
 
 def by_their_own_ways(run: Run, claimed: Iterable[Claimed], ways: Mapping[int, Way]) -> Iterator[Claimed]:
-    """The messages, those with a way of their own (by the row's id) with it."""
+    """Yield the messages, with the channel, gateway and sender of those that have their own way (by row id)."""
     for one in claimed:
         way = ways.get(one.message.id)
         yield one if way is None else _by_way(run, one, way)

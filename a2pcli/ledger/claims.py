@@ -36,7 +36,7 @@ _c = attempts.c
 
 _state = select(runs.c.state, runs.c.changes).where(runs.c.number == bindparam("run"))
 _STATE = "SELECT state, changes FROM runs WHERE number = %s FOR SHARE"
-"""Until the commit nobody cancels the run, erases one of its people or refuses a country, unseen by this claim."""
+"""Until the commit, no other process can cancel the run, erase one of its people or refuse a country."""
 
 
 NO_ROOMS: Mapping[str, int] = MappingProxyType({})
@@ -45,28 +45,28 @@ NO_ROOMS: Mapping[str, int] = MappingProxyType({})
 
 @dataclass(slots=True)
 class Progress:
-    """Where one sender is in a run: what of its plan is left, how many rows wait for another try, what binds them."""
+    """A sender's position in a run: what is left of its plan, how many rows wait for another try, and their limits."""
 
     plan: PlanCursor
     waiting: int
     changes: int
-    """The run's, when this was read: where it is another, somebody changed what is left."""
+    """The run's change counter when this was read; a different value means that what is left was changed."""
     binding: Binding
     odd: bool = False
-    """Changes with each claim: of an odd number of rows, which kind gets the larger half."""
+    """Alternates with each claim: which kind of row gets the larger half of an odd number."""
     halving: bool = False
-    """Whether a person was taken by another run in the middle of a claim; from then on claims are made to be halved."""
+    """Whether another run took a person during a claim; from then on claims are made so that they can be halved."""
 
     lease: int | None = None
-    """Of one of several senders of the run: its token, by which its chunks are known."""
+    """Token of this sender's chunk leases if it is one of several."""
     is_counted: bool = False
-    """Whether a sender of the run has a budget, so that all of them keep count of what it costs."""
+    """Whether a sender of the run has a budget, so all of them count the cost."""
     leases_from: float = 0.0
-    """By ``steady``: before, there is no use in asking for another chunk."""
+    """``steady`` time before which asking for another chunk is pointless."""
 
     @classmethod
     def at_first(cls, connection: Connection, run: Run, waiting: int, lease: int | None = None) -> Progress:
-        """The state of a sender that has not claimed anything yet."""
+        """Return the position of a sender that has not claimed anything yet."""
         known = clocks.of_run(connection, run)
         by_clock = {number: one.caps for number, one in known.items() if one.caps}
         changes = connection.execute(select(runs.c.changes).where(runs.c.number == run.number)).scalar()
@@ -84,9 +84,10 @@ class Progress:
 
 
 def start(connection: Connection, run: Run, now: int, lease: int | None = None) -> tuple[int, Progress]:
-    """``submitting`` left by a crash becomes ``unknown``; the run is ``sending``. Gives how many, and where we are.
+    """Make claims left by a crash ``unknown`` and set the run to ``sending``. Return how many were left, and the
+    position.
 
-    ``lease``: the token of one of several senders; what is of chunks of the others stays as it is.
+    ``lease`` is the token of one of several senders; claims in chunks of the others stay as they are.
     """
     nobodys = None if lease is None else leases.not_of_others(lease)
     found = select(_c.state, func.count()).where(of_run(run)).group_by(_c.state)
@@ -114,20 +115,20 @@ def start(connection: Connection, run: Run, now: int, lease: int | None = None) 
 
 
 def beginning(connection: Connection, run: Run, lease: int | None = None) -> Progress:
-    """The progress of a sender that has looked at nothing yet."""
+    """Return the position of a sender that has not looked at anything yet."""
     waits = (_c.run == run.number) & _c.due_at.is_not(None)
     query = select(func.count()).select_from(attempts).where(waits, IS_PLANNED)
     return Progress.at_first(connection, run, int(connection.execute(query).scalar_one()), lease)
 
 
 def anew(connection: Connection, run: Run, before: Progress) -> Progress:
-    """The progress of a sender that was at work, once somebody has changed what is left."""
+    """Return the position of a working sender after another process changed what is left."""
     found = beginning(connection, run, before.lease)
     return replace(found, odd=before.odd, halving=before.halving, leases_from=before.leases_from)
 
 
 def nobodys(connection: Connection, run: Run, known: Collection[int], lease: int | None = None) -> list[int]:
-    """Claimed messages that their only sender does not know: their claim was committed, and never heard of."""
+    """Return claimed messages that their only sender does not know: the claim was committed but never reached it."""
     query = select(_c.id).where(of_run(run), IS_SUBMITTING)
     if lease is not None:
         query = query.where(leases.IS_MINE)
@@ -148,7 +149,7 @@ def exchange(
     chooser: choosing.Chooser | None = None,
     rooms: Mapping[str, int] = NO_ROOMS,
 ) -> tuple[Exchange, Progress]:
-    """Record outcomes, then claim, no more than the ``shared`` paces have slots for and the quotas of ``entry`` allow.
+    """Record outcomes, then claim what the ``shared`` paces and the quotas of ``entry`` allow.
 
     ``budget`` is what all senders of the run may spend together, where there are several. ``chooser`` gives each
     claimed message its gateway; ``rooms`` are what each gateway has room for. To be committed by the caller before
@@ -170,7 +171,7 @@ def exchange(
     if want <= 0 or state != RunState.SENDING:
         spending.take_off(connection, run, freed)
         return Exchange([], 0, progress.left, None), progress
-    if changes != progress.changes:  # somebody was erased, a country refused, an opt-out given back
+    if changes != progress.changes:  # a person was erased, a country refused or an opt-out revoked
         progress = anew(connection, run, progress)
         progress.plan.begin()
     slots = paces.Slots(connection, shared, now) if shared else None
@@ -223,7 +224,7 @@ def exchange(
 
 
 AGAIN = 1.0
-"""Seconds after which a sender asks again that has to wait for what others of the run are at."""
+"""Seconds until a sender that waits for other senders of the run asks again."""
 
 
 def _paced(exchange: Exchange, slots: paces.Slots | None) -> Exchange:
@@ -231,7 +232,7 @@ def _paced(exchange: Exchange, slots: paces.Slots | None) -> Exchange:
 
 
 def _over_quota(connection: Connection, run: Run, claim: Claim, entry: quotas.Entry) -> int:
-    """Give back what the quotas have no room for; gives how many."""
+    """Give back what exceeds the quotas; return how many."""
     over = entry.claim(claim.claimed)
     if not over:
         return 0
@@ -247,7 +248,7 @@ class _Short(NamedTuple):
 def _within(
     connection: Connection, run: Run, claim: Claim, budget: Mapping[str, int], entry: quotas.Entry | None
 ) -> _Short | None:
-    """Count what was claimed, and give back what the budget has no room for."""
+    """Count the cost of what was claimed, and give back what exceeds the budget."""
     back, currency = spending.claimed(connection, run, claim.claimed, budget)
     if currency is None:
         return None
@@ -260,17 +261,17 @@ def _within(
 
 
 def is_elsewhere(connection: Connection, run: Run, progress: Progress, now: int) -> bool:
-    """Whether others of the run's senders are at what is left, so that this one waits: for the end, or for one that is
-    killed, whose chunks it takes over."""
+    """Whether other senders have all that is left, so this one waits: for the end, or to take over the chunks of a
+    killed one."""
     if progress.lease is None:
         return False
-    # First the plan: what is claimed from it meanwhile is seen in the attempts, asked for after it.
+    # The plan is read first: what is claimed from it meanwhile shows in the attempts, which are read afterwards.
     in_plan = bool(progress.plan.not_mine(_goes(run, progress, now)))
     return in_plan or leases.others_are_busy(connection, run, progress.lease)
 
 
 def _goes(run: Run, progress: Progress, now: int) -> Callable[[int | None], bool]:
-    """Which clocks are open now."""
+    """Return a function that tells whether a clock is open now."""
     gate = clocks.Gate(run, progress.binding.clocks, now)
     return lambda clock: gate(clock) is None
 
@@ -278,10 +279,10 @@ def _goes(run: Run, progress: Progress, now: int) -> Callable[[int | None], bool
 def more_chunks(
     connection: Connection, run: Run, progress: Progress, lease: int, now: int
 ) -> Set[int] | None:
-    """Lease the next chunk that no sender has and that has somebody to be sent to now. Gives the numbers of the
-    sender's chunks, to be kept once it is committed; None where there is no more to have.
+    """Lease the next chunk that no sender has and that has messages to send now.
 
-    To be called under ``holds.one_by_one``.
+    Returns the numbers of the sender's chunks, valid once committed; None if there are no more. Call it under
+    ``holds.one_by_one``.
     """
     whose = leases.taken(connection, run)
     mine = {chunk for chunk, token in whose.items() if token == lease}
@@ -296,5 +297,5 @@ def more_chunks(
 
 
 def needs_chunk(run: Run, progress: Progress, want: int, now: int) -> bool:
-    """Whether a sender has less than it wants to claim in the chunks it has."""
+    """Whether a sender's chunks hold less than it wants to claim."""
     return progress.plan.open_left(_goes(run, progress, now)) < want

@@ -39,39 +39,39 @@ from a2pcli.reasons import Reason
 from a2pcli.rules.clock import EXPIRED, UNKNOWN_ZONE, Clock
 
 PIECE = 20_000
-"""Rows that are held in one transaction at most: a fraction of a second (measured: 60 ms on SQLite)."""
+"""Maximum number of rows held in one transaction: a fraction of a second (measured: 60 ms on SQLite)."""
 
 LONGEST_RETRY = 7 * 86_400_000
-"""Milliseconds: no answer of a gateway makes a message wait longer."""
+"""Milliseconds; no answer of a gateway makes a message wait longer."""
 
 SPREAD = 1000
-"""Milliseconds over which those who were tried before are put in order."""
+"""Milliseconds over which messages tried before are put in order."""
 
 _c = attempts.c
 
 
 @dataclass(frozen=True, slots=True)
 class RunClock:
-    """When the people of one place may be messaged, and the caps that the law has for them there."""
+    """Permitted hours of the people in one place, and the legal caps there."""
 
     clock: Clock
     caps: tuple[Cap, ...] = ()
 
     def to_json(self) -> str:
-        """One line, the same for equal clocks."""
+        """Return one line of JSON, equal for equal clocks."""
         data = {"clock": json.loads(self.clock.to_json()), "caps": [cap.to_data() for cap in self.caps]}
         return json.dumps(data, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> RunClock:
-        """The clock of ``to_json``."""
+        """Return the clock written by ``to_json``."""
         data = json.loads(text)
         return cls(Clock.from_json(json.dumps(data["clock"])), tuple(Cap(**one) for one in data["caps"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A row that may not go now. ``until`` (UTC milliseconds) is None where it never may: it has expired."""
+    """A row that may not be sent now. ``until`` (UTC ms) is None if it never may, because it has expired."""
 
     until: int | None
     reason: Reason
@@ -80,7 +80,8 @@ class Held:
 
 
 def held(clock: Clock, now: int, expires_at: int | None = None) -> Held | None:
-    """Why a message of this clock may not go now, and until when; None where it may. ``expires_at`` is the run's."""
+    """Return why a message with this clock may not be sent now, and until when; None if it may. ``expires_at`` is
+    the run's."""
     if clock.is_open(now):
         return None
     ends = [moment for moment in (clock.expires_at, expires_at) if moment is not None]
@@ -104,13 +105,13 @@ def write(connection: Connection, run: Run, made: Mapping[int, RunClock]) -> Non
 
 
 def of_run(connection: Connection, run: Run) -> dict[int, RunClock]:
-    """The run's clocks by number; empty where nothing binds it to hours."""
+    """Return the run's clocks by number; empty if no permitted hours apply."""
     query = select(clocks.c.number, clocks.c.spec).where(clocks.c.run == run.number).order_by(clocks.c.number)
     return {number: RunClock.from_json(spec) for number, spec in connection.execute(query)}
 
 
 def assume(connection: Connection, run: Run, zone: str, now: int) -> int:
-    """Whoever's time zone is not known is in ``zone`` from now on; gives how many messages that wait go by it."""
+    """Use ``zone`` for recipients whose time zone is unknown; return how many waiting messages that affects."""
     lost = {number: one for number, one in of_run(connection, run).items() if one.clock.lacks_zone}
     if not lost:
         return 0
@@ -128,11 +129,11 @@ def assume(connection: Connection, run: Run, zone: str, now: int) -> int:
 
 
 def wake(connection: Connection, run: Run, now: int, *, only: ColumnElement[bool] | None = None) -> None:
-    """At the start of a sender: nothing waits for longer than a rule says, and what no rule holds is due.
+    """Reset waiting times when a sender starts: nothing waits longer than a rule says, and unheld messages are due.
 
-    The backoff of an earlier sender ended with it. Who was tried more often comes later, by a millisecond a try:
-    those whom the gateway never takes are not in front of the others each time. A moment later than any clock
-    of the run can give comes from a machine whose time was wrong. ``only``: rows that no other sender has.
+    Backoff ends with the sender that set it. Messages tried more often come later, by a millisecond per try, so that
+    those a gateway never accepts are not always first. A time later than any clock of the run allows comes from a
+    machine whose clock was wrong. ``only`` selects rows that no other sender has.
     """
     waits = (_c.run == run.number) & _c.due_at.is_not(None)
     if only is not None:
@@ -159,7 +160,7 @@ _hold = PreparedStatement(
     .values(due_at=bindparam("b_due_at"), reason=bindparam("b_reason"), rule=bindparam("b_rule")),
     *("b_reason", "b_rule", "b_due_at", "b_id"),
 )
-# PostgreSQL: one statement for all; a round trip for each row would cost more than the row.
+# PostgreSQL: one statement for all, because a round trip for each row would cost more than the row.
 _hold_these = (
     update(attempts)
     .where(_c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), IS_PLANNED)
@@ -181,7 +182,7 @@ _expire = PreparedStatement(
 
 
 class Gate:
-    """The run's clocks at one moment; what each says is worked out once."""
+    """The run's clocks at one moment; each is evaluated once."""
 
     def __init__(self, run: Run, known: Mapping[int, RunClock], now: int) -> None:
         self._run, self._known, self._now = run, known, now
@@ -190,7 +191,7 @@ class Gate:
         self.held = self.expired = 0
 
     def __call__(self, clock: int | None) -> Held | None:
-        """Why rows of this clock may not go now; None where they may."""
+        """Return why rows of this clock may not be sent now; None if they may."""
         if clock is None:
             return None
         if clock not in self._answers:
@@ -199,7 +200,7 @@ class Gate:
         return self._answers[clock]
 
     def open_until(self, clock: int | None) -> int | None:
-        """When an open clock closes; None where it does not."""
+        """Return when an open clock closes (UTC ms); None if it does not."""
         if clock is None or clock not in self._known:
             return None
         if clock not in self._ends:
@@ -207,7 +208,7 @@ class Gate:
         return self._ends[clock]
 
     def keep_back(self, connection: Connection, rows: Sequence[tuple[int, int | None]]) -> list[int]:
-        """Hold or end the rows (id, clock) that may not go now; gives the ids of the others."""
+        """Hold or expire the rows (id, clock) that may not be sent now; return the ids of the others."""
         going: list[int] = []
         kept: dict[Held, list[int]] = defaultdict(list)
         for id, clock in rows:

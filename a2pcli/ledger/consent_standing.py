@@ -23,10 +23,10 @@ _c = consents.c
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who may be messaged by consent, and who took theirs back, for one programme and channel.
+    """People with consent, and people who withdrew it, for one programme and channel.
 
-    People are integers (``numbers.people``). ``consented`` may name one several times; ``until`` is the end of each,
-    ``NEVER`` where it has none. ``withdrawn_at`` is the moment of each one's last withdrawal.
+    People are integers (``numbers.people``). ``consented`` may repeat a person; ``until`` is the end of each consent,
+    ``NEVER`` if it has none. ``withdrawn_at`` is each person's last withdrawal. Times are UTC milliseconds.
     """
 
     consented: Numbers
@@ -36,13 +36,13 @@ class Standing:
 
 
 def standing(connection: Connection, programme: str, channel: str, now: int) -> Standing:
-    """Who may be messaged by the ledger's records, and who took their consent back."""
+    """Return who has consent according to the ledger's records, and who withdrew it."""
     import numpy as np
 
     took_back = select(_c.address).where(_c.basis == WITHDRAWN).scalar_subquery()
     allowed = and_(in_force(_c, now), covers(_c, programme, channel))
     end = func.coalesce(_c.expires_at, literal_column(str(NEVER)))
-    # Two queries: whether a record was given after a withdrawal is asked only for the few who have one.
+    # Two queries, so that only the few people with a withdrawal are checked for a later consent.
     plain = select(_c.address, end).where(allowed, _c.address.not_in(took_back))
     again = select(_c.address, end).where(
         allowed, _c.address.in_(took_back), ~withdrawn_since(_c, programme, channel)
@@ -61,14 +61,14 @@ def standing(connection: Connection, programme: str, channel: str, now: int) -> 
 def _without_other_forms(
     connection: Connection, rows: Numbers, gone: Numbers, programme: str, channel: str, now: int
 ) -> Numbers:
-    """Without those who took consent back under another number of their phone, and gave none since."""
+    """Remove people who withdrew consent under another form of their phone number, and gave none since."""
     import numpy as np
 
     given, withdrawn = same_phone_keys(rows[:, 0]), same_phone_keys(gone[:, 0])
     if np.array_equal(given, rows[:, 0]) and np.array_equal(withdrawn, gone[:, 0]):
         return rows
     stays = np.ones(len(rows), dtype=np.bool_)
-    phones = given < LEAST_HASH  # nothing else has other forms
+    phones = given < LEAST_HASH  # only phone numbers have other forms
     for key in np.unique(given[phones & np.isin(given, withdrawn)]).tolist():
         if allowing(connection, f"+{key}", programme, channel, now) is None:
             stays[given == key] = False

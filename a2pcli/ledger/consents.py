@@ -40,7 +40,7 @@ _later = consents.alias("later")
 
 @dataclass(frozen=True, slots=True)
 class ConsentRecord:
-    """A row of the table. Moments are UTC milliseconds."""
+    """A row of the table. Times are UTC milliseconds."""
 
     number: int
     address: str
@@ -58,11 +58,12 @@ class ConsentRecord:
     revoked_by: str | None
 
     def covers(self, programme: str, channel: str) -> bool:
-        """Whether it is about messages of this programme over this channel."""
+        """Return whether the record applies to messages of this programme and channel."""
         return self.programme in ("", programme) and self.channel in ("", channel)
 
     def state(self, now: int) -> str:
-        """``in force``, ``pending``, ``not yet``, ``expired``, ``revoked`` or ``withdrawn``, by itself."""
+        """Return the record's state: ``in force``, ``pending``, ``not yet``, ``expired``, ``revoked`` or
+        ``withdrawn``. Other records are not considered."""
         if self.basis == WITHDRAWN:
             return WITHDRAWN
         if self.revoked_at is not None:
@@ -76,7 +77,7 @@ class ConsentRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewConsents:
-    """Facts to record, as parallel columns or values that are the same in every row."""
+    """Consents to record, as parallel columns or values that are the same in every row."""
 
     address: Sequence[str] | Any
     given_at: ColumnOf
@@ -92,7 +93,7 @@ class NewConsents:
 
 @dataclass(frozen=True, slots=True)
 class NewWithdrawals:
-    """People who took consent back at ``revoked_at`` (UTC milliseconds), as parallel columns or constants."""
+    """Withdrawals of consent at ``revoked_at`` (UTC milliseconds), as parallel columns or constants."""
 
     address: Sequence[str] | Any
     revoked_at: ColumnOf
@@ -103,15 +104,16 @@ class NewWithdrawals:
 
 
 def clamped(given_at: int, now: int) -> int | None:
-    """When consent was given: a date of today may lie some hours ahead in UTC; beyond a day it is an error (None)."""
+    """Return when consent was given, at most ``now``; None if it is more than a day ahead, which is an error (a date
+    of today may be some hours ahead in UTC)."""
     return None if given_at > now + _DAY else min(given_at, now)
 
 
 class Consents(SubStore):
-    """The consent records of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+    """The consent records of an open ledger. Times are UTC milliseconds; ``now`` is for tests."""
 
     def record(self, new: NewConsents, now: int | None = None) -> Imported:
-        """Record facts, in one transaction; those known to the letter are not recorded twice. A million in seconds."""
+        """Record consents in one transaction; identical ones are not recorded twice. A million take seconds."""
         with self._ledger.writing() as connection:
             return _add(connection, new, now_ms() if now is None else now)
 
@@ -125,7 +127,8 @@ class Consents(SubStore):
         by: str,
         now: int | None = None,
     ) -> int:
-        """The person took consent back, for a programme or all, over a channel or all; gives the records it ends."""
+        """Record that a person withdrew consent, for one programme or all and one channel or all; return how many
+        records it ends."""
         at = now_ms() if now is None else now
         mine = [
             _c.address.in_(same_phone_forms(address)),
@@ -153,16 +156,17 @@ class Consents(SubStore):
         return ended
 
     def record_withdrawals(self, new: NewWithdrawals, now: int | None = None) -> Imported:
-        """People took consent back, each at a moment of their own; those known already are not recorded twice.
+        """Record withdrawals, each with its own time; known ones are not recorded twice.
 
-        What was given later than that counts on, wherever it stands (``end_overridden`` marks what does not).
+        Consent given later still counts, wherever it is recorded. ``end_overridden`` marks the records that a
+        withdrawal ends.
         """
         with self._ledger.writing() as connection:
             return _withdraw(connection, new, now_ms() if now is None else now)
 
     def end_overridden(self) -> int:
-        """Mark records that a withdrawal of the same moment or later ended, in whatever order they were recorded; gives
-        how many. To be called when a file was recorded whole."""
+        """Mark records that a withdrawal of the same or a later time ends, in whatever order they were recorded;
+        return how many. Call it once a file is recorded completely."""
         took_back = select(_c.address).where(_c.basis == WITHDRAWN)
         overriding = (
             _later.c.address == _c.address,
@@ -181,24 +185,24 @@ class Consents(SubStore):
             return connection.execute(query.values(revoked_at=at, revoked_by=by)).rowcount
 
     def of(self, address: str) -> list[ConsentRecord]:
-        """Every fact about one phone, under each of its numbers, oldest first."""
+        """Return all consent records of a phone, under all forms of its number, oldest first."""
         with self._ledger.reading() as connection:
             return of_address(connection, address)
 
     def allowing(
         self, address: str, programme: str, channel: str, now: int | None = None
     ) -> ConsentRecord | None:
-        """The record that allows a message to this address; None where there is none."""
+        """Return the record that allows a message to this address, or None."""
         with self._ledger.reading() as connection:
             return allowing(connection, address, programme, channel, now_ms() if now is None else now)
 
     def standing(self, programme: str, channel: str, now: int | None = None) -> consent_standing.Standing:
-        """Who may be messaged by consent, and who took it back, for a programme and channel."""
+        """Return who has consent, and who withdrew it, for a programme and channel."""
         with self._ledger.reading() as connection:
             return consent_standing.standing(connection, programme, channel, now_ms() if now is None else now)
 
     def counts(self, now: int | None = None) -> list[tuple[str, str, str, str, int]]:
-        """How many facts there are, by programme, channel, basis and state (see ``ConsentRecord.state``)."""
+        """Return the number of records by programme, channel, basis and state (see ``ConsentRecord.state``)."""
         at = now_ms() if now is None else now
         state = case(
             (_c.basis == WITHDRAWN, WITHDRAWN),
@@ -214,7 +218,7 @@ class Consents(SubStore):
             return [(row[0], row[1], row[2], row[3], int(row[4])) for row in found]
 
     def all(self, *, newest: bool = False, chunk: int = 10_000) -> Iterator[ConsentRecord]:
-        """Every fact in the order it was recorded, or from the newest back."""
+        """Yield all records in the order they were recorded, or newest first."""
         query = select(*_fields()).order_by(_c.number.desc() if newest else _c.number).limit(chunk)
         page = query
         while True:
@@ -228,7 +232,7 @@ class Consents(SubStore):
 
 
 def _add(connection: Connection, new: NewConsents, now: int) -> Imported:
-    """Record facts; those that are known to the letter are not recorded twice. A million in seconds."""
+    """Record consents; identical ones are not recorded twice. A million take seconds."""
     columns: dict[str, Any] = {field.name: getattr(new, field.name) for field in fields(NewConsents)}
     columns["address"] = as_list(new.address)
     count = len(columns["address"])
@@ -262,10 +266,7 @@ def _check_bases(basis: ColumnOf) -> None:
 
 
 def _withdraw(connection: Connection, new: NewWithdrawals, now: int) -> Imported:
-    """Record that people took consent back, each at their moment; what is known is not recorded twice.
-
-    What was given later than that counts on, wherever it stands (``end_overridden`` marks what does not).
-    """
+    """Record withdrawals, each with its own time; known ones are not recorded twice."""
     names = [field.name for field in fields(NewWithdrawals)]
     columns: dict[str, Any] = {name: getattr(new, name) for name in names}
     columns["address"] = as_list(new.address)
@@ -307,7 +308,7 @@ def _withdraw(connection: Connection, new: NewWithdrawals, now: int) -> Imported
 
 
 def covers(table: Any, programme: Any, channel: Any) -> Any:
-    """The condition that a row is about messages of this programme over this channel."""
+    """Return the SQL condition that a row applies to messages of this programme and channel."""
     nothing: Any = literal_column("''")
     return and_(
         or_(table.programme == nothing, table.programme == programme),
@@ -316,7 +317,7 @@ def covers(table: Any, programme: Any, channel: Any) -> Any:
 
 
 def in_force(table: Any, now: Any) -> Any:
-    """The condition that a row, by itself, allows messages at this moment."""
+    """Return the SQL condition that a row, by itself, allows messages now."""
     return and_(
         table.revoked_at.is_(None),
         table.basis != literal_column(f"'{WITHDRAWN}'"),
@@ -327,7 +328,7 @@ def in_force(table: Any, now: Any) -> Any:
 
 
 def withdrawn_since(table: Any, programme: Any, channel: Any) -> Any:
-    """The condition that consent was taken back at or after the moment a row says it was given."""
+    """Return the SQL condition that consent was withdrawn at or after the time a row says it was given."""
     return exists(
         select(literal_column("1"))
         .where(
@@ -336,7 +337,7 @@ def withdrawn_since(table: Any, programme: Any, channel: Any) -> Any:
             covers(_later.c, programme, channel),
             _later.c.revoked_at >= table.given_at,
         )
-        # ``channel`` may be a column of a query two levels out, which is not correlated by itself.
+        # ``channel`` may be a column of a query two levels out, which is not correlated automatically.
         .correlate_except(_later)
     )
 
@@ -344,7 +345,8 @@ def withdrawn_since(table: Any, programme: Any, channel: Any) -> Any:
 def withdrawn_since_plan(
     connection: Connection, addresses: Sequence[str], programme: str, channel: str, since: int
 ) -> list[str]:
-    """Those of a few addresses whose withdrawal of consent is of this moment or later, or was recorded since."""
+    """Return those of a few addresses whose withdrawal of consent is dated, or was recorded, at or after ``since``
+    (UTC ms)."""
     query = select(_c.address).where(
         _c.address.in_(list(addresses)),
         _c.basis == WITHDRAWN,
@@ -355,7 +357,7 @@ def withdrawn_since_plan(
 
 
 def of_address(connection: Connection, address: str) -> list[ConsentRecord]:
-    """Every fact about one phone, under each of its numbers, oldest first."""
+    """Return all consent records of a phone, under all forms of its number, oldest first."""
     query = select(*_fields()).where(_c.address.in_(same_phone_forms(address))).order_by(_c.number)
     return [ConsentRecord(*row) for row in connection.execute(query)]
 
@@ -363,7 +365,7 @@ def of_address(connection: Connection, address: str) -> list[ConsentRecord]:
 def allowing(
     connection: Connection, address: str, programme: str, channel: str, now: int
 ) -> ConsentRecord | None:
-    """The record that allows a message to this phone now, the one that lasts longest; None where there is none."""
+    """Return the record that allows a message to this phone now, the longest-lasting one; None if there is none."""
     mine = [one for one in of_address(connection, address) if one.covers(programme, channel)]
     last = max((one.revoked_at or one.given_at for one in mine if one.basis == WITHDRAWN), default=-1)
     good = [one for one in mine if one.state(now) == "in force" and one.given_at > last]

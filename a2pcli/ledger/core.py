@@ -31,7 +31,7 @@ else:
 
 
 BUSY_SECONDS = 30.0
-"""How long to wait for another process's write before saying that the ledger is locked."""
+"""Seconds to wait for another process's write before reporting that the ledger is locked."""
 
 
 def make(
@@ -40,8 +40,8 @@ def make(
     busy_seconds: float = BUSY_SECONDS,
     created: Callable[[Connection], None] = lambda _connection: None,
 ) -> None:
-    """Make a new SQLite ledger at ``url``, unless there is one. A file of zero bytes is replaced. ``created`` writes
-    into it in the transaction that makes it."""
+    """Create a new SQLite ledger at ``url`` unless there is one. A file of zero bytes is replaced. ``created``
+    writes into it in the transaction that creates it."""
     with new_file(url) as place:
         if place == url:
             return
@@ -53,7 +53,7 @@ def make(
 
 
 def make_on_server(url: URL, created: Callable[[Connection], None]) -> None:
-    """Make a ledger in an empty database of a PostgreSQL server; ``created`` writes into it in the same transaction."""
+    """Create a ledger in an empty PostgreSQL database; ``created`` writes into it in the same transaction."""
     with plainly(url):
         engine = connect(url, busy_seconds=BUSY_SECONDS)
         try:
@@ -63,17 +63,17 @@ def make_on_server(url: URL, created: Callable[[Connection], None]) -> None:
 
 
 def _watch(url: URL) -> FileWatch | None:
-    """The watch over a SQLite ledger's file. None for a server, and where the system has no such files."""
+    """Return the watch over a SQLite ledger's file; None for a server, or on systems without POSIX files."""
     if url.get_backend_name() != "sqlite" or os.name != "posix":
         return None
     try:
         return FileWatch(Path(url.database or ""))
     except OSError:
-        return None  # opening the database will say what is wrong
+        return None  # opening the database will report the cause
 
 
 class OpenTransaction:
-    """What ``Ledger.transaction`` has open: its connection, and the holds that were asked for in it."""
+    """The state of ``Ledger.transaction``: its connection, and the holds checked in it."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -81,7 +81,7 @@ class OpenTransaction:
         self.is_recorded = False
 
     def check(self, hold: Hold | None, run: Run, *, alone: bool) -> None:
-        """As at the beginning of a transaction of the run's holder."""
+        """Check the hold like at the beginning of a transaction of the run's holder."""
         if hold is None:
             if alone:
                 lock.refuse_if_held(self.connection, run)
@@ -112,17 +112,16 @@ class LedgerCore:
         self.holds: dict[int, Hold] = {}
         self._held = ExitStack()
         self.removed: list[Path] = []
-        """Copies of the ledger that an interrupted command had left, and that are gone now."""
+        """Copies of the ledger left by an interrupted command, which were removed."""
 
     @classmethod
     def open(
         cls, url: str, *, create: bool = True, busy_seconds: float = BUSY_SECONDS, key: str | None = None
     ) -> Self:
-        """Open the ledger at a path or URL, and bring its schema up to date.
+        """Open the ledger at a path or URL, and migrate its schema.
 
-        ``key`` opens, or makes, an encrypted ledger; without one, what ``A2PCLI_LEDGER_KEY`` holds.
-
-        Raises ``LedgerError`` in plain words for whatever is in the way; a password is never shown.
+        ``key`` opens or creates an encrypted ledger; the default is ``A2PCLI_LEDGER_KEY``. Raises ``LedgerError`` if
+        that fails; passwords are never shown.
         """
         secret = cipher.key_from(key) or cipher.from_environment()
         return cls.open_with(url, secret, create=create, busy_seconds=busy_seconds)
@@ -136,7 +135,7 @@ class LedgerCore:
         create: bool = True,
         busy_seconds: float = BUSY_SECONDS,
     ) -> Self:
-        """As ``open``, with this very key or none, whatever the environment says."""
+        """Like ``open``, with exactly this key or none, regardless of the environment."""
         parsed = ledger_url(url)
         if parsed.get_backend_name() == "sqlite" and not is_there(parsed):
             if not create:
@@ -162,10 +161,10 @@ class LedgerCore:
 
     @classmethod
     def open_to_read(cls, url: str, *, busy_seconds: float = BUSY_SECONDS, key: str | None = None) -> Self:
-        """Open a ledger that exists, for commands that ask it. Its file stays as it is, byte for byte; only one of an
-        older version is brought up to date first.
+        """Open an existing ledger for reading. The file is not changed, except that an older version is migrated
+        first.
 
-        Whatever means to write raises ``LedgerError`` (code ``ledger-read-only``).
+        Writing raises ``LedgerError`` (code ``ledger-read-only``).
         """
         parsed = ledger_url(url)
         secret = cipher.key_from(key) or cipher.from_environment()
@@ -206,14 +205,14 @@ class LedgerCore:
         return cls(url, engine, busy_seconds)
 
     def last_words(self) -> None:
-        """From now on what is still known goes into the file that was opened, wherever that is now."""
+        """Write further results into the file that was opened, even if it was moved."""
         if self.watch is not None:
             self.watch.forgiving = True
 
     def rescue(self, run: Run) -> Problem | None:
-        """After the last words: leave the whole ledger in the file that was opened; one without a name gets a copy.
+        """After ``last_words``: complete the ledger in the file that was opened; copy it if the file was deleted.
 
-        Gives where the copy is; None where none was needed.
+        Returns a problem that names the copy; None if no copy was needed.
         """
         if self.watch is None or self._sending is None:
             return None
@@ -230,13 +229,13 @@ class LedgerCore:
         return Problem(text, path=str(copy), hint=hint, code="ledger-rescued")
 
     def _empty_log(self) -> None:
-        """Move what is in the log into the file that was opened."""
+        """Move the write-ahead log into the file that was opened."""
         if self._sending is not None:
             driver: Any = self._sending.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
-        """Let go of every connection and lock; safe to call twice."""
+        """Close all connections and locks; safe to call twice."""
         with plainly(self.url), self.sending_lock:
             if self._sending is not None:
                 if self.watch is not None and self.watch.forgiving:
@@ -262,7 +261,7 @@ class LedgerCore:
         return shown(self.url)
 
     def identify(self) -> str:
-        """The ledger's own id, by which it is known from every other; made where an old ledger has none yet."""
+        """Return the ledger's id, unique among all ledgers; created if an old ledger has none yet."""
         with self.reading() as connection:
             found = about.id_of(connection)
         if found is not None:
@@ -271,21 +270,21 @@ class LedgerCore:
             return about.give_id(connection)
 
     def has_id(self) -> bool:
-        """Whether the ledger has an id already."""
+        """Return whether the ledger has an id."""
         with self.reading() as connection:
             return about.id_of(connection) is not None
 
     @property
     def open_transaction(self) -> OpenTransaction | None:
-        """The transaction that this thread has open; see ``Ledger.transaction``."""
+        """This thread's open transaction; see ``Ledger.transaction``."""
         found: OpenTransaction | None = getattr(self.own, "open", None)
         return found
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads: the one that this thread has open, or one of its own.
+        """A read-only transaction: this thread's open one, or a new one.
 
-        What the database raises comes out as ``LedgerError``, as from ``writing``.
+        Database errors are raised as ``LedgerError``, like in ``writing``.
         """
         with plainly(self.url):
             if self.open_transaction is not None:
@@ -296,7 +295,7 @@ class LedgerCore:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A durable transaction: the one that this thread has open, or one of its own."""
+        """A durable transaction: this thread's open one, or a new one."""
         with plainly(self.url):
             if self.open_transaction is not None:
                 yield self.open_transaction.connection
@@ -306,11 +305,11 @@ class LedgerCore:
 
     @contextmanager
     def sending(self, run: Run, *, alone: bool = True) -> Iterator[Connection]:
-        """One durable transaction of the run's holder, on the connection that is kept for sending.
+        """One durable transaction of the run's holder, on the connection reserved for sending.
 
-        Raises ``SenderLost`` where another process took the run over. Where the run is not held through this
-        ledger and a living process has it, raises ``RunBusy``, unless the work may be done beside a sender: not
-        ``alone``. Errors are the database's own, so that the caller can begin again where that helps.
+        Raises ``SenderLost`` if another process took the run over. If this ledger does not hold the run and a living
+        process does, raises ``RunBusy``, unless the work may run beside a sender (``alone`` is False). Other errors
+        are the database's own, so the caller can retry.
         """
         if self.open_transaction is not None:
             self.open_transaction.check(self.holds.get(run.number), run, alone=alone)
@@ -331,7 +330,7 @@ class LedgerCore:
                         self.watch.check_logs(anew=is_new)
                     yield self._sending
                     if self.watch is not None:
-                        self.watch.check()  # once more, before what was claimed can leave
+                        self.watch.check()  # checked again before claims can be handed over
             except BaseException:
                 if hold is not None:
                     hold.doubt()
@@ -341,7 +340,7 @@ class LedgerCore:
 
 
 class SubStore:
-    """A part of an open ledger that has one subject."""
+    """A part of an open ledger with one subject."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

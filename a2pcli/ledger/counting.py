@@ -30,17 +30,18 @@ from a2pcli.messages import State
 _a = attempts.c
 
 IS_LATER = _a.id % ROWS_PER_RUN >= 1 << ATTEMPT_BIT
-"""The attempt is a message's second, or a later one."""
+"""Condition: the attempt is its message's second or a later one."""
 
 
 def most_attempts(connection: Connection, run: Run) -> int:
-    """The largest number of attempts that a message of the run has; 1 where none has several."""
+    """Return the largest number of attempts of any message in the run; 1 if none has several."""
     last = connection.execute(select(func.max(_a.id)).where(of_run(run))).scalar()
     return 1 if last is None else attempt_number(int(last))
 
 
 def standing(first_id: int, end_id: int, most: int) -> ColumnElement[bool]:
-    """The condition for the attempts by which messages with these ids stand; ``most`` is of ``most_attempts``."""
+    """Return the condition for the attempts that decide the state of these messages; ``most`` is from
+    ``most_attempts``."""
     within = [
         and_(_a.id >= nth_attempt(first_id, number), _a.id <= nth_attempt(end_id - 1, number))
         for number in range(1, most + 1)
@@ -49,25 +50,28 @@ def standing(first_id: int, end_id: int, most: int) -> ColumnElement[bool]:
 
 
 SHAPE = 3
-"""Of the kept document; another one is counted again, unless the rows are gone. The first had no sums of variants,
-and no senders; the second did not say what is untouched, and is of runs without chunks, where nothing is."""
+"""Version of the stored document; other versions are counted again, unless the rows are gone. Version 1 had no sums
+of variants and no senders; version 2 had no ``untouched`` and belongs to runs without chunks, where nothing is
+untouched."""
 
 READABLE = (2, SHAPE)
 
 UNKNOWN_COUNTRY = "unknown"
-"""Stands for the country of messages of which it is not known, so that the countries sum to the run."""
+"""Stands for an unknown country, so that the countries add up to the run."""
 
 _c = attempts.c
 
 
 def kept(connection: Connection, run: Run) -> Totals | None:
-    """The count kept with the run; None where none holds."""
+    """Return the count stored with the run; None if there is no valid one."""
     row = connection.execute(
         select(runs.c.totals, runs.c.summary).where(runs.c.number == run.number)
     ).one_or_none()
     if row is None:
         return None
-    if row.summary and '"pruned"' in row.summary:  # its rows may be gone: what was counted before holds
+    if (
+        row.summary and '"pruned"' in row.summary
+    ):  # rows may be gone, so the count made before pruning applies
         pruned = json.loads(row.summary).get("pruned", {})
         if "totals" in pruned:
             return _totals(pruned["totals"])
@@ -75,20 +79,20 @@ def kept(connection: Connection, run: Run) -> Totals | None:
 
 
 def keep(connection: Connection, run: Run) -> None:
-    """Count the run, and keep the count with it, unless it is being made or sent.
+    """Count the run and store the count, unless the run is being planned or sent.
 
-    To be called at the end of whatever changes a run that is not being sent: those who read it need not count then.
+    Call it at the end of any change to a run that is not being sent, so that readers need not count.
     """
     moving = (str(RunState.PLANNING), str(RunState.SENDING))
     still = (runs.c.number == run.number) & runs.c.state.not_in(moving)
     row = connection.execute(select(runs.c.summary).where(still)).one_or_none()
     if row is None or "totals" in json.loads(row.summary or "{}").get("pruned", {}):
-        return  # it is not there, is being sent, or its rows are gone and its count is kept for ever
+        return  # missing, being sent, or pruned, in which case its count is kept permanently
     connection.execute(update(runs).where(still).values(totals=written(count(connection, run))))
 
 
 def count(connection: Connection, run: Run) -> Totals:
-    """The run counted, in one pass over its attempts."""
+    """Count the run in one pass over its attempts."""
     keys = (
         *(_c.state, _c.reason, _c.code, _c.country, _c.currency, _c.variant, _c.sender, _c.clock),
         *(_c.delivery, _c.delivery_code, _c.channel, DIFFERS, _c.planned_currency),
@@ -138,8 +142,8 @@ DeliveryKey: TypeAlias = tuple[str, str | None, str | None]
 
 
 def adjust(connection: Connection, run: Run, moved: Mapping[DeliveryKey, int]) -> None:
-    """Receipts changed the delivery of accepted messages: put ``moved`` (more or fewer by key) into the kept count,
-    so that nobody counts the run again for it. Where none is kept, whoever counts next finds it in the rows."""
+    """Add ``moved`` (changes by key) to the stored count after receipts changed deliveries, so that the run need not
+    be counted again. Without a stored count, the next count finds it in the rows."""
     text = connection.execute(select(runs.c.totals).where(runs.c.number == run.number)).scalar()
     document = json.loads(text) if text else {}
     if document.get("shape") not in READABLE or not any(moved.values()):
@@ -155,12 +159,12 @@ def adjust(connection: Connection, run: Run, moved: Mapping[DeliveryKey, int]) -
 
 
 _Key: TypeAlias = tuple[str | None, str | None, str | None, str | None, int | None, str | None]
-"""Country, currency, variant, sender, clock, and the channel where it is not the run's."""
+"""Country, currency, variant, sender, clock, and the channel if it is not the run's."""
 
 
 def _planned(connection: Connection, run: Run, tally: _Tally) -> dict[_Key, tuple[int, ...]]:
-    """Of those who get a message by the plan: messages, parts, cost and how many are priced, by group. Those who get
-    none are tallied."""
+    """Return the plan's recipients by group: messages, parts, cost and number of priced messages. Excluded rows go
+    to ``tally``."""
     left: dict[_Key, tuple[int, ...]] = {}
     for head in plan_store.heads(connection, run):
         for group in head.groups:
@@ -177,7 +181,7 @@ def _planned(connection: Connection, run: Run, tally: _Tally) -> dict[_Key, tupl
 def _add_untouched(
     connection: Connection, run: Run, tally: _Tally, left: Mapping[_Key, tuple[int, ...]]
 ) -> None:
-    """What is left of the plan's groups waits, or is what became of all of them."""
+    """Add the plan's remaining messages as waiting, or in the state in which all of them ended."""
     ends = plan_store.ends_of(connection, run)
     for (country, currency, variant, sender, clock, _), sums in left.items():
         if sums[0] <= 0:
@@ -204,7 +208,7 @@ class _Sum:
             self.cost[currency] += cost
 
     def add_cost(self, parts: int, currency: str | None, cost: int) -> None:
-        """Of an attempt that is not the one its message is counted by."""
+        """Add the cost of an attempt by which its message is not counted."""
         self.parts += parts
         if currency is not None and cost:
             self.cost[currency] += cost
@@ -262,7 +266,7 @@ class _Tally:
         sender: str | None,
         counted: Sequence[int | None],
     ) -> None:
-        """Earlier attempts cost what the gateway took; their messages are counted by later ones."""
+        """Add the cost of accepted earlier attempts, whose messages are counted by later ones."""
         if state != State.ACCEPTED:
             return
         _, parts, cost, _ = (int(one or 0) for one in counted)
@@ -305,7 +309,7 @@ def _plain(table: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
 
 
 def written(totals: Totals) -> str:
-    """Totals as the JSON document that is kept of them."""
+    """Return totals as the JSON document stored with the run."""
     document: dict[str, Any] = {
         "shape": SHAPE,
         "states": {state: _sums(one) for state, one in totals.states.items()},
@@ -335,7 +339,7 @@ def _read(text: str | None) -> Totals | None:
 
 
 def _totals(document: Mapping[str, Any]) -> Totals:
-    """Totals from their kept document, of any shape."""
+    """Return totals from their stored document, of any version."""
     states = {state: StateTotals(*sums) for state, sums in document["states"].items()}
     return Totals(
         rows=sum(one.messages for one in states.values()),
@@ -353,7 +357,7 @@ def _totals(document: Mapping[str, Any]) -> Totals:
 
 
 def _table(table: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, StateTotals]]:
-    """A cut; where only messages were kept, of which parts and cost are not known any more, those are 0."""
+    """Return a breakdown; older documents have only messages, so parts and cost are 0."""
     return {
         name: {
             state: StateTotals(*sums) if isinstance(sums, list) else StateTotals(sums, 0, {}, 0)

@@ -37,11 +37,11 @@ WAL_PAGES = 4000
 """Pages of the write-ahead log before they are moved into the file; measured: 1000 makes a plan 1.25x slower."""
 
 READ = {"a2p_read": True}
-"""Execution options of a connection that only reads: on SQLite it does not wait for writers, nor they for it."""
+"""Execution options of a read-only connection: on SQLite it neither waits for writers nor blocks them."""
 
 
 def ledger_url(name: str) -> URL:
-    """The URL that a path or a URL means. Raises ``LedgerError`` for what cannot be a ledger."""
+    """Return the URL for a path or a URL. Raises ``LedgerError`` if it cannot be a ledger."""
     if "://" not in name:
         return _sqlite_url(Path(name))
     try:
@@ -61,7 +61,7 @@ def ledger_url(name: str) -> URL:
 
 
 def _sqlite_url(path: Path) -> URL:
-    # Where links lead, so that everybody who means the same file has the same log and locks beside it.
+    # Links are resolved, so that all processes using the same file use the same log and locks.
     return URL.create("sqlite", database=str(path.expanduser().resolve()))
 
 
@@ -74,10 +74,10 @@ def connect(
     key: cipher.LedgerKey | None = None,
     watch: FileWatch | None = None,
 ) -> Engine:
-    """An engine for the ledger; ``chunks`` for the one connection that takes the chunks of a plan, ``reads`` for
-    connections to a server that refuses whatever they would write.
+    """Return an engine for the ledger.
 
-    With ``watch``, no transaction that writes begins on a SQLite file that is not the ledger's any more.
+    ``chunks`` is for the one connection that writes the chunks of a plan, ``reads`` for read-only connections to a
+    server. With ``watch``, no write transaction begins on a SQLite file that is no longer the ledger's.
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, busy_seconds, chunks, key, watch)
@@ -91,7 +91,7 @@ def connect(
     from a2pcli.ledger.tables import for_server
 
     for_server()
-    # Whatever the server's or the user's own settings say: an intent is on the disk before it is given out.
+    # Overrides server and user settings: a claim must be on disk before it is handed out.
     options = (
         f"-c lock_timeout={int(busy_seconds * 1000)} -c synchronous_commit={'off' if chunks else 'on'}",
         *(["-c default_transaction_read_only=on"] if reads else []),
@@ -99,11 +99,11 @@ def connect(
     )
     return create_engine(
         url,
-        # A session that the server or a proxy ended while it was idle is replaced, not found out about half-way.
+        # Replaces sessions that the server or a proxy closed while idle.
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 10,
-            # A server that went without a word is noticed within half a minute, not when TCP gives up.
+            # Detects a dead server within half a minute, long before TCP gives up.
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 4,
@@ -131,11 +131,11 @@ def _sqlite_engine(
     def _configure(driver: Any, _record: Any) -> None:
         if key is not None:
             cipher.unlock(driver, key, watch.salt if watch else cipher.salt_of(Path(url.database or "")))
-        driver.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
+        driver.isolation_level = None  # transactions begin in _begin, not where the driver guesses
         _use_write_ahead_log(driver, busy_seconds)
         for pragma in (
             f"synchronous={'NORMAL' if chunks else 'FULL'}",
-            # What is blanked or deleted is overwritten in its page: one-time codes, erased people.
+            # Blanked or deleted data is overwritten in its page: one-time codes, erased people.
             f"secure_delete={'OFF' if chunks else 'FAST'}",
             "fullfsync=ON",  # macOS: fsync alone leaves data in the drive's cache
             "checkpoint_fullfsync=ON",
@@ -151,14 +151,14 @@ def _sqlite_engine(
         reads = connection.get_execution_options().get("a2p_read")
         if watch is not None and not reads:
             watch.check()
-        # IMMEDIATE takes the write lock at once and waits for it: no deadlock half-way, no stale read.
+        # IMMEDIATE takes the write lock at once and waits for it: no deadlock later, no stale read.
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 
 
 def _use_write_ahead_log(driver: Any, seconds: float) -> None:
-    """SQLite does not wait for others while it changes the kind of journal, so this does: they make the same file."""
+    """Switch to the write-ahead log, retrying while others use the file, because SQLite does not wait here."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -171,14 +171,14 @@ def _use_write_ahead_log(driver: Any, seconds: float) -> None:
 
 
 def is_there(url: URL) -> bool:
-    """Whether the SQLite file exists. Raises ``LedgerError`` for what is there and cannot be a ledger."""
+    """Return whether the SQLite file exists. Raises ``LedgerError`` if what is there cannot be a ledger."""
     path = Path(url.database or "")
     try:
         info = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True  # opening it will say what is wrong
+        return True  # opening it will report the cause
     if stat.S_ISDIR(info.st_mode):
         raise LedgerError(
             Problem("the ledger is a folder, not a file", path=str(path), code="ledger-cannot-open")
@@ -206,17 +206,18 @@ def is_there(url: URL) -> bool:
 
 
 def missing(url: URL) -> LedgerError:
-    """The error of a ledger that must exist and does not."""
+    """Return the error for a ledger that must exist and does not."""
     hint = "`a2pcli plan` or `a2pcli ledger create` creates it; if there should be one, check --ledger and the settings"
     return LedgerError(Problem("no ledger here yet", path=shown(url), hint=hint, code="ledger-missing"))
 
 
 @contextmanager
 def new_file(url: URL) -> Iterator[URL]:
-    """A place to make a new SQLite ledger in; what was made there takes its name once it is whole.
+    """Yield the URL of a draft file for a new SQLite ledger; it gets its final name once complete.
 
-    So a file of that name is always a ledger, whenever its maker is killed. Another that was made meanwhile stays.
-    The folder is flushed too: a file whose name is lost with the power is a lost ledger.
+    So a file of that name is always a complete ledger, even if its creator is killed. If another process created it
+    meanwhile, that one is kept. The folder is flushed too, because a file whose name is lost in a power failure is
+    lost. Raises ``LedgerError`` if the file cannot be created.
     """
     from filelock import FileLock
 
@@ -255,7 +256,7 @@ def new_file(url: URL) -> Iterator[URL]:
 
 
 def _forget_drafts(path: Path) -> None:
-    """Ledgers that somebody was killed while making: they hold nobody. The lock says that nobody makes one now."""
+    """Remove drafts of killed processes, which contain no data. The lock ensures that none is being written."""
     for draft in path.parent.glob(f"{glob.escape(path.name)}.*.making*"):
         draft.unlink(missing_ok=True)
 

@@ -44,8 +44,8 @@ _deliver = (
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """``accepted`` attempts became it by a receipt; ``uncounted`` are their runs, whose totals are to be kept anew.
-    The people of the attempts in ``gone`` were erased, or let go by retention."""
+    """Result of ``apply``. ``accepted`` attempts became accepted by a receipt; ``uncounted`` are their runs, whose
+    totals must be stored again. The people of the attempts in ``gone`` were erased or removed by retention."""
 
     accepted: int
     uncounted: frozenset[int]
@@ -53,13 +53,13 @@ class Applied:
 
 
 def pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The ids in groups that fit a statement."""
+    """Yield the ids in groups that fit into one statement."""
     for start in range(0, len(ids), PIECE):
         yield ids[start : start + PIECE]
 
 
 def apply(connection: Connection, ids: Sequence[int], now: int) -> Applied:
-    """Write into these attempts what all of their receipts say. Their runs are locked until the commit."""
+    """Update these attempts from all of their receipts. Their runs are locked until the commit."""
     by_run: dict[int, list[int]] = defaultdict(list)
     for id in sorted(set(ids)):
         by_run[id // ROWS_PER_RUN].append(id)
@@ -103,7 +103,7 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
         after = (str(found.delivery), found.at, found.code) if found else (None, None, None)
         if after != before:
             values.append({"b_id": row["id"], "b_delivery": after[0], "b_at": after[1], "b_code": after[2]})
-            if row["followed_at"] is not None:  # the message stands by a later one
+            if row["followed_at"] is not None:  # the message is counted by a later attempt
                 followed.append(row["id"])
             elif row["state"] == State.ACCEPTED:
                 _move(moved, before, after, row["variant"])
@@ -133,7 +133,7 @@ def _move(
 
 
 def _was_taken(state: str, found: Report | None) -> bool:
-    """Whether the receipts say that the gateway took what its answer did not say it took."""
+    """Whether receipts show that the gateway accepted a message although its answer did not say so."""
     if state == State.UNKNOWN:
         return True
     is_with_the_person = found is not None and found.delivery in (Delivery.SENT, *ARRIVED)
@@ -143,7 +143,7 @@ def _was_taken(state: str, found: Report | None) -> bool:
 def _accept(
     connection: Connection, run: Run, row: RowMapping, found: Report | None, reports: list[Report], now: int
 ) -> int:
-    """The gateway took the message; 1 where the row takes it. It does not where another run reached the person."""
+    """Mark the message as accepted; return 1 if the row changed, 0 if another run has reached the person."""
     moment = found.at if found is not None and found.at is not None else now
     ids = sorted({one.gateway_id for one in reports if one.gateway_id is not None})
     values: dict[str, Any] = {
@@ -176,7 +176,7 @@ def _accept(
 
 
 def told_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report]]:
-    """The receipts of the attempts, but those whose status nobody knows."""
+    """Return the receipts of the attempts, except those with an unknown status."""
     told: dict[int, list[Report]] = defaultdict(list)
     for some in pieces(ids):
         query = select(_r.attempt, _r.delivery, _r.at, _r.code, _r.gateway_id)

@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "A2PCLI_ERASURE_KEY"
 SHORTEST_KEY = 16
-"""Characters; what people type as a key is seldom better than its length."""
+"""Characters; the entropy of typed keys is seldom higher than their length suggests."""
 
 _CHECK = "erasure-key"
 _CHECKED = b"a2pcli: the key of the erased"
 
 
 def is_hash_in(column: Any) -> Any:
-    """The condition that a column of addresses holds a hash. Not a range: PostgreSQL may sort signs by a language."""
+    """Return the condition that a column of addresses holds a hash. Not a range, because PostgreSQL may sort
+    punctuation by locale."""
     return column.like(f"{MARK}%")
 
 
@@ -48,12 +49,12 @@ def _of_erased(now: int) -> Any:
 
 
 def exist(connection: Connection) -> bool:
-    """Whether anybody was ever erased, as far as a look at one row of a small table can tell."""
+    """Whether anybody was ever erased, according to one row of a small table."""
     return connection.execute(select(about.c.value).where(about.c.name == _CHECK)).first() is not None
 
 
 def everybody(connection: Connection) -> Erased:
-    """All who were erased. Raises ``LedgerError`` where there are some and their key is not at hand."""
+    """Return all erased people. Raises ``LedgerError`` if there are any and their key is missing."""
     if not exist(connection):
         return Erased()
     query = select(suppressions.c.address).where(_of_erased(now_ms()))
@@ -62,12 +63,12 @@ def everybody(connection: Connection) -> Erased:
 
 
 def erased_among(connection: Connection, addresses: pa.Array) -> npt.NDArray[np.bool_]:
-    """Which of the addresses were erased; see ``Erased.among``."""
+    """Return which of the addresses were erased; see ``Erased.among``."""
     return everybody(connection).among(addresses)
 
 
 def erased_of(connection: Connection, addresses: list[str]) -> frozenset[str]:
-    """Those of a few addresses that were erased, asked by their hashes: for the moment of the claim."""
+    """Return those of a few addresses that were erased, looked up by hash; used when claiming."""
     if not addresses or not exist(connection):
         return frozenset()
     key = needed_key(connection)
@@ -79,7 +80,7 @@ def erased_of(connection: Connection, addresses: list[str]) -> frozenset[str]:
 
 
 def also_hashed(connection: Connection, address: str) -> list[str]:
-    """Every form of the address, and the hash each has if it was erased: all stand for the person on the list."""
+    """Return every form of the address, with its hash if there are erased people: any of them may be on the list."""
     forms = list(same_phone_forms(address))
     if is_hash(address) or not exist(connection):
         return forms
@@ -88,15 +89,15 @@ def also_hashed(connection: Connection, address: str) -> list[str]:
 
 
 def hash_for_audit(connection: Connection, address: str) -> str | None:
-    """The keyed hash by which the audit trail names a person; None where this ledger has no key."""
+    """Return the keyed hash by which the audit trail names a person; None if this ledger has no key."""
     key = find_key(connection.engine.url, create=True)
     return None if key is None else key.hash_of(address)
 
 
 def needed_key(connection: Connection, *, create: bool = False) -> ErasureKey:
-    """The key of this ledger's hashes; with ``create``, made or noted where there is none yet.
+    """Return the key of this ledger's hashes; with ``create``, create or register it if there is none yet.
 
-    Raises ``LedgerError`` where there is none, and where it is not the one the hashes were made with.
+    Raises ``LedgerError`` if there is none, or if it is not the one the hashes were made with.
     """
     url = connection.engine.url
     key = find_key(url, create=create)
@@ -140,12 +141,13 @@ def _no_key(url: URL) -> Problem:
 
 
 def key_file(url: URL) -> Path:
-    """Where a SQLite ledger's key lies when no variable gives one."""
+    """Return the path of a SQLite ledger's key file, used if no variable is set."""
     return Path(f"{url.database}-erasure-key")
 
 
 def find_key(url: URL, *, create: bool) -> ErasureKey | None:
-    """The key: the variable's, else the file's beside a SQLite ledger, made with ``create``; else None."""
+    """Return the key from the variable, else from the file beside a SQLite ledger (created with ``create``), else
+    None."""
     given = os.environ.get(KEY_VARIABLE)
     if given:
         if len(given) < SHORTEST_KEY:
@@ -168,7 +170,7 @@ def find_key(url: URL, *, create: bool) -> ErasureKey | None:
 
 
 def _make(path: Path) -> None:
-    """A new key, readable by its owner alone; whole or not there, and never over one that is there."""
+    """Create a key file, readable by its owner only; atomic, and never replacing an existing one."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -179,7 +181,7 @@ def _make(path: Path) -> None:
         os.link(draft, path)
     except FileExistsError:
         pass  # another process was first
-    except OSError:  # a disk without links
+    except OSError:  # a file system without hard links
         if not path.exists():
             draft.replace(path)
     finally:
@@ -190,7 +192,7 @@ __all__ = ["MARK", "RULE", "Erased", "ErasureKey", "is_hash"]
 
 
 def suppress(connection: Connection, hash: str, now: int) -> bool:
-    """Put the hash of an erased address on the suppression list for good; False where it is there."""
+    """Add the hash of an erased address to the suppression list permanently; return False if it is already there."""
     c = suppressions.c
     held = and_(c.address == hash, c.scope == "everything", c.lifted_at.is_(None))
     if connection.execute(select(func.count()).select_from(suppressions).where(held)).scalar():

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MARK = "#"
-"""What the address of an erased person begins with; no number and no email address does."""
+"""First character of an erased person's address; no phone number or email address starts with it."""
 
 RULE = "erasure"
-"""The rule that leaves an erased person out."""
+"""The rule that excludes erased people."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureKey:
-    """The key of the hashes. It is never shown."""
+    """The key of the hashes. Its repr hides it."""
 
     secret: bytes
 
     def hash_of(self, address: str) -> str:
-        """The address that stands for an erased one on the suppression list: ``#`` and 64 hex digits."""
+        """Return the hash that represents an erased address on the suppression list: ``#`` and 64 hex digits."""
         return MARK + hmac.digest(self.secret, address.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def __repr__(self) -> str:
@@ -38,7 +38,7 @@ class ErasureKey:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Everybody who was erased, ready to be looked for; it can be handed to worker processes."""
+    """All erased people, in a form that can be sent to worker processes."""
 
     key: ErasureKey | None = None
     hashes: frozenset[str] = frozenset()
@@ -49,7 +49,7 @@ class Erased:
         return key is not None and any(key.hash_of(form) in self.hashes for form in same_phone_forms(address))
 
     def among(self, addresses: pa.Array) -> npt.NDArray[np.bool_]:
-        """Which of the addresses (an Arrow string array) were erased. Nothing is hashed where nobody was."""
+        """Return which of the addresses (an Arrow string array) were erased. Nothing is hashed if nobody was erased."""
         import numpy as np
 
         mask = np.zeros(len(addresses), dtype=np.bool_)
@@ -66,7 +66,7 @@ class Erased:
 
 
 def _digests(secret: bytes, addresses: Iterable[str | None]) -> Iterator[bytes | None]:
-    """HMAC-SHA256 of many addresses; copies of one that has taken the key, for 0.7x the time of ``hmac.digest``."""
+    """Yield the HMAC-SHA256 of many addresses. Copying a keyed HMAC takes 0.7x the time of ``hmac.digest``."""
     keyed = hmac.new(secret, digestmod="sha256").copy
     for address in addresses:
         if address is None:
@@ -78,5 +78,5 @@ def _digests(secret: bytes, addresses: Iterable[str | None]) -> Iterator[bytes |
 
 
 def is_hash(address: str) -> bool:
-    """Whether an address of the suppression list is the hash of an erased one."""
+    """Whether an address on the suppression list is the hash of an erased one."""
     return address.startswith(MARK)

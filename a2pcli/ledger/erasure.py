@@ -38,51 +38,51 @@ from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
 _FEW = 500
-"""So many ids in one statement."""
+"""Number of ids in one statement."""
 
 _OF_ROW = [one.name for one in columns(Holds.ADDRESS, Holds.OWN, Holds.SENTENCE) if one.table is attempts]
 _BLANK: dict[str, Any] = dict.fromkeys((*_OF_ROW, "person", "consent_until", "clock"))
-"""What a message row loses with its person."""
+"""Columns of a message row that are blanked with its person."""
 
 _UNSENT = (str(RunState.PLANNED), str(RunState.SENDING), str(RunState.PAUSED))
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom it is about: an address, and of a number its digits as they may stand in a cell or a sentence."""
+    """The person to erase: an address, and for a phone number its digits as they may appear in cells and sentences."""
 
     address: str
     cells: tuple[str, ...] = ()
     is_name: bool = False
-    """Whether it is no address but a sender of replies, as a gateway named it (``AMAZON``)."""
+    """Whether it is not an address but a sender of replies named by a gateway (``AMAZON``)."""
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Every number that reaches the person's phone, the one that was given first."""
+        """All forms of the person's phone number, the given one first."""
         return same_phone_forms(self.address)
 
     def searched(self, *, keys: bool = False) -> Searched:
-        """What to look for in plans; ``keys``: also rows that know the person by the digits alone."""
+        """Return what to search plans for; ``keys``: also rows that identify the person by digits only."""
         return Searched(self.address, self.cells, keys)
 
     @property
     def traces(self) -> Traces:
-        """How the address may stand in cells and sentences."""
+        """How the address may appear in cells and sentences."""
         return Traces(self.address, self.cells)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The shortest texts that tell the address: wherever it stands, in whatever form, one of them does."""
+        """The shortest texts that reveal the address: wherever it appears, in whatever form, one of them does."""
         return self.traces.texts
 
     def stands_in(self, text: str) -> bool:
-        """Whether a text contains the address, in any of its spellings."""
+        """Return whether a text contains the address, in any of its spellings."""
         return self.traces.stands_in(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The receipt of an erasure, without the number. ``changed`` counts rows by table."""
+    """The result of an erasure, without the number. ``changed`` counts rows by table."""
 
     hash: str
     changed: dict[str, int]
@@ -90,12 +90,12 @@ class Erasure:
     runs: tuple[str, ...]
     contacts_files: tuple[str, ...]
     in_flight: int = 0
-    """Messages that a sender had in its hands: their rows still name the person."""
+    """Messages in the hands of a sender: their rows still name the person."""
     is_suppressed: bool = True
-    """Whether the hash is on the suppression list. It is not for a sender's name, which no message can go to."""
+    """Whether the hash is on the suppression list. False for a sender's name, because no message can go to it."""
 
     def then(self, later: Erasure) -> Erasure:
-        """This one, and one of the same person that followed."""
+        """Return the combined result of this erasure and a later one of the same person."""
         changed = {table: count + later.changed.get(table, 0) for table, count in self.changed.items()}
         return replace(later, changed=changed, skipped=self.skipped + later.skipped, runs=self.runs)
 
@@ -107,7 +107,8 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """Runs of the person that nobody sends meanwhile (``holds``), and those that a living process sends (``live``)."""
+    """Runs of the person that cannot be sent meanwhile (``holds``), and those that a living process sends
+    (``live``)."""
 
     holds: tuple[Hold, ...]
     live: frozenset[int]
@@ -115,9 +116,9 @@ class HeldBack:
 
 @contextmanager
 def hold_back(ledger: HasEngine, person: Person) -> Iterator[HeldBack]:
-    """Hold back senders of the person's messages, as far as none is at work, and planners.
+    """Prevent sending of the person's messages where no sender is active, and prevent planning.
 
-    Raises ``RunBusy`` where a plan is being made: it may have read the person's row already.
+    Raises ``RunBusy`` if a plan is being made, because it may have read the person's row already.
     """
     with ledger.engine.begin() as connection:
         theirs = _Found.of(connection, person).runs
@@ -151,21 +152,21 @@ def _hold_planner(ledger: HasEngine, run: Run, held: ExitStack) -> None:
 
 
 def suppress(connection: Connection, person: Person, now: int) -> None:
-    """Put the person's keyed hash on the suppression list: no sender claims a message of theirs any more.
-    Audit: ``people.suppress``, in the same transaction."""
+    """Add the person's keyed hash to the suppression list, so that no sender claims their messages. Audit:
+    ``people.suppress``, in the same transaction."""
     hash = erased.needed_key(connection, create=True).hash_of(person.address)
     if erased.suppress(connection, hash, now):
         audit.append(connection, "people.suppress", hash, {"why": "to be erased"}, now)
 
 
 def erase(connection: Connection, person: Person, now: int, live: frozenset[int] = frozenset()) -> Erasure:
-    """Take the person out of every table, keep the keyed hash, and note it in the audit trail: one transaction.
+    """Remove the person from every table, keep the keyed hash, and note it in the audit trail, in one transaction.
 
-    ``live`` are runs that a living process sends: a message that it has in its hands just now keeps its row.
+    ``live`` are runs that a living process sends: a message in its hands keeps its row.
     """
     key = erased.needed_key(connection, create=True)
     for run in _runs_of(connection, _Found.of(connection, person).runs):
-        lock_run(connection, run)  # no claim is half-way: what it took stands in a row by now
+        lock_run(connection, run)  # waits for claims under way, so that their rows are visible
     there = _Found.of(connection, person)
     mine = _runs_of(connection, there.runs)
     with changing_rows(connection, mine):
@@ -198,7 +199,7 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
 
 
 def erase_sender(connection: Connection, person: Person, now: int) -> Erasure:
-    """Remove the replies of a sender that is no address. The word itself stays where it stands in other texts."""
+    """Remove the replies of a sender that is not an address. Its name stays in other texts."""
     hash = erased.needed_key(connection, create=True).hash_of(person.address)
     counts = {"replies": connection.execute(delete(told).where(told.c.address == person.address)).rowcount}
     audit.append(connection, "people.erase", hash, {"rows": counts, "skipped": 0}, now)
@@ -207,15 +208,15 @@ def erase_sender(connection: Connection, person: Person, now: int) -> Erasure:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The person's rows: in chunks by run and place, and others in ``attempts``."""
+    """The person's rows: in chunks by run and position, others in ``attempts``."""
 
     in_chunks: tuple[tuple[Run, ChunkHead, tuple[int, ...]], ...]
     elsewhere: tuple[tuple[int, int], ...]
-    """Ids and runs, also of later attempts."""
+    """Ids and runs, including later attempts."""
 
     @classmethod
     def of(cls, connection: Connection, person: Person) -> _Found:
-        """Look through the whole ledger; also for rows that retention left with the digits alone."""
+        """Search the whole ledger, including rows of which retention left only the digits."""
         whom = person.searched(keys=True)
         c = attempts.c
         elsewhere = [
@@ -240,7 +241,7 @@ class _Found:
 
 
 def _blank_plans(connection: Connection, there: _Found, flying: frozenset[int]) -> int:
-    """Take the person out of the chunks; gives how many messages that waited are not sent for it."""
+    """Remove the person from the chunks; return how many waiting messages are not sent as a result."""
     skipped = 0
     for run, head, places in there.in_chunks:
         gone = [place for place in places if head.first_id + place not in flying]
@@ -251,7 +252,7 @@ def _blank_plans(connection: Connection, there: _Found, flying: frozenset[int]) 
 
 
 def _blank_plan_sentences(connection: Connection, person: Person) -> int:
-    """Sentences of plans about others that hold the number."""
+    """Remove sentences of plans about other people that contain the number; return how many."""
     some = plan_people.runs_with_chunks(connection)
     return sum(plan_erasing.remove_sentences(connection, run, person.traces.pattern) for run in some)
 
@@ -267,7 +268,7 @@ def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _in_flight(connection: Connection, ids: Sequence[int], live: frozenset[int]) -> frozenset[int]:
-    """Those of the messages that a living sender has in its hands."""
+    """Return those of the messages that a living sender has claimed."""
     c = attempts.c
     flying: set[int] = set()
     for some in _pieces(ids) if live else ():
@@ -277,7 +278,7 @@ def _in_flight(connection: Connection, ids: Sequence[int], live: frozenset[int])
 
 
 def _skip_planned(connection: Connection, ids: Sequence[int], now: int) -> int:
-    """What waited for another try is never sent; gives how many."""
+    """Skip messages that waited for another try; return how many."""
     c = attempts.c
     planned = {"state": str(State.SKIPPED), "reason": str(Reason.ERASED), "rule": erased.RULE}
     done = 0
@@ -291,7 +292,7 @@ def _skip_planned(connection: Connection, ids: Sequence[int], now: int) -> int:
 
 
 def _blank_attempts(connection: Connection, ids: Sequence[int]) -> None:
-    """Remove the person's data from attempts; the rows stay, so that totals do not change."""
+    """Remove the person's data from attempts; the rows stay, so totals do not change."""
     for some in _pieces(ids):
         connection.execute(update(attempts).where(attempts.c.id.in_(some)).values(_BLANK))
 
@@ -305,12 +306,12 @@ def _blank_events(connection: Connection, ids: Sequence[int]) -> int:
 
 
 def _remove(connection: Connection, table: Table, person: Person) -> int:
-    """Take away the rows of a table that are about the person and nothing else."""
+    """Delete the rows of a table that are only about the person."""
     return connection.execute(delete(table).where(table.c.address.in_(person.forms))).rowcount
 
 
 def _blank_sentences(connection: Connection, person: Person) -> int:
-    """Sentences about others, and notes, that hold the address: a gateway's answer, a person's own words."""
+    """Blank sentences about others, and notes, that contain the address: a gateway's answer, a person's own words."""
     done = 0
     for column in columns(Holds.SENTENCE):
         if column.table is not runs:  # see _clean_runs
@@ -321,7 +322,8 @@ def _blank_sentences(connection: Connection, person: Person) -> int:
 
 
 def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> int:
-    """What runs say about the person: samples of a plan, what a gateway said, why it paused."""
+    """Remove the person from runs: samples of a plan, gateway answers, the reason of a pause. Return how many
+    changed."""
     c = runs.c
     texts = (c.summary, c.sending, c.totals, c.state_reason)
     holds = or_(
@@ -337,14 +339,15 @@ def _clean_runs(connection: Connection, person: Person, mine: Sequence[int]) -> 
         values["state_reason"] = person.traces.removed(reason) if reason else None
         done += any(values[name] != row[name] for name in values)
         pruned = "pruned" in json.loads(row["summary"] or "{}")
-        if row["number"] in mine:  # whoever sends it looks at its plan anew
+        if row["number"] in mine:  # its sender reads the plan again
             values |= {"changes": UNCOUNTED["changes"]} if pruned else UNCOUNTED
         connection.execute(update(runs).where(c.number == row["number"]).values(values))
     return done
 
 
 def cleaned(text: str | None, person: Person) -> str | None:
-    """A JSON document without what is about the person: samples go whole, other sentences that name them too."""
+    """Return a JSON document without the person: samples are removed whole, and so are other sentences that name
+    them."""
     if text is None:
         return None
     document = json.loads(text)

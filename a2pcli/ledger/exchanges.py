@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """An attempt that is to be followed at a moment (UTC milliseconds). From ``expires_at`` on the provider does not
-    deliver it any more; None where it was not told when."""
+    """A fallback to be decided at a time (``at``, UTC ms). The provider does not deliver after ``expires_at``; None
+    if it was given no validity."""
 
     attempt: int
     at: int
@@ -24,10 +24,10 @@ class Fall:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A claimed message, what the gateway said, and the state the sender gives it.
+    """A claimed message, its outcome, and the state the sender gives it.
 
-    ``state`` is ``planned`` with a ``due_at`` (UTC milliseconds) for a later try. ``counted`` is False where
-    the try says nothing about the message (rate limit, gateway not reached): it is not one of its attempts.
+    ``state`` is ``planned`` with a ``due_at`` (UTC ms) for a later try. ``counted`` is False if the try says nothing
+    about the message (rate limit, gateway not reached), so it is not counted.
     """
 
     message_id: int
@@ -36,16 +36,18 @@ class Settled:
     due_at: int | None = None
     counted: bool = True
     attempts: int | None = None
-    """Which of the message's tries it was: tells this claim of the row from another process's; see ``settle_late``."""
+    """Number of the message's try, which tells this claim from another process's; see ``settle_late``."""
     falls: Fall | None = None
-    """When the message's next channel is tried; None where nothing comes after it, or not for this outcome."""
+    """When the message's next channel is tried; None if there is none, or not after this outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message whose intent is durable: hand it over, by ``gateway`` where it is not the run's. ``attempts`` counts
-    this one too. From ``until`` (UTC ms) on it may not leave any more; None where its clock does not close.
-    ``has_next``: whether the plan has another channel to try after it."""
+    """A message with a durable claim, to be handed to ``gateway`` (None: the run's).
+
+    ``attempts`` includes this try. From ``until`` (UTC ms) on it may not be sent; None if its clock does not close.
+    ``has_next``: the plan has another channel to try after it.
+    """
 
     message: Message
     attempts: int
@@ -58,12 +60,13 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What ``Attempts.exchange`` gives back.
+    """The result of ``Attempts.exchange``.
 
-    ``skipped`` were opted out meanwhile, reached by another run, capped, or expired; ``left`` are planned still.
-    ``next_due``: when the first that waits may go, where fewer were claimed than wanted. ``more``: ask again at once.
-    ``waits``: seconds until each may leave, empty for at once. ``pause``: seconds until more may be claimed, by a
-    shared pace, a used-up ``quota`` or budget (``short_of``), or because others send the rest (``elsewhere``).
+    ``skipped`` messages opted out meanwhile, were reached by another run, capped, or expired; ``left`` are still
+    planned. ``next_due`` (UTC ms): when the first waiting one may go, if fewer were claimed than wanted. ``more``: ask
+    again at once. ``waits``: seconds until each may be sent, empty for at once. ``pause``: seconds until more may be
+    claimed, because of a shared pace, a used-up ``quota`` or budget (``short_of``), or because other senders have the
+    rest (``elsewhere``).
     """
 
     claimed: list[Claimed]

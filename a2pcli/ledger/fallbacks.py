@@ -37,23 +37,23 @@ from a2pcli.reasons import Reason
 _a = attempts.c
 
 EVENT = "fallback"
-"""Kind of the event of an attempt that follows another, and of one that is taken back."""
+"""Kind of the event of an attempt that follows another, or is withdrawn."""
 
 _told = func.coalesce(_a.delivery, "")
 HAS_ENDED = or_(
     and_(_a.state == str(State.REJECTED), _told.not_in([str(one) for one in (Delivery.SENT, *ARRIVED)])),
     and_(_a.state == str(State.ACCEPTED), _told.in_([str(one) for one in NEGATIVE])),
 )
-"""The attempt has ended and did not arrive, as far as anybody can tell."""
+"""Condition: the attempt has ended and was not delivered, as far as known."""
 
 _OF_THE_MESSAGE = ("run", "occasion", "person", "variant", "clock", "consent_until")
-"""What the attempts of a message have in common."""
+"""Columns that all attempts of a message share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """How the next attempt goes: from where to where, with what, at what cost (1e-9 currency units). ``country`` is
-    the earlier attempt's where it is None, and ``sender`` the gateway's own."""
+    """How the next attempt is sent. ``cost`` is in 1e-9 currency units; None for ``country`` keeps the earlier
+    attempt's, None for ``sender`` means the gateway's own."""
 
     channel: str
     gateway: str
@@ -67,29 +67,29 @@ class Next:
     cost: int | None = None
     currency: str | None = None
     hours: tuple[int | None, int | None] | None = None
-    """The number of the clock that binds it, and when the consent that allows it ends; the earlier attempt's where that
-    is None."""
+    """Number of its clock, and when the consent that allows it ends (UTC ms); None keeps the earlier attempt's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The attempt that was made: it waits for a claim."""
+    """A new attempt that waits for a claim."""
 
     id: int
     reference: str
 
 
 def follow(connection: Connection, run: Run, message_id: int, next: Next, now: int) -> Followed | None:
-    """Make the next attempt of a message; None where the one before may still arrive, or has, or nobody is there to
-    be sent to, or the run is cancelled or was never sent.
+    """Plan the next attempt of a message.
 
-    Raises ``LedgerError`` for a message that has as many attempts as there can be, and for a run without chunks.
+    Returns None if the previous attempt was or may still be delivered, the recipient is gone, or the run is cancelled
+    or was never sent. Raises ``LedgerError`` if the message has the maximum number of attempts, or the run has no
+    chunks.
     """
     return follow_all(connection, run, {message_id: next}, now).get(message_id)
 
 
 def follow_all(connection: Connection, run: Run, ways: Mapping[int, Next], now: int) -> dict[int, Followed]:
-    """The same for many messages, by the id of any of their attempts; those that are not followed are absent."""
+    """Like ``follow`` for many messages, by the id of any of their attempts; those not followed are absent."""
     if not ways:
         return {}
     lock_run(connection, run)
@@ -131,7 +131,7 @@ def _follow(connection: Connection, run: Run, message_id: int, next: Next, now: 
 
 
 def arrived_earlier(connection: Connection, run: Run) -> int:
-    """Messages of which an earlier attempt arrived, by its receipts, and the one that they stand by did not (yet)."""
+    """Return how many messages were delivered by an earlier attempt, while the one that counts was not (yet)."""
     arrived = [str(one) for one in ARRIVED]
     query = select(_a.id).where(_a.occasion == run.occasion, _a.run == run.number, is_followed(_a))
     messages = {message_of(id) for id in connection.execute(query.where(_a.delivery.in_(arrived))).scalars()}
@@ -169,10 +169,10 @@ def _insert(connection: Connection, last: int, id: int, next: Next, now: int) ->
 
 
 def take_back(connection: Connection, run: Run, followed: Sequence[int], now: int) -> int:
-    """Of these followed attempts some may arrive after all, or have: where the next one is not claimed, it is taken
-    back, and the message stands by the earlier one again. Gives how many. To be called under the run's lock.
+    """Withdraw the next attempts of these followed attempts if they may be delivered after all; return how many.
 
-    Where the next one was quicker, the person may have both, which counts for caps.
+    Only unclaimed next attempts are withdrawn; the message is then counted by the earlier one again. If the next one
+    was already sent, the person may have both, which counts for caps. Call it under the run's lock.
     """
     back = 0
     for id in followed:
@@ -194,7 +194,7 @@ def _took_back(connection: Connection, run: Run, id: int, now: int) -> bool:
     next = _last(connection, all_attempts([id], MOST_ATTEMPTS)) or id
     before = nth_attempt(next, attempt_number(next) - 1)
     waits = and_(_a.id == next, _a.id != id, _a.claimed_at.is_(None))
-    # What the gateway once said of it stays, and so does the row: the message is not sent by it.
+    # The row and what the gateway once said of it stay, but it will not be sent.
     told = exists().where(receipts.c.attempt == next)
     end = {"state": str(State.SKIPPED), "reason": str(Reason.ALREADY_SENT), "due_at": None, "settled_at": now}
     if connection.execute(update(attempts).where(waits, told).values(end)).rowcount:

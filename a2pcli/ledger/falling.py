@@ -30,12 +30,12 @@ _a, _f = attempts.c, falling.c
 _PIECE = 500
 
 WHY = "messages that were not delivered go by another channel"
-"""Why a finished run is paused."""
+"""Reason stored with a finished run that is paused again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One whose moment has come, as its attempt stands."""
+    """A due fallback, with the current state of its attempt."""
 
     attempt: int
     expires_at: int | None
@@ -50,13 +50,13 @@ class Due:
 
 
 def rule_of(run: Run) -> dict[str, Any] | None:
-    """When the next channel is tried: ``when`` and ``after`` (seconds); None for a run in which none ever is."""
+    """Return the fallback rule: ``when``, and ``after`` in seconds; None for a run without fallback."""
     found: dict[str, Any] | None = run.sending.get("fallback")
     return found
 
 
 def note(connection: Connection, run: Run, falls: Sequence[Fall]) -> None:
-    """Keep these moments, instead of what was kept of the same attempts."""
+    """Store these fallbacks, replacing earlier ones of the same attempts."""
     if not falls:
         return
     forget(connection, [one.attempt for one in falls])
@@ -68,14 +68,14 @@ def note(connection: Connection, run: Run, falls: Sequence[Fall]) -> None:
 
 
 def forget(connection: Connection, ids: Collection[int]) -> None:
-    """These attempts are not followed, or have been."""
+    """Delete the fallbacks of these attempts."""
     chosen = sorted(ids)
     for start in range(0, len(chosen), _PIECE):
         connection.execute(delete(falling).where(_f.attempt.in_(chosen[start : start + _PIECE])))
 
 
 def pending(connection: Connection, run: Run) -> tuple[int, int | None]:
-    """How many attempts of the run may be followed yet, and the first moment; 0 and None for none."""
+    """Return how many attempts of the run may still be followed, and when the first (UTC ms); 0 and None for none."""
     query = select(func.count(), func.min(_f.at)).join(attempts, _a.id == _f.attempt)
     query = query.where(_f.run == run.number, _is_sendable(run))
     many, first = connection.execute(query).one()
@@ -83,13 +83,13 @@ def pending(connection: Connection, run: Run) -> tuple[int, int | None]:
 
 
 def _is_sendable(run: Run) -> ColumnElement[bool]:
-    """Not once it is cancelled: then nothing is taken back, either."""
+    """Return the condition that the run can be sent; in a cancelled run nothing is revoked either."""
     states = [str(one) for one in SENDABLE]
     return exists().where(runs.c.number == run.number, runs.c.state.in_(states))
 
 
 def due(connection: Connection, run: Run, now: int, most: int) -> list[Due]:
-    """The attempts whose moment has come, the longest due first."""
+    """Return at most ``most`` due fallbacks, the longest due first."""
     columns = (
         _f.attempt,
         _f.expires_at,
@@ -112,7 +112,7 @@ def due(connection: Connection, run: Run, now: int, most: int) -> list[Due]:
 
 
 def told(connection: Connection, run: Run, lost: Sequence[int], arrived: Sequence[int], now: int) -> None:
-    """Receipts say of these attempts that they did not arrive, or that they did."""
+    """Update fallbacks after receipts reported these attempts as not delivered, or delivered."""
     rule = rule_of(run)
     if rule is None:
         return
@@ -130,7 +130,7 @@ def told(connection: Connection, run: Run, lost: Sequence[int], arrived: Sequenc
 
 
 def next_of(connection: Connection, run: Run, ids: Iterable[int]) -> dict[int, Alternative]:
-    """What comes after each of these attempts by the plan; those after which nothing comes are absent."""
+    """Return the next step of each attempt according to the plan; attempts without one are absent."""
     channels = {id: None for id in ids if not is_later(id)}
     later = sorted(id for id in ids if is_later(id))
     found: dict[int, str | None] = dict(channels)
@@ -144,7 +144,7 @@ def next_of(connection: Connection, run: Run, ids: Iterable[int]) -> dict[int, A
 
 
 def _texts(connection: Connection, run: Run, ids: Iterable[int]) -> dict[int, str | None]:
-    """The column ``alternatives`` of the messages of these attempts, by the message's id."""
+    """Return the column ``alternatives`` of these attempts' messages, by message id."""
     messages = sorted({message_of(id) for id in ids})
     found: dict[int, str | None] = {}
     by_chunk: dict[int, list[int]] = defaultdict(list)

@@ -25,20 +25,20 @@ from a2pcli.ledger.records import Run
 from a2pcli.messages import State
 
 AT_ONCE = 500
-"""Attempts decided about in one transaction."""
+"""Maximum number of attempts decided in one transaction."""
 
 ASK_AGAIN = 60_000
-"""Milliseconds after which a provider is asked again whether it revoked a message, where its answer was not clear."""
+"""Milliseconds until a provider is asked again after an unclear answer to a revocation."""
 
 
 GIVES_UP = 15 * 60_000
-"""Milliseconds for which it is asked; after these the message counts as one that may arrive."""
+"""Milliseconds for which it is asked; after that, the message may still be delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """What providers said to being asked to take messages back, by attempt: ``done``, or too late (``refused``); those
-    in neither gave no clear answer."""
+    """Providers' answers to revocations, by attempt: ``done``, or ``refused`` (too late); attempts in neither got no
+    clear answer."""
 
     asked: frozenset[int] = frozenset()
     done: frozenset[int] = frozenset()
@@ -47,8 +47,8 @@ class Revocations:
 
 @dataclass(frozen=True, slots=True)
 class FallenBack:
-    """``made`` next attempts, by the state that the message had before. ``left`` may be followed yet, the first at
-    ``first`` (UTC milliseconds); ``more``: some of them now."""
+    """Result of a look. ``made`` counts next attempts by the message's former state. ``left`` may still be followed,
+    the first at ``first`` (UTC ms); ``more``: some of them now."""
 
     made: Mapping[str, int] = field(default_factory=dict)
     left: int = 0
@@ -57,7 +57,7 @@ class FallenBack:
 
 
 def to_revoke(due: Sequence[Due], now: int, revoking: Collection[str], run: Run) -> list[Due]:
-    """Those of the attempts that have to be taken back before another follows, by gateways that can."""
+    """Return the attempts that must be revoked before another follows, by gateways that can revoke."""
     return [
         one
         for one in due
@@ -70,8 +70,8 @@ def to_revoke(due: Sequence[Due], now: int, revoking: Collection[str], run: Run)
 def fall_back(
     connection: Connection, run: Run, due: Sequence[Due], revoked: Revocations, now: int
 ) -> FallenBack:
-    """Decide about the attempts that are due: make the next of each that has ended, and forget the others, but for
-    those of which the provider is to be asked again. One transaction."""
+    """Decide the due fallbacks in one transaction: plan the next attempt of each that has ended, and forget the
+    others, except those about which the provider is asked again."""
     again = _to_ask_again(run, due, revoked, now)
     due = [one for one in due if one.attempt not in again]
     falling.note(connection, run, [Fall(id, now + ASK_AGAIN) for id in sorted(again)])
@@ -97,7 +97,7 @@ def fall_back(
 
 
 def _to_ask_again(run: Run, due: Sequence[Due], revoked: Revocations, now: int) -> set[int]:
-    """Attempts of which the provider did not say whether it took them back, and is asked again."""
+    """Return the attempts whose revocation got no clear answer, and is asked for again."""
     after = (falling.rule_of(run) or {}).get("after") or 0
     unclear = revoked.asked - revoked.done - revoked.refused
     return {
@@ -112,17 +112,17 @@ _THERE = frozenset(map(str, ARRIVED))
 
 
 def _is_open(one: Due, now: int) -> bool:
-    """Whether the gateway took it, and nothing says what became of it."""
+    """Whether the gateway accepted it, and its delivery is not known."""
     return one.state == State.ACCEPTED and one.delivery not in _LOST | _THERE
 
 
 def _is_over(one: Due, now: int) -> bool:
-    """Whether the time is over for which the provider was told to try."""
+    """Whether the validity given to the provider is over."""
     return one.expires_at is not None and one.expires_at <= now
 
 
 def _tell(connection: Connection, run: Run, some: Sequence[Due], says: Delivery, code: str, now: int) -> None:
-    """Keep what is known of these attempts as receipts of their own."""
+    """Store what is known about these attempts as receipts."""
     from a2pcli.contacts.receipt_file import Receipt  # reads tables: not needed to list runs
 
     for gateway in {one.gateway or gateway_of(run, one.channel) for one in some}:

@@ -23,12 +23,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM")
-"""What waiting can mend. A read-only file, a missing folder, damage are for a person."""
+"""Errors that may pass if the caller waits. A read-only file, a missing folder or damage need a person."""
 
 _NO_ROOM = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EBUSY, errno.EMFILE, errno.ENFILE}
 )
-"""The same of the operating system's errors."""
+"""The same for errors of the operating system."""
 
 # By the prefix of SQLite's own name for the error (https://sqlite.org/rescode.html): message, hint, code.
 _SQLITE: tuple[tuple[str, str, str, str], ...] = (
@@ -97,11 +97,11 @@ _HARMLESS = frozenset(
         "target_session_attrs",
     )
 )
-"""What a URL says after its ``?`` and may be shown; anything else could be a secret, even one with a name misspelt."""
+"""Query parameters of a URL that may be shown; any other could be a secret, even under a misspelt name."""
 
 
 def shown(url: URL) -> str:
-    """The ledger's name for people: the path of a file, or the URL without its password."""
+    """Return the ledger's name for display: the path of a file, or the URL without its password."""
     if url.get_backend_name() == "sqlite":
         return url.database or ""
     hidden = {name: "***" for name in url.query if name not in _HARMLESS}
@@ -110,9 +110,9 @@ def shown(url: URL) -> str:
 
 
 def in_plain_words(error: BaseException, url: URL) -> LedgerError:
-    """The ``LedgerError`` that says what the driver's error means. Never shows the driver's words, nor a value.
+    """Return a ``LedgerError`` that explains the driver's error; ``LedgerUnavailable`` if waiting may help.
 
-    ``LedgerUnavailable`` where waiting can mend it.
+    The driver's text is never shown, because it may contain values.
     """
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
@@ -125,7 +125,7 @@ def in_plain_words(error: BaseException, url: URL) -> LedgerError:
 
 
 def is_passing(error: OSError) -> bool:
-    """Whether waiting can mend what the operating system says: no room, too many open files, a device that is busy."""
+    """Whether waiting may help with an operating system error: disk full, too many open files, busy device."""
     return error.errno in _NO_ROOM
 
 
@@ -154,7 +154,7 @@ def _is_of_psycopg(error: BaseException) -> bool:
 
 
 def _is_of_connecting(error: BaseException) -> bool:
-    """Whether an error without a state is of making or losing a connection, or of what the URL asks for."""
+    """Whether an error without SQLSTATE is about connecting, a lost connection or an option of the URL."""
     return type(error).__name__ in (
         "OperationalError",
         "ProgrammingError",
@@ -170,20 +170,20 @@ def _unknown(what: str, url: URL) -> Problem:
 
 @contextmanager
 def plainly(url: URL) -> Iterator[None]:
-    """Turn what the driver or SQLAlchemy raises in this block into a ``LedgerError``."""
+    """Raise errors of the driver or SQLAlchemy in this block as ``LedgerError``."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise in_plain_words(error, url) from error
     except Exception as error:
-        # psycopg and sqlcipher3 are not imported unless they are used: their errors are known by where they come from.
+        # psycopg and sqlcipher3 are imported only if used, so their errors are recognised by module.
         if _is_of_psycopg(error) or is_of_sqlcipher(error):
             raise in_plain_words(error, url) from error
         raise
 
 
 class HasUrl(Protocol):
-    """Anything that knows the URL of its database."""
+    """An object that knows the URL of its database."""
 
     @property
     def url(self) -> URL:
@@ -192,7 +192,7 @@ class HasUrl(Protocol):
 
 
 def translates_errors(method: Callable[P, R]) -> Callable[P, R]:
-    """A method whose database errors come out as ``LedgerError``; its object has a ``url``."""
+    """Decorate a method of an object with a ``url``: its database errors are raised as ``LedgerError``."""
 
     @functools.wraps(method)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -206,23 +206,23 @@ def translates_errors(method: Callable[P, R]) -> Callable[P, R]:
 Result = TypeVar("Result")
 
 RETRIES = 8
-"""How often a transaction is tried again when PostgreSQL ends it because two senders locked each other out."""
+"""How often a transaction is retried when PostgreSQL ends it to resolve a deadlock."""
 
 
 def retrying(work: Callable[[], Result]) -> Result:
-    """Run a whole transaction again when PostgreSQL chose it to end a deadlock: it left nothing behind."""
+    """Run a whole transaction again if PostgreSQL rolled it back to resolve a deadlock."""
     for attempt in range(RETRIES + 1):
         try:
             return work()
         except (OperationalError, LedgerError) as error:
             if not _is_deadlock(error) or attempt == RETRIES:
                 raise
-            time.sleep(random.uniform(0, 0.05))  # out of step with the other one
+            time.sleep(random.uniform(0, 0.05))  # out of step with the other transaction
     raise AssertionError("unreachable")
 
 
 def _is_deadlock(error: BaseException | None) -> bool:
-    """Whether this is, or was put into plain words from, what PostgreSQL says to whom it ended."""
+    """Whether the error is, or was caused by, PostgreSQL ending a transaction to resolve a deadlock."""
     while error is not None:
         if isinstance(error, OperationalError):
             return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")

@@ -14,13 +14,13 @@ from pathlib import Path
 
 
 def flush_file(path: Path) -> None:
-    """Wait until the file is on the disk."""
+    """Wait until the file is on disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def flush_folder(folder: Path) -> None:
-    """Wait until the names in the folder are on the disk: a file whose name is lost is lost."""
+    """Wait until the folder's entries are on disk, because a file whose name is lost is lost."""
     if os.name != "posix":
         return  # Windows cannot flush a folder and does not need it
     descriptor = os.open(folder, os.O_RDONLY)
@@ -31,10 +31,10 @@ def flush_folder(folder: Path) -> None:
 
 
 DRAFT = "new"
-"""How the name of a copy in the making ends, after the number of the process that makes it."""
+"""Suffix of an unfinished copy's name, after the number of the process that writes it."""
 
 RESCUED = "rescued"
-"""In the name of the copy that a sender saved of a ledger that was deleted under it."""
+"""Part of the name of the copy that a sender saved of a deleted ledger."""
 
 _OURS = ("-wal", "-shm", "-journal", "-locks", "-erasure-key")
 _BIGGER_THAN = 512
@@ -42,21 +42,21 @@ _BIGGER_THAN = 512
 
 
 def draft_of(path: Path) -> Path:
-    """Path at which this process writes a new copy of the ledger."""
+    """Return the path at which this process writes a new copy of the ledger."""
     return path.with_name(f"{path.name}.{os.getpid()}.{DRAFT}")
 
 
 def drafts(path: Path) -> list[Path]:
-    """What interrupted commands left, with the logs of these files."""
+    """Return the copies left by interrupted commands, with their logs."""
     pattern = re.compile(rf"{re.escape(path.name)}\.\d+\.{DRAFT}(-journal|-wal|-shm)?")
     return sorted(one for one in _beside(path) if pattern.fullmatch(one.name))
 
 
 def remove_drafts(path: Path) -> list[Path]:
-    """Remove them; gives those that are gone now.
+    """Remove these copies; return those that were removed.
 
-    To be called while a connection to the ledger is open: who converts a ledger has it for itself, so then
-    nobody does, and every draft is dead.
+    Call it while a connection to the ledger is open: a converting process has the ledger exclusively, so every draft
+    is abandoned.
     """
     removed = []
     for draft in drafts(path):
@@ -67,7 +67,7 @@ def remove_drafts(path: Path) -> list[Path]:
 
 
 def other_copies(path: Path) -> list[Path]:
-    """Files that look like copies of the ledger by their names: backups of people, and copies that were rescued."""
+    """Return files whose names look like copies of the ledger: backups made by people, and rescued copies."""
     name = path.name
     ours = {name, *(f"{name}{word}" for word in _OURS)}
     stem = re.escape(path.stem)

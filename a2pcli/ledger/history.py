@@ -39,7 +39,7 @@ _c = attempts.c
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a message; events are only ever added."""
+    """An event of a message; events are only ever added."""
 
     at: int
     kind: str
@@ -50,9 +50,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A message of one address in one run, with its events, oldest first. ``row`` is a row of the messages table.
-
-    ``earlier`` are the rows of the attempts before the one by which it stands, for each that another one followed."""
+    """A message of one address in one run, with its events, oldest first. ``row`` has the columns of the messages
+    table. ``earlier`` are the rows of earlier attempts that another one followed."""
 
     run: Run
     row: Mapping[str, Any]
@@ -61,7 +60,8 @@ class HistoryEntry:
 
 
 class Messages(SubStore):
-    """The messages of an open ledger, over all runs. What waits is told as it is at ``now`` (UTC milliseconds)."""
+    """The messages of an open ledger, over all runs. Waiting messages are described as of ``now`` (UTC
+    milliseconds)."""
 
     def columns(
         self,
@@ -72,10 +72,9 @@ class Messages(SubStore):
         chunk: int = 20_000,
         now: int | None = None,
     ) -> Iterator[plan_rows.Columns]:
-        """The run's rows in the file's order, piece by piece, as parallel columns (``plan_rows.NAMES``).
+        """Yield the run's rows in file order, piece by piece, as parallel columns (``plan_rows.NAMES``).
 
-        ``states`` and ``reasons`` narrow them. Each piece is a short read of its own, so a long report holds nothing
-        up.
+        ``states`` and ``reasons`` filter them. Each piece is a short read of its own, so a long report blocks nothing.
         """
         wanted = plan_rows.Wanted(states, reasons)
         moment = now_ms() if now is None else now
@@ -104,14 +103,14 @@ class Messages(SubStore):
         chunk: int = 10_000,
         now: int | None = None,
     ) -> Iterator[list[dict[str, Any]]]:
-        """The run's rows in the file's order, piece by piece, each row a mapping; see ``columns``."""
+        """Yield the run's rows in file order, piece by piece, each row a mapping; see ``columns``."""
         for columns in self.columns(run, states=states, chunk=chunk, now=now):
             yield list(as_rows(columns))
 
     def history(
         self, address: str, *, run: Run | None = None, cells: Sequence[str] = (), now: int | None = None
     ) -> list[HistoryEntry]:
-        """What one address got, over all runs or in ``run``, oldest first, with events.
+        """Return what one address got, over all runs or in ``run``, oldest first, with events.
 
         ``cells`` finds rows without an address; see ``plan_people.Searched``.
         """
@@ -122,13 +121,14 @@ class Messages(SubStore):
             return [_entry(connection, row) for row in found]
 
     def contacts_of(self, address: str, since: int, before: int) -> list[caps.Contact]:
-        """What an address got, or may have got, after ``since`` and before ``before``, oldest first."""
+        """Return what an address got, or may have got, after ``since`` and before ``before`` (UTC ms), oldest first."""
         with self._ledger.reading() as connection:
             found = caps.contacts_of(connection, [address], since).get(address, [])
         return [one for one in found if one.at < before]
 
     def reached(self, occasion: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Sorted ``person`` keys of everybody who has, or may have, a message of this occasion, in any run."""
+        """Return the sorted ``person`` keys of all who got, or may have got, a message of this occurrence in any
+        run."""
         import numpy as np
 
         of_occasion = and_(_c.occasion == occasion, _c.person.is_not(None))
@@ -143,7 +143,7 @@ class Messages(SubStore):
     def had_enough(
         self, cap: caps.Cap, *, campaign: str, programme: str, subject: str, now: int
     ) -> tuple[list[str], list[int]]:
-        """Addresses that got as many messages as a cap allows, and when each may get the next (UTC milliseconds)."""
+        """Return the addresses that reached a cap, and when each may get the next message (UTC milliseconds)."""
         with self._ledger.reading() as connection:
             found = list(
                 caps.enough(connection, cap, campaign=campaign, programme=programme, subject=subject, now=now)
@@ -151,7 +151,8 @@ class Messages(SubStore):
         return [address for address, _ in found], [free for _, free in found]
 
     def recipients(self, names: Sequence[str]) -> pa.StringArray:
-        """Addresses that have, or may have, a message of these runs (ids) or campaigns (names): for ``exclude.runs``.
+        """Return addresses that got, or may have got, a message of these runs (ids) or campaigns (names), for
+        ``exclude.runs``.
 
         Raises ``InvalidInput`` for a name that is neither.
         """
@@ -166,8 +167,8 @@ class Messages(SubStore):
         return pa.concat_arrays(arrays).unique() if arrays else pa.array([], pa.string())
 
     def already_sent(self, run: Run) -> list[tuple[str, str, int]]:
-        """Of the rows that a plan left out as sent already: run id, state of the messages there, how many; newest run
-        first. Several rows of one person have one message."""
+        """Return, for rows excluded as already sent: run id, state of the messages there, and how many; newest run
+        first. Several rows of one person share one message."""
         query = (
             select(_c.person, runs.c.number, runs.c.id, _c.state)
             .join_from(attempts, runs, runs.c.number == _c.run)
@@ -194,7 +195,7 @@ def _entry(connection: Connection, row: Mapping[str, Any]) -> HistoryEntry:
 
 
 def _left_out_as_sent(connection: Connection, run: Run) -> set[int]:
-    """The people of a plan who were left out, by it or at the claim, because they had the message."""
+    """Return the people excluded, by the plan or at the claim, because they had the message."""
     reason = str(Reason.ALREADY_SENT)
     query = select(_c.person).where(of_run(run), _c.reason == reason, _c.person.is_not(None))
     people = set(connection.execute(query).scalars())
@@ -207,8 +208,8 @@ def _left_out_as_sent(connection: Connection, run: Run) -> set[int]:
 
 
 def _runs_named(connection: Connection, name: str) -> list[Run]:
-    """The run with this id, or the runs of the campaign. Raises ``InvalidInput`` where there is none, or where
-    retention removed who got one of them."""
+    """Return the run with this id, or the runs of the campaign. Raises ``InvalidInput`` if there is none, or if
+    retention removed the recipients of one."""
     chosen = select(runs).where(or_(runs.c.id == name, runs.c.campaign == name))
     found = [run_from_row(row) for row in connection.execute(chosen).mappings()]
     if not found:
@@ -224,13 +225,13 @@ def _runs_named(connection: Connection, name: str) -> list[Run]:
 
 
 def _reached_by(run: Run) -> Any:
-    # Also who was refused, where another attempt followed: by whatever address, the person may have the message.
+    # Includes rejected attempts that were followed: the person may have the message by another address.
     may_have = or_(_c.state != str(State.REJECTED), is_followed(_c))
     return select(_c.address).where(of_run(run), _c.claimed_at.is_not(None), may_have)
 
 
 def _still_known(run: Run) -> None:
-    """Raise ``InvalidInput`` where retention removed who got the run: they would get the next message too."""
+    """Raise ``InvalidInput`` if retention removed the run's recipients, because they would get the next message too."""
     pruned = run.summary.get("pruned", {})
     if "people" in pruned:
         problem = Problem(
@@ -245,7 +246,7 @@ def _still_known(run: Run) -> None:
 def of_person(
     connection: Connection, whom: Searched, run: Run | None, now: int, *, by_filter: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Every row of a person, over all runs or in ``run``, with the columns of ``plan_rows.NAMES``.
+    """Yield every row of a person, over all runs or in ``run``, with the columns of ``plan_rows.NAMES``.
 
     For ``by_filter`` see ``plan_people.in_chunks``.
     """
@@ -265,7 +266,7 @@ def _run_numbered(connection: Connection, number: int) -> Run:
 
 
 def events_where(connection: Connection, chosen: Any) -> tuple[Event, ...]:
-    """The events that fit the condition, oldest first."""
+    """Return the events that match the condition, oldest first."""
     e = events.c
     query = select(e.at, e.kind, e.code, e.detail, e.gateway_id).where(chosen).order_by(e.number)
     return tuple(Event(*row) for row in connection.execute(query))

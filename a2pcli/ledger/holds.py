@@ -51,16 +51,16 @@ from a2pcli.ledger.statements import later, together
 from a2pcli.ledger.tables import senders
 
 RENEWS_AFTER = 8.0
-"""Seconds without a transaction after which a holder makes one, to be heard of."""
+"""Seconds without a transaction after which a holder makes one to show that it is alive."""
 
 FRESH = 20.0
-"""Seconds since the last transaction began for which a holder may hand messages to a gateway."""
+"""Seconds since the start of the last transaction for which a holder may hand messages to a gateway."""
 
 DROPS_AFTER = 55.0
-"""Seconds after which it gives up what a gateway still has; the time between is for answers to come."""
+"""Seconds after which it abandons what a gateway still has; the time in between is for answers to arrive."""
 
 LAPSES_AFTER = 75.0
-"""Seconds after which others may take over a holder of whom they cannot tell whether it lives."""
+"""Seconds after which others may take over from a holder whose process they cannot check."""
 
 _c = senders.c
 _RENEW = (
@@ -75,13 +75,13 @@ _SESSION = """EXISTS (
     WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 1 AND granted
     AND classid::bigint = senders.token >> 32 AND objid::bigint = senders.token & 4294967295
 )"""
-"""Whether the session of a row's holder is there."""
+"""Condition: the session of a row's holder exists."""
 _HAS_SESSION = "SELECT pg_try_advisory_lock(%s)"
 _NOTICES_SOON = """SELECT set_config(name, value, false)
     FROM (VALUES ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '4'),
           ('tcp_user_timeout', '70000')) AS wanted(name, value)
     WHERE EXISTS (SELECT 1 FROM pg_settings WHERE pg_settings.name = wanted.name)"""
-"""The server ends the session of a machine that does not answer any more within about a minute, not in two hours."""
+"""The server ends the session of an unreachable machine within about a minute instead of two hours."""
 _TAKING = 0x61327004
 
 _HELD: set[int] = set()
@@ -90,16 +90,16 @@ _HELD: set[int] = set()
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a run, and how long ago it was last heard of, in seconds."""
+    """The holder of a run, and how many seconds ago it was last active."""
 
     token: int
     process: Process
     silent: float
     beat: int = 0
     part: int = 0
-    """0 of a holder that has the run alone; else its number among the senders of the run."""
+    """0 for a holder that has the run alone; else its number among the senders of the run."""
     has_session: bool = False
-    """Whether its connection to the server is there. Not known of a SQLite ledger, which has none."""
+    """Whether its connection to the server exists. Always False for a SQLite ledger."""
 
     @property
     def is_gone(self) -> bool:
@@ -108,7 +108,7 @@ class Holder:
             return self.token not in _HELD
         if self.process.has_ended:
             return True
-        # A clock that was set back may not hold a run for ever.
+        # A clock that was set back must not hold a run forever.
         is_silent = not self.has_session and abs(self.silent) > LAPSES_AFTER
         return is_silent and not self.process.is_known_to_live
 
@@ -131,38 +131,38 @@ class Holder:
 
 
 class Hold:
-    """The right to send, settle or let go of a run's messages, as long as ``check`` does not say otherwise."""
+    """The right to send, settle or release a run's messages, as long as ``check`` does not raise."""
 
     def __init__(self, run: Run, token: int, part: int = 0, before: tuple[Holder, ...] = ()) -> None:
         self.run = run
         self.token = token
         self.part = part
         self.before = before
-        """Who had the run and ended without letting it go."""
+        """Earlier holders that ended without releasing the run."""
         self.on_commit: Callable[[int], None] | None = None
-        """Called with the beat of each transaction that was committed, on the thread that did it."""
+        """Called with the beat of each committed transaction, on the thread that committed it."""
         self._beat = 0
         self._is_in_doubt = False
         self.was_committed = False
-        """Whether the last transaction that failed, failed after it was committed. Whoever heeds it, unsets it."""
+        """Whether the last failed transaction had been committed. The caller resets it after handling that."""
         self.is_leaving = False
-        """Whether the holder asked for its row to be taken away: it may be, although it was not told."""
+        """Whether the holder asked for its row to be removed, which may have happened without confirmation."""
         self._begun = self.confirmed_at = steady()
         self._session: Connection | None = None
 
     @property
     def is_shared(self) -> bool:
-        """Whether others may send the run as well, each its own chunks of the plan."""
+        """Whether others may send the run as well, each with its own chunks of the plan."""
         return self.part > 0
 
     @property
     def beat(self) -> int:
-        """How many transactions of this holder were committed, as far as it knows."""
+        """Number of committed transactions of this holder, as far as it knows."""
         return self._beat
 
     @property
     def age(self) -> float:
-        """Seconds since the last transaction that succeeded began."""
+        """Seconds since the last successful transaction began."""
         return steady() - self.confirmed_at
 
     @property
@@ -171,9 +171,11 @@ class Hold:
         return self.age < FRESH
 
     def check(self, connection: Connection) -> None:
-        """The first statement of a transaction of the holder. Raises ``SenderLost`` where another took over.
+        """Confirm the hold, as the first statement of a transaction of the holder. No other process can take over
+        until it ends.
 
-        Until the transaction ends, nobody else can. Raises ``LedgerError`` for a ledger put back to earlier.
+        Raises ``SenderLost`` if another process took over, ``LedgerError`` if the ledger was set back to an earlier
+        state.
         """
         self._begun = steady()
         self._keep_session(connection)
@@ -190,30 +192,30 @@ class Hold:
         return (_c.run == self.run.number) & (_c.token == self.token)
 
     def _keep_session(self, connection: Connection) -> None:
-        """Let the server tell others that this holder is connected, and notice soon where its machine is gone."""
+        """Show other processes that this holder is connected, and make the server detect a dead machine soon."""
         if connection.dialect.name == "postgresql" and self._session is not connection:
             connection.exec_driver_sql(_HAS_SESSION, (self.token,))
             connection.exec_driver_sql(_NOTICES_SOON)
             self._session = connection
 
     def _renew(self, connection: Connection, allowed: tuple[int, ...]) -> bool:
-        """Whether this is still the run's holder; if so, until the transaction ends."""
+        """Return whether this is still the run's holder; if so, it stays so until the transaction ends."""
         if connection.dialect.name == "postgresql":
-            with together(connection):  # in one journey with the BEGIN before it
+            with together(connection):  # in one round trip with the preceding BEGIN
                 told = later(connection, _RENEW, (self.run.number, self.token, list(allowed)))
             return told.rowcount == 1
         values = (now_ms(), self.run.number, self.token, allowed[0], allowed[-1])
         return connection.exec_driver_sql(_RENEW_SQLITE, values).rowcount == 1
 
     def confirm(self) -> None:
-        """Called after the holder's transaction was committed."""
+        """Record that the holder's transaction was committed."""
         self._beat += 1
         self.confirmed_at = self._begun
         if self.on_commit is not None:
             self.on_commit(self._beat)
 
     def doubt(self) -> None:
-        """Its transaction failed, perhaps only after it was committed."""
+        """Record that the holder's transaction failed, possibly after the commit."""
         self._is_in_doubt = True
 
     def _say_why(self, connection: Connection) -> None:
@@ -240,7 +242,7 @@ class Hold:
 
 
 def holders_of(connection: Connection, run: Run) -> list[Holder]:
-    """Who holds the run, whether these processes live or not; none where it was let go."""
+    """Return the holders of the run, alive or not; empty if it was released."""
     rows = connection.execute(
         _holders(connection, _c.beat, _c.part).where(_c.run == run.number).order_by(_c.part)
     )
@@ -248,7 +250,7 @@ def holders_of(connection: Connection, run: Run) -> list[Holder]:
 
 
 def everybody(connection: Connection) -> list[tuple[int, Holder]]:
-    """The numbers of all runs that are held, and who holds each. Also of a ledger of an earlier version."""
+    """Return the numbers of all held runs with their holders. Works with ledgers of earlier versions too."""
     return [(row.run, _holder(row)) for row in connection.execute(_holders(connection))]
 
 
@@ -265,15 +267,15 @@ def _holder(row: Any, beat: int = 0, part: int = 0) -> Holder:
 
 
 def one_by_one(connection: Connection, run: Run) -> None:
-    """Until the commit nobody else takes the run, or chunks of it. SQLite has one writer anyway."""
+    """Let no other process take the run, or chunks of it, until the commit. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_TAKING, run.number)))
 
 
 def take(connection: Connection, run: Run, *, shared: bool = False) -> Hold | Holder:
-    """Take the run, or give the living process that has it; ``shared`` beside others who share it.
+    """Take the run, or return the living holder that has it; ``shared`` joins others who share it.
 
-    To be committed by the caller, with what becomes of the claims of ``Hold.before``.
+    The caller commits, together with what becomes of the claims of ``Hold.before``.
     """
     one_by_one(connection, run)
     before, parts = [], [0]
@@ -298,19 +300,19 @@ def take(connection: Connection, run: Run, *, shared: bool = False) -> Hold | Ho
     try:
         with connection.begin_nested():
             connection.execute(insert(senders).values(run=run.number, part=part, **values))
-    except IntegrityError:  # another was quicker
+    except IntegrityError:  # another process was faster
         return take(connection, run, shared=shared)
     return Hold(run, token, part, tuple(before))
 
 
 def evict(connection: Connection, run: Run, holder: Holder) -> Holder | None:
-    """Take the run from a holder that has ended without letting it go; gives it as it was last. None while it lives.
+    """Take the run from a holder that ended without releasing it; return its last state, or None while it lives.
 
-    What becomes of its claims is for the caller, in this transaction.
+    The caller settles its claims in this transaction.
     """
     if not holder.is_gone:
         return None
-    # Under the row's lock once more: it may have been heard of again meanwhile.
+    # Checked again under the row's lock, because the holder may have been active meanwhile.
     same = (_c.run == run.number) & (_c.token == holder.token)
     connection.execute(update(senders).where(same).values(beat=_c.beat))
     again = next((one for one in holders_of(connection, run) if one.token == holder.token), None)
@@ -321,22 +323,23 @@ def evict(connection: Connection, run: Run, holder: Holder) -> Holder | None:
 
 
 def keep(hold: Hold) -> None:
-    """Called after the hold was committed."""
+    """Register the hold in this process, after it was committed."""
     _HELD.add(hold.token)
 
 
 def let_go(connection: Connection, hold: Hold) -> None:
-    """The run is free again. To be committed by the caller."""
+    """Release the run. The caller commits."""
     connection.execute(delete(senders).where(_c.run == hold.run.number, _c.token == hold.token))
 
 
 def forget(hold: Hold) -> None:
-    """This process acts by the hold no more, whatever the ledger still says."""
+    """Stop using the hold in this process, whatever the ledger says."""
     _HELD.discard(hold.token)
 
 
 def _moment(connection: Connection) -> Any:
-    """Now in UTC milliseconds: by the server's clock, which all senders share, where there is one."""
+    """Return the current time in UTC milliseconds, by the server's clock if there is a server, because all senders
+    share it."""
     if connection.dialect.name == "sqlite":
         return literal(now_ms())
     return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)

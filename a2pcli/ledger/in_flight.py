@@ -34,11 +34,11 @@ from a2pcli.ledger.processes import Process, myself
 from a2pcli.ledger.records import Run
 
 SLOTS = 1024
-"""Slots of a new journal; it doubles when they are all in use."""
+"""Slots of a new journal; it doubles when all are in use."""
 
 _MAGIC = b"a2pfly01"
 _HEAD = struct.Struct("<8sQQQQQ208s")
-"""Magic, whether it is void, device and inode of the file, the hold's token, the beat, the process that writes it."""
+"""Magic, void flag, device and inode of the file, the hold's token, the beat, the writing process."""
 _VOID_AT, _BEAT_AT, _LONGEST_PROCESS = 8, 40, 208
 _SLOT = 8
 _SUFFIX = ".in-flight"
@@ -57,9 +57,9 @@ class InFlightJournal:
 
     @classmethod
     def begin(cls, url: URL, hold: Hold) -> InFlightJournal | None:
-        """A journal for a hold that has claimed nothing yet; None where none can be kept.
+        """Return a journal for a hold that has claimed nothing yet; None if none can be kept.
 
-        From then on the hold tells it of each commit.
+        The hold then reports each commit to it.
         """
         folder, writer = _folder(url), _named(myself())
         if (
@@ -91,10 +91,10 @@ class InFlightJournal:
         info = os.fstat(self._descriptor)
         head = _HEAD.pack(_MAGIC, 0, info.st_dev, info.st_ino, hold.token, hold.beat, writer)
         _write(self._descriptor, head, 0)
-        os.fsync(self._descriptor)  # some disks say only now that they are full
+        os.fsync(self._descriptor)  # some disks report only now that they are full
 
     def note(self, ids: Iterable[int]) -> None:
-        """These messages leave now. Raises ``LedgerError`` where that cannot be noted: then they must not."""
+        """Note that these messages are submitted now. Raises ``LedgerError`` if that fails: then they must not be."""
         if self._is_void:
             return
         new = [id for id in dict.fromkeys(ids) if id not in self._slots]
@@ -104,11 +104,11 @@ class InFlightJournal:
         try:
             if len(free) < len(new):
                 self._grow(max(self._size, len(new)))
-            if len(new) == 1:  # nearly always over HTTP
+            if len(new) == 1:  # the usual case over HTTP
                 _write(self._descriptor, new[0].to_bytes(_SLOT, "little"), _HEAD.size + _SLOT * free[-1])
                 self._slots[new[0]] = free.pop()
                 return
-            # In order, so that most of a batch stands together and takes one write.
+            # Sorted, so that most of a batch is contiguous and takes one write.
             taken = sorted(free[-len(new) :])
             first = 0
             for place in range(1, len(taken) + 1):
@@ -124,7 +124,7 @@ class InFlightJournal:
         self._slots.update(zip(new, taken, strict=True))
 
     def settled(self, ids: Iterable[int], *, again: Collection[int] = ()) -> None:
-        """What became of these messages is committed; those in ``again`` may be claimed once more."""
+        """Free the slots of messages whose outcome is committed; those in ``again`` may be claimed again."""
         if self._is_void:
             return
         try:
@@ -139,7 +139,7 @@ class InFlightJournal:
             self._give_up(error)
 
     def committed(self, beat: int) -> None:
-        """The hold's transaction with this beat was committed."""
+        """Note that the hold's transaction with this beat was committed."""
         if self._is_void:
             return
         try:
@@ -148,14 +148,14 @@ class InFlightJournal:
             self._give_up(error)
 
     def close(self) -> None:
-        """Write no more; safe to call twice. The file goes with the hold, see ``discard``."""
+        """Stop writing; safe to call twice. The file is removed with the hold, see ``discard``."""
         descriptor, self._descriptor = self._descriptor, -1
         self._is_void = True
         if descriptor >= 0:
             os.close(descriptor)
 
     def _grow(self, more: int) -> None:
-        """So many slots more, on blocks of the disk that are theirs."""
+        """Add ``more`` slots, with disk blocks allocated."""
         start, length = _HEAD.size + _SLOT * self._size, _SLOT * more
         os.posix_fallocate(self._descriptor, 0, start + length)
         _write(self._descriptor, bytes(length), start)
@@ -163,7 +163,7 @@ class InFlightJournal:
         self._size += more
 
     def _give_up(self, error: OSError) -> None:
-        """Make it say nothing from now on: all open claims count as handed over again."""
+        """Make the journal void, so that all open claims count as handed over."""
         for way in (self._mark_void, lambda: os.ftruncate(self._descriptor, 0), self.path.unlink):
             try:
                 way()
@@ -184,9 +184,9 @@ class InFlightJournal:
 
 
 def left_by(url: URL, run: Run, before: Holder) -> frozenset[int] | None:
-    """The messages that the run's former holder may have handed over and not settled; None where nobody can tell.
+    """Return the messages that the run's former holder may have handed over and not settled; None if unknown.
 
-    To be called in the transaction that takes the run from it, so that its beat does not change any more.
+    Call it in the transaction that takes the run from it, so that its beat no longer changes.
     """
     folder = _folder(url)
     if folder is None or not before.process.proof or not before.process.has_ended:
@@ -204,7 +204,7 @@ def left_by(url: URL, run: Run, before: Holder) -> frozenset[int] | None:
         (magic, void, token) == (_MAGIC, 0, before.token)
         and (device, inode) == (info.st_dev, info.st_ino)
         and writer.rstrip(b"\0") == _named(before.process)
-        # One more where it was killed between a commit and its note: nothing left in between.
+        # One more if it was killed between a commit and its note; nothing was submitted in between.
         and before.beat - beat in (0, 1)
     )
     if not is_its_own:
@@ -221,7 +221,8 @@ def discard(url: URL, run: Run, token: int) -> None:
 
 
 def _folder(url: URL) -> Path | None:
-    """Where journals lie: beside a SQLite ledger, else in the user's state folder (XDG); None where there is none."""
+    """Return the folder of journals: beside a SQLite ledger, else in the user's state folder (XDG); None if there is
+    none."""
     if url.get_backend_name() == "sqlite":
         return Path(f"{url.database}-locks")
     state = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser())
@@ -233,12 +234,12 @@ def _path(folder: Path, run: Run, token: int) -> Path:
 
 
 def _named(process: Process) -> bytes:
-    """The process with its boot; empty where that cannot be told."""
+    """Return the process and its boot; empty if unknown."""
     return f"{process.proof}/{process.pid}".encode() if process.proof else b""
 
 
 def _remove_older(folder: Path) -> None:
-    """Remove journals of earlier boots of this machine, which nobody can believe any more."""
+    """Remove journals of earlier boots of this machine, which are no longer reliable."""
     boot = _named(myself()).partition(b"/")[0]
     for path in list(folder.glob(f"*{_SUFFIX}")):
         head = path.read_bytes()[: _HEAD.size]

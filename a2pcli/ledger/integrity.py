@@ -69,12 +69,12 @@ ADVICE: dict[str, str] = {
     "caps": "frequency caps count these people wrongly; " + _WHO,
     "left-over": _NOTHING_LOST + "but something removed rows outside of a2pcli: " + _WHO,
 }
-"""What to do, by a finding's code."""
+"""What to do about a finding, by code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. ``run`` is a run's id; ``code`` one of ``ADVICE``."""
+    """A problem found in a ledger. ``run`` is a run's id; ``code`` is a key of ``ADVICE``."""
 
     code: str
     message: str
@@ -89,10 +89,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Checked:
-    """What was looked at, and what was found.
+    """What was checked, and the findings.
 
-    ``sample`` is the share of the chunks that was read (None: all), chosen by ``seed``. ``notes`` say what could not
-    be checked from here.
+    ``sample`` is the share of chunks that was read (None: all), chosen by ``seed``. ``notes`` name what cannot be
+    checked from here.
     """
 
     sample: Decimal | None = None
@@ -117,15 +117,15 @@ Step = Callable[[], Iterator[Finding]]
 
 
 class CheckContext:
-    """One check under way: the connection it reads by, and what it has seen so far."""
+    """A check in progress: its connection and its results so far."""
 
     def __init__(self, connection: Connection, checked: Checked) -> None:
         self.connection = connection
         self.checked = checked
 
     def take(self, what: str, step: Step, run: str | None = None) -> None:
-        """Do one step and keep its findings. Where it fails on what it reads, that is the finding: ``what`` cannot be
-        read. Raises ``LedgerUnavailable`` where waiting can mend it."""
+        """Run one step and keep its findings. If it fails on what it reads, add the finding that ``what`` cannot be
+        read. Raises ``LedgerUnavailable`` if waiting may help."""
         before = len(self.checked.findings)
         try:
             with self._alone():
@@ -148,7 +148,7 @@ class CheckContext:
             self.checked.findings.append(Finding("unreadable", f"{what} cannot be read", run))
 
     def _alone(self) -> Any:
-        """On a server an error ends the transaction; within a savepoint it ends only this step."""
+        """Return a savepoint on a server, where an error would otherwise end the whole transaction."""
         return nullcontext() if self.connection.dialect.name == "sqlite" else self.connection.begin_nested()
 
 
@@ -163,14 +163,14 @@ def _is_interrupt(error: BaseException) -> bool:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection that sees the ledger as it is at one moment, and cannot write."""
+    """A read-only connection that sees the ledger at one moment."""
     how: dict[str, Any] = dict(READ)
     if engine.dialect.name == "postgresql":
         how |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**how) as connection, connection.begin() as transaction:
         if engine.dialect.name == "sqlite":
             driver: Any = connection.connection.driver_connection
-            # SQLite does not return for seconds; called now and then, Python hears Ctrl-C meanwhile.
+            # SQLite may not return for seconds; the handler lets Python handle Ctrl-C meanwhile.
             driver.set_progress_handler(lambda: 0, 200_000)
         try:
             yield connection
@@ -181,8 +181,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None) -> Checked:
-    """Check the whole ledger; with ``sample`` (a share above 0 and up to 1) only so many of the chunks are read,
-    chosen by ``seed``. Memory is bounded by one chunk."""
+    """Check the whole ledger; with ``sample`` (a share above 0, up to 1), read only that share of the chunks, chosen
+    by ``seed``. Uses the memory of one chunk."""
     from a2pcli.ledger import (
         integrity_database,
         integrity_fallbacks,
@@ -203,7 +203,7 @@ def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None
 
 
 def _chosen(context: CheckContext) -> frozenset[tuple[int, int]] | None:
-    """The chunks to read, by run and number; None for all."""
+    """Return the chunks to read, by run and number; None for all."""
     checked, c = context.checked, plan_chunks.c
     if checked.sample is None:
         return None

@@ -13,11 +13,11 @@ from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.tables import APPEND_ONLY, for_server, metadata, runs
 
 _MOST = 5
-"""So many faults of the file are named; the others are counted."""
+"""Number of file errors that are listed; further ones are counted."""
 
 
 def look_at(context: CheckContext) -> None:
-    """Check the database itself: pages, schema, triggers and audit trail; yields a ``Finding`` for each problem."""
+    """Check the database itself: pages, schema, triggers and audit trail; adds a ``Finding`` for each problem."""
     if context.connection.dialect.name == "sqlite":
         context.take("the file", lambda: _file(context))
         context.take("the file's header", lambda: _header(context))
@@ -32,7 +32,7 @@ def _pragma(context: CheckContext, words: str) -> list[Any]:
 
 
 def _file(context: CheckContext) -> Iterator[Finding]:
-    """SQLite's own check of pages and indexes; of an encrypted file also the signature of every page."""
+    """Run SQLite's own check of pages and indexes; for an encrypted file also check every page's signature."""
     faults = [str(row[0]) for row in _pragma(context, "integrity_check(1000)")]
     faults = [one for fault in faults if fault != "ok" for one in fault.split("\n") if one.strip()]
     cipher = context.connection.connection.driver_connection
@@ -45,7 +45,7 @@ def _file(context: CheckContext) -> Iterator[Finding]:
 
 
 def _header(context: CheckContext) -> Iterator[Finding]:
-    """What marks the file as a ledger, and as this one."""
+    """Check that the header identifies the file as a ledger, and as this one."""
     ((mark,),), ((number,),) = _pragma(context, "application_id"), _pragma(context, "user_version")
     if mark != APPLICATION_ID:
         yield Finding("file-damaged", "the file's header no longer identifies the file as a ledger of a2pcli")
@@ -55,7 +55,7 @@ def _header(context: CheckContext) -> Iterator[Finding]:
 
 
 def _server(context: CheckContext) -> Iterator[Finding]:
-    """What a server tells of its own files. Their bytes are out of reach from here."""
+    """Report what a server knows about its own files, which cannot be read from here."""
     has_checksums = context.connection.exec_driver_sql("SHOW data_checksums").scalar() == "on"
     query = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"
     failures = context.connection.exec_driver_sql(query).scalar() if has_checksums else 0
@@ -68,7 +68,7 @@ def _server(context: CheckContext) -> Iterator[Finding]:
 
 
 def _schema(context: CheckContext) -> Iterator[Finding]:
-    """Tables, columns, indexes, checks and triggers are those of this version."""
+    """Check that tables, columns, indexes, constraints and triggers are those of this version."""
     if context.connection.dialect.name == "postgresql":
         for_server()
     there = inspect(context.connection)
@@ -99,7 +99,7 @@ def _guards(index: Any) -> str:
 
 
 def _triggers(context: CheckContext) -> Iterator[Finding]:
-    """The triggers that refuse to change or remove an audit entry."""
+    """Check the triggers that prevent changes to audit entries."""
     wanted = {
         words[2]
         for statement in APPEND_ONLY[context.connection.dialect.name]

@@ -19,7 +19,7 @@ _a, _beside = attempts.c, attempts.alias("beside")
 
 
 def look_at(context: CheckContext) -> None:
-    """Check every run in which messages have several attempts; yields a ``Finding`` for each problem."""
+    """Check every run in which messages have several attempts; adds a ``Finding`` for each problem."""
     context.take("later attempts of messages", lambda: _of_runs(context))
 
 
@@ -27,7 +27,7 @@ def _of_runs(context: CheckContext) -> Iterator[Finding]:
     for row in context.connection.execute(select(runs).order_by(runs.c.number)).mappings().all():
         try:
             run = run_from_row(row)
-        except ValueError:  # which is told with the table
+        except ValueError:  # reported with the table
             continue
         yield from _followed(context, run)
         if most_attempts(context.connection, run) > 1:
@@ -37,7 +37,7 @@ def _of_runs(context: CheckContext) -> Iterator[Finding]:
 
 
 def _later(context: CheckContext, run: Run) -> Iterator[Finding]:
-    """Each follows one that is marked as followed."""
+    """Check that each later attempt has an earlier one marked as followed."""
     before = exists().where(_beside.c.id == _a.id - (1 << ATTEMPT_BIT), is_followed(_beside.c))
     begin = run.number * ROWS_PER_RUN
     later = and_(_a.id > begin + MOST_ROWS, _a.id < begin + ROWS_PER_RUN)
@@ -50,7 +50,7 @@ def _later(context: CheckContext, run: Run) -> Iterator[Finding]:
 
 
 def _followed(context: CheckContext, run: Run) -> Iterator[Finding]:
-    """The next attempt of each is there, unless retention removed it."""
+    """Check that each followed attempt has a next one, unless retention removed it."""
     if "people" in run.summary.get("pruned", {}):
         return
     next = exists().where(_beside.c.id == _a.id + (1 << ATTEMPT_BIT))

@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 _a, _p, _e = attempts.c, plan_chunks.c, plan_ends.c
 
 _PERSONAL = ("address", "person", "clock", "consent_until")
-"""What an attempt of an erased person has no more."""
+"""Columns that are blank in an attempt of an erased person."""
 
 _PLANNED = (*_PERSONAL, "country", "variant", "parts", "cost", "currency", "sender")
-"""What an attempt has from its plan."""
+"""Columns that an attempt copies from its plan."""
 
 _GONE = (RunState.PLANNING, RunState.DISCARDED, RunState.SUPERSEDED)
-"""States of runs whose rows are not all there, or not any more."""
+"""States of runs whose rows are incomplete or removed."""
 
 _TAKES_OUT = ("people.erase", "prune")
-"""Actions that take rows or texts out of plans that ended."""
+"""Actions that remove rows or texts from plans of ended runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Trail:
-    """What the audit trail says of plans: by run, the newest entry and the hash of the digests it has."""
+    """What the audit trail says about plans: by run, its newest entry and the hash of its digests."""
 
     known: Mapping[str, tuple[int, Any]]
     took_out: int
-    """The newest entry of an erasure or a pruning; 0 for none."""
+    """Number of the newest entry of an erasure or a pruning; 0 if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class _Head:
 
     @property
     def place(self) -> str:
-        """``chunk 3 (rows 50,001 to 75,000)``."""
+        """The chunk in words, such as ``chunk 3 (rows 50,001 to 75,000)``."""
         return f"chunk {self.number} (rows {self.first_row:,} to {self.first_row + self.rows - 1:,})"
 
 
 def look_at(context: CheckContext, chosen: frozenset[tuple[int, int]] | None) -> None:
-    """Check the runs, one after the other; of the chunks only those that were ``chosen`` (run and number)."""
+    """Check all runs; of their chunks only the ``chosen`` ones (run and number; None: all)."""
     known: list[_Trail] = []
     context.take("the audit trail", lambda: _read_trail(context, known))
     rows: list[Any] = []
@@ -129,7 +129,7 @@ class _OneRun:
         self.specs: dict[int, str] = {}
 
     def look_at(self, totals: str | None) -> None:
-        """Check the whole run; yields a ``Finding`` for each problem."""
+        """Check the whole run; adds a ``Finding`` for each problem."""
         take, id = self.look.take, self.run.id
         take("its chunks", self._order, id)
         take("its clocks", self._clocks, id)
@@ -156,13 +156,13 @@ class _OneRun:
         return Finding(code, message, self.run.id)
 
     def _lost(self) -> Iterator[Finding]:
-        """As many attempts are there as were made."""
+        """Check that as many attempts exist as were made."""
         for one in attempt_counts.differences(self.connection, self.run):
             rows = f"of the rows {one.first:,} to {one.last:,}, {one.made:,} were sent, tried or skipped"
             yield self._found("attempts-lost", f"{rows}, but {one.there:,} are recorded")
 
     def _order(self) -> Iterator[Finding]:
-        """The chunks follow each other from row 1, and hold as many rows as were read."""
+        """Check that the chunks are consecutive from row 1, and hold as many rows as were read."""
         query = select(_p.number, _p.first_row, _p.rows, _p.accepted, _p.counts, _p.digest)
         for row in self.connection.execute(query.where(_p.run == self.run.number).order_by(_p.number)):
             self.heads.append(_Head(*row))
@@ -180,7 +180,7 @@ class _OneRun:
             yield self._found("plan-incomplete", text)
 
     def _gone(self) -> Iterator[Finding]:
-        """A plan without chunks has all its rows in ``attempts``, or retention took them."""
+        """Check a plan without chunks: all its rows are in ``attempts``, or retention removed them."""
         kept = self.run.summary.get(approved.DIGESTS)
         if isinstance(kept, dict) and approved.CHUNKS in kept and "people" not in self.pruned:
             if self.run.state not in _GONE:
@@ -192,7 +192,7 @@ class _OneRun:
                 yield self._found("plan-incomplete", text)
 
     def _clocks(self) -> Iterator[Finding]:
-        """Each clock can be read, and everybody's is there."""
+        """Check that each clock is readable, and that every clock used exists."""
         from a2pcli.ledger import clocks as run_clocks
 
         c = clocks.c
@@ -229,7 +229,7 @@ class _OneRun:
         yield from self._attempts(head, chunk)
 
     def _opened(self, head: _Head, data: bytes) -> Chunk | None:
-        """The chunk; None where it cannot be read, or has another number of rows."""
+        """Return the chunk; None if it cannot be read, or has another number of rows."""
         import pyarrow as pa
 
         from a2pcli.ledger.chunks import Chunk
@@ -242,7 +242,7 @@ class _OneRun:
         return chunk if len(chunk.table) == head.rows else None
 
     def _attempts(self, head: _Head, chunk: Chunk) -> Iterator[Finding]:
-        """What happened to rows of this chunk happened to rows that are to be sent, as they were planned."""
+        """Check that attempts of this chunk belong to recipients and match the plan."""
         import pyarrow as pa
 
         begin = first_id(self.run) + head.first_row
@@ -279,7 +279,7 @@ class _OneRun:
             yield self._found("attempt-changed", text)
 
     def _strangers(self) -> Iterator[Finding]:
-        """Findings for attempts of rows that are in no plan."""
+        """Report attempts of rows that are in no plan."""
         row = _a.id.bitwise_and(MOST_ROWS)
         if self.heads:
             least, last = self.heads[0].first_row, self.heads[-1].first_row + self.heads[-1].rows - 1
@@ -295,7 +295,7 @@ class _OneRun:
             )
 
     def _record(self) -> Iterator[Finding]:
-        """The plan is the one that was recorded when it was made."""
+        """Check that the plan matches the record made with it."""
         run, kept = self.run, self.run.summary.get(approved.DIGESTS)
         if run.state in _GONE:
             return
@@ -307,7 +307,7 @@ class _OneRun:
         if not isinstance(kept, dict) or "people" in self.pruned:
             return
         is_settled = run.state not in SENDABLE and self.known.took_out > (entry[0] if entry else 0)
-        if is_settled:  # what was taken out of runs that are over is noted with the person, not with the run
+        if is_settled:  # removals from ended runs are recorded with the person, not with the run
             return
         wrong = approved.run_differs(self.connection, run, kept)
         if approved.CHUNKS in kept and self.heads and self._chain() != kept[approved.CHUNKS]:
@@ -319,7 +319,7 @@ class _OneRun:
             yield self._found("plan-changed", f"it is not what was planned: the {what} were changed")
 
     def _rows_differ(self, kept: Mapping[str, str]) -> list[str]:
-        """Digests over the rows of a run without chunks."""
+        """Return which digests over the rows of a run without chunks differ."""
         found, wiped = approved.digests_of(self.connection, self.run)
         names = [approved.PEOPLE, approved.TEXTS, approved.SENDERS, approved.DETAILS]
         if wiped and keeps_no_texts(self.run):
@@ -334,7 +334,7 @@ class _OneRun:
         return plan_store.chain(heads)
 
     def _ends(self) -> Iterator[Finding]:
-        """What became of all the rest: in order, of a plan in chunks, for clocks that are there."""
+        """Check the ends of all remaining messages: consecutive, in a plan with chunks, with existing clocks."""
         query = select(_e.number, _e.clock).where(_e.run == self.run.number).order_by(_e.number)
         rows = self.connection.execute(query).all()
         if not rows:
@@ -347,7 +347,7 @@ class _OneRun:
             yield self._found("plan-end", "messages ended by a clock that is not there")
 
     def _totals(self, text: str | None) -> Iterator[Finding]:
-        """Findings where stored totals differ from counted ones."""
+        """Report stored totals that differ from counted ones."""
         if text is None or "totals" in self.pruned or self.run.state in _GONE:
             return
         kept = json.loads(text)
@@ -361,7 +361,7 @@ class _OneRun:
 
 
 def _readable(text: Any) -> str | None:
-    """A JSON document, if it is one; that it is not is told with the table."""
+    """Return a JSON document if it is one, else None; invalid JSON is reported with the table."""
     try:
         return text if isinstance(json.loads(text), dict) else None
     except (ValueError, TypeError):
@@ -369,7 +369,7 @@ def _readable(text: Any) -> str | None:
 
 
 def _agrees(kept: Any, fresh: Any) -> bool:
-    """Whether sums are the same; older ledgers kept only the messages of some."""
+    """Whether sums are equal; older ledgers stored only the number of messages for some."""
     if isinstance(kept, dict) and isinstance(fresh, dict):
         return set(kept) == set(fresh) and all(_agrees(kept[name], fresh[name]) for name in kept)
     if isinstance(kept, int) and isinstance(fresh, list):
@@ -384,7 +384,7 @@ def _agrees(kept: Any, fresh: Any) -> bool:
 
 
 def _groups(counts: str) -> tuple[Group, ...] | None:
-    """The groups of a chunk's counts; None where they cannot be read."""
+    """Return the groups of a chunk's counts; None if they cannot be read."""
     try:
         return plan_store.groups_from(counts)
     except (ValueError, TypeError, KeyError):

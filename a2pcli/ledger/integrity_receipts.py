@@ -18,7 +18,7 @@ _a, _r = attempts.c, receipts.c
 
 
 def look_at(context: CheckContext) -> None:
-    """Check all receipts; yields a ``Finding`` for each problem."""
+    """Check all receipts; adds a ``Finding`` for each problem."""
     context.take("the table receipts", lambda: _inbox(context))
 
 
@@ -32,7 +32,7 @@ def _inbox(context: CheckContext) -> Iterator[Finding]:
         yield Finding("receipt", f"{_receipts(many)} of messages that do not exist")
     told = exists().where(_r.attempt == _a.id)
     has_any = or_(_a.delivery.is_not(None), _a.delivered_at.is_not(None), _a.delivery_code.is_not(None))
-    # Who was erased lost their receipts with their address; that the message was delivered stays counted.
+    # Receipts of erased people are deleted with their address, but the delivery stays counted.
     bare = select(func.count(), func.min(_a.id)).where(has_any, _a.address.is_not(None), not_(told))
     many, least = context.connection.execute(bare).one()
     if many:
@@ -41,7 +41,7 @@ def _inbox(context: CheckContext) -> Iterator[Finding]:
 
 
 def look_at_run(context: CheckContext, run: Run, begin: int, end: int) -> Iterator[Finding]:
-    """The deliveries of the messages with these ids (``end`` is not among them) are what their receipts say."""
+    """Check that the deliveries of messages with ids from ``begin`` up to ``end`` (exclusive) match their receipts."""
     names = ("channel", "parts", "delivery", "delivered_at", "delivery_code")
     told = exists().where(_r.attempt == _a.id)
     query = select(_a.id, *(_a[name] for name in names)).where(

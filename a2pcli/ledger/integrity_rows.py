@@ -68,7 +68,7 @@ _NEVER_SENT = (RunState.PLANNING, RunState.PLANNED, RunState.DISCARDED, RunState
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """Rows for which ``wrong`` holds are wrong; ``says`` follows their number in a sentence."""
+    """A condition for invalid rows; ``says`` follows their number in a sentence."""
 
     code: str
     says: str
@@ -180,11 +180,11 @@ _NO_RUN = {
     events: events.c.run,
     attempt_counts: attempt_counts.c.run,
 }
-"""Tables with the number of a run, which must be there."""
+"""Tables with a run number that must exist in ``runs``."""
 
 
 def look_at(context: CheckContext) -> None:
-    """Check every table; yields a ``Finding`` for each problem."""
+    """Check every table; adds a ``Finding`` for each problem."""
     if context.connection.dialect.name == "sqlite":
         for table in metadata.sorted_tables:
             context.take(f"the table {table.name}", partial(_kinds, context, table))
@@ -201,9 +201,9 @@ def look_at(context: CheckContext) -> None:
 
 
 def _kinds(context: CheckContext, table: Table) -> Iterator[Finding]:
-    """SQLite keeps whatever it is given: numbers must be numbers, texts texts."""
+    """Check value types, because SQLite stores any type in any column."""
     wrong = {column.name: _is_of_other_kind(column) for column in table.columns}
-    # One condition for all columns is twice as fast as a sum for each; those are asked for where it holds.
+    # One condition for all columns is twice as fast as a sum for each; sums are queried only if it holds.
     if not context.connection.execute(
         select(literal(1)).select_from(table).where(or_(*wrong.values())).limit(1)
     ).first():
@@ -218,14 +218,15 @@ def _kinds(context: CheckContext, table: Table) -> Iterator[Finding]:
 
 
 def _is_of_other_kind(column: Column[Any]) -> ColumnElement[bool]:
-    """Whether a value is of another kind than its column. That no value may be missing, the file's check tells."""
+    """Return the condition that a value has another type than its column. Missing values are found by the file's
+    check."""
     numbers = isinstance(column.type, (Integer, BigInteger, SmallInteger))
     kind = "integer" if numbers else "blob" if isinstance(column.type, LargeBinary) else "text"
     return and_(column.is_not(None), func.typeof(column) != literal_column(f"'{kind}'"))
 
 
 def _sums(rules: Sequence[RowRule], place: Any) -> list[Any]:
-    """Of each rule, how many rows break it, and the first of them."""
+    """Return for each rule the number of rows that break it, and the first of them."""
     found: list[Any] = []
     for rule in rules:
         found += [func.sum(case((rule.wrong, 1), else_=0)), func.min(case((rule.wrong, place)))]
@@ -250,12 +251,12 @@ def _attempts(context: CheckContext) -> Iterator[Finding]:
 
 
 def first(id: int | None) -> str:
-    """`` (the first is row 17)``."""
+    """Return text such as `` (the first is row 17)``."""
     return "" if id is None else f" (the first is row {row_of(id):,})"
 
 
 def row_of(id: int) -> int:
-    """The row of a plan that an attempt belongs to."""
+    """Return the plan row that an attempt belongs to."""
     return int(id % ROWS_PER_RUN) & int(MOST_ROWS)
 
 
@@ -264,7 +265,8 @@ def _many(count: int, noun: str) -> str:
 
 
 def _twice(context: CheckContext) -> Iterator[Finding]:
-    """One claimed row a person and occasion: the index refuses a second; here the rows themselves are asked."""
+    """Check that each person has one claimed row per occurrence, by the rows rather than by the index that enforces
+    it."""
     claimed = and_(is_claimed(_a), _a.person.is_not(None))
     people = select(_a.occasion).where(claimed).group_by(_a.occasion, _a.person).having(func.count() > 1)
     found = people.subquery()
@@ -279,7 +281,7 @@ def _twice(context: CheckContext) -> Iterator[Finding]:
 
 
 def _of_runs(context: CheckContext) -> Iterator[Finding]:
-    """Findings for attempts that contradict the state of their run."""
+    """Report attempts that contradict the state of their run."""
     never = _r.state.in_([str(state) for state in _NEVER_SENT])
     ended = _r.state == str(RunState.FINISHED)
     rules = (
@@ -322,7 +324,7 @@ def _broken(context: CheckContext, table: Table, rules: Sequence[RowRule]) -> It
 
 
 def _documents(context: CheckContext) -> Iterator[Finding]:
-    """Findings for JSON of runs that cannot be read."""
+    """Report JSON of runs that cannot be read."""
     for run, *texts in context.connection.execute(select(_r.id, _r.summary, _r.sending, _r.totals)):
         for name, value in zip(("summary", "sending", "totals"), texts, strict=True):
             try:
@@ -334,7 +336,7 @@ def _documents(context: CheckContext) -> Iterator[Finding]:
 
 
 def _lists(context: CheckContext) -> Iterator[Finding]:
-    """One active opt-out an address and scope; hashes of the erased have the mark of their key."""
+    """Check that each address and scope has one active opt-out, and that the key of erased people's hashes is known."""
     same = (_s.address, _s.scope, _s.scope_value)
     query = select(func.count()).select_from(
         select(_s.scope).where(_s.lifted_at.is_(None)).group_by(*same).having(func.count() > 1).subquery()
@@ -348,7 +350,7 @@ def _lists(context: CheckContext) -> Iterator[Finding]:
 
 
 def _caps(context: CheckContext) -> Iterator[Finding]:
-    """Who counts as contacted has a message that the gateway took or may have."""
+    """Check that messages counted for caps were, or may have been, accepted."""
     m = contacted.c.message
     taken = [str(state) for state in TAKEN]
     query = select(func.count(), func.min(m)).select_from(contacted.join(attempts, _a.id == m))
