@@ -268,7 +268,7 @@ _OF_BOTH = (
 def _differ(connection: Connection, run: Run, known: Sequence[ChunkHead]) -> bool:
     """Whether a waiting row is missing from the plan, or differs from it."""
     waits = and_(_c.run == run.number, _c.due_at.is_not(None), _c.state == str(State.PLANNED))
-    waits = and_(waits, not_(IS_LATER))  # those are compared when they are claimed
+    waits = and_(waits, not_(IS_LATER))  # later attempts are compared when they are claimed
     query = select(_c.id, *map(as_it_stands, _OF_BOTH)).where(waits).order_by(_c.id)
     rows = iter(connection.execute(query).all() if known else ())
     row = next(rows, None)

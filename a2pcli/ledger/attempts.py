@@ -158,8 +158,8 @@ class Attempts(SubStore):
     ) -> Exchange:
         """Record outcomes and claim up to ``want`` due messages, durably, in one transaction.
 
-        When it raises, the same call can be made again. Where the connection broke after the commit, nobody got
-        what it claimed: with ``known``, all messages that the sender has in its hands, the others go back.
+        If it raises, the same call can be repeated. If the connection broke after the commit, its claims never reached
+        the sender: with ``known``, the ids of all messages the sender holds, other claims are returned to the plan.
         ``rooms``: how many messages each gateway may be given now, for the chooser of ``choose_by``.
         """
 

@@ -88,7 +88,7 @@ def _by_way(run: Run, claimed: Claimed, way: Way) -> Claimed:
     message = claimed.message
     if way.channel is not None:
         message = replace(message, channel=channel, sender=way.sender)
-    if channel != run.channel:  # what was made for the run's channel is no use there
+    if channel != run.channel:  # the run's media may not fit this channel
         message = replace(message, media=media_of(message.content) or media_for(run, channel))
     gateway = way.gateway or gateway_of(run, way.channel)
     return replace(claimed, message=message, gateway=gateway, has_next=way.has_next)

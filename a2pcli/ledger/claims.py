@@ -151,8 +151,8 @@ def exchange(
 ) -> tuple[Exchange, Progress]:
     """Record outcomes, then claim what the ``shared`` paces and the quotas of ``entry`` allow.
 
-    ``budget`` is what all senders of the run may spend together, where there are several. ``chooser`` gives each
-    claimed message its gateway; ``rooms`` are what each gateway has room for. To be committed by the caller before
+    ``budget`` is what all senders of the run may spend together, if there are several. ``chooser`` gives each
+    claimed message its gateway; ``rooms`` are the messages each gateway has room for. The caller commits before
     anything is handed over.
     """
     if progress.binding.caps and want > 0:
