@@ -81,6 +81,9 @@ BUILT_IN: dict[str, tuple[str, str]] = {
 }
 """Reserved type: where it lives, and the line ``a2pcli gateways`` shows. The targets are entry points too."""
 
+BUILT_IN_GATEWAYS = ("outbox", "console")
+"""Gateways that need no settings: their names work without being configured."""
+
 
 def type_names() -> frozenset[str]:
     """Every type that a block can name, those of other packages too. Imports none of them."""

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     ALREADY_SENT = "already-sent"
     OVER_LIMIT = "over-limit"
     NO_SENDER = "no-sender"
+    NO_GATEWAY = "no-gateway"
     COPY_RULE = "copy-rule"
     CAPPED = "capped"
     QUIET_HOURS = "quiet-hours"
@@ -90,6 +91,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.ALREADY_SENT: "already messaged by an earlier run of this campaign",
     Reason.OVER_LIMIT: "over --limit",
     Reason.NO_SENDER: "no sender of the campaign may send to this country",
+    Reason.NO_GATEWAY: "no gateway of the campaign's route sends to this country",
     Reason.COPY_RULE: "the message breaks a copy rule that applies to every message",
     Reason.CAPPED: "the person has reached a frequency cap",
     Reason.QUIET_HOURS: "held: outside the hours in which the person may be messaged",
@@ -125,6 +127,7 @@ TO_MEND: frozenset[Reason] = frozenset(
         Reason.INVALID_TEXT,
         Reason.TOO_LONG,
         Reason.NO_SENDER,
+        Reason.NO_GATEWAY,
         Reason.COPY_RULE,
     }
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.files_online import unreachable
+from a2pcli.actions.routes import route_delivery
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import read_document
 from a2pcli.config.environment import reference_problems
@@ -21,6 +22,7 @@ from a2pcli.config.load import (
     ledger_url,
     unknown_gateway,
 )
+from a2pcli.config.routes import gateways_named
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
 from a2pcli.planning.campaign_check import Checked as Checked
 from a2pcli.planning.campaign_check import check_campaign
@@ -124,10 +126,11 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
     used: dict[str, list[LoadedCampaign]] = {}
     if checked.campaign is not None:
         for view in checked.campaign.views:
-            name = view.campaign.gateway or settings.settings.gateway
-            used.setdefault(name, []).append(view)
-            if name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS:
-                yield _unknown(view, settings, name)
+            for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway):
+                used.setdefault(name, []).append(view)
+                if name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS:
+                    yield _unknown(view, settings, name)
+            yield from route_delivery(view, settings)
         yield from fallback_findings(checked.campaign, settings)
     yield from _ledger(settings, environ)
     for name in settings.settings.gateways:

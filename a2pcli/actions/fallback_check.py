@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from a2pcli.actions.gateways import configured_gateway
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.config.routes import gateways_named
 from a2pcli.errors import A2PError, Problem, Severity
 
 
@@ -17,18 +18,18 @@ def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Itera
         return
     told: set[str] = set()
     for view in loaded.views[:-1]:  # nothing comes after the last
-        name = view.campaign.gateway or settings.settings.gateway
-        if name in told:
-            continue
-        told.add(name)
-        try:
-            can = configured_gateway(settings, name).capabilities
-        except A2PError:  # which is told elsewhere
-            continue
-        if not (can.revokes or can.expires):
-            message = f"gateway '{name}' can neither take messages back nor let them expire"
-            hint = "so 'after' lets nobody fall back from it: a message that may still arrive is not followed"
-            problem = loaded.document.problem(
-                message, ("fallback", "after"), hint=hint, code="fallback-after"
-            )
-            yield replace(problem, severity=Severity.WARNING)
+        for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway):
+            if name in told:
+                continue
+            told.add(name)
+            try:
+                can = configured_gateway(settings, name).capabilities
+            except A2PError:  # which is told elsewhere
+                continue
+            if not (can.revokes or can.expires):
+                message = f"gateway '{name}' can neither take messages back nor let them expire"
+                hint = "so 'after' lets nobody fall back from it: a message that may still arrive is not followed"
+                problem = loaded.document.problem(
+                    message, ("fallback", "after"), hint=hint, code="fallback-after"
+                )
+                yield replace(problem, severity=Severity.WARNING)

@@ -23,6 +23,7 @@ from a2pcli.config.load import (
     load_settings,
     parse_rate,
 )
+from a2pcli.config.routes import gateways_named, route_named
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
 from a2pcli.planning.workers import Workers
@@ -92,11 +93,14 @@ def load_both(campaign: Path) -> tuple[LoadedCampaign, LoadedSettings]:
 
 
 def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
-    """The slowest of the campaign's pace and those of its gateways' accounts; None where nobody set one."""
+    """The slowest of the campaign's pace and those of its gateways' accounts; None where nobody set one. The gateways
+    of a route keep their paces each for itself, and do not slow each other down."""
     typed = loaded.campaign.limits.rate
     rates = [parse_rate(typed)] if typed else []
-    for name in dict.fromkeys(gateway_name(view, settings) for view in loaded.views):
-        rates += account_pace(settings, name).rates
+    named = (view.campaign.gateway or settings.settings.gateway for view in loaded.views)
+    for name in dict.fromkeys(named):
+        if route_named(settings, name) is None:
+            rates += account_pace(settings, name).rates
     if not rates:
         return None
     slowest = min(rate.per_second for rate in rates)
@@ -309,8 +313,8 @@ def _chooser(ready: Prepared, choice: Choice) -> Choose:
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
-    """The gateway the campaign goes through, by its name in the settings."""
-    return loaded.campaign.gateway or settings.settings.gateway
+    """The gateway the campaign goes through, by its name in the settings: of a route, the first."""
+    return gateways_named(settings, loaded.campaign.gateway or settings.settings.gateway)[0]
 
 
 def _size(loaded: LoadedCampaign) -> int | None:

@@ -22,6 +22,8 @@ def send_options(
 ) -> SendOptions:
     """What the run's plan, the gateway's block and the request say together. Raises ``Refused`` for a budget that
     cannot be kept, ``InvalidInput`` for a ``concurrency`` that is no number."""
+    if run.sending.get("routes"):
+        raise Refused(f"run {run.id} goes by a route, which can be planned but not sent yet")
     rate = run.sending.get("rate")
     given: dict[str, Any] = {}
     concurrency = request.concurrency or block.get("concurrency")

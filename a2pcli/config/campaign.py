@@ -259,7 +259,7 @@ class Campaign(Strict):
         description="When the next of the channels is tried for a person. Without it, one channel is tried for each",
     )
     gateway: Text | None = Field(
-        None, description="Gateway named in a2pcli.yaml. Default: the settings' default gateway"
+        None, description="Gateway or route named in a2pcli.yaml. Default: the settings' default gateway"
     )
     sender: SenderChoice | None = Field(
         None,

@@ -14,6 +14,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import CHANNELS, DEFAULT, OFFERED
 from a2pcli.config import values
 from a2pcli.config.cross_blocks import block_problems, has_own_text
+from a2pcli.config.cross_routes import route_problems
 from a2pcli.config.cross_several import named_channels, several_problems
 from a2pcli.config.document import Document
 from a2pcli.config.fields import in_utc
@@ -206,6 +207,7 @@ def settings_problems(document: Document) -> Iterator[Problem]:
             key = "refuse" if "refuse" in parts else "warn"
             message = f"messages are excluded above {refuse} parts, before the warning above {warn}"
             yield document.problem(message, ("parts", key), code="parts")
+    yield from route_problems(document)
     gateways = document.data.get("gateways")
     if not isinstance(gateways, dict):
         return

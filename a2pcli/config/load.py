@@ -21,6 +21,7 @@ from a2pcli.config.settings import Settings
 from a2pcli.config.values import RECIPIENT, Rate, message_and_hint, parse_rate, parse_share
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.gateway_types import BUILT_IN_GATEWAYS
 
 if TYPE_CHECKING:
     from a2pcli.config.campaign import Campaign
@@ -46,9 +47,6 @@ __all__ = [
     "shown_path",
     "today_of",
 ]
-
-BUILT_IN_GATEWAYS = ("outbox", "console")
-"""Gateways that need no settings: their names work without being configured."""
 
 STAND_INS = {"name": "unnamed", "objective": "?", "purpose": "transactional", "contacts": "-"}
 """What ``examine_campaign`` puts where a required key is missing or wrong."""
@@ -226,7 +224,7 @@ def unknown_gateway(loaded: LoadedSettings, name: str) -> Problem:
     """The problem of a gateway that is neither configured nor built in."""
     from difflib import get_close_matches
 
-    known = [*loaded.settings.gateways, *BUILT_IN_GATEWAYS]
+    known = [*loaded.settings.gateways, *loaded.settings.routes, *BUILT_IN_GATEWAYS]
     near = get_close_matches(name, known, 1, 0.6)
     hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(dict.fromkeys(known))
     return loaded.problem(

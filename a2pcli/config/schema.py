@@ -47,7 +47,8 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         schema["not"] = {"required": ["message", "variants"]}
         schema["properties"]["variants"] |= {"minProperties": 2, "propertyNames": {"pattern": _NAME}}
     else:
-        schema["properties"]["gateways"]["propertyNames"] = {"pattern": _NAME}
+        for named in ("gateways", "routes"):
+            schema["properties"][named]["propertyNames"] = {"pattern": _NAME}
         schema["properties"]["senders"]["additionalProperties"] = False
     if definitions:
         schema["definitions"] = definitions

@@ -13,6 +13,7 @@ from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
 from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.retention import Retention
+from a2pcli.config.routes import RouteSettings
 from a2pcli.config.senders import Sender
 
 
@@ -126,11 +127,16 @@ class Settings(Strict):
     )
     region: Region | None = Field(None, description="Two-letter region of numbers without +")
     locale: LocaleName = Field("en", description="Locale of the money and date filters")
-    gateway: Text = Field("outbox", description="Default gateway of campaigns")
+    gateway: Text = Field("outbox", description="Default gateway of campaigns, or route")
     gateways: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Gateways by name: `type` and the keys of that type; `${NAME}` reads the environment, "
         "`${keyring:SERVICE/NAME}` the keyring",
+    )
+    routes: dict[str, RouteSettings] = Field(
+        default_factory=dict,
+        description="Routes by name: several gateways that share a campaign's messages and stand in for each other; a"
+        " campaign names a route as its `gateway`",
     )
     programme: ProgrammeName | None = Field(
         None, description="Default programme of campaigns: what people subscribe to and opt out of"

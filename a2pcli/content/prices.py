@@ -84,6 +84,16 @@ class RateCard:
         each = rate.price + rate.surcharge
         return Price(each * parts if rate.per_part else each, rate.currency, rate)
 
+    def currencies(self, gateway: str, channel: str, on: date) -> set[str]:
+        """The currencies of a gateway's prices on a day, whatever their category; empty where it has none."""
+        return {
+            rate.currency
+            for rate in self.rates
+            if rate.gateway in (None, gateway)
+            and rate.channel in (None, channel)
+            and rate.valid_from <= on <= rate.valid_to
+        }
+
     def price_column(
         self,
         *,

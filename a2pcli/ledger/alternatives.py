@@ -35,6 +35,8 @@ class Alternative:
     country: str | None = None
     clock: int | None = None
     consent_until: int | None = None
+    route: str | None = None
+    """The gateways by which it may go, where a route chooses (``route_legs``)."""
 
     def sending_to(self) -> str:
         """Return the address in the spelling it is sent to."""

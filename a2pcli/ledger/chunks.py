@@ -41,6 +41,7 @@ SCHEMA: dict[str, pa.DataType] = {
     "variant": _FEW, "sender": _FEW, "clock": pa.int32(), "consent_until": pa.int64(), "consent": pa.string(),
     "reason": _FEW, "detail": pa.string(), "rule": _FEW, "cell": pa.string(), "spelling": pa.string(),
     "others": pa.string(), "content": pa.string(), "channel": _FEW, "alternatives": pa.string(),
+    "route": _FEW,
 }  # fmt: skip
 """The columns of a chunk. A row's position is its number in the run minus the chunk's first."""
 

@@ -57,23 +57,26 @@ class Fresh(NamedTuple):
     content: str | None
     channel: str | None
     alternatives: str | None
+    route: str | None
 
 
 class Beside(NamedTuple):
-    """What only a chunk has of a message: the spelling to send to, the person's other addresses, the content, and what
-    is tried after it."""
+    """What only a chunk has of a message: the spelling to send to, the person's other addresses, the content, what
+    is tried after it, and the gateways by which it may go."""
 
     spelling: str | None
     others: str | None
     content: str | None
     alternatives: str | None
+    route: str | None
 
 
-_NOTHING_BESIDE = Beside(None, None, None, None)
+_NOTHING_BESIDE = Beside(None, None, None, None, None)
 
 _COLUMNS = (
     "address", "body", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant",
-    "consent_until", "spelling", "others", "content", "channel", "alternatives", "reason",
+    "consent_until", "spelling", "others", "content", "channel", "alternatives", "route",
+    "reason",
 )  # fmt: skip
 """What a claim needs of a chunk."""
 

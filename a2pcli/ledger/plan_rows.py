@@ -33,7 +33,7 @@ Columns = dict[str, Sequence[Any]]
 
 _a = attempts.c
 
-_OF_CHUNKS = ("spelling", "others", "content", "alternatives")
+_OF_CHUNKS = ("spelling", "others", "content", "alternatives", "route")
 """What only chunks say of a row."""
 
 _OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent", *_OF_CHUNKS)

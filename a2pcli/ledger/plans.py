@@ -271,9 +271,12 @@ def _add_each(connection: Connection, run: Run, rows: PlannedRows) -> None:
         insert_columns(connection, attempts, columns, offset=offset)
 
 
+_OF_CHUNKS_ALONE = ("spelling", "others", "alternatives", "route")
+
+
 def _columns(half: Any) -> dict[str, Any]:
     # A person's other addresses do not matter to codes: no opt-out binds them.
-    names = (field.name for field in fields(half) if field.name not in ("spelling", "others", "alternatives"))
+    names = (field.name for field in fields(half) if field.name not in _OF_CHUNKS_ALONE)
     columns = {name: getattr(half, name) for name in names}
     if getattr(half, "spelling", None) is not None:
         columns["cell"] = half.spelling

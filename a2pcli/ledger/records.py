@@ -142,6 +142,7 @@ class AcceptedRows:
     ``spelling`` is what the message is sent to, if not ``address``; ``others`` are the person's other addresses, one
     a line (``other_forms.others_of``). ``content`` is ``Message.content`` as JSON text. ``channel`` is the row's where
     it is not the run's. ``alternatives`` is what is tried after it, in order, as JSON text (``alternatives``).
+    ``route`` are the gateways by which it may go, where a route chooses, as JSON text (``route_legs``).
     """
 
     row: ColumnOf
@@ -165,6 +166,7 @@ class AcceptedRows:
     content: ColumnOf = None
     channel: ColumnOf = None
     alternatives: ColumnOf = None
+    route: ColumnOf = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from a2pcli.channels import NAMES
 from a2pcli.config.blocks import Loc
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.config.routes import Route, route_named, rule_text
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError
@@ -75,12 +76,35 @@ def basis_of(
         "campaign": {
             **_texts(loaded, settings, messages),
             **_flat({key: value for key, value in campaign.items() if key not in NOT_COMPARED}),
-            "gateway": gateway,
+            "gateway": loaded.campaign.gateway or settings.settings.gateway,
         },
-        "settings": {**_flat(shaping), **_files(settings)},
-        "gateway": {
-            key: _digest(value) for key, value in settings.settings.gateways.get(gateway, {}).items()
-        },
+        "settings": {**_flat(shaping), **_files(settings), **_routes(loaded, settings)},
+        "gateway": _block(settings, gateway),
+        "gateways": {name: _block(settings, name) for name in _of_routes(loaded, settings) - {gateway}},
+    }
+
+
+def _block(settings: LoadedSettings, gateway: str) -> dict[str, str]:
+    return {key: _digest(value) for key, value in settings.settings.gateways.get(gateway, {}).items()}
+
+
+def _named(loaded: LoadedCampaign, settings: LoadedSettings) -> list[Route]:
+    """The routes of the campaign's channels."""
+    names = {view.campaign.gateway or settings.settings.gateway for view in loaded.views}
+    found = (route_named(settings, name) for name in sorted(names))
+    return [one for one in found if one is not None]
+
+
+def _of_routes(loaded: LoadedCampaign, settings: LoadedSettings) -> set[str]:
+    return {name for route in _named(loaded, settings) for name in route.gateways}
+
+
+def _routes(loaded: LoadedCampaign, settings: LoadedSettings) -> dict[str, str]:
+    """What the settings say of the campaign's routes."""
+    return {
+        f"routes.{route.name}.{place}": _kept(rule_text(rule))
+        for route in _named(loaded, settings)
+        for place, rule in route.rules.items()
     }
 
 
@@ -92,14 +116,12 @@ def differences(
     Adding ``schedule.unknown_zone`` is no difference, because a resumed run uses it.
     """
     now = basis_of(loaded, settings)
-    block = settings.settings.gateways.get(gateway, {})
-    now["gateway"] = {key: _digest(value) for key, value in block.items()}
     found = [one for part in ("campaign", "settings") for one in _compared(then.get(part, {}), now[part])]
-    prefix = f"gateways.{gateway}"
-    found += [
-        Difference(f"{prefix}.{one.what}", in_force=True)
-        for one in _compared(then.get("gateway", {}), now["gateway"])
-    ]
+    for name, block in {gateway: then.get("gateway", {}), **then.get("gateways", {})}.items():
+        found += [
+            Difference(f"gateways.{name}.{one.what}", in_force=True)
+            for one in _compared(block, _block(settings, name))
+        ]
     return [one for one in found if one.what != "schedule.unknown_zone"]
 
 

@@ -24,7 +24,9 @@ from a2pcli.config.load import (
     LoadedSettings,
     examine_campaign,
     examine_settings,
+    today_of,
 )
+from a2pcli.config.routes import gateways_named
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import Table, address_column, open_table
 from a2pcli.content.prices import RateCard
@@ -52,6 +54,7 @@ from a2pcli.planning.prepare import (
 )
 from a2pcli.planning.reading import read_as, reading_problems
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
+from a2pcli.planning.route_setup import route_findings
 from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, TextLimits, sampled_people, take_sample
 from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.spec import AddressColumn, where_columns
@@ -174,7 +177,11 @@ class _Check:
         self._excluded_file()
         self._budget(people)
         self.found += schedule_findings(self.loaded)
-        self.found += account_findings(self.settings, self.campaign.gateway or self.settings.settings.gateway)
+        for name in gateways_named(
+            self.settings, self.campaign.gateway or self.settings.settings.gateway
+        ):
+            self.found += account_findings(self.settings, name)
+        self.found += route_findings(self.loaded, self.settings, today_of(self.campaign))
         return self.found
 
     def _named(self, loc: Loc, step: Callable[[], Thing]) -> Thing | None:

@@ -188,7 +188,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 _OF_ALTERNATIVE = (
     "address", "spelling", "sender", "body", "content", "ucs2", "units", "parts", "cost", "currency", "country",
-    "clock", "consent_until",
+    "clock", "consent_until", "route",
 )  # fmt: skip
 
 

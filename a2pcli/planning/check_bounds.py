@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import reduce
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, today_of
+from a2pcli.config.routes import gateways_named
 from a2pcli.config.values import parse_budget
 from a2pcli.content.prices import RateCard
 from a2pcli.errors import Problem, Severity
-from a2pcli.planning.prepare import gateway_name
 from a2pcli.planning.sample import SampledPeople
 from a2pcli.planning.template_files import template_used
 
@@ -41,11 +42,16 @@ def budget_findings(
         )
         return
     if people is not None and loaded.campaign.limits.unpriced != "exclude":
-        gateway, channel = gateway_name(loaded, settings), loaded.campaign.channel
+        name, channel = loaded.campaign.gateway or settings.settings.gateway, loaded.campaign.channel
         template = template_used(loaded) if channel == "whatsapp" else None
         category = template.category if template else None
         on = today_of(loaded.campaign)
-        unpriced = people.unpriced(card, gateway=gateway, channel=channel, on=on, category=category)
+        each = (
+            people.unpriced(card, gateway=one, channel=channel, on=on, category=category)
+            for one in gateways_named(settings, name)
+        )
+        # What one gateway of a route has no price for may go by another.
+        unpriced = reduce(lambda one, other: {key: one[key] for key in one if key in other}, each)
         if unpriced:
             listed = ", ".join(f"{country} ({count:,})" for country, count in unpriced.items())
             yield _warning(

@@ -27,6 +27,7 @@ from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.reading import place_warnings, read_as, reading_problems, total_notes
+from a2pcli.planning.route_tally import dear_stand_ins, route_documents, routes_by_channel
 from a2pcli.planning.routes import channels_document, fallback_document, strange_preferences
 from a2pcli.planning.sender_setup import quotas_of, rates_of
 from a2pcli.planning.split import ledger_rows, split_chunk
@@ -114,6 +115,7 @@ def make_plan(
         raise
     summary = _summary(prepared, tally, rate, clocks, load := load or Load())
     warnings += _of_quotas(prepared, tally, load, summary)
+    warnings += dear_stand_ins(prepared, tally.gateways, budget)
     if prepared.loaded.campaign.purpose == "otp":
         shown = [{key: sample[key] for key in sample if key != "content"} for sample in summary["samples"]]
         summary["samples"] = [{**sample, "body": ONE_TIME} for sample in shown]
@@ -179,6 +181,8 @@ def _new_run(
     sending: dict[str, Any] = {"media": list(campaign.media), **gateway}
     if prepared.others:
         sending |= {"channels": channels_document(prepared), "fallback": fallback_document(prepared)}
+    if routes := routes_by_channel(prepared):
+        sending["routes"] = {channel: one.document() for channel, one in routes.items()}
     if rates := rates_of(prepared.settings.settings, prepared.spec.senders):
         sending["sender_rates"] = rates
     if quotas := quotas_of(prepared.settings.settings, prepared.spec.senders):
@@ -286,6 +290,7 @@ def _summary(
         "capacity": load.document(hours.first, leaving.finishes_at),
         **tally.document(),
         **tally.routes.document(prepared),
+        **route_documents(prepared, tally.gateways),
         "clock": clocks.summary(),
         "no_hours": prepared.hours.without_hours(tally.countries),
         "time_zone_data": str(ZONE_DATA),

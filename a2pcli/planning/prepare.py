@@ -14,6 +14,7 @@ from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
+from a2pcli.config.routes import gateways_named
 from a2pcli.contacts.facts import Claim, Facts, recognise
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
@@ -33,6 +34,7 @@ from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import other_columns, read_exclude_file
 from a2pcli.planning.reaching import in_window, reach_notes, unreachable
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
+from a2pcli.planning.route_setup import route_plan
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.spec import (
     AddressColumn,
@@ -169,6 +171,7 @@ def _prepared(
         asked_at=choices.now,
         is_timed=hours.binds,
         senders=senders,
+        route=route_plan(loaded, settings, senders, choices.today, problems),
         dlt=dlt_of(loaded, settings),
         dlt_countries=_registered_texts(law, senders, wording, campaign),
     )
@@ -192,8 +195,8 @@ def _prepared(
 
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
-    """Return the name of the campaign's gateway in the settings."""
-    return loaded.campaign.gateway or settings.settings.gateway
+    """Return the name of the campaign's gateway in the settings; for a route, of its first gateway."""
+    return gateways_named(settings, loaded.campaign.gateway or settings.settings.gateway)[0]
 
 
 def programme_of(loaded: LoadedCampaign, settings: LoadedSettings) -> str:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from a2pcli.channels import REJECTED
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
+from a2pcli.ledger.route_legs import route_of_text
 
 if TYPE_CHECKING:
     from a2pcli.contacts.table import Table
@@ -48,8 +49,8 @@ class Routes:
     def add(self, rows: pa.RecordBatch) -> None:
         """Count the recipients of a chunk."""
         alike = pa.RecordBatch.from_arrays(
-            [rows["channel"], *(rows[name] for name in ("cost", "currency")), rows["alternatives"]],
-            ["channel", "cost", "currency", "alternatives"],
+            [rows[name] for name in ("channel", "cost", "currency", "alternatives", "route")],
+            ["channel", "cost", "currency", "alternatives", "route"],
         )
         alone = pc.is_null(alike["alternatives"])
         for steps, prices in _steps(alike.filter(alone)):
@@ -113,11 +114,20 @@ class Routes:
 
 
 def _steps(rows: pa.RecordBatch) -> Iterator[tuple[Chain, Prices]]:
-    columns = (rows[name].to_pylist() for name in ("channel", "cost", "currency", "alternatives"))
-    for channel, cost, currency, text in zip(*columns, strict=True):
+    columns = (rows[name].to_pylist() for name in ("channel", "cost", "currency", "alternatives", "route"))
+    for channel, cost, currency, text, route in zip(*columns, strict=True):
         later = json.loads(text) if text else ()
         steps = (channel, *(one["channel"] for one in later))
-        yield steps, ((cost, currency), *((one.get("cost"), one.get("currency")) for one in later))
+        more = (_at_most(one.get("cost"), one.get("currency"), one.get("route")) for one in later)
+        yield steps, (_at_most(cost, currency, route), *more)
+
+
+def _at_most(cost: int | None, currency: str | None, route: str | None) -> tuple[int | None, str | None]:
+    """What a step costs: of a route, by the dearest of its gateways."""
+    if route is None:
+        return cost, currency
+    leg = route_of_text(route).most
+    return leg.cost, leg.currency
 
 
 def channels_document(prepared: Prepared) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from a2pcli.config import environment
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.config.quotas import lowest, parse_quotas
+from a2pcli.config.routes import gateways_named
 from a2pcli.config.settings import SenderFacts, Settings
 from a2pcli.config.values import parse_sender
 from a2pcli.ledger.sender_names import sender_key
@@ -30,12 +31,13 @@ def senders_of(loaded: LoadedCampaign, settings: LoadedSettings, law: Law) -> Se
     campaign = loaded.campaign
     choices = campaign.senders
     stated = {"dlt-template"} | ({"dlt-entity"} if campaign.dlt.entity else set()) if campaign.dlt else set()
-    gateway = campaign.gateway or settings.settings.gateway
-    account = _account_sender(settings, gateway) if campaign.sender is None else None
+    names = gateways_named(settings, campaign.gateway or settings.settings.gateway)
+    accounts = [account_sender(settings, name) for name in names] if campaign.sender is None else []
     return Senders(
         choices=choices,
-        account=account,
-        known=_known(settings.settings, (*choices.all, account)),
+        # Of a route whose gateways have different ones, each is judged by its own (``route_setup``).
+        account=accounts[0] if len(set(accounts)) == 1 else None,
+        known=_known(settings.settings, (*choices.all, *accounts)),
         rules=_rules(law, campaign.purpose, campaign.channel),
         stated=frozenset(stated),
     )
@@ -57,7 +59,7 @@ def _rules(law: Law, purpose: str, channel: str) -> dict[str, tuple[SenderRule, 
     return {country: rules for country, rules in found if rules}
 
 
-def _account_sender(
+def account_sender(
     settings: LoadedSettings, gateway: str, environ: Mapping[str, str] | None = None
 ) -> str | None:
     """Return the sender in the gateway's settings; None if its account chooses, or the setting cannot be read here."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from a2pcli.planning.emails import CHUNK_BYTES
 from a2pcli.planning.frames import Keys
 from a2pcli.rules.copy_dlt import DltTemplate
 from a2pcli.rules.senders import Senders
+
+if TYPE_CHECKING:
+    from a2pcli.planning.routing import RoutePlan
 
 COUNTRY = "country"
 """The column with the address's country in ``where:``, unless the contacts have a column of that name."""
@@ -177,6 +181,8 @@ class PlanSpec:
     """The time of the plan (UTC milliseconds), for columns that say when a consent ends."""
     others: tuple[AddressColumn, ...] = ()
     """Columns with other addresses of the same person."""
+    route: RoutePlan | None = None
+    """The gateways that the campaign goes by, where it names a route; ``gateway`` is the first of them."""
     is_timed: bool = False
     """Whether rows need clocks, and therefore places."""
 

@@ -11,11 +11,12 @@ from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.ledger.records import AcceptedRows, ExcludedRows, PlannedRows
 from a2pcli.planning.frames import alive
+from a2pcli.planning.routing import ROUTE
 
 _ACCEPTED = (
     "@line", "@address", "@person", "@body", "@country", "@ucs2", "@units", "@parts", "@cost", "@currency", "@variant",
     "@sender", "@clock", "@consent_until", "@consent", "@repairs", "@replaced", "@spelling", "@others",
-    "@content", "@detail",
+    "@content", "@detail", ROUTE,
 )  # fmt: skip
 _OF_SEVERAL = ("@channel", "@alternatives")
 """Present only in campaigns with several channels."""
@@ -77,6 +78,7 @@ def _accepted(split: SplitChunk, first: int) -> AcceptedRows:
         content=take("@content"),
         channel=take("@channel") if several else None,
         alternatives=take("@alternatives") if several else None,
+        route=take(ROUTE),
     )
 
 

@@ -46,6 +46,7 @@ from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
 from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
+from a2pcli.planning.routing import ROUTE, routed
 from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
 from a2pcli.planning.where import filtered
@@ -244,7 +245,9 @@ def priced(frame: Frame, compiled: CompiledSpec) -> None:
     frame["@cost"] = pa.nulls(size, pa.int64())
     frame["@currency"] = pa.nulls(size, pa.string())
     rows = alive(frame)
-    if compiled.rates is not None and rows.any():
+    if compiled.spec.route is not None:
+        routed(frame, rows, compiled, compiled.spec.route)
+    elif compiled.rates is not None and rows.any():
         taken = pa.array(rows)
         price = compiled.rates.price_column(
             gateway=compiled.spec.gateway,
@@ -320,6 +323,7 @@ RESULT_COLUMNS = (
     "@line", "@cell", "@address", "@spelling", "@others", "@sender", "@type", "@country", "@repairs",
     "@reason", "@detail", "@rule", "@person", "@variant", "@body", "@replaced", "@ucs2", "@units", "@parts",
     "@cost", "@currency", "@consent_until", "@consent", "@place", "@content",
+    ROUTE,
 )  # fmt: skip
 
 
@@ -339,6 +343,7 @@ def begin(frame: Frame) -> None:
     frame["@consent_until"] = pa.nulls(len(frame), pa.int64())
     frame["@consent"] = pa.nulls(len(frame), pa.string())
     frame["@content"] = pa.nulls(len(frame), pa.string())
+    frame[ROUTE] = pa.nulls(len(frame), pa.string())
 
 
 def _drop_longer(frame: Frame, bodies: pa.Array, rows: Mask, most: int) -> None:

@@ -27,6 +27,7 @@ from a2pcli.ledger.approved import (
     combined,
 )
 from a2pcli.message_content import content_of
+from a2pcli.planning.route_tally import RoutesTally
 from a2pcli.planning.routes import Routes
 from a2pcli.planning.split import SplitChunk
 from a2pcli.reasons import Reason
@@ -129,6 +130,8 @@ class Tally:
     """Preferred channels in the contacts that do not exist."""
     routes: Routes = field(default_factory=Routes)
     """In campaigns with several channels: recipients by channel, and their cost."""
+    gateways: RoutesTally = field(default_factory=RoutesTally)
+    """In campaigns that go by a route: recipients by gateway, and their cost."""
     _channels: ColumnChannels = field(default_factory=ColumnChannels)
     _lines: Any = field(default_factory=sha256)
     _senders: ColumnDigest = field(default_factory=ColumnDigest)
@@ -185,6 +188,7 @@ class Tally:
             self._contents = self._contents or ColumnDigest()
             self._contents.add_column(rows["content"].drop_null())
         self._details.add_columns(rows)
+        self.gateways.add(rows)
         if "channel" in rows.schema.names:
             self._channels.add_columns(rows)
             self.routes.add(rows)

@@ -26,6 +26,7 @@ from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.channel_story import story
 from a2pcli.reporting.considered import Considered, MessageContext, considered
+from a2pcli.reporting.route_story import gateway_story
 from a2pcli.reporting.sentences import Surroundings, moment_of, opt_out, what, what_next
 from a2pcli.reporting.values import iso, money
 from a2pcli.rules.law import Law
@@ -257,6 +258,7 @@ def _message(told: MessageExplanation) -> dict[str, Any]:
         "next": told.next,
         "rules": [one.document() for one in told.rules],
         **({"channels": sentences} if (sentences := list(story(told.entry))) else {}),
+        **({"route": gateways} if (gateways := list(gateway_story(told.entry))) else {}),
         **({"earlier_attempts": before} if (before := earlier_attempts(told.entry)) else {}),
         "events": [
             {"at": iso(event.at), "kind": event.kind, "code": event.code, "detail": event.detail}

@@ -163,11 +163,16 @@ def sticky(people: npt.NDArray[np.int64], pool: Sequence[str]) -> npt.NDArray[np
     best = np.zeros(len(keys), dtype=np.uint64)
     chosen = np.zeros(len(keys), dtype=np.intp)
     for place, sender in enumerate(pool):
-        score = _mixed(keys ^ np.uint64(int.from_bytes(sha256(sender.encode()).digest()[:8], "big")))
+        score = scores(keys, sender)
         better = score > best
         best[better] = score[better]
         chosen[better] = place
     return chosen
+
+
+def scores(keys: npt.NDArray[np.uint64], name: str) -> npt.NDArray[np.uint64]:
+    """A name's score for each person: evenly spread, and always the same."""
+    return _mixed(keys ^ np.uint64(int.from_bytes(sha256(name.encode()).digest()[:8], "big")))
 
 
 def _mixed(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -11,6 +11,7 @@ from a2pcli.cli.commands.gateway_guides import add_gateway, show_gateway
 
 if TYPE_CHECKING:
     from a2pcli.actions.gateways import Capabilities, GatewayCheck, GatewayLine
+    from a2pcli.actions.routes import RouteLine
     from a2pcli.config.load import LoadedSettings
     from a2pcli.messages import Message, Outcome
 
@@ -29,7 +30,7 @@ def gateways(
     context: typer.Context,
     as_json: options.Json = False,
 ) -> None:
-    """List the configured gateways, what each can do, and the available types.
+    """List the configured gateways and routes, what each can do, and the available types.
 
     Secrets are never shown, only whether they are set.
 
@@ -44,25 +45,28 @@ def gateways(
     if context.invoked_subcommand is not None:
         return
     from a2pcli.actions.gateways import gateway_lines
+    from a2pcli.actions.routes import route_lines
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.terminal.output import print_json, show
     from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.errors import ExitStatus
 
     settings = project_at(None).settings()
-    lines = list(gateway_lines(settings))
+    lines, routes = list(gateway_lines(settings)), list(route_lines(settings))
     if as_json:
-        print_json(_document(settings, lines))
+        print_json(_document(settings, lines, routes))
     else:
         from a2pcli.cli.screens.gateways import gateways_screen
 
-        show(gateways_screen(lines, settings.path))
+        show(gateways_screen(lines, routes, settings.path))
     wrong = [problem for line in lines if not line.missing for problem in line.problems]
     show_problems([*wrong, *(one for line in lines for one in line.warnings)])
     raise typer.Exit(ExitStatus.INVALID if wrong else ExitStatus.OK)
 
 
-def _document(settings: LoadedSettings, lines: list[GatewayLine]) -> dict[str, Any]:
+def _document(
+    settings: LoadedSettings, lines: list[GatewayLine], routes: list[RouteLine]
+) -> dict[str, Any]:
     from dataclasses import asdict
 
     from a2pcli.actions.gateways import gateway_types
@@ -84,6 +88,10 @@ def _document(settings: LoadedSettings, lines: list[GatewayLine]) -> dict[str, A
                 "problems": [str(problem) for problem in line.problems],
             }
             for line in lines
+        ],
+        "routes": [
+            {"default": one.is_default, **one.route.document(), "rules_in_words": dict(one.rules)}
+            for one in routes
         ],
         "types": [asdict(one) for one in gateway_types()],
     }

@@ -58,6 +58,9 @@ class ExplainedMessage(TypedDict):
     channels: NotRequired[
         Annotated[list[str], says("of several: which came first, what comes next, in words")]
     ]
+    route: NotRequired[
+        Annotated[list[str], says("of a route: which gateway was meant and why, which one took it, in words")]
+    ]
     earlier_attempts: NotRequired[list[dict[str, Any]]]
     events: list[dict[str, Any]]
 

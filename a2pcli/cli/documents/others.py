@@ -57,6 +57,16 @@ class Gateway(TypedDict):
     problems: list[str]
 
 
+class Route(TypedDict):
+    """A route of the settings: gateways that share messages and stand in for each other."""
+
+    name: str
+    default: bool
+    gateways: list[str]
+    rules: Annotated[dict[str, Any], says("by place: how gateways are put in order, and which")]
+    rules_in_words: dict[str, str]
+
+
 class GatewayType(TypedDict):
     """A type that is installed."""
 
@@ -72,6 +82,7 @@ class Gateways(TypedDict):
     settings: str | None
     default: str
     gateways: list[Gateway]
+    routes: list[Route]
     types: list[GatewayType]
 
 

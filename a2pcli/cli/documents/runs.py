@@ -114,6 +114,29 @@ class PlanChannel(TypedDict):
     fallbacks: Annotated[int, says("people for whom it is tried after another")]
 
 
+class PlanRouteGateway(TypedDict):
+    """One gateway of a plan's route."""
+
+    recipients: Annotated[int, says("people whose messages are meant for it")]
+    cost: CostByCurrency
+    unpriced: Annotated[int, says("of these, messages without a known price")]
+    places: Annotated[Counts, says("by the rule that says so: a country, a prefix, other")]
+    stands_in_for: Annotated[int, says("people whose message it may take if another gateway cannot")]
+
+
+class PlanRoute(TypedDict):
+    """The gateways that share a plan's messages and stand in for each other."""
+
+    name: str
+    gateways: dict[str, PlanRouteGateway]
+    rules: Annotated[dict[str, Any], says("by place: how gateways are put in order, and which")]
+    most: Annotated[CostByCurrency, says("cost by the dearest gateway that each message may go by")]
+    unpriced_stand_ins: Annotated[
+        int, says("messages of known cost that a gateway without a price may take")
+    ]
+    without_stand_in: Annotated[int, says("people whose message only one gateway may take")]
+
+
 class Fallback(TypedDict):
     """When the next channel is tried."""
 
@@ -191,7 +214,13 @@ class Plan(TypedDict):
         Annotated[list[PlanChannel], says("campaigns of several channels, in order of preference")]
     ]
     fallback: NotRequired[Annotated[Fallback | None, says("when the next channel is tried; null for never")]]
-    most: NotRequired[Annotated[CostByCurrency, says("cost if everybody falls back to everything")]]
+    routes: NotRequired[Annotated[dict[str, PlanRoute], says("campaigns that go by a route, by channel")]]
+    most: NotRequired[
+        Annotated[
+            CostByCurrency,
+            says("cost if everybody falls back to everything, and by the dearest gateway of a route"),
+        ]
+    ]
     unpriced_fallbacks: NotRequired[Annotated[int, says("people with a fallback without a known price")]]
     over_budget: Annotated[str | None, says("why the plan cannot be sent")]
     warnings: list[Problem]

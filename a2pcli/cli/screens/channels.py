@@ -9,6 +9,7 @@ from rich.table import Table
 
 from a2pcli.ledger.records import Run
 from a2pcli.reporting.channel_story import ByChannel
+from a2pcli.reporting.route_story import via
 from a2pcli.reporting.values import instead_by_channel, money
 
 
@@ -20,7 +21,7 @@ def channel_rows(run: Run) -> Iterator[tuple[str, str]]:
         sender = f", from {given['sender']}" if given.get("sender") else ""
         kept = instead_by_channel(run).get(channel)
         not_sent = f": messages are {kept}, nothing is sent" if kept else ""
-        yield "" if place else "channels", f"{place + 1}. {channel} via {given['gateway']}{sender}{not_sent}"
+        yield "" if place else "channels", f"{place + 1}. {channel} via {via(run, channel)}{sender}{not_sent}"
     if found:
         yield "fallback", fallback_words(run.sending.get("fallback"))
 

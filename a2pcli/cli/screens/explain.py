@@ -17,6 +17,7 @@ from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.channel_story import story
 from a2pcli.reporting.explain import Explanation, MessageExplanation, earlier_attempts
+from a2pcli.reporting.route_story import gateway_story
 from a2pcli.reporting.sentences import opt_out
 from a2pcli.reporting.values import local
 
@@ -72,7 +73,7 @@ def _message(told: MessageExplanation, shown: RulesShown) -> Iterator[Renderable
     yield Padding(Text(told.what, style=style), INDENT)
     if told.next:
         yield Padding(Text(told.next), INDENT)
-    for sentence in story(told.entry):
+    for sentence in (*story(told.entry), *gateway_story(told.entry)):
         yield Padding(Text(sentence), INDENT)
     if row["body"] and row["state"] not in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
         yield from (

@@ -12,20 +12,25 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.actions.gateways import GatewayLine, gateway_types
+from a2pcli.actions.routes import RouteLine
 from a2pcli.channels import NAMES, OFFERED
 from a2pcli.cli.screens.listing import fits
+from a2pcli.config.routes import OTHER
 from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from a2pcli.actions.gateways import Capabilities
 
 
-def gateways_screen(lines: Sequence[GatewayLine], path: Path | None) -> RenderableType:
-    """The gateways a campaign can name, then the types there are."""
+def gateways_screen(
+    lines: Sequence[GatewayLine], routes: Sequence[RouteLine], path: Path | None
+) -> RenderableType:
+    """The gateways and routes a campaign can name, then the types there are."""
     where = f"in {path}" if path else "no a2pcli.yaml here: these gateways need none"
     return Group(
         _Gateways(lines),
         Text(),
+        *((_routes(routes), Text()) if routes else ()),
         _Types(),
         Text(),
         Text(f"* default gateway; {where}", style="dim"),
@@ -59,6 +64,19 @@ class _Gateways:
             told = [abilities(line.capabilities), line.rate, f"from {line.sender}" if line.sender else None]
             if any(told):
                 yield Padding(Text(", ".join(one for one in told if one)), (0, 0, 0, 2))
+
+
+def _routes(routes: Sequence[RouteLine]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in ("", "route", "numbers"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("gateways", overflow="fold")
+    for route in routes:
+        for number, (place, rule) in enumerate(route.rules.items()):
+            where = "" if not route.route.has_places else "all others" if place == OTHER else place
+            mark = "*" if route.is_default and not number else ""
+            table.add_row(mark, "" if number else route.name, where, rule)
+    return table
 
 
 class _Types:

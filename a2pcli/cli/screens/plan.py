@@ -19,6 +19,7 @@ from a2pcli.channels import channel_of
 from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_text, quota_lines
 from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows
 from a2pcli.cli.screens.listing import sender_of
+from a2pcli.cli.screens.routes import gateway_rows, route_cost_rows, routes_document
 from a2pcli.cli.terminal.output import printable, to_copy
 from a2pcli.cli.terminal.problems import waiver_line
 from a2pcli.dataclass import dataclass
@@ -27,6 +28,7 @@ from a2pcli.message_content import head_lines
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.held import clock_lines
+from a2pcli.reporting.route_story import via
 from a2pcli.reporting.values import (
     campaign_argument,
     delimiter_name,
@@ -69,6 +71,8 @@ def plan_document(run: Run) -> dict[str, Any]:
     summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
     if "most" in summary:
         summary["most"] = {currency: money(nano) for currency, nano in summary["most"].items()}
+    if "routes" in summary:
+        summary["routes"] = routes_document(summary["routes"])
     summary["messages_by_parts"] = summary["parts"]
     summary["parts"] = summary["total_parts"]
     summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
@@ -130,12 +134,12 @@ def _heading(run: Run) -> RenderableType:
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     if instead := instead_of_sending(run):
         grid.add_row(
-            "gateway", Text(f"{run.gateway}: messages are {instead}, nothing is sent", style="yellow")
+            "gateway", Text(f"{via(run, run.channel)}: messages are {instead}, nothing is sent", style="yellow")
         )
         if not run.sending.get("channels"):
             grid.add_row("channel", f"{run.channel}{sender}")
     elif not run.sending.get("channels"):
-        grid.add_row("sent via", f"{run.gateway}, {run.channel}{sender}")
+        grid.add_row("sent via", f"{via(run, run.channel)}, {run.channel}{sender}")
     for row in channel_rows(run):
         grid.add_row(*row)
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
@@ -183,6 +187,7 @@ class _People:
             OVER_BUDGET if over else "",
         )
         yield from recipient_rows(self.summary)
+        yield from gateway_rows(self.summary)
         stuck = self.summary["recipients"] - leaving["going"]
         if stuck:
             yield Text("Cannot be sent", style="bold"), Text(f"{stuck:,}", style="bold yellow"), ""
@@ -236,7 +241,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         grid.add_row(
             label, Text(f"unknown for {_many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
         )
-    for row in cost_rows(summary):
+    for row in (*cost_rows(summary), *route_cost_rows(summary)):
         grid.add_row(*row)
     grid.add_row("time", _duration(run, summary))
     for line, text in enumerate(quota_lines(summary.get("capacity"), zone_of(run.summary))):

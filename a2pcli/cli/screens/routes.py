@@ -1,0 +1,69 @@
+"""A route on the screen: its gateways, who goes by which and why, and what that costs at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from a2pcli.config.routes import CHEAPEST
+from a2pcli.reporting.route_story import rule_words
+from a2pcli.reporting.values import money
+
+
+def gateway_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Below the recipients, how many go by each gateway of a route, and why. Nothing without a route."""
+    routes: Mapping[str, Mapping[str, Any]] = summary.get("routes") or {}
+    several = len(summary.get("channels") or ()) > 1
+    for channel, route in routes.items():
+        for name, one in route["gateways"].items():
+            label = f"  {channel} by {name}" if several else f"  by {name}"
+            yield label, f"{one['recipients']:,}", _why(route["rules"], name, one)
+
+
+def _why(rules: Mapping[str, Any], gateway: str, one: Mapping[str, Any]) -> str:
+    """By which rules a gateway has its recipients, and for how many more it may stand in."""
+    pieces = [
+        f"{rule_words(rules, place, gateway)} {count:,}" if len(rules) > 1 else rule_words(rules, place, gateway)
+        for place, count in one["places"].items()
+    ]
+    if one["unpriced"] and any(rules[place]["by"] == CHEAPEST for place in one["places"]):
+        pieces.append(f"{one['unpriced']:,} of them without a known price")
+    if one["stands_in_for"]:
+        pieces.append(f"can stand in for {one['stands_in_for']:,}")
+    return " · ".join(pieces)
+
+
+def route_cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Below the cost, what each gateway's part of it is, and the most that it may become if others stand in."""
+    routes: Mapping[str, Mapping[str, Any]] = summary.get("routes") or {}
+    for route in routes.values():
+        parts = [(name, one["cost"]) for name, one in route["gateways"].items() if any(one["cost"].values())]
+        if len(parts) > 1:
+            yield "", ", ".join(f"{_amounts(cost)} by {name}" for name, cost in parts)
+    if routes and not summary.get("channels"):
+        dearer = {key: nano for key, nano in summary["most"].items() if nano > summary["cost"].get(key, 0)}
+        if dearer:
+            yield "at most", f"{_amounts(dearer)}, if dearer gateways of the route stand in"
+    unpriced = sum(route["unpriced_stand_ins"] for route in routes.values())
+    if unpriced:
+        messages = f"{unpriced:,} message{'' if unpriced == 1 else 's'}"
+        yield "", f"and an unknown price for {messages}, if a gateway without a price stands in"
+
+
+def _amounts(cost: Mapping[str, int]) -> str:
+    return " + ".join(f"{money(nano)} {currency}" for currency, nano in cost.items())
+
+
+def routes_document(routes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The routes of a plan for ``--json``, by channel; money as decimal text."""
+    return {
+        channel: {
+            **route,
+            "gateways": {
+                name: {**one, "cost": {key: money(nano) for key, nano in one["cost"].items()}}
+                for name, one in route["gateways"].items()
+            },
+            "most": {key: money(nano) for key, nano in route["most"].items()},
+        }
+        for channel, route in routes.items()
+    }
