@@ -67,7 +67,8 @@ class ChannelSettings(_Strict):
     """One of the campaign's channels."""
 
     gateway: Text | None = Field(
-        None, description="Gateway or route of this channel. Default: the campaign's `gateway`, or the settings'"
+        None,
+        description="Gateway or route of this channel. Default: the campaign's `gateway`, or the settings'",
     )
     sender: SenderChoice | None = Field(
         None, description="Who messages of this channel come from. Default: from the gateway"

@@ -177,9 +177,7 @@ class _Check:
         self._excluded_file()
         self._budget(people)
         self.found += schedule_findings(self.loaded)
-        for name in gateways_named(
-            self.settings, self.campaign.gateway or self.settings.settings.gateway
-        ):
+        for name in gateways_named(self.settings, self.campaign.gateway or self.settings.settings.gateway):
             self.found += account_findings(self.settings, name)
         self.found += route_findings(self.loaded, self.settings, today_of(self.campaign))
         return self.found

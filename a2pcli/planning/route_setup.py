@@ -79,7 +79,9 @@ def _price_findings(
         currencies = {name: card.currencies(name, channel, today) for name in rule.gateways}
         for number, name in enumerate(rule.gateways):
             if not currencies[name]:
-                message = f"the rate card has no {channel} price of gateway '{name}', so it is never the cheapest"
+                message = (
+                    f"the rate card has no {channel} price of gateway '{name}', so it is never the cheapest"
+                )
                 hint = f"add its prices to {rates}"
                 yield settings.problem(message, (*loc, number), hint=hint, code="route-prices")
         different = {frozenset(found) for found in currencies.values() if found}

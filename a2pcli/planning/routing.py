@@ -82,9 +82,7 @@ class _Routed:
             found[:] = self.places.index(OTHER)
         by_country = [one for one in self.places if not one.startswith("+") and one != OTHER]
         encoded = self.countries.dictionary_encode()
-        numbers = [
-            self._place_of(country, by_country) for country in (*encoded.dictionary.to_pylist(), None)
-        ]
+        numbers = [self._place_of(country, by_country) for country in (*encoded.dictionary.to_pylist(), None)]
         of_country = np.array(numbers, dtype=np.int64)[
             encoded.indices.fill_null(len(numbers) - 1).to_numpy(zero_copy_only=False)
         ]
@@ -144,7 +142,9 @@ class _Routed:
         for gateway, senders in self.plan.senders.items():
             for country in pc.unique(self.countries).to_pylist():
                 if not senders.verdict(country).senders:
-                    here = pc.is_null(self.countries) if country is None else pc.equal(self.countries, country)
+                    here = (
+                        pc.is_null(self.countries) if country is None else pc.equal(self.countries, country)
+                    )
                     found[self.gateways.index(gateway)] |= mask_of(here)
         return found
 

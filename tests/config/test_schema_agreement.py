@@ -116,7 +116,8 @@ SEEN_BY_THE_LOADER_ALONE = {
     "cost-in-a-currency-that-is-none", "rate-with-a-strange-unit", "rate-zero", "media-by-sms",
     "sender-number-without-plus", "sender-number-too-short", "sender-without-a-letter", "delimiter-of-two-characters",
     "encoding-unknown", "refuse-below-warn", "warn-above-the-default", "gateway-without-type",
-    "gateway-type-as-a-list", "gateway-pace", "gateway-folder", "gateway-named-twice", "route-of-the-cheapest-without-prices",
+    "gateway-type-as-a-list", "gateway-pace", "gateway-folder", "gateway-named-twice",
+    "route-of-the-cheapest-without-prices",
     "sender-by-a-region-that-is-none", "missing-in-a-variant",
 }  # fmt: skip
 

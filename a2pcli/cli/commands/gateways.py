@@ -64,9 +64,7 @@ def gateways(
     raise typer.Exit(ExitStatus.INVALID if wrong else ExitStatus.OK)
 
 
-def _document(
-    settings: LoadedSettings, lines: list[GatewayLine], routes: list[RouteLine]
-) -> dict[str, Any]:
+def _document(settings: LoadedSettings, lines: list[GatewayLine], routes: list[RouteLine]) -> dict[str, Any]:
     from dataclasses import asdict
 
     from a2pcli.actions.gateways import gateway_types

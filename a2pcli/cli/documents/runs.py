@@ -131,9 +131,7 @@ class PlanRoute(TypedDict):
     gateways: dict[str, PlanRouteGateway]
     rules: Annotated[dict[str, Any], says("by place: how gateways are put in order, and which")]
     most: Annotated[CostByCurrency, says("cost by the dearest gateway that each message may go by")]
-    unpriced_stand_ins: Annotated[
-        int, says("messages of known cost that a gateway without a price may take")
-    ]
+    unpriced_stand_ins: Annotated[int, says("messages of known cost that a gateway without a price may take")]
     without_stand_in: Annotated[int, says("people whose message only one gateway may take")]
 
 

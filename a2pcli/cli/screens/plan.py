@@ -134,7 +134,8 @@ def _heading(run: Run) -> RenderableType:
     sender = f", from {sender_of(run)}" if sender_of(run) else ""
     if instead := instead_of_sending(run):
         grid.add_row(
-            "gateway", Text(f"{via(run, run.channel)}: messages are {instead}, nothing is sent", style="yellow")
+            "gateway",
+            Text(f"{via(run, run.channel)}: messages are {instead}, nothing is sent", style="yellow"),
         )
         if not run.sending.get("channels"):
             grid.add_row("channel", f"{run.channel}{sender}")

@@ -23,7 +23,9 @@ def gateway_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 def _why(rules: Mapping[str, Any], gateway: str, one: Mapping[str, Any]) -> str:
     """By which rules a gateway has its recipients, and for how many more it may stand in."""
     pieces = [
-        f"{rule_words(rules, place, gateway)} {count:,}" if len(rules) > 1 else rule_words(rules, place, gateway)
+        f"{rule_words(rules, place, gateway)} {count:,}"
+        if len(rules) > 1
+        else rule_words(rules, place, gateway)
         for place, count in one["places"].items()
     ]
     if one["unpriced"] and any(rules[place]["by"] == CHEAPEST for place in one["places"]):
