@@ -46,23 +46,23 @@ CANDIDATE = select(
 ).with_for_update(skip_locked=True, of=attempts)
 
 ID, ADDRESS, BODY, CLOCK, SENDER, CHANNEL, GATEWAY, WHY_NOT = 0, 1, 2, 8, 9, 10, 11, -1
-"""Places in a row of ``CANDIDATE``; by name they cost 5x as much."""
+"""Positions in a row of ``CANDIDATE``; access by name costs 5x as much."""
 
-# By nothing but the moment: of an old run all are due since ever, and PostgreSQL would sort what is left of it for each
-# claim. Both databases give those of one moment in the order in which they were stored.
+# Ordered by due time only: in an old run all rows are due, and PostgreSQL would sort them for each claim. Both
+# databases return rows with equal due times in the order in which they were stored.
 WAITED = (
     CANDIDATE.where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
     .order_by(_c.due_at)
     .limit(bindparam("want"))
 )
-# The same rows in the same order, but only as much of them as the clocks need.
+# The same rows in the same order, but only the columns that clocks need.
 WAITED_CLOCKS = (
     select(_c.id, _c.clock)
     .where(_c.run == bindparam("run"), _c.due_at <= bindparam("now"), IS_PLANNED)
     .order_by(_c.due_at)
     .limit(bindparam("want"))
 )
-# Of the chunks that one of several senders has.
+# Limited to the chunks of one of several senders.
 WAITED_MINE, WAITED_CLOCKS_MINE = WAITED.where(IS_MINE), WAITED_CLOCKS.where(IS_MINE)
 THESE = CANDIDATE.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
 NEXT_DUE = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), _c.due_at.is_not(None))
@@ -72,26 +72,26 @@ _intent = (
     update(attempts)
     .values(
         state=literal_column(f"'{State.SUBMITTING}'"),
-        # At the column's end it stays: a message that no gateway takes for weeks may get there.
+        # Capped at the column's maximum, which a message refused for weeks may reach.
         tries=case((_c.tries < literal_column("32767"), _c.tries + literal_column("1")), else_=_c.tries),
         claimed_at=bindparam("b_now"),
         due_at=literal_column("NULL"),
         settled_at=literal_column("NULL"),
-        # What held it holds it no more.
+        # A claimed row is no longer held.
         reason=literal_column("NULL"),
         rule=literal_column("NULL"),
     )
-    # On SQLite a row whose person is taken is left as it is; PostgreSQL has no such words (see mark_postgres).
+    # SQLite skips a row whose person is taken; PostgreSQL has no equivalent (see mark_postgres).
     .prefix_with("OR IGNORE", dialect="sqlite")
 )
 _intent_of_one = PreparedStatement(_intent.where(_c.id == bindparam("b_id"), IS_PLANNED), "b_now", "b_id")
 
 
 def mark_sqlite(connection: Connection, rows: Sequence[Any], now: int) -> Sequence[Any]:
-    """Mark rows that waited as submitting; gives the rows it worked for."""
+    """Mark waiting rows as submitting; return the rows for which that succeeded."""
     if _intent_of_one.run(connection, [(now, row[ID]) for row in rows]) == len(rows):
         return rows
-    # The person of some rows is taken by another row of this very batch: attempts_once left those alone.
+    # Another row of this batch took the person of some rows, so attempts_once refused them.
     ids = [row[ID] for row in rows]
     query = select(_c.id).where(_c.id.between(min(ids), max(ids)), IS_SUBMITTING)
     taken = set(connection.execute(query).scalars())
@@ -99,11 +99,10 @@ def mark_sqlite(connection: Connection, rows: Sequence[Any], now: int) -> Sequen
 
 
 def mark_postgres(connection: Connection, rows: Sequence[Any], now: int, *, halving: bool) -> Sequence[Any]:
-    """Mark rows that waited as submitting; where a person is taken meanwhile, halve until it is alone, or raise."""
+    """Mark waiting rows as submitting. If a person was taken meanwhile, halve the batch down to that row, or raise
+    ``IntegrityError`` without ``halving``."""
     intents = [(now, row[ID]) for row in rows]
-    if (
-        not halving
-    ):  # savepoints cost two journeys to the server, and almost never is there somebody to halve for
+    if not halving:  # savepoints cost two round trips to the server and are almost never needed
         _intent_of_one.run(connection, intents)
         return rows
     try:
@@ -122,7 +121,7 @@ _TYPES = {
     "id": "bigint", "person": "bigint", "parts": "smallint", "cost": "bigint", "clock": "integer",
     "consent_until": "bigint", "tries": "smallint", "claimed_at": "bigint", "settled_at": "bigint",
 }  # fmt: skip
-"""PostgreSQL's types of the columns that are no texts."""
+"""PostgreSQL types of the columns that are not texts."""
 
 _PLANNED = (
     "id", "address", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant", "consent_until",
@@ -132,9 +131,9 @@ _OF_SKIPPED = (*_PLANNED, "state", "reason", "detail", "rule", "settled_at")
 
 
 def claim_fresh(connection: Connection, run: Run, rows: Sequence[Fresh], now: int) -> Sequence[Fresh]:
-    """Give messages that nothing happened to yet their rows, as submitting; gives those it worked for.
+    """Insert attempts in state submitting for messages without one; return the messages for which that succeeded.
 
-    Not for a person who is taken, and not for a message that another sender was quicker with.
+    It fails for a person who is taken, and for a message that another sender claimed first.
     """
     values = [(*_planned(row), str(State.SUBMITTING), 1, now) for row in rows]
     taken = _insert(connection, run, *_with_channels(run, rows, _OF_INTENT, values))
@@ -149,8 +148,8 @@ def skip_fresh(
     *,
     nameless: bool = False,
 ) -> frozenset[int]:
-    """Give messages that nothing happened to yet rows as skipped, each with reason, detail and rule; gives the ids it
-    worked for. ``nameless``: without address and person."""
+    """Insert attempts in state skipped for messages without one, each with reason, detail and rule; return the ids
+    for which that succeeded. ``nameless`` omits address and person."""
     values = [
         (*_planned(row, nameless=nameless), str(State.SKIPPED), reason, detail, rule, now)
         for row, reason, detail, rule in rows
@@ -162,7 +161,7 @@ def skip_fresh(
 def _with_channels(
     run: Run, rows: Sequence[Fresh], names: Sequence[str], values: Sequence[tuple[Any, ...]]
 ) -> tuple[Sequence[str], Sequence[tuple[Any, ...]]]:
-    """The same with the channel and gateway of each row, in a run of several channels; null for the run's own."""
+    """Add each row's channel and gateway in a run of several channels; null for the run's own."""
     if not alternatives.channels_of(run):
         return names, values
     ways = (
@@ -173,7 +172,7 @@ def _with_channels(
 
 
 def _planned(row: Fresh, *, nameless: bool = False) -> tuple[Any, ...]:
-    """The values of ``_PLANNED``, by their places: by name they cost 3x as much."""
+    """Return the values of ``_PLANNED`` by position: access by name costs 3x as much."""
     values = (row[0], row[1], row[3], row[4], *row[6:13])
     if nameless:
         return tuple(
@@ -186,8 +185,8 @@ def _planned(row: Fresh, *, nameless: bool = False) -> tuple[Any, ...]:
 def _insert(
     connection: Connection, run: Run, names: Sequence[str], values: Sequence[tuple[Any, ...]]
 ) -> frozenset[int] | None:
-    """Insert rows of the run, but for those that a unique index refuses, and count them; gives the ids that went in,
-    None for all."""
+    """Insert rows of the run, except those a unique index refuses, and count them. Return the inserted ids, None for
+    all."""
     if not values:
         return frozenset()
     taken = _put_in(connection, run, names, values)
@@ -214,8 +213,8 @@ def _put_in(
 def _insert_sqlite(
     connection: Connection, head: str, shared: str, values: Sequence[tuple[Any, ...]]
 ) -> frozenset[int] | None:
-    """All at once; where not all of them went in, once more one by one, to learn which."""
-    # "WHERE true": else SQLite would take ON for the condition of a join.
+    """Insert all rows at once; if some were refused, roll back and insert them one by one to find out which."""
+    # Without "WHERE true", SQLite would read ON as a join condition.
     many = f"{head} SELECT {shared}, v.* FROM (VALUES {ROWS}) AS v WHERE true ON CONFLICT DO NOTHING"
     one = f"{head} VALUES ({shared}, {', '.join('?' * len(values[0]))}) ON CONFLICT DO NOTHING"
     connection.exec_driver_sql("SAVEPOINT a2p_claim")

@@ -34,12 +34,12 @@ _ABOUT = (
     "Without it, a2pcli cannot tell that a ledger is missing and would message everybody again."
 )
 NAMED = 3
-"""So many campaigns a sentence names."""
+"""Maximum number of campaigns named in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """One ledger that was used. ``place`` is relative to the memory's folder where it lies inside it.
+    """A ledger that was used. ``place`` is relative to the record's folder if it lies inside it.
 
     ``entry`` and ``hash`` are of the newest audit entry seen; 0 and "" for none. ``used_at`` is UTC milliseconds.
     """
@@ -53,14 +53,15 @@ class Remembered:
 
 
 class KnownLedgers:
-    """The memory of one project: a file in the folder of its settings, or of its campaign without settings."""
+    """One project's record of its ledgers: a file in the folder of its settings, or of its campaign without
+    settings."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.path = self.folder / FILE
 
     def all(self) -> list[Remembered]:
-        """Every ledger that is remembered. Raises ``LedgerError`` for a file that cannot be read."""
+        """Return every recorded ledger. Raises ``LedgerError`` if the file cannot be read."""
         try:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
@@ -78,14 +79,14 @@ class KnownLedgers:
         return Problem(text, path=str(self.path), hint=hint, code="ledger-note")
 
     def place_of(self, url: URL) -> str:
-        """A ledger's place as recorded in the project's file."""
+        """Return a ledger's place in the form recorded in the project's file."""
         if url.get_backend_name() != "sqlite":
             return shown(url)
         path = Path(url.database or "").resolve()
         return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
 
     def missing(self, url: URL) -> Problem | None:
-        """Why a ledger that is not there must not be made anew without a word; None for a project's first."""
+        """Return why a missing ledger must not be created silently; None for a project's first."""
         known, place = self.all(), self.place_of(url)
         here = [one for one in known if one.place == place]
         if here:
@@ -102,7 +103,7 @@ class KnownLedgers:
         return _traces(url)
 
     def wrong(self, ledger: Ledger, campaign: str | None) -> Problem | None:
-        """Why an open ledger is not the one that the project used before; None where it is, or none was."""
+        """Return why an open ledger is not the one the project used before; None if it is, or none was recorded."""
         known = self.all()
         if not known:
             return None
@@ -122,7 +123,7 @@ class KnownLedgers:
         return None
 
     def note(self, ledger: Ledger, campaign: str | None = None) -> None:
-        """The ledger is used by this project: remember it, and how far its audit trail goes."""
+        """Record that the project uses this ledger, and its newest audit entry."""
         id, place = ledger.identify(), self.place_of(ledger.url)
         number, hash = ledger.audit.hash_at() or (0, "")
         with self._changed() as known:
@@ -135,7 +136,7 @@ class KnownLedgers:
                 known[:] = [one for one in known if one.id != id] + [replace(now, used_at=now_ms())]
 
     def accept(self, ledger: Ledger) -> None:
-        """From now on this ledger is the one that counts: a person said so."""
+        """Make this ledger the project's ledger, because a user confirmed it."""
         id, place = ledger.identify(), self.place_of(ledger.url)
         with self._changed() as known:
             others = [one for one in known if one.id != id and one.place != place]
@@ -143,7 +144,7 @@ class KnownLedgers:
         self.note(ledger)
 
     def start_over(self, url: URL) -> None:
-        """A new ledger is about to be made at this place: what was there, and files that are gone, are forgotten."""
+        """Forget the ledger at this place, where a new one is about to be created, and ledgers whose files are gone."""
         place = self.place_of(url)
         with self._changed() as known:
             known[:] = [one for one in known if one.place != place and self._exists(one)]
@@ -153,9 +154,9 @@ class KnownLedgers:
 
     @contextmanager
     def _changed(self) -> Iterator[list[Remembered]]:
-        """The memory, to be changed in place; written when it differs. One process at a time.
+        """The recorded ledgers, to be changed in place; written if they differ. One process at a time.
 
-        A folder that may not be written keeps no memory: what is being done does not fail for it.
+        If the folder is not writable, nothing is recorded and no error is raised.
         """
         before = self.all()
         try:
@@ -202,15 +203,15 @@ def _entry(one: dict[str, Any]) -> Remembered:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time, by a lock on the folder itself, which leaves no file behind."""
+    """Exclude other processes by a lock on the folder itself, which leaves no file behind."""
     try:
         import fcntl
-    except ImportError:  # Windows: the last to write wins
+    except ImportError:  # Windows: the last writer wins
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # a disk without locks
+        with suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -226,7 +227,7 @@ def _local(moment: int) -> str:
 
 
 def _used(one: Remembered) -> str:
-    """`` (last used 2026-03-01 09:00, campaigns spring-sale and 2 more)``."""
+    """Return details in brackets, such as `` (last used 2026-03-01 09:00, campaigns spring-sale and 2 more)``."""
     words = [f"last used {_local(one.used_at)}"] if one.used_at else []
     if one.campaigns:
         more = len(one.campaigns) - NAMED
@@ -283,7 +284,7 @@ def _other_campaign(campaign: str, one: Remembered, url: URL) -> Problem:
 
 
 def _traces(url: URL) -> Problem | None:
-    """A ledger that nobody remembers, but that has left files beside the place where it was."""
+    """Return a problem if an unrecorded ledger has left files beside the place where it was."""
     if url.get_backend_name() != "sqlite":
         return None
     path = Path(url.database or "")

@@ -26,45 +26,45 @@ _l, _a = leases.c, attempts.c
 
 
 def _of_this_row(*more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether there is a lease of the chunk that an attempt belongs to."""
+    """Return the condition that a lease exists of the chunk that an attempt belongs to."""
     first = _a.id.op("&")(literal_column(str(FIRST_ATTEMPT)))
     return exists().where(_l.run == _a.run, _l.first_id <= first, first < _l.end_id, *more)
 
 
 _mine = _l.token == bindparam("lease")
 IS_MINE = _of_this_row(_mine)
-"""The attempt is of a chunk that the sender has whose token is the parameter ``lease``."""
+"""Condition: the attempt is in a chunk of the sender whose token is the parameter ``lease``."""
 
 
 def claimed_by(gone: Holder) -> ColumnElement[bool]:
-    """Attempts that a holder that is gone may have claimed."""
+    """Return the condition for attempts that an ended holder may have claimed."""
     return _of_this_row(_l.token == gone.token) if gone.part else not_(_of_this_row())
 
 
 def not_of_others(token: int) -> ColumnElement[bool]:
-    """Attempts of chunks that no other sender has."""
+    """Return the condition for attempts in chunks that no other sender has leased."""
     return not_(_of_this_row(_l.token != token))
 
 
 def taken(connection: Connection, run: Run) -> dict[int, int]:
-    """The token of the sender that has each leased chunk, by the chunk's number."""
+    """Return the token of the sender of each leased chunk, by chunk number."""
     rows = connection.execute(select(_l.chunk, _l.token).where(_l.run == run.number))
     return {row.chunk: row.token for row in rows}
 
 
 def of_sender(connection: Connection, run: Run, token: int) -> set[int]:
-    """The numbers of the chunks that a sender has."""
+    """Return the numbers of a sender's chunks."""
     return {chunk for chunk, whose in taken(connection, run).items() if whose == token}
 
 
 def take(connection: Connection, run: Run, head: ChunkHead, token: int) -> None:
-    """The chunk is the sender's from now on; to be called under ``holds.one_by_one``, for one that nobody has."""
+    """Lease a free chunk to the sender. Call it under ``holds.one_by_one``."""
     values = {"chunk": head.number, "first_id": head.first_id, "end_id": head.end_id, "token": token}
     connection.execute(insert(leases).values(run=run.number, **values))
 
 
 def give_up(connection: Connection, run: Run, token: int) -> None:
-    """The sender has none of the run's chunks any more."""
+    """Release all of the sender's chunks of the run."""
     connection.execute(delete(leases).where(_l.run == run.number, _l.token == token))
 
 
@@ -76,7 +76,7 @@ _WAITS = and_(
 
 
 def free_and_due(connection: Connection, run: Run, now: int) -> int | None:
-    """The number of a chunk that no sender has and in which a message waits whose moment has come; None for none."""
+    """Return the number of an unleased chunk with a due waiting message; None if there is none."""
     first = _a.id.op("&")(literal_column(str(FIRST_ATTEMPT)))
     due = select(first).where(_WAITS, not_(_of_this_row())).limit(literal_column("1"))
     id = connection.execute(due, {"run": run.number, "now": now}).scalar()
@@ -93,7 +93,7 @@ _busy = select(
         _a.id < bindparam("end"),
         or_(
             _a.state == literal_column(f"'{State.SUBMITTING}'"),
-            # Without a reason: it waits for another try, not for somebody's hours.
+            # without a reason, it waits for another try and not for permitted hours
             and_(
                 _a.state == literal_column(f"'{State.PLANNED}'"), _a.due_at.is_not(None), _a.reason.is_(None)
             ),
@@ -104,6 +104,6 @@ _busy = select(
 
 
 def others_are_busy(connection: Connection, run: Run, token: int) -> bool:
-    """Whether messages of chunks that other senders have are with a gateway, or wait for another try."""
+    """Whether messages in other senders' chunks are with a gateway, or wait for another try."""
     values = {"first": run.number * ROWS_PER_RUN, "end": (run.number + 1) * ROWS_PER_RUN, "lease": token}
     return bool(connection.execute(_busy, values).scalar())

@@ -28,19 +28,19 @@ _listed = Table("a2p_listed", MetaData(), Column("address", Text))
 
 @dataclass(frozen=True, slots=True)
 class ImportedList:
-    """A list: its newest as-of moment and when that was imported (UTC milliseconds)."""
+    """An imported list: its newest as-of time, and when that was imported (UTC milliseconds)."""
 
     name: str
     as_of: int
     imported_at: int
 
     def days_old(self, now: int) -> int:
-        """Age of the list in whole days."""
+        """Return the age of the list in whole days."""
         return max(0, (now - self.as_of) // _DAY)
 
 
 def known(connection: Connection) -> list[ImportedList]:
-    """Every list that was imported under a name, by name."""
+    """Return every list that was imported under a name, by name."""
     query = select(about.c.name, about.c.value).where(about.c.name.startswith(_PREFIX)).order_by(about.c.name)
     return [_list(name, value) for name, value in connection.execute(query)]
 
@@ -51,7 +51,7 @@ def _list(name: str, value: str) -> ImportedList:
 
 
 def check_newer(connection: Connection, name: str, as_of: int) -> None:
-    """Raises ``UsageError`` where a newer state of the list was imported before."""
+    """Raise ``UsageError`` if a newer version of the list was imported before."""
     from datetime import UTC, datetime
 
     value = connection.execute(select(about.c.value).where(about.c.name == _PREFIX + name)).scalar()
@@ -67,7 +67,7 @@ def check_newer(connection: Connection, name: str, as_of: int) -> None:
 
 
 def note(connection: Connection, name: str, as_of: int, now: int) -> None:
-    """The list was imported whole, as of this moment."""
+    """Record that the list was imported completely, as of this time (UTC ms)."""
     value = json.dumps({"as_of": as_of, "imported_at": now})
     changed = connection.execute(update(about).where(about.c.name == _PREFIX + name).values(value=value))
     if not changed.rowcount:
@@ -82,12 +82,12 @@ def refresh(
     name: str,
     as_of: int,
 ) -> None:
-    """The list still names these phones at ``as_of``, in whatever form: said of the entries that came from it."""
+    """Update ``as_of`` of the list's entries whose phones it still names, in any form of the number."""
     connection.exec_driver_sql(
         "CREATE TEMPORARY TABLE a2p_listed AS SELECT address FROM suppressions WHERE 1 = 0"
     )
     insert_columns(connection, _listed, {"address": all_forms(as_list(addresses))})
-    # By an alias: the table of the update itself would be looked through once for every address.
+    # Aliased, because the updated table itself would be scanned once for every address.
     same = suppressions.alias("same").c
     mine = select(same.number).where(
         same.address == _listed.c.address,
@@ -102,6 +102,6 @@ def refresh(
 
 
 def missing(connection: Connection, name: str, as_of: int) -> int:
-    """Entries of the list that its newest file did not name any more; they hold all the same."""
+    """Return how many entries of the list are missing from its newest file; they still apply."""
     gone = and_(_c.list_name == name, _c.lifted_at.is_(None), _c.as_of < as_of)
     return int(connection.execute(select(func.count()).select_from(suppressions).where(gone)).scalar_one())

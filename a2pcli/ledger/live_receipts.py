@@ -31,14 +31,15 @@ _a, _r = attempts.c, receipts.c
 
 
 Spellings: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[str]]]
-"""How an answer may have written the id of a receipt, and what else it could mean; see ``gateways.base.HearsBack``."""
+"""Returns how an answer may have written a receipt's id, and what else the id could mean; see
+``gateways.base.HearsBack``."""
 
 
 def add_live(
     ledger: Ledger, found: Sequence[Receipt], gateway: str, source: str, tells: TellsOptOut = nobody
 ) -> int:
-    """Keep receipts that came while messages are sent; gives how many people opted out, as one ``tells``. Those with
-    our reference are matched, the ids of others are looked for at the end (``settle_live``)."""
+    """Store receipts that arrive while messages are sent; return how many people opted out according to ``tells``.
+    Receipts with our reference are matched; other ids are looked up at the end (``settle_live``)."""
     pieces = ledger.receipts.pieces(found, gateway, source, tells=tells, by_id=False)
     return sum(taken.opted_out for taken in pieces)
 
@@ -46,8 +47,8 @@ def add_live(
 def settle_live(
     ledger: Ledger, run: Run, gateway: str, spellings: Spellings, tells: TellsOptOut = nobody
 ) -> int:
-    """At the end of a run: look for the messages of the gateway's receipts that have none, and count again what
-    receipts changed. Gives how many people opted out, as one of these receipts ``tells``."""
+    """At the end of a run, match the gateway's unmatched receipts and recount what they changed; return how many
+    people opted out according to ``tells``."""
     now = now_ms()
     out, uncounted = _match_spelt(ledger, gateway, spellings, tells, now)
     ledger.receipts.keep_totals(uncounted | _apply_again(ledger, run, now))
@@ -57,8 +58,7 @@ def settle_live(
 def _match_spelt(
     ledger: Ledger, gateway: str, spellings: Spellings, tells: TellsOptOut, now: int
 ) -> tuple[int, set[int]]:
-    """Look for the messages of the gateway's receipts that have none. Gives how many people opted out, and the runs
-    that must be counted again."""
+    """Match the gateway's unmatched receipts. Return how many people opted out, and the runs to be recounted."""
     opted_out, uncounted, after = 0, set[int](), 0
     while True:
         with ledger.reading() as connection:
@@ -77,8 +77,8 @@ def _match_spelt(
 
 
 def _apply_again(ledger: Ledger, run: Run, now: int) -> set[int]:
-    """Write what receipts say into messages of the run that no answer made accepted: a receipt may have been stored
-    before the answer, or its absence, was. Gives the runs that must be counted again."""
+    """Apply receipts again to messages without an accepting answer, because a receipt may have been stored before
+    the answer was. Return the runs to be recounted."""
     base = run.number * ROWS_PER_RUN
     unsettled = [str(State.UNKNOWN), str(State.PLANNED), str(State.REJECTED)]
     query = (
@@ -99,7 +99,7 @@ def _apply_again(ledger: Ledger, run: Run, now: int) -> set[int]:
 def _found(
     connection: Connection, gateway: str, rows: Sequence[tuple[int, str]], spellings: Spellings
 ) -> list[tuple[int, int, str]]:
-    """Number, attempt, and the id as the answer had it, of the receipts that fit one message alone."""
+    """Return number, attempt, and the id as the answer had it, of receipts that match exactly one message."""
     readings = [(number, *spellings(id)) for number, id in rows]
     wanted = {one for _, sure, doubtful in readings for one in (*sure, *doubtful)}
     if not wanted:
@@ -119,7 +119,7 @@ def _found(
 
 
 def _of_parts(connection: Connection, gateway: str, wanted: Collection[str]) -> list[tuple[str, int]]:
-    """Ids that receipts have tied to a message: those of the parts after the first stand nowhere else."""
+    """Return ids that receipts have tied to a message; ids of parts after the first are stored nowhere else."""
     query = select(_r.gateway_id, _r.attempt).where(
         _r.attempt.is_not(None), _r.gateway_id.is_not(None), _r.gateway == gateway
     )
@@ -129,7 +129,7 @@ def _of_parts(connection: Connection, gateway: str, wanted: Collection[str]) -> 
 def _connect(
     ledger: Ledger, found: Sequence[tuple[int, int, str]], tells: TellsOptOut, now: int
 ) -> tuple[Applied, int]:
-    """Write down whose receipts these are, and suppress who opted out, as they tell; gives how many those are."""
+    """Store the matches of these receipts, and suppress people who opted out by them; return how many."""
     values = [{"b_number": number, "b_attempt": at, "b_id": id} for number, at, id in found]
 
     def work() -> tuple[Applied, int]:

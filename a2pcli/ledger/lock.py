@@ -33,7 +33,7 @@ _SENDER = 0x61327002
 _PLANNER = 0x61327003
 
 PATIENCE = 3.0
-"""Seconds for which a sender waits for a command that has its run alone: to settle claims, to read a time zone."""
+"""Seconds a sender waits for a command that has its run alone, for example to settle claims or set a time zone."""
 
 MOST_NAMED = 3
 
@@ -42,7 +42,7 @@ class HasEngine(Protocol):
     """The part of a ledger that a lock needs."""
 
     holds: dict[int, Hold]
-    """The runs that are held through this ledger, by number: whoever writes to them asks for the hold first."""
+    """Holds of this ledger by run number, checked before anything is written to these runs."""
 
     @property
     def engine(self) -> Engine:
@@ -57,10 +57,10 @@ class HasEngine(Protocol):
 
 @contextmanager
 def sender_lock(ledger: HasEngine, run: Run, *, shared: bool = False) -> Iterator[Hold]:
-    """Hold the right to send ``run``, or to settle its messages. Raises ``RunBusy`` at once, with who has it.
+    """Hold the right to send ``run``, or to settle its messages. Raises ``RunBusy`` at once, naming the holder.
 
-    ``shared``: to send it, beside others who do, where the ledger is on a server and the run's plan is in chunks. It
-    waits ``PATIENCE`` for a command that has the run alone, since those are done in a moment.
+    ``shared``: send it beside other senders, if the ledger is on a server and the run's plan is in chunks. Waits up to
+    ``PATIENCE`` seconds for a command that has the run alone, because those are short.
     """
     lock = RunLock(ledger.engine, run.number, run.id, kind=_SENDER) if _has_files(ledger) else None
     if lock is not None and not lock.take():
@@ -79,22 +79,21 @@ def sender_lock(ledger: HasEngine, run: Run, *, shared: bool = False) -> Iterato
 
 
 def live_sender(ledger: HasEngine, run: Run) -> str | None:
-    """Who is sending the run just now: ``process 4711 on host``, all of them where several do; None where nobody is,
-    as far as can be known.
+    """Return who is sending the run now: ``process 4711 on host``, or several; None if nobody is, as far as known.
 
-    For people to read, not to decide by: only ``sender_lock`` knows for sure.
+    For display only; ``sender_lock`` is authoritative.
     """
     return named(_living(ledger, run)) or None
 
 
 def may_be_joined(ledger: HasEngine, run: Run) -> str | None:
-    """Who sends the run, where another sender may take part of it; None where nobody does, or nobody else may."""
+    """Return who sends the run, if another sender may join; None if nobody sends it, or nobody may join."""
     living = [] if _has_files(ledger) else _living(ledger, run)
     return named(living) if living and all(one.part for one in living) else None
 
 
 def named(living: Sequence[Holder]) -> str:
-    """Who they are, as a sentence has it; empty for nobody."""
+    """Return the holders' names as part of a sentence; empty for none."""
     names = [str(one.process) for one in living]
     if len(names) > MOST_NAMED:
         names = [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} others"]
@@ -102,7 +101,7 @@ def named(living: Sequence[Holder]) -> str:
 
 
 def refuse_if_held(connection: Connection, run: Run) -> None:
-    """Raise ``RunBusy`` where a living process holds the run, for who would change it without holding it."""
+    """Raise ``RunBusy`` if a living process holds the run, before changing it without a hold."""
     for holder in holds.holders_of(connection, run):
         if not holder.is_gone:
             raise RunBusy(_busy(run, holder))
@@ -159,8 +158,8 @@ def _take(ledger: HasEngine, run: Run, *, shared: bool = False) -> Hold:
 
 
 def lose_claims(url: URL, connection: Connection, run: Run, gone: Holder) -> None:
-    """What a sender had claimed that ended without a word: unknown, but for what certainly never left. Its chunks are
-    free again."""
+    """Settle the claims of an ended sender: unknown, except those that certainly were never submitted. Frees its
+    chunks."""
     from a2pcli.ledger import counting, leases
     from a2pcli.ledger.outcomes import lose
 
@@ -171,14 +170,14 @@ def lose_claims(url: URL, connection: Connection, run: Run, gone: Holder) -> Non
 
 
 def _nobody_of_old(connection: Connection, run: Run) -> bool:
-    """Whether no sender of version 0.1, which knows only this lock, is at work."""
+    """Whether no sender of version 0.1, which knows only this lock, is active."""
     return bool(
         connection.execute(select(func.pg_try_advisory_xact_lock_shared(_SENDER, run.number))).scalar()
     )
 
 
 def _let_go(ledger: HasEngine, hold: Hold) -> None:
-    # First, so that a row that cannot be taken away now does not outlive its use.
+    # Forgotten first, so that a row that cannot be deleted now is not used any more.
     holds.forget(hold)
     with suppress(LedgerError):
         with plainly(ledger.url), ledger.engine.begin() as connection:
@@ -187,7 +186,7 @@ def _let_go(ledger: HasEngine, hold: Hold) -> None:
 
 
 def leave(connection: Connection, hold: Hold) -> None:
-    """The run is free again, or the chunks of one of its senders. Nothing is claimed any more. Twice does no harm."""
+    """Release the run, or the chunks of one of its senders, which has no claims left. Safe to call twice."""
     if hold.is_shared:
         from a2pcli.ledger import leases
 
@@ -196,12 +195,12 @@ def leave(connection: Connection, hold: Hold) -> None:
 
 
 def planner_lock(engine: Engine, number: int, id: str) -> RunLock:
-    """The lock that a plan in the making holds: who can take it knows that its planner is dead."""
+    """Return the lock held while a plan is made: taking it proves that the planner is dead."""
     return RunLock(engine, number, id, kind=_PLANNER)
 
 
 class RunLock:
-    """A lock on one run. Files lie in a folder beside the SQLite file; PostgreSQL has advisory locks."""
+    """A lock on one run: a file in a folder beside a SQLite ledger, or a PostgreSQL advisory lock."""
 
     def __init__(self, engine: Engine, number: int, id: str, *, kind: int) -> None:
         self._engine = engine
@@ -213,7 +212,7 @@ class RunLock:
             self._file = Path(f"{engine.url.database}-locks") / f"{id}.{word}"
 
     def take(self) -> bool:
-        """Try once to take the lock, without waiting; returns whether it was taken."""
+        """Try once to take the lock, without waiting; return whether it was taken."""
         if self._engine.dialect.name == "sqlite":
             return self._take_file()
         return self._take_advisory()
@@ -224,14 +223,14 @@ class RunLock:
         if isinstance(held, Connection):
             with plainly(self._engine.url):
                 with suppress(SQLAlchemyError):  # a lost connection has lost its lock
-                    # Asked for, not left to the end of the session: the server sees that a moment later.
+                    # Released explicitly, because the server notices the end of a session only a moment later.
                     held.execute(select(func.pg_advisory_unlock(*self._key)))
                 held.invalidate()
                 held.close()
         elif held is not None:
             if self._key[0] == _PLANNER:
-                # Nobody waits for it, and every plan has its own: they would pile up. A sender's file stays: who
-                # takes a file away that others may have open lets two of them in.
+                # Nobody waits for a planner's lock, and each plan has its own file, so they would accumulate. A
+                # sender's file stays: deleting a file that others may have open would let two of them in.
                 with suppress(OSError):
                     self._file.unlink(missing_ok=True)
             held.release()
@@ -241,7 +240,7 @@ class RunLock:
 
         try:
             self._file.parent.mkdir(mode=0o700, exist_ok=True)
-            # No fallback: a lock that is only a file stays behind when its process is killed, or gets stolen.
+            # No fallback: a lock that is only a file stays behind when its process is killed, or can be stolen.
             lock = FileLock(self._file, timeout=0, mode=0o600, thread_local=False, fallback_to_soft=False)
             lock.acquire()
         except Timeout:

@@ -36,9 +36,9 @@ KNOWN: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 17))
 """Revisions this version can read, oldest first; the last is the schema of ``tables``."""
 
 VERSION_TABLE = "a2pcli_revision"
-"""Not Alembic's usual name: a PostgreSQL database may hold somebody else's tables too."""
+"""Not Alembic's default name, because a PostgreSQL database may contain other programs' tables."""
 
-# As Alembic makes it, to the name of the constraint.
+# Like Alembic's own, including the constraint's name.
 _versions = Table(
     VERSION_TABLE,
     MetaData(),
@@ -52,9 +52,9 @@ _ADVISORY_KEY = 0x61327063_00000001
 def prepare(
     engine: Engine, *, create: bool = False, created: Callable[[Connection], None] = lambda _connection: None
 ) -> None:
-    """Migrate the schema where needed. A ledger that is up to date costs one query.
+    """Migrate the schema if needed. An up-to-date ledger costs one query.
 
-    An empty database becomes a ledger with ``create``, and ``created`` is called in the same transaction; else it
+    An empty database becomes a ledger with ``create``, and ``created`` is called in the same transaction. Otherwise
     raises ``LedgerError`` (code ``ledger-missing``).
     """
     with engine.connect().execution_options(**READ) as connection:
@@ -68,7 +68,7 @@ def prepare(
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_KEY)))
-        # Asked again under the lock: another process may have done it.
+        # Read again under the lock: another process may have migrated it.
         revision = _revision(connection)
         if revision is None:
             _create(connection)
@@ -81,7 +81,8 @@ def prepare(
 
 
 def _refuse_under_way(connection: Connection) -> None:
-    """Raise ``LedgerUnavailable`` while a process sends by the old schema: what it learns would have no table."""
+    """Raise ``LedgerUnavailable`` while a process sends with the old schema, because its results could not be
+    stored."""
     from a2pcli.ledger import holds
 
     if not inspect(connection).has_table("senders"):
@@ -99,7 +100,7 @@ def _refuse_under_way(connection: Connection) -> None:
 
 
 def is_older(engine: Engine) -> bool:
-    """Whether the schema has to be brought up to date. Raises ``LedgerError`` where there is none, or a newer one."""
+    """Whether the schema must be migrated. Raises ``LedgerError`` if there is none, or a newer one."""
     with engine.connect().execution_options(**READ) as connection, connection.begin():
         revision = _revision(connection)
         if revision is None:
@@ -120,13 +121,13 @@ def _empty(engine: Engine) -> LedgerError:
 
 
 def _revision(connection: Connection) -> str | None:
-    """The stored revision; None for an empty database. Raises for somebody else's database."""
+    """Return the stored revision; None for an empty database. Raises ``LedgerError`` for another program's database."""
     names = set(inspect(connection).get_table_names())
     if VERSION_TABLE in names:
         return connection.execute(select(_versions.c.version_num)).scalar()
     ours = names & set(metadata.tables)
     if connection.dialect.name == "sqlite":
-        # A file is ours alone; on a server other programs' tables may stand beside ours.
+        # A file must be ours alone; a server may have other programs' tables beside ours.
         ours |= names
     if ours:
         hint = "choose another ledger; a2pcli writes only to its own databases"
@@ -151,7 +152,7 @@ def _create(connection: Connection) -> None:
 
 
 def _sign(connection: Connection) -> None:
-    """Note which version of a2pcli wrote the schema, for the message of an older one that meets it."""
+    """Store the version of a2pcli that wrote the schema, for the error message of older versions."""
     connection.execute(about.delete().where(about.c.name == "version"))
     connection.execute(insert(about).values(name="version", value=__version__))
 

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 def is_phone(address: Any) -> Any:
-    """The condition that an address is a number in E.164, and not the hash of an erased one."""
+    """Return the condition that an address is a number in E.164, not the hash of an erased one."""
     return func.substr(address, 1, 1) == "+"
 
 
 def is_other(address: Any) -> Any:
-    """The condition that an address is of another kind: no phone number, and not the hash of an erased one."""
+    """Return the condition that an address is neither a phone number nor the hash of an erased one."""
     return and_(not_(is_phone(address)), func.substr(address, 1, 1) != MARK)
 
 
 def numbers_as_integers(address: Any) -> Any:
-    """A number in E.164 without its + (at most 15 digits, ITU-T E.164 section 6.1); null for other addresses."""
-    # Within a CASE: PostgreSQL may cast before it filters.
+    """Return a number in E.164 without its + (at most 15 digits, ITU-T E.164 section 6.1); null for other addresses."""
+    # In a CASE, because PostgreSQL may cast before it filters.
     return case((is_phone(address), cast(func.substr(address, 2), BigInteger)))
 
 
 def integers(connection: Connection, query: Select[Any], columns: int = 1) -> Numbers:
-    """The rows of a query of integers: an array, of two dimensions where there are several columns."""
+    """Return the rows of a query of integers as an array, two-dimensional for several columns."""
     import numpy as np
 
     values = np.fromiter(chain.from_iterable(read_rows(connection, query)), dtype=np.int64)
@@ -44,8 +44,11 @@ def integers(connection: Connection, query: Select[Any], columns: int = 1) -> Nu
 
 
 def people(connection: Connection, address: Any, query: Select[Any], columns: int = 1) -> Numbers:
-    """The rows of a query whose first column is ``address`` and whose others are integers: the address as the key that
-    a plan compares people by (``addresses.columns.keys_of``), other numbers of one phone not yet taken together."""
+    """Return the rows of a query with ``address`` as its first column and integers in the others.
+
+    Addresses become the keys by which a plan compares people (``addresses.columns.keys_of``); different numbers of one
+    phone are not merged yet.
+    """
     import numpy as np
 
     number = numbers_as_integers(address)
@@ -57,7 +60,7 @@ def people(connection: Connection, address: Any, query: Select[Any], columns: in
 
 
 def keyed(rows: Iterable[Any], columns: int = 1) -> Numbers:
-    """Rows whose first column is an address, with that as its key."""
+    """Return rows whose first column is an address, with the address replaced by its key."""
     import numpy as np
 
     listed = list(rows)

@@ -50,7 +50,7 @@ from a2pcli.reasons import Reason
 _c = attempts.c
 
 Others = Mapping[int, tuple[str, ...]]
-"""The other addresses of some rows' people, by the row's id."""
+"""The other addresses of some rows' people, by row id."""
 
 _OPEN = (None, refusals.ASKS_SENDER)
 
@@ -71,14 +71,14 @@ _skip = PreparedStatement(
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What binds the messages of a run: its clocks by number, and its caps."""
+    """What restricts the messages of a run: its clocks by number, and its caps."""
 
     clocks: Mapping[int, clocks.RunClock]
     caps: caps.Caps
 
 
 class Claim:
-    """One claim in the making: what was found so far, and where the search stands."""
+    """A claim in progress: what was found so far, and the position of the search."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Claim:
         self.want = want
         self.halving = halving
         self.lease = lease
-        """Of one of several senders: its token, by which its chunks are known."""
+        """Token of this sender's chunk leases if it is one of several."""
         self.caps = binding.caps
         self.gate = clocks.Gate(run, binding.clocks, now)
         self.is_gated = bool(binding.clocks)
@@ -108,18 +108,18 @@ class Claim:
         self.claimed: list[Claimed] = []
         self.skipped = 0
         self.of_waiting = 0
-        """Rows that waited, and wait no more."""
+        """Number of waiting rows that no longer wait."""
         self.unseen = False
-        """Whether rows were left that nobody looked at: the piece of one transaction was used up."""
+        """Whether rows were left unexamined because the limit of one transaction was reached."""
 
     @property
     def room(self) -> int:
-        """How many more messages may be claimed."""
+        """Number of messages that may still be claimed."""
         return self.want - len(self.claimed)
 
     @property
     def spent(self) -> bool:
-        """Whether so many rows were held that the others must wait for another transaction."""
+        """Whether so many rows were held that the rest must wait for another transaction."""
         return self.gate.held + self.gate.expired >= clocks.PIECE
 
     def _find(self, query: Any, **chosen: Any) -> Sequence[Any]:
@@ -136,7 +136,7 @@ class Claim:
         return self.connection.execute(query, parameters).all()
 
     def waited(self, most: int) -> bool:
-        """Rows whose moment has come, longest due first, so many at most; gives whether there may be more."""
+        """Claim up to ``most`` due waiting rows, longest due first; return whether there may be more."""
         end = len(self.claimed) + most
         while (room := end - len(self.claimed)) > 0:
             if self.is_gated:
@@ -150,7 +150,7 @@ class Claim:
         return True
 
     def _open_due(self, room: int) -> list[int]:
-        """The first rows whose moment has come and whose clock is open; those in front of them wait on."""
+        """Return the first due rows whose clock is open; those before them keep waiting."""
         page = room
         query = WAITED_CLOCKS if self.lease is None else WAITED_CLOCKS_MINE
         while True:
@@ -166,7 +166,7 @@ class Claim:
             page = min(4 * page, clocks.PIECE)
 
     def fresh(self) -> None:
-        """Messages of the plan that nothing happened to yet, whose clocks are open; those that have expired end."""
+        """Claim messages of the plan without attempts whose clocks are open; expire those whose time is over."""
         if self.is_gated:
             for clock in [clock for clock, many in self.plan.left.items() if many > 0]:
                 self._end_if_expired(clock)
@@ -177,11 +177,11 @@ class Claim:
             self._take_fresh(rows)
 
     def goes(self, clock: int | None) -> bool:
-        """Whether messages of this clock may leave now."""
+        """Return whether messages of this clock may be sent now."""
         return self.gate(clock) is None
 
     def _end_if_expired(self, clock: int | None) -> None:
-        """Whoever of this clock is left never goes, where it does not open before their end."""
+        """Expire the remaining messages of this clock if it does not open before their end."""
         why = self.gate(clock)
         if why is None or why.until is not None:
             return
@@ -193,8 +193,7 @@ class Claim:
         self.gate.expired += many
 
     def next_due(self) -> int | None:
-        """When the first of those that wait may go: for another try, or because their clock opens; None where none
-        waits."""
+        """Return when the first waiting message may be sent (UTC ms), by its retry or its clock; None if none waits."""
         moments = [self.connection.execute(NEXT_DUE, {"run": self.run.number}).scalar()]
         for clock, many in self.plan.left.items():
             why = self.gate(clock) if many > 0 else None
@@ -202,7 +201,7 @@ class Claim:
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _take_fresh(self, rows: Sequence[Fresh]) -> None:
-        """Give those that may go their rows as claimed, the others theirs as skipped, with the reason."""
+        """Claim the rows that may be sent, and skip the others with their reason."""
         skipped: list[tuple[Fresh, str, str | None, str | None]] = []
         others = {row.id: other_forms.others_of(row.others) for row in rows}
         gone = self._erased([(row.id, row.address, others[row.id]) for row in rows]) if self.erasures else ()
@@ -212,7 +211,7 @@ class Claim:
             self._skip_fresh(nameless, nameless=True)
             rows = [row for row in rows if row.id not in gone]
         refused: dict[int, Reason] = {}
-        for channel in {row.channel for row in rows}:  # one, but in runs of several channels
+        for channel in {row.channel for row in rows}:  # a single channel, except in runs of several channels
             run, asked = self._asked(channel)
             candidates = (
                 other_forms.Candidate(
@@ -249,12 +248,12 @@ class Claim:
         self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
 
     def _asked(self, channel: str | None) -> tuple[Run, dict[str, Any]]:
-        """The run as it is for messages of a channel, and what is asked of their people."""
+        """Return the run for messages of a channel, and the parameters for checking opt-outs and consent."""
         run = by_another_channel(self.run, channel)
         return run, {**refusals.parameters(run), "binds": binds(run.purpose)}
 
     def _erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
-        """Which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
+        """Return which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
         addresses = [one for _, address, others in rows for one in (address, *others)]
         gone = erased.erased_of(self.connection, addresses)
         return {id for id, address, others in rows if gone and not gone.isdisjoint((address, *others))}
@@ -262,14 +261,14 @@ class Claim:
     def _skip_fresh(
         self, rows: Sequence[tuple[Fresh, str, str | None, str | None]], *, nameless: bool = False
     ) -> None:
-        """Leave out these messages: reason, detail, rule. One that another sender has by now is no matter of ours."""
+        """Skip these messages (reason, detail, rule). One that another sender has claimed meanwhile is ignored."""
         if not rows:
             return
         done = skip_fresh(self.connection, self.run, rows, self.now, nameless=nameless)
         self._note_skipped([(row.id, reason) for row, reason, _, _ in rows if row.id in done])
 
     def _take(self, rows: Sequence[Any]) -> None:
-        """Claim those of the rows that waited which may go; skip the others with their reason."""
+        """Claim the waiting rows that may be sent; skip the others with their reason."""
         good: Sequence[Any] = [row for row in rows if row[WHY_NOT] in _OPEN]
         if len(good) < len(rows):
             self._refuse({row[ID]: row[WHY_NOT] for row in rows if row[WHY_NOT] not in _OPEN})
@@ -312,24 +311,24 @@ class Claim:
         self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
 
     def _beside(self, rows: Sequence[Any], column: Any) -> dict[int, str]:
-        """What the rows of a run without chunks have in a column, by their ids: the addresses as they were given, where
-        that is not how they are compared; the content."""
+        """Return a column of the rows of a run without chunks, by id: addresses as given, if they differ from the
+        compared form, or content."""
         chosen = _c.id.in_([row[ID] for row in rows]) & column.is_not(None)
         found = self.connection.execute(select(_c.id, column.label("value")).where(chosen))
         return {row.id: row.value for row in found}
 
     def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """The rows with their texts, which the plan has. Raises ``LedgerError`` for one that is not the plan's."""
+        """Return the rows with their texts from the plan. Raises ``LedgerError`` if one does not match the plan."""
         first = [row for row in rows if not is_later(row[ID])]
         texts = self.plan.texts(self.connection, ((row[ID], row[ADDRESS], row[SENDER]) for row in first))
         found = [(*row[:BODY], text, *row[BODY + 1 :]) for row, text in zip(first, texts, strict=True)]
         return found if len(found) == len(rows) else [*found, *(row for row in rows if is_later(row[ID]))]
 
     def _without_refused(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
-        """Skip who said no under another number of the same phone or another address, or to the sender in another
-        spelling."""
+        """Skip people who opted out under another form of their phone number or another address, or from the sender
+        in another spelling."""
         gone: dict[int, Reason] = {}
-        for channel in {row[CHANNEL] for row in rows}:  # one, but for later attempts
+        for channel in {row[CHANNEL] for row in rows}:  # a single channel, except for later attempts
             run, asked = self._asked(channel)
             candidates = (
                 other_forms.Candidate(
@@ -360,7 +359,7 @@ class Claim:
         )
 
     def _without_erased(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
-        """Skip who was erased since the plan: on the list, only a hash tells them."""
+        """Skip people erased since the plan, whom the list knows only by hash."""
         gone = self._erased([(row[ID], row[ADDRESS], others.get(row[ID], ())) for row in rows])
         if gone:
             reason = str(Reason.ERASED)
@@ -377,12 +376,11 @@ class Claim:
     def _over(
         self, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]]
     ) -> dict[int, tuple[str, str]]:
-        """Of these (id, address, clock, the person's other addresses), those that would be one too many: the rule, and
-        a sentence."""
+        """Return those of these (id, address, clock, other addresses) that exceed a cap: the rule, and a sentence."""
         return self.caps.over(self.connection, rows, self.now)
 
     def _skip(self, rows: Sequence[tuple[int, str, str | None, str | None]]) -> None:
-        """Leave out these rows that waited: id, reason, detail, rule."""
+        """Skip these waiting rows: id, reason, detail, rule."""
         _skip.run(
             self.connection, [(reason, rule, detail, self.now, id) for id, reason, detail, rule in rows]
         )

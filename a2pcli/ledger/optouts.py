@@ -36,27 +36,27 @@ PROGRAMME = "programme"
 SENDER = "sender"
 CHANNEL = "channel"
 OF_THE_PERSON = (EVERYTHING, PROGRAMME)
-"""Scopes that bind a person by any of their addresses; the others are about the address that is messaged."""
+"""Scopes that apply to a person by any of their addresses; the others apply to the messaged address only."""
 SCOPES = (EVERYTHING, PROGRAMME, SENDER, CHANNEL)
 
 ITS_DATE = "its end date passed"
-"""What stands in ``lifted_by`` of an entry that a new one followed after its date."""
+"""``lifted_by`` of an expired entry that a new one followed."""
 LONGER = "replaced by a longer entry"
-"""What stands in ``lifted_by`` of an entry that a longer one replaced."""
+"""``lifted_by`` of an entry that a longer one replaced."""
 
 FEW = 500
-"""So many addresses are looked up one by one; for more it is quicker to look through the whole list once."""
+"""Up to this many addresses are looked up one by one; for more, scanning the whole list is faster."""
 
 _c = suppressions.c
 
 
 def binds(purpose: str | None) -> bool:
-    """Whether an opt-out binds messages of this purpose: marketing and transactional, yes; otp and emergency, no."""
+    """Whether opt-outs apply to messages of this purpose: marketing and transactional yes, otp and emergency no."""
     return purpose not in ("otp", "emergency")
 
 
 def check_scope(scope: str, scope_value: str) -> None:
-    """Refuse a scope that would silently suppress nobody, or everybody."""
+    """Raise ``InvalidInput`` for a scope that would silently suppress nobody, or everybody."""
     if scope not in SCOPES:
         hint = "everything, programme, sender or channel"
         raise InvalidInput(Problem(f"unknown scope '{scope}'", hint=hint, code="scope"))
@@ -67,7 +67,7 @@ def check_scope(scope: str, scope_value: str) -> None:
 
 
 class Scoped(Protocol):
-    """Anything with the scope of an opt-out."""
+    """An object with the scope of an opt-out."""
 
     @property
     def scope(self) -> str:
@@ -81,7 +81,7 @@ class Scoped(Protocol):
 
 
 class OptOutEntry(NamedTuple):
-    """As much of a suppression as says whom it keeps from what."""
+    """The part of a suppression that decides which messages it stops."""
 
     address: str
     scope: str
@@ -89,7 +89,7 @@ class OptOutEntry(NamedTuple):
 
 
 def concerns(entry: Scoped, run: About, sender: str | None = None) -> bool:
-    """Whether an entry is about messages of this run; ``sender`` is the row's own, where it has one."""
+    """Whether an entry applies to messages of this run; ``sender`` is the row's own, if it has one."""
     if entry.scope == SENDER:
         return sender_key(entry.scope_value) == sender_key(sender_scope(sender or run.sender, run.gateway))
     values = {EVERYTHING: "", PROGRAMME: run.programme or None, CHANNEL: run.channel}
@@ -98,7 +98,7 @@ def concerns(entry: Scoped, run: About, sender: str | None = None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where entries come from: in words, why, and for a list its name and the moment it is of."""
+    """Where entries come from: the source and reason in words, and for a list its name and as-of time (UTC ms)."""
 
     source: str
     reason: str | None = None
@@ -107,7 +107,7 @@ class Origin:
 
 
 class OptOuts(SubStore):
-    """The suppression list of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+    """The suppression list of an open ledger. Times are UTC milliseconds; ``now`` is for tests."""
 
     def add(
         self,
@@ -120,7 +120,7 @@ class OptOuts(SubStore):
         until_at: int | None = None,
         now: int | None = None,
     ) -> bool:
-        """Put an address (E.164) on the list; False where an entry is there that holds as long."""
+        """Add an address to the list; return False if an existing entry lasts as long."""
         done = self.add_all(
             [address],
             scope=scope,
@@ -145,10 +145,10 @@ class OptOuts(SubStore):
         as_of: int | None = None,
         now: int | None = None,
     ) -> Imported:
-        """Put many addresses on the list, in one transaction: a list or a PyArrow array.
+        """Add many addresses (a list or a PyArrow array) to the list, in one transaction.
 
-        ``list_name`` and ``as_of`` say which do-not-contact list names them, and the moment that is of; the
-        entries which that list made before take the new moment over.
+        ``list_name`` and ``as_of`` identify the do-not-contact list that names them; existing entries of that list
+        take over the new time.
         """
         moment = now_ms() if now is None else now
         origin = Origin(source, reason, list_name, as_of)
@@ -175,7 +175,8 @@ class OptOuts(SubStore):
         by: str,
         now: int | None = None,
     ) -> int:
-        """End the suppressions of a phone (in ``scope``, or all), under each of its numbers; gives how many held."""
+        """End the suppressions of a phone (in ``scope``, or all), under all forms of its number; return how many
+        ended."""
         at = now_ms() if now is None else now
         with self._ledger.writing() as connection:
             chosen = and_(_c.address.in_(erased.also_hashed(connection, address)), _c.lifted_at.is_(None))
@@ -192,7 +193,7 @@ class OptOuts(SubStore):
             return connection.execute(lifted).rowcount
 
     def of(self, address: str) -> list[Suppression]:
-        """All entries of one phone, under each of its numbers, those lifted too, oldest first."""
+        """Return all entries of a phone, under all forms of its number, including ended ones, oldest first."""
         with self._ledger.reading() as connection:
             names = erased.also_hashed(connection, address)
             query = select(*_fields()).where(_c.address.in_(names)).order_by(_c.number)
@@ -201,7 +202,7 @@ class OptOuts(SubStore):
     def all(
         self, *, lifted: bool = False, newest: bool = False, chunk: int = 10_000, now: int | None = None
     ) -> Iterator[Suppression]:
-        """The list in the order it was made, or from its ``newest`` entry back; ended ones only if asked."""
+        """Yield the entries in the order they were added, or ``newest`` first; ended ones only with ``lifted``."""
         query = select(_c.number, *_fields()).order_by(_c.number.desc() if newest else _c.number).limit(chunk)
         if not lifted:
             query = query.where(_holding(now_ms() if now is None else now))
@@ -216,29 +217,29 @@ class OptOuts(SubStore):
             page = query.where(_c.number < after if newest else _c.number > after)
 
     def count(self, now: int | None = None) -> int:
-        """Number of suppression list entries that apply now."""
+        """Return the number of suppression list entries that apply now."""
         holding = _holding(now_ms() if now is None else now)
         with self._ledger.reading() as connection:
             query = select(func.count()).select_from(suppressions).where(holding)
             return int(connection.execute(query).scalar_one())
 
     def people(self, now: int | None = None) -> dict[tuple[str, str], Numbers]:
-        """Who is suppressed now, by scope and its value: people as integers, in no order; not the erased."""
+        """Return who is suppressed now, by scope and its value: people as integers, unordered, without erased ones."""
         with self._ledger.reading() as connection:
             return _people_by_scope(connection, now_ms() if now is None else now)
 
     def lists(self) -> list[lists.ImportedList]:
-        """The do-not-contact lists that were imported under a name."""
+        """Return the do-not-contact lists that were imported under a name."""
         with self._ledger.reading() as connection:
             return lists.known(connection)
 
     def begin_list(self, name: str, as_of: int) -> None:
-        """Raises ``UsageError`` where a newer state of this do-not-contact list was imported before."""
+        """Raise ``UsageError`` if a newer version of this do-not-contact list was imported before."""
         with self._ledger.reading() as connection:
             lists.check_newer(connection, name, as_of)
 
     def end_list(self, name: str, as_of: int, now: int | None = None) -> int:
-        """The list was imported whole; gives how many of its entries this state of it does not name any more."""
+        """Record that the list was imported completely; return how many of its entries this version no longer names."""
         with self._ledger.writing() as connection:
             lists.note(connection, name, as_of, now_ms() if now is None else now)
             return lists.missing(connection, name, as_of)
@@ -258,14 +259,14 @@ def add_addresses(
     until_at: int | None,
     now: int,
 ) -> Imported:
-    """Add addresses; where an entry of the scope lasts as long, it stays and nothing is added. A million in seconds."""
+    """Add addresses; an existing entry of the scope that lasts as long is kept instead. A million take seconds."""
     check_scope(scope, scope_value)
     if until_at is not None and until_at <= now:
         raise InvalidInput(Problem("the suppression would end before it begins", code="until"))
     listed = as_list(addresses)
     gone = erased.everybody(connection)
     many = len(listed)
-    if gone.hashes:  # their hash keeps every message away already, and the number is not to be learnt anew
+    if gone.hashes:  # their hash already suppresses them, and the number must not be stored again
         listed = [address for address in listed if not gone.holds(address)]
     active = _unlifted(scope, scope_value)
     listed = _not_there_in_another_form(connection, listed, active, until_at, now)
@@ -290,7 +291,7 @@ def add_addresses(
 def _not_there_in_another_form(
     connection: Connection, addresses: list[str], active: Any, until_at: int | None, now: int
 ) -> list[str]:
-    """Without those whose phone is on the list for as long under another of its numbers."""
+    """Remove addresses whose phone is on the list for as long under another form of its number."""
     others = {
         form: address
         for address in addresses
@@ -311,7 +312,7 @@ def _not_there_in_another_form(
 def _give_way(
     connection: Connection, addresses: list[str], active: Any, until_at: int | None, now: int
 ) -> None:
-    """End the entries whose date has passed, and those that end before the new ones would."""
+    """End entries whose date has passed, and those that would end before the new ones."""
     shorter: Any = _c.until_at.is_not(None)
     if until_at is not None:
         shorter = and_(shorter, or_(_c.until_at <= now, _c.until_at < until_at))
@@ -338,9 +339,9 @@ def _end(connection: Connection, chosen: Any, now: int) -> None:
 
 
 def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> list[OptOutEntry]:
-    """The entries of a few addresses that hold now, each address as it is given.
+    """Return the entries of a few addresses that apply now, with addresses as given.
 
-    Asked at every claim, so the words are the driver's own: SQLAlchemy makes a statement anew for each list.
+    Uses the driver's own SQL because it runs at every claim, and SQLAlchemy would compile a statement for each list.
     """
     what = "SELECT address, scope, scope_value FROM suppressions WHERE lifted_at IS NULL"
     if connection.dialect.name == "sqlite":
@@ -360,9 +361,9 @@ def _holding(now: int) -> Any:
 
 
 def _people_by_scope(connection: Connection, now: int) -> dict[tuple[str, str], Numbers]:
-    """Who is suppressed now, by scope and its value: people as integers (``numbers.people``), in no order, without the
-    erased."""
-    # Integers, in the table's own order: half the time of addresses, and no look at another page for each.
+    """Return who is suppressed now, by scope and its value: people as integers (``numbers.people``), unordered,
+    without erased ones."""
+    # Integers in the table's own order take half the time of addresses, without a page lookup for each.
     everything = select(_c.address).where(_holding(now), _c.scope == EVERYTHING)
     found = {(EVERYTHING, ""): people(connection, _c.address, everything)}
     narrower: dict[tuple[str, str], list[tuple[str]]] = {}

@@ -21,13 +21,13 @@ from a2pcli.ledger.records import Run
 from a2pcli.reasons import Reason
 
 _PIECE = 5_000
-"""Addresses in one look; SQLite binds at most 32,766 values in a statement."""
+"""Maximum number of addresses in one query; SQLite binds at most 32,766 values in a statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A message that may be claimed. ``sender`` is its own, where it is not the run's; ``named``: its address has an
-    opt-out from some sender. ``consent_until``: when the consent that allows it ends, in UTC milliseconds."""
+    """A message that may be claimed. ``sender`` is its own, if it differs from the run's; ``named``: its address has
+    an opt-out from some sender. ``consent_until`` is when the consent that allows it ends (UTC ms)."""
 
     id: int
     address: str
@@ -35,13 +35,15 @@ class Candidate:
     named: bool
     consent_until: int | None = None
     others: tuple[str, ...] = ()
-    """The person's other addresses: who leaves everything, or the programme, by one of them leaves by all."""
+    """The person's other addresses: an opt-out from everything, or the programme, applies to all of a person's
+    addresses."""
 
 
 def refused(
     connection: Connection, run: Run, candidates: Iterable[Candidate], parameters: Mapping[str, Any], now: int
 ) -> dict[int, Reason]:
-    """Those of the candidates who said no under another number of their phone, or to the sender as it is spelt here.
+    """Return the candidates who opted out under another form of their phone number, or from the sender in another
+    spelling.
 
     ``parameters`` are those of ``refusals.parameters``, with ``binds``.
     """
@@ -67,10 +69,9 @@ def refused(
 def refused_of_plan(
     connection: Connection, run: Run, candidates: Iterable[Candidate], parameters: Mapping[str, Any], now: int
 ) -> dict[int, Reason]:
-    """Those of the candidates who may not be messaged any more, under whatever number, from whichever sender.
+    """Return the candidates who may no longer be messaged, under any form of their address.
 
-    As ``refused``, for messages that nothing happened to yet: what the conditions of ``refusals`` ask of rows is asked
-    here, by their addresses.
+    Like ``refused``, for messages without attempts: what ``refusals`` checks on rows is checked here by address.
     """
     asked = {
         one.id: (one, forms_of(one.address) if has_other_forms(one.address) else (one.address,))
@@ -91,7 +92,7 @@ _Asked: TypeAlias = "Mapping[int, tuple[Candidate, tuple[str, ...]]]"
 
 
 def _addresses(asked: _Asked) -> list[str]:
-    """Every address to look up: each person's own in all its forms, and the others."""
+    """Return every address to look up: each person's own in all forms, and the others."""
     found: set[str] = set()
     for one, forms in asked.values():
         found.update(forms)
@@ -101,7 +102,7 @@ def _addresses(asked: _Asked) -> list[str]:
 
 
 def others_of(column: str | None) -> tuple[str, ...]:
-    """The other addresses of a row, as a plan keeps them."""
+    """Return the other addresses of a row, from the form in which a plan stores them."""
     return tuple(column.split(OTHERS)) if column else ()
 
 
@@ -140,7 +141,7 @@ def _took_back(
     *,
     whole: bool = False,
 ) -> None:
-    """Find who took consent back; ``whole``: also under the very number, and whose consent has ended by itself."""
+    """Find who withdrew consent; with ``whole``, also under the address itself, and whose consent has expired."""
     programme, channel = parameters["programme"], parameters["channel"]
     since = parameters["consent_as_of"]
     changed = {
@@ -164,7 +165,7 @@ def _took_back(
 def _gone(
     connection: Connection, other: str, changed: Collection[str], programme: str, channel: str, now: int
 ) -> bool:
-    """Whether consent was taken back by another address, and not given again by it."""
+    """Whether consent was withdrawn by another address and not given again by it."""
     took_back = any(form in changed for form in forms_of(other))
     return took_back and not consents.allowing(connection, other, programme, channel, now)
 

@@ -34,7 +34,7 @@ _heard: dict[str, Any] = {
     "gateway_id": bindparam("b_gateway_id"),
     "settled_at": bindparam("b_now"),
 }
-# Two statements, because of claimed_at: one keeps it, and with it the person's place in messages_once.
+# Two statements because of claimed_at: one keeps it, and with it the person's entry in attempts_once.
 _settle = PreparedStatement(
     update(attempts).where(_one).values(**_heard),
     *("b_state", "b_detail", "b_code", "b_gateway_id", "b_now", "b_id"),
@@ -53,7 +53,7 @@ _put_back = PreparedStatement(
 _release = PreparedStatement(
     update(attempts)
     .where(_one)
-    # Due since ever, so at once by any clock; the due_at is what lets the next claim find it.
+    # A due_at of 0 makes the row due at once by any clock; only rows with a due_at are found by claims.
     .values(
         state=literal_column(f"'{State.PLANNED}'"),
         tries=_c.tries - literal_column("1"),
@@ -90,7 +90,7 @@ _VERDICTS = {verdict: str(verdict) for verdict in Verdict}
 
 
 def wipe_texts(connection: Connection, run: Run) -> None:
-    """The texts of a run that keeps none, but of messages that are still to go."""
+    """Delete the texts of a run that keeps none, except of messages still to be sent."""
     if keeps_no_texts(run):
         waiting = [str(State.PLANNED), str(State.SUBMITTING)]
         chosen = and_(of_run(run), _c.body.is_not(None), _c.state.not_in(waiting))
@@ -98,7 +98,7 @@ def wipe_texts(connection: Connection, run: Run) -> None:
 
 
 def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:
-    """Record outcomes and their events; gives how many rows went back to ``planned``."""
+    """Record outcomes and their events; return how many rows went back to ``planned``."""
     ended, back, notes = [], [], []
     for one in settled:
         outcome, id, state = one.outcome, one.message_id, _STATES[one.state]
@@ -107,7 +107,7 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
         if one.state in CLAIMED_STATES:
             ended.append((state, detail, code, gateway_id, now, id))
         else:
-            # A row that goes back always waits, if only until now: so the next claim finds it.
+            # A planned row always has a due time, even if it is now: the next claim finds it by that.
             due_at = (now if one.due_at is None else one.due_at) if one.state is State.PLANNED else None
             back.append((state, detail, code, gateway_id, 0 if one.counted else 1, now, due_at, id))
     if caps.counted(run.purpose):
@@ -123,10 +123,10 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
 
 
 def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> int:
-    """What a sender learnt of its messages after another process took the run over; gives how many rows take it.
+    """Record outcomes that a sender learnt after another process took the run over; return how many rows changed.
 
-    A row takes it while it stands as that claim left it, or as the takeover made it: unknown. One that was settled
-    or claimed again since keeps what it is, and the answer is only noted.
+    A row changes if it is still as that claim left it, or unknown since the takeover. One that was settled or claimed
+    again meanwhile stays as it is, and only an event is recorded.
     """
     taken: list[int] = []
     not_paid = [one.message_id for one in settled if str(one.state) not in spending.SPENT]
@@ -184,7 +184,7 @@ CAME_LATE = "messages were planned again just as the run finished"
 
 
 def planned_again(connection: Connection, run: Run, count: int, why: str) -> None:
-    """A finished run that has messages to send again is paused."""
+    """Pause a finished run that has messages to send again."""
     waits = select(_c.id).where(_c.run == run.number, _c.due_at.is_not(None), IS_PLANNED)
     if count and connection.execute(waits.limit(literal_column("1"))).first():
         connection.execute(
@@ -209,9 +209,9 @@ def note_each(
 
 
 def release(connection: Connection, run: Run, message_ids: Sequence[int], *, counted: bool = True) -> int:
-    """Claims that certainly never reached the gateway go back, as if they had not been made.
+    """Return claims that certainly never reached the gateway to the plan, as if they had not been made.
 
-    ``counted``: what they cost may be in the sum that the run's senders keep together.
+    ``counted``: their cost may be included in the sum shared by the run's senders.
     """
     if caps.counted(run.purpose):
         caps.forget(connection, message_ids)
@@ -236,10 +236,10 @@ def lose(
     *,
     only: ColumnElement[bool] | None = None,
 ) -> None:
-    """``submitting`` that no sender holds any more becomes ``unknown``, or ``planned`` where it certainly never left.
+    """Make claims that no sender holds any more ``unknown``, or ``planned`` if they certainly were never submitted.
 
-    ``left`` are the messages that may have left; None where nobody can tell, and all of them may. ``only``: rows of
-    which the sender that had them is gone, where others are at work.
+    ``left`` are the messages that may have been submitted; None if unknown, so all may have been. ``only`` limits it
+    to rows of an ended sender while others are active.
     """
     lock_run(connection, run)
     found = and_(of_run(run), IS_SUBMITTING)
@@ -262,9 +262,9 @@ def lose(
 
 
 def _sendable(connection: Connection, run: Run) -> list[ColumnElement[bool]]:
-    """The conditions for what could still be sent: not to a person erased meanwhile, nor a text that is not kept."""
+    """Return the conditions for rows that can still be sent: the person is not erased, and the text exists."""
     there = _c.address.is_not(None)
-    # A chunk has its texts as long as they may be needed; runs without chunks and later attempts have their own.
+    # A chunk keeps its texts while they may be needed; runs without chunks and later attempts have their own.
     has_text = _c.body.is_not(None)
     return [there, or_(not_(IS_LATER), has_text) if plan_store.exist(connection, run) else has_text]
 
@@ -272,9 +272,9 @@ def _sendable(connection: Connection, run: Run) -> list[ColumnElement[bool]]:
 def settle_unknown(
     connection: Connection, run: Run, message_ids: Sequence[int] | None, state: State, note: str, now: int
 ) -> int:
-    """Give ``unknown`` messages a state by decision or by what the gateway said; recorded as events.
+    """Settle ``unknown`` messages by a decision or the gateway's information; recorded as events.
 
-    What was not sent is planned again; in a run that was cancelled it is cancelled too, and free for a new plan.
+    Messages that were not sent are planned again; in a cancelled run they are cancelled, and free for a new plan.
     """
     lock_run(connection, run)
     run_state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
@@ -292,7 +292,7 @@ def settle_unknown(
     if state not in caps.TAKEN:
         caps.forget(connection, ids)
     again = state is State.PLANNED
-    # The code of the answer that was not clear says nothing about what it became; its event keeps it.
+    # The code of the unclear answer does not describe the result; its event keeps it.
     values: dict[str, Any] = {"state": str(state), "settled_at": now, "detail": note, "code": None}
     if again and is_cancelled:
         values |= {"state": str(State.CANCELLED), "reason": str(Reason.CANCELLED), "claimed_at": None}
@@ -311,9 +311,9 @@ def settle_unknown(
 def end_planned(
     connection: Connection, run: Run, state: State, reason: Reason, now: int, country: str | None = None
 ) -> int:
-    """Every planned message (of ``country``) ends in ``state`` for one reason: expired, cancelled, a country refused.
+    """End every planned message (of ``country``) for one reason: expired, cancelled, country refused. Return how many.
 
-    Those that nothing happened to are ended by one row, however many they are.
+    Messages without attempts are ended by a single row.
     """
     lock_run(connection, run)
     end = End(now, state, reason, country=country)
@@ -329,7 +329,7 @@ def end_planned(
     ).rowcount
     if done:
         changed(connection, run)
-        # One event for all of them: each row carries its own reason and moment.
+        # One event for all of them; each row has its own reason and time.
         note_run(
             connection,
             run,
@@ -344,7 +344,7 @@ def end_planned(
 def note_run(
     connection: Connection, run: Run, now: int, kind: State, code: str | None, detail: str | None
 ) -> None:
-    """What became of many messages of the run at once, as one event."""
+    """Record what became of many messages of the run as one event."""
     connection.execute(
         insert(events).values(run=run.number, at=now, kind=str(kind), code=code, detail=detail)
     )
@@ -353,7 +353,7 @@ def note_run(
 def set_run_state(connection: Connection, run: Run, state: str, reason: str | None, now: int) -> None:
     """Set the run's state and record the change as an event.
 
-    A run is not finished by it but paused where a message was planned again since its sender last looked.
+    A run to be finished is paused instead if a message was planned again since its sender last looked.
     """
     ended = state in (RunState.FINISHED, RunState.CANCELLED)
     lock_run(connection, run)

@@ -18,13 +18,13 @@ from a2pcli.ledger.records import Claimed
 from a2pcli.ledger.tables import paces
 
 AHEAD = 0.5
-"""Seconds of slots that are given out ahead of their time."""
+"""Seconds of slots that are reserved ahead of their time."""
 
 MICRO = 1_000_000
 
 _LATEST = 60.0
 _MOST_SLOTS = 200
-"""A next slot later than so many seconds and so many slots from now is of a clock that was wrong: it counts as free."""
+"""A next slot later than these seconds plus these slots from now comes from a wrong clock: it counts as free."""
 
 _read = (
     select(paces.c.key, paces.c.next_at)
@@ -38,9 +38,9 @@ _server_time = select(cast(extract("epoch", func.clock_timestamp()) * MICRO, Big
 
 @dataclass(frozen=True, slots=True)
 class SharedPace:
-    """So many messages or parts a second, over all runs and processes that name the same ``key``.
+    """A rate in messages or parts per second, shared by all runs and processes with the same ``key``.
 
-    ``sender``: it binds only what this sender sends.
+    ``sender`` limits it to what this sender sends.
     """
 
     key: str
@@ -49,21 +49,21 @@ class SharedPace:
     sender: str | None = None
 
     def weight(self, parts: int) -> int:
-        """Slots that a message of so many parts takes."""
+        """Return the slots that a message of ``parts`` parts takes."""
         return max(parts, 1) if self.unit == "parts" else 1
 
 
 def add(connection: Connection, shared: Iterable[SharedPace]) -> None:
-    """Make sure that each has its row: what is not there cannot be locked."""
+    """Create missing rows, because a row that does not exist cannot be locked."""
     insert = text("INSERT INTO paces (key, next_at) VALUES (:key, 0) ON CONFLICT DO NOTHING")
     for key in sorted({one.key for one in shared}):
         connection.execute(insert, {"key": key})
 
 
 class Slots:
-    """The paces of a run in one transaction: locked from here to its end.
+    """The paces of a run in one transaction, locked until its end.
 
-    ``now`` is UTC milliseconds; on a server its own clock counts, which all processes share.
+    ``now`` is UTC milliseconds; a server's own clock is used instead, because all processes share it.
     """
 
     def __init__(self, connection: Connection, shared: Sequence[SharedPace], now: int) -> None:
@@ -82,7 +82,7 @@ class Slots:
 
     @property
     def room(self) -> int:
-        """How many messages may be claimed now, by the paces that bind all of them."""
+        """Number of messages that may be claimed now, by the paces that apply to all of them."""
         return min((self._within(one) for one in self._shared if one.sender is None), default=2**31)
 
     def _within(self, pace: SharedPace) -> int:
@@ -91,7 +91,7 @@ class Slots:
 
     @property
     def pause(self) -> float:
-        """Seconds after which there is room again, for a few at once where the pace is fast; above 0."""
+        """Seconds until there is room again, for several messages at once if the pace is fast; above 0."""
         waits = [
             (self._next[one.key] - self._now) / MICRO - AHEAD + min(AHEAD / 2, 2 / one.per_second)
             for one in self._shared
@@ -100,7 +100,7 @@ class Slots:
         return max(0.001, *waits)
 
     def reserve(self, claimed: Sequence[Claimed]) -> list[float]:
-        """Take the next slots for these messages; gives the seconds from now until each may leave."""
+        """Reserve the next slots for these messages; return the seconds until each may be sent."""
         waits = [self._reserve(one) for one in claimed]
         if claimed:
             moved = [{"b_key": key, "b_next_at": at} for key, at in sorted(self._next.items())]

@@ -25,21 +25,21 @@ else:
     )
 
 LOOK_AGAIN = 0.5
-"""Seconds between two looks whether a message has been answered."""
+"""Seconds between two checks whether a message has been answered."""
 
 
 class People(SubStore):
-    """The data protection of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+    """Data protection functions of an open ledger. Times are UTC milliseconds; ``now`` is for tests."""
 
     @translates_errors
     def erased(self) -> erased.Erased:
-        """Everybody who was erased, for a plan to leave them out; hashes are made only where there are some."""
+        """Return all erased people, for a plan to exclude; nothing is hashed if there are none."""
         with self._ledger.reading() as connection:
             return erased.everybody(connection)
 
     @translates_errors
     def export(self, person: erasure.Person) -> dict[str, Any]:
-        """Everything the ledger holds about a person, by table; see ``person_export``."""
+        """Return everything the ledger stores about a person, by table; see ``person_export``."""
         with self._ledger.reading() as connection:
             return person_export.export(connection, person, now_ms())
 
@@ -47,11 +47,11 @@ class People(SubStore):
     def erase(
         self, person: erasure.Person, now: int | None = None, *, patience: float = 0.0
     ) -> erasure.Erasure:
-        """Take a person out of every table; what stays is a keyed hash on the suppression list.
+        """Remove a person from every table; only a keyed hash stays, on the suppression list.
 
-        From the beginning on no sender claims a message of theirs. One that a living sender has in its hands is
-        waited for, ``patience`` seconds at most; ``in_flight`` says how many rows still name the person after.
-        Raises ``RunBusy`` while a plan is being made. The file itself still has to be written anew: ``rewrite``.
+        From the start, no sender claims their messages. Waits up to ``patience`` seconds for a message in the hands of
+        a living sender; ``in_flight`` is the number of rows that still name the person afterwards. Raises ``RunBusy``
+        while a plan is being made. The file itself must then be rewritten: ``rewrite_file``.
         """
         moment = now_ms() if now is None else now
         if person.is_name:
@@ -76,7 +76,7 @@ class People(SubStore):
 
     @translates_errors
     def prune(self, rules: Retention, *, dry_run: bool = False, now: int | None = None) -> retention.Pruned:
-        """Let go of what is old enough; with ``dry_run``, only say what is. The file still has to be rewritten."""
+        """Delete data past its retention period; with ``dry_run``, only report it. The file must then be rewritten."""
         moment = now_ms() if now is None else now
         if dry_run:
             with self._ledger.reading() as connection:
@@ -87,16 +87,16 @@ class People(SubStore):
 
 
 def overwrite(connection: Connection) -> None:
-    """On SQLite, what this connection deletes or changes from now on is overwritten, not only let go."""
+    """On SQLite, overwrite what this connection deletes or changes from now on."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
 
 def rewrite_file(engine: Engine) -> None:
-    """Write a SQLite ledger anew, so that no byte of what was removed is left in it, nor in its log.
+    """Rewrite a SQLite ledger, so that no byte of removed data remains in the file or its log.
 
-    PostgreSQL frees the space of removed rows for use again. Raises ``LedgerUnavailable`` where other programs keep
-    the old pages open.
+    PostgreSQL frees the space of removed rows for reuse. Raises ``LedgerUnavailable`` if other programs keep old pages
+    open.
     """
     raw = engine.raw_connection()
     driver: Any = raw.driver_connection
@@ -106,13 +106,15 @@ def rewrite_file(engine: Engine) -> None:
             driver.autocommit = True
             driver.execute(f"VACUUM {', '.join(metadata.tables)}")
             return
-        if not is_of_sqlcipher(driver):  # SQLCipher's temporary files would be plain: those stay in memory
+        if not is_of_sqlcipher(
+            driver
+        ):  # SQLCipher's temporary files are not encrypted, so its data stays in memory
             driver.execute("PRAGMA temp_store=FILE").fetchall()
         _empty_log(driver, engine)
         driver.execute("VACUUM")
         _empty_log(driver, engine)
     finally:
-        raw.invalidate()  # with it go its settings
+        raw.invalidate()  # discards its settings too
         raw.close()
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
-    """Every row that is about the person, by table, as the database has it; moments are UTC milliseconds."""
+    """Return every row about the person, by table, as stored; times are UTC milliseconds."""
     found = sorted(of_person(connection, person.searched(), None, now), key=lambda row: int(row["id"]))
     about_runs = _runs_by_number(connection, {row["run"] for row in found})
     for row in found:

@@ -13,7 +13,7 @@ from a2pcli.ledger.tables import metadata
 
 
 class Holds(Enum):
-    """What personal data a column contains."""
+    """The kind of personal data a column contains."""
 
     ADDRESS = "the person's number, or what reveals it"
     OWN = "what is about the person of the row: the text, the gateway's id, a consent"
@@ -91,18 +91,18 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
 
 
 def columns(*kinds: Holds) -> Iterator[Column[str]]:
-    """The columns of all tables that hold such things."""
+    """Yield the columns of all tables that contain these kinds of data."""
     for table in metadata.sorted_tables:
         yield from (column for column in table.columns if COLUMNS[table.name].get(column.name) in kinds)
 
 
 def tables(*kinds: Holds) -> list[Table]:
-    """Tables that have columns of this kind."""
+    """Return the tables that have such columns."""
     return list(dict.fromkeys(column.table for column in columns(*kinds)))
 
 
 def undeclared() -> list[str]:
-    """Columns of texts or bytes that are not declared; what is declared and is not there."""
+    """Return text or byte columns that are not declared, and declared ones that do not exist."""
     there = {
         f"{table.name}.{column.name}"
         for table in metadata.sorted_tables

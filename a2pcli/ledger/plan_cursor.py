@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 _a = attempts.c
 
 KEPT = 4
-"""Chunks kept for messages that are tried again: they come in the plan's order, so they lie together."""
+"""Chunks kept in memory for retries, which come in plan order and so are close together."""
 
 
 class Fresh(NamedTuple):
-    """A message that nothing happened to yet. ``sender`` is its own; ``person``, ``variant`` and ``consent_until`` are
-    for its row; the others are as in ``AcceptedRows``."""
+    """A message of the plan without attempts. ``sender`` is its own; ``person``, ``variant`` and ``consent_until``
+    go into its attempt; the others are as in ``AcceptedRows``."""
 
     id: int
     address: str
@@ -78,11 +78,11 @@ _COLUMNS = (
     "consent_until", "spelling", "others", "content", "channel", "alternatives", "route",
     "reason",
 )  # fmt: skip
-"""What a claim needs of a chunk."""
+"""Columns of a chunk that a claim needs."""
 
 
 class _Loaded:
-    """The chunk that is being sent: the places that are left of it, and its columns as Python values."""
+    """The chunk being sent: its remaining positions, and its columns as Python values."""
 
     def __init__(self, head: ChunkHead, chunk: Chunk, left: npt.NDArray[np.int64]) -> None:
         import numpy as np
@@ -97,7 +97,7 @@ class _Loaded:
         self._of: frozenset[int | None] | None = None
 
     def count(self) -> Counter[int | None]:
-        """Number of messages left, by clock."""
+        """Return the number of remaining messages by clock."""
         import numpy as np
 
         self.left = self.left[~self._gone[self.left]]
@@ -108,7 +108,7 @@ class _Loaded:
         return Counter({None if clock == -1 else clock: count for clock, count in pairs})
 
     def take(self, most: int, clocks: frozenset[int | None]) -> list[Fresh]:
-        """The next of these clocks, in the file's order; they are left no more."""
+        """Take the next ``most`` messages of these clocks, in file order."""
         if self._of != clocks:
             self._of = clocks
             self._open = self._left_of(clocks)
@@ -126,7 +126,7 @@ class _Loaded:
         return self.left[np.isin(self._clocks[self.left], numbers)]
 
     def _rows(self, places: list[int]) -> list[Fresh]:
-        """The messages at these positions, as rows."""
+        """Return the messages at these positions."""
         columns = [[values[place] for place in places] for values in self._values]
         address, body, country, parts, *more = columns
         ids = [self.head.first_id + place for place in places]
@@ -134,12 +134,12 @@ class _Loaded:
 
 
 class PlanCursor:
-    """The plan of one run, as one sender goes through it."""
+    """One sender's position in the plan of a run."""
 
     def __init__(self, connection: Connection, run: Run, mine: Set[int] | None = None) -> None:
         self._run = run
         self.mine = mine
-        """Numbers of the chunks that this sender has, where several send the run; None for all."""
+        """Numbers of this sender's chunks, if several senders send the run; None for all."""
         self._heads = plan_store.heads(connection, run)
         self._first_ids = [head.first_id for head in self._heads]
         self._ends = plan_store.ends_of(connection, run)
@@ -152,13 +152,13 @@ class PlanCursor:
         self._taken: Counter[tuple[int, int | None]] = Counter()
         self._ends_before = len(self._ends)
         self.left: Counter[int | None] = Counter()
-        """How many messages wait that nothing happened to yet, by clock."""
+        """Number of waiting messages without attempts, by clock."""
         for of_chunk in self._left:
             self.left.update(of_chunk)
         self._check_digests(connection)
 
     def _still(self, left: Mapping[plan_store.Place, int]) -> Counter[int | None]:
-        """Number of messages of a chunk that are still planned, by clock."""
+        """Return the number of a chunk's messages that are still planned, by clock."""
         found: Counter[int | None] = Counter()
         for (country, clock), many in left.items():
             if many > 0 and end_of(self._ends, country, clock) is None:
@@ -175,12 +175,12 @@ class PlanCursor:
         return bool(self._heads)
 
     def begin(self) -> None:
-        """A transaction begins: what is taken from now on comes back with ``undo``."""
+        """Start a transaction: what is taken from now on is restored by ``undo``."""
         self._taken = Counter()
         self._ends_before = len(self._ends)
 
     def undo(self) -> None:
-        """Called if the transaction was rolled back."""
+        """Restore the position after the transaction was rolled back."""
         for (at, clock), many in self._taken.items():
             self._left[at][clock] += many
             self.left[clock] += many
@@ -194,24 +194,24 @@ class PlanCursor:
         self._taken[at, clock] += many
 
     def take(self, connection: Connection, most: int, goes: Callable[[int | None], bool]) -> list[Fresh]:
-        """The next messages whose clocks are open, in the file's order, ``most`` of them; none where none is left."""
+        """Take the next ``most`` messages with open clocks, in file order; empty if none are left."""
         while True:
             at, clocks = self._next(goes)
             if at < 0:
                 return []
             if self._loaded is None or self._loaded_at != at:
                 self._load(connection, at)
-                continue  # counted anew: another sender may have been here
+                continue  # counted again, because another sender may have claimed from it
             rows = self._loaded.take(most, clocks)
             for clock, many in Counter(row.clock for row in rows).items():
                 self._remove(at, clock, many)
             if rows:
                 return rows
-            self._count_anew(at, self._loaded.count())  # they are not there after all
+            self._count_anew(at, self._loaded.count())  # they were claimed or ended meanwhile
 
     def _next(self, goes: Callable[[int | None], bool]) -> tuple[int, frozenset[int | None]]:
-        """A chunk in which an open clock has somebody left, and those clocks: the one in memory, else the first.
-        -1 where there is none."""
+        """Return a chunk with messages of open clocks, and those clocks: the loaded chunk, else the first; -1 if
+        there is none."""
         if self._loaded is not None and (clocks := self._open_in(self._loaded_at, goes)):
             return self._loaded_at, clocks
         for at in range(len(self._left)):
@@ -220,7 +220,7 @@ class PlanCursor:
         return -1, frozenset()
 
     def open_left(self, goes: Callable[[int | None], bool]) -> int:
-        """How many messages of this sender's chunks may go now."""
+        """Return how many messages of this sender's chunks may be sent now."""
         return sum(
             many
             for at in range(len(self._left))
@@ -230,7 +230,7 @@ class PlanCursor:
         )
 
     def not_mine(self, goes: Callable[[int | None], bool]) -> list[ChunkHead]:
-        """The chunks of others, or of nobody, in which an open clock has somebody left, as far as this sender knows."""
+        """Return chunks of others, or unleased ones, with messages of open clocks, as far as this sender knows."""
         return [
             head
             for head, left in zip(self._heads, self._left, strict=True)
@@ -240,7 +240,7 @@ class PlanCursor:
         ]
 
     def head(self, number: int) -> ChunkHead:
-        """The chunk with this number."""
+        """Return the chunk with this number."""
         return next(head for head in self._heads if head.number == number)
 
     def _is_mine(self, at: int) -> bool:
@@ -272,7 +272,7 @@ class PlanCursor:
         self._count_anew(at, self._loaded.count())
 
     def _verified(self, connection: Connection, at: int) -> Chunk:
-        """The chunk, if its bytes are those of the plan. Raises ``LedgerError`` where they are not."""
+        """Return the chunk. Raises ``LedgerError`` if its bytes are not those of the plan."""
         from a2pcli.ledger.chunks import is_sound
 
         head = self._heads[at]
@@ -282,10 +282,10 @@ class PlanCursor:
         return plan_store.opened(connection, self._run, head, data, _COLUMNS)
 
     def texts(self, connection: Connection, rows: Iterable[tuple[int, str, str | None]]) -> list[str]:
-        """The texts of messages that were tried before, as the plan has them; of each its id, address and own sender.
-        Only of first attempts: later ones have their own.
+        """Return the planned texts of messages tried before, each given by id, address and own sender.
 
-        Raises ``LedgerError`` where one is not the plan's.
+        Only for first attempts; later ones have their own texts. Raises ``LedgerError`` if one does not match the
+        plan.
         """
         found = []
         for id, address, sender in rows:
@@ -297,8 +297,8 @@ class PlanCursor:
         return found
 
     def beside(self, connection: Connection, rows: Iterable[tuple[int, str]]) -> dict[int, Beside]:
-        """What the plan has of messages that were tried before (each with its id and address), beside their rows; those
-        without are absent."""
+        """Return what only the plan has of messages tried before (id and address), by id; messages without any are
+        absent."""
         found = {}
         for id, address in rows:
             message = message_of(id)
@@ -308,7 +308,7 @@ class PlanCursor:
             chunk, place = self._chunk(connection, at), message - self._heads[at].first_id
             beside = Beside(*(_at(chunk, name, place) for name in Beside._fields))
             planned = _at(chunk, "address", place)
-            if is_later(id) and address != planned:  # it goes to another of them
+            if is_later(id) and address != planned:  # it goes to another address of the person
                 others = OTHERS.join({planned or "", *(beside.others or "").split(OTHERS)} - {"", address})
                 beside = beside._replace(spelling=None, others=others or None)
             if beside != _NOTHING_BESIDE:
@@ -316,7 +316,7 @@ class PlanCursor:
         return found
 
     def _chunk(self, connection: Connection, at: int) -> Chunk:
-        """A chunk of messages that were tried before, as it was verified."""
+        """Return a verified chunk, cached for messages tried before."""
         if at not in self._kept:
             while len(self._kept) >= KEPT:
                 del self._kept[next(iter(self._kept))]
@@ -334,7 +334,7 @@ class PlanCursor:
         return None if text is None else str(text)
 
     def end(self, connection: Connection, end: End) -> int:
-        """Everybody left of a clock ends; gives how many: none where another sender was here before."""
+        """End all remaining messages of a clock; return how many, 0 if another sender already did."""
         plan_store.ends_one_by_one(connection, self._run)
         known = plan_store.ends_of(connection, self._run) if self.mine is not None else ()
         is_new = not any(one.fits(end.country, end.clock) for one in known)
@@ -350,7 +350,7 @@ class PlanCursor:
 
 
 def _there(chunk: Chunk, name: str) -> npt.NDArray[np.bool_]:
-    """Which rows of a chunk have a value in a column."""
+    """Return which rows of a chunk have a value in a column."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -361,7 +361,7 @@ def _there(chunk: Chunk, name: str) -> npt.NDArray[np.bool_]:
 
 
 def _ended(chunk: Chunk, end: End) -> npt.NDArray[np.bool_]:
-    """Boolean array: which rows of a chunk a ``plan_ends`` row applies to."""
+    """Return a boolean array of the rows that a ``plan_ends`` row applies to."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc

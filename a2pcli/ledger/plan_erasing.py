@@ -25,20 +25,20 @@ _a = attempts.c
 
 OF_PERSON = ("address", "person", "body", "content", "cell", "detail", "consent", "consent_until", "clock", "spelling",
              "others", "alternatives")  # fmt: skip
-"""What a row of a chunk loses with its person."""
+"""Columns of a chunk's row that are blanked with its person."""
 
 TEXTS = ("body", "content", "alternatives")
-"""What retention takes out of a chunk with a text."""
+"""Columns that retention blanks with a text."""
 
 _KEEP_TEXTS = (str(State.PLANNED), str(State.SUBMITTING), str(State.UNKNOWN))
-"""States in which the text may still be needed: also ``reconcile`` may find that it was never sent."""
+"""States in which the text may still be needed: ``reconcile`` may find that it was never sent."""
 
 
 def blank_people(
     connection: Connection, run: Run, head: ChunkHead, places: Sequence[int], reason: str, rule: str
 ) -> int:
-    """Take the person out of these rows of a chunk; those that nothing happened to yet get no message any more, for
-    this reason and by this rule. Gives how many these were."""
+    """Remove the person from these rows of a chunk. Messages without attempts are excluded, with this reason and
+    rule; return how many."""
     import numpy as np
     import pyarrow as pa
 
@@ -55,7 +55,7 @@ def blank_people(
         end = end_of(ends, *key)
         if end is None:
             dropped.append(place)
-        else:  # what it was is known by its clock, which goes too
+        else:  # its end is found by its clock, which is blanked too
             _keep_end(connection, run, head, chunk, place, end)
     table = chunk.table
     gone = np.zeros(chunk.rows, dtype=np.bool_)
@@ -72,7 +72,7 @@ def blank_people(
 
 
 def _keep_end(connection: Connection, run: Run, head: ChunkHead, chunk: Chunk, place: int, end: End) -> None:
-    """Give a message that ended with many others a row of its own, without its person."""
+    """Give a message that was ended with many others its own row, without its person."""
     import pyarrow as pa
 
     names = ("country", "variant", "parts", "cost", "currency", "sender", "channel")
@@ -96,7 +96,7 @@ def _store(connection: Connection, run: Run, chunk: Chunk, table: pa.Table) -> N
 
 
 def _set(table: pa.Table, name: str, where: npt.NDArray[np.bool_], value: str | None) -> pa.Table:
-    """The table, with one value in these rows of a column."""
+    """Return the table with one value in these rows of a column."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -115,7 +115,7 @@ def _set(table: pa.Table, name: str, where: npt.NDArray[np.bool_], value: str | 
 
 
 def texts_to_go(connection: Connection, run: Run, head: ChunkHead) -> list[int]:
-    """The places in a chunk whose text may go: not where it may still be sent."""
+    """Return the positions in a chunk whose text is no longer needed for sending."""
     chunk = plan_store.load(connection, run, head, ("body", "country", "clock", "reason"))
     body = chunk.column("body")
     if body is None:
@@ -140,7 +140,7 @@ def texts_to_go(connection: Connection, run: Run, head: ChunkHead) -> list[int]:
 
 
 def remove_texts(connection: Connection, run: Run) -> int:
-    """Take the texts out of the run's chunks that may go; gives how many."""
+    """Delete texts that are no longer needed from the run's chunks; return how many."""
     import numpy as np
 
     count = 0
@@ -160,8 +160,8 @@ def remove_texts(connection: Connection, run: Run) -> int:
 
 
 def remove_sentences(connection: Connection, run: Run, pattern: str) -> int:
-    """Take the sentences out of the run's chunks in which a regular expression (RE2) finds something, though the
-    row is about somebody else; gives how many."""
+    """Delete sentences matching a regular expression (RE2) from the run's chunks, in rows about other people; return
+    how many."""
     import pyarrow.compute as pc
 
     count = 0

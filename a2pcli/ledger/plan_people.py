@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from a2pcli.ledger.chunks import Chunk
 
 _AHEAD = 4
-"""Chunks that are read before the first of them was looked through."""
+"""Number of chunks read ahead of the search."""
 
 _a = attempts.c
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """Whom to look for: an address in any of its forms, and texts as people typed them.
+    """A person to search for: an address in any of its forms, and texts as people typed them.
 
-    ``cells`` are for rows that were left out for their number, which have no address, only a cell. It may be written
-    in another way, or hold more than the number; spaces and punctuation are not compared. ``keys``: also rows that
-    lost their address, and know the person by the digits.
+    ``cells`` find rows that were excluded because of their number, which have no address, only a cell. It may be
+    written in another way, or contain more than the number; spaces and punctuation are ignored. ``keys`` also finds
+    rows that lost their address and identify the person by digits only.
     """
 
     address: str
@@ -50,12 +50,12 @@ class Searched:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Every number that reaches the phone."""
+        """All forms of the phone number."""
         return same_phone_forms(self.address)
 
     @property
     def people(self) -> tuple[int, ...]:
-        """The keys by which the occasion may know the person: the digits of each form, or the address's hash."""
+        """The keys that may identify the person: the digits of each form, or the address's hash."""
         if not self.keys:
             return ()
         digits = tuple(int(form[1:]) for form in self.forms if form[:1] == "+" and form[1:].isdigit())
@@ -70,7 +70,7 @@ class Searched:
 
 
 def condition(whom: Searched) -> Any:
-    """The condition for the person's rows among those of runs without chunks."""
+    """Return the SQL condition for the person's rows in runs without chunks."""
     same: Any = _a.address.in_(whom.forms)
     if whom.people:
         same = or_(same, _a.person.in_(whom.people))
@@ -79,21 +79,21 @@ def condition(whom: Searched) -> Any:
         compared = func.replace(compared, mark, "")
     for cell in whom.cells:
         text = bare(cell)
-        # A few digits stand in many numbers: they have to be the whole cell.
+        # A few digits occur in many numbers, so they must be the whole cell.
         match = compared.contains(text, autoescape=True) if len(text) >= ENOUGH else compared == text
         same = or_(same, _a.cell == cell, and_(_a.cell.is_not(None), match))
     return same
 
 
 def columns_of(whom: Searched) -> tuple[str, ...]:
-    """The columns of a chunk that tell whether a row is the person's."""
+    """Return the columns of a chunk that tell whether a row is the person's."""
     return ("address", "others", "cell", *(("person",) if whom.people else ()))
 
 
 def places_in(chunk: Chunk, whom: Searched) -> list[int]:
-    """Where the person's rows stand in a chunk of which ``columns_of`` were read.
+    """Return the positions of the person's rows in a chunk of which ``columns_of`` were read.
 
-    In most chunks they have none, and a look at the bytes tells.
+    Most chunks have none, which comparing bytes shows quickly.
     """
     found: set[int] = set()
     if whom.address:
@@ -105,14 +105,14 @@ def places_in(chunk: Chunk, whom: Searched) -> list[int]:
     written = chunk.raw_texts("cell").translate(None, PUNCTUATION.encode()) if whom.cells else b""
     for cell in whom.cells:
         text = bare(cell)
-        # What has no upper and lower case stands in the bytes as it stands in the cell.
+        # Text without letter case appears in the bytes exactly as in the cell.
         if not text or text.upper() != text.lower() or text.encode("utf-8", "surrogatepass") in written:
             found |= _with_cell(chunk.column("cell"), cell, text)
     return sorted(found)
 
 
 def _with_key(column: pa.Array | None, wanted: Sequence[int]) -> set[int]:
-    """The places of rows with one of these keys."""
+    """Return the positions of rows with one of these keys."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -120,7 +120,7 @@ def _with_key(column: pa.Array | None, wanted: Sequence[int]) -> set[int]:
 
 
 def _with_other(others: pa.Array | None, forms: Sequence[str]) -> set[int]:
-    """The places of rows that have one of the addresses among their others."""
+    """Return the positions of rows that have one of the addresses among their others."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -135,7 +135,7 @@ def _with_other(others: pa.Array | None, forms: Sequence[str]) -> set[int]:
 
 
 def _with_cell(cells: pa.Array | None, cell: str, text: str) -> set[int]:
-    """The places of rows with this cell, which is ``text`` without punctuation, however it is written."""
+    """Return the positions of rows with this cell, in any notation; ``text`` is the cell without punctuation."""
     import pyarrow.compute as pc
 
     if cells is None:
@@ -153,7 +153,7 @@ def _true(mask: pa.Array) -> set[int]:
 
 
 def runs_with_chunks(connection: Connection, run: Run | None = None) -> list[Run]:
-    """The runs whose plans are stored as chunks, the oldest first; of one run, that one or none."""
+    """Return the runs whose plans are stored as chunks, oldest first; for one run, that one or none."""
     query = select(runs).where(runs.c.number.in_(select(plan_chunks.c.run))).order_by(runs.c.number)
     if run is not None:
         query = query.where(runs.c.number == run.number)
@@ -192,7 +192,7 @@ def in_chunks(
 
 
 def _by_filter(connection: Connection, run: Run, whom: Searched, later: set[int]) -> list[int]:
-    """The chunks that may hold rows of the person, or one of the messages ``later``."""
+    """Return the chunks that may contain rows of the person, or one of the messages ``later``."""
     forms, cells = whom.forms, whom.cells
     return [
         number
@@ -202,7 +202,7 @@ def _by_filter(connection: Connection, run: Run, whom: Searched, later: set[int]
 
 
 def _of_later_attempts(connection: Connection, run: Run, whom: Searched) -> set[int]:
-    """The messages of a run of which a later attempt went to the address."""
+    """Return the messages of a run of which a later attempt went to the address."""
     if not whom.address or most_attempts(connection, run) == 1:
         return set()
     begin = run.number * ROWS_PER_RUN
@@ -213,7 +213,7 @@ def _of_later_attempts(connection: Connection, run: Run, whom: Searched) -> set[
 def later_attempts(
     connection: Connection, run: Run, head: ChunkHead, places: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """Ids of second and later attempts of messages at these places of a chunk, each with the run's number."""
+    """Return the ids of second and later attempts of messages at these positions, each with the run's number."""
     most = most_attempts(connection, run)
     if most == 1:
         return []
@@ -226,7 +226,7 @@ def later_attempts(
 
 
 def without_chunks(connection: Connection, run: Run | None = None) -> list[Any]:
-    """The conditions for the rows of runs without chunks, each a range of the primary key, in order."""
+    """Return the conditions for the rows of runs without chunks, each a range of the primary key, in order."""
     query = select(runs.c.number).where(runs.c.number.not_in(select(plan_chunks.c.run)))
     if run is not None:
         query = query.where(runs.c.number == run.number)
@@ -237,7 +237,7 @@ def without_chunks(connection: Connection, run: Run | None = None) -> list[Any]:
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Ascending numbers as ranges, first and last."""
+    """Yield ascending numbers as ranges (first and last)."""
     begin = last = None
     for number in numbers:
         if last is not None and number == last + 1:

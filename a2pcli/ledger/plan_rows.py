@@ -37,13 +37,13 @@ _OF_CHUNKS = ("spelling", "others", "content", "alternatives", "route")
 """What only chunks say of a row."""
 
 _OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent", *_OF_CHUNKS)
-"""What a chunk says of a row, whatever happened to it."""
+"""Columns that a row always takes from its chunk."""
 
 _OF_BOTH = (
     "address", "person", "country", "variant", "parts", "cost", "currency", "sender", "clock", "consent_until",
     "reason", "detail", "rule", "channel",
 )  # fmt: skip
-"""What a chunk says of a row until something happens to it."""
+"""Columns that a row takes from its chunk until it has an attempt."""
 
 _OF_THE_ATTEMPT = (
     "state", "tries", "due_at", "claimed_at", "settled_at", "gateway_id", "code",
@@ -56,18 +56,18 @@ NAMES = (
     "gateway_id", "code", "clock", "sender", "rule", "consent_until", "consent",
     "delivery", "delivered_at", "delivery_code", "channel", "gateway", *_OF_CHUNKS,
 )  # fmt: skip
-"""The columns of a row. ``attempts`` counts how often it was submitted to the gateway; ``due_at`` is None at once."""
+"""The columns of a row. ``attempts`` counts submissions to the gateway; ``due_at`` is None if due at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows of a run: those in any of the states, for any of the reasons. None stands for all."""
+    """A filter for rows of a run by state and reason; None for all."""
 
     states: Sequence[str] | None = None
     reasons: Sequence[str] | None = None
 
     def of(self, query: Select[Any]) -> Select[Any]:
-        """The query of attempts, narrowed to these rows."""
+        """Return the query of attempts, limited to these rows."""
         for column, values in ((_a.state, self.states), (_a.reason, self.reasons)):
             if values is not None:
                 query = query.where(column.in_([str(value) for value in values]))
@@ -75,11 +75,11 @@ class Wanted:
 
     @property
     def only_claimed(self) -> bool:
-        """Whether each of these rows has an attempt."""
+        """Whether all of these rows have an attempt."""
         return self.states is not None and set(self.states) <= {str(state) for state in CLAIMED_STATES}
 
     def places(self, columns: Columns) -> list[int] | None:
-        """Where the rows stand in these columns; None where all of them are wanted."""
+        """Return the positions of the wanted rows in these columns; None if all are wanted."""
         if self.states is None and self.reasons is None:
             return None
         states = None if self.states is None else {str(one) for one in self.states}
@@ -92,14 +92,14 @@ class Wanted:
 
 
 _ALWAYS = frozenset(("state", "reason", "country", "clock"))
-"""What decides how a row stands."""
+"""Columns that determine a row's state."""
 
 
 class PlanRows:
-    """The rows of one run, as they are at the moment ``now`` (UTC milliseconds).
+    """The rows of one run as of ``now`` (UTC milliseconds).
 
-    With ``only`` (names of ``NAMES``), values of other columns are not read, and are None. ``heads`` are the run's
-    chunks where they are known, or those that will be asked for.
+    With ``only`` (from ``NAMES``), other columns are not read and are None. ``heads`` are the run's chunks if known,
+    or those that will be requested.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class PlanRows:
         return holding(connection, self.run, now)
 
     def columns(self, connection: Connection, head: ChunkHead, wanted: Wanted | None = None) -> Columns:
-        """The rows of a chunk as parallel columns, in the file's order; only those that are ``wanted``."""
+        """Return the ``wanted`` rows of a chunk as parallel columns, in file order."""
         chosen = wanted or Wanted()
         most = most_attempts(connection, self.run)
         within = standing(head.first_id, head.end_id, most)
@@ -136,7 +136,7 @@ class PlanRows:
         return found if places is None else _taken(found, places)
 
     def everything(self, connection: Connection, size: int) -> Iterator[Columns]:
-        """All rows in the file's order, ``size`` at most at once, in the caller's transaction."""
+        """Yield all rows in file order, at most ``size`` at once, in the caller's transaction."""
         for head in self.heads:
             yield from pieces(self.columns(connection, head), size)
         after: int | None = None
@@ -149,7 +149,7 @@ class PlanRows:
                 return
 
     def at(self, connection: Connection, head: ChunkHead, places: Sequence[int]) -> Columns:
-        """The rows at these places of a chunk, in ascending order."""
+        """Return the rows at these positions of a chunk, which must be ascending."""
         import pyarrow as pa
 
         most = most_attempts(connection, self.run)
@@ -189,7 +189,7 @@ class PlanRows:
         return _renamed(found)
 
     def _tell_untouched(self, found: Columns, touched: set[int]) -> None:
-        """Say of those that nothing happened to what became of them all, or what holds them."""
+        """Set the end, or the hold, of messages without attempts."""
         said: dict[tuple[str | None, int | None], tuple[tuple[str, Any], ...]] = {}
         columns: dict[str, Any] = found
         keys = zip(found["id"], found["state"], found["country"], found["clock"], strict=True)
@@ -221,7 +221,7 @@ def _places(head: ChunkHead, ids: Sequence[int]) -> pa.Array:
 def _attempts(
     connection: Connection, wanted: Wanted, *chosen: Any, only: frozenset[str] | None = None
 ) -> Columns:
-    """Attempts as parallel columns, in the order of their messages; of the columns, all or ``only`` these."""
+    """Return attempts as parallel columns, in the order of their messages; all columns, or ``only`` these."""
     names = ["id", *(name for name in (*_OF_BOTH, *_OF_THE_ATTEMPT) if only is None or name in only)]
     query = wanted.of(select(*map(as_it_stands, names)).where(*chosen)).order_by(_a.id)
     rows = list(connection.execute(query).all())
@@ -232,7 +232,7 @@ def _attempts(
 
 
 def _overlaid(found: Columns, happened: Columns) -> Columns:
-    """What happened, over what was planned. The id is that of the attempt by which the message stands."""
+    """Overlay the planned values with those of attempts. The id becomes that of the attempt that counts."""
     if len(happened["id"]) == len(found["id"]):
         return found | happened
     if not happened["id"]:
@@ -251,7 +251,7 @@ def _overlaid(found: Columns, happened: Columns) -> Columns:
 
 
 def _tell_own_texts(connection: Connection, found: Columns, later: Mapping[int, int]) -> None:
-    """Later attempts, given with their places, have texts of their own, which no chunk has."""
+    """Set the texts of later attempts (given with their positions), which no chunk contains."""
     names = ("body", "encoding", "units")
     columns: dict[str, Any] = {name: list(found[name]) for name in names}
     query = select(_a.id, *(_a[name] for name in names))
@@ -261,7 +261,7 @@ def _tell_own_texts(connection: Connection, found: Columns, later: Mapping[int, 
             for name, value in zip(names, values, strict=True):
                 columns[name][later[id]] = value
     if "content" in found and any(found.get("alternatives") or ()):
-        # A chunk's content is of the first attempt; that of a later one stands with its channel.
+        # A chunk's content belongs to the first attempt; a later one's is stored with its channel.
         contents = list(found["content"])
         for place in later.values():
             one = by_channel(found["alternatives"][place], found["channel"][place])
@@ -274,7 +274,7 @@ _FEW = 500
 
 
 def _renamed(found: Columns) -> Columns:
-    """The columns of ``NAMES``. A row that goes at once is due at no moment."""
+    """Return the columns of ``NAMES``; ``due_at`` is None for rows due at once."""
     found["attempts"] = found["tries"]
     found["due_at"] = [due or None for due in found["due_at"]]
     return {name: found[name] for name in NAMES}
@@ -285,7 +285,7 @@ def _taken(columns: Columns, places: Sequence[int]) -> Columns:
 
 
 def of_attempts(connection: Connection, run: Run, after: int | None, chunk: int, wanted: Wanted) -> Columns:
-    """The next rows of a run without chunks; ``after`` is the last id seen."""
+    """Return the next rows of a run without chunks; ``after`` is the last id seen."""
     begin = first_id(run) - 1 if after is None else after
     names = [name for name in NAMES if name not in ("attempts", *_OF_CHUNKS)]
     query = wanted.of(select(*map(as_it_stands, names), _a.tries)).where(_a.id > begin, _a.id < end_id(run))
@@ -296,13 +296,13 @@ def of_attempts(connection: Connection, run: Run, after: int | None, chunk: int,
 
 
 def as_rows(columns: Columns) -> Iterator[dict[str, Any]]:
-    """The columns as a list of rows (dicts)."""
+    """Yield the columns as rows (dicts)."""
     for values in zip(*columns.values(), strict=True):
         yield dict(zip(columns, values, strict=True))
 
 
 def pieces(columns: Columns, size: int) -> Iterator[Columns]:
-    """The columns in pieces of so many rows."""
+    """Yield the columns in pieces of ``size`` rows."""
     many = len(columns["id"])
     if 0 < many <= size:
         yield columns
@@ -312,7 +312,7 @@ def pieces(columns: Columns, size: int) -> Iterator[Columns]:
 
 
 def row_mapping(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of ``attempts`` of a run without chunks, with the names of ``NAMES``."""
+    """Return a row of ``attempts`` of a run without chunks, with the names of ``NAMES``."""
     found = {name: row[name] for name in NAMES if name not in ("attempts", *_OF_CHUNKS)}
     nothing = dict.fromkeys(_OF_CHUNKS)
     return found | nothing | {"attempts": row["tries"], "due_at": row["due_at"] or None}

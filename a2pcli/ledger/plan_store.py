@@ -30,13 +30,13 @@ _ENDING = 0x61327005
 _p, _e, _a = plan_chunks.c, plan_ends.c, attempts.c
 
 Place: TypeAlias = tuple[str | None, int | None]
-"""Country and clock of rows: what decides whether an end is theirs."""
+"""Country and clock of rows, which decide whether an end applies to them."""
 
 
 class Group(NamedTuple):
-    """Rows of a chunk that have these in common. ``reason`` is None where they are to be sent.
+    """Rows of a chunk with these values in common. ``reason`` is None if they are to be sent.
 
-    ``cost`` is in 1e-9 currency units, of the ``priced`` of the ``messages``.
+    ``cost`` is in 1e-9 currency units, of the ``priced`` ones of the ``messages``.
     """
 
     reason: str | None
@@ -50,7 +50,7 @@ class Group(NamedTuple):
     cost: int
     priced: int
     channel: str | None = None
-    """Where it is not the run's. Groups of runs of one channel, and of earlier versions, have none."""
+    """The channel if it is not the run's. Groups in runs of one channel, and of earlier versions, have none."""
 
 
 def groups_from(counts: str) -> tuple[Group, ...]:
@@ -78,9 +78,9 @@ class ChunkHead:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What became of everybody whom nothing had happened to at the moment ``at`` (UTC milliseconds).
+    """The common end of all messages without attempts at the time ``at`` (UTC milliseconds).
 
-    Of one ``country`` or ``clock`` alone where they are not None.
+    Limited to one ``country`` or ``clock`` if they are not None.
     """
 
     at: int
@@ -92,22 +92,22 @@ class End:
     clock: int | None = None
 
     def fits(self, country: str | None, clock: int | None) -> bool:
-        """Whether it is about rows of this country and clock."""
+        """Return whether it applies to rows of this country and clock."""
         return self.country in (None, country) and self.clock in (None, clock)
 
 
 def end_of(ends: Sequence[End], country: str | None, clock: int | None) -> End | None:
-    """The end of rows of this country and clock that nothing happened to: the first that fits; None while they wait."""
+    """Return the first end that applies to rows of this country and clock; None while they wait."""
     return next((one for one in ends if one.fits(country, clock)), None)
 
 
 def first_id(run: Run) -> int:
-    """The id that row 0 of the run would have."""
+    """Return the id that row 0 of the run would have."""
     return run.number * ROWS_PER_RUN
 
 
 def add(connection: Connection, run: Run, packed: Packed) -> None:
-    """Store the next chunk of a plan. Raises ``LedgerError`` where the run has more rows than ids."""
+    """Store the next chunk of a plan. Raises ``LedgerError`` if the run has more rows than ids."""
     if packed.first_row + packed.rows - 1 > MOST_ROWS:
         problem = Problem(
             f"a plan can have {MOST_ROWS:,} rows at most",
@@ -131,20 +131,20 @@ def _content(packed: Packed) -> dict[str, object]:
 
 
 def replace(connection: Connection, run: Run, number: int, packed: Packed) -> None:
-    """Put other content in the place of a chunk's."""
+    """Replace the content of a chunk."""
     mine = (_p.run == run.number) & (_p.number == number)
     connection.execute(update(plan_chunks).where(mine).values(_content(packed)))
 
 
 def remove(connection: Connection, run: Run) -> None:
-    """Take the run's plan away, and what became of the rest of it."""
+    """Delete the run's plan and its ends."""
     connection.execute(delete(plan_chunks).where(_p.run == run.number))
     connection.execute(delete(plan_ends).where(_e.run == run.number))
 
 
 def heads(connection: Connection, run: Run, numbers: Sequence[int] | None = None) -> list[ChunkHead]:
-    """The run's chunks in order, or those with these numbers; none of a run whose rows are all in ``attempts``, or
-    gone."""
+    """Return the run's chunks in order, or those with these numbers; empty for a run whose rows are all in
+    ``attempts``, or deleted."""
     query = (
         select(_p.number, _p.first_row, _p.rows, _p.accepted, _p.digest, _p.counts)
         .where(_p.run == run.number)
@@ -165,14 +165,14 @@ def exist(connection: Connection, run: Run) -> bool:
 
 
 def data_of(connection: Connection, run: Run, number: int) -> bytes:
-    """The stored bytes of a chunk; none where it is gone."""
+    """Return the stored bytes of a chunk; empty if it is missing."""
     query = select(_p.data).where(_p.run == run.number, _p.number == number)
     return bytes(connection.execute(query).scalar() or b"")
 
 
 def prefixes(connection: Connection, run: Run, size: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Of each of the run's chunks in order: its number, the id of its first message and the one after its last, and its
-    first bytes, without reading the others where the database can do that."""
+    """Yield number, first id, end id and first ``size`` bytes of each of the run's chunks in order; avoids reading
+    the rest if the database can."""
     base, place = first_id(run), (_p.number, _p.first_row, _p.rows)
     mine = _p.run == run.number
     driver: Any = connection.connection.driver_connection
@@ -188,14 +188,15 @@ def prefixes(connection: Connection, run: Run, size: int) -> Iterator[tuple[int,
 
 
 def load(connection: Connection, run: Run, head: ChunkHead, names: Sequence[str] | None = None) -> Chunk:
-    """Read a chunk, or some of its columns. Raises ``LedgerError`` where it cannot be read."""
+    """Read a chunk, or some of its columns. Raises ``LedgerError`` if it cannot be read."""
     return opened(connection, run, head, data_of(connection, run, head.number), names)
 
 
 def opened(
     connection: Connection, run: Run, head: ChunkHead, data: bytes, names: Sequence[str] | None = None
 ) -> Chunk:
-    """The chunk that these bytes are. Raises ``LedgerError`` where they are none, or not as many rows."""
+    """Return the chunk stored in these bytes. Raises ``LedgerError`` if they are invalid, or have another number of
+    rows."""
     import pyarrow as pa
 
     from a2pcli.ledger.chunks import Chunk
@@ -223,13 +224,13 @@ def _unreadable(connection: Connection, run: Run, head: ChunkHead) -> LedgerErro
 
 
 def chain(known: Iterable[ChunkHead]) -> str:
-    """One digest over those of all chunks, in order, and which rows each holds."""
+    """Return one digest over those of all chunks, in order, and the rows each contains."""
     lines = (f"{head.number} {head.first_row} {head.rows} {head.digest}\n" for head in known)
     return sha256("".join(lines).encode()).hexdigest()
 
 
 def ends_of(connection: Connection, run: Run) -> list[End]:
-    """What became of the untouched, the earliest first."""
+    """Return the ends of messages without attempts, earliest first."""
     c = _e
     query = select(c.at, c.state, c.reason, c.detail, c.rule, c.country, c.clock)
     rows = connection.execute(query.where(c.run == run.number).order_by(c.number))
@@ -237,13 +238,13 @@ def ends_of(connection: Connection, run: Run) -> list[End]:
 
 
 def ends_one_by_one(connection: Connection, run: Run) -> None:
-    """Until the commit no other sender of the run ends anybody. SQLite has one writer anyway."""
+    """Let no other sender of the run add an end until the commit. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_ENDING, run.number)))
 
 
 def add_end(connection: Connection, run: Run, end: End) -> None:
-    """From now on the untouched that it fits are what it says."""
+    """Add an end for the messages without attempts that it applies to."""
     last = select(func.coalesce(func.max(_e.number), 0)).where(_e.run == run.number)
     number = int(connection.execute(last).scalar_one()) + 1
     values = {
@@ -261,7 +262,8 @@ def add_end(connection: Connection, run: Run, end: End) -> None:
 def untouched(
     connection: Connection, run: Run, known: Sequence[ChunkHead]
 ) -> Iterator[tuple[ChunkHead, Counter[Place]]]:
-    """Of each chunk, how many of those who get a message nothing happened to, by country and clock; ends included."""
+    """Yield each chunk with the number of its recipients without attempts, by country and clock, including ended
+    ones."""
     for head in known:
         left: Counter[Place] = Counter()
         for group in head.groups:
@@ -278,7 +280,7 @@ def untouched(
 
 
 def count_waiting(connection: Connection, run: Run) -> Counter[Place]:
-    """How many messages wait that nothing happened to, by country and clock."""
+    """Return how many messages without attempts wait, by country and clock."""
     ends = ends_of(connection, run)
     found: Counter[Place] = Counter()
     for _, left in untouched(connection, run, heads(connection, run)):
@@ -289,29 +291,29 @@ def count_waiting(connection: Connection, run: Run) -> Counter[Place]:
 
 
 MADE, CHANGED = "plan.make", "plan.change"
-"""A plan was made; a2pcli itself took rows or texts out of it (erasure, retention), or was told a time zone."""
+"""A plan was made; or a2pcli itself removed rows or texts from it (erasure, retention), or set a time zone."""
 
 UPGRADED = "ledger.upgrade"
-"""The ledger got this record. Written by the migration, with the number of the last run that was there then."""
+"""The ledger was migrated to have this record. Written by the migration, with the number of the last run then."""
 
 _c = entries.c
 
 
 def fingerprint(digests: Any) -> str | None:
-    """SHA-256 over a plan's digests; None where it has none."""
+    """Return SHA-256 over a plan's digests; None if it has none."""
     if not isinstance(digests, dict):
         return None
     return sha256(json.dumps(digests, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def note(connection: Connection, run: Run, digests: Any, now: int, *, changed: bool = False) -> None:
-    """Add the entry, in the caller's transaction."""
+    """Add the audit entry of a plan, in the caller's transaction."""
     detail = {"digest": run.digest, "digests": fingerprint(digests)}
     audit.append(connection, CHANGED if changed else MADE, run.id, detail, now)
 
 
 def agrees(connection: Connection, run: Run, digests: Any) -> bool:
-    """Whether these digests (None for none) are the plan's, as far as the trail knows."""
+    """Whether these digests (None for none) match the audit trail's record of the plan."""
     mine = (_c.subject == run.id) & _c.action.in_([MADE, CHANGED])
     entry = _entry(connection, select(entries).where(mine).order_by(_c.number.desc()))
     if entry is None:
@@ -322,7 +324,7 @@ def agrees(connection: Connection, run: Run, digests: Any) -> bool:
 
 
 def _is_older(connection: Connection, run: Run) -> bool:
-    """Whether the plan was there before plans were recorded: the first entry of either kind says so."""
+    """Whether the plan is older than the recording of plans: the first entry of either kind shows it."""
     first = select(entries).where(_c.action.in_([UPGRADED, MADE])).order_by(_c.number)
     entry = _entry(connection, first)
     if entry is None or entry.action != UPGRADED:
