@@ -61,8 +61,8 @@ class Fresh(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """What only a chunk has of a message: the spelling to send to, the person's other addresses, the content, what
-    is tried after it, and the gateways by which it may go."""
+    """Values of a message that only its chunk has: the spelling to send to, the person's other addresses, the
+    content, its alternatives, and its possible gateways."""
 
     spelling: str | None
     others: str | None

@@ -163,11 +163,10 @@ def runs_with_chunks(connection: Connection, run: Run | None = None) -> list[Run
 def in_chunks(
     connection: Connection, whom: Searched, run: Run | None = None, *, by_filter: bool = False
 ) -> Iterator[tuple[Run, ChunkHead, list[int]]]:
-    """The chunks that hold rows of the person, each with their places.
+    """Yield the chunks that contain rows of the person, each with their positions.
 
-    ``by_filter``: chunks whose filter says that the person is not in them are not read. It knows no keys.
-    One chunk is read from the database while another thread looks through the one before: both leave the
-    interpreter's lock to each other for most of it.
+    ``by_filter`` skips chunks whose filter excludes the person; filters do not know keys. One chunk is read from the
+    database while another thread searches the previous one; both release the interpreter lock most of the time.
     """
     from concurrent.futures import Future, ThreadPoolExecutor
 

@@ -34,7 +34,7 @@ Columns = dict[str, Sequence[Any]]
 _a = attempts.c
 
 _OF_CHUNKS = ("spelling", "others", "content", "alternatives", "route")
-"""What only chunks say of a row."""
+"""Columns that only chunks have."""
 
 _OF_THE_PLAN = ("line", "cell", "body", "encoding", "units", "consent", *_OF_CHUNKS)
 """Columns that a row always takes from its chunk."""

@@ -44,38 +44,38 @@ else:
 NO_CLOCKS: Mapping[int, RunClock] = {}
 
 KEPT_PLANS = 3
-"""Unsent plans of an occasion that stay approvable by ``--plan ID``; older ones lose their rows."""
+"""Number of unsent plans of an occurrence that can still be approved with ``--plan ID``; older ones lose their rows."""
 
-# No vowels, so that no id reads as a word; nothing that looks like something else (0 o, 1 l i).
+# No vowels, so that no id is a word; no characters that look alike (0 o, 1 l i).
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxyz"
 
 
 def new_run_id() -> str:
-    """``r`` and seven characters that are easy to read out: 13 thousand million of them."""
+    """Return ``r`` and seven characters that are easy to read aloud: 13 billion possible ids."""
     return "r" + "".join(secrets.choice(_ALPHABET) for _ in range(7))
 
 
 def end_id(run: Run) -> int:
-    """One more than the largest message id of the run."""
+    """Return one more than the largest message id of the run."""
     return (run.number + 1) * ROWS_PER_RUN
 
 
 UNCOUNTED = {"totals": None, "changes": runs.c.changes + 1}
-"""Goes into every change of a run that may change its rows: a count kept before does not hold; see ``counting``."""
+"""Part of every update of a run that may change its rows, which invalidates the stored count; see ``counting``."""
 
 
 def changed(connection: Connection, run: Run) -> None:
-    """Rows of the run changed while nobody sends it."""
+    """Mark the run's rows as changed, which invalidates its stored count and its sender's position."""
     connection.execute(update(runs).where(runs.c.number == run.number).values(**UNCOUNTED))
 
 
 def of_run(run: Run) -> Any:
-    """The condition for the attempts of a run: a range of the primary key."""
+    """Return the condition for the attempts of a run: a range of the primary key."""
     return (attempts.c.id >= first_id(run)) & (attempts.c.id < end_id(run))
 
 
 def lock_run(connection: Connection, run: Run) -> None:
-    """Until the commit no sender claims for the run, and nothing else changes it. To be taken before any attempt is.
+    """Let no sender claim for the run, and no process change it, until the commit. Call it before locking any attempt.
 
     SQLite has one writer anyway.
     """
@@ -84,7 +84,7 @@ def lock_run(connection: Connection, run: Run) -> None:
 
 
 def run_from_row(row: RowMapping) -> Run:
-    """A ``Run`` from a row of the runs table."""
+    """Return a ``Run`` from a row of the runs table."""
     values: dict[str, Any] = {field.name: row[field.name] for field in fields(Run)}
     values["summary"] = json.loads(row["summary"]) if row["summary"] else {}
     values["sending"] = json.loads(row["sending"]) if row["sending"] else {}
@@ -92,7 +92,7 @@ def run_from_row(row: RowMapping) -> Run:
 
 
 class Plans(SubStore):
-    """Making plans in an open ledger; one planner a plan."""
+    """Makes plans in an open ledger; each plan has one planner."""
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
@@ -101,28 +101,28 @@ class Plans(SubStore):
         """Connections for chunks of plans, whose commits need not be durable yet; None while nothing is planned."""
 
     def occasion(self, campaign: str, occurrence: str) -> int:
-        """The number of a campaign's occurrence, within which nobody is messaged twice; made when it is new."""
+        """Return the number of a campaign's occurrence, within which nobody is messaged twice; created if new."""
         with self._ledger.writing() as connection:
             number = _known_occasion(connection, campaign, occurrence)
             if not number:
-                # Another process may make it meanwhile.
+                # another process may create it at the same time
                 with suppress(IntegrityError), connection.begin_nested():
                     connection.execute(insert(occasions).values(campaign=campaign, occurrence=occurrence))
                 number = _known_occasion(connection, campaign, occurrence)
         return number
 
     def known_occasion(self, campaign: str, occurrence: str) -> int:
-        """The same; 0 where nobody has planned it yet."""
+        """Return the number of a campaign's occurrence; 0 if it was never planned."""
         with self._ledger.reading() as connection:
             return _known_occasion(connection, campaign, occurrence)
 
     def begin(self, new: NewRun) -> Run:
-        """A run in state ``planning``. Plans of the occasion that a dead process left half-made are removed."""
+        """Create a run in state ``planning``, and remove unfinished plans of the occurrence left by ended processes."""
         self._clean(new.occasion)
         with self._ledger.writing() as connection:
             _refuse_forgotten(connection, new.occasion)
             run = _begin(connection, new)
-            # Taken before others can see the run, so that nobody takes its planner for dead.
+            # Locked before others can see the run, so that they do not take its planner for ended.
             lock = locks.planner_lock(self._ledger.engine, run.number, run.id)
             lock.take()
             self._locks[run.number] = lock
@@ -136,9 +136,9 @@ class Plans(SubStore):
 
     @translates_errors
     def add_rows(self, run: Run, rows: PlannedRows) -> None:
-        """One chunk of the plan in one commit; safe from a thread, one call at a time.
+        """Store one chunk of the plan in one commit; may be called from another thread, one call at a time.
 
-        One-time codes are no part of a chunk: their texts go as soon as they are settled.
+        One-time codes are stored row by row instead, because their texts are deleted as soon as they are settled.
         """
         if self.chunk_engine is None:
             ledger = self._ledger
@@ -162,9 +162,9 @@ class Plans(SubStore):
         summary: Mapping[str, Any],
         clocks: Mapping[int, RunClock] = NO_CLOCKS,
     ) -> Run:
-        """The plan is complete and durable. ``clocks`` are those that its rows name, by number.
+        """Complete the plan durably. ``clocks`` are those its rows use, by number.
 
-        Unsent plans of the occasion beyond the newest three lose their rows.
+        Unsent plans of the occurrence beyond the newest three lose their rows.
         """
         with self._ledger.writing() as connection:
             run_clocks.write(connection, run, clocks)
@@ -180,7 +180,7 @@ class Plans(SubStore):
         return self._ledger.runs.get(run.id)
 
     def discard(self, run: Run) -> None:
-        """Take an unsent plan away: its rows are removed, the run stays as ``discarded``."""
+        """Delete the rows of an unsent plan; the run stays as ``discarded``."""
         with self._ledger.writing() as connection:
             state = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar_one()
             if state in (RunState.PLANNING, RunState.PLANNED):
@@ -188,7 +188,7 @@ class Plans(SubStore):
         self._end(run)
 
     def verify(self, run: Run) -> None:
-        """Raise ``LedgerError`` where the run would not send what was planned; see ``approved``.
+        """Raise ``LedgerError`` if the run would not send what was planned; see ``approved``.
 
         Reads the whole run: 2 s for a million rows.
         """
@@ -203,14 +203,14 @@ class Plans(SubStore):
             self.close_connection()
 
     def close_connection(self) -> None:
-        """Let go of the connection for chunks."""
+        """Close the connection for chunks."""
         if self.chunk_engine is not None:
             with plainly(self.url):
                 self.chunk_engine.dispose()
             self.chunk_engine = None
 
     def drop_locks(self) -> None:
-        """What was being planned is left half-made: the next plan of its occasion removes it."""
+        """Release the locks of unfinished plans, which the next plan of their occurrence removes."""
         for held in self._locks.values():
             held.drop()
         self._locks.clear()
@@ -222,7 +222,7 @@ def _known_occasion(connection: Connection, campaign: str, occurrence: str) -> i
 
 
 def _refuse_forgotten(connection: Connection, occasion: int) -> None:
-    """Raise ``LedgerError`` where nobody can tell any more who got this occurrence of the campaign."""
+    """Raise ``LedgerError`` if it is no longer known who got this occurrence of the campaign."""
     attempt_counts.refuse_lost_of(connection, occasion)
     query = select(runs).where(runs.c.occasion == occasion, runs.c.summary.contains('"forgotten"'))
     for row in connection.execute(query).mappings():
@@ -249,18 +249,18 @@ def _begin(connection: Connection, new: NewRun) -> Run:
                 connection.execute(insert(runs).values(values))
             break
         except IntegrityError:
-            continue  # the id is taken: once in 13 thousand million
+            continue  # the id is taken: once in 13 billion
     row = connection.execute(select(runs).where(runs.c.id == values["id"])).mappings().one()
     return run_from_row(row)
 
 
 def keeps_no_texts(run: Run) -> bool:
-    """Whether texts go as soon as they are settled: one-time codes are never kept."""
+    """Whether texts are deleted as soon as they are settled: one-time codes are never kept."""
     return run.purpose == "otp"
 
 
 def _add_each(connection: Connection, run: Run, rows: PlannedRows) -> None:
-    """Insert a row for each of the chunk, those that are left out too."""
+    """Insert an attempt for each row of the chunk, including excluded ones."""
     shared = {"run": run.number, "occasion": run.occasion}
     offset = {"id": first_id(run)}
     if rows.accepted is not None:
@@ -287,10 +287,10 @@ def _columns(half: Any) -> dict[str, Any]:
 def _finish(
     connection: Connection, run: Run, *, digest: str, rows_read: int, summary: Mapping[str, Any]
 ) -> None:
-    """The run is planned: from now on it can be approved, and it survives power loss once committed.
+    """Set the run to planned: it can be approved, and survives power loss once committed.
 
-    To the ``digests`` of its summary comes one over all that was stored.
-    Raises ``LedgerError`` where another process took it for left behind, and removed its rows.
+    Adds a digest over everything stored to the summary's ``digests``. Raises ``LedgerError`` if another process
+    considered the plan abandoned and removed its rows.
     """
     now = now_ms()
     document = dict(summary)
@@ -320,16 +320,16 @@ def _finish(
 
 
 def _tell_planner(connection: Connection) -> None:
-    """Let PostgreSQL look at the new rows, as it would by itself within a minute.
+    """Make PostgreSQL analyse the new rows at once; it would do so by itself within a minute.
 
-    Until then it takes a run for a handful of rows, and sorts all that is left of it for each claim of a hundred.
+    Until then it assumes a handful of rows, and sorts all remaining rows for each claim of a hundred.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ANALYZE (SKIP_LOCKED) attempts")
 
 
 def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) -> None:
-    """Take the rows of an unsent run away; the run itself stays, as history. A run that is sent by now is left."""
+    """Delete the rows of an unsent run and keep the run as history. Does nothing if sending has started."""
     unsent = runs.c.state.in_([str(RunState.PLANNING), str(RunState.PLANNED)])
     done = connection.execute(
         update(runs)
@@ -348,7 +348,7 @@ def drop_rows(connection: Connection, run: Run, state: RunState, reason: str) ->
 
 
 def _outdated(connection: Connection, occasion: int) -> list[Run]:
-    """Unsent plans of the occasion beyond the newest ``KEPT_PLANS``."""
+    """Return unsent plans of the occurrence beyond the newest ``KEPT_PLANS``."""
     query = (
         select(runs)
         .where(runs.c.occasion == occasion, runs.c.state == str(RunState.PLANNED))
@@ -359,7 +359,7 @@ def _outdated(connection: Connection, occasion: int) -> list[Run]:
 
 
 def _abandoned(connection: Connection, engine: Engine, occasion: int) -> list[tuple[Run, RunLock]]:
-    """Runs of the occasion whose planner died, each with its lock, now ours: drop it when done."""
+    """Return runs of the occurrence whose planner ended, each with its lock, now held: the caller drops it."""
     query = select(runs).where(runs.c.occasion == occasion, runs.c.state == str(RunState.PLANNING))
     found = []
     for row in connection.execute(query).mappings().all():

@@ -15,13 +15,13 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 def steady() -> float:
-    """Seconds of a clock that nobody sets, and that goes on while the machine sleeps where the system has one."""
+    """Return seconds of a clock that is never set, and that continues during sleep if the system provides one."""
     return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process, as the ledger remembers it. ``proof`` tells it from a later one with the same number."""
+    """A process as the ledger stores it. ``proof`` distinguishes it from a later one with the same number."""
 
     pid: int
     host: str
@@ -32,7 +32,7 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the holder has certainly ended."""
+        """Whether the process has certainly ended."""
         here = myself()
         if self.proof:
             if _machine_of(self.proof) != _machine_of(here.proof):
@@ -43,13 +43,13 @@ class Process:
 
     @property
     def is_known_to_live(self) -> bool:
-        """Whether it is certain that it has not ended, however long it has been silent."""
+        """Whether the process is certainly alive, however long it has been silent."""
         return bool(self.proof) and _proof(self.pid) == self.proof
 
 
 @cache
 def _machine() -> str:
-    """This boot of this machine, and the numbering of processes that holds here; empty where it cannot be told."""
+    """Return this boot of this machine and its process namespace; empty if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
@@ -62,11 +62,11 @@ def _machine_of(proof: str) -> str:
 
 
 def _proof(pid: int) -> str:
-    """The machine and the moment at which the process began; empty where that cannot be read, or it has ended."""
+    """Return the machine and the process's start time; empty if they cannot be read, or it has ended."""
     if not _machine():
         return ""
     try:
-        # After the name, which may hold anything, in brackets: state, then 18 numbers, then the start.
+        # After the name in brackets, which may contain anything: state, 18 numbers, then the start time.
         state, *rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except (OSError, ValueError):
         return ""
@@ -86,6 +86,6 @@ def _lives(pid: int) -> bool:
 
 
 def myself() -> Process:
-    """This process."""
+    """Return this process."""
     pid = os.getpid()
     return Process(pid, socket.gethostname()[:64], _proof(pid))

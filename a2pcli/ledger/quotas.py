@@ -24,19 +24,19 @@ from a2pcli.messages import Message, State, Verdict
 from a2pcli.reasons import Reason
 
 IN_FLIGHT = 15 * 60_000
-"""Milliseconds after its claim for which a message may still come in: beyond, whoever had it is gone."""
+"""Milliseconds after its claim during which a message may still reach the provider; after that its sender is gone."""
 
 SKEW = 1000
 """Milliseconds by which a provider's midnight may differ from ours."""
 
 SOON = 2 * 60_000
-"""What was claimed so recently (milliseconds) is still with its process, and may be settled any moment."""
+"""Milliseconds; a claim this recent is still held by its process, and may be settled any moment."""
 
 LOOK_AGAIN = 60.0
-"""Seconds after which a sender that waits for a quota looks again, at the latest."""
+"""Maximum seconds until a sender that waits for a quota asks again."""
 
 DAY_SLOT = 15 * 60_000
-"""Every zone's midnight is at a multiple of it."""
+"""Milliseconds; midnight in every time zone is a multiple of this."""
 
 _SENT = tuple(str(state) for state in (State.ACCEPTED, State.REJECTED, State.UNKNOWN))
 _u, _a = quota_usage.c, attempts.c
@@ -60,14 +60,14 @@ _lock = (
 )
 
 Use = tuple[str, int, int]
-"""What one message uses of one quota: its key, the piece of time in which it was claimed, how much."""
+"""One message's use of one quota: key, time slot of the claim, amount."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedQuota:
-    """A quota of everybody who names the same ``owner`` (an account, a sender); ``of`` is what people call it.
+    """A quota shared by everything with the same ``owner`` (an account, a sender); ``of`` is its name for people.
 
-    ``sender``: it binds only what this sender sends.
+    ``sender`` limits it to what this sender sends.
     """
 
     owner: str
@@ -75,34 +75,34 @@ class SharedQuota:
     of: str
     sender: str | None = None
     gateways: tuple[str, ...] = ()
-    """Whose messages it counts, by the names of gateways; empty for all, as far as ``counts`` says so."""
+    """Names of the gateways whose messages it counts; empty for all, subject to ``counts``."""
     counts: str | None = None
-    """The sender whose messages it counts; None for everybody's."""
+    """The sender whose messages it counts; None for all."""
     channels: frozenset[str] | None = None
-    """The channels that it binds; None for all of the run's."""
+    """The channels it limits; None for all of the run's."""
 
     @property
     def key(self) -> str:
-        """Its name in the ledger. A day of another zone, and another span, are counted apart."""
+        """Its name in the ledger. Days of different zones, and different spans, are counted separately."""
         quota = self.quota
         return f"{self.owner} {quota.unit} {quota.seconds} s {quota.zone or 'any'}"
 
     @property
     def slot_size(self) -> int:
-        """Milliseconds of a piece of time."""
+        """Length of a time slot in milliseconds."""
         return DAY_SLOT if self.quota.zone is not None else max(10, self.quota.seconds * 10)
 
     def slot(self, moment: int) -> int:
-        """The piece of time that ``moment`` is in."""
+        """Return the time slot that contains ``moment``."""
         return moment // self.slot_size * self.slot_size
 
     @property
     def is_everybodys(self) -> bool:
-        """Whether it binds every message of the run."""
+        """Whether it limits every message of the run."""
         return self.sender is None and self.channels is None
 
     def binds(self, message: Message) -> bool:
-        """Whether it counts this message."""
+        """Return whether it counts this message."""
         if self.channels is not None and message.channel not in self.channels:
             return False
         return self.sender is None or self.sender == message.sender
@@ -113,35 +113,35 @@ class SharedQuota:
 
 @dataclass(frozen=True, slots=True)
 class QuotaWait:
-    """Nothing may be claimed until a moment (UTC milliseconds), because this quota is used up."""
+    """Nothing may be claimed until a time (UTC ms), because this quota is used up."""
 
     until: int
     quota: SharedQuota
 
     def seconds(self, now: int) -> float:
-        """Seconds after which asking again makes sense: others may give back what they have in flight."""
+        """Return the seconds after which to ask again; others may give back what they have in flight."""
         return min(max((self.until - now) / 1000, 0.001), LOOK_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What is used of a quota: pieces of time that are settled, and what is in flight, each with its moment."""
+    """The usage of a quota: settled amounts by time slot, and amounts in flight by time slot."""
 
     shared: SharedQuota
     settled: tuple[tuple[int, int], ...]
     flying: tuple[tuple[int, int], ...]
 
     def used(self, now: int) -> int:
-        """How much counts at a moment."""
+        """Return how much counts at ``now``."""
         return sum(used for ends, used in self.ends(now) if ends > now)
 
     def left(self, now: int) -> int:
-        """How much may still be claimed at a moment, if nothing more is."""
+        """Return how much may still be claimed at ``now``."""
         return max(0, self.shared.quota.limit - self.used(now))
 
     def free_at(self, now: int, weight: int = 1, more: int = 0) -> int:
-        """From when on something of this weight fits, beside what is used and ``more``, if nothing else is claimed;
-        ``FAR`` for what never does."""
+        """Return when something of this weight fits (UTC ms) besides what is used and ``more``, if nothing else is
+        claimed; ``FAR`` if never."""
         limit = self.shared.quota.limit
         if weight > limit:
             return FAR
@@ -154,11 +154,11 @@ class Usage:
         return free if used + weight <= limit else self.reset(now)
 
     def reset(self, now: int) -> int:
-        """When something claimed at this moment would count no more."""
+        """Return when something claimed at ``now`` would no longer count (UTC ms)."""
         return self.shared.quota.resets(now - SKEW) + SKEW
 
     def ends(self, now: int) -> Iterable[tuple[int, int]]:
-        """Until when each piece counts."""
+        """Yield each amount with the time until which it counts."""
         shared, quota = self.shared, self.shared.quota
         if quota.zone is not None:
             begins, ends = quota.begins(now - SKEW), quota.resets(now - SKEW) + SKEW
@@ -171,12 +171,12 @@ class Usage:
         for slot, used in self.settled:
             yield slot + shared.slot_size + span, used
         for slot, used in self.flying:
-            # Of a claim just made nobody knows yet when it comes in; of an old one, that it never will later.
+            # A recent claim may reach the provider any time; an old one will not reach it any more.
             yield (now + span if slot > now - SOON else slot + IN_FLIGHT + span), used
 
 
 def usage_of(connection: Connection, shared: SharedQuota, now: int) -> Usage:
-    """What is used of a quota at this moment."""
+    """Return the usage of a quota at ``now``."""
     since = shared.quota.begins(now - SKEW) - IN_FLIGHT - 2 * shared.slot_size
     rows = connection.execute(_used, {"key": shared.key, "since": since}).all()
     settled = tuple((int(slot), int(used)) for slot, sender, used in rows if not sender)
@@ -185,7 +185,7 @@ def usage_of(connection: Connection, shared: SharedQuota, now: int) -> Usage:
 
 
 def begin(connection: Connection, shared: Sequence[SharedQuota], now: int) -> None:
-    """A sender begins: see that each quota has the row by which it is locked, and that what is counted is right."""
+    """Prepare the quotas for a new sender: create missing lock rows and correct the counts."""
     insert = text("INSERT INTO paces (key, next_at) VALUES (:key, 0) ON CONFLICT DO NOTHING")
     keys = sorted({one.key for one in shared})
     for key in keys:
@@ -204,13 +204,13 @@ def begin(connection: Connection, shared: Sequence[SharedQuota], now: int) -> No
 
 
 def wake(connection: Connection, run: Run, now: int) -> None:
-    """Messages that had too many parts for a quota are looked at again: it may be another by now."""
+    """Make messages that had too many parts for a quota due again, because the quota may have changed."""
     held = (_a.run == run.number) & (_a.due_at == FAR) & (_a.reason == str(Reason.QUOTA))
     connection.execute(update(attempts).where(held).values(due_at=now))
 
 
 def seen(connection: Connection, shared: SharedQuota, now: int) -> Usage:
-    """What is used of a quota, as ``begin`` would find it; writes nothing."""
+    """Return the usage of a quota as ``begin`` would count it; writes nothing."""
     usage = usage_of(connection, shared, now)
     settled = dict(usage.settled)
     for slot, used in _sent(connection, shared, now).items():
@@ -219,7 +219,7 @@ def seen(connection: Connection, shared: SharedQuota, now: int) -> Usage:
 
 
 def _sent(connection: Connection, shared: SharedQuota, now: int) -> dict[int, int]:
-    """How much the attempts of the ledger have used, by piece of time; only of runs that were at work since."""
+    """Return how much the ledger's attempts have used, by time slot; reads only runs active in the quota's span."""
     since = shared.quota.begins(now - SKEW) - SKEW
     _r, size = runs.c, shared.slot_size
     recent = _r.started_at.is_not(None) & or_(_r.finished_at.is_(None), _r.finished_at >= since)
@@ -242,7 +242,7 @@ def _sent(connection: Connection, shared: SharedQuota, now: int) -> dict[int, in
 
 
 class Book:
-    """The quotas of one sender of a run, and what of its messages counts as in flight."""
+    """The quotas of one sender of a run, and which of its messages count as in flight."""
 
     def __init__(self, shared: Sequence[SharedQuota], token: int) -> None:
         self.shared = shared
@@ -250,18 +250,18 @@ class Book:
         self._open: dict[int, tuple[Use, ...]] = {}
         self._back: list[int] = []
         self.shut: dict[str, int] = {}
-        """By key: until when a quota has no room for the message that was next, though it may have for smaller ones."""
+        """By key: until when a quota is closed because the next message did not fit, although a smaller one might."""
 
     def came_back(self, ids: Iterable[int]) -> None:
-        """These messages never left: they count no more from the next transaction on."""
+        """Stop counting these messages from the next transaction on, because they were never submitted."""
         self._back += [id for id in ids if id in self._open]
 
     def begin(self, connection: Connection, settled: Sequence[Settled], now: int) -> Entry:
-        """One transaction with these quotas: locked from here to its end, with what is settled counted."""
+        """Start a transaction with these quotas, locked until its end, and count what is settled."""
         return Entry(connection, self, settled, now)
 
     def committed(self, entry: Entry) -> None:
-        """The transaction went through."""
+        """Apply a committed transaction."""
         for id in entry.closed:
             self._open.pop(id, None)
         closed = set(entry.closed)
@@ -270,12 +270,12 @@ class Book:
         self.shut.update(entry.shut)
 
     def uses_of(self, id: int) -> tuple[Use, ...]:
-        """What a message in flight uses."""
+        """Return what a message in flight uses."""
         return self._open.get(id, ())
 
     @property
     def returned(self) -> Sequence[int]:
-        """Messages that came back and still count."""
+        """Messages that were given back and still count."""
         return tuple(self._back)
 
 
@@ -310,7 +310,7 @@ class Entry:
         self.write()
 
     def write(self) -> None:
-        """Write what was counted since the last time; to be called before the commit."""
+        """Write what was counted since the last call. Call it before the commit."""
         changes, self._changes = self._changes, Counter()
         for (key, slot, sender), used in sorted(changes.items()):
             row = {"key": key, "slot": slot, "sender": sender, "used": used}
@@ -321,12 +321,12 @@ class Entry:
 
     @property
     def room(self) -> int:
-        """How many messages may be claimed now at most, by the quotas that bind all of them."""
+        """Maximum number of messages that may be claimed now, by the quotas that apply to all of them."""
         return min((self._left[one.key] for one in self._book.shared if one.is_everybodys), default=2**31)
 
     @property
     def wait(self) -> QuotaWait | None:
-        """Until when nothing may be claimed, and which quota says so; None where something may."""
+        """The quota that prevents all claims, and until when; None if something may be claimed."""
         full = [one for one in self._book.shared if one.is_everybodys and not self._left[one.key]]
         shut = self._book.shut
         waits = [
@@ -335,7 +335,8 @@ class Entry:
         return max(waits, key=lambda one: one.until, default=None)
 
     def claim(self, claimed: Sequence[Claimed]) -> dict[int, int]:
-        """Count these messages, in their order; gives those that do not fit, with the moment at which they may.
+        """Count these messages in order; return those that do not fit, by id, with the time at which they may (UTC
+        ms).
 
         The caller gives them back in this transaction.
         """
@@ -362,13 +363,13 @@ class Entry:
         return over
 
     def uncount(self, ids: Iterable[int]) -> None:
-        """These messages were claimed in this transaction, and given back for another reason."""
+        """Undo the count of messages claimed in this transaction and given back for another reason."""
         for id in ids:
             for key, slot, weight in self.opened.pop(id, ()):
                 self._changes[key, slot, self._book.token] -= weight
 
     def _turn_back(self, uses: Sequence[Use]) -> int:
-        """When there may be room for a message that uses so much, and some quota has none for."""
+        """Return when a message with these uses may fit, if some quota has no room for it now."""
         moment = self._now + 1
         weights = {key: weight for key, _, weight in uses}
         for one in self._book.shared:
@@ -378,11 +379,11 @@ class Entry:
             free = self._usage[one.key].free_at(self._now, weight, self._claimed[one.key])
             free = max(free, self._book.shut.get(one.key, 0), self._now + 1)
             moment = max(moment, free)
-            if one.is_everybodys and free < FAR:  # nobody else of the plan is asked for until then
+            if one.is_everybodys and free < FAR:  # no other message of the plan is claimed until then
                 self.shut[one.key], self._left[one.key] = free, 0
         return moment
 
 
 def is_counted(settled: Settled) -> bool:
-    """Whether the provider may have counted it: everything but what was certainly not taken."""
+    """Whether the provider may have counted the message: all except those it certainly did not get."""
     return not (settled.state is State.PLANNED and settled.outcome.verdict is Verdict.NOT_SENT)

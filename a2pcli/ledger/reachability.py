@@ -15,7 +15,7 @@ from a2pcli.ledger.schema import reachability
 
 DAY = 86_400_000
 GOOD = 7 * DAY
-"""Milliseconds for which an answer counts."""
+"""Milliseconds for which an answer is valid."""
 KEPT = 30 * DAY
 _PIECE = 500
 
@@ -23,17 +23,17 @@ _c = reachability.c
 
 
 class Asked(NamedTuple):
-    """Answers of one gateway that still count: how many, and when the oldest came (UTC milliseconds)."""
+    """The valid answers of one gateway: how many, and when the oldest came (UTC milliseconds)."""
 
     numbers: int
     oldest: int
 
 
 class Reachability(SubStore):
-    """The answers in an open ledger."""
+    """The reachability answers in an open ledger."""
 
     def keep(self, gateway: str, answers: Mapping[str, bool], now: int) -> None:
-        """Keep new answers in place of earlier ones of the same numbers."""
+        """Store new answers, replacing earlier ones of the same numbers."""
         items = list(answers.items())
         with self._ledger.writing() as connection:
             connection.execute(delete(reachability).where(_c.asked_at < now - KEPT))
@@ -48,19 +48,19 @@ class Reachability(SubStore):
                 connection.execute(insert(reachability), rows)
 
     def unreachable(self, gateway: str, now: int) -> list[str]:
-        """The numbers that the channel does not reach, as far as the answers still count."""
+        """Return the numbers that the channel cannot reach, according to valid answers."""
         counts = (_c.gateway == gateway) & (_c.reachable == 0) & (_c.asked_at >= now - GOOD)
         with self._ledger.reading() as connection:
             return list(connection.execute(select(_c.address).where(counts)).scalars())
 
     def since(self, gateway: str, moment: int) -> set[str]:
-        """The numbers about which the provider was asked since a moment (UTC milliseconds)."""
+        """Return the numbers the provider was asked about since ``moment`` (UTC ms)."""
         asked = (_c.gateway == gateway) & (_c.asked_at >= moment)
         with self._ledger.reading() as connection:
             return set(connection.execute(select(_c.address).where(asked)).scalars())
 
     def asked(self, gateway: str, now: int) -> Asked | None:
-        """What the answers that still count are; None where there are none."""
+        """Return the count and age of valid answers; None if there are none."""
         counts = (_c.gateway == gateway) & (_c.asked_at >= now - GOOD)
         with self._ledger.reading() as connection:
             row = connection.execute(select(func.count(), func.min(_c.asked_at)).where(counts)).one()

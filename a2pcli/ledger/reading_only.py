@@ -35,7 +35,7 @@ _TRIES = 5
 
 
 def must_be(url: URL) -> bool:
-    """Whether the ledger's file or folder may not be written."""
+    """Whether the ledger's file or folder is not writable."""
     if url.get_backend_name() != "sqlite":
         return False
     path = Path(url.database or "")
@@ -44,7 +44,7 @@ def must_be(url: URL) -> bool:
 
 @contextmanager
 def opened(url: URL, key: cipher.LedgerKey | None, busy_seconds: float) -> Iterator[Engine]:
-    """An engine that reads the SQLite ledger and never writes. A copy that was needed goes with it."""
+    """An engine that reads the SQLite ledger and never writes. A temporary copy, if needed, is removed afterwards."""
     path = Path(url.database or "")
     with _readable(path, key) if must_be(url) else _beside_others(path, key) as uri:
         engine = _engine(url, uri, key, busy_seconds)
@@ -56,8 +56,8 @@ def opened(url: URL, key: cipher.LedgerKey | None, busy_seconds: float) -> Itera
 
 @contextmanager
 def _beside_others(path: Path, key: cipher.LedgerKey | None) -> Iterator[str]:
-    """The URI of a ledger that could be written. Whoever wrote to it meanwhile could not move the log into the file
-    in the end, as this had it open: it is done for them."""
+    """Yield the URI of a writable ledger. A writer active meanwhile could not move its log into the file, because
+    this had it open, so it is done here."""
     log = Path(f"{path}-wal")
     if not log.exists():
         yield _uri(path, "mode=rw")
@@ -78,7 +78,7 @@ def _stamp(log: Path) -> tuple[int, int, int] | None:
 
 @contextmanager
 def _readable(path: Path, key: cipher.LedgerKey | None) -> Iterator[str]:
-    """The URI by which the ledger can be read."""
+    """Yield the URI by which the ledger can be read."""
     log, index = Path(f"{path}-wal"), Path(f"{path}-shm")
     if _size(log) == 0 and not index.exists():
         yield _uri(path, "immutable=1")
@@ -116,7 +116,7 @@ def _answers(path: Path, uri: str, key: cipher.LedgerKey | None) -> bool:
 
 
 def _copied(path: Path, log: Path, folder: Path) -> Path:
-    """A copy of the ledger and its log, both of one moment."""
+    """Copy the ledger and its log, both as of one moment. Raises ``LedgerError`` if they keep changing."""
     copy = folder / path.name
     for _ in range(_TRIES):
         before = _state(path, log)
@@ -170,14 +170,14 @@ def _engine(url: URL, uri: str, key: cipher.LedgerKey | None, busy_seconds: floa
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("a2p_read")
-        # What means to write is told so at once, by the database itself.
+        # The database itself refuses write transactions at once.
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 
 
 def cannot_write(url: URL) -> LedgerError:
-    """The error of a ledger that is to be written and may only be read."""
+    """Return the error for a ledger that must be written but is read-only."""
     path = Path(url.database or "")
     what = "its folder" if os.access(path, os.W_OK) else "the file"
     if not os.access(path, os.R_OK):
@@ -198,7 +198,7 @@ def cannot_write(url: URL) -> LedgerError:
 
 
 def too_old(url: URL) -> LedgerError:
-    """The error of a ledger that would have to be brought up to date before it is read."""
+    """Return the error for a ledger that would have to be migrated before reading."""
     problem = Problem(
         "the ledger was written by an older version of a2pcli, and cannot be upgraded because it is read-only",
         path=shown(url),

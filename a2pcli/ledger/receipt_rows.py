@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def event_of(receipt: Receipt, gateway: str) -> str:
-    """By what a receipt is known when it comes again: 128 bits of a hash of what it says, in hex."""
+    """Return the key that identifies a receipt when it comes again: 128 bits of a hash of its content, in hex."""
     at = "" if receipt.at is None else str(receipt.at)
     said = (gateway, receipt.gateway_id, receipt.reference, receipt.status, receipt.code, at)
     return sha256("\0".join(one or "" for one in said).encode(errors="replace")).hexdigest()[:32]
@@ -25,7 +25,7 @@ def event_of(receipt: Receipt, gateway: str) -> str:
 def insert_receipts(
     connection: Connection, there: Sequence[tuple[Receipt, int | None]], gateway: str, source: str, now: int
 ) -> int:
-    """Add receipts, each with the attempt it is about, or None; gives how many were not there."""
+    """Add receipts, each with its attempt or None; return how many were new."""
     if not there:
         return 0
     found = [one for one, _ in there]

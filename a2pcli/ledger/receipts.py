@@ -35,23 +35,23 @@ if TYPE_CHECKING:
 _a, _r = attempts.c, receipts.c
 
 PIECE = 5_000
-"""Receipts of one transaction: a sender that waits for it waits a moment."""
+"""Number of receipts in one transaction, so that a sender waits only briefly for it."""
 
 LOOKED_UP = 100_000
-"""Receipts whose ids are looked for in one pass."""
+"""Number of receipts whose ids are looked up in one pass."""
 
 _FEW = 500
 _REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCII)
 
 FORGOTTEN = -1
-"""Stands for the attempt of a receipt whose person was erased, or let go by retention."""
+"""Stands for the attempt of a receipt whose person was erased, or removed by retention."""
 
 Match: TypeAlias = int | None
-"""The id of an attempt, ``FORGOTTEN``, or None where no message is known."""
+"""The id of an attempt, ``FORGOTTEN``, or None if no message matches."""
 
 
 class ReceiptKey(NamedTuple):
-    """What a receipt says of whom it is about. ``gateway`` is "" where nobody said which it came from."""
+    """The identification in a receipt. ``gateway`` is "" if unknown."""
 
     gateway: str
     gateway_id: str | None
@@ -60,8 +60,8 @@ class ReceiptKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of receipts: ``new`` and ``duplicates`` are all but the ``forgotten``, which are not kept; of those
-    ``unmatched`` are about no message that is known. ``accepted`` messages became so by a receipt."""
+    """The result of adding receipts. ``new`` and ``duplicates`` cover all except ``forgotten`` ones, which are not
+    stored; ``unmatched`` ones of these match no message. ``accepted`` messages became so by a receipt."""
 
     new: int = 0
     duplicates: int = 0
@@ -69,10 +69,10 @@ class Taken:
     forgotten: int = 0
     accepted: int = 0
     opted_out: int = 0
-    """People who were not on the suppression list before, and opted out by what their receipts say."""
+    """People newly added to the suppression list because of their receipts."""
 
     def counts(self) -> dict[str, int]:
-        """The counts for the audit entry."""
+        """Return the counts for the audit entry."""
         return {
             "receipts": self.new + self.duplicates,
             "new": self.new,
@@ -82,7 +82,7 @@ class Taken:
         }
 
     def plus(self, other: Taken) -> Taken:
-        """The sum of both."""
+        """Return the sum of both."""
         return Taken(
             self.new + other.new,
             self.duplicates + other.duplicates,
@@ -101,17 +101,17 @@ class Inbox(SubStore):
         self._uncounted: set[int] = set()
 
     def newest(self) -> int:
-        """The number of the newest receipt; 0 in an empty inbox."""
+        """Return the number of the newest receipt; 0 in an empty inbox."""
         with self._ledger.reading() as connection:
             return int(connection.execute(select(func.max(_r.number))).scalar() or 0)
 
     def gateways(self) -> set[str]:
-        """The gateways that runs of this ledger were sent through."""
+        """Return the gateways that runs of this ledger used."""
         with self._ledger.reading() as connection:
             return set(connection.execute(select(runs.c.gateway).distinct()).scalars())
 
     def add(self, found: Sequence[Receipt], gateway: str, source: str, now: int | None = None) -> Taken:
-        """Keep receipts (at most ``LOOKED_UP``), and write what they say into the messages that are known."""
+        """Store receipts (at most ``LOOKED_UP``) and update the messages they match."""
         done = Taken()
         for taken in self.pieces(found, gateway, source, now=now):
             done = done.plus(taken)
@@ -127,9 +127,12 @@ class Inbox(SubStore):
         now: int | None = None,
         by_id: bool = True,
     ) -> Iterator[Taken]:
-        """The same, ``PIECE`` after ``PIECE``, each in one transaction: ``record`` is called in it where anything was
-        changed, and what became of the piece comes back once it is committed. Who opted out, as a receipt ``tells``,
-        is suppressed. Without ``by_id`` our reference alone counts, which needs no pass over all attempts."""
+        """Like ``add``, in pieces of ``PIECE`` receipts, each in one transaction; yields the result of each once
+        committed.
+
+        ``record`` is called in the transaction if it changed anything. People whose receipt ``tells`` of an opt-out
+        are suppressed. Without ``by_id`` only our reference is matched, which needs no pass over all attempts.
+        """
         moment = now_ms() if now is None else now
         matches = self._matches(found, gateway, by_id)
         for start in range(0, len(found), PIECE):
@@ -137,7 +140,8 @@ class Inbox(SubStore):
             yield self._add_piece(found[part], matches[part], gateway, source, moment, record, tells)
 
     def look(self, found: Sequence[Receipt], gateway: str, seen: set[str]) -> Taken:
-        """What ``add`` would do; nothing is written. ``seen`` are events of the same file; those of ``found`` join."""
+        """Return what ``add`` would do, without writing. ``seen`` are the events of earlier receipts; those of
+        ``found`` are added to it."""
         matches = self._matches(found, gateway)
         there = [
             (event_of(one, gateway), at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN
@@ -159,8 +163,10 @@ class Inbox(SubStore):
         record: Callable[[Taken], None] = lambda _taken: None,
         tells: TellsOptOut = nobody,
     ) -> int:
-        """Look for the messages of receipts up to this number that had none; gives how many have one now.
-        ``record`` is called in each transaction that changed something, with what it did."""
+        """Match earlier unmatched receipts up to this number again; return how many were matched.
+
+        ``record`` is called in each transaction that changed something, with the changes.
+        """
         moment = now_ms() if now is None else now
         with self._ledger.reading() as connection:
             known = _by_join(connection, upto)
@@ -192,8 +198,8 @@ class Inbox(SubStore):
         return sum(self._connect(known[start : start + PIECE], now, record, tells) for start in starts)
 
     def keep_totals(self, also: Collection[int] = ()) -> None:
-        """Count the runs again of which messages were accepted by a receipt: once each, at the end of an import.
-        ``also``: these runs too."""
+        """Recount the runs with messages accepted by a receipt, and those in ``also``. Call it once at the end of an
+        import."""
         for number in sorted(self._uncounted.union(also)):
             with self._ledger.writing() as connection:
                 row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one_or_none()
@@ -243,7 +249,7 @@ class Inbox(SubStore):
         record: Callable[[Taken], None],
         tells: TellsOptOut,
     ) -> int:
-        """Write down whose receipts these are; those of people who are gone are removed."""
+        """Store the matches of these receipts; delete receipts of people who are gone."""
         gone = [number for number, at in known if at == FORGOTTEN]
         values = [{"b_number": number, "b_attempt": at} for number, at in known if at != FORGOTTEN]
 
@@ -269,8 +275,7 @@ class Inbox(SubStore):
 
 
 def match(connection: Connection, keys: Sequence[ReceiptKey]) -> list[Match]:
-    """The attempt that each receipt is about: by the gateway's id where one attempt alone has it, else by our
-    reference."""
+    """Return the attempt of each receipt: by the gateway's id if exactly one attempt has it, else by our reference."""
     by_reference = _by_reference(connection, {key.reference for key in keys if key.reference is not None})
     matches: list[Match] = []
     open_ids: set[str] = set()
@@ -291,14 +296,14 @@ def match(connection: Connection, keys: Sequence[ReceiptKey]) -> list[Match]:
 
 
 class _Known(NamedTuple):
-    """An attempt, and the gateway's id of it."""
+    """An attempt, and the gateway's id for it."""
 
     id: int
     gateway_id: str | None
 
 
 def _by_reference(connection: Connection, references: Collection[str]) -> Mapping[str, _Known]:
-    """The attempts with our references that were handed to a gateway."""
+    """Return the attempts with our references that were handed to a gateway."""
     rows: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for reference in references:
         found = _REFERENCE.fullmatch(reference)
@@ -331,7 +336,7 @@ def _texts(found: Collection[str]) -> list[list[str]]:
 
 
 def ids_of_attempts(connection: Connection, wanted: Collection[str]) -> Mapping[str, list[tuple[int, str]]]:
-    """The attempts with these ids of gateways, and which gateway each went through: one pass over all attempts."""
+    """Return the attempts with these gateway ids, each with its gateway; one pass over all attempts."""
     of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
     query = select(_a.id, _a.gateway_id, _a.gateway)
     rows: Iterable[Any]
@@ -347,8 +352,7 @@ def ids_of_attempts(connection: Connection, wanted: Collection[str]) -> Mapping[
 
 
 def _by_join(connection: Connection, upto: int) -> list[tuple[int, int]]:
-    """Receipts without a message, and the one attempt that has their id: one pass over all attempts, however many
-    receipts wait."""
+    """Return unmatched receipts with the only attempt that has their id; one pass over all attempts."""
     of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
     query = (
         select(_r.number, _r.gateway, _a.id, _a.gateway)
@@ -363,13 +367,13 @@ def _by_join(connection: Connection, upto: int) -> list[tuple[int, int]]:
 
 
 def of_attempts(connection: Connection, ids: Sequence[int]) -> Any:
-    """The condition for the receipts of these attempts, and for those that no one has but that carry their ids."""
+    """Return the condition for the receipts of these attempts, and for unmatched ones with their gateway ids."""
     named = select(_a.gateway_id).where(_a.id.in_(ids), _a.gateway_id.is_not(None))
     return _r.attempt.in_(ids) | (_r.attempt.is_(None) & _r.gateway_id.in_(named))
 
 
 def forget(connection: Connection, ids: Sequence[int]) -> int:
-    """Remove the receipts of these attempts; gives how many. What they said stays with the attempts."""
+    """Delete the receipts of these attempts; return how many. The attempts keep their delivery."""
     return sum(
         connection.execute(delete(receipts).where(of_attempts(connection, some))).rowcount
         for some in pieces(ids)

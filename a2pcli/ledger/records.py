@@ -19,31 +19,31 @@ from a2pcli.ledger.exchanges import Settled as Settled
 from a2pcli.messages import State
 
 MONEY_UNITS = 10**9
-"""Money in the ledger counts 1e-9 of a currency unit."""
+"""Money in the ledger is counted in 1e-9 of a currency unit."""
 
 FAR = 253_402_300_799_000
-"""The last second of the year 9999: held until somebody does something about it."""
+"""The last second of the year 9999 (UTC ms): held until a user intervenes."""
 
 EVERYTHING = "everything"
-"""The scope of an opt-out that is for no programme, sender or channel alone."""
+"""The scope of an opt-out that is not limited to a programme, sender or channel."""
 
 NEVER = 2**63 - 1
-"""Stands for the end of a consent that has none, where ends are compared."""
+"""Stands for the end of a consent that has none, for comparisons."""
 
 
 def money_text(amount: Decimal) -> str:
-    """Plain decimal text, at least two places: ``2.50``, ``0.0075``."""
+    """Return plain decimal text with at least two decimal places: ``2.50``, ``0.0075``."""
     text = format(amount.normalize(), "f")
     return text if len(text.partition(".")[2]) >= 2 else format(amount, ".2f")
 
 
 def now_ms() -> int:
-    """This moment as UTC milliseconds since 1970."""
+    """Return the current time in UTC milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 class RunState(StrEnum):
-    """Where a run is. ``planned`` waits for approval; ``sending`` and ``paused`` can be resumed."""
+    """The state of a run. ``planned`` waits for approval; ``sending`` and ``paused`` can be resumed."""
 
     PLANNING = "planning"
     PLANNED = "planned"
@@ -51,21 +51,21 @@ class RunState(StrEnum):
     PAUSED = "paused"
     FINISHED = "finished"
     CANCELLED = "cancelled"
-    DISCARDED = "discarded"  # the person said no, or planning failed; its rows are gone
-    SUPERSEDED = "superseded"  # newer plans of the occasion took its place; its rows are gone
+    DISCARDED = "discarded"  # not approved, or planning failed; its rows are deleted
+    SUPERSEDED = "superseded"  # replaced by newer plans of the occurrence; its rows are deleted
 
 
 RESUMABLE: frozenset[str] = frozenset({RunState.SENDING, RunState.PAUSED})
 SENDABLE: frozenset[str] = RESUMABLE | {RunState.PLANNED, RunState.FINISHED}
-"""``finished`` is among them because ``reconcile --as not-sent`` gives a finished run messages again."""
+"""``finished`` is included because ``reconcile --as not-sent`` can add messages to a finished run."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """What is known when planning starts. ``occasion`` comes from ``Plans.occasion``.
 
-    Moments are UTC milliseconds. ``sending`` is kept as JSON and says how the run is to be sent (pace,
-    limits, and ``media``: the list of URLs that every message carries).
+    Times are UTC milliseconds. ``sending`` is stored as JSON and describes how to send the run (pace, limits, and
+    ``media``: URLs that every message carries).
     """
 
     campaign: str
@@ -87,7 +87,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A row of the runs table. ``summary`` and ``sending`` are read from their JSON."""
+    """A row of the runs table. ``summary`` and ``sending`` are parsed from JSON."""
 
     number: int
     id: str
@@ -117,17 +117,18 @@ class Run:
 
     @property
     def media(self) -> tuple[str, ...]:
-        """The URLs every message of the run carries."""
+        """URLs that every message of the run carries."""
         return tuple(self.sending.get("media") or ())
 
     def reference(self, row: int) -> str:
-        """The reference of a row's message, or of a later attempt by the lower half of its id: always the same."""
+        """Return the reference of a row's message, or of a later attempt, given the lower half of its id. It never
+        changes."""
         return f"{self.id}-{row:06d}" if row <= MOST_ROWS else later_reference(self.id, row)
 
 
 ColumnOf: TypeAlias = Sequence[Any] | Any
-"""A column of planned rows: a list, a NumPy array or a PyArrow array, as long as the chunk; or one
-string or integer that is the same in every row; or None where every row has none. PyArrow is the fastest."""
+"""A column of planned rows: a list, a NumPy array or a PyArrow array, as long as the chunk; or one string or integer
+for every row; or None if no row has a value. PyArrow is the fastest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +172,9 @@ class AcceptedRows:
 
 @dataclass(frozen=True, slots=True)
 class ExcludedRows:
-    """The rows of a chunk that get nothing, with why. ``cell`` only where there is no ``address``.
+    """The excluded rows of a chunk, with reasons. ``cell`` is set only without ``address``.
 
-    ``rule`` is the id of the named rule that left the row out, where one did.
+    ``rule`` is the id of the rule that excluded the row, if there is one.
     """
 
     row: ColumnOf
@@ -199,10 +200,10 @@ class PlannedRows:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Planned messages that wait for the same moment (UTC milliseconds) for the same reason.
+    """Planned messages that wait for the same time (UTC milliseconds) for the same reason.
 
-    ``zones`` are the time zones in which they are read, ``rules`` what holds them. ``until`` is ``FAR``
-    where only a person can help (an unknown time zone).
+    ``zones`` are their time zones, ``rules`` the rules that hold them. ``until`` is ``FAR`` if only a user can help
+    (an unknown time zone).
     """
 
     until: int
@@ -214,7 +215,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A row of the suppression list. It holds until it is lifted, or until ``until_at`` (UTC milliseconds)."""
+    """A row of the suppression list. It applies until it is lifted, or until ``until_at`` (UTC milliseconds)."""
 
     address: str
     scope: str
@@ -229,13 +230,13 @@ class Suppression:
     as_of: int | None = None
 
     def holds(self, now: int) -> bool:
-        """Whether it keeps messages away at this moment."""
+        """Return whether it suppresses messages at ``now``."""
         return self.lifted_at is None and (self.until_at is None or self.until_at > now)
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a bulk import did: every address is one of the two."""
+    """The result of a bulk import: every address is one of the two."""
 
     added: int
     already: int
@@ -243,9 +244,9 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class StateTotals:
-    """What the messages of one state add up to. ``cost`` by currency, in 1e-9 units.
+    """Sums over the messages of one state. ``cost`` by currency, in 1e-9 units.
 
-    ``unpriced`` are messages without a known price: never counted as 0.
+    ``unpriced`` messages have no known price, and are never counted as 0.
     """
 
     messages: int
@@ -254,20 +255,20 @@ class StateTotals:
     unpriced: int
 
     def money(self, currency: str) -> Decimal:
-        """The exact cost in this currency, as ``Decimal``."""
+        """Return the exact cost in this currency."""
         return Decimal(self.cost.get(currency, 0)) / MONEY_UNITS
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A run counted. ``rows`` is the sum of ``by_state``; every other table is a cut through the same rows.
+    """The counts of a run. ``rows`` is the sum of ``by_state``; every other table covers the same rows.
 
-    ``states`` holds parts and cost by state. ``reasons`` is state -> reason code -> rows that got nothing.
-    ``by_code`` is state -> provider's code -> messages, ``code_sentences`` what the provider said with it.
-    ``countries`` is country -> state -> sums, without excluded rows; so is ``senders``, in which ``""`` stands for
-    the run's own sender. ``variants`` is variant -> state -> sums, with rows excluded after the variant was drawn.
-    ``untouched`` are the planned messages that nothing happened to yet, by the number of the clock that binds them.
-    ``deliveries`` are accepted messages of which receipts tell; of the other accepted ones there is none yet.
+    ``states`` has parts and cost by state. ``reasons`` is state -> reason code -> rows. ``by_code`` is state ->
+    provider's code -> messages, ``code_sentences`` the provider's text for a code. ``countries`` is country -> state
+    -> sums, without excluded rows; so is ``senders``, where ``""`` stands for the run's own sender. ``variants`` is
+    variant -> state -> sums, including rows excluded after the variant was drawn. ``untouched`` are planned messages
+    without attempts, by clock number. ``deliveries`` are accepted messages with receipts; the other accepted ones have
+    none yet.
     """
 
     rows: int
@@ -292,7 +293,7 @@ class Totals:
 
     @property
     def by_reason(self) -> dict[str, int]:
-        """Rows that got nothing, by reason code, whatever their state."""
+        """Excluded and ended rows by reason code, whatever their state."""
         together: dict[str, int] = {}
         for state, counts in self.reasons.items():
             if state == State.PLANNED:
@@ -303,7 +304,7 @@ class Totals:
 
     @property
     def held(self) -> dict[str, int]:
-        """Planned messages that wait for their hours, by reason code; they are among the planned."""
+        """Planned messages that wait for permitted hours, by reason code; they are included in the planned ones."""
         return dict(self.reasons.get(State.PLANNED, {}))
 
     @property
@@ -315,5 +316,5 @@ class Totals:
         }
 
     def count(self, *states: str) -> int:
-        """How many messages are in these states."""
+        """Return the number of messages in these states."""
         return sum(self.by_state.get(state, 0) for state in states)

@@ -33,7 +33,7 @@ from a2pcli.ledger.tables import consents as consents_table
 from a2pcli.reasons import Reason
 
 RULES: Mapping[str, str] = {Reason.OPTED_OUT: "optout", Reason.NO_CONSENT: "consent"}
-"""The rule that stands behind each of these reasons."""
+"""The rule behind each of these reasons."""
 DETAILS: Mapping[str, str] = {Reason.NO_CONSENT: "withdrawn or ended after the plan was made"}
 
 _one: Any = literal_column("1")
@@ -43,15 +43,15 @@ _now: Any
 _programme: Any
 _channel: Any
 _now, _programme = bindparam("now"), bindparam("programme")
-# A later attempt may go by another channel than the run's.
+# A later attempt may use another channel than the run's.
 _channel = func.coalesce(_m.channel, bindparam("channel", type_=Text))
 
 
 def of_each(query: Select[Any]) -> Any:
-    """The condition that the query finds anything, asked of each candidate through an index.
+    """Return the condition that the query finds anything, evaluated per candidate through an index.
 
-    PostgreSQL would rather read a whole table once into memory, for a hundred candidates at every claim: it thinks
-    of all rows that could be claimed, not of the few that are. ``OFFSET 0`` keeps it from that.
+    Otherwise PostgreSQL would read a whole table for a hundred candidates at every claim, because it considers all
+    rows that could be claimed. ``OFFSET 0`` prevents that.
     """
     return exists(query.suffix_with("OFFSET 0", dialect="postgresql"))
 
@@ -73,17 +73,17 @@ opted_out = of_each(
         ),
     )
 )
-"""The message's address is on the suppression list, whoever sends. Parameters: now, programme, channel."""
+"""The address is on the suppression list for every sender. Parameters: now, programme, channel."""
 
 names_a_sender = of_each(select(_one).where(_holds, _s.scope == _literal(SENDER)))
-"""The address opted out of some sender's messages; ``other_forms`` says whether of this one's. Parameter: now."""
+"""The address opted out of some sender's messages; ``other_forms`` decides if it is this one. Parameter: now."""
 
 _withdrawn = of_each(
     select(_one).where(
         _gone.c.address == _m.address,
         _gone.c.basis == _literal(consents.WITHDRAWN),
         consents.covers(_gone.c, _programme, _channel),
-        # Recorded since: what the plan could not know, whatever day it is of.
+        # Recorded since the plan: the plan could not know it, whatever its date.
         or_(
             _gone.c.revoked_at >= bindparam("consent_as_of"),
             _gone.c.recorded_at >= bindparam("consent_as_of"),
@@ -99,16 +99,16 @@ _allowed = of_each(
     )
 )
 no_consent = and_(or_(_m.consent_until <= _now, _withdrawn), not_(_allowed))
-"""Consent ended since the plan, and no other is in force. Parameters: now, programme, channel, consent_as_of."""
+"""Consent has ended since the plan, and no other is in force. Parameters: now, programme, channel, consent_as_of."""
 
-# Does this person have a claimed row elsewhere in the occasion? (the index attempts_once answers)
+# Whether the person has a claimed row elsewhere in the occurrence, by the index attempts_once.
 _other = attempts.alias("other")
 _reached = of_each(
     select(_one).where(_other.c.occasion == _m.occasion, _other.c.person == _m.person, is_claimed(_other.c))
 )
 
 ASKS_SENDER = "asks-sender"
-"""Stands where a reason could: the person opted out of some sender, and this one's spelling has to be compared."""
+"""Used in place of a reason: the person opted out of some sender, whose spelling must be compared."""
 
 why_not = case(
     (and_(bindparam("binds", type_=Boolean), opted_out), _literal(Reason.OPTED_OUT)),
@@ -116,11 +116,12 @@ why_not = case(
     (_reached, _literal(Reason.ALREADY_SENT)),
     (and_(bindparam("binds", type_=Boolean), names_a_sender), _literal(ASKS_SENDER)),
 ).label("why_not")
-"""Why a planned message may not go; null where it may."""
+"""Why a planned message may not be sent; null if it may."""
 
 
 def parameters(run: Run) -> dict[str, Any]:
-    """What the conditions need to know of a run, but ``now``; ``consent_binds`` is whether consent is asked about."""
+    """Return the parameters of these conditions for a run, except ``now``; ``consent_binds`` is whether consent is
+    checked."""
     consent = run.sending.get("consent")
     return {
         "programme": run.programme or "",

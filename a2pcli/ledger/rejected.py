@@ -28,17 +28,17 @@ NO_CODE = "no-code"
 """Stands for the code of a rejection without one."""
 
 _PIECE = 5_000
-"""Rows looked at together."""
+"""Number of rows processed together."""
 
 _c = attempts.c
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The messages of a run that the gateway refused with one code.
+    """The messages of a run that the gateway rejected with one code.
 
-    ``sentence`` is what it said with it. ``may_go`` of the ``messages`` can be planned again; of the others the
-    person opted out or took consent back, was erased, or the text was a one-time code and is gone.
+    ``sentence`` is the provider's text. ``may_go`` of the ``messages`` can be planned again; for the others the person
+    opted out, withdrew consent or was erased, or the text was a one-time code and is deleted.
     """
 
     code: str
@@ -48,7 +48,7 @@ class Rejection:
 
 
 def rejections(connection: Connection, run: Run, now: int) -> list[Rejection]:
-    """The refused messages of the run by code, the most first."""
+    """Return the rejected messages of the run by code, most frequent first."""
     codes: dict[str, tuple[str, int, int]] = {}
     for row, code, may_go in _refused(connection, run, now):
         sentence, many, free = codes.get(code, ("", 0, 0))
@@ -58,9 +58,9 @@ def rejections(connection: Connection, run: Run, now: int) -> list[Rejection]:
 
 
 def plan_again(connection: Connection, run: Run, codes: Collection[str], note: str, now: int) -> int:
-    """Plan the refused messages with these codes again, if they may go; gives how many.
+    """Plan the rejected messages with these codes again, if permitted; return how many.
 
-    Each gets an event with ``note``. A finished run is paused by it, so that the next ``send`` goes on with it.
+    Each gets an event with ``note``. A finished run is paused, so that the next ``send`` continues it.
     """
     lock_run(connection, run)
     rows = [row for row, code, may_go in _refused(connection, run, now) if may_go and code in codes]
@@ -77,12 +77,12 @@ def plan_again(connection: Connection, run: Run, codes: Collection[str], note: s
         "reason": None,
         "rule": None,
         "tries": 0,
-        **dict.fromkeys(("delivery", "delivered_at", "delivery_code")),  # of the try before
+        **dict.fromkeys(("delivery", "delivered_at", "delivery_code")),  # of the previous try
     }
     there = update(attempts).where(_c.id == bindparam("b_id")).values(values)
     for row in rows:
         if not connection.execute(there, {"b_id": row["id"]}).rowcount:
-            # Nothing had happened to it: a whole country was refused, in one row.
+            # it had no attempt: a whole country was refused, in one row
             plain = {name: row[name] for name in NAMES if name in _OF_PLAN}
             connection.execute(insert(attempts).values(plain | values))
             attempt_counts.add(connection, run.number, [row["id"]])
@@ -101,13 +101,13 @@ _OF_PLAN = frozenset(
         *("clock", "sender", "consent_until"),
     }
 )
-"""What a message's row takes from the plan."""
+"""Columns that a message's attempt takes from the plan."""
 
 _WANTED = Wanted([str(State.REJECTED), str(State.SKIPPED)])
 
 
 def _refused(connection: Connection, run: Run, now: int) -> Iterator[tuple[dict[str, Any], str, bool]]:
-    """The refused messages with their codes, and whether each may be planned again."""
+    """Yield the rejected messages with their codes, and whether each may be planned again."""
     asked = {**refusals.parameters(run), "binds": binds(run.purpose)}
     for rows in _pieces(connection, run, now):
         candidates = [
@@ -132,7 +132,7 @@ def _refused(connection: Connection, run: Run, now: int) -> Iterator[tuple[dict[
 
 
 def _pieces(connection: Connection, run: Run, now: int) -> Iterator[list[dict[str, Any]]]:
-    """Rejected messages in batches of at most ``ROWS``."""
+    """Yield rejected messages in batches of at most ``_PIECE``."""
     reader = PlanRows(connection, run, now)
     for head in reader.heads:
         found = [row for row in as_rows(reader.columns(connection, head, _WANTED)) if _is_refused(row)]

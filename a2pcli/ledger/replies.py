@@ -19,7 +19,7 @@ _r, _c = replies.c, contacted.c
 
 @dataclass(frozen=True, slots=True)
 class KeptReply:
-    """A reply as it came. ``kind`` is how it was understood; ``at`` is UTC milliseconds, None where nobody says."""
+    """A reply as received. ``kind`` is its meaning; ``at`` is UTC milliseconds, None if unknown."""
 
     address: str
     body: str
@@ -30,9 +30,10 @@ class KeptReply:
 
     @property
     def event(self) -> str:
-        """By what it is known when it comes again: 128 bits of a hash of what it says, in hex.
+        """The key that identifies it when it comes again: 128 bits of a hash of its content, in hex.
 
-        Its gateway is no part of it: the same file may be given without one, and again with it."""
+        It excludes the gateway, because the same file may be imported without one, and again with it.
+        """
         at = "" if self.at is None else str(self.at)
         said = ("", self.address, self.recipient or "", at, self.body)
         return sha256("\0".join(said).encode(errors="replace")).hexdigest()[:32]
@@ -44,8 +45,7 @@ class Replies(SubStore):
     def add(
         self, found: Sequence[KeptReply], source: str, *, keep_texts: bool = False, now: int | None = None
     ) -> int:
-        """Keep replies that are not there yet, each with the newest message to the person before it; gives how many
-        are new."""
+        """Store new replies, each with the newest earlier message to the person; return how many were new."""
         moment = now_ms() if now is None else now
         new = 0
         with self._ledger.writing() as connection:
@@ -70,15 +70,15 @@ class Replies(SubStore):
         return new
 
     def are_from(self, sender: str) -> bool:
-        """Whether a reply of this sender is kept, written exactly so."""
+        """Return whether a reply of this sender, in this spelling, is stored."""
         with self._ledger.reading() as connection:
             return (
                 connection.execute(select(_r.number).where(_r.address == sender).limit(1)).first() is not None
             )
 
     def who_wrote(self, gateway: str, since: int) -> list[str]:
-        """The addresses of those whose reply came by this gateway since a moment (UTC milliseconds). A reply of which
-        nobody says when it came is none of them."""
+        """Return the addresses whose replies came by this gateway since a time (UTC ms). Replies without a time are
+        ignored."""
         with self._ledger.reading() as connection:
             found = connection.execute(
                 select(_r.address).distinct().where((_r.gateway == gateway) & (_r.at >= since))
@@ -87,7 +87,8 @@ class Replies(SubStore):
 
 
 def _answered(connection: Connection, one: KeptReply, now: int) -> int | None:
-    """The newest message to the person before the reply: those that caps count are known by address."""
+    """Return the newest message to the person before the reply, among those counted for caps, which are indexed by
+    address."""
     until = now if one.at is None else one.at
     theirs = _c.address.in_(forms_of(one.address)) & (_c.at <= until)
     found: int | None = connection.execute(

@@ -36,13 +36,13 @@ from a2pcli.messages import State
 ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
 GONE = (str(RunState.DISCARDED), str(RunState.SUPERSEDED))
 ONCE = "once"
-"""The occurrence of campaigns that are sent once for all; it stays live for ever."""
+"""The occurrence of campaigns that are sent only once; it never ends."""
 
 ACTION = "prune"
 """The action of audit entries about what retention removed."""
 
 _NUMBER = re.compile(r"\d[\d ().-]{4,}\d")
-"""What a gateway said may name a number: such a sentence is not kept with the totals."""
+"""A gateway's text may contain a phone number; such texts are not kept with the totals."""
 
 _c = attempts.c
 _UNCERTAIN = (str(State.UNKNOWN), str(State.SUBMITTING))
@@ -50,7 +50,7 @@ _UNCERTAIN = (str(State.UNKNOWN), str(State.SUBMITTING))
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to prune. ``what`` is texts, people, plan or samples; ``rows`` counts what loses something."""
+    """One deletion of retention. ``what`` is texts, people, plan or samples; ``rows`` counts affected rows."""
 
     run: Run
     what: str
@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was pruned, or would be; ``busy`` are runs left alone because they were being sent."""
+    """What was pruned, or would be; ``busy`` are runs skipped because they were being sent."""
 
     steps: tuple[Step, ...]
     contacted: int
@@ -75,7 +75,7 @@ class Pruned:
 
 
 def due(connection: Connection, rules: Retention, now: int) -> Pruned:
-    """What is past its retention period."""
+    """Return what is past its retention period."""
     steps = []
     for row in connection.execute(select(runs).order_by(runs.c.number)).mappings().all():
         step = _step(connection, run_from_row(row), rules, now)
@@ -97,13 +97,13 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
 
 
 def _old_replies(rules: Retention, now: int) -> Any:
-    """Replies that came longer ago than people may be kept."""
+    """Return the condition for replies older than the retention period of people."""
     age = parse_age(rules.default)
     return false() if age is None else replies.c.received_at < now - age
 
 
 def _unmatched(rules: Retention, now: int) -> Any:
-    """Receipts that are about no known message, and older than people may get."""
+    """Return the condition for unmatched receipts older than the retention period of people."""
     age = parse_age(rules.default)
     return false() if age is None else and_(receipts.c.attempt.is_(None), receipts.c.received_at < now - age)
 
@@ -137,13 +137,13 @@ def _count(connection: Connection, chosen: Any) -> int:
 
 
 def _rows(connection: Connection, run: Run) -> int:
-    """Rows of the run, in chunks or not."""
+    """Return the number of the run's rows, in chunks or not."""
     heads = plan_store.heads(connection, run)
     return sum(head.rows for head in heads) if heads else _count(connection, of_run(run))
 
 
 def _texts(connection: Connection, run: Run) -> int:
-    """Number of message texts past their retention period."""
+    """Return the number of message texts past their retention period."""
     heads = plan_store.heads(connection, run)
     return _count(connection, _with_texts(run)) + sum(
         len(plan_erasing.texts_to_go(connection, run, head)) for head in heads
@@ -151,12 +151,13 @@ def _texts(connection: Connection, run: Run) -> int:
 
 
 def _with_texts(run: Run) -> Any:
-    """Rows whose text may go: not those that ``reconcile`` may still find were never sent."""
+    """Return the condition for rows whose text may be deleted: not those that ``reconcile`` may find were never
+    sent."""
     return and_(of_run(run), _c.body.is_not(None), _c.state.not_in([*_UNCERTAIN, str(State.PLANNED)]))
 
 
 def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
-    """Let go of what is old enough, run by run, each in a transaction of its own with its audit entry."""
+    """Delete data past its retention period, run by run, each in its own transaction with its audit entry."""
     with ledger.engine.begin() as connection:
         found = due(connection, rules, now)
     done, busy = [], []
@@ -250,11 +251,11 @@ _OF_ROW = [one.name for one in columns(Holds.ADDRESS, Holds.OWN, Holds.SENTENCE)
 _KEY_ONLY: Mapping[str, Any] = dict.fromkeys(
     (*_OF_ROW, "code", "consent_until", "clock", "sender", "rule", "delivery_code")
 )
-"""What goes of a row that stays as a key."""
+"""Columns blanked in a row that stays only as a key."""
 
 
 def _is_live(connection: Connection, run: Run) -> bool:
-    """Whether the occurrence may be planned again without anybody naming it: once for all, or the newest."""
+    """Whether the occurrence could be planned again by default: it is ``once``, or the campaign's newest."""
     o = occasions.c
     mine = connection.execute(select(o.campaign, o.occurrence).where(o.number == run.occasion)).one()
     newest = connection.execute(select(func.max(o.number)).where(o.campaign == mine.campaign)).scalar()
@@ -262,7 +263,7 @@ def _is_live(connection: Connection, run: Run) -> bool:
 
 
 def _note(connection: Connection, run: Run, marks: Mapping[str, Any]) -> None:
-    """Say in the run's summary what is gone; its samples, which show people and texts, go in any case."""
+    """Store in the run's summary what was removed; its samples, which show people and texts, are always removed."""
     summary = {name: value for name, value in run.summary.items() if name != "samples"}
     summary |= {"samples": []} if "samples" in run.summary else {}
     if marks:

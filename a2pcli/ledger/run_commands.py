@@ -9,7 +9,7 @@ from a2pcli.ledger.records import Run
 
 
 def campaign_argument(run: Run) -> str:
-    """The campaign file as an argument (with a space before it), by which the settings and the ledger are found."""
+    """Return the campaign file as an argument (with a leading space), by which settings and ledger are found."""
     if not run.campaign_file:
         return ""
     path = Path(run.campaign_file)
@@ -18,5 +18,5 @@ def campaign_argument(run: Run) -> str:
 
 
 def send_command(run: Run) -> str:
-    """Sends what is left of this very run, whatever the campaign's occurrence is by then."""
+    """Return the command that sends the rest of this run, whatever the campaign's current occurrence is."""
     return f"a2pcli send{campaign_argument(run)} --plan {run.id}"

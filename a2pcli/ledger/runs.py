@@ -30,9 +30,9 @@ else:
 
 
 def run_by_id(connection: Connection, id: str, *, lock: bool = False) -> Run:
-    """The run with this id; with ``lock``, nobody else changes it until the transaction ends.
+    """Return the run with this id; with ``lock``, no other process changes it until the transaction ends.
 
-    Raises ``UsageError`` with the nearest id for one that is not there.
+    Raises ``UsageError`` that suggests the nearest id if it does not exist.
     """
     query = select(runs).where(runs.c.id == id.strip().lower())
     row = connection.execute(query.with_for_update() if lock else query).mappings().first()
@@ -45,17 +45,17 @@ def run_by_id(connection: Connection, id: str, *, lock: bool = False) -> Run:
 
 
 class Runs(SubStore):
-    """The runs of an open ledger. Moments are UTC milliseconds; ``now`` is for tests."""
+    """The runs of an open ledger. Times are UTC milliseconds; ``now`` is for tests."""
 
     def get(self, id: str) -> Run:
-        """The run with this id, as it is now. Raises ``UsageError`` where there is none."""
+        """Return the run with this id as it is now. Raises ``UsageError`` if it does not exist."""
         with self._ledger.reading() as connection:
             return run_by_id(connection, id)
 
     def all(
         self, limit: int | None = None, campaign: str | None = None, without: Sequence[str] = ()
     ) -> list[Run]:
-        """Runs, newest first, but for those in the states ``without``."""
+        """Return runs, newest first, except those in the states ``without``."""
         query = select(runs).order_by(runs.c.number.desc())
         if without:
             query = query.where(runs.c.state.not_in([str(state) for state in without]))
@@ -67,7 +67,7 @@ class Runs(SubStore):
             return [run_from_row(row) for row in connection.execute(query).mappings()]
 
     def count(self, states: Sequence[str], campaign: str | None = None) -> int:
-        """How many runs are in one of the states."""
+        """Return the number of runs in one of the states."""
         query = (
             select(func.count()).select_from(runs).where(runs.c.state.in_([str(state) for state in states]))
         )
@@ -77,7 +77,7 @@ class Runs(SubStore):
             return int(connection.execute(query).scalar_one())
 
     def unfinished(self, occasion: int) -> Run | None:
-        """The newest run of the occasion that was interrupted or paused."""
+        """Return the newest run of the occurrence that was interrupted or paused, or None."""
         states = sorted(str(state) for state in RESUMABLE)
         query = (
             select(runs)
@@ -90,20 +90,20 @@ class Runs(SubStore):
         return None if row is None else run_from_row(row)
 
     def has_campaign(self, campaign: str) -> bool:
-        """Whether the ledger holds a run of the campaign."""
+        """Return whether the ledger has a run of the campaign."""
         query = select(runs.c.number).where(runs.c.campaign == campaign).limit(1)
         with self._ledger.reading() as connection:
             return connection.execute(query).first() is not None
 
     def events(self, run: Run) -> tuple[Event, ...]:
-        """What happened to the run as a whole, and its test messages, oldest first."""
+        """Return the events of the run as a whole, and its test messages, oldest first."""
         with self._ledger.reading() as connection:
             return events_where(connection, (events.c.run == run.number) & events.c.message.is_(None))
 
     def totals(self, run: Run, now: int | None = None) -> Totals:
-        """The run counted, from its chunks' counts and its attempts, unless a count that still holds is kept with it.
+        """Return the counts of the run, stored or counted from its chunks and attempts; writes nothing.
 
-        Who waits for their hours is told as it is at ``now``. Nothing is written.
+        Messages held for permitted hours are counted as of ``now``.
         """
         with self._ledger.reading() as connection:
             known = counting.kept(connection, run)
@@ -111,24 +111,25 @@ class Runs(SubStore):
             return waits.with_held(connection, run, counted, now_ms() if now is None else now)
 
     def waiting(self, run: Run, now: int | None = None) -> list[Waiting]:
-        """What of the run waits for its hours at the moment ``now``, the first to go first."""
+        """Return what waits for permitted hours or a quota as of ``now``, earliest first."""
         with self._ledger.reading() as connection:
             return waits.waiting(connection, run, now_ms() if now is None else now)
 
     def clocks(self, run: Run) -> dict[int, clocks.RunClock]:
-        """The run's clocks by number (``attempts.clock``)."""
+        """Return the run's clocks by number (``attempts.clock``)."""
         with self._ledger.reading() as connection:
             return clocks.of_run(connection, run)
 
     @translates_errors
     def set_state(self, run: Run, state: str, reason: str | None = None, now: int | None = None) -> None:
-        """Set the run's state (``RunState``), with why."""
+        """Set the run's state (``RunState``) and its reason."""
         with self._ledger.sending(run, alone=False) as connection:
             outcomes.set_run_state(connection, run, state, reason, now_ms() if now is None else now)
 
     @translates_errors
     def assume_zone(self, run: Run, zone: str, now: int | None = None) -> int:
-        """People of the run whose time zone is not known are in ``zone``; gives how many held messages go by it.
+        """Use ``zone`` for recipients of the run whose time zone is unknown; return how many held messages that
+        affects.
 
         Hold ``sender_lock`` meanwhile.
         """
@@ -139,22 +140,21 @@ class Runs(SubStore):
 
     @translates_errors
     def expire(self, run: Run, now: int) -> int:
-        """After the run's ``expires_at``, what is still planned never leaves; gives how many."""
+        """Expire all planned messages if the run's ``expires_at`` has passed; return how many."""
         if run.expires_at is None or now < run.expires_at:
             return 0
         return self._end_planned(run, State.EXPIRED, Reason.EXPIRED, now)
 
     @translates_errors
     def refuse_country(self, run: Run, country: str, now: int | None = None) -> int:
-        """Nothing more goes to this country in this run; gives how many are skipped."""
+        """Skip all planned messages to this country in the run; return how many."""
         return self._end_planned(run, State.SKIPPED, Reason.COUNTRY_REFUSED, now, country)
 
     @translates_errors
     def cancel(self, run: Run, now: int | None = None, *, why: str | None = None, alone: bool = False) -> int:
-        """What is still planned is cancelled, and so is the run; gives how many. What has left stays as it is.
+        """Cancel the run and all planned messages; return how many. Submitted messages are not changed.
 
-        ``alone``: the caller holds ``sender_lock``, so intents that are still open are of a sender that was killed,
-        and become ``unknown``.
+        ``alone``: the caller holds ``sender_lock``, so open claims are of a killed sender and become ``unknown``.
         """
         moment = now_ms() if now is None else now
         with self._ledger.sending(run, alone=alone) as connection:
@@ -175,7 +175,7 @@ class Runs(SubStore):
         return count
 
     def record_test(self, run: Run | None, address: str, outcome: Outcome, now: int | None = None) -> None:
-        """A test message, as an event only: it is never counted, and its address is kept masked."""
+        """Record a test message as an event only: it is not counted, and its address is masked."""
         values = {
             "run": None if run is None else run.number,
             "at": now_ms() if now is None else now,

@@ -15,37 +15,37 @@ _PARTIAL: list[tuple[Index, ColumnElement[bool]]] = []
 
 
 def partial_index(name: str, *columns: Any, where: ColumnElement[bool], unique: bool = False) -> None:
-    """An index over some of the rows. The condition is told to SQLite only: naming PostgreSQL imports its drivers,
-    which costs every small command; see ``for_server``."""
+    """Add an index over some of the rows. The condition is given to SQLite only, because naming PostgreSQL imports
+    its drivers, which slows every small command; see ``for_server``."""
     _PARTIAL.append((Index(name, *columns, unique=unique, sqlite_where=where), where))
 
 
 def for_server() -> None:
-    """Tell PostgreSQL the conditions of the indexes, before its tables are made or compared."""
+    """Give PostgreSQL the conditions of partial indexes, before its tables are created or compared."""
     while _PARTIAL:
         index, where = _PARTIAL.pop()
         index.dialect_options["postgresql"]["where"] = where
 
 
-# What gateways told of messages after they took them: each receipt once, as it came, and never changed but by the
-# attempt it is found to be about. Neither a number nor a text. What they say together is in ``attempts.delivery``.
+# What gateways reported about accepted messages: each receipt once, as received. Only the matched attempt is added
+# later. Contains no address and no text. The combined result is in ``attempts.delivery``.
 receipts = Table(
     "receipts",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    # A hash of what it says: the same receipt twice is one.
+    # A hash of the content, which identifies duplicates.
     Column("event", Text, nullable=False),
-    # The gateway in the settings that it came from; "" where nobody said it.
+    # The gateway's name in the settings; "" if unknown.
     Column("gateway", Text, nullable=False, server_default=""),
     Column("gateway_id", Text),
     Column("reference", Text),
-    # The provider's word, and what it means (see ``delivery``); null where nobody knows.
+    # The provider's status, and its meaning (see ``delivery``); null if unknown.
     Column("status", Text, nullable=False),
     Column("delivery", Text),
     Column("code", Text),
     Column("at", BigInteger),
     Column("received_at", BigInteger, nullable=False),
-    # Null as long as the message is not known: a receipt may be here before the gateway's answer is.
+    # Null until the message is known: a receipt may arrive before the gateway's answer.
     Column("attempt", BigInteger),
     # The file it came in.
     Column("source", Text, nullable=False),
@@ -55,35 +55,35 @@ partial_index("receipts_attempt", receipts.c.attempt, where=receipts.c.attempt.i
 partial_index("receipts_unmatched", receipts.c.gateway_id, where=receipts.c.attempt.is_(None))
 
 
-# What people wrote back: each reply once, and never changed. It goes with the person, and by retention.
+# Replies: each once, never changed. Deleted with the person, and by retention.
 replies = Table(
     "replies",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    # A hash of what it says: the same reply twice is one.
+    # A hash of the content, which identifies duplicates.
     Column("event", Text, nullable=False),
-    # The gateway in the settings that it came through; "" where nobody said it.
+    # The gateway's name in the settings; "" if unknown.
     Column("gateway", Text, nullable=False, server_default=""),
     Column("address", Text, nullable=False),
-    # Our sender that it was written to, where that is known.
+    # Our sender that it was written to, if known.
     Column("recipient", Text),
-    # Kept only where the settings say so (``replies: {texts: keep}``).
+    # Stored only if the settings say so (``replies: {texts: keep}``).
     Column("body", Text),
-    # How it was understood: see ``rules.keywords.Meaning``.
+    # Its meaning: see ``rules.keywords.Meaning``.
     Column("kind", Text, nullable=False),
-    # When it was written, where that is known.
+    # When it was written, if known.
     Column("at", BigInteger),
     Column("received_at", BigInteger, nullable=False),
-    # The newest message to the person before it, where there is one.
+    # The newest message to the person before it, if there is one.
     Column("attempt", BigInteger),
-    # The file it came in, or by whom it was typed.
+    # The file it came in, or who typed it.
     Column("source", Text, nullable=False),
 )
 Index("replies_event", replies.c.event, unique=True)
 Index("replies_address", replies.c.address)
 
 
-# Whom a channel reaches, as the provider behind a gateway said when it was asked; see ``reachability``.
+# Whom a channel can reach according to the provider; see ``reachability``.
 reachability = Table(
     "reachability",
     metadata,
@@ -96,8 +96,8 @@ reachability = Table(
 Index("reachability_address", reachability.c.address)
 
 
-# Who sends or settles a run just now; see ``holds``. The primary key is the guard: one holder of a run that has it
-# alone (part 0). Several senders of one run have a part each, from 1 on; they exclude whoever wants it alone.
+# Who sends or settles a run; see ``holds``. The primary key allows one exclusive holder (part 0). Several senders of
+# one run have a part each, from 1; they exclude an exclusive holder.
 senders = Table(
     "senders",
     metadata,
@@ -106,14 +106,14 @@ senders = Table(
     Column("token", BigInteger, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("host", Text, nullable=False),
-    # What tells the process from a later one with the same number; empty where the system does not say.
+    # Distinguishes the process from a later one with the same number; empty if the system does not provide it.
     Column("process", Text, nullable=False),
     Column("beat", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
 )
 
-# Which chunks of a run's plan one of several senders has; see ``leases``. The primary key is the guard: a chunk is
-# with one of them. ``token`` is the sender's, in ``senders``; the ids are those of the chunk's first attempts.
+# The chunks leased by each of several senders of a run; see ``leases``. The primary key allows one sender per chunk.
+# ``token`` is the sender's in ``senders``; ids are those of the chunk's first attempts.
 leases = Table(
     "leases",
     metadata,
@@ -124,8 +124,8 @@ leases = Table(
     Column("token", BigInteger, nullable=False),
 )
 
-# How much of a quota is used: see ``quotas``. ``sender`` is the token of the process that has claimed it and not
-# settled it, 0 for what is settled; ``slot`` is the piece of time (UTC milliseconds) in which that was.
+# Usage of quotas; see ``quotas``. ``sender`` is the token of the process that claimed and has not settled it, 0 for
+# settled use; ``slot`` is the time slot (UTC milliseconds).
 quota_usage = Table(
     "quota_usage",
     metadata,
@@ -135,8 +135,8 @@ quota_usage = Table(
     Column("used", BigInteger, nullable=False),
 )
 
-# What the messages of a run cost that left or may leave, in 1e-9 currency units; see ``spending``. Only of runs whose
-# several senders keep a budget together.
+# Cost of a run's messages that were or may be submitted, in 1e-9 currency units; see ``spending``. Only for runs with
+# a budget.
 spending = Table(
     "spending",
     metadata,
@@ -145,8 +145,8 @@ spending = Table(
     Column("amount", BigInteger, nullable=False),
 )
 
-# Attempts that are followed by the message's next channel at a moment, unless it has arrived by then: see ``falling``.
-# A row goes as soon as that is decided.
+# Attempts to be followed by the message's next channel at a time, unless delivered by then; see ``falling``. Rows are
+# deleted once decided.
 falling = Table(
     "falling",
     metadata,
@@ -158,12 +158,12 @@ falling = Table(
     ),
     Column("run", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
-    # From then on the provider does not deliver it any more: it was told so. Null where it was not.
+    # The provider was told not to deliver after this; null if it was not.
     Column("expires_at", BigInteger),
     Index("falling_run", "run", "at"),
 )
 
-# When the next message may leave by a pace that all processes share, in UTC microseconds; see ``paces``.
+# When the next message may be sent by a shared pace, in UTC microseconds; see ``paces``.
 paces = Table(
     "paces",
     metadata,

@@ -7,7 +7,7 @@ import unicodedata
 
 
 def sender_scope(sender: str | None, gateway: str) -> str:
-    """The name under which a sender's own opt-outs are kept; a gateway that chooses the sender has one, too."""
+    """Return the name under which opt-outs from a sender are stored; a gateway that chooses the sender has its own."""
     return sender or f"gateway {gateway}"
 
 
@@ -16,7 +16,7 @@ _SENDER_NUMBER = re.compile(r"\+?[\d ().\-]+")
 
 
 def sender_key(sender: str) -> str:
-    """What two spellings of one sender have in common: ``ACME`` and ``Acme``, ``+1 415 555 2671`` and
+    """Return a key that is equal for all spellings of a sender: ``ACME`` and ``Acme``, ``+1 415 555 2671`` and
     ``whatsapp:+14155552671``.
 
     >>> sender_key("whatsapp:+1 (415) 555-2671")

@@ -14,7 +14,7 @@ from a2pcli.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One kind of failure. ``passes``: waiting can mend it, so the same command may be run again."""
+    """A kind of failure. ``passes``: waiting may help, so the same command can be run again."""
 
     message: str
     hint: str
@@ -220,7 +220,7 @@ _LOGIN = (
     "|autenticación|senha|autenticação|парол|аутентификац|密码|認証|パスワード|비밀번호"
 )
 
-# Of errors without a state, and to tell apart what shares one; in lower case. The first match wins.
+# For errors without a state, and to distinguish those that share one; in lower case. The first match wins.
 _BY_WORDS: tuple[tuple[FaultKind, str], ...] = (
     (NO_ANSWER, _GONE),
     (ENDED, _HUNG_UP),
@@ -244,7 +244,7 @@ _BY_WORDS: tuple[tuple[FaultKind, str], ...] = (
     (FULL, "no space left"),
 )
 _QUOTED = re.compile('"[^"]*"')
-"""Names of hosts, databases and users, which could be any of the words."""
+"""Names of hosts, databases and users, which could contain any of the words."""
 
 _EXISTS_NOT = (
     "does not exist",
@@ -257,7 +257,7 @@ _EXISTS_NOT = (
 
 
 def kind_of(state: str, text: str) -> FaultKind | None:
-    """The kind of an error with this SQLSTATE (empty for one of connecting) and text; None for one not known."""
+    """Return the kind of an error by SQLSTATE (empty for a connection error) and text; None if unknown."""
     words = _QUOTED.sub('""', text.lower())
     if state:
         if state == "57014" and "statement timeout" not in words and "user request" in words:

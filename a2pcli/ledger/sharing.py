@@ -24,15 +24,15 @@ from a2pcli.ledger.tables import events, runs
 from a2pcli.messages import State
 
 LOOKS_AGAIN = 1.0
-"""Seconds after which a sender asks again for a chunk, where it got none."""
+"""Seconds until a sender that got no chunk asks again."""
 
 _SHARE = 20
-"""Looking for a chunk of a large run takes a moment: at most this part of a waiting sender's time is spent on it."""
+"""Looking for a chunk of a large run takes time: a waiting sender spends at most one part in this many on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """What became of asking for a chunk: where the sender is, its chunks, and who was found to have been killed."""
+    """The result of asking for a chunk: the sender's position, its chunks, and holders found to have ended."""
 
     progress: claims.Progress
     mine: Set[int] | None
@@ -48,7 +48,8 @@ def join(
     now: int,
     budget: Mapping[str, int],
 ) -> tuple[Set[int], claims.Progress]:
-    """One of several senders begins; gives its chunks. Raises ``RunBusy`` where others have all that is to do now."""
+    """Add one of several senders; return its chunks and position. Raises ``RunBusy`` if others have all that is
+    left."""
     others = _others(connection, run, lease)
     spending.begin(connection, run, budget, alone=not others)
     progress = replace(progress, is_counted=spending.is_on(connection, run))
@@ -59,14 +60,14 @@ def join(
 
 
 def is_time(run: Run, progress: claims.Progress, want: int, now: int) -> bool:
-    """Whether a sender should ask for another chunk."""
+    """Return whether a sender should ask for another chunk."""
     return steady() >= progress.leases_from and claims.needs_chunk(run, progress, want, now)
 
 
 def lease_more(
     url: URL, connection: Connection, run: Run, progress: claims.Progress, hold: Hold, now: int
 ) -> Leased:
-    """Another chunk, if need be of a sender that was killed. To be committed, then handed to ``leased``."""
+    """Lease another chunk, taking over from a killed sender if necessary. The caller commits, then calls ``leased``."""
     began = steady()
     holds.one_by_one(connection, run)
     mine = claims.more_chunks(connection, run, progress, hold.token, now)
@@ -84,7 +85,7 @@ def lease_more(
 
 
 def leased(url: URL, run: Run, found: Leased) -> claims.Progress:
-    """What was asked for is committed: from now on the chunk is the sender's; gives where it is."""
+    """Apply a committed ``lease_more``; return the sender's new position."""
     for gone in found.gone:
         in_flight.discard(url, run, gone.token)
     if found.mine is not None:
@@ -97,9 +98,9 @@ def leased(url: URL, run: Run, found: Leased) -> claims.Progress:
 def leave(
     connection: Connection, run: Run, hold: Hold | None, state: str, reason: str | None, now: int
 ) -> tuple[str, bool]:
-    """A sender ends. Sets the run's state, unless others go on or have set it; gives who goes on, and whether it did.
+    """End a sender, and set the run's state unless others continue or have set it.
 
-    Who goes on is an empty text for nobody.
+    Returns the names of those that continue (empty for none), and whether the state was set.
     """
     if hold is None or not hold.is_shared:
         outcomes.set_run_state(connection, run, state, reason, now)
@@ -109,7 +110,7 @@ def leave(
     others = _others(connection, run, hold.token)
     lock.leave(connection, hold)
     before = connection.execute(select(runs.c.state).where(runs.c.number == run.number)).scalar()
-    if before != RunState.SENDING:  # cancelled meanwhile, or found to be finished by another sender
+    if before != RunState.SENDING:  # cancelled meanwhile, or finished by another sender
         return "", False
     is_done = state == RunState.FINISHED and not counting.count(connection, run).count(
         State.PLANNED, State.SUBMITTING
@@ -121,7 +122,7 @@ def leave(
 
 
 def has_left(connection: Connection, run: Run, hold: Hold, state: str, now: int) -> tuple[str, bool] | None:
-    """What ``leave`` gave whose commit was not answered; None where it was not committed."""
+    """Return the result of a ``leave`` whose commit was not confirmed; None if it was not committed."""
     holders = holds.holders_of(connection, run)
     if any(one.token == hold.token for one in holders):
         return None

@@ -23,12 +23,12 @@ from a2pcli.messages import State
 _s, _a = spending.c, attempts.c
 
 SPENT = tuple(str(state) for state in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING))
-"""States in which a message was paid, or may have to be."""
+"""States in which a message was paid for, or may have been."""
 
 
 def begin(connection: Connection, run: Run, budget: Mapping[str, int], *, alone: bool) -> None:
-    """A sender begins, perhaps with a budget (1e-9 currency units by currency): count what is spent, unless others
-    keep count already. The run is locked: nobody claims or settles meanwhile."""
+    """Prepare the sum for a sender with a ``budget`` (1e-9 currency units by currency; may be empty): count what is
+    spent, unless other senders maintain the sum already. The run must be locked."""
     is_kept = is_on(connection, run)
     if is_kept and not alone:
         for currency in sorted(budget.keys() - _currencies(connection, run)):
@@ -45,7 +45,7 @@ def begin(connection: Connection, run: Run, budget: Mapping[str, int], *, alone:
 
 
 def is_on(connection: Connection, run: Run) -> bool:
-    """Whether the run's senders keep count."""
+    """Return whether the run's senders maintain a sum."""
     return bool(_currencies(connection, run))
 
 
@@ -56,9 +56,9 @@ def _currencies(connection: Connection, run: Run) -> set[str]:
 def claimed(
     connection: Connection, run: Run, rows: Sequence[Claimed], budget: Mapping[str, int]
 ) -> tuple[list[Claimed], str | None]:
-    """Count what was claimed; gives those from the end that the budget has no room for, and its currency.
+    """Add the cost of claims; return those, from the end, that exceed the budget, and its currency.
 
-    They are not counted: the caller gives them back in this transaction.
+    These are not counted: the caller gives them back in this transaction.
     """
     costs = Counter[str]()
     for one in rows:
@@ -82,20 +82,20 @@ def claimed(
 
 
 def was_paid(connection: Connection, run: Run, currency: str | None, cost: int | None) -> None:
-    """A message that was not counted turns out to have been sent."""
+    """Count a message that was found to have been sent."""
     if cost and currency is not None and is_on(connection, run):
         _add(connection, run, currency, cost)
 
 
 def came_back(connection: Connection, run: Run, ids: Iterable[int]) -> None:
-    """These messages, as far as they are counted, cost nothing. To be called before their rows change."""
+    """Subtract the cost of these messages if they are counted. Call it before their rows change."""
     wanted = list(ids)
     if wanted and is_on(connection, run):
         take_off(connection, run, cost_of(connection, wanted))
 
 
 def cost_of(connection: Connection, ids: Sequence[int]) -> dict[str, int]:
-    """What these messages are counted with, by currency."""
+    """Return what these messages are counted with, by currency."""
     if not ids:
         return {}
     chosen = (_a.id.in_(ids), _a.state.in_(SPENT), _a.currency.is_not(None))
@@ -104,13 +104,13 @@ def cost_of(connection: Connection, ids: Sequence[int]) -> dict[str, int]:
 
 
 def take_off(connection: Connection, run: Run, costs: Mapping[str, int]) -> None:
-    """So much less is spent. From here to the commit no other sender of the run counts: better late than early."""
+    """Subtract these costs. Other senders of the run wait from here to the commit, so call it late."""
     for currency, cost in sorted(costs.items()):
         _add(connection, run, currency, -cost)
 
 
 def _add(connection: Connection, run: Run, currency: str, cost: int) -> int:
-    """Gives the new sum. Until the commit no other sender of the run claims or gives back."""
+    """Add to the sum and return it. Other senders of the run cannot claim or give back until the commit."""
     mine = (_s.run == run.number) & (_s.currency == currency)
     changed = update(spending).where(mine).values(amount=_s.amount + cost).returning(_s.amount)
     amount = connection.execute(changed).scalar()

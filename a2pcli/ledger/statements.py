@@ -25,14 +25,14 @@ from sqlalchemy.sql.visitors import replacement_traverse
 _KEY = "a2pcli-pipeline"
 
 SIZES = (64, 16, 4, 1)
-"""Rows in a statement on SQLite; so few sizes that the driver keeps all statements compiled."""
+"""Rows in one statement on SQLite; few sizes, so that the driver keeps all statements compiled."""
 
 _HAS_UPDATE_FROM = sqlite3.sqlite_version_info >= (3, 33)
 
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
-    """What ``later`` is given in this block travels at its end; statements run in the order they were given."""
+    """Send the statements given to ``later`` in this block together, in their order."""
     if connection.dialect.name != "postgresql":
         yield
         return
@@ -56,12 +56,12 @@ def together(connection: Connection) -> Iterator[None]:
 
 
 def is_on(connection: Connection) -> bool:
-    """Whether statements of this connection travel together just now."""
+    """Whether statements of this connection are being collected."""
     return _KEY in connection.info
 
 
 class Later:
-    """What a statement that travels with others brings back; to be read when they have arrived."""
+    """The result of a statement sent with others; read it once they have been sent."""
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
@@ -73,40 +73,40 @@ class Later:
 
     @property
     def row(self) -> Any:
-        """The first row; None where there is none."""
+        """The first row, or None."""
         return self._cursor.fetchone()
 
 
 def later(connection: Connection, sql: str, values: Sequence[Any]) -> Later:
-    """Give a statement, with ``%s`` for its values, to those that travel together."""
+    """Add a statement, with ``%s`` for its values, to those sent together."""
     driver: Any = connection.connection.driver_connection
     return Later(driver.execute(sql, values))
 
 
 def arrived(connection: Connection) -> None:
-    """Let what was given so far travel now, for its result to be read."""
+    """Send the statements collected so far, so that their results can be read."""
     connection.info[_KEY].sync()
 
 
 _GROUPS = "groups"
-"""Under this name a ``PreparedStatement`` keeps what it runs for many rows on SQLite."""
+"""Key under which a ``PreparedStatement`` keeps its statement for many rows on SQLite."""
 
 _TYPES = {
     **dict.fromkeys(("b_id", "b_message", "b_now", "b_at", "b_due_at", "b_run", "b_uncounted"), "bigint"),
     **dict.fromkeys(("b_until", "b_cost"), "bigint"),
     "b_parts": "smallint",
 }
-"""Of the values that are no text."""
+"""PostgreSQL types of the values that are not text."""
 
 
 ROWS = "{rows}"
-"""Where the values of many rows stand in a statement for ``in_groups``."""
+"""Placeholder for the values of many rows in a statement for ``in_groups``."""
 
 
 def in_groups(connection: Connection, many: str | None, one: str, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Run a statement for these rows on SQLite, as few times as can be; gives the rows changed.
+    """Run a statement for these rows on SQLite in as few calls as possible; return the number of changed rows.
 
-    ``one`` is for one row, ``many`` for as many as are put in the place of ``ROWS``; without it, each is run alone.
+    ``one`` is for a single row, ``many`` has ``ROWS`` in place of its values; without it, rows are run one by one.
     """
     if many is None:
         return connection.exec_driver_sql(one, list(rows)).rowcount
@@ -123,10 +123,9 @@ def in_groups(connection: Connection, many: str | None, one: str, rows: Sequence
 
 
 class PreparedStatement:
-    """A statement that is run for many rows, each a tuple of values in the order of ``names``.
+    """A statement run for many rows, each a tuple of values in the order of ``names``.
 
-    Values must be plain: a string of an enum costs the driver 1 µs to recognise. A row is changed once at most: no
-    two of the tuples are about the same one.
+    Values must be plain: the driver takes 1 µs to recognise an enum's string. No two tuples may be about the same row.
     """
 
     def __init__(self, statement: Executable, *names: str) -> None:
@@ -135,7 +134,8 @@ class PreparedStatement:
         self._sql: dict[str, str] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]], *, counted: bool = True) -> int:
-        """Run it; gives the rows changed. Not ``counted``, it may travel with others, see ``together``."""
+        """Run it and return the number of changed rows. Without ``counted``, it may be sent with others, see
+        ``together``."""
         if not rows:
             return 0
         name = connection.dialect.name
@@ -153,7 +153,7 @@ class PreparedStatement:
         return in_groups(connection, self._sql.get(_GROUPS), sql, rows)
 
     def _of_rows(self, connection: Connection) -> str:
-        """The statement for one row, with ``?`` for its values. What is put around those of many is kept as well."""
+        """Return the statement for one row, with ``?`` for its values; also keeps the statement for many rows."""
         dialect = type(connection.dialect)(paramstyle="qmark")  # type: ignore[call-arg]
         assert isinstance(dialect, DefaultDialect)
         compiled: Any = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
@@ -181,7 +181,7 @@ class PreparedStatement:
         return f"{head} FROM (VALUES {ROWS}) AS v WHERE {condition}"
 
     def _of_columns(self, connection: Connection) -> str:
-        """The statement over a table ``v`` of all values."""
+        """Return the statement over a table ``v`` of all values."""
 
         def column(element: Any, **_: Any) -> Any:
             return literal_column(f"v.{element.key}") if isinstance(element, BindParameter) else None

@@ -35,14 +35,14 @@ else:
 
 
 class Ledger(LedgerCore):
-    """An open ledger. Safe to use from several threads; one sender a run (``lock.sender_lock``)."""
+    """An open ledger. Thread-safe; a run has one sender (``lock.sender_lock``)."""
 
     known: KnownLedgers | None = None
-    """What the project remembers of its ledgers; it is told of each entry of the audit trail."""
+    """The project's record of its ledgers, which is updated with each entry of the audit trail."""
 
     @cached_property
     def runs(self) -> Runs:
-        """The runs: finding them, counting them, ending them."""
+        """Finding, counting and ending runs."""
         from a2pcli.ledger.runs import Runs
 
         return Runs(self)
@@ -63,28 +63,28 @@ class Ledger(LedgerCore):
 
     @cached_property
     def messages(self) -> Messages:
-        """The messages of all runs, and who got one."""
+        """The messages of all runs, and who got them."""
         from a2pcli.ledger.history import Messages
 
         return Messages(self)
 
     @cached_property
     def receipts(self) -> Inbox:
-        """The delivery receipts of this ledger."""
+        """The delivery receipts."""
         from a2pcli.ledger.receipts import Inbox
 
         return Inbox(self)
 
     @cached_property
     def replies(self) -> Replies:
-        """What people wrote back."""
+        """The replies of recipients."""
         from a2pcli.ledger.replies import Replies
 
         return Replies(self)
 
     @cached_property
     def reachability(self) -> Reachability:
-        """Whom channels reach, as providers said."""
+        """Whom channels can reach, according to providers."""
         from a2pcli.ledger.reachability import Reachability
 
         return Reachability(self)
@@ -98,14 +98,14 @@ class Ledger(LedgerCore):
 
     @cached_property
     def consents(self) -> Consents:
-        """Records of consent."""
+        """The consent records."""
         from a2pcli.ledger.consents import Consents
 
         return Consents(self)
 
     @cached_property
     def people(self) -> People:
-        """People's data: export, erasure, retention."""
+        """Export, erasure and retention of personal data."""
         from a2pcli.ledger.people import People
 
         return People(self)
@@ -118,7 +118,7 @@ class Ledger(LedgerCore):
         return AuditTrail(self)
 
     def close(self) -> None:
-        """Let go of every connection and lock; safe to call twice."""
+        """Close all connections and locks; safe to call twice."""
         plans = self.__dict__.get("plans")
         if plans is not None:
             plans.close_connection()
@@ -128,8 +128,8 @@ class Ledger(LedgerCore):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One durable transaction of all that this thread reads and writes through the ledger meanwhile: a change and
-        its entry in the audit trail are both there, or neither. Inside another it is a part of that one."""
+        """One durable transaction for everything this thread reads and writes through the ledger, so that a change
+        and its audit entry are stored together. Nested use joins the outer transaction."""
         if self.open_transaction is not None:
             yield
             return
@@ -151,34 +151,34 @@ class Ledger(LedgerCore):
             self.note_entry()
 
     def note_entry(self) -> None:
-        """The audit trail has a new entry, which the project is to remember: once it is committed."""
+        """Record a new audit entry in the project's record of ledgers, once it is committed."""
         if self.open_transaction is not None:
             self.open_transaction.is_recorded = True
         elif self.known is not None:
             self.known.note(self)
 
     def check(self, sample: Decimal | None = None, seed: int | None = None) -> integrity.Checked:
-        """Look whether the ledger is sound; see ``integrity``. Nothing is written."""
+        """Check the ledger; see ``integrity``. Writes nothing."""
         with plainly(self.url):
             return integrity.check(self.engine, sample, seed)
 
     def ask(
         self, sql: str, some: Sequence[Run] | None, seconds: float
     ) -> AbstractContextManager[asking.Answer]:
-        """One query in SQL over the views; see ``asking.ask``. Nothing can be written."""
+        """Run one SQL query over the views; see ``asking.ask``. Writes nothing."""
         return asking.ask(self.engine, self.key, sql, some, seconds)
 
     def newest_moment(self) -> int | None:
-        """UTC milliseconds of the newest entry; None in a ledger without one."""
+        """Return UTC milliseconds of the newest entry; None in a ledger without one."""
         with self.reading() as connection:
             return about.newest(connection)
 
     def set_clock_right(self, now: int) -> None:
-        """A person says that this is the time, whatever the entries say."""
+        """Accept ``now`` as the current time, because a user confirmed it, whatever the entries say."""
         with self.writing() as connection:
             about.set_right(connection, now)
 
     @translates_errors
     def rewrite(self) -> None:
-        """Leave no byte of what was removed in the ledger's files; see ``people.rewrite_file``."""
+        """Rewrite the ledger's files without any byte of removed data; see ``people.rewrite_file``."""
         people.rewrite_file(self.engine)

@@ -49,7 +49,7 @@ runs = Table(
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
     Column("campaign", Text, nullable=False),
-    # The campaign and its occurrence ("spring-sale/once"): within one occasion nobody is messaged twice.
+    # The campaign's occurrence ("spring-sale/once"), within which nobody is messaged twice.
     Column("occasion", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("state_reason", Text),
@@ -68,15 +68,15 @@ runs = Table(
     Column("finished_at", BigInteger),
     Column("not_before", BigInteger),
     Column("expires_at", BigInteger),
-    # JSON: what the plan found (counts, cost, samples) and how it is to be sent (pace, media, limits).
+    # JSON: results of planning (counts, cost, samples), and how to send it (pace, media, limits).
     Column("summary", Text),
     Column("sending", Text),
-    # JSON: the run counted, kept while nobody changes it; see ``counting``.
+    # JSON: the run's counts, valid until the run changes; see ``counting``.
     Column("totals", Text),
     Column("changes", Integer, nullable=False, server_default="0"),
-    # What people consent to and leave: see ``suppressions`` and ``consents``.
+    # What people consent to and opt out of: see ``suppressions`` and ``consents``.
     Column("programme", Text),
-    # What the campaign is about, for caps that count messages on one subject.
+    # What the campaign is about, for caps that count messages by subject.
     Column("subject", Text),
 )
 
@@ -96,8 +96,7 @@ def _one_of(states: Sequence[State]) -> str:
     return " OR ".join(f"state = '{state}'" for state in states)
 
 
-# A plan as it was computed, some thousand rows each: see ``chunks``. It changes only where a person is erased, or
-# retention takes texts away.
+# A plan as computed, some thousand rows each: see ``chunks``. Changed only by erasure and retention.
 plan_chunks = Table(
     "plan_chunks",
     metadata,
@@ -105,9 +104,9 @@ plan_chunks = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("first_row", BigInteger, nullable=False),
     Column("rows", Integer, nullable=False),
-    # How many of the rows are to be sent.
+    # Number of rows that are recipients.
     Column("accepted", Integer, nullable=False),
-    # JSON: the rows counted, so that totals need not read them.
+    # JSON: the rows counted by group, so that totals need not read them.
     Column("counts", Text, nullable=False),
     # SHA-256 of ``data``, in hex.
     Column("digest", Text, nullable=False),
@@ -115,8 +114,8 @@ plan_chunks = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# What became of all messages of a run that nothing had happened to until then: one row, however many they are. The
-# first that fits a message says what it is; null fits every country, and every clock.
+# The common end of all messages of a run without attempts until then: one row for any number of them. The first that
+# applies to a message counts; null applies to every country, or every clock.
 plan_ends = Table(
     "plan_ends",
     metadata,
@@ -131,17 +130,17 @@ plan_ends = Table(
     Column("clock", Integer),
 )
 
-# What happened to messages. A run without chunks (planned before there were any, or of one-time codes) has all its
-# rows here, those that were left out and those that wait as well.
+# What happened to messages. A run without chunks (planned by an old version, or of one-time codes) has all its rows
+# here, including excluded and waiting ones.
 attempts = Table(
     "attempts",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("run", Integer, nullable=False),
     Column("occasion", Integer, nullable=False),
-    # The person within the occasion: the number's digits, or a hash of it with once_per.
+    # The person within the occurrence: the number's digits, or a hash of it with once_per.
     Column("person", BigInteger),
-    # Where they are not the run's own.
+    # Set only if they differ from the run's.
     Column("channel", Text),
     Column("gateway", Text),
     Column("sender", Text),
@@ -153,36 +152,36 @@ attempts = Table(
     Column("currency", Text),
     Column("state", Text, nullable=False),
     Column("reason", Text),
-    # The named rule that left the row out, or holds it.
+    # The rule that excluded or holds the row.
     Column("rule", Text),
     Column("detail", Text),
     Column("code", Text),
     Column("gateway_id", Text),
-    # How often it was handed to the gateway.
+    # How often it was submitted to the gateway.
     Column("tries", SmallInteger, nullable=False, server_default="0"),
-    # Set in CLAIMED_STATES and in no other.
+    # Set exactly in CLAIMED_STATES.
     Column("claimed_at", BigInteger),
     Column("settled_at", BigInteger),
-    # Set in planned rows, and in no other.
+    # Set exactly in planned rows.
     Column("due_at", BigInteger),
-    # Which of the run's clocks says when this person may be messaged; null where none does.
+    # Number of the run's clock for this person; null for none.
     Column("clock", Integer),
-    # When the consent that allows the message ends; null where it has no end, or none was asked for.
+    # When the consent that allows the message ends; null if it has no end, or none was required.
     Column("consent_until", BigInteger),
-    # What became of it after the gateway took it, by its receipts: see ``delivery``. Null where none tells.
+    # Delivery according to its receipts: see ``delivery``. Null without receipts.
     Column("delivery", Text),
     Column("delivered_at", BigInteger),
     Column("delivery_code", Text),
-    # Of runs without chunks, and of later attempts: the chunk has those of first ones.
+    # Only in runs without chunks, and in later attempts; other first attempts have these values in their chunk.
     Column("line", BigInteger),
-    # The cell as it was read, kept only where there is no address to show instead.
+    # The cell as read, stored only if there is no address to show instead.
     Column("cell", Text),
     Column("body", Text),
     Column("encoding", Text),
     Column("units", Integer),
-    # What the contacts file said of the consent: when, how, which wording. Null where a record of ours allows it.
+    # The contacts file's evidence of consent: when, how, which wording. Null if a record of the ledger allows it.
     Column("consent", Text),
-    # When the next attempt of the message was made: this one had ended and had not arrived. See ``fallbacks``.
+    # When the message's next attempt was planned, because this one had ended undelivered. See ``fallbacks``.
     Column(
         "followed_at",
         BigInteger,
@@ -190,7 +189,7 @@ attempts = Table(
             "followed_at IS NULL OR state = 'accepted' OR state = 'rejected'", name="attempts_followed_ended"
         ),
     ),
-    # Of runs without chunks alone: what the channel sends beside the text, as JSON. It goes when the text does.
+    # Only in runs without chunks: content besides the text, as JSON. Deleted with the text.
     Column("content", Text),
     # What the plan says, where the gateway that it was handed to makes it something else; see ``planned_costs``.
     Column("planned_parts", SmallInteger),
@@ -204,22 +203,22 @@ attempts = Table(
 
 
 def is_claimed(of: Any) -> ColumnElement[bool]:
-    """Whether a row is in one of ``CLAIMED_STATES`` and no other attempt of its message followed it, in the very words
-    of the index ``attempts_once``. ``of`` are the columns of ``attempts``, or of an alias of it.
+    """Return the condition that a row is in one of ``CLAIMED_STATES`` and was not followed by another attempt, in the
+    exact form of the index ``attempts_once``. ``of`` are the columns of ``attempts``, or of an alias.
 
-    It asks for ``claimed_at``, which is set in exactly those states (the table checks it), for speed: SQLite
-    rewrites a partial index whenever a column of its condition changes, and the state changes once more when
-    a message is settled (measured: sending 1.5x slower, planning 2x slower, with a condition on the state).
+    It uses ``claimed_at``, which is set in exactly those states (checked by the table), for speed: SQLite rewrites a
+    partial index whenever a column of its condition changes, and the state changes once more when a message is settled
+    (measured: sending 1.5x slower, planning 2x slower, with a condition on the state).
     """
     return and_(of.claimed_at.is_not(None), of.followed_at.is_(None))
 
 
 def is_followed(of: Any) -> ColumnElement[bool]:
-    """Whether another attempt of the message followed this one, in the words of the index ``attempts_followed``."""
+    """Return the condition that another attempt followed this one, in the form of the index ``attempts_followed``."""
     return and_(of.followed_at.is_not(None))
 
 
-# The last guard against messaging anybody twice: one claimed row a person and occasion that was not followed.
+# The last guard against messaging anybody twice: one claimed, unfollowed row per person and occurrence.
 partial_index(
     "attempts_once",
     attempts.c.occasion,
@@ -227,7 +226,7 @@ partial_index(
     unique=True,
     where=is_claimed(attempts.c),
 )
-# Their people are not planned again while the next attempt waits.
+# Keeps their people from being planned again while the next attempt waits.
 partial_index(
     "attempts_followed",
     attempts.c.occasion,
@@ -235,7 +234,7 @@ partial_index(
     where=is_followed(attempts.c),
 )
 
-# Rows that wait for an hour, or for another try.
+# Rows that wait for permitted hours, or for another try.
 partial_index(
     "attempts_waiting",
     attempts.c.run,
@@ -268,12 +267,12 @@ suppressions = Table(
     Column("source", Text, nullable=False),
     Column("reason", Text),
     Column("added_at", BigInteger, nullable=False),
-    # A lifted suppression keeps its row: the list is also its own history.
+    # Lifted suppressions keep their rows as history.
     Column("lifted_at", BigInteger),
     Column("lifted_by", Text),
-    # It holds until then; for ever where null.
+    # It applies until then; null for ever.
     Column("until_at", BigInteger),
-    # Of an imported list: its name, and the moment up to which it says who opted out.
+    # For an imported list: its name, and the time up to which it is complete.
     Column("list_name", Text),
     Column("as_of", BigInteger),
 )
@@ -286,14 +285,14 @@ partial_index(
     unique=True,
     where=_active,
 )
-# The few that end by themselves.
+# The few with an end date.
 partial_index(
     "suppressions_ending",
     suppressions.c.until_at,
     where=suppressions.c.until_at.is_not(None),
 )
 
-# Who agreed to what: one row a fact, never changed but by its end. A revocation ends the rows before it.
+# Consents: one row each, changed only to end it. A withdrawal ends earlier rows.
 consents = Table(
     "consents",
     metadata,
@@ -302,15 +301,15 @@ consents = Table(
     # "" for every programme, and for every channel.
     Column("programme", Text, nullable=False, server_default=""),
     Column("channel", Text, nullable=False, server_default=""),
-    # express, soft-opt-in, implied-purchase, implied-enquiry; or withdrawn: the person took it back, at revoked_at.
+    # express, soft-opt-in, implied-purchase, implied-enquiry; or withdrawn, at revoked_at.
     Column("basis", Text, nullable=False),
-    # Double opt-in: null where none was asked for, else "pending" or "confirmed".
+    # Double opt-in: null if not required, else "pending" or "confirmed".
     Column("double_opt_in", Text),
     Column("given_at", BigInteger, nullable=False),
     Column("confirmed_at", BigInteger),
     Column("expires_at", BigInteger),
     Column("source", Text, nullable=False),
-    # The words the person agreed to, or the name of their version.
+    # The text the person agreed to, or the name of its version.
     Column("wording", Text),
     Column("recorded_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
@@ -318,17 +317,17 @@ consents = Table(
 )
 Index("consents_address", consents.c.address)
 
-# When a run's people may be messaged: few clocks, each for many people; ``attempts.clock`` names one.
+# When a run's people may be messaged: few clocks, each for many people, referenced by ``attempts.clock``.
 clocks = Table(
     "clocks",
     metadata,
     Column("run", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    # JSON: time zones, windows, the rules they come from; see ``rules.clock``.
+    # JSON: time zones, windows, and their rules; see ``rules.clock``.
     Column("spec", Text, nullable=False),
 )
 
-# Who was messaged when, for the caps: a row from the claim on, gone again where the message was not taken.
+# Who was messaged when, for caps: a row from the claim on, deleted if the message was not accepted.
 contacted = Table(
     "contacted",
     metadata,
@@ -346,7 +345,7 @@ contacted = Table(
 )
 Index("contacted_address", contacted.c.address, contacted.c.at)
 
-# What was done with the ledger, by whom. Each entry holds the hash of the one before: see ``audit``.
+# What was done with the ledger, by whom. Each entry has the hash of the previous one: see ``audit``.
 audit = Table(
     "audit",
     metadata,
@@ -355,15 +354,15 @@ audit = Table(
     Column("who", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("action", Text, nullable=False),
-    # What it was done to: a run's id, a list's name, never a number.
+    # What it was done to: a run's id, a list's name, never a phone number.
     Column("subject", Text),
     Column("detail", Text),
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
 )
 
-# The database itself refuses to change or remove an entry. Who owns the database can take these away: the chain
-# of hashes is what shows it then.
+# The database itself refuses to change or delete entries. Its owner can remove these triggers; then the hash chain
+# reveals changes.
 APPEND_ONLY: dict[str, tuple[str, ...]] = {
     "sqlite": tuple(
         f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit"
@@ -382,7 +381,7 @@ for _dialect, _statements in APPEND_ONLY.items():
         _made: Any = DDL(_statement)  # type: ignore[no-untyped-call]
         event.listen(audit, "after_create", _made.execute_if(dialect=_dialect))
 
-# How many attempts were ever made of each piece of a run's plan: see ``attempt_counts``.
+# Number of attempts ever made of each piece of a run's plan: see ``attempt_counts``.
 attempt_counts = Table(
     "attempt_counts",
     metadata,
@@ -391,7 +390,7 @@ attempt_counts = Table(
     Column("made", Integer, nullable=False),
 )
 
-# One row a fact about the ledger itself: which version of a2pcli wrote its schema.
+# Facts about the ledger itself, such as the version of a2pcli that wrote its schema.
 about = Table(
     "about",
     metadata,

@@ -27,8 +27,8 @@ def keep(
     now: int,
     by: str | None = None,
 ) -> int:
-    """Suppress each person (an address, and the sender they opted out from, None for the gateway's own), and write an
-    entry a sender in the same transaction; gives how many were not on the list. ``by`` says how it was told."""
+    """Suppress people (address, and the sender they opted out of; None for the gateway's own), with an audit entry
+    per sender in the same transaction. Return how many were not on the list. ``by`` says how it was reported."""
     added: dict[str, list[str]] = {}
     origin = optouts.Origin(f"gateway {gateway}", None, None, None)
     for address, sender in dict.fromkeys(told):
@@ -45,7 +45,7 @@ def keep(
 
 
 TellsOptOut: TypeAlias = Callable[[str, str | None, str], bool]
-"""Asked with a gateway's name, a receipt's code and the provider's word for its status."""
+"""Called with a gateway's name, a receipt's code and the provider's status; returns whether it is an opt-out."""
 
 _a, _r = attempts.c, receipts.c
 
@@ -53,17 +53,17 @@ _PIECE = 500
 
 
 def nobody(gateway: str, code: str | None, status: str) -> bool:
-    """No receipt tells of an opt-out."""
+    """Treat no receipt as an opt-out."""
     return False
 
 
 def keep_from_receipts(
     connection: Connection, chosen: Sequence[ColumnElement[bool]], tells: TellsOptOut, now: int
 ) -> int:
-    """Suppress the people of these receipts (conditions, each for some of them) that tell so; gives how many are new.
+    """Suppress the people whose receipts (selected by conditions) are opt-outs according to ``tells``; return how many
+    are new.
 
-    Only receipts that were not looked at before should be chosen: who has come back since stays. Audit:
-    ``optout.gateway``.
+    Select only receipts not processed before, so that people who opted in again stay. Audit: ``optout.gateway``.
     """
     told: dict[tuple[str, str], list[tuple[str, str | None]]] = defaultdict(list)
     for some in chosen:
@@ -87,13 +87,13 @@ def _query(chosen: ColumnElement[bool]) -> Select[Any]:
 
 
 def of_numbers(numbers: Iterable[int]) -> list[ColumnElement[bool]]:
-    """Receipts with these numbers."""
+    """Return conditions for the receipts with these numbers."""
     every = list(numbers)
     return [_r.number.in_(every[start : start + _PIECE]) for start in range(0, len(every), _PIECE)]
 
 
 def of_import(ids: Sequence[int], now: int) -> list[ColumnElement[bool]]:
-    """Receipts of these attempts that came in at this moment."""
+    """Return conditions for receipts of these attempts received at ``now``."""
     return [
         and_(_r.attempt.in_(ids[start : start + _PIECE]), _r.received_at == now)
         for start in range(0, len(ids), _PIECE)

@@ -13,14 +13,14 @@ from a2pcli.ledger.attempt_ids import ATTEMPT_BIT
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, metadata
 
 MESSAGES = "messages"
-"""The one that is no view of a table: its rows are read from the plans when a query names it."""
+"""The only one that is not a view of a table: its rows are read from the plans when a query names it."""
 
 TEXT, NUMBER, MOMENT, MONEY = "text", "integer", "moment", "money"
 
 
 @dataclass(frozen=True, slots=True)
 class ViewColumn:
-    """A column: ``source`` is SQL over the view's tables; of ``messages``, the name in ``plan_rows.NAMES``."""
+    """A column: ``source`` is SQL over the view's tables; for ``messages``, a name in ``plan_rows.NAMES``."""
 
     name: str
     says: str
@@ -30,8 +30,8 @@ class ViewColumn:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view. ``table`` is its main table, which must be there; ``joined`` what follows it in FROM, where ``{main}`` is
-    the schema."""
+    """A view. ``table`` is its main table, which must exist; ``joined`` follows it in FROM, where ``{main}`` is the
+    schema."""
 
     name: str
     says: str
@@ -40,7 +40,7 @@ class View:
     joined: str = ""
 
     def sql(self, dialect: str, schema: str) -> str:
-        """The SELECT statement of the view for a dialect."""
+        """Return the SELECT statement of the view for a dialect."""
         columns = ", ".join(f"{_shown(one, dialect)} AS {one.name}" for one in self.columns)
         return f"SELECT {columns} FROM {schema}.{self.table} t {self.joined.format(main=schema)}"
 
@@ -231,12 +231,12 @@ _ALL = (
 
 
 def views() -> Iterator[View]:
-    """The views of this version: those whose tables there are."""
+    """Yield the views of this version whose tables exist."""
     for view in _ALL:
         if not view.table or view.table in metadata.tables:
             yield view
 
 
 def messages() -> View:
-    """``MESSAGES``."""
+    """Return the view ``MESSAGES``."""
     return next(view for view in _ALL if view.name == MESSAGES)

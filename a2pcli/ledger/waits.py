@@ -27,8 +27,8 @@ _tried = (
 
 
 def holding(connection: Connection, run: Run, now: int) -> Callable[[int | None], Held | None] | None:
-    """What says why messages of a clock do not go now; None where the run is not being sent, has not begun or has no
-    hours."""
+    """Return a function that tells why messages of a clock are held now; None if the run is not being sent, has not
+    begun or has no permitted hours."""
     query = select(runs.c.state, runs.c.not_before).where(runs.c.number == run.number)
     state, begins = connection.execute(query).one_or_none() or (None, None)
     is_sent = state in RESUMABLE and (begins is None or begins <= now)
@@ -37,7 +37,7 @@ def holding(connection: Connection, run: Run, now: int) -> Callable[[int | None]
 
 
 def waiting(connection: Connection, run: Run, now: int) -> list[Waiting]:
-    """What waits for its hours at this moment, the first to go first."""
+    """Return what waits for permitted hours or a quota now, earliest first."""
     known = clocks.of_run(connection, run)
     found: dict[tuple[int, str], tuple[int, set[str], set[str]]] = {}
 
@@ -64,7 +64,7 @@ def waiting(connection: Connection, run: Run, now: int) -> list[Waiting]:
 
 
 def with_held(connection: Connection, run: Run, totals: Totals, now: int) -> Totals:
-    """The totals, with those who wait for their hours at this moment among the reasons of the planned."""
+    """Return the totals with messages held for permitted hours now among the reasons of planned ones."""
     if not any(clock is not None for clock in totals.untouched):
         return totals
     holds = holding(connection, run, now)

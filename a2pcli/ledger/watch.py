@@ -19,10 +19,10 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.cipher import PLAIN
 
 HEADER = 100
-"""Bytes of a database's header (https://sqlite.org/fileformat.html#the_database_header)."""
+"""Size of a database's header in bytes (https://sqlite.org/fileformat.html#the_database_header)."""
 
 PATIENCE = 1.0
-"""Seconds for which a file may be shorter than its header says: another process is moving its log into it."""
+"""Seconds for which a file may be shorter than its header says, while another process moves its log into it."""
 
 _LOGS = ("-wal", "-shm")
 
@@ -30,7 +30,7 @@ _Identity = tuple[int, int]
 
 
 class _Descriptors:
-    """One descriptor a file for the whole process, closed when nobody looks through it any more."""
+    """One descriptor per file for the whole process, closed when its last user drops it."""
 
     def __init__(self) -> None:
         self._open: dict[_Identity, tuple[int, int]] = {}
@@ -72,7 +72,7 @@ def _identity(path: Path) -> _Identity | None:
 
 
 class FileWatch:
-    """The file of one open ledger. To be closed after every connection to it."""
+    """Watches the file of one open ledger. Close it after every connection to that file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -82,11 +82,11 @@ class FileWatch:
         self._header = self._read()
         self._logs: dict[str, _Identity | None] = {}
         self.forgiving = False
-        """Set for the last words of a sender: they go into the file that was opened, wherever that is now."""
+        """Set while a sender writes its last results, which go into the file that was opened, even if it was moved."""
 
     @property
     def salt(self) -> bytes:
-        """The first 16 bytes of the file: of an encrypted ledger, its salt."""
+        """The first 16 bytes of the file: in an encrypted ledger, its salt."""
         return self._header[:16]
 
     @property
@@ -95,9 +95,9 @@ class FileWatch:
         return self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice.
+        """Close the file; safe to call twice.
 
-        Logs of a file without a name are removed: they would be taken for those of the next file of that name.
+        Logs of a deleted file are removed, because they would be taken for those of the next file of that name.
         """
         if self._descriptor is not None and self.forgiving and self.is_deleted:
             for word, identity in self._logs.items():
@@ -109,7 +109,8 @@ class FileWatch:
             _descriptors.drop(descriptor)
 
     def check(self) -> None:
-        """Raise ``LedgerError`` where the path does not lead to the opened file, or that file was tampered with."""
+        """Raise ``LedgerError`` if the path does not lead to the opened file, or that file was modified from
+        outside."""
         if self._descriptor is None:
             return
         if not self.forgiving and _identity(self.path) != self._identity:
@@ -121,7 +122,7 @@ class FileWatch:
             raise LedgerError(self._problem("was overwritten"))
 
     def check_logs(self, *, anew: bool) -> None:
-        """The same for the files beside the ledger, while a connection is open; ``anew`` for one just opened."""
+        """Check the files beside the ledger, while a connection is open; ``anew`` for a newly opened one."""
         if self.forgiving or self._descriptor is None:
             return
         found = {word: _identity(Path(f"{self.path}{word}")) for word in _LOGS}
@@ -146,7 +147,7 @@ class FileWatch:
         return True
 
     def _is_in_log(self, header: bytes, size: int) -> bool:
-        """Whether every page that the file lacks stands in its log: the disk was full when the log was moved."""
+        """Whether every page missing from the file is in its log, because the disk was full when the log was moved."""
         page = _page_size(header)
         try:
             logged = _logged_pages(Path(f"{self.path}-wal"))
@@ -159,9 +160,9 @@ class FileWatch:
             return False
         if header[:16] != PLAIN:
             return True
-        before, now = self._header[60:64], header[60:64]  # user_version: see ``identity``
+        before, now = self._header[60:64], header[60:64]  # user_version: see ``about.number_of``
         if not any(before):
-            self._header = header  # the id of an old ledger came into the file just now
+            self._header = header  # the id of an old ledger was just written to the file
         return before == now or not any(before)
 
     def _problem(self, what: str) -> Problem:
@@ -175,7 +176,7 @@ class FileWatch:
 
 
 def _size_by(header: bytes) -> int:
-    """How long the file must be by its header; 0 where that cannot be read, as it is encrypted."""
+    """Return the file's length according to its header; 0 if it is encrypted and unreadable."""
     if header[:16] != PLAIN:
         return 0
     return _page_size(header) * int.from_bytes(header[28:32], "big")
@@ -187,7 +188,7 @@ def _page_size(header: bytes) -> int:
 
 
 def _logged_pages(log: Path) -> set[int]:
-    """The numbers of the pages in a write-ahead log (https://sqlite.org/fileformat2.html#the_write_ahead_log)."""
+    """Return the page numbers in a write-ahead log (https://sqlite.org/fileformat2.html#the_write_ahead_log)."""
     found: set[int] = set()
     with log.open("rb") as file:
         start = file.read(32)
