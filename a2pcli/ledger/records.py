@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import DeliveryCount
-from a2pcli.ledger.about_runs import About as About
 from a2pcli.ledger.attempt_ids import MOST_ROWS, later_reference
 from a2pcli.ledger.exchanges import Claimed as Claimed
 from a2pcli.ledger.exchanges import Exchange as Exchange
@@ -58,6 +57,45 @@ class RunState(StrEnum):
 RESUMABLE: frozenset[str] = frozenset({RunState.SENDING, RunState.PAUSED})
 SENDABLE: frozenset[str] = RESUMABLE | {RunState.PLANNED, RunState.FINISHED}
 """``finished`` is included because ``reconcile --as not-sent`` can add messages to a finished run."""
+
+
+class About(Protocol):
+    """The properties of a run, real or planned, that decide which rules apply to a message."""
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's name."""
+        ...
+
+    @property
+    def gateway(self) -> str:
+        """The gateway's name in the settings."""
+        ...
+
+    @property
+    def channel(self) -> str:
+        """The channel: sms, email, …"""
+        ...
+
+    @property
+    def sender(self) -> str | None:
+        """The run's sender; None if rows have their own, or the gateway chooses."""
+        ...
+
+    @property
+    def purpose(self) -> str | None:
+        """The purpose: marketing, transactional, otp or emergency."""
+        ...
+
+    @property
+    def programme(self) -> str | None:
+        """The programme people subscribe to."""
+        ...
+
+    @property
+    def subject(self) -> str | None:
+        """The subject, for caps that count by subject."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,21 +14,22 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.contacts.table import Table
-from a2pcli.content.email import missing_library
+from a2pcli.content.email import GMAIL_CLIPS, missing_library
 from a2pcli.content.mms import doubtful_files, type_of
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.frame import Frame
-from a2pcli.message_content import content_of, media_of, pictures_of
+from a2pcli.message_content import content_of, media_of, pictures_of, size_text
 from a2pcli.planning.arms import arms_of
 from a2pcli.planning.contents import ContentTexts
-from a2pcli.planning.email_check import clipped, doubtful
 from a2pcli.planning.kinds import KINDS
 from a2pcli.planning.sample import Sample
 from a2pcli.planning.spec import Arm, TemplateText
 
 RENDERED = 200
 """Number of rows that sample contents are made for."""
+_UNQUOTED = re.compile(r"<[a-zA-Z][^<>]*?\s[a-zA-Z-]+=(\{\{)")
+_UNSAFE = re.compile(r"\{\{[^{}]*\|\s*(safe)\b")
 
 
 class ContentCheck:
@@ -116,7 +117,7 @@ class ContentCheck:
                 continue
             self._found += templates[name].problems
             if markup == "html":
-                self._found += doubtful(source)
+                self._found += _unsafe_html(source)
         return templates
 
     def _of_arm(self, arm: Arm, content: ContentTexts, sample: Sample | None) -> Iterator[Problem]:
@@ -131,7 +132,7 @@ class ContentCheck:
             self._note_files(content, frame)
         if self._is_email:
             if frame is not None:
-                yield from clipped(content, frame)
+                yield from _clipped(content, frame)
         else:
             yield from KINDS[self.channel.name].check(self.loaded, content, frame)
 
@@ -199,3 +200,48 @@ class ContentCheck:
             return Problem("", place.path, place.line, place.column, severity=Severity.WARNING)
         line, column = document.place((content.channel,), of="key")
         return Problem("", document.path, line, column, severity=Severity.WARNING)
+
+
+def _clipped(content: ContentTexts, frame: Frame) -> Iterator[Problem]:
+    """Warn if the HTML is so large that Gmail hides the end of it."""
+    contents = [content_of(text) or {} for text in frame["@content"].to_pylist()[:20]]
+    largest = max((len(one.get("html", "").encode("utf-8", "replace")) for one in contents), default=0)
+    if largest <= GMAIL_CLIPS:
+        return
+    place = content.sources["html"].place
+    yield Problem(
+        f"the HTML is {size_text(largest)} long; Gmail hides everything beyond 102 kB, including the unsubscribe link",
+        place.path,
+        place.line,
+        place.column,
+        "shorten it",
+        Severity.WARNING,
+        "html-size",
+    )
+
+
+def _unsafe_html(source: TemplateText) -> Iterator[Problem]:
+    """Yield warnings for places in HTML where a cell could inject markup."""
+    for pattern, message, hint in (
+        (_UNQUOTED, "a value without quotation marks can become several attributes", 'write ="{{ … }}"'),
+        (
+            _UNSAFE,
+            "'safe' inserts cells into the HTML unescaped, including tags",
+            "remove it unless the cells contain HTML",
+        ),
+    ):
+        for found in pattern.finditer(source.text):
+            line, column = _position(source, found.start(1))
+            yield Problem(message, source.place.path, line, column, hint, Severity.WARNING, "unsafe-html")
+
+
+def _position(source: TemplateText, offset: int) -> tuple[int, int]:
+    """Return line and column in the file of an offset in the template."""
+    if source.place.spot:
+        return source.place.spot(offset)
+    before = source.text[:offset]
+    line = before.count("\n")
+    column = offset - (before.rfind("\n") + 1)
+    if line == 0:
+        return source.place.line, source.place.column + column
+    return source.place.line + line, source.place.indent + column + 1

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 from a2pcli.config.load import LoadedCampaign
 from a2pcli.content import messenger, mms, rcs, telegram, viber
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import Problem
+from a2pcli.errors import Problem, Severity
 from a2pcli.frame import Frame
-from a2pcli.planning.mms_check import file_problems
+from a2pcli.message_content import content_of
 from a2pcli.planning.whatsapp_check import template_notes
 
 Make: TypeAlias = (
@@ -40,6 +40,17 @@ def _only_text(block: Mapping[str, Any], body: str, given: Mapping[str, Any]) ->
     return None, None
 
 
+def _mms_problems(loaded: LoadedCampaign, texts: Any, frame: Frame | None) -> Iterator[Problem]:
+    """Yield a warning for each type or size of file that not every phone takes, placed at the block's files."""
+    told: set[str] = set()
+    line, column = loaded.document.place(("mms", "media"), of="key")
+    for content in frame["@content"].to_pylist() if frame is not None else ():
+        for _, message, hint in mms.doubtful_files((content_of(content) or {}).get("media") or ()):
+            if message not in told:
+                told.add(message)
+                yield Problem(message, loaded.document.path, line, column, hint, Severity.WARNING, "media")
+
+
 @dataclass(frozen=True, slots=True)
 class ContentKind:
     """How one channel's block is planned and checked.
@@ -58,7 +69,7 @@ class ContentKind:
 
 KINDS: dict[str, ContentKind] = {
     "sms": ContentKind(_only_text),
-    "mms": ContentKind(mms.made, check=file_problems),
+    "mms": ContentKind(mms.made, check=_mms_problems),
     "telegram": ContentKind(telegram.made, markup=telegram.markup_of),
     "messenger": ContentKind(messenger.made),
     "viber": ContentKind(viber.made),
