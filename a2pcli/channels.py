@@ -20,7 +20,7 @@ class Channel:
     ``media``: it carries pictures and files. ``reads``: receipts tell that a message was read.
     ``phone_law``: rules of the law that name no channels bind it, since they are about messages to phones.
     ``text`` and ``caption``: characters that a text may have, and one that stands below a picture; 0 where the channel
-    sets no limit.
+    sets no limit. ``window``: seconds after the person wrote for which it takes a text of one's own; 0 for always.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Channel:
     phone_law: bool = False
     text: int = 0
     caption: int = 0
+    window: int = 0
 
     @property
     def unit(self) -> str:
@@ -55,7 +56,17 @@ CHANNELS: dict[str, Channel] = {
         Channel("sms", Kind.PHONE, offered=True, parts=True, phone_law=True),
         Channel("mms", Kind.PHONE, offered=True, media=True, phone_law=True, text=1_600),
         Channel("email", Kind.EMAIL, offered=True),
-        Channel("whatsapp", Kind.PHONE, offered=True, reads=True, phone_law=True, text=4_096, caption=1_024),
+        # developers.facebook.com/docs/whatsapp: customer service windows
+        Channel(
+            "whatsapp",
+            Kind.PHONE,
+            offered=True,
+            reads=True,
+            phone_law=True,
+            text=4_096,
+            caption=1_024,
+            window=24 * 3_600,
+        ),
         Channel("rcs", Kind.PHONE, offered=True, reads=True, phone_law=True),
         # core.telegram.org/bots/api: sendMessage, sendPhoto
         Channel("telegram", Kind.HANDLE, offered=True, text=4_096, caption=1_024),

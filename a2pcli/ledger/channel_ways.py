@@ -60,3 +60,14 @@ def ways_of_waiting(
         if channel is not None or later or has_next or row[GATEWAY] is not None:
             ways[id] = Way(channel, row[GATEWAY], row[SENDER], has_next)
     return ways, planned
+
+
+def contents_of_waiting(rows: Sequence[Any], beside: Mapping[int, Beside]) -> dict[int, str]:
+    """Return the contents of waiting rows as JSON text, by id; rows without content are absent."""
+    found = {}
+    for id, channel in ((row[ID], row[CHANNEL]) for row in rows if row[ID] in beside):
+        way = by_channel(beside[id].alternatives, channel) if is_later(id) else None
+        content = way.content if way is not None else None if is_later(id) else beside[id].content
+        if content is not None:
+            found[id] = content
+    return found

@@ -195,7 +195,8 @@ def exchange(
     if waited:
         claim.waited(claim.room)
     skipped = claim.skipped + claim.gate.expired
-    progress = replace(progress, waiting=progress.waiting - claim.of_waiting, odd=not progress.odd)
+    waiting = progress.waiting - claim.of_waiting + claim.gone_on
+    progress = replace(progress, waiting=waiting, odd=not progress.odd)
     spending.take_off(connection, run, freed)
     not_now = {} if chooser is None else choosing.choose(connection, run, claim, chooser, rooms)
     progress = replace(progress, waiting=progress.waiting + len(not_now))

@@ -20,6 +20,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import attempt_counts, caps, outcomes, plan_store
+from a2pcli.ledger.alternatives import Alternative
 from a2pcli.ledger.attempt_ids import (
     MOST_ATTEMPTS,
     ROWS_PER_RUN,
@@ -41,7 +42,10 @@ EVENT = "fallback"
 
 _told = func.coalesce(_a.delivery, "")
 HAS_ENDED = or_(
-    and_(_a.state == str(State.REJECTED), _told.not_in([str(one) for one in (Delivery.SENT, *ARRIVED)])),
+    and_(
+        _a.state.in_([str(State.REJECTED), str(State.SKIPPED)]),
+        _told.not_in([str(one) for one in (Delivery.SENT, *ARRIVED)]),
+    ),
     and_(_a.state == str(State.ACCEPTED), _told.in_([str(one) for one in NEGATIVE])),
 )
 """Condition: the attempt has ended and was not delivered, as far as known."""
@@ -78,6 +82,24 @@ class Followed:
     reference: str
 
 
+def as_next(one: Alternative) -> Next:
+    """Return a planned alternative as the next attempt."""
+    return Next(
+        channel=one.channel,
+        gateway=one.gateway,
+        address=one.address,
+        body=one.body,
+        sender=one.sender,
+        country=one.country,
+        parts=one.parts,
+        encoding=one.encoding,
+        units=one.units,
+        cost=one.cost,
+        currency=one.currency,
+        hours=(one.clock, one.consent_until),
+    )
+
+
 def follow(connection: Connection, run: Run, message_id: int, next: Next, now: int) -> Followed | None:
     """Plan the next attempt of a message.
 
@@ -109,22 +131,39 @@ def follow_all(connection: Connection, run: Run, ways: Mapping[int, Next], now: 
     return made
 
 
+def follow_skipped(connection: Connection, run: Run, ways: Mapping[int, Next], now: int) -> list[int]:
+    """Plan the next attempts of attempts that this transaction has skipped, by their ids; return the ids planned.
+
+    The claim that calls it holds the run, so nothing is locked here.
+    """
+    made = [_next_of(connection, run, id, next, now).id for id, next in ways.items()]
+    connection.execute(update(attempts).where(_a.id.in_(list(ways))).values(followed_at=now))
+    attempt_counts.add(connection, run.number, made)
+    return made
+
+
 def _follow(connection: Connection, run: Run, message_id: int, next: Next, now: int) -> Followed | None:
     ids = all_attempts([message_id], MOST_ATTEMPTS)
     open_ones = select(_a.id).where(_a.id.in_(ids), or_(_a.address.is_(None), not_(HAS_ENDED)))
     last = _last(connection, ids)
     if last is None or connection.execute(open_ones.limit(1)).first():
         return None
-    mine = and_(_a.id == last, _a.followed_at.is_(None), HAS_ENDED)
+    # A skipped attempt is followed by the claim that skips it (``follow_skipped``), or never.
+    mine = and_(_a.id == last, _a.followed_at.is_(None), HAS_ENDED, _a.state != str(State.SKIPPED))
     if not connection.execute(update(attempts).where(mine).values(followed_at=now)).rowcount:
         return None
+    made = _next_of(connection, run, last, next, now)
+    if caps.counted(run.purpose):
+        caps.forget(connection, [last])
+    return made
+
+
+def _next_of(connection: Connection, run: Run, last: int, next: Next, now: int) -> Followed:
     if attempt_number(last) == MOST_ATTEMPTS:
         many = f"a message can have {MOST_ATTEMPTS} attempts at most"
         raise LedgerError(Problem(f"run {run.id}: {many}", hint="name fewer channels", code="fallback"))
     id = nth_attempt(last, attempt_number(last) + 1)
     _insert(connection, last, id, next, now)
-    if caps.counted(run.purpose):
-        caps.forget(connection, [last])
     how = f"attempt {attempt_number(id)}: {next.channel} by {next.gateway}"
     outcomes.note_each(connection, run, [id], now, kind=EVENT, detail=how)
     return Followed(id, run.reference(id % ROWS_PER_RUN))

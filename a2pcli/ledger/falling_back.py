@@ -16,9 +16,9 @@ from sqlalchemy.engine import Connection
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery
 from a2pcli.ledger import deliveries, falling, outcomes
-from a2pcli.ledger.alternatives import Alternative, gateway_of
+from a2pcli.ledger.alternatives import gateway_of
 from a2pcli.ledger.exchanges import Fall
-from a2pcli.ledger.fallbacks import EVENT, Followed, Next, follow_all
+from a2pcli.ledger.fallbacks import EVENT, Followed, as_next, follow_all
 from a2pcli.ledger.falling import Due
 from a2pcli.ledger.receipt_rows import insert_receipts
 from a2pcli.ledger.records import Run
@@ -87,7 +87,7 @@ def fall_back(
     ended |= {one.attempt for one in due if one.state == State.REJECTED or one.delivery in _LOST}
     next = falling.next_of(connection, run, ended)
     states = {one.attempt: one.state for one in due}
-    made = follow_all(connection, run, {id: _way(run, one) for id, one in next.items()}, now)
+    made = follow_all(connection, run, {id: as_next(one) for id, one in next.items()}, now)
     falling.forget(connection, [one.attempt for one in due])
     counts: dict[str, int] = {}
     for id in made:
@@ -133,23 +133,6 @@ def _tell(connection: Connection, run: Run, some: Sequence[Due], says: Delivery,
         ]
         insert_receipts(connection, there, gateway, f"a2pcli ({code})", now)
         deliveries.apply(connection, [one.attempt for one in mine], now)
-
-
-def _way(run: Run, one: Alternative) -> Next:
-    return Next(
-        channel=one.channel,
-        gateway=one.gateway,
-        address=one.address,
-        body=one.body,
-        sender=one.sender,
-        country=one.country,
-        parts=one.parts,
-        encoding=one.encoding,
-        units=one.units,
-        cost=one.cost,
-        currency=one.currency,
-        hours=(one.clock, one.consent_until),
-    )
 
 
 __all__ = ["AT_ONCE", "FallenBack", "Followed", "Revocations", "fall_back", "to_revoke"]

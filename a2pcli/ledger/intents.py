@@ -9,7 +9,7 @@ transaction, which is then made again in halves, until such a row is alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, case, func, literal_column, select, update
@@ -115,6 +115,28 @@ def mark_postgres(connection: Connection, rows: Sequence[Any], now: int, *, halv
     middle = len(rows) // 2
     first = mark_postgres(connection, rows[:middle], now, halving=True)
     return [*first, *mark_postgres(connection, rows[middle:], now, halving=True)]
+
+
+_skip = PreparedStatement(
+    update(attempts)
+    .where(_c.id == bindparam("b_id"), IS_PLANNED)
+    .values(
+        state=literal_column(f"'{State.SKIPPED}'"),
+        reason=bindparam("b_reason"),
+        detail=bindparam("b_detail"),
+        due_at=literal_column("NULL"),
+        settled_at=bindparam("b_now"),
+        rule=bindparam("b_rule"),
+    ),
+    *("b_reason", "b_rule", "b_detail", "b_now", "b_id"),
+)
+
+
+def skip_waiting(
+    connection: Connection, rows: Iterable[tuple[int, str, str | None, str | None]], now: int
+) -> None:
+    """Leave out rows that waited: id, reason, detail, rule."""
+    _skip.run(connection, [(reason, rule, detail, now, id) for id, reason, detail, rule in rows])
 
 
 _TYPES = {

@@ -3,10 +3,10 @@ why some of either may not go."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import Kind
@@ -15,9 +15,21 @@ from a2pcli.channels import kind_of_channel
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.alternatives import Alternative
+from a2pcli.ledger.asking_again import (
+    CLOSED,
+    GOES_ON,
+    Asking,
+    SkippedFresh,
+    Stopped,
+    Written,
+    sorted_out,
+    stopped_fresh,
+    stopped_waiting,
+)
 from a2pcli.ledger.attempt_ids import is_later
-from a2pcli.ledger.channel_ways import by_another_channel, ways_of_fresh, ways_of_waiting
+from a2pcli.ledger.channel_ways import contents_of_waiting, ways_of_fresh, ways_of_waiting
 from a2pcli.ledger.claimed_messages import Way, by_their_own_ways, claimed_messages
+from a2pcli.ledger.fallbacks import as_next, follow_skipped
 from a2pcli.ledger.intents import (
     ADDRESS,
     BODY,
@@ -36,13 +48,13 @@ from a2pcli.ledger.intents import (
     mark_postgres,
     mark_sqlite,
     skip_fresh,
+    skip_waiting,
 )
 from a2pcli.ledger.optouts import binds
-from a2pcli.ledger.outcomes import IS_PLANNED, note_each, note_run
-from a2pcli.ledger.plan_cursor import Fresh, PlanCursor
+from a2pcli.ledger.outcomes import note_each, note_run
+from a2pcli.ledger.plan_cursor import Beside, Fresh, PlanCursor
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.records import Claimed, Run
-from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
@@ -53,20 +65,6 @@ Others = Mapping[int, tuple[str, ...]]
 """The other addresses of some rows' people, by row id."""
 
 _OPEN = (None, refusals.ASKS_SENDER)
-
-_skip = PreparedStatement(
-    update(attempts)
-    .where(_c.id == bindparam("b_id"), IS_PLANNED)
-    .values(
-        state=literal_column(f"'{State.SKIPPED}'"),
-        reason=bindparam("b_reason"),
-        detail=bindparam("b_detail"),
-        due_at=literal_column("NULL"),
-        settled_at=bindparam("b_now"),
-        rule=bindparam("b_rule"),
-    ),
-    *("b_reason", "b_rule", "b_detail", "b_now", "b_id"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +102,14 @@ class Claim:
         self.gate = clocks.Gate(run, binding.clocks, now)
         self.is_gated = bool(binding.clocks)
         self.refusals = refusals.parameters(run)
-        self.erasures = binds(run.purpose) and erased.exist(connection)
+        self.asking = Asking(connection, run, now, binding.caps)
         self.claimed: list[Claimed] = []
         self.skipped = 0
         self.of_waiting = 0
         """Number of waiting rows that no longer wait."""
+        self.gone_on = 0
+        """Skipped messages whose next channel now waits for a claim."""
+        self._looked_at: dict[int, Any] = {}
         self.unseen = False
         """Whether rows were left unexamined because the limit of one transaction was reached."""
 
@@ -202,37 +203,17 @@ class Claim:
 
     def _take_fresh(self, rows: Sequence[Fresh]) -> None:
         """Claim the rows that may be sent, and skip the others with their reason."""
-        skipped: list[tuple[Fresh, str, str | None, str | None]] = []
         others = {row.id: other_forms.others_of(row.others) for row in rows}
-        gone = self._erased([(row.id, row.address, others[row.id]) for row in rows]) if self.erasures else ()
+        asked = [(row.id, row.address, others[row.id]) for row in rows] if self.asking.erasures else ()
+        gone = self.asking.erased(asked)
         if gone:
             reason = str(Reason.ERASED)
-            nameless = [(row, reason, None, erased.RULE) for row in rows if row.id in gone]
+            nameless: list[SkippedFresh] = [
+                (row, reason, None, erased.RULE) for row in rows if row.id in gone
+            ]
             self._skip_fresh(nameless, nameless=True)
             rows = [row for row in rows if row.id not in gone]
-        refused: dict[int, Reason] = {}
-        for channel in {row.channel for row in rows}:  # a single channel, except in runs of several channels
-            run, asked = self._asked(channel)
-            candidates = (
-                other_forms.Candidate(
-                    row.id, row.address, row.sender, True, row.consent_until, others[row.id]
-                )
-                for row in rows
-                if row.channel == channel
-            )
-            refused |= other_forms.refused_of_plan(self.connection, run, candidates, asked, self.now)
-        good = [row for row in rows if row.id not in refused]
-        for row in rows:
-            if row.id in refused:
-                reason = refused[row.id]
-                skipped.append((row, str(reason), refusals.DETAILS.get(reason), refusals.RULES.get(reason)))
-        if self.caps and good:
-            over = self._over([(row.id, row.address, row.clock, others[row.id]) for row in good])
-            for row in good:
-                if row.id in over:
-                    rule, detail = over[row.id]
-                    skipped.append((row, str(Reason.CAPPED), detail, rule))
-            good = [row for row in good if row.id not in over]
+        good, skipped = sorted_out(self.asking, rows, others)
         taken = claim_fresh(self.connection, self.run, good, self.now)
         if len(taken) < len(good):
             ids = {row.id for row in taken}
@@ -247,28 +228,32 @@ class Claim:
         ways = ways_of_fresh(self.run, taken)
         self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
 
-    def _asked(self, channel: str | None) -> tuple[Run, dict[str, Any]]:
-        """Return the run for messages of a channel, and the parameters for checking opt-outs and consent."""
-        run = by_another_channel(self.run, channel)
-        return run, {**refusals.parameters(run), "binds": binds(run.purpose)}
-
-    def _erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
-        """Return which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
-        addresses = [one for _, address, others in rows for one in (address, *others)]
-        gone = erased.erased_of(self.connection, addresses)
-        return {id for id, address, others in rows if gone and not gone.isdisjoint((address, *others))}
-
-    def _skip_fresh(
-        self, rows: Sequence[tuple[Fresh, str, str | None, str | None]], *, nameless: bool = False
-    ) -> None:
+    def _skip_fresh(self, rows: Sequence[SkippedFresh], *, nameless: bool = False) -> None:
         """Skip these messages (reason, detail, rule). One that another sender has claimed meanwhile is ignored."""
         if not rows:
             return
         done = skip_fresh(self.connection, self.run, rows, self.now, nameless=nameless)
         self._note_skipped([(row.id, reason) for row, reason, _, _ in rows if row.id in done])
+        if self.asking.falls_back:
+            self._go_on(
+                stopped_fresh(row) for row, reason, *_ in rows if row.id in done and reason in GOES_ON
+            )
+
+    def _go_on(self, stopped: Iterable[Stopped]) -> None:
+        """Plan attempts by the next allowed channel for messages that were just skipped."""
+        ways = self.asking.ways(list(stopped))
+        if not ways:
+            return
+        made = follow_skipped(
+            self.connection, self.run, {id: as_next(one) for id, one in ways.items()}, self.now
+        )
+        self.gone_on += len(made)
+        self.skipped -= len(made)
 
     def _take(self, rows: Sequence[Any]) -> None:
         """Claim the waiting rows that may be sent; skip the others with their reason."""
+        if self.asking.falls_back:
+            self._looked_at = {row[ID]: row for row in rows}
         good: Sequence[Any] = [row for row in rows if row[WHY_NOT] in _OPEN]
         if len(good) < len(rows):
             self._refuse({row[ID]: row[WHY_NOT] for row in rows if row[WHY_NOT] not in _OPEN})
@@ -277,10 +262,9 @@ class Claim:
         )
         others = {id: other_forms.others_of(one.others) for id, one in beside.items() if one.others}
         good = self._without_refused(good, others)
-        if self.erasures and good:
+        if self.asking.erasures and good:
             good = self._without_erased(good, others)
-        if self.caps and good:
-            good = self._under_caps(good, others)
+        good = self._under_caps(self._inside(good, beside), others)
         if not good:
             return
         ways: dict[int, Way] = {}
@@ -329,7 +313,7 @@ class Claim:
         in another spelling."""
         gone: dict[int, Reason] = {}
         for channel in {row[CHANNEL] for row in rows}:  # a single channel, except for later attempts
-            run, asked = self._asked(channel)
+            run, asked = self.asking.of_channel(channel)
             candidates = (
                 other_forms.Candidate(
                     row[ID],
@@ -360,32 +344,44 @@ class Claim:
 
     def _without_erased(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
         """Skip people erased since the plan, whom the list knows only by hash."""
-        gone = self._erased([(row[ID], row[ADDRESS], others.get(row[ID], ())) for row in rows])
+        gone = self.asking.erased([(row[ID], row[ADDRESS], others.get(row[ID], ())) for row in rows])
         if gone:
             reason = str(Reason.ERASED)
             self._skip([(row[ID], reason, None, erased.RULE) for row in rows if row[ID] in gone])
         return [row for row in rows if row[ID] not in gone]
 
+    def _inside(self, rows: Sequence[Any], beside: Mapping[int, Beside]) -> Sequence[Any]:
+        """Skip people whose service window has closed."""
+        if not self.asking.windows:
+            return rows
+        contents = contents_of_waiting(rows, beside) if self.plan else self._beside(rows, _c.content)
+        closed = self.asking.outside(
+            Written(row[ID], row[ADDRESS], row[CHANNEL], contents.get(row[ID])) for row in rows
+        )
+        if not closed:
+            return rows
+        self._skip([(row[ID], str(Reason.OUTSIDE_WINDOW), CLOSED, None) for row in rows if row[ID] in closed])
+        return [row for row in rows if row[ID] not in closed]
+
     def _under_caps(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
-        over = self._over([(row[ID], row[ADDRESS], row[CLOCK], others.get(row[ID], ())) for row in rows])
+        if not self.caps:
+            return rows
+        asked = [(row[ID], row[ADDRESS], row[CLOCK], others.get(row[ID], ())) for row in rows]
+        over = self.caps.over(self.connection, asked, self.now)
         if not over:
             return rows
         self._skip([(id, str(Reason.CAPPED), detail, rule) for id, (rule, detail) in over.items()])
         return [row for row in rows if row[ID] not in over]
 
-    def _over(
-        self, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]]
-    ) -> dict[int, tuple[str, str]]:
-        """Return those of these (id, address, clock, other addresses) that exceed a cap: the rule, and a sentence."""
-        return self.caps.over(self.connection, rows, self.now)
-
     def _skip(self, rows: Sequence[tuple[int, str, str | None, str | None]]) -> None:
         """Skip these waiting rows: id, reason, detail, rule."""
-        _skip.run(
-            self.connection, [(reason, rule, detail, self.now, id) for id, reason, detail, rule in rows]
-        )
+        skip_waiting(self.connection, rows, self.now)
         self.of_waiting += len(rows)
         self._note_skipped([(id, reason) for id, reason, _, _ in rows])
+        going = [self._looked_at[id] for id, reason, *_ in rows if self._looked_at and reason in GOES_ON]
+        if going and self.plan:
+            beside = self.plan.beside(self.connection, ((row[ID], row[ADDRESS]) for row in going))
+            self._go_on(stopped_waiting(row, beside[row[ID]]) for row in going if row[ID] in beside)
 
     def _note_skipped(self, rows: Sequence[tuple[int, str]]) -> None:
         for reason in {reason for _, reason in rows}:

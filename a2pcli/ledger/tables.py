@@ -181,20 +181,21 @@ attempts = Table(
     Column("units", Integer),
     # The contacts file's evidence of consent: when, how, which wording. Null if a record of the ledger allows it.
     Column("consent", Text),
-    # When the message's next attempt was planned, because this one had ended undelivered. See ``fallbacks``.
-    Column(
-        "followed_at",
-        BigInteger,
-        CheckConstraint(
-            "followed_at IS NULL OR state = 'accepted' OR state = 'rejected'", name="attempts_followed_ended"
-        ),
-    ),
     # Only in runs without chunks: content besides the text, as JSON. Deleted with the text.
     Column("content", Text),
     # What the plan says, where the gateway that it was handed to makes it something else; see ``planned_costs``.
     Column("planned_parts", SmallInteger),
     Column("planned_cost", BigInteger),
     Column("planned_currency", Text),
+    # When the message's next attempt was planned, because this one had ended undelivered. See ``fallbacks``.
+    Column(
+        "followed_at",
+        BigInteger,
+        CheckConstraint(
+            "followed_at IS NULL OR state = 'accepted' OR state = 'rejected' OR state = 'skipped'",
+            name="attempts_followed_ended",
+        ),
+    ),
     CheckConstraint(
         f"CASE WHEN claimed_at IS NULL THEN {_one_of(_UNCLAIMED)} ELSE {_one_of(CLAIMED_STATES)} END",
         name="attempts_claimed",

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from a2pcli.channels import channel_of
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.reachability import DAY
@@ -16,21 +17,17 @@ from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.people import keys_of
 from a2pcli.planning.spec import no_keys
-from a2pcli.planning.whatsapp import CHANNEL as WHATSAPP
 
 RCS = "rcs"
-WINDOW_MS = 24 * 3_600_000
-"""WhatsApp accepts free text for this long after a person wrote."""
 ANSWER_MS = 30 * 60_000
 """Part of the window reserved for sending the plan: people who wrote earlier count as outside."""
 
 
 def in_window(ledger: Ledger, channel: str, gateway: str, now: int) -> Keys | None:
-    """Return who wrote to this gateway within WhatsApp's service window, in time for an answer; None on other
-    channels."""
-    if channel != WHATSAPP:
-        return None
-    return _keys(ledger.replies.who_wrote(gateway, now - WINDOW_MS + ANSWER_MS))
+    """Return who wrote to this gateway within the channel's service window, in time for an answer; None on channels
+    without one."""
+    window = channel_of(channel).window * 1000
+    return _keys(ledger.replies.who_wrote(gateway, now - window + ANSWER_MS)) if window else None
 
 
 def unreachable(ledger: Ledger, channel: str, gateway: str, now: int) -> Keys:

@@ -6,30 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import orderkit
 import pytest
 from clikit import Project
 
-CAMPAIGN = """\
-name: order
-objective: Tell people that their order is on its way
-purpose: transactional
-contacts: people.csv
-channels:
-  email: {gateway: mail, sender: shop@example.com}
-  sms: {gateway: text, sender: ACME}
-fallback: {when: [rejected, undelivered]}
-message: "Hello {{ name }}, your order is on its way"
-email: {subject: "Order of {{ name }}"}
-"""
-RATES = """\
-gateway,channel,country,prefix,category,unit,price,surcharge,currency,valid_from,valid_to
-*,sms,GB,,,part,0.04,,GBP,,
-*,email,*,,,message,0.001,,GBP,,
-"""
-SETTINGS = """\
-region: GB
-rates: rates.csv
-gateways:
+GATEWAYS = """\
   mail:
     type: simulator
     latency: {{median: 0, p95: 0}}
@@ -42,11 +23,9 @@ gateways:
 
 def shop_of(folder: Path, mix: str = "permanent: 100%", more: str = "", people: int = 3) -> Project:
     project = Project(folder)
-    project.write("order.yaml", CAMPAIGN)
-    lines = (f"P{n},+44740000000{n},p{n}@example.org,GB\n" for n in range(people))
-    project.write("people.csv", "name,phone,email,country\n" + "".join(lines))
-    project.write("rates.csv", RATES)
-    project.write("a2pcli.yaml", SETTINGS.format(mix=mix, more=more))
+    files = orderkit.files_of(GATEWAYS.format(mix=mix, more=more), people)
+    for name, text in {**files, "order.yaml": orderkit.CAMPAIGN}.items():
+        project.write(name, text)
     project.run("ledger", "create")
     return project
 
@@ -68,7 +47,7 @@ def test_who_is_refused_by_the_first_channel_gets_the_message_by_the_next(tmp_pa
     ran = shop.run("send", "order.yaml", "--yes", "--json")
     assert ran.status == 0
     assert [(one["to"], one["sender"], one["body"]) for one in texts(shop)] == [
-        (f"+44740000000{n}", "ACME", f"Hello P{n}, your order is on its way") for n in range(3)
+        (f"+447400{n:06}", "ACME", f"Hello P{n}, your order is on its way") for n in range(3)
     ]
     run = shop.run("runs", "--json").json["runs"][0]["run"]
     shop.run("send", "order.yaml", "--yes")

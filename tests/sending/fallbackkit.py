@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import orderkit
 from sendkit import START_MS, send_in_no_time
 from sqlalchemy import select
 
@@ -26,27 +27,8 @@ from a2pcli.planning.plan import make_plan
 from a2pcli.planning.prepare import Choices, prepare
 from a2pcli.sending.options import Progress, SendOptions, SendResult
 
-CAMPAIGN = """\
-name: order
-objective: Tell people that their order is on its way
-purpose: transactional
-contacts: people.csv
-channels:
-  email: {gateway: mail, sender: shop@example.com}
-  sms: {gateway: text, sender: ACME}
-fallback: {when: [rejected, undelivered], after: 30 min}
-message: "Hello {{ name }}, your order is on its way"
-email: {subject: "Order of {{ name }}"}
-"""
-RATES = """\
-gateway,channel,country,prefix,category,unit,price,surcharge,currency,valid_from,valid_to
-*,sms,GB,,,part,0.04,,GBP,,
-*,email,*,,,message,0.001,,GBP,,
-"""
-SETTINGS = """\
-region: GB
-rates: rates.csv
-gateways:
+CAMPAIGN = orderkit.CAMPAIGN.replace("undelivered]}", "undelivered], after: 30 min}")
+GATEWAYS = """\
   mail:
     type: simulator
     seed: "{seed}"
@@ -128,11 +110,9 @@ class Shop:
 
 
 def planned(folder: Path, ledger: Ledger, people: int, *, mail: str = REVOKES, seed: str = "7") -> Shop:
-    lines = (f"P{n},+447400{n:06},p{n}@example.org,GB\n" for n in range(people))
-    (folder / "people.csv").write_text("name,phone,email,country\n" + "".join(lines))
-    (folder / "c.yaml").write_text(CAMPAIGN)
-    (folder / "rates.csv").write_text(RATES)
-    (folder / "a2pcli.yaml").write_text(SETTINGS.format(seed=seed, mail=mail))
+    files = orderkit.files_of(GATEWAYS.format(seed=seed, mail=mail), people)
+    for name, text in {**files, "c.yaml": CAMPAIGN}.items():
+        (folder / name).write_text(text)
     settings = load_settings(folder)
     ready = prepare(load_campaign(folder / "c.yaml"), settings, ledger, Choices(today=date(2026, 3, 10)))
     return Shop(folder, ledger, settings, make_plan(ready, ledger, rate=None).run)

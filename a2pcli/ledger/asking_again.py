@@ -1,0 +1,203 @@
+"""The checks that a claim repeats for every message, and the choice of the next channel if the message's own fails them.
+
+The plan of a campaign with ``fallback:`` contains what may be tried after each channel. People who opted out of the
+channel since the plan, withdrew consent for it, reached a cap that binds it, or whose service window has closed get the
+message by the first of these that passes the same checks. An opt-out from everything fails all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.addresses.kinds import forms_of
+from a2pcli.channels import channel_of
+from a2pcli.ledger import caps, erased, falling, other_forms, refusals
+from a2pcli.ledger.alternatives import Alternative, alternatives_of, channels_of
+from a2pcli.ledger.attempt_ids import is_later
+from a2pcli.ledger.channel_ways import by_another_channel
+from a2pcli.ledger.intents import ADDRESS, CHANNEL, ID
+from a2pcli.ledger.optouts import binds
+from a2pcli.ledger.plan_cursor import Beside, Fresh
+from a2pcli.ledger.records import Run
+from a2pcli.ledger.tables import replies
+from a2pcli.reasons import Reason
+
+GOES_ON = frozenset({Reason.OPTED_OUT, Reason.NO_CONSENT, Reason.CAPPED, Reason.OUTSIDE_WINDOW})
+"""Reasons that may apply to one channel and not to another; people who were erased or have the message get no other."""
+
+CLOSED = "the 24 hours after the person wrote were over when the message was to leave"
+"""Detail of a message planned inside the service window whose turn came after the window had closed."""
+
+_PIECE = 500
+_r = replies.c
+
+
+class Stopped(NamedTuple):
+    """A message that its channel may not carry. ``channel`` is None for a first attempt, ``others`` are the person's
+    other addresses, ``alternatives`` is the plan's column."""
+
+    id: int
+    address: str
+    others: tuple[str, ...]
+    channel: str | None
+    alternatives: str | None
+
+
+class Written(NamedTuple):
+    """A message that may need an open service window: its channel (None for the run's), and its content as JSON."""
+
+    id: int
+    address: str
+    channel: str | None
+    content: str | None
+
+
+class Asking:
+    """The checks of one claim, at its moment (UTC milliseconds)."""
+
+    def __init__(self, connection: Connection, run: Run, now: int, kept: caps.Caps) -> None:
+        self._connection, self._run, self._now, self.caps = connection, run, now, kept
+        self.falls_back = falling.rule_of(run) is not None
+        names = channels_of(run) or (run.channel,)
+        self.windows = frozenset(name for name in names if channel_of(name).window)
+        """The run's channels that take free texts only for a while after the person wrote."""
+        self.erasures = binds(run.purpose) and erased.exist(connection)
+
+    def of_channel(self, channel: str | None) -> tuple[Run, dict[str, Any]]:
+        """Return the run for messages of a channel, and the parameters for checking opt-outs and consent."""
+        run = by_another_channel(self._run, channel)
+        return run, {**refusals.parameters(run), "binds": binds(run.purpose)}
+
+    def refused(self, channel: str | None, candidates: Iterable[other_forms.Candidate]) -> dict[int, Reason]:
+        """Return the candidates of one channel who may no longer be messaged, each with the reason."""
+        run, asked = self.of_channel(channel)
+        return other_forms.refused_of_plan(self._connection, run, candidates, asked, self._now)
+
+    def over(
+        self, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]]
+    ) -> dict[int, tuple[str, str]]:
+        """Return those of these (id, address, clock, other addresses) that exceed a cap: the rule, and a sentence."""
+        return self.caps.over(self._connection, rows, self._now)
+
+    def erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
+        """Return which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
+        addresses = [one for _, address, others in rows for one in (address, *others)]
+        if not addresses:
+            return set()
+        gone = erased.erased_of(self._connection, addresses)
+        return {id for id, address, others in rows if gone and not gone.isdisjoint((address, *others))}
+
+    def outside(self, rows: Iterable[Written]) -> set[int]:
+        """Return the ids of free texts whose person did not write within the channel's service window."""
+        by_channel: dict[str, list[Written]] = defaultdict(list)
+        for one in rows:
+            channel = one.channel or self._run.channel
+            if channel in self.windows and not (one.content and "template" in json.loads(one.content)):
+                by_channel[channel].append(one)
+        return {id for channel, mine in by_channel.items() for id in self._closed(channel, mine)}
+
+    def _closed(self, channel: str, rows: Sequence[Written]) -> set[int]:
+        gateway = by_another_channel(self._run, channel).gateway
+        since = self._now - channel_of(channel).window * 1000
+        addresses = sorted({form for one in rows for form in forms_of(one.address)})
+        wrote: set[str] = set()
+        for start in range(0, len(addresses), _PIECE):
+            mine = (_r.address.in_(addresses[start : start + _PIECE]), _r.gateway == gateway)
+            query = select(_r.address).where(*mine).group_by(_r.address).having(func.max(_r.at) > since)
+            wrote |= set(self._connection.execute(query).scalars())
+        return {one.id for one in rows if wrote.isdisjoint(forms_of(one.address))}
+
+    def ways(self, stopped: Sequence[Stopped]) -> dict[int, Alternative]:
+        """Return the first allowed alternative of each message; those without one are absent."""
+        left = {one.id: (one, _after(one)) for one in stopped}
+        if self.erasures and left:
+            gone = self.erased([(one.id, one.address, one.others) for one, _ in left.values()])
+            left = {id: pair for id, pair in left.items() if id not in gone}
+        found: dict[int, Alternative] = {}
+        while left := {id: pair for id, pair in left.items() if pair[1]}:
+            tried = {id: (one, ways.pop(0)) for id, (one, ways) in left.items()}
+            against = self._against(tried)
+            found |= {id: way for id, (_, way) in tried.items() if id not in against}
+            left = {id: pair for id, pair in left.items() if id in against}
+        return found
+
+    def _against(self, tried: Mapping[int, tuple[Stopped, Alternative]]) -> set[int]:
+        """Return the ids whose alternative fails the checks, too."""
+        others = {id: _others(one, way) for id, (one, way) in tried.items()}
+        found: set[int] = set()
+        for channel in {way.channel for _, way in tried.values()}:
+            candidates = (
+                other_forms.Candidate(id, way.address, way.sender, True, way.consent_until, others[id])
+                for id, (_, way) in tried.items()
+                if way.channel == channel
+            )
+            found |= set(self.refused(channel, candidates))
+        found |= self.outside(
+            Written(id, way.address, way.channel, way.content) for id, (_, way) in tried.items()
+        )
+        rows = [(id, way.address, way.clock, others[id]) for id, (_, way) in tried.items() if id not in found]
+        if self.caps and rows:
+            found |= set(self.over(rows))
+        return found
+
+
+def _after(one: Stopped) -> list[Alternative]:
+    """Return the plan's alternatives after the message's channel."""
+    every = alternatives_of(one.alternatives)
+    places = [place for place, way in enumerate(every) if way.channel == one.channel]
+    return every[places[0] + 1 :] if places else every if one.channel is None else []
+
+
+def _others(one: Stopped, way: Alternative) -> tuple[str, ...]:
+    """Return the person's addresses other than the alternative's."""
+    return tuple(sorted({one.address, *one.others} - {way.address}))
+
+
+def stopped_fresh(row: Fresh) -> Stopped:
+    """Return a message without attempts."""
+    return Stopped(row.id, row.address, other_forms.others_of(row.others), None, row.alternatives)
+
+
+def stopped_waiting(row: Any, beside: Beside) -> Stopped:
+    """Return a waiting message, with the columns that only its chunk has."""
+    channel = row[CHANNEL] if is_later(row[ID]) else None
+    others = other_forms.others_of(beside.others)
+    return Stopped(row[ID], row[ADDRESS], others, channel, beside.alternatives)
+
+
+SkippedFresh: TypeAlias = "tuple[Fresh, str, str | None, str | None]"
+"""A message without attempts, and why it is skipped: reason, detail, rule."""
+
+
+def sorted_out(
+    asking: Asking, rows: Sequence[Fresh], others: Mapping[int, tuple[str, ...]]
+) -> tuple[list[Fresh], list[SkippedFresh]]:
+    """Split messages into those that may be sent and those to skip. ``others``: other addresses of the person, by id."""
+    refused: dict[int, tuple[str, str | None, str | None]] = {}
+    for channel in {row.channel for row in rows}:  # a single channel, except in runs of several channels
+        mine = [row for row in rows if row.channel == channel]
+        reasons = asking.refused(channel, [_candidate(row, others[row.id]) for row in mine])
+        for id, reason in reasons.items():
+            refused[id] = str(reason), refusals.DETAILS.get(reason), refusals.RULES.get(reason)
+    if asking.windows:
+        closed = asking.outside(Written(row.id, row.address, row.channel, row.content) for row in rows)
+        refused |= dict.fromkeys(closed - refused.keys(), (str(Reason.OUTSIDE_WINDOW), CLOSED, None))
+    if asking.caps:
+        asked = [(row.id, row.address, row.clock, others[row.id]) for row in rows if row.id not in refused]
+        for id, (rule, detail) in (asking.over(asked) if asked else {}).items():
+            refused[id] = str(Reason.CAPPED), detail, rule
+    good = [row for row in rows if row.id not in refused] if refused else list(rows)
+    return good, [(row, *refused[row.id]) for row in rows if row.id in refused] if refused else []
+
+
+def _candidate(row: Fresh, others: tuple[str, ...]) -> other_forms.Candidate:
+    return other_forms.Candidate(row.id, row.address, row.sender, True, row.consent_until, others)
+
+
+__all__ = ["CLOSED", "GOES_ON", "Asking", "SkippedFresh", "Stopped", "Written", "sorted_out"]
