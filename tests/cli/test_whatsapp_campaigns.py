@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -231,6 +232,60 @@ def test_a_utility_template_is_free_in_the_window_and_marketing_never(shop: Proj
     sale = f"whatsapp:\n  template: {{name: sale, language: en, {BODY}}}\n"
     plan = shop.run("plan", campaign(shop, sale, name="s", purpose="marketing"), "--json").json
     assert plan["cost"] == {"GBP": "0.20"}
+
+
+def close_windows(project: Project) -> None:
+    """As if two hours had gone by since people wrote."""
+    with sqlite3.connect(project.folder / ".a2pcli" / "ledger.db") as ledger:
+        assert ledger.execute("UPDATE replies SET at = at - 7200000").rowcount
+
+
+def test_a_free_text_whose_window_closed_before_its_turn_does_not_leave(shop: Project) -> None:
+    wrote(shop, "+447400123456", 23)
+    wrote(shop, "+447400123457", 1)
+    run = shop.run("plan", campaign(shop, TEXT), "--json").json["plan"]
+    close_windows(shop)
+    assert shop.run("send", "--plan", run, "--yes").status == 0
+    assert [one["to"] for one in written(shop)] == ["+447400123457"]
+    report = shop.run("report", run, "--json").json
+    assert report["excluded"]["outside-window"] == 3
+    told = " ".join(shop.run("explain", "+447400123456").out.split())
+    assert "the 24 hours after the person wrote were over" in told
+    assert shop.run("ledger", "check").status == 0
+
+
+def test_a_template_leaves_whether_the_window_is_open_or_not(shop: Project) -> None:
+    wrote(shop, "+447400123456", 23)
+    run = shop.run("plan", campaign(shop, SHIPPED), "--json").json["plan"]
+    close_windows(shop)
+    assert shop.run("send", "--plan", run, "--yes").status == 0
+    assert len(written(shop)) == 2
+
+
+def test_whose_window_closed_gets_the_message_by_the_next_channel(shop: Project) -> None:
+    """An answer that came in the meantime keeps the window open."""
+    wrote(shop, "+447400123456", 23)
+    wrote(shop, "+447400123457", 23.2)
+    rates = (
+        "channel,country,category,unit,price,currency\nsms,GB,,part,0.04,GBP\nwhatsapp,GB,,message,0.09,GBP\n"
+    )
+    shop.write("rates.csv", rates)
+    channels = (
+        "channels: {whatsapp: {}, sms: {sender: ACME}}\nfallback: {when: [rejected]}\nmessage: 'By SMS'"
+    )
+    file = campaign(shop, TEXT)
+    shop.write(file, (shop.folder / file).read_text().replace("channel: whatsapp", channels))
+    run = shop.run("plan", file, "--json").json["plan"]
+    close_windows(shop)
+    wrote(shop, "+447400123457", 0)
+    assert shop.run("send", "--plan", run, "--yes").status == 0
+    assert sorted((one["to"], one["body"]) for one in written(shop)) == [
+        ("+447400123456", "By SMS"),
+        ("+447400123457", "Free 4712"),
+        ("+447400123458", "By SMS"),
+        ("+447400123459", "By SMS"),
+    ]
+    assert shop.run("ledger", "check").status == 0
 
 
 def test_a_template_that_changed_since_the_plan_is_another_campaign(shop: Project) -> None:
