@@ -1,4 +1,4 @@
-"""The checks that a claim repeats for every message, and the choice of the next channel if the message's own fails them.
+"""Checks that a claim repeats for every message, and the choice of the next channel if the message's own fails them.
 
 The plan of a campaign with ``fallback:`` contains what may be tried after each channel. People who opted out of the
 channel since the plan, withdrew consent for it, reached a cap that binds it, or whose service window has closed get the
@@ -178,7 +178,7 @@ SkippedFresh: TypeAlias = "tuple[Fresh, str, str | None, str | None]"
 def sorted_out(
     asking: Asking, rows: Sequence[Fresh], others: Mapping[int, tuple[str, ...]]
 ) -> tuple[list[Fresh], list[SkippedFresh]]:
-    """Split messages into those that may be sent and those to skip. ``others``: other addresses of the person, by id."""
+    """Split messages into those that may be sent and those to skip. ``others``: their other addresses, by id."""
     refused: dict[int, tuple[str, str | None, str | None]] = {}
     for channel in {row.channel for row in rows}:  # a single channel, except in runs of several channels
         mine = [row for row in rows if row.channel == channel]
