@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from a2pcli.actions.gateways import configured_gateway
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
-from a2pcli.config.routes import Route, route_named, rule_text
+from a2pcli.config.route_rules import Route, rule_text
+from a2pcli.config.routes import route_named
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem
 

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from a2pcli.config.document import Document
-from a2pcli.config.routes import CHEAPEST, COUNTRIES, ORDER, RULES, SHARES, parse_place
+from a2pcli.config.route_rules import CHEAPEST, COUNTRIES, ORDER, RULES, SHARES
+from a2pcli.config.routes import parse_place
 from a2pcli.errors import Problem
 from a2pcli.gateway_types import BUILT_IN_GATEWAYS
 

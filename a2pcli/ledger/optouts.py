@@ -6,7 +6,7 @@ passes; its row stays, so the list is its own history. Within one scope the entr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -88,10 +88,18 @@ class OptOutEntry(NamedTuple):
     scope_value: str
 
 
+def _gateways(run: About) -> tuple[str, ...]:
+    """The gateways that messages of the run's channel may be sent through: all of a route, else the run's own."""
+    sending: Mapping[str, Any] = getattr(run, "sending", None) or {}
+    route = (sending.get("routes") or {}).get(run.channel)
+    return (run.gateway,) if route is None else tuple(route["gateways"])
+
+
 def concerns(entry: Scoped, run: About, sender: str | None = None) -> bool:
     """Whether an entry applies to messages of this run; ``sender`` is the row's own, if it has one."""
     if entry.scope == SENDER:
-        return sender_key(entry.scope_value) == sender_key(sender_scope(sender or run.sender, run.gateway))
+        names = (sender_scope(sender or run.sender, gateway) for gateway in _gateways(run))
+        return sender_key(entry.scope_value) in map(sender_key, names)
     values = {EVERYTHING: "", PROGRAMME: run.programme or None, CHANNEL: run.channel}
     return entry.scope in values and entry.scope_value == values[entry.scope]
 

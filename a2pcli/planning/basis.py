@@ -15,7 +15,8 @@ from typing import Any
 from a2pcli.channels import NAMES
 from a2pcli.config.blocks import Loc
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
-from a2pcli.config.routes import Route, route_named, rule_text
+from a2pcli.config.route_rules import Route, rule_text
+from a2pcli.config.routes import route_named
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError

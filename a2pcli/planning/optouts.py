@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +69,8 @@ def suppressed_by_sender(frame: Frame, compiled: CompiledSpec) -> None:
     people = frame["@person"].to_numpy()
     common = sender_scope(compiled.spec.sender, compiled.spec.gateway)
     own = pc.fill_null(frame["@sender"], common) if "@sender" in frame else None
+    if compiled.spec.route is not None and compiled.spec.sender is None:
+        _suppressed_by_route(frame, compiled, compiled.spec.route.route.gateways)
     for sender in [common] if own is None else pc.unique(own).to_pylist():
         key = sender_key(sender)
         if key not in listed:
@@ -76,6 +79,17 @@ def suppressed_by_sender(frame: Frame, compiled: CompiledSpec) -> None:
         if own is not None:
             where = where & pc.equal(own, sender).to_numpy(zero_copy_only=False)
         drop(frame, where, Reason.OPTED_OUT, f"from messages by {sender}", RULE)
+
+
+def _suppressed_by_route(frame: Frame, compiled: CompiledSpec, gateways: Sequence[str]) -> None:
+    """Exclude people who opted out of the own sender of a gateway of the route, whichever would send to them."""
+    people = frame["@person"].to_numpy()
+    unnamed = pc.is_null(frame["@sender"]).to_numpy(zero_copy_only=False)
+    for gateway in gateways:
+        scope = sender_scope(None, gateway)
+        members = compiled.spec.people.suppressed_for.get(sender_key(scope))
+        if members is not None:
+            drop(frame, among(people, members) & unnamed, Reason.OPTED_OUT, f"from messages by {scope}", RULE)
 
 
 def suppressed_sets(

@@ -8,14 +8,18 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
-from a2pcli.config.routes import CHEAPEST, OTHER, Route, route_named
+from a2pcli.config.route_rules import CHEAPEST, OTHER, Route
+from a2pcli.config.routes import route_named
 from a2pcli.content.prices import RateCard
 from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.planning.routing import RoutePlan
 from a2pcli.planning.sender_setup import account_sender
+from a2pcli.rules.law import SAME_RANGE
 
 if TYPE_CHECKING:
     from a2pcli.rules.senders import Senders
+
+HOMES = {one: home for home, members in SAME_RANGE.items() for one in members}
 
 
 def route_of_campaign(loaded: LoadedCampaign, settings: LoadedSettings) -> Route | None:
@@ -33,8 +37,9 @@ def route_plan(
     problems += [one for one in route_findings(loaded, settings, today) if one.severity is Severity.ERROR]
     own = {name: account_sender(settings, name) for name in route.gateways}
     if loaded.campaign.sender is not None or len(set(own.values())) == 1:
-        return RoutePlan(route)
-    return RoutePlan(route, {name: replace(senders, account=one, _verdicts={}) for name, one in own.items()})
+        return RoutePlan(route, homes=HOMES)
+    each = {name: replace(senders, account=one, _verdicts={}) for name, one in own.items()}
+    return RoutePlan(route, each, HOMES)
 
 
 def route_findings(loaded: LoadedCampaign, settings: LoadedSettings, today: date) -> Iterator[Problem]:
@@ -95,8 +100,6 @@ def _price_findings(
 def _may_cover(place: str, country: str) -> bool:
     """Whether a rule for this place may hold for numbers of the country."""
     from phonenumbers import country_code_for_region
-
-    from a2pcli.rules.law import SAME_RANGE
 
     if not place.startswith("+"):
         return country == place or country in SAME_RANGE.get(place, ())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.config.routes import Route
+from a2pcli.config.route_rules import Route
 from a2pcli.content.prices import parse_budget, to_decimal
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity

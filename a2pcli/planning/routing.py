@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.config.routes import CHEAPEST, OTHER, SHARES, Route, Rule
+from a2pcli.config.route_rules import CHEAPEST, OTHER, SHARES, Route, Rule
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.ledger.route_legs import Leg, MessageRoute
@@ -19,7 +19,6 @@ from a2pcli.planning.frames import Mask, drop, mask_of, spread
 from a2pcli.planning.people import keys_of
 from a2pcli.planning.window import WINDOW
 from a2pcli.reasons import Reason
-from a2pcli.rules.law import SAME_RANGE
 from a2pcli.rules.senders import Senders, scores
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ UNKNOWN = np.iinfo(np.int64).max
 """Stands for a price that is not known: dearer than any."""
 
 Places = npt.NDArray[np.int64]
-_HOMES = {one: home for home, members in SAME_RANGE.items() for one in members}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,8 @@ class RoutePlan:
 
     route: Route
     senders: Mapping[str, Senders] = field(default_factory=dict)
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """Countries whose numbers are of the range of another one, and which that is."""
 
 
 def routed(frame: Frame, rows: Mask, compiled: CompiledSpec, plan: RoutePlan) -> None:
@@ -94,7 +94,7 @@ class _Routed:
 
     def _place_of(self, country: str | None, known: Sequence[str]) -> int:
         """The number of the rule for a country; ``NOBODY`` where it has none of its own."""
-        for one in (country, _HOMES.get(country or "")):
+        for one in (country, self.plan.homes.get(country or "")):
             if one in known:
                 return self.places.index(one)
         return NOBODY

@@ -14,7 +14,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.channels import Channel, channel_of
 from a2pcli.config.copy_rules import SenderChoices
-from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, FactColumn, Facts
+from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, Claim, Facts
 from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (
     Expression,
@@ -88,7 +88,7 @@ class ConsentRequirement:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedPeople:
+class Refused:
     """People whom some row of the contacts file refuses (``opted_out`` in a column of refusals, ``no`` in one of
     consent) or answers unclearly, with the line; and whose consent it says was revoked, with the time (UTC
     milliseconds)."""
@@ -115,7 +115,7 @@ class People:
     suppressed_for: Mapping[str, Keys] = field(default_factory=dict)
     consented: Timed = field(default_factory=Timed)
     withdrawn: Timed = field(default_factory=Timed)
-    told: RefusedPeople = field(default_factory=RefusedPeople)
+    told: Refused = field(default_factory=Refused)
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
@@ -175,7 +175,7 @@ class PlanSpec:
     must_say: Mapping[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
     """By country what each message must contain: a pattern, its wording for people, the rule's id."""
     facts: Facts = field(default_factory=Facts)
-    speaking: tuple[FactColumn, ...] = ()
+    speaking: tuple[Claim, ...] = ()
     """Columns that may exclude people."""
     asked_at: int = 0
     """The time of the plan (UTC milliseconds), for columns that say when a consent ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from a2pcli.config.routes import CHEAPEST, OTHER, SHARES
+from a2pcli.config.route_rules import CHEAPEST, OTHER, SHARES
 from a2pcli.ledger.alternatives import by_channel, gateway_of
 from a2pcli.ledger.attempt_ids import is_later
 from a2pcli.ledger.history import HistoryEntry

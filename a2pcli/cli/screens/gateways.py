@@ -15,7 +15,7 @@ from a2pcli.actions.gateways import GatewayLine, gateway_types
 from a2pcli.actions.routes import RouteLine
 from a2pcli.channels import NAMES, OFFERED
 from a2pcli.cli.screens.listing import fits
-from a2pcli.config.routes import OTHER
+from a2pcli.config.route_rules import OTHER
 from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from a2pcli.config.routes import CHEAPEST
+from a2pcli.config.route_rules import CHEAPEST
 from a2pcli.reporting.route_story import rule_words
 from a2pcli.reporting.values import money
 
