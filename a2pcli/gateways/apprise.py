@@ -31,7 +31,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _REPEATS = re.compile(r"[?&](?:retry|wait|redirect|overflow|optional)=", re.IGNORECASE)
 _NOT_CONNECTED = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
 _GRACE = 5.0
-"""Seconds that a service gets beside its timeout to connect and close."""
+"""Seconds beyond its timeout that a service gets to connect and close."""
 _SAMPLES = {Kind.PHONE: "+447700900123", Kind.EMAIL: "anna@example.com", Kind.HANDLE: "1234567890"}
 
 
@@ -70,14 +70,14 @@ class AppriseBlock(GatewayBlock):
 
 
 class _Log(logging.Handler):
-    """Keeps what apprise says of connections, for the thread that asks. Nothing of it is shown: it quotes texts."""
+    """Collects apprise's messages about connections, per thread. They are never shown, because they quote texts."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.here = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep an error of a connection."""
+        """Keep the message of a connection error."""
         said = record.getMessage()
         if "xception" in said:
             self.here.said = [*getattr(self.here, "said", ()), said]
@@ -110,7 +110,7 @@ class AppriseGateway:
         self._pool: ThreadPoolExecutor | None = None
         logger = logging.getLogger("apprise")
         logger.setLevel(logging.DEBUG)
-        logger.propagate = False  # it quotes URLs and texts, as do the libraries below it
+        logger.propagate = False  # its log quotes URLs and texts, and so do those of the libraries it uses
         logging.getLogger("urllib3").setLevel(logging.INFO)
         if _LOG not in logger.handlers:
             logger.addHandler(_LOG)
@@ -120,26 +120,26 @@ class AppriseGateway:
             raise InvalidInput(block_problem(name, "url", "apprise cannot use it", hint=hint))
 
     async def open(self) -> None:
-        """Make the threads ready."""
+        """Start the thread pool."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.capabilities.concurrency, f"apprise-{self.name}")
 
     async def close(self) -> None:
-        """Let the threads go; safe to call twice."""
+        """Shut the thread pool down; safe to call twice."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """One outcome for each message. Never raises."""
+        """Return one outcome for each message. Never raises."""
         return await asyncio.gather(*[self._submit(message) for message in batch])
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """Nothing: apprise cannot be asked."""
+        """Return nothing: apprise has no look-up."""
         return {}
 
     async def check(self) -> Health:
-        """Whether the URL can be used."""
+        """Return whether the URL is usable."""
         return Health(True, "apprise can use the URL; it has no harmless request to prove more")
 
     async def _submit(self, message: Message) -> Outcome:
@@ -165,7 +165,8 @@ class AppriseGateway:
             return _unknown(type(error).__name__, "apprise failed in an unexpected way")
 
     def _service(self, message: Message) -> Any:
-        """Apprise's object for the message's URL; an outcome where there is none, or it would send more than once."""
+        """Return apprise's object for the message's URL; an outcome if there is none, or it would send more than
+        once."""
         values = {
             "to": message.to,
             "to_digits": message.to.removeprefix("+"),
@@ -190,14 +191,14 @@ class AppriseGateway:
         return made
 
     def _notify(self, service: Any, message: Message) -> Outcome:
-        """In a thread. Apprise's own exceptions end here."""
+        """Send in a thread. Exceptions of apprise do not leave this method."""
         _LOG.here.said = []
         subject = str((message.content or {}).get("subject") or "")
         try:
             is_taken = service.notify(
                 body=message.body, title=subject, body_format=self._apprise.NotifyFormat.TEXT
             )
-        except TypeError:  # what a plugin raises for something that it cannot send, and for its own faults
+        except TypeError:  # raised by plugins for content they cannot send, and for their own bugs
             is_taken = False
         if is_taken:
             return Outcome(Verdict.ACCEPTED)
@@ -205,7 +206,7 @@ class AppriseGateway:
         if said and all(any(word in one for word in _NOT_CONNECTED) for one in said):
             return _not_sent(Cause.UNREACHABLE, "connect", "the service cannot be reached")
         return _unknown(
-            "refused", "apprise says no, and not whether the service took the message before that"
+            "refused", "apprise reports a failure, but not whether the service accepted the message"
         )
 
 

@@ -24,15 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a gateway can do; planning and sending read it, nobody asks for a gateway's name.
+    """What a gateway can do, for planning and sending, which never check a gateway's name.
 
-    ``durable_lookup``: ``lookup`` can tell for sure whether a reference was taken. ``finds``: it can be asked, and what
-    it finds is true, but what it does not find may have been taken all the same.
-    ``idempotent``: a resend with the same reference is never delivered twice.
-    ``expires``: it tells the provider of ``Message.validity``, after which the message is not delivered any more.
-    ``revokes``: it can take messages back (``Revokes``).
-    ``delivers``: messages leave this machine. Where they do not, ``instead`` says what becomes of them, like
-    ``written to a file``; prompts, plans and reports repeat it.
+    ``durable_lookup``: ``lookup`` can tell for certain whether a reference was accepted. ``finds``: what a look-up
+    finds is true, but what it does not find may have been accepted all the same. ``idempotent``: a resend with the
+    same reference is never delivered twice. ``expires``: it passes ``Message.validity`` on, after which the provider
+    no longer delivers. ``revokes``: it can revoke messages (``Revokes``). ``delivers``: messages leave this machine.
+    If not, ``instead`` says what happens to them, like ``written to a file``; prompts, plans and reports repeat it.
     """
 
     channels: frozenset[str]
@@ -50,7 +48,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What ``gateways test`` shows: reachable, credentials accepted, one sentence about it."""
+    """The result of ``gateways test``: reachable, credentials accepted, one sentence about it."""
 
     ok: bool
     detail: str
@@ -58,13 +56,14 @@ class Health:
 
 @runtime_checkable
 class Gateway(Protocol):
-    """A configured gateway. Made by its class from the settings' mapping, opened once, closed once."""
+    """A configured gateway. Created by its class from the settings' mapping, opened once, closed once."""
 
     name: str
     capabilities: Capabilities
 
     async def open(self) -> None:
-        """Make ready: connections, files. Settings that cannot work raise here."""
+        """Prepare connections and files. Raises ``GatewayUnusable`` or ``InvalidInput`` for settings that cannot
+        work."""
         ...
 
     async def close(self) -> None:
@@ -72,24 +71,24 @@ class Gateway(Protocol):
         ...
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Hand a batch over; one outcome for each message, in order."""
+        """Submit a batch; return one outcome for each message, in order."""
         ...
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """What became of these references; those it cannot tell about are absent."""
+        """Return the outcomes of these references; those it cannot tell are absent."""
         ...
 
     async def check(self) -> Health:
-        """Credentials and reachability, without sending anything."""
+        """Check credentials and reachability, without sending anything."""
         ...
 
 
 @runtime_checkable
 class TellsDeparture(Protocol):
-    """A gateway that tells when messages leave, which may be long after ``submit`` was called.
+    """A gateway that reports when messages leave, which may be long after ``submit`` was called.
 
-    It calls ``leaving`` with them at the last moment at which no byte of them can have reached the provider. Messages
-    of which it did not tell are sent after a crash. Those of other gateways count as gone once ``submit`` is called.
+    It calls ``leaving`` at the last moment at which no byte of the messages can have reached the provider. Messages it
+    did not report are sent again after a crash. Messages of other gateways count as sent once ``submit`` is called.
     """
 
     leaving: Callable[[Sequence[Message]], None]
@@ -97,7 +96,7 @@ class TellsDeparture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WrittenReply:
-    """What a person wrote: from which address, to which of ours, what, and when it came (UTC milliseconds)."""
+    """A reply: the person's address, our address, the text, and when it arrived (UTC milliseconds)."""
 
     sender: str
     to: str | None
@@ -106,35 +105,38 @@ class WrittenReply:
 
 
 Keep: TypeAlias = "Callable[[Sequence[Receipt], Sequence[WrittenReply]], Awaitable[None]]"
-"""Stores receipts and replies; returns once they are durable, raises where they are not."""
+"""Stores receipts and replies; returns once they are durable, raises otherwise."""
 
 
 @runtime_checkable
 class HearsBack(Protocol):
-    """A gateway that is told of deliveries and replies on the connection that it sends on.
+    """A gateway that receives receipts and replies on the connection it sends on.
 
-    What comes is acknowledged only after ``keep`` has returned; without a ``keep`` it is left with the provider.
-    ``keep`` is set before ``open``.
+    They are acknowledged only after ``keep`` has returned; without ``keep``, they stay with the provider. ``keep`` is
+    set before ``open``.
     """
 
     keep: Keep | None
 
     def spellings(self, gateway_id: str) -> tuple[Sequence[str], Sequence[str]]:
-        """How the answer may have written the id of a receipt, and what else it could be read as while it is not known
-        how this provider writes. It is about a message that alone has one of the first, if no other has any of both."""
+        """Return how an answer may have written the id of a receipt: certain spellings, and possible ones.
+
+        Possible spellings apply while it is unknown how this provider writes ids. A receipt matches the only message
+        with a certain spelling, if no other message has any of both.
+        """
         ...
 
     async def linger(self) -> None:
-        """Wait for receipts that are late, as long as the settings say; all that came is kept when it returns."""
+        """Wait for late receipts, as long as the settings say; all received ones are stored when it returns."""
         ...
 
 
 @runtime_checkable
 class TellsReachability(Protocol):
-    """A gateway that can be asked beforehand whom its channel reaches."""
+    """A gateway that can tell in advance whom its channel reaches."""
 
     async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
-        """Whether each number can be reached; those about whom the provider does not say are absent."""
+        """Return whether each number can be reached; unknown ones are absent."""
         ...
 
 
@@ -143,24 +145,24 @@ class HasTemplates(Protocol):
     """A gateway whose account has approved templates."""
 
     async def templates(self) -> Sequence[WhatsAppTemplate]:
-        """All of them. Raises ``GatewayUnusable`` where the provider does not give them."""
+        """Return all templates. Raises ``GatewayUnusable`` if the provider does not return them."""
         ...
 
 
 @runtime_checkable
 class Revokes(Protocol):
-    """A gateway that can take a message back which was not delivered yet."""
+    """A gateway that can revoke a message that was not delivered yet."""
 
     async def revoke(self, to: str, reference: str) -> bool | None:
-        """True where the provider confirms that it will not deliver the message, False where it cannot be taken back,
-        None where it does not say. A message may be delivered although that was confirmed: its receipt counts."""
+        """Return True if the provider confirms that it will not deliver, False if it is too late, None if it does
+        not say. A confirmed message may still be delivered: its receipt counts."""
         ...
 
 
 def of_whole_batch(outcome: Outcome, count: int) -> list[Outcome]:
-    """One answer about a batch of ``count`` messages, as an outcome for each.
+    """Return one answer about a batch of ``count`` messages as an outcome for each.
 
-    A rejection of several messages at once rejects none of them: it is certain only that the batch was not taken.
+    A rejection of several messages together rejects none of them: it only shows that the batch was not accepted.
     """
     if outcome.verdict is Verdict.REJECTED and count > 1:
         outcome = replace(outcome, verdict=Verdict.NOT_SENT, cause=Cause.BATCH, gateway_id=None)
@@ -169,7 +171,7 @@ def of_whole_batch(outcome: Outcome, count: int) -> list[Outcome]:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as data. ``body`` is already encoded; ``headers`` hold its content type."""
+    """A request as data. ``body`` is encoded; ``headers`` include its content type."""
 
     method: str
     url: str
@@ -180,7 +182,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A whole response. Header names are lower-case."""
+    """A complete response. Header names are lower-case."""
 
     status: int
     headers: Mapping[str, str]
@@ -190,37 +192,37 @@ class HttpResponse:
 class HttpProvider(Protocol):
     """The sans-I/O half of an HTTP gateway: pure functions from messages to requests and back.
 
-    ``gateways.engine.transport.HttpGateway`` sends for it. ``read`` gets only whole responses; what happens on
-    the wire (timeouts, dropped connections) is mapped to outcomes once, in the transport.
+    ``gateways.engine.transport.HttpGateway`` sends the requests. ``read`` gets only complete responses; failures on
+    the wire (timeouts, dropped connections) are mapped to outcomes in the transport.
     """
 
     name: str
     capabilities: Capabilities
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """Build the request that submits the batch."""
+        """Return the request that submits the batch."""
         ...
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """One outcome for each message of the batch, from whatever came back."""
+        """Return one outcome for each message of the batch, whatever the response."""
         ...
 
     def lookup_request(self, reference: str) -> HttpRequest | None:
-        """The request that asks what became of a reference; None where the provider cannot tell."""
+        """Return the request that looks up a reference; None if the provider cannot."""
         ...
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
-        """What became of the reference; None where the answer does not say."""
+        """Return the outcome of the reference; None if the answer does not tell."""
         ...
 
     def check_request(self) -> HttpRequest | None:
-        """A harmless request that proves credentials; None where there is none."""
+        """Return a harmless request that proves the credentials; None if there is none."""
         ...
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Turn the answer to ``check_request`` into a ``Health``."""
+        """Return the answer to ``check_request`` as a ``Health``."""
         ...
 
 
 GatewaySettings = Mapping[str, Any]
-"""A gateway's block in ``a2pcli.yaml``, secrets already filled in from the environment."""
+"""A gateway's block in ``a2pcli.yaml``, with secrets filled in from the environment."""

@@ -14,17 +14,17 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 
 def parts_of(gateway: Gateway) -> tuple[Gateway, ...]:
-    """The gateways that messages really go to: itself, or those that it is made of."""
+    """Return the gateways that messages really go to: itself, or those it consists of."""
     return gateway.parts if isinstance(gateway, GatewayByChannel) else (gateway,)
 
 
 def gateway_named(gateway: Gateway, name: str) -> Gateway | None:
-    """The part with this name; None where there is none."""
+    """Return the part with this name, or None."""
     return next((one for one in parts_of(gateway) if one.name == name), None)
 
 
 class GatewayByChannel:
-    """One gateway for each channel. ``by_channel`` may name one for several."""
+    """One gateway for each channel. ``by_channel`` may name one gateway for several channels."""
 
     def __init__(self, by_channel: Mapping[str, Gateway]) -> None:
         self.by_channel = dict(by_channel)
@@ -47,7 +47,7 @@ class GatewayByChannel:
                 one.leaving = told
 
     async def open(self) -> None:
-        """Open all of them; what opened is closed again where one cannot be used."""
+        """Open all of them; if one cannot be used, close those already opened."""
         done: list[Gateway] = []
         try:
             for one in self.parts:
@@ -64,7 +64,7 @@ class GatewayByChannel:
             await one.close()
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """The outcomes of the batch, in order."""
+        """Return the outcomes of the batch, in order."""
         if len(batch) == 1:
             return await self._hand_over(self.by_channel[batch[0].channel], batch)
         outcomes: dict[int, Outcome] = {}
@@ -95,11 +95,11 @@ class GatewayByChannel:
         return outcomes
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """Nothing: which of them a message went to is not in its reference. Ask the part it went to."""
+        """Return nothing: a reference does not tell its gateway. Ask the part that the message went to."""
         return {}
 
     async def check(self) -> Health:
-        """Well if all of them are."""
+        """Return a healthy result if all parts are healthy."""
         found = [await one.check() for one in self.parts]
         bad = [one for one in found if not one.ok]
         return bad[0] if bad else Health(True, "; ".join(dict.fromkeys(one.detail for one in found)))
@@ -110,12 +110,12 @@ def _unclear(code: str, detail: str) -> Outcome:
 
 
 def _together(by_channel: Mapping[str, Gateway], parts: Sequence[Gateway]) -> Capabilities:
-    """What all of them can do together."""
+    """Return what all of them can do together."""
     every = [one.capabilities for one in parts]
     instead = " or ".join(dict.fromkeys(one.instead for one in every if one.instead))
     return Capabilities(
         channels=frozenset(name for name, one in by_channel.items() if name in one.capabilities.channels),
-        # The smallest: what one of them answered is kept only when the whole batch has its answers.
+        # The smallest, because outcomes are recorded only when the whole batch is answered.
         batch=min(one.batch for one in every),
         concurrency=sum(one.concurrency for one in every),
         idempotent=all(one.idempotent for one in every),

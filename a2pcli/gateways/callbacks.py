@@ -21,7 +21,7 @@ from a2pcli.contacts.receipt_file import Receipt, moment_of, receipt_of
 from a2pcli.dataclass import dataclass
 
 REFERENCE = "reference"
-"""The key of the query under which our reference comes back."""
+"""The query key under which our reference comes back."""
 
 MOST_FIELDS = 500
 _FORM = "application/x-www-form-urlencoded"
@@ -29,16 +29,16 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class CallbackRequest:
-    """A request that came in. ``url`` is the whole public URL that the provider called; header names are lower-case."""
+    """A received request. ``url`` is the whole public URL that the provider called; header names are lower-case."""
 
     method: str
-    url: str = field(repr=False)  # providers write numbers into queries
+    url: str = field(repr=False)  # providers write phone numbers into queries
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's fields; of those that come twice the first."""
+        """The query's fields; the first of repeated ones."""
         try:
             return _first(urlsplit(self.url).query)
         except ValueError:
@@ -46,14 +46,14 @@ class CallbackRequest:
 
     @property
     def form(self) -> dict[str, str]:
-        """The fields of a form in the body; empty where the body is something else."""
+        """The fields of a form in the body; empty if the body is something else."""
         if not self.headers.get("content-type", _FORM).lower().startswith(_FORM):
             return {}
         return _first(self.body.decode("utf-8", "replace"))
 
     @property
     def json(self) -> Any:
-        """The body's JSON; None where it is none."""
+        """The body as JSON; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -61,16 +61,18 @@ class CallbackRequest:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The texts and numbers of the query, a form and a JSON object together; the body wins."""
+        """The texts and numbers of the query, a form and a JSON object; the body wins."""
         return {**self.query, **self.form, **texts(self.json)}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a person sent us. ``sender`` is the person's address, ``to`` ours, both as the provider writes them, with a
-    ``+`` before a number. ``at`` is UTC milliseconds. ``reference`` is that of the message it answers, where the
-    provider knows. ``part`` is (reference, number, total) of a text that comes in parts. ``is_opt_out``: the provider
-    says that the person opted out, whatever the text is.
+    """A reply. ``sender`` is the person's address, ``to`` ours, as the provider writes them, with a ``+`` before
+    numbers.
+
+    ``at`` is UTC milliseconds. ``reference`` is that of the answered message, if the provider knows it. ``part`` is
+    (reference, number, total) of a text in parts. ``is_opt_out``: the provider reports an opt-out, whatever the text
+    is.
     """
 
     sender: str = field(repr=False)
@@ -86,7 +88,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """What a request holds; nothing of both where it is no callback of this provider's."""
+    """The content of a request; empty if it is not a callback of this provider."""
 
     receipts: tuple[Receipt, ...] = ()
     replies: tuple[Reply, ...] = ()
@@ -94,11 +96,11 @@ class Callback:
 
 @runtime_checkable
 class CallbackReader(Protocol):
-    """A provider that calls back.
+    """A provider that sends callbacks.
 
-    ``signs``: it signs its calls; ``is_genuine`` tells. Where it does not, whoever knows the URL can call it, so the
-    URL must hold a secret of its own. ``callback_secret`` is what it signs with, as the settings have it.
-    ``callback_answer`` is the body that it wants to be answered with.
+    ``signs``: it signs them, and ``is_genuine`` verifies that. Otherwise anybody who knows the URL can call it, so the
+    URL must contain a secret. ``callback_secret`` is its key in the settings. ``callback_answer`` is the response body
+    it expects.
     """
 
     signs: bool
@@ -106,24 +108,24 @@ class CallbackReader(Protocol):
 
     @property
     def callback_secret(self) -> str | None:
-        """The secret or public key for ``is_genuine``; None where the settings have none."""
+        """The secret or public key for ``is_genuine``; None if not set."""
         ...
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """The receipts and replies of a request. Never raises for what stands in it."""
+        """Return the receipts and replies of a request. Never raises because of its content."""
         ...
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """Whether the request is the provider's. Never raises for what stands in it.
+        """Return whether the provider sent the request. Never raises because of its content.
 
-        ``now`` is in seconds since 1970: a signature that is too old then, or not valid yet, is none, where the
-        provider's signatures have a time. Without it their age does not count.
+        ``now`` is in seconds since 1970: signatures with a time are invalid if expired or not valid yet. Without it,
+        their age is not checked.
         """
         ...
 
 
 def with_reference(url: str, reference: str) -> str:
-    """The callback's URL with our reference in its query."""
+    """Return the callback's URL with our reference in its query."""
     joint = "&" if "?" in url else "?"
     return f"{url}{joint}{REFERENCE}={quote(reference, safe='')}"
 
@@ -132,7 +134,7 @@ def one_receipt(
     request: CallbackRequest, *, id: object, status: object, code: object = None, at: object = None,
     reference: object = None, group: object = None,
 ) -> tuple[Receipt, ...]:  # fmt: skip
-    """The receipt of a request, as the provider's own words; none without a status, or about no message."""
+    """Return the receipt of a request in the provider's own words; empty without a status or a message."""
     ours = as_text(reference) or request.query.get(REFERENCE)
     theirs, word, wider = as_text(id), as_text(status), as_text(group)
     if not (theirs or ours) or not (word or wider):
@@ -145,7 +147,7 @@ def one_reply(
     *, sender: object, to: object, body: object, id: object = None, at: object = None, reference: object = None,
     media: Iterable[object] = (), part: tuple[object, object, object] | None = None, is_opt_out: bool = False,
 ) -> tuple[Reply, ...]:  # fmt: skip
-    """The reply of a request; none without a sender."""
+    """Return the reply of a request; empty without a sender."""
     person, text = as_text(sender), as_text(body)
     urls = tuple(url for one in media if (url := as_text(one)))
     if not person or (text is None and not urls):
@@ -161,7 +163,7 @@ def one_reply(
 
 
 def number(address: str) -> str:
-    """A number of digits alone with its ``+``, as E.164 has it; a short code, a name or anything else as it is."""
+    """Return a number consisting of digits with its ``+`` (E.164); a short code, a name or anything else unchanged."""
     typed = address.strip()
     return (
         f"+{typed}"
@@ -171,7 +173,7 @@ def number(address: str) -> str:
 
 
 def as_text(value: object) -> str | None:
-    """A single value as text; None for nothing, and for what is no single value."""
+    """Return a single value as text; None for nothing, and for lists and mappings."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
@@ -182,7 +184,7 @@ def as_text(value: object) -> str | None:
 
 
 def texts(data: object) -> dict[str, str]:
-    """The single values of a JSON object, as texts."""
+    """Return the single values of a JSON object as texts."""
     if not isinstance(data, dict):
         return {}
     found = {str(key): as_text(value) for key, value in data.items()}
@@ -190,7 +192,7 @@ def texts(data: object) -> dict[str, str]:
 
 
 def inside(data: object, *path: str | int) -> Any:
-    """What stands in nested JSON at a path of keys and positions; None where it leads nowhere."""
+    """Return the value at a path of keys and positions in nested JSON; None if it does not exist."""
     for step in path:
         if isinstance(step, int):
             data = data[step] if isinstance(data, list) and step < len(data) else None
@@ -200,7 +202,7 @@ def inside(data: object, *path: str | int) -> Any:
 
 
 def is_same(mine: str, theirs: str) -> bool:
-    """Compared in constant time."""
+    """Compare in constant time."""
     return hmac.compare_digest(mine.encode(), theirs.encode("utf-8", "replace"))
 
 
@@ -226,13 +228,14 @@ def _part(part: tuple[object, object, object] | None) -> tuple[str, int, int] | 
 
 _METHODS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 _LEEWAY = 1
-"""Seconds that clocks may differ."""
+"""Seconds by which clocks may differ."""
 
 
 def jwt_claims(token: str, secret: str, now: float | None = None) -> dict[str, Any] | None:
-    """The claims of a JSON Web Token signed with HMAC (RFC 7519); None where it is not, or not with this secret.
+    """Return the claims of a JSON Web Token signed with HMAC (RFC 7519); None if it is not one, or signed with another
+    secret.
 
-    With ``now``, in seconds since 1970, also where it is not valid yet (``nbf``) or any more (``exp``).
+    With ``now``, in seconds since 1970, also None before ``nbf`` and after ``exp``.
     """
     head, _, rest = token.strip().partition(".")
     claims, _, signature = rest.partition(".")
@@ -260,7 +263,7 @@ def _is_valid_at(now: float, claims: dict[str, Any]) -> bool:
 
 
 def bearer(value: str) -> str:
-    """The token of ``Authorization: Bearer …``; empty for anything else."""
+    """Return the token of ``Authorization: Bearer …``; empty for anything else."""
     scheme, _, token = value.strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

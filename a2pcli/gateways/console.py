@@ -40,13 +40,13 @@ class ConsoleGateway:
         self._sender = block.sender
 
     async def open(self) -> None:
-        """Does nothing: the console needs no preparation."""
+        """Do nothing: the console needs no preparation."""
 
     async def close(self) -> None:
-        """Does nothing: the console holds no resources."""
+        """Do nothing: the console holds no resources."""
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Print each message; returns *accepted* for each, or *not sent* if printing failed."""
+        """Print each message; return *accepted* for each, or *not sent* if printing failed."""
         text = "".join(self._shown(message) for message in batch)
         try:
             await asyncio.to_thread(_print, text)
@@ -61,11 +61,11 @@ class ConsoleGateway:
         return [Outcome(Verdict.ACCEPTED, message.reference) for message in batch]
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """Nothing is remembered, so nothing can be told."""
+        """Return nothing: printed messages are not recorded."""
         return {}
 
     async def check(self) -> Health:
-        """Always healthy."""
+        """Return a healthy result."""
         return Health(True, "messages are printed; nothing is sent")
 
     def _shown(self, message: Message) -> str:

@@ -46,14 +46,14 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class BlockKey:
-    """A key of a gateway's block. ``default`` is None where it must be given and empty where there is none."""
+    """A key of a gateway's block. ``default`` is None if the key is required, and empty if there is none."""
 
     path: str
     type: str
     default: str | None
     meaning: str
     shared: bool
-    """Whether every gateway takes it."""
+    """Whether every gateway has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Guide:
     type: str
     summary: str
     name: str
-    """What the example calls the block."""
+    """The name of the block in the example."""
     example: str
     """The lines below the block's name, not indented."""
     limits: tuple[str, ...]
@@ -76,13 +76,13 @@ class Guide:
         return list(dict.fromkeys(_VARIABLE.findall(self.example)))
 
     def block(self, indent: str = "  ") -> str:
-        """The example as it stands in a settings file, below ``gateways:``."""
+        """Return the example as part of a settings file, below ``gateways:``."""
         lines = "".join(f"{indent}{indent}{line}\n" for line in self.example.splitlines())
         return f"{indent}{self.name}:\n{lines}"
 
 
 def guide_to(kind: str) -> Guide | None:
-    """What is known about a type; None where there is no such type, or another package's cannot be loaded.
+    """Return the guide to a type; None if it does not exist, or another package's cannot be loaded.
 
     Another package's gateway class may have ``block_model`` (a subclass of ``GatewayBlock``) and ``block_example``.
     """
@@ -107,7 +107,7 @@ def _loaded(target: str) -> Any:
 
 
 def _model_of(made: Any) -> type[BaseModel]:
-    """The model itself, or the one that a gateway's class names; else the keys that every gateway takes."""
+    """Return the model itself, or the one that a gateway class names; else the keys of every gateway."""
     model: Any = made if _is_model(made) else getattr(made, "block_model", None)
     return model if _is_model(model) else GatewayBlock
 
@@ -117,7 +117,8 @@ def _is_model(made: Any) -> bool:
 
 
 def usual_capabilities(guide: Guide) -> Capabilities | None:
-    """What a gateway made of the example can do; None where it cannot be made, as without its extra."""
+    """Return the capabilities of a gateway made from the example; None if it cannot be made, for example without its
+    extra."""
     import yaml
 
     text = _VARIABLE.sub(lambda found: "AC" + "0" * 32 if "ACCOUNT" in found[1] else "sample", guide.block())
@@ -128,7 +129,7 @@ def usual_capabilities(guide: Guide) -> Capabilities | None:
 
 
 def block_keys(model: type[BaseModel], above: str = "") -> Iterator[BlockKey]:
-    """Every key of the model, inner ones by their path: the type's own, then those that every gateway takes."""
+    """Yield every key of the model, nested ones by path: the type's own first, then those of every gateway."""
     own = [
         (name, field)
         for name, field in model.model_fields.items()
@@ -156,7 +157,7 @@ def block_keys(model: type[BaseModel], above: str = "") -> Iterator[BlockKey]:
 
 def _default(field: FieldInfo, above: str) -> str | None:
     if field.is_required():
-        return "" if above else None  # needed only where the key above it is given
+        return "" if above else None  # required only if the key above it is given
     given = field.get_default(call_default_factory=True)
     if given in (None, "", {}, []) or isinstance(given, (SecretStr, BaseModel)):
         return ""
@@ -168,7 +169,7 @@ def _default(field: FieldInfo, above: str) -> str | None:
 
 
 def _type(annotation: Any) -> str:
-    """``text``, ``whole number``, ``udh | sar | payload``, ``list of text``."""
+    """Return a type in words: ``text``, ``whole number``, ``udh | sar | payload``, ``list of text``."""
     if hasattr(annotation, "__metadata__"):  # Annotated
         return _type(annotation.__origin__)
     origin, inside = get_origin(annotation), [one for one in get_args(annotation) if one is not NoneType]

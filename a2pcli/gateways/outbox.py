@@ -62,7 +62,7 @@ class OutboxGateway:
             instead="written to a file",
         )
         self.repaired = False
-        """True once a torn last line, left by a crash, was closed off."""
+        """True once an incomplete last line, left by a crash, was closed."""
         self._sender = block.sender
         self._timeout = block.timeout
         self._descriptor: int | None = None
@@ -70,7 +70,7 @@ class OutboxGateway:
         self._lock = threading.Lock()
 
     async def open(self) -> None:
-        """Create the file (mode 0600) or open it, and close off a line that a crash left unfinished."""
+        """Create the file (mode 0600) or open it, and close an incomplete last line left by a crash."""
         await asyncio.to_thread(self._open)
 
     async def close(self) -> None:
@@ -78,7 +78,7 @@ class OutboxGateway:
         await asyncio.to_thread(self._close)
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Append the batch; accepted means on the disk."""
+        """Append the batch; accepted means on disk."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         lines = [self._line(message, now) for message in batch]
         whole = b"".join(line for line in lines if line is not None)
@@ -89,10 +89,10 @@ class OutboxGateway:
         ]
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """Accepted if the file holds a whole record of the reference, not sent if it does not.
+        """Return accepted if the file has a complete record of the reference, not sent if it does not.
 
-        Nothing is told where there is no file (it was moved away, and may have held them), nor of a message whose
-        record a torn line may have been.
+        References are absent if the file is missing (it may have been moved away), or if an incomplete line may be
+        their record.
         """
         found = await asyncio.to_thread(self._find, set(references))
         if found is None:
@@ -107,7 +107,7 @@ class OutboxGateway:
         }
 
     async def check(self) -> Health:
-        """Check that the file can be written; returns a ``Health``."""
+        """Return whether the file is writable."""
         try:
             await self.open()
         except (GatewayUnusable, InvalidInput) as error:
@@ -129,7 +129,7 @@ class OutboxGateway:
             record["content"] = dict(message.content)
         try:
             text = json.dumps(record, ensure_ascii=False)
-            text.encode()  # half a pair cannot be sent, and must not hide in an escape
+            text.encode()  # a lone surrogate cannot be sent, and must not hide in an escape
             return (json_text(text) + "\n").encode()
         except UnicodeEncodeError:
             return None
@@ -141,7 +141,7 @@ class OutboxGateway:
             try:
                 with self._locked_file() as descriptor:
                     self.repaired = _close_torn_line(descriptor) or self.repaired
-                    # Whoever rewrites the file holds the lock: a draft that lies about now was left by a kill.
+                    # Whoever rewrites the file holds the lock, so an existing draft was left by a kill.
                     draft_of(self.path.resolve()).unlink(missing_ok=True)
             except (IsADirectoryError, NotADirectoryError, FileExistsError):
                 raise InvalidInput(
@@ -154,7 +154,7 @@ class OutboxGateway:
 
     def _open_file(self) -> int:
         private_folder(self.path.parent)
-        # A pipe or a device neither keeps what it got nor can be searched; opening one might even block.
+        # Pipes and devices neither keep data nor can be searched; opening one may even block.
         if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):
             raise IsADirectoryError
         is_new = not self.path.exists()
@@ -181,7 +181,7 @@ class OutboxGateway:
             self._descriptor = None
 
     def _append(self, data: bytes) -> Outcome | None:
-        """Write and sync; None when it is on the disk, else what became of every message of the batch."""
+        """Write and sync; return None once it is on disk, else the outcome of every message of the batch."""
         with self._lock:
             try:
                 with self._locked_file() as descriptor:
@@ -191,14 +191,14 @@ class OutboxGateway:
 
     @contextmanager
     def _locked_file(self) -> Iterator[int]:
-        """The file of that name, open and locked; a new one if it was renamed, replaced or deleted since."""
+        """Yield the file of that name, open and locked; a new one if it was renamed, replaced or deleted."""
         while True:
             if self._descriptor is not None and not is_file_of(self.path, self._descriptor):
                 self._close_file()
             if self._descriptor is None:
                 self._descriptor = self._open_file()
             with locked(self._descriptor, self._timeout):
-                # It may have been replaced while the lock was waited for.
+                # It may have been replaced while this waited for the lock.
                 if is_file_of(self.path, self._descriptor):
                     yield self._descriptor
                     return
@@ -224,8 +224,8 @@ def is_file_of(path: Path, descriptor: int) -> bool:
 
 
 def make_private(descriptor: int) -> None:
-    """Keep others out of an open file: mode 0600. Raises ``PermissionError`` where it is another user's and open to
-    all: it then says what to do."""
+    """Set the mode of an open file to 0600. Raises ``PermissionError`` with advice if it belongs to another user and
+    is accessible to others."""
     if os.name != "posix":
         return
     mode = os.fstat(descriptor).st_mode
@@ -239,19 +239,19 @@ def make_private(descriptor: int) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Where the file is written anew before it takes the old one's place."""
+    """Return the path at which the file is rewritten before it replaces the old one."""
     return path.with_name(path.name + ".new")
 
 
 def private_folder(folder: Path) -> None:
-    """Make the folders that are missing, for their owner alone."""
+    """Create missing folders with access for their owner only."""
     for one in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
         one.mkdir(mode=0o700, exist_ok=True)
-    folder.mkdir(exist_ok=True)  # what is there and is no folder is an error
+    folder.mkdir(exist_ok=True)  # raises if it exists and is not a folder
 
 
 def _write_whole(descriptor: int, data: bytes) -> Outcome | None:
-    """Append ``data`` and sync it, or leave the file as it was. The lock is held."""
+    """Append ``data`` and sync it, or leave the file as it was. The lock must be held."""
     _close_torn_line(descriptor)
     start = os.fstat(descriptor).st_size
     try:
@@ -267,15 +267,15 @@ def _write_whole(descriptor: int, data: bytes) -> Outcome | None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # What a failed sync left on the disk, nobody can say.
+        # The state of the disk after a failed sync is unknown.
         return _unknown(error)
     return None
 
 
 def _close_torn_line(descriptor: int) -> bool:
-    """End a last line that has no end, so that the next record has a line of its own. True if there was one.
+    """Close an incomplete last line, so that the next record has its own line; return whether there was one.
 
-    What was torn stays in the file for people to see; it is not a whole record, and so was never accepted.
+    The incomplete line stays in the file; it is not a complete record, so it was never accepted.
     """
     size = os.fstat(descriptor).st_size
     if size == 0:

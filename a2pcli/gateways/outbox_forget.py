@@ -20,7 +20,7 @@ from a2pcli.gateways.settings import read_block
 
 
 def outbox_file(name: str, settings: Mapping[str, Any]) -> Path | None:
-    """The file of a gateway's block where it is an outbox, made absolute; else None."""
+    """Return the absolute path of an outbox gateway's file; None for other gateways."""
     if str(settings.get("type") or name) != "outbox":
         return None
     try:
@@ -31,22 +31,22 @@ def outbox_file(name: str, settings: Mapping[str, Any]) -> Path | None:
 
 
 def forget_in_outbox(path: Path, *addresses: str, timeout: float = 30.0) -> int:
-    """Blank the messages to a person, by every form of their address; gives how many.
+    """Blank the messages to a person, by every form of their address; return how many.
 
-    Raises ``OSError`` where the file cannot be changed. Senders may have the file open: they wait for
-    the lock, and then see that another file has its name.
+    Raises ``OSError`` if the file cannot be changed. Senders that have the file open wait for the lock, and then
+    notice that it was replaced.
     """
-    path = path.resolve()  # the file itself is replaced, not a link to it
+    path = path.resolve()  # replace the file itself, not a link to it
     draft = draft_of(path)
     copy_of_old_days = path.with_name(path.name + ".part")
     if not path.exists():
-        draft.unlink(missing_ok=True)  # what a kill left of a file that was taken away since
+        draft.unlink(missing_ok=True)  # left by a kill, for a file that was removed since
     with _locked(path, timeout) as file:
-        draft.unlink(missing_ok=True)  # a kill left it
+        draft.unlink(missing_ok=True)  # left by a kill
         try:
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy:
                 _be_owned_alike(copy, file)
-                # Whoever opens the new file the moment it has its name waits until that name is durable.
+                # Processes that open the new file at once wait until its name is durable.
                 with locked(copy.fileno(), timeout):
                     count, changed = _written(file, copy, addresses)
                     if copy_of_old_days.exists():
@@ -65,7 +65,7 @@ def forget_in_outbox(path: Path, *addresses: str, timeout: float = 30.0) -> int:
 
 @contextmanager
 def _locked(path: Path, timeout: float) -> Iterator[IO[bytes]]:
-    """The file of that name, opened and locked."""
+    """Yield the file of that name, opened and locked."""
     while True:
         with path.open("r+b") as file, locked(file.fileno(), timeout):
             if is_file_of(path, file.fileno()):
@@ -74,7 +74,7 @@ def _locked(path: Path, timeout: float) -> Iterator[IO[bytes]]:
 
 
 def _be_owned_alike(copy: IO[bytes], file: IO[bytes]) -> None:
-    """Where root erases, the sender's own user must still be able to write."""
+    """Give the copy the file's owner, so that the sender's user can still write if root erases."""
     if hasattr(os, "fchown"):
         owner = os.fstat(file.fileno())
         with suppress(OSError):
@@ -82,7 +82,7 @@ def _be_owned_alike(copy: IO[bytes], file: IO[bytes]) -> None:
 
 
 def _written(file: IO[bytes], copy: IO[bytes], addresses: tuple[str, ...]) -> tuple[int, bool]:
-    """Copy the file without the person; how many messages were theirs, and whether anything changed."""
+    """Copy the file without the person; return how many messages were theirs, and whether anything changed."""
     count, changed = 0, False
     for line in file:
         kept, is_theirs = _without(line, addresses)
@@ -93,7 +93,8 @@ def _written(file: IO[bytes], copy: IO[bytes], addresses: tuple[str, ...]) -> tu
 
 
 def _adopted(old: Path, file: IO[bytes], copy: IO[bytes], addresses: tuple[str, ...]) -> tuple[int, bool]:
-    """Take up records that only an old copy holds: a2pcli once wrote over the file itself, and was killed at it."""
+    """Copy records that only an old copy has: earlier versions of a2pcli overwrote the file itself, and could be
+    killed."""
     file.seek(0)
     there = {record.get("reference") for line in file if (record := parsed(line)) is not None}
     count, changed = 0, False
@@ -110,7 +111,7 @@ def _adopted(old: Path, file: IO[bytes], copy: IO[bytes], addresses: tuple[str, 
 
 
 def _without(line: bytes, addresses: tuple[str, ...]) -> tuple[bytes, bool]:
-    """The line as it stays, and whether it was a message to the person. Of a torn line nobody can say whose it is."""
+    """Return the line to keep, and whether it was a message to the person; unknown for an incomplete line."""
     is_whole = line.startswith(START) and line.endswith(b"}\n") and b"\0" not in line
     if is_whole and not any(_may_stand_in(line, address) for address in addresses):
         return line, False
@@ -118,12 +119,12 @@ def _without(line: bytes, addresses: tuple[str, ...]) -> tuple[bytes, bool]:
     if record is None:
         return torn_line(line), False
     to = record.get("to")
-    if not isinstance(to, str) or to.lower() not in addresses:  # an address as its owner writes it
+    if not isinstance(to, str) or to.lower() not in addresses:  # in the spelling of its owner
         return line if line.endswith(b"\n") else line + b"\n", False
     kept = {"reference": record.get("reference"), "erased": True}
     return json.dumps(kept).encode() + b"\n", True
 
 
 def _may_stand_in(line: bytes, address: str) -> bool:
-    """Whether a line can be about an address: quick, and never wrong where it says no."""
+    """Whether a line may be about an address: fast, and certain if it returns False."""
     return not address.isascii() or address.lstrip("+").encode() in line.lower()

@@ -70,20 +70,20 @@ _REFERENCE = re.compile(rb'\{"reference": "([^"\\]*)("?)')
 
 @dataclass(slots=True)
 class Findings:
-    """Which references are whole records, and which a torn line may have been."""
+    """Which references have complete records, and which may be incomplete lines."""
 
     whole: set[str] = field(default_factory=set)
     torn: set[str] = field(default_factory=set)
     torn_starts: list[str] = field(default_factory=list)
-    """What is left of references that were cut off; an empty one may have been anybody's."""
+    """Beginnings of references that were cut off; an empty one could be any reference."""
 
     def may_be_torn(self, reference: str) -> bool:
-        """Whether a torn line may have been the record of this reference."""
+        """Return whether an incomplete line may be the record of this reference."""
         return reference in self.torn or any(reference.startswith(start) for start in self.torn_starts)
 
 
 def findings(lines: Iterable[bytes], wanted: set[str]) -> Findings:
-    """What the file says about the references asked for."""
+    """Return what the file says about the ``wanted`` references."""
     found = Findings()
     for line in lines:
         match = _REFERENCE.match(line)
@@ -105,7 +105,7 @@ def findings(lines: Iterable[bytes], wanted: set[str]) -> Findings:
 
 
 def parsed(line: bytes) -> dict[str, object] | None:
-    """The line's record; None for a line that is none."""
+    """Return the line's record; None if it is not one."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -114,9 +114,9 @@ def parsed(line: bytes) -> dict[str, object] | None:
 
 
 def torn_reference(line: bytes) -> tuple[str, bool]:
-    """What is left of a torn line's reference, and whether that is all of it.
+    """Return what is left of an incomplete line's reference, and whether that is complete.
 
-    Only the start of a record, cut off, names one message; anything else may hold the remains of others too.
+    Only the cut-off start of a record identifies one message; anything else may contain remains of others.
     """
     rest = line.rstrip(b"\r\n")
     match = _REFERENCE.match(rest)
@@ -126,7 +126,7 @@ def torn_reference(line: bytes) -> tuple[str, bool]:
 
 
 def torn_line(line: bytes) -> bytes:
-    """A torn line without the person: only what it says about its reference."""
+    """Return an incomplete line without the person: only what it says about its reference."""
     reference, is_whole = torn_reference(line)
     record: dict[str, object] = {"torn": True, "reference": reference}
     if not is_whole:

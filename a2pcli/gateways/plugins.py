@@ -26,7 +26,7 @@ _ADVICE = (
 
 
 def load_plugin(name: str, point: EntryPoint, settings: Mapping[str, Any]) -> Gateway:
-    """The gateway that another package makes of a block. Raises ``InvalidInput`` that blames the package."""
+    """Return the gateway that another package makes from a block. Raises ``InvalidInput`` naming the package."""
     blame = _Blame(name, point)
     factory = blame.for_failing("cannot be loaded", point.load)
     if not callable(factory):
@@ -37,8 +37,8 @@ def load_plugin(name: str, point: EntryPoint, settings: Mapping[str, Any]) -> Ga
 
 
 class _Blame:
-    """Whose gateway it is, and how that is told. Texts of its errors may hold a secret of its settings: only what
-    went wrong while it was imported is quoted, which was before it saw them."""
+    """Names the package of a gateway in errors. Its error texts may contain secrets from the settings, so only
+    errors during import, before it saw them, are quoted."""
 
     def __init__(self, name: str, point: EntryPoint) -> None:
         package = point.dist.name if point.dist else None
@@ -53,13 +53,13 @@ class _Blame:
         return InvalidInput(block_problem(self.name, "type", why, hint=_ADVICE))
 
     def for_failing(self, what: str, work: Callable[[], Any]) -> Any:
-        """The result of ``work``; what it raises is the package's mistake, and what it prints is no result of ours."""
+        """Return the result of ``work``; errors are attributed to the package, and its output goes to stderr."""
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 return work()
         except A2PError:
             raise
-        except (Exception, SystemExit) as error:  # sys.exit() in a module must not end us without a word
+        except (Exception, SystemExit) as error:  # sys.exit() in a module must not end a2pcli silently
             raise self.problem(what, error) from error
 
     def unusable(self, method: str, error: BaseException) -> GatewayUnusable:
@@ -79,7 +79,7 @@ class PluginGateway:
         self.capabilities = replace(given, channels=frozenset(given.channels))
 
     async def open(self) -> None:
-        """Open it; ``GatewayUnusable`` whatever it raises."""
+        """Open it; any error becomes ``GatewayUnusable``."""
         try:
             await self._inner.open()
         except A2PError:
@@ -88,19 +88,19 @@ class PluginGateway:
             raise self._blame.unusable("open", error) from error
 
     async def close(self) -> None:
-        """Close it; what goes wrong then costs nobody anything."""
+        """Close it; errors are only logged."""
         try:
             await self._inner.close()
         except Exception as error:
             log.warning("%s fails in close: %s", self._blame.whose, _told(error))
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Its outcomes; the sender judges them, and what it raises."""
+        """Return its outcomes; the sender validates them, and handles what it raises."""
         outcomes: Sequence[Outcome] = await self._inner.submit(batch)
         return outcomes
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """What it tells about references that it was asked for."""
+        """Return its answers about the requested references only."""
         told = await self._inner.lookup(references)
         if not isinstance(told, Mapping):
             log.warning("%s returned no mapping from lookup", self._blame.whose)
@@ -109,8 +109,8 @@ class PluginGateway:
         return {key: value for key, value in told.items() if key in asked and isinstance(value, Outcome)}
 
     async def check(self) -> Health:
-        """The plugin's own ``check``. Exceptions and wrong types become an unhealthy ``Health`` that names the
-        plugin."""
+        """Return the plugin's own ``check``. Exceptions and wrong types become an unhealthy ``Health`` that names
+        the plugin."""
         try:
             health = await self._inner.check()
         except A2PError as error:
@@ -168,7 +168,8 @@ def _attributes_wrong(inner: Any) -> list[str]:
 
 
 def _told(error: BaseException, *, with_text: bool = False) -> str:
-    """``ValueError at pigeon.py:12``: the innermost line of the package's, the text only where it is harmless."""
+    """Return an error as ``ValueError at pigeon.py:12``: the innermost line of the package, with its text if
+    harmless."""
     place, trace = "", error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename

@@ -43,7 +43,8 @@ def _words() -> Mapping[str, Code]:
 
 
 def _own(block: Mapping[str, Any], code: str) -> Any:
-    """What the gateway's block itself says of a code. An operator's receipts have other codes than its answers."""
+    """Return the meaning that the gateway's block sets for a code. An SMPP operator's receipt codes differ from its
+    answers'."""
     if block.get("type") != "smpp":
         own = block.get("errors")
         return own.get(code) if isinstance(own, Mapping) else None
@@ -55,7 +56,7 @@ def _own(block: Mapping[str, Any], code: str) -> Any:
 
 
 def _short(code: str) -> str:
-    """An operator's code without its leading zeros, in capitals: some operators document `a1` and send 0A1."""
+    """Return an operator's code without leading zeros, in capitals: some document `a1` and send 0A1."""
     return code.upper().lstrip("0")
 
 

@@ -34,7 +34,7 @@ class Available:
 
 
 def available() -> list[Available]:
-    """Every gateway type there is: ours first, then those of other packages by name. Imports none of them."""
+    """Return every gateway type: built-in ones first, then those of other packages by name. Imports none of them."""
     found = [Available(name, target, line, "a2pcli") for name, (target, line) in BUILT_IN.items()]
     for name, point in sorted(_third_party().items()):
         package = point.dist.name if point.dist else "unknown"
@@ -43,11 +43,11 @@ def available() -> list[Available]:
 
 
 def create(name: str, settings: Mapping[str, Any]) -> Gateway:
-    """The gateway that a block describes; not opened yet.
+    """Create the gateway described by a block, without opening it.
 
-    ``name`` is the block's name in ``a2pcli.yaml``; ``settings["type"]`` chooses the gateway, or the name
-    does where it is a type's own. ``settings["folder"]`` is the settings file's folder, from which relative
-    paths count. Raises ``InvalidInput`` for an unknown type, wrong settings, a gateway that cannot load.
+    ``name`` is the block's name in ``a2pcli.yaml``; ``settings["type"]`` selects the type, by default the one called
+    like the block. ``settings["folder"]`` is the settings file's folder, the base of relative paths. Raises
+    ``InvalidInput`` for an unknown type, invalid settings or a gateway that cannot be loaded.
     """
     kind = str(settings.get("type") or name)
     if kind in BUILT_IN:
@@ -62,14 +62,14 @@ def _third_party() -> dict[str, EntryPoint]:
 
 
 def third_party_class(kind: str) -> Any:
-    """The class or function of another package's type, to read what it says about itself; None where it cannot load."""
+    """Return the class or function of another package's type; None if it cannot be loaded."""
     point = _third_party().get(kind)
     if point is None:
         return None
     with contextlib.redirect_stdout(sys.stderr):
         try:
             return point.load()
-        except (Exception, SystemExit):  # told in full where the gateway is made
+        except (Exception, SystemExit):  # reported in full when the gateway is created
             return None
 
 

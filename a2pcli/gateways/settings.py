@@ -30,7 +30,7 @@ def _quota(typed: Any) -> Any:
 
 
 class GatewayBlock(BaseModel):
-    """The keys that every gateway takes; a gateway's own model adds to them."""
+    """The keys of every gateway; a gateway's own model adds to them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -62,9 +62,9 @@ Block = TypeVar("Block", bound=GatewayBlock)
 
 
 def read_block(model: type[Block], name: str, settings: Mapping[str, Any]) -> Block:
-    """The block as its model.
+    """Return the block as its model.
 
-    Raises ``InvalidInput`` with a problem for each wrong key; a problem's message starts with the key's path,
+    Raises ``InvalidInput`` with a problem for each invalid key; its message starts with the key's path,
     ``gateways.<name>.<key>: …``, by which the command line finds the line in the file.
     """
     try:
@@ -74,7 +74,7 @@ def read_block(model: type[Block], name: str, settings: Mapping[str, Any]) -> Bl
 
 
 def block_problem(name: str, key: str, message: str, *, hint: str | None = None) -> Problem:
-    """A problem with one key of a gateway's block, in the form that ``read_block`` gives them."""
+    """Return a problem with one key of a gateway's block, in the same form as ``read_block``."""
     place = f"gateways.{name}.{key}" if key else f"gateways.{name}"
     return Problem(f"{place}: {message}", hint=hint, code="gateway-settings")
 
@@ -104,7 +104,7 @@ def _problem(model: type[GatewayBlock], name: str, error: Any) -> Problem:
 
 
 def known_keys(model: type[BaseModel], location: list[str]) -> list[str]:
-    """The keys that the model takes at a place inside it; none where the place is not a model of its own."""
+    """Return the keys that the model accepts at a nested location; empty if there is no model."""
     current: type[BaseModel] | None = model
     for part in location:
         field = _keys(current).get(part) if current else None
@@ -113,7 +113,7 @@ def known_keys(model: type[BaseModel], location: list[str]) -> list[str]:
 
 
 def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The model's fields by the key that a file has for them."""
+    """Return the model's fields by their key in the file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 

@@ -89,7 +89,7 @@ class SimulatorGateway:
         self.later = Later(self._write_receipt) if live else None
         self._ends = [(label, share) for label, share in block.mix.model_dump().items() if share]
         self._attempts: dict[str, int] = {}
-        self._unsure: dict[str, Outcome] = {}  # taken, though nobody was told
+        self._unsure: dict[str, Outcome] = {}  # accepted, although the outcome was unknown
         self._count = 0
         self._down_until = 0.0
         self._outages = sorted(block.outages, key=lambda outage: outage.after)
@@ -132,18 +132,18 @@ class SimulatorGateway:
         return outcomes
 
     async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
-        """Whether the channel reaches each number, as the seed determines."""
+        """Return whether the channel reaches each number, as the seed determines."""
         if self._is_down():
             return {}
         return {one: self._chance(one) < self._block.reachable for one in numbers}
 
     def _chance(self, number: str) -> float:
-        """A number's place in [0, 1), the same for the same seed."""
+        """Return a number's position in [0, 1), determined by the seed."""
         digest = blake2b(f"{self._block.seed}|reachable|{number}".encode()).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """With a receipts file, whether it holds the reference; without, what this process left unknown."""
+        """Look the references up in the receipts file; without one, return what this process left unknown."""
         if self.receipts is None:
             return {one: self._unsure[one] for one in references if one in self._unsure}
         found = await asyncio.to_thread(_recorded, self.receipts, set(references))
@@ -156,7 +156,7 @@ class SimulatorGateway:
         }
 
     async def check(self) -> Health:
-        """Well, unless the settings say that it is down."""
+        """Return a healthy result, unless the settings say that it is down."""
         if self._block.down:
             return Health(False, "simulated: no connection")
         return Health(True, "simulated; nothing is sent")
@@ -169,7 +169,7 @@ class SimulatorGateway:
         return monotonic() < self._down_until
 
     def _happen(self, to: str, reference: str, validity: int | None) -> tuple[Outcome, float]:
-        """What becomes of this attempt, and after how many seconds it is known."""
+        """Return the outcome of this attempt, and the seconds until it is known."""
         block = self._block
         if block.account_stops_after is not None and self._count >= block.account_stops_after:
             return _NO_CREDIT, 0.0
@@ -201,7 +201,7 @@ class SimulatorGateway:
 
     @property
     def keep(self) -> Keep | None:
-        """Takes the receipts that are told on the connection."""
+        """Receives the receipts sent on the connection."""
         return None if self.later is None else self.later.keep
 
     @keep.setter
@@ -210,7 +210,7 @@ class SimulatorGateway:
             self.later.keep = keep
 
     def spellings(self, gateway_id: str) -> tuple[Sequence[str], Sequence[str]]:
-        """An id is written in one way."""
+        """Return the id: it is always written in the same way."""
         return (gateway_id,), ()
 
     async def linger(self) -> None:
@@ -219,7 +219,7 @@ class SimulatorGateway:
             await self.later.linger(self._block.receipts.linger)
 
     async def revoke(self, to: str, reference: str) -> bool | None:
-        """Take a message back, as the seed has it; None for no clear answer."""
+        """Revoke a message, as the seed determines; None for no clear answer."""
         shares = self._block.revocations
         if self.later is None or shares is None:
             return False
@@ -263,7 +263,7 @@ class SimulatorGateway:
 
 
 def _line(reference: str, state: str, at: datetime) -> bytes:
-    """A line of the receipts file."""
+    """Return a line of the receipts file."""
     found = {
         "reference": reference,
         "gateway_id": _identifier(reference),
@@ -275,12 +275,12 @@ def _line(reference: str, state: str, at: datetime) -> bytes:
 
 
 def _row(reference: str) -> str:
-    """The row in its plan, which ends the reference; the id of the run before it is another one each time."""
+    """Return the row at the end of the reference; the run's id before it differs in each run."""
     return reference.rpartition("-")[2]
 
 
 def _draws(key: str) -> tuple[float, float, float, float]:
-    """Four numbers in [0, 1) that depend on the key alone."""
+    """Return four numbers in [0, 1) that depend only on the key."""
     digest = blake2b(key.encode(errors="replace"), digest_size=32).digest()
     first, second, third, fourth = (int.from_bytes(digest[at : at + 8]) / 2**64 for at in (0, 8, 16, 24))
     return first, second, third, fourth
@@ -305,7 +305,7 @@ def _identifier(reference: str) -> str:
 
 
 def _recorded(path: Path, wanted: set[str]) -> Findings | None:
-    """What the receipts file says about the references; None where there is none."""
+    """Return what the receipts file says about the references; None if it does not exist."""
     try:
         with path.open("rb") as file:
             return findings(file, wanted)

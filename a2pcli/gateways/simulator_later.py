@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from a2pcli.contacts.receipt_file import Receipt
 
 TOGETHER = 0.05
-"""Seconds of which everything that is due is told together."""
+"""Receipts that are due within this many seconds are sent together."""
 
 AGAIN = 1.0
-"""Seconds after which receipts are told again that were not kept."""
+"""Seconds until receipts that were not stored are sent again."""
 
 log = logging.getLogger(__name__)
 
 Written: TypeAlias = Callable[[str, str, datetime], None]
-"""Takes a reference, what became of it, and when."""
+"""Called with a reference, the message's final state, and the time."""
 
 
 @dataclass(slots=True)
 class _Fate:
-    """What will become of a message: ``state`` at ``due`` (by the loop's clock). ``told``: a receipt says so."""
+    """The future of a message: ``state`` at ``due`` (loop time). ``told``: a receipt reports it."""
 
     due: float
     reference: str
@@ -47,10 +47,10 @@ class _Fate:
 
 
 class Later:
-    """The messages that a simulated provider has taken and not delivered yet.
+    """The messages that a simulated provider has accepted and not delivered yet.
 
-    ``happened`` keeps what became of each by its reference: ``delivered``, ``undelivered``, ``expired`` or
-    ``cancelled``; it is what the provider knows, whether a receipt tells it or not.
+    ``happened`` has the final state of each by reference: ``delivered``, ``undelivered``, ``expired`` or
+    ``cancelled``, whether a receipt reports it or not.
     """
 
     def __init__(self, write: Written) -> None:
@@ -65,11 +65,11 @@ class Later:
         self._untold: list[_Fate] = []
 
     def open(self) -> None:
-        """Begin to deliver."""
+        """Start delivering."""
         self._task = asyncio.get_running_loop().create_task(self._deliver())
 
     async def close(self) -> None:
-        """End. What is due later is written already, with its moment."""
+        """Stop. Future receipts are written now, with their own time."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -81,13 +81,13 @@ class Later:
         self._heap.clear()
 
     async def linger(self, seconds: float) -> None:
-        """Wait until everything is told, for so long at most."""
+        """Wait until all receipts are sent, at most ``seconds``."""
         until = self._now() + seconds
         while self._heap and (left := until - self._now()) > 0:  # noqa: ASYNC110 - of what is due, not of an event
             await asyncio.sleep(min(left, max(TOGETHER, self._heap[0][0] - self._now())))
 
     def take(self, reference: str, gateway_id: str, state: str, seconds: float, *, told: bool) -> None:
-        """Let this become of a message after so many seconds."""
+        """Give a message this final state after ``seconds``."""
         fate = _Fate(self._now() + seconds, reference, gateway_id, state, told)
         self._fates[reference] = fate
         self._number += 1
@@ -96,7 +96,7 @@ class Later:
         heapq.heappush(self._heap, (fate.due, self._number, fate))
 
     def revoke(self, reference: str, *, lost: bool) -> bool:
-        """Take a message back; False where it is too late. ``lost``: it is delivered although this says otherwise."""
+        """Revoke a message; False if it is too late. ``lost``: it is delivered although this confirms the opposite."""
         fate = self._fates.get(reference)
         if reference in self.happened:
             return self.happened[reference] in ("cancelled", "undelivered", "expired")
@@ -123,7 +123,7 @@ class Later:
                 try:
                     await self._tell(self._untold)
                     self._untold = []
-                except Exception as error:  # it is not acknowledged, and told again
+                except Exception as error:  # not acknowledged, so it is sent again
                     log.warning("receipts were not kept: %s", type(error).__name__)
                     await asyncio.sleep(AGAIN)
                     continue

@@ -11,7 +11,7 @@ from a2pcli.gateways.settings import GatewayBlock
 
 
 def _share(value: Any) -> Any:
-    """``2%`` or ``0.02`` as a number from 0 to 1."""
+    """Return ``2%`` or ``0.02`` as a number from 0 to 1."""
     if isinstance(value, str) and value.strip().endswith("%"):
         number = value.strip()[:-1].strip()
         try:
@@ -29,14 +29,14 @@ class _Part(BaseModel):
 
 
 class Latency(_Part):
-    """How long an answer takes: log-normal, given by two of its points, in seconds."""
+    """Log-normal answer times, given by two points in seconds."""
 
     median: float = Field(0.05, ge=0, le=60, description="Half of the answers are faster, in seconds")
     p95: float = Field(0.2, ge=0, le=60, description="19 of 20 answers are faster, in seconds")
 
 
 class Mix(_Part):
-    """Which share of the attempts ends how; the rest is accepted."""
+    """The shares of attempts that fail, by kind; the rest is accepted."""
 
     temporary: Share = Field(0.0, description="Not accepted, can be retried")
     rate_limited: Share = Field(0.0, description="429 with Retry-After")
@@ -54,7 +54,7 @@ class Mix(_Part):
 
 
 class Receipts(_Part):
-    """What becomes of accepted messages; written as JSON lines the moment they are accepted."""
+    """Receipts of accepted messages, written as JSON lines when they are accepted."""
 
     file: Path = Field(description="The file, relative to the settings file's folder")
     undelivered: Share = Field(0.03, description="Share that is not delivered")
@@ -68,7 +68,7 @@ class Receipts(_Part):
 
 
 class Revocations(_Part):
-    """How it answers when it is asked to take a message back that was not delivered yet; the rest is confirmed."""
+    """Answers to requests to revoke an undelivered message; the rest is confirmed."""
 
     refused: Share = Field(0.0, description="Share that cannot be taken back")
     unclear: Share = Field(0.0, description="Share without a clear answer")
@@ -76,7 +76,7 @@ class Revocations(_Part):
 
 
 class Outage(_Part):
-    """A time without an answer from anybody."""
+    """A period without any answers."""
 
     after: int = Field(ge=0, description="Messages before the outage starts")
     seconds: float = Field(gt=0, description="Duration of the outage in seconds")

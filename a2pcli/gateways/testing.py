@@ -65,15 +65,15 @@ class GatewayContract:
     to = "+12025550143"
 
     def make(self, folder: Path) -> Gateway:
-        """A new gateway, not opened. ``folder`` is empty and its own."""
+        """Return a new gateway, not opened. ``folder`` is empty and belongs to it alone."""
         raise NotImplementedError
 
     def messages(self, count: int, body: str = "Hello") -> list[Message]:
-        """Messages with references of their own."""
+        """Return messages with distinct references."""
         return [Message(number, f"rcontract-{number:06d}", self.to, body) for number in range(1, count + 1)]
 
     def submitted(self, folder: Path, batches: Sequence[Sequence[Message]]) -> list[list[Outcome]]:
-        """Open, submit each batch, close."""
+        """Open, submit each batch, close; return the outcomes of each batch."""
 
         async def run() -> list[list[Outcome]]:
             gateway = self.make(folder)
@@ -95,7 +95,7 @@ class GatewayContract:
         assert gateway.capabilities.channels
 
     def test_one_outcome_for_each_message_in_order(self, tmp_path: Path) -> None:
-        """Batches of every size up to its own get one outcome a message."""
+        """Batches of every size up to its maximum get one outcome for each message."""
         batch = self.make(tmp_path).capabilities.batch
         sizes = sorted({1, min(2, batch), min(17, batch), min(200, batch)})
         messages = self.messages(sum(sizes))
@@ -109,7 +109,7 @@ class GatewayContract:
                 self.is_well_formed(outcome)
 
     def test_odd_messages_raise_nothing(self, tmp_path: Path) -> None:
-        """Whatever stands in a message, there is an outcome."""
+        """Every message gets an outcome, whatever it contains."""
         odd = [
             Message(number, f"rcontract-{number:06d}", self.to, body, sender=None, country=None)
             for number, body in enumerate(ODD_BODIES, 1)
@@ -123,7 +123,7 @@ class GatewayContract:
             self.is_well_formed(outcomes[0])
 
     def test_outcomes_keep_secrets(self, tmp_path: Path) -> None:
-        """Neither numbers nor texts nor credentials stand in what goes to logs and reports."""
+        """Neither numbers nor texts nor credentials appear in what goes to logs and reports."""
         body = "Dear Zebedee, your balance is 4711"
         for outcomes in self.submitted(
             tmp_path, [self.messages(1, body), self.messages(1, "half \ud83d Zebedee")]
@@ -134,7 +134,7 @@ class GatewayContract:
                     assert hidden not in shown
 
     def test_closing_is_harmless(self, tmp_path: Path) -> None:
-        """Twice, or before opening; and a submit after it gives an outcome too."""
+        """It can be closed twice, or before opening, and a later submit still returns an outcome."""
 
         async def run() -> Sequence[Outcome]:
             gateway = self.make(tmp_path)
@@ -149,7 +149,7 @@ class GatewayContract:
         assert len(asyncio.run(run())) == 1
 
     def test_many_submits_at_once(self, tmp_path: Path) -> None:
-        """As many as it says it takes."""
+        """It accepts as many concurrent submits as it claims."""
 
         async def run() -> list[Sequence[Outcome]]:
             gateway = self.make(tmp_path)
@@ -163,7 +163,7 @@ class GatewayContract:
         assert all(len(outcomes) == 1 for outcomes in asyncio.run(run()))
 
     def test_lookup_tells_only_what_it_was_asked(self, tmp_path: Path) -> None:
-        """A reference that never was is not accepted; with ``durable_lookup`` an accepted one is."""
+        """An unknown reference is not accepted; with ``durable_lookup`` an accepted one is."""
 
         async def run() -> None:
             gateway = self.make(tmp_path)

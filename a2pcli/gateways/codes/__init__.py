@@ -27,7 +27,7 @@ MEANINGS: dict[str, tuple[Verdict, Cause]] = {
     "credit": (Verdict.NOT_SENT, Cause.CREDIT),
     "unknown": (Verdict.UNKNOWN, Cause.AMBIGUOUS),
 }
-"""What a code can mean, by the word used in tables and in ``errors:`` of a declarative gateway."""
+"""Meanings of codes, by the word used in tables and in ``errors:`` of a declarative gateway."""
 
 DEFAULT_DETAILS: dict[str, str] = {
     "accepted": "accepted",
@@ -50,7 +50,7 @@ _LONGEST_ID = 128
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What one code of a provider means: a word of ``MEANINGS``, and a sentence."""
+    """The meaning of one code of a provider: a word of ``MEANINGS``, and a sentence."""
 
     meaning: str
     detail: str
@@ -58,13 +58,13 @@ class Code:
 
 @cache
 def load_codes(provider: str) -> dict[str, Code]:
-    """The table of a provider that comes with a2pcli. Raises ``FileNotFoundError`` for one that does not."""
+    """Return the built-in table of a provider. Raises ``FileNotFoundError`` if there is none."""
     text = files(__package__).joinpath(f"{provider}.csv").read_text(encoding="utf-8")
     return {row["code"]: Code(row["cause"], row["detail"]) for row in csv.DictReader(text.splitlines())}
 
 
 def tables() -> list[str]:
-    """Names of the providers with a built-in code table."""
+    """Return the names of the providers with a built-in code table."""
     found = (entry.name for entry in files(__package__).iterdir())
     return sorted(name.removesuffix(".csv") for name in found if name.endswith(".csv"))
 
@@ -77,7 +77,7 @@ def outcome_of(
     gateway_id: str | None = None,
     retry_after: float | None = None,
 ) -> Outcome:
-    """The ``Outcome`` for a cause."""
+    """Return the ``Outcome`` for a meaning."""
     verdict, cause = MEANINGS[meaning]
     if verdict is Verdict.ACCEPTED:
         return Outcome(verdict, gateway_id)
@@ -92,10 +92,10 @@ def outcome_of(
 
 
 def safe_code(value: object) -> str | None:
-    """A provider's code as it may be shown: short, one word, no phone number in it; else None."""
+    """Return a provider's code if it is safe to show (short, one word, no phone number in it), else None."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    # An integer of JSON can have a million digits, which Python refuses to write out.
+    # A JSON integer can have a million digits, which Python refuses to convert.
     if isinstance(value, int) and abs(value) >= 10**6:
         return None
     text = str(value).strip()
@@ -105,9 +105,9 @@ def safe_code(value: object) -> str | None:
 
 
 def safe_id(value: object) -> str | None:
-    """A provider's message id: printable text or an integer, 1 to 128 characters; else None."""
+    """Return a provider's message id if it is printable text or an integer of 1 to 128 characters, else None."""
     if type(value) is str and 0 < len(value) <= _LONGEST_ID and value.isascii() and value.isalnum():
-        return value  # as nearly all are
+        return value  # the usual case
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     if isinstance(value, int) and not -(10**40) < value < 10**40:

@@ -11,20 +11,20 @@ from a2pcli.gateways.base import HttpResponse
 
 _DECLARED = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._:\-]{1,40})", re.IGNORECASE | re.ASCII)
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: it begins the same way
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, which begins the same way
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Codecs of Python's that are no character set of a text, or take very long.
+# Python codecs that are not character sets, or are very slow.
 _NOT_A_CHARSET = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 
 
 def json_of(response: HttpResponse) -> Any:
-    """The answer's JSON; None where it is none."""
+    """Return the answer's JSON; None if it is not JSON."""
     body = response.body
-    if body[:1] in (b"{", b"[") and b"\0" not in body[:16]:  # as nearly all are: UTF-8 without a mark
+    if body[:1] in (b"{", b"[") and b"\0" not in body[:16]:  # the usual case: UTF-8 without a byte order mark
         try:
             return json.loads(body.decode())
         except (ValueError, RecursionError):
@@ -38,16 +38,16 @@ def json_of(response: HttpResponse) -> Any:
 
 
 def text_of(response: HttpResponse, most: int) -> str:
-    """The first ``most`` bytes of the answer as text."""
+    """Return the first ``most`` bytes of the answer as text."""
     return next(iter(_readings(response, most)))
 
 
 def _readings(response: HttpResponse, most: int | None = None) -> list[str]:
-    """The body read in the ways that are possible, the likeliest first.
+    """Return the possible readings of the body, most likely first.
 
-    A byte order mark is right; UTF-8 that can be read is UTF-8, whatever the header says (RFC 8259 allows JSON
-    nothing else); then the header; then ISO-8859-1, which takes all bytes. Two-byte sets without a mark would pass for
-    UTF-8 full of NULs, so for them the header or the NULs count first.
+    A byte order mark decides; valid UTF-8 is UTF-8, whatever the header says (RFC 8259 allows nothing else for JSON);
+    then the header; then ISO-8859-1, which accepts all bytes. Two-byte sets without a mark would pass for UTF-8 full
+    of NULs, so for them the header or the NULs come first.
     """
     body = response.body if most is None else response.body[:most]
     names: list[str] = [name for mark, name in _MARKS if body.startswith(mark)][:1]
@@ -67,18 +67,18 @@ def _readings(response: HttpResponse, most: int | None = None) -> list[str]:
 
 
 def _decoded(body: bytes, name: str, *, is_cut: bool) -> str:
-    """The bytes as text; where they were cut off, a character that is cut in two does not count."""
+    """Decode the bytes; if they were cut off, ignore an incomplete last character."""
     return codecs.getincrementaldecoder(name)().decode(body, final=not is_cut)
 
 
 def _declared(response: HttpResponse) -> str | None:
-    """The character set that the header names, if it is one."""
+    """Return the character set that the header names, if it exists."""
     found = _DECLARED.search(response.headers.get("content-type", ""))
     if found is None:
         return None
     try:
         codec = codecs.lookup(found[1])
-        b"".decode(codec.name)  # refuses what is no text: hex, zip
+        b"".decode(codec.name)  # refuses codecs that are not text: hex, zip
     except (LookupError, ValueError):
         return None
     return None if codec.name.replace("-", "_") in _NOT_A_CHARSET else codec.name

@@ -20,7 +20,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.gateways.engine.protocol import CONNECT_TIMEOUT, NotSent
 
 NAMES_KEPT = 10.0
-"""Seconds for which a name's addresses are remembered."""
+"""Seconds for which a name's addresses are cached."""
 
 _MAX_PROXY_ANSWER = 16_384
 
@@ -36,7 +36,7 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes, and through what. ``host`` is ASCII, without brackets."""
+    """A request's destination and proxy. ``host`` is ASCII, without brackets."""
 
     secure: bool
     host: str
@@ -45,13 +45,13 @@ class Route:
 
     @property
     def authority(self) -> str:
-        """``host:port`` as HTTP writes it, without the port that goes without saying."""
+        """``host:port`` as HTTP writes it, without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
     @property
     def is_relayed(self) -> bool:
-        """Through a proxy that reads the request: it is told the whole URL."""
+        """Whether it goes through a proxy that reads the request and needs the whole URL."""
         return self.proxy is not None and not self.secure
 
 
@@ -59,7 +59,7 @@ Connected = TypeVar("Connected", bound=asyncio.Protocol)
 
 
 class Dialer:
-    """Opens connections: each call opens one."""
+    """Opens one connection per call."""
 
     def __init__(self, *, timeout: float = CONNECT_TIMEOUT, tls: ssl.SSLContext | None = None) -> None:
         self._timeout = timeout
@@ -68,7 +68,7 @@ class Dialer:
         self._looking: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
 
     async def dial(self, route: Route, factory: Callable[[], Connected]) -> Connected:
-        """A connected protocol. Raises ``NotSent``, whatever went wrong."""
+        """Return a connected protocol. Raises ``NotSent`` for any failure."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._dial(route, factory)
@@ -111,7 +111,7 @@ class Dialer:
                 # An address that does not answer must leave time for the next one.
                 async with asyncio.timeout(self._timeout / len(addresses)):
                     await loop.sock_connect(attempt, (address, port))
-            except OSError as error:  # TimeoutError is one
+            except OSError as error:  # includes TimeoutError
                 attempt.close()
                 failure = error
                 continue
@@ -126,7 +126,7 @@ class Dialer:
         raise failure or OSError("the name has no address")
 
     async def _addresses(self, host: str, port: int) -> list[str]:
-        """The name's addresses; look-ups of the same name at the same time are one."""
+        """Return the name's addresses; concurrent look-ups of the same name are shared."""
         key = (host, port)
         loop = asyncio.get_running_loop()
         known = self._names.get(key)
@@ -135,7 +135,7 @@ class Dialer:
         task = self._looking.get(key)
         if task is None:
             task = self._looking[key] = loop.create_task(self._look_up(key))
-            # Everybody who waited may be gone by the time it fails; that is no reason for a complaint.
+            # All waiters may be gone when it fails; that must not log an unretrieved exception.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(task)
 
@@ -151,7 +151,8 @@ class Dialer:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Verified TLS: the system's roots and certifi's, or what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name."""
+    """Return a context that verifies TLS with the system's roots and certifi's, or with ``SSL_CERT_FILE`` and
+    ``SSL_CERT_DIR``."""
     import certifi
 
     context = ssl.create_default_context()
@@ -161,10 +162,10 @@ def tls_context() -> ssl.SSLContext:
 
 
 def proxy_for(secure: bool, host: str) -> Proxy | None:
-    """The proxy that the environment names for a host; None for a direct connection.
+    """Return the proxy that the environment sets for a host; None for a direct connection.
 
-    Reads what ``urllib`` reads: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, ``NO_PROXY``, the system's
-    settings on macOS and Windows. Raises ``NotSent`` for a proxy that cannot be used (SOCKS, TLS to it).
+    Reads the same as ``urllib``: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, ``NO_PROXY``, the system's settings
+    on macOS and Windows. Raises ``NotSent`` for an unsupported proxy (SOCKS, TLS to it).
     """
     proxies = urllib.request.getproxies()
     url = proxies.get("https" if secure else "http") or proxies.get("all")
@@ -176,7 +177,7 @@ def proxy_for(secure: bool, host: str) -> Proxy | None:
     except ValueError:
         raise NotSent("proxy", "the environment sets a proxy whose URL is invalid") from None
     if parts.scheme != "http" or not host_of_proxy:
-        kind = parts.scheme if parts.scheme.isalnum() else "strange"
+        kind = parts.scheme if parts.scheme.isalnum() else "different"
         raise NotSent("proxy", f"the environment sets a {kind} proxy; only http:// proxies are supported")
     authorization = None
     if parts.username is not None:
@@ -186,7 +187,7 @@ def proxy_for(secure: bool, host: str) -> Proxy | None:
 
 
 async def _tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
-    """Ask the proxy for a way through to the route's host (RFC 9110, CONNECT)."""
+    """Ask the proxy for a tunnel to the route's host (RFC 9110, CONNECT)."""
     loop = asyncio.get_running_loop()
     host = f"[{route.host}]" if ":" in route.host else route.host
     lines = [f"CONNECT {host}:{route.port} HTTP/1.1", f"Host: {host}:{route.port}"]
@@ -195,7 +196,7 @@ async def _tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
     await loop.sock_sendall(connected, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
     answer = b""
     while b"\r\n\r\n" not in answer:
-        # One byte too many would be the first of the TLS handshake; a proxy sends none before ours.
+        # Bytes beyond the answer would belong to the TLS handshake, but a proxy sends none before ours.
         more = await loop.sock_recv(connected, 4096)
         answer += more
         if not more or len(answer) > _MAX_PROXY_ANSWER:
@@ -207,7 +208,7 @@ async def _tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
 
 
 def not_sent(error: BaseException) -> NotSent:
-    """The failure to connect as a ``NotSent`` that names its kind."""
+    """Return a connection failure as a ``NotSent`` that names its kind."""
     match error:
         case TimeoutError():
             return NotSent("connect-timeout", "connection timed out")

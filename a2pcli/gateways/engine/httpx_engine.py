@@ -30,7 +30,7 @@ NOTHING_LEFT: dict[type[Exception], tuple[str, str]] = {
     httpx.PoolTimeout: ("busy", "no free connection"),
     httpx.ProxyError: ("proxy", "the proxy refused the connection"),
 }
-"""Exceptions that are raised before the first byte of a request leaves."""
+"""Exceptions raised before the first byte of a request is sent."""
 
 SOMETHING_LEFT: dict[type[Exception], tuple[str, str]] = {
     httpx.ReadTimeout: ("timeout", "no answer within the timeout"),
@@ -46,7 +46,7 @@ SOMETHING_LEFT: dict[type[Exception], tuple[str, str]] = {
 """Exceptions after which the other side may have the request."""
 
 NEVER_A_REQUEST: tuple[type[Exception], ...] = (httpx.InvalidURL, httpx.UnsupportedProtocol)
-"""Exceptions that are raised for a request that cannot be written."""
+"""Exceptions for a request that cannot be written."""
 
 
 class HttpxEngine:
@@ -54,8 +54,8 @@ class HttpxEngine:
 
     def __init__(self, limit: int, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._tells = False
-        """Whether httpx was seen to tell when a request leaves. Before, and with a transport that does not, every
-        request counts as leaving before a connection is made for it."""
+        """Whether httpx was seen to report when a request is sent. Before that, and with a transport that does not,
+        every request counts as sent before a connection is made for it."""
         self._client = httpx.AsyncClient(
             transport=transport,
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=0),
@@ -70,7 +70,8 @@ class HttpxEngine:
             leaving()
 
         async def trace(event: str, _info: object) -> None:
-            # What is no event of a connection comes after it was made (https://www.encode.io/httpcore/extensions/).
+            # Events that are not about a connection come after it was made
+            # (https://www.encode.io/httpcore/extensions/).
             nonlocal told
             if event.startswith("connection."):
                 return
@@ -91,7 +92,7 @@ class HttpxEngine:
         except Exception as error:
             raise Unsendable("the request cannot be written as HTTP") from error
         try:
-            # httpx bounds each read; an answer that dribbles in for ever must end too.
+            # httpx limits each read; this also limits an answer that trickles in forever.
             async with asyncio.timeout(CONNECT_TIMEOUT + request.timeout):
                 response = await self._client.send(outgoing, stream=True)
                 try:
@@ -109,7 +110,7 @@ class HttpxEngine:
 
 
 def wire_error(error: Exception) -> NotSent | MaybeSent:
-    """What an exception of httpx says about the request; one that nobody knows is a ``MaybeSent``."""
+    """Return what an exception of httpx says about the request; an unknown one is a ``MaybeSent``."""
     if isinstance(error, TimeoutError):
         return MaybeSent("timeout", "no answer within the timeout")
     for kind in type(error).__mro__:
@@ -125,7 +126,7 @@ def _headers(response: httpx.Response) -> dict[str, str]:
 
 
 async def _body(response: httpx.Response) -> bytes:
-    """The body, at most ``MAX_BODY`` bytes of it."""
+    """Return the body, at most ``MAX_BODY`` bytes."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.aiter_bytes():

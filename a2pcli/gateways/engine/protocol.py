@@ -12,10 +12,10 @@ from typing import Protocol
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 
 MAX_BODY = 1_000_000
-"""Bytes of an answer that are read; the rest is cut off."""
+"""Maximum number of bytes read of an answer; the rest is cut off."""
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds to reach the other side, name look-up and TLS handshake included."""
+"""Seconds to connect, including name look-up and TLS handshake."""
 
 
 class WireError(Exception):
@@ -32,25 +32,25 @@ class NotSent(WireError):
 
 
 class MaybeSent(WireError):
-    """The request, or a part of it, left, and no whole answer came back."""
+    """Raised if the request, or a part of it, was sent, and no complete answer came back."""
 
 
 class Unsendable(Exception):
-    """The request cannot be written as HTTP: a line break in a header, a space in a URL. Nothing left."""
+    """Raised if the request cannot be written as HTTP: a line break in a header, a space in a URL. Nothing was sent."""
 
 
 def nobody_asks() -> None:
-    """For requests of which nobody needs to know when they leave."""
+    """Do nothing; for requests whose departure nobody tracks."""
 
 
 class Engine(Protocol):
     """Sends requests. Never sends one twice and follows no redirects."""
 
     async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
-        """The answer. Raises ``NotSent``, ``MaybeSent`` or ``Unsendable``, nothing else of its own.
+        """Send a request and return the answer. Raises ``NotSent``, ``MaybeSent`` or ``Unsendable``, nothing else.
 
-        ``leaving`` is called before the first byte of the request can reach the other side, and as late as can be
-        told; where it raises, nothing is sent.
+        ``leaving`` is called before the first byte of the request can reach the other side, as late as possible; if it
+        raises, nothing is sent.
         """
         ...
 

@@ -28,7 +28,7 @@ from a2pcli.gateways.base import HttpResponse
 from a2pcli.messages import Cause, Outcome, Verdict
 
 LONGEST = 86_400.0
-"""Seconds; a longer wait is taken for this."""
+"""Seconds; longer waits count as this."""
 
 _MILLISECONDS = {"ms", "msec", "millis", "milliseconds", "millisecond"}
 _NUMBER = re.compile(
@@ -37,15 +37,15 @@ _NUMBER = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _UNITS = {"m": 60.0, "h": 3600.0}
-# No wait is so long: it is a moment, in seconds or milliseconds since 1970.
+# Such a large number is not a wait but a time, in seconds or milliseconds since 1970.
 _SURELY_A_MOMENT = 1e9
 _IN_MILLISECONDS = 1e11
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """``Retry-After`` in whole seconds from now, 0 to a day; None where it is absent or says nothing.
+    """Return ``Retry-After`` in whole seconds from now, 0 to a day; None if absent or invalid.
 
-    A date counts from the answer's own ``Date``, where it has one: the two clocks need not agree.
+    A date is relative to the answer's own ``Date``, if it has one, because the two clocks may differ.
     """
     said = headers.get("retry-after")
     if said is None:
@@ -55,14 +55,14 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     said = said.strip().strip("\"'").strip()
     wait = _wait(said, now)
     if wait is None and "," in said:
-        # Given twice; a date, which has a comma too, was read above.
+        # Given twice; a date, which contains a comma too, was read above.
         waits = [_wait(one.strip(), now) for one in said.split(",")]
         wait = max((one for one in waits if one is not None), default=None) if None not in waits else None
     return wait
 
 
 def seconds(value: str | None, now: datetime | None = None) -> float | None:
-    """A number of seconds in the body of an answer, as ``retry_after`` gives it; None where it is none."""
+    """Return a number of seconds from an answer's body, like ``retry_after``; None if it is not one."""
     return None if value is None else _wait(value.strip(), now or datetime.now(UTC))
 
 
@@ -91,12 +91,12 @@ def _seconds(number: re.Match[str], now: datetime) -> float:
 
 
 def _bounded(wait: float) -> float:
-    """Never earlier than asked for: a part of a second counts whole."""
+    """Round up, so that it is never earlier than requested."""
     return float(math.ceil(max(0.0, min(wait, LONGEST))))
 
 
 def _moment(said: str) -> datetime | None:
-    """A date of HTTP, in its three forms, or of ISO 8601."""
+    """Return an HTTP date in any of its three forms, or an ISO 8601 date."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = read(said)
@@ -123,7 +123,7 @@ _BY_STATUS: dict[int, tuple[Verdict, Cause]] = {
 
 
 def by_status(response: HttpResponse, *, code: str | None = None, detail: str | None = None) -> Outcome:
-    """The outcome that the status alone allows; never ``accepted``."""
+    """Return the outcome for the status alone; never ``accepted``."""
     status = response.status
     pause = retry_after(response.headers)
     if status in _BY_STATUS:
@@ -144,7 +144,7 @@ def by_status(response: HttpResponse, *, code: str | None = None, detail: str | 
 
 
 def unreadable(response: HttpResponse) -> Outcome:
-    """A status that means yes, with a body that does not: a captive portal says 200 too."""
+    """Return an unknown outcome for a success status with an unreadable body: a captive portal answers 200 too."""
     return Outcome(
         Verdict.UNKNOWN,
         cause=Cause.AMBIGUOUS,
@@ -154,7 +154,7 @@ def unreadable(response: HttpResponse) -> Outcome:
 
 
 def sentence(status: int) -> str:
-    """``the provider answered 404 (Not Found)``."""
+    """Return a sentence such as ``the provider answered 404 (Not Found)``."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
