@@ -8,21 +8,15 @@ from pathlib import Path
 
 from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.files_online import unreachable
-from a2pcli.actions.routes import route_delivery
+from a2pcli.actions.gateway_check import gateway_problems, route_problems, used_gateways
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import read_document
-from a2pcli.config.environment import reference_problems
 from a2pcli.config.load import (
-    BUILT_IN_GATEWAYS,
     SETTINGS_NAMES,
     LoadedCampaign,
     LoadedSettings,
-    at_gateway_key,
-    gateway_settings,
     ledger_url,
-    unknown_gateway,
 )
-from a2pcli.config.routes import gateways_named
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
 from a2pcli.planning.campaign_check import Checked as Checked
 from a2pcli.planning.campaign_check import check_campaign
@@ -125,16 +119,12 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
         return
     used: dict[str, list[LoadedCampaign]] = {}
     if checked.campaign is not None:
-        for view in checked.campaign.views:
-            for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway):
-                used.setdefault(name, []).append(view)
-                if name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS:
-                    yield _unknown(view, settings, name)
-            yield from route_delivery(view, settings)
+        used = used_gateways(checked.campaign, settings)
+        yield from route_problems(checked.campaign, settings)
         yield from fallback_findings(checked.campaign, settings)
     yield from _ledger(settings, environ)
-    for name in settings.settings.gateways:
-        yield from _gateway(settings, name, used.get(name, []), environ)
+    for name in dict.fromkeys((*used, *settings.settings.gateways)):
+        yield from gateway_problems(settings, name, used.get(name, ()), environ)
 
 
 def _ledger(settings: LoadedSettings, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -145,45 +135,3 @@ def _ledger(settings: LoadedSettings, environ: Mapping[str, str]) -> Iterator[Pr
         for problem in error.problems:
             absent = problem.code == "missing-variable"
             yield replace(problem, severity=Severity.WARNING) if absent else problem
-
-
-def _unknown(campaign: LoadedCampaign, settings: LoadedSettings, name: str) -> Problem:
-    """A ``Problem`` that an unknown gateway is named, at the place where it is named."""
-    problem = unknown_gateway(settings, name)
-    if campaign.campaign.gateway is not None:
-        loc: tuple[str, ...] = ("channels", campaign.campaign.channel, "gateway")
-        loc = loc if campaign.document.has(loc) else ("gateway",)
-        return campaign.document.problem(problem.message, loc, hint=problem.hint, code=problem.code)
-    return settings.problem(problem.message, ("gateway",), hint=problem.hint, code=problem.code)
-
-
-def _gateway(
-    settings: LoadedSettings, name: str, users: Sequence[LoadedCampaign], environ: Mapping[str, str]
-) -> Iterator[Problem]:
-    """One configured gateway. ``users`` is the campaign as it sends through it, by each of its channels that does."""
-    from a2pcli.gateways.registry import create
-
-    block = settings.settings.gateways[name]
-    if settings.document is not None:
-        references = list(reference_problems(block, ("gateways", name), settings.document, environ))
-        missing = [
-            problem for problem in references if problem.code in ("missing-variable", "missing-secret")
-        ]
-        yield from (problem for problem in references if problem not in missing)
-        if references:
-            # Without its secrets a gateway cannot be made. That matters to those who send through it.
-            yield from (replace(problem, severity=Severity.WARNING) for problem in missing if users)
-            return
-    try:
-        gateway = create(name, gateway_settings(settings, name, environ))
-    except A2PError as error:
-        yield from (at_gateway_key(settings, problem) for problem in error.problems)
-        return
-    for user in users:
-        channel = user.campaign.channel
-        if channel not in gateway.capabilities.channels:
-            can = ", ".join(sorted(gateway.capabilities.channels))
-            message = f"gateway '{name}' cannot send {channel}, only {can}"
-            loc: tuple[str, ...] = ("channel",) if user.whole is None else ("channels", channel)
-            loc = loc if user.document.has(loc) else loc[:1]
-            yield user.document.problem(message, loc, code="channel")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from a2pcli.actions.gateways import configured_gateway
+from a2pcli.actions.gateway_check import examined_gateway, is_known
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.config.routes import gateways_named
-from a2pcli.errors import A2PError, Problem, Severity
+from a2pcli.errors import Problem, Severity
 
 
 def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[Problem]:
@@ -22,10 +22,10 @@ def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Itera
             if name in told:
                 continue
             told.add(name)
-            try:
-                can = configured_gateway(settings, name).capabilities
-            except A2PError:  # which is told elsewhere
+            gateway = examined_gateway(settings, name).gateway if is_known(settings, name) else None
+            if gateway is None:  # which is told elsewhere
                 continue
+            can = gateway.capabilities
             if not (can.revokes or can.expires):
                 message = f"gateway '{name}' can neither take messages back nor let them expire"
                 hint = "so 'after' lets nobody fall back from it: a message that may still arrive is not followed"

@@ -6,9 +6,19 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.actions.gateway_check import examined_gateway, is_known
 from a2pcli.config.load import BUILT_IN_GATEWAYS, LoadedSettings, at_gateway_key, gateway_settings
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import A2PError, GatewayUnusable, InvalidInput, Problem, Refused, Severity, UsageError
+from a2pcli.errors import (
+    A2PError,
+    GatewayUnusable,
+    InvalidInput,
+    Problem,
+    Refused,
+    Severity,
+    UsageError,
+    in_file_order,
+)
 from a2pcli.messages import Message, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -24,10 +34,15 @@ LONGEST_WAIT = 120.0
 
 
 def configured_gateway(settings: LoadedSettings, name: str) -> Gateway:
-    """The gateway ``name``, not opened yet. Its settings are read and its secrets filled in now."""
+    """The gateway ``name``, not opened yet. Its settings are read and its secrets filled in now. Raises with everything
+    that is wrong with the block where a secret is missing, too."""
     from a2pcli.gateways.registry import create
 
-    block = gateway_settings(settings, name)
+    try:
+        block = gateway_settings(settings, name)
+    except InvalidInput as error:
+        more = examined_gateway(settings, name).problems if is_known(settings, name) else ()
+        raise InvalidInput(*in_file_order(dict.fromkeys([*error.problems, *more]))) from error
     try:
         return create(name, block)
     except A2PError as error:
@@ -35,10 +50,23 @@ def configured_gateway(settings: LoadedSettings, name: str) -> Gateway:
 
 
 def gateways_together(settings: LoadedSettings, by_channel: Mapping[str, str]) -> Gateway:
-    """The gateways named for each channel, not opened yet: the one, where there is one, else all of them as one."""
+    """The gateways named for each channel, not opened yet: the one, where there is one, else all of them as one.
+    Raises with the problems of all of them."""
+    made: dict[str, Gateway] = {}
+    errors: list[A2PError] = []
+    for name in dict.fromkeys(by_channel.values()):
+        try:
+            made[name] = configured_gateway(settings, name)
+        except A2PError as error:
+            errors.append(error)
+    if errors:
+        raise type(errors[0])(*(problem for error in errors for problem in error.problems)) from errors[0]
+    return _together(by_channel, made)
+
+
+def _together(by_channel: Mapping[str, str], made: Mapping[str, Gateway]) -> Gateway:
     from a2pcli.gateways.by_channel import GatewayByChannel
 
-    made = {name: configured_gateway(settings, name) for name in dict.fromkeys(by_channel.values())}
     if len(by_channel) == 1:
         return next(iter(made.values()))
     return GatewayByChannel({channel: made[name] for channel, name in by_channel.items()})
@@ -70,12 +98,11 @@ def delivery_of(gateway: Gateway) -> dict[str, Any]:
 
 
 def known_delivery(settings: LoadedSettings, by_channel: Mapping[str, str]) -> dict[str, Any]:
-    """The same for the gateways named for each channel; nothing where the settings of one cannot be used yet, as
-    without its secrets."""
-    try:
-        return delivery_of(gateways_together(settings, by_channel))
-    except A2PError:
-        return {}
+    """The same for the gateways named for each channel, without their secrets; nothing where one cannot be made."""
+    names = dict.fromkeys(by_channel.values())
+    found = {name: examined_gateway(settings, name).gateway for name in names if is_known(settings, name)}
+    made = {name: gateway for name, gateway in found.items() if gateway is not None}
+    return delivery_of(_together(by_channel, made)) if len(made) == len(names) else {}
 
 
 def check_delivery(run: Run, gateway: Gateway) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import record_export
 from a2pcli.actions.fallback_check import fallback_findings
+from a2pcli.actions.gateway_check import campaign_gateway_problems
 from a2pcli.actions.gateways import known_delivery
 from a2pcli.actions.project import ledger_file
 from a2pcli.actions.tables import Counting, spare, uncounted
@@ -25,7 +26,7 @@ from a2pcli.config.load import (
 )
 from a2pcli.config.routes import gateways_named, route_named
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
+from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, UsageError, in_file_order
 from a2pcli.planning.workers import Workers
 
 if TYPE_CHECKING:
@@ -119,6 +120,25 @@ def prepared(
     return prepare(open_campaign.loaded, open_campaign.settings, open_campaign.ledger, choices)
 
 
+def prepared_to_send(
+    open_campaign: OpenCampaign, *, limit: int | None = None, occurrence: str | None = None
+) -> Prepared:
+    """The same, and its gateways can be made. Raises ``InvalidInput`` with the problems of campaign, contacts and
+    gateways at once."""
+    problems = [
+        one
+        for one in campaign_gateway_problems(open_campaign.loaded, open_campaign.settings)
+        if one.severity is Severity.ERROR
+    ]
+    try:
+        ready = prepared(open_campaign, limit=limit, occurrence=occurrence)
+    except InvalidInput as error:
+        raise InvalidInput(*in_file_order(dict.fromkeys([*problems, *error.problems]))) from error
+    if problems:
+        raise InvalidInput(*in_file_order(problems))
+    return ready
+
+
 @dataclass(frozen=True, slots=True)
 class MadePlan:
     """A frozen plan, and the run of its occasion that is not finished, with how many of its messages are left."""
@@ -147,7 +167,7 @@ def plan(
     """
     check_budget(budget)
     with opened(project, campaign) as open_campaign:
-        ready = prepared(open_campaign, limit=limit, occurrence=occurrence)
+        ready = prepared_to_send(open_campaign, limit=limit, occurrence=occurrence)
         made = make(open_campaign, ready, budget=budget, out=out, counting=counting, warn=warn)
         run = open_campaign.ledger.runs.unfinished(made.run.occasion)
         totals = None if run is None else open_campaign.ledger.runs.totals(run)
@@ -167,7 +187,6 @@ def make(
 ) -> Plan:
     """Freeze the plan of a campaign that is open. Audit: as ``plan``."""
     from a2pcli.actions.capacity import load_of
-    from a2pcli.errors import Severity
     from a2pcli.planning.campaign_check import findings
     from a2pcli.planning.plan import make_plan
 
@@ -175,6 +194,11 @@ def make(
         spare("--out", out, _inputs(open_campaign, ready))
     found = findings(open_campaign.loaded, open_campaign.settings, ready.table)
     found += tuple(fallback_findings(open_campaign.loaded, open_campaign.settings))
+    found += tuple(
+        one
+        for one in campaign_gateway_problems(open_campaign.loaded, open_campaign.settings)
+        if one.severity is Severity.WARNING
+    )
     told = [one for one in found if one.severity is not Severity.ERROR]
     warn(dict.fromkeys([*ready.table.notes, *told]))
     try:
@@ -240,9 +264,6 @@ def _rows_file(out: Path, ready: Prepared) -> RowsFile:
 def _as_warning(one: Problem) -> Problem:
     """What ``check`` calls an error and a plan was made all the same: it concerns single rows, which are left out with
     a reason. An error that stops a plan is raised by the plan itself."""
-
-    from a2pcli.errors import Severity
-
     return replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.actions import resuming
 from a2pcli.actions.capacity import quota_notes
+from a2pcli.actions.gateway_check import check_gateways
 from a2pcli.actions.gateways import check_delivery, gateways_together, run_gateway
 from a2pcli.actions.hooks import failures_told, run_hooks_of
 from a2pcli.actions.live_inbox import LiveInbox
-from a2pcli.actions.plans import OpenCampaign, check_budget, discard, gateway_name, make, opened, prepared
+from a2pcli.actions.plans import (
+    OpenCampaign,
+    check_budget,
+    discard,
+    gateway_name,
+    make,
+    opened,
+    prepared_to_send,
+)
 from a2pcli.actions.send_options import send_options
 from a2pcli.actions.send_watcher import NothingToSend, SendRequest, SendWatcher, Sent
 from a2pcli.config.load import (
@@ -24,7 +33,7 @@ from a2pcli.config.load import (
 )
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
-from a2pcli.gateways.by_channel import GatewayByChannel, gateway_named, parts_of
+from a2pcli.gateways.by_channel import GatewayByChannel, parts_of
 from a2pcli.ledger.about import TOLERANCE
 from a2pcli.ledger.alternatives import gateways_of
 from a2pcli.ledger.lock import sender_lock
@@ -73,8 +82,8 @@ def _send_campaign(
             view.campaign.channel: gateway_name(view, open_campaign.settings)
             for view in open_campaign.loaded.views
         }
+        check_gateways(open_campaign.loaded, open_campaign.settings)
         gateway = gateways_together(open_campaign.settings, by_channel)
-        _check_channels(open_campaign, gateway, by_channel)
         occasion = _occasion(open_campaign, request)
         _tell_of_earlier(open_campaign, occasion, project.tell)
         run = open_campaign.ledger.runs.unfinished(
@@ -136,7 +145,7 @@ def _newer_plan(call: _Call, open_campaign: OpenCampaign, run: Run) -> Plan | No
 
 def _new_plan(call: _Call, open_campaign: OpenCampaign) -> Plan:
     request, watcher = call.request, call.watcher
-    ready = prepared(open_campaign, limit=request.limit, occurrence=request.occurrence)
+    ready = prepared_to_send(open_campaign, limit=request.limit, occurrence=request.occurrence)
     return make(open_campaign, ready, budget=request.max_cost, counting=watcher.planning, warn=watcher.warn)
 
 
@@ -239,23 +248,6 @@ def _it_is_done(ledger: Ledger, run: Run) -> NothingToSend:
     found = NothingLeft.of_run(run, ledger.runs.totals(run))
     why = f"run {run.id} of {run.campaign} is finished"
     return NothingToSend(found, why, f"a2pcli report {run.id} --csv rows.csv --state skipped", run.id)
-
-
-def _check_channels(open_campaign: OpenCampaign, gateway: Gateway, by_channel: Mapping[str, str]) -> None:
-    """A gateway that cannot send what the campaign sends through it is told before anything is planned."""
-    problems = []
-    document = open_campaign.loaded.document
-    for channel, name in by_channel.items():
-        part = gateway_named(gateway, name)
-        channels = part.capabilities.channels if part else frozenset()
-        if channel not in channels:
-            message = f"gateway '{name}' cannot send {channel}"
-            hint = f"it sends {', '.join(sorted(channels))}"
-            loc = ("channel",) if len(by_channel) == 1 else ("channels", channel)
-            loc = loc if document.has(loc) else loc[:1]
-            problems.append(document.problem(message, loc, hint=hint, code="wrong-channel"))
-    if problems:
-        raise InvalidInput(*problems)
 
 
 def _names_of(gateway: Gateway, run: Run) -> dict[str, str]:

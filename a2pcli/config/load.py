@@ -170,10 +170,11 @@ def gateway_pace(loaded: LoadedSettings, name: str, environ: Mapping[str, str] |
     if block is None and name not in BUILT_IN_GATEWAYS:
         raise InvalidInput(unknown_gateway(loaded, name))
     typed = (block or {}).get("rate")
-    if typed is None:
+    environ = loaded.environ if environ is None else environ
+    if typed is None or _lacks_variables(typed, environ):
         return None
     try:
-        return parse_rate(environment.filled(str(typed), loaded.environ if environ is None else environ))
+        return parse_rate(environment.filled(str(typed), environ))
     except ValueError as error:
         message, hint = message_and_hint(error)
         loc = ("gateways", name, "rate")
@@ -185,15 +186,21 @@ def gateway_quotas(
 ) -> tuple[Quota, ...]:
     """The quotas in the gateway's own block. Raises ``InvalidInput`` for one that is none."""
     typed = (loaded.settings.gateways.get(name) or {}).get("quota")
-    if typed is None:
+    environ = loaded.environ if environ is None else environ
+    if typed is None or _lacks_variables(typed, environ):
         return ()
     try:
-        return parse_quotas(environment.filled(typed, loaded.environ if environ is None else environ))
+        return parse_quotas(environment.filled(typed, environ))
     except ValueError as error:
         message, hint = message_and_hint(error)
         raise InvalidInput(
             loaded.problem(message, ("gateways", name, "quota"), hint=hint, code="bad-value")
         ) from None
+
+
+def _lacks_variables(typed: Any, environ: Mapping[str, str]) -> bool:
+    """Whether it names variables that are not set here, which is told where the gateway's block is looked at."""
+    return not all(environment.variables(typed, environ).values())
 
 
 def at_gateway_key(loaded: LoadedSettings, problem: Problem) -> Problem:

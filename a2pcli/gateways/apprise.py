@@ -22,7 +22,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import CHANNELS, OFFERED
 from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import Capabilities, Health
-from a2pcli.gateways.settings import GatewayBlock, block_problem, read_block
+from a2pcli.gateways.settings import GatewayBlock, block_problem, missing_extra, read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -97,8 +97,7 @@ class AppriseGateway:
         try:
             import apprise
         except ImportError:
-            problem = block_problem(name, "", "apprise needs a library", hint='pip install "a2pcli[apprise]"')
-            raise InvalidInput(problem) from None
+            raise InvalidInput(missing_extra(name, "apprise")) from None
         self._apprise = apprise
         self._asset = apprise.AppriseAsset(
             async_mode=False,

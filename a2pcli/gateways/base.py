@@ -141,6 +141,16 @@ class TellsReachability(Protocol):
 
 
 @runtime_checkable
+class ReadsFiles(Protocol):
+    """A gateway whose settings name files, like certificates or a key."""
+
+    def read_files(self) -> None:
+        """Read them, and write nothing: ``open`` does no less. Raises ``InvalidInput`` or ``GatewayUnusable`` where one
+        cannot be used."""
+        ...
+
+
+@runtime_checkable
 class HasTemplates(Protocol):
     """A gateway whose account has approved templates."""
 

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import Field
 
 from a2pcli.channels import OFFERED
-from a2pcli.errors import GatewayUnusable, InvalidInput
+from a2pcli.errors import GatewayUnusable, InvalidInput, Problem
 from a2pcli.gateways.base import Capabilities, Health
 from a2pcli.gateways.outbox_lines import Findings, findings, locked
 from a2pcli.gateways.settings import GatewayBlock, block_problem, read_block
@@ -72,6 +72,11 @@ class OutboxGateway:
     async def open(self) -> None:
         """Create the file (mode 0600) or open it, and close an incomplete last line left by a crash."""
         await asyncio.to_thread(self._open)
+
+    def read_files(self) -> None:
+        """Raise ``InvalidInput`` where something lies there that is no file."""
+        if self.path.exists() and not self.path.is_file():
+            raise InvalidInput(_no_file(self.name, self.path))
 
     async def close(self) -> None:
         """Close the file, after a write under way."""
@@ -144,9 +149,7 @@ class OutboxGateway:
                     # Whoever rewrites the file holds the lock, so an existing draft was left by a kill.
                     draft_of(self.path.resolve()).unlink(missing_ok=True)
             except (IsADirectoryError, NotADirectoryError, FileExistsError):
-                raise InvalidInput(
-                    block_problem(self.name, "file", f"{self.path} is not a file that can be appended to")
-                ) from None
+                raise InvalidInput(_no_file(self.name, self.path)) from None
             except OSError as error:
                 self._close_file()
                 why = f"gateway {self.name}: cannot write {self.path}: {error.strerror or error}"
@@ -285,6 +288,10 @@ def _close_torn_line(descriptor: int) -> bool:
         return False
     os.write(descriptor, b"\n")
     return True
+
+
+def _no_file(name: str, path: Path) -> Problem:
+    return block_problem(name, "file", f"{path} is not a file that can be appended to")
 
 
 def _not_sent(error: OSError) -> Outcome:

@@ -7,7 +7,9 @@ repeats a value: it could be a secret.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +19,11 @@ from pydantic.fields import FieldInfo
 from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.values import parse_rate
 from a2pcli.errors import InvalidInput, Problem
+
+_HOST = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z]*\]?"
+)
+"""A name as DNS has it, an IPv4 or an IPv6 address."""
 
 
 def _rate(text: str) -> str:
@@ -77,6 +84,23 @@ def block_problem(name: str, key: str, message: str, *, hint: str | None = None)
     """Return a problem with one key of a gateway's block, in the same form as ``read_block``."""
     place = f"gateways.{name}.{key}" if key else f"gateways.{name}"
     return Problem(f"{place}: {message}", hint=hint, code="gateway-settings")
+
+
+def checked_host(text: str) -> str:
+    """The name or address of a host, without scheme, port and path. Raises ``ValueError`` for anything else."""
+    if not _HOST.fullmatch(text):
+        raise ValueError(
+            "must be the name of a host, without scheme, port and path", "like relay.example.com"
+        )
+    return text
+
+
+def missing_extra(name: str, extra: str) -> Problem:
+    """The problem of a gateway whose libraries are not installed here; they are those of an extra of a2pcli."""
+    hint = f'pip install "a2pcli[{extra}]"'
+    return replace(
+        block_problem(name, "", f"the extra '{extra}' is not installed here", hint=hint), code="missing-extra"
+    )
 
 
 def _problem(model: type[GatewayBlock], name: str, error: Any) -> Problem:

@@ -20,7 +20,7 @@ from smsc import ENQUIRE, RESPONSE, SUBMIT, UNBIND, Answer, Smsc, Submitted, acc
 from test_smpp_contract import smpp_block
 from test_smpp_messages import message
 
-from a2pcli.errors import GatewayUnusable
+from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import Gateway, Health
 from a2pcli.gateways.registry import create
 from a2pcli.messages import Cause, Message, Outcome, Verdict
@@ -351,10 +351,10 @@ def test_roots_that_are_none_are_told_before_anything_is_sent(tmp_path: Path) ->
     (tmp_path / "no.pem").write_text("nothing")
     for name, why in (("no.pem", "no certificates in it"), ("missing.pem", "No such file or directory")):
         gateway = create("operator", {**smpp_block(2775), "tls": "true", "ca_file": name, "folder": tmp_path})
-        with pytest.raises(GatewayUnusable) as caught:
+        with pytest.raises(InvalidInput) as caught:
             asyncio.run(gateway.open())
         assert str(caught.value.problems[0].message) == (
-            f"gateway operator: cannot read ca_file {tmp_path / name}: {why}"
+            f"gateways.operator.ca_file: {tmp_path / name} cannot be read: {why}"
         )
 
 

@@ -29,7 +29,7 @@ from a2pcli.gateways.providers.common import (
     json_object,
     shown,
 )
-from a2pcli.gateways.settings import block_problem
+from a2pcli.gateways.settings import missing_extra
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,7 @@ class Signer:
         try:
             from botocore.credentials import ReadOnlyCredentials
         except ImportError:
-            problem = block_problem(name, "", "AWS needs a library", hint='pip install "a2pcli[aws]"')
-            raise InvalidInput(problem) from None
+            raise InvalidInput(missing_extra(name, "aws")) from None
         # botocore writes signatures and session tokens into its debug log.
         logging.getLogger("botocore").setLevel(logging.INFO)
         self._name, self._service, self._region, self._profile = name, service, block.region, block.profile

@@ -269,6 +269,10 @@ class RbmGateway(ProviderGateway):
         self._signed.prepare()
         await super().open()
 
+    def read_files(self) -> None:
+        """Read the service account's key. Raises ``InvalidInput`` where it is none."""
+        self._signed.prepare()
+
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Signs in where the last token is used up; no message leaves without one."""
         refused = await self._sign_in()

@@ -7,18 +7,18 @@ import base64
 import json
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import GatewayUnusable, InvalidInput
+from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.engine.protocol import Engine, MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.transport import checked_url
 from a2pcli.gateways.providers.common import FORM, json_object
-from a2pcli.gateways.settings import block_problem
+from a2pcli.gateways.settings import block_problem, missing_extra
 from a2pcli.messages import Cause, Outcome, Verdict
 
 SCOPE = "https://www.googleapis.com/auth/rcsbusinessmessaging"
@@ -59,14 +59,12 @@ class Account:
 
 
 def account_of(name: str, file: str | None, text: str, folder: Path) -> Account:
-    """The service account of a gateway's settings. Raises ``InvalidInput`` and ``GatewayUnusable``."""
+    """The service account of a gateway's settings. Raises ``InvalidInput``."""
     try:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
-        raise GatewayUnusable(
-            "RCS for Business needs a package that is not installed: pip install 'a2pcli[rcs]'"
-        ) from None
+        raise InvalidInput(missing_extra(name, "rcs")) from None
 
     key_name = "service_account" if file else "service_account_key"
     if bool(file) == bool(text):
@@ -80,8 +78,11 @@ def account_of(name: str, file: str | None, text: str, folder: Path) -> Account:
     if file:
         try:
             text = (folder / file).read_text(encoding="utf-8")
+        except FileNotFoundError as error:  # a secret, which a machine that only plans need not have
+            problem = wrong(_unreadable(error)).problems[0]
+            raise InvalidInput(replace(problem, code="missing-secret")) from None
         except (OSError, ValueError) as error:
-            raise wrong(f"the key file cannot be read ({type(error).__name__})") from None
+            raise wrong(_unreadable(error)) from None
     try:
         data = json.loads(text)
         email, pem = data["client_email"], data["private_key"]
@@ -92,6 +93,10 @@ def account_of(name: str, file: str | None, text: str, folder: Path) -> Account:
     if not isinstance(key, RSAPrivateKey) or not isinstance(email, str):
         raise wrong("this is no service account's key")
     return Account(email, key, data.get("private_key_id"), token_uri)
+
+
+def _unreadable(error: Exception) -> str:
+    return f"the key file cannot be read ({type(error).__name__})"
 
 
 class TokenRefused(Exception):
@@ -113,7 +118,7 @@ class Signed:
         self._buying: asyncio.Lock | None = None
 
     def prepare(self) -> None:
-        """Read the key. Raises ``InvalidInput`` and ``GatewayUnusable``."""
+        """Read the key. Raises ``InvalidInput``."""
         self._account = self._account_of()
         self._buying = asyncio.Lock()
 

@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 def smpp_gateway(name: str, settings: Mapping[str, Any]) -> Gateway:
     """The gateway that a block describes. Raises ``InvalidInput`` where the extra is not installed."""
     from a2pcli.errors import InvalidInput
-    from a2pcli.gateways.settings import block_problem
+    from a2pcli.gateways.settings import missing_extra, read_block
+    from a2pcli.gateways.smpp.settings import SmppBlock
 
     try:
         import smpp34  # noqa: F401
     except ImportError as error:
-        hint = 'pip install "a2pcli[smpp]"'
-        raise InvalidInput(
-            block_problem(name, "type", "smpp needs an extra that is not installed", hint=hint)
-        ) from error
+        read_block(SmppBlock, name, settings)
+        raise InvalidInput(missing_extra(name, "smpp")) from error
     from a2pcli.gateways.smpp.gateway import SmppGateway
 
     return SmppGateway(name, settings)

@@ -9,10 +9,10 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from a2pcli.errors import GatewayUnusable
+from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import Capabilities, Health, Keep
 from a2pcli.gateways.codes import Code, load_codes, outcome_of
-from a2pcli.gateways.settings import read_block
+from a2pcli.gateways.settings import block_problem, read_block
 from a2pcli.gateways.smpp import pdu
 from a2pcli.gateways.smpp.inbound import AS_RECEIVED, Inbound
 from a2pcli.gateways.smpp.link import Link, NotBound, Route
@@ -67,9 +67,7 @@ class SmppGateway:
         if self._is_open:
             return
         block = self._block
-        route = Route(
-            block.host, block.port, _trust(self.name, block) if block.tls else None, block.server_name
-        )
+        route = Route(block.host, block.port, self._roots(), block.server_name)
         kinds = ["transceiver"] if block.bind == "transceiver" else ["transmitter"]
         if block.bind == "separate":
             kinds.append("receiver")
@@ -79,6 +77,13 @@ class SmppGateway:
             for _ in range(block.connections if kind != "receiver" else 1)
         ]
         self._is_open = True
+
+    def read_files(self) -> None:
+        """Read the roots of trust. Raises ``InvalidInput`` where the file is none."""
+        self._roots()
+
+    def _roots(self) -> ssl.SSLContext | None:
+        return _trust(self.name, self._block) if self._block.tls else None
 
     async def close(self) -> None:
         """Unbind everywhere; safe to call twice."""
@@ -293,7 +298,7 @@ def _not_bound(error: NotBound) -> Outcome:
 
 
 def _trust(name: str, block: SmppBlock) -> ssl.SSLContext:
-    """The roots that the certificate is verified with. Raises ``GatewayUnusable`` where the file is none."""
+    """The roots that the certificate is verified with. Raises ``InvalidInput`` where the file is none."""
     if block.ca_file is None:
         return ssl.create_default_context()
     path = block.folder / block.ca_file
@@ -305,4 +310,4 @@ def _trust(name: str, block: SmppBlock) -> ssl.SSLContext:
             if not isinstance(error, ssl.SSLError) and error.strerror
             else "no certificates in it"
         )
-        raise GatewayUnusable(f"gateway {name}: cannot read ca_file {path}: {why}") from error
+        raise InvalidInput(block_problem(name, "ca_file", f"{path} cannot be read: {why}")) from error

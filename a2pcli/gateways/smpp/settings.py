@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from a2pcli.gateways.codes import MEANINGS
-from a2pcli.gateways.settings import GatewayBlock
+from a2pcli.gateways.settings import GatewayBlock, checked_host
 
 _CODE = re.compile(r"0x[0-9a-fA-F]{1,8}|\d{1,10}")
 _RECEIPT_CODE = re.compile(r"[0-9A-Za-z]{1,12}", re.ASCII)
@@ -107,7 +107,7 @@ class ReceiptSettings(_Part):
 class SmppBlock(GatewayBlock):
     """Settings of a direct connection to an operator."""
 
-    host: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The operator's host")
+    host: Annotated[str, AfterValidator(checked_host)] = Field(description="The operator's host")
     port: int = Field(2775, ge=1, le=65_535, description="Its port")
     tls: bool = Field(False, description="Connect with TLS; the certificate is always verified")
     ca_file: Path | None = Field(

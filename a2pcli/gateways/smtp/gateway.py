@@ -12,7 +12,7 @@ from typing import Any
 from a2pcli.config.values import parse_size
 from a2pcli.errors import GatewayUnusable, InvalidInput
 from a2pcli.gateways.base import Capabilities, Health
-from a2pcli.gateways.settings import block_problem, read_block
+from a2pcli.gateways.settings import block_problem, missing_extra, read_block
 from a2pcli.gateways.smtp import answers, mime
 from a2pcli.gateways.smtp.answers import Reply
 from a2pcli.gateways.smtp.conversation import Conversation
@@ -53,14 +53,17 @@ class SmtpGateway:
 
     async def open(self) -> None:
         """Read the certificates; connections are made when they are needed."""
+        self.read_files()
+        self._is_open = True
+
+    def read_files(self) -> None:
+        """Read the certificates. Raises ``InvalidInput`` where they are none, or without the library."""
         try:
             import aiosmtplib  # noqa: F401
         except ImportError:
-            hint = 'pip install "a2pcli[email]"'
-            raise InvalidInput(block_problem(self.name, "", "SMTP needs a library", hint=hint)) from None
+            raise InvalidInput(missing_extra(self.name, "email")) from None
         if self._block.tls != "none":
             self._context = self._read_certificates()
-        self._is_open = True
 
     async def close(self) -> None:
         """End every connection; safe to call twice."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from a2pcli.config.values import parse_size, split_sender
-from a2pcli.gateways.settings import GatewayBlock
+from a2pcli.gateways.settings import GatewayBlock, checked_host
 
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 
@@ -30,7 +30,7 @@ def _address(text: str) -> str:
 class SmtpBlock(GatewayBlock):
     """Settings of an SMTP relay."""
 
-    host: str = Field(min_length=1, description="Name of the relay")
+    host: Annotated[str, AfterValidator(checked_host)] = Field(description="Name of the relay")
     port: int | None = Field(
         None, ge=1, le=65535, description="Port. Default: 587, 465 or 25, depending on `tls`"
     )
