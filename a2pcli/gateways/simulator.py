@@ -60,6 +60,9 @@ _ENDS: dict[str, Outcome] = {
         code="sim-timeout",
         detail="simulated: no answer within the timeout",
     ),
+    "country": Outcome(
+        Verdict.REJECTED, cause=Cause.COUNTRY, code="sim-country", detail="simulated: not to this country"
+    ),
 }
 _NO_CREDIT = Outcome(Verdict.NOT_SENT, cause=Cause.CREDIT, code="sim-402", detail="simulated: no credit left")
 _NO_RECEIPTS = Outcome(

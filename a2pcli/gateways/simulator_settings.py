@@ -45,6 +45,7 @@ class Mix(_Part):
     content: Share = Field(0.0, description="The text is rejected")
     opted_out: Share = Field(0.0, description="The person opted out with the provider")
     unknown: Share = Field(0.0, description="No answer; half of them were accepted anyway")
+    country: Share = Field(0.0, description="The account may not send to the country")
 
     @model_validator(mode="after")
     def _at_most_all(self) -> Mix:

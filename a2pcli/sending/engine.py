@@ -336,6 +336,7 @@ class _Sending:
             self._policy.give_back([one.message.id for one in back])
             self._policy.writes.refuse |= {one.message.country or "" for one in back}
             claimed = [one for one in claimed if one.message.country not in refused]
+        claimed = self._policy.without_refused(claimed)
         if self._rule.is_on:
             claimed = [self._rule.with_validity(one) for one in claimed]
         self._dispatcher.offer(claimed, slots)

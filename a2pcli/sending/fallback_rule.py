@@ -13,10 +13,9 @@ from a2pcli.ledger.falling import rule_of
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.messages import Cause, Message, Outcome, State
 
-OF_THE_CHANNEL = frozenset({Cause.PERMANENT, Cause.CONTENT})
-"""Causes of a rejection that concern this address or message only and say nothing about other channels. A recipient
-who opted out with the provider is not tried on another channel; a country the account may not send to needs a
-person."""
+OF_THE_CHANNEL = frozenset({Cause.PERMANENT, Cause.CONTENT, Cause.COUNTRY})
+"""Causes of a rejection that say nothing about other channels. A recipient who opted out with the provider is not tried
+on another channel."""
 
 MARGIN = 60
 """Seconds added to a message's validity: providers count in minutes, and from when they received it."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from enum import Enum
 
 from a2pcli.errors import Problem
+from a2pcli.ledger.alternatives import channels_of
 from a2pcli.ledger.exchanges import Fall
 from a2pcli.ledger.falling_back import FallenBack
 from a2pcli.ledger.holds import Hold
@@ -68,6 +70,7 @@ class RunPolicy:
         self.writes = WriteBatch()
         self.round_since = 0.0
         self.refused: set[str] = set()
+        self._refused_by: dict[tuple[str, str | None], Outcome] = {}  # by channel and country: the answer
         self.ended: Ended | None = None
         self.reason: Problem | None = None
         self.ended_at = 0.0
@@ -128,7 +131,7 @@ class RunPolicy:
         Returns the refused countries if there are new ones: unsubmitted messages to them are to be given back.
         """
         now = self._time()
-        refused_before = len(self.refused)
+        refused_before = len(self.refused) + len(self._refused_by)
         settled = self.writes.settled
         before = len(settled)
         if not before:
@@ -151,7 +154,9 @@ class RunPolicy:
         # The main loop costs more than a message, so it is woken only for the first and last of a group.
         if not before or before < self._group <= len(settled) or self.writes.is_urgent:
             self._wake()
-        return self.refused if len(self.refused) > refused_before else ()
+        if len(self.refused) + len(self._refused_by) == refused_before:
+            return ()
+        return self.refused | {country for _, country in self._refused_by if country is not None}
 
     def broke(self, error: BaseException) -> None:
         """Raise a bug found in a task from the main loop."""
@@ -173,6 +178,29 @@ class RunPolicy:
         """Send no more to this country: planned messages are skipped; the caller gives claimed ones back."""
         self.refused.add(country)
         self.writes.refuse.add(country)
+
+    def without_refused(self, claimed: list[Claimed]) -> list[Claimed]:
+        """Return the messages that may be handed over; settle those by a channel that takes none to their country."""
+        if not self._refused_by:
+            return claimed
+        going: list[Claimed] = []
+        for one in claimed:
+            answer = self._refused_by.get((one.message.channel, one.message.country))
+            if answer is None:
+                going.append(one)
+                continue
+            outcome = replace(
+                answer, detail=f"not sent: {answer.detail or answer.code or 'refused'}, said before"
+            )
+            falls = self._falls(one, outcome, State.REJECTED)
+            self.tally.departed(one)
+            self.tally.settled(one, outcome, State.REJECTED)
+            self.writes.settled.append(
+                Settled(one.message.id, outcome, State.REJECTED, attempts=one.attempts, falls=falls)
+            )
+        if len(going) < len(claimed):
+            self._wake()
+        return going
 
     def _failed(self, claimed: Claimed, outcome: Outcome, now: float) -> Settled:
         id = claimed.message.id
@@ -224,7 +252,10 @@ class RunPolicy:
                 sender = sender_scope(None, claimed.gateway)
             self.writes.suppress.append((message.to, sender))
         elif outcome.cause is Cause.COUNTRY and message.country:
-            self.refuse(message.country)
+            if channels_of(self._run):  # says nothing about the other channels
+                self._refused_by.setdefault((message.channel, message.country), outcome)
+            else:
+                self.refuse(message.country)
 
     def _slow_down(self, outcome: Outcome, now: float) -> None:
         """Make all messages wait after a rate-limit answer or ``Retry-After``; too long a wait pauses the run.

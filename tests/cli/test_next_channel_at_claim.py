@@ -144,3 +144,24 @@ def test_an_optout_that_comes_while_the_next_channel_waits_stops_it(tmp_path: Pa
     report = after_sending(shop, run)
     assert [one["to"] for one in texts(shop)] == ["+447400000002"]
     assert report["states"] == {"accepted": 1, "skipped": 2}
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_country_that_one_channel_may_not_send_to_stops_that_channel_alone(
+    tmp_path: Path, fallback: bool
+) -> None:
+    """The others of the country, whose first choice is the other channel, get their message all the same."""
+    shop = shop_of(tmp_path, "country: 100%", people=60)
+    if not fallback:
+        change(shop, "fallback: {when: [rejected, undelivered]}\n", "")
+    lines = (shop.folder / "people.csv").read_text().splitlines()
+    chosen = [f"{line},{'sms' if n % 2 else ''}" for n, line in enumerate(lines[1:])]
+    shop.write("people.csv", "\n".join([f"{lines[0]},preferred_channel", *chosen]) + "\n")
+    assert shop.run("send", "order.yaml", "--yes").status == (0 if fallback else 4)
+    report = shop.run("report", "--json").json
+    assert len(texts(shop)) == (60 if fallback else 30)
+    assert report["states"] == ({"accepted": 60} if fallback else {"accepted": 30, "rejected": 30})
+    assert mails(shop) == 0
+    assert shop.run("ledger", "check").status == 0
+    told = " ".join(shop.run("explain", "p58@example.org").out.split())
+    assert "simulated: not to this country" in told
