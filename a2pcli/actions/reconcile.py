@@ -66,23 +66,25 @@ def reconcile(
     named: str,
     decision: ManualDecision | None = None,
     *,
+    deliveries: bool = False,
     confirm: Callable[[Run, int], None] = lambda run, count: None,
     counting: Callable[[Run], AbstractContextManager[Progress]] = lambda run: uncounted(),
 ) -> ReconciledRun:
     """Settle what can be settled: ask the gateways that they went through, or take a person's word for it.
 
     ``confirm`` gets the run and how many messages a decision is about, before it is taken; ``counting`` is entered
-    while its gateway is asked. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
+    while its gateway is asked. With ``deliveries``, gateways are also asked about accepted messages without a final
+    receipt. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
     """
     with run_to_change(project, named) as (ledger, run):
         never_left = settle_open_claims(
             ledger, run, lambda count: _record(ledger, run, "the sender had ended", never_left=count)
         )
         found = ledger.runs.totals(run).count(*UNCERTAIN)
-        if not found:
+        if not (found or deliveries):
             result = Reconciled()
         elif decision is None:
-            result = _ask(ledger, run, counting(run))
+            result = _ask(ledger, run, counting(run), deliveries=deliveries)
         else:
             result = _decide(ledger, run, decision, found, confirm)
         run = ledger.runs.get(run.id)
@@ -100,21 +102,33 @@ def _record(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
     ledger.audit.add("reconcile", run.id, {"how": how, **counts})
 
 
-def _ask(ledger: Ledger, run: Run, counting: AbstractContextManager[Progress]) -> Reconciled:
+def _ask(
+    ledger: Ledger, run: Run, counting: AbstractContextManager[Progress], *, deliveries: bool
+) -> Reconciled:
     """Ask each gateway that unknown messages went through, as the settings beside the run's campaign describe it."""
     start = Path(run.campaign_file) if run.campaign_file else Path.cwd()
     settings = settings_from(start if start.exists() else Path.cwd())
     names = {run.gateway, *ledger.attempts.gateways_of_unknown(run).values()}
+    if deliveries:
+        names |= ledger.attempts.gateways_used(run)
     gateways = {name: configured_gateway(settings, name) for name in sorted(names)}
     stop = StopRequest()
 
     def record(settled: Reconciled) -> None:
         counts = {"accepted": settled.accepted, "rejected": settled.rejected, "not_sent": settled.not_sent}
+        if settled.receipts:
+            counts["receipts"] = settled.receipts
         _record(ledger, run, "asked the gateway", found=settled.found, **counts)
 
     with counting as progress, stop_on_signals(stop):
         asked = ask_gateway(
-            ledger, run, gateways, stop=stop, on_progress=lambda done, _found: progress(done), record=record
+            ledger,
+            run,
+            gateways,
+            stop=stop,
+            on_progress=lambda done, _found: progress(done),
+            record=record,
+            deliveries=deliveries,
         )
         return asyncio.run(asked)
 

@@ -131,6 +131,27 @@ class HearsBack(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A message that was submitted earlier: our reference, the gateway's id from its answer, and the sender.
+
+    ``partly``: it has several parts, and the gateway may have taken others under ids that nobody knows."""
+
+    reference: str
+    gateway_id: str
+    sender: str | None = None
+    partly: bool = False
+
+
+@runtime_checkable
+class FindsById(Protocol):
+    """A gateway that can be asked what became of a message by the id that it gave it."""
+
+    async def find(self, asked: Sequence[Submitted]) -> Sequence[Receipt | str]:
+        """For each, in order: a receipt with the message's reference and id, or a few words why nothing is known."""
+        ...
+
+
 @runtime_checkable
 class TellsReachability(Protocol):
     """A gateway that can tell in advance whom its channel reaches."""

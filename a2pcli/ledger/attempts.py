@@ -263,6 +263,15 @@ class Attempts(SubStore):
         with self._ledger.reading() as connection:
             return {int(id): gateway for id, gateway in connection.execute(query)}
 
+    @translates_errors
+    def gateways_used(self, run: Run) -> set[str]:
+        """The gateways that attempts of the run went through, its own among them."""
+        query = select(attempts.c.gateway).where(
+            attempts.c.run == run.number, attempts.c.gateway.is_not(None)
+        )
+        with self._ledger.reading() as connection:
+            return {run.gateway, *connection.execute(query.distinct()).scalars()}
+
     def choose_by(self, run: Run, chooser: choosing.Chooser | None) -> None:
         """From now on ``chooser`` gives each claimed message of the run its gateway; None for none. To be called before
         ``start``. Whoever hands over has to follow ``Claimed.gateway``."""

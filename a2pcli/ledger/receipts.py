@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
+from a2pcli.delivery import ARRIVED, NEGATIVE
 from a2pcli.ledger import counting, deliveries, told_optouts
 from a2pcli.ledger.attempt_ids import nth_attempt
 from a2pcli.ledger.bulk import read_rows
@@ -196,6 +197,25 @@ class Inbox(SubStore):
     ) -> int:
         starts = range(0, len(known), PIECE)
         return sum(self._connect(known[start : start + PIECE], now, record, tells) for start in starts)
+
+    def shared_ids(self, ids: Collection[str], gateway: str) -> set[str]:
+        """Those of these ids of a gateway that more than one attempt has."""
+        with self._ledger.reading() as connection:
+            found = ids_of_attempts(connection, ids)
+        return {id for id, theirs in found.items() if sum(name == gateway for _, name in theirs) > 1}
+
+    def ids_of(self, ids: Sequence[int]) -> Mapping[int, Mapping[str, bool]]:
+        """By attempt: the gateway's ids that its receipts name, and whether a receipt says how that part has ended."""
+        found: dict[int, dict[str, bool]] = {}
+        with self._ledger.reading() as connection:
+            told = deliveries.told_of(connection, ids)
+        for id, reports in told.items():
+            known = found.setdefault(id, {})
+            for one in reports:
+                if one.gateway_id is not None:
+                    has_ended = one.delivery in (*ARRIVED, *NEGATIVE)
+                    known[one.gateway_id] = known.get(one.gateway_id, False) or has_ended
+        return found
 
     def keep_totals(self, also: Collection[int] = ()) -> None:
         """Recount the runs with messages accepted by a receipt, and those in ``also``. Call it once at the end of an

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import field
 from itertools import islice
+from typing import NamedTuple
 
 from a2pcli.dataclass import dataclass
-from a2pcli.gateways.base import Gateway
+from a2pcli.gateways.base import FindsById, Gateway, Submitted
 from a2pcli.ledger.lock import sender_lock
+from a2pcli.ledger.receipts import Taken
 from a2pcli.ledger.records import RESUMABLE, Run, RunState, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import Outcome, State, Verdict
+from a2pcli.sending.asking import NO_ID, ask, submitted, without_end
 from a2pcli.sending.stop import StopRequest
 
 log = logging.getLogger(__name__)
@@ -47,6 +52,25 @@ class Reconciled:
     unknown: int = 0
     can_tell: bool = True
     """Whether any of the gateways can be asked."""
+    why: Mapping[str, int] = field(default_factory=dict)
+    """Why messages are still unknown, where a gateway was asked by its own ids: how many for each reason."""
+    receipts: int = 0
+    """New receipts of what gateways said when they were asked by id."""
+    deliveries: Deliveries | None = None
+    """What gateways said of accepted messages, if they were asked about these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """What gateways said of accepted messages, or parts, that no receipt says have ended. The counts sum up to
+    ``asked``."""
+
+    asked: int = 0
+    arrived: int = 0
+    failed: int = 0
+    pending: int = 0
+    why: Mapping[str, int] = field(default_factory=dict)
+    """Why nothing is known of the others: how many for each reason."""
 
 
 async def reconcile(
@@ -59,21 +83,21 @@ async def reconcile(
     settle_after: float = SETTLE_AFTER,
     clock: Callable[[], int] = now_ms,
     record: Callable[[Reconciled], None] = lambda _settled: None,
+    deliveries: bool = False,
 ) -> Reconciled:
     """Ask the gateways what became of each unknown message, and settle those they know.
 
     Each attempt is looked up at the gateway (by name in ``gateways``) it went through; if that is missing, it stays
     unknown. Nothing is sent. Holds the run's lock, so no sender runs meanwhile. Intents of a killed sender count as
     unknown from here on. ``on_progress`` gets the number asked about and the total. ``stop`` is checked between
-    lookups.
+    lookups. With ``deliveries``, gateways are also asked about accepted messages without a final receipt.
 
     Raises ``RunBusy`` if the run is being sent, ``GatewayUnusable`` if a gateway cannot be opened.
     """
     with sender_lock(ledger, run):
         found = await asyncio.to_thread(_count_unknown, ledger, run, clock())
         by_gateway = await asyncio.to_thread(_unknown, ledger, run)
-        counts = dict.fromkeys((State.ACCEPTED, State.REJECTED, State.PLANNED), 0)
-        done = too_early = 0
+        asking = _Asking(ledger, run, record, clock, settle_after)
         can_tell = not by_gateway
         for name, unknown in by_gateway.items():
             gateway = gateways.get(name)
@@ -84,32 +108,98 @@ async def reconcile(
                 for asked in unknown:
                     if stop is not None and stop.draining:
                         break
-                    told = await _lookup(gateway, list(asked))
-                    by_state, early = _sort(asked, told, clock() - int(settle_after * 1000))
-                    note = f"gateway {gateway.name} was asked"
-                    settled = await asyncio.to_thread(_settle, ledger, run, by_state, note, clock(), record)
-                    for state, count in settled.items():
-                        counts[state] += count
-                    too_early += early
-                    done += len(asked)
-                    on_progress(done, found)
+                    await asking.about(gateway, asked)
+                    on_progress(asking.done, found)
+        about = await asking.about_deliveries(gateways, stop) if deliveries else None
         if can_tell:
             await asyncio.to_thread(_finish_if_done, ledger, run, clock())
-    left = found - sum(counts.values()) - too_early
+    counts = asking.counts
     return Reconciled(
         found,
         counts[State.ACCEPTED],
         counts[State.REJECTED],
         counts[State.PLANNED],
-        too_early,
-        left,
+        asking.too_early,
+        found - counts.total() - asking.too_early,
         can_tell,
+        dict(asking.why),
+        asking.receipts,
+        about,
     )
+
+
+class _Asking:
+    """What gateways said so far."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: Run,
+        record: Callable[[Reconciled], None],
+        clock: Callable[[], int],
+        settle_after: float,
+    ) -> None:
+        self._ledger, self._run, self._record = ledger, run, record
+        self._clock, self._settle_after = clock, settle_after
+        self.counts: Counter[State] = Counter()
+        self.why: Counter[str] = Counter()
+        self.done = self.too_early = self.receipts = 0
+
+    async def about(self, gateway: Gateway, asked: Mapping[str, Unknown]) -> None:
+        """Ask about unknown messages: by the gateway's ids, if it can be asked by these, else by our references."""
+        self.done += len(asked)
+        if isinstance(gateway, FindsById):
+            with_id = [one.submitted for one in asked.values() if one.submitted is not None]
+            told = await ask(self._ledger, gateway, with_id, self._note)
+            self.counts[State.ACCEPTED] += told.accepted
+            self.receipts += told.receipts
+            self.why.update(told.why)
+            if len(with_id) < len(asked):
+                self.why[NO_ID] += len(asked) - len(with_id)
+            return
+        found = await _lookup(gateway, list(asked))
+        by_state, early = _sort(asked, found, self._clock() - int(self._settle_after * 1000))
+        note = f"gateway {gateway.name} was asked"
+        settled = await asyncio.to_thread(
+            _settle, self._ledger, self._run, by_state, note, self._clock(), self._record
+        )
+        self.counts.update(settled)
+        self.too_early += early
+
+    async def about_deliveries(self, gateways: Mapping[str, Gateway], stop: StopRequest | None) -> Deliveries:
+        """Ask about accepted messages without a final receipt. Gateways that cannot be asked by id are told of."""
+        asked, told, why = 0, Counter[str](), Counter[str]()
+        for name, gateway in gateways.items():
+            pieces = without_end(self._ledger, self._run)
+            if not isinstance(gateway, FindsById):
+                many = await asyncio.to_thread(_count_of, name, pieces)
+                asked += many
+                why.update({f"gateway {name} cannot be asked; import its receipts": many} if many else {})
+                continue
+            async with _opened(gateway):
+                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                    if stop is not None and stop.draining:
+                        break
+                    theirs = piece.get(name, [])
+                    found = await ask(self._ledger, gateway, theirs, self._note)
+                    asked += len(theirs)
+                    told.update(found.delivery)
+                    why.update(found.why)
+                    self.receipts += found.receipts
+        return Deliveries(asked, told["arrived"], told["failed"], told["pending"], dict(why))
+
+    def _note(self, taken: Taken) -> None:
+        self._record(Reconciled(taken.accepted, taken.accepted, receipts=taken.new))
+
+
+def _count_of(name: str, pieces: Iterator[Mapping[str, Sequence[Submitted]]]) -> int:
+    return sum(len(piece.get(name, ())) for piece in pieces)
 
 
 def _tells(gateway: Gateway) -> bool:
     """Whether the gateway can look up messages it was given in an earlier session."""
-    return gateway.capabilities.durable_lookup or bool(gateway.capabilities.finds)
+    can = gateway.capabilities
+    return can.durable_lookup or bool(can.finds) or isinstance(gateway, FindsById)
 
 
 @asynccontextmanager
@@ -204,21 +294,29 @@ def _count_unknown(ledger: Ledger, run: Run, now: int) -> int:
     return ledger.runs.totals(run).count(State.UNKNOWN)
 
 
-def _unknown(ledger: Ledger, run: Run) -> dict[str, list[dict[str, tuple[int, int]]]]:
-    """Return the unknown messages by the gateway they went through, in chunks for one lookup each.
+class Unknown(NamedTuple):
+    """An unknown message: its id, the time of its intent (UTC ms), and how its gateway knows it, if it has an id of the
+    gateway's."""
 
-    A chunk maps a reference to the message id and the time of its intent (UTC ms).
-    """
+    id: int
+    intended_at: int
+    submitted: Submitted | None
+
+
+def _unknown(ledger: Ledger, run: Run) -> dict[str, list[dict[str, Unknown]]]:
+    """Return the unknown messages by the gateway they went through, in chunks for one lookup each, by reference."""
     others = ledger.attempts.gateways_of_unknown(run)
-    found: dict[str, dict[str, tuple[int, int]]] = {}
+    found: dict[str, dict[str, Unknown]] = {}
     for rows in ledger.messages.rows(run, states=[State.UNKNOWN]):
         for row in rows:
             theirs = found.setdefault(others.get(row["id"], run.gateway), {})
-            theirs[run.reference(row["id"] % ROWS_PER_RUN)] = (row["id"], row["claimed_at"] or 0)
+            known = submitted(run, row, row["gateway_id"]) if row["gateway_id"] else None
+            reference = run.reference(row["id"] % ROWS_PER_RUN)
+            theirs[reference] = Unknown(row["id"], row["claimed_at"] or 0, known)
     return {name: list(_chunks(theirs)) for name, theirs in found.items()}
 
 
-def _chunks(asked: dict[str, tuple[int, int]]) -> Iterator[dict[str, tuple[int, int]]]:
+def _chunks(asked: dict[str, Unknown]) -> Iterator[dict[str, Unknown]]:
     rest = iter(asked.items())
     while chunk := dict(islice(rest, ASKED_AT_ONCE)):
         yield chunk
@@ -233,12 +331,12 @@ async def _lookup(gateway: Gateway, references: list[str]) -> Mapping[str, Outco
 
 
 def _sort(
-    asked: Mapping[str, tuple[int, int]], told: Mapping[str, Outcome], old_enough: int
+    asked: Mapping[str, Unknown], told: Mapping[str, Outcome], old_enough: int
 ) -> tuple[dict[State, list[int]], int]:
     """Return message ids by their new state, and how many are not found but too recent to be sure."""
     by_state: dict[State, list[int]] = {}
     too_early = 0
-    for reference, (id, intended_at) in asked.items():
+    for reference, (id, intended_at, _) in asked.items():
         outcome = told.get(reference)
         state = _SETTLED_AS.get(outcome.verdict) if outcome is not None else None
         if state is State.PLANNED and intended_at > old_enough:

@@ -67,6 +67,10 @@ class Answer:
 
 Answering = Callable[[Submitted], Answer]
 
+Querying = Callable[[str, tuple[int, int, str]], bytes | int | None]
+"""From the id and the source of a query_sm (TON, NPI, address) to the body of the answer, a status that refuses it, or
+None for no answer at all."""
+
 
 def accept(one: Submitted) -> Answer:
     return Answer(id=f"m{one.number:07d}")
@@ -78,6 +82,11 @@ def pdu(command: int, sequence: int, body: bytes = b"", status: int = 0) -> byte
 
 def tlv(tag: int, value: bytes) -> bytes:
     return struct.pack(">HH", tag, len(value)) + value
+
+
+def queried(id: str, state: int, final_date: str = "", error: int = 0) -> bytes:
+    """The body of a query_sm_resp."""
+    return id.encode() + b"\0" + final_date.encode() + b"\0" + bytes([state, error])
 
 
 def deliver(
@@ -108,11 +117,14 @@ class Smsc:
     tls: ssl.SSLContext | None = None
     on_bind: list[bytes] = field(default_factory=list)
     hang_up_at_once: bool = False
+    query: Querying | None = None
+    """None for an operator that does not know query_sm."""
 
     def __post_init__(self) -> None:
         self.received: list[Submitted] = []
         self.binds: list[tuple[str, str, str, str]] = []
         self.pdus: list[tuple[int, int, int]] = []
+        self.queries: list[tuple[str, tuple[int, int, str]]] = []
         self.acknowledged: list[tuple[int, int]] = []
         self.accepted: list[Submitted] = []
         self.most_open = self._open = 0
@@ -198,6 +210,8 @@ class Smsc:
                 self._loop.call_later(answer.after, self._say, writer, one, answer)
             else:
                 self._say(writer, one, answer)
+        elif command == QUERY:
+            self._query(writer, sequence, octets[16:])
         elif command == DELIVER | RESPONSE:
             self.acknowledged.append((sequence, status))
 
@@ -212,6 +226,20 @@ class Smsc:
         writer.write(pdu(command | RESPONSE, sequence, b"SMSC\0" if status == 0 else b"", status))
         if status == 0 and command != 0x2:
             writer.write(b"".join(self.on_bind))
+
+    def _query(self, writer: asyncio.StreamWriter, sequence: int, body: bytes) -> None:
+        id, _, rest = body.partition(b"\0")
+        asked = id.decode(), (rest[0], rest[1], rest[2:-1].decode())
+        assert rest.endswith(b"\0")
+        self.queries.append(asked)
+        if self.query is None:
+            writer.write(pdu(NACK, sequence, status=0x3))
+            return
+        answer = self.query(*asked)
+        if isinstance(answer, int):
+            writer.write(pdu(QUERY | RESPONSE, sequence, status=answer))
+        elif answer is not None:
+            writer.write(pdu(QUERY | RESPONSE, sequence, answer))
 
     def _say(self, writer: asyncio.StreamWriter, one: Submitted, answer: Answer) -> None:
         self._open -= 1

@@ -30,14 +30,16 @@ from test_smpp_messages import message
 from test_smpp_receipts import Kept
 from test_smpp_session import until
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import Delivery
-from a2pcli.gateways.base import Health
+from a2pcli.gateways.base import Health, Submitted
 from a2pcli.gateways.registry import create
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 NODE_SMSC = """
 const smpp = require('smpp');
 let taken = 0;
+const ids = new Map();
 const server = smpp.createServer({}, session => {
   const bound = pdu => {
     if (pdu.password !== 's3cret') { session.send(pdu.response({command_status: smpp.ESME_RINVPASWD})); return; }
@@ -47,6 +49,14 @@ const server = smpp.createServer({}, session => {
   session.on('enquire_link', pdu => session.send(pdu.response()));
   session.on('unbind', pdu => { session.send(pdu.response()); session.close(); });
   session.on('error', () => {});
+  session.on('query_sm', pdu => {
+    if (ids.get(pdu.message_id) !== pdu.source_addr) {
+      session.send(pdu.response({command_status: smpp.ESME_RQUERYFAIL})); return;
+    }
+    session.send(pdu.response({
+      message_id: pdu.message_id, final_date: new Date(Date.UTC(2026, 2, 1, 10, 1)), message_state: 2, error_code: 0,
+    }));
+  });
   session.on('submit_sm', pdu => {
     const text = pdu.short_message && pdu.short_message.message;
     console.log(JSON.stringify({
@@ -70,6 +80,7 @@ const server = smpp.createServer({}, session => {
       short_message: 'id:' + id + ' sub:001 dlvrd:001 submit date:2603011000 done date:2603011001'
         + ' stat:DELIVRD err:000 text:',
     }, answer => console.log(JSON.stringify({acknowledged: answer.command_status})));
+    ids.set(id.toString(16), pdu.source_addr);
     if (taken === 1) session.deliver_sm({
       source_addr: pdu.destination_addr, destination_addr: pdu.source_addr, data_coding: 8,
       short_message: {message: 'Спасибо'},
@@ -195,6 +206,22 @@ def test_npms_smpp_says_no_and_is_understood(node: tuple[int, list[dict[str, Any
     assert health == Health(False, "the operator refused the password (0x0E)")
 
 
+def test_npms_smpp_is_asked_what_became_of_a_message(node: tuple[int, list[dict[str, Any]]]) -> None:
+    async def work(gateway: Any) -> Sequence[Receipt | str]:
+        ((outcome,),) = [await gateway.submit([message(to="+447911200777")])]
+        known = Submitted("r2345678-000001", outcome.gateway_id, "ACME")
+        return await gateway.find([known, Submitted("r2345678-000002", outcome.gateway_id, "OTHER")])
+
+    found, other = used(node[0], work)
+    assert (found.reference, found.status, found.delivery) == (
+        "r2345678-000001",
+        "DELIVRD",
+        Delivery.DELIVERED,
+    )
+    assert found.at == 1_772_359_260_000
+    assert other == "the operator could not look it up (0x67)"
+
+
 @pytest.fixture(scope="module")
 def jsmpp() -> Iterator[int]:
     path = os.environ.get("JSMPP_CLASSPATH")
@@ -244,6 +271,13 @@ def test_jsmpps_simulator_takes_messages_and_its_receipts_find_them(jsmpp: int) 
     assert [one.text for one in kept.replies] == ["Hello World"]
     health = used(jsmpp, lambda gateway: gateway.check(), system_id="j", password="other")
     assert health == Health(False, "the operator refused the password (0x0E)")
+
+
+def test_jsmpps_simulator_says_that_it_knows_no_query_sm(jsmpp: int) -> None:
+    async def work(gateway: Any) -> Sequence[Receipt | str]:
+        return await gateway.find([Submitted("r2345678-000001", "abc", "ACME")])
+
+    assert used(jsmpp, work, system_id="j", password="jpwd") == ["the operator does not support query_sm"]
 
 
 def is_taken(port: int) -> bool:

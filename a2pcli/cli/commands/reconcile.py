@@ -35,6 +35,14 @@ def reconcile(
     number: Annotated[
         str | None, typer.Option(help="With --as: only the message to this number.", metavar="NUMBER")
     ] = None,
+    deliveries: Annotated[
+        bool,
+        typer.Option(
+            "--deliveries",
+            help="Also ask about accepted messages without a final receipt. Only gateways that can be asked by"
+            " their own ids (smpp) are.",
+        ),
+    ] = False,
     yes: options.Yes = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
@@ -46,6 +54,8 @@ def reconcile(
     accepted, --as not-sent plans them again for `send`.
 
     Example:  a2pcli reconcile r7k2m9qd
+
+              a2pcli reconcile r7k2m9qd --deliveries
 
               a2pcli reconcile r7k2m9qd --as not-sent --number '+44 7911 123456'
 
@@ -59,6 +69,8 @@ def reconcile(
 
     if number is not None and decision is None:
         raise UsageError("--number needs --as: without --as all unknown messages are looked up")
+    if deliveries and decision is not None:
+        raise UsageError("--deliveries asks the gateway, --as decides without it: use one of them")
     decided = None if decision is None else action.ManualDecision(decision is Decision.SENT, number)
 
     def confirm(chosen: RunRecord, count: int) -> None:
@@ -69,6 +81,7 @@ def reconcile(
         project_at(ledger),
         run,
         decided,
+        deliveries=deliveries,
         confirm=confirm,
         counting=lambda chosen: RowCounter(f"asking {chosen.gateway}"),
     )

@@ -394,6 +394,15 @@ class Reconciled(TypedDict):
     unknown: Annotated[int, says("messages that are still unknown")]
     can_tell: Annotated[bool, says("whether the gateway can be asked")]
     never_left: Annotated[int, says("claimed by a killed process and certainly not sent: planned again")]
+    why: Annotated[
+        Counts,
+        says("why messages are still unknown, where the gateway is asked by its own ids: count by reason"),
+    ]
+    receipts: Annotated[int, says("new receipts of what gateways said when they were asked by id")]
+    deliveries: Annotated[
+        dict[str, Any] | None,
+        says("with --deliveries: asked, arrived, failed, pending, and why (count by reason) for the others"),
+    ]
 
 
 class Rejection(TypedDict):

@@ -25,7 +25,7 @@ def settled_screen(done: ReconciledRun) -> RenderableType:
     """What was settled and how, those that are left, and what to do about them."""
     run, result, left = done.run, done.result, done.left
     if not result.found:
-        return _nothing_unknown(done)
+        return Group(_nothing_unknown(done), *_deliveries(result))
     lines = [Text.assemble(f"run {run.id} of {run.campaign}: ", (f"{result.found:,}", "bold"), " unknown")]
     asked = done.by is None
     again = "cancelled with its run" if run.state == RunState.CANCELLED else "planned again"
@@ -46,7 +46,8 @@ def settled_screen(done: ReconciledRun) -> RenderableType:
             "yellow",
             "not known to the gateway yet, but too recent to be sure: try again in a minute",
         ),
-        (left - result.too_early, "yellow", "still unknown"),
+        *((count, "yellow", f"still unknown: {why}") for why, count in result.why.items()),
+        (left - result.too_early - sum(result.why.values()), "yellow", "still unknown"),
         (done.never_left, "cyan", f"more {_NEVER_LEFT}"),
     )
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -55,12 +56,34 @@ def settled_screen(done: ReconciledRun) -> RenderableType:
     for count, style, words in counted:
         if count > 0:
             table.add_row(Text(f"{count:,}", style=f"bold {style}"), words)
-    pieces: list[RenderableType] = [*lines, table]
+    pieces: list[RenderableType] = [*lines, table, *_deliveries(result)]
     if left:
         pieces += [Text(), _those_left(done), Text(), *_what_to_do(run, result, left)]
     if result.not_sent or done.never_left:
         pieces += [Text(), _to_send_them(run)]
     return Group(*pieces)
+
+
+def _deliveries(result: Reconciled) -> list[RenderableType]:
+    """What gateways said of accepted messages, if they were asked."""
+    told = result.deliveries
+    if told is None:
+        return []
+    if not told.asked:
+        return [Text("all accepted messages have a final receipt, or no id by which they can be asked about")]
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    counted = (
+        (told.arrived, "green", "delivered"),
+        (told.failed, "red", "not delivered"),
+        (told.pending, "cyan", "not delivered yet"),
+        *((count, "yellow", why) for why, count in told.why.items()),
+    )
+    for count, style, words in counted:
+        if count > 0:
+            table.add_row(Text(f"{count:,}", style=f"bold {style}"), words)
+    return [Text(f"{told.asked:,} accepted without a final receipt (each part of a message counts):"), table]
 
 
 def _nothing_unknown(done: ReconciledRun) -> RenderableType:

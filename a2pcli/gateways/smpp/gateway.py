@@ -9,11 +9,13 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.errors import InvalidInput
-from a2pcli.gateways.base import Capabilities, Health, Keep
+from a2pcli.gateways.base import Capabilities, Health, Keep, Submitted
 from a2pcli.gateways.codes import Code, load_codes, outcome_of
 from a2pcli.gateways.settings import block_problem, read_block
 from a2pcli.gateways.smpp import pdu
+from a2pcli.gateways.smpp.asking import Asker
 from a2pcli.gateways.smpp.inbound import AS_RECEIVED, Inbound
 from a2pcli.gateways.smpp.link import Link, NotBound, Route
 from a2pcli.gateways.smpp.session import Answer, Listener, Session
@@ -103,6 +105,14 @@ class SmppGateway:
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
         """Nothing: SMPP knows the operator's ids only."""
         return {}
+
+    async def find(self, asked: Sequence[Submitted]) -> Sequence[Receipt | str]:
+        """Ask by query_sm."""
+
+        async def bound() -> Session:
+            return self._free() or await self._bound()
+
+        return await Asker(self._block, bound, self._meaning, self._inbound.ids).ask(asked)
 
     async def check(self) -> Health:
         """Bind, as sending does, and ask for a sign of life."""

@@ -17,7 +17,7 @@ HEADER = Struct(">LLLL")
 RESPONSE = 0x80000000
 GENERIC_NACK = 0x80000000
 BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER = 0x1, 0x2, 0x9
-SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK = 0x4, 0x5, 0x6, 0x15
+QUERY_SM, SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK = 0x3, 0x4, 0x5, 0x6, 0x15
 OUTBIND, ALERT_NOTIFICATION = 0xB, 0x102
 SUBMIT_SM_RESP, DELIVER_SM_RESP = RESPONSE | SUBMIT_SM, RESPONSE | DELIVER_SM
 
@@ -86,6 +86,29 @@ def bind(command: int, sequence: int, system_id: str, password: str, system_type
 def read_id(body: bytes) -> str:
     """The message id of a submit_sm_resp, empty where it has none. Some operators leave out the zero that ends it."""
     return body.partition(b"\0")[0].decode("latin-1")
+
+
+def query(sequence: int, message_id: str, ton: int, npi: int, source: str) -> bytes:
+    """A query_sm for the message that was submitted from this source and got this id (SMPP 3.4, 4.8.1)."""
+    return pdu(QUERY_SM, sequence, _text(message_id) + bytes([ton, npi]) + _text(source))
+
+
+class Queried(NamedTuple):
+    """What a query_sm_resp says (SMPP 3.4, 4.8.2). ``final_date`` is empty while the message is under way."""
+
+    message_id: str
+    final_date: str
+    state: int
+    error: int
+
+
+def read_queried(body: bytes) -> Queried | None:
+    """The body of a query_sm_resp; None where it cannot be read."""
+    texts = body.split(b"\0", 2)
+    if len(texts) != 3 or len(texts[2]) < 2:
+        return None
+    id, final_date, rest = texts
+    return Queried(id.decode("latin-1"), final_date.decode("latin-1"), rest[0], rest[1])
 
 
 class Delivered(NamedTuple):

@@ -22,7 +22,7 @@ _UDHI = 0x40
 _NATIONAL = 2
 """Type of number of a national number (SMPP 3.4, 5.2.5)."""
 
-_STATES = {
+STATES = {
     1: "ENROUTE", 2: "DELIVRD", 3: "EXPIRED", 4: "DELETED", 5: "UNDELIV", 6: "ACCEPTD", 7: "UNKNOWN", 8: "REJECTD",
 }  # fmt: skip
 """The word that a receipt's text has for each message state (SMPP 3.4, 5.2.28 and appendix B)."""
@@ -30,6 +30,9 @@ _STATES = {
 _FIELD = re.compile(r"\b(id|sub|dlvrd|submit date|done date|stat|err|text)\s*:", re.IGNORECASE)
 _ERROR = re.compile(r"[0-9A-Za-z]{1,12}")
 _DATE = re.compile(r"(\d{10})(\d{2})?", re.ASCII)
+_ABSOLUTE = re.compile(r"(\d{12})\d(\d{2})([+-])", re.ASCII)
+_QUARTER = 15 * 60 * 1000
+"""Milliseconds of the unit in which SMPP gives a time zone."""
 
 
 def is_receipt(found: Delivered) -> bool:
@@ -95,8 +98,8 @@ def _status(found: Delivered, stat: str | None) -> tuple[str, Delivery | None]:
     """The operator's word, and what it means; the state of the fields where the text has no word that is known."""
     word = "".join(char for char in (stat or "").split(" ")[0] if char.isascii() and char.isalpha())[:20]
     delivery = meaning_of(word)
-    if delivery is None and found.state in _STATES:
-        word = _STATES[found.state]
+    if delivery is None and found.state in STATES:
+        word = STATES[found.state]
         delivery = meaning_of(word)
     is_intermediate = found.esm_class & _RECEIPT_BITS == _INTERMEDIATE
     if is_intermediate and delivery not in (None, Delivery.DELIVERED):
@@ -109,6 +112,16 @@ def _code(found: Delivered, err: str | None) -> str | None:
     if not _ERROR.fullmatch(text) and found.network_error is not None and len(found.network_error) == 3:
         text = str(int.from_bytes(found.network_error[1:], "big"))
     return text if _ERROR.fullmatch(text) and text.strip("0") else None
+
+
+def absolute_moment(text: str) -> int | None:
+    """UTC milliseconds of an absolute time of SMPP (7.1.1): ``YYMMDDhhmmsstnnp``, where ``nn`` are the quarters of an
+    hour that local time is ahead of UTC (``p`` is ``+``) or behind. Without these, UTC is taken."""
+    whole = _ABSOLUTE.fullmatch(text)
+    if whole is None:
+        return _moment(text)
+    moment, quarters = _moment(whole[1]), int(whole[2]) * (1 if whole[3] == "+" else -1)
+    return None if moment is None else moment - quarters * _QUARTER
 
 
 def _moment(text: str | None) -> int | None:

@@ -151,7 +151,7 @@ class Writer:
 
     def _head(self, sender: str | None) -> bytes:
         """What stands before the recipient: service type, the sender, and the recipient's kind."""
-        address = source(sender, self._block.source)
+        address = source(sender or self._block.sender, self._block.source)
         if address is None:
             why = "SMPP cannot carry this sender: at most 20 characters of ASCII"
             raise Unwritable(Outcome(Verdict.NOT_SENT, cause=Cause.SENDER, code="no-sender", detail=why))
