@@ -5,6 +5,9 @@ small file with a slot for each message in flight. The sender writes a message's
 byte may reach the gateway, and uses the slot again once the outcome is committed. What is written survives the end
 of the process, in the page cache of its machine; it need not survive the machine.
 
+Slots are written by the group (``GROUP``). A write costs more than the ids in it, so those that leave next are noted
+along with the one that leaves, as long as they are few beside what is in flight: after a kill they count as handed over.
+
 Whoever takes the run over reads it (``left_by``). An open claim that is not in it certainly never left. Where
 anything is doubtful, the journal says nothing, and every open claim counts as handed over:
 
@@ -36,6 +39,9 @@ from a2pcli.ledger.records import Run
 SLOTS = 1024
 """Slots of a new journal; it doubles when all are in use."""
 
+GROUP = 8
+"""Slots that are written at once; a group is used again when all its messages are settled."""
+
 _MAGIC = b"a2pfly01"
 _HEAD = struct.Struct("<8sQQQQQ208s")
 """Magic, void flag, device and inode of the file, the hold's token, the beat, the writing process."""
@@ -50,8 +56,9 @@ class InFlightJournal:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self._slots: dict[int, int] = {}
-        self._free: list[int] = []
+        self._slots: dict[int, int] = {}  # by message id
+        self._open: dict[int, int] = {}  # by group in use: how many of its messages are not settled
+        self._free: list[int] = []  # groups
         self._size = 0
         self._is_void = False
 
@@ -94,34 +101,38 @@ class InFlightJournal:
         os.fsync(self._descriptor)  # some disks report only now that they are full
 
     def note(self, ids: Iterable[int]) -> None:
-        """Note that these messages are submitted now. Raises ``LedgerError`` if that fails: then they must not be."""
+        """These messages leave now, or next. Raises ``LedgerError`` where that cannot be noted: then they must not."""
         if self._is_void:
             return
         new = [id for id in dict.fromkeys(ids) if id not in self._slots]
         if not new:
             return
-        free = self._free
+        groups = -(-len(new) // GROUP)
         try:
-            if len(free) < len(new):
-                self._grow(max(self._size, len(new)))
-            if len(new) == 1:  # the usual case over HTTP
-                _write(self._descriptor, new[0].to_bytes(_SLOT, "little"), _HEAD.size + _SLOT * free[-1])
-                self._slots[new[0]] = free.pop()
-                return
-            # Sorted, so that most of a batch is contiguous and takes one write.
-            taken = sorted(free[-len(new) :])
+            if len(self._free) < groups:
+                self._grow(max(self._size, groups * GROUP))
+            # In order, so that most of a batch stands together and takes one write.
+            taken = sorted(self._free[-groups:])
             first = 0
-            for place in range(1, len(taken) + 1):
-                if place < len(taken) and taken[place] == taken[place - 1] + 1:
+            for place in range(1, groups + 1):
+                if place < groups and taken[place] == taken[place - 1] + 1:
                     continue
-                data = b"".join(id.to_bytes(_SLOT, "little") for id in new[first:place])
-                _write(self._descriptor, data, _HEAD.size + _SLOT * taken[first])
+                some = new[first * GROUP : place * GROUP]
+                data = struct.pack(f"<{len(some)}Q", *some).ljust((place - first) * GROUP * _SLOT, b"\0")
+                _write(self._descriptor, data, _place(taken[first] * GROUP))
                 first = place
         except OSError as error:
             self._give_up(error)
             return
-        del free[-len(new) :]
-        self._slots.update(zip(new, taken, strict=True))
+        del self._free[-groups:]
+        for number, group in enumerate(taken):
+            some = new[number * GROUP : (number + 1) * GROUP]
+            self._open[group] = len(some)
+            self._slots.update(zip(some, range(group * GROUP, (group + 1) * GROUP), strict=False))
+
+    def has(self, id: int) -> bool:
+        """Whether this message is noted already, or needs no note."""
+        return self._is_void or id in self._slots
 
     def settled(self, ids: Iterable[int], *, again: Collection[int] = ()) -> None:
         """Free the slots of messages whose outcome is committed; those in ``again`` may be claimed again."""
@@ -133,8 +144,12 @@ class InFlightJournal:
                 if slot is None:
                     continue
                 if id in again:
-                    _write(self._descriptor, bytes(_SLOT), _HEAD.size + _SLOT * slot)
-                self._free.append(slot)
+                    _write(self._descriptor, bytes(_SLOT), _place(slot))
+                group = slot // GROUP
+                self._open[group] -= 1
+                if not self._open[group]:
+                    del self._open[group]
+                    self._free.append(group)
         except OSError as error:
             self._give_up(error)
 
@@ -155,11 +170,11 @@ class InFlightJournal:
             os.close(descriptor)
 
     def _grow(self, more: int) -> None:
-        """Add ``more`` slots, with disk blocks allocated."""
-        start, length = _HEAD.size + _SLOT * self._size, _SLOT * more
+        """So many slots more, on blocks of the disk that are theirs."""
+        start, length = _place(self._size), _SLOT * more
         os.posix_fallocate(self._descriptor, 0, start + length)
         _write(self._descriptor, bytes(length), start)
-        self._free.extend(range(self._size + more - 1, self._size - 1, -1))
+        self._free.extend(range((self._size + more) // GROUP - 1, self._size // GROUP - 1, -1))
         self._size += more
 
     def _give_up(self, error: OSError) -> None:
@@ -245,6 +260,10 @@ def _remove_older(folder: Path) -> None:
         head = path.read_bytes()[: _HEAD.size]
         if len(head) < _HEAD.size or not head[_HEAD.size - _LONGEST_PROCESS :].startswith(boot):
             path.unlink(missing_ok=True)
+
+
+def _place(slot: int) -> int:
+    return _HEAD.size + _SLOT * slot
 
 
 def _write(descriptor: int, data: bytes, at: int) -> None:

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import Protocol
 
 from a2pcli.dataclass import dataclass
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 BATCH_SPAN = 0.5
 """A batch holds at most this many seconds of the pace: at 20 per second, a batch of 500 would leave every 25 s."""
+
+FEW = 12
+"""One message that has not left, for so many that have, may be noted as if it had."""
 
 LET_GO = 2.0
 """Seconds a cancelled submit gets to end; after that it is abandoned and its messages are unknown."""
@@ -129,6 +132,10 @@ class Dispatcher:
         if slots:
             self._slots.update(slots)
         self.pump()
+
+    def next_ids(self, most: int) -> list[int]:
+        """Ids of the messages that leave next: at most so many, and at most one for each ``FEW`` with the gateway."""
+        return [one.message.id for one in islice(self._ready, min(most, self.flying // FEW))]
 
     @property
     def ids(self) -> set[int]:

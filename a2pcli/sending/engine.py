@@ -134,6 +134,7 @@ class _Sending:
             senders=self._senders,
             leaving=writer.leaving,
         )
+        writer.next_to_leave = self._dispatcher.next_ids
         inside = self._policy, self._dispatcher, self._breaker, self._pace
         self._display = Display(
             on_progress, *inside, options.rate, self._started, has_quotas=bool(options.quotas)

@@ -15,7 +15,7 @@ from a2pcli.ledger import told_optouts
 from a2pcli.ledger.falling import Due
 from a2pcli.ledger.falling_back import FallenBack, Revocations
 from a2pcli.ledger.faults import plainly
-from a2pcli.ledger.in_flight import InFlightJournal
+from a2pcli.ledger.in_flight import GROUP, InFlightJournal
 from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import Exchange, Run, Settled, Totals, Waiting
 from a2pcli.ledger.store import Ledger
@@ -85,6 +85,8 @@ class LedgerWriter:
         self.has_hours = False
         """Whether the run has permitted hours; set by ``start``."""
         self._journal: InFlightJournal | None = None
+        self.next_to_leave: Callable[[int], list[int]] = lambda _most: []
+        """Returns the ids of up to N messages that leave next, few compared with what is in flight."""
         self.heard: Totals | None = None
         """The run's totals right after the last write; set now and then while other senders send it as well."""
         self._counts_from = 0.0
@@ -141,7 +143,8 @@ class LedgerWriter:
         exchange = await self._on_thread(work)
         if self._journal is not None:
             again = {one.message_id for one in writes.settled if one.state is State.PLANNED}
-            self._journal.settled([one.message_id for one in writes.settled], again=again)
+            again.update(writes.release)  # some were noted ahead
+            self._journal.settled([*(one.message_id for one in writes.settled), *writes.release], again=again)
         return exchange
 
     @property
@@ -151,8 +154,13 @@ class LedgerWriter:
 
     def leaving(self, batch: Sequence[Message]) -> None:
         """Note in the journal that these messages are submitted now, for the process that takes over after a kill."""
-        if self._journal is not None:
-            self._journal.note([message.id for message in batch])
+        journal = self._journal
+        if journal is None or (len(batch) == 1 and journal.has(batch[0].id)):
+            return
+        ids = [message.id for message in batch]
+        if -len(ids) % GROUP:
+            ids += self.next_to_leave(-len(ids) % GROUP)
+        journal.note(ids)
 
     def _suppress(self, told: Sequence[tuple[str, str | None]], now: int) -> None:
         """Store opt-outs that the gateway reported. Audit: ``optout.gateway``, in the same transaction."""

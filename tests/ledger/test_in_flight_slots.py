@@ -67,4 +67,4 @@ def test_a_batch_takes_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     made.settled(range(1, 51))
     made.note(range(51, 101))
     made.close()
-    assert writes == [400, 400]
+    assert writes == [448, 448]  # seven groups of eight
