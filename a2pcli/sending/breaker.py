@@ -32,6 +32,8 @@ def event_of(outcome: Outcome, *, again: bool) -> BreakerEvent:
     Repeated failures of one message weigh less than failures of different messages: while others get through, the
     message is at fault; when nothing gets through, the gateway is.
     """
+    if outcome.cause is Cause.NONE and outcome.verdict is Verdict.ACCEPTED:  # as nearly all are
+        return BreakerEvent.CLEAR
     if outcome.cause is Cause.UNREACHABLE:
         return BreakerEvent.UNREACHABLE
     if outcome.verdict is Verdict.UNKNOWN:

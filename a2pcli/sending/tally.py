@@ -89,11 +89,12 @@ class Tally:
         """Count the result of a message."""
         if claimed.cost and claimed.currency:
             self.flying[claimed.currency] -= claimed.cost
-            if state in (State.ACCEPTED, State.UNKNOWN):
+            if state is State.ACCEPTED or state is State.UNKNOWN:
                 self.spent[claimed.currency] += claimed.cost
         if state is State.ACCEPTED:
             self.accepted += 1
-        elif state is State.REJECTED:
+            return
+        if state is State.REJECTED:
             self.rejected += 1
         elif state is State.UNKNOWN:
             self.unknown += 1

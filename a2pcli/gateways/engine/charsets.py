@@ -1,4 +1,4 @@
-"""Decodes an answer, whatever character set it declares and uses."""
+"""Requests as JSON; and answers decoded, whatever character set they declare and use."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import codecs
 import json
 import re
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from a2pcli.gateways.base import HttpResponse
 
@@ -21,13 +23,18 @@ _MARKS = (
 _NOT_A_CHARSET = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 
 
+def json_bytes(data: Any) -> bytes:
+    """Data as compact JSON in UTF-8. Raises ``ValueError`` for what cannot be written."""
+    return to_json(data, inf_nan_mode="constants")
+
+
 def json_of(response: HttpResponse) -> Any:
     """Return the answer's JSON; None if it is not JSON."""
     body = response.body
     if body[:1] in (b"{", b"[") and b"\0" not in body[:16]:  # the usual case: UTF-8 without a byte order mark
-        try:
-            return json.loads(body.decode())
-        except (ValueError, RecursionError):
+        try:  # ten times as fast as the standard library; refuses half characters and deep nesting, which that takes
+            return from_json(body, cache_strings="keys")
+        except ValueError:
             pass
     for text in _readings(response):
         try:

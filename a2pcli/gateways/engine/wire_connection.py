@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol):
         """Called by the parser with a header; trailers are ignored."""
         if self._head_complete:
             return
-        key = name.decode("latin-1").lower()
+        key = _KEYS.get(name) or _key_of(name)
         text = value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
@@ -362,6 +362,19 @@ class Connection(asyncio.Protocol):
             self._set_deadline(self._deadline)
         else:
             self._fail("timeout", "no answer within the timeout")
+
+
+_KEYS: dict[bytes, str] = {}
+"""Headers' names as they were sent, and in lower case."""
+
+_KEYS_KEPT = 256
+
+
+def _key_of(name: bytes) -> str:
+    key = name.decode("latin-1").lower()
+    if len(_KEYS) < _KEYS_KEPT and len(name) < _KEYS_KEPT:
+        _KEYS[name] = key
+    return key
 
 
 def _decompressed(body: bytes) -> bytes:

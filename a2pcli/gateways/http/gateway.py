@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_id
+from a2pcli.gateways.engine.charsets import json_bytes
 from a2pcli.gateways.engine.statuses import by_status, retry_after, seconds, sentence, unreadable
 from a2pcli.gateways.engine.transport import HttpGateway, engine_for
 from a2pcli.gateways.http.answers import NOTHING, Answer, as_text, at
@@ -33,10 +34,6 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 _NOT_FOUND = Outcome(
     Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="the provider never received it"
 )
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-"""Made once: ``json.dumps`` makes one for each message."""
 
 
 class DeclaredProvider:
@@ -278,7 +275,7 @@ def _body_of(block: DeclaredBlock | Call) -> tuple[str, Callable[[Any], bytes]] 
     """The content type, and from values to the encoded body."""
     if block.json_ is not None:
         fill = _batched(block.json_)
-        return "application/json", lambda values: _JSON.encode(fill(values)).encode()
+        return "application/json", lambda values: json_bytes(fill(values))
     if isinstance(block, Call):
         return None
     if block.form is not None:

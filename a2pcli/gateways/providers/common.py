@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
@@ -15,7 +14,7 @@ from a2pcli.content.parts import is_gsm
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, with_reference
 from a2pcli.gateways.codes import load_codes, outcome_of, safe_code
-from a2pcli.gateways.engine.charsets import json_of
+from a2pcli.gateways.engine.charsets import json_bytes, json_of
 from a2pcli.gateways.engine.statuses import by_status, retry_after, sentence, unreadable
 from a2pcli.gateways.engine.transport import HttpBlock, HttpGateway, checked_url, engine_for
 from a2pcli.gateways.settings import read_block
@@ -23,7 +22,6 @@ from a2pcli.messages import Message, Outcome, Verdict
 
 Url = Annotated[str, AfterValidator(checked_url)]
 FORM = "application/x-www-form-urlencoded"
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NUMBER = re.compile(r"\+?\d{8,15}")
 
 
@@ -121,7 +119,7 @@ class Provider:
     def post_json(self, url: str, data: Any, more: Mapping[str, str] | None = None) -> HttpRequest:
         """A request with JSON; keys whose value is nothing are left out. Raises for text that is no Unicode."""
         headers = {**self.headers, "Content-Type": "application/json", **(more or {})}
-        return HttpRequest("POST", url, headers, _JSON.encode(without_nothing(data)).encode(), self._timeout)
+        return HttpRequest("POST", url, headers, json_bytes(without_nothing(data)), self._timeout)
 
     def post_form(self, url: str, fields: Mapping[str, str | None]) -> HttpRequest:
         """A request with a form; fields whose value is nothing are left out."""
