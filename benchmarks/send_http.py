@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -147,6 +148,8 @@ async def through_ledger(
         ledger.plans.add_rows(run, PlannedRows(accepted=rows))
         run = ledger.plans.finish(run, digest="0" * 64, rows_read=count, summary={})
         del messages, rows
+        gc.set_threshold(200_000, 20, 20)  # as the command does
+        gc.freeze()
         start, worked = time.perf_counter(), time.process_time()
         result = await send_run(
             ledger,

@@ -5,8 +5,9 @@ small file with a slot for each message in flight. The sender writes a message's
 byte may reach the gateway, and uses the slot again once the outcome is committed. What is written survives the end
 of the process, in the page cache of its machine; it need not survive the machine.
 
-Slots are written by the group (``GROUP``). A write costs more than the ids in it, so those that leave next are noted
-along with the one that leaves, as long as they are few beside what is in flight: after a kill they count as handed over.
+Slots are written in groups (``GROUP``). One write costs more than the ids in it, so the messages that leave next are
+noted along with the one that leaves, if they are few compared with what is in flight: after a kill they count as
+handed over.
 
 Whoever takes the run over reads it (``left_by``). An open claim that is not in it certainly never left. Where
 anything is doubtful, the journal says nothing, and every open claim counts as handed over:
@@ -40,7 +41,7 @@ SLOTS = 1024
 """Slots of a new journal; it doubles when all are in use."""
 
 GROUP = 8
-"""Slots that are written at once; a group is used again when all its messages are settled."""
+"""Slots written at once; a group is used again when all its messages are settled."""
 
 _MAGIC = b"a2pfly01"
 _HEAD = struct.Struct("<8sQQQQQ208s")
@@ -101,7 +102,7 @@ class InFlightJournal:
         os.fsync(self._descriptor)  # some disks report only now that they are full
 
     def note(self, ids: Iterable[int]) -> None:
-        """These messages leave now, or next. Raises ``LedgerError`` where that cannot be noted: then they must not."""
+        """Note that these messages are submitted now or next. Raises ``LedgerError`` if that fails: then they must not be."""
         if self._is_void:
             return
         new = [id for id in dict.fromkeys(ids) if id not in self._slots]
@@ -111,7 +112,7 @@ class InFlightJournal:
         try:
             if len(self._free) < groups:
                 self._grow(max(self._size, groups * GROUP))
-            # In order, so that most of a batch stands together and takes one write.
+            # Sorted, so that most of a batch is contiguous and takes one write.
             taken = sorted(self._free[-groups:])
             first = 0
             for place in range(1, groups + 1):
@@ -131,7 +132,7 @@ class InFlightJournal:
             self._slots.update(zip(some, range(group * GROUP, (group + 1) * GROUP), strict=False))
 
     def has(self, id: int) -> bool:
-        """Whether this message is noted already, or needs no note."""
+        """Whether this message is noted already or needs no note."""
         return self._is_void or id in self._slots
 
     def settled(self, ids: Iterable[int], *, again: Collection[int] = ()) -> None:
@@ -170,7 +171,7 @@ class InFlightJournal:
             os.close(descriptor)
 
     def _grow(self, more: int) -> None:
-        """So many slots more, on blocks of the disk that are theirs."""
+        """Add ``more`` slots, with disk blocks allocated."""
         start, length = _place(self._size), _SLOT * more
         os.posix_fallocate(self._descriptor, 0, start + length)
         _write(self._descriptor, bytes(length), start)

@@ -29,7 +29,8 @@ BATCH_SPAN = 0.5
 """A batch holds at most this many seconds of the pace: at 20 per second, a batch of 500 would leave every 25 s."""
 
 FEW = 12
-"""One message that has not left, for so many that have, may be noted as if it had."""
+"""Messages in flight for each one that may be noted in the journal before it leaves: a tenth of what a kill leaves
+unknown may never have left."""
 
 LET_GO = 2.0
 """Seconds a cancelled submit gets to end; after that it is abandoned and its messages are unknown."""
@@ -134,7 +135,7 @@ class Dispatcher:
         self.pump()
 
     def next_ids(self, most: int) -> list[int]:
-        """Ids of the messages that leave next: at most so many, and at most one for each ``FEW`` with the gateway."""
+        """Ids of up to ``most`` messages that leave next, and no more than one for each ``FEW`` in flight."""
         return [one.message.id for one in islice(self._ready, min(most, self.flying // FEW))]
 
     @property
