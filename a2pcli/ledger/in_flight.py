@@ -102,7 +102,7 @@ class InFlightJournal:
         os.fsync(self._descriptor)  # some disks report only now that they are full
 
     def note(self, ids: Iterable[int]) -> None:
-        """Note that these messages are submitted now or next. Raises ``LedgerError`` if that fails: then they must not be."""
+        """Note that these messages are submitted now or next. Raises ``LedgerError`` if that fails."""
         if self._is_void:
             return
         new = [id for id in dict.fromkeys(ids) if id not in self._slots]
