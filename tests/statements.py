@@ -1,16 +1,20 @@
 """One store of compiled SQL for all ledgers of a test process.
 
 SQLAlchemy keeps what it compiled for each engine, so a process that opens one ledger compiles a statement once. Tests
-open thousands of ledgers, and compiling the same few hundred statements for each of them was a third of the work.
+open thousands of ledgers, and compiling the same few hundred statements for each of them was a third of the work. The
+statements that make a new ledger are never kept by SQLAlchemy: here they are.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.util import LRUCache
+
+from a2pcli.ledger.tables import metadata
 
 
 class SharedStatements(LRUCache[Any, Any]):
@@ -36,3 +40,32 @@ def share() -> None:
     @event.listens_for(Engine, "engine_connect")
     def use(connection: Connection) -> None:
         connection.execution_options(compiled_cache=statements)
+
+    metadata.create_all = Schema(metadata).make  # type: ignore[method-assign]
+
+
+class Schema:
+    """The statements that make all tables, by the kind of database: noted the first time, repeated from then on."""
+
+    def __init__(self, tables: MetaData) -> None:
+        self._create_all, self._noted = tables.create_all, dict[str, list[str]]()
+
+    def make(self, connection: Connection, **how: Any) -> None:
+        """What ``create_all`` does to an empty database."""
+        noted = self._noted.get(connection.dialect.name)
+        if noted is not None:
+            cursor = connection.connection.cursor()
+            for statement in [";\n".join(noted)] if connection.dialect.name == "postgresql" else noted:
+                cursor.execute(statement)
+            return
+        said: list[str] = []
+
+        def note(*call: Any) -> None:
+            context = call[4]
+            assert context.compiled is None or isinstance(context.compiled.statement, ExecutableDDLElement)
+            said.append(context.statement)
+
+        event.listen(connection, "before_cursor_execute", note)
+        self._create_all(connection, **how)
+        event.remove(connection, "before_cursor_execute", note)
+        self._noted[connection.dialect.name] = said

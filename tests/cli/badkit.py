@@ -350,3 +350,16 @@ def well_told(done: Ran) -> None:
     assert "defect" not in done.err
     assert "s3cr3t" not in done.err + done.out
     assert done.err.strip()
+
+
+def without_room(kilobytes: str, *arguments: str) -> None:
+    """The command in this process, which can write no file above a size. A sender gives the ledger half a minute to
+    recover; this one gives it a second."""
+    import resource
+
+    from a2pcli.cli.main import run
+    from a2pcli.sending import insisting, timing
+
+    insisting.LEDGER_PAUSES = timing.LEDGER_PAUSES = (0.1, 0.3, 0.5)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(kilobytes) * 1024,) * 2)
+    run(arguments)

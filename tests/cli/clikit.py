@@ -6,11 +6,12 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import readykit
 
 from a2pcli.cli import main
 
@@ -97,14 +98,12 @@ class Project:
 
     def process(self, *arguments: str, stdin: str | bytes = b"", **environ: str) -> Ran:
         """Run the command line as a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-m", "a2pcli", *arguments],
+        done = readykit.run(
+            *arguments,
             cwd=self.folder,
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             capture_output=True,
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **environ},
-            timeout=120,
-            check=False,
         )
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in err, err

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import readykit
 from clikit import Project
 
 from a2pcli.config.retention import Retention
@@ -244,10 +245,10 @@ def test_killed_in_the_middle_nobody_gets_it_twice(shop: Project) -> None:
         relay.handler.pause = 0.01
         _smtp(shop, relay, concurrency="5")
         run = shop.run("plan", "news.yaml", "--json").json["plan"]
-        command = [sys.executable, "-m", "a2pcli", "send", "news.yaml", "--plan", run, "--yes"]
+        command = ["send", "news.yaml", "--plan", run, "--yes"]
         for many in (40, 120):
-            with subprocess.Popen(
-                command, cwd=shop.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            with readykit.begin(
+                *command, cwd=shop.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             ) as sender:
                 until = time.monotonic() + 20
                 while len(relay.handler.taken) < many and time.monotonic() < until:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import readykit
 import yaml
 from clikit import CAMPAIGN, Project
 
@@ -54,8 +55,8 @@ def with_gateway(project: Project, block: dict[str, Any], people: str = PEOPLE) 
 @contextmanager
 def started(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The command as a process under way, killed in the end if it still is."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "a2pcli", *arguments],
+    process = readykit.begin(
+        *arguments,
         cwd=project.folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -278,12 +279,11 @@ def test_141_when_nobody_reads_the_output_any_more(project: Project):
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "a2pcli", "report", "--csv", "-"],
+        done = readykit.run(
+            *("report", "--csv", "-"),
             cwd=project.folder,
             stdout=writing,
             stderr=subprocess.PIPE,
-            check=False,
         )
     finally:
         os.close(writing)
@@ -295,14 +295,13 @@ def test_that_nobody_reads_the_result_changes_nothing_about_what_was_sent(projec
     """The status tells of the messages, not of the screen."""
     plan = project.starter().run("plan", "sale.yaml", "--json").json["plan"]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "a2pcli", "send", "--plan", plan, "--json"],
+        done = readykit.run(
+            *("send", "--plan", plan, "--json"),
             cwd=project.folder,
             stdin=subprocess.DEVNULL,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
     assert done.returncode == 0
     assert "could not be shown" in done.stderr

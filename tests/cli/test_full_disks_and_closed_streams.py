@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,37 +9,29 @@ import sys
 from pathlib import Path
 
 import pytest
+import readykit
 from badkit import SEND, well_told
 from clikit import PEOPLE, Project, Ran
 
-IMPATIENT = (
-    "from a2pcli.sending import insisting, timing;"
-    " insisting.LEDGER_PAUSES = timing.LEDGER_PAUSES = (0.1, 0.3, 0.5);"
-)
-"""A sender gives the ledger half a minute to recover. These give it a second."""
 
-
-def on_a_full_disk(project: Project, kilobytes: int, *arguments: str, prelude: str = "") -> Ran:
+def on_a_full_disk(project: Project, kilobytes: int, *arguments: str) -> Ran:
     """The command where no file may grow above a size: what is too much fails as it does on a full disk."""
-    code = (
-        f"import resource, sys; from a2pcli.cli.main import run; {prelude}"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({kilobytes * 1024}, {kilobytes * 1024})); run(sys.argv[1:])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+    with readykit.Forked(
+        ["badkit:without_room", str(kilobytes), *arguments],
         cwd=project.folder,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    ) as done:
+        out, err = done.communicate(timeout=120)
+    return Ran(done.returncode, out, err)
 
 
 MANY = "mobile,first_name\n" + "".join(f"0791112{n:04d},P{n}\n" for n in range(5000))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits of a process are a thing of POSIX")
+@pytest.mark.skipif(not readykit.CAN_FORK, reason="no processes can be forked here")
 def test_a_full_disk_stops_the_plan_and_the_same_command_works_when_there_is_room(project: Project):
     project.starter(people=MANY)
     full = on_a_full_disk(project, 100, *SEND)
@@ -52,13 +43,13 @@ def test_a_full_disk_stops_the_plan_and_the_same_command_works_when_there_is_roo
     assert len(project.outbox()) == 5000
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits of a process are a thing of POSIX")
+@pytest.mark.skipif(not readykit.CAN_FORK, reason="no processes can be forked here")
 def test_a_full_disk_while_messages_leave_stops_the_run_and_nobody_is_lost_or_sent_twice(project: Project):
     """What was in flight when nothing could be recorded any more shows as unknown; the others go later."""
     project.starter(people=MANY)
     plan = project.run("plan", "sale.yaml", "--json").json["plan"]
     size = (project.folder / ".a2pcli" / "ledger.db").stat().st_size // 1024
-    full = on_a_full_disk(project, size + 100, "send", "--plan", plan, prelude=IMPATIENT)
+    full = on_a_full_disk(project, size + 100, "send", "--plan", plan)
     assert full.status == 8
     assert "is full" in full.err
     well_told(full)
@@ -75,7 +66,7 @@ def test_a_full_disk_while_messages_leave_stops_the_run_and_nobody_is_lost_or_se
     assert later.status == (4 if states.get("unknown") else 0)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits of a process are a thing of POSIX")
+@pytest.mark.skipif(not readykit.CAN_FORK, reason="no processes can be forked here")
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_a_result_that_does_not_fit_on_the_disk_is_not_left_half(project: Project, kind: str):
     project.starter(people=MANY)
@@ -103,14 +94,7 @@ def test_a_result_that_does_not_fit_on_the_disk_is_not_left_half(project: Projec
 def test_output_that_cannot_be_written_is_said(project: Project, arguments: tuple[str, ...]):
     project.starter().run("plan", "sale.yaml")
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "a2pcli", *arguments],
-            cwd=project.folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = readykit.run(*arguments, cwd=project.folder, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 8
     assert done.stderr.endswith(
         "the output: no space left on device (free some space, then run the same command again)\n"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import pytest
+import readykit
 from clikit import CAMPAIGN, RATES, SETTINGS, Project
 
 ORDER = CAMPAIGN.replace("marketing", "transactional")
@@ -133,9 +133,9 @@ def test_what_goes_to_a_pipe_on_stderr_is_not_cut_into_lines(project: Project):
     folder = "a folder whose name is so long that eighty columns are not enough for it/" * 2
     project.write(f"{folder}sale.yaml", CAMPAIGN)
     project.write(f"{folder}people.csv", "mobile,first_name\n+447911123456,Ann\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "a2pcli", "send", f"{folder}sale.yaml", "--json"],
-        cwd=project.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    done = readykit.run(
+        "send", f"{folder}sale.yaml", "--json",
+        cwd=project.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 6
     (line,) = [line for line in done.stderr.splitlines() if "nothing was sent" in line]

@@ -14,6 +14,7 @@ import yaml
 from clikit import CAMPAIGN, PEOPLE, RATES, Project
 
 pexpect = pytest.importorskip("pexpect")
+from readykit import InTerminal  # noqa: E402
 
 ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -24,15 +25,8 @@ QUESTION = "? [y/N] "
 def terminal(project: Project, *arguments: str, columns: int = 100, **environ: str) -> Iterator[Any]:
     """The command in a terminal of so many columns. ``NO_COLOR`` and ``COLUMNS`` are as the user has them."""
     ours = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
-    process = pexpect.spawn(
-        sys.executable,
-        ["-m", "a2pcli", *arguments],
-        cwd=str(project.folder),
-        env={**ours, "TERM": "xterm-256color", **environ},
-        dimensions=(50, columns),
-        encoding="utf-8",
-        timeout=60,
-    )
+    ours |= {"TERM": "xterm-256color", **environ}
+    process = InTerminal(project.folder, arguments, ours, columns)
     process.transcript = []
     process.logfile_read = type("Log", (), {"write": process.transcript.append, "flush": lambda self: None})()
     try:

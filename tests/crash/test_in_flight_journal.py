@@ -8,8 +8,6 @@ import random
 import shutil
 import signal
 import struct
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import readykit
 from sqlalchemy import text
 from test_kill_anytime import MIXED_STATUSES, Provider, Zygote, gateway_block, number_of, plan_run, states
 
@@ -29,11 +28,9 @@ from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 
 
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    made = Zygote()
-    yield made
-    made.close()
+@pytest.fixture
+def zygote() -> Zygote:
+    return Zygote()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -204,16 +201,8 @@ def test_a_person_who_is_erased_after_the_kill_is_never_sent_what_had_not_left(o
 
 def test_a_decision_is_about_what_may_have_left_and_the_rest_is_told(on_sqlite: Killed) -> None:
     on_sqlite.sender()
-    command = [
-        sys.executable,
-        "-m",
-        "a2pcli",
-        "reconcile",
-        on_sqlite.run.id,
-        "--ledger",
-        on_sqlite.ledger.name,
-    ]
-    done = subprocess.run([*command, "--as", "sent", "--yes", "--json"], capture_output=True, text=True)
+    command = ["reconcile", on_sqlite.run.id, "--ledger", on_sqlite.ledger.name]
+    done = readykit.run(*command, "--as", "sent", "--yes", "--json", capture_output=True, text=True)
     told = json.loads(done.stdout)
     assert (told["found"], told["accepted"], told["never_left"], told["unknown"]) == (4, 4, 6, 0)
     assert states(on_sqlite.ledger, on_sqlite.run) == {"accepted": 4, "planned": 26}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import readykit
 
 SENDING = Path(__file__).parents[1] / "sending"
 if str(SENDING) not in sys.path:
@@ -59,43 +60,28 @@ class Provider:
         self.process.communicate()
 
 
-@dataclass
 class Zygote:
-    """Forks senders; see ``zygote.py``."""
+    """Forks senders, one at a time; see ``killable.py``."""
 
-    process: subprocess.Popen[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        command = [sys.executable, str(Path(__file__).with_name("zygote.py"))]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self._read()
-
-    def _read(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+    process: readykit.Forked
 
     def start(self, **plan: Any) -> int:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(plan) + "\n")
-        self.process.stdin.flush()
-        return int(self._read())
+        self.process = readykit.Forked(
+            ["killable:main", json.dumps(plan)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return self.process.pid
 
     def ended(self) -> int:
         """0 finished; -9 killed."""
-        return int(self._read())
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        return self.process.wait()
 
 
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    made = Zygote()
-    yield made
-    made.close()
+@pytest.fixture
+def zygote() -> Zygote:
+    return Zygote()
 
 
 @dataclass

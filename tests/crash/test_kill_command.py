@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import readykit
 
 SENDING = Path(__file__).parents[1] / "sending"
 if str(SENDING) not in sys.path:
@@ -46,8 +47,8 @@ def project(folder: Path, port: int) -> Path:
 
 
 def send(campaign: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "a2pcli", "send", str(campaign), "--yes", "--concurrency", "10"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    command = ["send", str(campaign), "--yes", "--concurrency", "10"]
+    return readykit.begin(*command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def slow_after(count: int) -> Answer:

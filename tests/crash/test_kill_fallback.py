@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import readykit
 
 from a2pcli.ledger.attempt_ids import message_of
 from a2pcli.ledger.store import Ledger
@@ -51,10 +51,10 @@ def _killed_until_done(folder: Path, people: int, kills: int) -> None:
     (folder / "people.csv").write_text("name,phone,email\n" + "".join(lines))
     (folder / "c.yaml").write_text(CAMPAIGN)
     (folder / "a2pcli.yaml").write_text(SETTINGS)
-    command = [sys.executable, "-m", "a2pcli", "send", "c.yaml", "--yes", "--concurrency", "10"]
+    command = ["send", "c.yaml", "--yes", "--concurrency", "10"]
     for kill in range(kills):
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        process = readykit.begin(
+            *command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         )
         before = len(_texts(folder))
         until = time.monotonic() + 30
@@ -64,7 +64,7 @@ def _killed_until_done(folder: Path, people: int, kills: int) -> None:
             time.sleep(0.002)
         process.kill()
         assert process.wait() in (-signal.SIGKILL, 0, 4), kill
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = readykit.run(*command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 4), done.stderr
     sent = Counter(_texts(folder))
     assert max(sent.values()) == 1

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import readykit
 
 pytest.importorskip("smpp34", reason="the extra is not installed: pip install 'a2pcli[smpp]'")
 
@@ -44,8 +45,9 @@ def project(folder: Path, port: int, *, text: str) -> Path:
 
 
 def send(campaign: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "a2pcli", "send", str(campaign), "--yes"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return readykit.begin(
+        "send", str(campaign), "--yes", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def answer(one: Submitted) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import select
 import signal
 import time
 import urllib.request
@@ -34,12 +33,9 @@ def server() -> Iterator[Any]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def zygotes() -> Iterator[list[Zygote]]:
-    made = [Zygote() for _ in range(SENDERS)]
-    yield made
-    for one in made:
-        one.close()
+@pytest.fixture
+def zygotes() -> list[Zygote]:
+    return [Zygote() for _ in range(SENDERS)]
 
 
 @dataclass
@@ -53,8 +49,7 @@ class Sender:
 
     def poll(self) -> None:
         """Learn whether its process has ended by itself."""
-        stdout = self.zygote.process.stdout
-        if self.pid and select.select([stdout], [], [], 0)[0]:
+        if self.pid and self.zygote.process.poll() is not None:
             self._end()
 
     def kill(self) -> bool:

@@ -1,7 +1,7 @@
-"""Makes sender processes to be killed, quickly: everything is imported once, then forked for each.
+"""A sender in a process of its own, to be killed: forked from ``ready.py`` with a plan.
 
-Reads one JSON plan a line: ``{ledger, run, block, options, kill}``; prints the pid, then how the process ended.
-``kill`` is ``null`` (somebody else kills it, or nobody) or ``[boundary, n]``: the process kills itself at the
+The plan is JSON: ``{ledger, run, block, options, kill}``. The status is 0 where the run is
+finished, 7 where it is busy. ``kill`` is ``null`` (somebody else kills it, or nobody) or ``[boundary, n]``: the process kills itself at the
 n-th ``begin`` (of a transaction), ``commit`` (its work done, not yet durable) or ``after`` (durable, the sender
 not told yet). With ``claims`` it sends nothing: see ``claim_and_die``.
 """
@@ -12,12 +12,7 @@ import asyncio
 import json
 import os
 import signal
-import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -134,67 +129,10 @@ def work(plan: dict[str, Any]) -> str:
         return str(asyncio.run(sending).ended)
 
 
-def warm_up() -> None:
-    """Import what senders import, once: the first one works on a run, and its modules are imported here."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                send_one(folder)
-        finally:
-            os.write(writing, json.dumps(list(sys.modules)).encode())
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as file:
-        names = json.load(file)
-    os.waitpid(pid, 0)
-    for name in [*names, "psycopg", "sqlalchemy.dialects.postgresql.psycopg"]:
-        with suppress(ImportError):
-            import_module(name)
-
-
-def send_one(folder: str) -> None:
-    """Plan a message, send it to a file, and open an HTTP gateway."""
-    tests = Path(__file__).parents[1]
-    sys.path[:0] = [str(tests), str(tests / "sending")]
-    from loopback import gateway_block
-    from sendkit import plan_run
-
-    with Ledger.open(f"{folder}/ledger.db") as ledger:
-        run = plan_run(ledger, 1)
-        outbox = create("test", {"type": "outbox", "folder": folder, "file": "outbox.jsonl"})
-        asyncio.run(
-            send_run(ledger, run, outbox, SendOptions(), stop=StopRequest(), on_progress=lambda _: None)
-        )
-
-    async def opened() -> None:
-        gateway = create("test", gateway_block(1))
-        await gateway.open()
-        await gateway.close()
-
-    asyncio.run(opened())
-
-
-def main() -> None:
-    warm_up()
-    print("ready", flush=True)
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            status = 70
-            try:
-                ended = work(json.loads(line))
-                status = 0 if ended == "finished" else 3
-            except RunBusy:
-                status = 7
-            finally:
-                os._exit(status)
-        print(pid, flush=True)
-        _, how = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(how), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def main(described: str) -> int:
+    plan = json.loads(described)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return 0 if work(plan) == "finished" else 3
+    except RunBusy:
+        return 7
