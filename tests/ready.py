@@ -40,6 +40,12 @@ def command(*arguments: str) -> None:
     main()
 
 
+def script(code: str, *arguments: str) -> None:
+    """``python -c CODE ARGUMENTS``."""
+    sys.argv = ["-c", *arguments]
+    exec(code, {"__name__": "__main__"})  # noqa: S102
+
+
 def become(job: dict[str, Any], files: list[int]) -> NoReturn:
     """Be the process that the job describes."""
     status = 1

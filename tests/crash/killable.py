@@ -1,9 +1,9 @@
 """A sender in a process of its own, to be killed: forked from ``ready.py`` with a plan.
 
-The plan is JSON: ``{ledger, run, block, options, kill}``. The status is 0 where the run is
-finished, 7 where it is busy. ``kill`` is ``null`` (somebody else kills it, or nobody) or ``[boundary, n]``: the process kills itself at the
-n-th ``begin`` (of a transaction), ``commit`` (its work done, not yet durable) or ``after`` (durable, the sender
-not told yet). With ``claims`` it sends nothing: see ``claim_and_die``.
+The plan is JSON: ``{ledger, run, block, options, kill}``. The status is 0 where the run is finished, 7 where it is
+busy. ``kill`` is ``null`` (somebody else kills it, or nobody) or ``[boundary, n]``: the process kills itself at the
+n-th ``begin`` (of a transaction), ``commit`` (its work done, not yet durable) or ``after`` (durable, the sender not
+told yet). With ``claims`` it sends nothing: see ``claim_and_die``.
 """
 
 from __future__ import annotations

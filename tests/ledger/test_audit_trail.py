@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+import readykit
 from ledgerkit import NOW
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -128,20 +127,19 @@ def test_an_entry_says_who_and_where_and_names_people_by_a_hash(
     assert many.facts == {"people": 50}
 
 
-def _write(url: str, count: int) -> None:
-    with Ledger.open(url) as ledger:
-        for number in range(count):
-            ledger.audit.add("import", f"{number}")
+WRITE = """
+import sys
+from a2pcli.ledger.store import Ledger
+with Ledger.open(sys.argv[1]) as ledger:
+    for number in range(10):
+        ledger.audit.add("import", f"{number}")
+"""
 
 
 def test_several_processes_at_once_keep_one_chain(url: str) -> None:
     Ledger.open(url).close()
-    run: Callable[..., Any] = multiprocessing.get_context("spawn").Process
-    writers = [run(target=_write, args=(url, 10)) for _ in range(3)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
+    writers = [readykit.Forked(["ready:script", WRITE, url]) for _ in range(3)]
+    assert [writer.wait(60) for writer in writers] == [0] * 3
     with Ledger.open(url) as ledger:
         found = ledger.audit.verify()
     assert (found.sound, found.entries, found.last) == (True, 30, 30)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
+import readykit
 from ledgerkit import ACCEPTED, NOT_SENT, NOW, REJECTED, UNKNOWN, Make, accepted, number, row_of, settle
 from sqlalchemy import select
 
@@ -200,16 +199,14 @@ with Ledger.open(sys.argv[1]) as ledger:
 """
 
 
-def test_runs_in_different_processes_never_exceed_a_cap_together(ledger: Ledger, tmp_path: Path) -> None:
+def test_runs_in_different_processes_never_exceed_a_cap_together(ledger: Ledger) -> None:
     """Four processes send four campaigns to the same people at once; two messages each are allowed."""
-    script = tmp_path / "sender.py"
-    script.write_text(SENDER)
     people = list(range(60))
     runs = [run_of(ledger, f"campaign-{n}", [cap(2)], people) for n in range(4)]
     place = ledger.url.render_as_string(hide_password=False)
     processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), place, run.id, str(NOW)],
+        readykit.Forked(
+            ["ready:script", SENDER, place, run.id, str(NOW)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import readykit
 from ledgerkit import NOW, Make, claim, number, settle, states
 
 from a2pcli.errors import LedgerError
@@ -124,19 +125,17 @@ def test_keys_are_never_shown() -> None:
     assert KEY not in repr(cipher.LedgerKey(KEY))
 
 
-def _open(place: str, key: str) -> None:
-    with Ledger.open(place, key=key) as ledger:
-        ledger.audit.add("import")
+MAKE = """
+import sys
+from a2pcli.ledger.store import Ledger
+with Ledger.open(sys.argv[1], key=sys.argv[2]) as ledger:
+    ledger.audit.add("import")
+"""
 
 
 def test_processes_that_make_the_same_ledger_at_once_agree_on_its_salt(place: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    makers = [context.Process(target=_open, args=(place, PASSPHRASE)) for _ in range(3)]
-    for maker in makers:
-        maker.start()
-    for maker in makers:
-        maker.join(60)
-    assert [maker.exitcode for maker in makers] == [0, 0, 0]
+    makers = [readykit.Forked(["ready:script", MAKE, place, PASSPHRASE]) for _ in range(3)]
+    assert [maker.wait(60) for maker in makers] == [0, 0, 0]
     with Ledger.open(place, key=PASSPHRASE) as ledger:
         assert ledger.audit.verify().entries == 3
 

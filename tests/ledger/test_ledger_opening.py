@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import readykit
 import sqlalchemy as sa
 from ledgerkit import Make, states
 from openingkit import refused, schema
@@ -139,7 +140,7 @@ def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(url: str) -> None
 
 def test_two_processes_may_make_the_same_ledger_at_once(url: str) -> None:
     script = "import sys; from a2pcli.ledger.store import Ledger; Ledger.open(sys.argv[1]).close()"
-    processes = [subprocess.Popen([sys.executable, "-c", script, url]) for _ in range(3)]
+    processes = [readykit.Forked(["ready:script", script, url]) for _ in range(3)]
     assert [process.wait() for process in processes] == [0] * 3
 
 

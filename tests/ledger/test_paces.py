@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
-from pathlib import Path
 
+import readykit
 from ledgerkit import Make
 
 from a2pcli.ledger.paces import SharedPace
@@ -39,14 +38,12 @@ with Ledger.open(url) as ledger:
 """
 
 
-def test_processes_that_claim_at_one_pace_get_its_slots_between_them(url: str, tmp_path: Path) -> None:
+def test_processes_that_claim_at_one_pace_get_its_slots_between_them(url: str) -> None:
     with Ledger.open(url) as ledger:
         runs = [Make(ledger).plan(range(300), campaign=f"c{n}") for n in range(2)]
-    script = tmp_path / "claim.py"
-    script.write_text(PROCESS)
     processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), url, run.id, "1.5"],
+        readykit.Forked(
+            ["ready:script", PROCESS, url, run.id, "1.5"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
