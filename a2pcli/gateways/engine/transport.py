@@ -27,28 +27,28 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 log = logging.getLogger(__name__)
 
 REPEATS = 2
-"""How often an unclear request is repeated where an idempotency key makes that harmless."""
+"""How often an unclear request is repeated if an idempotency key makes that safe."""
 
 REPEAT_WITHIN = 100.0
-"""Seconds from the first try within which the last repeat must end; the sender gives a submit 120."""
+"""Seconds after the first attempt by which the last repeat must have ended; the sender gives a submit 120."""
 
 LOOKUPS_AT_ONCE = 10
 
 
 class HttpGateway:
-    """A gateway made of a provider and an engine; ``engine`` makes it when the gateway opens."""
+    """A gateway made of a provider and an engine. ``engine`` makes the engine when the gateway opens."""
 
     def __init__(self, provider: HttpProvider, *, engine: Callable[[], Engine] | None = None) -> None:
         self.name = provider.name
         self.capabilities: Capabilities = provider.capabilities
         self.provider = provider
         self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None
-        """Told of each batch before its first byte can reach the provider; see ``base.TellsDeparture``."""
+        """Called with each batch before its first byte can reach the provider; see ``base.TellsDeparture``."""
         self._make_engine = engine or (lambda: WireEngine(provider.capabilities.concurrency))
         self._engine: Engine | None = None
 
     async def open(self) -> None:
-        """Make the engine ready; connections are made when they are needed."""
+        """Make the engine; connections are opened when they are needed."""
         if self._engine is None:
             self._engine = self._make_engine()
 
@@ -59,11 +59,11 @@ class HttpGateway:
             await engine.close()
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """One request for the batch; one outcome for each message, in order. Never raises."""
+        """Send the batch in one request and return one outcome for each message, in order. Never raises."""
         try:
             request = self.provider.request(batch)
         except Exception as error:
-            # The provider could not write this batch down: nothing left.
+            # # The provider could not build the request, so nothing was sent.
             log.warning("gateway %s cannot write a request: %s", self.name, type(error).__name__)
             return of_whole_batch(_UNWRITABLE, len(batch))
         outcomes = await self._once(batch, request)
@@ -72,7 +72,7 @@ class HttpGateway:
         return await self._repeat(batch, request, outcomes)
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """What the provider says became of these references; those it does not tell about are absent."""
+        """Return what the provider says about these references; unknown ones are absent."""
         limit = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
         async def one(reference: str) -> tuple[str, Outcome | None]:
@@ -83,7 +83,7 @@ class HttpGateway:
         return {reference: outcome for reference, outcome in answers if outcome is not None}
 
     async def check(self) -> Health:
-        """Whether the provider is reachable and takes the credentials."""
+        """Return whether the provider is reachable and accepts the credentials."""
         request = self.provider.check_request()
         if request is None:
             return Health(
@@ -111,7 +111,7 @@ class HttpGateway:
             outcome = Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="unsendable", detail=str(error))
             return of_whole_batch(outcome, len(batch))
         except Exception as error:
-            # An engine must not, so nobody knows what it did before.
+            # # Engines must not raise this, so it is not known what was sent.
             log.warning("gateway %s: the engine raised %s", self.name, type(error).__name__)
             return [_unknown(type(error).__name__, "the request failed in an unexpected way")] * len(batch)
         return self._read(batch, response)
@@ -120,7 +120,7 @@ class HttpGateway:
         try:
             outcomes = self.provider.read(batch, response)
         except Exception as error:
-            # A defect of the provider's reader must not lose the knowledge that something was sent.
+            # # A bug in the provider's reader must not hide that something was sent.
             log.warning("gateway %s cannot read an answer: %s", self.name, type(error).__name__)
             return [_unknown("unreadable", "the answer could not be read")] * len(batch)
         if len(outcomes) != len(batch):
@@ -130,10 +130,10 @@ class HttpGateway:
     async def _repeat(
         self, batch: Sequence[Message], request: HttpRequest, outcomes: Sequence[Outcome]
     ) -> Sequence[Outcome]:
-        """The same request with the same key again, soon: the only repeat that cannot deliver twice.
+        """Repeat the request with the same idempotency key, the only repeat that cannot deliver twice.
 
-        It happens here, within seconds, because keys are forgotten after hours: a message that stays unclear
-        is ``unknown``, and nobody sends it again by itself.
+        It happens here, within seconds, because providers forget keys after hours. A message that stays unclear is
+        ``unknown`` and is never sent again automatically.
         """
         started = monotonic()
         for attempt in range(1, REPEATS + 1):
@@ -158,7 +158,7 @@ class HttpGateway:
             response = await self._opened().send(request)
             return self.provider.read_lookup(reference, response)
         except Exception as error:
-            # No answer tells nothing; the message stays unknown, which is the truth.
+            # # Without an answer, the message correctly stays unknown.
             log.warning("gateway %s: look-up failed: %s", self.name, type(error).__name__)
             return None
 
@@ -185,7 +185,7 @@ def _is_unclear(outcomes: Sequence[Outcome]) -> bool:
 
 
 class HttpBlock(GatewayBlock):
-    """The keys that every HTTP gateway takes."""
+    """Settings that every HTTP gateway has."""
 
     engine: Literal["wire", "httpx"] = Field(
         "wire",
@@ -194,7 +194,7 @@ class HttpBlock(GatewayBlock):
 
 
 def engine_for(block: HttpBlock, concurrency: int) -> Engine:
-    """The engine that the block asks for. Called within a running event loop."""
+    """Return the engine that the settings ask for. Called within a running event loop."""
     if block.engine == "httpx":
         from a2pcli.gateways.engine.httpx_engine import HttpxEngine
 
@@ -203,7 +203,7 @@ def engine_for(block: HttpBlock, concurrency: int) -> Engine:
 
 
 def checked_url(url: str) -> str:
-    """The URL, if it leads somewhere; for a pydantic validator. Raises ``ValueError``."""
+    """Return the URL if it can be requested; for a pydantic validator. Raises ``ValueError``."""
     try:
         route_of(url)
     except Unsendable as error:

@@ -26,28 +26,28 @@ from a2pcli.gateways.engine.wire_connection import Connection, Habits
 from a2pcli.gateways.engine.wire_request import RequestWriter, asking_to_close
 
 SPARE = 4
-"""One connection more is opened for each so many in use; beyond, a request waits until one has rested."""
+"""One spare connection is opened for this many in use; beyond that, a request waits until a connection has rested."""
 
 _LAST_WORDS = 1.0
-"""Seconds for which a connection that has something to say is listened to before it is closed."""
+"""Seconds for which a connection with unexpected data is watched before it is closed."""
 
 
 class _Server:
-    """The connections and habits of one server, as an engine knows them."""
+    """An engine's connections to one server, and what it has learnt about the server."""
 
     __slots__ = ("habits", "idle", "resting")
 
     def __init__(self) -> None:
         self.habits = Habits()
         self.idle: deque[Connection] = deque()
-        """Connections that may be used, the one used last at the right."""
+        """Connections ready for use, the most recently used at the right."""
         self.resting: deque[Connection] = deque()
 
 
 class WireEngine:
-    """Sends requests over connections that are kept and used again, at most ``limit`` at once.
+    """Sends requests over connections that are kept open, at most ``limit`` at once.
 
-    A connection rests for a moment after each answer. A few more of them are opened, so that few requests wait.
+    A connection rests for a moment after each answer. A few spare ones are opened, so that few requests wait.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class WireEngine:
         self._dialer = dialer or Dialer(tls=tls)
         self._servers: dict[Route, _Server] = {}
         self._last: tuple[Route | None, _Server] = (None, _Server())
-        """The route of the last request and its server: a route's hash costs as much as a request's bytes."""
+        """The route of the last request and its server: hashing a route costs as much as writing a request."""
         self._busy: set[Connection] = set()
         self._writer = RequestWriter()
         self._now = time.monotonic
-        """The clock of the event loop; asking for the running loop costs more than a request's bytes."""
+        """The clock of the event loop; looking up the running loop costs more than writing a request."""
 
     async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
         """Send a request and return the answer; see ``Engine.send`` for errors."""
@@ -94,7 +94,7 @@ class WireEngine:
             self._give_slot_back()
 
     async def close(self) -> None:
-        """Close every connection, those in use included."""
+        """Close every connection, including those in use."""
         for server in self._servers.values():
             for connection in (*server.idle, *server.resting):
                 connection.close()
@@ -127,15 +127,15 @@ class WireEngine:
 
     async def _new_connection(self, route: Route, habits: Habits) -> Connection:
         connection = await self._dialer.dial(route, lambda: Connection(habits))
-        # TLS has things to say of its own; a plain server that speaks first does not answer this request.
+        # # TLS sends data of its own; a plain server that speaks first is not answering this request.
         if not route.secure and connection.has_something_to_read():
             connection.close()
             raise NotSent("unasked", "the server spoke, or hung up, before it was asked anything")
         return connection
 
     def _rested_connection(self, server: _Server) -> tuple[Connection | None, float]:
-        """One that may be used again; none where a new one is to be opened, or after so many seconds one may have
-        rested, rather than that too many are opened."""
+        """Return a connection that may be used again, or None and the seconds until one has rested (0: open a new
+        one)."""
         resting, now = server.resting, self._now()
         while resting and resting[0].rested_at <= now:
             server.idle.append(resting.popleft())
@@ -155,7 +155,7 @@ class WireEngine:
 
 
 def _idle_connection(idle: deque[Connection]) -> Connection | None:
-    """The connection used last, if it can be used again."""
+    """Return the most recently used connection that can still be used."""
     while idle:
         connection = idle.pop()
         if connection.is_usable():

@@ -19,14 +19,14 @@ IDLE = 1.5
 """Seconds for which an unused connection is kept (most servers allow at least 2)."""
 
 SHORTEST_IDLE = 0.1
-"""Seconds; a connection that lives no longer than twice this after an answer is not used again."""
+"""Seconds. If the server closes idle connections within twice this time, they are not used again."""
 
 TRIED_AGAIN_AFTER = 60.0
-"""Seconds for which a hang-up is remembered."""
+"""Seconds after which an early close by the server is forgotten."""
 
 
 class Habits:
-    """How long a connection to one server may lie unused. Told what time it is, in seconds of a steady clock."""
+    """How long a connection to one server may stay idle. Times are seconds of a monotonic clock."""
 
     __slots__ = ("_forget_at", "_idle", "is_out_of_step")
 
@@ -34,10 +34,10 @@ class Habits:
         self._idle = IDLE
         self._forget_at = 0.0
         self.is_out_of_step = False
-        """Whether it was seen to send what nobody asked for."""
+        """Whether the server has sent data that no request asked for."""
 
     def idle(self, now: float) -> float:
-        """Seconds for which an unused connection may be used again; 0 for never."""
+        """Return the seconds for which an idle connection may be used again; 0 if never."""
         if self.is_out_of_step:
             return 0.0
         if self._idle < IDLE and now >= self._forget_at:
@@ -45,22 +45,22 @@ class Habits:
         return self._idle
 
     def hung_up(self, unused: float, now: float) -> None:
-        """It ended a connection that it had left open, ``unused`` seconds after the last answer."""
+        """Record that the server closed a connection it had left open, ``unused`` seconds after the last answer."""
         limit = unused / 2
         self._idle = min(self._idle, limit if limit >= SHORTEST_IDLE else 0.0)
         self._forget_at = now + TRIED_AGAIN_AFTER
 
 
 MAX_HEAD = 65_536
-"""Bytes of an answer's headers that are read; more than that is not an answer."""
+"""Maximum size of an answer's headers in bytes; anything longer is not taken as an answer."""
 
 FIRST_REST = 0.03
-"""Seconds for which the first answer on a connection is held before it is believed: a server that always hangs up, or
-always says more, shows it then, while nothing else is under way."""
+"""Seconds for which the first answer on a connection is held before it is trusted. A server that always closes, or
+always sends more, shows it then, while no other request is in progress."""
 
 LONGEST_REST = 0.01
-"""Seconds at most for which the connection is not used again after each later answer; a quarter of the time that the
-answer took, if that is less. The answer itself is given out at once."""
+"""Maximum number of seconds for which the connection is not used after each later answer; a quarter of the time the
+answer took, if that is less. The answer itself is returned at once."""
 
 _KEEP_ALIVE = re.compile(r"timeout=(\d+)")
 _GARBLED = "the answer was not HTTP"
@@ -69,15 +69,16 @@ _EXTRA = "the server sent more than one answer, so nobody knows which of them is
 
 
 STOPPED = 0.25
-"""Seconds by which a timer fires late where the process was stopped, not only busy."""
+"""Seconds by which a timer must be late to show that the process was stopped, not only busy."""
 
 
 class Connection(asyncio.Protocol):
     """One connection, one request at a time.
 
-    Where the connection is to be used again, it rests after an answer (``FIRST_REST``, ``LONGEST_REST``). If more bytes
-    come meanwhile, it is not used again, and no connection to that server is; the first answer, which is held, and one
-    that the bytes came with are not believed: they may be spare ones, and their own still on the way.
+    A connection that will be used again rests after an answer (``FIRST_REST``, ``LONGEST_REST``). If more bytes arrive
+    in that time, neither it nor any other connection to that server is used again. Then the first answer, which is
+    still held, and an answer that arrived together with extra bytes are not trusted: they may belong to another
+    request.
     """
 
     def __init__(self, habits: Habits) -> None:
@@ -111,9 +112,9 @@ class Connection(asyncio.Protocol):
     async def exchange(
         self, data: bytes, seconds: float, leaving: Callable[[], None] = nobody_asks
     ) -> HttpResponse:
-        """Tell that the request leaves, write it, wait for the answer.
+        """Write the request and wait for the answer, after calling ``leaving``.
 
-        ``NotSent`` where the connection had ended already; whatever goes wrong from then on is a ``MaybeSent``.
+        Raises ``NotSent`` if the connection had already ended, and ``MaybeSent`` for any failure after that.
         """
         if self._closed or self._transport.is_closing():
             raise NotSent("dropped", "the connection was closed before the request was written")
@@ -141,7 +142,7 @@ class Connection(asyncio.Protocol):
             self._served += 1
 
     def may_be_kept(self) -> bool:
-        """Whether the last exchange left it ready for another."""
+        """Whether the connection can take another request after the last exchange."""
         return (
             self._clean
             and self._keep_alive
@@ -156,13 +157,13 @@ class Connection(asyncio.Protocol):
         return now >= self._until or now >= self._answered + self._habits.idle(now)
 
     def is_usable(self) -> bool:
-        """Whether it is open at this moment: nothing came in since the last answer, not even its end."""
+        """Whether it is open now: nothing has arrived since the last answer, not even its end."""
         return not (
             self._closed or self.is_expired() or self._transport.is_closing() or self.has_something_to_read()
         )
 
     def has_something_to_read(self) -> bool:
-        """Whether bytes, or the end of the connection, have come in that were not read yet."""
+        """Whether bytes, or the end of the connection, have arrived that were not read yet."""
         return not self._closed and self._watch.is_readable()
 
     def close(self) -> None:
@@ -203,12 +204,13 @@ class Connection(asyncio.Protocol):
             self._fail("garbled", "the answer's headers had no end")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has ended: an answer without a length is whole now, any other that is not whole never will be."""
+        """Called by asyncio when the connection ends. An answer without a length is now complete; any other
+        incomplete answer is lost."""
         self._closed = True
         self._stop_timer()
         now = self._loop.time()
         if self._holds_answer() or self._waiter is None:
-            # The answer was whole, and nothing else was under way.
+            # # The answer was complete, and no request was in progress.
             if not self._closed_by_us and self._keep_alive:
                 self._habits.hung_up(now - self._answered, now)
             self._release()
@@ -274,7 +276,7 @@ class Connection(asyncio.Protocol):
         return self._held is not None
 
     def _answer(self) -> None:
-        """The answer is whole; what it is worth shows once the bytes that came with it are read."""
+        """Handle a complete answer. It is trusted only after the bytes that came with it were read."""
         if self._waiter is None or self._waiter.done():
             return
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
@@ -284,7 +286,7 @@ class Connection(asyncio.Protocol):
         self._answered = self._loop.time()
 
     def _hold(self) -> None:
-        """Give the answer out, at once or after the rest."""
+        """Return the answer to the caller, at once or after the rest."""
         if self._waiter is None or self._waiter.done():
             return
         if self._served and self._habits.is_out_of_step:
@@ -310,7 +312,7 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(held)
 
     def _unasked(self, data: bytes) -> None:
-        """Bytes beyond an answer. Line ends are no answer: they end the connection and spoil nothing."""
+        """Handle bytes after an answer. Bare line ends close the connection and have no other effect."""
         if data.strip(b"\r\n"):
             self._distrust()
         else:
@@ -319,7 +321,7 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _distrust(self) -> None:
-        """The answer in hand, if there is one, may be another's."""
+        """Fail the current answer, which may belong to another request."""
         self._habits.is_out_of_step = True
         self._fail("extra", _EXTRA)
 
@@ -331,10 +333,10 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _set_deadline(self, moment: float) -> None:
-        """By when the answer must have come.
+        """Set the time by which the answer must have come.
 
-        The timer of an earlier exchange stays, and is set anew when it ends: one for each request would cost as much as
-        writing the request.
+        The timer of an earlier exchange is kept and set again when it fires: a new timer for each request would cost
+        as much as writing the request.
         """
         self._deadline = moment
         if self._timer is not None and self._timer.when() > moment:
@@ -355,8 +357,8 @@ class Connection(asyncio.Protocol):
         if self._waiter is None or self._holds_answer():
             return
         if late > STOPPED:
-            # This process was stopped (SIGSTOP, a machine that sleeps): that time does not count, and the answer may
-            # have come. The loop that was woken by its clock has not looked yet.
+            # # This process was stopped (SIGSTOP, or the machine slept). That time does not count, and the answer may
+            # have come: the loop has not read its sockets since it woke.
             self._set_deadline(max(now, self._deadline) + late)
         elif now < self._deadline:
             self._set_deadline(self._deadline)
@@ -378,7 +380,8 @@ def _key_of(name: bytes) -> str:
 
 
 def _decompressed(body: bytes) -> bytes:
-    """A gzip or zlib body that came although none was asked for, at most ``MAX_BODY`` of it; else as it is."""
+    """Return a gzip or zlib body (sent although not asked for) decompressed, at most ``MAX_BODY`` bytes; others as
+    they are."""
     with suppress(zlib.error):
         return zlib.decompressobj(wbits=47).decompress(body, MAX_BODY)
     return body

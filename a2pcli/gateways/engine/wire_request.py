@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class RequestWriter:
-    """Writes requests down; remembers what those to the same URL have in common."""
+    """Encodes requests, and caches the part that requests to the same URL share."""
 
     def __init__(self) -> None:
         self._routes: dict[tuple[str, str], Route] = {}
@@ -29,7 +29,7 @@ class RequestWriter:
         self._fixed = f"User-Agent: a2pcli/{__version__}\r\nAccept-Encoding: identity\r\n"
 
     def encode(self, request: HttpRequest) -> tuple[Route, bytes]:
-        """The route and the bytes of a request. Raises ``Unsendable``."""
+        """Return the route and the bytes of a request. Raises ``Unsendable``."""
         key = (request.method, request.url)
         known = self._starts.get(key)
         if known is None:
@@ -57,7 +57,7 @@ class RequestWriter:
             raise Unsendable("a header cannot hold this text") from None
 
     def _is_header(self, name: str) -> bool:
-        """Whether a header is sent as the provider says; False for those that are the engine's to say."""
+        """Whether the header is sent as the provider set it; False for headers that the engine sets."""
         if not _TOKEN.fullmatch(name):
             raise Unsendable("this is no name of a header")
         if name.lower() in _OURS:
@@ -66,7 +66,7 @@ class RequestWriter:
         return True
 
     def _start(self, method: str, url: str) -> tuple[Route, str]:
-        """The route of a URL, and the lines that every request to it starts with."""
+        """Return the route of a URL, and the first lines of every request to it."""
         route, target = self._target(url)
         start = f"{method} {target} HTTP/1.1\r\nHost: {route.authority}\r\n{self._fixed}"
         if route.is_relayed and route.proxy and route.proxy.authorization:
@@ -74,7 +74,7 @@ class RequestWriter:
         return route, start
 
     def _target(self, url: str) -> tuple[Route, str]:
-        """The route of a URL, and what the request line says after the method."""
+        """Return the route of a URL, and the target for the request line."""
         try:
             parts = urlsplit(url)
         except ValueError:
@@ -94,7 +94,7 @@ class RequestWriter:
 
 
 def route_of(url: str) -> Route:
-    """Where a URL leads, without proxies. Raises ``Unsendable`` for one that leads nowhere."""
+    """Return where a URL leads, without proxies. Raises ``Unsendable`` if it cannot be requested."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -108,7 +108,7 @@ def route_of(url: str) -> Route:
             raise Unsendable("the URL's host is not one that can exist")
         return Route(secure, host, port)
     except ValueError:
-        # Its text may quote a password.
+        # # The error's text may contain a password.
         raise Unsendable("the URL cannot be read") from None
 
 
@@ -120,5 +120,5 @@ def _quoted(target: str) -> str:
 
 
 def asking_to_close(data: bytes) -> bytes:
-    """The request, with the wish that the connection ends after its answer."""
+    """Return the request with ``Connection: close``."""
     return data.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)

@@ -10,14 +10,14 @@ from a2pcli.gateways.engine.charsets import json_of, text_of
 from a2pcli.gateways.http.declared import Conditions
 
 NOTHING = object()
-"""What stands at a path that leads nowhere. (A JSON null is nothing too: providers write both.)"""
+"""The value of a path that leads nowhere. JSON null counts as this too: providers use both."""
 
 _READ_BY_PATTERN = 65_536
-"""Characters of an answer in text that a pattern looks at."""
+"""Maximum number of characters of a text answer that a pattern is applied to."""
 
 
 class Answer:
-    """A response and what could be read of it."""
+    """A response and its parsed data."""
 
     __slots__ = ("data", "response")
 
@@ -26,7 +26,7 @@ class Answer:
         self.data: Any = _by_pattern(response, pattern) if pattern else json_of(response)
 
     def meets(self, conditions: Conditions, data: Any) -> bool | None:
-        """Whether all conditions hold; None where the answer does not have what they ask about."""
+        """Whether all conditions hold; None if the answer lacks a value they need."""
         for first, last in conditions.status:
             if first <= self.response.status <= last:
                 break
@@ -47,7 +47,7 @@ class Answer:
 
 
 def at(data: Any, path: str | None) -> Any:
-    """The value at a path like ``messages.0.id``, or None."""
+    """Return the value at a path like ``messages.0.id``, or ``NOTHING``."""
     if path is None:
         return NOTHING
     for step in path.split("."):
@@ -61,7 +61,7 @@ def at(data: Any, path: str | None) -> Any:
 
 
 def as_text(value: Any) -> str | None:
-    """A value as conditions write it: ``true``, ``0``, ``queued``; None for what is no single value."""
+    """Return a value as conditions write it (``true``, ``0``, ``queued``); None for lists and objects."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -33,17 +33,17 @@ from a2pcli.content.instrument import (
 from a2pcli.content.sandbox import DICT_METHODS, LIST_METHODS, TEXT_METHODS
 
 _BOUNDED_FILTERS = ("batch", "center", "format", "indent", "join", "replace", "round", "slice", "wordwrap")
-"""Jinja's filters whose results can be much larger than what goes in: messages have them bounded."""
+"""Jinja's filters whose results can be much larger than their input; messages have bounded versions of them."""
 
 _NOT_NEEDED = ("attr", "random", "xmlattr", "urlize", "pprint")
 
 
 class NotHere(Unsuitable):
-    """Something of Jinja's that gateways' templates do not have."""
+    """A feature of Jinja that templates of gateways do not have."""
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """Compiles templates that end, with what they make bounded."""
+    """Compiles templates whose work and results are bounded."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -58,7 +58,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.globals = {"range": bounded.range_of, "namespace": Namespace}
 
     def template(self, source: str) -> Callable[[Mapping[str, Any]], str]:
-        """From values to text. Raises Jinja's ``TemplateError``."""
+        """Return a function from values to text. Raises Jinja's ``TemplateError``."""
         made = self._made(instrument(self.parse(source).body))
 
         def render(values: Mapping[str, Any]) -> str:
@@ -68,7 +68,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return render
 
     def expression(self, source: str) -> Callable[[Mapping[str, Any]], Any]:
-        """From values to what an expression gives, of whatever type. Raises Jinja's ``TemplateError``."""
+        """Return a function from values to the expression's value, of any type. Raises Jinja's ``TemplateError``."""
         parser = Parser(self, source, state="variable")
         inside = parser.parse_expression()
         if not parser.stream.eos:
@@ -89,7 +89,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return self.template_class.from_code(self, self.compile(tree), self.make_globals(None))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Methods of texts are those that messages have; numbers have none."""
+        """Return an attribute. Strings have the methods they have in messages; numbers have none."""
         if isinstance(obj, str) and attribute in TEXT_METHODS:
             return TEXT_METHODS[attribute].__get__(obj)
         if isinstance(obj, str) and attribute in ("format", "format_map"):
@@ -97,13 +97,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """An item; of a text, by its name, one of its methods."""
+        """Return an item; for a string and a method's name, that method."""
         if isinstance(obj, str) and isinstance(argument, str):
             return self.getattr(obj, argument)
         return super().getitem(obj, argument)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Whether a value may be asked for an attribute: what can grow without bound is left out."""
+        """Whether a template may read the attribute; False for anything that can grow without bound."""
         if isinstance(obj, str | int | float | bytes):
             return False
         if isinstance(obj, list | tuple):
@@ -113,7 +113,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic, refused before the result fills the memory."""
+        """Evaluate an operator; refuse it if the result would be too large."""
         if operator == "%" and isinstance(left, str):
             values = right if isinstance(right, tuple) else (right,)
             return self.filters["format"](left, *values)
@@ -125,7 +125,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def _counting(self) -> dict[str, Callable[..., Any]]:
-        """What ``instrument`` puts into templates; see ``content.sandbox``."""
+        """Return the functions that ``instrument`` puts into templates; see ``content.sandbox``."""
         budget = self.budget
 
         @pass_context
@@ -156,7 +156,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 
 def _bounded(value: Any) -> Any:
-    """The value as it is, if it is not too large to go on with."""
+    """Return the value if it is not too large; raise otherwise."""
     if isinstance(value, str):
         return short(value)
     if isinstance(value, list | tuple | dict):

@@ -16,7 +16,7 @@ from a2pcli.gateways.engine.transport import HttpBlock, checked_url
 from a2pcli.gateways.http.templating import structure, text_template, url_template, xml_template
 
 ONE_MESSAGE = "each"
-"""The key that stands for the list of messages in the body of a batch."""
+"""The key that marks the list of messages in the body of a batch."""
 
 
 class Part(BaseModel):
@@ -26,7 +26,7 @@ class Part(BaseModel):
 
 
 def _readable(compile_: Callable[[Any], Any]) -> AfterValidator:
-    """A validator that keeps the source and refuses a template that cannot work."""
+    """Return a validator that keeps the source and rejects a template that cannot work."""
 
     def check(source: Any) -> Any:
         compile_(source)
@@ -37,7 +37,7 @@ def _readable(compile_: Callable[[Any], Any]) -> AfterValidator:
 
 def _url(source: str) -> str:
     url_template(source)
-    # A host must not depend on a message: everybody's text would choose where the credentials go.
+    # # The host must not depend on a message: its text would decide where the credentials are sent.
     start = re.match(r"https?://[^/?#]*", source)
     if start is None or "{" in start[0]:
         raise ValueError("must start with https:// and the name of the host")
@@ -51,7 +51,7 @@ def _body(data: Any) -> Any:
 
 
 def _without_each(data: Any) -> Any:
-    """The body with the template of one message in the place of the list, so that it can be checked."""
+    """Return the body with one message's template in place of the list, so that it can be checked."""
     if isinstance(data, dict):
         if set(data) == {ONE_MESSAGE}:
             return [data[ONE_MESSAGE]]
@@ -62,7 +62,7 @@ def _without_each(data: Any) -> Any:
 
 
 def _statuses(value: Any) -> Any:
-    """``200``, ``200-299``, ``[200, 202]`` as pairs of first and last."""
+    """Return ``200``, ``200-299`` or ``[200, 202]`` as pairs of first and last status."""
     items = value if isinstance(value, list) else re.split(r"\s*,\s*", str(value))
     pairs = []
     for item in items:
@@ -74,7 +74,7 @@ def _statuses(value: Any) -> Any:
 
 
 def _path(value: str) -> str:
-    """``messages.0.id``; ``$.messages[0].id`` is taken too."""
+    """Return a path like ``messages.0.id``; ``$.messages[0].id`` is accepted too."""
     text = re.sub(r"\[(\d+)\]", r".\1", value.strip()).removeprefix("$").removeprefix(".")
     if not text or any(not step for step in text.split(".")):
         raise ValueError("a path, like messages.0.id")
@@ -136,7 +136,7 @@ class Basic(Part):
 
 
 class NamedSecret(Part):
-    """A secret under a name of the provider's choice."""
+    """A secret, and the header or query parameter it is sent in."""
 
     name: str = Field(description="Name of the header or query parameter")
     value: Secret = Field(description="Its value")
@@ -158,7 +158,7 @@ class Auth(Part):
 
 
 class Conditions(Part):
-    """Conditions that an answer must meet, all of them."""
+    """Conditions on an answer, all of which must hold."""
 
     status: Statuses = Field(((200, 299),), description="HTTP statuses, like 200-299")
     where: dict[Path, Texts] = Field(
@@ -192,7 +192,7 @@ class Reading(Part):
 
 
 class Call(Part):
-    """A request beside sending: a look-up or a check."""
+    """A request other than sending: a look-up or a check."""
 
     url: Url = Field(description="URL; `{{ reference }}` is our id of the message")
     method: Literal["GET", "POST"] = Field("GET", description="GET or POST")

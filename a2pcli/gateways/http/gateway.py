@@ -37,7 +37,7 @@ _NOT_FOUND = Outcome(
 
 
 class DeclaredProvider:
-    """From messages to the requests that a block describes, and back."""
+    """Builds the requests that the settings describe, and reads the answers."""
 
     def __init__(self, name: str, block: DeclaredBlock) -> None:
         self.name = name
@@ -67,7 +67,7 @@ class DeclaredProvider:
         return self._send.request(values, {header: batch[0].reference} if header else None)
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """Read the answer: one ``Outcome`` for each message, in their order."""
+        """Return one outcome for each message, in order."""
         answer = Answer(response, self._pattern)
         if self._reading.items is None:
             if self._reading.reference is not None:
@@ -84,14 +84,15 @@ class DeclaredProvider:
         ]
 
     def _of_whole(self, batch: Sequence[Message], answer: Answer) -> Sequence[Outcome]:
-        """Outcomes from an answer that has no list: it is about the batch."""
+        """Return the outcomes for an answer without a list, which applies to the whole batch."""
         whole = self._outcome(answer, answer.data)
         is_clear = (
             not _is_a_yes(answer.response.status, self._reading)
             or self._known(answer, answer.data, self._reading) is not None
             or str(answer.response.status) in self._block.statuses
         )
-        # A status that says yes, and an answer that says neither that nor why not: a part may have been taken.
+        # # The status says success, and the answer says neither that nor an error: some messages may have been
+        # accepted.
         if whole.verdict is Verdict.ACCEPTED or (len(batch) > 1 and not is_clear):
             whole = unreadable(answer.response)
         return of_whole_batch(whole, len(batch))
@@ -101,7 +102,7 @@ class DeclaredProvider:
         return self._lookup.request({"reference": reference}) if self._lookup else None
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
-        """Accepted, rejected, not sent, or nothing where the answer does not say."""
+        """Return accepted, rejected or not sent; None if the answer does not say."""
         lookup = self._block.lookup
         if lookup is None:
             return None
@@ -121,11 +122,11 @@ class DeclaredProvider:
         return Outcome(Verdict.ACCEPTED, identifier)
 
     def check_request(self) -> HttpRequest | None:
-        """The request described under ``check``."""
+        """Return the request described under ``check``, if there is one."""
         return self._check.request({}) if self._check else None
 
     def read_check(self, response: HttpResponse) -> Health:
-        """A ``Health`` that says whether the answer matches ``check``."""
+        """Return whether the answer matches ``check``."""
         check = self._block.check
         if check is None:
             return Health(False, "no `check` is configured, so nothing was tested")
@@ -165,13 +166,13 @@ class DeclaredProvider:
         code = safe_code(at(data, reading.code))
         if not _is_a_yes(response.status, reading):
             return by_status(response, code=code)
-        # The status says yes. Either what must stand in the answer is missing, or it says something else.
+        # # The status says success, but the answer lacks what success requires, or says something else.
         if verdict is None:
             return unreadable(response)
         return outcome_of("content", code=code or str(response.status))
 
     def _known(self, answer: Answer, data: Any, reading: Reading) -> Outcome | None:
-        """The outcome of a code that stands in the tables."""
+        """Return the outcome of a code listed in the tables."""
         if not self._codes:
             return None
         value = as_text(at(data, reading.code))
@@ -191,12 +192,12 @@ class DeclaredProvider:
         return pause if pause is not None else retry_after(answer.response.headers)
 
     def _matched(self, batch: Sequence[Message], items: list[Any]) -> list[Any]:
-        """The item of each message, by reference or by order; ``NOTHING`` where it cannot be told."""
+        """Return the item of each message, by reference or by order; ``NOTHING`` if it cannot be determined."""
         if self._reading.reference is not None:
             by_reference: dict[str | None, Any] = {}
             for item in items:
                 reference = as_text(at(item, self._reading.reference))
-                # Two answers about one message: which is right?
+                # # Two answers about one message contradict each other: use neither.
                 by_reference[reference] = NOTHING if reference in by_reference else item
             return [by_reference.get(message.reference, NOTHING) for message in batch]
         return items if len(items) == len(batch) else [NOTHING] * len(batch)
@@ -240,7 +241,7 @@ class _Template:
         self._headers |= fixed
 
     def request(self, values: Mapping[str, Any], more: Mapping[str, str] | None = None) -> HttpRequest:
-        """The request with its templates rendered for these values."""
+        """Return the request with its templates rendered for these values."""
         url: str = self._url(values)
         if self._query is not None or self._secret_query:
             pairs = [*_pairs(self._query(values) if self._query else {}), *self._secret_query]
@@ -257,7 +258,7 @@ class _Template:
 
 
 def _signed_in(auth: Auth | None) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The headers and the keys of the query that say who asks."""
+    """Return the headers and query parameters that authenticate the request."""
     if auth is None:
         return {}, []
     if auth.basic:
@@ -272,7 +273,7 @@ def _signed_in(auth: Auth | None) -> tuple[dict[str, str], list[tuple[str, str]]
 
 
 def _body_of(block: DeclaredBlock | Call) -> tuple[str, Callable[[Any], bytes]] | None:
-    """The content type, and from values to the encoded body."""
+    """Return the content type, and a function from values to the encoded body."""
     if block.json_ is not None:
         fill = _batched(block.json_)
         return "application/json", lambda values: json_bytes(fill(values))
@@ -296,7 +297,7 @@ def _body_of(block: DeclaredBlock | Call) -> tuple[str, Callable[[Any], bytes]] 
 
 
 def _batched(data: Any) -> Fill:
-    """``structure``, with the list of messages wherever there is an ``each``."""
+    """Return ``structure`` with every ``each`` replaced by the list of messages."""
     if isinstance(data, dict):
         if set(data) == {ONE_MESSAGE}:
             each = structure(data[ONE_MESSAGE])
@@ -310,7 +311,7 @@ def _batched(data: Any) -> Fill:
 
 
 def _pairs(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Keys and values of a form or query; a list gives its key several times."""
+    """Return the keys and values of a form or query; a list repeats its key."""
     pairs: list[tuple[str, str]] = []
     for key, value in data.items():
         for one in value if isinstance(value, list) else [value]:

@@ -24,7 +24,7 @@ from a2pcli.messages import Message
 
 Values = Mapping[str, Any]
 Fill = Callable[[Values], Any]
-"""From a message's values to what goes into the request."""
+"""A function from a message's values to a part of the request."""
 
 NAMES: dict[str, str] = {
     "to": "the number with +",
@@ -38,7 +38,7 @@ NAMES: dict[str, str] = {
     "country": "two-letter region of the number, or nothing",
     "media": "URLs of pictures and files, a list",
 }
-"""What a template may name."""
+"""The names that a template may use."""
 
 _WHOLE = re.compile(r"\s*\{\{((?:(?!\}\}).)*)\}\}\s*", re.DOTALL)
 _GOT = re.compile("got '.*'", re.DOTALL)
@@ -69,11 +69,11 @@ _SAMPLE: dict[str, Any] = {
     "country": "GB",
     "media": ["https://a.example/1.png", "https://a.example/2.png"],
 }
-"""Values that templates are tried with when a block is read."""
+"""Values for trying out templates when the settings are read."""
 
 
 def values_of(message: Message, default_sender: str | None) -> dict[str, Any]:
-    """What the templates see of a message; ``unicode`` is worked out only where it is asked for."""
+    """Return a message's values for templates; ``unicode`` is computed only if it is used."""
     return {
         "to": message.to,
         "to_digits": message.to.removeprefix("+"),
@@ -88,23 +88,23 @@ def values_of(message: Message, default_sender: str | None) -> dict[str, Any]:
 
 
 def text_template(source: str, *, only: Sequence[str] = ()) -> Fill:
-    """A template whose result is text. Raises ``ValueError`` for one that cannot work."""
+    """Return a template whose result is text. Raises ``ValueError`` if it cannot work."""
     return _compiled(_TEXT, source, only)
 
 
 def url_template(source: str, *, only: Sequence[str] = ()) -> Fill:
-    """A URL; what is filled in is percent-encoded."""
+    """Return a template for a URL; values are percent-encoded."""
     return _compiled(_URL, source, only)
 
 
 def xml_template(source: str) -> Fill:
-    """An XML text; what is filled in is escaped, and characters that XML cannot hold are left out."""
+    """Return a template for XML; values are escaped, and characters not allowed in XML are removed."""
     fill = _compiled(_XML, source, ())
     return lambda values: fill({key: _for_xml(value) for key, value in values.items()})
 
 
 def value_template(source: str, *, only: Sequence[str] = ()) -> Fill:
-    """A value of a body: one whole ``{{ … }}`` keeps its type."""
+    """Return a template for a value in a body: a single ``{{ … }}`` keeps its type."""
     found = _WHOLE.fullmatch(source)
     if found is None or not _is_expression(found[1]):
         return text_template(source, only=only)
@@ -117,7 +117,8 @@ def value_template(source: str, *, only: Sequence[str] = ()) -> Fill:
 
 
 def structure(data: Any, *, only: Sequence[str] = ()) -> Fill:
-    """A whole body: mappings and lists of templates. Keys and list items that come out as nothing are left out."""
+    """Return a template for a whole body: mappings and lists of templates. Keys and items whose value is None are
+    left out."""
     if isinstance(data, Mapping):
         entries = [(str(key), structure(value, only=only)) for key, value in data.items()]
         return lambda values: {key: value for key, fill in entries if (value := fill(values)) is not None}
@@ -137,8 +138,8 @@ def _compiled(environment: BoundedEnvironment, source: str, only: Sequence[str])
 
 
 def _compile(make: Callable[[], Fill]) -> Fill:
-    """What ``make`` gives, tried once: a template that is out of control shows when the block is read, not when
-    messages are sent. Raises ``ValueError``."""
+    """Return the result of ``make`` after trying it once, so that a runaway template is reported when the settings
+    are read, not while sending. Raises ``ValueError``."""
     try:
         made = make()
     except TemplateError as error:
@@ -165,7 +166,7 @@ def _with_unicode(source: str, fill: Fill) -> Fill:
 
 
 def _is_expression(source: str) -> bool:
-    """Whether it is one expression: ``{{ a }}-{{ b }}`` is not, though it starts and ends like one."""
+    """Whether the text is a single expression; ``{{ a }}-{{ b }}`` is not, though it starts and ends like one."""
     try:
         tree = _TEXT.parse("{{" + source + "}}")
     except (TemplateError, RecursionError):
@@ -174,7 +175,7 @@ def _is_expression(source: str) -> bool:
 
 
 def _check_names(environment: BoundedEnvironment, source: str, only: Sequence[str]) -> None:
-    """Raise ``ValueError`` for a template that cannot be read or names something there is not."""
+    """Raise ``ValueError`` if the template cannot be parsed or uses an unknown name."""
     known = list(only) or list(NAMES)
     try:
         tree = environment.parse(source)
@@ -190,7 +191,7 @@ def _check_names(environment: BoundedEnvironment, source: str, only: Sequence[st
 
 
 def _unreadable(error: TemplateError) -> ValueError:
-    """What Jinja says, without what it quotes: a secret filled in from the environment may be part of it."""
+    """Return Jinja's error without what it quotes, which may contain a secret from the environment."""
     said = _GOT.sub("got something else", error.message or "")
     return ValueError(f"the template cannot be read: {said}")
 
