@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -29,6 +30,10 @@ statements.share()
 # pytest rewrites.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Ten thousand tests are a million objects that stay: to look through them for garbage again and again takes longer
+# than to collect the tests.
+gc.set_threshold(200_000, 20, 20)
 
 # No deadline for an example: how long one takes says how busy the machine is, not whether the code is right.
 # The examples are the same each time, so that a run says what changed in the code; `make test-slow` looks for new ones.
@@ -87,6 +92,11 @@ def server() -> Iterator[Any]:
 def project(tmp_path: Path) -> Project:
     """An empty folder to run commands in."""
     return Project(tmp_path)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: no search for garbage looks at it again."""
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -16,7 +16,8 @@ from a2pcli.messages import Message
 
 FOLDER = Path(__file__).parent / "providers"
 CASES: dict[str, dict[str, Any]] = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))
+    path.stem: yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    for path in sorted(FOLDER.glob("*.yaml"))
 }
 
 

@@ -123,6 +123,21 @@ def test_a_plan_that_was_changed_is_not_sent(made: tuple[Kept, str], sql: str, w
     assert f"a2pcli cancel {id}" in ran.err
     assert project.outbox() == []
     assert project.run("cancel", id, "--yes").status == 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE messages SET address = '+447911999999' WHERE line = 2",
+        "UPDATE runs SET sender = 'EVIL'",
+        "UPDATE runs SET summary = NULL",
+    ],
+)
+def test_a_plan_that_was_changed_can_be_cancelled_and_made_again(made: tuple[Kept, str], sql: str) -> None:
+    kept, id = made
+    project = kept.back()
+    change(project, sql)
+    assert project.run("cancel", id, "--yes").status == 0
     assert project.run("send", "sale.yaml", "--yes").status == 0
     assert len(project.outbox()) == 30
 
