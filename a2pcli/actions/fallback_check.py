@@ -33,3 +33,14 @@ def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Itera
                     message, ("fallback", "after"), hint=hint, code="fallback-after"
                 )
                 yield replace(problem, severity=Severity.WARNING)
+
+
+def ending_channels(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[str]:
+    """The channels of a campaign all of whose gateways can take messages back or let them expire."""
+    for view in loaded.views:
+        names = gateways_named(settings, view.campaign.gateway or settings.settings.gateway)
+        found = [
+            examined_gateway(settings, name).gateway if is_known(settings, name) else None for name in names
+        ]
+        if all(one is not None and (one.capabilities.revokes or one.capabilities.expires) for one in found):
+            yield view.campaign.channel

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
+    from a2pcli.planning.likely import Past
     from a2pcli.planning.plan import Plan
     from a2pcli.planning.prepare import Prepared
     from a2pcli.planning.preview import Choose
@@ -216,6 +217,7 @@ def make(
                     open_campaign.settings, {one.spec.channel: one.spec.gateway for one in ready.channels}
                 ),
                 load=load_of(open_campaign.ledger, open_campaign.settings, ready),
+                past=_past(open_campaign, ready),
             )
     except KeyboardInterrupt:
         open_campaign.tell("stopped: no plan was saved, and nothing was sent")
@@ -224,6 +226,17 @@ def make(
     warn(one for one in made.warnings if (one.code, one.place) not in places)
     _record(open_campaign, made, out)
     return made
+
+
+def _past(open_campaign: OpenCampaign, ready: Prepared) -> Past | None:
+    """What the ledger knows of earlier messages by the campaign's channels."""
+    if not ready.others:
+        return None
+    from a2pcli.actions.fallback_check import ending_channels
+    from a2pcli.planning.likely import past_of
+
+    ending = ending_channels(open_campaign.loaded, open_campaign.settings)
+    return past_of(ready, open_campaign.ledger, ending, ready.hours.now)
 
 
 def _record(open_campaign: OpenCampaign, made: Plan, out: Path | None) -> None:

@@ -56,6 +56,34 @@ def _checked(text: str) -> str:
     return text.strip()
 
 
+def _share(value: Any) -> Any:
+    """``20%`` or ``0.2``. Raises ``ValueError`` (sentence, hint)."""
+    if isinstance(value, bool):
+        raise ValueError("not a share", "like 20% or 0.2")
+    if isinstance(value, str):
+        found = _PERCENT.fullmatch(value.strip())
+        if found is None:
+            raise ValueError(f"'{value}' is not a share", "like 20% or 0.2")
+        value = float(found[1]) / 100
+    if isinstance(value, int | float) and not 0 <= value <= 1:
+        raise ValueError("a share is from 0% to 100%", "like 20% or 0.2")
+    return value
+
+
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%", re.ASCII)
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": r"^\s*\d{1,3}(\.\d{1,3})?\s*%\s*$"},
+            ]
+        }
+    ),
+]
+
 Span = Annotated[
     str,
     AfterValidator(_checked),
@@ -124,6 +152,12 @@ class Fallback(_Strict):
         None,
         description="Also if no receipt says within this time that the message was delivered, e.g. `30 min`; only"
         " through gateways that can revoke a message or let it expire",
+    )
+
+    expected: Share | None = Field(
+        None,
+        description="Share of people who will need the next channel, e.g. `20%`, for the likely cost of a plan while"
+        " the ledger has no results of the channel and gateway",
     )
 
     @property

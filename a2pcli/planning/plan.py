@@ -23,6 +23,7 @@ from a2pcli.planning.capacity import Load, short_quotas, too_many_parts
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.consent import consent_word
 from a2pcli.planning.estimate import Estimate, estimate, pace_of
+from a2pcli.planning.likely import Past
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned
 from a2pcli.planning.prepare import Prepared, contacts_source
@@ -80,12 +81,13 @@ def make_plan(
     findings: Sequence[Problem] = (),
     gateway: Mapping[str, Any] | None = None,
     load: Load | None = None,
+    past: Past | None = None,
 ) -> Plan:
     """Plan every row and store the result. ``budget`` (``50 GBP``) overrides the campaign's.
 
     ``out`` receives the rows as they are planned, ``progress`` the number of rows read. ``findings`` are warnings of
     ``check``, stored with the plan's own. ``gateway`` describes how the gateway delivers and is stored too. ``load``
-    holds the quotas that apply and their usage.
+    holds the quotas that apply and their usage, ``past`` the results that the likely cost of fallbacks is based on.
 
     Raises ``InvalidInput`` if the contacts file is broken or changes while it is read; the plan is then discarded.
     """
@@ -114,6 +116,7 @@ def make_plan(
         ledger.plans.discard(run)
         raise
     summary = _summary(prepared, tally, rate, clocks, load := load or Load())
+    summary |= tally.routes.document(prepared, past)
     warnings += _of_quotas(prepared, tally, load, summary)
     warnings += dear_stand_ins(prepared, tally.gateways, budget)
     if prepared.loaded.campaign.purpose == "otp":
@@ -289,7 +292,6 @@ def _summary(
         "leaving": leaving.document(),
         "capacity": load.document(hours.first, leaving.finishes_at),
         **tally.document(),
-        **tally.routes.document(prepared),
         **route_documents(prepared, tally.gateways),
         "clock": clocks.summary(),
         "no_hours": prepared.hours.without_hours(tally.countries),

@@ -15,6 +15,7 @@ from a2pcli.channels import REJECTED
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.route_legs import route_of_text
+from a2pcli.planning.likely import Past, likely_cost
 
 if TYPE_CHECKING:
     from a2pcli.contacts.table import Table
@@ -32,8 +33,10 @@ class Routes:
     """Rows counted by the channels they are tried on, with the cost of each step."""
 
     chains: Counter[Chain] = field(default_factory=Counter)
-    costs: dict[Chain, list[Counter[str]]] = field(default_factory=lambda: defaultdict(list))
-    """Total cost of a chain's rows at each of its steps, by currency."""
+    costs: dict[tuple[str | None, Chain], list[Counter[str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """By country and chain: total cost of the rows at each step, by currency."""
     dearest: Counter[str] = field(default_factory=Counter)
     """Sum of each row's most expensive step: the maximum cost if only rejected messages fall back."""
     unpriced: int = 0
@@ -49,18 +52,17 @@ class Routes:
     def add(self, rows: pa.RecordBatch) -> None:
         """Count the recipients of a chunk."""
         alike = pa.RecordBatch.from_arrays(
-            [rows[name] for name in ("channel", "cost", "currency", "alternatives", "route")],
-            ["channel", "cost", "currency", "alternatives", "route"],
+            [rows[name] for name in _OF_ROUTES],
+            list(_OF_ROUTES),
         )
         alone = pc.is_null(alike["alternatives"])
-        for steps, prices in _steps(alike.filter(alone)):
-            self._add(steps, prices)
-        for steps, prices in _steps(alike.filter(pc.invert(alone))):
-            self._add(steps, prices)
+        for some in (alike.filter(alone), alike.filter(pc.invert(alone))):
+            for country, steps, prices in _steps(some):
+                self._add(country, steps, prices)
 
-    def _add(self, steps: Chain, prices: Prices) -> None:
+    def _add(self, country: str | None, steps: Chain, prices: Prices) -> None:
         self.chains[steps] += 1
-        sums = self.costs[steps]
+        sums = self.costs[country, steps]
         while len(sums) < len(steps):
             sums.append(Counter())
         most: dict[str, int] = {}
@@ -72,7 +74,7 @@ class Routes:
         for currency, cost in most.items():
             self.dearest[currency] += cost
 
-    def document(self, prepared: Prepared) -> dict[str, Any]:
+    def document(self, prepared: Prepared, past: Past | None = None) -> dict[str, Any]:
         """Return JSON-ready data: ``channels`` in order of preference with their recipients, and ``most``, the cost
         if everybody goes through every step that may cost more. Empty for one channel."""
         if not prepared.others:
@@ -98,6 +100,24 @@ class Routes:
             "fallback": fallback_document(prepared),
             "most": dict(sorted(self.most(prepared).items())),
             "unpriced_fallbacks": self.unpriced,
+            **self._likely(prepared, past),
+        }
+
+    def _likely(self, prepared: Prepared, past: Past | None) -> dict[str, Any]:
+        """Return the likely cost and what it is based on; nothing where nobody can fall back."""
+        gateways = {one.spec.channel: one.spec.gateway for one in prepared.channels}
+        first = prepared.spec.channel
+        followed = {channel or first for chain in self.chains for channel in chain[:-1]}
+        if past is None or not followed:
+            return {}
+        cost = likely_cost(self.costs, past, first)
+        return {
+            "likely": None if cost is None else dict(sorted(cost.items())),
+            "likely_from": [
+                past.document(channel, gateway)
+                for channel, gateway in gateways.items()
+                if channel in followed
+            ],
         }
 
     def most(self, prepared: Prepared) -> Counter[str]:
@@ -113,13 +133,16 @@ class Routes:
         return total
 
 
-def _steps(rows: pa.RecordBatch) -> Iterator[tuple[Chain, Prices]]:
-    columns = (rows[name].to_pylist() for name in ("channel", "cost", "currency", "alternatives", "route"))
-    for channel, cost, currency, text, route in zip(*columns, strict=True):
+_OF_ROUTES = ("country", "channel", "cost", "currency", "alternatives", "route")
+
+
+def _steps(rows: pa.RecordBatch) -> Iterator[tuple[str | None, Chain, Prices]]:
+    columns = (rows[name].to_pylist() for name in _OF_ROUTES)
+    for country, channel, cost, currency, text, route in zip(*columns, strict=True):
         later = json.loads(text) if text else ()
         steps = (channel, *(one["channel"] for one in later))
         more = (_at_most(one.get("cost"), one.get("currency"), one.get("route")) for one in later)
-        yield steps, (_at_most(cost, currency, route), *more)
+        yield country, steps, (_at_most(cost, currency, route), *more)
 
 
 def _at_most(cost: int | None, currency: str | None, route: str | None) -> tuple[int | None, str | None]:

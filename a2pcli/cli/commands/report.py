@@ -164,6 +164,7 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
     from a2pcli.cli.terminal.output import print_json, print_json_list
     from a2pcli.reporting.channel_story import by_channel_document
     from a2pcli.reporting.held import held_document
+    from a2pcli.reporting.likely_cost import planned_cost_document
     from a2pcli.reporting.totals import report_document
 
     totals = found.totals()
@@ -171,7 +172,7 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
     document = report_document(found.run, totals, found.events(), found.cause_of())
     document = {**document, "waiting": held_document(waiting), "arrived_earlier": found.arrived_earlier()}
     if found.run.sending.get("channels"):
-        document |= by_channel_document(found.by_channel())
+        document |= by_channel_document(found.by_channel()) | planned_cost_document(found.run)
     if rows is None:
         print_json(document)
     else:

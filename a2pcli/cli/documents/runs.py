@@ -9,8 +9,10 @@ from typing_extensions import TypedDict
 from a2pcli.cli.documents.shapes import (
     CostByCurrency,
     Counts,
+    FallbackBasis,
     Moment,
     Money,
+    PlannedCost,
     Problem,
     RunFacts,
     Totals,
@@ -219,6 +221,10 @@ class Plan(TypedDict):
             says("cost if everybody falls back to everything, and by the dearest gateway of a route"),
         ]
     ]
+    likely: NotRequired[
+        Annotated[CostByCurrency | None, says("likely cost with fallbacks; null if not known")]
+    ]
+    likely_from: NotRequired[Annotated[list[FallbackBasis], says("what the likely cost is based on")]]
     unpriced_fallbacks: NotRequired[Annotated[int, says("people with a fallback without a known price")]]
     over_budget: Annotated[str | None, says("why the plan cannot be sent")]
     warnings: list[Problem]
@@ -355,6 +361,7 @@ class Report(RunFacts, Totals):
     attempts_by_channel: NotRequired[
         Annotated[list[ChannelAttempts], says("runs of several channels: their attempts")]
     ]
+    planned_cost: NotRequired[Annotated[PlannedCost, says("runs of several channels: what the plan said")]]
     got_both: NotRequired[
         Annotated[int, says("people who got, or may have got, the message by two attempts")]
     ]

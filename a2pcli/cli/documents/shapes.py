@@ -188,3 +188,24 @@ class Consent(TypedDict):
     recorded_at: Moment
     revoked_at: Moment | None
     revoked_by: str | None
+
+
+class FallbackBasis(TypedDict):
+    """How many need the next channel after this one, for the likely cost of a plan."""
+
+    channel: str
+    gateway: str
+    share: Annotated[float | None, says("share of messages over all countries; null if not known")]
+    basis: Annotated[str | None, says("results, campaign (`fallback: expected`) or null")]
+    messages: Annotated[int, says("results of the last 90 days by this channel and gateway")]
+    receipts: Annotated[int, says("of these, with a receipt that tells whether it was delivered")]
+    oldest: Annotated[int | None, says("UTC milliseconds since 1970")]
+    newest: Annotated[int | None, says("UTC milliseconds since 1970")]
+
+
+class PlannedCost(TypedDict):
+    """What a run's plan said it costs."""
+
+    cost: Annotated[CostByCurrency | None, says("of the first attempts")]
+    likely: Annotated[CostByCurrency | None, says("with fallbacks; null if not known")]
+    most: Annotated[CostByCurrency | None, says("if everybody falls back to everything")]

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from a2pcli.ledger.records import Run
 from a2pcli.reporting.channel_story import ByChannel
+from a2pcli.reporting.likely_cost import likely_rows, money_of
 from a2pcli.reporting.route_story import via
-from a2pcli.reporting.values import instead_by_channel, money
+from a2pcli.reporting.values import instead_by_channel
 
 
 def channel_rows(run: Run) -> Iterator[tuple[str, str]]:
@@ -56,11 +57,23 @@ def cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What falling back may add to the cost of a plan: the most, and what is likely. Nothing where nobody can."""
     if not any(one["fallbacks"] for one in summary.get("channels", ())):
         return
-    most = " + ".join(f"{money(nano)} {currency}" for currency, nano in summary["most"].items())
+    most = money_of(summary["most"])
     if most:
         yield "at most", f"{most}, if everybody falls back"
+        yield from likely_rows(summary)
     if unpriced := summary.get("unpriced_fallbacks"):
         yield "", f"and {unpriced:,} fallback{'s' if unpriced > 1 else ''} at an unknown price"
+
+
+def planned_row(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the plan of a run said it costs: the first attempts, what is likely with fallbacks, and the most."""
+    if any(one["fallbacks"] for one in summary.get("channels", ())):
+        likely = summary.get("likely")
+        middle = f", likely {money_of(likely)}" if likely else ""
+        yield (
+            "cost planned",
+            f"{money_of(summary['cost']) or '0'}{middle}, at most {money_of(summary['most']) or '0'}",
+        )
 
 
 def channel_table(found: ByChannel, cost: str) -> Table:
@@ -75,12 +88,11 @@ def channel_table(found: ByChannel, cost: str) -> Table:
             one.delivered,
             *(one.states.get(name, 0) for name in _STATES),
         )
-        money_of = " + ".join(f"{money(nano)} {currency}" for currency, nano in one.cost.items())
         table.add_row(
             one.channel,
             str(one.attempt),
             *(f"{count:,}" for count in (*states, one.followed)),
-            money_of or "0",
+            money_of(one.cost) or "0",
         )
     return table
 

@@ -71,6 +71,8 @@ def plan_document(run: Run) -> dict[str, Any]:
     summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
     if "most" in summary:
         summary["most"] = {currency: money(nano) for currency, nano in summary["most"].items()}
+    if summary.get("likely"):
+        summary["likely"] = {currency: money(nano) for currency, nano in summary["likely"].items()}
     if "routes" in summary:
         summary["routes"] = routes_document(summary["routes"])
     summary["messages_by_parts"] = summary["parts"]
