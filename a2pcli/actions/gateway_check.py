@@ -13,6 +13,8 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import channel_of
 from a2pcli.config import environment
 from a2pcli.config.load import (
     BUILT_IN_GATEWAYS,
@@ -66,6 +68,21 @@ def campaign_gateway_problems(loaded: LoadedCampaign, settings: LoadedSettings) 
         for problem in gateway_problems(settings, name, views)
     ]
     return [*of_gateways, *route_problems(loaded, settings)]
+
+
+def ascii_mailboxes(loaded: LoadedCampaign, settings: LoadedSettings) -> frozenset[str]:
+    """The campaign's gateways for email that refuse addresses with letters beyond ASCII before the @."""
+    emails = (view for view in loaded.views if channel_of(view.campaign.channel).kind is Kind.EMAIL)
+    names = [
+        name
+        for view in emails
+        for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway)
+        if is_known(settings, name)
+    ]
+    found = {name: examined_gateway(settings, name).gateway for name in dict.fromkeys(names)}
+    return frozenset(
+        name for name, one in found.items() if one is not None and one.capabilities.ascii_mailboxes
+    )
 
 
 def route_problems(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[Problem]:

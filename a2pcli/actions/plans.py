@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.audit import record_export
 from a2pcli.actions.fallback_check import fallback_findings
-from a2pcli.actions.gateway_check import campaign_gateway_problems
+from a2pcli.actions.gateway_check import ascii_mailboxes, campaign_gateway_problems
 from a2pcli.actions.gateways import known_delivery
 from a2pcli.actions.project import ledger_file
 from a2pcli.actions.tables import Counting, spare, uncounted
@@ -117,7 +117,12 @@ def prepared(
     from a2pcli.config.load import today_of
     from a2pcli.planning.prepare import Choices, prepare
 
-    choices = Choices(today=today_of(open_campaign.loaded.campaign), limit=limit, occurrence=occurrence)
+    choices = Choices(
+        today=today_of(open_campaign.loaded.campaign),
+        limit=limit,
+        occurrence=occurrence,
+        ascii_mailboxes=ascii_mailboxes(open_campaign.loaded, open_campaign.settings),
+    )
     return prepare(open_campaign.loaded, open_campaign.settings, open_campaign.ledger, choices)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from a2pcli.addresses.email import read_email
-from a2pcli.addresses.handle import network_of, read_handle
+from a2pcli.addresses.handle import network_of, read_handle, read_recipient
 from a2pcli.addresses.kinds import Address, Kind
 from a2pcli.addresses.phone.any_number import any_number
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
@@ -48,7 +48,7 @@ def read_address(text: str, kind: Kind, policy: PhonePolicy, network: str | None
         return of_phone(normalise(text, policy))
     if kind is Kind.EMAIL:
         return read_email(text, allow_test=policy.allow_fictional)
-    return read_handle(text, network or "telegram")
+    return read_recipient(text, network or "telegram")
 
 
 def of_phone(result: PhoneResult) -> Address:

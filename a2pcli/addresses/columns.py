@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.addresses.any_address import any_address
-from a2pcli.addresses.handle import read_handle
+from a2pcli.addresses.handle import read_recipient
 from a2pcli.addresses.kinds import LEAST_HASH, NOBODY, Address, Kind
 from a2pcli.addresses.phone.any_number import any_number_column
 from a2pcli.addresses.phone.columns import normalise_column
@@ -50,7 +50,7 @@ def read_column(cells: pa.Array, kind: Kind, policy: PhonePolicy, network: str |
         found = read_emails(cells, allow_test=policy.allow_fictional)
         nothing = pa.nulls(len(cells), pa.string())
         return Frame({name: found.get(name, nothing) for name in COLUMNS}, len(cells))
-    return _of_texts(whole_strings(cells), lambda cell: read_handle(cell, network or "telegram"))
+    return _of_texts(whole_strings(cells), lambda cell: read_recipient(cell, network or "telegram"))
 
 
 def any_column(cells: pa.Array, kind: Kind | None, region: str | None, network: str | None = None) -> Frame:

@@ -109,5 +109,20 @@ def read_handle(cell: str, network: str) -> Address:
     return _refused(about.words)
 
 
+def read_recipient(cell: str, network: str) -> Address:
+    """Judge one cell of ids to which messages are to go: ``read_handle``, and whether a message could reach it.
+
+    A person can be known by a name, which counts for opt-outs. Bots reach people by numbers alone: to the Bot API a
+    name is a channel's or a group's (core.telegram.org/bots/api, sendMessage: ``chat_id``).
+
+    >>> read_recipient("@anna_smith", "telegram").address is None
+    True
+    """
+    found = read_handle(cell, network)
+    if found.address is not None and found.address.startswith("telegram:@"):
+        return _refused("a bot reaches people by the number of their chat, not by a name")
+    return found
+
+
 def _refused(detail: str, reason: Reason = Reason.INVALID_ADDRESS) -> Address:
     return Address(Kind.HANDLE, None, reason, detail)

@@ -29,7 +29,8 @@ class Capabilities:
     ``durable_lookup``: ``lookup`` can tell for certain whether a reference was accepted. ``finds``: what a look-up
     finds is true, but what it does not find may have been accepted all the same. ``idempotent``: a resend with the
     same reference is never delivered twice. ``expires``: it passes ``Message.validity`` on, after which the provider
-    no longer delivers. ``revokes``: it can revoke messages (``Revokes``). ``delivers``: messages leave this machine.
+    no longer delivers. ``revokes``: it can revoke messages (``Revokes``). ``ascii_mailboxes``: it refuses email
+    addresses with letters beyond ASCII before the @. ``delivers``: messages leave this machine.
     If not, ``instead`` says what happens to them, like ``written to a file``; prompts, plans and reports repeat it.
     """
 
@@ -44,6 +45,7 @@ class Capabilities:
     instead: str = ""
     expires: bool = False
     revokes: bool = False
+    ascii_mailboxes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

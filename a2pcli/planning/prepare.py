@@ -59,6 +59,8 @@ class Choices:
     limit: int | None = None
     occurrence: str | None = None
     now: int = field(default_factory=now_ms)
+    ascii_mailboxes: frozenset[str] = frozenset()
+    """The gateways that refuse email addresses with letters beyond ASCII before the @."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ def _prepared(
         folder=loaded.folder,
         channel=campaign.channel,
         gateway=gateway_name(loaded, settings),
+        ascii_mailboxes=gateway_name(loaded, settings) in choices.ascii_mailboxes,
         sender=campaign.own_sender,
         media=tuple(campaign.media),
         arms=arms_of(loaded, problems),

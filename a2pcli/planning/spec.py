@@ -183,6 +183,8 @@ class PlanSpec:
     """Columns with other addresses of the same person."""
     route: RoutePlan | None = None
     """The gateways that the campaign goes by, where it names a route; ``gateway`` is the first of them."""
+    ascii_mailboxes: bool = False
+    """Whether the gateway refuses email addresses with letters beyond ASCII before the @."""
     is_timed: bool = False
     """Whether rows need clocks, and therefore places."""
 

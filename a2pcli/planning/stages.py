@@ -97,6 +97,8 @@ def addressed(frame: Frame, compiled: CompiledSpec) -> None:
         merge_reasons(frame, found["@reason"], found["@detail"])
     if compiled.channel.kind is Kind.HANDLE:
         _refuse_totals(frame, compiled.spec)
+    if compiled.channel.kind is Kind.EMAIL and compiled.spec.ascii_mailboxes:
+        _refuse_beyond_ascii(frame, compiled.spec)
     frame["@person"] = pa.array(keys_of(frame["@address"]))
     frame["@others"] = other_addresses(frame, compiled.spec)
 
@@ -113,6 +115,13 @@ def _refuse_totals(frame: Frame, spec: PlanSpec) -> None:
     frame["@detail"] = pc.if_else(
         maybe, pc.coalesce(frame["@detail"], pa.scalar(MAYBE_TOTAL)), frame["@detail"]
     )
+
+
+def _refuse_beyond_ascii(frame: Frame, spec: PlanSpec) -> None:
+    """Exclude email addresses that the gateway would refuse; domains are in ASCII already."""
+    plain = pc.string_is_ascii(pc.fill_null(frame["@address"], ""))
+    detail = f"gateway '{spec.gateway}' takes no letters beyond ASCII before the @"
+    drop(frame, ~mask_of(plain), Reason.INVALID_ADDRESS, detail)
 
 
 def sender_chosen(frame: Frame, compiled: CompiledSpec) -> None:

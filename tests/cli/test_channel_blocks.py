@@ -26,7 +26,7 @@ telegram:
 """
 PEOPLE = """\
 name,telegram,town,code,help
-Anna,@anna_smith,York,a1,https://help.example/
+Anna,700100200,York,a1,https://help.example/
 "Ben ""x"" <b>",123456,Leeds,b2,
 """
 
@@ -71,7 +71,7 @@ def test_preview_plan_and_explain_show_pictures_and_buttons(project: Project) ->
     assert "[ Help ] https://help.example/  [ News ] https://news.example/" in ran.out
     plan = project.run("plan", "c.yaml", "--json").json
     assert plan["samples"][0]["content"]["photo"] == "https://maps.example/a1.png"
-    explained = project.run("explain", "telegram:@anna_smith", "--json").json
+    explained = project.run("explain", "telegram:700100200", "--json").json
     assert explained["messages"][0]["content"]["photo"] == "https://maps.example/a1.png"
 
 
@@ -84,10 +84,10 @@ def test_a_changed_block_is_told_before_an_older_plan_is_sent(project: Project) 
 
 def test_the_block_is_forgotten_with_the_person(project: Project) -> None:
     assert project.run("plan", "c.yaml").status == 0
-    assert "maps.example/a1" in project.run("people", "export", "telegram:@anna_smith").out
-    assert project.run("people", "erase", "telegram:@anna_smith", "--yes").status == 0
-    assert "maps.example/a1" not in project.run("people", "export", "telegram:@anna_smith").out
-    assert "maps.example/a1" not in project.run("explain", "telegram:@anna_smith").out
+    assert "maps.example/a1" in project.run("people", "export", "telegram:700100200").out
+    assert project.run("people", "erase", "telegram:700100200", "--yes").status == 0
+    assert "maps.example/a1" not in project.run("people", "export", "telegram:700100200").out
+    assert "maps.example/a1" not in project.run("explain", "telegram:700100200").out
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_check_says_what_is_wrong_and_where(project: Project, old: str, new: str
     ],
 )
 def test_no_cell_becomes_a_link_that_is_no_web_address(project: Project, link: str) -> None:
-    project.write("people.csv", f"name,telegram,town,code,help\nAnna,@anna_smith,York,a1,{link}\n")
+    project.write("people.csv", f"name,telegram,town,code,help\nAnna,700100200,York,a1,{link}\n")
     row = project.run("preview", "c.yaml", "--row", "2", "--json").json["rows"][0]
     assert (row["reason"], row["content"]) == ("template-error", None)
     assert "'telegram.buttons' is" in row["detail"]

@@ -152,9 +152,9 @@ def test_people_above_the_last_row_are_not_taken_for_a_total(made: Project, row:
     assert not [one for one in ran.json["warnings"] if "total" in one["message"]]
 
 
-@pytest.mark.parametrize("typed", ["5551114", "@fay_name", " 5551114 "])
+@pytest.mark.parametrize("typed", ["5551114", " 5551114 "])
 def test_a_chat_id_is_explained_without_its_network(made: Project, typed: str) -> None:
-    made.write("people.csv", "name,telegram\nEve,5551114\nFay,@fay_name\n")
+    made.write("people.csv", "name,telegram\nEve,5551114\nFay,5551116\n")
     made.write("chat.yaml", TELEGRAM)
     made.run("send", "chat.yaml", "--yes")
     told = made.run("explain", typed).out

@@ -294,11 +294,11 @@ def test_a_price_of_email_is_for_each_message(tmp_path, ledger):
 @pytest.mark.parametrize("channel", ["telegram", "messenger"])
 def test_chat_ids_are_addresses_too(tmp_path, ledger, channel):
     ids = {
-        "telegram": ["@Anna_S", "https://t.me/ben_b", "12345", "anna"],
+        "telegram": ["700100200", "telegram: 700100201", "12345", "anna"],
         "messenger": ["4711", "4711.0", "12345", "x"],
     }
     good = {
-        "telegram": ["telegram:@anna_s", "telegram:@ben_b", "telegram:12345", None],
+        "telegram": ["telegram:700100200", "telegram:700100201", "telegram:12345", None],
         "messenger": ["messenger:4711", "messenger:4711", "messenger:12345", None],
     }
     suppress(ledger, f"{channel}:12345", "12345")
@@ -306,6 +306,13 @@ def test_chat_ids_are_addresses_too(tmp_path, ledger, channel):
     _, rows = plan(tmp_path, ledger, table, channel=channel)
     assert [row["address"] for row in rows] == good[channel]
     assert [row["reason"] for row in rows][2:] == ["opted-out", "invalid-address"]
+
+
+def test_names_on_telegram_are_no_recipients_since_a_bot_does_not_reach_them(tmp_path, ledger):
+    names = ["@Anna_S", "https://t.me/ben_b", "telegram:@channel1", "tg://resolve?domain=group1", "700100200"]
+    _, rows = plan(tmp_path, ledger, [["telegram"], *([one] for one in names)], channel="telegram")
+    assert [row["reason"] for row in rows] == ["invalid-address"] * 4 + [None]
+    assert "not by a name" in rows[0]["detail"]
 
 
 def test_the_same_number_in_two_networks_is_two_people(tmp_path, ledger):

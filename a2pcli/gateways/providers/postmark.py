@@ -53,7 +53,12 @@ class PostmarkProvider(Provider):
 
     def __init__(self, name: str, block: PostmarkBlock) -> None:
         capabilities = Capabilities(
-            frozenset({"email"}), batch=BATCH, concurrency=block.concurrency or 10, receipts=True
+            frozenset({"email"}),
+            batch=BATCH,
+            concurrency=block.concurrency or 10,
+            receipts=True,
+            # postmarkapp.com/support/article/1180: which mailboxes it takes
+            ascii_mailboxes=True,
         )
         super().__init__(name, block, capabilities)
         self._block = block

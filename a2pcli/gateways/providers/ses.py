@@ -42,7 +42,13 @@ class SesProvider(AwsProvider):
     service = "ses"
 
     def __init__(self, name: str, block: SesBlock) -> None:
-        capabilities = Capabilities(frozenset({"email"}), concurrency=block.concurrency or 20, receipts=True)
+        # docs.aws.amazon.com/ses/latest/dg/quotas.html: no SMTPUTF8; the domain may be in punycode.
+        capabilities = Capabilities(
+            frozenset({"email"}),
+            concurrency=block.concurrency or 20,
+            receipts=True,
+            ascii_mailboxes=True,
+        )
         super().__init__(name, block, capabilities)
         self._block = block
         self._emails = self.base + "/v2/email"

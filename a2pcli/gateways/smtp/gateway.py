@@ -40,7 +40,9 @@ class SmtpGateway:
         self.name = name
         self._block = block = read_block(SmtpBlock, name, settings)
         self.capabilities = Capabilities(
-            channels=frozenset({"email"}), concurrency=block.concurrency or DEFAULT_CONNECTIONS
+            channels=frozenset({"email"}),
+            concurrency=block.concurrency or DEFAULT_CONNECTIONS,
+            ascii_mailboxes=block.smtputf8 is False,
         )
         self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None
         """Told of each message before its final dot; see ``base.TellsDeparture``."""

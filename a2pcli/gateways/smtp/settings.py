@@ -54,6 +54,11 @@ class SmtpBlock(GatewayBlock):
     subject: str | None = Field(
         None, description="Subject of messages without one of their own, such as codes"
     )
+    smtputf8: bool | None = Field(
+        None,
+        description="Whether the relay takes addresses with letters beyond ASCII before the @ (SMTPUTF8); `no` excludes"
+        " them from plans. Default: the relay says so when it is connected, and refused addresses are rejected",
+    )
     per_connection: int = Field(100, ge=1, description="Messages after which a connection is replaced")
     max_size: Annotated[str, AfterValidator(_size)] = Field(
         "25 MB", description="Largest message, attachments encoded"
