@@ -27,6 +27,8 @@ from a2pcli.frame import Frame
 _DATA = Path(__file__).parent / "data"
 LONGEST = 200
 """Characters of an id or a code; longer ones are none."""
+NO_ERROR = "NO_ERROR"
+"""Infobip's name of an error where there was none."""
 SHOWN = 60
 """Characters of a status that nobody knows."""
 _DIGITS = re.compile(r"\d{5,}")
@@ -232,8 +234,8 @@ def _identifier(text: str | None) -> str | None:
 
 
 def _code(text: str | None) -> str | None:
-    """A provider's code; zeros say that there was no error."""
-    if not text or len(text) > SHOWN or not text.isprintable() or not text.strip("0"):
+    """A provider's code; zeros and ``NO_ERROR`` say that there was no error."""
+    if not text or len(text) > SHOWN or not text.isprintable() or not text.strip("0") or text == NO_ERROR:
         return None
     return _DIGITS.sub(lambda found: found[0] if len(found[0]) <= 6 else "…", text)
 

@@ -38,8 +38,10 @@ def _of_provider(provider: str) -> Mapping[str, Code]:
 
 
 @cache
-def _words() -> Mapping[str, Code]:
-    return {name_key(code): meaning for code, meaning in _table("any").items()}
+def _words(provider: str) -> Mapping[str, Code]:
+    """Codes and words for a status by the key of their name: those of any provider, and over them its own."""
+    rows = {**_table("any"), **_table(provider)}
+    return {name_key(code): meaning for code, meaning in rows.items()}
 
 
 def _own(block: Mapping[str, Any], code: str) -> Any:
@@ -68,13 +70,13 @@ def meaning_of(block: Mapping[str, Any], code: str | None, status: str | None = 
     >>> meaning_of({"type": "twilio"}, "21610").meaning, meaning_of({"type": "vonage"}, "9").meaning
     ('opted-out', 'opted-out')
     """
+    provider = str(block.get("codes") or block.get("type", ""))
+    words = _words(provider)
     if code is not None:
         said = _own(block, code)
         if said in MEANINGS:
             return Code(str(said), "as the settings of the gateway say")
-        found = _of_provider(str(block.get("codes") or block.get("type", ""))).get(code) or _words().get(
-            name_key(code)
-        )
+        found = _of_provider(provider).get(code) or words.get(name_key(code))
         if found is not None:
             return found
-    return _words().get(name_key(status)) if status else None
+    return words.get(name_key(status)) if status else None

@@ -161,7 +161,7 @@ TELNYX = (
         ("export.csv", TWILIO, "undelivered", "30003"),
         ("callbacks.jsonl", CALLBACKS, "undelivered", "30003"),
         ("dlr.csv", VONAGE, "failed", "6"),
-        ("infobip.jsonl", INFOBIP, "undelivered", "27"),
+        ("infobip.jsonl", INFOBIP, "undelivered", "EC_ABSENT_SUBSCRIBER"),
         ("plivo.csv", PLIVO, "failed", "30"),
         ("sinch.jsonl", SINCH, "failed", "401"),
         ("generic.csv", GENERIC, "expired", "8"),

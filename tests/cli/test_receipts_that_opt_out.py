@@ -56,6 +56,9 @@ def told(project: Project, code: str, status: str = "undelivered", *more: str) -
         ("{type: http, codes: vonage}", "9", "failed"),
         ("{type: http, errors: {X7: opted-out}}", "X7", "failed"),
         ("{type: infobip}", "", "REJECTED_DND"),
+        ("{type: infobip}", "10", "REJECTED_DND"),  # as older versions kept it: the status' id
+        ("{type: infobip}", "EC_DEST_ADDRESS_BLACKLISTED", "UNDELIVERABLE_REJECTED_OPERATOR"),
+        ("{type: infobip}", "603", "undelivered"),
         ("{type: other}", "", "complained"),
     ],
 )
@@ -81,7 +84,8 @@ def test_who_opted_out_by_a_receipt_is_suppressed_with_an_entry(
     [
         ("{type: vonage}", "4", "undelivered"),
         ("{type: twilio}", "9", "undelivered"),
-        ("{type: infobip}", "10", "undelivered"),
+        ("{type: infobip}", "10", "UNDELIVERABLE_REJECTED_OPERATOR"),
+        ("{type: infobip}", "EC_BLACKLISTED_SENDERADDRESS", "undelivered"),
         ("{type: twilio}", "30003", "undelivered"),
         ("{type: twilio}", "21610", "delivered"),
     ],

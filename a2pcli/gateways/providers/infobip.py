@@ -3,12 +3,13 @@
 Our reference is the ``messageId`` of each message: it stands in the answer, in the logs (which can be asked for 48
 hours) and in every receipt. Infobip does not refuse a ``messageId`` that it had before, so it is no idempotency key.
 
-Codes: ``codes/infobip.csv`` (ids of a message's status).
+Codes: ``codes/infobip.csv`` (ids of a message's status in answers), ``codes/receipts/infobip.csv`` (names of errors and
+statuses in receipts, whose ids overlap; ids of errors where no status has the same).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, SecretStr
@@ -34,6 +35,9 @@ from a2pcli.gateways.providers.common import (
 from a2pcli.messages import Message, Outcome, Verdict
 
 _TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})
+_GROUPS = {0: "ACCEPTED", 1: "PENDING", 2: "UNDELIVERABLE", 3: "DELIVERED", 4: "EXPIRED", 5: "REJECTED"}
+_FAILED = frozenset({"UNDELIVERABLE", "EXPIRED", "REJECTED"})
+_NO_ERROR = "NO_ERROR"
 _MOST_CALLBACKS = 1000
 
 
@@ -119,11 +123,9 @@ class InfobipProvider(Provider):
         for item in results[:_MOST_CALLBACKS] if isinstance(results, list) else []:
             identifier = inside(item, "messageId")
             if isinstance(inside(item, "status"), dict):
-                status, error = item["status"], inside(item, "error", "id")
-                code = error if error not in (None, 0) else status.get("id")
                 receipts += one_receipt(
-                    request, id=identifier, reference=identifier, status=status.get("name"),
-                    group=status.get("groupName"), code=code, at=item.get("doneAt"),
+                    request, id=identifier, reference=identifier, status=item["status"].get("name"),
+                    group=_group(item["status"]), code=_receipt_code(item), at=item.get("doneAt"),
                 )  # fmt: skip
             else:
                 replies += one_reply(
@@ -158,6 +160,21 @@ class InfobipProvider(Provider):
         if group in _TAKEN:
             return accepted(response, safe_id(reference))
         return self.refused(response, code, gateway_id=safe_id(reference))
+
+
+def _group(status: Mapping[str, Any]) -> object:
+    """The name of a status' group, by its number where it has no name."""
+    number = status.get("groupId")
+    return status.get("groupName") or (_GROUPS.get(number) if isinstance(number, int) else None)
+
+
+def _receipt_code(item: Mapping[str, Any]) -> object:
+    """Why a message did not arrive: the error's name, else the status'. Their ids would not do: 10 is a contract
+    without SMS as an error and a do-not-disturb list as a status. None where nothing went wrong."""
+    error, status = inside(item, "error", "name"), item["status"]
+    if error not in (None, "", _NO_ERROR):
+        return error
+    return status.get("name") if _group(status) in _FAILED else None
 
 
 class InfobipGateway(ProviderGateway):
