@@ -1,7 +1,8 @@
 """Postmark: email in batches by the Email API.
 
 Our reference is in each message's metadata and comes back in webhooks; a message is not looked up by it. The answer to
-a batch says in order what became of each. Codes: ``codes/postmark.csv``.
+a batch says in order what became of each. Codes: ``codes/postmark.csv``, types of bounces:
+``codes/receipts/postmark.csv``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pydantic import Field, SecretStr
 
 from a2pcli.config.values import split_sender
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt
-from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
+from a2pcli.gateways.codes import outcome_of, safe_id
 from a2pcli.gateways.engine.charsets import json_of
 from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.providers.common import (
@@ -32,6 +33,18 @@ from a2pcli.gateways.smtp.mime import Defaults, Unmailable, checked_attachment, 
 from a2pcli.messages import Message, Outcome
 
 BATCH = 100
+"""Of the 500 that Postmark takes in a request of at most 50 MB."""
+
+_NOT_DELIVERED = frozenset(
+    {
+        "HardBounce", "SoftBounce", "BadEmailAddress", "Blocked", "SpamNotification", "DMARCPolicy", "SMTPApiError",
+        "ManuallyDeactivated", "TemplateRenderingFailed", "Unconfirmed", "Unknown",
+    }
+)  # fmt: skip
+"""Types of bounces after which the message does not arrive. Of the others some are delays, which may still end well,
+and some are answers to a message that did arrive, such as an absence notice."""
+_INVALID = 300
+_FROM = "invalid 'from'"
 
 
 class PostmarkBlock(ProviderBlock):
@@ -98,7 +111,7 @@ class PostmarkProvider(Provider):
         """What became of each message, in the order of the batch."""
         answers = json_of(response)
         if response.status != 200:
-            refused = self.refused(response, json_object(response).get("ErrorCode"))
+            refused = self._refused(response, json_object(response))
             return of_whole_batch(refused, len(batch))
         if not isinstance(answers, list) or len(answers) != len(batch):
             return [unreadable(response)] * len(batch)
@@ -115,6 +128,13 @@ class PostmarkProvider(Provider):
             to = answer.get("To")
             is_other = isinstance(to, str) and to.lower() != message.to.lower()
             return unreadable(response) if is_other else accepted(response, safe_id(answer.get("MessageID")))
+        return self._refused(response, answer)
+
+    def _refused(self, response: HttpResponse, answer: Mapping[str, Any]) -> Outcome:
+        """The outcome of an answer that says no. What is wrong with the sender is not the recipients' fault."""
+        code = answer.get("ErrorCode")
+        if code == _INVALID and str(answer.get("Message")).lower().startswith(_FROM):
+            return outcome_of("sender", code=str(code), detail="Postmark calls the sender's address invalid")
         return self.refused(response, code)
 
     def check_request(self) -> HttpRequest:
@@ -126,18 +146,34 @@ class PostmarkProvider(Provider):
         return isinstance(data, dict) and "ApiTokens" in data
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A webhook about a delivery, a bounce or a complaint. Postmark does not sign: the URL must hold a secret."""
+        """A webhook about a delivery, a bounce, a complaint or a subscription. Postmark does not sign: the URL must
+        hold a secret."""
         data = request.json
-        kind = inside(data, "RecordType")
-        status = {"Delivery": "delivered", "Bounce": "undelivered", "SpamComplaint": "undelivered"}.get(
-            str(kind)
-        )
+        kind, type = str(inside(data, "RecordType")), str(inside(data, "Type"))
+        if kind == "SubscriptionChange" or (kind == "Bounce" and type == "Unsubscribe"):
+            return Callback(replies=self._leaving(data))
+        status = {"Delivery": "delivered", "SpamComplaint": "complained"}.get(kind)
+        if kind == "Bounce" and type in _NOT_DELIVERED:
+            status = "undelivered"
         at = inside(data, "DeliveredAt") or inside(data, "BouncedAt")
-        code = inside(data, "Type")
         reference, identifier = inside(data, "Metadata", "reference"), inside(data, "MessageID")
+        code = None if kind == "Delivery" else inside(data, "Type")
         return Callback(
             one_receipt(request, id=identifier, status=status, code=code, at=at, reference=reference)
         )
+
+    def _leaving(self, data: Any) -> tuple[Reply, ...]:
+        """The opt-out of a person who left; none where somebody else changed the list, or a bounce did."""
+        is_own = inside(data, "Origin") == "Recipient" and inside(data, "SuppressSending") is True
+        if inside(data, "RecordType") == "SubscriptionChange" and (
+            not is_own or inside(data, "SuppressionReason") == "HardBounce"
+        ):
+            return ()
+        return one_reply(
+            sender=inside(data, "Recipient") or inside(data, "Email"), to=inside(data, "From") or self._sender,
+            body="unsubscribed", at=inside(data, "ChangedAt") or inside(data, "BouncedAt"),
+            reference=inside(data, "Metadata", "reference"), is_opt_out=True,
+        )  # fmt: skip
 
 
 def _attachment(one: Mapping[str, Any]) -> dict[str, str]:
