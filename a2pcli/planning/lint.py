@@ -40,7 +40,7 @@ from a2pcli.rules.copy_leaving import (
     reply_to_a_name,
 )
 
-__all__ = ["RULES", "Copy", "CopyRule", "Finding", "Strictness", "lint"]
+__all__ = ["RULES", "Copy", "Finding", "LintRule", "Strictness", "lint"]
 
 _CONSTANT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 MANY = 3
@@ -48,7 +48,7 @@ MANY = 3
 
 
 @dataclass(frozen=True, slots=True)
-class CopyRule:
+class LintRule:
     """A named check of the wording, its default severity, and the function that finds violations.
 
     ``recipients``: findings depend on the countries and senders of a plan's rows.
@@ -60,7 +60,7 @@ class CopyRule:
     recipients: bool = False
 
 
-def lint(copy: Copy, rules: Iterable[CopyRule] | None = None) -> Iterator[Finding]:
+def lint(copy: Copy, rules: Iterable[LintRule] | None = None) -> Iterator[Finding]:
     """Yield the findings of all rules about the message."""
     for rule in RULES if rules is None else rules:
         yield from rule.find(copy)
@@ -173,19 +173,19 @@ def _typed(source: str) -> Iterator[tuple[int, str]]:
     yield from enumerate(source[end:], end)
 
 
-RULES: tuple[CopyRule, ...] = (
-    CopyRule("ucs-2", Severity.WARNING, expensive_characters),
-    CopyRule("no-opt-out", Severity.WARNING, no_way_out, recipients=True),
-    CopyRule(POSTAL_ADDRESS, Severity.WARNING, no_postal_address, recipients=True),
-    CopyRule("country-wording", Severity.WARNING, country_wording, recipients=True),
-    CopyRule("no-reply", Severity.WARNING, reply_to_a_name, recipients=True),
-    CopyRule("keyword-clash", Severity.WARNING, keyword_for_something_else),
-    CopyRule("shaft", Severity.WARNING, filtered_words, recipients=True),
-    CopyRule("shortener", Severity.WARNING, public_shortener),
-    CopyRule("plain-http", Severity.WARNING, plain_http),
-    CopyRule("all-caps", Severity.WARNING, shouting),
-    CopyRule("no-brand", Severity.WARNING, nobody_named, recipients=True),
-    CopyRule("foreign-placeholder", Severity.WARNING, foreign_placeholder),
+RULES: tuple[LintRule, ...] = (
+    LintRule("ucs-2", Severity.WARNING, expensive_characters),
+    LintRule("no-opt-out", Severity.WARNING, no_way_out, recipients=True),
+    LintRule(POSTAL_ADDRESS, Severity.WARNING, no_postal_address, recipients=True),
+    LintRule("country-wording", Severity.WARNING, country_wording, recipients=True),
+    LintRule("no-reply", Severity.WARNING, reply_to_a_name, recipients=True),
+    LintRule("keyword-clash", Severity.WARNING, keyword_for_something_else),
+    LintRule("shaft", Severity.WARNING, filtered_words, recipients=True),
+    LintRule("shortener", Severity.WARNING, public_shortener),
+    LintRule("plain-http", Severity.WARNING, plain_http),
+    LintRule("all-caps", Severity.WARNING, shouting),
+    LintRule("no-brand", Severity.WARNING, nobody_named, recipients=True),
+    LintRule("foreign-placeholder", Severity.WARNING, foreign_placeholder),
 )
 DEFAULTS: Mapping[str, Severity] = {rule.name: rule.severity for rule in RULES} | {
     "dlt-template": Severity.ERROR

@@ -21,7 +21,7 @@ from a2pcli.planning.arms import texts_of
 from a2pcli.planning.blocks import TEXT, markup_of
 from a2pcli.planning.composed import composed_at
 from a2pcli.planning.email_files import spot_in, words_of_html
-from a2pcli.planning.lint import RULES, CopyRule, Finding, Strictness, lint
+from a2pcli.planning.lint import RULES, Finding, LintRule, Strictness, lint
 from a2pcli.rules.copy import Copy
 from a2pcli.rules.law import Law
 from a2pcli.rules.senders import Senders
@@ -124,7 +124,7 @@ class Wording:
         known = (sender or self.senders.account for sender in named)
         return tuple(dict.fromkeys(sender for sender in known if sender is not None))
 
-    def problems(self, loc: Loc, copy: Copy, rules: Iterable[CopyRule]) -> Iterator[Problem]:
+    def problems(self, loc: Loc, copy: Copy, rules: Iterable[LintRule]) -> Iterator[Problem]:
         """Yield the findings of the rules, with their place and the project's severity."""
         for finding in lint(copy, rules):
             problem = self.judged(loc, finding)
