@@ -40,7 +40,7 @@ _SUFFIX = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class FactColumn:
     """A column read as a fact.
 
     ``certain``: the name leaves no doubt, so that a cell nobody understands holds its row. ``marketing``: what it says
@@ -58,10 +58,10 @@ class Claim:
 class Facts:
     """What the columns of a file are read as, and which look like a fact and are not read (the fact, and why)."""
 
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[FactColumn, ...] = ()
     unread: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
-    def of(self, *facts: str) -> tuple[Claim, ...]:
+    def of(self, *facts: str) -> tuple[FactColumn, ...]:
         """The claims of some facts, in the file's order."""
         return tuple(claim for claim in self.claims if claim.fact in facts)
 
@@ -83,14 +83,14 @@ def recognise(
     """
     left = {found_name(name, columns.names) or found_name(name, columns.header) for name in ignored}
     decided = {fact for fact in FACTS if fact in columns.mapped}
-    claims: list[Claim] = []
+    claims: list[FactColumn] = []
     unread: dict[str, tuple[str, str]] = {}
     for written, column in zip(columns.header, columns.names, strict=True):
         shown = written.strip()
         if column == address or not column or {column, written} & left:
             continue
         if column in decided:
-            claims.append(Claim(column, shown, column))
+            claims.append(FactColumn(column, shown, column))
             continue
         if column in columns.mapped:
             continue
@@ -122,18 +122,18 @@ _SPOKEN = {
 }
 
 
-def _claim(column: str, written: str, kind: Kind) -> Claim | None:
+def _claim(column: str, written: str, kind: Kind) -> FactColumn | None:
     """The fact that a column is recognised as by its name, or None."""
     table = fact_names()
     keys = (name_key(written), name_key(column))
     if table.loose & {*keys}:
-        return Claim(column, written, "consent", certain=False)
+        return FactColumn(column, written, "consent", certain=False)
     fact = table.names.get(keys[0]) or table.names.get(keys[1])
     if fact is not None:
         return (
             None
             if kind is not Kind.PHONE and _of_phones(fact, name_words(written))
-            else Claim(column, written, fact)
+            else FactColumn(column, written, fact)
         )
     for words in (name_words(written), name_words(column)):
         found = _stem(words)
@@ -152,7 +152,7 @@ def _claim(column: str, written: str, kind: Kind) -> Claim | None:
     return None
 
 
-def _judged(column: str, written: str, fact: str, around: tuple[str, ...], kind: Kind) -> Claim | None:
+def _judged(column: str, written: str, fact: str, around: tuple[str, ...], kind: Kind) -> FactColumn | None:
     """A column whose name has a telling word, by the other words."""
     table = fact_names()
     kinds = [table.kinds(word) for word in around]
@@ -160,13 +160,13 @@ def _judged(column: str, written: str, fact: str, around: tuple[str, ...], kind:
     if fact not in PLACE_FACTS and ("never" in about or _of_others(about, around, kind)):
         return None
     if fact in PLACE_FACTS:
-        return Claim(column, written, fact, certain=all(kind - {"email", "never"} for kind in kinds))
+        return FactColumn(column, written, fact, certain=all(kind - {"email", "never"} for kind in kinds))
     certain = all(kinds)
     if fact == "consent" and certain and "date" in about:
-        return Claim(column, written, "consent_at")
+        return FactColumn(column, written, "consent_at")
     if fact == "consent" and certain and "reason" in about:
-        return Claim(column, written, "consent_source")
-    return Claim(column, written, fact, certain, "marketing" in about)
+        return FactColumn(column, written, "consent_source")
+    return FactColumn(column, written, fact, certain, "marketing" in about)
 
 
 _ANY_CHANNEL = frozenset(
@@ -202,7 +202,7 @@ def _is_ended(words: tuple[str, ...]) -> bool:
     )
 
 
-def _of_messages(column: str, written: str, words: tuple[str, ...], kind: Kind) -> Claim | None:
+def _of_messages(column: str, written: str, words: tuple[str, ...], kind: Kind) -> FactColumn | None:
     """A column about messages or a subscription that tells of an end (``Subscription cancelled at``, ``SMS stopped``),
     or of how it stands (``SMS Marketing Status``). With other words in its name (``Netflix subscription end date``) it
     is more likely about something sold."""
@@ -215,10 +215,10 @@ def _of_messages(column: str, written: str, words: tuple[str, ...], kind: Kind) 
     if "never" in about or _of_others(about, words, kind):
         return None
     if not ended:
-        return Claim(column, written, "consent", False) if all(kinds) else None
+        return FactColumn(column, written, "consent", False) if all(kinds) else None
     if all(kinds):
-        return Claim(column, written, "opted_out", False, "marketing" in about, ends=True)
-    return Claim(column, written, _MAY_REFUSE, False) if "subscription" in about else None
+        return FactColumn(column, written, "opted_out", False, "marketing" in about, ends=True)
+    return FactColumn(column, written, _MAY_REFUSE, False) if "subscription" in about else None
 
 
 def telling_fact(words: tuple[str, ...]) -> str | None:

@@ -15,7 +15,7 @@ from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
 from a2pcli.config.routes import gateways_named
-from a2pcli.contacts.facts import Claim, Facts, recognise
+from a2pcli.contacts.facts import FactColumn, Facts, recognise
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.dataclass import dataclass
@@ -271,7 +271,7 @@ def _told(
     settings: LoadedSettings,
     table: Table | None,
     addresses: tuple[AddressColumn, ...],
-    claims: tuple[Claim, ...],
+    claims: tuple[FactColumn, ...],
     policy: PhonePolicy,
     now: int,
     problems: list[Problem],

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from a2pcli.addresses.columns import any_column, keys_of
 from a2pcli.addresses.kinds import NOBODY, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
-from a2pcli.contacts.facts import Claim, Facts
+from a2pcli.contacts.facts import FactColumn, Facts
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
@@ -38,7 +38,7 @@ SHOWN = 30
 """Number of characters of a cell quoted in a detail."""
 
 
-def speaking(facts: Facts, *, marketing: bool, binds: bool) -> tuple[Claim, ...]:
+def speaking(facts: Facts, *, marketing: bool, binds: bool) -> tuple[FactColumn, ...]:
     """Return the columns that may exclude people: columns of refusals if opt-outs apply to the purpose, columns of
     consent (and refusals of marketing only) if it is marketing or requires consent."""
     refusals = [
@@ -51,13 +51,15 @@ def speaking(facts: Facts, *, marketing: bool, binds: bool) -> tuple[Claim, ...]
 class _Judged:
     """The cells of one column, classified: refusals, and answers that are not understood."""
 
-    claim: Claim
+    claim: FactColumn
     no: Mask
     unclear: Mask
     cells: pa.DictionaryArray
 
 
-def judged(frame: Frame, claims: tuple[Claim, ...], kind: Kind, locale: str, now: int) -> Iterator[_Judged]:
+def judged(
+    frame: Frame, claims: tuple[FactColumn, ...], kind: Kind, locale: str, now: int
+) -> Iterator[_Judged]:
     """Classify the consent and refusal columns of a chunk. Each distinct cell is read once. ``now`` is UTC
     milliseconds: in a column that says when consent ends, a later day is no refusal yet."""
     for claim in claims:
@@ -88,7 +90,7 @@ _MOMENT = r"^\s*[12][0-9]{3}-[0-9]{2}-[0-9]{2}([ T][0-9:.,]+(Z|[+-][0-9:]+)?)?\s
 _CODES = {answer: code for code, answer in enumerate(Answer)}
 
 
-def _reader(claim: Claim, kind: Kind) -> Callable[[str], Answer]:
+def _reader(claim: FactColumn, kind: Kind) -> Callable[[str], Answer]:
     answer = {"opted_out": refusal_answer, "status": status_answer}.get(claim.fact, consent_answer)
     return partial(answer, kind=kind)
 
@@ -161,7 +163,7 @@ class FileRefusals:
 def told_by_file(
     table: Table,
     addresses: tuple[AddressColumn, ...],
-    claims: tuple[Claim, ...],
+    claims: tuple[FactColumn, ...],
     policy: PhonePolicy,
     locale: str,
     *,
@@ -221,7 +223,7 @@ FOR_GOOD = np.iinfo(np.int64).max
 """Time of a revocation with an unreadable date: no consent is newer."""
 
 
-def _revoked(frame: Frame, claims: tuple[Claim, ...], locale: str) -> Keys:
+def _revoked(frame: Frame, claims: tuple[FactColumn, ...], locale: str) -> Keys:
     """Return when each row says consent was revoked (UTC ms); -1 if it does not."""
     at = np.full(len(frame), -1, dtype=np.int64)
     for claim in claims:

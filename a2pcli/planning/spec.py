@@ -14,7 +14,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.channels import Channel, channel_of
 from a2pcli.config.copy_rules import SenderChoices
-from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, Claim, Facts
+from a2pcli.contacts.facts import CONSENT_FACTS, PLACE_FACTS, FactColumn, Facts
 from a2pcli.content.prices import RateCard
 from a2pcli.content.templates import (
     Expression,
@@ -175,7 +175,7 @@ class PlanSpec:
     must_say: Mapping[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
     """By country what each message must contain: a pattern, its wording for people, the rule's id."""
     facts: Facts = field(default_factory=Facts)
-    speaking: tuple[Claim, ...] = ()
+    speaking: tuple[FactColumn, ...] = ()
     """Columns that may exclude people."""
     asked_at: int = 0
     """The time of the plan (UTC milliseconds), for columns that say when a consent ends."""
