@@ -28,7 +28,7 @@ from a2pcli.ledger.records import now_ms
 from a2pcli.planning.frames import Keys, Mask, among, drop, drop_with
 from a2pcli.planning.moments import moments
 from a2pcli.planning.people import among_others
-from a2pcli.planning.spec import AddressColumn, CompiledSpec, Refused, Timed
+from a2pcli.planning.spec import AddressColumn, CompiledSpec, RefusedPeople, Timed
 from a2pcli.reasons import CONTACTS_FILE as RULE
 from a2pcli.reasons import Reason
 from a2pcli.rules.consent_words import Answer, consent_answer, refusal_answer, status_answer
@@ -156,7 +156,7 @@ def _quoted(cell: str) -> str:
 class FileRefusals:
     """Refusals found in the whole file before planning. ``unclear`` counts cells by column and text."""
 
-    refused: Refused = field(default_factory=Refused)
+    refused: RefusedPeople = field(default_factory=RefusedPeople)
     unclear: dict[str, Counter[str]] = field(default_factory=dict)
 
 
@@ -207,7 +207,7 @@ def told_by_file(
         if where.any():
             gathered["revoked"] += _people(frame, addresses, where, policy.region, revoked_at)
     return FileRefusals(
-        Refused(
+        RefusedPeople(
             opted_out=_each_once(gathered["opted_out"], latest=False),
             no=_each_once(gathered["no"], latest=False),
             unclear=_each_once(gathered["unclear"], latest=False),

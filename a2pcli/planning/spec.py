@@ -88,7 +88,7 @@ class ConsentRequirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedPeople:
     """People whom some row of the contacts file refuses (``opted_out`` in a column of refusals, ``no`` in one of
     consent) or answers unclearly, with the line; and whose consent it says was revoked, with the time (UTC
     milliseconds)."""
@@ -115,7 +115,7 @@ class People:
     suppressed_for: Mapping[str, Keys] = field(default_factory=dict)
     consented: Timed = field(default_factory=Timed)
     withdrawn: Timed = field(default_factory=Timed)
-    told: Refused = field(default_factory=Refused)
+    told: RefusedPeople = field(default_factory=RefusedPeople)
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
