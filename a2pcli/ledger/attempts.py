@@ -50,7 +50,7 @@ class Attempts(SubStore):
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
-        self._progress: dict[int, claims.Progress] = {}
+        self._progress: dict[int, claims.SenderPosition] = {}
         self._shared: dict[int, tuple[paces.SharedPace, ...]] = {}
         self._budgets: dict[int, dict[str, int]] = {}
         self._books: dict[int, quotas.Book] = {}
@@ -168,7 +168,7 @@ class Attempts(SubStore):
         book, chooser = self._books.get(run.number), self._choosers.get(run.number)
 
         def work(halving: bool = False) -> Exchange:
-            progress: claims.Progress | None = None
+            progress: claims.SenderPosition | None = None
             entry: quotas.Entry | None = None
             try:
                 with self._ledger.sending(run) as connection:

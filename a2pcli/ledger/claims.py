@@ -44,7 +44,7 @@ NO_ROOMS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
-class Progress:
+class SenderPosition:
     """A sender's position in a run: what is left of its plan, how many rows wait for another try, and their limits."""
 
     plan: PlanCursor
@@ -65,7 +65,9 @@ class Progress:
     """``steady`` time before which asking for another chunk is pointless."""
 
     @classmethod
-    def at_first(cls, connection: Connection, run: Run, waiting: int, lease: int | None = None) -> Progress:
+    def at_first(
+        cls, connection: Connection, run: Run, waiting: int, lease: int | None = None
+    ) -> SenderPosition:
         """Return the position of a sender that has not claimed anything yet."""
         known = clocks.of_run(connection, run)
         by_clock = {number: one.caps for number, one in known.items() if one.caps}
@@ -83,7 +85,7 @@ class Progress:
         return self.waiting + self.plan.left.total()
 
 
-def start(connection: Connection, run: Run, now: int, lease: int | None = None) -> tuple[int, Progress]:
+def start(connection: Connection, run: Run, now: int, lease: int | None = None) -> tuple[int, SenderPosition]:
     """Make claims left by a crash ``unknown`` and set the run to ``sending``. Return how many were left, and the
     position.
 
@@ -111,17 +113,17 @@ def start(connection: Connection, run: Run, now: int, lease: int | None = None) 
         )
     )
     add_run_event(connection, run, RunState.SENDING, None, now)
-    return lost, Progress.at_first(connection, run, counts.get(str(State.PLANNED), 0), lease)
+    return lost, SenderPosition.at_first(connection, run, counts.get(str(State.PLANNED), 0), lease)
 
 
-def beginning(connection: Connection, run: Run, lease: int | None = None) -> Progress:
+def beginning(connection: Connection, run: Run, lease: int | None = None) -> SenderPosition:
     """Return the position of a sender that has not looked at anything yet."""
     waits = (_c.run == run.number) & _c.due_at.is_not(None)
     query = select(func.count()).select_from(attempts).where(waits, IS_PLANNED)
-    return Progress.at_first(connection, run, int(connection.execute(query).scalar_one()), lease)
+    return SenderPosition.at_first(connection, run, int(connection.execute(query).scalar_one()), lease)
 
 
-def anew(connection: Connection, run: Run, before: Progress) -> Progress:
+def anew(connection: Connection, run: Run, before: SenderPosition) -> SenderPosition:
     """Return the position of a working sender after another process changed what is left."""
     found = beginning(connection, run, before.lease)
     return replace(found, odd=before.odd, halving=before.halving, leases_from=before.leases_from)
@@ -139,7 +141,7 @@ def nobodys(connection: Connection, run: Run, known: Collection[int], lease: int
 def exchange(
     connection: Connection,
     run: Run,
-    progress: Progress,
+    progress: SenderPosition,
     settled: Sequence[Settled],
     want: int,
     now: int,
@@ -148,7 +150,7 @@ def exchange(
     entry: quotas.Entry | None = None,
     chooser: choosing.Chooser | None = None,
     rooms: Mapping[str, int] = NO_ROOMS,
-) -> tuple[Exchange, Progress]:
+) -> tuple[Exchange, SenderPosition]:
     """Record outcomes, then claim what the ``shared`` paces and the quotas of ``entry`` allow.
 
     ``budget`` is what all senders of the run may spend together, if there are several. ``chooser`` gives each
@@ -261,7 +263,7 @@ def _within(
     return _Short(currency, len(back))
 
 
-def is_elsewhere(connection: Connection, run: Run, progress: Progress, now: int) -> bool:
+def is_elsewhere(connection: Connection, run: Run, progress: SenderPosition, now: int) -> bool:
     """Whether other senders have all that is left, so this one waits: for the end, or to take over the chunks of a
     killed one."""
     if progress.lease is None:
@@ -271,14 +273,14 @@ def is_elsewhere(connection: Connection, run: Run, progress: Progress, now: int)
     return in_plan or leases.others_are_busy(connection, run, progress.lease)
 
 
-def _goes(run: Run, progress: Progress, now: int) -> Callable[[int | None], bool]:
+def _goes(run: Run, progress: SenderPosition, now: int) -> Callable[[int | None], bool]:
     """Return a function that tells whether a clock is open now."""
     gate = clocks.Gate(run, progress.binding.clocks, now)
     return lambda clock: gate(clock) is None
 
 
 def more_chunks(
-    connection: Connection, run: Run, progress: Progress, lease: int, now: int
+    connection: Connection, run: Run, progress: SenderPosition, lease: int, now: int
 ) -> Set[int] | None:
     """Lease the next chunk that no sender has and that has messages to send now.
 
@@ -297,6 +299,6 @@ def more_chunks(
     return mine | {head.number}
 
 
-def needs_chunk(run: Run, progress: Progress, want: int, now: int) -> bool:
+def needs_chunk(run: Run, progress: SenderPosition, want: int, now: int) -> bool:
     """Whether a sender's chunks hold less than it wants to claim."""
     return progress.plan.open_left(_goes(run, progress, now)) < want

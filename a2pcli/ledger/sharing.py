@@ -34,7 +34,7 @@ _SHARE = 20
 class Leased:
     """The result of asking for a chunk: the sender's position, its chunks, and holders found to have ended."""
 
-    progress: claims.Progress
+    progress: claims.SenderPosition
     mine: Set[int] | None
     gone: tuple[Holder, ...]
     seconds: float
@@ -43,11 +43,11 @@ class Leased:
 def join(
     connection: Connection,
     run: Run,
-    progress: claims.Progress,
+    progress: claims.SenderPosition,
     lease: int,
     now: int,
     budget: Mapping[str, int],
-) -> tuple[Set[int], claims.Progress]:
+) -> tuple[Set[int], claims.SenderPosition]:
     """Add one of several senders; return its chunks and position. Raises ``RunBusy`` if others have all that is
     left."""
     others = _others(connection, run, lease)
@@ -59,13 +59,13 @@ def join(
     return mine or set(), progress
 
 
-def is_time(run: Run, progress: claims.Progress, want: int, now: int) -> bool:
+def is_time(run: Run, progress: claims.SenderPosition, want: int, now: int) -> bool:
     """Return whether a sender should ask for another chunk."""
     return steady() >= progress.leases_from and claims.needs_chunk(run, progress, want, now)
 
 
 def lease_more(
-    url: URL, connection: Connection, run: Run, progress: claims.Progress, hold: Hold, now: int
+    url: URL, connection: Connection, run: Run, progress: claims.SenderPosition, hold: Hold, now: int
 ) -> Leased:
     """Lease another chunk, taking over from a killed sender if necessary. The caller commits, then calls ``leased``."""
     began = steady()
@@ -84,7 +84,7 @@ def lease_more(
     return Leased(progress, mine, tuple(gone), steady() - began)
 
 
-def leased(url: URL, run: Run, found: Leased) -> claims.Progress:
+def leased(url: URL, run: Run, found: Leased) -> claims.SenderPosition:
     """Apply a committed ``lease_more``; return the sender's new position."""
     for gone in found.gone:
         in_flight.discard(url, run, gone.token)
