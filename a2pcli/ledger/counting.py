@@ -114,7 +114,7 @@ def count(connection: Connection, run: Run) -> Totals:
         .where(of_run(run))
         .group_by(*keys, *several)
     )
-    tally = _Tally()
+    tally = _TotalsBuilder()
     left = _planned(connection, run, tally)
     for group in connection.execute(query):
         state, reason, code, country, currency, variant, sender, clock, delivery, why, channel, *rest = group
@@ -162,7 +162,7 @@ _Key: TypeAlias = tuple[str | None, str | None, str | None, str | None, int | No
 """Country, currency, variant, sender, clock, and the channel if it is not the run's."""
 
 
-def _planned(connection: Connection, run: Run, tally: _Tally) -> dict[_Key, tuple[int, ...]]:
+def _planned(connection: Connection, run: Run, tally: _TotalsBuilder) -> dict[_Key, tuple[int, ...]]:
     """Return the plan's recipients by group: messages, parts, cost and number of priced messages. Excluded rows go
     to ``tally``."""
     left: dict[_Key, tuple[int, ...]] = {}
@@ -179,7 +179,7 @@ def _planned(connection: Connection, run: Run, tally: _Tally) -> dict[_Key, tupl
 
 
 def _add_untouched(
-    connection: Connection, run: Run, tally: _Tally, left: Mapping[_Key, tuple[int, ...]]
+    connection: Connection, run: Run, tally: _TotalsBuilder, left: Mapping[_Key, tuple[int, ...]]
 ) -> None:
     """Add the plan's remaining messages as waiting, or in the state in which all of them ended."""
     ends = plan_store.ends_of(connection, run)
@@ -217,7 +217,7 @@ class _Sum:
         return StateTotals(self.messages, self.parts, dict(self.cost), self.unpriced)
 
 
-class _Tally:
+class _TotalsBuilder:
     """Adds up the groups that the query returns."""
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ from a2pcli.planning.route_tally import dear_stand_ins, route_documents, routes_
 from a2pcli.planning.routes import channels_document, fallback_document, strange_preferences
 from a2pcli.planning.sender_setup import quotas_of, rates_of
 from a2pcli.planning.split import ledger_rows, split_chunk
-from a2pcli.planning.summary import Tally
+from a2pcli.planning.summary import PlanTally
 from a2pcli.planning.workers import Workers
 from a2pcli.timezones import ZONE_DATA
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ONE_TIME = "(a one-time code is never shown)"
 """Replaces the text in a plan's samples for purpose otp."""
 
-Progress = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 class RowSink(Protocol):
@@ -77,7 +77,7 @@ def make_plan(
     budget: str | None = None,
     workers: Workers | None = None,
     out: AbstractContextManager[RowSink] | None = None,
-    progress: Progress = lambda rows: None,
+    progress: OnProgress = lambda rows: None,
     findings: Sequence[Problem] = (),
     gateway: Mapping[str, Any] | None = None,
     load: Load | None = None,
@@ -145,13 +145,13 @@ def _store_rows(
     run: Run,
     workers: Workers | None,
     out: AbstractContextManager[RowSink] | None,
-    progress: Progress,
+    progress: OnProgress,
     clocks: Clocks,
-) -> Tally:
+) -> PlanTally:
     """Store the rows chunk by chunk. One chunk is written while the next is counted: SQLite releases the interpreter
     while it writes."""
     gc.freeze()  # imported objects need not be collected again and again: 5% of a plan
-    tally = Tally()
+    tally = PlanTally()
     chunks = planned(prepared, workers, clocks, tally.strange_channels)
     written: Future[None] | None = None
     rows_to: AbstractContextManager[RowSink | None] = out or nullcontext()
@@ -233,7 +233,7 @@ def contacts_path(loaded: LoadedCampaign) -> str:
     return file if file == "-" else str((loaded.folder / file).resolve())
 
 
-def _of_quotas(prepared: Prepared, tally: Tally, load: Load, summary: Mapping[str, Any]) -> list[Problem]:
+def _of_quotas(prepared: Prepared, tally: PlanTally, load: Load, summary: Mapping[str, Any]) -> list[Problem]:
     start, zone = prepared.hours.first, campaign_zone(prepared.loaded)
     leaving = Estimate(**summary["leaving"])
     first = tally.routes.first(prepared.spec.channel)
@@ -244,7 +244,7 @@ def _of_quotas(prepared: Prepared, tally: Tally, load: Load, summary: Mapping[st
 
 
 def _summary(
-    prepared: Prepared, tally: Tally, rate: Rate | None, clocks: Clocks, load: Load
+    prepared: Prepared, tally: PlanTally, rate: Rate | None, clocks: Clocks, load: Load
 ) -> dict[str, Any]:
     campaign, table = prepared.loaded.campaign, prepared.table
     senders = _senders(tally, campaign.own_sender)
@@ -324,13 +324,13 @@ def merged(findings: Sequence[Problem], more: Sequence[Problem]) -> list[Problem
     return [one for one in findings if (one.code, one.path, one.line, one.column) not in places] + list(more)
 
 
-def _senders(tally: Tally, own: str | None) -> dict[str, int]:
+def _senders(tally: PlanTally, own: str | None) -> dict[str, int]:
     """Return the number of messages of each named sender; empty if the gateway's account chooses."""
     named = ((sender or own, count) for sender, count in tally.senders.most_common())
     return {sender: count for sender, count in named if sender is not None}
 
 
-def over_budget(prepared: Prepared, tally: Tally, budget: str | None) -> str | None:
+def over_budget(prepared: Prepared, tally: PlanTally, budget: str | None) -> str | None:
     """Return in a sentence why the plan must not be sent; None if it stays within all limits."""
     limits = prepared.loaded.campaign.limits
     if limits.recipients is not None and tally.recipients > limits.recipients:

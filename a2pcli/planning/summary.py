@@ -102,7 +102,7 @@ class ColumnChannels(ChannelDigest):
 
 
 @dataclass(slots=True)
-class Tally:
+class PlanTally:
     """Running totals over planned chunks. ``rows == recipients + sum(excluded.values())`` always holds."""
 
     rows: int = 0
