@@ -12,7 +12,7 @@ import pyarrow.compute
 
 from a2pcli.actions.addresses import further_columns, people_rows
 from a2pcli.actions.audit import PieceByPiece, user
-from a2pcli.actions.consent_rows import Account, ConsentFile, Said, facts_of, said_of
+from a2pcli.actions.consent_rows import ConsentFile, ConsentImportCounts, Said, facts_of, said_of
 from a2pcli.actions.tables import Counting, InputTable, Target, export_list, half_done, uncounted
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import kind_of_channel
@@ -58,7 +58,7 @@ def import_consents(
     region: str | None = None,
     locale: str | None = None,
     counting: Counting = uncounted,
-) -> tuple[Table, Account]:
+) -> tuple[Table, ConsentImportCounts]:
     """Record the consents of a file, and who took theirs back, and account for every row; gives the table too.
 
     ``facts`` are those of rows that do not say; ``locale`` (None: the settings') says how dates are read. What was
@@ -72,12 +72,12 @@ def import_consents(
     kind = kind_of_channel(facts.channel) if facts.channel else usual_kind(table, people.inbound)
     law, told = law_of(settings), locale or settings.settings.locale
     source = ConsentFile.of(table, facts, law, told, now, Path(file.file).name, kind)
-    account = Account()
+    account = ConsentImportCounts()
     further = [
         (name, _further(source, table, name, kind, rows))
         for name, kind in further_columns(table, people, file.column)
     ]
-    account.also = {name: Account() for name, _ in further}
+    account.also = {name: ConsentImportCounts() for name, _ in further}
 
     def counts() -> dict[str, int]:
         every = (account, *account.also.values())
@@ -127,7 +127,11 @@ def _further(
 
 
 def _keep(
-    ledger: Ledger, new: NewConsents | None, taken_back: NewWithdrawals | None, account: Account, now: int
+    ledger: Ledger,
+    new: NewConsents | None,
+    taken_back: NewWithdrawals | None,
+    account: ConsentImportCounts,
+    now: int,
 ) -> None:
     """Record the consents and withdrawals of a chunk, and count them."""
     if taken_back is not None:

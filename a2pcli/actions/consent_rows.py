@@ -54,7 +54,7 @@ Said = dict[str, pa.StringArray]
 
 
 @dataclass(slots=True)
-class Account:
+class ConsentImportCounts:
     """Every row of the file is in one of these. ``said_no`` took consent back; of those ``withdrawn`` are news."""
 
     rows: int = 0
@@ -66,7 +66,7 @@ class Account:
     empty: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     shown: list[tuple[int, str]] = field(default_factory=list)
-    also: dict[str, Account] = field(default_factory=dict)
+    also: dict[str, ConsentImportCounts] = field(default_factory=dict)
     """Further columns with addresses of the same people -> what became of their rows."""
 
 
@@ -126,7 +126,7 @@ def _trimmed(cells: pa.StringArray) -> pa.StringArray:
 class _Rows:
     """A chunk's rows on their way: which still are good, and why the others are not."""
 
-    def __init__(self, lines: Any, account: Account) -> None:
+    def __init__(self, lines: Any, account: ConsentImportCounts) -> None:
         self.good = np.ones(len(lines), dtype=np.bool_)
         self._lines, self._account = lines, account
 
@@ -142,7 +142,7 @@ class _Rows:
 
 
 def facts_of(
-    chunk: Any, said: Said, file: ConsentFile, account: Account
+    chunk: Any, said: Said, file: ConsentFile, account: ConsentImportCounts
 ) -> tuple[NewConsents | None, NewWithdrawals | None]:
     """The chunk's consents and withdrawals, as parallel columns; None where there are none."""
     numbers, read = chunk.columns["@address"], file.read
@@ -167,7 +167,7 @@ def facts_of(
     return consents, withdrawals
 
 
-def _noes(said: Said, rows: _Rows, file: ConsentFile, account: Account) -> tuple[Any, Any]:
+def _noes(said: Said, rows: _Rows, file: ConsentFile, account: ConsentImportCounts) -> tuple[Any, Any]:
     """When each row said no (-1 where it did not), and whether it may be a consent all the same.
 
     Rows that nobody can understand are refused.
@@ -281,7 +281,7 @@ def _consents(chunk: Any, said: Said, rows: _Rows, given: Any, file: ConsentFile
     )
 
 
-def _judge_addresses(chunk: Any, rows: _Rows, account: Account) -> None:
+def _judge_addresses(chunk: Any, rows: _Rows, account: ConsentImportCounts) -> None:
     reasons = chunk.columns["@reason"]
     if reasons.null_count == len(reasons):
         return

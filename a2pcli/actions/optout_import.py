@@ -76,7 +76,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(slots=True)
-class ColumnAccount:
+class ColumnCounts:
     """What became of the addresses in one column. ``already`` counts those repeated in the file, too. ``doubtful`` ones
     are added as they stand, but are in no numbering plan; ``refused`` are those that cannot be read, by ``reasons``."""
 
@@ -108,7 +108,7 @@ class ColumnAccount:
 
 
 @dataclass(slots=True)
-class Account(ColumnAccount):
+class OptOutImportCounts(ColumnCounts):
     """Every row of the file is counted once, by its first address column; ``also`` counts the addresses in the others.
 
     ``lifted`` are entries of an export that did not hold any more; ``missing`` are entries of the list that the file
@@ -118,11 +118,11 @@ class Account(ColumnAccount):
     rows: int = 0
     lifted: int = 0
     missing: int = 0
-    also: dict[str, ColumnAccount] = field(default_factory=dict)
+    also: dict[str, ColumnCounts] = field(default_factory=dict)
     """The further address columns of the rows, by name."""
 
     @property
-    def columns(self) -> list[tuple[str | None, ColumnAccount]]:
+    def columns(self) -> list[tuple[str | None, ColumnCounts]]:
         """Every column that was read, with its name; the first one has None."""
         return [(None, self), *self.also.items()]
 
@@ -168,7 +168,7 @@ class OptOutFile:
 
 def import_optouts(
     project: Project, file: OptOutFile, *, region: str | None = None, counting: Counting = uncounted
-) -> tuple[Table, Account]:
+) -> tuple[Table, OptOutImportCounts]:
     """Suppress every number of a file, and account for every row; gives the table that was read too.
 
     What was added stays where the file turns out broken half-way: a list that is half in force is better than none.
@@ -182,7 +182,7 @@ def import_optouts(
             "this looks like a message log: everyone in it is added to the list, whatever they wrote;"
             " `a2pcli optout replies` acts on what they wrote"
         )
-    account, subject = Account(), kept.list_name or file.table.name
+    account, subject = OptOutImportCounts(), kept.list_name or file.table.name
 
     def counts() -> dict[str, int]:
         columns = [one for _, one in account.columns]
@@ -203,7 +203,7 @@ def import_optouts(
                     _take(ledger, chunk, holds, account, kept, said)
                     for name, kind in further if frame is not None else ():
                         theirs = rows.further(frame, name, kind)
-                        column = account.also.setdefault(name, ColumnAccount())
+                        column = account.also.setdefault(name, ColumnCounts())
                         done = _add(ledger, theirs.columns["@address"].drop_null(), kept, said)
                         column.added += done.added
                         column.already += done.already
@@ -241,7 +241,12 @@ def _add(ledger: Ledger, addresses: Any, how: Kept, said: tuple[str, str | None]
 
 
 def _take(
-    ledger: Ledger, chunk: Chunk, holds: Holds, account: Account, kept: Kept, said: tuple[str, str | None]
+    ledger: Ledger,
+    chunk: Chunk,
+    holds: Holds,
+    account: OptOutImportCounts,
+    kept: Kept,
+    said: tuple[str, str | None],
 ) -> None:
     numbers = chunk.columns["@address"]
     account.rows += len(numbers)
@@ -252,7 +257,9 @@ def _take(
     account.judge(chunk)
 
 
-def _groups(numbers: Any, holds: Holds, account: Account, kept: Kept) -> Iterator[tuple[Kept, Any]]:
+def _groups(
+    numbers: Any, holds: Holds, account: OptOutImportCounts, kept: Kept
+) -> Iterator[tuple[Kept, Any]]:
     """The chunk's addresses, grouped by how they are recorded."""
     if holds is None:
         yield kept, numbers.drop_null()

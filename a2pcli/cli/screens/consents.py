@@ -11,7 +11,7 @@ from a2pcli.cli.terminal.output import printable
 from a2pcli.reporting.values import day, iso, local
 
 if TYPE_CHECKING:
-    from a2pcli.actions.consent_rows import Account
+    from a2pcli.actions.consent_rows import ConsentImportCounts
     from a2pcli.actions.consents import ConsentRecord
     from a2pcli.actions.tables import Table
 
@@ -105,7 +105,7 @@ def counts_table(counts: Sequence[tuple[str, str, str, str, int]]) -> Listing:
     return Listing(("programme", "channel", "basis", "state", "records"), cells, lead=0, whole=frozenset())
 
 
-def import_document(table: Table, account: Account) -> dict[str, Any]:
+def import_document(table: Table, account: ConsentImportCounts) -> dict[str, Any]:
     """JSON document of the result of a consent import."""
     return {
         "file": table.path,
@@ -131,7 +131,7 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
     }
 
 
-def import_sentence(account: Account) -> str:
+def import_sentence(account: ConsentImportCounts) -> str:
     """One sentence that counts every row of a consent import."""
     parts = [f"{account.recorded:,} recorded", f"{account.already:,} already known"]
     if account.said_no:
@@ -149,7 +149,7 @@ def import_sentence(account: Account) -> str:
     return f"{account.rows:,} row{'' if account.rows == 1 else 's'}: {', '.join(parts)}{also}"
 
 
-def _further(account: Account) -> str:
+def _further(account: ConsentImportCounts) -> str:
     parts = [f"{account.recorded:,} more recorded"]
     if account.withdrawn:
         parts.append(f"{account.withdrawn:,} withdrew consent")

@@ -12,7 +12,7 @@ from a2pcli.reasons import SENTENCES
 from a2pcli.reporting.values import day, iso, local
 
 if TYPE_CHECKING:
-    from a2pcli.actions.optout_import import Account, CheckedRow, ColumnAccount
+    from a2pcli.actions.optout_import import CheckedRow, ColumnCounts, OptOutImportCounts
     from a2pcli.actions.replies import HandledReplies, HandledReply
     from a2pcli.actions.tables import Table
     from a2pcli.cli.screens.listing import Listing
@@ -100,7 +100,7 @@ def _cells(entry: Suppression, now: int) -> Iterator[str]:
         yield "" if entry.holds(now) else "end date passed"
 
 
-def import_document(table: Table, account: Account) -> dict[str, Any]:
+def import_document(table: Table, account: OptOutImportCounts) -> dict[str, Any]:
     """JSON document of the result of an opt-out import."""
     return {
         "file": table.path,
@@ -127,7 +127,7 @@ def import_document(table: Table, account: Account) -> dict[str, Any]:
     }
 
 
-def import_sentence(account: Account) -> str:
+def import_sentence(account: OptOutImportCounts) -> str:
     """One sentence that counts every row of an opt-out import."""
     parts = [f"{account.added:,} added", f"{account.already:,} already on the list"]
     if account.empty:
@@ -142,7 +142,7 @@ def import_sentence(account: Account) -> str:
     return f"{account.rows:,} row{'' if account.rows == 1 else 's'}: {', '.join(parts)}{also}"
 
 
-def _further(name: str, one: ColumnAccount) -> str:
+def _further(name: str, one: ColumnCounts) -> str:
     parts = [f"{one.added:,} more added"] if one.added or one.unread else []
     if one.doubtful:
         parts.append(f"{len(one.doubtful):,} of them not in any numbering plan")
@@ -151,12 +151,12 @@ def _further(name: str, one: ColumnAccount) -> str:
     return f"; by the column {name}: {', '.join(parts)}" if parts else ""
 
 
-def doubtful_rows(table: Table, account: Account) -> list[Problem]:
+def doubtful_rows(table: Table, account: OptOutImportCounts) -> list[Problem]:
     """Warnings about rows with a number that is suppressed as written but in no numbering plan."""
     return [_doubtful_row(table, row, name) for name, one in account.columns for row in one.doubtful]
 
 
-def refused_rows(table: Table, account: Account) -> list[Problem]:
+def refused_rows(table: Table, account: OptOutImportCounts) -> list[Problem]:
     """Rows with an address that cannot be read, in the order of the file."""
     found = [_refused_row(table, row, name) for name, one in account.columns for row in one.refused]
     return sorted(found, key=lambda problem: problem.line or 0)

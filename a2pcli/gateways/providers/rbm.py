@@ -40,7 +40,7 @@ from a2pcli.gateways.providers.common import (
 )  # fmt: skip
 from a2pcli.gateways.providers.rbm_content import agent_message
 from a2pcli.gateways.providers.rbm_ids import message_id, reference_of
-from a2pcli.gateways.providers.rbm_token import Account, Signed, TokenRefused, account_of
+from a2pcli.gateways.providers.rbm_token import ServiceAccount, Signed, TokenRefused, account_of
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class RbmProvider(Provider):
         ) + "/v1"
         self._agent = "agentId=" + quote(block.agent_id, safe="")
 
-    def account(self) -> Account:
+    def account(self) -> ServiceAccount:
         """The service account of the settings. Raises ``InvalidInput``."""
         block = self._block
         return account_of(self.name, block.service_account, shown(block.service_account_key), block.folder)

@@ -31,7 +31,7 @@ _EARLY = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServiceAccount:
     """A service account; ``key`` is its private key."""
 
     email: str
@@ -58,7 +58,7 @@ class Account:
         return HttpRequest("POST", self.token_uri, {"Content-Type": FORM}, body, timeout)
 
 
-def account_of(name: str, file: str | None, text: str, folder: Path) -> Account:
+def account_of(name: str, file: str | None, text: str, folder: Path) -> ServiceAccount:
     """The service account of a gateway's settings. Raises ``InvalidInput``."""
     try:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -92,7 +92,7 @@ def account_of(name: str, file: str | None, text: str, folder: Path) -> Account:
         raise wrong("this is no service account's key") from None
     if not isinstance(key, RSAPrivateKey) or not isinstance(email, str):
         raise wrong("this is no service account's key")
-    return Account(email, key, data.get("private_key_id"), token_uri)
+    return ServiceAccount(email, key, data.get("private_key_id"), token_uri)
 
 
 def _unreadable(error: Exception) -> str:
@@ -110,9 +110,9 @@ class TokenRefused(Exception):
 class Signed:
     """The token of an account, bought when it is needed and kept until shortly before its end."""
 
-    def __init__(self, account: Callable[[], Account]) -> None:
+    def __init__(self, account: Callable[[], ServiceAccount]) -> None:
         self._account_of = account
-        self._account: Account | None = None
+        self._account: ServiceAccount | None = None
         self._token: str | None = None
         self._until = 0.0
         self._buying: asyncio.Lock | None = None
@@ -137,7 +137,7 @@ class Signed:
                 self._until = time.monotonic() + max(0.0, lasts - _EARLY)
             return self._token
 
-    async def _bought(self, engine: Engine, account: Account) -> tuple[str, float]:
+    async def _bought(self, engine: Engine, account: ServiceAccount) -> tuple[str, float]:
         try:
             response = await engine.send(account.token_request(int(time.time()), _TIMEOUT))
         except (NotSent, MaybeSent) as error:
