@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 def write_page(found: Previewed, campaign: Path, out: Path | None) -> Path:
     """Write the first shown message to ``out``, or to a new file for this user alone; gives the file. An email with
-    HTML is written as it is; of everything else a page is made that shows it about as people see it.
+    HTML is written as it is; of everything else a page is made that shows it about as people see it. With several
+    channels the page shows each channel's message.
 
     Raises ``UsageError`` where there is no message, or ``out`` is the campaign or cannot be written.
     """
-    html = next(filter(None, map(_page, found.rows)), None)
+    html = next(filter(None, map(_pages, found.rows)), None)
     if html is None:
         raise UsageError("no message to show: `a2pcli plan` shows why")
     if out is None:
@@ -46,6 +47,25 @@ def write_page(found: Previewed, campaign: Path, out: Path | None) -> Path:
         # Files are read as UTF-8 by browsers only where they say so.
         file.write(html if "charset" in html[:2000].lower() else f'<meta charset="utf-8">{html}')
     return out
+
+
+def _pages(one: PreviewedRow) -> str | None:
+    """The page of one row with its messages by all channels; None where it has no message."""
+    shown = [(version.row["channel"], _page(version)) for version in (one, *one.versions)]
+    found = [(channel, page) for channel, page in shown if page is not None]
+    if len(found) < 2:
+        return found[0][1] if found else None
+    return "".join(_frames(found))
+
+
+def _frames(found: list[tuple[str, str]]) -> Iterator[str]:
+    """Each page in a frame of its own that runs no script, as styles of an email are for it alone."""
+    yield '<!DOCTYPE html><meta charset="utf-8"><title>Preview</title>'
+    frame = "iframe { width: 100%; height: 32em; border: 1px solid #ccd }"
+    yield f"<style>body {{ font: 16px system-ui, sans-serif }} {frame}</style>"
+    for channel, page in found:
+        yield f"<h2>{escape(channel)}</h2>"
+        yield f'<iframe sandbox="" title="{escape(channel)}" srcdoc="{escape(page)}"></iframe>'
 
 
 def _page(one: PreviewedRow) -> str | None:

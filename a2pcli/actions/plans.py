@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -317,21 +317,31 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """Messages as people would see them; ``sender`` is that of rows which have none of their own."""
+    """Messages as people would see them; ``senders`` by channel are those of rows which have none of their own.
+    ``falls_back``: whether the campaign tries the next channel if one fails."""
 
     campaign: str
-    sender: str | None
+    senders: Mapping[str, str | None]
     rows: list[PreviewedRow]
+    falls_back: bool = False
 
 
-def preview(project: Project, campaign: Path, choice: Choice) -> Previewed:
-    """Messages of a campaign as it is now. Nothing is stored or sent."""
+def preview(project: Project, campaign: Path, choice: Choice, channel: str | None = None) -> Previewed:
+    """Messages of a campaign as it is now; with ``channel`` as that one sends them. Nothing is stored or sent.
+
+    Raises ``UsageError`` for a channel that is not the campaign's.
+    """
     from a2pcli.planning import preview as choosing
 
     with opened(project, campaign, plan=choice.needs_all, keeps=False) as open_campaign:
         ready = prepared(open_campaign)
-        rows = choosing.preview(ready, _chooser(ready, choice), open_campaign.workers)
-        return Previewed(ready.spec.campaign, ready.spec.sender, rows)
+        senders = {one.spec.channel: one.spec.sender for one in ready.channels}
+        if channel is not None and channel not in senders:
+            named = ", ".join(senders)
+            raise UsageError(f"--channel {channel}: the campaign has no such channel; it has {named}")
+        rows = choosing.preview(ready, _chooser(ready, choice), open_campaign.workers, channel)
+        falls_back = (ready.loaded.whole or ready.loaded).campaign.fallback is not None
+        return Previewed(ready.spec.campaign, senders, rows, falls_back)
 
 
 def _chooser(ready: Prepared, choice: Choice) -> Choose:

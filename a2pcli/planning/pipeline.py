@@ -48,18 +48,29 @@ def planned_chunks(
 
 
 def planned(
-    prepared: Prepared, workers: Workers | None, clocks: Clocks, strange: Counter[str] | None = None
+    prepared: Prepared,
+    workers: Workers | None,
+    clocks: Clocks,
+    strange: Counter[str] | None = None,
+    *,
+    alternatives: bool = False,
 ) -> Iterator[Frame]:
     """Yield every row of a campaign's contacts, planned on the first channel that each may use.
 
-    Preferred channels that do not exist are counted in ``strange``.
+    Preferred channels that do not exist are counted in ``strange``. ``alternatives``: give each row its messages by
+    the other channels even if the campaign does not fall back.
     """
     if prepared.others:
-        return _by_channels(prepared, clocks, Counter() if strange is None else strange)
+        with_next = (prepared.loaded.whole or prepared.loaded).campaign.fallback is not None
+        return _by_channels(
+            prepared, clocks, Counter() if strange is None else strange, with_next or alternatives
+        )
     return planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, clocks)
 
 
-def _by_channels(prepared: Prepared, clocks: Clocks, strange: Counter[str]) -> Iterator[Frame]:
+def _by_channels(
+    prepared: Prepared, clocks: Clocks, strange: Counter[str], with_next: bool
+) -> Iterator[Frame]:
     """Like ``planned_chunks``, in this process: stages and clocks of each channel, then one frame."""
     from a2pcli.planning.channel_choice import PREFERRED, Choice, SeenPeople, by_channel, preferences
 
@@ -71,7 +82,6 @@ def _by_channels(prepared: Prepared, clocks: Clocks, strange: Counter[str]) -> I
     rows = min(one.chunk_rows(CHUNK_ROWS) for one in compiled)
     framing, pieces = table.read(wanted | ({preferred} if preferred else set()), rows)
     across = SeenPeople(prepared.spec.limit)
-    with_next = (prepared.loaded.whole or prepared.loaded).campaign.fallback is not None
     for piece in pieces:
         framed = framing(piece)
         table.count(framed)

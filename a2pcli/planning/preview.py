@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.addresses.kinds import forms_of
+from a2pcli.addresses.kinds import OTHERS, forms_of
 from a2pcli.content.encoding import prepare as compose
 from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
+from a2pcli.ledger.alternatives import Alternative, alternatives_of
 from a2pcli.planning.pipeline import planned
 from a2pcli.planning.prepare import Prepared
 from a2pcli.planning.summary import NAMES
@@ -26,30 +29,68 @@ Choose = Callable[[Iterator[Frame]], list[Row]]
 
 @dataclass(frozen=True, slots=True)
 class PreviewedRow:
-    """A planned row (column names without ``@``), and the message it would have been if it is excluded."""
+    """A planned row (column names without ``@``), and the message it would have been if it is excluded.
+
+    ``versions`` are the messages by the campaign's other channels that the row may use, in the order in which they
+    would be tried.
+    """
 
     row: Row
     body: str | None
     replacements: tuple[Replacement, ...]
+    versions: tuple[PreviewedRow, ...] = ()
 
 
-def preview(prepared: Prepared, choose: Choose, workers: Workers | None = None) -> list[PreviewedRow]:
-    """Return the rows that ``choose`` takes from the planned chunks, in its order."""
-    chunks = planned(prepared, workers, prepared.new_clocks())
+def preview(
+    prepared: Prepared, choose: Choose, workers: Workers | None = None, channel: str | None = None
+) -> list[PreviewedRow]:
+    """Return the rows that ``choose`` takes from the planned chunks, in its order; with ``channel`` as if the campaign
+    had no other."""
+    if channel is not None:
+        prepared = replace(_by_name(prepared, channel), others=())
+    chunks = planned(prepared, workers, prepared.new_clocks(), alternatives=True)
     chosen = choose(chunks)
     raw = _raw_rows(prepared, {row["line"] for row in chosen})
-    return [_previewed(prepared, row, raw.get(row["line"], {})) for row in chosen]
+    return [_with_versions(prepared, row, raw.get(row["line"], {})) for row in chosen]
+
+
+def _by_name(prepared: Prepared, channel: str) -> Prepared:
+    return next(one for one in prepared.channels if one.spec.channel == channel)
+
+
+def _with_versions(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRow:
+    text = row.pop("alternatives", None)
+    row["channel"] = row.get("channel") or prepared.spec.channel
+    versions = (
+        _previewed(_by_name(prepared, one.channel), _as_row(row, one), raw) for one in alternatives_of(text)
+    )
+    first = _previewed(_by_name(prepared, row["channel"]), row, raw)
+    return replace(first, versions=tuple(versions))
+
+
+def _as_row(row: Row, one: Alternative) -> Row:
+    """Return the row as it goes by an alternative."""
+    names = ("channel", "body", "content", "sender", "units", "parts", "cost", "currency", "country")
+    values = {name: getattr(one, name) for name in names}
+    cleared = dict.fromkeys(("repairs", "type"))
+    return {**row, **cleared, **values, "number": one.address, "cell": None, "ucs2": one.encoding == "UCS-2"}
 
 
 def by_address(address: str | None, cell: str) -> Choose:
-    """Choose every row with this address in any of its forms, or with exactly this cell."""
+    """Choose every row with this address in any of its forms, as any of the row's, or with exactly this cell."""
     forms = pa.array(forms_of(address) if address is not None else (), pa.string())
+    any_form = "|".join(re.escape(form) for form in forms.to_pylist())
+    among = f"(^|{re.escape(OTHERS)})({any_form})($|{re.escape(OTHERS)})"
 
     def choose(chunks: Iterator[Frame]) -> list[Row]:
         found: list[Row] = []
         for frame in chunks:
             same = pc.equal(frame["@cell"], cell)
             same = pc.or_kleene(same, pc.is_in(frame["@address"], forms))
+            if len(forms):
+                same = pc.or_kleene(
+                    same, pc.fill_null(pc.match_substring_regex(frame["@others"], among), False)
+                )
             found += _rows(frame, same)
         return found
 

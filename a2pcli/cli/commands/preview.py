@@ -10,7 +10,9 @@ import typer
 from a2pcli.cli import options
 
 if TYPE_CHECKING:
-    from a2pcli.actions.plans import PreviewedRow
+    from collections.abc import Mapping
+
+    from a2pcli.actions.plans import Previewed, PreviewedRow
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +34,9 @@ def preview(
     seed: Annotated[int, typer.Option(help="The same seed picks the same recipients.", metavar="N")] = 0,
     longest: Annotated[bool, typer.Option("--longest", help="Show the longest message.")] = False,
     costliest: Annotated[bool, typer.Option("--costliest", help="Show the most expensive message.")] = False,
+    channel: Annotated[
+        str | None, typer.Option(help="Show only the message by this channel.", metavar="NAME")
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the message in the browser.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Write the message to FILE as HTML.", metavar="FILE")
@@ -41,7 +46,8 @@ def preview(
 ) -> None:
     """Show messages as recipients will see them, with encoding, parts and price.
 
-    Nothing is stored or sent. By default it shows the first recipient. For an excluded row it shows the reason.
+    Nothing is stored or sent. By default it shows the first recipient. For an excluded row it shows the reason. In a
+    campaign of several channels it shows the message by the chosen channel, then those by the others.
 
     Example:  a2pcli preview campaigns/spring_sale.yaml --random 3 --seed 7
     """
@@ -53,7 +59,7 @@ def preview(
     if sum([contact is not None, row is not None, random is not None, longest, costliest]) > 1:
         raise UsageError("use only one of --contact, --row, --random, --longest and --costliest")
     choice = plans.Choice(contact, row, random, seed, longest, costliest)
-    found = plans.preview(project_at(ledger, campaign), campaign, choice)
+    found = plans.preview(project_at(ledger, campaign), campaign, choice, channel)
     if open_page or out is not None:
         from a2pcli.actions.pages import write_page
 
@@ -64,13 +70,13 @@ def preview(
 
             webbrowser.open(page.absolute().as_uri())
     if as_json:
-        rows = [_document(one, found.sender) for one in found.rows]
+        rows = [_with_versions(one, found.senders) for one in found.rows]
         print_json({"campaign": found.campaign, "rows": rows})
         return
     if not found.rows:
         raise UsageError(_nothing(contact, row, costliest))
     for one in found.rows:
-        show(_screen(one, found.sender))
+        show(_screens(one, found))
 
 
 def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
@@ -83,6 +89,12 @@ def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
     return "no recipients; `a2pcli plan` shows why"
 
 
+def _with_versions(one: PreviewedRow, senders: Mapping[str, str | None]) -> dict[str, Any]:
+    versions = [_document(version, senders[version.row["channel"]]) for version in one.versions]
+    more = {"versions": versions} if len(senders) > 1 else {}
+    return _document(one, senders[one.row["channel"]]) | more
+
+
 def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
     from a2pcli.message_content import content_of
     from a2pcli.reporting.values import money
@@ -91,6 +103,7 @@ def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
     repairs = row["repairs"]
     return {
         "line": row["line"],
+        "channel": row["channel"],
         "cell": row["cell"],
         "number": row["number"],
         "country": row["country"],
@@ -114,6 +127,21 @@ def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
             for change in one.replacements
         ],
     }
+
+
+def _screens(one: PreviewedRow, found: Previewed) -> Any:
+    """The message, and those by the other channels."""
+    from rich.console import Group
+    from rich.text import Text
+
+    pieces = []
+    for place, version in enumerate((one, *one.versions)):
+        channel = version.row["channel"]
+        if len(found.senders) > 1:
+            how = "then by" if found.falls_back else "not used, could go by"
+            pieces.append(Text(f"by {channel}" if not place else f"{how} {channel}", style="bold"))
+        pieces.append(_screen(version, found.senders[channel]))
+    return Group(*pieces)
 
 
 def _screen(one: PreviewedRow, own_sender: str | None) -> Any:

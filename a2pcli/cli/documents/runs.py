@@ -230,10 +230,11 @@ class Plan(TypedDict):
     warnings: list[Problem]
 
 
-class PreviewRow(TypedDict):
-    """A row and its message."""
+class PreviewVersion(TypedDict):
+    """A row and its message by one channel."""
 
     line: int
+    channel: str
     cell: str | None
     number: str | None
     country: str | None
@@ -253,6 +254,17 @@ class PreviewRow(TypedDict):
     cost: Money | None
     currency: str | None
     replacements: list[Any]
+
+
+class PreviewRow(PreviewVersion):
+    """A row and its message, by the channel that is chosen for it."""
+
+    versions: NotRequired[
+        Annotated[
+            list[PreviewVersion],
+            says("campaigns of several channels: by the others, in order"),
+        ]
+    ]
 
 
 class Preview(TypedDict):

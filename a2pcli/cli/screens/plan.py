@@ -371,7 +371,9 @@ def facts_of(sample: Mapping[str, Any]) -> str:
     encoding = "UCS-2" if sample["ucs2"] else "GSM-7"
     parts = sample["parts"]
     cost = "price unknown" if sample["cost"] is None else f"{money(sample['cost'])} {sample['currency']}"
-    number = sample.get("number")
+    number, channel = sample.get("number"), sample.get("channel")
+    if channel is not None and not channel_of(channel).parts:
+        return cost
     if number is not None and not number.startswith("+"):
         return cost
     return f"{encoding} · {_many(sample['units'], 'unit')} · {_many(parts, 'part')} · {cost}"
