@@ -74,26 +74,26 @@ class AfricasTalkingProvider(Provider):
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message: the one recipient of the answer, or why there is none."""
+        """Return the outcome by the answer's single recipient, or why there is none."""
         data = json_object(response).get("SMSMessageData")
         people = inside(data, "Recipients")
         if isinstance(people, list) and len(people) == 1:
             return self._of_person(message, people[0], response)
         if people == []:
-            # The reason is the sentence, where it is a single word like InvalidSenderId.
+            # # The reason is given as text; it is used as a code if it is a single word like InvalidSenderId.
             return self.refused(response, inside(data, "Message"))
         return unreadable(response) if 200 <= response.status < 300 else self.refused(response, None)
 
     def check_request(self) -> HttpRequest:
-        """Look at the application."""
+        """Build a request for the application."""
         return self.get(f"{self._base}/user", {"username": self._block.username})
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is the application's balance."""
+        """Whether the answer is the application's balance."""
         return inside(data, "UserData", "balance") is not None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A delivery report, a message that came in, or the news that somebody opted out of a sender."""
+        """Read a delivery report, an incoming message, or an opt-out from a sender."""
         form = request.form
         if "status" in form:
             word = form["status"]
@@ -119,7 +119,7 @@ class AfricasTalkingProvider(Provider):
     def _of_person(self, message: Message, person: Any, response: HttpResponse) -> Outcome:
         code = safe_code(inside(person, "statusCode"))
         if response.status < 500 and code not in _TAKEN:
-            # 409 comes with the status 409, and says more.
+            # # The code 409 comes with HTTP status 409 and is more specific.
             return self.refused(response, code)
         if not 200 <= response.status < 300:
             return self.refused(response, None)

@@ -38,7 +38,7 @@ _XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9.]{1,60})</Code>", re.DOTAL
 
 
 class AwsBlock(ProviderBlock):
-    """What the blocks of AWS's services share."""
+    """Settings that AWS's services share."""
 
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="Region, such as `eu-west-1`")
     access_key_id: str | None = Field(
@@ -66,7 +66,7 @@ class AwsBlock(ProviderBlock):
 
 
 class Signer:
-    """Signs requests with the credentials of a block; ``load`` finds and renews those that are not in it."""
+    """Signs requests with AWS credentials. ``load`` finds and renews credentials that are not in the settings."""
 
     def __init__(self, name: str, block: AwsBlock, service: str) -> None:
         try:
@@ -120,7 +120,7 @@ class Signer:
         return botocore.session.Session(profile=self._profile).get_credentials()
 
     def signed(self, request: HttpRequest) -> HttpRequest:
-        """The request with AWS's signature, which is good for five minutes at least."""
+        """Return the request with AWS's signature, which is valid for at least five minutes."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
@@ -144,28 +144,30 @@ class AwsProvider(Provider):
         self._topics = frozenset(block.topics)
 
     def signed(self, request: HttpRequest) -> HttpRequest:
-        """The request with AWS's signature."""
+        """Return the request with AWS's signature."""
         return self.signer.signed(request)
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether the credentials were taken; why not, by AWS's code."""
+        """Return whether the credentials were accepted and, if not, why, by AWS's code."""
         if 200 <= response.status < 300:
             return super().read_check(response)
         known = self.codes.get(error_code(response) or "")
         return Health(False, known.detail if known is not None else sentence(response.status))
 
     def certificate_url(self, request: CallbackRequest) -> str | None:
-        """Where the certificate is that ``is_genuine`` needs as its secret; None for a place that is not SNS's."""
+        """Return the URL of the certificate that ``is_genuine`` needs as its secret; None if it is not SNS's."""
         return aws_events.certificate_url(request)
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By SNS's signature. ``secret`` is the certificate at ``certificate_url``, as PEM. SNS signs for anybody's
-        topic, so it must be one of ``topics``."""
+        """Check SNS's signature. ``secret`` is the certificate at ``certificate_url``, as PEM.
+
+        SNS signs for any topic of any account, so the topic must be one of ``topics``.
+        """
         return aws_events.is_genuine(request, secret, self._topics, now)
 
 
 class AwsGateway(ProviderGateway):
-    """A gateway of AWS: its credentials are found when it opens, and renewed before they end."""
+    """A gateway of AWS. Its credentials are found when it opens, and renewed before they expire."""
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
@@ -173,13 +175,13 @@ class AwsGateway(ProviderGateway):
         self._renewing: asyncio.Lock | None = None
 
     async def open(self) -> None:
-        """Find the credentials. Raises ``GatewayUnusable`` where there are none."""
+        """Find the credentials. Raises ``GatewayUnusable`` if there are none."""
         await asyncio.to_thread(self._signer.load)
         self._renewing = asyncio.Lock()
         await super().open()
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """No message leaves while there are no valid credentials."""
+        """Send the batch; nothing is sent without valid credentials."""
         problem = await self._renew()
         if problem is not None:
             outcome = Outcome(Verdict.NOT_SENT, cause=Cause.ACCOUNT, code="credentials", detail=problem)
@@ -187,12 +189,12 @@ class AwsGateway(ProviderGateway):
         return await super().submit(batch)
 
     async def check(self) -> Health:
-        """Whether AWS takes the credentials."""
+        """Return whether AWS accepts the credentials."""
         problem = await self._renew()
         return Health(False, problem) if problem is not None else await super().check()
 
     async def _renew(self) -> str | None:
-        """None where requests can be signed; else why not."""
+        """Return None if requests can be signed, else why not."""
         signer = self._signer
         if not signer.is_stale:
             return None
@@ -209,12 +211,12 @@ class AwsGateway(ProviderGateway):
 
 
 def host_of(endpoint: str, region: str) -> str:
-    """Where a service is: ``https://sms-voice.eu-west-1.amazonaws.com``."""
+    """Return the URL of a service: ``https://sms-voice.eu-west-1.amazonaws.com``."""
     return f"https://{endpoint}.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
 
 
 def error_code(response: HttpResponse) -> str | None:
-    """The type of AWS's error, in any of the three forms that its services have for it."""
+    """Return the type of an AWS error, in any of the three forms that its services use."""
     data = json_object(response)
     said = response.headers.get("x-amzn-errortype") or data.get("__type") or data.get("code")
     if isinstance(said, str):

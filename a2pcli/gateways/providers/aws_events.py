@@ -27,11 +27,12 @@ _SIGNED = {
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }  # fmt: skip
 _TOO_OLD = 3_900
-"""Seconds. SNS tries a notification again for an hour at most."""
+"""Seconds. SNS retries a notification for an hour at most."""
 
 
 def event_of(request: CallbackRequest) -> tuple[Any, str | None]:
-    """The event in a request, and when it was published (as AWS writes it, None where unknown); None for no event."""
+    """Return the event in a request and when it was published (as AWS writes it, None if unknown); None if there is
+    no event."""
     data = request.json
     if inside(data, "Type") in _SIGNED:
         if data["Type"] != "Notification":
@@ -46,13 +47,14 @@ def event_of(request: CallbackRequest) -> tuple[Any, str | None]:
 
 
 def certificate_url(request: CallbackRequest) -> str | None:
-    """Where a notification says that its certificate is; None where that is not a certificate of SNS's own."""
+    """Return the certificate's URL in a notification; None if it is not one of SNS's own."""
     url = inside(request.json, "SigningCertURL") or inside(request.json, "SigningCertUrl")
     return url if isinstance(url, str) and _CERTIFICATE.fullmatch(url) else None
 
 
 def is_genuine(request: CallbackRequest, pem: str, topics: Collection[str], now: float | None) -> bool:
-    """Whether SNS signed the request, for one of the topics. Raises ``GatewayUnusable`` without its library."""
+    """Whether SNS signed the request, for one of the topics. Raises ``GatewayUnusable`` if cryptography is not
+    installed."""
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes
@@ -81,7 +83,8 @@ def is_genuine(request: CallbackRequest, pem: str, topics: Collection[str], now:
 
 
 def signed_text(data: Any) -> bytes | None:
-    """What SNS signs of a notification: name and value of its fields, each with a line's end; None for none."""
+    """Return the text that SNS signs: names and values of the fields, each followed by a line end; None if there is
+    none."""
     names = _SIGNED.get(str(inside(data, "Type")))
     if names is None:
         return None

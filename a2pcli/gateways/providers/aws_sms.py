@@ -26,23 +26,23 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _TARGET = "PinpointSMSVoiceV2"
 _LONGEST = 259_200
-"""Seconds that AWS tries to deliver a message at most."""
+"""Maximum number of seconds for which AWS tries to deliver a message."""
 _SIMULATOR = "+14254147755"
 """A number of AWS's simulator, for dry runs."""
 _PRICE = re.compile(r"\d{0,2}\.\d{1,5}")
 _STATUSES = {"SENT": "sent", "PENDING": "sent", "SUCCESSFUL": "sent", "QUEUED": "queued", "DELIVERED": "delivered",
              "TTL_EXPIRED": "expired", "PROTECT_BLOCKED": "rejected", "UNKNOWN": "unknown"}  # fmt: skip
-"""Words of ``messageStatus``; all others mean undelivered. SUCCESSFUL: the carrier took it."""
+"""Values of ``messageStatus``; all others mean undelivered. SUCCESSFUL: the carrier accepted it."""
 _OPT_OUTS = frozenset(
     {"ARRET", "CANCEL", "END", "OPT-OUT", "OPTOUT", "QUIT", "REMOVE", "STOP", "TD", "UNSUBSCRIBE"}
 )
-"""Keywords on which AWS puts a number on its opt-out list."""
+"""Keywords after which AWS puts a number on its opt-out list."""
 _OF_PEOPLE = {
     "DestinationPhoneNumber": "invalid-number",
     "MessageBody": "CANNOT_PARSE",
     "MediaUrls": "MEDIA",
 }
-"""Fields that differ from message to message, and the code that a mistake in them has."""
+"""Fields that differ from message to message, and the code used for an error in them."""
 _MISTAKES = frozenset(
     {"FIELD_VALIDATION_FAILED", "INVALID_PARAMETER", "INVALID_REQUEST", "MISSING_PARAMETER"}
 )
@@ -54,7 +54,7 @@ _S3 = re.compile(
 
 
 def price(text: str) -> str:
-    """An upper limit of a price as AWS takes it: ``0.05``."""
+    """Return a maximum price as AWS takes it: ``0.05``. Raises ``ValueError``."""
     if not _PRICE.fullmatch(text):
         raise ValueError("not a price in US dollars like 0.05")
     return text
@@ -130,7 +130,7 @@ class AwsSmsProvider(AwsProvider):
         return self.refused(response, _code(data, response, self.codes))
 
     def check_request(self) -> HttpRequest:
-        """A dry run: AWS checks a text to its simulator, and sends nothing."""
+        """Build a dry run: AWS checks a text to its simulator and sends nothing."""
         block = self._block
         data = {
             "DestinationPhoneNumber": _SIMULATOR,
@@ -142,7 +142,8 @@ class AwsSmsProvider(AwsProvider):
         return self._call("SendTextMessage", data)
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether AWS would take a message; a sender that does not reach the simulator's country proves enough."""
+        """Return whether AWS would accept a message; a sender that cannot reach the simulator's country also proves
+        it."""
         if response.status == 200:
             is_ours = safe_id(json_object(response).get("MessageId")) is not None
             return Health(True, "AWS took a dry run") if is_ours else super().read_check(response)
@@ -153,11 +154,11 @@ class AwsSmsProvider(AwsProvider):
         return Health(False, known.detail) if known is not None else super().read_check(response)
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is an answer to a dry run."""
+        """Whether the data answers a dry run."""
         return isinstance(data, dict) and "MessageId" in data
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """An event of a configuration set, or a message that came in, by SNS or EventBridge."""
+        """Read an event of a configuration set, or an incoming message, by SNS or EventBridge."""
         event, published = aws_events.event_of(request)
         if inside(event, "inboundMessageId") is not None:
             keyword = str(inside(event, "messageKeyword") or "").strip().upper()
@@ -189,7 +190,7 @@ class AwsSmsGateway(AwsGateway):
     provider_class = AwsSmsProvider
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """A file that AWS cannot fetch is the campaign's fault, not the person's: the run stops."""
+        """Send the batch. An MMS file that AWS cannot fetch stops the run, as it affects the whole campaign."""
         if any(message.channel == "mms" and files_of(message) is None for message in batch):
             told = Outcome(Verdict.NOT_SENT, cause=Cause.ACCOUNT, code="media", detail=_TAKES_FILES)
             return [told] * len(batch)
@@ -197,18 +198,19 @@ class AwsSmsGateway(AwsGateway):
 
 
 def type_for(message: Message) -> str:
-    """What AWS calls a message of the campaign's purpose."""
+    """Return AWS's message type for the campaign's purpose."""
     return "promotional" if message.purpose == "marketing" else "transactional"
 
 
 def _validity(ours: int | None, wanted: int | None) -> int | None:
-    """Seconds, the shorter of both, within AWS's limits."""
+    """Return the shorter of two validities in seconds, within AWS's limits."""
     given = [one for one in (ours, wanted) if one is not None]
     return min(max(min(given), 5), _LONGEST) if given else None
 
 
 def files_of(message: Message) -> list[str] | None:
-    """The one file of an MMS as AWS takes it, ``s3://bucket/key``; None where it is not in S3, or there are several."""
+    """Return the single file of an MMS as AWS takes it, ``s3://bucket/key``; None if it is not in S3 or there are
+    several."""
     found = [_S3.fullmatch(url) for url in message.media]
     if len(found) != 1 or found[0] is None:
         return None
@@ -216,7 +218,7 @@ def files_of(message: Message) -> list[str] | None:
 
 
 def _code(data: dict[str, Any], response: HttpResponse, known: Any) -> str | None:
-    """The reason of an error, else its type; a mistake in a field is told by whose field it is."""
+    """Return the reason of an error, else its type; an error in a field is named by the field."""
     kind, reason = error_code(response), safe_code(data.get("Reason"))
     if kind == "ValidationException" and (reason is None or reason in _MISTAKES):
         field = inside(json_of(response), "Fields", 0, "Name")

@@ -89,15 +89,15 @@ class BandwidthProvider(Provider):
         return accepted(response, safe_id(data.get("id")))
 
     def check_request(self) -> HttpRequest:
-        """List the account's media files."""
+        """Build a request for the account's media files."""
         return self.get(f"{self._base}/media")
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a list."""
+        """Whether the data is a list."""
         return isinstance(data, list)
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """The events of a list: receipts by their type, and messages that came in."""
+        """Read a list of events: receipts, by their type, and incoming messages."""
         events = request.json
         receipts: list[Receipt] = []
         replies: list[Reply] = []

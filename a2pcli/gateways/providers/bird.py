@@ -87,7 +87,7 @@ class BirdProvider(Provider):
                 f"{self._base}/mms", {**data, "subject": subject, "mediaUrls": list(message.media)}
             )
         data["datacoding"] = "unicode" if is_unicode(message) else "plain"
-        # Bird calls the URL with our reference; it needs none of its own.
+        # # Bird adds our reference to the URL itself.
         data["reportUrl"] = self._block.status_callback
         data["validity"] = validity_of(self._block.validity, message)
         return self.post_json(f"{self._base}/messages", data)
@@ -109,20 +109,21 @@ class BirdProvider(Provider):
         return accepted(response, identifier)
 
     def check_request(self) -> HttpRequest:
-        """Ask for the balance."""
+        """Build a request for the balance."""
         return self.get(f"{self._base}/balance")
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a balance."""
+        """Whether the data is a balance."""
         return isinstance(data, dict) and "amount" in data and "payment" in data
 
     @property
     def callback_secret(self) -> str | None:
-        """The signing key."""
+        """Return the signing key."""
         return shown(self._block.signing_key) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A status report. What Bird makes of messages that come in depends on the flow that a number has."""
+        """Read a status report. The form of incoming messages depends on the number's flow at Bird, so they are not
+        read."""
         fields = request.fields
         if "status" not in fields:
             return Callback()
@@ -134,7 +135,7 @@ class BirdProvider(Provider):
         )  # fmt: skip
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By the token in ``MessageBird-Signature-JWT``, which holds hashes of the URL and the body."""
+        """Check the token in ``MessageBird-Signature-JWT``, which holds hashes of the URL and the body."""
         claims = jwt_claims(request.headers.get("messagebird-signature-jwt", ""), secret, now)
         if claims is None or claims.get("iss") != "MessageBird":
             return False

@@ -10,13 +10,13 @@ from a2pcli.messages import Message
 
 
 def id_of(message: Message) -> str:
-    """The recipient's id as the network writes it: ``123456`` for ``telegram:123456``."""
+    """Return the recipient's id without the network's name: ``123456`` for ``telegram:123456``."""
     network, colon, rest = message.to.partition(":")
     return rest if colon and network == message.channel else message.to
 
 
 def is_of_another(said: object, message: Message) -> bool:
-    """Whether an answer names another person's id."""
+    """Whether an answer names another recipient's id."""
     if isinstance(said, bool) or not isinstance(said, (str, int)):
         return False
     mine = id_of(message)

@@ -26,11 +26,11 @@ _NUMBER = re.compile(r"\+?\d{8,15}")
 
 
 class ProviderBlock(HttpBlock):
-    """What the blocks of all providers share."""
+    """Settings that all providers share."""
 
 
 class CallbackBlock(ProviderBlock):
-    """What the blocks of providers share that are told with each message whom to call back."""
+    """Settings of providers that are given a callback URL with each message."""
 
     status_callback: Url | None = Field(
         None, description="URL that is told what became of each message; `reference=` is added to it"
@@ -38,9 +38,9 @@ class CallbackBlock(ProviderBlock):
 
 
 class Provider:
-    """A provider without look-up, check and callbacks; each file adds what its provider has.
+    """A provider without look-up, check and callbacks; subclasses add what their provider has.
 
-    ``title`` is the provider's name in sentences, ``table`` its codes; empty where it has none.
+    ``title`` is the provider's name in sentences, ``table`` the name of its table of codes (empty if it has none).
     """
 
     title: ClassVar[str]
@@ -58,27 +58,27 @@ class Provider:
         self._callback: str | None = getattr(block, "status_callback", None)
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """What became of the one message."""
+        """Return the outcome of the batch's single message."""
         return [self.read_one(batch[0], response)]
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of a message that was sent alone."""
+        """Return the outcome of a message that was sent alone."""
         raise NotImplementedError
 
     def lookup_request(self, reference: str) -> HttpRequest | None:
-        """None: it cannot be asked by our reference."""
+        """Return None: the provider cannot be asked by our reference."""
         return None
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
-        """Nothing to read."""
+        """Return None."""
         return None
 
     def check_request(self) -> HttpRequest | None:
-        """None: there is no harmless request."""
+        """Return None: there is no request that would be harmless."""
         return None
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether the credentials were taken, by the status and ``is_ours``."""
+        """Return whether the credentials were accepted, by the status and ``is_ours``."""
         if response.status in (401, 403):
             return Health(False, f"{self.title} refused the credentials ({response.status})")
         if not 200 <= response.status < 300:
@@ -93,44 +93,45 @@ class Provider:
 
     @property
     def callback_secret(self) -> str | None:
-        """None: the settings have none."""
+        """Return None: the settings have no secret for callbacks."""
         return None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """Nothing."""
+        """Return no receipts and no replies."""
         return Callback()
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """No: the provider does not sign."""
+        """Return False: the provider does not sign callbacks."""
         return False
 
     def sender_of(self, message: Message) -> str | None:
-        """The message's own sender, or that of the settings."""
+        """Return the message's own sender, or the one in the settings."""
         return message.sender or self._sender
 
     def callback_for(self, message: Message) -> str | None:
-        """The URL that is told about the message."""
+        """Return the URL that the provider calls with the message's status."""
         return with_reference(self._callback, message.reference) if self._callback else None
 
     def get(self, url: str, query: Mapping[str, str] | None = None) -> HttpRequest:
-        """A request that asks."""
+        """Return a GET request."""
         return HttpRequest("GET", with_query(url, query or {}), self.headers, timeout=self._timeout)
 
     def post_json(self, url: str, data: Any, more: Mapping[str, str] | None = None) -> HttpRequest:
-        """A request with JSON; keys whose value is nothing are left out. Raises for text that is no Unicode."""
+        """Return a POST request with JSON, without keys whose value is None. Raises for text that is not valid
+        Unicode."""
         headers = {**self.headers, "Content-Type": "application/json", **(more or {})}
         return HttpRequest("POST", url, headers, json_bytes(without_nothing(data)), self._timeout)
 
     def post_form(self, url: str, fields: Mapping[str, str | None]) -> HttpRequest:
-        """A request with a form; fields whose value is nothing are left out."""
+        """Return a POST request with a form, without fields whose value is None."""
         body = urlencode([(key, value) for key, value in fields.items() if value is not None])
         headers = {**self.headers, "Content-Type": FORM}
         return HttpRequest("POST", url, headers, body.encode("ascii"), self._timeout)
 
     def refused(self, response: HttpResponse, value: object, *, gateway_id: str | None = None) -> Outcome:
-        """The outcome of an answer that says no, by the provider's code, else by the HTTP status."""
+        """Return the outcome of a refusal, by the provider's code, else by the HTTP status."""
         if response.status >= 500:
-            # Whatever its code: a failure inside may come after the message was taken.
+            # # Whatever the code: an internal error may come after the message was accepted.
             return by_status(response)
         code = safe_code(value)
         known = self.codes.get(code or "")
@@ -150,7 +151,7 @@ class Provider:
 
 
 class ProviderGateway(HttpGateway):
-    """A gateway of a block's model and a provider's class, which subclasses name."""
+    """A gateway whose settings and provider classes are named by the subclass."""
 
     block_model: ClassVar[type[ProviderBlock]]
     provider_class: ClassVar[Any]
@@ -162,18 +163,19 @@ class ProviderGateway(HttpGateway):
 
 
 def accepted(response: HttpResponse, gateway_id: str | None) -> Outcome:
-    """Taken, with the provider's id; without one nobody knows."""
+    """Return accepted with the provider's id; without an id, the answer is unreadable."""
     return unreadable(response) if gateway_id is None else Outcome(Verdict.ACCEPTED, gateway_id)
 
 
 def json_object(response: HttpResponse) -> dict[str, Any]:
-    """The answer's JSON object; empty where it is anything else."""
+    """Return the answer's JSON object; empty if it is anything else."""
     data = json_of(response)
     return data if isinstance(data, dict) else {}
 
 
 def by_reference(batch: Sequence[Message], items: Sequence[Any], key: str) -> list[dict[str, Any] | None]:
-    """For each message the item of an answer's list with our reference under ``key``; None unless there is just one."""
+    """Return, for each message, the item of an answer's list with our reference under ``key``; None unless exactly
+    one has it."""
     found: dict[str, dict[str, Any] | None] = {}
     for item in items:
         reference = item.get(key) if isinstance(item, dict) else None
@@ -183,18 +185,18 @@ def by_reference(batch: Sequence[Message], items: Sequence[Any], key: str) -> li
 
 
 def basic(user: str, password: SecretStr | None) -> str:
-    """The header's value of basic authentication."""
+    """Return the value of the header for basic authentication."""
     pair = f"{user}:{shown(password)}"
     return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
 
 def shown(secret: SecretStr | None) -> str:
-    """The secret itself; empty for none."""
+    """Return the secret as text; empty if there is none."""
     return secret.get_secret_value() if secret is not None else ""
 
 
 def digits(address: str) -> str:
-    """A number without its ``+``; a name as it is."""
+    """Return a number without its ``+``; a name as it is."""
     return address[1:] if _NUMBER.fullmatch(address) and address[0] == "+" else address
 
 
@@ -204,24 +206,25 @@ def is_unicode(message: Message) -> bool:
 
 
 def is_to_another(said: object, to: str) -> bool:
-    """Whether an answer names another person's number; a provider may write a number otherwise, or hide its end."""
+    """Whether an answer names a different number. The last 7 digits are compared, since providers format
+    numbers differently; masked numbers do not count."""
     return isinstance(said, str) and bool(_NUMBER.fullmatch(said)) and said[-7:] != to[-7:]
 
 
 def validity_of(ours: int | None, message: Message) -> int | None:
-    """Seconds after which the provider gives up: the shorter of the settings' and what the campaign asks for; None for
-    as long as it likes."""
+    """Return the seconds after which the provider gives up: the shorter of the settings' and the campaign's; None
+    for the provider's default."""
     given = [one for one in (ours, message.validity) if one is not None]
     return min(given) if given else None
 
 
 def with_query(url: str, query: Mapping[str, str]) -> str:
-    """The URL with more in its query."""
+    """Return the URL with more parameters in its query."""
     return url + ("&" if "?" in url else "?") + urlencode(query) if query else url
 
 
 def without_nothing(data: Any) -> Any:
-    """The same without keys whose value is None, however deep."""
+    """Return the data without keys whose value is None, at any depth."""
     if isinstance(data, dict):
         return {key: without_nothing(value) for key, value in data.items() if value is not None}
     return [without_nothing(one) for one in data] if isinstance(data, list) else data

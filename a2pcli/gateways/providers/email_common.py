@@ -10,11 +10,14 @@ from a2pcli.messages import Message, Outcome
 
 
 class EmailProviderGateway(ProviderGateway):
-    """A provider's gateway for email. The provider's ``defaults`` are what the settings say of sender and subject."""
+    """A provider's gateway for email. The provider's ``defaults`` are the settings' sender and subject."""
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """One outcome for each message. A message that cannot be an email keeps none of the others back, and an
-        attachment that was changed after the plan stops the run."""
+        """Return one outcome for each message.
+
+        A message that cannot be an email does not hold up the others; an attachment changed after the plan stops the
+        run.
+        """
         outcomes: list[Outcome | None] = [self._refusal(message) for message in batch]
         good = [message for message, refusal in zip(batch, outcomes, strict=True) if refusal is None]
         told = iter(await super().submit(good) if good else ())

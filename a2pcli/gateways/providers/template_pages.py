@@ -11,9 +11,9 @@ from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
 
 
 async def all_templates(gateway: Any, title: str) -> Sequence[WhatsAppTemplate]:
-    """The templates of all pages of a gateway whose provider has ``templates_request`` and ``read_templates``.
+    """Return the templates of all pages of a gateway whose provider has ``templates_request`` and ``read_templates``.
 
-    Raises ``GatewayUnusable`` where a page does not come: a list that lacks some would pass for all.
+    Raises ``GatewayUnusable`` if a page cannot be read: an incomplete list would look complete.
     """
     found: list[WhatsAppTemplate] = []
     seen: set[str | None] = set()

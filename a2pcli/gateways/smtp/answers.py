@@ -18,7 +18,8 @@ from a2pcli.messages import Cause, Outcome, Verdict
 Step = Literal["connect", "auth", "mail", "rcpt", "data"]
 
 GREYLISTED = 300.0
-"""Seconds before a recipient is tried again that could not be taken now: greylisting lasts some minutes."""
+"""Seconds before a recipient who is greylisted, or otherwise refused for now, is tried again; greylisting lasts some
+minutes."""
 
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 _QUEUED = re.compile(
@@ -32,31 +33,31 @@ _OTHERWISE: dict[Step, tuple[str, str]] = {
     "rcpt": ("temporary", "permanent"),
     "data": ("temporary", "content"),
 }
-"""What 4yz and 5yz mean at each step where the table does not say."""
+"""What 4yz and 5yz mean at each step if the table does not list the code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply: its three digits, and its text with a space between its lines."""
+    """A reply: its three digits, and its lines joined by spaces."""
 
     code: int
     text: str
 
     @property
     def enhanced(self) -> str | None:
-        """The enhanced status code (RFC 3463), if it fits the reply's class."""
+        """Return the enhanced status code (RFC 3463), if it fits the reply's class."""
         found = _ENHANCED.match(self.text)
         return found[0] if found and found[1] == str(self.code // 100) else None
 
     @property
     def is_good(self) -> bool:
-        """2yz."""
+        """Whether the reply is 2yz."""
         return 200 <= self.code < 300
 
 
 def outcome(step: Step, reply: Reply) -> Outcome:
-    """What a reply other than yes means for the message. A reply of no class that a server may use at this step is
-    nothing that was agreed on: before the end of the data nothing was sent."""
+    """Return the outcome of any reply other than success. A reply whose class is not allowed at this step counts as
+    unreachable: nothing was sent before the end of the data."""
     codes = load_codes("smtp")
     kind = reply.code // 100
     shown = reply.enhanced or str(reply.code)
@@ -74,23 +75,24 @@ def outcome(step: Step, reply: Reply) -> Outcome:
 
 
 def accepted(reply: Reply, message_id: str) -> Outcome:
-    """Taken: with the relay's queue id where it says one, else our Message-ID."""
+    """Return the outcome of an accepted message, with the relay's queue id if it names one, else our Message-ID."""
     found = _QUEUED.search(reply.text)
     return Outcome(Verdict.ACCEPTED, found[1] if found else message_id.strip("<>"))
 
 
 def unreachable(code: str, detail: str) -> Outcome:
-    """Not sent, for the breaker to judge."""
+    """Return that nothing was sent because of the connection; the circuit breaker counts it."""
     return Outcome(Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code=code, detail=detail)
 
 
 def unknown(code: str, detail: str) -> Outcome:
-    """The end of the data was sent, and no answer came."""
+    """Return that the end of the data was sent and no answer came."""
     return Outcome(Verdict.UNKNOWN, cause=Cause.AMBIGUOUS, code=code, detail=detail)
 
 
 def unmailable(error: Unmailable) -> Outcome:
-    """A message that cannot be an email. A changed attachment stops the run: what was approved is what goes."""
+    """Return the outcome of a message that cannot be an email. A changed attachment stops the run: only what was
+    approved may be sent."""
     if error.is_changed:
         return Outcome(Verdict.NOT_SENT, cause=Cause.ACCOUNT, code=error.code, detail=error.detail)
     if error.code == "no-sender":

@@ -20,7 +20,7 @@ from a2pcli.gateways.smtp.mime import Email
 from a2pcli.messages import Outcome
 
 MOST_UNREAD = 32_768
-"""Bytes of replies that nobody asked for, or of one without an end."""
+"""Maximum size in bytes of replies that are not expected, or of an unfinished one."""
 
 _LINE = re.compile(rb"(\d{3})(?:([ -])([^\r\n]*))?\r?")
 _DOTS = re.compile(rb"(?m)^\.")
@@ -28,7 +28,7 @@ _PIECE = 65_536
 
 
 class Lost(Exception):
-    """The connection is gone, or of no use any more: code, and a sentence."""
+    """The connection is gone or no longer usable: a code and a sentence."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -56,13 +56,13 @@ class Conversation(asyncio.Protocol):
 
     @property
     def is_alive(self) -> bool:
-        """Whether another message can be tried on it."""
+        """Whether another message can be sent over it."""
         return (
             self._lost is None and not self._transport.is_closing() and not self._replies and not self._buffer
         )
 
     def data_received(self, data: bytes) -> None:
-        """Replies, whole or in pieces."""
+        """Called by asyncio with bytes of replies, in any pieces."""
         self._buffer += data
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end])
@@ -86,20 +86,20 @@ class Conversation(asyncio.Protocol):
                 self._fail(Lost("smtp-reply", "the relay answered what nobody asked"))
 
     def eof_received(self) -> bool:
-        """The server closed."""
+        """Called by asyncio when the server has closed its side."""
         self._fail(Lost("connection-lost", "the relay closed the connection"))
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """Called by asyncio when the connection has ended."""
         self._fail(Lost("connection-lost", "the connection to the relay was lost"))
 
     def pause_writing(self) -> None:
-        """The server does not read."""
+        """Called by asyncio when the server does not read fast enough."""
         self._room.clear()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Called by asyncio when the server reads again."""
         self._room.set()
 
     def _fail(self, lost: Lost) -> None:
@@ -114,7 +114,7 @@ class Conversation(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def close(self) -> None:
-        """End it, politely where that costs no wait."""
+        """Close the connection; send QUIT without waiting for its reply."""
         if self._lost is None and not self._transport.is_closing():
             self._transport.write(b"QUIT\r\n")
         self._lost = self._lost or Lost("closed", "the gateway is closed")
@@ -122,13 +122,13 @@ class Conversation(asyncio.Protocol):
         self._wake()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection immediately."""
         self._lost = self._lost or Lost("closed", "the gateway is closed")
         self._transport.abort()
         self._wake()
 
     async def _reply(self) -> Reply:
-        """The next reply. Raises ``Lost``."""
+        """Return the next reply. Raises ``Lost``."""
         if not self._replies:
             try:
                 async with asyncio.timeout(self._timeout):
@@ -157,8 +157,11 @@ class Conversation(asyncio.Protocol):
             raise self._lost
 
     async def deliver(self, email: Email, message_id: str, leaving: Callable[[], Any]) -> Outcome:
-        """One message, and what became of it. ``leaving`` is called before the final dot. Never raises for what the
-        server does; after an exception of another kind (cancelled) the connection is of no use."""
+        """Send one message and return its outcome. ``leaving`` is called before the final dot.
+
+        Does not raise for anything the server does. After any other exception (such as cancellation) the connection
+        cannot be used again.
+        """
         try:
             return await self._delivered(email, message_id, leaving)
         except Lost as lost:
@@ -173,7 +176,8 @@ class Conversation(asyncio.Protocol):
         if refused is not None:
             return refused
         await self._written(email.data)
-        # Two turns of the loop: a connection that is closed by now is noticed while it is still certain.
+        # # Give the event loop two turns to notice a closed connection while it is still certain that nothing was
+        # sent.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if self._lost is not None:
@@ -195,7 +199,7 @@ class Conversation(asyncio.Protocol):
         return answers.outcome("data", reply)
 
     async def _addressed(self, email: Email) -> Outcome | None:
-        """MAIL, RCPT and DATA; None where the server waits for the message now, else why not."""
+        """Send MAIL, RCPT and DATA. Return None if the server now waits for the message, else the outcome."""
         options = f" SIZE={email.size}" if "size" in self.extensions else ""
         options += " BODY=8BITMIME" if email.is_8bit else ""
         options += " SMTPUTF8" if email.is_utf8 else ""
@@ -216,7 +220,7 @@ class Conversation(asyncio.Protocol):
             if mail.is_good and rcpt.is_good:
                 self._must_reset = False
                 return None
-            # RFC 2920 section 3.1: no recipient was taken, and the server waits for a message all the same.
+            # # RFC 2920 section 3.1: no recipient was accepted, but the server still waits for a message.
             self._write(b".\r\n")
             await self._reply()
         for step, reply in (("mail", mail), ("rcpt", rcpt), ("data", data)):
@@ -239,12 +243,12 @@ class Conversation(asyncio.Protocol):
         return None
 
     def _end_after(self, reply: Reply) -> None:
-        """421 announces that the server closes."""
+        """End the connection after 421, which announces that the server closes it."""
         if reply.code == 421:
             self._fail(Lost("421", "the relay closed the connection"))
 
     async def _written(self, data: bytes) -> None:
-        """Everything but the final dot."""
+        """Write everything up to the final dot."""
         if data.startswith(b".") or b"\n." in data:
             data = _DOTS.sub(b"..", data)
         for start in range(0, len(data), _PIECE):

@@ -23,7 +23,7 @@ DEFAULT_CONNECTIONS = 10
 
 
 class _Refused(Exception):
-    """No connection: the outcome of whatever should have gone over it."""
+    """No connection could be made: the outcome of the messages that needed it."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.detail)
@@ -31,8 +31,8 @@ class _Refused(Exception):
 
 
 class SmtpGateway:
-    """Email by SMTP. Connections are kept for as many messages as the settings say, and are never used at once by
-    two."""
+    """Email by SMTP. Connections are kept for the number of messages in the settings, and carry one message at a
+    time."""
 
     block_model = SmtpBlock
 
@@ -45,7 +45,7 @@ class SmtpGateway:
             ascii_mailboxes=block.smtputf8 is False,
         )
         self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None
-        """Told of each message before its final dot; see ``base.TellsDeparture``."""
+        """Called with each message before its final dot; see ``base.TellsDeparture``."""
         self._defaults = mime.Defaults(block.sender, block.return_path, block.subject)
         self._most = parse_size(block.max_size)
         self._context: ssl.SSLContext | None = None
@@ -68,7 +68,7 @@ class SmtpGateway:
             self._context = self._read_certificates()
 
     async def close(self) -> None:
-        """End every connection; safe to call twice."""
+        """Close every connection; safe to call twice."""
         self._is_open = False
         self._idle.clear()
         for one in [*self._all]:
@@ -77,15 +77,15 @@ class SmtpGateway:
         await asyncio.sleep(0)
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Hand messages over one after the other; one outcome for each. Never raises."""
+        """Send the messages one after the other; return one outcome for each. Never raises."""
         return [await self._submitted(message) for message in batch]
 
     async def lookup(self, references: Sequence[str]) -> Mapping[str, Outcome]:
-        """A relay cannot be asked: nothing is told."""
+        """Return nothing: a relay cannot be asked."""
         return {}
 
     async def check(self) -> Health:
-        """Connect, encrypt and sign in; nothing is sent."""
+        """Connect, encrypt and sign in without sending anything."""
         try:
             if not self._is_open:
                 await self.open()
@@ -107,7 +107,7 @@ class SmtpGateway:
             raise InvalidInput(problem) from None
 
     async def _submitted(self, message: Message) -> Outcome:
-        """A connection that was kept may have been closed meanwhile: then a new one is tried at once."""
+        """Send a message. If a kept connection was closed meanwhile, use a new one at once."""
         while True:
             try:
                 connection = await self._taken()
@@ -119,7 +119,7 @@ class SmtpGateway:
                 return outcome
 
     async def _over(self, connection: Conversation, message: Message) -> Outcome:
-        """One message over one connection."""
+        """Send one message over one connection."""
         try:
             email = mime.email_of(message, self._defaults, eight_bit="8bitmime" in connection.extensions)
             refusal = self._refusal(email, connection)
@@ -136,7 +136,7 @@ class SmtpGateway:
             self._put_back(connection)
 
     def _refusal(self, email: mime.Email, connection: Conversation) -> Outcome | None:
-        """Why a message need not be tried."""
+        """Return why a message cannot be sent over this connection, or None."""
         if email.size > self._most:
             detail = f"the message is larger than {self._block.max_size} with its attachments"
             return Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="too-large", detail=detail)
@@ -146,7 +146,7 @@ class SmtpGateway:
         return None
 
     async def _taken(self) -> Conversation:
-        """A connection for one message. Raises ``_Refused``."""
+        """Return a connection for one message. Raises ``_Refused``."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_alive:
@@ -162,7 +162,7 @@ class SmtpGateway:
         connection.close()
 
     async def _connected(self) -> Conversation:
-        """A new connection, encrypted and signed in. Raises ``_Refused``."""
+        """Return a new connection, encrypted and signed in. Raises ``_Refused``."""
         if not self._is_open:
             raise _Refused(answers.unreachable("closed", "the gateway is closed"))
         import aiosmtplib
@@ -201,7 +201,7 @@ class SmtpGateway:
 
 
 def _connect_outcome(error: Exception, block: SmtpBlock) -> Outcome:
-    """Why there is no connection. Whatever it is, nothing was sent."""
+    """Return the outcome of a failure to connect; nothing was sent."""
     import aiosmtplib
 
     where = f"{block.at[0]}:{block.at[1]}"
@@ -229,6 +229,7 @@ def _connect_outcome(error: Exception, block: SmtpBlock) -> Outcome:
 
 
 def _of_connection(outcome: Outcome) -> Outcome:
-    """What is not now for a connection says nothing of a message: the breaker judges it."""
+    """Return a temporary refusal of a connection as unreachable: it says nothing about the message, and the circuit
+    breaker counts it."""
     is_temporary = outcome.cause in (Cause.TEMPORARY, Cause.RATE)
     return replace(outcome, cause=Cause.UNREACHABLE, retry_after=None) if is_temporary else outcome

@@ -23,7 +23,7 @@ from a2pcli.messages import Message
 from a2pcli.regular import read_regular
 
 LONGEST_LINE = 990
-"""Octets of a line; SMTP allows 998."""
+"""Maximum length of a line in octets; SMTP allows 998."""
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -31,8 +31,7 @@ _ADDRESS = re.compile(r"[^\s<>@\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+")
 
 
 class Unmailable(Exception):
-    """The message cannot be an email: code, and a sentence. ``is_changed``: an attachment is not the plan's any
-    more."""
+    """The message cannot be an email: a code and a sentence. ``is_changed``: an attachment differs from the plan's."""
 
     def __init__(self, code: str, detail: str, *, permanent: bool = False, is_changed: bool = False) -> None:
         super().__init__(detail)
@@ -44,7 +43,7 @@ class Unmailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A message ready for SMTP. ``data`` has CRLF line ends, and dots are not doubled yet."""
+    """A message ready for SMTP. ``data`` has CRLF line ends; leading dots are not doubled yet."""
 
     sender: str
     to: str
@@ -54,13 +53,13 @@ class Email:
 
     @property
     def size(self) -> int:
-        """Octets as they count for SIZE."""
+        """Return the size in octets, as in ``SIZE``."""
         return len(self.data)
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the gateway's settings say: sender (with its display name), bounce address, subject."""
+    """Defaults from the gateway's settings: sender (with display name), bounce address, subject."""
 
     sender: str | None = None
     return_path: str | None = None
@@ -68,14 +67,14 @@ class Defaults:
 
 
 def message_id(message: Message, sender: str) -> str:
-    """The Message-ID: our reference at the sender's domain, so that a message which came twice is recognised."""
+    """Return the Message-ID: our reference at the sender's domain, so that a duplicate can be recognised."""
     return f"<{message.reference}@{sender.rpartition('@')[2]}>"
 
 
 def email_of(message: Message, defaults: Defaults, *, eight_bit: bool = False) -> Email:
-    """The email of a message. ``eight_bit``: the server takes octets above 127 in bodies (8BITMIME).
+    """Return the email of a message. ``eight_bit``: the server takes octets above 127 in bodies (8BITMIME).
 
-    Raises ``Unmailable`` where it cannot be one.
+    Raises ``Unmailable`` if it cannot be one.
     """
     content: Mapping[str, Any] = message.content or {}
     name, sender = _sender(message, defaults, content)
@@ -95,7 +94,7 @@ def email_of(message: Message, defaults: Defaults, *, eight_bit: bool = False) -
 
 
 def _sender(message: Message, defaults: Defaults, content: Mapping[str, Any]) -> tuple[str, str]:
-    """Display name and address of the sender."""
+    """Return the display name and address of the sender."""
     name, sender = split_sender(message.sender or defaults.sender or "")
     own = split_sender(defaults.sender or "")
     name = content.get("from_name") or name or (own[0] if own[1].lower() == sender.lower() else "")
@@ -122,7 +121,7 @@ def _headers(
 
 
 def unsubscribe_headers(content: Mapping[str, Any]) -> dict[str, str]:
-    """``List-Unsubscribe`` (RFC 2369), and with an https URL that of one click (RFC 8058)."""
+    """Return ``List-Unsubscribe`` (RFC 2369) and, for an https URL, the one-click header (RFC 8058)."""
     leaving = content.get("unsubscribe") or {}
     ways = [f"<{leaving['url']}>"] if leaving.get("url") else []
     ways += [f"<mailto:{leaving['mailto']}>"] if leaving.get("mailto") else []
@@ -133,14 +132,14 @@ def unsubscribe_headers(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _display(name: str) -> str:
-    """A display name before ``<address>``: quoted, or encoded where it is not ASCII."""
+    """Return a display name as it precedes ``<address>``: quoted, or encoded if it is not ASCII."""
     if name.isascii():
         return f'"{quote(name)}" '
     return Header(name, "utf-8").encode(maxlinelen=0) + " "
 
 
 def header(name: str, value: str) -> str:
-    """One header field with its line end. Raises ``Unmailable`` for a value that is more than one line."""
+    """Return one header field with its line end. Raises ``Unmailable`` for a value of more than one line."""
     if _FORBIDDEN.search(value) or not re.fullmatch(r"[!-9;-~]+", name):
         raise Unmailable("header", "a header of the message contains a line end or a control character")
     if name in ("To", "From", "Reply-To", "Message-ID"):  # addresses: not ASCII only with SMTPUTF8
@@ -153,7 +152,7 @@ def header(name: str, value: str) -> str:
 
 
 def _body(message: Message, content: Mapping[str, Any], eight_bit: bool) -> tuple[bytes, bool]:
-    """The body with the headers of its MIME parts, and whether it has octets above 127."""
+    """Return the body with the headers of its MIME parts, and whether it has octets above 127."""
     parts = [_part(message.body, "plain", eight_bit)]
     if html := content.get("html"):
         parts.append(_part(html, "html", eight_bit))
@@ -185,12 +184,12 @@ def _multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
 
 
 _KEPT: dict[tuple[str, str], bytes] = {}
-"""Encoded attachments by path and digest: every message of a run has the same."""
+"""Encoded attachments by path and digest: all messages of a run have the same ones."""
 _MOST_KEPT = 60_000_000
 
 
 def attachment(one: Mapping[str, Any]) -> bytes:
-    """A file as a MIME part. Raises ``Unmailable`` where it is not what the plan was made with."""
+    """Return a file as a MIME part. Raises ``Unmailable`` if it differs from the plan's."""
     key = (str(one["file"]), str(one["sha256"]))
     if key not in _KEPT:
         made = _attachment(one)
@@ -201,7 +200,7 @@ def attachment(one: Mapping[str, Any]) -> bytes:
 
 
 def checked_attachment(one: Mapping[str, Any]) -> bytes:
-    """The bytes of an attachment. Raises ``Unmailable`` where they are not those that the plan was made with."""
+    """Return the bytes of an attachment. Raises ``Unmailable`` if they differ from the plan's."""
     name = str(one["name"])
     try:
         data = read_regular(Path(one["file"]), int(one["size"]) + 1)

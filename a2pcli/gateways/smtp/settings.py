@@ -80,5 +80,5 @@ class SmtpBlock(GatewayBlock):
 
     @property
     def at(self) -> tuple[str, int]:
-        """Host and port."""
+        """Return host and port."""
         return self.host, self.port or PORTS[self.tls]
