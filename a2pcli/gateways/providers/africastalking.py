@@ -60,7 +60,7 @@ class AfricasTalkingProvider(Provider):
         self.headers["apiKey"] = shown(block.api_key)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         return self.post_form(
             f"{self._base}/messaging",

@@ -202,7 +202,7 @@ class AwsGateway(ProviderGateway):
             return "the gateway is closed"
         async with self._renewing:
             try:
-                if signer.is_stale:  # nobody renewed them meanwhile
+                if signer.is_stale:  # not renewed meanwhile
                     await asyncio.to_thread(signer.load)
             except GatewayUnusable as error:
                 log.warning("gateway %s: %s", self.name, error.problems[0].message)

@@ -98,7 +98,7 @@ class AwsSmsProvider(AwsProvider):
         self._block = block
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         block = self._block
         data: dict[str, Any] = {
@@ -123,7 +123,7 @@ class AwsSmsProvider(AwsProvider):
         return self.signed(self.post_json(self.base + "/", data, more))
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if response.status == 200:
             return accepted(response, safe_id(data.get("MessageId")))

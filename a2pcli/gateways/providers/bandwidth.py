@@ -62,7 +62,7 @@ class BandwidthProvider(Provider):
         self.headers["Authorization"] = basic(block.api_token, block.api_secret)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         return self.post_json(
             f"{self._base}/messages",
@@ -77,7 +77,7 @@ class BandwidthProvider(Provider):
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if not 200 <= response.status < 300:
             return self.refused(response, data.get("type"))

@@ -72,7 +72,7 @@ class BirdProvider(Provider):
         self.headers["Authorization"] = f"AccessKey {shown(block.access_key)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         sender = self.sender_of(message)
         data: dict[str, Any] = {
@@ -93,7 +93,7 @@ class BirdProvider(Provider):
         return self.post_json(f"{self._base}/messages", data)
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if not 200 <= response.status < 300:
             return self._refused(response, inside(data, "errors", 0))

@@ -61,11 +61,11 @@ class ClickatellProvider(Provider):
         self.headers["Authorization"] = shown(block.api_key)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the messages of the batch, each with a sender and a text of its own."""
+        """Build the request for the batch; each message has its own sender and text."""
         return self.post_json(f"{self._base}/message", {"messages": [self._message(one) for one in batch]})
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """One outcome for each message, in order."""
+        """Return one outcome for each message, in order."""
         data = json_object(response)
         items, whole = data.get("messages"), inside(data, "error", "code")
         if not 200 <= response.status < 300 or (whole is not None and not items):
@@ -75,15 +75,16 @@ class ClickatellProvider(Provider):
         return [self._of_item(message, item, response) for message, item in zip(batch, items, strict=True)]
 
     def check_request(self) -> HttpRequest:
-        """Ask for the balance."""
+        """Build a request for the balance."""
         return self.get(f"{self._base}/balance")
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a balance."""
+        """Whether the data is a balance."""
         return isinstance(data, dict) and "balance" in data and "currency" in data
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """Receipts under ``event.messageStatusUpdate``; or the older platform's, and its messages that came in."""
+        """Read receipts under ``event.messageStatusUpdate``, or receipts and incoming messages of the older
+        platform."""
         data = request.json
         events = inside(data, "event", "messageStatusUpdate")
         if isinstance(events, list):

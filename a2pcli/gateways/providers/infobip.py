@@ -77,13 +77,13 @@ class InfobipProvider(Provider):
         self.headers["Authorization"] = f"App {shown(block.api_key)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the messages of the batch, each with a sender and a text of its own."""
+        """Build the request for the batch; each message has its own sender and text."""
         return self.post_json(
             f"{self._base}/sms/3/messages", {"messages": [self._message(one) for one in batch]}
         )
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """One outcome for each message."""
+        """Return one outcome for each message."""
         data = json_object(response)
         items = data.get("messages")
         if not 200 <= response.status < 300:
@@ -95,11 +95,12 @@ class InfobipProvider(Provider):
         return [self._of_item(message, item, response) for message, item in matched]
 
     def lookup_request(self, reference: str) -> HttpRequest:
-        """Ask the logs of the last 48 hours."""
+        """Build a query of the logs of the last 48 hours."""
         return self.get(f"{self._base}/sms/3/logs", {"messageId": reference})
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
-        """What the logs say; None where they do not have it, which may be so for a moment with a message they took."""
+        """Return what the logs say; None if they do not have the message, which can happen just after it was
+        accepted."""
         results = json_object(response).get("results") if response.status == 200 else None
         for item in results if isinstance(results, list) else []:
             if inside(item, "messageId") == reference:
@@ -108,15 +109,15 @@ class InfobipProvider(Provider):
         return None
 
     def check_request(self) -> HttpRequest:
-        """Ask for the balance."""
+        """Build a request for the balance."""
         return self.get(f"{self._base}/account/1/balance")
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a balance."""
+        """Whether the data is a balance."""
         return isinstance(data, dict) and "balance" in data
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """The receipts, or the messages that came in, under ``results``."""
+        """Read the receipts or incoming messages under ``results``."""
         results = inside(request.json, "results")
         receipts: list[Receipt] = []
         replies: list[Reply] = []

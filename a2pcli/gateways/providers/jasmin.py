@@ -80,7 +80,7 @@ class JasminProvider(Provider):
         self._base = block.base_url.rstrip("/")
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         needs_unicode, callback, validity = (
             is_unicode(message),
@@ -100,13 +100,13 @@ class JasminProvider(Provider):
                 "validity-period": str(-(-validity // 60)) if validity else None,
                 "dlr": "yes" if callback else "no",
                 "dlr-url": callback,
-                "dlr-level": "3" if callback else None,  # what the operator answers, and what became of it
+                "dlr-level": "3" if callback else None,  # the operator's answer, and the final status
                 "dlr-method": "POST" if callback else None,
             },
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         said = text_of(response, 500)
         if 200 <= response.status < 300:
             taken = _TAKEN.match(said)
@@ -117,20 +117,20 @@ class JasminProvider(Provider):
         return self.refused(response, code)
 
     def check_request(self) -> HttpRequest:
-        """Ask for the balance."""
+        """Build a request for the balance."""
         query = {"username": self._block.username, "password": shown(self._block.password)}
         return self.get(f"{self._base}/balance", query)
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a balance."""
+        """Whether the data is a balance."""
         return isinstance(data, dict) and "sms_count" in data
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A delivery report, or a message that came in."""
+        """Read a delivery report or an incoming message."""
         fields = {**request.query, **request.form}
         if "message_status" in fields:
             status = fields["message_status"]
-            # Level 1 is the operator's answer: taken, or one of its errors.
+            # # Level 1 is the operator's answer: accepted, or one of its errors.
             group = "rejected" if status.startswith("ESME_R") and status != "ESME_ROK" else None
             code = status if group else fields.get("err")
             return Callback(one_receipt(request, id=fields.get("id"), status=status, group=group, code=code))
@@ -142,7 +142,7 @@ class JasminProvider(Provider):
 
 
 def _text(fields: dict[str, str]) -> str | None:
-    """The text of a message that came in; in UCS-2 its bytes alone are exact."""
+    """Return the text of an incoming message; in UCS-2, only its bytes are exact."""
     if fields.get("coding") == _UCS2 and fields.get("binary"):
         try:
             return bytes.fromhex(fields["binary"]).decode("utf-16-be")

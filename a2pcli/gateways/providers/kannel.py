@@ -83,7 +83,7 @@ class KannelProvider(Provider):
         self.headers |= {"Content-Type": "text/plain; charset=utf-8", "X-Kannel-Charset": "UTF-8"}
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         block, callback = self._block, self.callback_for(message)
         validity = validity_of(block.validity, message)
@@ -95,25 +95,25 @@ class KannelProvider(Provider):
             "X-Kannel-Account": block.account,
             "X-Kannel-Validity": str(math.ceil(validity / 60)) if validity else None,
             "X-Kannel-DLR-Mask": _ASKED_FOR if callback else None,
-            # Kannel fills in what stands behind a %; one of the URL's own is written twice.
+            # # Kannel fills in what follows a %, so a % of the URL's own is doubled.
             "X-Kannel-DLR-URL": f"{callback.replace('%', '%%')}&{_FILLED_IN}" if callback else None,
         }
         headers = self.headers | {key: value for key, value in more.items() if value is not None}
         return HttpRequest("POST", block.url, headers, message.body.encode(), block.timeout)
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message: ``0: Accepted for delivery``, ``3: Queued for later delivery``, or why not."""
+        """Return the outcome: ``0: Accepted for delivery`` and ``3: Queued for later delivery`` are accepted."""
         said = text_of(response, 200)
         if 200 <= response.status < 300:
             return Outcome(Verdict.ACCEPTED) if _TAKEN.match(said) else unreadable(response)
         return self.refused(response, _code_of(said))
 
     def check_request(self) -> HttpRequest:
-        """A message to nobody: Kannel looks at the user first, then refuses it."""
+        """Build a message without a number: Kannel checks the user first, then refuses it."""
         return HttpRequest("POST", self._block.url, self.headers, b"check", self._block.timeout)
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether Kannel missed nothing but the number."""
+        """Return whether only the number was missing."""
         code = _code_of(text_of(response, 200))
         if response.status == 400 and code == "receiver":
             return Health(True, "Kannel took the user and the password")
@@ -124,13 +124,13 @@ class KannelProvider(Provider):
         return Health(False, sentence(response.status))
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A delivery report by the URL of ours, or a message that came in by a ``get-url`` as in the documentation."""
+        """Read a delivery report at our URL, or an incoming message from a ``get-url`` as documented."""
         fields = request.query
         identifier, at = fields.get("id"), fields.get("at")
         if "status" in fields:
             answer = fields.get("answer", "")
             word, error = _SMPP_STATUS.search(answer), _SMPP_ERROR.search(answer)
-            # The operator's own word is more exact than the 1 or 2 that Kannel makes of it.
+            # # The operator's own word is more exact than the 1 or 2 that Kannel derives from it.
             told = _STATUS.get(fields["status"]) or fields["status"]
             status = word[1] if word and fields["status"] in ("1", "2") else told
             return Callback(

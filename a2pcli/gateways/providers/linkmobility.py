@@ -34,7 +34,7 @@ from a2pcli.messages import Message, Outcome, Verdict
 _HEAD = '<?xml version="1.0" encoding="ISO-8859-1"?>'
 _TEXT, _UNICODE = "1", "9"
 _MOST = 1000
-# What cannot stand in XML at all; a reference to it could not either.
+# # Characters that XML cannot hold, not even as a reference.
 _NOT_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
 
 
@@ -67,17 +67,17 @@ class LinkMobilityProvider(Provider):
         self.headers = {"Content-Type": "text/xml; charset=ISO-8859-1", "Accept": "text/xml, */*;q=0.5"}
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the messages of the batch, each with a sender and a text of its own."""
+        """Build the request for the batch; each message has its own sender and text."""
         block = self._block
         messages = "".join(self._message(place, message) for place, message in enumerate(batch, 1))
         session = _tag("CLIENT", block.username) + _tag("PW", shown(block.password))
         xml = f"{_HEAD}<SESSION>{session}<MSGLST>{messages}</MSGLST></SESSION>"
-        # What ISO-8859-1 does not have, like the euro sign, is written as a reference.
+        # # Characters outside ISO-8859-1, such as the euro sign, are written as references.
         body = xml.encode("iso-8859-1", "xmlcharrefreplace")
         return HttpRequest("POST", block.base_url, self.headers, body, block.timeout)
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """One outcome for each message, by its place."""
+        """Return one outcome for each message, by its place."""
         if not 200 <= response.status < 300:
             return of_whole_batch(by_status(response), len(batch))
         session = _parsed(response.body)
@@ -96,7 +96,7 @@ class LinkMobilityProvider(Provider):
         return [self._of_item(found.get(str(place)), response) for place in range(1, len(batch) + 1)]
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """Delivery reports, which have a state, and messages that came in."""
+        """Read delivery reports, which have a state, and incoming messages."""
         receipts: list[Receipt] = []
         replies: list[Reply] = []
         for item in _all(_parsed(request.body), "MSG")[:_MOST]:
@@ -136,14 +136,14 @@ def _tag(name: str, text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text, if XML can hold it. Raises ``ValueError`` for control characters."""
+    """Return the text if XML can hold it. Raises ``ValueError`` for control characters."""
     if text.translate(_NOT_XML) != text:
         raise ValueError("a character that XML cannot hold")
     return text
 
 
 def _parsed(body: bytes) -> ElementTree.Element | None:
-    """The root of the XML; None where it is none, or defines entities, which no gateway needs."""
+    """Return the root of the XML; None if it cannot be parsed, or if it defines entities, which no gateway needs."""
     if b"<!" in body:
         return None
     try:
@@ -157,7 +157,7 @@ def _all(root: ElementTree.Element | None, tag: str) -> list[ElementTree.Element
 
 
 def _said(element: ElementTree.Element | None, tag: str) -> str | None:
-    """The text of the first element of this name inside; None where there is none, or it is empty."""
+    """Return the text of the first element with this name; None if there is none or it is empty."""
     found = element.find(f".//{tag}") if element is not None else None
     return found.text.strip() or None if found is not None and found.text else None
 

@@ -60,7 +60,7 @@ class MessengerProvider(Provider):
         self.headers["Authorization"] = f"Bearer {shown(block.page_token)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         content = message.content or {}
         tag = content.get("tag")
@@ -73,7 +73,7 @@ class MessengerProvider(Provider):
         return self.post_json(f"{self._base}/{self._block.page_id}/messages", data)
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if not 200 <= response.status < 300 or "error" in data:
             return self._refusal(response, data.get("error"))
@@ -92,22 +92,22 @@ class MessengerProvider(Provider):
         )
 
     def check_request(self) -> HttpRequest:
-        """Look at the page."""
+        """Build a request for the page."""
         return self.get(f"{self._base}/{self._block.page_id}", {"fields": "id,name"})
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is the page of the settings."""
+        """Whether the data is the page in the settings."""
         return isinstance(data, dict) and data.get("id") == self._block.page_id
 
     @property
     def callback_secret(self) -> str | None:
-        """The app's secret."""
+        """Return the app's secret."""
         return shown(self._block.app_secret) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A webhook: what people wrote, echoes of what we sent, deliveries; any number of each.
+        """Read a webhook with any number of incoming messages, echoes of our messages, and deliveries.
 
-        That a person has read everything up to a moment names no message, and is left.
+        "Read up to a time" names no message and is ignored.
         """
         receipts: list[Receipt] = []
         replies: list[Reply] = []
@@ -117,7 +117,7 @@ class MessengerProvider(Provider):
         return Callback(tuple(receipts), tuple(replies))
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Hub-Signature-256``."""
+        """Check ``X-Hub-Signature-256``."""
         return is_signed(request, secret)
 
 
@@ -129,7 +129,7 @@ class MessengerGateway(ProviderGateway):
 
 
 def _message(text: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """A text, a text with buttons, or a card."""
+    """Return a text, a text with buttons, or a card as the API takes it."""
     buttons = [
         {"type": "web_url", "url": one["url"], "title": one["text"]} for one in content.get("buttons") or ()
     ]
@@ -151,7 +151,7 @@ def _template(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _events(data: Any) -> Iterator[Any]:
-    """Each event of each page of a webhook."""
+    """Yield each event of each page of a webhook."""
     for entry in _list(inside(data, "entry")):
         yield from _list(inside(entry, "messaging"))
 

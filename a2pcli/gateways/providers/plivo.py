@@ -76,14 +76,14 @@ class PlivoProvider(Provider):
         self.headers["Authorization"] = basic(block.auth_id, block.auth_token)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         sender, callback = self.sender_of(message), self.callback_for(message)
         return self.post_json(
             self._account_url + "Message/",
             {
                 "src": digits(sender) if sender else None,
-                # A sender of the campaign's own takes the place of the Powerpack: Plivo allows only one of both.
+                # # The campaign's own sender replaces the Powerpack: Plivo allows only one of them.
                 "powerpack_uuid": None if sender else self._block.powerpack_uuid,
                 "dst": digits(message.to),
                 "text": message.body or None,
@@ -96,7 +96,7 @@ class PlivoProvider(Provider):
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if 200 <= response.status < 300:
             ids = data.get("message_uuid")
@@ -104,20 +104,20 @@ class PlivoProvider(Provider):
         return self.refused(response, None)
 
     def check_request(self) -> HttpRequest:
-        """Look at the account."""
+        """Build a request for the account."""
         return self.get(self._account_url)
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is the account."""
+        """Whether the data is the account."""
         return isinstance(data, dict) and data.get("auth_id") == self._block.auth_id
 
     @property
     def callback_secret(self) -> str | None:
-        """The account's token."""
+        """Return the account's token."""
         return shown(self._block.auth_token)
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A status callback, or a message that came in."""
+        """Read a status callback or an incoming message."""
         fields = request.fields
         identifier = fields.get("MessageUUID")
         if "Status" in fields:
@@ -130,7 +130,7 @@ class PlivoProvider(Provider):
         )
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Plivo-Signature-V3`` (or that of the main account, MA-V3): HMAC-SHA256 over the URL, its query and the
+        """Check ``X-Plivo-Signature-V3`` (or MA-V3, the main account's): HMAC-SHA256 over the URL, its query and the
         form's fields in order, and a nonce."""
         headers = request.headers
         nonce = headers.get("x-plivo-signature-v3-nonce", "")
@@ -144,7 +144,8 @@ class PlivoProvider(Provider):
 
 
 def _signed(request: CallbackRequest) -> str:
-    """The URL without its query, ``?`` with the query in order, a point, and the form's keys and values in order."""
+    """Return the URL without its query, ``?`` with the query in order, a full stop, and the form's keys and values
+    in order."""
     try:
         parts = urlsplit(request.url)
     except ValueError:

@@ -40,7 +40,7 @@ class PortaTextProvider(Provider):
         self.headers["X-Api-Key"] = shown(block.api_key)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         sender = self.sender_of(message)
         return self.post_json(
@@ -54,7 +54,7 @@ class PortaTextProvider(Provider):
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message: PortaText's success is the status, its body any JSON object."""
+        """Return the outcome: PortaText's success is the status, with any JSON object as the body."""
         if not 200 <= response.status < 300:
             return self.refused(response, None)
         data = json_of(response)

@@ -80,7 +80,7 @@ class PostmarkProvider(Provider):
         self.headers["X-Postmark-Server-Token"] = shown(block.token)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the batch. Raises ``Unmailable`` for a message that cannot be an email."""
+        """Build the request for the batch. Raises ``Unmailable`` for a message that cannot be an email."""
         return self.post_json(f"{self._base}/email/batch", [self._email(message) for message in batch])
 
     def _email(self, message: Message) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class PostmarkProvider(Provider):
         }
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
-        """What became of each message, in the order of the batch."""
+        """Return one outcome for each message, in order."""
         answers = json_of(response)
         if response.status != 200:
             refused = self._refused(response, json_object(response))
@@ -138,11 +138,11 @@ class PostmarkProvider(Provider):
         return self.refused(response, code)
 
     def check_request(self) -> HttpRequest:
-        """Look at the server."""
+        """Build a request for the server."""
         return self.get(f"{self._base}/server")
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a server of Postmark's."""
+        """Whether the data is one of Postmark's servers."""
         return isinstance(data, dict) and "ApiTokens" in data
 
     def read_callback(self, request: CallbackRequest) -> Callback:

@@ -46,12 +46,12 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 log = logging.getLogger(__name__)
 
 MOST_ASKED = 10_000
-"""Numbers of one request about reachability."""
+"""Maximum number of phone numbers in one request about reachability."""
 _DELIVERIES = {
     "DELIVERED": "delivered",
     "READ": "read",
     "TTL_EXPIRATION_REVOKED": "expired",
-    # Neither delivered nor revoked, as far as Google knows.
+    # # Neither delivered nor revoked, as far as Google knows.
     "TTL_EXPIRATION_REVOKE_FAILED": "sent",
 }
 
@@ -117,11 +117,11 @@ class RbmProvider(Provider):
         return account_of(self.name, block.service_account, shown(block.service_account_key), block.folder)
 
     def signed_in(self, token: str) -> None:
-        """Sign every request from now on with this token."""
+        """Use this token for every request from now on."""
         self.headers["Authorization"] = f"Bearer {token}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         traffic = self._block.traffic
         data = {
@@ -136,7 +136,7 @@ class RbmProvider(Provider):
         return f"{self._base}/phones/{quote(to, safe='+')}/agentMessages"
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         identifier = message_id(message.reference)
         if 200 <= response.status < 300:
@@ -150,46 +150,46 @@ class RbmProvider(Provider):
         if status == "ALREADY_EXISTS" and response.status == 409:
             return Outcome(Verdict.ACCEPTED, identifier)  # an earlier request with this id was taken
         if response.status == 404 and status != "NOT_FOUND":
-            return by_status(response)  # no answer of RBM's: the address is wrong
+            return by_status(response)  # not RBM's answer: the address is wrong
         return self.refused(response, status)
 
     def revoke_request(self, to: str, reference: str) -> HttpRequest:
-        """The request that takes a message back which was not delivered yet."""
+        """Build the request that revokes a message not delivered yet."""
         url = f"{self._messages(to)}/{message_id(reference)}?{self._agent}"
         return HttpRequest("DELETE", url, self.headers, timeout=self._timeout)
 
     def read_revoke(self, response: HttpResponse) -> bool | None:
-        """Whether Google confirms that it will not be delivered; None where it does not say. A message can be
-        delivered all the same: its receipt counts."""
+        """Return whether Google confirms that the message will not be delivered; None if it does not say. The
+        message may still be delivered: its receipt decides."""
         if 200 <= response.status < 300:
             return True
         return False if inside(json_object(response), "error", "status") == "NOT_FOUND" else None
 
     def reachability_request(self, numbers: Sequence[str]) -> HttpRequest:
-        """The request that asks which of up to ``MOST_ASKED`` numbers of one region can be reached by RCS."""
+        """Build the request that asks which of up to ``MOST_ASKED`` numbers of one region can receive RCS."""
         return self.post_json(
             f"{self._base}/users:batchGet", {"users": list(numbers), "agentId": self._block.agent_id}
         )
 
     def read_reachability(self, numbers: Sequence[str], response: HttpResponse) -> frozenset[str] | None:
-        """Which of the numbers can be reached; None where the answer does not say."""
+        """Return the numbers that can receive RCS; None if the answer does not say."""
         data = json_of(response)
         if response.status != 200 or not isinstance(data, dict):
             return None
         found = data.get("reachableUsers", [])
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
             return None
-        # An answer without any of RBM's keys is somebody else's.
+        # # An answer without any of RBM's keys is not RBM's.
         if not found and not {"reachableUsers", "totalRandomSampleUserCount"} & set(data) and data:
             return None
         return frozenset(numbers) & frozenset(found)
 
     def check_request(self) -> HttpRequest:
-        """Ask about nobody's number, which takes the token and the agent."""
+        """Build a reachability request without numbers, which needs a valid token and agent."""
         return self.reachability_request([])
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether the token was taken, and the service account may use the agent."""
+        """Return whether the token was accepted and the service account may use the agent."""
         status = inside(json_object(response), "error", "status")
         if status == "INVALID_ARGUMENT":  # no numbers to ask about, and no fault with the rest
             return Health(True, "Google took the service account; the agent is proved by the first message")
@@ -198,18 +198,18 @@ class RbmProvider(Provider):
         return super().read_check(response)
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is an answer about reachability; Google leaves empty lists out."""
+        """Whether the data is an answer about reachability; Google omits empty lists."""
         return isinstance(data, dict) and not set(data) - {
             "reachableUsers", "totalRandomSampleUserCount", "reachableRandomSampleUserCount", "reachableUsersMap",
         }  # fmt: skip
 
     @property
     def callback_secret(self) -> str | None:
-        """The webhook's client token."""
+        """Return the webhook's client token."""
         return shown(self._block.client_token) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """An event (delivered, read, revoked) or what a person wrote or tapped."""
+        """Read an event (delivered, read, revoked), or what a person wrote or tapped."""
         event = _event(request)
         person, identifier = inside(event, "senderPhoneNumber"), inside(event, "messageId")
         at = inside(event, "sendTime")
@@ -230,13 +230,13 @@ class RbmProvider(Provider):
         )  # fmt: skip
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Goog-Signature``: HMAC-SHA512 over the decoded event with the client token, in base64."""
+        """Check ``X-Goog-Signature``: HMAC-SHA512 over the decoded event with the client token, in base64."""
         mine = hmac.new(secret.encode(), _data(request), hashlib.sha512).digest()
         return is_same(base64.b64encode(mine).decode(), request.headers.get("x-goog-signature", "").strip())
 
 
 def _data(request: CallbackRequest) -> bytes:
-    """The event of a webhook: base64 in ``message.data``, or the body itself."""
+    """Return the event of a webhook: base64 in ``message.data``, or the body itself."""
     data = inside(request.json, "message", "data")
     if not isinstance(data, str):
         return request.body
@@ -265,7 +265,7 @@ class RbmGateway(ProviderGateway):
         self._signed = Signed(self.provider.account)
 
     async def open(self) -> None:
-        """Make ready. Raises ``InvalidInput`` for a service account that cannot be used."""
+        """Read the key. Raises ``InvalidInput`` if the service account cannot be used."""
         self._signed.prepare()
         await super().open()
 
@@ -274,7 +274,7 @@ class RbmGateway(ProviderGateway):
         self._signed.prepare()
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Signs in where the last token is used up; no message leaves without one."""
+        """Send the batch, with a new token if the last one has expired; nothing is sent without one."""
         refused = await self._sign_in()
         if refused is not None:
             return [refused] * len(batch)
@@ -284,12 +284,12 @@ class RbmGateway(ProviderGateway):
         return outcomes
 
     async def check(self) -> Health:
-        """Whether Google takes the key and knows the agent."""
+        """Return whether Google accepts the key and knows the agent."""
         refused = await self._sign_in()
         return Health(False, refused.detail or "") if refused is not None else await super().check()
 
     async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
-        """Which of the numbers can be reached by RCS; those about whom Google does not say are absent."""
+        """Return which of the numbers can receive RCS; numbers Google does not report on are absent."""
         found: dict[str, bool] = {}
         for start in range(0, len(numbers), MOST_ASKED):
             piece = numbers[start : start + MOST_ASKED]
@@ -300,12 +300,12 @@ class RbmGateway(ProviderGateway):
         return found
 
     async def revoke(self, to: str, reference: str) -> bool | None:
-        """Take a message back. True where Google confirms it, None where it does not say."""
+        """Revoke a message. Return True if Google confirms it, None if it does not say."""
         response = await self._ask(lambda: self.provider.revoke_request(to, reference))
         return None if response is None else self.provider.read_revoke(response)
 
     async def _ask(self, request: Callable[[], HttpRequest]) -> HttpResponse | None:
-        """The answer to a request about messages or people; None without one."""
+        """Return the answer to a request about messages or people; None if there is none."""
         if await self._sign_in() is not None:
             return None
         try:
@@ -315,7 +315,7 @@ class RbmGateway(ProviderGateway):
             return None
 
     async def _sign_in(self) -> Outcome | None:
-        """None where requests are signed; else what to say of messages, none of which has left."""
+        """Return None if requests are authenticated, else the outcome of messages, none of which was sent."""
         try:
             self.provider.signed_in(await self._signed.token(self._opened()))
         except TokenRefused as error:

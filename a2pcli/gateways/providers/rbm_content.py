@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST_OF_DATA = 2048
-"""Characters of what a tapped suggestion sends back."""
+"""Maximum length in characters of what a tapped suggestion sends back."""
 
 
 def agent_message(text: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``contentMessage`` of a text, a card, a carousel or a file, with its suggestions."""
+    """Return the ``contentMessage`` of a text, a card, a carousel or a file, with its suggestions."""
     suggestions = [suggestion(one) for one in content.get("suggestions") or ()] or None
     if card := content.get("card"):
         return {"richCard": {"standaloneCard": _standalone(card)}, "suggestions": suggestions}
@@ -54,7 +54,8 @@ def _media(media: Mapping[str, Any], height: str | None) -> dict[str, Any]:
 
 
 def suggestion(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A suggestion: ``{reply}``, or ``{text}`` with an action (``open_url``, ``dial``, ``location``, …)."""
+    """Return a suggestion as the API takes it: ``{reply}``, or ``{text}`` with an action (``open_url``, ``dial``,
+    ``location``, …)."""
     if "reply" in one:
         text = str(one["reply"])
         return {"reply": {"text": text, "postbackData": one.get("data") or text[:MOST_OF_DATA]}}

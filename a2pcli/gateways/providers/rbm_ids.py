@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 _SIGNS = "-0123456789abcdefghijklmnopqrstuvwxyz."
 _LONGEST = 23
-"""Signs of a reference that fit: 38**23 is less than 2**122."""
+"""Maximum length of a reference in characters: 38**23 is less than 2**122."""
 _SPACE = UUID("5b1f2c39-9d0e-4c5b-8a64-0b6f2d7f6a11")
 _VERSION, _VARIANT = 0x8, 0b10
 

@@ -27,7 +27,7 @@ _TOKEN_URI = "https://oauth2.googleapis.com/token"
 _TIMEOUT = 30.0
 _LASTS = 3600
 _EARLY = 120
-"""Seconds before its end from which a token is not used any more."""
+"""Seconds before its expiry from which a token is no longer used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ServiceAccount:
     token_uri: str
 
     def assertion(self, now: int) -> str:
-        """The signed claim to be this account."""
+        """Return the signed assertion (RFC 7523) of this account."""
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -53,7 +53,7 @@ class ServiceAccount:
         return (signed + b"." + _base64(signature)).decode("ascii")
 
     def token_request(self, now: int, timeout: float) -> HttpRequest:
-        """The request that buys a token."""
+        """Build the request for a token."""
         body = urlencode({"grant_type": _GRANT, "assertion": self.assertion(now)}).encode("ascii")
         return HttpRequest("POST", self.token_uri, {"Content-Type": FORM}, body, timeout)
 
@@ -100,7 +100,7 @@ def _unreadable(error: Exception) -> str:
 
 
 class TokenRefused(Exception):
-    """No token; ``outcome`` is what that means for messages, none of which has left."""
+    """No token was issued; ``outcome`` is that of the messages, none of which was sent."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.detail)
@@ -108,7 +108,7 @@ class TokenRefused(Exception):
 
 
 class Signed:
-    """The token of an account, bought when it is needed and kept until shortly before its end."""
+    """The token of an account, requested when it is needed and kept until shortly before it expires."""
 
     def __init__(self, account: Callable[[], ServiceAccount]) -> None:
         self._account_of = account
@@ -123,11 +123,11 @@ class Signed:
         self._buying = asyncio.Lock()
 
     def forget(self) -> None:
-        """The token was refused: buy another next time."""
+        """Forget the token, which was refused; the next use requests a new one."""
         self._token = None
 
     async def token(self, engine: Engine) -> str:
-        """A token that is good now. Raises ``TokenRefused``."""
+        """Return a valid token. Raises ``TokenRefused``."""
         if self._account is None or self._buying is None:
             raise TokenRefused(_not_sent(Cause.UNREACHABLE, "closed", "the gateway is closed"))
         async with self._buying:
@@ -149,14 +149,14 @@ class Signed:
 
 
 def _token_of(response: HttpResponse) -> tuple[str, float]:
-    """The token of an answer and the seconds that it lasts. Raises ``TokenRefused``."""
+    """Return the token in an answer, and the seconds for which it is valid. Raises ``TokenRefused``."""
     data = json_object(response)
     token, lasts = data.get("access_token"), data.get("expires_in", _LASTS)
     good = isinstance(token, str) and token.isascii() and token.isprintable()
     if response.status == 200 and good and isinstance(lasts, int | float):
         return str(token), float(lasts)
     if response.status == 429 or response.status >= 500:
-        # Nothing was sent, so that even an unclear failure may be tried again.
+        # # Nothing was sent, so even an unclear failure may be retried.
         outcome = _not_sent(Cause.TEMPORARY, str(response.status), "Google's token service cannot answer now")
         raise TokenRefused(outcome)
     detail = "Google refused the service account's key" if response.status in (400, 401, 403) else (

@@ -55,7 +55,7 @@ class SesProvider(AwsProvider):
         self.defaults = mime.Defaults(block.sender, block.return_path, block.subject)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch. Raises ``Unmailable`` where it cannot be an email."""
+        """Build the request for the batch's single message. Raises ``Unmailable`` if it cannot be an email."""
         (message,) = batch
         email = mime.email_of(message, self.defaults)
         data = {
@@ -69,22 +69,22 @@ class SesProvider(AwsProvider):
         return self.signed(self.post_json(f"{self._emails}/outbound-emails", data))
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if response.status == 200:
             return accepted(response, safe_id(data.get("MessageId")))
         return self.refused(response, error_code(response))
 
     def check_request(self) -> HttpRequest:
-        """Look at the account."""
+        """Build a request for the account."""
         return self.signed(self.get(f"{self._emails}/account"))
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is an account of SES's."""
+        """Whether the data is an SES account."""
         return isinstance(data, dict) and "SendQuota" in data
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """An event of a configuration set, by SNS or EventBridge."""
+        """Read an event of a configuration set, by SNS or EventBridge."""
         data, _ = aws_events.event_of(request)
         kind = str(inside(data, "eventType") or inside(data, "notificationType"))
         status = {

@@ -66,7 +66,7 @@ class SinchProvider(Provider):
         self.headers["Authorization"] = f"Bearer {shown(block.api_token)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch. Raises for an MMS with more files than one."""
+        """Build the request for the batch's single message. Raises for an MMS with more than one file."""
         (message,) = batch
         body: Any = message.body
         if message.channel == "mms":
@@ -81,14 +81,14 @@ class SinchProvider(Provider):
                 "to": [message.to],
                 "body": body,
                 "client_reference": message.reference,
-                # Without a URL to call, Sinch refuses a message that asks for reports.
+                # # Sinch refuses a message that asks for reports without a callback URL.
                 "delivery_report": "per_recipient" if callback else None,
                 "callback_url": callback,
             },
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if 200 <= response.status < 300:
             if data.get("client_reference") not in (None, message.reference):
@@ -97,11 +97,11 @@ class SinchProvider(Provider):
         return self.refused(response, data.get("code") or inside(data, "error", "status"))
 
     def lookup_request(self, reference: str) -> HttpRequest:
-        """Ask for the batches with this reference."""
+        """Build a query for the batches with this reference."""
         return self.get(self._batches_url, {"client_reference": reference})
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
-        """Accepted where it is there. Where it is not, it may be older than Sinch looks back."""
+        """Return accepted if the message is listed. If not, it may be older than Sinch keeps."""
         batches = json_object(response).get("batches") if response.status == 200 else None
         for one in batches if isinstance(batches, list) else []:
             identifier = safe_id(inside(one, "id"))
@@ -110,20 +110,20 @@ class SinchProvider(Provider):
         return None
 
     def check_request(self) -> HttpRequest:
-        """Ask for one batch."""
+        """Build a request for one batch."""
         return self.get(self._batches_url, {"page_size": "1"})
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a list of batches."""
+        """Whether the data is a list of batches."""
         return isinstance(data, dict) and "batches" in data
 
     @property
     def callback_secret(self) -> str | None:
-        """The secret of the account's callbacks."""
+        """Return the secret of the account's callbacks."""
         return shown(self._block.callback_secret) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A receipt of one person, or a message that came in."""
+        """Read a receipt for one person, or an incoming message."""
         data = request.json
         if inside(data, "batch_id") is not None and inside(data, "status") is not None:
             at = inside(data, "operator_status_at") or inside(data, "at")
@@ -145,7 +145,7 @@ class SinchProvider(Provider):
         )  # fmt: skip
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Sinch-Webhook-Signature``: HMAC-SHA256 over the body, a nonce and a time, with points between."""
+        """Check ``X-Sinch-Webhook-Signature``: HMAC-SHA256 over the body, a nonce and a time, joined by full stops."""
         headers, name = request.headers, "x-sinch-webhook-signature"
         nonce, time = headers.get(f"{name}-nonce", ""), headers.get(f"{name}-timestamp", "")
         if not (nonce and time):

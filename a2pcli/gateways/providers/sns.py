@@ -60,7 +60,7 @@ class SnsProvider(AwsProvider):
         self.headers = {"Accept": "application/xml, text/xml"}
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         block, sender = self._block, self.sender_of(message)
         is_number = bool(sender and _NUMBER.fullmatch(sender))
@@ -85,13 +85,13 @@ class SnsProvider(AwsProvider):
         return self.signed(self.post_form(self.base + "/", {"Action": action, "Version": _VERSION, **fields}))
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         if response.status == 200:
             found = _ID.search(response.body[:100_000])
             return accepted(response, safe_id(found[1].decode("utf-8", "replace")) if found else None)
         code = error_code(response)
         if code in ("InvalidParameter", "ParameterValueInvalid"):
-            # The sentence quotes the number: it is read, and not shown.
+            # # The sentence contains the number, so it is read but not shown.
             if _ABOUT_THE_NUMBER.search(response.body[:10_000]):
                 code = "invalid-number"
             elif _ABOUT_THE_SENDER.search(response.body[:10_000]):
@@ -99,21 +99,21 @@ class SnsProvider(AwsProvider):
         return self.refused(response, code)
 
     def check_request(self) -> HttpRequest:
-        """Ask for the account's settings of SMS."""
+        """Build a request for the account's SMS settings."""
         return self._call("GetSMSAttributes", {})
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether the credentials were taken."""
+        """Return whether the credentials were accepted."""
         if response.status == 200 and b"<GetSMSAttributesResponse" in response.body[:1000]:
             return Health(True, "Amazon SNS took the credentials")
         return super().read_check(response)
 
     def is_ours(self, data: Any) -> bool:
-        """No: SNS answers in XML."""
+        """Return False: SNS answers in XML."""
         return False
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """An entry of SNS's delivery logs (CloudWatch), as a forwarder of yours may post it."""
+        """Read an entry of SNS's delivery logs (CloudWatch), posted by a forwarder of the user's."""
         event, _ = aws_events.event_of(request)
         status = {"SUCCESS": "sent", "FAILURE": "undelivered"}.get(str(inside(event, "status")))
         said = inside(event, "delivery", "providerResponse")
@@ -127,7 +127,7 @@ class SnsProvider(AwsProvider):
 
 
 def _code_of(said: object) -> str | None:
-    """A sentence of the log as a code: ``phone-number-is-opted-out``; None where it has digits in it."""
+    """Return a sentence of the log as a code: ``phone-number-is-opted-out``; None if it contains digits."""
     if not isinstance(said, str) or any(map(str.isdigit, said)):
         return None
     return _NO_LETTERS.sub("-", said.strip().lower())[:60].strip("-") or None

@@ -62,11 +62,11 @@ class TelegramProvider(Provider):
             name, block, Capabilities(frozenset({"telegram"}), concurrency=block.concurrency or 20)
         )
         self._block = block
-        # The token is a part of the URL: that is how the API has it.
+        # # The API requires the token in the URL.
         self._base = f"{block.base_url.rstrip('/')}/bot{shown(block.bot_token)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         content = message.content or {}
         text, photo = content.get("text") or message.body, content.get("photo")
@@ -89,7 +89,7 @@ class TelegramProvider(Provider):
         return self.post_json(f"{self._base}/sendMessage", data)
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if not 200 <= response.status < 300 or data.get("ok") is not True:
             return self._refusal(response, data)
@@ -114,24 +114,24 @@ class TelegramProvider(Provider):
         return by_status(response)
 
     def check_request(self) -> HttpRequest:
-        """Ask who the bot is."""
+        """Build a request for the bot."""
         return self.get(f"{self._base}/getMe")
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a bot."""
+        """Whether the data is a bot."""
         return inside(data, "result", "is_bot") is True
 
     @property
     def callback_secret(self) -> str | None:
-        """The webhook's secret token."""
+        """Return the webhook's secret token."""
         return shown(self._block.webhook_secret) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """An update: what a person wrote, or that the person blocked the bot. Telegram has no receipts."""
+        """Read an update: an incoming message, or that the person blocked the bot. Telegram has no receipts."""
         return Callback(replies=tuple(_replies(request.json)))
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Telegram-Bot-Api-Secret-Token``, which is the secret itself."""
+        """Check ``X-Telegram-Bot-Api-Secret-Token``, which is the secret itself."""
         return bool(secret) and is_same(secret, request.headers.get("x-telegram-bot-api-secret-token", ""))
 
 
@@ -142,7 +142,7 @@ class TelegramGateway(ProviderGateway):
     provider_class = TelegramProvider
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """As any provider's; a name would be a channel's or a group's, so nothing is sent to one."""
+        """Send the batch, except to names: a name would be a channel or a group."""
         by_name = [id_of(message).startswith("@") for message in batch]
         reached = [message for message, is_name in zip(batch, by_name, strict=True) if not is_name]
         told = iter(await super().submit(reached) if reached else ())
@@ -151,7 +151,8 @@ class TelegramGateway(ProviderGateway):
 
 
 def words_of(description: object) -> str:
-    """The words of a refusal, as a code: ``bot-was-blocked-by-the-user``. Nothing of a message stands in it."""
+    """Return the words of a refusal as a code: ``bot-was-blocked-by-the-user``. It contains nothing from the
+    message."""
     if not isinstance(description, str):
         return ""
     text = _PREFIX.sub("", description[:200].strip()).lower()
@@ -173,7 +174,7 @@ def _replies(update: Any) -> Iterator[Reply]:
     person = inside(member, "from", "id")
     is_private = inside(member, "chat", "type") == "private"
     if is_private and person is not None and inside(member, "new_chat_member", "status") == "kicked":
-        # The person blocked the bot: no text, and yet an opt-out.
+        # # The person blocked the bot: an opt-out without a text.
         yield from one_reply(
             sender=f"telegram:{person}",
             to="",
@@ -184,5 +185,5 @@ def _replies(update: Any) -> Iterator[Reply]:
 
 
 def _without_slash(text: Any) -> Any:
-    """A command as the word that it is: ``stop`` of ``/stop@shop_bot``."""
+    """Return a command without its slash: ``stop`` for ``/stop@shop_bot``."""
     return _COMMAND.sub(r"\1", text, count=1) if isinstance(text, str) and text.startswith("/") else text

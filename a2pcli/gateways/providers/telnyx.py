@@ -35,7 +35,7 @@ from a2pcli.gateways.providers.common import (
 from a2pcli.messages import Message, Outcome
 
 _TOO_OLD = 300
-"""Seconds that a callback's time may differ from ours, as in Telnyx's own SDK."""
+"""Maximum difference in seconds between a callback's time and ours, as in Telnyx's own SDK."""
 _NOT_TAKEN = frozenset({"sending_failed", "delivery_failed", "expired"})
 
 
@@ -71,7 +71,7 @@ class TelnyxProvider(Provider):
         self.headers["Authorization"] = f"Bearer {shown(block.api_key)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         is_mms = message.channel == "mms"
         data = {
@@ -88,7 +88,7 @@ class TelnyxProvider(Provider):
         return self.post_json(f"{self._base}/messages", data, {"Idempotency-Key": message.reference})
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         answer = json_object(response)
         data, code = answer.get("data"), inside(answer, "errors", 0, "code")
         if not 200 <= response.status < 300:
@@ -106,20 +106,20 @@ class TelnyxProvider(Provider):
         return accepted(response, identifier)
 
     def check_request(self) -> HttpRequest:
-        """Ask for the balance."""
+        """Build a request for the balance."""
         return self.get(f"{self._base}/balance")
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a balance."""
+        """Whether the data is a balance."""
         return inside(data, "data", "balance") is not None
 
     @property
     def callback_secret(self) -> str | None:
-        """The account's public key, which is no secret."""
+        """Return the account's public key, which is not secret."""
         return self._block.public_key
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A receipt (``message.sent``, ``message.finalized``), or a message that came in (``message.received``)."""
+        """Read a receipt (``message.sent``, ``message.finalized``) or an incoming message (``message.received``)."""
         event, data = inside(request.json, "data", "event_type"), inside(request.json, "data", "payload")
         person, identifier = inside(data, "to", 0), inside(data, "id")
         if event in ("message.sent", "message.finalized"):
@@ -140,7 +140,7 @@ class TelnyxProvider(Provider):
         )  # fmt: skip
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``Telnyx-Signature-Ed25519``, over a time and the body; ``secret`` is the public key in base64."""
+        """Check ``Telnyx-Signature-Ed25519``, over a time and the body; ``secret`` is the public key in base64."""
         try:
             from cryptography.exceptions import InvalidSignature
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -100,7 +100,7 @@ class TwilioProvider(Provider):
         self._block = block
         base = f"{block.base_url.rstrip('/')}/2010-04-01/Accounts/{block.account_sid}"
         self._messages_url = f"{base}/Messages.json"
-        # A standard API key may send but not look at the account; what it may look at proves it too.
+        # # A standard API key may send but not read the account; reading messages proves it as well.
         self._check_url = f"{base}/Messages.json?PageSize=1" if block.api_key_sid else f"{base}.json"
         user, secret = block.account_sid, block.auth_token
         if block.api_key_sid is not None:
@@ -108,7 +108,7 @@ class TwilioProvider(Provider):
         self.headers["Authorization"] = basic(user, secret)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         block = self._block
         fields = [("To", _address(message.channel, message.to)), *self._from(message)]
@@ -132,18 +132,18 @@ class TwilioProvider(Provider):
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if 200 <= response.status < 300 and is_to_another(_bare(data.get("to")), message.to):
             return unreadable(response)
         return self._outcome(response, data)
 
     def check_request(self) -> HttpRequest | None:
-        """A request that reads the account, to check the credentials."""
+        """Build a request for the account."""
         return self.get(self._check_url)
 
     def read_check(self, response: HttpResponse) -> Health:
-        """Whether the account is there and active."""
+        """Return whether the account exists and is active."""
         data = json_object(response)
         if response.status != 200:
             known = self.codes.get(safe_code(data.get("code")) or "")
@@ -169,7 +169,7 @@ class TwilioProvider(Provider):
         return fields
 
     def refusal(self, message: Message) -> Outcome | None:
-        """Why Twilio has no way to say this message; None where it has one."""
+        """Return why Twilio cannot express this message, or None."""
         content = message.content or {}
         if content.get("template") and not content["template"].get("id"):
             detail = (
@@ -183,15 +183,15 @@ class TwilioProvider(Provider):
         return None
 
     def templates_request(self, url: str | None = None) -> HttpRequest:
-        """The request for a page of content templates with their approvals: the first, or that of ``url``."""
+        """Build the request for a page of content templates with their approvals: the first, or the one at ``url``."""
         base = self._block.content_url.rstrip("/")
-        if url is not None:  # the credentials go to nobody else
+        if url is not None:  # send the credentials only to the API's own host
             parts = urlsplit(url)
             return self.get(f"{base}{parts.path}?{parts.query}")
         return self.get(f"{base}/v1/ContentAndApprovals", {"PageSize": "50"})
 
     def read_templates(self, response: HttpResponse) -> tuple[list[WhatsAppTemplate], str | None]:
-        """The templates of a page, and the URL of the next. Raises ``ValueError``, with a sentence."""
+        """Return the templates of a page, and the URL of the next. Raises ``ValueError`` with a sentence."""
         data = json_object(response)
         if response.status != 200:
             known = self.codes.get(safe_code(data.get("code")) or "")
@@ -207,7 +207,7 @@ class TwilioProvider(Provider):
                 return self._by_code(response, data.get("error_code"), identifier)
             return outcome_of("accepted", code=None, gateway_id=identifier)
         if response.status >= 500:
-            # Whatever its code: a failure inside may come after the message was taken.
+            # # Whatever the code: an internal error may come after the message was accepted.
             return by_status(response)
         return self._by_code(response, data.get("code"), None)
 
@@ -221,11 +221,11 @@ class TwilioProvider(Provider):
 
     @property
     def callback_secret(self) -> str | None:
-        """The account's token; those who sign in with an API key give it as ``callback_token``."""
+        """Return the account's token; with an API key, ``callback_token``."""
         return shown(self._block.auth_token or self._block.callback_token) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A status callback, or a message that came in (``MessageStatus`` tells them apart)."""
+        """Read a status callback or an incoming message (only the former has ``MessageStatus``)."""
         form = {**request.query, **request.form}
         identifier = form.get("MessageSid") or form.get("SmsSid")
         if form.get("MessageStatus"):
@@ -245,8 +245,8 @@ class TwilioProvider(Provider):
         )
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Twilio-Signature``: HMAC-SHA1 over the URL and the form's fields in order, or the URL with the body's
-        hash in it. Twilio signs the URL with its port or without."""
+        """Check ``X-Twilio-Signature``: HMAC-SHA1 over the URL and the form's fields in order, or over the URL with
+        the body's hash in it. Twilio signs the URL with or without its port."""
         theirs = request.headers.get("x-twilio-signature", "")
         hashed = request.query.get("bodySHA256")
         if hashed is not None:
@@ -268,22 +268,22 @@ class TwilioGateway(ProviderGateway):
     provider_class = TwilioProvider
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """As any provider's, but for a message that Twilio has no way to say."""
+        """Send the batch, unless Twilio cannot express the message."""
         refused = self.provider.refusal(batch[0])  # type: ignore[attr-defined]
         return [refused] if refused is not None else await super().submit(batch)
 
     async def templates(self) -> Sequence[WhatsAppTemplate]:
-        """All content templates that were submitted to WhatsApp. Raises ``GatewayUnusable``."""
+        """Return all content templates that were submitted to WhatsApp. Raises ``GatewayUnusable``."""
         return await all_templates(self, "Twilio")
 
 
 def _address(channel: str, address: str) -> str:
-    """The address as Twilio writes it for the channel."""
+    """Return the address as Twilio writes it for the channel."""
     return f"{channel}:{address}" if channel in _PREFIXED and ":" not in address else address
 
 
 def _bare(address: Any) -> Any:
-    """The address without the channel before it."""
+    """Return the address without the channel's prefix."""
     kind, colon, rest = address.partition(":") if isinstance(address, str) else ("", "", "")
     return rest if colon and kind in _PREFIXED else address
 

@@ -25,7 +25,7 @@ _BUTTONS = {
 
 
 def variables_of(template: Mapping[str, Any]) -> str | None:
-    """``ContentVariables`` of a message's template; None where it has none."""
+    """Return ``ContentVariables`` for a message's template; None if it has none."""
     body = template.get("body") or {}
     named = body if isinstance(body, Mapping) else {str(place): text for place, text in enumerate(body, 1)}
     found = dict(named)
@@ -39,7 +39,8 @@ def variables_of(template: Mapping[str, Any]) -> str | None:
 
 
 def templates_of(data: Mapping[str, Any]) -> Iterator[WhatsAppTemplate]:
-    """The templates of one page that were submitted to WhatsApp. Raises ``ValueError`` for what is no such list."""
+    """Yield the templates of a page that were submitted to WhatsApp. Raises ``ValueError`` if the data is not such a
+    list."""
     items = data.get("contents")
     if not isinstance(items, list):
         raise ValueError("the answer has no list of templates")
@@ -54,7 +55,7 @@ def templates_of(data: Mapping[str, Any]) -> Iterator[WhatsAppTemplate]:
 
 
 def next_page(data: Mapping[str, Any]) -> str | None:
-    """The URL of the page after this one; None on the last."""
+    """Return the URL of the next page; None on the last."""
     meta = data.get("meta")
     url = meta.get("next_page_url") if isinstance(meta, dict) else None
     return url if isinstance(url, str) and url else None

@@ -32,7 +32,7 @@ from a2pcli.messages import Message, Outcome
 
 LONGEST_NAME = 28
 _BUTTON_VERSION = 3
-"""The oldest API version of apps that shows a keyboard with such a button."""
+"""The oldest API version of apps that can show a keyboard with such a button."""
 _RECEIPTS = {"delivered": "delivered", "seen": "read", "failed": "failed"}
 
 
@@ -63,7 +63,7 @@ class ViberProvider(Provider):
         self.headers["X-Viber-Auth-Token"] = shown(block.auth_token)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         content = message.content or {}
         image, button = content.get("image"), content.get("button")
@@ -84,31 +84,31 @@ class ViberProvider(Provider):
         return sender if sender and len(sender) <= LONGEST_NAME else self._block.name
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         status = data.get("status")
         if not 200 <= response.status < 300 or isinstance(status, bool) or status != 0:
             code = safe_code(status)
             if 200 <= response.status < 300 and (code is None or code not in self.codes):
-                return unreadable(response)  # a status nobody knows is no promise that it was not sent
+                return unreadable(response)  # an unknown status does not prove that nothing was sent
             return self.refused(response, code)
         return accepted(response, safe_id(data.get("message_token")))
 
     def check_request(self) -> HttpRequest:
-        """Ask who the bot is."""
+        """Build a request for the bot."""
         return self.post_json(f"{self._base}/get_account_info", {})
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a bot."""
+        """Whether the data is a bot."""
         return inside(data, "status") == 0 and isinstance(inside(data, "id"), str)
 
     @property
     def callback_secret(self) -> str | None:
-        """The authentication token."""
+        """Return the authentication token."""
         return shown(self._block.auth_token)
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A receipt (``delivered``, ``seen``, ``failed``), a message that came in, or that a person left."""
+        """Read a receipt (``delivered``, ``seen``, ``failed``), an incoming message, or an unsubscription."""
         data = request.json
         event, at = inside(data, "event"), inside(data, "timestamp")
         if isinstance(event, str) and event in _RECEIPTS:
@@ -133,7 +133,7 @@ class ViberProvider(Provider):
         )  # fmt: skip
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Viber-Content-Signature``: HMAC-SHA256 over the body with the token."""
+        """Check ``X-Viber-Content-Signature``: HMAC-SHA256 over the body with the token."""
         mine = hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
         return is_same(mine, request.headers.get("x-viber-content-signature", "").strip().lower())
 

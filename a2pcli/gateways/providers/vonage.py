@@ -95,7 +95,7 @@ class VonageProvider(Provider):
         self._balance_url = block.base_url.rstrip("/") + "/account/get-balance"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch."""
+        """Build the request for the batch's single message."""
         (message,) = batch
         sender, block = self.sender_of(message), self._block
         validity = validity_of(block.validity, message)
@@ -127,12 +127,12 @@ class VonageProvider(Provider):
         )
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if self._by_messages:
             if 200 <= response.status < 300:
                 return accepted(response, safe_id(data.get("message_uuid")))
-            # The code stands behind the # of the error's type, or is its title.
+            # # The code follows the # in the error's type, or is its title.
             kind = str(data.get("type") or "").rpartition("#")[2]
             return self.refused(response, safe_code(kind) or data.get("title"))
         parts = data.get("messages")
@@ -161,20 +161,20 @@ class VonageProvider(Provider):
         return self.refused(response, code)
 
     def check_request(self) -> HttpRequest:
-        """Ask for the balance."""
+        """Build a request for the balance."""
         return self.get(self._balance_url)
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is a balance."""
+        """Whether the data is a balance."""
         return isinstance(data, dict) and "value" in data
 
     @property
     def callback_secret(self) -> str | None:
-        """The signature secret."""
+        """Return the signature secret."""
         return shown(self._block.signature_secret) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A receipt or a message that came in, of either API."""
+        """Read a receipt or an incoming message of either API."""
         data = request.json
         if isinstance(data, dict) and "message_uuid" in data:
             return _of_messages_api(request, data)
@@ -196,11 +196,11 @@ class VonageProvider(Provider):
         )  # fmt: skip
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By a token in ``Authorization`` (Messages API), else by ``sig`` among the fields (SMS API)."""
+        """Check the token in ``Authorization`` (Messages API), else ``sig`` among the fields (SMS API)."""
         token = bearer(request.headers.get("authorization", ""))
         if token:
             claims = jwt_claims(token, secret, now)
-            # Without the hash of the body a token would be good for any body.
+            # # Without a hash of the body, a token would be valid for any body.
             return claims is not None and (
                 not request.body or is_hash_of(request.body, claims.get("payload_hash"))
             )
@@ -232,7 +232,8 @@ def _of_messages_api(request: CallbackRequest, data: dict[str, Any]) -> Callback
 
 
 def _signatures(fields: Mapping[str, str], secret: str, length: int) -> Iterable[str]:
-    """What ``sig`` may be: a hash with the secret at the end, or an HMAC; an account chooses, its length says which."""
+    """Yield the valid values of ``sig``: a hash with the secret at the end, or an HMAC. The account chooses; the
+    length tells which."""
     method = _HASHES.get(length)
     if method is None:
         return

@@ -85,14 +85,14 @@ class WhatsAppProvider(Provider):
         self.headers["Authorization"] = f"Bearer {shown(block.access_token)}"
 
     def number_of(self, message: Message) -> str | None:
-        """The id of the number that sends the message; None where its sender is none."""
+        """Return the id of the number that sends the message; None if its sender is not an id."""
         sender = self.sender_of(message)
         if sender is None:
             return self._block.phone_number_id
         return sender if _ID.fullmatch(sender) else None
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
-        """The request for the one message of the batch. Raises ``ValueError`` for a sender that is no id."""
+        """Build the request for the batch's single message. Raises ``ValueError`` for a sender that is not an id."""
         (message,) = batch
         sender = self.number_of(message)
         if sender is None:
@@ -111,7 +111,7 @@ class WhatsAppProvider(Provider):
         return self.post_json(f"{self._base}/{sender}/{kind}", data)
 
     def _free(self, message: Message, content: Mapping[str, Any]) -> dict[str, Any]:
-        """A message without a template, which WhatsApp delivers only within the service window."""
+        """Return a message without a template, which WhatsApp delivers only within the service window."""
         text, image, buttons = message.body, content.get("image"), content.get("buttons")
         if buttons:
             return {"type": "interactive", "interactive": _interactive(text, image, buttons)}
@@ -120,7 +120,7 @@ class WhatsAppProvider(Provider):
         return {"type": "text", "text": {"body": text, "preview_url": self._block.preview_url}}
 
     def read_one(self, message: Message, response: HttpResponse) -> Outcome:
-        """What became of the message."""
+        """Return the message's outcome."""
         data = json_object(response)
         if not 200 <= response.status < 300 or "error" in data:
             return self.refused(response, inside(data, "error", "code"))
@@ -129,7 +129,7 @@ class WhatsAppProvider(Provider):
         return accepted(response, safe_id(inside(data, "messages", 0, "id")))
 
     def templates_request(self, after: str | None = None) -> HttpRequest:
-        """The request for a page of the account's templates. Raises ``GatewayUnusable`` without ``waba_id``."""
+        """Build the request for a page of the account's templates. Raises ``GatewayUnusable`` without ``waba_id``."""
         if not self._block.waba_id:
             raise GatewayUnusable(
                 Problem(
@@ -142,7 +142,7 @@ class WhatsAppProvider(Provider):
         return self.get(f"{self._base}/{self._block.waba_id}/message_templates", query)
 
     def read_templates(self, response: HttpResponse) -> tuple[list[WhatsAppTemplate], str | None]:
-        """The templates of a page, and the cursor of the next. Raises ``ValueError``, with a sentence."""
+        """Return the templates of a page, and the cursor of the next. Raises ``ValueError`` with a sentence."""
         data = json_object(response)
         if response.status != 200 or "error" in data:
             known = self.codes.get(safe_code(inside(data, "error", "code")) or "")
@@ -150,29 +150,29 @@ class WhatsAppProvider(Provider):
         return list(templates_of(data)), next_page(data)
 
     def check_request(self) -> HttpRequest:
-        """Look at the number."""
+        """Build a request for the number."""
         return self.get(
             f"{self._base}/{self._block.phone_number_id}", {"fields": "display_phone_number,verified_name"}
         )
 
     def is_ours(self, data: Any) -> bool:
-        """Whether it is the number of the settings."""
+        """Whether the data is the number in the settings."""
         return isinstance(data, dict) and data.get("id") == self._block.phone_number_id
 
     @property
     def callback_secret(self) -> str | None:
-        """The app's secret."""
+        """Return the app's secret."""
         return shown(self._block.app_secret) or None
 
     def read_callback(self, request: CallbackRequest) -> Callback:
-        """A webhook: statuses of messages, what people wrote, who stopped marketing messages; any number of each."""
+        """Read a webhook with any number of statuses, incoming messages and opt-outs from marketing messages."""
         values = list(_values(request.json))
         receipts = [one for value in values for one in _receipts(request, value)]
         replies = [one for value in values for one in _replies(value)]
         return Callback(tuple(receipts), tuple(replies))
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
-        """By ``X-Hub-Signature-256``."""
+        """Check ``X-Hub-Signature-256``."""
         return is_signed(request, secret)
 
 
@@ -183,7 +183,7 @@ class WhatsAppGateway(ProviderGateway):
     provider_class = WhatsAppProvider
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """As any provider's; a sender that is no phone number id stops the run, and nobody's message is lost."""
+        """Send the batch. A sender that is not a phone number id stops the run, so that no message is lost."""
         if any(self.provider.number_of(one) is None for one in batch):  # type: ignore[attr-defined]
             detail = (
                 "the sender must be a phone number id (digits from WhatsApp Manager), no number and no name"
@@ -192,12 +192,12 @@ class WhatsAppGateway(ProviderGateway):
         return await super().submit(batch)
 
     async def templates(self) -> Sequence[WhatsAppTemplate]:
-        """All templates of the account. Raises ``GatewayUnusable``."""
+        """Return all templates of the account. Raises ``GatewayUnusable``."""
         return await all_templates(self, "WhatsApp")
 
 
 def _template(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template with what is filled in, as the API writes it."""
+    """Return the template and its values as the API takes them."""
     components = [*_header(template.get("header") or {}), *_body(template.get("body") or [])]
     components += [_button(one) for one in template.get("buttons") or ()]
     return {
@@ -242,7 +242,7 @@ def _button(button: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _interactive(text: str, image: str | None, buttons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A text with one link, or with up to three replies."""
+    """Return a text with one link or up to three replies, as the API takes it."""
     header = {"type": "image", "image": {"link": image}} if image else None
     link = next((one for one in buttons if one.get("url")), None)
     if link is not None:
@@ -261,7 +261,7 @@ def _interactive(text: str, image: str | None, buttons: Sequence[Mapping[str, An
 
 
 def _values(data: Any) -> Iterator[Mapping[str, Any]]:
-    """The values of all changes of a webhook."""
+    """Yield the values of all changes in a webhook."""
     for entry in _list(inside(data, "entry")):
         for change in _list(inside(entry, "changes")):
             value = inside(change, "value")
@@ -296,7 +296,7 @@ def _replies(value: Mapping[str, Any]) -> Iterator[Reply]:
         )  # fmt: skip
     for wish in _list(value.get("user_preferences")):
         if inside(wish, "category") == "marketing_messages" and inside(wish, "value") == "stop":
-            # The person pressed "Stop offers and announcements": no text, and yet an opt-out.
+            # # The person pressed "Stop offers and announcements": an opt-out without a text.
             yield from one_reply(
                 sender=inside(wish, "wa_id"), to=ours, body=inside(wish, "detail") or "stop",
                 at=inside(wish, "timestamp"), is_opt_out=True,
@@ -304,7 +304,7 @@ def _replies(value: Mapping[str, Any]) -> Iterator[Reply]:
 
 
 def _said(kind: str, message: Any, said: Any) -> Any:
-    """What the person wrote, or the words on the button that was pressed."""
+    """Return what the person wrote, or the label of the button that was pressed."""
     if kind == "text":
         return inside(said, "body")
     if kind == "button":

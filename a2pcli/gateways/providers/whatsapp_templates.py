@@ -9,14 +9,14 @@ from a2pcli.content.whatsapp_templates import CATEGORIES, HEADERS, TemplateButto
 
 FIELDS = "id,name,language,status,category,components"
 A_PAGE = 50
-"""Templates of a page: answers are read up to 1 MB."""
+"""Templates a page: answers are read up to 1 MB."""
 _FILLED = {"header", "body", "footer", "buttons"}
 _BUTTONS = {"quick_reply", "url", "phone_number", "copy_code", "otp", "voice_call"}
 
 
 def templates_of(data: Mapping[str, Any]) -> Iterator[WhatsAppTemplate]:
-    """The templates of one page of the list. Those that campaigns cannot send (carousels, catalogues) are there too,
-    with what they say. Raises ``ValueError`` for what is no such list."""
+    """Yield the templates of a page, including those that campaigns cannot send (carousels, catalogues), with their
+    texts. Raises ``ValueError`` if the data is not such a list."""
     items = data.get("data")
     if not isinstance(items, list):
         raise ValueError("the answer has no list of templates")
@@ -27,7 +27,7 @@ def templates_of(data: Mapping[str, Any]) -> Iterator[WhatsAppTemplate]:
 
 
 def next_page(data: Mapping[str, Any]) -> str | None:
-    """The cursor of the page after this one; None on the last."""
+    """Return the cursor of the next page; None on the last."""
     paging = data.get("paging")
     if not isinstance(paging, dict) or not paging.get("next"):
         return None
